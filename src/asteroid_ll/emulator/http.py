@@ -1,0 +1,69 @@
+"""What goes into the emulator and what comes out: an HTTP request and a response, without a socket.
+
+Both transports (in process and over loopback) build a `Request` and write out a `Response`; nothing else in
+the emulator knows which of them is in front.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Request:
+    """One HTTP request as botocore put it on the wire.
+
+    Attributes:
+        method: ``GET``, ``PUT`` ... in capitals.
+        host: the Host header, without a port.
+        path: the percent-encoded path, starting with ``/``; never with the query.
+        query: decoded query parameters; a key without a value maps to ``""``.
+        headers: header names in lower case.
+        body: the whole body, aws-chunked framing still in place where ``content-encoding`` says so.
+    """
+
+    method: str
+    host: str
+    path: str
+    query: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+
+
+@dataclass(frozen=True)
+class Response:
+    """One HTTP response.
+
+    Attributes:
+        status: HTTP status code.
+        headers: header names as AWS spells them.
+        body: the body; or, for a large object, ``file`` with a byte range.
+        file: a file whose bytes ``[start, stop)`` are the body, streamed without being read into memory.
+    """
+
+    status: int = 200
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+    file: Path | None = None
+    start: int = 0
+    stop: int = 0
+
+
+class ApiError(Exception):
+    """An answer that refuses: the service's own code and message.
+
+    Args:
+        code: AWS's error code, such as ``ValidationException`` or ``NoSuchBucket``.
+        message: AWS's own words.
+        status: HTTP status, 400 unless told.
+        fields: further members of the error's shape, such as ``OriginalStatusCode``.
+    """
+
+    def __init__(self, code: str, message: str, *, status: int = 400, **fields: object) -> None:
+        super().__init__(f"{code}: {message}")
+        self.code = code
+        self.message = message
+        self.status = status
+        self.fields = fields

@@ -1,0 +1,64 @@
+"""Every expected failure: one tree, one exit code a branch.
+
+An error says what happened and, in ``hint``, the next command to try. Anything else that is raised is a bug
+and keeps its traceback.
+"""
+
+from __future__ import annotations
+
+
+class AsteroidError(Exception):
+    """An expected failure: what happened, and the next command to try.
+
+    Args:
+        what: one sentence that says what happened, with the offending value in it.
+        hint: the next command or action, without a leading verb such as "try"; empty when there is none.
+        context: named facts for machine-readable output (``--json``), such as ``column="H"``.
+    """
+
+    exit_code = 1
+
+    def __init__(self, what: str, *, hint: str = "", **context: object) -> None:
+        super().__init__(what)
+        self.what = what
+        self.hint = hint
+        self.context = context
+
+    def __str__(self) -> str:
+        return f"{self.what} {self.hint}".rstrip()
+
+
+class ConfigError(AsteroidError):
+    """The configuration or the command line is wrong."""
+
+    exit_code = 2
+
+
+class DataError(AsteroidError):
+    """Input data or an artifact is missing, damaged or not what it should be."""
+
+    exit_code = 3
+
+
+class AwsError(AsteroidError):
+    """AWS (or the emulator) refused a call or answered something unexpected."""
+
+    exit_code = 4
+
+
+class CredentialsError(AsteroidError):
+    """There are no usable credentials, or they expired."""
+
+    exit_code = 5
+
+
+class LeakError(AsteroidError):
+    """Something billable is, or may be, left."""
+
+    exit_code = 6
+
+
+class InterruptedRunError(AsteroidError):
+    """The user interrupted the run; what was acknowledged is kept."""
+
+    exit_code = 130

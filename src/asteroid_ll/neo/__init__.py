@@ -1,0 +1,1 @@
+"""The domain: near-Earth asteroids, their columns and units, the label rule, features and sources."""

@@ -1,0 +1,1 @@
+"""Where asteroids come from: a module a source, each giving the same canonical table."""

@@ -1,0 +1,1 @@
+"""The pipeline's stages, a file each; none knows another, click or boto3."""
