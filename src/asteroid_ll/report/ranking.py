@@ -1,0 +1,141 @@
+"""What a ranking by score achieves at every threshold: ROC and precision-recall curves, whole-array.
+
+A point of a curve stands for one distinct score: rows that share a score are taken together, so that the order of
+tied rows can never matter.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from asteroid_ll.errors import DataError
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A curve over all thresholds, from the strictest to the loosest.
+
+    Attributes:
+        x: false positive rate (ROC) or recall (precision-recall), ascending, in [0, 1].
+        y: true positive rate (ROC) or precision (precision-recall), in [0, 1].
+        thresholds: rows with a score at or above it count as positive; one for each point. The curve's first point
+            has an infinite threshold: nothing is positive.
+        area: area under the ROC curve (trapezoids), or average precision (steps).
+    """
+
+    x: Floats
+    y: Floats
+    thresholds: Floats
+    area: float
+
+
+def as_labels(labels: ArrayLike) -> NDArray[np.bool_]:
+    """Check a label column and return it as booleans, shape ``(n_rows,)``.
+
+    Raises:
+        DataError: not one-dimensional, empty, or a value other than 0 and 1 (False and True).
+    """
+    values = np.asarray(labels)
+    if values.ndim != 1 or values.size == 0:
+        raise DataError(
+            f"Scores need one label a row, and got an array of shape {values.shape}.",
+            hint="Check that the test part has rows: asteroid-ll split --force.",
+        )
+    truth: NDArray[np.bool_] = values == 1
+    stray = ~(truth | (values == 0))
+    if stray.any():
+        row = int(stray.argmax())
+        raise DataError(
+            f"The label of row {row} is {values[row]}, which is neither 0 nor 1.",
+            hint="Clean the table again: asteroid-ll clean --force.",
+        )
+    return truth
+
+
+def as_scores(scores: ArrayLike, n_rows: int) -> Floats:
+    """Check a score column and return it as float64, shape ``(n_rows,)``.
+
+    Raises:
+        DataError: another length than the labels, or a score that is NaN or infinite.
+    """
+    values = np.asarray(scores, dtype=np.float64)
+    if values.shape != (n_rows,):
+        raise DataError(
+            f"There are {n_rows} labels, and scores of shape {values.shape}.",
+            hint="Predict again: asteroid-ll predict --force.",
+        )
+    if not np.isfinite(values).all():
+        row = int(np.isfinite(values).argmin())
+        raise DataError(
+            f"The score of row {row} is {values[row]}, which is not a finite number.",
+            hint="Train again; a smaller learning_rate keeps the model from diverging.",
+        )
+    return values
+
+
+def roc_curve(labels: ArrayLike, scores: ArrayLike) -> Curve | None:
+    """Receiver operating characteristic: hits against false alarms.
+
+    Args:
+        labels: 0 or 1 a row, shape ``(n_rows,)``.
+        scores: higher means more likely positive, shape ``(n_rows,)``.
+
+    Returns:
+        The curve from (0, 0) to (1, 1), or None where all labels are equal: one of the two rates has no denominator.
+
+    Raises:
+        DataError: see `as_labels` and `as_scores`.
+    """
+    truth = as_labels(labels)
+    hits, alarms, thresholds = _cumulate(truth, as_scores(scores, truth.size))
+    n_positive, n_negative = int(hits[-1]), int(alarms[-1])
+    if n_positive == 0 or n_negative == 0:
+        return None
+    # Integers up to here: the area of tied or perfect scores is exact, not off by rounding.
+    twice_the_area = int(np.sum(np.diff(alarms) * (hits[1:] + hits[:-1])))
+    area = twice_the_area / (2 * n_positive * n_negative)
+    return Curve(alarms / n_negative, hits / n_positive, thresholds, area)
+
+
+def precision_recall_curve(labels: ArrayLike, scores: ArrayLike) -> Curve | None:
+    """Precision against recall, with average precision as its area.
+
+    Average precision is the sum of precision times the gain in recall at each threshold, without interpolation.
+
+    Args:
+        labels: 0 or 1 a row, shape ``(n_rows,)``.
+        scores: higher means more likely positive, shape ``(n_rows,)``.
+
+    Returns:
+        The curve from recall 0 to recall 1, or None where no label is positive. Its first point, where nothing is
+        predicted and precision has no value, repeats the precision of the second.
+
+    Raises:
+        DataError: see `as_labels` and `as_scores`.
+    """
+    truth = as_labels(labels)
+    hits, alarms, thresholds = _cumulate(truth, as_scores(scores, truth.size))
+    n_positive = int(hits[-1])
+    if n_positive == 0:
+        return None
+    precision = hits[1:] / (hits[1:] + alarms[1:])
+    recall = hits / n_positive
+    area = float(np.sum(np.diff(recall) * precision))
+    return Curve(recall, np.concatenate((precision[:1], precision)), thresholds, area)
+
+
+def _cumulate(truth: NDArray[np.bool_], scores: Floats) -> tuple[NDArray[np.int64], NDArray[np.int64], Floats]:
+    """Count true and false positives at each distinct score, descending, after a first point with none."""
+    order = np.argsort(-scores, kind="stable")
+    ranked = scores[order]
+    last_of_its_score = np.append(np.flatnonzero(np.diff(ranked)), ranked.size - 1)
+    hits = np.cumsum(truth[order], dtype=np.int64)[last_of_its_score]
+    alarms = last_of_its_score + 1 - hits
+    zero = np.zeros(1, dtype=np.int64)
+    thresholds = np.concatenate(([np.inf], ranked[last_of_its_score]))
+    return np.concatenate((zero, hits)), np.concatenate((zero, alarms)), thresholds
