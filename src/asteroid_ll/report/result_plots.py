@@ -1,0 +1,182 @@
+"""Figures of a model's results: ROC and precision-recall, the confusion matrix, the training curves of all models."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from asteroid_ll.report.metrics import BinaryScores
+from asteroid_ll.report.ranking import precision_recall_curve, roc_curve
+from asteroid_ll.report.style import INK, MUTED, NEUTRAL, POSITIVE, Plot, add_axes, new_figure, theme
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_MODEL = "#0072b2"
+
+
+def ranking_curves(
+    labels: ArrayLike, scores: ArrayLike, *, model: BinaryScores, rule: BinaryScores | None = None
+) -> Plot:
+    """ROC and precision-recall of the model, with its own operating point and, as a point, the rule.
+
+    Args:
+        labels: 0 or 1 a row, shape ``(n_rows,)``.
+        scores: the model's scores, same shape.
+        model: the model's scores at its threshold.
+        rule: the CNEOS rule on the same rows.
+
+    Raises:
+        DataError: see `roc_curve`.
+    """
+    title = "Ranking by score"
+    roc, precision_recall = roc_curve(labels, scores), precision_recall_curve(labels, scores)
+    words = []
+    with theme():
+        figure = new_figure(title, width_in=8.0, height_in=4.3)
+        left = add_axes(figure, (0.75, 0.6, 3.05, 3.05), grid="both")
+        right = add_axes(figure, (4.7, 0.6, 3.05, 3.05), grid="both")
+        for axes, curve, labels_of_axes, name in (
+            (left, roc, ("False positive rate (no unit)", "True positive rate (no unit)"), "ROC AUC"),
+            (right, precision_recall, ("Recall (no unit)", "Precision (no unit)"), "average precision"),
+        ):
+            axes.set_xlim(-0.02, 1.02)
+            axes.set_ylim(-0.02, 1.02)
+            axes.set_xlabel(labels_of_axes[0])
+            axes.set_ylabel(labels_of_axes[1])
+            if curve is None:
+                axes.text(0.5, 0.5, "undefined: one class only", ha="center", color=MUTED)
+                words.append(f"{name} is undefined, one class only")
+                continue
+            drawstyle = "default" if axes is left else "steps-pre"
+            axes.plot(curve.x, curve.y, color=_MODEL, lw=1.8, drawstyle=drawstyle, label="model, all thresholds")
+            axes.set_title(f"{name} {curve.area:.4f}")
+            words.append(f"{name} {curve.area:.4f}")
+        left.plot([0, 1], [0, 1], color=NEUTRAL, lw=1, ls=(0, (4, 3)), zorder=1)
+        share = model.n_positive / model.n
+        right.plot([0, 1], [share, share], color=NEUTRAL, lw=1, ls=(0, (4, 3)), zorder=1, label="no skill")
+        _mark(left, right, scores=model, colour=_MODEL, marker="o", name="model, its threshold")
+        if rule is not None:
+            _mark(left, right, scores=rule, colour=POSITIVE, marker="D", name="CNEOS rule")
+        right.legend(loc="lower left", bbox_to_anchor=(0.0, 0.06))
+    return Plot("ranking", title, f"ROC and precision-recall curves: {', '.join(words)}.", figure)
+
+
+def confusion_matrix(
+    scores: BinaryScores, *, classes: tuple[str, str] = ("not hazardous", "hazardous"), title: str = "Confusion matrix"
+) -> Plot:
+    """The four counts, shaded by their share of the true class.
+
+    Args:
+        scores: the counts.
+        classes: names of label 0 and label 1.
+        title: one line.
+    """
+    counts = np.array([[scores.tn, scores.fp], [scores.fn, scores.tp]])
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    with theme():
+        figure = new_figure(title, width_in=4.6, height_in=3.6)
+        axes = add_axes(figure, (1.45, 0.65, 2.9, 2.3), grid="both")
+        axes.grid(visible=False)
+        axes.imshow(shares, cmap="Blues", vmin=0, vmax=1.25, aspect="auto")
+        for (row, column), count in np.ndenumerate(counts):
+            colour = "white" if shares[row, column] > 0.7 else INK
+            axes.text(column, row - 0.06, f"{count:,}", ha="center", va="center", size=15, color=colour)
+            axes.text(column, row + 0.2, f"{shares[row, column]:.1%} of row", ha="center", size=8.5, color=colour)
+        axes.axhline(0.5, color="white", lw=3)
+        axes.axvline(0.5, color="white", lw=3)
+        axes.set_xticks([0, 1], classes)
+        axes.set_yticks([0, 1], classes)
+        axes.set_xlabel("Predicted class (rows)")
+        axes.set_ylabel("True class (rows)")
+        axes.tick_params(labelcolor=INK)
+        axes.spines[:].set_visible(False)
+    return Plot(
+        "confusion",
+        title,
+        f"Of {scores.n_positive:,} {classes[1]} rows {scores.tp:,} were found and {scores.fn:,} missed; of "
+        f"{scores.n - scores.n_positive:,} {classes[0]} rows {scores.fp:,} were called {classes[1]}.",
+        figure,
+    )
+
+
+def training_curves(
+    train_objective: ArrayLike,
+    *,
+    validation_objective: ArrayLike | None = None,
+    best_index: int,
+    objective: str = "objective",
+) -> Plot:
+    """The objective of every model of the grid by epoch, the exported model on top.
+
+    Args:
+        train_objective: shape ``(n_epochs, n_models)``; a model that diverged may hold NaN or infinity.
+        validation_objective: the same on the validation channel; None leaves its panel out.
+        best_index: the exported model's column.
+        objective: what the numbers are, with their unit, such as ``cross-entropy (nats a row)``.
+    """
+    parts = {"train": np.asarray(train_objective, dtype=np.float64)}
+    if validation_objective is not None:
+        parts["validation"] = np.asarray(validation_objective, dtype=np.float64)
+    n_epochs, n_models = parts["train"].shape
+    title = f"Training curves of {n_models} model{'s' if n_models > 1 else ''}"
+    words = []
+    with theme():
+        figure = new_figure(title, width_in=0.6 + 3.9 * len(parts), height_in=3.8)
+        for position, (part, values) in enumerate(parts.items()):
+            axes = add_axes(figure, (0.85 + 3.9 * position, 0.6, 3.1, 2.55), grid="y")
+            _draw_objectives(axes, values, best_index=best_index)
+            axes.set_title(part)
+            axes.set_xlabel("Epoch (passes over the train channel)")
+            if position == 0:
+                axes.set_ylabel(objective[:1].upper() + objective[1:])
+                axes.legend(loc="upper right")
+            words.append(f"{part} from {values[0, best_index]:.4g} to {values[-1, best_index]:.4g}")
+    return Plot(
+        "training",
+        title,
+        f"{objective[:1].upper() + objective[1:]} by epoch, {n_epochs} epochs, {n_models} models. The exported model "
+        f"is number {best_index}: {', '.join(words)}.",
+        figure,
+    )
+
+
+def _mark(left: Axes, right: Axes, *, scores: BinaryScores, colour: str, marker: str, name: str) -> None:
+    """Put a point for one confusion matrix on both panels, where its rates are defined."""
+    style: dict[str, Any] = {
+        "ls": "none",
+        "marker": marker,
+        "ms": 7,
+        "mfc": colour,
+        "mec": "white",
+        "mew": 1.2,
+        "zorder": 5,
+    }
+    n_negative = scores.n - scores.n_positive
+    if scores.recall is not None and n_negative:
+        left.plot([scores.fp / n_negative], [scores.recall], **style)
+    if scores.recall is not None and scores.precision is not None:
+        right.plot([scores.recall], [scores.precision], label=name, **style)
+
+
+def _draw_objectives(axes: Axes, values: NDArray[np.float64], *, best_index: int) -> None:
+    from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter
+
+    epochs = np.arange(1, values.shape[0] + 1)
+    others = np.delete(values, best_index, axis=1)
+    finite = np.where(np.isfinite(values), values, np.nan)
+    marker = "o" if values.shape[0] == 1 else None
+    if others.shape[1]:
+        axes.plot(epochs, np.delete(finite, best_index, axis=1), color=NEUTRAL, lw=0.9, alpha=0.8, marker=marker)
+        axes.lines[0].set_label("other models")
+    axes.plot(
+        epochs, finite[:, best_index], color=POSITIVE, lw=2.2, marker=marker, label=f"exported model ({best_index})"
+    )
+    known = finite[np.isfinite(finite)]
+    if known.size and known.min() > 0 and known.max() / known.min() > 10:
+        axes.set_yscale("log")
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        axes.yaxis.set_minor_formatter(NullFormatter())
+    axes.xaxis.set_major_locator(MaxNLocator(nbins=8, integer=True))

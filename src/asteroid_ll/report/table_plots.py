@@ -1,0 +1,241 @@
+"""Figures of the table itself: distributions, class balance, correlations, and the plane that defines the label."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from asteroid_ll.report.columns import ColumnLike, axis_label
+from asteroid_ll.report.style import INK, MUTED, NEGATIVE, POSITIVE, Plot, add_axes, new_figure, theme
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_BINS = 48
+_HAZARDOUS, _OTHER = "hazardous", "not hazardous"
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One histogram.
+
+    Attributes:
+        column: what is on the axis.
+        values: one number a row, shape ``(n_rows,)``; NaN where it is missing.
+        scale: ``linear``, ``log`` (values that are not positive are left out and counted), or ``integer`` (a bar a
+            value, for codes such as the orbit's uncertainty 0 to 9).
+    """
+
+    column: ColumnLike
+    values: ArrayLike
+    scale: Literal["linear", "log", "integer"] = "linear"
+
+
+def distributions(panels: Sequence[Panel], *, labels: ArrayLike | None = None) -> Plot:
+    """Histograms side by side, hazardous rows stacked on the others.
+
+    Args:
+        panels: at most four, all with the same number of rows.
+        labels: 0 or 1 a row, shape ``(n_rows,)``; None for one colour.
+    """
+    title, panel_width, height = "Distributions", 3.0, 3.1
+    truth = None if labels is None else np.asarray(labels) == 1
+    words = []
+    with theme():
+        figure = new_figure(title, width_in=panel_width * len(panels) + 0.35, height_in=height)
+        for position, panel in enumerate(panels):
+            axes = add_axes(figure, (panel_width * position + 0.8, 0.55, panel_width - 0.75, height - 1.25), grid="y")
+            words.append(_histogram(axes, panel, truth=truth))
+            if position == 0:
+                axes.set_ylabel("Rows")
+                if truth is not None:
+                    # Above the axes, where no bar can be.
+                    axes.legend(loc="lower left", bbox_to_anchor=(-0.02, 1.0), ncols=2, borderaxespad=0.2)
+    return Plot("distributions", title, f"Histograms. {' '.join(words)}", figure)
+
+
+def class_balance(parts: Mapping[str, ArrayLike]) -> Plot:
+    """Share of hazardous rows, a bar a part.
+
+    Args:
+        parts: the labels, 0 or 1 a row, by the part's name; such as all, train, validation, test. None is empty.
+    """
+    title = "Class balance"
+    names = list(parts)
+    totals = np.array([np.asarray(labels).size for labels in parts.values()])
+    positives = np.array([np.count_nonzero(np.asarray(labels) == 1) for labels in parts.values()])
+    shares = 100 * positives / totals
+    rows = np.arange(len(names))
+    height = 0.42 * len(names) + 1.25
+    with theme():
+        figure = new_figure(title, width_in=6.4, height_in=height)
+        axes = add_axes(figure, (1.0, 0.55, 3.6, 0.42 * len(names)), grid="x")
+        axes.barh(rows, shares, color=POSITIVE, height=0.62, label=_HAZARDOUS)
+        axes.barh(rows, 100 - shares, left=shares, color=NEGATIVE, height=0.62, label=_OTHER)
+        for row, (share, positive, total) in enumerate(zip(shares, positives, totals, strict=True)):
+            axes.text(102, row, f"{share:.1f} %  ({positive:,} of {total:,})", va="center", size=8.5)
+        axes.set_yticks(rows, names)
+        axes.set_ylim(len(names) - 0.5, -0.5)
+        axes.set_xlim(0, 100)
+        axes.set_xlabel("Share of rows (%)")
+        axes.tick_params(axis="y", labelcolor=INK)
+        axes.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=2, borderaxespad=0.2)
+    said = "; ".join(
+        f"{name}: {share:.1f} % hazardous, {positive:,} of {total:,} rows"
+        for name, share, positive, total in zip(names, shares, positives, totals, strict=True)
+    )
+    return Plot("class-balance", title, f"Stacked bars. {said}.", figure)
+
+
+def correlation_map(correlation: NDArray[np.float64], columns: Sequence[ColumnLike]) -> Plot:
+    """Heat map of Pearson's r in a diverging palette: blue for -1, red for +1, near white for none.
+
+    Args:
+        correlation: shape ``(n_columns, n_columns)``; NaN, for a constant column, is drawn hatched grey.
+        columns: the columns in the order of the matrix.
+    """
+    from matplotlib.colors import LinearSegmentedColormap
+
+    title = "Correlation of the columns"
+    n_columns = len(columns)
+    side = max(2.4, 0.2 * n_columns)
+    margin = 0.35 + 0.068 * max(len(column.name) for column in columns)
+    palette = LinearSegmentedColormap.from_list("diverging", ["#2b6a99", "#8db4d2", "#f4f4f2", "#e39a86", "#b3353b"])
+    palette.set_bad("#c9ced6")
+    with theme():
+        figure = new_figure(title, width_in=margin + side + 1.1, height_in=side + margin + 0.6)
+        axes = add_axes(figure, (margin, margin, side, side), grid="both")
+        axes.grid(visible=False)
+        image = axes.imshow(correlation, cmap=palette, vmin=-1, vmax=1, interpolation="nearest")
+        names = [column.name for column in columns]
+        axes.set_xticks(range(n_columns), names, rotation=90, size=7.5)
+        axes.set_yticks(range(n_columns), names, size=7.5)
+        axes.spines[:].set_visible(False)
+        scale = add_axes(figure, (margin + side + 0.25, margin, 0.16, side), grid="y")
+        figure.colorbar(image, cax=scale, ticks=[-1, -0.5, 0, 0.5, 1], label="Pearson correlation r (no unit)")
+        scale.tick_params(length=0)
+        scale.spines[:].set_visible(False)
+    size = np.abs(np.asarray(correlation)[np.triu_indices(n_columns, 1)])
+    return Plot(
+        "correlation",
+        title,
+        f"Heat map of {n_columns} by {n_columns} columns: {np.count_nonzero(size > 0.9)} of {size.size} pairs have "
+        f"an absolute correlation above 0.9.",
+        figure,
+    )
+
+
+def magnitude_moid(
+    magnitude: ArrayLike,
+    moid_au: ArrayLike,
+    *,
+    labels: ArrayLike,
+    columns: tuple[ColumnLike, ColumnLike],
+    limits: tuple[float, float] = (22.0, 0.05),
+) -> Plot:
+    """Absolute magnitude against Earth MOID, coloured by label, with the box that the CNEOS rule draws.
+
+    Args:
+        magnitude: absolute magnitude H, mag, shape ``(n_rows,)``.
+        moid_au: minimum orbit intersection distance with Earth, au, same shape; rows at 0 or below, or with a value
+            missing, are left out and counted.
+        labels: 0 or 1 a row, same shape.
+        columns: how to name the two axes.
+        limits: the rule's largest H (mag) and largest MOID (au), https://cneos.jpl.nasa.gov/about/neo_groups.html.
+    """
+    from matplotlib.patches import Rectangle
+    from matplotlib.ticker import FuncFormatter, NullFormatter
+
+    title = "Magnitude against MOID"
+    x, y = np.asarray(magnitude, dtype=np.float64), np.asarray(moid_au, dtype=np.float64)
+    truth = np.asarray(labels) == 1
+    drawn = np.isfinite(x) & (y > 0)
+    in_box = (x <= limits[0]) & (y <= limits[1])
+    with theme():
+        figure = new_figure(title, width_in=7.2, height_in=4.9)
+        axes = add_axes(figure, (0.85, 0.6, 6.1, 3.55), grid="both")
+        axes.set_yscale("log")
+        for wanted, colour, name in ((False, NEGATIVE, _OTHER), (True, POSITIVE, _HAZARDOUS)):
+            chosen = drawn & (truth == wanted)
+            axes.plot(
+                x[chosen], y[chosen], ls="none", marker="o", ms=2.2, mew=0, color=colour, label=name, rasterized=True
+            )
+        axes.set_ylim(*_padded(y[drawn]))
+        left, bottom = axes.get_xlim()[0], axes.get_ylim()[0]
+        axes.add_patch(
+            Rectangle((left, bottom), limits[0] - left, limits[1] - bottom, fill=False, ec=INK, lw=1.3, zorder=3)
+        )
+        axes.set_xlim(left, axes.get_xlim()[1])
+        axes.set_xlabel(axis_label(columns[0]))
+        axes.set_ylabel(axis_label(columns[1]))
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        axes.yaxis.set_minor_formatter(NullFormatter())
+        axes.plot([], [], color=INK, lw=1.3, label=f"rule: H ≤ {limits[0]:g} mag, MOID ≤ {limits[1]:g} au")
+        axes.legend(loc="lower left", bbox_to_anchor=(-0.01, 1.0), ncols=3, markerscale=2.5, borderaxespad=0.2)
+    left_out = "" if drawn.all() else f" {np.count_nonzero(~drawn):,} rows without a positive value are left out."
+    return Plot(
+        "magnitude-moid",
+        title,
+        f"Scatter of {np.count_nonzero(drawn):,} rows, MOID on a logarithmic axis. The rule's box (H at most "
+        f"{limits[0]:g} mag and MOID at most {limits[1]:g} au) holds {np.count_nonzero(truth & in_box):,} of "
+        f"{np.count_nonzero(truth):,} hazardous rows, and {np.count_nonzero(~truth & in_box):,} others.{left_out}",
+        figure,
+    )
+
+
+def _histogram(axes: Axes, panel: Panel, *, truth: NDArray[np.bool_] | None) -> str:
+    """Draw one panel and return the sentence that describes it."""
+    from matplotlib.ticker import FuncFormatter, NullFormatter
+
+    values = np.asarray(panel.values, dtype=np.float64)
+    usable = np.isfinite(values) & ((values > 0) if panel.scale == "log" else True)
+    shown = values[usable]
+    name = panel.column.title or panel.column.name
+    axes.set_xlabel(axis_label(panel.column))
+    if shown.size == 0:
+        axes.text(0.5, 0.5, "no values", transform=axes.transAxes, ha="center", color=MUTED)
+        return f"{name}: no values."
+    edges = _edges(shown, panel.scale)
+    counts, _ = np.histogram(shown, edges)
+    positive = None if truth is None else np.histogram(shown[truth[usable]], edges)[0]
+    if positive is None:
+        axes.stairs(counts, edges, fill=True, color=NEGATIVE)
+    else:
+        axes.stairs(counts, edges, baseline=positive, fill=True, color=NEGATIVE, label=_OTHER)
+        axes.stairs(positive, edges, fill=True, color=POSITIVE, label=_HAZARDOUS)
+    axes.set_ylim(0, 1.06 * counts.max())
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
+    if panel.scale == "log":
+        axes.set_xscale("log")
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        axes.xaxis.set_minor_formatter(NullFormatter())
+    if panel.scale == "integer" and edges.size <= 16:
+        axes.set_xticks(edges[:-1] + 0.5)
+    unit = f" {panel.column.unit}" if panel.column.unit else ""
+    low, middle, high = (f"{value:.4g}" for value in np.percentile(shown, (5, 50, 95)))
+    missing = "" if usable.all() else f"; {np.count_nonzero(~usable):,} rows left out"
+    return f"{name}: median {middle}{unit}, 90 % of rows from {low} to {high}{unit}{missing}."
+
+
+def _edges(values: NDArray[np.float64], scale: str) -> NDArray[np.float64]:
+    """Bin edges that hold all values; a column of one value gets one bin around it."""
+    low, high = float(values.min()), float(values.max())
+    if scale == "integer" and high - low < 64:
+        return np.arange(np.floor(low), np.floor(high) + 2) - 0.5
+    if low == high:
+        return np.array([low * 0.5, low * 2]) if scale == "log" else np.array([low - 0.5, low + 0.5])
+    edges = np.geomspace(low, high, _BINS + 1) if scale == "log" else np.linspace(low, high, _BINS + 1)
+    edges[[0, -1]] = low, high
+    return edges
+
+
+def _padded(values: NDArray[np.float64]) -> tuple[float, float]:
+    """Limits of a logarithmic axis with some air; extreme outliers below do not stretch it by decades."""
+    if values.size == 0:
+        return 1e-3, 1.0
+    low = max(float(values.min()), float(np.percentile(values, 0.1)) / 3)
+    return low / 1.3, float(values.max()) * 1.3
