@@ -1,0 +1,210 @@
+"""The protobuf message of a recordIO file (``aialgs.data.Record``), read and written without a protobuf runtime.
+
+The reader takes any layout that the wire format allows: fields in any order, packed or unpacked numbers, unknown
+fields, dense or sparse tensors of float32, float64 or int32. ``asteroid_ll.formats.recordio`` comes here for the
+records that its fast path does not know.
+
+Sources: the SageMaker developer guide, "Common data formats for training" (the message, proto2, package
+``aialgs.data``), and the Protocol Buffers encoding specification.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from asteroid_ll.errors import DataError
+
+_VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
+# The oneof of Value: field number -> element type of the tensor.
+_TENSOR_DTYPES: dict[int, np.dtype[Any]] = {2: np.dtype("<f4"), 3: np.dtype("<f8"), 7: np.dtype("<i4")}
+_BYTES_VALUE = 9
+FEATURES, LABEL = 1, 2
+
+
+def varint(number: int) -> bytes:
+    """Encode a non-negative integer, seven bits a byte, lowest first."""
+    out = bytearray()
+    while number > 0x7F:
+        out.append(number & 0x7F | 0x80)
+        number >>= 7
+    out.append(number)
+    return bytes(out)
+
+
+def tensor_prefix(map_field: int, n_values: int, *, key: str = "values") -> bytes:
+    """Encode what stands before the values of a dense float32 tensor in a map of a Record.
+
+    Args:
+        map_field: ``FEATURES`` or ``LABEL``.
+        n_values: how many float32 values follow; at least one.
+        key: the entry's key, ``values`` in training data, ``score`` or ``predicted_label`` in answers.
+    """
+    key_field = b"\x0a" + varint(len(key)) + key.encode()
+    values = b"\x0a" + varint(4 * n_values)
+    tensor_bytes = len(values) + 4 * n_values
+    value = b"\x12" + varint(tensor_bytes)
+    value_bytes = len(value) + tensor_bytes
+    entry = key_field + b"\x12" + varint(value_bytes)
+    entry_bytes = len(entry) + value_bytes
+    return bytes([map_field << 3 | _BYTES]) + varint(entry_bytes) + entry + value + values
+
+
+@dataclass
+class Tensor:
+    """One tensor of a record.
+
+    Attributes:
+        values: the numbers, shape ``(n_values,)``, float32, float64 or int32 as encoded.
+        keys: the column of each value in a sparse tensor, empty in a dense one.
+        shape: the dense shape; mandatory for a sparse tensor.
+        offset: where in the file the tensor begins, for messages.
+    """
+
+    offset: int
+    values: npt.NDArray[Any] = field(default_factory=lambda: np.empty(0, np.float32))
+    keys: list[int] = field(default_factory=list)
+    shape: list[int] = field(default_factory=list)
+    dtype: np.dtype[Any] = field(default_factory=lambda: np.dtype("<f4"))
+
+
+@dataclass
+class Record:
+    """One record: its two maps, from a key (usually ``values``) to a tensor."""
+
+    offset: int
+    features: dict[str, Tensor] = field(default_factory=dict)
+    label: dict[str, Tensor] = field(default_factory=dict)
+
+
+def parse_record(payload: bytes | memoryview, *, offset: int = 0) -> Record:
+    """Parse one Record message.
+
+    Args:
+        payload: the message alone, without its recordIO frame.
+        offset: where in the file the message begins; errors count from there.
+
+    Raises:
+        DataError: the bytes are no such message; it names the byte offset.
+    """
+    record = Record(offset)
+    for number, wire_type, value, at in _fields(memoryview(payload), offset):
+        if number in (FEATURES, LABEL):
+            entry = _submessage(value, wire_type, at)
+            _read_entry(record.features if number == FEATURES else record.label, entry, at)
+    return record
+
+
+def _read_entry(tensors: dict[str, Tensor], entry: memoryview, offset: int) -> None:
+    key = ""
+    values: list[tuple[memoryview, int]] = []
+    for number, wire_type, value, at in _fields(entry, offset):
+        if number == 1:
+            try:
+                key = str(_submessage(value, wire_type, at), "utf-8")
+            except UnicodeDecodeError as error:
+                raise DataError(f"A key at byte {at} is not UTF-8.") from error
+        elif number == 2:
+            values.append((_submessage(value, wire_type, at), at))
+    tensor: Tensor | None = None
+    for message, at in values:
+        tensor = _read_value(message, at, tensor)
+    if tensor is not None:
+        tensors[key] = tensor
+
+
+def _read_value(message: memoryview, offset: int, tensor: Tensor | None) -> Tensor | None:
+    """Read a Value. Of a oneof that is given several times the last kind wins, the same kind is merged."""
+    for number, wire_type, value, at in _fields(message, offset):
+        if number == _BYTES_VALUE:
+            raise DataError(f"The value at byte {at} holds bytes, not numbers.")
+        if number in _TENSOR_DTYPES:
+            dtype = _TENSOR_DTYPES[number]
+            if tensor is None or tensor.dtype != dtype:
+                tensor = Tensor(at, dtype=dtype, values=np.empty(0, dtype))
+            _read_tensor(tensor, _submessage(value, wire_type, at), at)
+    return tensor
+
+
+def _read_tensor(tensor: Tensor, message: memoryview, offset: int) -> None:
+    chunks = [tensor.values]
+    for number, wire_type, value, at in _fields(message, offset):
+        if number == 1:
+            chunks.append(_numbers(value, wire_type, at, tensor.dtype))
+        elif number in (2, 3):
+            integers = tensor.keys if number == 2 else tensor.shape
+            if isinstance(value, int):
+                integers.append(value)
+            else:
+                integers.extend(_varints(_submessage(value, wire_type, at), at))
+    tensor.values = chunks[1] if len(chunks) == 2 and not len(chunks[0]) else np.concatenate(chunks)
+
+
+def _numbers(value: int | memoryview, wire_type: int, offset: int, dtype: np.dtype[Any]) -> npt.NDArray[Any]:
+    """Numbers of a tensor: packed (length-delimited) or one unpacked element."""
+    if dtype.kind == "i":
+        integers = [value] if isinstance(value, int) else _varints(_submessage(value, wire_type, offset), offset)
+        # int32 travels as a 64-bit two's complement varint.
+        return np.array(integers, np.uint64).astype(np.int32)
+    single = _FIXED32 if dtype.itemsize == 4 else _FIXED64
+    if isinstance(value, int) or wire_type not in (_BYTES, single):
+        raise DataError(f"The numbers at byte {offset} have the wrong wire type {wire_type}.")
+    if len(value) % dtype.itemsize:
+        raise DataError(f"The numbers at byte {offset} take {len(value)} bytes, no multiple of {dtype.itemsize}.")
+    return np.frombuffer(value, dtype)
+
+
+def _submessage(value: int | memoryview, wire_type: int, offset: int) -> memoryview:
+    if wire_type != _BYTES or isinstance(value, int):
+        raise DataError(f"The field at byte {offset} has the wrong wire type {wire_type}.")
+    return value
+
+
+def _fields(message: memoryview, offset: int) -> Iterator[tuple[int, int, int | memoryview, int]]:
+    """Yield (field number, wire type, value, byte offset of the value) of a message."""
+    at, end = 0, len(message)
+    while at < end:
+        tag, at = _read_varint(message, at, offset)
+        number, wire_type = tag >> 3, tag & 7
+        if number == 0:
+            raise DataError(f"There is a field with number 0 before byte {offset + at}.")
+        if wire_type == _VARINT:
+            start = at
+            integer, at = _read_varint(message, at, offset)
+            yield number, wire_type, integer, offset + start
+            continue
+        if wire_type == _BYTES:
+            size, at = _read_varint(message, at, offset)
+        elif wire_type in (_FIXED32, _FIXED64):
+            size = 4 if wire_type == _FIXED32 else 8
+        else:
+            raise DataError(f"The field before byte {offset + at} has the unknown wire type {wire_type}.")
+        if size > end - at:
+            raise DataError(f"The field at byte {offset + at} says {size} bytes, but {end - at} are left.")
+        yield number, wire_type, message[at : at + size], offset + at
+        at += size
+
+
+def _varints(packed: memoryview, offset: int) -> list[int]:
+    out, at = [], 0
+    while at < len(packed):
+        integer, at = _read_varint(packed, at, offset)
+        out.append(integer)
+    return out
+
+
+def _read_varint(message: memoryview, at: int, offset: int) -> tuple[int, int]:
+    number = shift = 0
+    start = at
+    while at < len(message) and shift < 64:
+        byte = message[at]
+        at += 1
+        number |= (byte & 0x7F) << shift
+        if byte < 0x80:
+            return number & 0xFFFF_FFFF_FFFF_FFFF, at
+        shift += 7
+    raise DataError(f"The number at byte {offset + start} has no end.")

@@ -1,0 +1,257 @@
+"""recordIO-protobuf, the training format of SageMaker's built-in algorithms, for whole arrays at a time.
+
+A file is a plain concatenation of frames: the magic ``0xCED7230A`` (uint32, little-endian), the payload's length
+(uint32), the payload (one ``aialgs.data.Record`` message) and zeros up to a multiple of four bytes. The dense
+float32 records of one data set all have the same length, so that a file is a matrix of bytes: it is written by
+filling columns of that matrix, and read as strided views of it. Records of any other layout are read one by one.
+
+Sources: the SageMaker developer guide, "Common data formats for training", and MXNet's ``dmlc/recordio.h``.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from asteroid_ll.errors import DataError
+from asteroid_ll.formats.dense import assemble
+from asteroid_ll.formats.protobuf import FEATURES, LABEL, parse_record, tensor_prefix
+
+Buffer: TypeAlias = bytes | bytearray | memoryview | npt.NDArray[np.uint8]
+Float32: TypeAlias = npt.NDArray[np.float32]
+
+MAGIC = 0xCED7230A
+_MAGIC_BYTES = MAGIC.to_bytes(4, "little")
+_BLOCK_BYTES = 1 << 20
+
+
+@dataclass(frozen=True)
+class _Layout:
+    """The bytes of one dense record that are the same in every record, and where its numbers stand."""
+
+    n_features: int
+    labelled: bool
+    head: bytes
+    label_head: bytes
+    n_padding: int
+
+    @classmethod
+    def of(cls, n_features: int, *, labelled: bool) -> _Layout:
+        head = tensor_prefix(FEATURES, n_features)
+        label_head = tensor_prefix(LABEL, 1) if labelled else b""
+        n_payload = len(head) + 4 * n_features + len(label_head) + 4 * labelled
+        frame = _MAGIC_BYTES + n_payload.to_bytes(4, "little")
+        return cls(n_features, labelled, frame + head, label_head, -n_payload % 4)
+
+    @property
+    def label_head_at(self) -> int:
+        return len(self.head) + 4 * self.n_features
+
+    @property
+    def label_at(self) -> int:
+        return self.label_head_at + len(self.label_head)
+
+    @property
+    def n_bytes(self) -> int:
+        return self.label_at + 4 * self.labelled + self.n_padding
+
+
+def encode(features: Float32, labels: Float32 | None = None) -> memoryview:
+    """Encode rows as recordIO-protobuf, byte for byte as a protobuf runtime would.
+
+    Args:
+        features: shape ``(n, d)``, d >= 1. Cast to float32.
+        labels: shape ``(n,)``, or None for records without a label (inference).
+
+    Returns:
+        The frames of the n records, one after the other; empty for n = 0.
+
+    Raises:
+        DataError: the shapes do not fit.
+    """
+    features, labels = _checked(features, labels)
+    layout = _Layout.of(features.shape[1], labelled=labels is not None)
+    frames = _template(layout, len(features))
+    _fill(frames, layout, features, labels)
+    return frames.reshape(-1).data
+
+
+def decode(buffer: Buffer, *, source: str = "The recordIO data") -> tuple[Float32, Float32 | None]:
+    """Decode recordIO-protobuf.
+
+    Records of one dense float32 layout are not copied: both arrays are strided views into ``buffer``, possibly
+    unaligned, read-only when the buffer is, and valid as long as it is. Any other layout (sparse, float64, int32,
+    unknown fields) is decoded record by record into new arrays, sparse rows made dense.
+
+    Args:
+        buffer: the bytes of a file, or several files' one after the other.
+        source: the subject of error messages, such as a file's name.
+
+    Returns:
+        ``(features, labels)``: float32, shapes ``(n, d)`` and ``(n,)``; labels are None where no record has one.
+        An empty buffer gives shape ``(0, 0)`` and None.
+
+    Raises:
+        DataError: the data are damaged, or mix widths or labelled and unlabelled records; it names the byte offset.
+    """
+    flat = np.frombuffer(buffer, np.uint8)
+    if not len(flat):
+        return np.empty((0, 0), np.float32), None
+    try:
+        return _uniform(flat) or assemble([parse_record(data, offset=at) for at, data in frames(flat)])
+    except DataError as error:
+        raise DataError(f"{source} cannot be read: {error.what}", hint=error.hint) from error
+
+
+def frames(buffer: Buffer) -> Iterator[tuple[int, memoryview]]:
+    """Yield the byte offset and the bytes of each frame's payload.
+
+    Raises:
+        DataError: a frame is damaged or cut; it names the byte offset.
+    """
+    flat = np.frombuffer(buffer, np.uint8).data
+    at, end = 0, len(flat)
+    while at < end:
+        if flat[at : at + 4] != _MAGIC_BYTES[: end - at]:
+            raise DataError(f"byte {at} should begin a record, but is no recordIO magic number.")
+        if end - at < 8:
+            raise DataError(f"the record at byte {at} is cut in its header.")
+        size = int.from_bytes(flat[at + 4 : at + 8], "little")
+        step = 8 + size + -size % 4
+        if step > end - at:
+            raise DataError(f"the record at byte {at} says {size} bytes, but the data end at byte {end}.")
+        yield at + 8, flat[at + 8 : at + 8 + size]
+        at += step
+
+
+def read_file(path: Path | str) -> tuple[Float32, Float32 | None]:
+    """Decode a file through a memory map; as ``decode``, so a uniform file is not copied into memory."""
+    path = Path(path)
+    try:
+        empty = path.stat().st_size == 0
+        # An empty file cannot be mapped.
+        mapped = np.empty(0, np.uint8) if empty else np.memmap(path, np.uint8, mode="r")
+    except OSError as error:
+        raise DataError(f"{path} cannot be opened: {error.strerror}.") from error
+    return decode(mapped, source=str(path))
+
+
+def write_shards(
+    directory: Path | str, stem: str, features: Float32, labels: Float32 | None, *, n_shards: int
+) -> list[Path]:
+    """Write rows to n files of nearly equal row counts, each complete or absent.
+
+    Args:
+        directory: made where it is missing.
+        stem: files are named ``STEM-00000.pbr``, so that the order of names is the order of rows.
+        features: shape ``(n, d)``.
+        labels: shape ``(n,)``, or None.
+        n_shards: number of files; not more than rows, except one empty file for no rows.
+
+    Returns:
+        The files in the order of the rows.
+
+    Raises:
+        DataError: the shapes do not fit, or there are more shards than rows.
+    """
+    features, labels = _checked(features, labels)
+    if n_shards < 1 or n_shards > max(1, len(features)):
+        raise DataError(f"{len(features)} rows cannot be written as {n_shards} shards.", hint="Ask for fewer shards.")
+    directory = Path(directory)
+    directory.mkdir(parents=True, exist_ok=True)
+    bounds = [len(features) * shard // n_shards for shard in range(n_shards + 1)]
+    paths = []
+    for shard, (start, stop) in enumerate(itertools.pairwise(bounds)):
+        path = directory / f"{stem}-{shard:05d}.pbr"
+        _write_file(path, features[start:stop], None if labels is None else labels[start:stop])
+        paths.append(path)
+    return paths
+
+
+def _write_file(path: Path, features: Float32, labels: Float32 | None) -> None:
+    """Write block by block through one buffer, whose constant bytes are filled once."""
+    layout = _Layout.of(features.shape[1], labelled=labels is not None)
+    n_block = max(1, _BLOCK_BYTES // layout.n_bytes)
+    buffer = _template(layout, min(n_block, len(features)))
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with temporary.open("wb") as file:
+            for start in range(0, len(features), n_block):
+                rows = slice(start, start + n_block)
+                block = buffer[: len(features[rows])]
+                _fill(block, layout, features[rows], None if labels is None else labels[rows])
+                file.write(block.data)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _checked(features: Float32, labels: Float32 | None) -> tuple[Float32, Float32 | None]:
+    features = np.asarray(features, np.float32)
+    if features.ndim != 2 or features.shape[1] == 0:
+        raise DataError(f"Records need a matrix with at least one column, but the shape is {features.shape}.")
+    if labels is not None:
+        labels = np.asarray(labels, np.float32)
+        if labels.shape != (len(features),):
+            raise DataError(f"{len(features)} rows need as many labels, but their shape is {labels.shape}.")
+    return features, labels
+
+
+def _template(layout: _Layout, n_rows: int) -> npt.NDArray[np.uint8]:
+    frames = np.empty((n_rows, layout.n_bytes), np.uint8)
+    head_end, label_at = len(layout.head), layout.label_at
+    frames[:, :head_end] = np.frombuffer(layout.head, np.uint8)
+    frames[:, layout.label_head_at : label_at] = np.frombuffer(layout.label_head, np.uint8)
+    frames[:, layout.n_bytes - layout.n_padding :] = 0
+    return frames
+
+
+def _fill(frames: npt.NDArray[np.uint8], layout: _Layout, features: Float32, labels: Float32 | None) -> None:
+    values = np.ascontiguousarray(features, "<f4").view(np.uint8)
+    frames[:, len(layout.head) : layout.label_head_at] = values
+    if labels is not None:
+        label_bytes = np.ascontiguousarray(labels, "<f4").view(np.uint8).reshape(-1, 4)
+        frames[:, layout.label_at : layout.label_at + 4] = label_bytes
+
+
+def _uniform(flat: npt.NDArray[np.uint8]) -> tuple[Float32, Float32 | None] | None:
+    """Views of the numbers where every record has the first one's dense float32 layout, else None."""
+    offset, payload = next(iter(frames(flat)))
+    first = parse_record(payload, offset=offset)
+    tensor = first.features.get("values")
+    if tensor is None or not len(tensor.values):
+        return None
+    layout = _Layout.of(len(tensor.values), labelled=bool(first.label))
+    if len(flat) % layout.n_bytes:
+        return None
+    matrix = flat.reshape(-1, layout.n_bytes)
+    if not (_same(matrix, 0, layout.head) and _same(matrix, layout.label_head_at, layout.label_head)):
+        return None
+    values = matrix[:, len(layout.head) : layout.label_head_at].view("<f4")
+    if not layout.labelled:
+        return values, None
+    return values, matrix[:, layout.label_at : layout.label_at + 4].view("<f4")[:, 0]
+
+
+def _same(matrix: npt.NDArray[np.uint8], column: int, expected: bytes) -> bool:
+    """Whether every row holds the expected bytes from a column on, compared eight at a time, in blocks of rows."""
+    width = len(expected)
+    if width < 8:
+        return bool((matrix[:, column : column + width] == np.frombuffer(expected, np.uint8)).all())
+    n_block = 1 << 14
+    starts = [*range(0, width - 8, 8), width - 8]
+    words = [(column + at, np.frombuffer(expected, "<u8", count=1, offset=at)[0]) for at in starts]
+    return all(
+        bool((matrix[row : row + n_block, at : at + 8].view("<u8") == word).all())
+        for row in range(0, len(matrix), n_block)
+        for at, word in words
+    )
