@@ -1,0 +1,44 @@
+"""The configuration: a YAML file, checked whole, as frozen values.
+
+``load`` reads a file into a ``Config`` or names every problem at once; ``validate`` asks the algorithm about the
+hyperparameters' values; ``json_schema`` and ``dump_yaml`` describe the file to editors and to people.
+Importing this package costs pydantic and PyYAML, so ``--help`` must not.
+"""
+
+from asteroid_ll.config.describe import dump_yaml, json_schema
+from asteroid_ll.config.loading import load, validate
+from asteroid_ll.config.models import (
+    AUTO,
+    Clean,
+    Config,
+    Cost,
+    Encode,
+    Features,
+    Hosting,
+    Predict,
+    Report,
+    Section,
+    Source,
+    Split,
+    Training,
+)
+
+__all__ = [
+    "AUTO",
+    "Clean",
+    "Config",
+    "Cost",
+    "Encode",
+    "Features",
+    "Hosting",
+    "Predict",
+    "Report",
+    "Section",
+    "Source",
+    "Split",
+    "Training",
+    "dump_yaml",
+    "json_schema",
+    "load",
+    "validate",
+]

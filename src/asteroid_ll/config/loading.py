@@ -1,0 +1,206 @@
+"""A configuration file to a ``Config``, or to one error that names every problem with its line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+from pydantic import ValidationError
+
+from asteroid_ll.config.document import MAX_BYTES, Document, Key, Mark, Problem, dotted, parse
+from asteroid_ll.config.models import Config, Section
+from asteroid_ll.config.wording import did_you_mean, sentence
+from asteroid_ll.errors import ConfigError, DataError
+
+_SECTIONS = tuple(
+    key
+    for key, field in Config.model_fields.items()
+    if isinstance(field.annotation, type) and issubclass(field.annotation, Section)
+)
+_EMPTY = Document(None, {})
+
+
+def load(path: Path | None, *, overrides: Sequence[str] = ()) -> Config:
+    """Read a configuration file and lay overrides over it.
+
+    Args:
+        path: the YAML file; None, and a file without keys, stand for the defaults.
+        overrides: ``KEY=VALUE`` each, such as ``training.max_runtime_s=600``; the value is read as YAML. The last
+            one wins.
+
+    Raises:
+        ConfigError: the file is missing, unreadable or not YAML, or any of its values is wrong. The message has
+            every problem on a line of its own, and the context has them as ``problems``, a tuple of texts.
+    """
+    name = str(path) if path else "the command line"
+    document = _EMPTY if path is None else _read(path)
+    problems = list(document.problems)
+    for override in overrides:
+        document = _overridden(document, override, problems)
+    values = {} if document.value is None else document.value
+    if not isinstance(values, dict):
+        problems.append(Problem("line 1", 1, "", "the file must hold keys such as target: emulator"))
+        values = {}
+    values = _without_empty_sections(values)
+    _spell_hyperparameters(values, document.marks)
+    config = _validated(values, document.marks, problems)
+    if config is None or problems:
+        _refuse(name, problems, path)
+    return config
+
+
+def validate(config: Config) -> None:
+    """Ask the algorithm whether it accepts the hyperparameters; this imports it.
+
+    Raises:
+        ConfigError: a value is out of its range, or values do not go together; in the container's own words.
+    """
+    from asteroid_ll.linear_learner.hyperparameters import parse as parse_hyperparameters
+
+    try:
+        parse_hyperparameters(config.hyperparameters)
+    except DataError as error:
+        raise ConfigError(
+            f"hyperparameters: {error.what}",
+            hint="The table of hyperparameters: asteroid-ll config schema",
+            problems=(f"hyperparameters: {error.what}",),
+        ) from error
+
+
+def _read(path: Path) -> Document:
+    try:
+        with path.open("rb") as file:
+            data = file.read(MAX_BYTES + 1)
+    except FileNotFoundError as error:
+        raise ConfigError(
+            f"There is no configuration file {path}.", hint=f"Make one: asteroid-ll config init {path}", path=str(path)
+        ) from error
+    except OSError as error:
+        raise ConfigError(
+            f"The configuration file {path} could not be read: {error.strerror}.",
+            hint="Name another one with --config FILE.",
+            path=str(path),
+        ) from error
+    try:
+        return parse(data)
+    except ConfigError as error:
+        _refuse(str(path), list(error.context["problems"]), path)  # type: ignore[call-overload]
+
+
+def _overridden(document: Document, override: str, problems: list[Problem]) -> Document:
+    """Return the document with one ``KEY=VALUE`` laid over it; what is wrong with that is added to the problems."""
+    name, equals, text = override.partition("=")
+    key = tuple(name.strip().split("."))
+    origin = f"--set {name.strip()}"
+    if not equals or not all(key):
+        problems.append(Problem(f"--set {override}", 0, "", "must be KEY=VALUE, such as training.max_runtime_s=600"))
+        return document
+    try:
+        laid = parse(text.strip(), origin=origin)
+    except ConfigError as error:
+        problems.extend(error.context["problems"])  # type: ignore[arg-type]
+        return document
+    problems.extend(laid.problems)
+    value = laid.value
+    for part in reversed(key):
+        value = {part: value}
+    marks = {(*key, *inner): mark for inner, mark in laid.marks.items()}
+    return Document(_merged(document.value, value), {**document.marks, **marks})
+
+
+def _merged(below: Any, above: Any) -> Any:
+    if below is None or not isinstance(above, dict):
+        return above
+    if not isinstance(below, dict):
+        return below
+    return {**below, **{key: _merged(below.get(key), value) for key, value in above.items()}}
+
+
+def _without_empty_sections(values: dict[str, Any]) -> dict[str, Any]:
+    """Drop sections all of whose lines are commented out: they have their defaults."""
+    sections = (*_SECTIONS, "hyperparameters")
+    return {key: value for key, value in values.items() if not (key in sections and value is None)}
+
+
+def _spell_hyperparameters(values: dict[str, Any], marks: Mapping[Key, Mark]) -> None:
+    """Put the spelling of each number in the place of its value: SageMaker passes text."""
+    given = values.get("hyperparameters")
+    if not isinstance(given, dict):
+        return
+    spelt = dict(given)
+    for name, value in given.items():
+        mark = marks.get(("hyperparameters", name))
+        if isinstance(value, int | float) and not isinstance(value, bool) and mark and mark.raw:
+            spelt[name] = mark.raw
+    values["hyperparameters"] = spelt
+
+
+def _validated(values: dict[str, Any], marks: Mapping[Key, Mark], problems: list[Problem]) -> Config | None:
+    """Return the configuration, or None after adding what is wrong with it to the problems.
+
+    pydantic looks at how values go together only where each is fine alone, so wrong ones are left out for a second
+    look, and a conflict that names one of them is not reported.
+    """
+    try:
+        return Config.model_validate(values)
+    except ValidationError as error:
+        found = list(_problems(error, marks))
+        left = _without(values, [entry["loc"] for entry in error.errors()])
+        known = {problem.key for problem in found}
+    try:
+        Config.model_validate(left)
+    except ValidationError as error:
+        found += [problem for problem in _problems(error, marks) if problem.key not in known]
+    problems.extend(found)
+    return None
+
+
+def _problems(error: ValidationError, marks: Mapping[Key, Mark]) -> Iterator[Problem]:
+    for entry in error.errors(include_url=False):
+        if entry["type"] == "conflict":
+            for name, what in entry["ctx"]["conflicts"]:
+                yield _problem(tuple(name.split(".")), what, marks)
+            continue
+        key = tuple(part for part in entry["loc"] if part != "[key]")
+        mark = marks.get(key)
+        what = sentence(entry, raw=mark.raw if mark else None)
+        if entry["type"] == "extra_forbidden":
+            what = f"is not a key{did_you_mean(str(key[-1]), _siblings(key))}"
+        yield _problem(key, what, marks)
+
+
+def _problem(key: Key, what: str, marks: Mapping[Key, Mark]) -> Problem:
+    mark = marks.get(key) or (marks.get(key[:-1]) if len(key) > 1 else None)
+    return Problem(mark.where, mark.line, dotted(key), what) if mark else Problem("", 0, dotted(key), what)
+
+
+def _siblings(key: Key) -> list[str]:
+    """Return the known keys beside an unknown one."""
+    if len(key) == 1:
+        return list(Config.model_fields)
+    section = Config.model_fields[str(key[0])].annotation
+    return list(section.model_fields) if isinstance(section, type) and issubclass(section, Section) else []
+
+
+def _without(values: dict[str, Any], locations: Sequence[Key]) -> dict[str, Any]:
+    """Return the values less those at or around the given places, one or two levels down."""
+    left = {key: dict(value) if isinstance(value, dict) else value for key, value in values.items()}
+    for location in locations:
+        inside = left.get(str(location[0])) if location else None
+        if len(location) > 1 and isinstance(inside, dict):
+            inside.pop(str(location[1]), None)
+        elif location:
+            left.pop(str(location[0]), None)
+    return left
+
+
+def _refuse(name: str, problems: Sequence[Problem], path: Path | None) -> NoReturn:
+    in_order = sorted(problems, key=lambda problem: problem.line)
+    texts = tuple(str(problem) for problem in in_order)
+    if len(texts) == 1:
+        what = f"{name} has a problem: {texts[0]}."
+    else:
+        what = f"{name} has {len(texts)} problems." + "".join(f"\n  {text}" for text in texts)
+    command = f"asteroid-ll config validate -c {path}" if path else "asteroid-ll config schema"
+    raise ConfigError(what, hint=f"{'Check it again' if path else 'The keys'}: {command}", problems=texts)

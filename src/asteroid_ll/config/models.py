@@ -1,0 +1,279 @@
+"""The configuration as frozen values: every key with its default, unit and range.
+
+The defaults are those of ``config/local.yaml``: the bundled catalogue through the embedded emulator. Durations are
+seconds or hours, sizes gigabytes, money US dollars, as each name says. The constraints on names are SageMaker's and
+S3's own (API reference: CreateTrainingJob, CreateModel, CreateBucket).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic_core import PydanticCustomError
+
+from asteroid_ll.config.hyperparameters import DEFAULTS, Hyperparameters
+from asteroid_ll.config.text import Text
+
+AUTO = "auto"
+"""The value of ``bucket`` and ``role_arn`` that is worked out from the account."""
+
+EMULATOR_ROLE_ARN = "arn:aws:iam::000000000000:role/asteroid-ll"
+"""The execution role that the embedded emulator knows."""
+
+
+class Section(BaseModel):
+    """A part of the configuration: frozen, strictly typed, and without room for unknown keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _no_placeholder(cls, value: Any) -> Any:
+        if isinstance(value, str) and value.startswith("<") and value.endswith(">"):
+            raise PydanticCustomError(
+                "placeholder", "still holds the placeholder {value}; write your own value", {"value": value}
+            )
+        return value
+
+
+InstanceType = Annotated[
+    str, Text(r"ml\.[a-z0-9-]+\.[a-z0-9-]+", like="a SageMaker instance type such as ml.m5.large", max_length=64)
+]
+Share = Annotated[float, Field(ge=0, lt=1)]
+
+
+class Source(Section):
+    """Where the asteroids come from."""
+
+    kind: Literal["catalogue", "csv"] = Field(
+        default="catalogue",
+        description="The bundled catalogue of near-Earth asteroids, or a file with the 40 NeoWs columns.",
+    )
+    location: Annotated[str, Field(min_length=1)] | None = Field(
+        default=None,
+        description="For csv: a path, or an http(s) or s3 URL. A relative path is relative to the current folder.",
+    )
+    sha256: Annotated[str, Text(r"[0-9a-f]{64}", like="64 hexadecimal digits in lower case")] | None = Field(
+        default=None, description="Checksum that the fetched file must have; null accepts any file."
+    )
+
+
+class Clean(Section):
+    """What the table looks like before it is split."""
+
+    drop: Annotated[tuple[Annotated[str, Field(min_length=1)], ...], Field(strict=False)] = Field(
+        default=(), description="Columns to drop, by the names of the canonical table."
+    )
+    column_names: Literal["canonical", "tutorial"] = Field(
+        default="canonical",
+        description="Names in the exported table: with units, or as the published tutorial has them.",
+    )
+    export_csv: bool = Field(default=False, description="Whether to write the cleaned table as data.csv too.")
+
+
+class Features(Section):
+    """What the model sees of an asteroid."""
+
+    set: Literal["raw", "physics", "spline"] = Field(
+        default="spline",
+        description="raw: the columns as they are. physics: H, MOID, ln MOID and hinges. "
+        "spline: piecewise-linear bases of H, MOID and ln MOID.",
+    )
+    n_knots: Annotated[int, Field(ge=2, le=512)] = Field(
+        default=48, description="For spline: knots per variable, at quantiles of the training part."
+    )
+
+
+class Split(Section):
+    """How rows are held out."""
+
+    by: Literal["asteroid", "row"] = Field(
+        default="asteroid",
+        description="asteroid: no asteroid is in two parts. row: one random draw a row, as in the tutorial.",
+    )
+    validation: Share = Field(default=0.1, description="Share held out to select the model and its threshold.")
+    test: Share = Field(default=0.1, description="Share held out for the final score.")
+    seed: Annotated[int, Field(ge=0, le=2**32 - 1)] = Field(
+        default=0, description="The same seed and asteroids give the same parts on every machine."
+    )
+
+
+class Encode(Section):
+    """How the parts are written as recordIO-protobuf."""
+
+    n_shards: Annotated[int, Field(ge=1, le=1000)] = Field(
+        default=1, description="Files that the training part is cut into."
+    )
+
+
+class Training(Section):
+    """One SageMaker training job."""
+
+    instance_type: InstanceType = Field(default="ml.m5.large", description="Machine that trains.")
+    instance_count: Annotated[int, Field(ge=1, le=20)] = Field(default=1, description="Number of machines.")
+    volume_size_gb: Annotated[int, Field(ge=1, le=16_384)] = Field(
+        default=10, description="Disk of each machine, in GB."
+    )
+    max_runtime_s: Annotated[int, Field(ge=60, le=432_000)] = Field(
+        default=1_800, description="Seconds after which SageMaker stops the job; bounds its price."
+    )
+    input_mode: Literal["File", "FastFile", "Pipe"] = Field(
+        default="File", description="How the data reach the container."
+    )
+    train_distribution: Literal["ShardedByS3Key", "FullyReplicated"] = Field(
+        default="ShardedByS3Key",
+        description="Whether each machine gets its share of the training files or all of them.",
+    )
+
+
+class Hosting(Section):
+    """The endpoint that answers predictions."""
+
+    instance_type: InstanceType = Field(default="ml.t2.medium", description="Machine that hosts the model.")
+    instance_count: Annotated[int, Field(ge=1, le=20)] = Field(default=1, description="Number of machines.")
+    variant_name: Annotated[
+        str, Text(r"[a-zA-Z0-9](-*[a-zA-Z0-9])*", like="letters, digits and inner hyphens", max_length=63)
+    ] = Field(default="AllTraffic", description="Name of the production variant.")
+    keep_for_h: Annotated[float, Field(gt=0, le=168)] = Field(
+        default=2.0, description="Hours after which an endpoint kept with --keep counts as forgotten."
+    )
+
+
+class Predict(Section):
+    """How the test part is scored."""
+
+    content_type: Literal["application/x-recordio-protobuf", "text/csv"] = Field(
+        default="application/x-recordio-protobuf", description="Format of the requests to the endpoint."
+    )
+    number_format: Literal["exact", "g"] = Field(
+        default="exact", description="Numbers in text/csv: the shortest exact digits, or six digits as C's %g."
+    )
+    threshold: float | None = Field(
+        default=None, description="Scores above it count as hazardous; null takes the model's own threshold."
+    )
+    baseline: Literal["majority", "median"] = Field(
+        default="majority",
+        description="Constant prediction to compare with: the training labels' majority class or median.",
+    )
+
+
+class Cost(Section):
+    """What a run may cost."""
+
+    max_usd: Annotated[float, Field(gt=0)] = Field(
+        default=1.0, description="A run whose price at list rates could exceed this many US dollars is refused."
+    )
+
+
+class Report(Section):
+    """What is written for people."""
+
+    figures: bool = Field(default=True, description="Whether to draw the figures.")
+    html: bool = Field(default=True, description="Whether to write the report as one HTML file.")
+
+
+class Config(Section):
+    """The whole configuration of a run."""
+
+    target: Literal["emulator", "aws"] = Field(
+        default="emulator", description="Who answers: the embedded emulator, offline and free, or an AWS account."
+    )
+    region: Annotated[str, Text(r"[a-z]{2}(-[a-z]+)+-[0-9]", like="an AWS region such as us-east-1")] = Field(
+        default="us-east-1", description="AWS region of the bucket, the job and the endpoint."
+    )
+    bucket: Annotated[
+        str,
+        Text(
+            r"auto|[a-z0-9][a-z0-9-]{1,61}[a-z0-9]",
+            like="an S3 bucket name (3 to 63 lower-case letters, digits and inner hyphens) or auto",
+        ),
+    ] = Field(default=AUTO, description="S3 bucket; auto is asteroid-ll-ACCOUNT-REGION.")
+    prefix: Annotated[
+        str,
+        Text(
+            r"[A-Za-z0-9!_.*'()-]+(/[A-Za-z0-9!_.*'()-]+)*",
+            like="an S3 key prefix of letters, digits and !_.*'()- with single inner slashes",
+            max_length=256,
+        ),
+    ] = Field(default="asteroid-ll", description="Every object of a run is under this S3 key prefix.")
+    role_arn: Annotated[
+        str,
+        Text(
+            r"auto|arn:aws[a-z-]*:iam::[0-9]{12}:role/[A-Za-z0-9_+=,.@/-]+",
+            like="the ARN of an IAM role, such as arn:aws:iam::123456789012:role/asteroid-ll, or auto",
+            max_length=2_048,
+        ),
+    ] = Field(
+        default=AUTO, description="Execution role that SageMaker assumes; auto is the emulator's own. Required for aws."
+    )
+    source: Source = Field(default_factory=Source, description="Where the asteroids come from.")
+    clean: Clean = Field(default_factory=Clean, description="What the table looks like before it is split.")
+    features: Features = Field(default_factory=Features, description="What the model sees of an asteroid.")
+    split: Split = Field(default_factory=Split, description="How rows are held out.")
+    encode: Encode = Field(default_factory=Encode, description="How the parts are written as recordIO-protobuf.")
+    training: Training = Field(default_factory=Training, description="The training job.")
+    hyperparameters: Hyperparameters = Field(
+        default_factory=lambda: DEFAULTS,
+        description="Linear Learner's hyperparameters; a name that is not here has the container's own default.",
+    )
+    hosting: Hosting = Field(default_factory=Hosting, description="The endpoint that answers predictions.")
+    predict: Predict = Field(default_factory=Predict, description="How the test part is scored.")
+    cost: Cost = Field(default_factory=Cost, description="What a run may cost.")
+    report: Report = Field(default_factory=Report, description="What is written for people.")
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        conflicts = tuple(_conflicts(self))
+        if conflicts:
+            text = "; ".join(f"{key}: {what}" for key, what in conflicts)
+            raise PydanticCustomError("conflict", "{text}", {"text": text, "conflicts": conflicts})
+        return self
+
+    @property
+    def execution_role_arn(self) -> str:
+        """The role that SageMaker assumes: as configured, or the emulator's own."""
+        return EMULATOR_ROLE_ARN if self.role_arn == AUTO else self.role_arn
+
+    def bucket_name(self, account_id: str) -> str:
+        """Return the S3 bucket of a run on an account (12 digits)."""
+        return f"asteroid-ll-{account_id}-{self.region}" if self.bucket == AUTO else self.bucket
+
+    def section_values(self, name: str) -> dict[str, Any]:
+        """Return one section as plain JSON values, keys sorted, for a stage's fingerprint.
+
+        Args:
+            name: key of a section such as ``training`` or ``hyperparameters``.
+
+        Raises:
+            KeyError: there is no such section.
+        """
+        values = self.model_dump(mode="json")[name]
+        if not isinstance(values, dict):
+            raise KeyError(name)
+        return dict(sorted(values.items()))
+
+    def canonical_json(self) -> str:
+        """Return the whole configuration as JSON with sorted keys: equal configurations, equal texts."""
+        return json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
+
+
+def _conflicts(config: Config) -> Iterator[tuple[str, str]]:
+    """Yield (dotted key, what is wrong) for values that are fine alone and not together."""
+    if config.target == "aws" and config.role_arn == AUTO:
+        yield "role_arn", "is required for target aws: the ARN of a role that SageMaker may assume"
+    if config.source.kind == "csv" and config.source.location is None:
+        yield "source.location", "is required for source.kind csv: a path or an http(s) or s3 URL"
+    if config.source.kind == "catalogue" and config.source.location is not None:
+        yield "source.location", "is for source.kind csv; the catalogue is bundled"
+    if config.split.validation + config.split.test >= 1:
+        yield "split.test", f"leaves nothing to train on together with split.validation {config.split.validation}"
+    sharded = config.training.train_distribution == "ShardedByS3Key"
+    if sharded and config.encode.n_shards < config.training.instance_count:
+        yield (
+            "encode.n_shards",
+            f"must be at least training.instance_count {config.training.instance_count} for ShardedByS3Key, "
+            f"not {config.encode.n_shards}: a machine without a file cannot train",
+        )

@@ -1,0 +1,38 @@
+"""Texts with a form of their own: names, ARNs, checksums."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic_core import CoreSchema, PydanticCustomError, core_schema
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """Annotation of a ``str`` that must match a pattern as a whole.
+
+    Attributes:
+        pattern: regular expression, understood alike by Python and by JSON schema (ECMA 262), without anchors.
+        like: what a matching text is, in words: "an AWS region such as us-east-1".
+        max_length: longest text accepted, in characters.
+    """
+
+    pattern: str
+    like: str
+    max_length: int = 1_024
+
+    def check(self, value: str) -> str:
+        """Return the value if it matches; raise pydantic's error with ``like`` in it otherwise."""
+        if len(value) > self.max_length or re.fullmatch(self.pattern, value) is None:
+            shown = value if len(value) <= 80 else f"{value[:77]}..."
+            raise PydanticCustomError("text", "must be {like}, not {shown}", {"like": self.like, "shown": shown})
+        return value
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_after_validator_function(self.check, handler(source))
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        return {**handler(schema), "pattern": f"^({self.pattern})$", "maxLength": self.max_length}

@@ -1,0 +1,74 @@
+"""The sentences in which a wrong value is reported."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """Return ``; did you mean X?`` for the known word nearest to a misspelt one, or an empty text."""
+    from difflib import get_close_matches
+
+    near = get_close_matches(word, list(known), n=1, cutoff=0.6)
+    return f"; did you mean {near[0]}?" if near else ""
+
+
+_KINDS = {
+    "string_type": "text",
+    "int_type": "a whole number",
+    "float_type": "a number",
+    "bool_type": "true or false",
+    "tuple_type": "a list",
+    "dict_type": "a mapping of names to values",
+    "mapping_type": "a mapping of names to values",
+    "model_type": "a section with keys of its own",
+}
+
+_BOUNDS = {
+    "greater_than_equal": ("at least", "ge"),
+    "greater_than": ("more than", "gt"),
+    "less_than_equal": ("at most", "le"),
+    "less_than": ("less than", "lt"),
+}
+
+
+def sentence(error: Mapping[str, Any], *, raw: str | None = None) -> str:
+    """Return what is wrong with a value, without its key.
+
+    Args:
+        error: one entry of ``pydantic.ValidationError.errors()``.
+        raw: the value as the file has it, where it is a scalar; the parsed value is shown otherwise.
+
+    Returns:
+        A clause such as ``must be at least 60, not 5``.
+    """
+    kind, value, context = error["type"], error["input"], error.get("ctx", {})
+    shown = raw if raw is not None else _shown(value)
+    if kind == "string_type" and isinstance(value, bool) and raw is not None:
+        return f'must be text: unquoted, {raw} is a YAML boolean; write "{raw}"'
+    if kind == "string_type" and isinstance(value, int | float) and raw is not None:
+        return f'must be text: unquoted, {raw} is a number; write "{raw}"'
+    if kind in _KINDS:
+        return f"must be {_KINDS[kind]}, not {shown}"
+    if kind in _BOUNDS:
+        words, bound = _BOUNDS[kind]
+        return f"must be {words} {context[bound]}, not {shown}"
+    if kind == "literal_error":
+        return f"must be {context['expected'].replace(chr(39), '')}, not {shown}"
+    if kind == "finite_number":
+        return f"must be a finite number, not {shown}"
+    if kind == "string_too_short":
+        return "must not be empty"
+    message = str(error["msg"])
+    return message[:1].lower() + message[1:]
+
+
+def _shown(value: object) -> str:
+    if value is None:
+        return "nothing"
+    if isinstance(value, dict):
+        return "a mapping"
+    if isinstance(value, list | tuple):
+        return "a list"
+    return str(value)

@@ -1,0 +1,242 @@
+"""The journal: what a run was about to do and what became of it, one JSON object a line, only ever appended to.
+
+A record is on the disk before ``append`` returns, so that a create sent after its ``intent`` can be found again
+whatever happens. A line counts when its newline is there: a last line without one is a write that a crash cut
+short, never acknowledged, and is dropped and counted. The lock's holder alone appends.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from asteroid_ll.errors import DataError
+
+Event = Literal["intent", "done", "failed", "gone"]
+"""About to be done; done; failed; deleted, or proven absent."""
+
+VERSION = 1
+
+_SECRET_NAME = re.compile(r"secret|password|passwd|api_?key|access_?key|session_?token|authorization|credential", re.I)
+_SECRET_VALUE = re.compile(
+    r"(?P<name>\b(?:X-Amz-(?:Signature|Credential|Security-Token)|api_key)=)[^&\"\\\s]+|\b(?:AKIA|ASIA)[A-Z0-9]{16}\b"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One line of the journal.
+
+    Attributes:
+        at: when it was written, UTC, ISO 8601 with milliseconds. For people: the order is that of the lines.
+        event: what happened.
+        stage: the stage concerned.
+        fingerprint: of the stage's inputs, settings and version.
+        resource: what was created or deleted, such as ``endpoint/NAME``; empty for the stage as a whole.
+        facts: everything else, plain JSON values.
+    """
+
+    at: str
+    event: Event
+    stage: str
+    fingerprint: str
+    resource: str = ""
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """What a journal says.
+
+    Attributes:
+        records: the complete lines, oldest first.
+        torn_bytes: length of an incomplete last line; 0 where the journal ends well.
+    """
+
+    records: tuple[Record, ...]
+    torn_bytes: int = 0
+
+    def last_done(self, stage: str) -> Record | None:
+        """Return the stage's latest ``done`` record about the stage as a whole; None where there is none."""
+        done = (r for r in reversed(self.records) if (r.event, r.stage, r.resource) == ("done", stage, ""))
+        return next(done, None)
+
+    def open_intents(self) -> tuple[Record, ...]:
+        """Return the intents whose outcome no later record tells, oldest first.
+
+        A later ``done``, ``failed`` or ``gone`` of the same stage and fingerprint is the outcome of the intents
+        for the resource it names, or, naming none, of all of them. A repeated intent counts once, as the latest.
+        """
+        pending: dict[tuple[str, str, str], Record] = {}
+        for record in self.records:
+            key = (record.stage, record.fingerprint, record.resource)
+            if record.event != "intent" and not record.resource:
+                pending = {other: intent for other, intent in pending.items() if other[:2] != key[:2]}
+            else:
+                pending.pop(key, None)
+                if record.event == "intent":
+                    pending[key] = record
+        return tuple(pending.values())
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+class Journal:
+    """A journal file.
+
+    Args:
+        path: the file; made by the first record.
+        clock: tells the time of a record.
+    """
+
+    def __init__(self, path: Path, *, clock: Callable[[], datetime] = _now) -> None:
+        self.path = path
+        self._clock = clock
+
+    def append(self, event: Event, *, stage: str, fingerprint: str, resource: str = "", **facts: Any) -> Record:
+        """Write a record to the disk; when this returns it is there.
+
+        Access keys and signed URLs inside the facts are blacked out.
+
+        Args:
+            event: what happened.
+            stage: the stage concerned.
+            fingerprint: of the stage's inputs, settings and version.
+            resource: what is created or deleted, such as ``endpoint/NAME``.
+            facts: further plain JSON values.
+
+        Returns:
+            The record as a reader will see it.
+
+        Raises:
+            DataError: the file system refused; the journal is as it was.
+            ValueError: a fact's name is that of a secret, or a value is not JSON.
+        """
+        secret = next((name for name in facts if _SECRET_NAME.search(name)), None)
+        if secret is not None:
+            raise ValueError(f"a journal holds no secrets: {secret}")
+        values = {
+            "v": VERSION,
+            "at": self._clock().isoformat(timespec="milliseconds"),
+            "event": event,
+            "stage": stage,
+            "fingerprint": fingerprint,
+            "resource": resource,
+            "facts": facts,
+        }
+        line = _SECRET_VALUE.sub(_black_out, json.dumps(values, allow_nan=False, separators=(",", ":")))
+        try:
+            _append_line(self.path, line.encode("ascii") + b"\n")
+        except OSError as error:
+            raise DataError(
+                f"The journal {self.path} could not be written: {error.strerror}; it is as it was.",
+                hint="Make room or choose another directory with --workdir, then run the same command again.",
+                path=str(self.path),
+            ) from error
+        return _parse(line.encode("ascii"))
+
+    def read(self) -> History:
+        """Return what the journal says; a missing file says nothing.
+
+        Raises:
+            DataError: a complete line is not a record of this version, or the file cannot be read.
+        """
+        try:
+            content = self.path.read_bytes()
+        except FileNotFoundError:
+            return History(())
+        except OSError as error:
+            raise DataError(f"The journal {self.path} could not be read: {error.strerror}.") from error
+        *lines, rest = content.split(b"\n")
+        return History(tuple(self._record(line, number) for number, line in enumerate(lines, start=1)), len(rest))
+
+    def records(self) -> tuple[Record, ...]:
+        """Return the complete records, oldest first, see ``read``."""
+        return self.read().records
+
+    def last_done(self, stage: str) -> Record | None:
+        """Return the stage's latest ``done`` record, see ``History.last_done``."""
+        return self.read().last_done(stage)
+
+    def open_intents(self) -> tuple[Record, ...]:
+        """Return the intents without an outcome, see ``History.open_intents``."""
+        return self.read().open_intents()
+
+    def _record(self, line: bytes, number: int) -> Record:
+        try:
+            return _parse(line)
+        except (ValueError, KeyError, TypeError) as error:
+            raise DataError(
+                f"The journal {self.path} is damaged in line {number}: {line[:60]!r} is not a record of version 1.",
+                hint="Move the file away and run the same command again: resources are found by their tags.",
+                path=str(self.path),
+                line=number,
+            ) from error
+
+
+def _black_out(match: re.Match[str]) -> str:
+    return f"{match['name'] or ''}[removed]"
+
+
+def _parse(line: bytes) -> Record:
+    """Return the record in a line; raise ValueError, KeyError or TypeError where there is none."""
+    values = json.loads(line)
+    texts = [values[name] for name in ("at", "event", "stage", "fingerprint", "resource")]
+    at, event, stage, fingerprint, resource = texts
+    facts = values["facts"]
+    if values["v"] != VERSION or event not in get_args(Event) or not isinstance(facts, dict):
+        raise ValueError("not a record of this version")
+    if not all(isinstance(text, str) for text in texts):
+        raise TypeError("a text is expected")
+    return Record(at, event, stage, fingerprint, resource, facts)
+
+
+def _append_line(path: Path, line: bytes) -> None:
+    """Append one line with one write and sync it; an incomplete last line gives way to it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    is_new = not path.exists()
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+    try:
+        end = _end_of_last_line(descriptor)
+        os.ftruncate(descriptor, end)
+        try:
+            written = os.write(descriptor, line)
+            if written != len(line):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            os.fsync(descriptor)
+        except OSError:
+            os.ftruncate(descriptor, end)
+            raise
+    finally:
+        os.close(descriptor)
+    if is_new:
+        _sync_directory(path.parent)
+
+
+def _end_of_last_line(descriptor: int) -> int:
+    """Return the offset behind the last newline, reading backwards."""
+    end = os.fstat(descriptor).st_size
+    while end > 0:
+        start = max(0, end - 4_096)
+        newline = os.pread(descriptor, end - start, start).rfind(b"\n")
+        if newline >= 0:
+            return start + newline + 1
+        end = start
+    return 0
+
+
+def _sync_directory(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
