@@ -1,0 +1,215 @@
+"""The saved model as AWS has it: ``model.tar.gz`` > ``model_algo-1`` (a zip) > four files.
+
+``additional-params.json`` (threshold, loss, metric settings), ``mx-mod-symbol.json`` (the network),
+``manifest.json`` and ``mx-mod-0000.params`` (weights and bias, normalisation folded in). Source: real artifacts.
+
+Reading trusts nothing: members are read into memory, never extracted, so that no path in an archive can write
+anywhere; anything but the expected regular files, and anything too large, is refused.
+"""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+import os
+import tarfile
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from asteroid_ll.errors import DataError
+from asteroid_ll.formats import ndarrays
+from asteroid_ll.linear_learner import symbol as symbols
+
+MODEL_FILE = "model_algo-1"
+_ADDITIONAL_PARAMS, _SYMBOL, _MANIFEST = "additional-params.json", "mx-mod-symbol.json", "manifest.json"
+_PARAMS = "mx-mod-0000.params"
+_MEMBERS = (_ADDITIONAL_PARAMS, _SYMBOL, _MANIFEST, _PARAMS)
+_MANIFEST_CONTENT = {"additional-params.json": "json", "mx-mod": "mxnet_module", "version": 1}
+_MAX_BYTES = 512 << 20
+_MAX_TAR_MEMBERS = 16
+# The earliest time that a zip can say: the same model gives the same bytes whenever it is written.
+_ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """The content of a saved model.
+
+    Attributes:
+        additional_params: ``threshold``, ``loss_type``, ``metrics_params`` and ``predictor_type``.
+        symbol: the network, see ``asteroid_ll.linear_learner.symbol``.
+        arrays: ``fc0_weight``, shape ``(d, k)``, and ``fc0_bias``, shape ``(1, k)``; float32, in raw feature units.
+    """
+
+    additional_params: dict[str, Any]
+    symbol: dict[str, Any]
+    arrays: dict[str, npt.NDArray[np.float32]]
+
+
+def write(artifact: Artifact, path: Path | str) -> None:
+    """Write a model: complete at ``path``, or not at all. The same artifact gives the same bytes.
+
+    Args:
+        artifact: the model.
+        path: a ``model.tar.gz`` where the name ends in ``.tar.gz``, else the bare zip ``model_algo-1``.
+    """
+    path = Path(path)
+    data = _pack_zip(artifact)
+    if path.name.endswith(".tar.gz"):
+        data = _pack_tar(data)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with temporary.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def read(path: Path | str) -> Artifact:
+    """Read a ``model.tar.gz`` or a bare ``model_algo-1``, whatever its name.
+
+    Raises:
+        DataError: the file is missing, damaged, not a Linear Learner model, or not safe to open.
+    """
+    path = Path(path)
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise DataError(f"The model {path} cannot be opened: {error.strerror}.") from error
+    with _named(path):
+        return _unpack_zip(_unpack_tar(data) if data[:2] == b"\x1f\x8b" else data)
+
+
+def _pack_zip(artifact: Artifact) -> bytes:
+    arrays = {f"arg:{name}": artifact.arrays[name] for name in sorted(artifact.arrays)}
+    contents = {
+        _ADDITIONAL_PARAMS: json.dumps(artifact.additional_params).encode(),
+        _SYMBOL: symbols.dumps(artifact.symbol).encode(),
+        _MANIFEST: json.dumps(_MANIFEST_CONTENT).encode(),
+        _PARAMS: ndarrays.dumps(arrays),
+    }
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
+        for name, content in contents.items():
+            info = zipfile.ZipInfo(name, _ZIP_EPOCH)
+            info.external_attr = 0o100644 << 16
+            archive.writestr(info, content)
+    return buffer.getvalue()
+
+
+def _pack_tar(model: bytes) -> bytes:
+    buffer = io.BytesIO()
+    with (
+        gzip.GzipFile(fileobj=buffer, mode="wb", mtime=0) as stream,
+        tarfile.open(fileobj=stream, mode="w") as archive,
+    ):
+        info = tarfile.TarInfo(MODEL_FILE)
+        info.size = len(model)
+        info.mode = 0o644
+        archive.addfile(info, io.BytesIO(model))
+    return buffer.getvalue()
+
+
+def _unpack_tar(data: bytes) -> bytes:
+    """The one regular file of the archive, which must be the model."""
+    model: bytes | None = None
+    # A member's size is checked before its content is read, and skipped content is bounded by the limit below.
+    with tarfile.open(fileobj=_Limited(data), mode="r|") as archive:
+        for n_members, member in enumerate(archive):
+            name = member.name.removeprefix("./")
+            if member.isdir() and name in ("", "."):
+                continue
+            if n_members >= _MAX_TAR_MEMBERS or not member.isreg() or name != MODEL_FILE or member.issparse():
+                raise DataError(
+                    f"it has the unexpected member {member.name!r}; only the file {MODEL_FILE} belongs there"
+                )
+            if model is not None:
+                raise DataError(f"it has the member {MODEL_FILE} twice")
+            _refuse_large(member.size)
+            content = archive.extractfile(member)
+            model = content.read() if content else b""
+    if model is None:
+        raise DataError(f"it has no member {MODEL_FILE}")
+    return model
+
+
+def _unpack_zip(data: bytes) -> Artifact:
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        members = archive.infolist()
+        names = [member.filename for member in members]
+        if sorted(names) != sorted(_MEMBERS):
+            raise DataError(f"its members are {names[:8]}, not {list(_MEMBERS)}")
+        if any(member.flag_bits & 1 for member in members):
+            raise DataError("its members are encrypted")
+        _refuse_large(sum(member.file_size for member in members))
+        contents = {member.filename: _read_member(archive, member) for member in members}
+    arrays = ndarrays.loads(contents[_PARAMS])
+    if not all(name.startswith("arg:") for name in arrays):
+        raise DataError(f"its arrays are named {list(arrays)[:8]}, not arg:...")
+    return Artifact(
+        _json_object(contents[_ADDITIONAL_PARAMS], _ADDITIONAL_PARAMS),
+        _json_object(contents[_SYMBOL], _SYMBOL),
+        {name.removeprefix("arg:"): array for name, array in arrays.items()},
+    )
+
+
+def _read_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:
+    with archive.open(member) as stream:
+        content = stream.read(member.file_size + 1)
+    if len(content) != member.file_size:
+        raise DataError(f"{member.filename} does not have the {member.file_size} bytes that it says")
+    return content
+
+
+def _json_object(content: bytes, name: str) -> dict[str, Any]:
+    value = json.loads(content)
+    if not isinstance(value, dict):
+        raise DataError(f"{name} is not a JSON object")
+    return value
+
+
+def _refuse_large(n_bytes: int) -> None:
+    if n_bytes > _MAX_BYTES:
+        raise DataError(f"it would take {n_bytes} bytes, more than {_MAX_BYTES}")
+
+
+class _Limited(io.RawIOBase):
+    """A gzip stream that refuses to give more than a model may have: a bomb is not unpacked."""
+
+    def __init__(self, data: bytes) -> None:
+        self._stream = gzip.GzipFile(fileobj=io.BytesIO(data))
+        self._n_read = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, size: int = -1) -> bytes:
+        block = self._stream.read(size if size >= 0 else _MAX_BYTES + 1)
+        self._n_read += len(block)
+        _refuse_large(self._n_read)
+        return block
+
+
+@contextmanager
+def _named(path: Path) -> Iterator[None]:
+    """Turn whatever the archive readers raise for damaged bytes into one error that names the file."""
+    try:
+        yield
+    except DataError as error:
+        raise DataError(f"The model {path} cannot be read: {error.what.rstrip('.')}.") from error
+    except (tarfile.TarError, zipfile.BadZipFile, OSError, EOFError, zlib.error) as error:
+        raise DataError(f"The model {path} cannot be read: {error or 'it is cut'}.") from error
+    except (ValueError, RecursionError, NotImplementedError) as error:
+        raise DataError(f"The model {path} cannot be read: a file in it is damaged ({error}).") from error
