@@ -12,9 +12,10 @@ import json
 import os
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Literal, get_args
 
 from asteroid_ll.errors import DataError
@@ -30,25 +31,9 @@ _SECRET_VALUE = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
-    """One line of the journal.
-
-    Attributes:
-        at: when it was written, UTC, ISO 8601 with milliseconds. For people: the order is that of the lines.
-        event: what happened.
-        stage: the stage concerned.
-        fingerprint: of the stage's inputs, settings and version.
-        resource: what was created or deleted, such as ``endpoint/NAME``; empty for the stage as a whole.
-        facts: everything else, plain JSON values.
-    """
-
-    at: str
-    event: Event
-    stage: str
-    fingerprint: str
-    resource: str = ""
-    facts: Mapping[str, Any] = field(default_factory=dict)
+Record = Mapping[str, Any]
+"""One line, read-only: ``v``, ``at`` (UTC, ISO 8601; for people, as the order is that of the lines), ``event``,
+``stage``, where they apply ``fingerprint`` and ``resource`` (what is created or deleted), and further facts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +50,8 @@ class History:
 
     def last_done(self, stage: str) -> Record | None:
         """Return the stage's latest ``done`` record about the stage as a whole; None where there is none."""
-        done = (r for r in reversed(self.records) if (r.event, r.stage, r.resource) == ("done", stage, ""))
-        return next(done, None)
+        whole = (record for record in reversed(self.records) if "resource" not in record)
+        return next((record for record in whole if (record["event"], record["stage"]) == ("done", stage)), None)
 
     def open_intents(self) -> tuple[Record, ...]:
         """Return the intents whose outcome no later record tells, oldest first.
@@ -74,15 +59,15 @@ class History:
         A later ``done``, ``failed`` or ``gone`` of the same stage and fingerprint is the outcome of the intents
         for the resource it names, or, naming none, of all of them. A repeated intent counts once, as the latest.
         """
-        pending: dict[tuple[str, str, str], Record] = {}
+        pending: dict[tuple[str, str | None, str | None], Record] = {}
         for record in self.records:
-            key = (record.stage, record.fingerprint, record.resource)
-            if record.event != "intent" and not record.resource:
+            key = (record["stage"], record.get("fingerprint"), record.get("resource"))
+            if record["event"] != "intent" and key[2] is None:
                 pending = {other: intent for other, intent in pending.items() if other[:2] != key[:2]}
-            else:
-                pending.pop(key, None)
-                if record.event == "intent":
-                    pending[key] = record
+                continue
+            pending.pop(key, None)
+            if record["event"] == "intent":
+                pending[key] = record
         return tuple(pending.values())
 
 
@@ -102,7 +87,7 @@ class Journal:
         self.path = path
         self._clock = clock
 
-    def append(self, event: Event, *, stage: str, fingerprint: str, resource: str = "", **facts: Any) -> Record:
+    def append(self, event: Event, *, stage: str, **facts: Any) -> Record:
         """Write a record to the disk; when this returns it is there.
 
         Access keys and signed URLs inside the facts are blacked out.
@@ -110,39 +95,31 @@ class Journal:
         Args:
             event: what happened.
             stage: the stage concerned.
-            fingerprint: of the stage's inputs, settings and version.
-            resource: what is created or deleted, such as ``endpoint/NAME``.
-            facts: further plain JSON values.
+            facts: plain JSON values; by convention ``fingerprint`` of the stage's inputs, settings and version,
+                and ``resource``, what is created or deleted, such as ``endpoint/NAME``.
 
         Returns:
             The record as a reader will see it.
 
         Raises:
             DataError: the file system refused; the journal is as it was.
-            ValueError: a fact's name is that of a secret, or a value is not JSON.
+            ValueError: a fact's name is that of a secret or of the journal's own, or a value is not JSON.
         """
-        secret = next((name for name in facts if _SECRET_NAME.search(name)), None)
-        if secret is not None:
-            raise ValueError(f"a journal holds no secrets: {secret}")
-        values = {
-            "v": VERSION,
-            "at": self._clock().isoformat(timespec="milliseconds"),
-            "event": event,
-            "stage": stage,
-            "fingerprint": fingerprint,
-            "resource": resource,
-            "facts": facts,
-        }
-        line = _SECRET_VALUE.sub(_black_out, json.dumps(values, allow_nan=False, separators=(",", ":")))
+        refused = next((name for name in facts if _SECRET_NAME.search(name) or name in {"v", "at"}), None)
+        if refused is not None:
+            raise ValueError(f"a journal takes no fact named {refused}")
+        at = self._clock().isoformat(timespec="milliseconds")
+        values = {"v": VERSION, "at": at, "event": event, "stage": stage, **facts}
+        line = _SECRET_VALUE.sub(_black_out, json.dumps(values, allow_nan=False, separators=(",", ":"))).encode("ascii")
         try:
-            _append_line(self.path, line.encode("ascii") + b"\n")
+            _append_line(self.path, line + b"\n")
         except OSError as error:
             raise DataError(
                 f"The journal {self.path} could not be written: {error.strerror}; it is as it was.",
                 hint="Make room or choose another directory with --workdir, then run the same command again.",
                 path=str(self.path),
             ) from error
-        return _parse(line.encode("ascii"))
+        return _parse(line)
 
     def read(self) -> History:
         """Return what the journal says; a missing file says nothing.
@@ -174,7 +151,7 @@ class Journal:
     def _record(self, line: bytes, number: int) -> Record:
         try:
             return _parse(line)
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, RecursionError) as error:
             raise DataError(
                 f"The journal {self.path} is damaged in line {number}: {line[:60]!r} is not a record of version 1.",
                 hint="Move the file away and run the same command again: resources are found by their tags.",
@@ -188,16 +165,13 @@ def _black_out(match: re.Match[str]) -> str:
 
 
 def _parse(line: bytes) -> Record:
-    """Return the record in a line; raise ValueError, KeyError or TypeError where there is none."""
+    """Return the record in a line; raise ValueError where there is none."""
     values = json.loads(line)
-    texts = [values[name] for name in ("at", "event", "stage", "fingerprint", "resource")]
-    at, event, stage, fingerprint, resource = texts
-    facts = values["facts"]
-    if values["v"] != VERSION or event not in get_args(Event) or not isinstance(facts, dict):
+    if not isinstance(values, dict) or values.get("v") != VERSION or values.get("event") not in get_args(Event):
         raise ValueError("not a record of this version")
-    if not all(isinstance(text, str) for text in texts):
-        raise TypeError("a text is expected")
-    return Record(at, event, stage, fingerprint, resource, facts)
+    if not isinstance(values.get("at"), str) or not isinstance(values.get("stage"), str):
+        raise ValueError("a record has a time and a stage")
+    return MappingProxyType(values)
 
 
 def _append_line(path: Path, line: bytes) -> None:

@@ -39,43 +39,6 @@ _REFUSALS = {
 """What the file system can answer to a write, in words."""
 
 
-class Workspace:
-    """One run directory.
-
-    Args:
-        directory: the run directory; made when something is written to it.
-
-    Attributes:
-        directory: the same.
-        journal: the directory's ``journal.jsonl``.
-    """
-
-    def __init__(self, directory: Path) -> None:
-        self.directory = directory
-        self.journal = Journal(directory / "journal.jsonl")
-
-    def path(self, stage: str, *names: str) -> Path:
-        """Return the path of a stage's folder, or of a file in it."""
-        return self.directory.joinpath(stage, *names)
-
-    def lock(self, *, command: str, wait_s: float = 0.0) -> Lock:
-        """Return the lock that whoever writes to the directory must hold, see ``Lock``."""
-        return Lock(self.directory / "lock", command=command, wait_s=wait_s)
-
-    def remove_temporaries(self) -> tuple[Path, ...]:
-        """Remove the temporary files of killed processes in the directory and below it.
-
-        Only the holder of the lock may call it: a temporary file may otherwise be somebody's work.
-
-        Returns:
-            The files removed, in no particular order.
-        """
-        found = tuple(path for path in self.directory.rglob(f"{TEMPORARY_PREFIX}*") if not path.is_dir())
-        for path in found:
-            path.unlink(missing_ok=True)
-        return found
-
-
 @contextmanager
 def atomic_path(path: Path) -> Iterator[Path]:
     """Give a temporary path to write to, which becomes ``path`` when the block ends well.
@@ -140,6 +103,47 @@ def sha256_file(path: Path) -> str:
             hint="Run the stage that makes it again, with --force.",
             path=str(path),
         ) from error
+
+
+class Workspace:
+    """One run directory.
+
+    Args:
+        directory: the run directory; made when something is written to it.
+
+    Attributes:
+        directory: the same.
+        journal: the directory's ``journal.jsonl``.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.journal = Journal(directory / "journal.jsonl")
+
+    atomic_path = staticmethod(atomic_path)
+    atomic_write = staticmethod(atomic_write)
+    sha256_file = staticmethod(sha256_file)
+
+    def path(self, stage: str, *names: str) -> Path:
+        """Return the path of a stage's folder, or of a file in it."""
+        return self.directory.joinpath(stage, *names)
+
+    def lock(self, *, command: str, wait_s: float = 0.0) -> Lock:
+        """Return the lock that whoever writes to the directory must hold, see ``Lock``."""
+        return Lock(self.directory / "lock", command=command, wait_s=wait_s)
+
+    def remove_temporaries(self) -> tuple[Path, ...]:
+        """Remove the temporary files of killed processes in the directory and below it.
+
+        Only the holder of the lock may call it: a temporary file may otherwise be somebody's work.
+
+        Returns:
+            The files removed, in no particular order.
+        """
+        found = tuple(path for path in self.directory.rglob(f"{TEMPORARY_PREFIX}*") if not path.is_dir())
+        for path in found:
+            path.unlink(missing_ok=True)
+        return found
 
 
 def _concerns(error: OSError, path: Path, temporary: Path) -> bool:

@@ -74,7 +74,9 @@ def _read(path: Path) -> Document:
             data = file.read(MAX_BYTES + 1)
     except FileNotFoundError as error:
         raise ConfigError(
-            f"There is no configuration file {path}.", hint=f"Make one: asteroid-ll config init {path}", path=str(path)
+            f"There is no configuration file {path}.",
+            hint=f"Make one: asteroid-ll config init -o {path}",
+            path=str(path),
         ) from error
     except OSError as error:
         raise ConfigError(
