@@ -11,7 +11,6 @@ Sources: the SageMaker developer guide, "Common data formats for training", and 
 from __future__ import annotations
 
 import itertools
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +22,7 @@ import numpy.typing as npt
 from asteroid_ll.errors import DataError
 from asteroid_ll.formats.dense import assemble
 from asteroid_ll.formats.protobuf import FEATURES, LABEL, parse_record, tensor_prefix
+from asteroid_ll.workspace import atomic_path
 
 Buffer: TypeAlias = bytes | bytearray | memoryview | npt.NDArray[np.uint8]
 Float32: TypeAlias = npt.NDArray[np.float32]
@@ -159,13 +159,13 @@ def write_shards(
         The files in the order of the rows.
 
     Raises:
-        DataError: the shapes do not fit, or there are more shards than rows.
+        DataError: the shapes do not fit, there are more shards than rows, or the disk refused; an older file of the
+            same name is then intact.
     """
     features, labels = _checked(features, labels)
     if n_shards < 1 or n_shards > max(1, len(features)):
         raise DataError(f"{len(features)} rows cannot be written as {n_shards} shards.", hint="Ask for fewer shards.")
     directory = Path(directory)
-    directory.mkdir(parents=True, exist_ok=True)
     bounds = [len(features) * shard // n_shards for shard in range(n_shards + 1)]
     paths = []
     for shard, (start, stop) in enumerate(itertools.pairwise(bounds)):
@@ -180,19 +180,12 @@ def _write_file(path: Path, features: Float32, labels: Float32 | None) -> None:
     layout = _Layout.of(features.shape[1], labelled=labels is not None)
     n_block = max(1, _BLOCK_BYTES // layout.n_bytes)
     buffer = _template(layout, min(n_block, len(features)))
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with temporary.open("wb") as file:
-            for start in range(0, len(features), n_block):
-                rows = slice(start, start + n_block)
-                block = buffer[: len(features[rows])]
-                _fill(block, layout, features[rows], None if labels is None else labels[rows])
-                file.write(block.data)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with atomic_path(path) as temporary, temporary.open("wb") as file:
+        for start in range(0, len(features), n_block):
+            rows = slice(start, start + n_block)
+            block = buffer[: len(features[rows])]
+            _fill(block, layout, features[rows], None if labels is None else labels[rows])
+            file.write(block.data)
 
 
 def _checked(features: Float32, labels: Float32 | None) -> tuple[Float32, Float32 | None]:

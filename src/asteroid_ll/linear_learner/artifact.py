@@ -12,7 +12,6 @@ from __future__ import annotations
 import gzip
 import io
 import json
-import os
 import tarfile
 import zipfile
 import zlib
@@ -28,6 +27,7 @@ import numpy.typing as npt
 from asteroid_ll.errors import DataError
 from asteroid_ll.formats import ndarrays
 from asteroid_ll.linear_learner import symbol as symbols
+from asteroid_ll.workspace import atomic_write
 
 MODEL_FILE = "model_algo-1"
 _ADDITIONAL_PARAMS, _SYMBOL, _MANIFEST = "additional-params.json", "mx-mod-symbol.json", "manifest.json"
@@ -61,20 +61,15 @@ def write(artifact: Artifact, path: Path | str) -> None:
     Args:
         artifact: the model.
         path: a ``model.tar.gz`` where the name ends in ``.tar.gz``, else the bare zip ``model_algo-1``.
+
+    Raises:
+        DataError: the disk refused; an older file is intact.
     """
     path = Path(path)
     data = _pack_zip(artifact)
     if path.name.endswith(".tar.gz"):
         data = _pack_tar(data)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with temporary.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    atomic_write(path, data)
 
 
 def read(path: Path | str) -> Artifact:

@@ -240,7 +240,7 @@ def test_a_write_that_fails_leaves_the_old_file_and_no_other(tmp_path, monkeypat
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("os.fsync", full)
-    with pytest.raises(OSError, match="No space"):
+    with pytest.raises((DataError, OSError), match=r"(?i)space|full"):
         recordio.write_shards(tmp_path, "train", features * 2, None, n_shards=1)
     assert [path.read_bytes() for path in tmp_path.iterdir()] == [before]
 
