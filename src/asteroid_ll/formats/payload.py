@@ -1,0 +1,215 @@
+"""The bodies of inference requests and answers, read and written: CSV, JSON, JSON Lines, recordIO-protobuf.
+
+Source: the SageMaker developer guide, "Common data formats for inference" and "Linear learner response formats".
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import orjson
+
+from asteroid_ll.errors import DataError
+from asteroid_ll.formats import recordio
+from asteroid_ll.formats.protobuf import LABEL, parse_record, tensor_prefix
+from asteroid_ll.formats.text import format_rows as csv_body
+from asteroid_ll.formats.text import parse_rows, split_by_bytes
+
+__all__ = ["Scores", "csv_body", "media_type", "parse_request", "parse_scores", "response_body", "split_by_bytes"]
+
+Float32: TypeAlias = npt.NDArray[np.float32]
+
+CSV = "text/csv"
+JSON = "application/json"
+JSON_LINES = "application/jsonlines"
+RECORDIO = "application/x-recordio-protobuf"
+REQUEST_TYPES = (CSV, JSON, JSON_LINES, RECORDIO)
+RESPONSE_TYPES = (JSON, JSON_LINES, RECORDIO)
+MAX_INVOKE_BYTES = 6_291_456
+"""The longest body that InvokeEndpoint takes."""
+
+_MAX_DENSE_VALUES = 1 << 25
+
+
+@dataclass(frozen=True)
+class Scores:
+    """A model's answer.
+
+    Attributes:
+        score: float32; shape ``(n,)``, or ``(n, k)`` of a multiclass model.
+        predicted_label: shape ``(n,)``, None of a regressor.
+    """
+
+    score: Float32
+    predicted_label: Float32 | None
+
+
+def media_type(content_type: str) -> str:
+    """Return a content type without its parameters, in lower case: ``text/csv`` for ``Text/CSV; label_size=0``."""
+    return content_type.partition(";")[0].strip().lower()
+
+
+def parse_request(body: bytes, content_type: str) -> Float32:
+    """Read the features of a request.
+
+    JSON instances may be ``{"features": [..]}``, ``{"data": {"features": {"values": [..]}}}``, or the latter with
+    ``keys`` and ``shape`` for sparse rows, which become dense.
+
+    Args:
+        body: at least one row.
+        content_type: one of ``REQUEST_TYPES``, parameters ignored.
+
+    Returns:
+        float32, shape ``(n, d)``.
+
+    Raises:
+        DataError: the body is not what the content type says, is empty, or has rows of different length or numbers
+            that are not finite in float32; or the content type is another one.
+    """
+    kind = media_type(content_type)
+    if kind == CSV:
+        features = parse_rows(body)
+    elif kind == JSON:
+        document = _loads(body)
+        if not isinstance(document, dict) or not isinstance(document.get("instances"), list):
+            raise DataError('The JSON body has no list "instances".')
+        features = _instances(document["instances"])
+    elif kind == JSON_LINES:
+        features = _instances(_loads(line) for line in body.splitlines() if line.strip())
+    elif kind == RECORDIO:
+        features, _ = recordio.decode(body, source="The request")
+    else:
+        raise DataError(f"Rows cannot be read from the content type {content_type!r}.", hint=f"Use {CSV}.")
+    if not features.size:
+        raise DataError("The request has no rows.")
+    finite = np.isfinite(features).all(axis=1)
+    if not finite.all():
+        raise DataError(f"Row {int(np.argmin(finite))} of the request has a value that is no finite float32.")
+    return features
+
+
+def response_body(scores: Scores, accept: str) -> bytes:
+    """Write an answer as the container does: ``{"predictions": [{"score": 11.719074249267578}]}``.
+
+    Args:
+        scores: of n rows.
+        accept: one of ``RESPONSE_TYPES``, parameters ignored.
+
+    Returns:
+        JSON, JSON Lines (one object a line), or recordIO records whose label map holds ``predicted_label`` and
+        ``score``. A float32 is written with all the digits of its double.
+
+    Raises:
+        DataError: another content type is asked for.
+    """
+    kind = media_type(accept)
+    if kind == RECORDIO:
+        return b"".join(_records(scores))
+    if kind == JSON:
+        return json.dumps({"predictions": _objects(scores)}).encode()
+    if kind == JSON_LINES:
+        return "".join(f"{json.dumps(item)}\n" for item in _objects(scores)).encode()
+    raise DataError(f"Scores cannot be written as {accept!r}.", hint=f"Accept {JSON}.")
+
+
+def parse_scores(body: bytes, content_type: str) -> Scores:
+    """Read an answer, the inverse of ``response_body``; predicted labels may be written as integers or decimals.
+
+    Raises:
+        DataError: the body is not what the content type says.
+    """
+    kind = media_type(content_type)
+    if kind == RECORDIO:
+        answers = [parse_record(data, offset=at).label for at, data in recordio.frames(body)]
+        items: Any = [{name: tensor.values.tolist() for name, tensor in label.items()} for label in answers]
+    elif kind == JSON_LINES:
+        items = [_loads(line) for line in body.splitlines() if line.strip()]
+    elif kind == JSON:
+        document = _loads(body)
+        items = document.get("predictions") if isinstance(document, dict) else None
+    else:
+        raise DataError(f"Scores cannot be read from the content type {content_type!r}.")
+    if not isinstance(items, list):
+        raise DataError('The answer has no list "predictions".')
+    return _scores(items)
+
+
+def _scores(items: list[Any]) -> Scores:
+    try:
+        score = _matrix([item["score"] for item in items])
+        has_label = bool(items) and "predicted_label" in items[0]
+        label = _matrix([item["predicted_label"] for item in items]) if has_label else None
+    except (KeyError, TypeError, ValueError) as error:
+        raise DataError("The answer has an item without a numeric score, or without its predicted label.") from error
+    if score.ndim == 2 and score.shape[1] == 1:
+        score = score[:, 0]
+    return Scores(score, None if label is None else label.reshape(len(items)))
+
+
+def _objects(scores: Scores) -> list[dict[str, Any]]:
+    score = scores.score.tolist()
+    if scores.predicted_label is None:
+        return [{"score": value} for value in score]
+    labels = scores.predicted_label.astype(np.int64).tolist()
+    return [{"score": value, "predicted_label": label} for value, label in zip(score, labels, strict=True)]
+
+
+def _records(scores: Scores) -> Iterator[bytes]:
+    score = scores.score.reshape(len(scores.score), -1).astype("<f4")
+    score_head = tensor_prefix(LABEL, score.shape[1], key="score")
+    label_head = tensor_prefix(LABEL, 1, key="predicted_label")
+    magic = recordio.MAGIC.to_bytes(4, "little")
+    for row in range(len(score)):
+        payload = score_head + score[row].tobytes()
+        if scores.predicted_label is not None:
+            payload = label_head + scores.predicted_label[row].astype("<f4").tobytes() + payload
+        yield magic + len(payload).to_bytes(4, "little") + payload + bytes(-len(payload) % 4)
+
+
+def _loads(text: bytes) -> Any:
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError as error:
+        raise DataError(f"The body is no JSON: {error}.") from error
+
+
+def _instances(instances: Iterable[Any]) -> Float32:
+    items = list(instances)
+    max_width = _MAX_DENSE_VALUES // max(1, len(items))
+    try:
+        return _matrix([_instance(item, max_width=max_width) for item in items])
+    except (KeyError, TypeError, ValueError) as error:
+        raise DataError(
+            "The body has an instance without numeric features, or instances of different length."
+        ) from error
+
+
+def _instance(item: Any, *, max_width: int) -> list[Any]:
+    """The dense features of one instance of any of the three forms; a sparse one is refused beyond ``max_width``."""
+    features = item["features"] if "features" in item else item["data"]["features"]["values"]
+    if "features" in item or "keys" not in item["data"]["features"]:
+        return list(features)
+    sparse = item["data"]["features"]
+    (width,) = sparse["shape"]
+    if not 0 < width <= max_width or len(set(sparse["keys"])) != len(features):
+        raise ValueError("a sparse instance needs a shape and one distinct key a value")
+    row = [0.0] * width
+    for key, value in zip(sparse["keys"], features, strict=True):
+        if not 0 <= key < width:
+            raise ValueError(f"key {key} is beyond the shape")
+        row[key] = value
+    return row
+
+
+def _matrix(rows: list[Any]) -> Float32:
+    """Numbers as float32; ValueError for text, null or ragged rows."""
+    array = np.array(rows)
+    if array.dtype.kind not in "iuf" and array.size:
+        raise ValueError(f"these are no numbers but {array.dtype}")
+    with np.errstate(over="ignore"):
+        return array.astype(np.float32)
