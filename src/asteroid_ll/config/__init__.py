@@ -5,8 +5,9 @@ hyperparameters' values; ``json_schema`` and ``dump_yaml`` describe the file to 
 Importing this package costs pydantic and PyYAML, so ``--help`` must not.
 """
 
+from asteroid_ll.config.algorithm import validate
 from asteroid_ll.config.describe import dump_yaml, json_schema
-from asteroid_ll.config.loading import load, validate
+from asteroid_ll.config.loading import load
 from asteroid_ll.config.models import (
     AUTO,
     Clean,

@@ -88,20 +88,37 @@ def dotted(key: Key) -> str:
     return text.removeprefix(".")
 
 
-def parse(data: bytes | str, *, origin: str = "") -> Document:
+class DocumentError(ConfigError):
+    """The text is not YAML, or uses more of it than is read here.
+
+    Args:
+        problem: what is wrong, and where.
+    """
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(f"{problem}.")
+        self.problem = problem
+
+
+def parse(data: bytes | str, *, origin: str = "", at: Key = ()) -> Document:
     """Read one YAML document.
 
     Args:
         data: the text, in UTF-8 where it is bytes.
-        origin: where the text is from, instead of its lines: a command-line option.
+        origin: where the text is from, for a text that is not a file and has no lines to name.
+        at: where in the configuration the document belongs.
 
     Returns:
         The document; an empty text has the value None.
 
     Raises:
-        ConfigError: the text is not YAML or uses more of it than is read here; ``problems`` in its context.
+        DocumentError: the text is not YAML or uses more of it than is read here.
     """
-    return _Reader(origin).read(data)
+    reader = _Reader(origin)
+    try:
+        return reader.document(_events(_decoded(data)), at)
+    except _Refused as refused:
+        raise DocumentError(reader.problem(refused.line, at, refused.what)) from refused
 
 
 class _Refused(Exception):  # noqa: N818 - control flow inside this module
@@ -119,18 +136,16 @@ class _Reader:
         self._marks: dict[Key, Mark] = {}
         self._problems: list[Problem] = []
 
-    def read(self, data: bytes | str) -> Document:
-        try:
-            text = _decoded(data)
-            return self._document(_events(text))
-        except _Refused as refused:
-            problem = Problem(self._where(refused.line), refused.line, "", refused.what)
-            raise ConfigError(f"{problem}.", problems=(problem,)) from refused
+    def problem(self, line: int, key: Key, what: str) -> Problem:
+        mark = self._mark(line)
+        return Problem(mark.where, mark.line, dotted(key), what)
 
-    def _where(self, line: int) -> str:
-        return self._origin or (f"line {line}" if line else "")
+    def _mark(self, line: int, raw: str | None = None) -> Mark:
+        if self._origin:
+            return Mark(self._origin, 0, raw)
+        return Mark(f"line {line}" if line else "", line, raw)
 
-    def _document(self, events: Iterator[yaml.Event]) -> Document:
+    def document(self, events: Iterator[yaml.Event], at: Key) -> Document:
         value = None
         n_documents = 0
         for event in events:
@@ -139,7 +154,7 @@ class _Reader:
                 if n_documents > 1:
                     raise _Refused(_line(event), "a second document begins; the file holds one")
             elif isinstance(event, yaml.NodeEvent):
-                value = self._value(event, events, ())
+                value = self._value(event, events, at)
         return Document(value, self._marks, tuple(self._problems))
 
     def _value(self, event: yaml.Event, events: Iterator[yaml.Event], key: Key) -> Any:
@@ -149,9 +164,9 @@ class _Reader:
             raise _Refused(line, f"nested more than {MAX_DEPTH} levels deep")
         if isinstance(event, yaml.ScalarEvent):
             raw = event.value
-            self._marks[key] = Mark(self._where(line), line, raw)
+            self._marks[key] = self._mark(line, raw)
             return _scalar(raw, line) if event.implicit[0] else raw
-        self._marks[key] = Mark(self._where(line), line)
+        self._marks[key] = self._mark(line)
         if isinstance(event, yaml.SequenceStartEvent):
             return self._list(events, key)
         return self._mapping(events, key)
@@ -171,19 +186,13 @@ class _Reader:
             name, line = event.value, _line(event)
             inner = (*key, name)
             if name in values:
-                first = self._marks[inner].line
-                what = f"is given twice, first in line {first}"
-                self._problems.append(Problem(self._where(line), line, dotted(inner), what))
-                self._skip(next(events), events, inner)
+                first = self._marks[inner].where
+                self._problems.append(self.problem(line, inner, f"is given twice, first in {first}"))
+                _Reader(self._origin)._value(next(events), events, inner)
                 continue
             values[name] = self._value(next(events), events, inner)
-            mark = self._marks[inner]
-            self._marks[inner] = Mark(self._where(line), line, mark.raw)
+            self._marks[inner] = self._mark(line, self._marks[inner].raw)
         return values
-
-    def _skip(self, event: yaml.Event, events: Iterator[yaml.Event], key: Key) -> None:
-        other = _Reader(self._origin)
-        other._value(event, events, key)
 
 
 def _events(text: str) -> Iterator[yaml.Event]:

@@ -14,7 +14,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BeforeValidator, PlainSerializer, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
-from asteroid_ll.config.wording import did_you_mean
+from asteroid_ll.config.wording import did_you_mean, shown
 
 KNOWN = (
     "predictor_type",
@@ -81,15 +81,17 @@ def _unknown(name: str) -> str:
     return f"is not a hyperparameter of Linear Learner{guess or '; see asteroid-ll config schema'}"
 
 
-def value_text(value: object) -> object:
-    """Return a scalar as the text that the container gets; anything else unchanged, for pydantic to refuse."""
+def value_text(value: object) -> str:
+    """Return a scalar as the text that the container gets; raise pydantic's error for anything else."""
     if isinstance(value, bool):
         return "true" if value else "false"
-    if isinstance(value, int):
-        return str(value)
-    if isinstance(value, float) and math.isfinite(value):
+    if isinstance(value, int) or (isinstance(value, float) and math.isfinite(value)):
         return repr(value)
-    return value
+    if isinstance(value, str) and value.strip():
+        return value
+    raise PydanticCustomError(
+        "hyperparameter", "must be a word, a finite number, true or false, not {shown}", {"shown": shown(value)}
+    )
 
 
 def _with_defaults(value: Any) -> Any:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
 from pydantic import ValidationError
 
-from asteroid_ll.config.document import MAX_BYTES, Document, Key, Mark, Problem, dotted, parse
+from asteroid_ll.config.document import MAX_BYTES, Document, DocumentError, Key, Mark, Problem, dotted, parse
 from asteroid_ll.config.models import Config, Section
 from asteroid_ll.config.wording import did_you_mean, sentence
-from asteroid_ll.errors import ConfigError, DataError
+from asteroid_ll.errors import ConfigError
 
 _SECTIONS = tuple(
     key
@@ -19,6 +20,7 @@ _SECTIONS = tuple(
     if isinstance(field.annotation, type) and issubclass(field.annotation, Section)
 )
 _EMPTY = Document(None, {})
+_OVERRIDE = "command line"
 
 
 def load(path: Path | None, *, overrides: Sequence[str] = ()) -> Config:
@@ -33,7 +35,7 @@ def load(path: Path | None, *, overrides: Sequence[str] = ()) -> Config:
         ConfigError: the file is missing, unreadable or not YAML, or any of its values is wrong. The message has
             every problem on a line of its own, and the context has them as ``problems``, a tuple of texts.
     """
-    name = str(path) if path else "the command line"
+    name = str(path) if path else "The command line"
     document = _EMPTY if path is None else _read(path)
     problems = list(document.problems)
     for override in overrides:
@@ -48,24 +50,6 @@ def load(path: Path | None, *, overrides: Sequence[str] = ()) -> Config:
     if config is None or problems:
         _refuse(name, problems, path)
     return config
-
-
-def validate(config: Config) -> None:
-    """Ask the algorithm whether it accepts the hyperparameters; this imports it.
-
-    Raises:
-        ConfigError: a value is out of its range, or values do not go together; in the container's own words.
-    """
-    from asteroid_ll.linear_learner.hyperparameters import parse as parse_hyperparameters
-
-    try:
-        parse_hyperparameters(config.hyperparameters)
-    except DataError as error:
-        raise ConfigError(
-            f"hyperparameters: {error.what}",
-            hint="The table of hyperparameters: asteroid-ll config schema",
-            problems=(f"hyperparameters: {error.what}",),
-        ) from error
 
 
 def _read(path: Path) -> Document:
@@ -86,29 +70,27 @@ def _read(path: Path) -> Document:
         ) from error
     try:
         return parse(data)
-    except ConfigError as error:
-        _refuse(str(path), list(error.context["problems"]), path)  # type: ignore[call-overload]
+    except DocumentError as error:
+        _refuse(str(path), [error.problem], path)
 
 
 def _overridden(document: Document, override: str, problems: list[Problem]) -> Document:
     """Return the document with one ``KEY=VALUE`` laid over it; what is wrong with that is added to the problems."""
     name, equals, text = override.partition("=")
     key = tuple(name.strip().split("."))
-    origin = f"--set {name.strip()}"
     if not equals or not all(key):
-        problems.append(Problem(f"--set {override}", 0, "", "must be KEY=VALUE, such as training.max_runtime_s=600"))
+        problems.append(Problem(_OVERRIDE, 0, override, "must be KEY=VALUE, such as training.max_runtime_s=600"))
         return document
     try:
-        laid = parse(text.strip(), origin=origin)
-    except ConfigError as error:
-        problems.extend(error.context["problems"])  # type: ignore[arg-type]
+        laid = parse(text.strip(), origin=_OVERRIDE, at=key)
+    except DocumentError as error:
+        problems.append(error.problem)
         return document
     problems.extend(laid.problems)
     value = laid.value
     for part in reversed(key):
         value = {part: value}
-    marks = {(*key, *inner): mark for inner, mark in laid.marks.items()}
-    return Document(_merged(document.value, value), {**document.marks, **marks})
+    return Document(_merged(document.value, value), {**document.marks, **laid.marks})
 
 
 def _merged(below: Any, above: Any) -> Any:
@@ -133,7 +115,13 @@ def _spell_hyperparameters(values: dict[str, Any], marks: Mapping[Key, Mark]) ->
     spelt = dict(given)
     for name, value in given.items():
         mark = marks.get(("hyperparameters", name))
-        if isinstance(value, int | float) and not isinstance(value, bool) and mark and mark.raw:
+        if (
+            isinstance(value, int | float)
+            and not isinstance(value, bool)
+            and math.isfinite(value)
+            and mark
+            and mark.raw
+        ):
             spelt[name] = mark.raw
     values["hyperparameters"] = spelt
 

@@ -44,28 +44,29 @@ def sentence(error: Mapping[str, Any], *, raw: str | None = None) -> str:
         A clause such as ``must be at least 60, not 5``.
     """
     kind, value, context = error["type"], error["input"], error.get("ctx", {})
-    shown = raw if raw is not None else _shown(value)
+    as_written = raw if raw is not None else shown(value)
     if kind == "string_type" and isinstance(value, bool) and raw is not None:
         return f'must be text: unquoted, {raw} is a YAML boolean; write "{raw}"'
     if kind == "string_type" and isinstance(value, int | float) and raw is not None:
         return f'must be text: unquoted, {raw} is a number; write "{raw}"'
     if kind in _KINDS:
-        return f"must be {_KINDS[kind]}, not {shown}"
+        return f"must be {_KINDS[kind]}, not {as_written}"
     if kind in _BOUNDS:
         words, bound = _BOUNDS[kind]
-        return f"must be {words} {context[bound]}, not {shown}"
+        return f"must be {words} {context[bound]}, not {as_written}"
     if kind == "literal_error":
-        return f"must be {context['expected'].replace(chr(39), '')}, not {shown}"
+        return f"must be {context['expected'].replace(chr(39), '')}, not {as_written}"
     if kind == "finite_number":
-        return f"must be a finite number, not {shown}"
+        return f"must be a finite number, not {as_written}"
     if kind == "string_too_short":
         return "must not be empty"
     message = str(error["msg"])
     return message[:1].lower() + message[1:]
 
 
-def _shown(value: object) -> str:
-    if value is None:
+def shown(value: object) -> str:
+    """Return a value for a sentence: a scalar as it is, anything larger by its kind."""
+    if value is None or value == "":
         return "nothing"
     if isinstance(value, dict):
         return "a mapping"
