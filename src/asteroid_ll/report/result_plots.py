@@ -33,6 +33,8 @@ def ranking_curves(
     """
     title = "Ranking by score"
     roc, precision_recall = roc_curve(labels, scores), precision_recall_curve(labels, scores)
+    floor = _floor(model, rule)
+    enlarged = f", axes from {floor:g}" if floor else ""
     words = []
     with theme():
         figure = new_figure(title, width_in=8.0, height_in=4.3)
@@ -42,8 +44,6 @@ def ranking_curves(
             (left, roc, ("False positive rate (no unit)", "True positive rate (no unit)"), "ROC AUC"),
             (right, precision_recall, ("Recall (no unit)", "Precision (no unit)"), "average precision"),
         ):
-            axes.set_xlim(-0.02, 1.02)
-            axes.set_ylim(-0.02, 1.02)
             axes.set_xlabel(labels_of_axes[0])
             axes.set_ylabel(labels_of_axes[1])
             if curve is None:
@@ -52,15 +52,21 @@ def ranking_curves(
                 continue
             drawstyle = "default" if axes is left else "steps-pre"
             axes.plot(curve.x, curve.y, color=_MODEL, lw=1.8, drawstyle=drawstyle, label="model, all thresholds")
-            axes.set_title(f"{name} {curve.area:.4f}")
+            axes.set_title(f"{name} {curve.area:.4f}{enlarged}")
             words.append(f"{name} {curve.area:.4f}")
         left.plot([0, 1], [0, 1], color=NEUTRAL, lw=1, ls=(0, (4, 3)), zorder=1)
         share = model.n_positive / model.n
-        right.plot([0, 1], [share, share], color=NEUTRAL, lw=1, ls=(0, (4, 3)), zorder=1, label="no skill")
+        if share > floor:
+            right.plot([0, 1], [share, share], color=NEUTRAL, lw=1, ls=(0, (4, 3)), zorder=1, label="no skill")
         _mark(left, right, scores=model, colour=_MODEL, marker="o", name="model, its threshold")
         if rule is not None:
             _mark(left, right, scores=rule, colour=POSITIVE, marker="D", name="CNEOS rule")
-        right.legend(loc="lower left", bbox_to_anchor=(0.0, 0.06))
+        left.set_xlim(-0.02 * (1 - floor), 1.02 * (1 - floor))
+        right.set_xlim(floor, 1 + 0.02 * (1 - floor))
+        for axes in (left, right):
+            axes.set_ylim(floor - 0.02 * (1 - floor), 1 + 0.02 * (1 - floor))
+        if right.lines:
+            right.legend(loc="lower left", bbox_to_anchor=(0.0, 0.06))
     return Plot("ranking", title, f"ROC and precision-recall curves: {', '.join(words)}.", figure)
 
 
@@ -84,13 +90,13 @@ def confusion_matrix(
         for (row, column), count in np.ndenumerate(counts):
             colour = "white" if shares[row, column] > 0.7 else INK
             axes.text(column, row - 0.06, f"{count:,}", ha="center", va="center", size=15, color=colour)
-            axes.text(column, row + 0.2, f"{shares[row, column]:.1%} of row", ha="center", size=8.5, color=colour)
+            axes.text(column, row + 0.2, f"{shares[row, column]:.1%} of the class", ha="center", size=8.5, color=colour)
         axes.axhline(0.5, color="white", lw=3)
         axes.axvline(0.5, color="white", lw=3)
         axes.set_xticks([0, 1], classes)
         axes.set_yticks([0, 1], classes)
-        axes.set_xlabel("Predicted class (rows)")
-        axes.set_ylabel("True class (rows)")
+        axes.set_xlabel("Predicted class (number of rows)")
+        axes.set_ylabel("True class")
         axes.tick_params(labelcolor=INK)
         axes.spines[:].set_visible(False)
     return Plot(
@@ -128,6 +134,7 @@ def training_curves(
         for position, (part, values) in enumerate(parts.items()):
             axes = add_axes(figure, (0.85 + 3.9 * position, 0.6, 3.1, 2.55), grid="y")
             _draw_objectives(axes, values, best_index=best_index)
+            _scale_objective(axes, np.concatenate(list(parts.values())))
             axes.set_title(part)
             axes.set_xlabel("Epoch (passes over the train channel)")
             if position == 0:
@@ -141,6 +148,16 @@ def training_curves(
         f"is number {best_index}: {', '.join(words)}.",
         figure,
     )
+
+
+def _floor(*points: BinaryScores | None) -> float:
+    """Where the axes begin: the corner that holds all points is enlarged, else a good model is one right angle."""
+    rates: list[float | None] = []
+    for point in points:
+        if point is not None:
+            rates += [point.precision, point.recall, 1 - point.fp / max(point.n - point.n_positive, 1)]
+    worst = min((0.0 if rate is None else rate for rate in rates), default=0.0)
+    return next((floor for floor in (0.9, 0.8, 0.5) if worst > floor + 0.02), 0.0)
 
 
 def _mark(left: Axes, right: Axes, *, scores: BinaryScores, colour: str, marker: str, name: str) -> None:
@@ -162,21 +179,34 @@ def _mark(left: Axes, right: Axes, *, scores: BinaryScores, colour: str, marker:
 
 
 def _draw_objectives(axes: Axes, values: NDArray[np.float64], *, best_index: int) -> None:
-    from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter
+    from matplotlib.ticker import MaxNLocator
 
     epochs = np.arange(1, values.shape[0] + 1)
-    others = np.delete(values, best_index, axis=1)
     finite = np.where(np.isfinite(values), values, np.nan)
+    others = np.delete(finite, best_index, axis=1)
     marker = "o" if values.shape[0] == 1 else None
     if others.shape[1]:
-        axes.plot(epochs, np.delete(finite, best_index, axis=1), color=NEUTRAL, lw=0.9, alpha=0.8, marker=marker)
+        axes.plot(epochs, others, color=NEUTRAL, lw=0.9, alpha=0.8, marker=marker)
         axes.lines[0].set_label("other models")
-    axes.plot(
-        epochs, finite[:, best_index], color=POSITIVE, lw=2.2, marker=marker, label=f"exported model ({best_index})"
-    )
-    known = finite[np.isfinite(finite)]
-    if known.size and known.min() > 0 and known.max() / known.min() > 10:
-        axes.set_yscale("log")
-        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-        axes.yaxis.set_minor_formatter(NullFormatter())
+    name = f"exported model ({best_index})"
+    axes.plot(epochs, finite[:, best_index], color=POSITIVE, lw=2.2, marker=marker, label=name)
     axes.xaxis.set_major_locator(MaxNLocator(nbins=8, integer=True))
+
+
+def _scale_objective(axes: Axes, values: NDArray[np.float64]) -> None:
+    """Give all panels one vertical axis, logarithmic where the objective spans more than a factor of ten."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+
+    known = values[np.isfinite(values)]
+    if known.size == 0:
+        return
+    low, high = float(known.min()), float(known.max())
+    if low > 0 and high / low > 10:
+        axes.set_yscale("log")
+        axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if high / low < 1000 else (1.0,)))
+        axes.yaxis.set_minor_locator(NullLocator())
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        axes.set_ylim(low / 1.1, high * 1.1)
+    else:
+        air = 0.05 * (high - low) or 0.5
+        axes.set_ylim(low - air, high + air)

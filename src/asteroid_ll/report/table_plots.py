@@ -95,7 +95,7 @@ def correlation_map(correlation: NDArray[np.float64], columns: Sequence[ColumnLi
     """Heat map of Pearson's r in a diverging palette: blue for -1, red for +1, near white for none.
 
     Args:
-        correlation: shape ``(n_columns, n_columns)``; NaN, for a constant column, is drawn hatched grey.
+        correlation: shape ``(n_columns, n_columns)``; NaN, for a constant column, is drawn grey.
         columns: the columns in the order of the matrix.
     """
     from matplotlib.colors import LinearSegmentedColormap
@@ -103,9 +103,9 @@ def correlation_map(correlation: NDArray[np.float64], columns: Sequence[ColumnLi
     title = "Correlation of the columns"
     n_columns = len(columns)
     side = max(2.4, 0.2 * n_columns)
-    margin = 0.35 + 0.068 * max(len(column.name) for column in columns)
-    palette = LinearSegmentedColormap.from_list("diverging", ["#2b6a99", "#8db4d2", "#f4f4f2", "#e39a86", "#b3353b"])
-    palette.set_bad("#c9ced6")
+    margin = 0.3 + 0.06 * max(len(column.name) for column in columns)
+    hues = ["#2b6a99", "#8db4d2", "#f4f4f2", "#e39a86", "#b3353b"]
+    palette = LinearSegmentedColormap.from_list("diverging", hues).with_extremes(bad="#c9ced6")
     with theme():
         figure = new_figure(title, width_in=margin + side + 1.1, height_in=side + margin + 0.6)
         axes = add_axes(figure, (margin, margin, side, side), grid="both")

@@ -1,0 +1,123 @@
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+
+import pytest
+
+from asteroid_ll.report import plots
+from asteroid_ll.report.findings import Finding
+from asteroid_ll.report.html import ReportData, ReportFigure, ReportTable, flatten, render_html
+
+VOID = {"meta", "link", "img"}
+HOSTILE = "<script>alert('x')</script> & \"quoted\""
+
+
+class Outline(HTMLParser):
+    """Checks the nesting of the tags and collects what a test asks for."""
+
+    def __init__(self, document: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.text: list[str] = []
+        self.feed(document)
+        self.close()
+        assert self.open == []
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.text.append(data)
+
+
+@pytest.fixture
+def full(makers) -> ReportData:
+    table = ReportTable(HOSTILE, [("", HOSTILE, "n"), (HOSTILE, "a", "1,234"), ("b", "c", "–")])
+    return ReportData(
+        HOSTILE,
+        subtitle=HOSTILE,
+        headline=[(HOSTILE, HOSTILE)],
+        findings=[Finding("x", "warning", HOSTILE)],
+        scores=[table],
+        figures=[
+            ReportFigure("png", HOSTILE, plots.render(makers["confusion"]().figure)),
+            ReportFigure("svg", HOSTILE, plots.render(makers["confusion"]().figure, "svg")),
+        ],
+        tables=[table],
+        configuration={"training": {HOSTILE: HOSTILE}},
+        provenance={HOSTILE: None},
+        bill=[table],
+        fingerprints={"fetch": "ab12"},
+        environment={"python": "3.11"},
+        footer=HOSTILE,
+    )
+
+
+def test_every_text_is_escaped_and_the_tags_nest(full):
+    outline = Outline(render_html(full))
+    assert "script" not in {tag for tag, _ in outline.tags}
+    assert outline.text.count(HOSTILE) >= 12
+
+
+def test_the_report_asks_nothing_of_the_network(full):
+    document = render_html(full)
+    without_images = re.sub(r"data:[a-z/+]+;base64,[A-Za-z0-9+/=]+", "", document)
+    assert "://" not in without_images
+    assert "@import" not in document
+    assert "default-src &#x27;none&#x27;" in document
+    for _, attributes in Outline(document).tags:
+        for name in ("src", "href"):
+            assert (attributes.get(name) or "#").startswith(("data:", "#"))
+
+
+def test_every_image_has_its_alternative_text_and_a_png_its_size(full):
+    images = [attributes for tag, attributes in Outline(render_html(full)).tags if tag == "img"]
+    assert [image["alt"] for image in images] == [HOSTILE, HOSTILE]
+    assert images[0]["src"].startswith("data:image/png;base64,")
+    # 4.6 by 3.6 inches at 96 CSS pixels an inch.
+    assert (images[0]["width"], images[0]["height"]) == ("442", "346")
+    assert images[1]["src"].startswith("data:image/svg+xml;base64,")
+
+
+def test_every_link_of_the_contents_leads_to_a_section(full):
+    tags = Outline(render_html(full)).tags
+    targets = [attributes["href"][1:] for tag, attributes in tags if tag == "a"]
+    identifiers = {attributes.get("id") for _, attributes in tags}
+    assert targets[:5] == ["scores", "findings", "figures", "data", "bill"]
+    assert targets[5:] == ["configuration", "provenance", "fingerprints", "environment"]
+    assert set(targets) <= identifiers
+
+
+def test_columns_of_numbers_are_aligned_to_the_right_and_words_are_not(full):
+    document = render_html(full)
+    assert '<td class="number">1,234</td>' in document
+    assert '<td class="number">–</td>' in document
+    assert "<td>a</td>" in document
+
+
+def test_what_is_empty_is_left_out():
+    tags = [tag for tag, _ in Outline(render_html(ReportData("Only a title"))).tags]
+    assert not {"section", "dl", "table", "footer", "img"} & set(tags)
+
+
+def test_the_report_is_readable_in_light_and_dark_and_on_paper():
+    document = render_html(ReportData("t"))
+    assert "@media (prefers-color-scheme: dark)" in document
+    assert "@media print" in document
+
+
+def test_a_figure_of_another_format_is_refused():
+    with pytest.raises(ValueError, match="'pdf' is neither PNG nor SVG"):
+        render_html(ReportData("t", figures=[ReportFigure("pdf", "a", b"%PDF-1.7")]))
+
+
+def test_nested_settings_become_dotted_keys():
+    settings = {"a": {"b": {"c": 1}, "d": [True, None]}, "e": (), "f": 0.5}
+    assert list(flatten(settings)) == [("a.b.c", "1"), ("a.d", "true, –"), ("e", "–"), ("f", "0.5")]
