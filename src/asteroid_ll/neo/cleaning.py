@@ -1,0 +1,113 @@
+"""Clean a canonical table, and count what each rule did."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from asteroid_ll.errors import DataError
+from asteroid_ll.neo.table import IDENTITY, LABEL, find
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+PLACEHOLDER_MAGNITUDE_MAG = 90.0
+"""Catalogues write 99.99 for an absolute magnitude that nobody measured."""
+
+WORST_UNCERTAINTY = 9
+"""Upper end of the scale of orbit uncertainties, which runs from 0 (well known) to 9."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What one rule did: ``unit`` says what ``count`` counts, ``rows``, ``values`` or ``columns``."""
+
+    name: str
+    count: int
+    unit: str
+
+
+@dataclass(frozen=True)
+class Cleaned:
+    """A clean table, and what each rule changed, in the order of application."""
+
+    table: pd.DataFrame
+    rules: tuple[Rule, ...]
+
+
+def clean(table: pd.DataFrame, *, drop: Sequence[str] = (), tutorial_names: bool = False) -> Cleaned:
+    """Remove what cannot be learned from, and put the label first.
+
+    Args:
+        table: canonical table with its label.
+        drop: columns to leave out, by any of their names, such as ``table.TUTORIAL_DROPS``.
+        tutorial_names: give the columns the tutorial's names instead of the canonical ones.
+
+    Returns:
+        The table with the label in column 0, the other columns in their order, rows numbered from 0; and the rules.
+
+    Raises:
+        DataError: ``drop`` names an unknown column, one that the table does not have, the label or the identity; or no
+            row is left.
+    """
+    rules = []
+    kept = table
+    for name, unusable in (
+        ("exact duplicates removed", lambda t: t.duplicated().to_numpy()),
+        (
+            "placeholder magnitudes removed",
+            lambda t: t["absolute_magnitude_mag"].to_numpy() >= PLACEHOLDER_MAGNITUDE_MAG,
+        ),
+        ("approaches to other bodies than the Earth removed", _is_not_earth),
+    ):
+        mask = unusable(kept)
+        rules.append(Rule(name, int(mask.sum()), "rows"))
+        kept = kept[~mask] if mask.any() else kept
+    if kept.empty:
+        raise DataError(
+            f"Cleaning leaves none of the {len(table)} rows.",
+            hint="Look at the source's magnitudes and orbiting bodies.",
+        )
+    kept, unknown = _fill_uncertainty(kept)
+    rules.append(Rule(f"unknown orbit uncertainties set to {WORST_UNCERTAINTY}, the worst", unknown, "values"))
+    dropped = _columns_to_drop(kept, drop)
+    rules.append(Rule("columns dropped", len(dropped), "columns"))
+    order = [LABEL, *(name for name in kept.columns if name != LABEL and name not in dropped)]
+    kept = kept[order].reset_index(drop=True)
+    if tutorial_names:
+        kept = kept.rename(columns={name: find(name).tutorial_name or name for name in order})
+    return Cleaned(kept, tuple(rules))
+
+
+def _is_not_earth(table: pd.DataFrame) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+    if "orbiting_body" not in table:
+        return np.zeros(len(table), dtype=np.bool_)
+    return np.asarray(table["orbiting_body"].ne("Earth").to_numpy(dtype=np.bool_))
+
+
+def _fill_uncertainty(table: pd.DataFrame) -> tuple[pd.DataFrame, int]:
+    """Return the table with integer uncertainties, and how many were unknown."""
+    if "orbit_uncertainty" not in table:
+        return table, 0
+    unknown = int(table["orbit_uncertainty"].isna().sum())
+    filled = table["orbit_uncertainty"].fillna(WORST_UNCERTAINTY).astype(np.int64)
+    return table.assign(orbit_uncertainty=filled), unknown
+
+
+def _columns_to_drop(table: pd.DataFrame, drop: Sequence[str]) -> set[str]:
+    names = {find(name).name for name in drop}
+    absent = sorted(names - set(table.columns))
+    if absent:
+        raise DataError(
+            f"The table has no column {', '.join(absent)} to drop.", hint="Remove it from the list of columns to drop."
+        )
+    needed = sorted(names & {LABEL, IDENTITY})
+    if needed:
+        raise DataError(
+            f"The columns {', '.join(needed)} cannot be dropped: the split and the score need them.",
+            hint="Features leave identity and label out by themselves.",
+        )
+    return names

@@ -1,0 +1,60 @@
+"""The bundled catalogue: every known near-Earth asteroid with a measured magnitude, no network needed.
+
+Its provenance, the Minor Planet Center's list and how each column was made, is in ``data/catalogue.provenance.json``.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from asteroid_ll.errors import DataError
+from asteroid_ll.neo.sources.base import Provenance, verified, whole_file
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_FILE = "catalogue.csv.gz"
+_PROVENANCE = "catalogue.provenance.json"
+
+
+def provenance() -> dict[str, Any]:
+    """Return the catalogue's provenance: source, dates, digests, counts, and how each column was made."""
+    text = files("asteroid_ll").joinpath("data", _PROVENANCE).read_text(encoding="utf-8")
+    data: dict[str, Any] = json.loads(text)
+    return data
+
+
+class CatalogueSource:
+    """The catalogue inside the package."""
+
+    name = "catalogue"
+    raw_name = _FILE
+
+    def fetch(self, raw_path: Path) -> Provenance:
+        """Copy the catalogue to ``raw_path``.
+
+        Raises:
+            DataError: the package's file is missing or is not the one that was released.
+        """
+        origin = provenance()
+        with whole_file(raw_path) as temporary:
+            try:
+                with files("asteroid_ll").joinpath("data", _FILE).open("rb") as stream, temporary.open("wb") as copy:
+                    shutil.copyfileobj(stream, copy)
+            except FileNotFoundError as error:
+                raise DataError(
+                    f"The package has no {_FILE}.", hint="Install it again: pip install --force-reinstall asteroid-ll."
+                ) from error
+            return verified(
+                temporary, source=self.name, location="", credit=origin["credit"], sha256=origin["output_sha256"]
+            )
+
+    def read(self, raw_path: Path) -> pd.DataFrame:
+        """Return the catalogue's canonical table."""
+        from asteroid_ll.neo.sources.tabular import read_table
+
+        return read_table(raw_path)

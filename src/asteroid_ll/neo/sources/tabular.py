@@ -1,0 +1,233 @@
+"""From the bytes of a CSV file to the canonical table, or to one sentence that says why not."""
+
+from __future__ import annotations
+
+import csv
+import difflib
+import gzip
+import io
+import warnings
+import zlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from asteroid_ll.errors import DataError
+from asteroid_ll.neo.label import labels_of
+from asteroid_ll.neo.sources.base import refuse_other_formats
+from asteroid_ll.neo.table import COLUMNS, LABEL, Column, Kind, find, header_key, lookup
+
+MAX_TEXT_BYTES = 1 << 30
+"""Longest text that a compressed file may hold: 100 times the largest catalogue there is."""
+
+_MISSING = ["", "NA", "N/A", "NaN", "nan", "null", "NULL", "None"]
+_TRUTH = {"true": True, "false": False, "1": True, "0": False, "y": True, "n": False}
+_OTHER_FILE = {"est_diameter_min", "relative_velocity", "miss_distance", "absolute_magnitude"}
+_HINT_CELL = "Correct that cell in the file, or remove its row."
+
+
+def read_table(path: Path) -> pd.DataFrame:
+    """Read a labelled table: the 40-column NeoWs export, or any table with canonical names.
+
+    Args:
+        path: CSV file in UTF-8, with or without a byte order mark, plain or gzip.
+
+    Returns:
+        The canonical columns that the file has, in canonical order. Of the NeoWs export all 40 are required, else those
+        that every run needs.
+
+    Raises:
+        DataError: the file is missing, empty, cut, a web page or an archive; lacks columns; has a cell of the wrong
+            type, or NaN or an infinity; or has labels of one class.
+    """
+    header, text = _open(path)
+    columns = _recognised(header, path)
+    wanted = [column for column in COLUMNS if column.header] if _is_export(header) else COLUMNS
+    needed = [column for column in wanted if column.required or _is_export(header)]
+    _require(needed, columns, header=header, path=path)
+    table = _parse(text, columns, path=path, n_fields=len(header))
+    try:
+        labels_of(table)
+    except DataError as error:
+        raise DataError(f"{path}: {error.what}", hint=error.hint) from error
+    return table
+
+
+def read_new_rows(path: Path, *, columns: Sequence[str]) -> pd.DataFrame:
+    """Read rows to be scored: the named columns, and identity, name and label where the file has them.
+
+    Args:
+        path: as for ``read_table``.
+        columns: canonical names of the columns that the score needs.
+
+    Raises:
+        DataError: as for ``read_table``, about these columns only; the label may be of one class.
+    """
+    header, text = _open(path)
+    found = _recognised(header, path)
+    needed = [find(name) for name in columns]
+    _require(needed, found, header=header, path=path)
+    useful = {column.name for column in needed} | {"asteroid_id", "name", LABEL}
+    return _parse(text, {name: i for name, i in found.items() if name in useful}, path=path, n_fields=len(header))
+
+
+def _open(path: Path) -> tuple[list[str], bytes]:
+    """Return the header's names and the file's text, decompressed and without a byte order mark."""
+    try:
+        text = path.read_bytes()
+    except OSError as error:
+        raise DataError(
+            f"The file {path} cannot be read: {error.strerror or error}.", hint="Run the fetch stage first."
+        ) from error
+    if text.startswith(b"\x1f\x8b"):
+        text = _decompress(text, path)
+    refuse_other_formats(text[:256], shown=str(path))
+    text = text.removeprefix(b"\xef\xbb\xbf")
+    first_line = text[: 1 << 16].lstrip(b"\r\n").splitlines()[0]
+    try:
+        header = next(csv.reader([first_line.decode("utf-8")]))
+    except (UnicodeDecodeError, csv.Error, StopIteration) as error:
+        raise DataError(f"{path} is not a CSV file in UTF-8: {error}.", hint="Export it as CSV in UTF-8.") from error
+    return header, text
+
+
+def _decompress(packed: bytes, path: Path) -> bytes:
+    try:
+        with gzip.GzipFile(fileobj=io.BytesIO(packed)) as stream:
+            text = stream.read(MAX_TEXT_BYTES + 1)
+    except (EOFError, zlib.error, OSError) as error:
+        raise DataError(
+            f"{path} is a damaged or cut gzip file: {error}.", hint="Run the fetch stage again with --force."
+        ) from error
+    if len(text) > MAX_TEXT_BYTES:
+        raise DataError(f"{path} holds more than {MAX_TEXT_BYTES} bytes.", hint="Split it, or use a smaller export.")
+    return text
+
+
+def _recognised(header: Sequence[str], path: Path) -> dict[str, int]:
+    """Return the position of each canonical column that the header names."""
+    keys = {header_key(name) for name in header}
+    if keys >= _OTHER_FILE and lookup("moid_au") not in [lookup(key) for key in keys]:
+        raise DataError(
+            f"{path} is the {len(header)}-column list of NASA's nearest objects (neo.csv), which has no minimum orbit "
+            "intersection distance: from it nobody can learn which asteroids are hazardous.",
+            hint="Use the source catalogue, or the 40-column export of NeoWs.",
+        )
+    found: dict[str, int] = {}
+    for position, name in enumerate(header):
+        column = lookup(name)
+        if column is None:
+            continue
+        if column.name in found:
+            raise DataError(
+                f"{path} has the column {column.name} twice: {header[found[column.name]]!r} and {name!r}.",
+                hint="Remove one of them.",
+            )
+        found[column.name] = position
+    return found
+
+
+def _is_export(header: Sequence[str]) -> bool:
+    """Tell whether most of the recognised names are the NeoWs export's own spelling."""
+    spelled = [(key, column) for name in header if (column := lookup(key := header_key(name)))]
+    theirs = sum(key == column.tutorial_name != column.name for key, column in spelled)
+    ours = sum(key == column.name != column.tutorial_name for key, column in spelled)
+    return theirs > ours
+
+
+def _require(needed: Sequence[Column], found: dict[str, int], *, header: Sequence[str], path: Path) -> None:
+    missing = [column for column in needed if column.name not in found]
+    if not missing:
+        return
+    spare = {header_key(name): name for name in header if lookup(name) is None}
+    export = _is_export(header)
+    told = []
+    for column in missing:
+        name = column.header if export else column.name
+        near = difflib.get_close_matches(header_key(name), spare, n=1, cutoff=0.5)
+        told.append(f"{name} (nearest found: {spare[near[0]]!r})" if near else name)
+    raise DataError(
+        f"{path} lacks {len(missing)} of the {len(needed)} columns needed: {', '.join(told)}.",
+        hint="Rename or add them in the file, or choose the source catalogue.",
+        missing=[column.name for column in missing],
+    )
+
+
+def _parse(text: bytes, positions: dict[str, int], *, path: Path, n_fields: int) -> pd.DataFrame:
+    """Parse the text and return the columns at ``positions``, checked, in canonical order."""
+    columns = [column for column in COLUMNS if column.name in positions]
+    texts = {positions[c.name]: str for c in columns if c.kind in (Kind.TEXT, Kind.BOOLEAN)}
+    numbers: Any = {positions[c.name]: _MISSING for c in columns if c.kind not in (Kind.TEXT, Kind.BOOLEAN)}
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", pd.errors.ParserWarning)
+            raw = pd.read_csv(
+                io.BytesIO(text),
+                header=0,
+                names=list(range(n_fields)),
+                index_col=False,
+                dtype=texts,
+                na_values=numbers,
+                keep_default_na=False,
+                low_memory=False,
+            )
+    except (ValueError, OverflowError, pd.errors.ParserWarning) as error:
+        reason = " ".join(str(error).split())
+        raise DataError(f"{path} cannot be parsed as CSV: {reason}", hint="Check that line in the file.") from error
+    if raw.empty:
+        raise DataError(f"{path} has a header and no rows.", hint="Fetch it again, or check what wrote it.")
+    checks = {Kind.TEXT: _text, Kind.BOOLEAN: _boolean, Kind.INTEGER: _integer, Kind.FLOAT: _number}
+    return pd.DataFrame({c.name: checks[c.kind](raw[positions[c.name]], c, path) for c in columns})
+
+
+def _refuse(series: pd.Series, bad: np.ndarray, column: Column, path: Path, *, problem: str) -> None:
+    """Raise for the first bad cell of a column, if there is one."""
+    rows = np.flatnonzero(bad)
+    if rows.size:
+        value = series.iloc[rows[0]]
+        raise DataError(
+            f"{path}: column {column.name} has {problem} in data row {rows[0] + 1}: {value!r}"
+            + (f" (and {rows.size - 1} more)." if rows.size > 1 else "."),
+            hint=_HINT_CELL,
+            column=column.name,
+            row=int(rows[0]) + 1,
+        )
+
+
+def _text(series: pd.Series, column: Column, path: Path) -> pd.Series:
+    if column.required:
+        _refuse(series, (series.isna() | (series == "")).to_numpy(dtype=bool), column, path, problem="no value")
+    return series
+
+
+def _boolean(series: pd.Series, column: Column, path: Path) -> pd.Series:
+    values = series.str.strip().str.lower().map(_TRUTH)
+    _refuse(series, values.isna().to_numpy(), column, path, problem="neither True nor False")
+    return values.astype(bool)
+
+
+def _number(series: pd.Series, column: Column, path: Path) -> pd.Series:
+    values = series
+    if series.dtype.kind not in "iuf":
+        values = pd.to_numeric(series.astype(str).where(series.notna()), errors="coerce")
+        _refuse(series, (values.isna() & series.notna()).to_numpy(), column, path, problem="a value that is no number")
+    numbers = values.to_numpy(dtype=np.float64, na_value=np.nan)
+    _refuse(series, np.isinf(numbers), column, path, problem="an infinite value")
+    if not column.may_be_missing:
+        _refuse(series, np.isnan(numbers), column, path, problem="no value")
+    return pd.Series(numbers, index=series.index)
+
+
+def _integer(series: pd.Series, column: Column, path: Path) -> pd.Series:
+    if series.dtype.kind == "i":
+        return series
+    values = _number(series, column, path)
+    numbers = values.to_numpy()
+    with np.errstate(invalid="ignore"):
+        fractional = (numbers != np.rint(numbers)) & ~np.isnan(numbers)
+        outside = np.abs(numbers) >= 2.0**63
+    _refuse(series, fractional | outside, column, path, problem="a value that is no integer")
+    return values if np.isnan(numbers).any() else values.astype(np.int64)

@@ -1,0 +1,152 @@
+"""Who trains, who selects, who scores: a table's rows in three parts.
+
+By asteroid (the default): an asteroid's part is a hash of its identity and the seed, so that all its rows fall in one
+part, the same on every machine, and stay there when the table grows. By row: the tutorial's draw, kept for comparison.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from asteroid_ll.errors import DataError
+from asteroid_ll.neo.label import require_two_classes
+
+PARTS = ("train", "validation", "test")
+
+_TWO_TO_53 = float(2**53)
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """Row numbers (0-based, ascending) of each part: disjoint, and together every row once."""
+
+    train: NDArray[np.int64]
+    validation: NDArray[np.int64]
+    test: NDArray[np.int64]
+
+    def part(self, name: str) -> NDArray[np.int64]:
+        """Return the row numbers of the part ``train``, ``validation`` or ``test``."""
+        return {"train": self.train, "validation": self.validation, "test": self.test}[name]
+
+
+@dataclass(frozen=True, slots=True)
+class PartDescription:
+    """What a part holds; ``hazardous_share`` is the share of its rows labelled hazardous, in [0, 1]."""
+
+    name: str
+    n_rows: int
+    n_asteroids: int
+    n_hazardous: int
+    hazardous_share: float
+
+
+@dataclass(frozen=True, slots=True)
+class SplitDescription:
+    """All parts, and the share of test rows (in [0, 1]) whose asteroid also has a row in train."""
+
+    parts: tuple[PartDescription, ...]
+    test_rows_seen_in_train_share: float
+
+
+def split_by_asteroid(asteroid_ids: Sequence[str], *, validation: float, test: float, seed: int) -> Split:
+    """Assign each row to one part by hashing its asteroid.
+
+    Args:
+        asteroid_ids: identity a row, shape ``(n_rows,)``. Repeats are expected: one asteroid has a row a close
+            approach.
+        validation: share of asteroids held out for model selection, in (0, 1).
+        test: share of asteroids held out for the final score, in (0, 1).
+        seed: the same seed and identities give the same split on every machine.
+
+    Returns:
+        The parts, disjoint by asteroid.
+
+    Raises:
+        DataError: the shares are impossible, or a part is empty.
+    """
+    import pandas as pd
+
+    _check_shares(validation, test)
+    rows, identities = pd.factorize(np.asarray(asteroid_ids, dtype=object))
+    prefix = f"{seed}:".encode()
+    digests = b"".join(
+        hashlib.blake2b(prefix + str(identity).encode(), digest_size=8).digest() for identity in identities
+    )
+    # The top 53 bits of a hash are a uniform draw that a double holds exactly.
+    draws = (np.frombuffer(digests, dtype=">u8") >> np.uint64(11)) / _TWO_TO_53
+    return _cut(draws[rows], validation=validation, test=test)
+
+
+def split_by_row(n_rows: int, *, validation: float, test: float, seed: int) -> Split:
+    """Assign each row to one part by its own uniform draw, as the tutorial does.
+
+    Rows of one asteroid may fall in several parts, which flatters the score: see ``describe``.
+
+    Args:
+        n_rows: number of rows.
+        validation: expected share of rows for model selection, in (0, 1).
+        test: expected share of rows for the final score, in (0, 1).
+        seed: seed of numpy's default generator.
+
+    Returns:
+        The parts, disjoint by row.
+
+    Raises:
+        DataError: the shares are impossible, or a part is empty.
+    """
+    _check_shares(validation, test)
+    return _cut(np.random.default_rng(seed).random(n_rows), validation=validation, test=test)
+
+
+def describe(split: Split, labels: NDArray[np.bool_], *, asteroid_ids: Sequence[str]) -> SplitDescription:
+    """Say what each part holds, and how much of the test part the training part already knows.
+
+    Args:
+        split: the parts.
+        labels: True for potentially hazardous, shape ``(n_rows,)``.
+        asteroid_ids: identity a row, shape ``(n_rows,)``.
+
+    Raises:
+        DataError: a part has one class only.
+    """
+    identities = np.asarray(asteroid_ids, dtype=object)
+    parts = []
+    for name in PARTS:
+        rows = split.part(name)
+        require_two_classes(labels[rows], where=f"The {name} part")
+        n_hazardous = int(labels[rows].sum())
+        n_asteroids = len(set(identities[rows]))
+        parts.append(PartDescription(name, rows.size, n_asteroids, n_hazardous, n_hazardous / rows.size))
+    trained_on = set(identities[split.train])
+    seen = sum(identity in trained_on for identity in identities[split.test])
+    return SplitDescription(tuple(parts), seen / split.test.size)
+
+
+def _check_shares(validation: float, test: float) -> None:
+    if not (0.0 < validation < 1.0 and 0.0 < test < 1.0 and validation + test < 1.0):
+        raise DataError(
+            f"The shares validation={validation:g} and test={test:g} leave a part without rows.",
+            hint="Choose both above 0 and their sum below 1, such as 0.15 and 0.15.",
+            validation=validation,
+            test=test,
+        )
+
+
+def _cut(draws: NDArray[np.float64], *, validation: float, test: float) -> Split:
+    """Cut uniform draws into train (lowest), validation and test (highest)."""
+    ends = np.array([1.0 - validation - test, 1.0 - test])
+    part = np.searchsorted(ends, draws, side="right")
+    split = Split(*(np.flatnonzero(part == number).astype(np.int64) for number in range(3)))
+    empty = [name for name in PARTS if split.part(name).size == 0]
+    if empty:
+        raise DataError(
+            f"{draws.size} rows leave nothing in the part {' and '.join(empty)}.",
+            hint="Use more rows or larger shares for validation and test.",
+            empty=empty,
+        )
+    return split
