@@ -111,5 +111,5 @@ def test_records_without_a_label_and_labels_without_features_are_refused(train):
 
 def test_a_damaged_file_is_named_by_its_place_in_the_container(train):
     (train / "a").write_bytes(b"1,2,3\n")
-    with pytest.raises(ClientError, match="^/opt/ml/input/data/train/a cannot be read: byte 0"):
+    with pytest.raises(ClientError, match=r"^/opt/ml/input/data/train/a cannot be read: byte 0"):
         read_channel(train)
