@@ -42,6 +42,7 @@ class Column:
 
     Attributes:
         name: canonical name, with the unit in it where there is one.
+        title: what people call it, as in a figure's axis.
         unit: unit as written in the field; empty for a pure number or a text.
         kind: how the values are held.
         role: what the column is for. Only ``FEATURE`` columns are given to a model.
@@ -52,6 +53,7 @@ class Column:
     """
 
     name: str
+    title: str
     unit: str
     kind: Kind
     role: Role
@@ -71,15 +73,20 @@ def header_key(header: str) -> str:
     return re.sub(r"\s+", "_", header.strip().lower()).replace("(", "").replace(")", "")
 
 
-def _feature(name: str, unit: str, header: str, *, in_catalogue: bool = False, integer: bool = False) -> Column:
-    return Column(name, unit, Kind.INTEGER if integer else Kind.FLOAT, Role.FEATURE, header, in_catalogue)
+def _feature(
+    name: str, title: str, unit: str, header: str, *, in_catalogue: bool = False, integer: bool = False
+) -> Column:
+    return Column(name, title, unit, Kind.INTEGER if integer else Kind.FLOAT, Role.FEATURE, header, in_catalogue)
 
 
 COLUMNS: tuple[Column, ...] = (
-    Column("asteroid_id", "", Kind.TEXT, Role.IDENTITY, "Neo Reference ID", in_catalogue=True, required=True),
-    Column("name", "", Kind.TEXT, Role.IDENTITY, "Name", in_catalogue=True),
+    Column(
+        "asteroid_id", "Identity", "", Kind.TEXT, Role.IDENTITY, "Neo Reference ID", in_catalogue=True, required=True
+    ),
+    Column("name", "Name", "", Kind.TEXT, Role.IDENTITY, "Name", in_catalogue=True),
     Column(
         "absolute_magnitude_mag",
+        "Absolute magnitude H",
         "mag",
         Kind.FLOAT,
         Role.FEATURE,
@@ -87,28 +94,31 @@ COLUMNS: tuple[Column, ...] = (
         in_catalogue=True,
         required=True,
     ),
-    _feature("diameter_min_km", "km", "Est Dia in KM(min)", in_catalogue=True),
-    _feature("diameter_max_km", "km", "Est Dia in KM(max)", in_catalogue=True),
-    _feature("diameter_min_m", "m", "Est Dia in M(min)"),
-    _feature("diameter_max_m", "m", "Est Dia in M(max)"),
-    _feature("diameter_min_mi", "mi", "Est Dia in Miles(min)"),
-    _feature("diameter_max_mi", "mi", "Est Dia in Miles(max)"),
-    _feature("diameter_min_ft", "ft", "Est Dia in Feet(min)"),
-    _feature("diameter_max_ft", "ft", "Est Dia in Feet(max)"),
-    Column("close_approach_date", "", Kind.TEXT, Role.DATE, "Close Approach Date"),
-    Column("close_approach_unix_ms", "ms", Kind.INTEGER, Role.DATE, "Epoch Date Close Approach"),
-    _feature("relative_velocity_km_per_s", "km/s", "Relative Velocity km per sec"),
-    _feature("relative_velocity_km_per_h", "km/h", "Relative Velocity km per hr"),
-    _feature("relative_velocity_mi_per_h", "mi/h", "Miles per hour"),
-    _feature("miss_distance_au", "au", "Miss Dist.(Astronomical)"),
-    _feature("miss_distance_ld", "LD", "Miss Dist.(lunar)"),
-    _feature("miss_distance_km", "km", "Miss Dist.(kilometers)"),
-    _feature("miss_distance_mi", "mi", "Miss Dist.(miles)"),
-    Column("orbiting_body", "", Kind.TEXT, Role.CONSTANT, "Orbiting Body"),
-    _feature("orbit_id", "", "Orbit ID", integer=True),
-    Column("orbit_determination_date", "", Kind.TEXT, Role.DATE, "Orbit Determination Date"),
+    _feature("diameter_min_km", "Smallest diameter", "km", "Est Dia in KM(min)", in_catalogue=True),
+    _feature("diameter_max_km", "Largest diameter", "km", "Est Dia in KM(max)", in_catalogue=True),
+    _feature("diameter_min_m", "Smallest diameter", "m", "Est Dia in M(min)"),
+    _feature("diameter_max_m", "Largest diameter", "m", "Est Dia in M(max)"),
+    _feature("diameter_min_mi", "Smallest diameter", "mi", "Est Dia in Miles(min)"),
+    _feature("diameter_max_mi", "Largest diameter", "mi", "Est Dia in Miles(max)"),
+    _feature("diameter_min_ft", "Smallest diameter", "ft", "Est Dia in Feet(min)"),
+    _feature("diameter_max_ft", "Largest diameter", "ft", "Est Dia in Feet(max)"),
+    Column("close_approach_date", "Date of close approach", "", Kind.TEXT, Role.DATE, "Close Approach Date"),
+    Column(
+        "close_approach_unix_ms", "Time of close approach", "ms", Kind.INTEGER, Role.DATE, "Epoch Date Close Approach"
+    ),
+    _feature("relative_velocity_km_per_s", "Relative velocity", "km/s", "Relative Velocity km per sec"),
+    _feature("relative_velocity_km_per_h", "Relative velocity", "km/h", "Relative Velocity km per hr"),
+    _feature("relative_velocity_mi_per_h", "Relative velocity", "mi/h", "Miles per hour"),
+    _feature("miss_distance_au", "Miss distance", "au", "Miss Dist.(Astronomical)"),
+    _feature("miss_distance_ld", "Miss distance", "LD", "Miss Dist.(lunar)"),
+    _feature("miss_distance_km", "Miss distance", "km", "Miss Dist.(kilometers)"),
+    _feature("miss_distance_mi", "Miss distance", "mi", "Miss Dist.(miles)"),
+    Column("orbiting_body", "Approached body", "", Kind.TEXT, Role.CONSTANT, "Orbiting Body"),
+    _feature("orbit_id", "Orbit solution number", "", "Orbit ID", integer=True),
+    Column("orbit_determination_date", "Date of orbit solution", "", Kind.TEXT, Role.DATE, "Orbit Determination Date"),
     Column(
         "orbit_uncertainty",
+        "Orbit uncertainty code",
         "",
         Kind.INTEGER,
         Role.FEATURE,
@@ -116,22 +126,44 @@ COLUMNS: tuple[Column, ...] = (
         in_catalogue=True,
         may_be_missing=True,
     ),
-    Column("moid_au", "au", Kind.FLOAT, Role.FEATURE, "Minimum Orbit Intersection", in_catalogue=True, required=True),
-    _feature("tisserand_jupiter", "", "Jupiter Tisserand Invariant", in_catalogue=True),
-    _feature("epoch_osculation_jd", "JD", "Epoch Osculation", in_catalogue=True),
-    _feature("eccentricity", "", "Eccentricity", in_catalogue=True),
-    _feature("semi_major_axis_au", "au", "Semi Major Axis", in_catalogue=True),
-    _feature("inclination_deg", "deg", "Inclination", in_catalogue=True),
-    _feature("ascending_node_longitude_deg", "deg", "Asc Node Longitude", in_catalogue=True),
-    _feature("orbital_period_d", "d", "Orbital Period", in_catalogue=True),
-    _feature("perihelion_distance_au", "au", "Perihelion Distance", in_catalogue=True),
-    _feature("perihelion_argument_deg", "deg", "Perihelion Arg", in_catalogue=True),
-    _feature("aphelion_distance_au", "au", "Aphelion Dist", in_catalogue=True),
-    _feature("perihelion_time_jd", "JD", "Perihelion Time"),
-    _feature("mean_anomaly_deg", "deg", "Mean Anomaly", in_catalogue=True),
-    _feature("mean_motion_deg_per_d", "deg/d", "Mean Motion"),
-    Column("equinox", "", Kind.TEXT, Role.CONSTANT, "Equinox"),
-    Column("hazardous", "", Kind.BOOLEAN, Role.LABEL, "Hazardous", in_catalogue=True, required=True),
+    Column(
+        "moid_au",
+        "Earth MOID",
+        "au",
+        Kind.FLOAT,
+        Role.FEATURE,
+        "Minimum Orbit Intersection",
+        in_catalogue=True,
+        required=True,
+    ),
+    _feature(
+        "tisserand_jupiter", "Tisserand parameter to Jupiter", "", "Jupiter Tisserand Invariant", in_catalogue=True
+    ),
+    _feature("epoch_osculation_jd", "Epoch of osculation", "JD", "Epoch Osculation", in_catalogue=True),
+    _feature("eccentricity", "Eccentricity", "", "Eccentricity", in_catalogue=True),
+    _feature("semi_major_axis_au", "Semi-major axis", "au", "Semi Major Axis", in_catalogue=True),
+    _feature("inclination_deg", "Inclination", "deg", "Inclination", in_catalogue=True),
+    _feature(
+        "ascending_node_longitude_deg", "Longitude of ascending node", "deg", "Asc Node Longitude", in_catalogue=True
+    ),
+    _feature("orbital_period_d", "Orbital period", "d", "Orbital Period", in_catalogue=True),
+    _feature("perihelion_distance_au", "Perihelion distance", "au", "Perihelion Distance", in_catalogue=True),
+    _feature("perihelion_argument_deg", "Argument of perihelion", "deg", "Perihelion Arg", in_catalogue=True),
+    _feature("aphelion_distance_au", "Aphelion distance", "au", "Aphelion Dist", in_catalogue=True),
+    _feature("perihelion_time_jd", "Time of perihelion", "JD", "Perihelion Time"),
+    _feature("mean_anomaly_deg", "Mean anomaly", "deg", "Mean Anomaly", in_catalogue=True),
+    _feature("mean_motion_deg_per_d", "Mean motion", "deg/d", "Mean Motion"),
+    Column("equinox", "Equinox", "", Kind.TEXT, Role.CONSTANT, "Equinox"),
+    Column(
+        "hazardous",
+        "Potentially hazardous",
+        "",
+        Kind.BOOLEAN,
+        Role.LABEL,
+        "Hazardous",
+        in_catalogue=True,
+        required=True,
+    ),
 )
 
 LABEL = "hazardous"

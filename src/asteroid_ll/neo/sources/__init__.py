@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from asteroid_ll.errors import ConfigError
-from asteroid_ll.neo.sources.base import Download, Source
+from asteroid_ll.neo.sources.base import Source
 
 NAMES = ("catalogue", "csv")
 
 
-def open_source(name: str, *, location: str = "", sha256: str = "", download: Download | None = None) -> Source:
+def open_source(name: str, *, location: str | None = None) -> Source:
     """Return the source of that name, ready to fetch and to read.
 
     Args:
         name: ``catalogue`` (bundled) or ``csv``.
         location: path or URL of the file, for ``csv``.
-        sha256: expected digest of the file in hexadecimal, for ``csv``; empty when it is not known.
-        download: called as ``download(url, path)`` for URLs that are neither a file nor http(s), such as ``s3://``.
 
     Raises:
         ConfigError: there is no such source, or its location is missing or needless.
@@ -34,5 +32,5 @@ def open_source(name: str, *, location: str = "", sha256: str = "", download: Do
 
         if not location:
             raise ConfigError("The source csv needs a location.", hint="Give the path or URL of the file.")
-        return CsvSource(location, sha256=sha256, download=download)
+        return CsvSource(location)
     raise ConfigError(f"There is no source {name!r}.", hint=f"Choose one of {', '.join(NAMES)}.", name=name)

@@ -7,9 +7,8 @@ import os
 import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypedDict
 
 from asteroid_ll.errors import DataError
 
@@ -22,9 +21,8 @@ Download = Callable[[str, Path], None]
 _BLOCK_BYTES = 1 << 20
 
 
-@dataclass(frozen=True, slots=True)
-class Provenance:
-    """Where a raw file came from and what it is.
+class Provenance(TypedDict):
+    """Where a raw file came from and what it is, as JSON data.
 
     Attributes:
         source: name of the source.
@@ -49,11 +47,20 @@ class Source(Protocol):
         """Name in the configuration."""
 
     @property
-    def raw_name(self) -> str:
+    def title(self) -> str:
+        """What people call it, in one phrase."""
+
+    @property
+    def file_name(self) -> str:
         """File name that suits the raw bytes."""
 
-    def fetch(self, raw_path: Path) -> Provenance:
+    def fetch(self, raw_path: Path, *, sha256: str | None = None, download: Download | None = None) -> Provenance:
         """Write the source's raw bytes to ``raw_path``, replacing an earlier file only by a whole new one.
+
+        Args:
+            raw_path: where to write.
+            sha256: expected digest in hexadecimal; None when it is not known.
+            download: called for URLs that the source cannot download itself, such as ``s3://``.
 
         Raises:
             DataError: the source cannot be reached, or what it gave is empty, cut, or not what was asked for.
@@ -82,7 +89,7 @@ def whole_file(path: Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
-def verified(path: Path, *, source: str, location: str, credit: str = "", sha256: str = "") -> Provenance:
+def verified(path: Path, *, source: str, location: str, credit: str = "", sha256: str | None = None) -> Provenance:
     """Return what a fetched file is, after a look at whether it can be what was asked for.
 
     Args:
@@ -90,7 +97,7 @@ def verified(path: Path, *, source: str, location: str, credit: str = "", sha256
         source: name of the source.
         location: where it came from, already fit to be shown.
         credit: whom to name for the data.
-        sha256: expected digest in hexadecimal; empty when it is not known.
+        sha256: expected digest in hexadecimal; None when it is not known.
 
     Raises:
         DataError: the file is empty, a web page, or has another digest.
@@ -110,7 +117,13 @@ def verified(path: Path, *, source: str, location: str, credit: str = "", sha256
             f"{shown} has the SHA-256 digest {digest.hexdigest()}, expected {sha256.lower()}.",
             hint="Download it again, or correct the digest in the configuration.",
         )
-    return Provenance(source, location, n_bytes, digest.hexdigest(), credit)
+    return {
+        "source": source,
+        "location": location,
+        "n_bytes": n_bytes,
+        "sha256": digest.hexdigest(),
+        "credit": credit,
+    }
 
 
 def refuse_other_formats(head: bytes, *, shown: str) -> None:

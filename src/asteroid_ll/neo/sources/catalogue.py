@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from asteroid_ll.errors import DataError
-from asteroid_ll.neo.sources.base import Provenance, verified, whole_file
+from asteroid_ll.neo.sources.base import Download, Provenance, verified, whole_file
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,10 +32,16 @@ class CatalogueSource:
     """The catalogue inside the package."""
 
     name = "catalogue"
-    raw_name = _FILE
+    title = "bundled catalogue of near-Earth asteroids"
+    file_name = _FILE
 
-    def fetch(self, raw_path: Path) -> Provenance:
+    def fetch(self, raw_path: Path, *, sha256: str | None = None, download: Download | None = None) -> Provenance:  # noqa: ARG002 - nothing to download
         """Copy the catalogue to ``raw_path``.
+
+        Args:
+            raw_path: where to write.
+            sha256: expected digest; None for the one in the package's own provenance.
+            download: not needed.
 
         Raises:
             DataError: the package's file is missing or is not the one that was released.
@@ -50,7 +56,11 @@ class CatalogueSource:
                     f"The package has no {_FILE}.", hint="Install it again: pip install --force-reinstall asteroid-ll."
                 ) from error
             return verified(
-                temporary, source=self.name, location="", credit=origin["credit"], sha256=origin["output_sha256"]
+                temporary,
+                source=self.name,
+                location="",
+                credit=origin["credit"],
+                sha256=sha256 or origin["output_sha256"],
             )
 
     def read(self, raw_path: Path) -> pd.DataFrame:

@@ -27,28 +27,30 @@ class CsvSource:
 
     Args:
         location: path or URL.
-        sha256: expected digest of the file in hexadecimal; empty when it is not known.
-        download: called for URLs that are neither a file nor http(s).
     """
 
     name = "csv"
-    raw_name = "asteroids.csv"
+    title = "CSV file"
+    file_name = "asteroids.csv"
 
-    def __init__(self, location: str, *, sha256: str = "", download: Download | None = None) -> None:
+    def __init__(self, location: str) -> None:
         self.location = location
-        self.sha256 = sha256
-        self.download = download
 
-    def fetch(self, raw_path: Path) -> Provenance:
+    def fetch(self, raw_path: Path, *, sha256: str | None = None, download: Download | None = None) -> Provenance:
         """Copy or download the file to ``raw_path``.
+
+        Args:
+            raw_path: where to write.
+            sha256: expected digest in hexadecimal; None when it is not known.
+            download: called for URLs that are neither a file nor http(s).
 
         Raises:
             ConfigError: the URL's scheme is one that nothing here can download.
             DataError: the file is missing, cannot be reached, is empty, cut, a web page, or has another digest.
         """
         with whole_file(raw_path) as temporary:
-            self._transfer(temporary)
-            return verified(temporary, source=self.name, location=_shown(self.location), sha256=self.sha256)
+            self._transfer(temporary, download)
+            return verified(temporary, source=self.name, location=_shown(self.location), sha256=sha256)
 
     def read(self, raw_path: Path) -> pd.DataFrame:
         """Return the file's canonical table."""
@@ -56,7 +58,7 @@ class CsvSource:
 
         return read_table(raw_path)
 
-    def _transfer(self, target: Path) -> None:
+    def _transfer(self, target: Path, download: Download | None) -> None:
         parts = urlsplit(self.location)
         if parts.scheme in ("http", "https"):
             _download_http(self.location, target)
@@ -64,8 +66,8 @@ class CsvSource:
             _copy(Path(unquote(parts.path)), target)
         elif "://" not in self.location:
             _copy(Path(self.location).expanduser(), target)
-        elif self.download is not None:
-            self.download(self.location, target)
+        elif download is not None:
+            download(self.location, target)
         else:
             raise ConfigError(
                 f"Nothing here can download {parts.scheme}:// URLs.", hint="Use a path, an https:// or an s3:// URL."
