@@ -162,10 +162,12 @@ def _figure(item: ReportFigure) -> str:
         media_type, size, caption = "image/svg+xml", "", ""
     else:
         raise ValueError(f"The figure {item.title!r} is neither PNG nor SVG.")
-    encoded = base64.b64encode(item.content).decode("ascii")
+    source = f"data:{media_type};base64,{base64.b64encode(item.content).decode('ascii')}"
+    alt = escape(item.alt)
+    # The caption repeats the alternative text for those who see, so that a screen reader should not read it twice.
     return (
-        f'<figure><img src="data:{media_type};base64,{encoded}"{size} alt="{escape(item.alt)}">'
-        f"<figcaption{caption}>{escape(item.alt)}</figcaption></figure>\n"
+        f'<figure aria-label="{escape(item.title)}"><img src="{source}"{size} alt="{alt}">'
+        f'<figcaption aria-hidden="true"{caption}>{alt}</figcaption></figure>\n'
     )
 
 

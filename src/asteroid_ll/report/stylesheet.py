@@ -31,7 +31,7 @@ table { border-collapse: collapse; font-size: .9rem; min-width: 20rem; }
 caption { text-align: left; color: var(--muted); padding: 0 0 .35rem; }
 th, td { padding: .3rem .8rem .3rem 0; border-bottom: 1px solid var(--line); text-align: left; vertical-align: top; }
 thead th { color: var(--muted); font-weight: 600; white-space: nowrap; }
-tbody th { font-weight: 400; }
+tbody th { font-weight: 400; white-space: nowrap; }
 .number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
 table.facts td { overflow-wrap: anywhere; font-family: ui-monospace, "DejaVu Sans Mono", monospace; font-size: .85rem; }
 table.facts th { white-space: nowrap; color: var(--muted); }
@@ -43,5 +43,6 @@ figcaption { font-size: .85rem; color: #5f6b7a; max-width: 44rem; }
 footer { color: var(--muted); font-size: .85rem; margin-top: 3rem; padding-bottom: 2rem; }
 @media print { :root { --ink: #000; --muted: #444; --line: #bbb; --page: #fff; --card: #fff; --accent: #000;
   --warn: #000; } nav { display: none; } body { font-size: 10.5pt; } h2 { break-after: avoid; }
-  figure, tr, li, dl.headline div { break-inside: avoid; } .scroll { overflow: visible; } }
+  figure, tr, li, dl.headline div { break-inside: avoid; } .scroll { overflow: visible; }
+  tbody th { white-space: normal; } }
 """
