@@ -1,0 +1,158 @@
+"""botocore's own service models as the emulator's rule book: what a request must look like, and an answer.
+
+A request is checked against the constraints of its input shape (required members, enums, patterns, lengths and
+ranges), and refused in AWS's format. An answer is projected onto its output shape, so that nothing is sent which
+the service would not send.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
+from typing import Any
+
+from botocore.loaders import Loader
+from botocore.model import OperationModel, ServiceModel, Shape
+
+from asteroid_ll.emulator.http import ApiError
+
+_CLASSES = {r"\p{L}": r"\w", r"\p{N}": r"\d", r"\p{Z}": r"\s", r"\p{M}": "", r"\p{P}": r"!-/:-@\[-`{-~"}
+
+
+class ApiModel:
+    """The service models, each loaded at its first use.
+
+    Args:
+        loader: botocore's data loader; a client's own one has the models in memory already.
+    """
+
+    def __init__(self, loader: Loader | None = None) -> None:
+        self._loader = loader or Loader()
+        self._services: dict[str, ServiceModel] = {}
+
+    def operation(self, service: str, name: str) -> OperationModel:
+        """The model of an operation.
+
+        Args:
+            service: botocore's name of the service, such as ``sagemaker``.
+            name: such as ``CreateModel``.
+
+        Raises:
+            ApiError: ``UnknownOperationException``.
+        """
+        if service not in self._services:
+            self._services[service] = ServiceModel(self._loader.load_service_model(service, "service-2"), service)
+        model = self._services[service]
+        if name not in model.operation_names:
+            raise ApiError("UnknownOperationException", f"The requested operation {name} is not supported.")
+        return model.operation_model(name)
+
+    def check(self, service: str, name: str, *, params: Mapping[str, Any], code: str = "ValidationException") -> None:
+        """Refuse parameters that break the operation's constraints.
+
+        Raises:
+            ApiError: ``code``, with every broken constraint in AWS's format.
+        """
+        shape = self.operation(service, name).input_shape
+        errors = [] if shape is None else list(_violations(shape, params, path=""))
+        if errors:
+            count = f"{len(errors)} validation error{'s' if len(errors) > 1 else ''} detected"
+            raise ApiError(code, f"{count}: {'; '.join(errors)}")
+
+    def answer(self, service: str, name: str, *, values: Mapping[str, Any]) -> dict[str, Any]:
+        """The members of the operation's output that are set; None and what the output does not know are left out."""
+        shape = self.operation(service, name).output_shape
+        return {} if shape is None else project(shape, values)
+
+
+def project(shape: Shape, values: Any) -> Any:
+    """Keep of a value what its shape has; members that are None are left out, at any depth."""
+    if shape.type_name == "structure":
+        return {
+            name: project(member, values[name])
+            for name, member in shape.members.items()
+            if values.get(name) is not None
+        }
+    if shape.type_name == "list":
+        return [project(shape.member, value) for value in values]
+    return values
+
+
+def _violations(shape: Shape, value: Any, *, path: str) -> Iterator[str]:
+    """Every broken constraint of a value, in AWS's words."""
+    if shape.type_name == "structure":
+        if not isinstance(value, Mapping):
+            yield _says(value, path, "Member must be a structure")
+            return
+        for name in shape.required_members:
+            if value.get(name) is None:
+                yield f"Value null at '{_join(path, name)}' failed to satisfy constraint: Member must not be null"
+        for name, member in shape.members.items():
+            if value.get(name) is not None:
+                yield from _violations(member, value[name], path=_join(path, name))
+    elif shape.type_name == "list":
+        yield from _out_of_range(shape, len(value), _shown(value), path=path)
+        for number, item in enumerate(value, start=1):
+            yield from _violations(shape.member, item, path=f"{path}.{number}.member")
+    elif shape.type_name == "map":
+        yield from _out_of_range(shape, len(value), _shown(value), path=path)
+        for key, item in value.items():
+            yield from _inner(shape.key, key, value, path=path, whose="Map keys")
+            yield from _inner(shape.value, item, value, path=path, whose="Map value")
+    else:
+        yield from (_says(value, path, constraint) for constraint in _broken(shape, value))
+
+
+def _inner(shape: Shape, value: Any, whole: Any, *, path: str, whose: str) -> Iterator[str]:
+    broken = list(_broken(shape, value))
+    if broken:
+        yield _says(_shown(whole), path, f"{whose} must satisfy constraint: [{', '.join(broken)}]")
+
+
+def _out_of_range(shape: Shape, size: int, shown: str, *, path: str) -> Iterator[str]:
+    yield from (_says(shown, path, constraint) for constraint in _range(shape, size, noun="length"))
+
+
+def _broken(shape: Shape, value: Any) -> Iterator[str]:
+    """The constraints that a scalar breaks."""
+    if shape.type_name == "string":
+        if shape.enum and value not in shape.enum:
+            yield f"Member must satisfy enum value set: [{', '.join(shape.enum)}]"
+        yield from _range(shape, len(value), noun="length")
+        pattern = shape.metadata.get("pattern")
+        if pattern and not _compiled(pattern).fullmatch(value):
+            yield f"Member must satisfy regular expression pattern: {pattern}"
+    elif shape.type_name in {"integer", "long", "float", "double"}:
+        yield from _range(shape, value, noun="value")
+
+
+def _range(shape: Shape, size: float, *, noun: str) -> Iterator[str]:
+    low, high = shape.metadata.get("min"), shape.metadata.get("max")
+    if low is not None and size < low:
+        yield f"Member must have {noun} greater than or equal to {low}"
+    if high is not None and size > high:
+        yield f"Member must have {noun} less than or equal to {high}"
+
+
+def _says(value: Any, path: str, constraint: str) -> str:
+    return f"Value '{value}' at '{path}' failed to satisfy constraint: {constraint}"
+
+
+def _shown(value: Mapping[str, Any] | Sequence[Any]) -> str:
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{key}={item}" for key, item in value.items()) + "}"
+    return "[" + ", ".join(str(item) for item in value) + "]"
+
+
+def _join(path: str, name: str) -> str:
+    lower = name[:1].lower() + name[1:]
+    return f"{path}.{lower}" if path else lower
+
+
+@lru_cache(maxsize=1024)
+def _compiled(pattern: str) -> re.Pattern[str]:
+    """A Java expression as Python's: the Unicode classes that the models use are spelled out."""
+    for java, python in _CLASSES.items():
+        pattern = pattern.replace(java, python)
+    return re.compile(pattern)

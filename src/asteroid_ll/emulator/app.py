@@ -1,0 +1,176 @@
+"""The emulated account as one function: an HTTP request in, a response out, over a state directory."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import threading
+import time
+import traceback
+import uuid
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from asteroid_ll.emulator import hosting, ledger, sts
+from asteroid_ll.emulator.api_model import ApiModel
+from asteroid_ll.emulator.call import Services
+from asteroid_ll.emulator.http import ApiError, Request, Response
+from asteroid_ll.emulator.ledger import Interval
+from asteroid_ll.emulator.logs import TARGET_PREFIX as LOGS_TARGET
+from asteroid_ll.emulator.logs import Logs
+from asteroid_ll.emulator.processes import reap_children
+from asteroid_ll.emulator.runtime import PATH as INVOCATIONS
+from asteroid_ll.emulator.runtime import Runtime
+from asteroid_ll.emulator.s3 import S3
+from asteroid_ll.emulator.sagemaker import JSON_1_1, TARGET_PREFIX, SageMaker
+from asteroid_ll.emulator.state import Settings, State
+
+if TYPE_CHECKING:
+    from botocore.loaders import Loader
+
+_SCOPE = re.compile(r"[^/]+/\d{8}/([^/]+)/([^/]+)/aws4_request")
+_CREDENTIAL = re.compile(r"Credential=([^,\s]+)")
+DEFAULT_REGION = "us-east-1"
+
+
+class Emulator:
+    """An AWS account in a directory.
+
+    Args:
+        directory: the state; created where it is missing, taken up where it exists.
+        clock: seconds since 1970; tests give a virtual one.
+        loader: botocore's data loader of the client in front, which has the service models in memory already.
+    """
+
+    def __init__(
+        self, directory: Path, *, clock: Callable[[], float] = time.time, loader: Loader | None = None
+    ) -> None:
+        self.directory = directory
+        self._clock = clock
+        self._model = ApiModel(loader)
+        self._turn = threading.RLock()
+        self._open()
+
+    def _open(self) -> None:
+        self.state = State(self.directory, clock=self._clock)
+        self.services = Services.over(self.state)
+        self.store = self.services.store
+        self.s3 = S3(self.state, self.store)
+        self._sagemaker = SageMaker(self.services, self._model)
+        self._runtime = Runtime(self.services)
+        self._logs = Logs(self.state, self._model)
+
+    def handle(self, request: Request) -> Response:
+        """Answer one request, whatever happens: a bug in here is a 500 with the traceback in ``emulator.log``."""
+        request_id = str(uuid.uuid4())
+        region, service = _scope(request)
+        signed = bool(region)
+        service = _service(request, service)
+        try:
+            response = self._route(request, service, region=region, signed=signed, request_id=request_id)
+        except ApiError as refusal:
+            response = _refusal(refusal, service, request_id=request_id)
+        except Exception as error:
+            self._log_bug(request, error)
+            words = f"{type(error).__name__}: {error}. The traceback is in {self.directory / 'emulator.log'}."
+            response = _refusal(ApiError("InternalFailure", words, status=500), service, request_id=request_id)
+        if any(name.lower() == "x-amzn-requestid" for name in response.headers):
+            return response
+        return replace(response, headers={**response.headers, "x-amzn-RequestId": request_id})
+
+    def ledger(self) -> list[Interval]:
+        """Every interval that AWS would bill, after a look at jobs that died and endpoints that are due."""
+        with self._turn:
+            self.settle()
+            return ledger.all_intervals(self.state)
+
+    def open_intervals(self) -> list[Interval]:
+        """The intervals that are billed at this moment."""
+        with self._turn:
+            self.settle()
+            return ledger.open_intervals(self.state)
+
+    def settle(self) -> None:
+        """Let time pass: jobs whose worker died fail, endpoints go where they should be by now."""
+        self.services.jobs.settle()
+        hosting.advance(self.services)
+
+    def configure(self, **changes: Any) -> Settings:
+        """Change some of the account's settings; the names are those of `Settings`."""
+        settings = replace(self.state.settings, **changes)
+        self.state.configure(settings)
+        return settings
+
+    def reset(self) -> None:
+        """Stop every training job's processes and forget everything: an empty account in the same directory."""
+        with self._turn:
+            self.services.jobs.forget_all()
+            self.close()
+            shutil.rmtree(self.directory)
+            self._open()
+
+    def close(self) -> None:
+        """Close the files; the state can be opened again later, and jobs that run go on."""
+        reap_children()
+        self.state.close()
+
+    def _route(self, request: Request, service: str, *, region: str, signed: bool, request_id: str) -> Response:
+        if service == "s3":
+            return self.s3.handle(request, region=region or DEFAULT_REGION)
+        if not signed:
+            raise ApiError("MissingAuthenticationTokenException", "Missing Authentication Token", status=403)
+        with self._turn:
+            if service == "sagemaker":
+                return self._sagemaker.handle(request, region=region)
+            if service == "runtime":
+                return self._runtime.handle(request, region=region)
+            if service == "logs":
+                return self._logs.handle(request, region=region)
+            if service == "sts":
+                return sts.handle(request, request_id=request_id)
+        raise ApiError("UnknownOperationException", f"The emulator has no service {service!r}.", status=404)
+
+    def _log_bug(self, request: Request, error: Exception) -> None:
+        target = request.headers.get("x-amz-target", "")
+        with (self.directory / "emulator.log").open("a", encoding="utf-8") as log:
+            log.write(f"{request.method} {request.path} {target}\n")
+            traceback.print_exception(error, file=log)
+
+
+def _scope(request: Request) -> tuple[str, str]:
+    """Region and service that the request was signed for; empty when it is not signed."""
+    match = _CREDENTIAL.search(request.headers.get("authorization", ""))
+    credential = match.group(1) if match else request.query.get("X-Amz-Credential", "")
+    scope = _SCOPE.fullmatch(credential)
+    return (scope.group(1), scope.group(2)) if scope else ("", "")
+
+
+def _service(request: Request, signed_for: str) -> str:
+    """Which service is meant: by the signature, else by what the request looks like."""
+    target = request.headers.get("x-amz-target", "")
+    if INVOCATIONS.fullmatch(request.path) and signed_for in {"", "sagemaker"}:
+        return "runtime"
+    if signed_for:
+        return signed_for
+    if target.startswith(TARGET_PREFIX):
+        return "sagemaker"
+    if target.startswith(LOGS_TARGET):
+        return "logs"
+    return "sts" if b"Action=" in request.body[:4096] and request.path == "/" else "s3"
+
+
+def _refusal(refusal: ApiError, service: str, *, request_id: str) -> Response:
+    """A refusal in the service's own format."""
+    if service in {"sts", "s3"}:
+        return sts.error(refusal, request_id=request_id)
+    if service == "runtime":
+        body = {"ErrorCode": refusal.code, "Message": refusal.message, **refusal.fields}
+        content_type = "application/json"
+    else:
+        body = {"__type": refusal.code, "message": refusal.message, **refusal.fields}
+        content_type = JSON_1_1
+    headers = {"Content-Type": content_type, "x-amzn-ErrorType": refusal.code}
+    return Response(refusal.status, headers, json.dumps(body).encode())

@@ -1,0 +1,76 @@
+"""CloudWatch Logs' storage: log groups, streams and their lines, as rows.
+
+Light enough for a training job's worker process, which writes its container's output here line by line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from asteroid_ll.emulator.state import State
+
+TRAINING_GROUP = "/aws/sagemaker/TrainingJobs"
+ENDPOINT_GROUP_PREFIX = "/aws/sagemaker/Endpoints/"
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS log_streams (
+    id INTEGER PRIMARY KEY, region TEXT NOT NULL, log_group TEXT NOT NULL, name TEXT NOT NULL,
+    created_ms INTEGER NOT NULL, UNIQUE (region, log_group, name));
+CREATE TABLE IF NOT EXISTS log_events (
+    id INTEGER PRIMARY KEY, stream INTEGER NOT NULL, timestamp_ms INTEGER NOT NULL, message TEXT NOT NULL);
+CREATE INDEX IF NOT EXISTS log_events_stream ON log_events (stream, id);
+"""
+
+
+class LogStore:
+    """The log streams of a state.
+
+    Args:
+        state: where they are kept.
+    """
+
+    def __init__(self, state: State) -> None:
+        self.state = state
+        state.ensure(_SCHEMA)
+
+    def append(self, region: str, group: str, stream: str, *, lines: Iterable[tuple[float, str]]) -> None:
+        """Add lines to a stream, which is created with its group where it is missing.
+
+        Args:
+            region: the region of the group.
+            group: such as ``/aws/sagemaker/TrainingJobs``.
+            stream: such as ``JOB/algo-1-1700000000``.
+            lines: (seconds since 1970, text) pairs in order; an empty text is left out, as CloudWatch refuses it.
+        """
+        with self.state.transaction() as db:
+            db.execute(
+                "INSERT OR IGNORE INTO log_streams (region, log_group, name, created_ms) VALUES (?, ?, ?, ?)",
+                (region, group, stream, int(self.state.now() * 1000)),
+            )
+            (number,) = db.execute(
+                "SELECT id FROM log_streams WHERE region = ? AND log_group = ? AND name = ?", (region, group, stream)
+            ).fetchone()
+            db.executemany(
+                "INSERT INTO log_events (stream, timestamp_ms, message) VALUES (?, ?, ?)",
+                [(number, int(time_s * 1000), text) for time_s, text in lines if text],
+            )
+
+    def lines(self, region: str, group: str, stream: str) -> list[tuple[float, str]]:
+        """All lines of a stream, as (seconds since 1970, text); empty where there is no such stream."""
+        rows = self.state.connection.execute(
+            "SELECT e.timestamp_ms, e.message FROM log_events e JOIN log_streams s ON s.id = e.stream"
+            " WHERE s.region = ? AND s.log_group = ? AND s.name = ? ORDER BY e.id",
+            (region, group, stream),
+        )
+        return [(row["timestamp_ms"] / 1000, row["message"]) for row in rows]
+
+    def delete_group(self, region: str, group: str) -> bool:
+        """Delete a group with its streams and lines; False where there was none."""
+        with self.state.transaction() as db:
+            chosen = (region, group)
+            db.execute(
+                "DELETE FROM log_events WHERE stream IN"
+                " (SELECT id FROM log_streams WHERE region = ? AND log_group = ?)",
+                chosen,
+            )
+            return db.execute("DELETE FROM log_streams WHERE region = ? AND log_group = ?", chosen).rowcount > 0

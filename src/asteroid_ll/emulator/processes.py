@@ -1,0 +1,106 @@
+"""Processes that outlive their parent, named so that a recycled process number is not taken for them."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class ProcessId:
+    """A process for good: its number, and a token of when it was started.
+
+    Attributes:
+        pid: the process number, which the system uses again.
+        started: the machine's boot and the process's start, as the system tells them.
+    """
+
+    pid: int
+    started: str
+
+    @staticmethod
+    def of(pid: int) -> ProcessId | None:
+        """The identity of a process that runs at this moment; None where there is none (a zombie is none)."""
+        started = _started(pid)
+        return None if started is None else ProcessId(pid, started)
+
+    def is_alive(self) -> bool:
+        """Whether this very process still runs."""
+        _reap(self.pid)
+        return _started(self.pid) == self.started
+
+    def send(self, number: signal.Signals) -> bool:
+        """Send a signal to this very process; False when it is gone."""
+        if not self.is_alive():
+            return False
+        try:
+            os.kill(self.pid, number)
+        except ProcessLookupError:
+            return False
+        return True
+
+    def kill_session(self) -> None:
+        """Kill this very process; where it leads a session of its own, with all that it started."""
+        if self.is_alive():
+            with contextlib.suppress(ProcessLookupError):
+                if os.getpgid(self.pid) == self.pid:
+                    os.killpg(self.pid, signal.SIGKILL)
+                else:
+                    os.kill(self.pid, signal.SIGKILL)
+
+
+def spawn_detached(command: Sequence[str], *, log: Path) -> int:
+    """Start a process in a session of its own, with no terminal and no open file of ours; its output goes to ``log``.
+
+    Returns:
+        The process number.
+    """
+    actions = [
+        (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+        (os.POSIX_SPAWN_OPEN, 1, str(log), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644),
+        (os.POSIX_SPAWN_DUP2, 1, 2),
+    ]
+    pid = os.posix_spawn(command[0], list(command), os.environ, file_actions=actions, setsid=True)
+    _children.add(pid)
+    return pid
+
+
+def reap_children() -> None:
+    """Collect the exit codes of detached children that ended, so that none stays behind as a zombie."""
+    for pid in tuple(_children):
+        _reap(pid)
+
+
+_children: set[int] = set()
+
+
+def _reap(pid: int) -> None:
+    if pid not in _children:
+        return
+    with contextlib.suppress(ChildProcessError):
+        if os.waitpid(pid, os.WNOHANG)[0] == 0:
+            return
+    _children.discard(pid)
+
+
+def _started(pid: int) -> str | None:
+    if Path("/proc/self/stat").exists():
+        try:
+            stat = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace")
+        except OSError:
+            return None
+        # The command, in parentheses, can hold spaces; field 22 (here 19 after it) is the start in clock ticks.
+        fields = stat.rpartition(")")[2].split()
+        if fields[0] in "ZX":
+            return None
+        return f"{Path('/proc/sys/kernel/random/boot_id').read_text(encoding='ascii').strip()}/{fields[19]}"
+    answer = subprocess.run(  # noqa: S603
+        ["/bin/ps", "-o", "stat=,lstart=", "-p", str(pid)], capture_output=True, text=True, check=False
+    )
+    state, _, started = answer.stdout.strip().partition(" ")
+    return None if not state or state.startswith("Z") else started.strip()

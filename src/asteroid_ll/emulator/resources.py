@@ -1,0 +1,168 @@
+"""The named things of an account: training jobs, models, endpoint configurations and endpoints, with their tags.
+
+A resource lives in one region; the same name in another region is another resource. Nothing heavy is imported
+here, because a training job's worker process reads and writes its own row.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from asteroid_ll.emulator.state import ACCOUNT_ID, State
+
+TRAINING_JOB = "training-job"
+MODEL = "model"
+ENDPOINT_CONFIG = "endpoint-config"
+ENDPOINT = "endpoint"
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS resources (
+    kind TEXT NOT NULL, region TEXT NOT NULL, name TEXT NOT NULL, arn TEXT NOT NULL UNIQUE, status TEXT NOT NULL,
+    created_s REAL NOT NULL, modified_s REAL NOT NULL, hidden_polls INTEGER NOT NULL, body TEXT NOT NULL,
+    PRIMARY KEY (kind, region, name));
+CREATE TABLE IF NOT EXISTS tags (
+    position INTEGER PRIMARY KEY, arn TEXT NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL, UNIQUE (arn, key));
+"""
+
+
+def partition(region: str) -> str:
+    """The ARN partition of a region: ``aws``, ``aws-cn`` or ``aws-us-gov``."""
+    if region.startswith("cn-"):
+        return "aws-cn"
+    return "aws-us-gov" if region.startswith("us-gov-") else "aws"
+
+
+def resource_arn(kind: str, region: str, name: str) -> str:
+    """The Amazon resource name of a SageMaker resource in the emulated account."""
+    return f"arn:{partition(region)}:sagemaker:{region}:{ACCOUNT_ID}:{kind}/{name}"
+
+
+@dataclass(frozen=True)
+class Resource:
+    """One named resource.
+
+    Attributes:
+        kind: the ARN's resource type, such as ``training-job``.
+        region: the region it lives in.
+        name: unique in its kind and region.
+        status: the service's status, ``""`` for a kind that has none.
+        created_s: seconds since 1970.
+        modified_s: seconds since 1970.
+        body: the create request and whatever the service adds; JSON values only.
+        hidden_polls: how many describes still answer "not found" (eventual consistency).
+    """
+
+    kind: str
+    region: str
+    name: str
+    status: str
+    created_s: float
+    modified_s: float
+    body: dict[str, Any] = field(default_factory=dict)
+    hidden_polls: int = 0
+
+    @property
+    def arn(self) -> str:
+        """The Amazon resource name."""
+        return resource_arn(self.kind, self.region, self.name)
+
+
+class Resources:
+    """The table of resources in a state.
+
+    Args:
+        state: where the table is kept.
+    """
+
+    def __init__(self, state: State) -> None:
+        self.state = state
+        state.ensure(_SCHEMA)
+
+    def get(self, kind: str, region: str, name: str) -> Resource | None:
+        """The resource of that name, or None."""
+        row = self.state.connection.execute(
+            "SELECT * FROM resources WHERE kind = ? AND region = ? AND name = ?", (kind, region, name)
+        ).fetchone()
+        return None if row is None else _resource(row)
+
+    def by_arn(self, arn: str) -> Resource | None:
+        """The resource of that ARN, or None."""
+        row = self.state.connection.execute("SELECT * FROM resources WHERE arn = ?", (arn,)).fetchone()
+        return None if row is None else _resource(row)
+
+    def find(self, kind: str, *, region: str | None = None, statuses: Iterable[str] = ()) -> list[Resource]:
+        """All resources of a kind, by name; only of a region, or of certain statuses, where given."""
+        wanted = tuple(statuses)
+        sql = "SELECT * FROM resources WHERE kind = ?"
+        values: list[str] = [kind]
+        if region is not None:
+            sql += " AND region = ?"
+            values.append(region)
+        if wanted:
+            sql += f" AND status IN ({','.join('?' * len(wanted))})"
+            values.extend(wanted)
+        return [_resource(row) for row in self.state.connection.execute(sql + " ORDER BY name", values)]
+
+    def save(self, db: sqlite3.Connection, resource: Resource) -> None:
+        """Insert or replace a row; ``db`` is the connection of an open transaction."""
+        db.execute(
+            "INSERT OR REPLACE INTO resources VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                resource.kind,
+                resource.region,
+                resource.name,
+                resource.arn,
+                resource.status,
+                resource.created_s,
+                resource.modified_s,
+                resource.hidden_polls,
+                json.dumps(resource.body),
+            ),
+        )
+
+    def delete(self, db: sqlite3.Connection, resource: Resource) -> None:
+        """Remove a resource and its tags."""
+        db.execute("DELETE FROM resources WHERE arn = ?", (resource.arn,))
+        db.execute("DELETE FROM tags WHERE arn = ?", (resource.arn,))
+
+    def is_visible(self, resource: Resource) -> bool:
+        """Whether a describe sees the resource already; a describe that does not brings it one poll nearer."""
+        if not resource.hidden_polls:
+            return True
+        with self.state.transaction() as db:
+            self.save(db, replace(resource, hidden_polls=resource.hidden_polls - 1))
+        return False
+
+    def tags(self, arn: str) -> dict[str, str]:
+        """The tags of a resource, in the order in which the keys came."""
+        rows = self.state.connection.execute("SELECT key, value FROM tags WHERE arn = ? ORDER BY position", (arn,))
+        return {row["key"]: row["value"] for row in rows}
+
+    def put_tags(self, db: sqlite3.Connection, arn: str, tags: Mapping[str, str]) -> None:
+        """Add tags; a key that exists gets the new value and keeps its place."""
+        db.executemany(
+            "INSERT INTO tags (arn, key, value) VALUES (?, ?, ?)"
+            " ON CONFLICT (arn, key) DO UPDATE SET value = excluded.value",
+            [(arn, key, value) for key, value in tags.items()],
+        )
+
+    def remove_tags(self, db: sqlite3.Connection, arn: str, keys: Iterable[str]) -> None:
+        """Remove tags by key; a key that is not there is no error."""
+        db.executemany("DELETE FROM tags WHERE arn = ? AND key = ?", [(arn, key) for key in keys])
+
+
+def _resource(row: sqlite3.Row) -> Resource:
+    return Resource(
+        kind=row["kind"],
+        region=row["region"],
+        name=row["name"],
+        status=row["status"],
+        created_s=row["created_s"],
+        modified_s=row["modified_s"],
+        body=json.loads(row["body"]),
+        hidden_polls=row["hidden_polls"],
+    )

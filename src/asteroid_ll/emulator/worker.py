@@ -1,0 +1,258 @@
+"""A training job's own process: what SageMaker's training platform does around the algorithm's container.
+
+``python -m asteroid_ll.emulator.worker STATE_DIR REGION JOB CLOCK_AHEAD_S`` lays out the container's directory,
+runs the container as a child, stores its output as the job's CloudWatch log, and puts the artifact in the output
+bucket. It outlives the client that created the job. Nothing heavy is imported: the container's own start-up is
+the job's.
+"""
+
+from __future__ import annotations
+
+import os
+import selectors
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import traceback
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType
+from typing import IO, Any
+
+from asteroid_ll.emulator import job_files
+from asteroid_ll.emulator.jobs import Jobs
+from asteroid_ll.emulator.log_store import TRAINING_GROUP, LogStore
+from asteroid_ll.emulator.metrics import final_metrics
+from asteroid_ll.emulator.processes import ProcessId
+from asteroid_ll.emulator.resources import Resource
+from asteroid_ll.emulator.state import State
+from asteroid_ll.emulator.store import ObjectStore
+
+_READ_BYTES = 1 << 16
+_PASSED_ON = ("HOME", "LANG", "LD_LIBRARY_PATH", "PATH", "PYTHONPATH", "TMPDIR", "TZ", "VIRTUAL_ENV")
+_PASSED_ON_PREFIXES = ("OMP_", "OPENBLAS_", "MKL_", "LC_")
+DEFAULT_COMMAND = (sys.executable, "-m", "asteroid_ll.linear_learner.container", "train")
+
+
+@dataclass
+class _Host:
+    """One container that runs, and the part of its last line that is not complete yet."""
+
+    name: str
+    root: Path
+    process: subprocess.Popen[bytes]
+    stream: str
+    rest: bytes = b""
+
+
+@dataclass
+class _Ending:
+    """Why the containers are being ended: a stop request, or the limit of the run time."""
+
+    asked: bool = False
+    too_long: bool = False
+    kill_at_s: float = field(default=float("inf"))
+
+
+class Worker:
+    """Runs one claimed job to its end.
+
+    Args:
+        state: the emulator's state.
+        job: the job, claimed by this process.
+    """
+
+    def __init__(self, state: State, job: Resource) -> None:
+        self.state = state
+        self.job = job
+        self.jobs = Jobs(state)
+        self.store = ObjectStore(state)
+        self.logs = LogStore(state)
+        self.request: dict[str, Any] = job.body["request"]
+        self.directory = self.jobs.directory(job)
+        self.settings = state.settings
+        self.ending = _Ending()
+        self.hosts: list[_Host] = []
+
+    def stop(self, _number: int = signal.SIGTERM, _frame: FrameType | None = None) -> None:
+        """Answer SIGTERM: pass it on to the containers, and kill them after the grace time."""
+        self.ending.asked = True
+        self._terminate()
+
+    def run(self) -> None:
+        """Do the job; its row says how it ended."""
+        names = job_files.host_names(self.request)
+        roots = [self._root(name) for name in names]
+        self._wait(self.settings.training_starting_s)
+        if self.ending.asked or not self.jobs.step(self.job, "Downloading"):
+            return self.jobs.finish(self.job, "Stopped")
+        try:
+            for name, root in zip(names, roots, strict=True):
+                job_files.prepare(root, self.request, host=name, store=self.store)
+        except FileNotFoundError as error:
+            reason = f"ClientError: Data download failed: No S3 objects found under S3 URL {str(error)!r}"
+            return self.jobs.finish(self.job, "Failed", reason=reason)
+        if not self.jobs.step(self.job, "Training"):
+            return self.jobs.finish(self.job, "Stopped")
+        exit_code = self._run_containers(names, roots)
+        return self._conclude(roots, exit_code)
+
+    def _root(self, host: str) -> Path:
+        """The first host's directory is the job's own; each further host has one below ``hosts/``."""
+        return self.directory if host == "algo-1" else self.directory / "hosts" / host
+
+    def _run_containers(self, names: Sequence[str], roots: Sequence[Path]) -> int:
+        """Run all hosts' containers to their end; 0, or an exit code of one that failed (128 + n for signal n)."""
+        command = [*(self.settings.container_command or DEFAULT_COMMAND), "--root"]
+        started_s = self.state.now()
+        for name, root in zip(names, roots, strict=True):
+            process = subprocess.Popen(  # noqa: S603
+                [*command, str(root)],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                cwd=root,
+                env=self._environment(name),
+            )
+            self.hosts.append(_Host(name, root, process, f"{self.job.name}/{name}-{int(started_s)}"))
+        leader = ProcessId.of(self.hosts[0].process.pid)
+        if leader is not None:
+            self.jobs.note(self.job, container={"pid": leader.pid, "started": leader.started})
+        if self.ending.asked:
+            self._terminate()
+        limit_s = self.request.get("StoppingCondition", {}).get("MaxRuntimeInSeconds", 86_400)
+        self._follow(time.monotonic() + limit_s)
+        codes = [host.process.wait() for host in self.hosts]
+        return next((code for code in codes if code > 0), -min(codes) + 128 if min(codes) < 0 else 0)
+
+    def _follow(self, limit_at_s: float) -> None:
+        """Store the containers' output as it comes, until every one of them closed it."""
+        with selectors.DefaultSelector() as selector:
+            for host in self.hosts:
+                assert host.process.stdout is not None
+                selector.register(host.process.stdout, selectors.EVENT_READ, host)
+            while selector.get_map():
+                now_s = time.monotonic()
+                if now_s >= limit_at_s and not self.ending.too_long:
+                    self.ending.too_long = True
+                    self._terminate()
+                if now_s >= self.ending.kill_at_s:
+                    self._kill()
+                due_s = min(self.ending.kill_at_s, float("inf") if self.ending.too_long else limit_at_s)
+                for key, _ in selector.select(min(1.0, max(0.0, due_s - now_s))):
+                    if not self._store_output(key.data):
+                        selector.unregister(key.fileobj)
+                        key.data.process.stdout.close()
+                if any(host.process.poll() for host in self.hosts):
+                    # One host's failure ends the job: the others would wait for it for ever.
+                    self._terminate()
+
+    def _store_output(self, host: _Host) -> bool:
+        """Read what there is and store whole lines; False at the end of the output."""
+        stdout: IO[bytes] | None = host.process.stdout
+        assert stdout is not None
+        chunk = os.read(stdout.fileno(), _READ_BYTES)
+        *lines, host.rest = (host.rest + chunk).split(b"\n")
+        if not chunk and host.rest:
+            lines, host.rest = [host.rest], b""
+        now_s = self.state.now()
+        texts = [(now_s, line.decode("utf-8", errors="replace").rstrip("\r")) for line in lines]
+        if texts:
+            self.logs.append(self.job.region, TRAINING_GROUP, host.stream, lines=texts)
+        return bool(chunk)
+
+    def _conclude(self, roots: Sequence[Path], exit_code: int) -> None:
+        """Upload the artifact and end the job by how its containers ended."""
+        shutil.rmtree(self.directory / "input" / "data", ignore_errors=True)
+        first = self.hosts[0]
+        found = final_metrics(self.logs.lines(self.job.region, TRAINING_GROUP, first.stream))
+        metrics = [{"MetricName": m.name, "Value": m.value, "Timestamp": m.time_s} for m in found]
+        ended_early = self.ending.asked or self.ending.too_long
+        if exit_code and not ended_early:
+            reason = job_files.failure_reason(roots, exit_code)
+            return self.jobs.finish(self.job, "Failed", reason=reason, metrics=metrics)
+        self.jobs.step(self.job, "Uploading")
+        uri = self.request["OutputDataConfig"]["S3OutputPath"].rstrip("/") + f"/{self.job.name}/output/model.tar.gz"
+        archive = self.directory / "output" / "model.tar.gz"
+        facts: dict[str, Any] = {"metrics": metrics}
+        if job_files.pack([root / "model" for root in roots], archive):
+            bucket, key = job_files.parse_s3_uri(uri)
+            if self.store.bucket(bucket) is None:
+                reason = f'ClientError: Failed to upload the model artifact to "{uri}": the bucket does not exist.'
+                return self.jobs.finish(self.job, "Failed", reason=reason, metrics=metrics)
+            self.store.put_file(bucket, key, archive)
+            archive.unlink()
+            facts["artifact"] = uri
+        elif not ended_early:
+            reason = "AlgorithmError: The training container ended without a model in /opt/ml/model."
+            return self.jobs.finish(self.job, "Failed", reason=reason, metrics=metrics)
+        if self.ending.too_long:
+            return self.jobs.finish(self.job, "Stopped", secondary="MaxRuntimeExceeded", **facts)
+        return self.jobs.finish(self.job, "Stopped" if self.ending.asked else "Completed", **facts)
+
+    def _terminate(self) -> None:
+        if self.hosts and self.ending.kill_at_s == float("inf"):
+            self.ending.kill_at_s = time.monotonic() + self.settings.stop_grace_s
+        for host in self.hosts:
+            if host.process.poll() is None:
+                host.process.terminate()
+
+    def _kill(self) -> None:
+        for host in self.hosts:
+            if host.process.poll() is None:
+                host.process.kill()
+
+    def _wait(self, duration_s: float) -> None:
+        """Pass the time that instances take to come up; a stop request ends it."""
+        until_s = time.monotonic() + duration_s
+        while not self.ending.asked and (left_s := until_s - time.monotonic()) > 0:
+            time.sleep(min(left_s, 0.05))
+
+    def _environment(self, host: str) -> dict[str, str]:
+        """A container's environment: the request's own variables, and none of the client's secrets."""
+        kept = {
+            name: value
+            for name, value in os.environ.items()
+            if name in _PASSED_ON or name.startswith(_PASSED_ON_PREFIXES)
+        }
+        return {
+            **kept,
+            "PYTHONUNBUFFERED": "1",
+            "AWS_REGION": self.job.region,
+            "TRAINING_JOB_NAME": self.job.name,
+            "TRAINING_JOB_ARN": self.job.arn,
+            "CURRENT_HOST": host,
+            **self.request.get("Environment", {}),
+        }
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Claim the job and run it; a bug here fails the job, with the traceback in ``worker.log``."""
+    directory, region, name, ahead_s = arguments
+    offset_s = float(ahead_s)
+    state = State(Path(directory), clock=lambda: time.time() + offset_s)
+    jobs = Jobs(state)
+    job = jobs.claim(region, name)
+    if job is None:
+        return
+    worker = Worker(state, job)
+    signal.signal(signal.SIGTERM, worker.stop)
+    # A stop that came before the handler was there is in the row.
+    current = jobs.get(region, name)
+    if current is None or current.status == "Stopping":
+        worker.stop()
+    try:
+        worker.run()
+    except Exception:
+        traceback.print_exc()
+        worker.stop()
+        jobs.finish(job, "Failed", reason="InternalServerError: We encountered an internal error. Please try again.")
+    finally:
+        state.close()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,190 @@
+"""Real botocore clients in front of an emulator of each test's own, and a stand-in for the training container."""
+
+import sys
+import textwrap
+import time
+from types import SimpleNamespace
+
+import boto3
+import botocore.session
+import pytest
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+from asteroid_ll.emulator import transport
+from asteroid_ll.emulator.app import Emulator
+from asteroid_ll.emulator.images import image_uri
+from asteroid_ll.emulator.processes import reap_children
+
+REGION = "us-west-2"
+ROLE = "arn:aws:iam::000000000000:role/trainer"
+
+CONTAINER = """
+import json, os, pathlib, signal, sys, time
+root = pathlib.Path(sys.argv[sys.argv.index("--root") + 1])
+hyperparameters = json.loads((root / "input/config/hyperparameters.json").read_text())
+wish = hyperparameters.get("wish", "model")
+print("Docker entrypoint called with argument(s): train")
+if wish == "wait":
+    def leave(number, frame):
+        print("told to stop")
+        if "model" in hyperparameters:
+            (root / "model/model_algo-1").write_text("half")
+        sys.exit(3)
+    signal.signal(signal.SIGTERM, leave)
+    print("waiting")
+    while True:
+        time.sleep(0.01)
+if wish == "fail":
+    (root / "output/failure").write_text(hyperparameters["words"])
+    sys.exit(1)
+if wish == "exit":
+    sys.exit(int(hyperparameters["code"]))
+if wish == "environment":
+    print(json.dumps(dict(os.environ)))
+if wish == "layout":
+    found = sorted(str(p.relative_to(root)) for p in (root / "input").rglob("*") if p.is_file())
+    print(json.dumps({name: (root / name).read_text() for name in found}))
+print("#quality_metric: host=algo-1, epoch=0, train mse_objective <loss>=0.5")
+print("#quality_metric: host=algo-1, epoch=1, train mse_objective <loss>=0.25")
+print("#progress_metric: host=algo-1, completed 100.0 % of epochs")
+print("#quality_metric: host=algo-1, train mse <loss>=1.5", file=sys.stderr)
+if wish != "no model":
+    (root / "model/model_algo-1").write_text("weights")
+"""
+
+
+class Front:
+    """What the clients talk to: whichever emulator the running test has."""
+
+    emulator = None
+
+    def handle(self, request):
+        return self.emulator.handle(request)
+
+
+@pytest.fixture(scope="session")
+def front():
+    return Front()
+
+
+@pytest.fixture(scope="session")
+def client_of(front):
+    """A factory of clients; one per service and region for the whole session, as they are slow to make."""
+    session = botocore.session.Session()
+    session.set_credentials("emulator", "emulator")
+    transport.attach(session, front)
+    maker, made = boto3.session.Session(botocore_session=session), {}
+    front.loader = session.get_component("data_loader")
+
+    def client(service, region=REGION):
+        if (service, region) not in made:
+            config = Config(retries={"total_max_attempts": 1})
+            made[service, region] = maker.client(service, region_name=region, config=config)
+        return made[service, region]
+
+    return client
+
+
+@pytest.fixture
+def clock():
+    """Seconds since 1970 that pass only when a test says so."""
+    return SimpleNamespace(s=1_700_000_000.0)
+
+
+@pytest.fixture
+def emulator(tmp_path, front, client_of):
+    """An empty account on the real clock, in front of which the clients are."""
+    made = Emulator(tmp_path / "state", loader=front.loader)
+    front.emulator = made
+    yield made
+    made.reset()
+    made.close()
+    reap_children()
+    front.emulator = None
+
+
+@pytest.fixture
+def virtual(tmp_path, front, client_of, clock):
+    """An empty account on a virtual clock."""
+    made = Emulator(tmp_path / "virtual", clock=lambda: clock.s, loader=front.loader)
+    front.emulator = made
+    yield made
+    made.close()
+    front.emulator = None
+
+
+@pytest.fixture
+def sagemaker(client_of):
+    return client_of("sagemaker")
+
+
+@pytest.fixture
+def stand_in(emulator, tmp_path):
+    """The emulator with the stand-in container; the hyperparameter ``wish`` says what it does."""
+    script = tmp_path / "container.py"
+    script.write_text(textwrap.dedent(CONTAINER))
+    emulator.configure(container_command=(sys.executable, "-S", str(script)))
+    return emulator
+
+
+@pytest.fixture
+def bucket(emulator):
+    """A bucket of the account with one training object."""
+    emulator.store.create_bucket("asteroids", region=REGION)
+    emulator.store.put_bytes("asteroids", "in/train/part-0", b"1,2,3\n")
+    return "asteroids"
+
+
+@pytest.fixture
+def job_request():
+    """A valid CreateTrainingJob request; keyword arguments replace members."""
+
+    def build(name="job-1", **changes):
+        source = {
+            "S3DataType": "S3Prefix",
+            "S3Uri": "s3://asteroids/in/train",
+            "S3DataDistributionType": "FullyReplicated",
+        }
+        request = {
+            "TrainingJobName": name,
+            "RoleArn": ROLE,
+            "AlgorithmSpecification": {"TrainingImage": image_uri(REGION), "TrainingInputMode": "File"},
+            "HyperParameters": {"wish": "model"},
+            "InputDataConfig": [{"ChannelName": "train", "DataSource": {"S3DataSource": source}}],
+            "OutputDataConfig": {"S3OutputPath": "s3://asteroids/out"},
+            "ResourceConfig": {"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 10},
+            "StoppingCondition": {"MaxRuntimeInSeconds": 600},
+        }
+        return {key: value for key, value in {**request, **changes}.items() if value is not None}
+
+    return build
+
+
+@pytest.fixture
+def ended(sagemaker):
+    """Wait for a job's end and give its description."""
+
+    def wait(name="job-1", *, until=lambda job: job["TrainingJobStatus"] not in ("InProgress", "Stopping")):
+        limit_s = time.monotonic() + 30
+        while time.monotonic() < limit_s:
+            job = sagemaker.describe_training_job(TrainingJobName=name)
+            if until(job):
+                return job
+            time.sleep(0.01)
+        raise AssertionError(f"{name} is still {job['TrainingJobStatus']}")
+
+    return wait
+
+
+@pytest.fixture
+def refused():
+    """Call and give back (code, message) of the refusal that must follow."""
+
+    def call(operation, **params):
+        with pytest.raises(ClientError) as caught:
+            operation(**params)
+        error = caught.value.response["Error"]
+        return error["Code"], error["Message"]
+
+    return call
