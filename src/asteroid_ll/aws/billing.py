@@ -60,15 +60,17 @@ def open_resources(aws: Aws, *, tag: tuple[str, str] | None = None) -> list[Open
     Raises:
         AwsError: SageMaker would not list something.
     """
-    found = []
+    # A job may begin to stop between the two listings, and then is in both.
+    found: dict[str, OpenResource] = {}
     for kind, filters in _BILLED:
         for summary in resources.list_named(aws, kind, **filters):
             tags = resources.tags_of(aws, resources.arn_of(kind, summary))
             if owns(tags) and (tag is None or tags.get(tag[0]) == tag[1]):
                 described = resources.describe(aws, kind, resources.name_of(kind, summary))
                 if described is not None:
-                    found.append(_open_resource(aws, kind, described, tags))
-    return sorted(found, key=lambda resource: (resource.kind, resource.name))
+                    resource = _open_resource(aws, kind, described, tags)
+                    found[resource.arn] = resource
+    return sorted(found.values(), key=lambda resource: (resource.kind, resource.name))
 
 
 def _open_resource(aws: Aws, kind: Billed, described: Mapping[str, Any], tags: Mapping[str, str]) -> OpenResource:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
@@ -242,7 +243,7 @@ def invoke(aws: Aws, endpoint_name: str, body: bytes, *, content_type: str, acce
                 answered = aws.runtime.invoke_endpoint(
                     EndpointName=endpoint_name, ContentType=content_type, Accept=accept, Body=body
                 )
-                with answered["Body"] as stream:
+                with closing(answered["Body"]) as stream:
                     return bytes(stream.read())
             except Exception as error:
                 if not _is_worth_repeating(error, endpoint_name):

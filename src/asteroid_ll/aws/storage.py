@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterable
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -257,18 +258,17 @@ def _upload_in_parts(aws: Aws, path: Path, *, bucket: str, key: str, extra: dict
 
 def _download_once(aws: Aws, *, bucket: str, key: str, path: Path) -> int:
     """One attempt of `download_file`."""
-    found = aws.s3.get_object(Bucket=bucket, Key=key)
-    with found["Body"] as body:
-        return _write_whole(path, lambda: body.iter_chunks(_CHUNK_BYTES))
+    with closing(aws.s3.get_object(Bucket=bucket, Key=key)["Body"]) as body:
+        return _write_whole(path, body.iter_chunks(_CHUNK_BYTES))
 
 
-def _write_whole(path: Path, chunks: Callable[[], Iterator[bytes]]) -> int:
+def _write_whole(path: Path, chunks: Iterable[bytes]) -> int:
     """Write chunks to a temporary name, flush them to the disk and rename; nothing is left behind by a failure."""
     descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
     size_bytes = 0
     try:
         with os.fdopen(descriptor, "wb") as file:
-            for chunk in chunks():
+            for chunk in chunks:
                 size_bytes += file.write(chunk)
             file.flush()
             os.fsync(file.fileno())

@@ -1,0 +1,253 @@
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+from botocore import exceptions as botocore_errors
+
+from asteroid_ll.aws import jobs, tags
+from asteroid_ll.errors import AwsError, CredentialsError
+
+ARN = "arn:aws:sagemaker:us-east-1:111122223333:training-job/asteroid-ll-abc"
+TAKEN = (
+    "Training job names must be unique within an AWS account and region, "
+    "and a training job with this name already exists"
+)
+
+
+@pytest.fixture
+def request_(script):
+    return jobs.TrainingJobRequest(
+        name="asteroid-ll-abc",
+        image_uri="382416733822.dkr.ecr.us-east-1.amazonaws.com/linear-learner:1",
+        role_arn="arn:aws:iam::111122223333:role/learner",
+        hyperparameters={"predictor_type": "binary_classifier", "epochs": "15"},
+        channels=[
+            jobs.Channel("train", "s3://b/p/train/", "application/x-recordio-protobuf", "ShardedByS3Key"),
+            jobs.Channel("validation", "s3://b/p/validation/", "text/csv", input_mode="File"),
+        ],
+        output_s3_uri="s3://b/p/output",
+        instance_type="ml.m5.large",
+        instance_count=1,
+        volume_size_gb=10,
+        max_runtime_s=1800,
+        input_mode="File",
+        tags=tags.tags(fingerprint="abc"),
+    )
+
+
+def described(status: str = "Completed", **more: object) -> dict:
+    body = {
+        "TrainingJobName": "asteroid-ll-abc",
+        "TrainingJobArn": ARN,
+        "TrainingJobStatus": status,
+        "SecondaryStatus": status,
+        "AlgorithmSpecification": {
+            "TrainingImage": "382416733822.dkr.ecr.us-east-1.amazonaws.com/linear-learner:1",
+            "TrainingInputMode": "File",
+        },
+        "HyperParameters": {"predictor_type": "binary_classifier", "epochs": "15"},
+        "InputDataConfig": [
+            {
+                "ChannelName": name,
+                "DataSource": {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": f"s3://b/p/{name}/"}},
+            }
+            for name in ("train", "validation")
+        ],
+        "ResourceConfig": {"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 10},
+        "StoppingCondition": {"MaxRuntimeInSeconds": 1800},
+        "SecondaryStatusTransitions": [],
+    }
+    return body | more
+
+
+def steps(*names: str) -> list[dict]:
+    return [
+        {"Status": name, "StartTime": 1000 + number, "StatusMessage": f"{name} now"}
+        for number, name in enumerate(names)
+    ]
+
+
+def tagged(values: dict[str, str]) -> dict:
+    return {"Tags": tags.to_api(values)}
+
+
+def test_a_request_says_what_was_set_and_leaves_out_the_rest(aws, script, request_):
+    script.on("CreateTrainingJob", {"TrainingJobArn": ARN})
+    assert jobs.create_or_adopt_training_job(aws, request_) == "created"
+    (_, body) = script.calls[0]
+    assert body["InputDataConfig"][0] == {
+        "ChannelName": "train",
+        "ContentType": "application/x-recordio-protobuf",
+        "DataSource": {
+            "S3DataSource": {
+                "S3DataType": "S3Prefix",
+                "S3Uri": "s3://b/p/train/",
+                "S3DataDistributionType": "ShardedByS3Key",
+            }
+        },
+    }
+    assert body["InputDataConfig"][1]["InputMode"] == "File"
+    assert body["StoppingCondition"] == {"MaxRuntimeInSeconds": 1800}
+    assert body["Tags"] == tags.to_api(tags.tags(fingerprint="abc"))
+    assert "VpcConfig" not in body
+
+
+def test_our_own_job_is_adopted_after_a_lost_answer(aws, script, say, request_):
+    lost = botocore_errors.ReadTimeoutError(endpoint_url="https://x")
+    script.on("CreateTrainingJob", lost, say.refusal("ResourceInUse", TAKEN))
+    script.on("DescribeTrainingJob", described("InProgress"))
+    script.on("ListTags", tagged(tags.tags(fingerprint="abc")))
+    assert jobs.create_or_adopt_training_job(aws, request_) == "adopted"
+    assert script.names().count("CreateTrainingJob") == 2
+
+
+@pytest.mark.parametrize(
+    "values", [{}, {"Owner": "somebody"}, tags.tags(fingerprint="other")], ids=["untagged", "foreign", "other content"]
+)
+def test_a_job_that_is_not_ours_is_refused_and_left_untouched(aws, script, say, request_, values):
+    script.on("CreateTrainingJob", say.refusal("ResourceInUse", TAKEN))
+    script.on("DescribeTrainingJob", described("InProgress"))
+    script.on("ListTags", tagged(values))
+    with pytest.raises(AwsError, match=r"asteroid-ll-abc is taken .* left untouched"):
+        jobs.create_or_adopt_training_job(aws, request_)
+    assert script.names() == ["CreateTrainingJob", "DescribeTrainingJob", "ListTags"]
+
+
+def test_a_job_of_ours_with_other_settings_is_refused_by_what_differs(aws, script, say, request_):
+    script.on("CreateTrainingJob", say.refusal("ResourceInUse", TAKEN))
+    script.on("DescribeTrainingJob", described("InProgress"))
+    script.on("ListTags", tagged(tags.tags(fingerprint="abc")))
+    changed = dataclasses.replace(request_, hyperparameters={"predictor_type": "regressor"})
+    with pytest.raises(AwsError, match="other settings than wanted: hyperparameters"):
+        jobs.create_or_adopt_training_job(aws, changed)
+
+
+def test_another_refusal_is_not_taken_for_an_existing_job(aws, script, say, request_):
+    script.on("CreateTrainingJob", say.refusal("ResourceLimitExceeded", "limit is 0 Instances"))
+    with pytest.raises(AwsError, match=r"quota .* limit is 0 Instances"):
+        jobs.create_or_adopt_training_job(aws, request_)
+    assert script.names() == ["CreateTrainingJob"]
+
+
+@pytest.mark.parametrize(
+    ("states", "name"),
+    [
+        ([None], "asteroid-ll-abc"),
+        (["InProgress"], "asteroid-ll-abc"),
+        (["Completed"], "asteroid-ll-abc"),
+        (["Failed", None], "asteroid-ll-abc-2"),
+        (["Stopped", "Failed", "InProgress"], "asteroid-ll-abc-3"),
+    ],
+)
+def test_the_name_of_an_attempt_that_failed_is_spent(aws, script, say, states, name):
+    missing = say.refusal("ValidationException", "Requested resource not found.")
+    script.on("DescribeTrainingJob", *[missing if state is None else described(state) for state in states])
+    assert jobs.usable_training_job_name(aws, "asteroid-ll-abc") == name
+
+
+def test_every_step_and_every_line_is_told_once_and_in_order(aws, script):
+    script.on(
+        "DescribeTrainingJob",
+        described("InProgress", SecondaryStatusTransitions=steps("Starting")),
+        described("InProgress", SecondaryStatusTransitions=steps("Starting", "Downloading")),
+        described("InProgress", SecondaryStatusTransitions=steps("Starting", "Downloading", "Training")),
+        described(
+            SecondaryStatusTransitions=steps("Starting", "Downloading", "Training", "Completed"),
+            ModelArtifacts={"S3ModelArtifacts": "s3://b/p/output/x/output/model.tar.gz"},
+            BillableTimeInSeconds=61,
+            TrainingTimeInSeconds=62,
+            FinalMetricDataList=[{"MetricName": "train:progress", "Value": 100.0, "Timestamp": 0}],
+        ),
+    )
+    script.on("DescribeLogStreams", {"logStreams": [{"logStreamName": "asteroid-ll-abc/algo-1-1700"}]})
+    script.on(
+        "GetLogEvents",
+        {"events": [{"timestamp": 1, "message": "one\n"}], "nextForwardToken": "f/1"},
+        {"events": [], "nextForwardToken": "f/1"},
+        {"events": [{"timestamp": 2, "message": "two"}], "nextForwardToken": "f/2"},
+        {"events": [], "nextForwardToken": "f/2"},
+    )
+    told, lines = [], []
+    job = jobs.wait_for_training_job(
+        aws, "asteroid-ll-abc", on_transition=lambda step: told.append(step.status), on_log=lines.append
+    )
+    assert told == ["Starting", "Downloading", "Training", "Completed"]
+    assert [(line.host, line.message) for line in lines] == [("algo-1", "one"), ("algo-1", "two")]
+    assert job.artifact_s3_uri == "s3://b/p/output/x/output/model.tar.gz"
+    assert (job.billable_s, job.training_s) == (61, 62)
+    assert job.final_metrics == {"train:progress": 100.0}
+
+
+@pytest.mark.parametrize(
+    ("answer", "says"),
+    [
+        (
+            described("Failed", FailureReason="ClientError: Unable to parse csv"),
+            "failed: ClientError: Unable to parse csv",
+        ),
+        (described("Stopped", SecondaryStatus="Stopped"), "was stopped: somebody stopped it"),
+        (described("Stopped", SecondaryStatus="MaxRuntimeExceeded"), "longer than 'max_runtime_s'"),
+        (described("Stopped", SecondaryStatus="MaxWaitTimeExceeded"), "no spot instance"),
+    ],
+    ids=["failed", "stopped", "runtime", "spot"],
+)
+def test_a_job_that_did_not_complete_is_a_failure_with_its_reason(aws, script, answer, says):
+    script.on("DescribeTrainingJob", answer)
+    with pytest.raises(AwsError) as caught:
+        jobs.wait_for_training_job(aws, "asteroid-ll-abc")
+    assert says in caught.value.what
+
+
+def test_a_job_that_does_not_exist_is_not_waited_for(aws, script, say, time_passes):
+    script.on("DescribeTrainingJob", say.refusal("ValidationException", "Requested resource not found."))
+    with pytest.raises(AwsError, match="no training job"):
+        jobs.wait_for_training_job(aws, "asteroid-ll-abc")
+    assert time_passes.slept_s == []
+
+
+def test_credentials_that_expire_during_the_wait_say_what_goes_on(aws, script, say):
+    script.on("DescribeTrainingJob", described("InProgress"), say.refusal("ExpiredTokenException", "expired"))
+    with pytest.raises(CredentialsError, match="Training job asteroid-ll-abc goes on, and so does its bill"):
+        jobs.wait_for_training_job(aws, "asteroid-ll-abc")
+
+
+def test_a_job_that_never_ends_is_given_up_after_its_own_limit_and_an_hour(aws, script, time_passes):
+    script.on("DescribeTrainingJob", described("InProgress"))
+    with pytest.raises(AwsError, match="Gave up waiting"):
+        jobs.wait_for_training_job(aws, "asteroid-ll-abc")
+    assert 5400 <= time_passes.now_s <= 5430
+
+
+def test_a_throttled_wait_goes_on(aws, script, say):
+    script.on("DescribeTrainingJob", described("InProgress"), say.refusal("ThrottlingException", "Rate"), described())
+    assert jobs.wait_for_training_job(aws, "asteroid-ll-abc").status == "Completed"
+
+
+def test_stopping_waits_until_the_bill_has_ended(aws, script):
+    script.on("StopTrainingJob", {})
+    script.on("DescribeTrainingJob", described("Stopping"), described("Stopping"), described("Stopped"))
+    assert jobs.stop_training_job(aws, "asteroid-ll-abc") == "stopped"
+    assert script.names().count("DescribeTrainingJob") == 3
+
+
+def test_a_job_that_had_ended_and_one_that_never_was_need_no_stopping(aws, script, say):
+    script.on(
+        "StopTrainingJob",
+        say.refusal("ValidationException", "The request was rejected because the training job is in status Completed."),
+        say.refusal("ValidationException", "Requested resource not found."),
+        say.refusal("ValidationException", "1 validation error detected"),
+    )
+    script.on("DescribeTrainingJob", described("Completed"))
+    assert jobs.stop_training_job(aws, "asteroid-ll-abc") == "ended"
+    assert jobs.stop_training_job(aws, "asteroid-ll-abc") == "absent"
+    with pytest.raises(AwsError, match="1 validation error"):
+        jobs.stop_training_job(aws, "asteroid-ll-abc")
+
+
+def test_a_log_that_does_not_exist_yet_has_no_lines(aws, script, say):
+    script.on("DescribeTrainingJob", described())
+    script.on("DescribeLogStreams", say.refusal("ResourceNotFoundException", "The specified log group does not exist."))
+    lines: list[object] = []
+    jobs.wait_for_training_job(aws, "asteroid-ll-abc", on_log=lines.append)
+    assert lines == []

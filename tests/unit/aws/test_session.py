@@ -1,0 +1,121 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+from botocore import exceptions as botocore_errors
+from botocore.session import Session
+
+from asteroid_ll.aws import session as session_module
+from asteroid_ll.aws.session import connect
+from asteroid_ll.emulator.http import Response
+from asteroid_ll.errors import AwsError, ConfigError, CredentialsError
+
+S3 = Session().get_service_model("s3")
+
+
+def test_importing_the_room_imports_nothing_heavy():
+    code = (
+        "import sys\n"
+        "from asteroid_ll.aws import billing, images, policy, pricing, session, storage, teardown\n"
+        "print([m for m in sys.modules if m.partition('.')[0] in {'boto3', 'botocore', 'numpy', 'pandas', 'sqlite3'}])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("operation", sorted(S3.operation_names))
+def test_every_s3_call_that_can_name_the_buckets_owner_does(operation):
+    model = S3.operation_model(operation)
+    params: dict[str, object] = {}
+    session_module._expect_owner(params, model, "111122223333")
+    expected = {"ExpectedBucketOwner", "ExpectedSourceBucketOwner"} & set(model.input_shape.members)
+    assert params == dict.fromkeys(expected, "111122223333")
+
+
+def test_the_owner_travels_with_the_request_and_sts_is_asked_once(aws, script, say):
+    script.on("S3 HEAD", say.s3_refusal("404", status=404))
+    for _ in range(3):
+        with pytest.raises(botocore_errors.ClientError):
+            aws.s3.head_object(Bucket="b", Key="k")
+    owners = [call["x-amz-expected-bucket-owner"] for name, call in script.calls if name == "S3 HEAD"]
+    assert owners == [say.account_id] * 3
+    assert script.names().count("GetCallerIdentity") == 1
+
+
+def test_a_client_is_built_once(aws):
+    assert aws.sagemaker is aws.sagemaker
+    assert aws.logs is aws.logs
+
+
+def test_expired_credentials_are_found_by_the_first_question(aws, script):
+    body = b"<ErrorResponse><Error><Code>ExpiredToken</Code><Message>expired</Message></Error></ErrorResponse>"
+    script.on("GetCallerIdentity", Response(403, {"Content-Type": "text/xml"}, body))
+    with pytest.raises(CredentialsError, match="expired"):
+        _ = aws.s3
+
+
+def test_a_throttled_call_is_sent_again_and_then_given_up(aws, script, say, time_passes):
+    script.on("DescribeEndpoint", say.refusal("ThrottlingException", "Rate exceeded"))
+    with pytest.raises(botocore_errors.ClientError):
+        aws.sagemaker.describe_endpoint(EndpointName="x")
+    assert script.names() == ["DescribeEndpoint"] * session_module.ATTEMPTS
+    assert sum(time_passes.slept_s) < 120
+
+
+@pytest.mark.parametrize(("region", "partition"), [("us-east-1", "aws"), ("cn-north-1", "aws-cn")])
+def test_the_partition_is_the_regions(make_aws, region, partition):
+    assert make_aws(region=region).partition == partition
+
+
+def test_closing_twice_is_closing_once():
+    closed: list[bool] = []
+    aws = session_module.Aws(
+        Session(),
+        region="us-east-1",
+        target="emulator",
+        pace=session_module.EMULATOR_PACE,
+        on_close=lambda: closed.append(True),
+    )
+    with aws:
+        aws.close()
+    assert closed == [True]
+
+
+@pytest.mark.parametrize(
+    ("target", "more"),
+    [
+        ("emulator", {}),
+        ("azure", {}),
+        ("emulator", {"profile": "work", "emulator_dir": "here"}),
+        ("emulator", {"endpoint_url": "http://x", "emulator_dir": "here"}),
+    ],
+    ids=["no directory", "unknown target", "profile", "endpoint"],
+)
+def test_arguments_that_do_not_go_together_are_refused(target, more):
+    with pytest.raises(ConfigError):
+        connect(target, region="us-east-1", **more)
+
+
+def test_a_profile_that_does_not_exist_is_a_matter_of_credentials(monkeypatch, tmp_path):
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
+    with pytest.raises(CredentialsError, match="nobody"), connect("aws", region="us-east-1", profile="nobody") as aws:
+        _ = aws.sagemaker
+
+
+def test_an_account_without_credentials_is_a_matter_of_credentials(monkeypatch, tmp_path):
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
+    with connect("aws", region="us-east-1") as aws, pytest.raises(CredentialsError, match="no usable AWS credentials"):
+        _ = aws.account_id
+
+
+def test_a_region_that_does_not_exist_is_a_matter_of_configuration(make_aws):
+    with pytest.raises((ConfigError, AwsError)) as caught:
+        _ = make_aws(region="not a region").sagemaker
+    assert caught.value.exit_code == 2
