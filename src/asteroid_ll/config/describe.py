@@ -16,12 +16,12 @@ from asteroid_ll.config.models import Config, Section
 _WIDTH = 100
 
 _HEAD = """\
-# The configuration of asteroid-ll, every key with its value. A key that is left out has its default.
+# The configuration of asteroid-ll: every key with its value. A key left out has its default.
 # Check it with: asteroid-ll config validate -c FILE
 """
 
 _PLAIN_TEXT = re.compile(r"[A-Za-z/][A-Za-z0-9_./+-]*(:[A-Za-z0-9_./+-]+)*")
-_PLAIN_VALUE = re.compile(r"true|false|[-+]?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?")
+_PLAIN_VALUE = re.compile(r"true|false|[-+]?(0|[1-9][0-9]{,19})(\.[0-9]{1,19})?([eE][-+]?[0-9]{1,2})?")
 _YAML_WORDS = frozenset({"true", "false", "yes", "no", "on", "off", "y", "n", "null"})
 
 
@@ -48,30 +48,28 @@ def _blocks(config: Config) -> Iterator[str]:
     for key, field in Config.model_fields.items():
         value = getattr(config, key)
         if isinstance(value, Section):
-            yield f"{_comment(field)}{key}:\n" + "".join(_section_lines(value))
+            yield f"{_comment(type(value).__doc__)}{key}:\n" + "".join(_section_lines(value))
         elif isinstance(value, Mapping):
             lines = (f"  {name}: {_hyperparameter(text)}\n" for name, text in value.items())
-            yield f"{_comment(field)}{key}:\n" + "".join(lines)
+            yield f"{_comment(_meaning(field))}{key}:\n" + "".join(lines)
         else:
-            yield f"{_comment(field)}{key}: {_scalar(value)}\n"
+            yield f"{_comment(_meaning(field))}{key}: {_scalar(value)}\n"
 
 
 def _section_lines(section: BaseModel) -> Iterator[str]:
     for key, field in type(section).model_fields.items():
         value = getattr(section, key)
         shown = f"[{', '.join(map(_scalar, value))}]" if isinstance(value, tuple) else _scalar(value)
-        yield f"{_comment(field, indent='  ')}  {key}: {shown}\n"
+        yield f"{_comment(_meaning(field), indent='  ')}  {key}: {shown}\n"
 
 
-def _comment(field: FieldInfo, *, indent: str = "") -> str:
-    lines = textwrap.wrap(f"{field.description}{_choices(field)}", _WIDTH - len(indent) - 2)
-    return "".join(f"{indent}# {line}\n" for line in lines)
+def _comment(text: str | None, *, indent: str = "") -> str:
+    return "".join(f"{indent}# {line}\n" for line in textwrap.wrap(text or "", _WIDTH - len(indent) - 2))
 
 
-def _choices(field: FieldInfo) -> str:
-    choices = getattr(field.annotation, "__args__", ())
-    named = [choice for choice in choices if isinstance(choice, str)]
-    return f" One of: {', '.join(named)}." if named else ""
+def _meaning(field: FieldInfo) -> str:
+    choices = [choice for choice in getattr(field.annotation, "__args__", ()) if isinstance(choice, str)]
+    return f"{field.description} One of: {', '.join(choices)}." if choices else str(field.description)
 
 
 def _hyperparameter(text: str) -> str:

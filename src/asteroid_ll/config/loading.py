@@ -28,8 +28,8 @@ def load(path: Path | None, *, overrides: Sequence[str] = ()) -> Config:
 
     Args:
         path: the YAML file; None, and a file without keys, stand for the defaults.
-        overrides: ``KEY=VALUE`` each, such as ``training.max_runtime_s=600``; the value is read as YAML. The last
-            one wins.
+        overrides: ``KEY=VALUE`` each, such as ``training.max_runtime_s=600``; the value is read as YAML. It takes
+            the place of the file's value, a mapping key by key; later overrides win over earlier ones.
 
     Raises:
         ConfigError: the file is missing, unreadable or not YAML, or any of its values is wrong. The message has
@@ -90,14 +90,14 @@ def _overridden(document: Document, override: str, problems: list[Problem]) -> D
     value = laid.value
     for part in reversed(key):
         value = {part: value}
-    return Document(_merged(document.value, value), {**document.marks, **laid.marks})
+    made: dict[Key, Mark] = {key[:depth]: Mark(_OVERRIDE, 0) for depth in range(1, len(key))}
+    kept = {place: mark for place, mark in document.marks.items() if mark.raw is None or place not in made}
+    return Document(_merged(document.value, value), {**made, **kept, **laid.marks})
 
 
 def _merged(below: Any, above: Any) -> Any:
-    if below is None or not isinstance(above, dict):
+    if not isinstance(below, dict) or not isinstance(above, dict):
         return above
-    if not isinstance(below, dict):
-        return below
     return {**below, **{key: _merged(below.get(key), value) for key, value in above.items()}}
 
 

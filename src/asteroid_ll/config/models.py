@@ -209,20 +209,20 @@ class Config(Section):
     ] = Field(
         default=AUTO, description="Execution role that SageMaker assumes; auto is the emulator's own. Required for aws."
     )
-    source: Source = Field(default_factory=Source, description="Where the asteroids come from.")
-    clean: Clean = Field(default_factory=Clean, description="What the table looks like before it is split.")
-    features: Features = Field(default_factory=Features, description="What the model sees of an asteroid.")
-    split: Split = Field(default_factory=Split, description="How rows are held out.")
-    encode: Encode = Field(default_factory=Encode, description="How the parts are written as recordIO-protobuf.")
-    training: Training = Field(default_factory=Training, description="The training job.")
+    source: Source = Field(default_factory=Source)
+    clean: Clean = Field(default_factory=Clean)
+    features: Features = Field(default_factory=Features)
+    split: Split = Field(default_factory=Split)
+    encode: Encode = Field(default_factory=Encode)
+    training: Training = Field(default_factory=Training)
     hyperparameters: Hyperparameters = Field(
         default_factory=lambda: DEFAULTS,
         description="Linear Learner's hyperparameters; a name that is not here has the container's own default.",
     )
-    hosting: Hosting = Field(default_factory=Hosting, description="The endpoint that answers predictions.")
-    predict: Predict = Field(default_factory=Predict, description="How the test part is scored.")
-    cost: Cost = Field(default_factory=Cost, description="What a run may cost.")
-    report: Report = Field(default_factory=Report, description="What is written for people.")
+    hosting: Hosting = Field(default_factory=Hosting)
+    predict: Predict = Field(default_factory=Predict)
+    cost: Cost = Field(default_factory=Cost)
+    report: Report = Field(default_factory=Report)
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

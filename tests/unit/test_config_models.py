@@ -1,0 +1,151 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from asteroid_ll.config import Config, Hosting, Source, Split, Training
+from asteroid_ll.config.hyperparameters import KNOWN
+
+
+def test_the_defaults_are_an_offline_run_on_the_catalogue():
+    config = Config()
+    assert (config.target, config.source.kind, config.features.set, config.split.by) == (
+        "emulator",
+        "catalogue",
+        "spline",
+        "asteroid",
+    )
+    assert dict(config.hyperparameters) == {
+        "predictor_type": "binary_classifier",
+        "mini_batch_size": "100",
+        "epochs": "15",
+    }
+
+
+def test_neither_a_config_nor_its_sections_can_be_changed():
+    config = Config()
+    with pytest.raises(ValidationError, match="frozen"):
+        config.region = "eu-west-1"
+    with pytest.raises(ValidationError, match="frozen"):
+        config.training.instance_count = 2
+    with pytest.raises(TypeError):
+        config.hyperparameters["epochs"] = "1"
+
+
+def test_hyperparameters_become_text_are_laid_over_the_defaults_and_stand_in_the_tables_order():
+    config = Config(hyperparameters={"use_bias": True, "wd": 0.1, "l1": 1e-07, "epochs": 3})
+    assert list(config.hyperparameters.items()) == [
+        ("predictor_type", "binary_classifier"),
+        ("mini_batch_size", "100"),
+        ("epochs", "3"),
+        ("use_bias", "true"),
+        ("wd", "0.1"),
+        ("l1", "1e-07"),
+    ]
+
+
+@pytest.mark.parametrize("value", [None, "", "  ", [1], {"a": 1}, float("nan"), float("inf")], ids=repr)
+def test_a_hyperparameter_that_is_no_finite_scalar_is_refused(value):
+    with pytest.raises(ValidationError, match="must be a word, a finite number, true or false"):
+        Config(hyperparameters={"epochs": value})
+
+
+def test_the_known_hyperparameters_are_those_of_the_algorithm():
+    schema = pytest.importorskip("asteroid_ll.linear_learner.schema")
+    assert {name for name in schema.RULES if not name.startswith("_")} == set(KNOWN)
+
+
+@pytest.mark.parametrize(
+    ("section", "values"),
+    [
+        (Training, {"instance_type": "m5.large"}),
+        (Training, {"instance_type": "ml.m5.large\n"}),
+        (Training, {"max_runtime_s": 59}),
+        (Training, {"max_runtime_s": 432_001}),
+        (Training, {"volume_size_gb": 10.0}),
+        (Training, {"instance_count": True}),
+        (Training, {"input_mode": "file"}),
+        (Hosting, {"variant_name": "-x"}),
+        (Hosting, {"variant_name": "x" * 64}),
+        (Hosting, {"keep_for_h": 0}),
+        (Hosting, {"keep_for_h": float("inf")}),
+        (Split, {"test": 1}),
+        (Split, {"validation": -0.1}),
+        (Split, {"seed": 2**32}),
+        (Source, {"sha256": "A" * 64}),
+        (Source, {"location": ""}),
+        (Config, {"region": "us-east"}),
+        (Config, {"bucket": "Upper"}),
+        (Config, {"bucket": "ab"}),
+        (Config, {"bucket": "a.b"}),
+        (Config, {"prefix": "/a"}),
+        (Config, {"prefix": "a//b"}),
+        (Config, {"prefix": "a/"}),
+        (Config, {"role_arn": "arn:aws:iam::12:role/x"}),
+        (Config, {"role_arn": "arn:aws:iam::123456789012:user/x"}),
+    ],
+    ids=str,
+)
+def test_a_value_outside_its_range_or_form_is_refused(section, values):
+    with pytest.raises(ValidationError):
+        section(**values)
+
+
+@pytest.mark.parametrize(
+    ("values", "key"),
+    [
+        ({"target": "aws"}, "role_arn"),
+        ({"source": {"kind": "csv"}}, "source.location"),
+        ({"source": {"location": "x.csv"}}, "source.location"),
+        ({"split": {"validation": 0.5, "test": 0.5}}, "split.test"),
+        ({"training": {"instance_count": 2}}, "encode.n_shards"),
+    ],
+    ids=str,
+)
+def test_values_that_do_not_go_together_are_refused_by_the_key_to_change(values, key):
+    with pytest.raises(ValidationError) as caught:
+        Config.model_validate(values)
+    (error,) = caught.value.errors()
+    assert [name for name, _ in error["ctx"]["conflicts"]] == [key]
+
+
+def test_two_machines_may_share_one_file_when_each_gets_everything():
+    config = Config.model_validate({"training": {"instance_count": 2, "train_distribution": "FullyReplicated"}})
+    assert config.encode.n_shards == 1
+
+
+def test_the_role_and_the_bucket_are_worked_out_where_they_are_auto():
+    assert Config().execution_role_arn == "arn:aws:iam::000000000000:role/asteroid-ll"
+    assert Config().bucket_name("123456789012") == "asteroid-ll-123456789012-us-east-1"
+    mine = Config(bucket="mine-1", role_arn="arn:aws:iam::123456789012:role/service-role/x")
+    assert mine.execution_role_arn == "arn:aws:iam::123456789012:role/service-role/x"
+    assert mine.bucket_name("123456789012") == "mine-1"
+
+
+def test_a_sections_values_are_plain_and_sorted():
+    assert Config().section_values("split") == {"by": "asteroid", "seed": 0, "test": 0.1, "validation": 0.1}
+    assert list(Config().section_values("hyperparameters")) == ["epochs", "mini_batch_size", "predictor_type"]
+    assert Config().section_values("clean")["drop"] == []
+
+
+@pytest.mark.parametrize("name", ["trainings", "region"])
+def test_what_is_no_section_has_no_section_values(name):
+    with pytest.raises(KeyError):
+        Config().section_values(name)
+
+
+@given(st.permutations(["wd", "l1", "epochs", "loss"]))
+def test_the_canonical_text_does_not_depend_on_the_order_of_the_keys(names):
+    values = {"wd": "1", "l1": "2", "epochs": "3", "loss": "auto"}
+    config = Config(hyperparameters={name: values[name] for name in names})
+    assert config.canonical_json() == Config(hyperparameters=values).canonical_json()
+
+
+def test_the_canonical_text_changes_with_any_value():
+    texts = {
+        Config().canonical_json(),
+        Config(split={"seed": 1}).canonical_json(),
+        Config(hyperparameters={"epochs": "15.0"}).canonical_json(),
+        Config(predict={"threshold": 0.5}).canonical_json(),
+    }
+    assert len(texts) == 4
