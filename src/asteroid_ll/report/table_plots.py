@@ -176,7 +176,7 @@ def magnitude_moid(
         axes.yaxis.set_minor_formatter(NullFormatter())
         axes.plot([], [], color=INK, lw=1.3, label=f"rule: H ≤ {limits[0]:g} mag, MOID ≤ {limits[1]:g} au")
         axes.legend(loc="lower left", bbox_to_anchor=(-0.01, 1.0), ncols=3, markerscale=2.5, borderaxespad=0.2)
-    left_out = "" if drawn.all() else f" {np.count_nonzero(~drawn):,} rows without a positive value are left out."
+    left_out = "" if drawn.all() else f" Left out for want of a positive value: {_rows(~drawn)}."
     return Plot(
         "magnitude-moid",
         title,
@@ -217,7 +217,7 @@ def _histogram(axes: Axes, panel: Panel, *, truth: NDArray[np.bool_] | None) -> 
         axes.set_xticks(edges[:-1] + 0.5)
     unit = f" {panel.column.unit}" if panel.column.unit else ""
     low, middle, high = (f"{value:.4g}" for value in np.percentile(shown, (5, 50, 95)))
-    missing = "" if usable.all() else f"; {np.count_nonzero(~usable):,} rows left out"
+    missing = "" if usable.all() else f"; left out: {_rows(~usable)}"
     return f"{name}: median {middle}{unit}, 90 % of rows from {low} to {high}{unit}{missing}."
 
 
@@ -233,9 +233,11 @@ def _edges(values: NDArray[np.float64], scale: str) -> NDArray[np.float64]:
     return edges
 
 
+def _rows(chosen: NDArray[np.bool_]) -> str:
+    count = np.count_nonzero(chosen)
+    return "1 row" if count == 1 else f"{count:,} rows"
+
+
 def _padded(values: NDArray[np.float64]) -> tuple[float, float]:
-    """Limits of a logarithmic axis with some air; extreme outliers below do not stretch it by decades."""
-    if values.size == 0:
-        return 1e-3, 1.0
-    low = max(float(values.min()), float(np.percentile(values, 0.1)) / 3)
-    return low / 1.3, float(values.max()) * 1.3
+    """Limits of a logarithmic axis that hold all values with some air around them."""
+    return (float(values.min()) / 1.3, float(values.max()) * 1.3) if values.size else (1e-3, 1.0)

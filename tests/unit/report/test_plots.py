@@ -63,8 +63,8 @@ def test_drawing_leaves_the_callers_settings_alone(makers):
 
 
 def test_the_alternative_texts_count_what_cannot_be_drawn(makers):
-    assert "1 rows left out" in makers["distributions"]().alt
-    assert "1 rows without a positive value are left out" in makers["magnitude-moid"]().alt
+    assert "; left out: 1 row." in makers["distributions"]().alt
+    assert "Left out for want of a positive value: 1 row." in makers["magnitude-moid"]().alt
 
 
 def test_the_box_of_the_rule_is_counted_in_words(makers, table_values):
@@ -93,6 +93,21 @@ def test_all_rows_are_in_some_bin(makers, table_values):
     magnitude = makers["distributions"]().figure.axes[0]
     counts = magnitude.patches[0].get_data().values
     assert counts.sum() == table_values.magnitude.size
+
+
+def test_every_row_that_is_counted_as_drawn_lies_inside_the_axes(makers, table_values):
+    axes = makers["magnitude-moid"]().figure.axes[0]
+    (left, right), (bottom, top) = axes.get_xlim(), axes.get_ylim()
+    shown = table_values.moid > 0
+    assert left < table_values.magnitude.min() < table_values.magnitude.max() < right
+    assert bottom < table_values.moid[shown].min() < table_values.moid[shown].max() < top
+
+
+def test_a_plane_without_a_single_drawable_row_is_still_a_figure():
+    columns = (PlainColumn("h", "mag", "H"), PlainColumn("moid_au", "au", "MOID"))
+    plot = plots.magnitude_moid([20.0], [0.0], labels=[0], columns=columns)
+    assert plots.render(plot.figure)
+    assert plot.alt.startswith("Scatter of 0 rows")
 
 
 def test_one_class_has_no_curves_and_says_so():
