@@ -18,6 +18,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal, get_args
 
+from asteroid_ll.atomic import sync_directory
 from asteroid_ll.errors import DataError
 
 Event = Literal["intent", "done", "failed", "gone"]
@@ -68,6 +69,19 @@ class History:
             pending.pop(key, None)
             if record["event"] == "intent":
                 pending[key] = record
+        return tuple(pending.values())
+
+    def open_resources(self) -> tuple[Record, ...]:
+        """Return the intents to create something billable that no later ``gone`` of that resource ends, oldest first.
+
+        Such an intent has ``bills``, the kind of what it creates: ``endpoint`` or ``training-job``.
+        """
+        pending: dict[str, Record] = {}
+        for record in self.records:
+            if record["event"] == "intent" and record.get("bills"):
+                pending[record["resource"]] = record
+            elif record["event"] == "gone":
+                pending.pop(record.get("resource", ""), None)
         return tuple(pending.values())
 
 
@@ -148,6 +162,10 @@ class Journal:
         """Return the intents without an outcome, see ``History.open_intents``."""
         return self.read().open_intents()
 
+    def open_resources(self) -> tuple[Record, ...]:
+        """Return what was created here, bills, and is not proven gone, see ``History.open_resources``."""
+        return self.read().open_resources()
+
     def _record(self, line: bytes, number: int) -> Record:
         try:
             return _parse(line)
@@ -193,7 +211,7 @@ def _append_line(path: Path, line: bytes) -> None:
     finally:
         os.close(descriptor)
     if is_new:
-        _sync_directory(path.parent)
+        sync_directory(path.parent)
 
 
 def _end_of_last_line(descriptor: int) -> int:
@@ -206,11 +224,3 @@ def _end_of_last_line(descriptor: int) -> int:
             return start + newline + 1
         end = start
     return 0
-
-
-def _sync_directory(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

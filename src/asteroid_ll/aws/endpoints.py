@@ -19,7 +19,7 @@ MAX_BODY_BYTES = 6_291_456
 """The longest body that InvokeEndpoint takes (the service model's limit, which botocore does not check)."""
 
 VARIANT = "AllTraffic"
-"""Name of the one production variant."""
+"""Name of the one production variant, unless told."""
 
 ENDPOINT_TIMEOUT_S = 3600
 INVOKE_ATTEMPTS = 6
@@ -82,7 +82,14 @@ def create_or_adopt_model(
 
 
 def create_or_adopt_endpoint_config(
-    aws: Aws, name: str, *, model_name: str, instance_type: str, instance_count: int, tags: Mapping[str, str]
+    aws: Aws,
+    name: str,
+    *,
+    model_name: str,
+    instance_type: str,
+    instance_count: int,
+    tags: Mapping[str, str],
+    variant_name: str = VARIANT,
 ) -> CreatedOrAdopted:
     """Create a configuration with one variant, or take the one of that name when it is ours and the same.
 
@@ -90,7 +97,7 @@ def create_or_adopt_endpoint_config(
         AwsError: the name is somebody else's (left untouched), or SageMaker refused.
     """
     variant = {
-        "VariantName": VARIANT,
+        "VariantName": variant_name,
         "ModelName": model_name,
         "InitialInstanceCount": instance_count,
         "InstanceType": instance_type,
@@ -167,6 +174,7 @@ def wait_for_endpoint(aws: Aws, name: str, *, timeout_s: float = ENDPOINT_TIMEOU
         CredentialsError: they expired meanwhile; the message says that the endpoint is billed on.
     """
     try:
+        resources.describe_new(aws, "endpoint", name)
         endpoint = poll(
             lambda: describe_endpoint(aws, name),
             until=lambda found: found is None or found.status not in _MOVING,
@@ -180,14 +188,14 @@ def wait_for_endpoint(aws: Aws, name: str, *, timeout_s: float = ENDPOINT_TIMEOU
             hint=f"{error.hint} Or 'asteroid-ll teardown'.",
         ) from error
     if endpoint is None:
-        raise AwsError(f"There is no endpoint {name}.", hint="Run 'asteroid-ll deploy'.")
+        raise AwsError(f"Endpoint {name} was deleted.", hint="Run 'asteroid-ll deploy'.")
     if endpoint.status == "InService":
         return endpoint
     raise _failed(aws, endpoint)
 
 
 def delete_endpoint(aws: Aws, name: str, *, timeout_s: float = ENDPOINT_TIMEOUT_S) -> bool:
-    """Delete an endpoint and wait until SageMaker says that it is gone.
+    """Delete an endpoint and wait until neither its description nor the listing knows it.
 
     One that is still being created may refuse deletion, so that is waited for.
 
@@ -201,12 +209,11 @@ def delete_endpoint(aws: Aws, name: str, *, timeout_s: float = ENDPOINT_TIMEOUT_
         timeout_s=timeout_s,
         what=f"endpoint {name} to become deletable",
     )
-    if found is None:
+    asked = (found is None or found.status != "Deleting") and resources.delete(aws, "endpoint", name)
+    if found is None and not asked:
         return False
-    if found.status != "Deleting":
-        resources.delete(aws, "endpoint", name)
     poll(
-        lambda: describe_endpoint(aws, name),
+        lambda: resources.find(aws, "endpoint", name),
         until=lambda endpoint: endpoint is None,
         pace=aws.pace,
         timeout_s=timeout_s,

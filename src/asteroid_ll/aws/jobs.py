@@ -208,7 +208,7 @@ def wait_for_training_job(
     def look() -> dict[str, Any]:
         described = resources.describe(aws, "training-job", name)
         if described is None:
-            raise AwsError(f"There is no training job {name}.", hint="Run 'asteroid-ll train'.")
+            raise AwsError(f"Training job {name} was deleted.", hint="Run 'asteroid-ll train'.")
         for step in _transitions(described):
             seen = (step.status, step.message, step.at_s)
             if on_transition is not None and seen not in told:
@@ -220,8 +220,9 @@ def wait_for_training_job(
         return described
 
     try:
+        found = resources.describe_new(aws, "training-job", name)
         if timeout_s is None:
-            timeout_s = _limit_s(look()) + BEYOND_RUNTIME_S
+            timeout_s = _limit_s(found) + BEYOND_RUNTIME_S
         described = poll(
             look,
             until=lambda job: job["TrainingJobStatus"] in _ENDED,

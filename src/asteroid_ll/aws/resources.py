@@ -13,10 +13,14 @@ from typing import Any, Literal
 from asteroid_ll.aws.errors import aws_call, is_already_there, is_not_found
 from asteroid_ll.aws.session import Aws
 from asteroid_ll.aws.tags import FINGERPRINT_TAG, from_api, owns
+from asteroid_ll.aws.waiting import WaitError, poll
 from asteroid_ll.errors import AwsError
 
 Kind = Literal["training-job", "model", "endpoint-config", "endpoint"]
 CreatedOrAdopted = Literal["created", "adopted"]
+
+SETTLING_S = 20
+"""Seconds for which AWS's answers about a new resource may contradict each other."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +64,38 @@ def describe(aws: Aws, kind: Kind, name: str) -> dict[str, Any] | None:
                 return None
             raise
     return answered
+
+
+def describe_new(aws: Aws, kind: Kind, name: str) -> dict[str, Any]:
+    """`describe` for what was created a moment ago: AWS may not know of it for some seconds.
+
+    Raises:
+        AwsError: it is not known after `SETTLING_S` either.
+    """
+    try:
+        described = poll(
+            lambda: describe(aws, kind, name),
+            until=lambda found: found is not None,
+            pace=aws.pace,
+            timeout_s=SETTLING_S,
+            what=f"{words(kind)} {name} to be known",
+        )
+    except WaitError as error:
+        raise AwsError(f"There is no {words(kind)} {name}.", hint="Create it first: 'asteroid-ll run-all'.") from error
+    assert described is not None
+    return described
+
+
+def find(aws: Aws, kind: Kind, name: str) -> dict[str, Any] | None:
+    """The description of a resource, or its summary in the listing; None only when neither knows it.
+
+    Each of the two can lag behind a create or a delete, so absence takes both.
+    """
+    described = describe(aws, kind, name)
+    if described is not None:
+        return described
+    listed = list_named(aws, kind, NameContains=name)
+    return next((summary for summary in listed if name_of(kind, summary) == name), None)
 
 
 def delete(aws: Aws, kind: Kind, name: str) -> bool:
@@ -123,20 +159,28 @@ def create_or_adopt(
         AwsError: the name is taken by somebody else's resource, or by one of ours with other settings; either is
             left untouched. Or SageMaker refused.
     """
-    with aws_call(f"creating {words(kind)} {name}"):
-        try:
-            create()
-        except Exception as error:
-            if not is_already_there(error):
-                raise
-        else:
-            return "created"
-    existing = describe(aws, kind, name)
-    if existing is None:
-        raise AwsError(
-            f"SageMaker says both that {words(kind)} {name} exists and that it does not: it is being deleted.",
-            hint="Run the same command again in a minute.",
-        )
+
+    def attempt() -> CreatedOrAdopted | dict[str, Any] | None:
+        with aws_call(f"creating {words(kind)} {name}"):
+            try:
+                create()
+            except Exception as error:
+                if not is_already_there(error):
+                    raise
+            else:
+                return "created"
+        return describe(aws, kind, name)
+
+    # A name that is taken by something unknown is on its way in or out: another attempt will tell.
+    existing = poll(
+        attempt,
+        until=lambda outcome: outcome is not None,
+        pace=aws.pace,
+        timeout_s=SETTLING_S,
+        what=f"{words(kind)} {name}, which SageMaker says both exists and does not",
+    )
+    if not isinstance(existing, dict):
+        return "created"
     require_ours(aws, kind, existing, fingerprint=tags.get(FINGERPRINT_TAG))
     differing = same(existing)
     if differing:

@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from asteroid_ll.aws.errors import RESUME, answer, aws_call, translate
 from asteroid_ll.aws.session import Aws
-from asteroid_ll.errors import AwsError, DataError
+from asteroid_ll.errors import AwsError, ConfigError, DataError
 
 SHA256_METADATA = "sha256"
 """Object metadata that holds the content's SHA-256 in hexadecimal, by which an upload is recognised."""
@@ -40,6 +40,19 @@ class StoredObject:
     size_bytes: int
     etag: str
     modified_s: float
+
+
+def parse_uri(uri: str) -> tuple[str, str]:
+    """Split ``s3://BUCKET/KEY`` into bucket and key.
+
+    Raises:
+        ConfigError: it is not such a URI.
+    """
+    scheme, _, rest = uri.partition("://")
+    bucket, _, key = rest.partition("/")
+    if scheme != "s3" or not bucket or not key:
+        raise ConfigError(f"{uri!r} is not an S3 address.", hint="Write it as s3://BUCKET/KEY.")
+    return bucket, key
 
 
 def ensure_bucket(aws: Aws, bucket: str) -> Literal["exists", "created"]:
@@ -98,7 +111,7 @@ def upload_file(
         size_bytes = path.stat().st_size
     except OSError as error:
         raise DataError(f"{path} cannot be uploaded: {error.strerror}.") from error
-    if _stored(aws, bucket, key) == (size_bytes, sha256):
+    if stored(aws, bucket, key) == (size_bytes, sha256):
         return "present"
     extra = {"Metadata": {SHA256_METADATA: sha256}, "ContentType": content_type}
     with aws_call(f"uploading s3://{bucket}/{key}", service="s3"):
@@ -235,8 +248,8 @@ def _not_ours(aws: Aws, bucket: str) -> AwsError:
     )
 
 
-def _stored(aws: Aws, bucket: str, key: str) -> tuple[int, str] | None:
-    """Size and stored SHA-256 of an object, None where there is none."""
+def stored(aws: Aws, bucket: str, key: str) -> tuple[int, str] | None:
+    """Size in bytes and stored SHA-256 of an object (empty where another program put it there); None without one."""
     with aws_call(f"looking at s3://{bucket}/{key}", service="s3"):
         try:
             head = aws.s3.head_object(Bucket=bucket, Key=key)

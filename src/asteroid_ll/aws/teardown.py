@@ -118,7 +118,7 @@ def prove_absent(aws: Aws, names: Iterable[str], *, kinds: Iterable[Kind] = _STA
 
 def _delete_ours(aws: Aws, item: Leftover) -> str:
     """Delete one resource if it is ours: ``deleted``, ``absent`` or ``foreign``."""
-    existing = resources.describe(aws, item.kind, item.name)
+    existing = resources.find(aws, item.kind, item.name)
     if existing is None:
         return "absent"
     if not owns(resources.tags_of(aws, resources.arn_of(item.kind, existing))):
@@ -129,15 +129,9 @@ def _delete_ours(aws: Aws, item: Leftover) -> str:
 
 def _found(aws: Aws, kind: Kind, name: str) -> Leftover | None:
     """A resource that the listing or the description knows."""
-    listed = [
-        summary
-        for summary in resources.list_named(aws, kind, NameContains=name)
-        if resources.name_of(kind, summary) == name
-    ]
-    described = resources.describe(aws, kind, name)
-    if described is None and not listed:
+    known = resources.find(aws, kind, name)
+    if known is None:
         return None
-    known = described if described is not None else listed[0]
     status = str(known.get("EndpointStatus") or known.get("TrainingJobStatus") or "")
     if kind == "training-job" and status not in {"InProgress", "Stopping"}:
         return None

@@ -17,6 +17,10 @@ from asteroid_ll.errors import AwsError
 T = TypeVar("T")
 
 
+class WaitError(AwsError):
+    """The time for a wait has passed; what was waited for may still come."""
+
+
 @dataclass(frozen=True)
 class Pace:
     """How often to ask, and with which clock.
@@ -63,7 +67,7 @@ def poll(describe: Callable[[], T], *, until: Callable[[T], bool], pace: Pace, t
         The answer that satisfied ``until``.
 
     Raises:
-        AwsError: ``timeout_s`` passed first.
+        WaitError: ``timeout_s`` passed first.
     """
     deadline_s = pace.clock() + timeout_s
     for interval_s in pace.intervals_s():
@@ -73,7 +77,7 @@ def poll(describe: Callable[[], T], *, until: Callable[[T], bool], pace: Pace, t
         if pace.clock() >= deadline_s:
             break
         pace.sleep(interval_s)
-    raise AwsError(
+    raise WaitError(
         f"Gave up waiting for {what} after {timeout_s:,.0f} s.",
         hint="It may still be running: run the same command again to go on waiting, or 'asteroid-ll teardown'.",
     )

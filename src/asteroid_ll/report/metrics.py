@@ -86,6 +86,16 @@ class Scoreboard:
         """The scores of the row ``name`` (`model`, `majority`, `median`, `rule`), or None where it is not there."""
         return next((row.scores for row in self.rows if row.name == name), None)
 
+    @classmethod
+    def from_json(cls, data: Mapping[str, Mapping[str, Any]]) -> Scoreboard:
+        """The reverse of `to_json`."""
+        return cls(
+            tuple(
+                ScoreRow(name, row["title"], BinaryScores(**{key: row[key] for key in row if key != "title"}))
+                for name, row in data.items()
+            )
+        )
+
     def to_json(self) -> dict[str, dict[str, Any]]:
         """The rows in order, by name: ``{"model": {"title": ..., "f1": ...}, "majority": ...}``."""
         return {row.name: {"title": row.title, **row.scores.to_json()} for row in self.rows}

@@ -1,0 +1,69 @@
+"""``config init | show | schema | validate``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from asteroid_ll.cli.options import Where, common
+from asteroid_ll.console import Console
+from asteroid_ll.errors import ConfigError
+
+
+@click.group("config", epilog="Example:  asteroid-ll config init -o asteroid-ll.yaml")
+def config() -> None:
+    """Make, show and check configuration files."""
+
+
+@config.command("init", epilog="Example:  asteroid-ll config init -o mine.yaml")
+@click.option("-o", "--output", type=click.Path(path_type=Path), default=Path("asteroid-ll.yaml"), show_default=True)
+def init(output: Path) -> None:
+    """Write a file with every default spelled out; an existing file is left alone."""
+    from asteroid_ll.config import Config, dump_yaml
+
+    try:
+        with output.open("x", encoding="utf-8") as file:
+            file.write(dump_yaml(Config()))
+    except FileExistsError:
+        raise ConfigError(f"{output} exists already.", hint="asteroid-ll config init -o ANOTHER.yaml") from None
+    except OSError as error:
+        raise ConfigError(f"{output} can't be written: {error.strerror}.", hint="Choose another path.") from None
+    Console().note(f"Wrote {output}. Next:  asteroid-ll run-all -c {output}")
+
+
+@config.command("show", epilog="Example:  asteroid-ll config show -c mine.yaml")
+@common
+def show(where: Where) -> None:
+    """Show the configuration in force, defaults included."""
+    from asteroid_ll.config import dump_yaml, load
+
+    found = load(where.config_file)
+    if where.as_json:
+        Console(as_json=True).envelope("config show", status="success", config=found.model_dump(mode="json"))
+    else:
+        Console().line(dump_yaml(found).rstrip())
+
+
+@config.command("schema", epilog="Example:  asteroid-ll config schema > asteroid-ll.schema.json")
+def schema() -> None:
+    """Print the JSON schema of the file, for editors."""
+    from asteroid_ll.config import json_schema
+
+    Console().line(json.dumps(json_schema(), indent=2))
+
+
+@config.command("validate", epilog="Example:  asteroid-ll config validate -c mine.yaml")
+@common
+def validate(where: Where) -> None:
+    """Check a file and name every problem at once."""
+    from asteroid_ll.config import load
+    from asteroid_ll.config import validate as check
+
+    check(load(where.config_file))
+    console = Console(as_json=where.as_json)
+    if where.as_json:
+        console.envelope("config validate", status="success", problems=[])
+    else:
+        console.line(f"{where.config_file or 'The default configuration'} is valid.")

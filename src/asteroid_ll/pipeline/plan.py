@@ -1,0 +1,198 @@
+"""What would run, and why: a pure function of the settings, the journal and the state of the outputs.
+
+``run-all``, a single stage, ``--dry-run`` and ``plan --json`` all use the same `Plan`. Fingerprints are
+content only (input digests, the settings a stage reads, its version), never a time, so that a rerun in
+another folder or on another day finds its own work.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from asteroid_ll.stages.stage import Settings, Stage
+
+Action = Literal["run", "skip"]
+
+
+@dataclass(frozen=True)
+class Done:
+    """What the journal says of a finished stage.
+
+    Attributes:
+        fingerprint: digest of all that went in.
+        version: the stage's version then.
+        settings: the settings it read then.
+        inputs: identity of each needed stage's outputs and of each external input, by name.
+        outputs: sha256 of each file it wrote, by path relative to the run directory.
+        identity: digest of what came out; goes into the fingerprints of the stages that need it.
+    """
+
+    fingerprint: str
+    version: int
+    settings: Settings
+    inputs: Mapping[str, str]
+    outputs: Mapping[str, str]
+    identity: str
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """The state that a plan is made from, read once.
+
+    Attributes:
+        done: the last success of each stage.
+        problems: what is wrong with a stage's outputs now, by stage, in words; absent when they are intact.
+        external: digests of inputs outside the run directory, by stage and name.
+        open: billable resources that were created here and not yet proven gone: kind by name.
+    """
+
+    done: Mapping[str, Done] = field(default_factory=dict)
+    problems: Mapping[str, str] = field(default_factory=dict)
+    external: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    open: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Step:
+    """One stage of a plan: run or skip, with the reason, and the fingerprint where it is known already."""
+
+    stage: str
+    action: Action
+    reason: str
+    fingerprint: str | None = None
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The steps of all stages, in order."""
+
+    steps: tuple[Step, ...]
+
+    def __getitem__(self, stage: str) -> Step:
+        return next(step for step in self.steps if step.stage == stage)
+
+    def runs(self, stage: str) -> bool:
+        """Whether the stage would run."""
+        return self[stage].action == "run"
+
+
+def digest(value: object) -> str:
+    """Sha256, hexadecimal, of a JSON value in canonical form (sorted keys, no blanks)."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
+def inputs_of(stage: Stage, snapshot: Snapshot) -> dict[str, str]:
+    """Identity of everything the stage reads, by name; only for stages whose needs are all done."""
+    inputs = {need: snapshot.done[need].identity for need in stage.needs}
+    return inputs | dict(snapshot.external.get(stage.name, {}))
+
+
+def fingerprint_of(stage: Stage, settings: Settings, inputs: Mapping[str, str]) -> str:
+    """The stage's fingerprint: sha256, hexadecimal, of its name, version, settings and inputs."""
+    return digest({"stage": stage.name, "version": stage.version, "settings": settings, "inputs": inputs})
+
+
+def plan(
+    stages: Sequence[Stage],
+    settings: Mapping[str, Settings],
+    *,
+    snapshot: Snapshot,
+    forced: Collection[str] = (),
+    selected: Collection[str] | None = None,
+) -> Plan:
+    """Decide for each stage whether it would run.
+
+    Args:
+        stages: all stages, in order; a stage comes after those it needs.
+        settings: the settings of each stage, by its name.
+        snapshot: the journal and the state of the outputs.
+        forced: stages to run even where they are up to date.
+        selected: stages that may run; all where ``None``.
+
+    Returns:
+        A step for every stage, in the same order.
+    """
+    steps: dict[str, Step] = {}
+    for stage in stages:
+        if selected is not None and stage.name not in selected:
+            steps[stage.name] = Step(stage.name, "skip", "not selected")
+        elif not stage.transient:
+            steps[stage.name] = _decide(stage, settings[stage.name], steps, snapshot, forced)
+    for stage in stages:
+        if stage.name not in steps:
+            steps[stage.name] = _decide_transient(stage, stages, steps, snapshot, forced)
+    return Plan(tuple(steps[stage.name] for stage in stages))
+
+
+def _decide(
+    stage: Stage, settings: Settings, steps: Mapping[str, Step], snapshot: Snapshot, forced: Collection[str]
+) -> Step:
+    running = [need for need in stage.needs if need in steps and steps[need].action == "run"]
+    if any(need not in snapshot.done for need in stage.needs):
+        return Step(stage.name, "run", "never ran")
+    inputs = inputs_of(stage, snapshot)
+    fingerprint = fingerprint_of(stage, settings, inputs)
+    if stage.name in forced:
+        return Step(stage.name, "run", "asked for with --force", fingerprint)
+    if running:
+        return Step(stage.name, "run", f"after {' and '.join(running)}")
+    reason = _why(stage, settings, inputs, fingerprint, snapshot)
+    return Step(stage.name, "run" if reason else "skip", reason or "up to date", fingerprint)
+
+
+def _why(
+    stage: Stage, settings: Settings, inputs: Mapping[str, str], fingerprint: str, snapshot: Snapshot
+) -> str | None:
+    done = snapshot.done.get(stage.name)
+    if done is None:
+        return "never ran"
+    if done.fingerprint != fingerprint:
+        return _difference(stage, settings, inputs, done)
+    return snapshot.problems.get(stage.name)
+
+
+def _difference(stage: Stage, settings: Settings, inputs: Mapping[str, str], done: Done) -> str:
+    changed = [name for name in sorted(inputs) if done.inputs.get(name) != inputs[name]]
+    if changed:
+        return f"new input from {', '.join(changed)}"
+    if done.version != stage.version:
+        return f"stage version {stage.version}, was {done.version}"
+    for name, value in sorted(flatten(settings).items()):
+        before = flatten(done.settings).get(name)
+        if before != value:
+            return f"{name} is {value!r}, was {before!r}"
+    gone = sorted(set(flatten(done.settings)) - set(flatten(settings)))
+    return f"{', '.join(gone)} no longer set" if gone else "other settings"
+
+
+def flatten(settings: Settings, *, prefix: str = "") -> dict[str, object]:
+    """Nested settings as one level of dotted keys."""
+    flat: dict[str, object] = {}
+    for name, value in settings.items():
+        if isinstance(value, Mapping):
+            flat |= flatten(value, prefix=f"{prefix}{name}.")
+        else:
+            flat[prefix + name] = value
+    return flat
+
+
+def _decide_transient(
+    stage: Stage, stages: Sequence[Stage], steps: Mapping[str, Step], snapshot: Snapshot, forced: Collection[str]
+) -> Step:
+    if stage.name in forced:
+        return Step(stage.name, "run", "asked for")
+    if stage.undoes:
+        ends = [name for name in stage.undoes if name in steps and steps[name].action == "run"]
+        if snapshot.open:
+            return Step(stage.name, "run", f"{', '.join(snapshot.open)} may still bill")
+        return Step(stage.name, "run", f"after {' and '.join(ends)}") if ends else _idle(stage, "nothing is open")
+    waiting = [s.name for s in stages if stage.name in s.uses and s.name in steps and steps[s.name].action == "run"]
+    return Step(stage.name, "run", f"for {' and '.join(waiting)}") if waiting else _idle(stage, "nothing needs it")
+
+
+def _idle(stage: Stage, reason: str) -> Step:
+    return Step(stage.name, "skip", reason)

@@ -1,0 +1,97 @@
+"""Opens a run directory with its configuration: the one way in for every command that runs stages."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from asteroid_ll.aws.session import Aws, connect
+from asteroid_ll.config import Config, load, validate
+from asteroid_ll.errors import ConfigError
+from asteroid_ll.journal import Journal
+from asteroid_ll.lock import Lock
+from asteroid_ll.pipeline.run import Listener, Pipeline
+from asteroid_ll.stages.registry import STAGES
+from asteroid_ll.workspace import Workspace
+
+EMULATOR_DIRECTORY = "emulator"
+"""The embedded emulator's state, inside the run directory."""
+
+
+def open_session(config: Config, workdir: Path) -> Aws:
+    """Connect to what the configuration's ``target`` names: an account, or the emulator of this run directory."""
+    return connect(config.target, region=config.region, emulator_dir=workdir / EMULATOR_DIRECTORY)
+
+
+@contextmanager
+def open_pipeline(
+    config_file: Path | None,
+    workdir: Path,
+    *,
+    command: str,
+    listener: Listener | None = None,
+    exclusive: bool = True,
+) -> Iterator[Pipeline]:
+    """Load the configuration and open the run directory.
+
+    Args:
+        config_file: YAML file, or ``None`` for the defaults.
+        workdir: the run directory; created where it is missing.
+        command: what is being done, for whoever meets the lock.
+        listener: is told of each stage.
+        exclusive: hold the run directory's lock; a command that only reads needs none.
+
+    Raises:
+        ConfigError: the configuration is wrong.
+        AsteroidError: another process works in this run directory.
+    """
+    config = load(config_file)
+    validate(config)
+    workspace = Workspace(workdir)
+    if not exclusive:
+        with _closing(config, workspace, listener=listener) as pipeline:
+            yield pipeline
+        return
+    with Lock(workdir / "lock", command=command), _closing(config, workspace, listener=listener) as pipeline:
+        workspace.remove_temporaries()
+        yield pipeline
+
+
+@contextmanager
+def _closing(config: Config, workspace: Workspace, *, listener: Listener | None) -> Iterator[Pipeline]:
+    pipeline = Pipeline(
+        STAGES,
+        config,
+        workspace=workspace,
+        journal=Journal(workspace.directory / "journal.jsonl"),
+        connect=lambda: open_session(config, workspace.directory),
+        listener=listener,
+    )
+    try:
+        yield pipeline
+    finally:
+        pipeline.close()
+
+
+def select(*, start: str | None = None, until: str | None = None, only: Sequence[str] = ()) -> tuple[str, ...]:
+    """Names of the stages that may run, in order.
+
+    Args:
+        start: the first of them; from the beginning where ``None``.
+        until: the last of them; to the end where ``None``.
+        only: exactly these; excludes the other two.
+
+    Raises:
+        ConfigError: the choice is contradictory or empty.
+    """
+    names = [stage.name for stage in STAGES]
+    if only:
+        if start or until:
+            raise ConfigError("--only excludes --from and --until.", hint="Give either --only or a range.")
+        return tuple(name for name in names if name in only)
+    first = names.index(start) if start else 0
+    last = names.index(until) if until else len(names) - 1
+    if first > last:
+        raise ConfigError(f"--from {start} comes after --until {until}.", hint="asteroid-ll plan   shows the order.")
+    return tuple(names[first : last + 1])

@@ -1,0 +1,79 @@
+"""deploy: model, endpoint configuration and endpoint, each created or adopted under names made from the content."""
+
+from __future__ import annotations
+
+import time
+
+from asteroid_ll.config import Config
+from asteroid_ll.stages.files import read_json, write_json
+from asteroid_ll.stages.price import say_price
+from asteroid_ll.stages.stage import Context, Outcome, Settings, Stage
+
+ENDPOINT = "deploy/endpoint.json"
+
+
+def _settings(config: Config) -> Settings:
+    return {
+        "target": config.target,
+        "region": config.region,
+        "role_arn": config.execution_role_arn,
+        "hosting": config.section_values("hosting"),
+    }
+
+
+def run(context: Context) -> Outcome:
+    """Put the trained model behind an endpoint and wait until it is in service."""
+    from asteroid_ll.aws import endpoints
+    from asteroid_ll.aws.images import image_uri
+    from asteroid_ll.aws.storage import parse_uri, stored, upload_file
+    from asteroid_ll.aws.tags import tags
+
+    say_price(context)
+    aws = context.connect()
+    config, hosting = context.config, context.config.hosting
+    name = f"asteroid-ll-{context.fingerprint[:16]}"
+    job = read_json(context.path("train/job.json"))
+    context.journal.append("intent", stage="deploy", fingerprint=context.fingerprint, resource=name, bills="endpoint")
+    write_json(context.path(ENDPOINT), {"name": name, "model": context.inputs["train"]})
+    artifact = context.path("train/model.tar.gz")
+    bucket, key = parse_uri(job["artifact"])
+    if stored(aws, bucket, key) is None:
+        upload_file(aws, artifact, bucket=bucket, key=key, sha256=context.workspace.sha256_file(artifact))
+    owned = tags(fingerprint=context.fingerprint, expires_s=time.time() + 3600 * hosting.keep_for_h)
+    made = (
+        endpoints.create_or_adopt_model(
+            aws,
+            name,
+            image_uri=image_uri(config.region),
+            artifact_s3_uri=job["artifact"],
+            role_arn=config.execution_role_arn,
+            tags=owned,
+        ),
+        endpoints.create_or_adopt_endpoint_config(
+            aws,
+            name,
+            model_name=name,
+            instance_type=hosting.instance_type,
+            instance_count=hosting.instance_count,
+            variant_name=hosting.variant_name,
+            tags=owned,
+        ),
+        endpoints.create_or_adopt_endpoint(aws, name, config_name=name, tags=owned),
+    )
+    endpoints.wait_for_endpoint(aws, name)
+    return Outcome(
+        outputs=(ENDPOINT,),
+        status="adopted" if set(made) == {"adopted"} else "run",
+        note=f"endpoint {name} is in service",
+    )
+
+
+STAGE = Stage(
+    name="deploy",
+    version=1,
+    needs=("train",),
+    settings=_settings,
+    run=run,
+    summary="Put the model behind an endpoint.",
+    transient=True,
+)

@@ -1,0 +1,48 @@
+"""encode: fit the features on the training part, and write every part as recordIO-protobuf."""
+
+from __future__ import annotations
+
+from asteroid_ll.stages.files import load_table, write_json
+from asteroid_ll.stages.stage import Context, Outcome, Stage
+
+FEATURES = "encode/features.json"
+PARTS = ("train", "validation", "test")
+
+
+def run(context: Context) -> Outcome:
+    """Write ``encode/PART/linear_PART-NNNNN.pbr`` for each part, and the fitted features."""
+    import numpy as np
+
+    from asteroid_ll.formats.recordio import write_shards
+    from asteroid_ll.neo.features import fit
+    from asteroid_ll.neo.label import labels_of
+
+    wanted = context.config.features
+    table = load_table(context.path("clean/table.npz"))
+    labels = labels_of(table).astype(np.float32)
+    with np.load(context.path("split/rows.npz")) as rows:
+        fitted = fit(wanted.set, table.iloc[rows["train"]], n_knots=wanted.n_knots)
+        outputs = [FEATURES]
+        for part in PARTS:
+            features = fitted.transform(table.iloc[rows[part]])
+            directory = context.path("encode", part)
+            for old in directory.glob("*.pbr"):
+                old.unlink()
+            n_shards = context.config.encode.n_shards if part == "train" else 1
+            files = write_shards(directory, f"linear_{part}", features, labels[rows[part]], n_shards=n_shards)
+            outputs += [f"encode/{part}/{file.name}" for file in files]
+    write_json(context.path(FEATURES), fitted.to_json())
+    return Outcome(outputs=tuple(outputs), note=f"{features.shape[1]} {wanted.set} features")
+
+
+STAGE = Stage(
+    name="encode",
+    version=1,
+    needs=("clean", "split"),
+    settings=lambda config: {
+        "features": config.section_values("features"),
+        "encode": config.section_values("encode"),
+    },
+    run=run,
+    summary="Make features and write them as recordIO-protobuf.",
+)

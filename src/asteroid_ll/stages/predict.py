@@ -1,0 +1,155 @@
+"""predict: score the test part through the endpoint, beside the baselines, and say what the numbers mean."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from asteroid_ll.stages.files import load_table, read_json, write_csv, write_json
+from asteroid_ll.stages.scoring import endpoint_scorer
+from asteroid_ll.stages.stage import Context, Outcome, Stage
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+    from numpy.typing import NDArray
+
+    from asteroid_ll.formats.payload import Scores
+    from asteroid_ll.report.metrics import Scoreboard
+
+PREDICTIONS = "predict/predictions.csv"
+METRICS = "predict/metrics.json"
+
+DEFAULT_THRESHOLD = 0.5
+"""Where a regressor's score is cut when the configuration names no threshold: the tutorial's."""
+
+
+@dataclass(frozen=True)
+class TestPart:
+    """The rows that are scored: the table's rows, their features and labels, and the train part's labels."""
+
+    rows: pd.DataFrame
+    features: NDArray[np.float32]
+    labels: NDArray[np.bool_]
+    train_labels: NDArray[np.bool_]
+
+
+def run(context: Context) -> Outcome:
+    """Write the predictions and the metrics of the test part."""
+    import pandas as pd
+
+    from asteroid_ll.neo.table import IDENTITY, locate
+
+    part = _test_part(context)
+    answer = endpoint_scorer(context, model=context.inputs["train"])(part.features)
+    predicted = decide(answer, threshold=context.config.predict.threshold)
+    board = _scoreboard(part, answer, predicted)
+    metrics = _metrics(context, part, board)
+    findings = _findings(context, part, board)
+    names = [name for name in ("name",) if name in part.rows.columns]
+    columns = {
+        IDENTITY: part.rows[locate(part.rows.columns, [IDENTITY])[IDENTITY]].to_numpy(),
+        **{name: part.rows[name].to_numpy() for name in names},
+        "hazardous": part.labels,
+        "score": answer.score,
+        "predicted_hazardous": predicted,
+    }
+    write_csv(context.path(PREDICTIONS), pd.DataFrame(columns))
+    write_json(context.path(METRICS), {"metrics": metrics, "findings": findings})
+    model = board.model
+    note = f"{model.n:,} test rows: {model.fp + model.fn} wrong, F1 {0.0 if model.f1 is None else model.f1:.4f}"
+    return Outcome(outputs=(PREDICTIONS, METRICS), note=note, metrics=metrics, findings=tuple(findings))
+
+
+def decide(answer: Scores, *, threshold: float | None) -> NDArray[np.bool_]:
+    """The predicted label of each row: by the threshold where one is given, else the model's own decision."""
+    import numpy as np
+
+    if threshold is None and answer.predicted_label is not None:
+        return np.asarray(answer.predicted_label == 1)
+    return np.asarray(answer.score > (DEFAULT_THRESHOLD if threshold is None else threshold))
+
+
+def _test_part(context: Context) -> TestPart:
+    import numpy as np
+
+    from asteroid_ll.formats.recordio import read_file
+    from asteroid_ll.neo.label import labels_of
+
+    table = load_table(context.path("clean/table.npz"))
+    labels = labels_of(table)
+    with np.load(context.path("split/rows.npz")) as parts:
+        test, train = parts["test"], parts["train"]
+    files = sorted(context.path("encode", "test").glob("*.pbr"))
+    features = np.concatenate([read_file(file)[0] for file in files])
+    return TestPart(table.iloc[test], features, labels[test], labels[train])
+
+
+def _scoreboard(part: TestPart, answer: Scores, predicted: NDArray[np.bool_]) -> Scoreboard:
+    from asteroid_ll.neo.label import is_hazardous_by_rule
+    from asteroid_ll.neo.table import locate
+    from asteroid_ll.report.metrics import scoreboard
+
+    h, moid = locate(part.rows.columns, ["absolute_magnitude_mag", "moid_au"]).values()
+    return scoreboard(
+        part.labels,
+        answer.score,
+        train_labels=part.train_labels,
+        predicted=predicted,
+        rule_predicted=is_hazardous_by_rule(part.rows[h].to_numpy(), part.rows[moid].to_numpy()),
+    )
+
+
+def _metrics(context: Context, part: TestPart, board: Scoreboard) -> dict[str, Any]:
+    config = context.config
+    return {
+        "part": "test",
+        "n_rows": board.model.n,
+        "n_hazardous": board.model.n_positive,
+        "feature_set": config.features.set,
+        "n_features": part.features.shape[1],
+        "split_by": config.split.by,
+        "scores": board.to_json(),
+    }
+
+
+def _findings(context: Context, part: TestPart, board: Scoreboard) -> list[str]:
+    from asteroid_ll.neo.features import FittedFeatures
+    from asteroid_ll.neo.table import find
+    from asteroid_ll.report.findings import Facts, findings
+    from asteroid_ll.report.summary import summarise
+
+    hyperparameters = context.config.hyperparameters
+    fitted = FittedFeatures.from_json(read_json(context.path("encode/features.json")))
+    redundant: set[str] = set()
+    if fitted.name == "raw":
+        redundant = {later for _, later in summarise(part.rows).identical_pairs}
+    label_inputs = [name for name in ("absolute_magnitude_mag", "moid_au") if name in fitted.inputs]
+    facts = Facts(
+        board=board,
+        predictor_type=hyperparameters["predictor_type"],
+        loss=_loss(hyperparameters.get("loss", "auto"), hyperparameters["predictor_type"]),
+        train_positive_share=float(part.train_labels.mean()),
+        feature_set=fitted.name,
+        label_inputs=tuple(find(name).title for name in label_inputs),
+        redundant_columns=len(redundant),
+        shared_test_share=read_json(context.path("split/split.json"))["test_rows_seen_in_train_share"],
+    )
+    return [finding.text for finding in findings(facts)]
+
+
+def _loss(loss: str, predictor_type: str) -> str:
+    """What ``auto`` stands for."""
+    return {"regressor": "squared_loss", "binary_classifier": "logistic"}[predictor_type] if loss == "auto" else loss
+
+
+STAGE = Stage(
+    name="predict",
+    version=1,
+    needs=("clean", "split", "encode", "train"),
+    settings=lambda config: {"predict": config.section_values("predict")},
+    run=run,
+    summary="Score the test part through the endpoint, beside the baselines.",
+    uses=("deploy",),
+    result=METRICS,
+)

@@ -1,0 +1,50 @@
+"""split: divide the rows into train, validation and test, by asteroid or, as the tutorial did, by row."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import asdict
+
+from asteroid_ll.stages.files import load_table, write_json
+from asteroid_ll.stages.stage import Context, Outcome, Stage
+
+ROWS = "split/rows.npz"
+DESCRIPTION = "split/split.json"
+
+
+def run(context: Context) -> Outcome:
+    """Write the row numbers of each part, and what each part holds."""
+    import numpy as np
+
+    from asteroid_ll.neo.label import labels_of
+    from asteroid_ll.neo.split import PARTS, describe, split_by_asteroid, split_by_row
+    from asteroid_ll.neo.table import IDENTITY, locate
+
+    wanted = context.config.split
+    table = load_table(context.path("clean/table.npz"))
+    identities = table[locate(table.columns, [IDENTITY])[IDENTITY]].tolist()
+    validation, test, seed = wanted.validation, wanted.test, wanted.seed
+    if wanted.by == "asteroid":
+        found = split_by_asteroid(identities, validation=validation, test=test, seed=seed)
+    else:
+        found = split_by_row(len(table), validation=validation, test=test, seed=seed)
+    description = describe(found, labels_of(table), asteroid_ids=identities)
+    buffer = io.BytesIO()
+    np.savez(buffer, allow_pickle=False, **{part: found.part(part) for part in PARTS})
+    context.workspace.atomic_write(context.path(ROWS), buffer.getbuffer())
+    write_json(context.path(DESCRIPTION), {"by": wanted.by, **asdict(description)})
+    sizes = ", ".join(f"{part.name} {part.n_rows:,}" for part in description.parts)
+    known = description.test_rows_seen_in_train_share
+    return Outcome(
+        outputs=(ROWS, DESCRIPTION), note=f"{sizes}" + (f"; {known:.1%} of test known to train" if known else "")
+    )
+
+
+STAGE = Stage(
+    name="split",
+    version=1,
+    needs=("clean",),
+    settings=lambda config: {"split": config.section_values("split")},
+    run=run,
+    summary="Divide the asteroids into train, validation and test.",
+)

@@ -1,0 +1,139 @@
+"""train: one Linear Learner job, created or adopted, watched to its end, its artifact and log brought home."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+from asteroid_ll.config import Config
+from asteroid_ll.stages.files import read_json, write_json
+from asteroid_ll.stages.price import say_price
+from asteroid_ll.stages.stage import Context, Outcome, Settings, Stage
+
+ARTIFACT = "train/model.tar.gz"
+LOG = "train/job.log"
+JOB = "train/job.json"
+CONTENT_TYPE = "application/x-recordio-protobuf"
+
+
+def _settings(config: Config) -> Settings:
+    return {
+        "target": config.target,
+        "region": config.region,
+        "role_arn": config.execution_role_arn,
+        "training": config.section_values("training"),
+        "hyperparameters": config.section_values("hyperparameters"),
+    }
+
+
+def run(context: Context) -> Outcome:
+    """Start the job (or take over our own), wait, download the artifact and the log."""
+    from asteroid_ll.aws.jobs import create_or_adopt_training_job, usable_training_job_name, wait_for_training_job
+    from asteroid_ll.aws.logs import read_job_log
+    from asteroid_ll.aws.storage import download_file, parse_uri
+    from asteroid_ll.errors import InterruptedRunError
+
+    say_price(context)
+    aws = context.connect()
+    name = usable_training_job_name(aws, f"asteroid-ll-{context.fingerprint[:16]}")
+    context.journal.append(
+        "intent", stage="train", fingerprint=context.fingerprint, resource=name, bills="training-job"
+    )
+    how = create_or_adopt_training_job(aws, _request(context, name))
+    try:
+        job = wait_for_training_job(aws, name, on_transition=lambda step: context.say(f"{step.status}: {step.message}"))
+    except KeyboardInterrupt:
+        raise InterruptedRunError(
+            f"Interrupted. Training job {name} goes on, and bills until it ends.",
+            hint="asteroid-ll train   waits for it again;   asteroid-ll teardown   stops it.",
+        ) from None
+    except Exception:
+        _note_end(context, name)
+        raise
+    context.journal.append("gone", stage="train", fingerprint=context.fingerprint, resource=name)
+    bucket, key = parse_uri(job.artifact_s3_uri)
+    download_file(aws, bucket=bucket, key=key, path=context.path(ARTIFACT))
+    lines = [line.message for line in read_job_log(aws, name)]
+    context.workspace.atomic_write(context.path(LOG), "".join(f"{line}\n" for line in lines).encode())
+    write_json(
+        context.path(JOB),
+        {
+            "name": name,
+            "arn": job.arn,
+            "artifact": job.artifact_s3_uri,
+            "billable_s": job.billable_s,
+            "final_metrics": dict(job.final_metrics),
+        },
+    )
+    return Outcome(
+        outputs=(ARTIFACT, LOG, JOB),
+        identity=artifact_identity(context.path(ARTIFACT)),
+        status="adopted" if how == "adopted" else "run",
+        note=f"job {name}, {job.billable_s} billable seconds",
+    )
+
+
+def artifact_identity(path: Path) -> str:
+    """Digest of a model: its arrays and parameters, without the archive's times.
+
+    Raises:
+        DataError: the artifact is missing or damaged.
+    """
+    from asteroid_ll.linear_learner import artifact
+
+    found = artifact.read(path)
+    digest = hashlib.sha256(repr(sorted(found.additional_params.items())).encode())
+    for name, array in sorted(found.arrays.items()):
+        digest.update(f"{name} {array.dtype} {array.shape}".encode())
+        digest.update(array.tobytes())
+    return digest.hexdigest()
+
+
+def _note_end(context: Context, name: str) -> None:
+    """Journal that a job bills no more, where AWS still answers and says so."""
+    from asteroid_ll.aws.jobs import describe_training_job
+    from asteroid_ll.errors import AsteroidError
+
+    try:
+        job = describe_training_job(context.connect(), name)
+    except AsteroidError:
+        return  # whether it still bills is unknown: it stays open in the journal
+    if job is None or job.status in ("Completed", "Failed", "Stopped"):
+        context.journal.append("gone", stage="train", fingerprint=context.fingerprint, resource=name)
+
+
+def _request(context: Context, name: str):  # type: ignore[no-untyped-def]
+    from asteroid_ll.aws.images import image_uri
+    from asteroid_ll.aws.jobs import Channel, TrainingJobRequest
+    from asteroid_ll.aws.tags import tags
+
+    config = context.config
+    manifest = read_json(context.path("upload/manifest.json"))
+    distribution = {"train": config.training.train_distribution}
+    return TrainingJobRequest(
+        name=name,
+        image_uri=image_uri(config.region),
+        role_arn=config.execution_role_arn,
+        hyperparameters=config.hyperparameters,
+        channels=[
+            Channel(channel, uri, CONTENT_TYPE, distribution.get(channel, "FullyReplicated"))
+            for channel, uri in manifest["channels"].items()
+        ],
+        output_s3_uri=manifest["output"],
+        instance_type=config.training.instance_type,
+        instance_count=config.training.instance_count,
+        volume_size_gb=config.training.volume_size_gb,
+        max_runtime_s=config.training.max_runtime_s,
+        input_mode=config.training.input_mode,
+        tags=tags(fingerprint=context.fingerprint),
+    )
+
+
+STAGE = Stage(
+    name="train",
+    version=1,
+    needs=("upload",),
+    settings=_settings,
+    run=run,
+    summary="Run the Linear Learner training job.",
+)

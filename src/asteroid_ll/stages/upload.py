@@ -1,0 +1,71 @@
+"""upload: put the encoded parts into S3, under a prefix that the content names, so that nothing stale is in reach."""
+
+from __future__ import annotations
+
+from asteroid_ll.config import Config
+from asteroid_ll.stages.files import read_json, write_json
+from asteroid_ll.stages.stage import Context, Outcome, Settings, Stage
+
+MANIFEST = "upload/manifest.json"
+CHANNELS = ("train", "validation")
+
+
+def _settings(config: Config) -> Settings:
+    return {"target": config.target, "region": config.region, "bucket": config.bucket, "prefix": config.prefix}
+
+
+def run(context: Context) -> Outcome:
+    """Upload what is not there yet; write where each channel is."""
+    from asteroid_ll.aws.storage import ensure_bucket, upload_file
+
+    aws = context.connect()
+    bucket = context.config.bucket_name(aws.account_id)
+    made = ensure_bucket(aws, bucket)
+    prefix = f"{context.config.prefix}/{context.fingerprint[:16]}"
+    objects = []
+    for channel in CHANNELS:
+        for path in sorted(context.path("encode", channel).glob("*.pbr")):
+            key = f"{prefix}/{channel}/{path.name}"
+            digest = context.workspace.sha256_file(path)
+            how = upload_file(aws, path, bucket=bucket, key=key, sha256=digest)
+            objects.append({"key": key, "sha256": digest, "size_bytes": path.stat().st_size, "how": how})
+    channels = {channel: f"s3://{bucket}/{prefix}/{channel}/" for channel in CHANNELS}
+    present = all(item.pop("how") == "present" for item in objects)
+    write_json(
+        context.path(MANIFEST),
+        {
+            "bucket": bucket,
+            "channels": channels,
+            "output": f"s3://{bucket}/{context.config.prefix}/output/",
+            "objects": objects,
+        },
+    )
+    size_mb = sum(int(str(item["size_bytes"])) for item in objects) / 1e6
+    note = f"{len(objects)} objects, {size_mb:.1f} MB in s3://{bucket}/{prefix}/"
+    return Outcome(
+        outputs=(MANIFEST,),
+        status="adopted" if present else "run",
+        note=note + (", bucket created" if made == "created" else ""),
+    )
+
+
+def verify(context: Context) -> str | None:
+    """The first object that is not in S3 any more, in words."""
+    from asteroid_ll.aws.storage import stored
+
+    manifest = read_json(context.path(MANIFEST))
+    for item in manifest["objects"]:
+        if stored(context.connect(), manifest["bucket"], item["key"]) != (item["size_bytes"], item["sha256"]):
+            return f"s3://{manifest['bucket']}/{item['key']} is missing"
+    return None
+
+
+STAGE = Stage(
+    name="upload",
+    version=1,
+    needs=("encode",),
+    settings=_settings,
+    run=run,
+    summary="Put the encoded parts into S3.",
+    verify=verify,
+)

@@ -1,0 +1,127 @@
+"""The arrows of the house: imports point down, there are no circles, one room talks to AWS."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import asteroid_ll
+
+SOURCE = Path(asteroid_ll.__file__).parent
+
+LEVELS: tuple[frozenset[str], ...] = (
+    frozenset({"errors"}),
+    frozenset({"config", "workspace", "journal", "lock"}),
+    frozenset({"formats"}),
+    frozenset({"neo", "report", "linear_learner"}),
+    frozenset({"emulator"}),
+    frozenset({"aws"}),
+    frozenset({"stages"}),
+    frozenset({"pipeline"}),
+    frozenset({"console"}),
+    frozenset({"cli"}),
+)
+"""Rooms from the ground up; a room imports only from itself and from lower levels."""
+
+EMULATOR_IMPORTERS = {"aws.session", "cli.emulator"}
+FORBIDDEN = {
+    "linear_learner": {"neo", "report", "config", "workspace", "journal", "lock"},
+    "formats": {"config", "workspace", "journal", "lock"},
+    "emulator": {"neo", "report", "config", "workspace", "journal", "lock"},
+    "neo": {"report", "linear_learner", "formats"},
+    "report": {"neo", "linear_learner", "formats"},
+    "aws": {"neo", "report", "linear_learner", "config", "journal"},
+}
+
+
+def modules() -> Iterator[tuple[str, ast.Module]]:
+    for path in sorted(SOURCE.rglob("*.py")):
+        name = ".".join(path.relative_to(SOURCE).with_suffix("").parts)
+        yield name.removesuffix(".__init__"), ast.parse(path.read_text(encoding="utf-8"))
+
+
+def imported(tree: ast.Module) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def own(name: str) -> str | None:
+    return name.removeprefix("asteroid_ll.") if name.startswith("asteroid_ll.") else None
+
+
+def level(room: str) -> int:
+    return next(number for number, rooms in enumerate(LEVELS) if room in rooms)
+
+
+MODULES = dict(modules())
+
+
+@pytest.mark.parametrize("name", [name for name in MODULES if name not in ("__init__", "__main__")])
+def test_imports_point_down(name: str) -> None:
+    room = name.split(".")[0]
+    for target in filter(None, map(own, imported(MODULES[name]))):
+        other = target.split(".")[0]
+        if other == room or other.startswith("__"):
+            continue
+        assert level(other) < level(room), f"{name} imports {target}"
+        assert other not in FORBIDDEN.get(room, ()), f"{name} imports {target}"
+
+
+def test_only_the_session_and_the_emulator_command_import_the_emulator() -> None:
+    importers = {
+        name
+        for name, tree in MODULES.items()
+        if not name.startswith("emulator") and any((own(t) or "").startswith("emulator") for t in imported(tree))
+    }
+    assert importers <= EMULATOR_IMPORTERS
+
+
+def test_boto3_is_imported_by_the_aws_room_alone() -> None:
+    importers = {
+        name.split(".")[0] for name, tree in MODULES.items() if any(t.split(".")[0] == "boto3" for t in imported(tree))
+    }
+    assert importers <= {"aws"}
+
+
+def test_stages_do_not_know_each_other_nor_the_command_line() -> None:
+    for name, tree in MODULES.items():
+        if name.startswith("stages.") and name not in ("stages.registry", "stages.stage"):
+            for target in imported(tree):
+                assert target.split(".")[0] not in ("click", "boto3", "botocore", "rich"), f"{name} imports {target}"
+                inside = own(target) or ""
+                assert not inside.startswith("stages.") or inside.startswith("stages.stage"), f"{name}: {target}"
+
+
+def test_there_are_no_circles_between_modules() -> None:
+    names = set(MODULES)
+    edges = {
+        name: {t for t in filter(None, map(own, imported(tree))) if t in names and t != name}
+        for name, tree in MODULES.items()
+    }
+    done: set[str] = set()
+
+    def visit(name: str, trail: tuple[str, ...]) -> None:
+        assert name not in trail, " -> ".join((*trail[trail.index(name) :], name))
+        if name not in done:
+            for target in sorted(edges[name]):
+                visit(target, (*trail, name))
+            done.add(name)
+
+    for name in sorted(names):
+        visit(name, ())
+
+
+def test_no_module_is_longer_than_400_lines() -> None:
+    long = {
+        str(path.relative_to(SOURCE)): count
+        for path in SOURCE.rglob("*.py")
+        if (count := len(path.read_text(encoding="utf-8").splitlines())) > 400
+    }
+    assert not long
