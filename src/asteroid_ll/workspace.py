@@ -1,108 +1,15 @@
 """The run directory: where each stage keeps its files, and how a file appears there whole or not at all.
 
-A file is written under a temporary name in its own folder, synced, and renamed over the old one, so that a reader,
-a crash or a full disk meets the old content or the new, never half. A killed process can leave temporary files;
-the next holder of the lock removes them.
+A killed process can leave temporary files; the next holder of the lock removes them.
 """
 
 from __future__ import annotations
 
-import errno
-import hashlib
-import os
-import secrets
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from asteroid_ll.errors import DataError
-from asteroid_ll.journal import Journal
-from asteroid_ll.lock import Lock
+from asteroid_ll.atomic import TEMPORARY_PREFIX, atomic_path, atomic_write, sha256_file
 
-TEMPORARY_PREFIX = ".asteroid-ll-tmp-"
-
-_REFUSALS = {
-    errno.ENOSPC: "the disk is full",
-    errno.EDQUOT: "the disk quota is used up",
-    errno.EFBIG: "the file would be too large",
-    errno.EACCES: "permission is denied",
-    errno.EPERM: "the operation is not permitted",
-    errno.EROFS: "the file system is read-only",
-    errno.EIO: "the disk reported an error",
-    errno.EMFILE: "too many files are open",
-    errno.ENFILE: "too many files are open on this machine",
-    errno.ENOTDIR: "a part of its path is a file",
-    errno.EISDIR: "there is a directory of that name",
-    errno.EEXIST: "a part of its path is a file",
-    errno.ENAMETOOLONG: "its name is too long",
-}
-"""What the file system can answer to a write, in words."""
-
-
-@contextmanager
-def atomic_path(path: Path) -> Iterator[Path]:
-    """Give a temporary path to write to, which becomes ``path`` when the block ends well.
-
-    The temporary file is in the same folder and its name ends like the final one, so that writers which look at
-    the suffix do the same. The folder is made when it is missing.
-
-    Args:
-        path: the file to make or to replace.
-
-    Yields:
-        The path to write to. The block must leave a closed file there.
-
-    Raises:
-        DataError: the file system refused (full, read-only, no permission ...); the old file is intact.
-    """
-    temporary = path.with_name(f"{TEMPORARY_PREFIX}{secrets.token_hex(8)}-{path.name[-128:]}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        yield temporary
-        _sync(temporary)
-        temporary.replace(path)
-        _sync(path.parent)
-    except OSError as error:
-        reason = _REFUSALS.get(error.errno or 0)
-        if reason is None or not _concerns(error, path, temporary):
-            raise
-        raise DataError(
-            f"{path} could not be written: {reason}; the old output is intact.",
-            hint="Make room or choose another directory with --workdir, then run the same command again.",
-            path=str(path),
-        ) from error
-    finally:
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)
-
-
-def atomic_write(path: Path, data: bytes | bytearray | memoryview) -> None:
-    """Make or replace a file whole, see ``atomic_path``.
-
-    Raises:
-        DataError: the file system refused; the old file is intact.
-    """
-    with atomic_path(path) as temporary, temporary.open("wb", buffering=0) as file:
-        rest = memoryview(data).cast("B")
-        while rest:
-            rest = rest[file.write(rest) :]
-
-
-def sha256_file(path: Path) -> str:
-    """Return the SHA-256 of a file's content, 64 hexadecimal digits.
-
-    Raises:
-        DataError: the file is missing or cannot be read.
-    """
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise DataError(
-            f"{path} could not be read: {error.strerror}.",
-            hint="Run the stage that makes it again, with --force.",
-            path=str(path),
-        ) from error
+__all__ = ["Workspace", "atomic_path", "atomic_write", "sha256_file"]
 
 
 class Workspace:
@@ -113,12 +20,14 @@ class Workspace:
 
     Attributes:
         directory: the same.
-        journal: the directory's ``journal.jsonl``.
+        journal_path: the directory's journal, see ``Journal``.
+        lock_path: what whoever writes to the directory must hold, see ``Lock``.
     """
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
-        self.journal = Journal(directory / "journal.jsonl")
+        self.journal_path = directory / "journal.jsonl"
+        self.lock_path = directory / "lock"
 
     atomic_path = staticmethod(atomic_path)
     atomic_write = staticmethod(atomic_write)
@@ -127,10 +36,6 @@ class Workspace:
     def path(self, stage: str, *names: str) -> Path:
         """Return the path of a stage's folder, or of a file in it."""
         return self.directory.joinpath(stage, *names)
-
-    def lock(self, *, command: str, wait_s: float = 0.0) -> Lock:
-        """Return the lock that whoever writes to the directory must hold, see ``Lock``."""
-        return Lock(self.directory / "lock", command=command, wait_s=wait_s)
 
     def remove_temporaries(self) -> tuple[Path, ...]:
         """Remove the temporary files of killed processes in the directory and below it.
@@ -144,19 +49,3 @@ class Workspace:
         for path in found:
             path.unlink(missing_ok=True)
         return found
-
-
-def _concerns(error: OSError, path: Path, temporary: Path) -> bool:
-    """Tell whether an error is about the file being written, rather than about one the block reads."""
-    if error.filename is None:
-        return True
-    named = Path(os.fsdecode(error.filename))
-    return named in {path, temporary} or named in path.parents
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
