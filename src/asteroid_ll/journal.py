@@ -57,32 +57,24 @@ class History:
     def open_intents(self) -> tuple[Record, ...]:
         """Return the intents whose outcome no later record tells, oldest first.
 
-        A later ``done``, ``failed`` or ``gone`` of the same stage and fingerprint is the outcome of the intents
-        for the resource it names, or, naming none, of all of them. A repeated intent counts once, as the latest.
+        A later ``done``, ``failed`` or ``gone`` is the outcome of the intents for the resource it names, whichever
+        stage tells it; naming none, of all intents of its stage and fingerprint. A repeated intent counts once, as
+        the latest.
         """
-        pending: dict[tuple[str, str | None, str | None], Record] = {}
+        pending: list[Record] = []
         for record in self.records:
-            key = (record["stage"], record.get("fingerprint"), record.get("resource"))
-            if record["event"] != "intent" and key[2] is None:
-                pending = {other: intent for other, intent in pending.items() if other[:2] != key[:2]}
-                continue
-            pending.pop(key, None)
+            pending = [intent for intent in pending if not _tells(record, intent)]
             if record["event"] == "intent":
-                pending[key] = record
-        return tuple(pending.values())
+                pending.append(record)
+        return tuple(pending)
 
-    def open_resources(self) -> tuple[Record, ...]:
-        """Return the intents to create something billable that no later ``gone`` of that resource ends, oldest first.
 
-        Such an intent has ``bills``, the kind of what it creates: ``endpoint`` or ``training-job``.
-        """
-        pending: dict[str, Record] = {}
-        for record in self.records:
-            if record["event"] == "intent" and record.get("bills"):
-                pending[record["resource"]] = record
-            elif record["event"] == "gone":
-                pending.pop(record.get("resource", ""), None)
-        return tuple(pending.values())
+def _tells(record: Record, intent: Record) -> bool:
+    """Tell whether a record is the outcome of an earlier intent, or its repetition."""
+    if "resource" in record:
+        return bool(record["resource"] == intent.get("resource"))
+    same_run = (record["stage"], record.get("fingerprint")) == (intent["stage"], intent.get("fingerprint"))
+    return same_run and (record["event"] != "intent" or "resource" not in intent)
 
 
 def _now() -> datetime:

@@ -137,12 +137,14 @@ def test_the_latest_done_of_a_stage_is_that_of_the_stage_as_a_whole(journal):
         ([("intent", "f", "a"), ("done", "f", "a")], []),
         ([("intent", "f", "a"), ("intent", "f", "b"), ("gone", "f", "a")], ["b"]),
         ([("intent", "f", "a"), ("intent", "f", "b"), ("done", "f", None)], []),
-        ([("intent", "f", "a"), ("intent", "g", "a"), ("failed", "f", None)], ["a"]),
-        ([("intent", "f", "a"), ("done", "g", "a")], ["a"]),
+        ([("intent", "f", "a"), ("intent", "g", "b"), ("failed", "f", None)], ["b"]),
+        ([("intent", "f", "a"), ("gone", "g", "a")], []),
         ([("done", "f", "a"), ("intent", "f", "a")], ["a"]),
         ([("intent", "f", "a"), ("intent", "f", "b"), ("intent", "f", "a")], ["b", "a"]),
         ([("intent", "f", None), ("done", "f", "a")], [None]),
         ([("intent", "f", None), ("done", "f", None)], []),
+        ([("intent", "f", None), ("done", "g", None)], [None]),
+        ([("intent", "f", "a"), ("intent", "f", None), ("intent", "f", None)], ["a", None]),
     ],
 )
 def test_an_intent_is_open_until_its_outcome_is_told(journal, events, is_open):
@@ -150,6 +152,12 @@ def test_an_intent_is_open_until_its_outcome_is_told(journal, events, is_open):
         facts = {"resource": resource} if resource else {}
         journal.append(event, stage="deploy", fingerprint=fingerprint, **facts)
     assert [record.get("resource") for record in journal.open_intents()] == is_open
+
+
+def test_another_stage_can_tell_what_became_of_a_resource(journal):
+    journal.append("intent", stage="deploy", fingerprint="f", resource="endpoint/x")
+    journal.append("gone", stage="teardown", resource="endpoint/x")
+    assert journal.open_intents() == ()
 
 
 def test_another_stages_outcome_leaves_an_intent_open(journal):
