@@ -1,0 +1,159 @@
+"""Scoring whole channels: every model after an epoch, and the exported one at the end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from asteroid_ll.linear_learner import metrics
+from asteroid_ll.linear_learner.groups import sum_rows
+from asteroid_ll.linear_learner.hyperparameters import Hyperparameters
+from asteroid_ll.linear_learner.losses import Absolute, Loss, Squared
+from asteroid_ll.linear_learner.metrics import Score
+from asteroid_ll.linear_learner.model import Model
+from asteroid_ll.linear_learner.rows import Rows
+from asteroid_ll.linear_learner.weighting import RowWeights
+
+Float32Array = npt.NDArray[np.float32]
+Float64Array = npt.NDArray[np.float64]
+
+_BLOCK_ELEMENTS = 1 << 19
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """The weights of all models in the features' own units.
+
+    Args:
+        weight: float32, shape ``(feature_dim, n_outputs, n_models)``.
+        bias: float32, shape ``(n_outputs, n_models)``.
+    """
+
+    weight: Float32Array
+    bias: Float32Array
+
+
+def mean_losses(
+    loss: Loss,
+    scores: Float32Array,
+    labels: Float32Array,
+    *,
+    mini_batch_size: int,
+    row_weights: RowWeights | None = None,
+) -> Float64Array:
+    """The mean loss over all rows: float32 sums of mini-batches, added in float64.
+
+    Args:
+        loss: the loss.
+        scores: raw scores, shape ``(n, n_models)`` or ``(n, n_classes, n_models)``; overwritten.
+        labels: shape ``(n,)``.
+        mini_batch_size: rows of a float32 sum; the last may have fewer.
+        row_weights: weights of rows; None for 1.
+
+    Returns:
+        Shape ``(n_models,)``.
+    """
+    n_rows = len(labels)
+    n_full = n_rows // mini_batch_size * mini_batch_size
+    with np.errstate(over="ignore", invalid="ignore"):
+        loss.prepare(scores)
+        losses = loss.values(scores, loss.targets(labels), np.empty_like(scores))
+        if row_weights is not None:
+            losses = losses * row_weights.of(labels)
+        total = np.zeros(losses.shape[1])
+        if n_full:
+            total += sum_rows(losses[:n_full].reshape(-1, mini_batch_size, losses.shape[1])).sum(
+                axis=0, dtype=np.float64
+            )
+        if n_full < n_rows:
+            total += sum_rows(losses[np.newaxis, n_full:])[0]
+    return total / n_rows
+
+
+class Evaluator:
+    """Scores a channel with every model of the grid, in the label's own units.
+
+    Args:
+        rows: the channel.
+        loss: the job's loss.
+        hyperparameters: the job's.
+        row_weights: weights of rows; None for 1.
+    """
+
+    def __init__(
+        self, rows: Rows, *, loss: Loss, hyperparameters: Hyperparameters, row_weights: RowWeights | None
+    ) -> None:
+        self._rows = rows
+        self._loss = loss
+        self._mini_batch_size = hyperparameters.mini_batch_size
+        self._row_weights = row_weights
+
+    def objective(self, parameters: Parameters) -> Float64Array:
+        """The mean loss of each model over all rows, shape ``(n_models,)``."""
+        total = np.zeros(parameters.weight.shape[-1])
+
+        def add(scores: Float32Array, labels: Float32Array) -> None:
+            total[:] += len(labels) * mean_losses(
+                self._loss, scores, labels, mini_batch_size=self._mini_batch_size, row_weights=self._row_weights
+            )
+
+        self._each_block(parameters, add)
+        return total / len(self._rows)
+
+    def responses(self, parameters: Parameters) -> Float32Array:
+        """What each model's endpoint would answer, shape ``(n, n_models)``; for classifiers of two classes."""
+        answers: list[Float32Array] = []
+        self._each_block(parameters, lambda scores, _: answers.append(self._loss.respond(scores)))
+        return np.concatenate(answers)
+
+    @property
+    def labels(self) -> Float32Array:
+        """The channel's labels, shape ``(n,)``."""
+        return self._rows.labels
+
+    def _each_block(self, parameters: Parameters, use: Callable[[Float32Array, Float32Array], None]) -> None:
+        n_features, n_outputs, n_models = parameters.weight.shape
+        weight = parameters.weight.reshape(n_features, -1)
+        bias = parameters.bias.reshape(-1)
+        size = self._mini_batch_size
+        size *= max(1, _BLOCK_ELEMENTS // (size * max(n_features, n_outputs * n_models)))
+        for start in range(0, len(self._rows), size):
+            stop = min(start + size, len(self._rows))
+            with np.errstate(over="ignore", invalid="ignore"):
+                scores = self._rows.block(start, stop) @ weight + bias
+            if n_outputs > 1:
+                scores = scores.reshape(-1, n_outputs, n_models)
+            use(scores, self._rows.labels[start:stop])
+
+
+def end_scores(
+    model: Model, rows: Rows, *, loss: Loss, hyperparameters: Hyperparameters, row_weights: RowWeights | None
+) -> tuple[Score, ...]:
+    """The scores of the exported model over all rows of a channel, in the log's order.
+
+    Args:
+        model: the exported model.
+        rows: the channel.
+        loss: the job's loss.
+        hyperparameters: the job's.
+        row_weights: weights of rows in the objective; None for 1.
+    """
+    raw = np.concatenate([model.raw_scores(rows.block(start, stop)) for start, stop in rows.blocks()])
+    labels, size = rows.labels, hyperparameters.mini_batch_size
+    scores = raw[:, :, np.newaxis] if model.n_outputs > 1 else raw
+    value = mean_losses(loss, scores.copy(), labels, mini_batch_size=size, row_weights=row_weights)[0]
+    objective = Score(loss.objective_name, float(value), "loss")
+    if model.predictor_type == "regressor":
+        squared = mean_losses(Squared(), raw.copy(), labels, mini_batch_size=size)[0]
+        absolute = mean_losses(Absolute(), raw, labels, mini_batch_size=size)[0]
+        return (objective, Score("mse", float(squared), "loss"), Score("absolute_loss", float(absolute), "loss"))
+    answer = model.answer(raw).score
+    f_beta = hyperparameters.f_beta
+    if model.predictor_type == "binary_classifier":
+        threshold = model.threshold
+        return metrics.binary_scores(labels, answer, threshold=threshold, objective=objective, f_beta=f_beta)
+    top_k = hyperparameters.accuracy_top_k
+    return metrics.multiclass_scores(labels, answer, objective=objective, f_beta=f_beta, top_k=top_k)

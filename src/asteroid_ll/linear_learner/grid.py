@@ -1,0 +1,156 @@
+"""The models that one job trains side by side.
+
+Regression and binary classification share a fixed grid of 32; multiclass models are a base and random variations of it.
+Both laws were recovered from the logs of real jobs.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from asteroid_ll.linear_learner.hyperparameters import Hyperparameters
+
+_WD = (1e-4, 1e-2, 1.0, 100.0)
+_LEARNING_RATE = (0.005, 0.1)
+_MINIMUM_LR = (1e-5, 1e-4)
+_STEP = (10, 100)
+_FACTOR = 0.99
+_GRID_SIZE = 32
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One model of the grid: how it is optimised and regularised.
+
+    ``wd`` is the strength of L2 (added to the gradient of the batch mean), ``l1`` that of L1 (added to the gradient of
+    the batch sum); ``lr_scheduler_step`` counts mini-batches.
+    """
+
+    optimizer: str
+    learning_rate: float
+    wd: float
+    l1: float
+    lr_scheduler_step: int
+    lr_scheduler_factor: float
+    lr_scheduler_minimum_lr: float
+    bias_lr_mult: float = 10.0
+
+    def as_logged(self) -> dict[str, object]:
+        """What the log's "Best model found for hyperparameters" line shows, in its order."""
+        return {
+            "optimizer": self.optimizer,
+            "learning_rate": self.learning_rate,
+            "wd": self.wd,
+            "l1": self.l1,
+            "lr_scheduler_step": self.lr_scheduler_step,
+            "lr_scheduler_factor": self.lr_scheduler_factor,
+            "lr_scheduler_minimum_lr": self.lr_scheduler_minimum_lr,
+        }
+
+
+def grid(hyperparameters: Hyperparameters, *, feature_dim: int) -> tuple[Candidate, ...]:
+    """List the models that the job trains.
+
+    Args:
+        hyperparameters: the job's; ``num_models`` None means as many as ``auto`` gives.
+        feature_dim: features of a row; the number of multiclass models depends on it.
+
+    Returns:
+        The candidates in the order of the log's model numbers. Values that the user fixed are the base model's
+        (number 0): in regression and binary jobs the others keep the grid's, in multiclass jobs their ratios to it.
+    """
+    if hyperparameters.predictor_type == "multiclass_classifier":
+        return _multiclass(hyperparameters, feature_dim=feature_dim)
+    n_models = hyperparameters.num_models or _GRID_SIZE
+    return (_base(hyperparameters), *(_lattice(index, hyperparameters) for index in range(1, n_models)))
+
+
+def auto_multiclass_models(feature_dim: int) -> int:
+    """How many models ``num_models=auto`` means in a multiclass job.
+
+    Args:
+        feature_dim: features of a row.
+
+    Returns:
+        A count that grows with the logarithm of the number of features, from 1 to 32. It fits the four public logs.
+    """
+    return max(1, min(_GRID_SIZE, math.floor(_GRID_SIZE * math.log(feature_dim) / math.log(_GRID_SIZE))))
+
+
+def _lattice(index: int, hyperparameters: Hyperparameters) -> Candidate:
+    """Model ``8a + 4b + 2c + d`` of the grid; numbers beyond 31 repeat it from other initial weights."""
+    index %= _GRID_SIZE
+    return Candidate(
+        optimizer=hyperparameters.optimizer or "adam",
+        learning_rate=_LEARNING_RATE[index // 4 % 2],
+        wd=_WD[index // 8],
+        l1=0.0,
+        lr_scheduler_step=_STEP[index % 2],
+        lr_scheduler_factor=_FACTOR,
+        lr_scheduler_minimum_lr=_MINIMUM_LR[index // 2 % 2],
+        bias_lr_mult=_fixed(hyperparameters.bias_lr_mult, 10.0),
+    )
+
+
+def _base(hyperparameters: Hyperparameters) -> Candidate:
+    default = _lattice(0, hyperparameters)
+    return Candidate(
+        optimizer=default.optimizer,
+        learning_rate=_fixed(hyperparameters.learning_rate, default.learning_rate),
+        wd=_fixed(hyperparameters.wd, default.wd),
+        l1=_fixed(hyperparameters.l1, default.l1),
+        lr_scheduler_step=hyperparameters.lr_scheduler_step or default.lr_scheduler_step,
+        lr_scheduler_factor=_fixed(hyperparameters.lr_scheduler_factor, default.lr_scheduler_factor),
+        lr_scheduler_minimum_lr=_fixed(hyperparameters.lr_scheduler_minimum_lr, default.lr_scheduler_minimum_lr),
+        bias_lr_mult=default.bias_lr_mult,
+    )
+
+
+def _multiclass(hyperparameters: Hyperparameters, *, feature_dim: int) -> tuple[Candidate, ...]:
+    n_models = hyperparameters.num_models or auto_multiclass_models(feature_dim)
+    base = Candidate(
+        optimizer=hyperparameters.optimizer or "adam",
+        learning_rate=_fixed(hyperparameters.learning_rate, 0.02),
+        wd=_fixed(hyperparameters.wd, 0.02),
+        l1=_fixed(hyperparameters.l1, 0.02),
+        lr_scheduler_step=hyperparameters.lr_scheduler_step or 10,
+        lr_scheduler_factor=_fixed(hyperparameters.lr_scheduler_factor, 0.98),
+        lr_scheduler_minimum_lr=_fixed(hyperparameters.lr_scheduler_minimum_lr, 1e-5),
+        bias_lr_mult=_fixed(hyperparameters.bias_lr_mult, 10.0),
+    )
+    return (base, *_variations(base, hyperparameters, count=n_models - 1))
+
+
+def _variations(base: Candidate, hyperparameters: Hyperparameters, *, count: int) -> tuple[Candidate, ...]:
+    """Random models around the base: whole vectors drawn from one stream, in an order that is part of the law."""
+    stream = np.random.RandomState(0)
+    learning_rate = base.learning_rate * 8 ** (2 * stream.random_sample(count) - 1)
+    l1 = base.l1 * 20 ** (2 * stream.random_sample(count) - 1)
+    wd = base.wd * 20 ** (2 * stream.random_sample(count) - 1)
+    step = np.round(10 * 100 ** stream.random_sample(count))
+    factor = 1 - 0.02 * 5 ** (2 * stream.random_sample(count) - 1)
+    stream.random_sample()
+    minimum_lr = 1e-6 * 1000 ** stream.random_sample(count)
+    stream.random_sample()
+    optimizer = np.array(["adam", "rmsprop"])[stream.randint(0, 2, count, dtype=np.int64)]
+    bias_lr_mult = np.array([1.0, 10.0])[stream.randint(0, 2, count, dtype=np.int64)]
+    return tuple(
+        Candidate(
+            optimizer=hyperparameters.optimizer or str(optimizer[i]),
+            learning_rate=float(learning_rate[i]),
+            wd=float(wd[i]),
+            l1=float(l1[i]),
+            lr_scheduler_step=int(step[i]),
+            lr_scheduler_factor=float(factor[i]),
+            lr_scheduler_minimum_lr=float(minimum_lr[i]),
+            bias_lr_mult=_fixed(hyperparameters.bias_lr_mult, float(bias_lr_mult[i])),
+        )
+        for i in range(count)
+    )
+
+
+def _fixed(value: float | None, otherwise: float) -> float:
+    return otherwise if value is None else value

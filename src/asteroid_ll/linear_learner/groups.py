@@ -1,0 +1,181 @@
+"""Models that train side by side: the columns of one matrix, so that a mini-batch costs two matrix products.
+
+A group's models share an optimiser. Everything is float32 on preallocated arrays; per mini-batch nothing runs per model
+in Python, and the losses are summed only once for many small batches.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from asteroid_ll.linear_learner import initial, optimizers
+from asteroid_ll.linear_learner.grid import Candidate
+from asteroid_ll.linear_learner.hyperparameters import Hyperparameters
+from asteroid_ll.linear_learner.losses import Loss
+from asteroid_ll.linear_learner.schedule import Schedule
+
+Float32Array = npt.NDArray[np.float32]
+Float64Array = npt.NDArray[np.float64]
+
+
+def initial_weights(hyperparameters: Hyperparameters, *, n_models: int, feature_dim: int) -> Float32Array:
+    """The weights that all models start from, shape ``(n_models, feature_dim, n_outputs)``."""
+    hp = hyperparameters
+    size = feature_dim * hp.n_outputs
+    if hp.init_method == "normal":
+        weights = initial.normal_weights(n_models, size, sigma=hp.init_sigma)
+    else:
+        weights = initial.uniform_weights(n_models, size, scale=hp.init_scale)
+    return weights.reshape(n_models, feature_dim, hp.n_outputs)
+
+
+def sum_rows(values: Float32Array) -> Float32Array:
+    """Sum over axis 1 in float32, pairwise; ``values`` is overwritten.
+
+    Args:
+        values: shape ``(n_batches, n_rows, n_models)``, at least one row.
+
+    Returns:
+        Sums of shape ``(n_batches, n_models)``.
+    """
+    n_rows = values.shape[1]
+    while n_rows > 1:
+        half = n_rows // 2
+        np.add(values[:, :half], values[:, n_rows - half : n_rows], out=values[:, :half])
+        n_rows -= half
+    return values[:, 0]
+
+
+class ModelGroup:
+    """Some models of the grid, with their weights and the state of their optimiser.
+
+    Args:
+        numbers: the models' numbers in the grid, all with the same optimiser.
+        candidates: the whole grid.
+        weights: initial weights of the whole grid, shape ``(n_models, feature_dim, n_outputs)``.
+        loss: what is minimised.
+        hyperparameters: the job's.
+        batches_at_once: the most mini-batches that one call of ``train`` brings.
+    """
+
+    def __init__(
+        self,
+        numbers: Sequence[int],
+        *,
+        candidates: Sequence[Candidate],
+        weights: Float32Array,
+        loss: Loss,
+        hyperparameters: Hyperparameters,
+        batches_at_once: int,
+    ) -> None:
+        hp = hyperparameters
+        self.numbers = list(numbers)
+        own = [candidates[number] for number in self.numbers]
+        self._loss = loss
+        self._n_features, self._n_outputs = weights.shape[1:]
+        self._n_models = len(own)
+        # Columns are class by class, and within a class model by model: a softmax runs over long rows of models.
+        columns = weights[self.numbers].transpose(1, 2, 0).reshape(self._n_features, -1)
+        self._use_bias = hp.use_bias
+        bias = np.full((int(hp.use_bias), columns.shape[1]), hp.init_bias, np.float32)
+        self.weights: Float32Array = np.concatenate([columns, bias])
+        self._gradient = np.empty_like(self.weights)
+        self._penalty = np.empty_like(self.weights)
+        self._l2 = self._strengths([candidate.wd for candidate in own], bias_mult=hp.bias_wd_mult)
+        self._l1 = self._strengths([candidate.l1 for candidate in own], bias_mult=0.0)
+        self._has_l1 = any(candidate.l1 > 0 for candidate in own)
+        self._rescale = np.float32(1 / hp.mini_batch_size)
+        self._schedule = Schedule(own, enabled=hp.use_lr_scheduler)
+        self._bias_mult = np.array([candidate.bias_lr_mult for candidate in own])
+        self._optimizer = optimizers.make(
+            own[0].optimizer, self.weights.shape, momentum=hp.momentum, beta_1=hp.beta_1, beta_2=hp.beta_2
+        )
+        self._rates = optimizers.Rates(self._n_features)
+        outputs = () if self._n_outputs == 1 else (self._n_outputs,)
+        batch = (hp.mini_batch_size, *outputs, self._n_models)
+        self._scores = np.empty((batches_at_once, *batch), np.float32)
+        self._losses = np.empty((batches_at_once, *batch), np.float32)
+        self._residual = np.empty(batch, np.float32)
+        self._residual_matrix = self._residual.reshape(hp.mini_batch_size, -1)
+
+    def _strengths(self, strengths: Sequence[float], *, bias_mult: float) -> Float32Array:
+        per_column = np.tile(np.array(strengths, np.float64), self._n_outputs)
+        full = np.tile(per_column, (len(self.weights), 1))
+        full[self._n_features :] *= bias_mult
+        return full.astype(np.float32)
+
+    def train(
+        self,
+        batches: Float32Array,
+        targets: Float32Array,
+        *,
+        row_weights: Float32Array | None,
+        first_update: int,
+    ) -> Float64Array:
+        """Update the weights with some mini-batches, in order.
+
+        Args:
+            batches: standardised rows with their column of ones, shape ``(n_batches, mini_batch_size, width)``.
+            targets: what the loss takes, shape ``(n_batches, mini_batch_size, ..., 1)``.
+            row_weights: a weight per row, shape ``(n_batches, mini_batch_size, 1 or n_models)``; None for 1.
+            first_update: number of the first batch's update, from 1.
+
+        Returns:
+            The sum of the losses before each update, shape ``(n_models,)``.
+        """
+        n_batches = len(batches)
+        scores = self._scores[:n_batches]
+        score_matrices = scores.reshape(n_batches, batches.shape[1], -1)
+        feature_rates, bias_rates = self._scheduled(first_update, n_batches)
+        residual_weights = self._residual_weights(row_weights)
+        loss, weights, residual, rates = self._loss, self.weights, self._residual, self._rates
+        transposed = batches.transpose(0, 2, 1)
+        for i in range(n_batches):
+            np.matmul(batches[i], weights, out=score_matrices[i])
+            loss.prepare(scores[i])
+            loss.gradient(scores[i], targets[i], residual)
+            if residual_weights is not None:
+                np.multiply(residual, residual_weights[i], out=residual)
+            np.matmul(transposed[i], self._residual_matrix, out=self._gradient)
+            self._regularise()
+            rates.feature, rates.bias = feature_rates[i], bias_rates[i]
+            self._optimizer.step(weights, self._gradient, rates)
+        losses = loss.values(scores, targets, self._losses[:n_batches])
+        if row_weights is not None:
+            losses = np.multiply(losses, row_weights, out=losses)
+        total: Float64Array = sum_rows(losses).sum(axis=0, dtype=np.float64)
+        return total
+
+    def _scheduled(self, first_update: int, n_updates: int) -> tuple[Float32Array, Float32Array]:
+        updates = np.arange(first_update, first_update + n_updates)
+        rates = self._schedule.rates(updates)
+        bias_rates = self._optimizer.scale_rates(rates * self._bias_mult, updates)
+        feature_rates = self._optimizer.scale_rates(rates, updates)
+        columns = (1, self._n_outputs)
+        return np.tile(feature_rates, columns).astype(np.float32), np.tile(bias_rates, columns).astype(np.float32)
+
+    def _residual_weights(self, row_weights: Float32Array | None) -> Float32Array | None:
+        if row_weights is None or self._n_outputs == 1:
+            return row_weights
+        return row_weights[:, :, np.newaxis, :]
+
+    def _regularise(self) -> None:
+        """Batch sum to batch mean, plus L1 (which joins the sum) and L2 (which does not)."""
+        gradient, penalty = self._gradient, self._penalty
+        if self._has_l1:
+            np.sign(self.weights, out=penalty)
+            np.multiply(penalty, self._l1, out=penalty)
+            np.add(gradient, penalty, out=gradient)
+        np.multiply(gradient, self._rescale, out=gradient)
+        np.multiply(self.weights, self._l2, out=penalty)
+        np.add(gradient, penalty, out=gradient)
+
+    def parameters(self) -> tuple[Float32Array, Float32Array]:
+        """Weights ``(feature_dim, n_outputs, n_models)`` and biases ``(n_outputs, n_models)`` on standardised data."""
+        shape = (self._n_outputs, self._n_models)
+        weight = self.weights[: self._n_features].reshape(self._n_features, *shape).copy()
+        bias = self.weights[self._n_features].reshape(shape).copy() if self._use_bias else np.zeros(shape, np.float32)
+        return weight, bias

@@ -1,0 +1,98 @@
+"""The weights that training starts from, the same in every job: MXNet's generator is never seeded.
+
+Recovered from a real log and checked against MXNet 1.3.1 and 1.9.1: the CPU sampler holds mt19937 generators seeded
+with their own number, and an array of more than 64 numbers is filled by several of them, each of which keeps its
+position from one array to the next.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import numpy.typing as npt
+
+Float32Array = npt.NDArray[np.float32]
+
+_NUMBERS_PER_GENERATOR = 64
+_MAX_GENERATORS = 1024
+_BELOW_ONE = np.nextafter(np.float32(1), np.float32(0))
+
+
+def uniform_weights(n_models: int, size: int, *, scale: float) -> Float32Array:
+    """Draw the initial weights of all models with ``init_method=uniform``.
+
+    Args:
+        n_models: models of the job.
+        size: weights of a model: features times outputs, row-major.
+        scale: weights lie in [-scale, scale).
+
+    Returns:
+        Weights of shape ``(n_models, size)``, in the order of the models' numbers.
+    """
+    low = np.float32(-scale)
+    span = np.float32(scale) - low
+
+    def draw(stream: np.random.RandomState, count: int) -> Float32Array:
+        return low + span * _unit(stream, count)
+
+    return _fill(n_models, size, draw=draw)
+
+
+def normal_weights(n_models: int, size: int, *, sigma: float) -> Float32Array:
+    """Draw the initial weights of all models with ``init_method=normal``.
+
+    Args:
+        n_models: models of the job.
+        size: weights of a model: features times outputs, row-major.
+        sigma: standard deviation; the mean is 0.
+
+    Returns:
+        Weights of shape ``(n_models, size)``, in the order of the models' numbers.
+    """
+
+    def draw(stream: np.random.RandomState, count: int) -> Float32Array:
+        return np.float32(sigma) * _polar(stream, count)
+
+    return _fill(n_models, size, draw=draw)
+
+
+def initialisation_order(n_models: int) -> list[int]:
+    """Model numbers in the order in which their parameters are initialised: that of their names as strings."""
+    return sorted(range(n_models), key=lambda model: f"{model}_")
+
+
+def _fill(n_models: int, size: int, *, draw: Callable[[np.random.RandomState, int], Float32Array]) -> Float32Array:
+    n_generators = min(-(-size // _NUMBERS_PER_GENERATOR), _MAX_GENERATORS)
+    step = -(-size // n_generators)
+    order = initialisation_order(n_models)
+    weights = np.empty((n_models, size), np.float32)
+    for seed in range(n_generators):
+        start, stop = seed * step, min((seed + 1) * step, size)
+        if start >= stop:
+            break
+        numbers = draw(np.random.RandomState(seed), n_models * (stop - start))
+        weights[order, start:stop] = numbers.reshape(n_models, stop - start)
+    return weights
+
+
+def _unit(stream: np.random.RandomState, count: int) -> Float32Array:
+    """Uniform float32 numbers in [0, 1): a 32-bit output times 2**-32, as libstdc++ computes it."""
+    words = stream.randint(0, 2**32, size=count, dtype=np.uint32)
+    unit: Float32Array = np.minimum(words.astype(np.float32) * np.float32(2**-32), _BELOW_ONE)
+    return unit
+
+
+def _polar(stream: np.random.RandomState, count: int) -> Float32Array:
+    """Standard normal float32 numbers by Marsaglia's polar method; the second number of each pair is thrown away."""
+    accepted: list[Float32Array] = []
+    missing = count
+    while missing > 0:
+        pairs = np.float32(2) * _unit(stream, 2 * (missing + missing // 2 + 8)).reshape(-1, 2) - np.float32(1)
+        x, y = pairs[:, 0], pairs[:, 1]
+        r = x * x + y * y
+        inside = (r <= 1) & (r != 0)
+        x, y, r = x[inside], y[inside], r[inside]
+        accepted.append((y * np.sqrt(np.float32(-2) * np.log(r) / r))[:missing])
+        missing -= len(accepted[-1])
+    return np.concatenate(accepted) if accepted else np.empty(0, np.float32)

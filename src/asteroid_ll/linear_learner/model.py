@@ -1,0 +1,205 @@
+"""The exported model: one weight per feature and output in the features' own units, and how it answers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from asteroid_ll.errors import DataError
+from asteroid_ll.linear_learner.errors import ClientError
+from asteroid_ll.linear_learner.grid import Candidate
+from asteroid_ll.linear_learner.losses import Hinge, Logistic, Loss, Softmax, Squared
+from asteroid_ll.linear_learner.schema import LOSSES
+
+Float32Array = npt.NDArray[np.float32]
+
+_LANES = 4
+_ROWS_AT_ONCE_ELEMENTS = 1 << 17
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What an endpoint answers for some rows.
+
+    Args:
+        score: float32: a value (regressor), the probability or the hinge score of the positive class, shape ``(n,)``;
+            or the classes' probabilities, shape ``(n, n_classes)``.
+        predicted_label: class numbers, shape ``(n,)``; None for a regressor.
+    """
+
+    score: Float32Array
+    predicted_label: npt.NDArray[np.int64] | None
+
+
+@dataclass(frozen=True)
+class Model:
+    """A trained linear model, normalisation folded in.
+
+    Args:
+        predictor_type: ``regressor``, ``binary_classifier`` or ``multiclass_classifier``.
+        loss: the loss that it was trained with, by its hyperparameter's name.
+        weight: float32, shape ``(d, k)`` with k outputs: the classes of a multiclass model, else 1.
+        bias: float32, shape ``(k,)``.
+        threshold: a binary classifier answers 1 for a score above it.
+        metrics_params: the settings of metrics that the artifact keeps.
+        bias_lr_mult: kept in the artifact's symbol.
+        symbol_counter: the number in the symbol's operator names.
+        candidates: every model of the grid, where known; the artifact does not keep them.
+    """
+
+    predictor_type: str
+    loss: str
+    weight: Float32Array
+    bias: Float32Array
+    threshold: float = 0.5
+    metrics_params: Mapping[str, Any] = field(default_factory=dict)
+    bias_lr_mult: float = 10.0
+    symbol_counter: int = 0
+    candidates: tuple[Candidate, ...] = ()
+
+    @property
+    def feature_dim(self) -> int:
+        """Features of a row."""
+        return int(self.weight.shape[0])
+
+    @property
+    def n_outputs(self) -> int:
+        """Scores of a row."""
+        return int(self.weight.shape[1])
+
+    def raw_scores(self, features: npt.ArrayLike) -> Float32Array:
+        """Weighted sums in the endpoint's float32 arithmetic.
+
+        Args:
+            features: shape ``(n, d)``.
+
+        Returns:
+            Scores before any link function, shape ``(n, k)``.
+
+        Raises:
+            ClientError: the features are not a matrix with the model's number of columns.
+        """
+        matrix = np.asarray(features, np.float32)
+        if matrix.ndim != 2 or matrix.shape[1] != self.feature_dim:
+            width = matrix.shape[-1] if matrix.ndim else 0
+            raise ClientError(
+                f"The feature dimension of the input: {width} does not match the feature dimension of the model: "
+                f"{self.feature_dim}. Please fix the input and try again."
+            )
+        scores = np.empty((len(matrix), self.n_outputs), np.float32)
+        rows = max(1, _ROWS_AT_ONCE_ELEMENTS // max(1, self.feature_dim))
+        with np.errstate(over="ignore", invalid="ignore"):
+            for start in range(0, len(matrix), rows):
+                scores[start : start + rows] = _fused_dot(matrix[start : start + rows], self.weight)
+            scores += self.bias
+        return scores
+
+    def predict(self, features: npt.ArrayLike) -> Prediction:
+        """Answer as the endpoint does.
+
+        Args:
+            features: raw features, shape ``(n, d)``.
+
+        Returns:
+            Scores and, for classifiers, predicted labels.
+
+        Raises:
+            ClientError: the features are not a matrix with the model's number of columns.
+        """
+        return self.answer(self.raw_scores(features))
+
+    def answer(self, raw_scores: Float32Array) -> Prediction:
+        """Turn weighted sums, shape ``(n, k)``, into the answer."""
+        if self.predictor_type == "multiclass_classifier":
+            probabilities = self._link().respond(raw_scores[:, :, np.newaxis])[:, :, 0]
+            return Prediction(probabilities, probabilities.argmax(axis=1))
+        score = self._link().respond(raw_scores)[:, 0]
+        if self.predictor_type == "regressor":
+            return Prediction(score, None)
+        # The threshold is a float32 that was observed; compared as one, a row of the same score stays below it.
+        return Prediction(score, (score > np.float32(self.threshold)).astype(np.int64))
+
+    def save(self, path: Path | str) -> None:
+        """Write the artifact: ``model.tar.gz`` or, under any other name, the bare ``model_algo-1``."""
+        from asteroid_ll.linear_learner import artifact, symbol
+
+        additional = {
+            "threshold": self.threshold,
+            "loss_type": self.loss,
+            "metrics_params": dict(self.metrics_params),
+            "predictor_type": self.predictor_type,
+        }
+        network = symbol.build(
+            self.predictor_type,
+            self.loss,
+            self.feature_dim,
+            self.n_outputs,
+            self.symbol_counter,
+            bias_lr_mult=self.bias_lr_mult,
+        )
+        arrays = {"fc0_weight": self.weight, "fc0_bias": self.bias[np.newaxis, :]}
+        artifact.write(artifact.Artifact(additional, network, arrays), Path(path))
+
+    @classmethod
+    def load(cls, path: Path | str) -> Model:
+        """Read an artifact, AWS's or one that ``save`` wrote.
+
+        Raises:
+            DataError: the file is missing, damaged, or not a Linear Learner model.
+        """
+        from asteroid_ll.linear_learner import artifact
+
+        content = artifact.read(Path(path))
+        params = content.additional_params
+        try:
+            weight = np.asarray(content.arrays["fc0_weight"], np.float32)
+            bias = np.asarray(content.arrays["fc0_bias"], np.float32).reshape(-1)
+            predictor_type, loss = str(params["predictor_type"]), str(params["loss_type"])
+            threshold = float(params["threshold"])
+        except (KeyError, TypeError, ValueError) as error:
+            raise DataError(f"The model in {path} lacks a usable {error}.") from error
+        if weight.ndim != 2 or bias.shape != (weight.shape[1],) or loss not in LOSSES.get(predictor_type, ()):
+            raise DataError(
+                f"The model in {path} is a {predictor_type} with loss {loss}, weights {weight.shape} and bias "
+                f"{bias.shape}, which do not go together."
+            )
+        return cls(predictor_type, loss, weight, bias, threshold, params.get("metrics_params") or {})
+
+    def _link(self) -> Loss:
+        if self.loss == "logistic":
+            return Logistic(weighted=False)
+        if self.loss == "softmax_loss":
+            return Softmax(self.n_outputs, weighted=False)
+        if self.loss == "hinge_loss":
+            return Hinge(1.0, weighted=False)
+        return Squared()
+
+
+def _fused_dot(features: Float32Array, weight: Float32Array) -> Float32Array:
+    """Dot products with four interleaved fused accumulators, added pairwise: nearest to real endpoints' answers.
+
+    A product of float32 numbers is exact in float64, so that one rounding back to float32 is a fused multiply-add.
+    """
+    n_rows, n_features = features.shape
+    n_steps = -(-n_features // _LANES)
+    columns = np.zeros((n_steps * _LANES, n_rows), np.float64)
+    columns[:n_features] = features.T
+    lanes = columns.reshape(n_steps, _LANES, n_rows)
+    factors = np.zeros((n_steps * _LANES, weight.shape[1]), np.float64)
+    factors[:n_features] = weight
+    result = np.empty((n_rows, weight.shape[1]), np.float32)
+    wide = np.empty((_LANES, n_rows), np.float64)
+    for output in range(weight.shape[1]):
+        steps = factors[:, output].reshape(n_steps, _LANES, 1)
+        total = np.zeros((_LANES, n_rows), np.float32)
+        for values, factor in zip(lanes, steps, strict=True):
+            np.multiply(values, factor, out=wide)
+            np.add(wide, total, out=wide)
+            total[:] = wide
+        result[:, output] = (total[0] + total[1]) + (total[2] + total[3])
+    return result

@@ -1,0 +1,189 @@
+"""A channel's rows, read in blocks: raw for scoring, standardised for training.
+
+The input is never copied whole: a memory-mapped view stays one. A standardised copy is kept where it is small enough,
+so that an epoch costs no standardising; beyond that each block is standardised when its turn comes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from asteroid_ll.linear_learner.errors import ClientError
+
+Float32Array = npt.NDArray[np.float32]
+
+_BLOCK_ELEMENTS = 1 << 20
+_KEPT_COPY_BYTES = 1 << 30
+
+
+class SparseRows(Protocol):
+    """A matrix whose rows can be sliced and made dense, such as ``scipy.sparse.csr_array``."""
+
+    shape: tuple[int, ...]
+
+    def __getitem__(self, rows: slice) -> SparseRows:
+        """Some consecutive rows."""
+
+    def toarray(self) -> npt.NDArray[Any]:
+        """The same as a dense array."""
+
+
+@dataclass(frozen=True)
+class Rows:
+    """The rows of a channel.
+
+    Args:
+        channel: ``train``, ``validation`` or ``test``; for messages.
+        features: shape ``(n, d)``, dense of any number type, or sparse.
+        labels: float32, shape ``(n,)``.
+        is_sparse: whether ``features`` has to be made dense block by block.
+    """
+
+    channel: str
+    features: Any
+    labels: Float32Array
+    is_sparse: bool
+
+    def __len__(self) -> int:
+        return int(self.features.shape[0])
+
+    @property
+    def feature_dim(self) -> int:
+        """Features of a row."""
+        return int(self.features.shape[1])
+
+    def block(self, start: int, stop: int) -> Float32Array:
+        """Consecutive rows as float32: a view where the input is float32 already."""
+        rows = self.features[start:stop]
+        dense = rows.toarray() if self.is_sparse else rows
+        return np.asarray(dense, np.float32)
+
+    def blocks(self) -> Iterator[tuple[int, int]]:
+        """The bounds of blocks of a moderate size that cover all rows in order."""
+        size = max(1, _BLOCK_ELEMENTS // max(1, self.feature_dim))
+        for start in range(0, len(self), size):
+            yield start, min(start + size, len(self))
+
+
+def read_channel(channel: str, features: Any, labels: Any, *, feature_dim: int | None) -> Rows:
+    """Check a channel's shapes and numbers.
+
+    Args:
+        channel: its name.
+        features: shape ``(n, d)``: an array or a view, anything that ``numpy.asarray`` takes, or a sparse matrix.
+        labels: shape ``(n,)`` or ``(n, 1)``.
+        feature_dim: the number of features that was promised; None accepts any.
+
+    Returns:
+        The rows.
+
+    Raises:
+        ClientError: there are no rows, shapes do not match, or a number is NaN, infinite or beyond float32.
+    """
+    is_sparse = hasattr(features, "toarray")
+    matrix = features if is_sparse else _as_numbers(channel, features)
+    label = np.asarray(_as_numbers(channel, labels), np.float32)
+    if label.ndim == 2 and label.shape[1] == 1:
+        label = label[:, 0]
+    if len(matrix.shape) != 2 or label.ndim != 1 or matrix.shape[0] != len(label):
+        raise ClientError(
+            f"The channel '{channel}' has features of shape {tuple(matrix.shape)} and labels of shape {label.shape}; "
+            "it needs one row of features and one label per record."
+        )
+    if matrix.shape[0] == 0 or matrix.shape[1] == 0:
+        raise ClientError(f"The channel '{channel}' has no data: its features are of shape {tuple(matrix.shape)}.")
+    if feature_dim is not None and matrix.shape[1] != feature_dim:
+        raise ClientError(
+            f"cannot copy sequence with size {matrix.shape[1]} to array axis with dimension {feature_dim}"
+        )
+    rows = Rows(channel, matrix, label, is_sparse)
+    _refuse_not_finite(rows)
+    return rows
+
+
+def _as_numbers(channel: str, values: Any) -> npt.NDArray[Any]:
+    try:
+        array = np.asarray(values)
+    except ValueError as error:
+        raise ClientError(f"The channel '{channel}' has rows of different lengths.") from error
+    if array.dtype.kind not in "fiub":
+        raise ClientError(
+            f"The channel '{channel}' has values of type {array.dtype}; only numbers can be learned from."
+        )
+    return array
+
+
+def _refuse_not_finite(rows: Rows) -> None:
+    with np.errstate(over="ignore"):
+        for start, stop in rows.blocks():
+            finite = np.isfinite(rows.block(start, stop))
+            if not finite.all():
+                row, column = np.argwhere(~finite)[0]
+                raise ClientError(
+                    f"The channel '{rows.channel}' has a value that is NaN, infinite or beyond float32 "
+                    f"in record {start + row}, feature {column} (both counted from 0)."
+                )
+    bad = np.flatnonzero(~np.isfinite(rows.labels))
+    if bad.size:
+        raise ClientError(
+            f"The channel '{rows.channel}' has a label that is NaN, infinite or beyond float32 "
+            f"in record {bad[0]} (counted from 0)."
+        )
+
+
+class Standardised:
+    """Training rows as ``(x - mean) / std`` with a trailing column of ones for the bias.
+
+    Args:
+        rows: the training channel.
+        n_rows: how many leading rows are used.
+        mean: subtracted, shape ``(d,)``; None to leave as is.
+        std: divided by, shape ``(d,)``; None to leave as is.
+        with_ones: append the column of ones.
+        block_rows: the most rows that one call of ``block`` asks for.
+    """
+
+    def __init__(
+        self,
+        rows: Rows,
+        *,
+        n_rows: int,
+        mean: Float32Array | None,
+        std: Float32Array | None,
+        with_ones: bool,
+        block_rows: int,
+    ) -> None:
+        self._rows = rows
+        self._mean = mean
+        self._std = std
+        self.width = rows.feature_dim + with_ones
+        self._keep = n_rows * self.width * 4 <= _KEPT_COPY_BYTES
+        self._known_rows = 0
+        self._values = np.ones((n_rows if self._keep else block_rows, self.width), np.float32)
+
+    def block(self, start: int, stop: int) -> Float32Array:
+        """Standardised rows, shape ``(stop - start, width)``. Valid until the next call."""
+        if not self._keep:
+            self._fill(self._values[: stop - start], start, stop)
+            return self._values[: stop - start]
+        while self._known_rows < stop:
+            known, ahead = self._known_rows, max(stop, self._known_rows + 1)
+            self._fill(self._values[known:ahead], known, ahead)
+            self._known_rows = ahead
+        return self._values[start:stop]
+
+    def _fill(self, out: Float32Array, start: int, stop: int) -> None:
+        target = out[:, : self._rows.feature_dim]
+        raw = self._rows.block(start, stop)
+        if self._mean is None:
+            np.copyto(target, raw)
+        else:
+            np.subtract(raw, self._mean, out=target)
+        if self._std is not None:
+            # Multiplying by the reciprocal would round differently from the container.
+            np.divide(target, self._std, out=target)

@@ -1,0 +1,344 @@
+"""Training: the grid, epoch by epoch, until patience or epochs end; then one model out of it.
+
+Rows are read in their order, never shuffled; a last partial mini-batch updates nothing but is scored in every
+evaluation.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from asteroid_ll.linear_learner import evaluation, grid, losses, scaler, selection, weighting
+from asteroid_ll.linear_learner.ensemble import Ensemble
+from asteroid_ll.linear_learner.errors import AlgorithmError, ClientError
+from asteroid_ll.linear_learner.evaluation import Evaluator, Parameters
+from asteroid_ll.linear_learner.grid import Candidate
+from asteroid_ll.linear_learner.hyperparameters import Hyperparameters, parse
+from asteroid_ll.linear_learner.losses import Loss
+from asteroid_ll.linear_learner.metrics import Score
+from asteroid_ll.linear_learner.model import Model
+from asteroid_ll.linear_learner.rows import Rows, read_channel
+from asteroid_ll.linear_learner.scaler import Scaler
+from asteroid_ll.linear_learner.weighting import RowWeights
+
+Float64Array = npt.NDArray[np.float64]
+
+_EVERY_EPOCH_COUNTS = ("accuracy", "f_beta", "precision_at_target_recall", "recall_at_target_precision")
+
+
+@dataclass(frozen=True)
+class EpochRecord:
+    """What an epoch ended with.
+
+    Args:
+        epoch: counted from 0.
+        train_objective: mean loss of each model before its updates, float64, shape ``(n_models,)``; in units of the
+            standardised label for a regressor.
+        validation_objective: mean loss of each model over the validation channel, in the label's units, or None.
+        criterion: the name of what decides about stopping.
+        criterion_value: the best model's.
+        improved: whether this epoch is now the kept one.
+        misses: epochs without improvement so far, in a row.
+        stops: whether training stops after this epoch because patience is exhausted.
+        n_records: rows trained on in the epoch.
+        n_batches: mini-batches of the epoch.
+        started_s: when it began, seconds since 1970.
+        ended_s: when it ended.
+    """
+
+    epoch: int
+    train_objective: Float64Array
+    validation_objective: Float64Array | None
+    criterion: str
+    criterion_value: float
+    improved: bool
+    misses: int
+    stops: bool
+    n_records: int
+    n_batches: int
+    started_s: float
+    ended_s: float
+
+
+class Observer:
+    """Told what happens during training; does nothing by itself."""
+
+    def scaled(self, scaler: Scaler) -> None:
+        """The scaling is known."""
+
+    def epoch_ended(self, epoch: EpochRecord) -> None:
+        """An epoch has ended."""
+
+
+@dataclass(frozen=True)
+class Training:
+    """The outcome of a job.
+
+    Args:
+        model: the exported model.
+        hyperparameters: the job's, typed.
+        scaler: the scaling.
+        candidates: the grid.
+        train_objective: shape ``(n_epochs, n_models)``.
+        validation_objective: shape ``(n_epochs, n_models)``; None without a validation channel.
+        best_index: number of the exported model in the grid.
+        best_epoch: the kept epoch, from 0.
+        best_hyperparameters: as in the log's "Best model found" line.
+        scores: end scores of ``train`` (without a validation channel) or ``validation``, and of ``test`` where given.
+        objective_name: the loss's name in the log.
+        stopped_early: whether patience ended the training.
+        epochs: every epoch's record.
+    """
+
+    model: Model
+    hyperparameters: Hyperparameters
+    scaler: Scaler
+    candidates: tuple[Candidate, ...]
+    train_objective: Float64Array
+    validation_objective: Float64Array | None
+    best_index: int
+    best_epoch: int
+    best_hyperparameters: dict[str, object]
+    scores: Mapping[str, tuple[Score, ...]]
+    objective_name: str
+    stopped_early: bool
+    epochs: tuple[EpochRecord, ...]
+
+
+@dataclass(frozen=True)
+class _Job:
+    """What stays fixed during a job."""
+
+    hyperparameters: Hyperparameters
+    loss: Loss
+    rows: Rows
+    candidates: tuple[Candidate, ...]
+    row_weights: RowWeights | None
+    judge: Evaluator | None
+    has_validation: bool
+
+    @property
+    def is_searched(self) -> bool:
+        """Whether models are compared by a searched threshold's criterion rather than by their loss."""
+        hp = self.hyperparameters
+        by_criterion = hp.predictor_type == "binary_classifier" and hp.selection_criterion in _EVERY_EPOCH_COUNTS
+        return self.judge is not None and by_criterion
+
+
+def train(
+    features: Any,
+    labels: Any,
+    hyperparameters: Mapping[str, str],
+    *,
+    validation: tuple[Any, Any] | None = None,
+    test: tuple[Any, Any] | None = None,
+    observer: Observer | None = None,
+) -> Training:
+    """Train the grid and export its best model.
+
+    Args:
+        features: raw features, shape ``(n, d)``: a float32 view (which is not copied), anything that ``numpy.asarray``
+            takes, or a sparse matrix with ``toarray``.
+        labels: shape ``(n,)``: numbers; 0 and 1; or class numbers from 0.
+        hyperparameters: strings, as in ``hyperparameters.json``.
+        validation: features and labels that decide about stopping and selection; without them, the training loss does.
+        test: features and labels that are only scored.
+        observer: told of the scaling and of each epoch.
+
+    Returns:
+        The exported model and the record of the job.
+
+    Raises:
+        ClientError: hyperparameters or data are unacceptable.
+        AlgorithmError: every model diverged.
+    """
+    hp = parse(hyperparameters)
+    observer = observer or Observer()
+    rows = _read("train", features, labels, hp, feature_dim=hp.feature_dim)
+    n_batches = len(rows) // hp.mini_batch_size
+    if n_batches == 0:
+        raise ClientError(
+            f"The channel 'train' has {len(rows)} records, fewer than mini_batch_size {hp.mini_batch_size}: "
+            "there is no full mini-batch to train on. Set mini_batch_size to the number of records or less."
+        )
+    held_out = None if validation is None else _read("validation", *validation, hp, feature_dim=rows.feature_dim)
+    tested = None if test is None else _read("test", *test, hp, feature_dim=rows.feature_dim)
+    scaling = scaler.fit(
+        rows,
+        mini_batch_size=hp.mini_batch_size,
+        num_point_for_scaler=hp.num_point_for_scaler,
+        with_label=hp.predictor_type == "regressor",
+    )
+    observer.scaled(scaling)
+    job = _prepare(hp, rows, held_out)
+    ensemble = Ensemble(job.candidates, rows=rows, scaler=scaling, loss=job.loss, row_weights=job.row_weights, hp=hp)
+    epochs, kept, best_index = _run(job, ensemble, observer)
+    model = _export(job, kept, best_index)
+    own_weights = job.row_weights.select([best_index]) if job.row_weights else None
+    scored = {"train": rows} if held_out is None else {"validation": held_out}
+    if tested is not None:
+        scored["test"] = tested
+    return Training(
+        model=model,
+        hyperparameters=hp,
+        scaler=scaling,
+        candidates=job.candidates,
+        train_objective=np.stack([epoch.train_objective for epoch in epochs]),
+        validation_objective=_stack(epochs) if held_out is not None else None,
+        best_index=best_index,
+        best_epoch=max(epoch.epoch for epoch in epochs if epoch.improved),
+        best_hyperparameters=job.candidates[best_index].as_logged(),
+        scores={
+            name: evaluation.end_scores(model, channel, loss=job.loss, hyperparameters=hp, row_weights=own_weights)
+            for name, channel in scored.items()
+        },
+        objective_name=job.loss.objective_name,
+        stopped_early=epochs[-1].stops,
+        epochs=epochs,
+    )
+
+
+def _stack(epochs: tuple[EpochRecord, ...]) -> Float64Array:
+    return np.stack([epoch.validation_objective for epoch in epochs if epoch.validation_objective is not None])
+
+
+def _read(channel: str, features: Any, labels: Any, hp: Hyperparameters, *, feature_dim: int | None) -> Rows:
+    rows = read_channel(channel, features, labels, feature_dim=feature_dim)
+    if hp.predictor_type == "regressor":
+        return rows
+    n_classes = 2 if hp.predictor_type == "binary_classifier" else hp.num_classes
+    values = rows.labels
+    bad = np.flatnonzero((values < 0) | (values >= n_classes) | (values != np.floor(values)))
+    if bad.size:
+        raise ClientError(
+            f"The label {values[bad[0]]:g} in record {bad[0]} of the channel '{channel}' is out of range: "
+            f"predictor_type '{hp.predictor_type}' needs integers from 0 to {n_classes - 1}."
+        )
+    return rows
+
+
+def _prepare(hp: Hyperparameters, rows: Rows, held_out: Rows | None) -> _Job:
+    candidates = grid.grid(hp, feature_dim=rows.feature_dim)
+    loss = losses.make(hp)
+    n_sample = hp.mini_batch_size * scaler.n_scaler_batches(
+        len(rows), mini_batch_size=hp.mini_batch_size, num_point_for_scaler=hp.num_point_for_scaler
+    )
+    weights = weighting.row_weights(hp, rows.labels[:n_sample], n_models=len(candidates))
+    # Losses under different weights of positives do not compare, so that `auto` judges by the criterion on train.
+    judged = held_out or (rows if weights is not None and hp.positive_example_weight_mult == "auto" else None)
+    judge = Evaluator(judged, loss=loss, hyperparameters=hp, row_weights=weights) if judged is not None else None
+    return _Job(hp, loss, rows, candidates, weights, judge, held_out is not None)
+
+
+def _run(job: _Job, ensemble: Ensemble, observer: Observer) -> tuple[tuple[EpochRecord, ...], Parameters, int]:
+    """All epochs; the parameters of the kept one and its best model."""
+    hp = job.hyperparameters
+    stopping = selection.EarlyStopping(
+        patience=hp.early_stopping_patience,
+        tolerance=hp.early_stopping_tolerance,
+        every_epoch_counts=job.is_searched,
+    )
+    epochs: list[EpochRecord] = []
+    kept: tuple[Parameters, int] | None = None
+    for number in range(hp.epochs):
+        started_s = time.time()
+        train_objective = ensemble.train_epoch()
+        parameters = ensemble.parameters()
+        validation_objective = job.judge.objective(parameters) if job.judge and job.has_validation else None
+        criterion, values = _criterion(job, parameters, train_objective, validation_objective)
+        best = int(np.argmin(np.where(np.isnan(values), np.inf, values)))
+        improved = stopping.update(float(values[best]))
+        if improved:
+            kept = parameters, best
+        record = EpochRecord(
+            epoch=number,
+            train_objective=train_objective,
+            validation_objective=validation_objective,
+            criterion=criterion,
+            criterion_value=abs(float(values[best])),
+            improved=improved,
+            misses=stopping.misses,
+            stops=stopping.stops,
+            n_records=ensemble.n_records,
+            n_batches=ensemble.n_batches,
+            started_s=started_s,
+            ended_s=time.time(),
+        )
+        epochs.append(record)
+        observer.epoch_ended(record)
+        if record.stops:
+            break
+    if kept is None:
+        raise AlgorithmError(
+            f"Training diverged: no model had a finite {job.loss.objective_name} after any of {len(epochs)} epochs. "
+            "Lower learning_rate, or keep normalize_data on."
+        )
+    return tuple(epochs), *kept
+
+
+def _criterion(
+    job: _Job, parameters: Parameters, train_objective: Float64Array, validation_objective: Float64Array | None
+) -> tuple[str, Float64Array]:
+    """What compares models after an epoch: its name and the models' values, smaller is better."""
+    if not job.is_searched or job.judge is None:
+        values = train_objective if validation_objective is None else validation_objective
+        return job.loss.objective_name, values
+    hp = job.hyperparameters
+    responses = job.judge.responses(parameters)
+    finite = np.isfinite(responses).all(axis=0)
+    cuts = selection.search_cuts(
+        np.where(finite, responses, 0), job.judge.labels, hyperparameters=hp, near=job.loss.default_threshold
+    )
+    values = np.array([cut.value for cut in cuts])
+    return f"sampled_{hp.selection_criterion}", np.where(finite, -values, np.nan)
+
+
+def _export(job: _Job, kept: Parameters, best_index: int) -> Model:
+    """The best model of the kept epoch with its threshold."""
+    hp = job.hyperparameters
+    weight = np.ascontiguousarray(kept.weight[:, :, best_index])
+    bias = np.ascontiguousarray(kept.bias[:, best_index])
+    if not (np.isfinite(weight).all() and np.isfinite(bias).all()):
+        raise AlgorithmError("Training diverged: the best model has weights that are not finite. Lower learning_rate.")
+    threshold = job.loss.default_threshold
+    if hp.predictor_type == "binary_classifier" and hp.selection_criterion in _EVERY_EPOCH_COUNTS:
+        judge = job.judge or Evaluator(job.rows, loss=job.loss, hyperparameters=hp, row_weights=None)
+        responses = judge.responses(Parameters(weight[:, :, np.newaxis], bias[:, np.newaxis]))
+        cut = selection.search_cuts(responses, judge.labels, hyperparameters=hp, near=threshold)[0]
+        threshold = cut.threshold
+    return Model(
+        predictor_type=hp.predictor_type,
+        loss=hp.loss,
+        weight=weight,
+        bias=bias,
+        threshold=threshold,
+        metrics_params=_metrics_params(job, threshold, best_index),
+        bias_lr_mult=job.candidates[best_index].bias_lr_mult,
+        symbol_counter=len(job.candidates),
+        candidates=job.candidates,
+    )
+
+
+def _metrics_params(job: _Job, threshold: float, best_index: int) -> dict[str, Any]:
+    """What ``additional-params.json`` keeps of the metrics' settings; null where it does not apply."""
+    hp = job.hyperparameters
+    weights = job.row_weights.select([best_index]).by_class[:, 0].tolist() if job.row_weights else None
+    is_binary = hp.predictor_type == "binary_classifier"
+    return {
+        "eps_insensitive_loss_type": hp.loss if hp.loss.startswith("eps_insensitive") else None,
+        "class_weights": weights if not is_binary else None,
+        "huber_delta": hp.huber_delta if hp.loss == "huber_loss" else None,
+        "quantile": hp.quantile if hp.loss == "quantile_loss" else None,
+        "loss_insensitivity": hp.loss_insensitivity if hp.loss.startswith("eps_insensitive") else None,
+        "positive_example_weight_mult": weights[1] if weights and is_binary else 1.0,
+        "accuracy_top_k": hp.accuracy_top_k,
+        "threshold": threshold,
+        "f_beta": hp.f_beta if hp.predictor_type != "regressor" else None,
+        "margin": hp.margin if hp.loss == "hinge_loss" else None,
+    }
