@@ -7,21 +7,16 @@ most one file that nobody names, which the next start sweeps. A reader that has 
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import json
-import os
 import sqlite3
-import uuid
-import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from asteroid_ll.emulator.http import ApiError
+from asteroid_ll.emulator.s3_bodies import Bodies, Body, read_chunks
 from asteroid_ll.emulator.state import ACCOUNT_ID, State
 
-CHUNK_BYTES = 1 << 20
 DEFAULT_CONTENT_TYPE = "binary/octet-stream"
 LAST_OF_PREFIX = "\U0010ffff" * 256
 """Appended to a prefix: not before any key with that prefix, as a key has at most 1,024 bytes of UTF-8."""
@@ -30,11 +25,12 @@ _SCHEMA = """
 CREATE TABLE IF NOT EXISTS s3_bucket (
     name TEXT PRIMARY KEY, region TEXT NOT NULL, owner TEXT NOT NULL, created_s REAL NOT NULL
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS s3_setting (
+    bucket TEXT NOT NULL, name TEXT NOT NULL, document TEXT NOT NULL, PRIMARY KEY (bucket, name)
+) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS s3_object (
     bucket TEXT NOT NULL, key TEXT NOT NULL, size_bytes INTEGER NOT NULL, etag TEXT NOT NULL, body TEXT NOT NULL,
-    modified_s REAL NOT NULL, content_type TEXT NOT NULL, metadata TEXT NOT NULL, headers TEXT NOT NULL,
-    checksums TEXT NOT NULL, checksum_type TEXT NOT NULL, tags TEXT NOT NULL, parts TEXT NOT NULL,
-    PRIMARY KEY (bucket, key)
+    modified_s REAL NOT NULL, attributes TEXT NOT NULL, PRIMARY KEY (bucket, key)
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS s3_upload (
     id TEXT PRIMARY KEY, bucket TEXT NOT NULL, key TEXT NOT NULL, initiated_s REAL NOT NULL, attributes TEXT NOT NULL
@@ -54,16 +50,6 @@ class Bucket:
     region: str
     owner: str
     created_s: float = 0.0
-
-
-@dataclass(frozen=True)
-class Body:
-    """Bytes that are on disk and belong to no object yet: file name, length, MD5 (hex), CRC-32 (base64)."""
-
-    name: str
-    size_bytes: int
-    md5: str
-    crc32: str
 
 
 @dataclass(frozen=True)
@@ -93,18 +79,24 @@ class Attributes:
 
 @dataclass(frozen=True)
 class StoredObject:
-    """An object: where its bytes are (``path``, ``size_bytes`` long), its ETag without quotes, and what was said of it.
+    """An object: its ETag without quotes, what was said of it, and where its ``size_bytes`` bytes are.
 
-    ``path`` is the body's own file; read it, never write it.
+    The body is the file ``body`` in the directory ``bodies``.
     """
 
     bucket: str
     key: str
     size_bytes: int
     etag: str
-    path: Path
     modified_s: float
     attributes: Attributes
+    bodies: Path
+    body: str
+
+    @property
+    def path(self) -> Path:
+        """The body's own file; read it, never write it."""
+        return self.bodies / self.body
 
     @property
     def content_type(self) -> str:
@@ -126,10 +118,14 @@ class ObjectStore:
 
     Args:
         state: the directory and its database.
+
+    Attributes:
+        bodies: the bytes on disk; what is written there belongs to nothing until `record`.
     """
 
     def __init__(self, state: State) -> None:
         self.state = state
+        self.bodies = Bodies(state.objects)
         self._ready = False
 
     @property
@@ -184,8 +180,23 @@ class ObjectStore:
             if connection.execute("SELECT 1 FROM s3_object WHERE bucket = ? LIMIT 1", (name,)).fetchone():
                 raise ApiError("BucketNotEmpty", "The bucket you tried to delete is not empty", status=409)
             bodies = _drop_uploads(connection, name)
+            connection.execute("DELETE FROM s3_setting WHERE bucket = ?", (name,))
             connection.execute("DELETE FROM s3_bucket WHERE name = ?", (name,))
-        self.discard(*bodies)
+        self.bodies.discard(*bodies)
+
+    def setting(self, bucket: str, name: str) -> str | None:
+        """A bucket's configuration document, such as ``tagging``, or None."""
+        row = self.connection.execute(
+            "SELECT document FROM s3_setting WHERE bucket = ? AND name = ?", (bucket, name)
+        ).fetchone()
+        return None if row is None else str(row["document"])
+
+    def set_setting(self, bucket: str, name: str, *, document: str | None) -> None:
+        """Replace a bucket's configuration document; None removes it."""
+        if document is None:
+            self.connection.execute("DELETE FROM s3_setting WHERE bucket = ? AND name = ?", (bucket, name))
+        else:
+            self.connection.execute("INSERT OR REPLACE INTO s3_setting VALUES (?, ?, ?)", (bucket, name, document))
 
     # ---------------------------------------------------------------- objects
 
@@ -218,48 +229,29 @@ class ObjectStore:
             ApiError: ``NoSuchBucket``.
             OSError: the file cannot be read, or the disk is full; an older object of that key stays as it was.
         """
-        return self.record(bucket, key, self.write(_chunks(source)), attributes=Attributes(content_type=content_type))
+        return self.record(
+            bucket, key, self.bodies.write(read_chunks(source)), attributes=Attributes(content_type=content_type)
+        )
 
     def put_bytes(
         self, bucket: str, key: str, data: bytes, *, content_type: str = DEFAULT_CONTENT_TYPE
     ) -> StoredObject:
         """Store bytes; errors as `put_file`."""
-        return self.record(bucket, key, self.write([data]), attributes=Attributes(content_type=content_type))
+        return self.record(bucket, key, self.bodies.write([data]), attributes=Attributes(content_type=content_type))
 
     def delete(self, bucket: str, key: str) -> None:
         """Delete an object; one that does not exist is no error, as in S3."""
         row = self.connection.execute(
             "DELETE FROM s3_object WHERE bucket = ? AND key = ? RETURNING body", (bucket, key)
         ).fetchall()
-        self.discard(*(found["body"] for found in row))
+        self.bodies.discard(*(found["body"] for found in row))
 
     def set_tags(self, bucket: str, key: str, tags: Mapping[str, str]) -> None:
         """Replace an object's tags."""
         self.connection.execute(
-            "UPDATE s3_object SET tags = ? WHERE bucket = ? AND key = ?", (json.dumps(dict(tags)), bucket, key)
+            "UPDATE s3_object SET attributes = json_set(attributes, '$.tags', json(?)) WHERE bucket = ? AND key = ?",
+            (json.dumps(dict(tags)), bucket, key),
         )
-
-    # ----------------------------------------------------------------- bodies
-
-    def write(self, chunks: Iterable[bytes | memoryview]) -> Body:
-        """Put bytes on disk, belonging to nothing yet; `record` or `discard` follows.
-
-        The file's name ends in the writer's process id, so that a sweep can tell a body on its way from a lost one.
-        """
-        name = f"{uuid.uuid4().hex}.{os.getpid()}"
-        path = self.body_path(name)
-        md5, crc32, size_bytes = hashlib.md5(usedforsecurity=False), 0, 0
-        try:
-            with path.open("xb") as file:
-                for chunk in chunks:
-                    file.write(chunk)
-                    md5.update(chunk)
-                    crc32 = zlib.crc32(chunk, crc32)
-                    size_bytes += len(chunk)
-        except BaseException:
-            path.unlink(missing_ok=True)
-            raise
-        return Body(name, size_bytes, md5.hexdigest(), base64.b64encode(crc32.to_bytes(4, "big")).decode())
 
     def record(
         self, bucket: str, key: str, body: Body, *, attributes: Attributes | None = None, guard: Guard | None = None
@@ -269,7 +261,7 @@ class ObjectStore:
         Args:
             bucket: an existing bucket.
             key: the object's key.
-            body: from `write`; discarded where the call refuses.
+            body: from `bodies.write`; discarded where the call refuses.
             attributes: what the client says of the object.
             guard: called inside the transaction with the object of that key, or None; raises to refuse.
 
@@ -277,6 +269,7 @@ class ObjectStore:
             ApiError: ``NoSuchBucket``, or what the guard raises.
         """
         said = attributes or Attributes()
+        said = replace(said, etag=said.etag or body.md5, checksums=said.checksums or {"CRC32": body.crc32})
         connection = self.connection
         try:
             with self.state.transaction():
@@ -286,74 +279,41 @@ class ObjectStore:
                 if guard is not None:
                     guard(old)
                 connection.execute(
-                    "INSERT OR REPLACE INTO s3_object VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                    (bucket, key, *_columns(body, said, modified_s=self.state.now())),
+                    "INSERT OR REPLACE INTO s3_object VALUES (?, ?, ?, ?, ?, ?, ?)",
+                    (bucket, key, body.size_bytes, said.etag, body.name, self.state.now(), json.dumps(asdict(said))),
                 )
                 new = self.get(bucket, key)
         except BaseException:
-            self.discard(body.name)
+            self.bodies.discard(body.name)
             raise
         if old is not None:
-            self.discard(old.path.name)
+            self.bodies.discard(old.body)
         assert new is not None
         return new
-
-    def body_path(self, name: str) -> Path:
-        """The file of a body."""
-        return self.state.objects / name
-
-    def discard(self, *names: str) -> None:
-        """Remove bodies that no row names any more."""
-        for name in names:
-            self.body_path(name).unlink(missing_ok=True)
 
     def _sweep(self, connection: sqlite3.Connection) -> None:
         """Remove bodies without a row whose writer is dead.
 
-        The order matters: files first, then who lives, then rows. A writer that is dead by then has committed
-        all it ever will, so its rows are seen.
+        The order matters: first the files whose writer is dead, then the rows. A dead writer has committed all
+        it ever will, so its rows are seen.
         """
-        lost = {path.name for path in self.state.objects.iterdir() if not _is_alive(path.name.rpartition(".")[2])}
+        lost = self.bodies.ownerless()
         if lost:
             rows = connection.execute("SELECT body FROM s3_object UNION ALL SELECT body FROM s3_part")
-            self.discard(*lost.difference(row["body"] for row in rows))
+            self.bodies.discard(*lost.difference(row["body"] for row in rows))
 
     def _object(self, row: sqlite3.Row) -> StoredObject:
+        said = json.loads(row["attributes"])
         return StoredObject(
             bucket=row["bucket"],
             key=row["key"],
             size_bytes=row["size_bytes"],
             etag=row["etag"],
-            path=self.body_path(row["body"]),
             modified_s=row["modified_s"],
-            attributes=Attributes(
-                content_type=row["content_type"],
-                metadata=json.loads(row["metadata"]),
-                headers=json.loads(row["headers"]),
-                checksums=json.loads(row["checksums"]),
-                checksum_type=row["checksum_type"],
-                tags=json.loads(row["tags"]),
-                etag=row["etag"],
-                part_sizes_bytes=tuple(json.loads(row["parts"])),
-            ),
+            attributes=Attributes(**{**said, "part_sizes_bytes": tuple(said["part_sizes_bytes"])}),
+            bodies=self.bodies.directory,
+            body=row["body"],
         )
-
-
-def _columns(body: Body, said: Attributes, *, modified_s: float) -> tuple[object, ...]:
-    """The columns of ``s3_object`` after bucket and key."""
-    return (
-        body.size_bytes,
-        said.etag or body.md5,
-        body.name,
-        modified_s,
-        said.content_type,
-        json.dumps(dict(said.metadata)),
-        json.dumps(dict(said.headers)),
-        json.dumps(dict(said.checksums) or {"CRC32": body.crc32}),
-        said.checksum_type,
-        json.dumps(dict(said.tags)),
-        json.dumps(said.part_sizes_bytes),
-    )
 
 
 def _drop_uploads(connection: sqlite3.Connection, bucket: str) -> list[str]:
@@ -363,22 +323,3 @@ def _drop_uploads(connection: sqlite3.Connection, bucket: str) -> list[str]:
     ).fetchall()
     connection.execute("DELETE FROM s3_upload WHERE bucket = ?", (bucket,))
     return [row["body"] for row in parts]
-
-
-def _chunks(source: Path) -> Iterator[bytes]:
-    with source.open("rb") as file:
-        while chunk := file.read(CHUNK_BYTES):
-            yield chunk
-
-
-def _is_alive(pid: str) -> bool:
-    """Whether a body's writer still runs; a name without a process id was not made by a writer."""
-    if not pid.isdecimal():
-        return False
-    try:
-        os.kill(int(pid), 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True

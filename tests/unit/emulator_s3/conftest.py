@@ -8,6 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from asteroid_ll.emulator.http import Request, Response
 from asteroid_ll.emulator.state import State
 from asteroid_ll.emulator.store import ObjectStore
 
@@ -65,3 +66,67 @@ def recorder() -> Callable[..., SimpleNamespace]:
         return SimpleNamespace(handle=handle, requests=requests)
 
     return make
+
+
+@pytest.fixture
+def emulator(state: State, store: ObjectStore) -> object:
+    """An emulator that is S3 alone, in the region of the request's signature."""
+    from asteroid_ll.emulator.s3 import S3
+
+    s3 = S3(state, store)
+
+    def handle(request: Request) -> Response:
+        credential = request.query.get("X-Amz-Credential") or request.headers.get("authorization", "")
+        scope = credential.partition("Credential=")[2] or credential
+        region = scope.split("/")[2] if scope else "us-east-1"
+        return s3.handle(request, region=region)
+
+    return SimpleNamespace(handle=handle)
+
+
+@pytest.fixture
+def client(new_session: Callable[..., object], emulator: object) -> Callable[..., object]:
+    """Make an S3 client of the emulator that tries once."""
+    from botocore.config import Config
+
+    from asteroid_ll.emulator.transport import attach
+
+    def make(*, region: str = "us-east-1", **config: object) -> object:
+        session = new_session(region=region)
+        attach(session, emulator)
+        return session.client("s3", config=Config(retries={"total_max_attempts": 1}, **config))
+
+    return make
+
+
+@pytest.fixture
+def s3(client: Callable[..., object]) -> object:
+    """An S3 client in us-east-1 with a bucket named ``rocks``."""
+    made = client()
+    made.create_bucket(Bucket="rocks")
+    return made
+
+
+@pytest.fixture
+def refused() -> Callable[..., dict[str, object]]:
+    """Make a call that must be refused, and give back the error: code, message, fields, and ``status``."""
+    from botocore.exceptions import ClientError
+
+    def call(method: Callable[..., object], **arguments: object) -> dict[str, object]:
+        with pytest.raises(ClientError) as caught:
+            method(**arguments)
+        return {**caught.value.response["Error"], "status": caught.value.response["ResponseMetadata"]["HTTPStatusCode"]}
+
+    return call
+
+
+@pytest.fixture
+def exchange(emulator: object) -> Callable[..., Response]:
+    """Send a request that botocore would not make, as if signed in us-east-1."""
+    signed = {"authorization": "AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20260101/us-east-1/s3/aws4_request"}
+
+    def send(method: str, path: str, *, query: object = None, headers: object = None, body: bytes = b"") -> Response:
+        every = signed | {"content-length": str(len(body))} | (headers or {})
+        return emulator.handle(Request(method, "s3.amazonaws.com", path, query or {}, every, body))
+
+    return send

@@ -101,7 +101,7 @@ def test_a_guard_that_refuses_leaves_the_old_object(store, bucket, bodies):
         raise ApiError("PreconditionFailed", "no", status=412)
 
     with pytest.raises(ApiError, match="PreconditionFailed"):
-        store.record(bucket, "k", store.write([b"new"]), guard=refuse)
+        store.record(bucket, "k", store.bodies.write([b"new"]), guard=refuse)
     assert store.get(bucket, "k") == old
     assert bodies() == {old.path.name}
 
@@ -111,7 +111,7 @@ def test_attributes_come_back_as_they_were_given(store, bucket):
         content_type="text/csv", metadata={"unit": "au"}, headers={"Cache-Control": "no-store"}, tags={"a": "ü"},
         checksums={"SHA256": "x-2"}, checksum_type="COMPOSITE", etag="e-2", part_sizes_bytes=(5, 3),
     )  # fmt: skip
-    store.record(bucket, "k", store.write([b"12345", b"678"]), attributes=said)
+    store.record(bucket, "k", store.bodies.write([b"12345", b"678"]), attributes=said)
     assert store.get(bucket, "k").attributes == said
 
 
@@ -137,7 +137,7 @@ def chunks():
     yield b"half of the new "
     print("writing", flush=True)
     sys.stdin.read()
-store.record("rocks", "k", store.write(chunks()))
+store.record("rocks", "k", store.bodies.write(chunks()))
 """
 
 

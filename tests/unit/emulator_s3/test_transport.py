@@ -19,7 +19,7 @@ def _no_socket(monkeypatch):
 
 
 @pytest.fixture
-def client(new_session):
+def one_try(new_session):
     def make(service, emulator, **config):
         session = new_session()
         attach(session, emulator)
@@ -28,9 +28,9 @@ def client(new_session):
     return make
 
 
-def test_a_request_arrives_with_host_path_query_headers_and_body(client, recorder):
+def test_a_request_arrives_with_host_path_query_headers_and_body(one_try, recorder):
     emulator = recorder(Response(headers={"ETag": '"e"'}))
-    client("s3", emulator).upload_part(Bucket="rocks", Key="a b/ü", PartNumber=2, UploadId="u+1", Body=b"xyz")
+    one_try("s3", emulator).upload_part(Bucket="rocks", Key="a b/ü", PartNumber=2, UploadId="u+1", Body=b"xyz")
     (request,) = emulator.requests
     assert (request.method, request.host, request.path) == ("PUT", "rocks.s3.amazonaws.com", "/a%20b/%C3%BC")
     assert request.query == {"partNumber": "2", "uploadId": "u+1"}
@@ -39,9 +39,9 @@ def test_a_request_arrives_with_host_path_query_headers_and_body(client, recorde
 
 
 @pytest.mark.parametrize("body", [b"abc", bytearray(b"abc"), io.BytesIO(b"abc")], ids=["bytes", "bytearray", "file"])
-def test_every_kind_of_body_arrives_as_bytes(client, recorder, body):
+def test_every_kind_of_body_arrives_as_bytes(one_try, recorder, body):
     emulator = recorder(Response())
-    client("s3", emulator, request_checksum_calculation="when_required").put_object(Bucket="b-b", Key="k", Body=body)
+    one_try("s3", emulator, request_checksum_calculation="when_required").put_object(Bucket="b-b", Key="k", Body=body)
     assert emulator.requests[0].body == b"abc"
 
 
@@ -56,23 +56,23 @@ def test_a_bare_botocore_session_is_served_too(recorder):
     assert session.create_client("sts", region_name="us-east-1").get_caller_identity()["Account"] == "0"
 
 
-def test_a_file_is_streamed_by_range_and_in_pieces(client, recorder, tmp_path):
+def test_a_file_is_streamed_by_range_and_in_pieces(one_try, recorder, tmp_path):
     path = tmp_path / "body"
     path.write_bytes(bytes(range(256)) * 1024)
     answer = Response(206, headers={"Content-Length": "100000"}, file=path, start=1000, stop=101_000)
-    body = client("s3", recorder(answer)).get_object(Bucket="b-b", Key="k")["Body"]
+    body = one_try("s3", recorder(answer)).get_object(Bucket="b-b", Key="k")["Body"]
     path.unlink()
     first = body.read(10)
     rest = b"".join(body.iter_chunks(4096))
     assert first + rest == (bytes(range(256)) * 1024)[1000:101_000]
 
 
-def test_a_body_shorter_than_promised_is_an_incomplete_read(client, recorder, tmp_path):
+def test_a_body_shorter_than_promised_is_an_incomplete_read(one_try, recorder, tmp_path):
     from botocore.exceptions import IncompleteReadError
 
     answer = Response(headers={"Content-Length": "5"}, body=b"four")
     with pytest.raises(IncompleteReadError):
-        client("s3", recorder(answer)).get_object(Bucket="b-b", Key="k")["Body"].read()
+        one_try("s3", recorder(answer)).get_object(Bucket="b-b", Key="k")["Body"].read()
 
 
 def test_a_body_replaced_before_it_was_opened_is_asked_for_again(new_session, tmp_path):

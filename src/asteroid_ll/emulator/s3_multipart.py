@@ -1,0 +1,356 @@
+"""Multipart uploads: parts are bodies of their own until the upload is completed or aborted."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sqlite3
+import uuid
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+
+from asteroid_ll.emulator.http import ApiError, Response
+from asteroid_ll.emulator.s3_attributes import encryption_headers, said_by
+from asteroid_ll.emulator.s3_bodies import Body, read_chunks
+from asteroid_ll.emulator.s3_body import check_algorithm, composite, receive
+from asteroid_ll.emulator.s3_buckets import OWNER_ID
+from asteroid_ll.emulator.s3_call import Call
+from asteroid_ll.emulator.s3_conditions import byte_range, write_guard
+from asteroid_ll.emulator.s3_listing import MOST_KEYS, Writer
+from asteroid_ll.emulator.s3_objects import checksum_headers, copy_source
+from asteroid_ll.emulator.s3_xml import Node, document, element, group, iso_time, malformed, parse
+from asteroid_ll.emulator.store import Attributes
+
+LEAST_PART_BYTES = 5 * 2**20
+"""Every part but the last has at least 5 MiB."""
+
+MOST_PARTS = 10_000
+
+
+def create_multipart_upload(call: Call) -> Response:
+    """CreateMultipartUpload: remembers what the client says about the object to be."""
+    algorithm = call.header("x-amz-checksum-algorithm").upper()
+    check_algorithm(algorithm)
+    kind = call.header("x-amz-checksum-type").upper() or ("COMPOSITE" if algorithm else "")
+    if kind not in ("", "COMPOSITE", "FULL_OBJECT") or (kind == "FULL_OBJECT" and algorithm != "CRC32"):
+        raise ApiError(
+            "InvalidRequest",
+            f"The {kind} checksum type cannot be used with the {algorithm.lower() or 'null'} checksum algorithm.",
+        )
+    said = {**asdict(said_by(call.headers)), "algorithm": algorithm, "checksum_type": kind or "FULL_OBJECT"}
+    upload_id = uuid.uuid4().hex
+    call.store.connection.execute(
+        "INSERT INTO s3_upload VALUES (?, ?, ?, ?, ?)",
+        (upload_id, call.bucket, call.key, call.store.state.now(), json.dumps(said)),
+    )
+    answer = document(
+        "InitiateMultipartUploadResult",
+        element("Bucket", call.bucket),
+        element("Key", call.key),
+        element("UploadId", upload_id),
+    )
+    checksum = {"x-amz-checksum-algorithm": algorithm, "x-amz-checksum-type": kind} if algorithm else {}
+    return replace(answer, headers={**answer.headers, **checksum, **encryption_headers(_attributes(said))})
+
+
+def upload_part(call: Call) -> Response:
+    """UploadPart: verified; a part of the same number is replaced."""
+    upload = _upload(call)
+    number = _number(call)
+    body, checksums = receive(call.request, call.store.bodies)
+    algorithm = json.loads(upload["attributes"])["algorithm"]
+    if algorithm and checksums and algorithm not in checksums:
+        call.store.bodies.discard(body.name)
+        sent = next(iter(checksums)).lower()
+        raise ApiError(
+            "InvalidRequest",
+            f"Checksum Type mismatch occurred, expected checksum Type: {algorithm.lower()}, "
+            f"actual checksum Type: {sent}",
+        )
+    _keep_part(call, number, body=body, checksums=checksums or {"CRC32": body.crc32})
+    sent_headers = {f"x-amz-checksum-{name.lower()}": text for name, text in checksums.items()}
+    return Response(headers={"ETag": f'"{body.md5}"', **sent_headers})
+
+
+def upload_part_copy(call: Call) -> Response:
+    """UploadPartCopy: a part from an object, or from a byte range of it."""
+    _upload(call)
+    number, source = _number(call), copy_source(call)
+    start, stop = 0, source.size_bytes
+    if asked := call.header("x-amz-copy-source-range"):
+        chosen = byte_range(asked, size_bytes=source.size_bytes)
+        if chosen is None:
+            raise ApiError(
+                "InvalidArgument",
+                "The x-amz-copy-source-range value must be of the form bytes=first-last where first and last are the "
+                "zero-based offsets of the first and last bytes to copy",
+                ArgumentName="x-amz-copy-source-range",
+                ArgumentValue=asked,
+            )
+        start, stop = chosen
+    body = call.store.bodies.write(read_chunks(source.path, start=start, stop=stop))
+    _keep_part(call, number, body=body, checksums={"CRC32": body.crc32})
+    return document(
+        "CopyPartResult",
+        element("LastModified", iso_time(call.store.state.now())),
+        element("ETag", f'"{body.md5}"'),
+        element("ChecksumCRC32", body.crc32),
+    )
+
+
+def complete_multipart_upload(call: Call) -> Response:
+    """CompleteMultipartUpload: the parts named, in order, become the object in one step.
+
+    The ETag is the MD5 of the parts' MD5s, ``-`` and their number.
+    """
+    upload, store = _upload(call), call.store
+    guard = write_guard(call.headers, call.key)
+    wanted = list(parse(call.request.body, "CompleteMultipartUpload").children("Part"))
+    parts = _chosen(call, wanted)
+    said = json.loads(upload["attributes"])
+    digests = b"".join(bytes.fromhex(part["md5"]) for part in parts)
+    etag = f"{hashlib.md5(digests, usedforsecurity=False).hexdigest()}-{len(parts)}"
+    paths = [store.bodies.path(part["body"]) for part in parts]
+    body = store.bodies.write(read_chunks(*paths))
+    claimed_size = call.header("x-amz-mp-object-size")
+    claimed = call.header("x-amz-checksum-crc32")
+    checksums = _checksums(said, parts)
+    if claimed_size and claimed_size != str(body.size_bytes):
+        store.bodies.discard(body.name)
+        raise ApiError("InvalidRequest", "The provided 'x-amz-mp-object-size' header does not match what was computed.")
+    if claimed and claimed.partition("-")[0] != (checksums.get("CRC32") or body.crc32).partition("-")[0]:
+        store.bodies.discard(body.name)
+        raise ApiError("BadDigest", "The CRC32 you specified did not match the calculated checksum.")
+    sizes = tuple(part["size_bytes"] for part in parts)
+    attributes = replace(_attributes(said), checksums=checksums, etag=etag, part_sizes_bytes=sizes)
+    stored = store.record(call.bucket, call.key, body, attributes=attributes, guard=guard)
+    _forget(call)
+    answer = document(
+        "CompleteMultipartUploadResult",
+        element("Location", f"https://{call.bucket}.s3.{call.region}.amazonaws.com/{call.key}"),
+        element("Bucket", call.bucket),
+        element("Key", call.key),
+        element("ETag", f'"{etag}"'),
+        *(element(f"Checksum{name}", text) for name, text in stored.attributes.checksums.items()),
+        element("ChecksumType", stored.attributes.checksum_type),
+    )
+    return replace(answer, headers={**answer.headers, **encryption_headers(attributes), **checksum_headers(stored)})
+
+
+def abort_multipart_upload(call: Call) -> Response:
+    """AbortMultipartUpload: the upload and its parts are gone."""
+    _upload(call)
+    _forget(call)
+    return Response(204)
+
+
+def list_parts(call: Call) -> Response:
+    """ListParts, a page at a time."""
+    upload, most = _upload(call), call.count("max-parts", default=MOST_KEYS, most=MOST_KEYS)
+    after = call.count("part-number-marker", default=0, most=MOST_PARTS)
+    rows = [row for row in _parts(call) if row["number"] > after]
+    page = rows[:most]
+    algorithm = json.loads(upload["attributes"])["algorithm"]
+    more = [element("NextPartNumberMarker", page[-1]["number"])] if len(rows) > len(page) > 0 else []
+    entries = [
+        group(
+            "Part",
+            element("PartNumber", row["number"]),
+            element("LastModified", iso_time(row["modified_s"])),
+            element("ETag", f'"{row["md5"]}"'),
+            element("Size", row["size_bytes"]),
+            *(element(f"Checksum{name}", text) for name, text in json.loads(row["checksums"]).items()),
+        )
+        for row in page
+    ]
+    return document(
+        "ListPartsResult",
+        element("Bucket", call.bucket),
+        element("Key", call.key),
+        element("UploadId", call.query("uploadId")),
+        element("PartNumberMarker", after),
+        *more,
+        element("MaxParts", most),
+        element("IsTruncated", len(rows) > len(page)),
+        *([element("ChecksumAlgorithm", algorithm)] if algorithm else []),
+        element("StorageClass", "STANDARD"),
+        *entries,
+    )
+
+
+def list_multipart_uploads(call: Call) -> Response:
+    """ListMultipartUploads by key, then by start, a page at a time; prefixes are not rolled up."""
+    if call.query("delimiter"):
+        raise ApiError("NotImplemented", "A delimiter in ListMultipartUploads is not implemented.", status=501)
+    writer, most = Writer(call), call.count("max-uploads", default=MOST_KEYS, most=MOST_KEYS)
+    rows = call.store.connection.execute(
+        "SELECT * FROM s3_upload WHERE bucket = ? ORDER BY key, initiated_s, id", (call.bucket,)
+    ).fetchall()
+    rows = [row for row in rows if row["key"].startswith(call.query("prefix")) and _is_after(call, row)]
+    page = rows[:most]
+    more = (
+        [writer.element("NextKeyMarker", page[-1]["key"]), element("NextUploadIdMarker", page[-1]["id"])]
+        if len(rows) > len(page) > 0
+        else []
+    )
+    entries = [
+        group(
+            "Upload",
+            writer.element("Key", row["key"]),
+            element("UploadId", row["id"]),
+            group("Initiator", element("ID", OWNER_ID)),
+            group("Owner", element("ID", OWNER_ID)),
+            element("StorageClass", "STANDARD"),
+            element("Initiated", iso_time(row["initiated_s"])),
+        )
+        for row in page
+    ]
+    return document(
+        "ListMultipartUploadsResult",
+        element("Bucket", call.bucket),
+        *writer.head(call, ("KeyMarker", "key-marker"), ("UploadIdMarker", "upload-id-marker"))[1:],
+        *more,
+        element("MaxUploads", most),
+        element("IsTruncated", len(rows) > len(page)),
+        *entries,
+    )
+
+
+def _is_after(call: Call, row: sqlite3.Row) -> bool:
+    """Whether an upload comes after the page's marker: a key, and where given an upload of that key."""
+    key, upload = call.query("key-marker"), call.query("upload-id-marker")
+    if row["key"] != key or not upload:
+        return bool(row["key"] > key)
+    marker = call.store.connection.execute("SELECT * FROM s3_upload WHERE id = ?", (upload,)).fetchone()
+    return marker is None or (row["initiated_s"], row["id"]) > (marker["initiated_s"], marker["id"])
+
+
+def _upload(call: Call) -> sqlite3.Row:
+    row: sqlite3.Row | None = call.store.connection.execute(
+        "SELECT * FROM s3_upload WHERE id = ? AND bucket = ? AND key = ?",
+        (call.query("uploadId"), call.bucket, call.key),
+    ).fetchone()
+    if row is None:
+        raise ApiError(
+            "NoSuchUpload",
+            "The specified upload does not exist. The upload ID may be invalid, or the upload may have been aborted "
+            "or completed.",
+            status=404,
+            UploadId=call.query("uploadId"),
+        )
+    return row
+
+
+def _number(call: Call) -> int:
+    number = call.query("partNumber")
+    if not (number.isascii() and number.isdecimal() and 1 <= int(number) <= MOST_PARTS):
+        raise ApiError(
+            "InvalidArgument",
+            f"Part number must be an integer between 1 and {MOST_PARTS}, inclusive",
+            ArgumentName="partNumber",
+            ArgumentValue=number,
+        )
+    return int(number)
+
+
+def _keep_part(call: Call, number: int, *, body: Body, checksums: Mapping[str, str]) -> None:
+    upload, connection = call.query("uploadId"), call.store.connection
+    try:
+        with call.store.state.transaction():
+            _upload(call)
+            old = connection.execute(
+                "SELECT body FROM s3_part WHERE upload = ? AND number = ?", (upload, number)
+            ).fetchone()
+            connection.execute(
+                "INSERT OR REPLACE INTO s3_part VALUES (?, ?, ?, ?, ?, ?, ?)",
+                (
+                    upload,
+                    number,
+                    body.size_bytes,
+                    body.md5,
+                    body.name,
+                    call.store.state.now(),
+                    json.dumps(dict(checksums)),
+                ),
+            )
+    except BaseException:
+        call.store.bodies.discard(body.name)
+        raise
+    if old is not None:
+        call.store.bodies.discard(old["body"])
+
+
+def _parts(call: Call) -> list[sqlite3.Row]:
+    return call.store.connection.execute(
+        "SELECT * FROM s3_part WHERE upload = ? ORDER BY number", (call.query("uploadId"),)
+    ).fetchall()
+
+
+def _chosen(call: Call, wanted: list[Node]) -> list[sqlite3.Row]:
+    """The parts that the client names, checked: there, in order, with the right ETag and checksum, large enough."""
+    have, chosen, last = {row["number"]: row for row in _parts(call)}, [], 0
+    if not wanted:
+        raise malformed()
+    for node in wanted:
+        number = node.need("PartNumber")
+        row = have.get(int(number)) if number.isdecimal() else None
+        if row is None or (node.text("ETag") or "").strip('"') != row["md5"] or not _same_checksums(node, row):
+            raise ApiError(
+                "InvalidPart",
+                "One or more of the specified parts could not be found.  The part may not have been uploaded, or the "
+                "specified entity tag may not match the part's entity tag.",
+                UploadId=call.query("uploadId"),
+                PartNumber=number,
+                ETag=(node.text("ETag") or "").strip('"'),
+            )
+        if row["number"] <= last:
+            raise ApiError(
+                "InvalidPartOrder",
+                "The list of parts was not in ascending order. Parts must be ordered by part number.",
+            )
+        last = row["number"]
+        chosen.append(row)
+    for row in chosen[:-1]:
+        if row["size_bytes"] < LEAST_PART_BYTES:
+            raise ApiError(
+                "EntityTooSmall",
+                "Your proposed upload is smaller than the minimum allowed size",
+                ProposedSize=row["size_bytes"],
+                MinSizeAllowed=LEAST_PART_BYTES,
+                PartNumber=row["number"],
+                ETag=row["md5"],
+            )
+    return chosen
+
+
+def _same_checksums(node: Node, row: sqlite3.Row) -> bool:
+    have = json.loads(row["checksums"])
+    return all(node.text(f"Checksum{name}") in (None, text) for name, text in have.items())
+
+
+def _checksums(said: Mapping[str, str], parts: list[sqlite3.Row]) -> dict[str, str]:
+    """The object's checksums: of the parts' checksums for a composite; none, so that the store's own counts, else.
+
+    Raises:
+        ApiError: ``InvalidPart``: a part came without the checksum that the upload was announced with.
+    """
+    algorithm = said["algorithm"]
+    if said["checksum_type"] != "COMPOSITE":
+        return {}
+    texts = [json.loads(part["checksums"]).get(algorithm) for part in parts]
+    if None in texts:
+        raise ApiError("InvalidPart", f"The upload was created using a {algorithm.lower()} checksum. A part has none.")
+    return {algorithm: composite(algorithm, texts)}
+
+
+def _attributes(said: Mapping[str, object]) -> Attributes:
+    fields = {name: value for name, value in said.items() if name != "algorithm"}
+    return Attributes(**fields)  # type: ignore[arg-type]
+
+
+def _forget(call: Call) -> None:
+    upload, connection = call.query("uploadId"), call.store.connection
+    with call.store.state.transaction():
+        rows = connection.execute("DELETE FROM s3_part WHERE upload = ? RETURNING body", (upload,)).fetchall()
+        connection.execute("DELETE FROM s3_upload WHERE id = ?", (upload,))
+    call.store.bodies.discard(*(row["body"] for row in rows))

@@ -1,0 +1,266 @@
+from __future__ import annotations
+
+import base64
+import hashlib
+import zlib
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+DATA = bytes(range(256)) * 8
+
+
+@pytest.fixture
+def eros(s3):
+    return s3.put_object(Bucket="rocks", Key="eros", Body=DATA)
+
+
+def test_what_was_put_is_read_back_with_everything_said_of_it(s3):
+    said = {
+        "ContentType": "text/csv", "CacheControl": "no-store", "ContentDisposition": "inline",
+        "ContentEncoding": "gzip", "ContentLanguage": "en", "Metadata": {"unit": "au"}, "StorageClass": "STANDARD_IA",
+        "ServerSideEncryption": "AES256",
+    }  # fmt: skip
+    put = s3.put_object(Bucket="rocks", Key="k", Body=b"433", Tagging="a=1&b=%C3%BC", **said)
+    for read in (s3.get_object(Bucket="rocks", Key="k"), s3.head_object(Bucket="rocks", Key="k")):
+        assert {name: read[name] for name in said} == said
+        assert (read["ETag"], read["ContentLength"]) == (put["ETag"], 3)
+    assert s3.get_object(Bucket="rocks", Key="k")["TagCount"] == 2
+    assert put["ETag"] == f'"{hashlib.md5(b"433").hexdigest()}"'
+
+
+def test_a_missing_key_is_named_and_a_head_has_no_body(s3, refused):
+    missing = refused(s3.get_object, Bucket="rocks", Key="no")
+    assert (missing["Code"], missing["Key"], missing["status"]) == ("NoSuchKey", "no", 404)
+    assert refused(s3.head_object, Bucket="rocks", Key="no")["Code"] == "404"
+    assert refused(s3.get_object, Bucket="nowhere", Key="no")["BucketName"] == "nowhere"
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40, deadline=None)
+@given(start=st.integers(0, 2100), length=st.integers(0, 2100))
+def test_a_range_is_the_slice_it_names(s3, refused, start, length):
+    s3.put_object(Bucket="rocks", Key="r", Body=DATA)
+    asked = {"Bucket": "rocks", "Key": "r", "Range": f"bytes={start}-{start + length}"}
+    if start >= len(DATA):
+        assert refused(s3.get_object, **asked)["Code"] == "InvalidRange"
+        return
+    read = s3.get_object(**asked)
+    expected = DATA[start : start + length + 1]
+    assert read["Body"].read() == expected
+    assert read["ContentRange"] == f"bytes {start}-{start + len(expected) - 1}/{len(DATA)}"
+    assert read["ResponseMetadata"]["HTTPStatusCode"] == 206
+
+
+@pytest.mark.parametrize(
+    ("text", "expected", "status"),
+    [
+        ("bytes=2000-", DATA[2000:], 206), ("bytes=-5", DATA[-5:], 206), ("bytes=-9999", DATA, 206),
+        ("bytes=5-2", DATA, 200), ("bytes=0-1,4-5", DATA, 200), ("lines=0-1", DATA, 200), ("bytes=-", DATA, 200),
+    ],
+)  # fmt: skip
+def test_open_suffix_and_strange_ranges_are_read_as_http_says(s3, eros, text, expected, status):
+    read = s3.get_object(Bucket="rocks", Key="eros", Range=text)
+    assert (read["Body"].read(), read["ResponseMetadata"]["HTTPStatusCode"]) == (expected, status)
+
+
+def test_an_empty_object_is_read_whole_and_has_no_range(s3, refused):
+    s3.put_object(Bucket="rocks", Key="empty")
+    assert s3.get_object(Bucket="rocks", Key="empty")["Body"].read() == b""
+    error = refused(s3.get_object, Bucket="rocks", Key="empty", Range="bytes=0-0")
+    assert (error["Code"], error["ActualObjectSize"]) == ("InvalidRange", "0")
+
+
+def test_reads_under_conditions(s3, eros, refused):
+    here = {"Bucket": "rocks", "Key": "eros"}
+    etag, now = eros["ETag"], datetime.now(UTC)
+    assert s3.get_object(**here, IfMatch=etag, IfUnmodifiedSince=now - timedelta(days=1))["ContentLength"] == len(DATA)
+    assert s3.get_object(**here, IfNoneMatch='"other"', IfModifiedSince=now + timedelta(days=1))["ETag"] == etag
+    assert refused(s3.get_object, **here, IfMatch='"other"')["Code"] == "PreconditionFailed"
+    assert refused(s3.get_object, **here, IfUnmodifiedSince=now - timedelta(days=1))["status"] == 412
+    for call in (s3.get_object, s3.head_object):
+        assert refused(call, **here, IfNoneMatch=etag)["status"] == 304
+        assert refused(call, **here, IfModifiedSince=now + timedelta(days=1))["status"] == 304
+
+
+def test_writes_under_conditions(s3, eros, refused):
+    here = {"Bucket": "rocks", "Key": "eros"}
+    assert refused(s3.put_object, **here, IfNoneMatch="*")["Code"] == "PreconditionFailed"
+    assert refused(s3.put_object, **here, IfMatch='"other"')["status"] == 412
+    assert refused(s3.put_object, **here, IfNoneMatch='"other"')["Code"] == "NotImplemented"
+    assert refused(s3.put_object, Bucket="rocks", Key="no", IfMatch='"x"')["Code"] == "NoSuchKey"
+    assert s3.get_object(**here)["Body"].read() == DATA
+    s3.put_object(**here, IfMatch=eros["ETag"], Body=b"new")
+    s3.put_object(Bucket="rocks", Key="ida", IfNoneMatch="*", Body=b"243")
+    assert s3.get_object(**here)["Body"].read() == b"new"
+
+
+@pytest.mark.parametrize("algorithm", ["CRC32", "SHA1", "SHA256"])
+def test_a_checksum_is_verified_kept_and_given_back(s3, algorithm):
+    put = s3.put_object(Bucket="rocks", Key="k", Body=DATA, ChecksumAlgorithm=algorithm)
+    read = s3.get_object(Bucket="rocks", Key="k", ChecksumMode="ENABLED")
+    name = f"Checksum{algorithm}"
+    assert read[name] == put[name]
+    assert read["Body"].read() == DATA
+    raw = {"CRC32": zlib.crc32(DATA).to_bytes(4, "big"), "SHA1": hashlib.sha1(DATA).digest()}
+    assert put[name] == base64.b64encode(raw.get(algorithm, hashlib.sha256(DATA).digest())).decode()
+
+
+def test_a_wrong_digest_is_refused_and_the_old_object_stays(s3, eros, refused, bodies):
+    here, before = {"Bucket": "rocks", "Key": "eros", "Body": b"damaged"}, bodies()
+    wrong = base64.b64encode(bytes(16)).decode()
+    assert refused(s3.put_object, **here, ChecksumCRC32="AAAAAA==")["Code"] == "BadDigest"
+    assert refused(s3.put_object, **here, ContentMD5=wrong)["Code"] == "BadDigest"
+    assert refused(s3.put_object, **here, ContentMD5="short")["Code"] == "InvalidDigest"
+    assert refused(s3.put_object, **here, ChecksumCRC32="AAAA")["Code"] == "InvalidRequest"
+    assert s3.get_object(Bucket="rocks", Key="eros")["Body"].read() == DATA
+    assert bodies() == before
+
+
+CHUNKED = {"content-encoding": "aws-chunked", "x-amz-trailer": "x-amz-checksum-crc32"}
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        (b"4\r\n1234\r\n0\r\nx-amz-checksum-crc32:AAAAAA==\r\n\r\n", b"BadDigest"),
+        (b"4\r\n1234\r\n0\r\n\r\n", b"MalformedTrailerError"),
+        (b"5\r\n1234\r\n0\r\n\r\n", b"IncompleteBody"),
+        (b"4\r\n1234\r\n", b"IncompleteBody"),
+        (b"zz\r\n", b"IncompleteBody"),
+    ],
+    ids=["wrong-checksum", "no-trailer", "wrong-length", "cut", "no-length"],
+)
+def test_damaged_chunked_framing_is_refused(exchange, s3, body, code):
+    answer = exchange("PUT", "/rocks/k", headers={**CHUNKED, "x-amz-decoded-content-length": "4"}, body=body)
+    assert (answer.status, b"<Code>" + code + b"</Code>" in answer.body) == (400, True)
+
+
+def test_signed_chunks_are_read_too(exchange, s3):
+    signature = b";chunk-signature=" + b"0" * 64
+    body = b"4" + signature + b"\r\n1234\r\n0" + signature + b"\r\n\r\n"
+    assert exchange("PUT", "/rocks/k", headers={"content-encoding": "aws-chunked,gzip"}, body=body).status == 200
+    read = s3.get_object(Bucket="rocks", Key="k")
+    assert (read["Body"].read(), read["ContentEncoding"]) == (b"1234", "gzip")
+
+
+def test_a_payload_hash_that_does_not_fit_is_refused(exchange, s3):
+    answer = exchange("PUT", "/rocks/k", headers={"x-amz-content-sha256": "0" * 64}, body=b"x")
+    assert b"<Code>XAmzContentSHA256Mismatch</Code>" in answer.body
+    assert exchange("PUT", "/rocks/k", headers={"content-length": "5"}, body=b"x").status == 400
+
+
+def test_a_copy_keeps_or_replaces_what_was_said(s3, eros, refused):
+    source = {"Bucket": "rocks", "Key": "a b/ü+%"}
+    s3.put_object(**source, Body=DATA, Metadata={"unit": "au"}, ContentType="text/csv", Tagging="a=1")
+    s3.copy_object(Bucket="rocks", Key="kept", CopySource=source)
+    kept = s3.get_object(Bucket="rocks", Key="kept")
+    assert (kept["Body"].read(), kept["Metadata"], kept["ContentType"]) == (DATA, {"unit": "au"}, "text/csv")
+    assert s3.get_object_tagging(Bucket="rocks", Key="kept")["TagSet"] == [{"Key": "a", "Value": "1"}]
+    s3.copy_object(Bucket="rocks", Key="new", CopySource=source, MetadataDirective="REPLACE", Metadata={"unit": "km"})
+    assert s3.head_object(Bucket="rocks", Key="new")["Metadata"] == {"unit": "km"}
+    assert refused(s3.copy_object, **source, CopySource=source)["Code"] == "InvalidRequest"
+    s3.copy_object(**source, CopySource=source, StorageClass="STANDARD_IA")
+    assert s3.head_object(**source)["StorageClass"] == "STANDARD_IA"
+    assert s3.head_object(**source)["Metadata"] == {"unit": "au"}
+
+
+def test_a_copy_checks_its_source(s3, store, eros, refused):
+    store.create_bucket("theirs", region="us-east-1", owner="111111111111")
+    to = {"Bucket": "rocks", "Key": "copy"}
+    assert refused(s3.copy_object, **to, CopySource="rocks/no")["Code"] == "NoSuchKey"
+    assert refused(s3.copy_object, **to, CopySource="nowhere/no")["Code"] == "NoSuchBucket"
+    assert refused(s3.copy_object, **to, CopySource="theirs/k")["Code"] == "AccessDenied"
+    strangers = {"CopySource": "rocks/eros", "ExpectedSourceBucketOwner": "111111111111"}
+    assert refused(s3.copy_object, **to, **strangers)["Code"] == "AccessDenied"
+    unmet = {"CopySource": "rocks/eros", "CopySourceIfMatch": '"other"'}
+    assert refused(s3.copy_object, **to, **unmet)["Code"] == "PreconditionFailed"
+    unmet = {"CopySource": "rocks/eros", "CopySourceIfNoneMatch": eros["ETag"]}
+    assert refused(s3.copy_object, **to, **unmet)["Code"] == "PreconditionFailed"
+
+
+def test_deleting_is_idempotent_and_conditional_where_asked(s3, eros, refused):
+    here = {"Bucket": "rocks", "Key": "eros"}
+    assert refused(s3.delete_object, **here, IfMatch='"other"')["Code"] == "PreconditionFailed"
+    s3.delete_object(**here, IfMatch=eros["ETag"])
+    s3.delete_object(**here)
+    assert refused(s3.head_object, **here)["status"] == 404
+
+
+def test_many_are_deleted_at_once_and_the_answer_says_which(s3, eros):
+    keys = [{"Key": "eros"}, {"Key": "never & nowhere"}]
+    deleted = s3.delete_objects(Bucket="rocks", Delete={"Objects": keys})
+    assert deleted["Deleted"] == keys
+    quiet = s3.delete_objects(Bucket="rocks", Delete={"Objects": [{"Key": "k", "VersionId": "7"}], "Quiet": True})
+    assert (quiet.get("Deleted"), quiet["Errors"][0]["Code"]) == (None, "NoSuchVersion")
+
+
+def test_a_batch_delete_wants_a_digest_and_at_most_1000_keys(s3, exchange, refused):
+    body = b"<Delete><Object><Key>k</Key></Object></Delete>"
+    assert b"Missing required header" in exchange("POST", "/rocks", query={"delete": ""}, body=body).body
+    many = {"Objects": [{"Key": str(number)} for number in range(1001)]}
+    assert refused(s3.delete_objects, Bucket="rocks", Delete=many)["Code"] == "MalformedXML"
+
+
+def test_object_tags_are_replaced_and_limited(s3, eros, refused):
+    here = {"Bucket": "rocks", "Key": "eros"}
+    tags = [{"Key": "run", "Value": "1"}, {"Key": "unit", "Value": "au"}]
+    s3.put_object_tagging(**here, Tagging={"TagSet": tags})
+    assert s3.get_object_tagging(**here)["TagSet"] == tags
+    many = [{"Key": str(number), "Value": ""} for number in range(11)]
+    assert refused(s3.put_object_tagging, **here, Tagging={"TagSet": many})["Code"] == "BadRequest"
+    assert refused(s3.put_object_tagging, **here, Tagging={"TagSet": tags[:1] * 2})["Code"] == "InvalidTag"
+    assert refused(s3.put_object, **here, Tagging="a=1&a=2")["Code"] == "InvalidArgument"
+    s3.delete_object_tagging(**here)
+    assert s3.get_object_tagging(**here)["TagSet"] == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        ({"Key": "k" * 1025}, "KeyTooLongError"),
+        ({"Key": "k", "Metadata": {"m": "x" * 2048}}, "MetadataTooLarge"),
+        ({"Key": "k", "StorageClass": "SHELF"}, "InvalidStorageClass"),
+        ({"Key": "k", "StorageClass": "GLACIER"}, "NotImplemented"),
+        ({"Key": "k", "ACL": "public-read"}, "AccessControlListNotSupported"),
+        ({"Key": "k", "ObjectLockMode": "GOVERNANCE"}, "NotImplemented"),
+        ({"Key": "k", "SSECustomerAlgorithm": "AES256", "SSECustomerKey": "k" * 32}, "NotImplemented"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_a_put_that_s3_or_the_emulator_cannot_honour_is_refused(s3, refused, arguments, code):
+    assert refused(s3.put_object, Bucket="rocks", **arguments)["Code"] == code
+
+
+def test_what_is_not_implemented_says_so(s3, refused, exchange):
+    assert refused(s3.get_bucket_policy, Bucket="rocks")["Code"] == "NotImplemented"
+    assert refused(s3.put_bucket_versioning, Bucket="rocks", VersioningConfiguration={})["status"] == 501
+    assert b"parameter shape is" in exchange("GET", "/rocks", query={"shape": "round"}).body
+    assert exchange("PATCH", "/rocks/k").status == 405
+    assert b"<Code>InvalidURI</Code>" in exchange("GET", "/rocks/%ff").body
+
+
+@pytest.mark.parametrize("body", [b"<Tagging>", b"<Other/>", b"\xff", b"<!DOCTYPE x><Tagging/>"])
+def test_a_document_that_is_none_is_malformed(exchange, s3, body):
+    answer = exchange("PUT", "/rocks", query={"tagging": ""}, body=body)
+    assert b"<Code>MalformedXML</Code>" in answer.body
+
+
+def test_an_error_carries_the_request_id_of_its_header(exchange, s3):
+    answer = exchange("GET", "/rocks/no")
+    assert f"<RequestId>{answer.headers['x-amz-request-id']}</RequestId>".encode() in answer.body
+    assert answer.headers["Content-Type"] == "application/xml"
+
+
+def test_an_object_has_one_version_named_null(s3, eros, refused):
+    here = {"Bucket": "rocks", "Key": "eros"}
+    assert s3.get_object(**here, VersionId="null")["ContentLength"] == len(DATA)
+    assert refused(s3.get_object, **here, VersionId="7")["Code"] == "NoSuchVersion"
+    (version,) = s3.list_object_versions(Bucket="rocks")["Versions"]
+    assert (version["Key"], version["VersionId"], version["IsLatest"]) == ("eros", "null", True)
+
+
+def test_a_read_can_rename_its_own_headers(s3, eros):
+    read = s3.get_object(Bucket="rocks", Key="eros", ResponseContentType="text/plain", ResponseCacheControl="no-store")
+    assert (read["ContentType"], read["CacheControl"]) == ("text/plain", "no-store")
