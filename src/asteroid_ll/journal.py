@@ -68,6 +68,19 @@ class History:
                 pending.append(record)
         return tuple(pending)
 
+    def open_resources(self) -> tuple[Record, ...]:
+        """Return the intents to create something billable that no later ``gone`` of that resource ends, oldest first.
+
+        Such an intent has ``bills``, the kind of what it creates: ``endpoint`` or ``training-job``.
+        """
+        pending: dict[str, Record] = {}
+        for record in self.records:
+            if record["event"] == "intent" and record.get("bills"):
+                pending[record["resource"]] = record
+            elif record["event"] == "gone":
+                pending.pop(record.get("resource", ""), None)
+        return tuple(pending.values())
+
 
 def _tells(record: Record, intent: Record) -> bool:
     """Tell whether a record is the outcome of an earlier intent, or its repetition."""

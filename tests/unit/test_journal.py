@@ -166,6 +166,20 @@ def test_another_stages_outcome_leaves_an_intent_open(journal):
     assert len(journal.open_intents()) == 1
 
 
+def test_what_bills_is_open_until_it_is_gone_whatever_else_is_told(journal):
+    journal.append("intent", stage="train", resource="job-1", bills="training-job")
+    journal.append("intent", stage="deploy", resource="endpoint-1", bills="endpoint")
+    journal.append("intent", stage="deploy", resource="model-1")
+    journal.append("done", stage="deploy")
+    journal.append("failed", stage="deploy", resource="endpoint-1")
+    assert [record["resource"] for record in journal.open_resources()] == ["job-1", "endpoint-1"]
+    journal.append("gone", stage="train", resource="job-1")
+    journal.append("gone", stage="teardown")
+    assert [record["resource"] for record in journal.open_resources()] == ["endpoint-1"]
+    journal.append("gone", stage="teardown", resource="endpoint-1")
+    assert journal.open_resources() == ()
+
+
 def test_a_journal_cut_at_any_byte_has_its_complete_lines_and_goes_on(tmp_path):
     path = tmp_path / "journal.jsonl"
     journal = Journal(path)
