@@ -9,7 +9,6 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
-import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -52,7 +51,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
     Raises:
         DataError: the file system refused (full, read-only, no permission ...); the old file is intact.
     """
-    temporary = path.with_name(f"{TEMPORARY_PREFIX}{secrets.token_hex(8)}-{path.name[-128:]}")
+    temporary = path.with_name(f"{TEMPORARY_PREFIX}{os.urandom(8).hex()}-{path.name[-128:]}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield temporary

@@ -9,7 +9,6 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-import socket
 import time
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -42,7 +41,7 @@ class Holder:
     def __str__(self) -> str:
         began = datetime.fromisoformat(self.since)
         is_today = began.date() == datetime.now(began.tzinfo).date()
-        where = "" if self.host == socket.gethostname() else f" on {self.host}"
+        where = "" if self.host == os.uname().nodename else f" on {self.host}"
         return (
             f'PID {self.pid}{where}, "{self.command}", since {began:{"%H:%M:%S" if is_today else "%Y-%m-%d %H:%M:%S"}}'
         )
@@ -113,12 +112,12 @@ class Lock:
 
     def _holder(self) -> Holder:
         since = datetime.now().astimezone().isoformat(timespec="seconds")
-        return Holder(os.getpid(), socket.gethostname(), since, self._command)
+        return Holder(os.getpid(), os.uname().nodename, since, self._command)
 
     def _busy(self, descriptor: int) -> AsteroidError:
         holder = _read_patiently(descriptor)
         who = f" ({holder})" if holder else ""
-        stop = f" or stop it with: kill {holder.pid}" if holder and holder.host == socket.gethostname() else ""
+        stop = f" or stop it with: kill {holder.pid}" if holder and holder.host == os.uname().nodename else ""
         return AsteroidError(
             f"Another asteroid-ll{who} is working in {self.path.parent}.",
             hint=f"Wait for it{stop}, or choose another directory with --workdir.",
@@ -162,7 +161,7 @@ def _read(descriptor: int) -> Holder | None:
 
 
 def _may_live(holder: Holder) -> bool:
-    if holder.host != socket.gethostname():
+    if holder.host != os.uname().nodename:
         return True
     try:
         os.kill(holder.pid, 0)
