@@ -143,7 +143,7 @@ def _translate_answer(error: BaseException, doing: str, service: str) -> Asteroi
         action = action_of(error, service)
         return AwsError(
             f"AWS denied {action} while {doing}{_said(message)}.",
-            hint=f"Allow {action} in the caller's IAM policy: 'asteroid-ll config policy' prints the whole of it.",
+            hint=f"Allow {action} in the caller's IAM policy, then run the same command again.",
             **facts,
         )
     if code in _THROTTLED or status == 429:

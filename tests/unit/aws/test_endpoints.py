@@ -24,7 +24,9 @@ def described(status: str = "InService", **more: object) -> dict:
 
 
 @pytest.fixture
-def gone(say):
+def gone(script, say):
+    """What SageMaker says of the endpoint once it is gone, and so does the listing."""
+    script.on("ListEndpoints", {"Endpoints": []})
     return say.refusal("ValidationException", GONE)
 
 
@@ -68,7 +70,7 @@ def test_an_endpoint_that_fails_is_deleted_before_the_failure_is_told(aws, scrip
     script.on("DeleteEndpoint", {})
     with pytest.raises(AwsError, match=r"failed: Could not assume role\. It has been deleted"):
         endpoints.wait_for_endpoint(aws, "asteroid-ll-abc")
-    assert script.names()[-2:] == ["DeleteEndpoint", "DescribeEndpoint"]
+    assert script.names()[-3:] == ["DeleteEndpoint", "DescribeEndpoint", "ListEndpoints"]
 
 
 def test_a_failed_endpoint_that_cannot_be_deleted_is_said_to_be_there(aws, script, say):
@@ -90,12 +92,24 @@ def test_deletion_waits_for_an_endpoint_that_is_being_created_and_until_it_is_go
     script.on("DescribeEndpoint", described("Creating"), described(), described("Deleting"), gone)
     script.on("DeleteEndpoint", {})
     assert endpoints.delete_endpoint(aws, "asteroid-ll-abc")
-    assert script.names() == ["DescribeEndpoint"] * 2 + ["DeleteEndpoint"] + ["DescribeEndpoint"] * 2
+    assert script.names() == [
+        *["DescribeEndpoint"] * 2,
+        "DeleteEndpoint",
+        *["DescribeEndpoint"] * 2,
+        "ListEndpoints",
+    ]
 
 
 def test_deleting_what_is_not_there_is_nothing_to_do(aws, script, gone):
     script.on("DescribeEndpoint", gone)
+    script.on("DeleteEndpoint", gone)
     assert not endpoints.delete_endpoint(aws, "asteroid-ll-abc")
+
+
+def test_an_endpoint_that_only_the_delete_knows_is_deleted(aws, script, gone):
+    script.on("DescribeEndpoint", gone)
+    script.on("DeleteEndpoint", {})
+    assert endpoints.delete_endpoint(aws, "asteroid-ll-abc")
 
 
 def ask(aws, body: bytes = b"1,2\n") -> bytes:

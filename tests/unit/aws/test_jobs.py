@@ -199,11 +199,27 @@ def test_a_job_that_did_not_complete_is_a_failure_with_its_reason(aws, script, a
     assert says in caught.value.what
 
 
-def test_a_job_that_does_not_exist_is_not_waited_for(aws, script, say, time_passes):
+def test_a_job_that_does_not_exist_is_looked_for_no_longer_than_aws_needs_to_know_a_new_one(
+    aws, script, say, time_passes
+):
     script.on("DescribeTrainingJob", say.refusal("ValidationException", "Requested resource not found."))
-    with pytest.raises(AwsError, match="no training job"):
+    with pytest.raises(AwsError, match="There is no training job asteroid-ll-abc"):
         jobs.wait_for_training_job(aws, "asteroid-ll-abc")
-    assert time_passes.slept_s == []
+    assert time_passes.now_s < 60
+
+
+def test_a_job_that_aws_does_not_know_of_yet_is_waited_for(aws, script, say):
+    missing = say.refusal("ValidationException", "Requested resource not found.")
+    script.on("DescribeTrainingJob", missing, missing, described())
+    assert jobs.wait_for_training_job(aws, "asteroid-ll-abc").status == "Completed"
+
+
+def test_a_taken_name_that_aws_does_not_know_of_yet_is_asked_about_again(aws, script, say, request_):
+    missing = say.refusal("ValidationException", "Requested resource not found.")
+    script.on("CreateTrainingJob", say.refusal("ResourceInUse", TAKEN))
+    script.on("DescribeTrainingJob", missing, missing, described())
+    script.on("ListTags", tagged(tags.tags(fingerprint="abc")))
+    assert jobs.create_or_adopt_training_job(aws, request_) == "adopted"
 
 
 def test_credentials_that_expire_during_the_wait_say_what_goes_on(aws, script, say):

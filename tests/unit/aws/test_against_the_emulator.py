@@ -1,0 +1,316 @@
+"""The room's promises, kept by real botocore against the embedded emulator."""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+import textwrap
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from asteroid_ll.aws import billing, endpoints, jobs, logs, storage, tags, teardown
+from asteroid_ll.aws.images import image_uri
+from asteroid_ll.aws.policy import policy
+from asteroid_ll.aws.session import Aws, connect
+from asteroid_ll.emulator.app import Emulator
+from asteroid_ll.errors import AwsError, DataError
+
+REGION = "us-east-1"
+ROLE_ARN = "arn:aws:iam::000000000000:role/learner"
+NAME = "asteroid-ll-abc"
+OURS = tags.tags(fingerprint="abc", run="test")
+
+CONTAINER = textwrap.dedent(
+    """
+    import json, pathlib, sys, time
+    root = pathlib.Path(sys.argv[sys.argv.index("--root") + 1])
+    wish = json.loads((root / "input/config/hyperparameters.json").read_text()).get("epochs")
+    print("training", wish)
+    if wish == "13":
+        (root / "output/failure").write_text("ClientError: Unable to parse csv")
+        sys.exit(1)
+    while wish == "1000":
+        time.sleep(0.01)
+    (root / "model/model_algo-1").write_text("weights")
+    """
+)
+
+
+@pytest.fixture
+def directory(tmp_path: Path, loader: Any, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An account whose training container is a stand-in that takes no time."""
+    monkeypatch.setattr("botocore.loaders.create_loader", lambda _path: loader)
+    program = tmp_path / "container.py"
+    program.write_text(CONTAINER)
+    emulator = Emulator(tmp_path / "state")
+    emulator.configure(container_command=(sys.executable, str(program), "train"), stop_grace_s=0.1)
+    emulator.close()
+    return tmp_path / "state"
+
+
+@pytest.fixture
+def aws(directory: Path):
+    with connect("emulator", region=REGION, emulator_dir=directory) as made:
+        yield made
+    emulator = Emulator(directory)
+    emulator.reset()
+    emulator.close()
+
+
+@pytest.fixture
+def calls(aws: Aws) -> list[str]:
+    """The actions that were asked for, as permissions name them."""
+    seen: list[str] = []
+    services = {"SageMaker Runtime": "sagemaker", "CloudWatch Logs": "logs"}
+
+    def note(model, **_: object) -> None:
+        service_id = str(model.service_model.service_id)
+        seen.append(f"{services.get(service_id, service_id.lower())}:{model.name}")
+
+    for client in (aws.s3, aws.sagemaker, aws.runtime, aws.logs):
+        client.meta.events.register("before-call", note)
+    return seen
+
+
+def request(*, epochs: str = "15", name: str = NAME, fingerprint: str = "abc") -> jobs.TrainingJobRequest:
+    return jobs.TrainingJobRequest(
+        name=name,
+        image_uri=image_uri(REGION),
+        role_arn=ROLE_ARN,
+        hyperparameters={"predictor_type": "binary_classifier", "epochs": epochs},
+        channels=[jobs.Channel("train", "s3://bucket-of-ours/p/train/", "text/csv")],
+        output_s3_uri="s3://bucket-of-ours/p/output",
+        instance_type="ml.m5.large",
+        instance_count=1,
+        volume_size_gb=10,
+        max_runtime_s=600,
+        input_mode="File",
+        tags=tags.tags(fingerprint=fingerprint),
+    )
+
+
+@pytest.fixture
+def uploaded(aws: Aws, tmp_path: Path) -> Path:
+    path = tmp_path / "train.csv"
+    path.write_bytes(b"1,2,3\n")
+    storage.ensure_bucket(aws, "bucket-of-ours")
+    upload(aws, path)
+    return path
+
+
+def upload(aws: Aws, path: Path) -> str:
+    sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+    return storage.upload_file(aws, path, bucket="bucket-of-ours", key="p/train/part-0.csv", sha256=sha256)
+
+
+def trained(aws: Aws) -> jobs.TrainingJob:
+    jobs.create_or_adopt_training_job(aws, request())
+    return jobs.wait_for_training_job(aws, NAME)
+
+
+def deployed(aws: Aws, artifact_s3_uri: str) -> None:
+    endpoints.create_or_adopt_model(
+        aws, NAME, image_uri=image_uri(REGION), artifact_s3_uri=artifact_s3_uri, role_arn=ROLE_ARN, tags=OURS
+    )
+    endpoints.create_or_adopt_endpoint_config(
+        aws, NAME, model_name=NAME, instance_type="ml.m5.large", instance_count=1, tags=OURS
+    )
+    endpoints.create_or_adopt_endpoint(aws, NAME, config_name=NAME, tags=OURS)
+
+
+def open_intervals(directory: Path) -> list[object]:
+    emulator = Emulator(directory)
+    try:
+        return list(emulator.open_intervals())
+    finally:
+        emulator.close()
+
+
+def test_the_users_own_aws_settings_do_not_reach_the_emulator(directory, monkeypatch, tmp_path):
+    broken = tmp_path / "config"
+    broken.write_text("[default\nthis is no configuration")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(broken))
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(broken))
+    monkeypatch.setenv("AWS_PROFILE", "nobody")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAREAL")
+    monkeypatch.setenv("AWS_SESSION_TOKEN", "real")
+    monkeypatch.setenv("AWS_CA_BUNDLE", "/nowhere")
+    monkeypatch.setenv("AWS_USE_FIPS_ENDPOINT", "true")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "mars-1")
+    with connect("emulator", region=REGION, emulator_dir=directory) as aws:
+        assert aws.account_id == "000000000000"
+        assert storage.ensure_bucket(aws, "bucket-of-ours") == "created"
+
+
+def test_a_bucket_is_created_once_and_content_is_sent_once(aws, uploaded):
+    assert storage.ensure_bucket(aws, "bucket-of-ours") == "exists"
+    assert upload(aws, uploaded) == "present"
+    uploaded.write_bytes(b"1,2,4\n")
+    assert upload(aws, uploaded) == "uploaded"
+
+
+def test_a_bucket_in_another_region_is_refused(directory, aws, uploaded):
+    with (
+        connect("emulator", region="eu-west-1", emulator_dir=directory) as elsewhere,
+        pytest.raises(AwsError, match="us-east-1"),
+    ):
+        storage.ensure_bucket(elsewhere, "bucket-of-ours")
+
+
+def test_a_large_file_goes_up_in_parts_and_comes_back_the_same(aws, uploaded, tmp_path, monkeypatch):
+    monkeypatch.setattr(storage, "MULTIPART_THRESHOLD_BYTES", 5 * 1024 * 1024)
+    large = tmp_path / "large.bin"
+    large.write_bytes(bytes(range(256)) * 4 * 1024 * 24)
+    sha256 = hashlib.sha256(large.read_bytes()).hexdigest()
+    where = {"bucket": "bucket-of-ours", "key": "p/large.bin"}
+    assert storage.upload_file(aws, large, sha256=sha256, **where) == "uploaded"
+    assert storage.upload_file(aws, large, sha256=sha256, **where) == "present"
+    assert storage.list_objects(aws, bucket="bucket-of-ours", prefix="p/large")[0].etag.endswith("-2")
+    storage.download_file(aws, path=tmp_path / "back.bin", **where)
+    assert hashlib.sha256((tmp_path / "back.bin").read_bytes()).hexdigest() == sha256
+
+
+def test_everything_under_a_prefix_goes_and_its_neighbours_stay(aws, uploaded):
+    for key in ("p/output/a", "p/output/b", "p/outputs", "q/a"):
+        aws.s3.put_object(Bucket="bucket-of-ours", Key=key, Body=b"x")
+    assert storage.delete_prefix(aws, bucket="bucket-of-ours", prefix="p/output/") == 2
+    left = [stored.key for stored in storage.list_objects(aws, bucket="bucket-of-ours", prefix="")]
+    assert left == ["p/outputs", "p/train/part-0.csv", "q/a"]
+
+
+def test_unfinished_uploads_under_a_prefix_are_aborted(aws, uploaded):
+    for key in ("p/a", "p/b", "q/a"):
+        aws.s3.create_multipart_upload(Bucket="bucket-of-ours", Key=key)
+    assert storage.abort_multipart_uploads(aws, bucket="bucket-of-ours", prefix="p/") == 2
+    assert storage.abort_multipart_uploads(aws, bucket="bucket-of-ours", prefix="p/") == 0
+
+
+def test_a_job_trains_and_is_adopted_the_second_time(aws, uploaded, directory, tmp_path):
+    steps: list[str] = []
+    lines: list[str] = []
+    assert jobs.create_or_adopt_training_job(aws, request()) == "created"
+    job = jobs.wait_for_training_job(
+        aws, NAME, on_transition=lambda step: steps.append(step.status), on_log=lambda line: lines.append(line.message)
+    )
+    assert jobs.create_or_adopt_training_job(aws, request()) == "adopted"
+    assert steps[0] == "Starting"
+    assert steps[-1] == "Completed"
+    assert len(steps) == len(set(steps))
+    assert lines == ["training 15"]
+    assert [line.message for line in logs.read_job_log(aws, NAME)] == lines
+    assert job.artifact_s3_uri == f"s3://bucket-of-ours/p/output/{NAME}/output/model.tar.gz"
+    key = job.artifact_s3_uri.removeprefix("s3://bucket-of-ours/")
+    assert storage.download_file(aws, bucket="bucket-of-ours", key=key, path=tmp_path / "model.tar.gz") > 0
+    assert open_intervals(directory) == []
+
+
+def test_a_job_that_fails_tells_its_reason_and_its_name_is_spent(aws, uploaded):
+    jobs.create_or_adopt_training_job(aws, request(epochs="13"))
+    with pytest.raises(AwsError, match="ClientError: Unable to parse csv"):
+        jobs.wait_for_training_job(aws, NAME)
+    assert jobs.usable_training_job_name(aws, NAME) == f"{NAME}-2"
+
+
+def test_a_job_of_other_content_under_our_name_is_refused(aws, uploaded):
+    jobs.create_or_adopt_training_job(aws, request(fingerprint="other"))
+    with pytest.raises(AwsError, match="left untouched"):
+        jobs.create_or_adopt_training_job(aws, request())
+
+
+def test_a_job_without_input_is_refused_in_awss_words(aws, uploaded):
+    storage.delete_prefix(aws, bucket="bucket-of-ours", prefix="p/train/")
+    with pytest.raises(AwsError, match="No S3 objects found under S3 URL"):
+        jobs.create_or_adopt_training_job(aws, request())
+
+
+def test_a_stopped_job_is_billed_no_more_and_counts_as_a_failure(aws, uploaded, directory):
+    jobs.create_or_adopt_training_job(aws, request(epochs="1000"))
+    assert [found.name for found in billing.open_resources(aws)] == [NAME]
+    assert teardown.prove_absent(aws, [NAME], kinds=["training-job"])[0].name == NAME
+    assert jobs.stop_training_job(aws, NAME) == "stopped"
+    with pytest.raises(AwsError, match="was stopped"):
+        jobs.wait_for_training_job(aws, NAME)
+    assert jobs.stop_training_job(aws, NAME) == "ended"
+    assert jobs.stop_training_job(aws, "asteroid-ll-none") == "absent"
+    assert billing.open_resources(aws) == []
+    assert open_intervals(directory) == []
+
+
+def test_an_answer_that_comes_late_is_waited_for(aws, uploaded, directory):
+    emulator = Emulator(directory)
+    emulator.configure(invisible_polls=2)
+    emulator.close()
+    assert trained(aws).status == "Completed"
+
+
+def test_an_artifact_that_is_no_model_fails_the_endpoint_which_is_then_deleted(aws, uploaded, directory):
+    deployed(aws, trained(aws).artifact_s3_uri)
+    with pytest.raises(AwsError, match="It has been deleted"):
+        endpoints.wait_for_endpoint(aws, NAME)
+    assert [left.kind for left in teardown.prove_absent(aws, [NAME])] == ["endpoint-config", "model"]
+    assert [item.kind for item in teardown.delete_endpoint_stack(aws, NAME).deleted] == ["endpoint-config", "model"]
+    assert teardown.prove_absent(aws, [NAME]) == []
+    assert open_intervals(directory) == []
+
+
+def test_a_model_of_somebody_else_survives_our_teardown(aws, uploaded):
+    artifact_s3_uri = trained(aws).artifact_s3_uri
+    aws.sagemaker.create_model(
+        ModelName=NAME,
+        PrimaryContainer={"Image": image_uri(REGION), "ModelDataUrl": artifact_s3_uri},
+        ExecutionRoleArn=ROLE_ARN,
+    )
+    with pytest.raises(AwsError, match="left untouched"):
+        deployed(aws, artifact_s3_uri)
+    done = teardown.delete_endpoint_stack(aws, NAME)
+    assert [item.kind for item in done.foreign] == ["model"]
+    assert aws.sagemaker.describe_model(ModelName=NAME)["ModelName"] == NAME
+
+
+def test_an_endpoint_that_is_still_being_created_is_torn_down(aws, uploaded, directory):
+    emulator = Emulator(directory)
+    emulator.configure(endpoint_creating_s=0.1, endpoint_deleting_s=0.1)
+    emulator.close()
+    deployed(aws, trained(aws).artifact_s3_uri)
+    assert [found.kind for found in billing.open_resources(aws)] == ["endpoint"]
+    assert len(teardown.delete_endpoint_stack(aws, NAME).deleted) == 3
+    assert teardown.prove_absent(aws, [NAME]) == []
+    assert open_intervals(directory) == []
+
+
+def test_asking_an_endpoint_that_is_not_there_is_refused(aws, uploaded):
+    with pytest.raises(AwsError, match="not found"):
+        endpoints.invoke(aws, "asteroid-ll-none", b"1\n", content_type="text/csv", accept="application/json")
+
+
+def test_the_policy_allows_every_call_that_the_room_makes(aws, calls, uploaded):
+    upload(aws, uploaded)
+    job = trained(aws)
+    logs.read_job_log(aws, NAME)
+    jobs.create_or_adopt_training_job(aws, request())
+    jobs.stop_training_job(aws, NAME)
+    deployed(aws, job.artifact_s3_uri)
+    deployed(aws, job.artifact_s3_uri)
+    billing.open_resources(aws)
+    with pytest.raises((AwsError, DataError)):
+        endpoints.invoke(aws, NAME, b"1\n", content_type="text/csv", accept="application/json")
+    teardown.delete_endpoint_stack(aws, NAME)
+    teardown.prove_absent(aws, [NAME], kinds=["endpoint", "endpoint-config", "model", "training-job"])
+    storage.abort_multipart_uploads(aws, bucket="bucket-of-ours", prefix="p/")
+    storage.delete_prefix(aws, bucket="bucket-of-ours", prefix="p/")
+    written = policy(bucket="bucket-of-ours", prefix="p", role_arn=ROLE_ARN, region=REGION, account_id="000000000000")
+    allowed = {action for statement in written["Statement"] for action in statement["Action"]}
+    # What S3 calls an operation and what it calls the permission differ.
+    permissions = {
+        "s3:HeadBucket": "s3:ListBucket",
+        "s3:ListObjectsV2": "s3:ListBucket",
+        "s3:ListMultipartUploads": "s3:ListBucketMultipartUploads",
+        "s3:HeadObject": "s3:GetObject",
+        "s3:DeleteObjects": "s3:DeleteObject",
+    }
+    asked = {permissions.get(action, action) for action in calls}
+    assert asked - allowed == set()
+    assert len(asked) > 20
