@@ -17,7 +17,16 @@ from botocore.model import OperationModel, ServiceModel, Shape
 
 from asteroid_ll.emulator.http import ApiError
 
-_CLASSES = {r"\p{L}": r"\w", r"\p{N}": r"\d", r"\p{Z}": r"\s", r"\p{M}": "", r"\p{P}": r"!-/:-@\[-`{-~"}
+_BEYOND_ASCII = r"\u00a1-\U0010ffff"
+_CLASSES = {
+    r"\p{L}": r"\w",
+    r"\p{N}": r"\d",
+    r"\p{Z}": r"\s",
+    r"\p{M}": "",
+    r"\p{P}": r"!-/:-@\[-`{-~" + _BEYOND_ASCII,
+    r"\p{S}": r"$+<=>^`|~" + _BEYOND_ASCII,
+    r"\p{Alnum}": "a-zA-Z0-9",
+}
 
 
 class ApiModel:

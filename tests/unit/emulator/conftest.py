@@ -11,10 +11,11 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from asteroid_ll.emulator import transport
+from asteroid_ll.emulator import hosting, transport
 from asteroid_ll.emulator.app import Emulator
 from asteroid_ll.emulator.images import image_uri
 from asteroid_ll.emulator.processes import reap_children
+from asteroid_ll.errors import DataError
 
 REGION = "us-west-2"
 ROLE = "arn:aws:iam::000000000000:role/trainer"
@@ -188,3 +189,57 @@ def refused():
         return error["Code"], error["Message"]
 
     return call
+
+
+class FakeScorer:
+    """A loaded model for tests of what surrounds it: scores by length, refuses what says ``bad``."""
+
+    def __init__(self, text):
+        self.text = text
+
+    def invoke(self, body, *, content_type, accept):
+        if body == b"bad":
+            line = "Customer Error: The feature dimension of the input: 4 does not match"
+            return SimpleNamespace(
+                status=400, content_type="text/plain", body=b"unable to evaluate payload provided", log_lines=(line,)
+            )
+        said = f"{self.text}|{content_type}|{accept}|{len(body)}"
+        return SimpleNamespace(status=200, content_type="application/json", body=said.encode(), log_lines=())
+
+
+@pytest.fixture
+def fake_scorer(monkeypatch):
+    """Artifacts are their text; ``broken`` cannot be loaded."""
+
+    def load(path):
+        text = path.read_text()
+        if text == "broken":
+            raise DataError("The artifact is broken.")
+        return FakeScorer(text)
+
+    monkeypatch.setattr(hosting, "_scorer", load)
+
+
+@pytest.fixture
+def hosted(virtual, sagemaker, fake_scorer):
+    """Make a model and a configuration named alike, from an artifact's text; ``endpoint`` is not created yet."""
+    virtual.store.create_bucket("asteroids", region=REGION)
+
+    def make(name="ep", *, text="weights", variants=1, instance_type="ml.m5.large"):
+        virtual.store.put_bytes("asteroids", f"out/{name}/model.tar.gz", text.encode())
+        container = {"Image": image_uri(REGION), "ModelDataUrl": f"s3://asteroids/out/{name}/model.tar.gz"}
+        sagemaker.create_model(ModelName=name, PrimaryContainer=container, ExecutionRoleArn=ROLE)
+        chosen = [
+            {
+                "VariantName": f"v{number}",
+                "ModelName": name,
+                "InstanceType": instance_type,
+                "InitialInstanceCount": 1,
+                "InitialVariantWeight": 1.0,
+            }
+            for number in range(variants)
+        ]
+        sagemaker.create_endpoint_config(EndpointConfigName=name, ProductionVariants=chosen)
+        return name
+
+    return make
