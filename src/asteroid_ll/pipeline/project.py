@@ -53,7 +53,7 @@ def open_pipeline(
         with _closing(config, workspace, listener=listener) as pipeline:
             yield pipeline
         return
-    with Lock(workdir / "lock", command=command), _closing(config, workspace, listener=listener) as pipeline:
+    with Lock(workspace.lock_path, command=command), _closing(config, workspace, listener=listener) as pipeline:
         workspace.remove_temporaries()
         yield pipeline
 
@@ -64,7 +64,7 @@ def _closing(config: Config, workspace: Workspace, *, listener: Listener | None)
         STAGES,
         config,
         workspace=workspace,
-        journal=Journal(workspace.directory / "journal.jsonl"),
+        journal=Journal(workspace.journal_path),
         connect=lambda: open_session(config, workspace.directory),
         listener=listener,
     )

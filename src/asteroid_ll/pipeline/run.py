@@ -140,7 +140,8 @@ class Pipeline:
         Args:
             forced: stages to run even where they are up to date.
             selected: stages that may run; all where ``None``.
-            tear_down: end with the stage that undoes others, whatever happened before.
+            tear_down: end with the stage that undoes others, whatever happened before; otherwise it runs only
+                where it is forced.
 
         Returns:
             What became of each stage; an expected failure is in ``error``, a bug is raised.
@@ -152,7 +153,7 @@ class Pipeline:
         last = [stage for stage in self._stages if stage.undoes]
         try:
             for stage in self._stages:
-                if stage in last and tear_down:
+                if stage in last and (tear_down or stage.name not in remaining):
                     continue
                 step = self.plan(forced=remaining, selected=selected)[stage.name]
                 if selected is None or stage.name in selected:

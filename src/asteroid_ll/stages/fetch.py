@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from asteroid_ll.atomic import sha256_file
 from asteroid_ll.config import Config
 from asteroid_ll.stages.files import write_json
 from asteroid_ll.stages.stage import Context, Outcome, Stage
-from asteroid_ll.workspace import sha256_file
 
 PROVENANCE = "fetch/provenance.json"
 

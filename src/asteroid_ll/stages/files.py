@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from asteroid_ll.atomic import atomic_path, atomic_write
 from asteroid_ll.errors import DataError
-from asteroid_ll.workspace import atomic_path, atomic_write
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from asteroid_ll.stages.files import read_json, write_csv
-from asteroid_ll.stages.predict import decide
-from asteroid_ll.stages.scoring import endpoint_scorer, offline_scorer
+from asteroid_ll.stages.scoring import decide, endpoint_scorer, offline_scorer
 from asteroid_ll.stages.stage import Context
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from asteroid_ll.stages.files import load_table, read_json, write_csv, write_json
-from asteroid_ll.stages.scoring import endpoint_scorer
+from asteroid_ll.stages.scoring import decide, endpoint_scorer
 from asteroid_ll.stages.stage import Context, Outcome, Stage
 
 if TYPE_CHECKING:
@@ -19,9 +19,6 @@ if TYPE_CHECKING:
 
 PREDICTIONS = "predict/predictions.csv"
 METRICS = "predict/metrics.json"
-
-DEFAULT_THRESHOLD = 0.5
-"""Where a regressor's score is cut when the configuration names no threshold: the tutorial's."""
 
 
 @dataclass(frozen=True)
@@ -59,15 +56,6 @@ def run(context: Context) -> Outcome:
     model = board.model
     note = f"{model.n:,} test rows: {model.fp + model.fn} wrong, F1 {0.0 if model.f1 is None else model.f1:.4f}"
     return Outcome(outputs=(PREDICTIONS, METRICS), note=note, metrics=metrics, findings=tuple(findings))
-
-
-def decide(answer: Scores, *, threshold: float | None) -> NDArray[np.bool_]:
-    """The predicted label of each row: by the threshold where one is given, else the model's own decision."""
-    import numpy as np
-
-    if threshold is None and answer.predicted_label is not None:
-        return np.asarray(answer.predicted_label == 1)
-    return np.asarray(answer.score > (DEFAULT_THRESHOLD if threshold is None else threshold))
 
 
 def _test_part(context: Context) -> TestPart:

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 ACCEPT = "application/json"
 
+DEFAULT_THRESHOLD = 0.5
+"""Where a regressor's score is cut when the configuration names no threshold: the tutorial's."""
+
 
 class Scorer(Protocol):
     """Scores a matrix of features, float32 of shape ``(n_rows, d)``."""
@@ -75,6 +78,15 @@ def offline_scorer(artifact: Path) -> Scorer:
         return Scores(answer.score, None if labels is None else labels.astype(np.float32))
 
     return score
+
+
+def decide(answer: Scores, *, threshold: float | None) -> NDArray[np.bool_]:
+    """The predicted label of each row: by the threshold where one is given, else the model's own decision."""
+    import numpy as np
+
+    if threshold is None and answer.predicted_label is not None:
+        return np.asarray(answer.predicted_label == 1)
+    return np.asarray(answer.score > (DEFAULT_THRESHOLD if threshold is None else threshold))
 
 
 def _bodies(context: Context, features: NDArray[np.float32]) -> Iterator[bytes]:

@@ -1,0 +1,234 @@
+"""The executor: order, the journal, and teardown whatever happens."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from asteroid_ll.config import Config
+from asteroid_ll.errors import ConfigError, DataError, InterruptedRunError, LeakError
+from asteroid_ll.journal import Journal
+from asteroid_ll.pipeline.run import Listener, Pipeline, RunResult
+from asteroid_ll.stages.stage import Context, Outcome, Stage
+from asteroid_ll.workspace import Workspace
+
+
+class Toy:
+    """A pipeline of four toy stages over a real run directory; records what ran."""
+
+    def __init__(self, directory: Path) -> None:
+        self.workspace = Workspace(directory)
+        self.ran: list[str] = []
+        self.fail: dict[str, BaseException] = {}
+        self.content = {"get": "1", "learn": "2"}
+
+    def work(self, name: str) -> Callable[[Context], Outcome]:
+        def run(context: Context) -> Outcome:
+            self.ran.append(name)
+            if name == "host":
+                context.journal.append("intent", stage=name, fingerprint="f", resource="endpoint-1", bills="endpoint")
+            if name in self.fail:
+                raise self.fail[name]
+            if name == "end":
+                for record in context.journal.open_resources():
+                    context.journal.append("gone", stage=name, fingerprint="f", resource=record["resource"])
+                return Outcome()
+            path = context.path(name, "out")
+            context.workspace.atomic_write(path, self.content.get(name, name).encode())
+            return Outcome(outputs=(f"{name}/out",), metrics={name: 1}, findings=(f"{name} was done",))
+
+        return run
+
+    def stages(self) -> tuple[Stage, ...]:
+        def make(name: str, *needs: str, **more: Any) -> Stage:
+            return Stage(name, 1, needs, lambda _: {}, self.work(name), f"Do {name}.", **more)
+
+        return (
+            make("get"),
+            make("learn", "get"),
+            make("host", "learn", transient=True),
+            make("ask", "learn", uses=("host",)),
+            make("end", transient=True, undoes=("host",)),
+        )
+
+    def pipeline(self, **more: Any) -> Pipeline:
+        def connect() -> Any:
+            raise AssertionError("a toy needs no connection")
+
+        return Pipeline(
+            more.pop("stages", self.stages()),
+            Config(),
+            workspace=self.workspace,
+            journal=Journal(self.workspace.journal_path),
+            connect=connect,
+            **more,
+        )
+
+    def run(self, **more: Any) -> RunResult:
+        self.ran.clear()
+        return self.pipeline().run(**more)
+
+
+@pytest.fixture
+def toy(tmp_path: Path) -> Toy:
+    return Toy(tmp_path / "run")
+
+
+def statuses(result: RunResult) -> dict[str, str]:
+    return {stage.name: stage.status for stage in result.stages}
+
+
+def test_a_first_run_does_everything_in_order_and_leaves_nothing_open(toy: Toy) -> None:
+    result = toy.run()
+    assert toy.ran == ["get", "learn", "host", "ask", "end"]
+    assert result.error is None
+    assert result.open == {}
+    assert result.findings == ("get was done", "learn was done", "host was done", "ask was done")
+
+
+def test_a_second_run_does_nothing(toy: Toy) -> None:
+    toy.run()
+    result = toy.run()
+    assert toy.ran == []
+    assert set(statuses(result).values()) == {"skipped"}
+
+
+def test_an_output_that_was_changed_by_hand_is_made_again_and_the_rest_stays(toy: Toy) -> None:
+    toy.run()
+    (toy.workspace.directory / "get" / "out").write_text("tampered")
+    result = toy.run()
+    assert toy.ran == ["get"]
+    assert next(s.reason for s in result.stages if s.name == "get") == "get/out was changed"
+
+
+def test_new_content_runs_the_stages_after_it(toy: Toy) -> None:
+    toy.run()
+    toy.content = {"get": "new", "learn": "new too"}
+    (toy.workspace.directory / "get" / "out").unlink()
+    toy.run()
+    assert toy.ran == ["get", "learn", "host", "ask", "end"]
+
+
+def test_new_content_that_changes_nothing_further_on_stops_there(toy: Toy) -> None:
+    toy.run()
+    toy.content["get"] = "new"
+    (toy.workspace.directory / "get" / "out").unlink()
+    toy.run()
+    assert toy.ran == ["get", "learn"]
+
+
+def test_a_stage_that_fails_after_hosting_is_followed_by_teardown(toy: Toy) -> None:
+    toy.fail["ask"] = DataError("The rows are bad.", hint="Mend them.")
+    result = toy.run()
+    assert toy.ran == ["get", "learn", "host", "ask", "end"]
+    assert statuses(result)["ask"] == "failed"
+    assert result.error is toy.fail["ask"]
+    assert result.open == {}
+
+
+def test_a_host_that_fails_itself_is_torn_down(toy: Toy) -> None:
+    toy.fail["host"] = DataError("No capacity.")
+    result = toy.run()
+    assert toy.ran == ["get", "learn", "host", "end"]
+    assert result.open == {}
+
+
+def test_a_stage_that_fails_before_anything_bills_ends_the_run_at_once(toy: Toy) -> None:
+    toy.fail["learn"] = DataError("Bad.")
+    result = toy.run()
+    assert toy.ran == ["get", "learn"]
+    assert result.error is toy.fail["learn"]
+
+
+def test_an_interrupt_while_an_endpoint_is_up_tears_it_down(toy: Toy) -> None:
+    toy.fail["ask"] = KeyboardInterrupt()
+    result = toy.run()
+    assert isinstance(result.error, InterruptedRunError)
+    assert toy.ran[-1] == "end"
+    assert result.open == {}
+
+
+def test_a_bug_is_raised_as_it_is_after_teardown(toy: Toy) -> None:
+    toy.fail["ask"] = ZeroDivisionError("a bug")
+    with pytest.raises(ZeroDivisionError):
+        toy.run()
+    assert toy.ran[-1] == "end"
+
+
+def test_a_teardown_that_leaves_something_outranks_the_first_failure(toy: Toy) -> None:
+    toy.fail = {"ask": DataError("Bad."), "end": LeakError("Still there: endpoint-1.")}
+    result = toy.run()
+    assert result.error is toy.fail["end"]
+    assert result.open == {"endpoint-1": "endpoint"}
+
+
+def test_what_an_earlier_run_left_open_is_torn_down_by_the_next(toy: Toy) -> None:
+    toy.run(tear_down=False)
+    result = toy.run()
+    assert toy.ran == ["end"]
+    assert result.open == {}
+
+
+def test_keep_leaves_the_endpoint_and_says_so(toy: Toy) -> None:
+    assert toy.run(tear_down=False).open == {"endpoint-1": "endpoint"}
+
+
+def test_a_stage_alone_refuses_inputs_that_are_not_up_to_date_and_names_the_command(toy: Toy) -> None:
+    result = toy.run(selected=("learn",), tear_down=False)
+    assert isinstance(result.error, ConfigError)
+    assert "get" in result.error.what
+    assert result.error.hint.startswith("asteroid-ll get")
+    assert toy.ran == []
+
+
+def test_stages_alone_in_order_are_the_same_as_all_at_once(toy: Toy, tmp_path: Path) -> None:
+    toy.run()
+    other = Toy(tmp_path / "other")
+    for name in ("get", "learn", "host", "ask", "end"):
+        assert other.run(selected=(name,), forced=(name,), tear_down=False).error is None
+    assert other.pipeline().snapshot().done == toy.pipeline().snapshot().done
+
+
+def test_the_numbers_of_a_stage_that_is_up_to_date_are_shown_again(toy: Toy) -> None:
+    def ask(context: Context) -> Outcome:
+        context.workspace.atomic_write(context.path("ask/out"), b'{"metrics": {"f1": 1}, "findings": ["good"]}')
+        return Outcome(outputs=("ask/out",), metrics={"f1": 1}, findings=("good",))
+
+    stages = tuple(
+        replace(stage, run=ask, result="ask/out") if stage.name == "ask" else stage for stage in toy.stages()
+    )
+    first = toy.pipeline(stages=stages).run()
+    second = toy.pipeline(stages=stages).run()
+    assert statuses(second)["ask"] == "skipped"
+    assert second.metrics["f1"] == first.metrics["f1"] == 1
+    assert second.findings == ("good",)
+
+
+def test_what_is_missing_outside_is_found_before_a_stage_needs_it(toy: Toy) -> None:
+    toy.run()
+    asked: list[str] = []
+
+    def verify(_: Context) -> str | None:
+        asked.append("get")
+        return "s3://bucket/get is missing"
+
+    stages = tuple(replace(stage, verify=verify) if stage.name == "get" else stage for stage in toy.stages())
+    toy.ran.clear()
+    toy.pipeline(stages=stages).run()
+    assert asked == []
+    toy.pipeline(stages=stages).run(forced=("learn",))
+    assert asked == ["get"]
+    assert toy.ran[:2] == ["get", "learn"]
+
+
+def test_a_listener_is_told_of_each_stage(toy: Toy) -> None:
+    told: list[str] = []
+    listener = Listener(
+        started=lambda name, reason: told.append(f"{name}: {reason}"), ended=lambda result: told.append(result.status)
+    )
+    toy.pipeline(listener=listener).run(selected=("get",), tear_down=False)
+    assert told == ["get: never ran", "run"]
