@@ -46,7 +46,7 @@ class Scores:
     """
 
     score: Float32
-    predicted_label: Float32 | None
+    predicted_label: npt.NDArray[Any] | None
 
 
 def media_type(content_type: str) -> str:

@@ -19,10 +19,10 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from asteroid_ll.atomic import atomic_path
 from asteroid_ll.errors import DataError
 from asteroid_ll.formats.dense import assemble
 from asteroid_ll.formats.protobuf import FEATURES, LABEL, parse_record, tensor_prefix
-from asteroid_ll.atomic import atomic_path
 
 Buffer: TypeAlias = bytes | bytearray | memoryview | npt.NDArray[np.uint8]
 Float32: TypeAlias = npt.NDArray[np.float32]

@@ -1,0 +1,310 @@
+"""The log of a training job, line for line as the container of the Python 3 images prints it.
+
+SageMaker finds a job's metrics in these lines by regular expressions, and so do people; order, names and number
+style are those of real jobs' logs. Times, throughput and names of temporary files differ from run to run there too.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from asteroid_ll.linear_learner.channels import CONTAINER_ROOT, Channel
+from asteroid_ll.linear_learner.scaler import n_scaler_batches
+from asteroid_ll.linear_learner.training import EpochRecord, Observer, Training
+
+if TYPE_CHECKING:
+    from asteroid_ll.linear_learner.metrics import Score
+    from asteroid_ll.linear_learner.scaler import Scaler
+
+_DEFAULTS_FILE = "/opt/amazon/lib/python3.8/site-packages/algorithm/resources/default-input.json"
+_HYPERPARAMETERS_FILE = "/opt/ml/input/config/hyperparameters.json"
+_NO_SYNC = "wait_for_all_workers will not sync workers since the kv store is not running distributed"
+
+
+@dataclass(frozen=True)
+class _Pass:
+    """How many records and mini-batches one pass over a channel reads."""
+
+    n_records: int
+    n_batches: int
+
+
+class JobLog(Observer):
+    """Writes the log; training's observer in between.
+
+    Call ``configured``, ``started``, then train with this as the observer, then ``finished``; or ``failed``.
+
+    Args:
+        write: takes one line without its end, or several with newlines between them.
+        host: this host's name, such as ``algo-1``.
+        clock: the time in seconds since 1970.
+    """
+
+    def __init__(self, write: Callable[[str], None], *, host: str = "algo-1", clock: Callable[[], float] = time.time):
+        self._write = write
+        self._host = host
+        self._clock = clock
+        self._begun_s = clock()
+        self._epochs: list[EpochRecord] = []
+        self._checks_ms: list[float] = []
+        self._last_s = self._begun_s
+
+    def configured(self, defaults: Mapping[str, str], provided: Mapping[str, str]) -> None:
+        """Tell the hyperparameters: the container's defaults, the job's own, and both merged."""
+        self._write("Docker entrypoint called with argument(s): train")
+        self._write("Running default environment configuration script")
+        self._say(f"Reading default configuration from {_DEFAULTS_FILE}: {dict(defaults)}")
+        self._say(f"Merging with provided configuration from {_HYPERPARAMETERS_FILE}: {dict(provided)}")
+        self._say(f"Final configuration: { ({**defaults, **provided}) }")
+        self._say("Loggers have already been setup.", level="WARNING")
+
+    def started(
+        self,
+        train: Channel,
+        *,
+        validation: Channel | None,
+        test: Channel | None,
+        mini_batch_size: int,
+        num_point_for_scaler: int,
+        epochs: int,
+        objective_name: str,
+    ) -> None:
+        """Tell that training begins.
+
+        Args:
+            train: the channel that is learned from.
+            validation: the channel that selects the model, if any.
+            test: the channel that is scored at the end, if any.
+            mini_batch_size: rows of a batch.
+            num_point_for_scaler: rows that the scaler wants.
+            epochs: the most epochs that there can be.
+            objective_name: the loss by its name in the log, such as ``mse_objective``.
+        """
+        self._setup_s = self._clock() - self._begun_s
+        self._train, self._validation, self._test = train, validation, test
+        self._batch = mini_batch_size
+        self._n_epochs = epochs
+        self._objective = objective_name
+        n_rows = len(train.labels)
+        self._probe = self._pass_over(min(mini_batch_size, n_rows))
+        self._full = self._pass_over(n_rows)
+        n_full = n_scaler_batches(n_rows, mini_batch_size=mini_batch_size, num_point_for_scaler=num_point_for_scaler)
+        n_scaled = n_full * mini_batch_size
+        # The scaler asks for batches until it has more rows than it wants, so it reads a short last batch as well.
+        self._scaler_pass = self._pass_over(n_scaled if n_scaled > num_point_for_scaler else n_rows)
+        self._write("Process 1 is a worker.")
+        self._say("Using default worker.")
+        self._say("Checkpoint loading and saving are disabled.")
+        self._read(train, 0, self._probe)
+        self._say("Create Store: local")
+        self._read(train, 1, self._scaler_pass)
+
+    def scaled(self, scaler: Scaler) -> None:
+        """Tell the means and standard deviations."""
+        self._say("Scaler algorithm parameters")
+        self._write(f" <algorithm.scaler.ScalerAlgorithmStable object at 0x{id(scaler):012x}>")
+        values = {
+            "stdev_label": scaler.std_label,
+            "stdev_weight": scaler.std_features,
+            "mean_label": scaler.mean_label,
+            "mean_weight": scaler.mean_features,
+        }
+        text = ", ".join(f"'{name}': {_ndarray(value)}" for name, value in values.items())
+        self._say("Scaling model computed with parameters:")
+        self._write(f" {{{text}}}")
+        self._say("nvidia-smi: took 0.000 seconds to run.")
+        self._say("nvidia-smi identified 0 GPUs.")
+        self._say("Number of GPUs being used: 0")
+        seen = _Pass(
+            self._probe.n_records + self._scaler_pass.n_records, self._probe.n_batches + self._scaler_pass.n_batches
+        )
+        longest = max(self._probe, self._scaler_pass, key=lambda part: part.n_records)
+        now_s = self._clock()
+        counts = _iterator_counts(seen, longest, n_resets=2, last=_Pass(0, 0))
+        self._metrics(counts, began_s=now_s, Meta="init_train_data_iter")
+        self._last_s = now_s
+
+    def epoch_ended(self, epoch: EpochRecord) -> None:
+        """Tell an epoch's losses, whether it is kept, and the progress."""
+        began_s = self._clock()
+        number = epoch.epoch
+        self._read(self._train, (4 if self._validation is None else 3) + 2 * number, self._full)
+        self._losses("train", epoch.train_objective, epoch=number)
+        if self._validation is not None and epoch.validation_objective is not None:
+            if number == 0:
+                self._read(self._validation, 0, self._pass_over(min(self._batch, len(self._validation.labels))))
+            self._read(self._validation, 2 * number + 2, self._pass_over(len(self._validation.labels)))
+            self._losses("validation", epoch.validation_objective, epoch=number)
+        self._criterion(epoch)
+        if epoch.improved:
+            self._say(f"Epoch {number}: Loss improved. Updating best model")
+        elif self._epochs and epoch.criterion_value < min(past.criterion_value for past in self._epochs):
+            self._say(f"Epoch {number}: Loss has not improved for {epoch.misses - 1} epochs.")
+        self._epochs.append(epoch)
+        self._say(f"Saving model for epoch: {number}")
+        self._say_saved(number)
+        if epoch.stops:
+            self._say("Early stop condition met. Stopping training.")
+            self._say(f"#progress_metric: host={self._host}, completed 100 % epochs")
+        else:
+            done = 100 * (number + 1) / self._n_epochs
+            self._say(f"#progress_metric: host={self._host}, completed {done!r} % of epochs")
+        self._throughput(epoch)
+        self._epochs_ended_s = self._clock()
+        self._checks_ms.append(1000 * (self._epochs_ended_s - began_s))
+
+    def finished(self, training: Training) -> None:
+        """Tell the scores of the exported model and its hyperparameters."""
+        self._say(_NO_SYNC, level="WARNING")
+        self._say(_NO_SYNC, level="WARNING")
+        scored = "train" if self._validation is None else "validation"
+        if self._validation is None:
+            for offset in (0, 3, 5):
+                self._read(self._train, 4 + 2 * len(self._epochs) + offset, self._full)
+        if self._validation is not None or training.stopped_early:
+            self._criterion(self._epochs[-1])
+        self._scores(scored, training.scores[scored])
+        best = json.dumps(dict(training.best_hyperparameters))
+        self._say(f"Best model found for hyperparameters: {best}")
+        self._say_saved(len(self._epochs))
+        if self._test is None:
+            self._say("Test data is not provided.")
+        else:
+            began_s = self._clock()
+            read = self._pass_over(len(self._test.labels))
+            self._read(self._test, 0, read)
+            counts = _iterator_counts(read, read, n_resets=1, last=read)
+            self._metrics(counts, began_s=began_s, Meta="test_data_iter")
+            self._scores("test", training.scores["test"])
+        self._timings()
+
+    def failed(self, message: str) -> None:
+        """Tell why the job ends without a model: ``ClientError: ...`` or ``AlgorithmError: ...``."""
+        kind, _, rest = message.partition(": ")
+        self._say(f"Customer Error: {rest}" if kind == "ClientError" else message, level="ERROR")
+
+    def _pass_over(self, n_records: int) -> _Pass:
+        return _Pass(n_records, -(-n_records // self._batch))
+
+    def _say(self, message: str, *, level: str = "INFO") -> None:
+        moment = datetime.fromtimestamp(self._clock(), UTC)
+        self._write(f"[{moment:%m/%d/%Y %H:%M:%S} {level} {threading.get_ident()}] {message}")
+
+    def _say_saved(self, number: int) -> None:
+        self._say(f'Saved checkpoint to "/tmp/tmp{number:08d}/mx-mod-0000.params"')
+
+    def _read(self, channel: Channel, index: int, read: _Pass) -> None:
+        """The record reader's own line; the CSV reader prints none."""
+        if channel.n_record_bytes is None:
+            return
+        now_s = self._clock()
+        moment = datetime.fromtimestamp(now_s, UTC)
+        stats = {
+            "data_pipeline": f"{CONTAINER_ROOT}/{channel.name}",
+            "epoch": index,
+            "duration": int(1000 * (now_s - self._last_s)),
+            "num_examples": read.n_batches,
+            "num_bytes": channel.n_record_bytes * read.n_records // len(channel.labels),
+        }
+        stamp = f"{moment:%Y-%m-%d %H:%M:%S}.{moment.microsecond // 1000:03d}"
+        self._write(f"[{stamp}] [tensorio] [info] epoch_stats={json.dumps(stats)}")
+        self._last_s = now_s
+
+    def _losses(self, part: str, objective: npt.NDArray[np.float64], *, epoch: int) -> None:
+        for model, value in enumerate(objective.tolist()):
+            self._metrics({f"{part}_{self._objective}": value}, began_s=self._clock(), epoch=epoch, model=model)
+        loss = repr(float(objective[0]))
+        self._say(f"#quality_metric: host={self._host}, epoch={epoch}, {part} {self._objective} <loss>={loss}")
+
+    def _criterion(self, epoch: EpochRecord) -> None:
+        self._say(
+            f"#early_stopping_criteria_metric: host={self._host}, epoch={epoch.epoch}, "
+            f"criteria={epoch.criterion}, value={float(epoch.criterion_value)!r}"
+        )
+
+    def _throughput(self, epoch: EpochRecord) -> None:
+        n_epochs = epoch.epoch + 1
+        seen = _Pass(
+            self._probe.n_records + self._scaler_pass.n_records + n_epochs * self._full.n_records,
+            self._probe.n_batches + self._scaler_pass.n_batches + n_epochs * self._full.n_batches,
+        )
+        duration_s = max(epoch.ended_s - epoch.started_s, 1e-9)
+        counts = _iterator_counts(seen, self._full, n_resets=2 + n_epochs, last=self._full)
+        self._metrics(counts, began_s=self._clock() - duration_s, epoch=epoch.epoch, Meta="training_data_iter")
+        rate = self._full.n_records / duration_s
+        self._say(f"#throughput_metric: host={self._host}, train throughput={rate!r} records/second")
+
+    def _scores(self, part: str, scores: tuple[Score, ...]) -> None:
+        for score in scores:
+            self._say(f"#{part}_score ({self._host}) : {(score.name, float(score.value))!r}")
+        for score in scores:
+            value = repr(float(score.value))
+            self._say(f"#quality_metric: host={self._host}, {part} {score.name} <{score.tag}>={value}")
+
+    def _timings(self) -> None:
+        """The last line: where the time went, in milliseconds."""
+        updates_ms = [1000 * (epoch.ended_s - epoch.started_s) for epoch in self._epochs]
+        total_ms = 1000 * (self._clock() - self._begun_s)
+        finalize_ms = 1000 * (self._clock() - self._epochs_ended_s)
+        fields = {
+            "initialize.time": _summary(total_ms - sum(updates_ms) - sum(self._checks_ms) - finalize_ms),
+            "epochs": _summary(self._n_epochs),
+            "check_early_stopping.time": _summary(*self._checks_ms),
+            "update.time": _summary(*updates_ms),
+            "finalize.time": _summary(finalize_ms),
+            "setuptime": _summary(1000 * self._setup_s),
+            "totaltime": _summary(total_ms),
+        }
+        self._write_metrics(fields, began_s=self._begun_s)
+
+    def _metrics(self, values: Mapping[str, float], *, began_s: float, **dimensions: object) -> None:
+        fields = {name: _summary(value) for name, value in values.items()}
+        self._write_metrics(fields, began_s=began_s, **dimensions)
+
+    def _write_metrics(self, fields: Mapping[str, Any], *, began_s: float, **dimensions: object) -> None:
+        line = {
+            "StartTime": began_s,
+            "EndTime": self._clock(),
+            "Dimensions": {
+                "Algorithm": "Linear Learner",
+                "Host": self._host,
+                "Operation": "training",
+                **dimensions,
+            },
+            "Metrics": fields,
+        }
+        self._write(f"#metrics {json.dumps(line)}")
+
+
+def _iterator_counts(seen: _Pass, longest: _Pass, *, n_resets: int, last: _Pass) -> dict[str, float]:
+    return {
+        "Total Records Seen": seen.n_records,
+        "Total Batches Seen": seen.n_batches,
+        "Max Records Seen Between Resets": longest.n_records,
+        "Max Batches Seen Between Resets": longest.n_batches,
+        "Reset Count": n_resets,
+        "Number of Records Since Last Reset": last.n_records,
+        "Number of Batches Since Last Reset": last.n_batches,
+    }
+
+
+def _summary(*values: float) -> dict[str, float]:
+    return {"sum": float(sum(values)), "count": len(values), "min": min(values), "max": max(values)}
+
+
+def _ndarray(value: npt.NDArray[np.float32] | np.float32 | None) -> str:
+    """A value as MXNet's NDArray prints itself."""
+    if value is None:
+        return "None"
+    array = np.atleast_1d(np.asarray(value, np.float32))
+    text = np.array2string(array, max_line_width=75, precision=8, threshold=1000, edgeitems=3, suppress_small=False)
+    return f"\n{text}\n<NDArray {len(array)} @cpu(0)>"

@@ -1,0 +1,147 @@
+"""Two published jobs, run again by our container: the whole log must be the real one, line by line."""
+
+import io
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from asteroid_ll.emulator.metrics import DEFINITIONS
+from asteroid_ll.formats import recordio
+from asteroid_ll.linear_learner import container
+from asteroid_ll.linear_learner.model import Model
+
+DATA = Path(__file__).resolve().parents[2] / "../shared/data"
+NUMBER = re.compile(r"(?<=[=, ])\d+\.\d+(?:e-\d+)?(?=\)?$)")
+
+
+def run_job(root, hyperparameters, *, content_type):
+    """Run the container on ``root``, whose channels are there already; its log."""
+    config = root / "input" / "config"
+    config.mkdir(parents=True)
+    channels = {path.name: {"ContentType": content_type} for path in (root / "input" / "data").iterdir()}
+    (config / "hyperparameters.json").write_text(json.dumps(hyperparameters))
+    (config / "resourceconfig.json").write_text(json.dumps({"current_host": "algo-1", "hosts": ["algo-1"]}))
+    (config / "inputdataconfig.json").write_text(json.dumps(channels))
+    lines = []
+    assert container.run(root, write=lines.append) == 0
+    return "\n".join(lines).split("\n")
+
+
+@pytest.fixture(scope="module")
+def housing(tmp_path_factory):
+    if not DATA.exists():
+        pytest.skip("the published jobs' data are not here")
+    root = tmp_path_factory.mktemp("housing")
+    table = pd.read_csv(DATA / "housing-2021/housing.csv")
+    table = table[["medv", *[name for name in table.columns if name != "medv"]]]
+    train = table.sample(frac=0.9, random_state=59)
+    for name, rows in (("train", train), ("validation", table.drop(train.index))):
+        folder = root / "input" / "data" / name
+        folder.mkdir(parents=True)
+        rows.to_csv(folder / f"{name}.csv", header=False, index=False)
+    return root, run_job(root, {"predictor_type": "regressor", "mini_batch_size": "32"}, content_type="text/csv")
+
+
+@pytest.fixture(scope="module")
+def plagiarism(tmp_path_factory):
+    if not DATA.exists():
+        pytest.skip("the published jobs' data are not here")
+    root = tmp_path_factory.mktemp("plagiarism")
+    table = pd.read_csv(DATA / "plagiarism-2021/train.csv", header=None).to_numpy(np.float32)
+    recordio.write_shards(root / "input" / "data" / "train", "matrix", table[:, 1:], table[:, 0], n_shards=1)
+    hyperparameters = {
+        "feature_dim": "8",
+        "predictor_type": "binary_classifier",
+        "epochs": "25",
+        "mini_batch_size": "70",
+    }
+    return root, run_job(root, hyperparameters, content_type="application/x-recordio-protobuf")
+
+
+def real_log(name):
+    """The container's lines of a published log, in which the lines of #metrics were made blank."""
+    lines = (DATA / name / "job.log").read_text().rstrip("\n").split("\n")
+    end = next(number for number, line in enumerate(lines) if line.startswith("20") and " Uploading - " in line)
+    # One blank stands for the last line of #metrics, another separates the platform's own lines.
+    return lines[: end - 1]
+
+
+def masked(line):
+    """A line without what differs from run to run."""
+    line = "" if line.startswith("#metrics ") else line
+    for pattern, replacement in (
+        (r"^\[\d\d/\d\d/\d{4} [\d:]{8} (\w+) \d+\]", r"[\1]"),
+        (r"^\[[\d-]{10} [\d:.]{12}\]", "[]"),
+        (r'"duration": \d+', '"duration": 0'),
+        (r"python3\.\d", "python3"),
+        (r"0x[0-9a-f]+", "0x"),
+        (r"took [\d.]+ seconds", "took seconds"),
+        (r"/tmp/\w+/", "/tmp/x/"),
+        (r"throughput=[\d.]+", "throughput="),
+    ):
+        line = re.sub(pattern, replacement, line)
+    return line
+
+
+def assert_same_log(ours, real, *, relative):
+    ours, real = [masked(line) for line in ours], [masked(line) for line in real]
+    assert [NUMBER.sub("#", line) for line in ours] == [NUMBER.sub("#", line) for line in real]
+    numbers = [[float(number) for line in lines for number in NUMBER.findall(line)] for lines in (ours, real)]
+    assert len(numbers[1]) > 20
+    np.testing.assert_allclose(*numbers, rtol=relative)
+
+
+def test_the_whole_log_of_a_regression_with_validation_is_the_real_one(housing):
+    assert_same_log(housing[1], real_log("housing-2021"), relative=1e-5)
+
+
+def test_the_whole_log_of_a_binary_job_on_recordio_is_the_real_one(plagiarism):
+    assert_same_log(plagiarism[1], real_log("plagiarism-2021"), relative=1e-6)
+
+
+def metrics_of(log):
+    return [json.loads(line.removeprefix("#metrics ")) for line in log if line.startswith("#metrics ")]
+
+
+@pytest.mark.parametrize(("part", "tolerance"), [("train", 1e-6), ("validation", 1e-4)])
+def test_every_models_loss_is_in_the_metrics_lines(housing, part, tolerance):
+    table = pd.read_csv(DATA / f"housing-2021/per_model_{part}_mse_objective.csv", header=None)
+    found = np.full((11, 32), np.nan)
+    for line in metrics_of(housing[1]):
+        value = line["Metrics"].get(f"{part}_mse_objective")
+        if value is not None:
+            found[line["Dimensions"]["epoch"], line["Dimensions"]["model"]] = value["sum"]
+    np.testing.assert_allclose(found, table.to_numpy().T, rtol=0, atol=tolerance)
+
+
+def test_iterator_counts_follow_the_batches(housing):
+    first, epoch0 = (
+        next(line for line in metrics_of(housing[1]) if line["Dimensions"].get("Meta") == meta)
+        for meta in ("init_train_data_iter", "training_data_iter")
+    )
+    counts = [{name: value["max"] for name, value in line["Metrics"].items()} for line in (first, epoch0)]
+    assert [value["Total Records Seen"] for value in counts] == [32 + 455, 32 + 455 + 455]
+    assert [value["Total Batches Seen"] for value in counts] == [1 + 15, 1 + 15 + 15]
+    assert [value["Reset Count"] for value in counts] == [2, 3]
+    assert [value["Number of Records Since Last Reset"] for value in counts] == [0, 455]
+
+
+def test_sagemakers_expressions_find_the_metrics_of_both_logs(housing, plagiarism):
+    found = [
+        {metric.name for metric in DEFINITIONS if re.search(metric.regex, "\n".join(log))}
+        for _, log in (housing, plagiarism)
+    ]
+    common = {"train:progress", "train:throughput", "train:objective_loss"}
+    assert common | {"validation:objective_loss", "validation:objective_loss:final", "validation:mse"} <= found[0]
+    assert common | {"train:binary_classification_accuracy", "train:binary_f_beta", "train:precision"} <= found[1]
+
+
+def test_the_exported_model_answers_as_the_real_endpoint_did(housing):
+    row = "0.00632,18,2.31,0,0.538,6.575,65.2,4.09,1,296,15.3,4.98"
+    features = np.loadtxt(io.StringIO(row), np.float32, delimiter=",", ndmin=2)
+    model = Model.load(housing[0] / "model" / "model_algo-1")
+    assert float(model.predict(features).score[0]) == pytest.approx(30.413358688, abs=1e-4)
