@@ -116,7 +116,7 @@ def test_a_number_travels_to_the_container_as_it_was_written(tmp_path):
         ("target: Aws", "line 1: target: must be emulator or aws, not Aws"),
         ("training: {max_runtime_s: 5}", "line 1: training.max_runtime_s: must be at least 60, not 5"),
         ("training: {max_runtime_s: 1h}", "line 1: training.max_runtime_s: must be a whole number, not 1h"),
-        ("training: {max_runtime_s: }", "line 1: training.max_runtime_s: must be a whole number, not "),
+        ("training: {max_runtime_s: }", "line 1: training.max_runtime_s: must be a whole number, not nothing"),
         ("training: 5", "line 1: training: must be a section with keys of its own, not 5"),
         ("hyperparameters: [a]", "line 1: hyperparameters: must be a mapping of names to values, not a list"),
         ("report: {html: 1}", "line 1: report.html: must be true or false, not 1"),
@@ -226,6 +226,32 @@ def test_an_endless_file_is_read_no_further_than_the_limit():
 
 def test_a_number_as_long_as_the_file_is_refused_at_once(problems_of):
     assert problems_of(f"split: {{seed: {'9' * 100_000}}}") == ["line 1: a number of 100000 characters is too long"]
+
+
+@pytest.mark.parametrize("line", ["key{}: 1\n", "hyperparameters.{}: 1\n", "region: a{}\n"])
+def test_thousands_of_problems_are_counted_and_the_first_hundred_told(tmp_path, line):
+    path = tmp_path / "c.yaml"
+    path.write_text("".join(line.format(n) for n in range(10_000)))
+    with pytest.raises(ConfigError) as caught:
+        load(path)
+    assert caught.value.what.startswith(f"{path} has 10000 problems.\n  line 1: ")
+    assert len(caught.value.what.splitlines()) == 102
+    assert caught.value.what.endswith("\n  and 9900 more")
+
+
+def test_thousands_of_unknown_hyperparameters_are_told_in_bounded_time(tmp_path):
+    path = tmp_path / "c.yaml"
+    path.write_text("hyperparameters:\n" + "".join(f"  epoch{n}: 1\n" for n in range(10_000)))
+    with pytest.raises(ConfigError, match=r"line 2: hyperparameters\.epoch0: .*; did you mean epochs\?"):
+        load(path)
+
+
+def test_a_long_or_unprintable_text_is_shown_short_and_escaped(problems_of):
+    assert problems_of(f"region: {'x' * 1_000}")[0].endswith(f", not {'x' * 77}...")
+    assert problems_of('region: "\\e[31m"\n"a\\nb": 1') == [
+        "line 1: region: must be an AWS region such as us-east-1, not '\\x1b[31m'",
+        "line 2: 'a\\nb': is not a key",
+    ]
 
 
 _KEYS = st.sampled_from(

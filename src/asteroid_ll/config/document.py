@@ -14,6 +14,7 @@ from typing import Any
 
 import yaml
 
+from asteroid_ll.config.wording import legible
 from asteroid_ll.errors import ConfigError
 
 MAX_BYTES = 262_144
@@ -84,7 +85,7 @@ class Document:
 
 def dotted(key: Key) -> str:
     """Return a key as a person writes it: ``clean.drop[0]``."""
-    text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in key)
+    text = "".join(f"[{part}]" if isinstance(part, int) else f".{legible(part)}" for part in key)
     return text.removeprefix(".")
 
 
@@ -232,11 +233,11 @@ def _decoded(data: bytes | str) -> str:
 
 def _refuse_extras(event: yaml.Event) -> None:
     if isinstance(event, yaml.AliasEvent):
-        raise _Refused(_line(event), f"the alias *{event.anchor} is not allowed; write the value out")
+        raise _Refused(_line(event), f"the alias *{legible(event.anchor or '')} is not allowed; write the value out")
     if isinstance(event, yaml.NodeEvent) and event.anchor:
-        raise _Refused(_line(event), f"the anchor &{event.anchor} is not allowed; remove it")
+        raise _Refused(_line(event), f"the anchor &{legible(event.anchor)} is not allowed; remove it")
     if isinstance(event, yaml.ScalarEvent | yaml.CollectionStartEvent) and event.tag:
-        raise _Refused(_line(event), f"the tag {event.tag} is not allowed; remove it")
+        raise _Refused(_line(event), f"the tag {legible(event.tag)} is not allowed; remove it")
 
 
 def _line(event: yaml.Event) -> int:

@@ -14,7 +14,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BeforeValidator, PlainSerializer, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
-from asteroid_ll.config.wording import did_you_mean, shown
+from asteroid_ll.config.wording import shown
 
 KNOWN = (
     "predictor_type",
@@ -72,13 +72,8 @@ DEFAULTS: Mapping[str, str] = MappingProxyType(
 
 def _known_name(name: str) -> str:
     if name not in KNOWN:
-        raise PydanticCustomError("unknown_hyperparameter", "{text}", {"text": _unknown(name)})
+        raise PydanticCustomError("unknown_hyperparameter", "is not a hyperparameter of Linear Learner")
     return name
-
-
-def _unknown(name: str) -> str:
-    guess = did_you_mean(name, KNOWN)
-    return f"is not a hyperparameter of Linear Learner{guess or '; see asteroid-ll config schema'}"
 
 
 def value_text(value: object) -> str:

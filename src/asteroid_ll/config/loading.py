@@ -10,8 +10,9 @@ from typing import Any, NoReturn
 from pydantic import ValidationError
 
 from asteroid_ll.config.document import MAX_BYTES, Document, DocumentError, Key, Mark, Problem, dotted, parse
+from asteroid_ll.config.hyperparameters import KNOWN
 from asteroid_ll.config.models import Config, Section
-from asteroid_ll.config.wording import did_you_mean, sentence
+from asteroid_ll.config.wording import did_you_mean, legible, sentence
 from asteroid_ll.errors import ConfigError
 
 _SECTIONS = tuple(
@@ -21,6 +22,7 @@ _SECTIONS = tuple(
 )
 _EMPTY = Document(None, {})
 _OVERRIDE = "command line"
+_MAX_LISTED = 100
 
 
 def load(path: Path | None, *, overrides: Sequence[str] = ()) -> Config:
@@ -79,7 +81,9 @@ def _overridden(document: Document, override: str, problems: list[Problem]) -> D
     name, equals, text = override.partition("=")
     key = tuple(name.strip().split("."))
     if not equals or not all(key):
-        problems.append(Problem(_OVERRIDE, 0, override, "must be KEY=VALUE, such as training.max_runtime_s=600"))
+        problems.append(
+            Problem(_OVERRIDE, 0, legible(override), "must be KEY=VALUE, such as training.max_runtime_s=600")
+        )
         return document
     try:
         laid = parse(text.strip(), origin=_OVERRIDE, at=key)
@@ -147,7 +151,7 @@ def _validated(values: dict[str, Any], marks: Mapping[Key, Mark], problems: list
 
 
 def _problems(error: ValidationError, marks: Mapping[Key, Mark]) -> Iterator[Problem]:
-    for entry in error.errors(include_url=False):
+    for number, entry in enumerate(error.errors(include_url=False)):
         if entry["type"] == "conflict":
             for name, what in entry["ctx"]["conflicts"]:
                 yield _problem(tuple(name.split(".")), what, marks)
@@ -156,7 +160,9 @@ def _problems(error: ValidationError, marks: Mapping[Key, Mark]) -> Iterator[Pro
         mark = marks.get(key)
         what = sentence(entry, raw=mark.raw if mark else None)
         if entry["type"] == "extra_forbidden":
-            what = f"is not a key{did_you_mean(str(key[-1]), _siblings(key))}"
+            what = "is not a key"
+        if entry["type"] in {"extra_forbidden", "unknown_hyperparameter"} and number < _MAX_LISTED:
+            what += did_you_mean(str(key[-1]), _siblings(key))
         yield _problem(key, what, marks)
 
 
@@ -169,6 +175,8 @@ def _siblings(key: Key) -> list[str]:
     """Return the known keys beside an unknown one."""
     if len(key) == 1:
         return list(Config.model_fields)
+    if key[0] == "hyperparameters":
+        return list(KNOWN)
     section = Config.model_fields[str(key[0])].annotation
     return list(section.model_fields) if isinstance(section, type) and issubclass(section, Section) else []
 
@@ -191,6 +199,8 @@ def _refuse(name: str, problems: Sequence[Problem], path: Path | None) -> NoRetu
     if len(texts) == 1:
         what = f"{name} has a problem: {texts[0]}."
     else:
-        what = f"{name} has {len(texts)} problems." + "".join(f"\n  {text}" for text in texts)
+        listed = "".join(f"\n  {text}" for text in texts[:_MAX_LISTED])
+        rest = f"\n  and {len(texts) - _MAX_LISTED} more" if len(texts) > _MAX_LISTED else ""
+        what = f"{name} has {len(texts)} problems.{listed}{rest}"
     command = f"asteroid-ll config validate -c {path}" if path else "asteroid-ll config schema"
     raise ConfigError(what, hint=f"{'Check it again' if path else 'The keys'}: {command}", problems=texts)

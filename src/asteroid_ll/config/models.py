@@ -16,6 +16,7 @@ from pydantic_core import PydanticCustomError
 
 from asteroid_ll.config.hyperparameters import DEFAULTS, Hyperparameters
 from asteroid_ll.config.text import Text
+from asteroid_ll.config.wording import shown
 
 AUTO = "auto"
 """The value of ``bucket`` and ``role_arn`` that is worked out from the account."""
@@ -34,7 +35,7 @@ class Section(BaseModel):
     def _no_placeholder(cls, value: Any) -> Any:
         if isinstance(value, str) and value.startswith("<") and value.endswith(">"):
             raise PydanticCustomError(
-                "placeholder", "still holds the placeholder {value}; write your own value", {"value": value}
+                "placeholder", "still holds the placeholder {value}; write your own value", {"value": shown(value)}
             )
         return value
 

@@ -9,6 +9,8 @@ from typing import Any
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
+from asteroid_ll.config.wording import shown
+
 
 @dataclass(frozen=True, slots=True)
 class Text:
@@ -27,8 +29,7 @@ class Text:
     def check(self, value: str) -> str:
         """Return the value if it matches; raise pydantic's error with ``like`` in it otherwise."""
         if len(value) > self.max_length or re.fullmatch(self.pattern, value) is None:
-            shown = value if len(value) <= 80 else f"{value[:77]}..."
-            raise PydanticCustomError("text", "must be {like}, not {shown}", {"like": self.like, "shown": shown})
+            raise PydanticCustomError("text", "must be {like}, not {shown}", {"like": self.like, "shown": shown(value)})
         return value
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+MAX_SHOWN = 80
+"""Characters of a wrong value, or of a key, that a message repeats."""
+
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """Return ``; did you mean X?`` for the known word nearest to a misspelt one, or an empty text."""
@@ -12,6 +15,12 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
 
     near = get_close_matches(word, list(known), n=1, cutoff=0.6)
     return f"; did you mean {near[0]}?" if near else ""
+
+
+def legible(text: str) -> str:
+    """Return a text for a message: shortened, and with escapes where it has characters that do not print."""
+    short = text if len(text) <= MAX_SHOWN else f"{text[: MAX_SHOWN - 3]}..."
+    return short if short.isprintable() else repr(short)
 
 
 _KINDS = {
@@ -44,11 +53,11 @@ def sentence(error: Mapping[str, Any], *, raw: str | None = None) -> str:
         A clause such as ``must be at least 60, not 5``.
     """
     kind, value, context = error["type"], error["input"], error.get("ctx", {})
-    as_written = raw if raw is not None else shown(value)
+    as_written = shown(value if raw is None else raw)
     if kind == "string_type" and isinstance(value, bool) and raw is not None:
-        return f'must be text: unquoted, {raw} is a YAML boolean; write "{raw}"'
+        return f'must be text: unquoted, {as_written} is a YAML boolean; write "{as_written}"'
     if kind == "string_type" and isinstance(value, int | float) and raw is not None:
-        return f'must be text: unquoted, {raw} is a number; write "{raw}"'
+        return f'must be text: unquoted, {as_written} is a number; write "{as_written}"'
     if kind in _KINDS:
         return f"must be {_KINDS[kind]}, not {as_written}"
     if kind in _BOUNDS:
@@ -72,4 +81,4 @@ def shown(value: object) -> str:
         return "a mapping"
     if isinstance(value, list | tuple):
         return "a list"
-    return str(value)
+    return legible(str(value))
