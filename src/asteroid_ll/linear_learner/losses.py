@@ -200,7 +200,7 @@ class Logistic(Loss):
         np.negative(scores, out=scores)
         np.exp(scores, out=scores)
         np.add(scores, np.float32(1), out=scores)
-        np.reciprocal(scores, out=scores)
+        np.divide(np.float32(1), scores, out=scores)
 
     def respond(self, scores: Float32Array) -> Float32Array:
         """The probability of the positive class."""
