@@ -36,6 +36,9 @@ if wish == "wait":
     print("waiting")
     while True:
         time.sleep(0.01)
+if wish == "until":
+    while not pathlib.Path(hyperparameters["path"]).exists():
+        time.sleep(0.01)
 if wish == "fail":
     (root / "output/failure").write_text(hyperparameters["words"])
     sys.exit(1)
