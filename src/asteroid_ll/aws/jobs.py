@@ -346,7 +346,7 @@ def _failure(job: TrainingJob) -> AwsError:
             f"Training job {job.name} failed: {reason}", hint=f"Mend the cause. {RESUME}", status=job.status
         )
     by_limit = {
-        "MaxRuntimeExceeded": "it ran longer than 'max_runtime_s' allows",
+        "MaxRuntimeExceeded": "it ran longer than 'training.max_runtime_s' allows",
         "MaxWaitTimeExceeded": "no spot instance came in time",
     }
     why = by_limit.get(job.secondary_status, "somebody stopped it")

@@ -139,5 +139,5 @@ def refuse_above(estimated: Estimate, max_usd: float) -> None:
     if total_usd > max_usd:
         raise ConfigError(
             f"The run may cost {estimated.sentence()}, above the cap of {max_usd:.2f} USD.",
-            hint="Raise 'max_cost_usd', or shorten 'max_runtime_s', or choose a smaller instance type.",
+            hint="Raise 'cost.max_usd', or shorten 'training.max_runtime_s', or choose a smaller instance type.",
         )

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
-from collections.abc import Iterable
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from asteroid_ll.atomic import atomic_path
 from asteroid_ll.aws.errors import RESUME, answer, aws_call, translate
 from asteroid_ll.aws.session import Aws
 from asteroid_ll.errors import AwsError, ConfigError, DataError
@@ -131,6 +129,7 @@ def download_file(aws: Aws, *, bucket: str, key: str, path: Path) -> int:
 
     Raises:
         AwsError: there is no such object, S3 refused, or the body broke off in each of three attempts.
+        DataError: the file cannot be written.
     """
     from botocore import exceptions as botocore_errors
 
@@ -140,7 +139,6 @@ def download_file(aws: Aws, *, bucket: str, key: str, path: Path) -> int:
         botocore_errors.ReadTimeoutError,
         botocore_errors.FlexibleChecksumError,
     )
-    path.parent.mkdir(parents=True, exist_ok=True)
     with aws_call(f"downloading s3://{bucket}/{key}", service="s3"):
         for attempt in range(1, DOWNLOAD_ATTEMPTS + 1):
             try:
@@ -271,24 +269,14 @@ def _upload_in_parts(aws: Aws, path: Path, *, bucket: str, key: str, extra: dict
 
 def _download_once(aws: Aws, *, bucket: str, key: str, path: Path) -> int:
     """One attempt of `download_file`."""
-    with closing(aws.s3.get_object(Bucket=bucket, Key=key)["Body"]) as body:
-        return _write_whole(path, body.iter_chunks(_CHUNK_BYTES))
-
-
-def _write_whole(path: Path, chunks: Iterable[bytes]) -> int:
-    """Write chunks to a temporary name, flush them to the disk and rename; nothing is left behind by a failure."""
-    descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
     size_bytes = 0
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            for chunk in chunks:
-                size_bytes += file.write(chunk)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    with (
+        closing(aws.s3.get_object(Bucket=bucket, Key=key)["Body"]) as body,
+        atomic_path(path) as temporary,
+        temporary.open("wb") as file,
+    ):
+        for chunk in body.iter_chunks(_CHUNK_BYTES):
+            size_bytes += file.write(chunk)
     return size_bytes
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
+import json
 import sys
 import textwrap
 from pathlib import Path
@@ -54,9 +56,9 @@ def directory(tmp_path: Path, loader: Any, monkeypatch: pytest.MonkeyPatch) -> P
 def aws(directory: Path):
     with connect("emulator", region=REGION, emulator_dir=directory) as made:
         yield made
-    emulator = Emulator(directory)
-    emulator.reset()
-    emulator.close()
+        for left in billing.open_resources(made):
+            if left.kind == "training-job":
+                jobs.stop_training_job(made, left.name)
 
 
 @pytest.fixture
@@ -276,6 +278,29 @@ def test_an_endpoint_that_is_still_being_created_is_torn_down(aws, uploaded, dir
     emulator.close()
     deployed(aws, trained(aws).artifact_s3_uri)
     assert [found.kind for found in billing.open_resources(aws)] == ["endpoint"]
+    assert len(teardown.delete_endpoint_stack(aws, NAME).deleted) == 3
+    assert teardown.prove_absent(aws, [NAME]) == []
+    assert open_intervals(directory) == []
+
+
+def test_linear_learner_trains_is_deployed_answers_and_is_gone(aws, uploaded, directory):
+    emulator = Emulator(directory)
+    emulator.configure(container_command=())
+    emulator.close()
+    uploaded.write_text("".join(f"{row % 2},{row % 2}.5,{row}\n" for row in range(200)))
+    upload(aws, uploaded)
+    small = {"predictor_type": "binary_classifier", "mini_batch_size": "20", "epochs": "3", "num_models": "1"}
+    jobs.create_or_adopt_training_job(aws, dataclasses.replace(request(), hyperparameters=small))
+    job = jobs.wait_for_training_job(aws, NAME)
+    deployed(aws, job.artifact_s3_uri)
+    assert endpoints.wait_for_endpoint(aws, NAME).status == "InService"
+    answered = json.loads(
+        endpoints.invoke(aws, NAME, b"0.5,10\n1.5,11\n", content_type="text/csv", accept="application/json")
+    )
+    assert [sorted(row) for row in answered["predictions"]] == [["predicted_label", "score"]] * 2
+    with pytest.raises(DataError, match="unable to evaluate payload"):
+        endpoints.invoke(aws, NAME, b"1,2,3,4\n", content_type="text/csv", accept="application/json")
+    assert billing.open_resources(aws)[0].price_usd_per_h == pytest.approx(0.115)
     assert len(teardown.delete_endpoint_stack(aws, NAME).deleted) == 3
     assert teardown.prove_absent(aws, [NAME]) == []
     assert open_intervals(directory) == []

@@ -187,7 +187,7 @@ def test_every_step_and_every_line_is_told_once_and_in_order(aws, script):
             "failed: ClientError: Unable to parse csv",
         ),
         (described("Stopped", SecondaryStatus="Stopped"), "was stopped: somebody stopped it"),
-        (described("Stopped", SecondaryStatus="MaxRuntimeExceeded"), "longer than 'max_runtime_s'"),
+        (described("Stopped", SecondaryStatus="MaxRuntimeExceeded"), "longer than 'training.max_runtime_s'"),
         (described("Stopped", SecondaryStatus="MaxWaitTimeExceeded"), "no spot instance"),
     ],
     ids=["failed", "stopped", "runtime", "spot"],

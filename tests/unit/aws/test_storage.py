@@ -119,6 +119,12 @@ def test_a_download_that_breaks_off_once_is_repeated(aws, script, table):
     assert storage.download_file(aws, bucket="b", key="k", path=table) == 5
 
 
+def test_a_download_that_cannot_be_written_is_a_matter_of_data(aws, script, table):
+    script.on("S3 GET", Response(200, {"Content-Length": "5"}, b"model"))
+    with pytest.raises(DataError, match="could not be written"):
+        storage.download_file(aws, bucket="b", key="k", path=table / "model")
+
+
 def test_an_object_that_is_not_there_leaves_the_earlier_file(aws, script, say, table):
     script.on("S3 GET", say.s3_refusal("NoSuchKey", "The specified key does not exist.", status=404))
     with pytest.raises(AwsError, match=r"downloading s3://b/k"):
