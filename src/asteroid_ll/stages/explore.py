@@ -38,9 +38,9 @@ def run(context: Context) -> Outcome:
         plots = _draw(table, summary, label=label)
         outputs += _save(context, plots)
     pairs = len(summary.identical_pairs)
-    return Outcome(
-        outputs=tuple(outputs), note=f"{max(len(outputs) - 2, 0)} figures, {pairs} pairs of columns say the same"
-    )
+    figures = max(len(outputs) - 2, 0)
+    same = f"{pairs} pair{'' if pairs == 1 else 's'} of columns say{'s' if pairs == 1 else ''} the same"
+    return Outcome(outputs=tuple(outputs), note=f"{figures} figures, {same}")
 
 
 def _draw(table: pd.DataFrame, summary: TableSummary, *, label: str) -> list[Plot]:

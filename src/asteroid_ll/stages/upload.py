@@ -41,7 +41,7 @@ def run(context: Context) -> Outcome:
         },
     )
     size_mb = sum(int(str(item["size_bytes"])) for item in objects) / 1e6
-    note = f"{len(objects)} objects, {size_mb:.1f} MB in s3://{bucket}/{prefix}/"
+    note = f"{len(objects)} objects, {size_mb:.1f} MB"
     return Outcome(
         outputs=(MANIFEST,),
         status="adopted" if present else "run",
