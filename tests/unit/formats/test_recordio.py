@@ -125,6 +125,22 @@ def test_float64_int32_sparse_unpacked_and_unknown_fields_decode_to_dense_float3
     assert labels is None
 
 
+def test_a_tensor_in_pieces_is_one_and_of_two_kinds_the_last_counts():
+    two_pieces = field(2, packed("f", [1])) + field(2, packed("f", [2]) + packed("f", [3]))
+    two_kinds = field(3, packed("d", [9])) + field(2, packed("f", [4, 5, 6]))
+    entries = [field(1, field(1, b"values") + field(2, value)) for value in (two_pieces, two_kinds)]
+    split = field(1, b"".join([field(2, field(2, packed("f", [7]))), field(2, field(2, packed("f", [8, 9])))]))
+    split = field(1, field(1, b"values") + split[2:])
+    features, _ = recordio.decode(b"".join(map(frame, [*entries, split])))
+    assert features.tolist() == [[1, 2, 3], [4, 5, 6], [7, 8, 9]]
+
+
+def test_unpacked_keys_and_shape_are_read():
+    sparse = b"\x10\x00\x10\x02" + packed("f", [5, 6]) + b"\x18\x04"
+    features, _ = recordio.decode(frame(entry(1, sparse)))
+    assert features.tolist() == [[5, 0, 6, 0]]
+
+
 def test_a_label_before_the_features_and_a_float64_label_are_read():
     data = frame(entry(2, packed("d", [1]), kind=3) + entry(1, packed("f", [2, 3])))
     features, labels = recordio.decode(data * 2)

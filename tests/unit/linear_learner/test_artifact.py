@@ -182,6 +182,21 @@ def test_damaged_content_is_named(tmp_path, good_zip):
         artifact.read(tmp_path / "m")
 
 
+def test_arrays_under_other_names_and_encrypted_members_are_refused(tmp_path, good_zip):
+    (tmp_path / "m").write_bytes(good_zip)
+    with zipfile.ZipFile(io.BytesIO(good_zip)) as archive:
+        contents = {name: archive.read(name) for name in MEMBERS}
+    auxiliary = contents["mx-mod-0000.params"].replace(b"arg:", b"aux:")
+    (tmp_path / "m").write_bytes(zip_of(*{**contents, "mx-mod-0000.params": auxiliary}.items()))
+    with pytest.raises(DataError, match="arrays are named"):
+        artifact.read(tmp_path / "m")
+    encrypted = bytearray(good_zip)
+    encrypted[encrypted.index(b"PK\x01\x02") + 8] |= 1
+    (tmp_path / "m").write_bytes(encrypted)
+    with pytest.raises(DataError, match="encrypted"):
+        artifact.read(tmp_path / "m")
+
+
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(DataError, match=r"none\.tar\.gz cannot be opened"):
         artifact.read(tmp_path / "none.tar.gz")

@@ -9,6 +9,7 @@ import pytest
 
 from asteroid_ll.formats import recordio
 from asteroid_ll.linear_learner import container
+from asteroid_ll.linear_learner.errors import AlgorithmError
 from asteroid_ll.linear_learner.model import Model
 
 RNG = np.random.default_rng(7)
@@ -148,6 +149,22 @@ def test_a_bug_is_an_algorithm_error_with_its_traceback_in_the_log(job, monkeypa
     assert code == 1
     assert failure(root) == "AlgorithmError: ZeroDivisionError: oh"
     assert "Traceback (most recent call last)" in log
+
+
+def test_a_job_without_configuration_files_says_what_is_missing(tmp_path):
+    code, _ = run(tmp_path)
+    assert code == 1
+    assert "predictor_type" in failure(tmp_path)
+
+
+def test_a_job_whose_every_model_diverges_is_an_algorithm_error(job, monkeypatch):
+    def diverged(*_, **__):
+        raise AlgorithmError("Training diverged.", hint="Lower learning_rate.")
+
+    monkeypatch.setattr(container, "train", diverged)
+    root = job()
+    assert run(root)[0] == 1
+    assert failure(root) == "AlgorithmError: Training diverged. Lower learning_rate."
 
 
 def test_sigterm_ends_the_job_without_a_model(job, monkeypatch):
