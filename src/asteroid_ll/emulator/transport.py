@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Protocol
 from urllib.parse import parse_qsl, urlsplit
 
+from asteroid_ll.emulator.faults import Injector, from_environment
 from asteroid_ll.emulator.http import Request, Response
 
 _TURN = threading.RLock()
@@ -86,38 +87,45 @@ class _Bytes(io.BytesIO):
 def answer(emulator: Handler, request: Request) -> tuple[Response, io.BufferedIOBase]:
     """Let the emulator answer, and open the answer's body before anything else can replace it.
 
-    A body that another process replaced between the answer and the opening is asked for again.
+    A body that another process replaced between the answer and the opening is asked for once more.
 
     Returns:
         The response, and its body to be read once.
+
+    Raises:
+        FileNotFoundError: the body's file is lost.
     """
     with _TURN:
-        while True:
+        response = emulator.handle(request)
+        try:
+            return response, _open(response)
+        except FileNotFoundError:
             response = emulator.handle(request)
-            if response.file is None:
-                return response, _Bytes(response.body)
-            try:
-                return response, _Raw(FileBody(response.file, start=response.start, stop=response.stop), 1 << 16)
-            except FileNotFoundError:
-                if request.method != "GET":
-                    raise
+            return response, _open(response)
 
 
-def attach(session: Any, emulator: Handler, *, faults: Any = None) -> None:
+def _open(response: Response) -> io.BufferedIOBase:
+    if response.file is None:
+        return _Bytes(response.body)
+    return _Raw(FileBody(response.file, start=response.start, stop=response.stop), 1 << 16)
+
+
+def attach(session: Any, emulator: Handler, *, faults: Injector | None = None) -> None:
     """Let the emulator answer every client that this session makes from now on.
 
     Args:
         session: a `boto3.session.Session` or a `botocore.session.Session`.
         emulator: what answers.
-        faults: an `asteroid_ll.emulator.faults.Injector` that stands between the two, or None.
+        faults: stands between the two; None for the faults that the environment asks for, if any.
     """
     emitter = session.events if hasattr(session, "events") else session.get_component("event_emitter")
+    injector = faults or from_environment()
 
     def send(request: Any, event_name: str, **_context: object) -> Any:
-        if faults is None:
+        if injector is None:
             return _send(emulator, request)
         service, operation = event_name.split(".")[1:]
-        return faults.send(lambda: _send(emulator, request), request, service=service, operation=operation)
+        return injector.send(lambda: _send(emulator, request), request, service=service, operation=operation)
 
     emitter.register("before-send", send)
 
@@ -138,11 +146,12 @@ def _send(emulator: Handler, prepared: Any) -> Any:
 
 
 def to_request(method: str, url: str, *, headers: Mapping[str, str], body: bytes) -> Request:
-    """Build the emulator's request from a method, an absolute or relative URL, headers (lower case) and a body."""
+    """Build the emulator's request from a method, an absolute URL, headers (names in lower case) and a body."""
     parts = urlsplit(url)
-    host = parts.hostname or headers.get("host", "").partition(":")[0]
     query = dict(parse_qsl(parts.query, keep_blank_values=True))
-    return Request(method=method, host=host, path=parts.path or "/", query=query, headers=headers, body=body)
+    return Request(
+        method=method, host=parts.hostname or "", path=parts.path or "/", query=query, headers=headers, body=body
+    )
 
 
 def _text_headers(headers: Mapping[str, str | bytes]) -> dict[str, str]:

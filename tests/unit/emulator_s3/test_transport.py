@@ -101,6 +101,6 @@ def test_a_file_body_that_is_never_read_closes_its_file(tmp_path):
         FileBody(tmp_path / "gone", start=0, stop=1)
 
 
-def test_a_relative_url_takes_its_host_from_the_header():
-    request = to_request("GET", "/b/k%20?list-type=2&acl", headers={"host": "127.0.0.1:9000"}, body=b"")
-    assert (request.host, request.path, request.query) == ("127.0.0.1", "/b/k%20", {"list-type": "2", "acl": ""})
+def test_an_address_is_taken_apart_without_its_port_and_decoded_once():
+    request = to_request("GET", "http://127.0.0.1:9000/b//k%2520?list-type=2&acl", headers={}, body=b"")
+    assert (request.host, request.path, request.query) == ("127.0.0.1", "/b//k%2520", {"list-type": "2", "acl": ""})
