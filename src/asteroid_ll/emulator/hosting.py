@@ -12,6 +12,7 @@ import shutil
 import sqlite3
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -48,9 +49,7 @@ def create(call: Call) -> dict[str, Any]:
         "variants": _variants(call, config),
         "due_s": call.state.now() + call.settings.endpoint_creating_s,
     }
-    endpoint = create_resource(call, ENDPOINT, name, status="Creating", body=body)
-    with call.state.transaction() as db:
-        _bill(call.services, db, endpoint)
+    endpoint = create_resource(call, ENDPOINT, name, status="Creating", body=body, also=partial(_bill, call.services))
     return {"EndpointArn": endpoint.arn}
 
 

@@ -20,6 +20,10 @@ from asteroid_ll.emulator.store import ObjectStore, StoredObject
 FAILURE_REASON_CHARACTERS = 1024
 
 
+class DownloadError(Exception):
+    """A channel's objects cannot be laid out as files; the message says which and why."""
+
+
 def parse_s3_uri(uri: str) -> tuple[str, str]:
     """Bucket and key (or prefix) of an ``s3://`` URI."""
     bucket, _, key = uri.removeprefix("s3://").partition("/")
@@ -41,7 +45,7 @@ def prepare(root: Path, request: Mapping[str, Any], *, host: str, store: ObjectS
         store: where the input objects are.
 
     Raises:
-        FileNotFoundError: a channel's objects are gone.
+        DownloadError: a channel's objects are gone, or cannot be files below the channel's directory.
     """
     for name in ("input", "model", "output"):
         shutil.rmtree(root / name, ignore_errors=True)
@@ -58,13 +62,19 @@ def prepare(root: Path, request: Mapping[str, Any], *, host: str, store: ObjectS
         bucket, prefix = parse_s3_uri(source["S3Uri"])
         objects = [found for found in store.list(bucket, prefix) if not found.key.endswith("/")]
         if not objects:
-            raise FileNotFoundError(source["S3Uri"])
+            raise DownloadError(f'No S3 objects found under S3 URL "{source["S3Uri"]}"')
         if source.get("S3DataDistributionType") == "ShardedByS3Key":
             objects = objects[hosts.index(host) :: len(hosts)]
         folder = root / "input" / "data" / channel["ChannelName"]
         folder.mkdir()
         for found in objects:
-            _download(found, folder / _relative(found.key, prefix), gunzip=channel.get("CompressionType") == "Gzip")
+            name = _relative(found.key, prefix)
+            if not (folder / name).resolve().is_relative_to(folder.resolve()):
+                raise DownloadError(f'The key "{found.key}" leads out of the channel {channel["ChannelName"]}')
+            try:
+                _download(found, folder / name, gunzip=channel.get("CompressionType") == "Gzip")
+            except (FileExistsError, NotADirectoryError, IsADirectoryError, gzip.BadGzipFile) as error:
+                raise DownloadError(f'The object "s3://{bucket}/{found.key}" cannot be a file: {error}') from error
 
 
 def pack(model_directories: Sequence[Path], target: Path) -> bool:

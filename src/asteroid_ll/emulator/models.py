@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import sqlite3
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from asteroid_ll.emulator.call import Call
@@ -12,6 +13,9 @@ from asteroid_ll.emulator.job_files import parse_s3_uri
 from asteroid_ll.emulator.listing import page
 from asteroid_ll.emulator.resources import ENDPOINT, ENDPOINT_CONFIG, MODEL, Resource
 from asteroid_ll.emulator.state import ACCOUNT_ID
+
+Also = Callable[[sqlite3.Connection, Resource], None]
+"""A further step inside the transaction that records a resource."""
 
 WORDS = {MODEL: "model", ENDPOINT_CONFIG: "endpoint configuration", ENDPOINT: "endpoint"}
 """How AWS's messages call the kinds of resources."""
@@ -29,8 +33,18 @@ def existing(call: Call, kind: str, name: str) -> Resource:
     return found
 
 
-def create_resource(call: Call, kind: str, name: str, *, status: str = "", body: dict[str, Any]) -> Resource:
+def create_resource(
+    call: Call, kind: str, name: str, *, body: dict[str, Any], status: str = "", also: Also | None = None
+) -> Resource:
     """Record a new resource with the request's tags.
+
+    Args:
+        call: the create call.
+        kind: the resource's kind.
+        name: its name.
+        body: what is recorded of it.
+        status: its first status.
+        also: what has to happen with it or not at all.
 
     Raises:
         ApiError: ``ValidationException`` when the name is taken.
@@ -43,6 +57,8 @@ def create_resource(call: Call, kind: str, name: str, *, status: str = "", body:
             raise ApiError("ValidationException", f'Cannot create already existing {WORDS[kind]} "{resource.arn}".')
         call.resources.save(db, resource)
         call.resources.put_tags(db, resource.arn, tags)
+        if also is not None:
+            also(db, resource)
     return resource
 
 
@@ -153,6 +169,11 @@ def delete_endpoint_config(call: Call) -> dict[str, Any]:
 
 def _check_container(call: Call, container: Mapping[str, Any], *, role_arn: str) -> None:
     check_image(container.get("Image", ""), call.region, what="model image")
+    for member in ("MultiModelConfig", "ModelPackageName", "ModelDataSource", "AdditionalModelDataSources"):
+        if container.get(member):
+            raise _refused(f"The emulator has no {member}.")
+    if container.get("Mode", "SingleModel") != "SingleModel":
+        raise _refused("The emulator's containers have a single model.")
     uri = container.get("ModelDataUrl")
     if not uri:
         raise _refused("The emulator's models need a ModelDataUrl.")

@@ -75,8 +75,10 @@ def describe(call: Call) -> dict[str, Any]:
 def listed(call: Call) -> dict[str, Any]:
     """ListTrainingJobs."""
     call.services.jobs.settle()
+    # Warm pools and training plans do not exist here: no job has any.
+    wanted_unknown = {"WarmPoolStatusEquals", "TrainingPlanArnEquals"} & call.params.keys()
     return page(
-        call.resources.find(TRAINING_JOB, region=call.region),
+        [] if wanted_unknown else call.resources.find(TRAINING_JOB, region=call.region),
         call.params,
         member="TrainingJobSummaries",
         default_order="Ascending",
@@ -174,11 +176,13 @@ def _check_modes(request: Mapping[str, Any], algorithm: Mapping[str, Any]) -> No
     for member in ("VpcConfig", "CheckpointConfig", "ServerlessJobConfig", "MlflowConfig", "ModelPackageConfig"):
         if request.get(member):
             raise _refused(f"The emulator has no {member}.")
+    if request["OutputDataConfig"].get("CompressionType", "GZIP") != "GZIP":
+        raise _refused("The emulator writes compressed artifacts only (OutputDataConfig.CompressionType).")
     stopping = request.get("StoppingCondition", {})
     wait_s, runtime_s = stopping.get("MaxWaitTimeInSeconds"), stopping.get("MaxRuntimeInSeconds", DEFAULT_MAX_RUNTIME_S)
     if request.get("EnableManagedSpotTraining") and (wait_s is None or wait_s < runtime_s):
         raise _refused(
-            f"Invalid MaxWaitTimeInSeconds. It must be present and be greater than or equal to MaxRuntimeInSeconds "
+            "Invalid MaxWaitTimeInSeconds. It must be present and be greater than or equal to MaxRuntimeInSeconds "
             f"({runtime_s})."
         )
     if wait_s is not None and not request.get("EnableManagedSpotTraining"):

@@ -92,8 +92,8 @@ class Worker:
         try:
             for name, root in zip(names, roots, strict=True):
                 job_files.prepare(root, self.request, host=name, store=self.store)
-        except FileNotFoundError as error:
-            reason = f"ClientError: Data download failed: No S3 objects found under S3 URL {str(error)!r}"
+        except job_files.DownloadError as error:
+            reason = f"ClientError: Data download failed: {error}"[: job_files.FAILURE_REASON_CHARACTERS]
             return self.jobs.finish(self.job, "Failed", reason=reason)
         if not self.jobs.step(self.job, "Training"):
             return self.jobs.finish(self.job, "Stopped")

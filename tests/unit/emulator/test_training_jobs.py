@@ -1,9 +1,11 @@
 """A training job is a real process in the container's contract, seen through AWS's API."""
 
+import gzip
 import io
 import json
 import os
 import signal
+import sys
 import tarfile
 
 import pytest
@@ -278,9 +280,13 @@ def test_a_job_of_one_region_is_not_seen_in_another(sagemaker, client_of, job_re
             {"AlgorithmSpecification": {"TrainingImage": image_uri("us-west-2"), "TrainingInputMode": "Pipe"}},
             "no Pipe input mode",
         ),
+        (
+            {"OutputDataConfig": {"S3OutputPath": "s3://asteroids/out", "CompressionType": "NONE"}},
+            "compressed artifacts",
+        ),
         ({"ResourceConfig": None}, "ResourceConfig needs InstanceType and InstanceCount and VolumeSizeInGB"),
     ],
-    ids=["role", "output", "region of the image", "image", "pipe", "resources"],
+    ids=["role", "output", "region of the image", "image", "pipe", "compression", "resources"],
 )
 def test_what_aws_refuses_is_refused(sagemaker, job_request, refused, changes, says):
     code, message = refused(sagemaker.create_training_job, **job_request(**changes))
@@ -375,3 +381,91 @@ def test_lists_are_filtered_ordered_and_paged(sagemaker, job_request, ended):
     assert [job["TrainingJobName"] for job in failed] == ["other"]
     everything = sagemaker.get_paginator("list_training_jobs").paginate(PaginationConfig={"PageSize": 1})
     assert len([job for page in everything for job in page["TrainingJobSummaries"]]) == 4
+
+
+@pytest.mark.parametrize(
+    ("keys", "says"),
+    [
+        (["in/train/../../../../../outside"], "leads out of the channel train"),
+        (["in/train/a", "in/train/a/b"], "cannot be a file"),
+    ],
+    ids=["outside", "file and folder"],
+)
+def test_keys_that_cannot_be_files_fail_the_job(emulator, sagemaker, job_request, ended, keys, says):
+    for key in keys:
+        emulator.store.put_bytes("asteroids", key, b"x")
+    sagemaker.create_training_job(**job_request())
+    job = ended()
+    assert job["TrainingJobStatus"] == "Failed"
+    assert job["FailureReason"].startswith("ClientError: Data download failed: ")
+    assert says in job["FailureReason"]
+    assert emulator.open_intervals() == []
+
+
+def test_a_compressed_channel_is_unpacked(emulator, sagemaker, job_request, ended, log_text):
+    emulator.store.put_bytes("asteroids", "in/train/part-0", gzip.compress(b"7,8\n"))
+    request = job_request(HyperParameters={"wish": "layout"})
+    request["InputDataConfig"][0]["CompressionType"] = "Gzip"
+    sagemaker.create_training_job(**request)
+    ended()
+    assert json.loads(log_text()[1])["input/data/train/part-0"] == "7,8\n"
+
+
+def test_one_object_can_be_a_channel(sagemaker, job_request, ended, log_text):
+    request = job_request(HyperParameters={"wish": "layout"})
+    request["InputDataConfig"][0]["DataSource"]["S3DataSource"]["S3Uri"] = "s3://asteroids/in/train/part-0"
+    sagemaker.create_training_job(**request)
+    ended()
+    assert json.loads(log_text()[1])["input/data/train/part-0"] == "1,2,3\n"
+
+
+def test_spot_training_needs_a_time_to_wait(sagemaker, job_request, refused, ended):
+    assert (
+        "Invalid MaxWaitTimeInSeconds"
+        in (refused(sagemaker.create_training_job, **job_request(EnableManagedSpotTraining=True))[1])
+    )
+    stopping = {"MaxRuntimeInSeconds": 60, "MaxWaitTimeInSeconds": 60}
+    assert (
+        "Invalid MaxWaitTimeInSeconds"
+        in (refused(sagemaker.create_training_job, **job_request(StoppingCondition=stopping))[1])
+    )
+    sagemaker.create_training_job(**job_request(EnableManagedSpotTraining=True, StoppingCondition=stopping))
+    assert ended()["EnableManagedSpotTraining"] is True
+
+
+def test_a_failure_of_one_host_ends_the_others(emulator, sagemaker, job_request, ended, tmp_path):
+    script = tmp_path / "hosts.py"
+    script.write_text(
+        "import json, pathlib, sys, time\n"
+        "root = pathlib.Path(sys.argv[2])\n"
+        "if json.loads((root / 'input/config/resourceconfig.json').read_text())['current_host'] == 'algo-2':\n"
+        "    sys.exit(5)\n"
+        "while True:\n"
+        "    time.sleep(0.01)\n"
+    )
+    emulator.configure(container_command=(sys.executable, "-S", str(script)))
+    request = job_request()
+    request["ResourceConfig"]["InstanceCount"] = 2
+    sagemaker.create_training_job(**request)
+    assert ended()["FailureReason"] == "AlgorithmError: , exit code: 5"
+    assert emulator.ledger()[0].instance_count == 2
+
+
+def test_a_container_that_ignores_sigterm_is_killed_after_the_grace_time(
+    emulator, sagemaker, job_request, ended, tmp_path
+):
+    script = tmp_path / "stubborn.py"
+    script.write_text(
+        "import signal, time\n"
+        "signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
+        "print('deaf')\n"
+        "while True:\n"
+        "    time.sleep(0.01)\n"
+    )
+    emulator.configure(container_command=(sys.executable, "-S", str(script)), stop_grace_s=0.1)
+    sagemaker.create_training_job(**job_request())
+    ended(until=lambda _: emulator.services.jobs.get("us-west-2", "job-1").body.get("container"))
+    sagemaker.stop_training_job(TrainingJobName="job-1")
+    job = ended()
+    assert job["TrainingJobStatus"] == "Stopped"
+    assert "ModelArtifacts" not in job
