@@ -8,11 +8,12 @@ import sqlite3
 import uuid
 from collections.abc import Mapping
 from dataclasses import asdict, replace
+from pathlib import Path
 
 from asteroid_ll.emulator.http import ApiError, Response
 from asteroid_ll.emulator.s3_attributes import encryption_headers, said_by
 from asteroid_ll.emulator.s3_bodies import Body, read_chunks
-from asteroid_ll.emulator.s3_body import check_algorithm, composite, receive
+from asteroid_ll.emulator.s3_body import check_algorithm, checksum, composite, receive
 from asteroid_ll.emulator.s3_buckets import OWNER_ID
 from asteroid_ll.emulator.s3_call import Call
 from asteroid_ll.emulator.s3_conditions import byte_range, write_guard
@@ -26,13 +27,24 @@ LEAST_PART_BYTES = 5 * 2**20
 
 MOST_PARTS = 10_000
 
+_KINDS = {
+    "CRC32": ("COMPOSITE", "FULL_OBJECT"),
+    "CRC32C": ("COMPOSITE", "FULL_OBJECT"),
+    "CRC64NVME": ("FULL_OBJECT",),
+    "SHA1": ("COMPOSITE",),
+    "SHA256": ("COMPOSITE",),
+}
+"""What an object's checksum can be of, the default first: of the parts' checksums, or of the whole object."""
+
+_DEFAULT_KIND = {algorithm: kinds[0] for algorithm, kinds in _KINDS.items()}
+
 
 def create_multipart_upload(call: Call) -> Response:
     """CreateMultipartUpload: remembers what the client says about the object to be."""
     algorithm = call.header("x-amz-checksum-algorithm").upper()
     check_algorithm(algorithm)
-    kind = call.header("x-amz-checksum-type").upper() or ("COMPOSITE" if algorithm else "")
-    if kind not in ("", "COMPOSITE", "FULL_OBJECT") or (kind == "FULL_OBJECT" and algorithm != "CRC32"):
+    kind = call.header("x-amz-checksum-type").upper() or _DEFAULT_KIND.get(algorithm, "")
+    if kind and kind not in _KINDS.get(algorithm, ()):
         raise ApiError(
             "InvalidRequest",
             f"The {kind} checksum type cannot be used with the {algorithm.lower() or 'null'} checksum algorithm.",
@@ -49,8 +61,8 @@ def create_multipart_upload(call: Call) -> Response:
         element("Key", call.key),
         element("UploadId", upload_id),
     )
-    checksum = {"x-amz-checksum-algorithm": algorithm, "x-amz-checksum-type": kind} if algorithm else {}
-    return replace(answer, headers={**answer.headers, **checksum, **encryption_headers(_attributes(said))})
+    announced = {"x-amz-checksum-algorithm": algorithm, "x-amz-checksum-type": kind} if algorithm else {}
+    return replace(answer, headers={**answer.headers, **announced, **encryption_headers(_attributes(said))})
 
 
 def upload_part(call: Call) -> Response:
@@ -110,17 +122,13 @@ def complete_multipart_upload(call: Call) -> Response:
     said = json.loads(upload["attributes"])
     digests = b"".join(bytes.fromhex(part["md5"]) for part in parts)
     etag = f"{hashlib.md5(digests, usedforsecurity=False).hexdigest()}-{len(parts)}"
-    paths = [store.bodies.path(part["body"]) for part in parts]
-    body = store.bodies.write(read_chunks(*paths))
-    claimed_size = call.header("x-amz-mp-object-size")
-    claimed = call.header("x-amz-checksum-crc32")
-    checksums = _checksums(said, parts)
-    if claimed_size and claimed_size != str(body.size_bytes):
+    body = store.bodies.write(read_chunks(*(store.bodies.path(part["body"]) for part in parts)))
+    try:
+        checksums = _checksums(said, parts, whole=store.bodies.path(body.name))
+        _check_whole(call, body, checksums=checksums)
+    except ApiError:
         store.bodies.discard(body.name)
-        raise ApiError("InvalidRequest", "The provided 'x-amz-mp-object-size' header does not match what was computed.")
-    if claimed and claimed.partition("-")[0] != (checksums.get("CRC32") or body.crc32).partition("-")[0]:
-        store.bodies.discard(body.name)
-        raise ApiError("BadDigest", "The CRC32 you specified did not match the calculated checksum.")
+        raise
     sizes = tuple(part["size_bytes"] for part in parts)
     attributes = replace(_attributes(said), checksums=checksums, etag=etag, part_sizes_bytes=sizes)
     stored = store.record(call.bucket, call.key, body, attributes=attributes, guard=guard)
@@ -328,19 +336,36 @@ def _same_checksums(node: Node, row: sqlite3.Row) -> bool:
     return all(node.text(f"Checksum{name}") in (None, text) for name, text in have.items())
 
 
-def _checksums(said: Mapping[str, str], parts: list[sqlite3.Row]) -> dict[str, str]:
-    """The object's checksums: of the parts' checksums for a composite; none, so that the store's own counts, else.
+def _checksums(said: Mapping[str, str], parts: list[sqlite3.Row], *, whole: Path) -> dict[str, str]:
+    """The object's checksums: of the parts' checksums or of the whole; none where the upload announced none.
 
     Raises:
         ApiError: ``InvalidPart``: a part came without the checksum that the upload was announced with.
     """
     algorithm = said["algorithm"]
-    if said["checksum_type"] != "COMPOSITE":
+    if not algorithm:
         return {}
+    if said["checksum_type"] == "FULL_OBJECT":
+        return {algorithm: checksum(algorithm, read_chunks(whole))}
     texts = [json.loads(part["checksums"]).get(algorithm) for part in parts]
     if None in texts:
         raise ApiError("InvalidPart", f"The upload was created using a {algorithm.lower()} checksum. A part has none.")
     return {algorithm: composite(algorithm, texts)}
+
+
+def _check_whole(call: Call, body: Body, *, checksums: Mapping[str, str]) -> None:
+    """Compare the finished object with the size and the checksum that the client expects.
+
+    Raises:
+        ApiError: ``InvalidRequest``, ``BadDigest``.
+    """
+    size = call.header("x-amz-mp-object-size")
+    if size and size != str(body.size_bytes):
+        raise ApiError("InvalidRequest", "The provided 'x-amz-mp-object-size' header does not match what was computed.")
+    for algorithm, computed in (checksums or {"CRC32": body.crc32}).items():
+        claimed = call.header(f"x-amz-checksum-{algorithm.lower()}")
+        if claimed and claimed.partition("-")[0] != computed.partition("-")[0]:
+            raise ApiError("BadDigest", f"The {algorithm} you specified did not match the calculated checksum.")
 
 
 def _attributes(said: Mapping[str, object]) -> Attributes:

@@ -37,7 +37,7 @@ _COMMON_QUERY = _words("x-id")
 _COMMON_HEADERS = _words(
     "x-amz-date x-amz-content-sha256 x-amz-security-token x-amz-user-agent x-amz-expected-bucket-owner "
     "x-amz-request-payer x-amz-decoded-content-length x-amz-trailer x-amz-sdk-checksum-algorithm "
-    "x-amz-checksum-crc32 x-amz-checksum-sha1 x-amz-checksum-sha256"
+    "x-amz-checksum-crc32 x-amz-checksum-crc32c x-amz-checksum-crc64nvme x-amz-checksum-sha1 x-amz-checksum-sha256"
 )
 _SAID = _words(
     "x-amz-acl x-amz-storage-class x-amz-tagging x-amz-website-redirect-location x-amz-server-side-encryption "

@@ -67,6 +67,22 @@ def test_a_full_object_checksum_is_of_the_whole_object(s3, refused):
     assert (done["ChecksumCRC32"], done["ChecksumType"]) == (part["ChecksumCRC32"], "FULL_OBJECT")
 
 
+def test_the_whole_object_is_checked_by_crc64nvme_as_newer_clients_ask(s3, refused):
+    started = s3.create_multipart_upload(**HERE, ChecksumAlgorithm="CRC64NVME")
+    assert started["ChecksumType"] == "FULL_OBJECT"
+    upload = HERE | {"UploadId": started["UploadId"]}
+    right = base64.b64encode(bytes.fromhex("ae8b14860a799888")).decode()
+    for wrong in (right[:-4] + "AAA=", "AAAA"):
+        assert "Code" in refused(s3.upload_part, **upload, PartNumber=1, Body=b"123456789", ChecksumCRC64NVME=wrong)
+    part = s3.upload_part(**upload, PartNumber=1, Body=b"123456789", ChecksumCRC64NVME=right)
+    done = s3.complete_multipart_upload(
+        **upload, MultipartUpload={"Parts": [{"PartNumber": 1, "ETag": part["ETag"]}]}, ChecksumCRC64NVME=right
+    )
+    assert (done["ChecksumCRC64NVME"], done["ChecksumType"]) == (right, "FULL_OBJECT")
+    listed = s3.list_objects_v2(Bucket="rocks")["Contents"][0]
+    assert (listed["ChecksumAlgorithm"], listed["ChecksumType"]) == (["CRC64NVME"], "FULL_OBJECT")
+
+
 def test_aborting_leaves_nothing(s3, started, refused, bodies):
     upload, _ = started
     s3.abort_multipart_upload(**upload)
@@ -120,7 +136,7 @@ def test_part_numbers_and_checksum_kinds_are_checked(s3, started, refused):
         assert refused(s3.upload_part, **upload, PartNumber=number)["Code"] == "InvalidArgument"
     error = refused(s3.create_multipart_upload, **HERE, ChecksumAlgorithm="SHA256", ChecksumType="FULL_OBJECT")
     assert error["Code"] == "InvalidRequest"
-    assert refused(s3.create_multipart_upload, **HERE, ChecksumAlgorithm="CRC64NVME")["Code"] == "NotImplemented"
+    assert refused(s3.create_multipart_upload, **HERE, ChecksumAlgorithm="MD4")["Code"] == "InvalidRequest"
     sha = HERE | {"UploadId": s3.create_multipart_upload(**HERE, ChecksumAlgorithm="SHA256")["UploadId"]}
     mismatch = refused(s3.upload_part, **sha, PartNumber=1, Body=b"x", ChecksumAlgorithm="CRC32")
     assert "expected checksum Type: sha256" in mismatch["Message"]
