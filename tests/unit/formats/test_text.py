@@ -77,7 +77,7 @@ def test_any_bytes_are_read_or_are_a_data_error(body):
         assert text.parse_rows(body).ndim == 2
 
 
-@given(matrices, st.integers(60, 200), st.booleans())
+@given(matrices, st.integers(110, 300), st.booleans())
 def test_bodies_together_are_all_rows_and_none_is_too_long(features, max_bytes, exact):
     bodies = list(text.split_by_bytes(features, max_bytes=max_bytes, exact=exact))
     assert b"\n".join(bodies) == text.format_rows(features, exact=exact)
