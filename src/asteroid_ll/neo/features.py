@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 NAMES = ("raw", "physics", "spline")
 DEFAULT_NAME = "spline"
-DEFAULT_N_KNOTS = 48
+DEFAULT_N_KNOTS = 64
 
 MIN_MOID_AU = 1e-7
 """MOIDs are raised to this (15 km) before the logarithm: orbits are not known better."""
@@ -145,7 +145,7 @@ def _fit_raw(table: pd.DataFrame) -> FittedFeatures:
 
 def _fit_spline(table: pd.DataFrame, n_knots: int) -> FittedFeatures:
     if n_knots < 2:
-        raise ConfigError(f"A spline needs at least 2 knots, not {n_knots}.", hint="The default is 48.")
+        raise ConfigError(f"A spline needs at least 2 knots, not {n_knots}.", hint=f"The default is {DEFAULT_N_KNOTS}.")
     knots: dict[str, tuple[float, ...]] = {}
     for name, values in _spline_variables(_values(table, _INPUTS)).items():
         # Half a step inside the extremes, so that the outer ramps too have rows to learn from.

@@ -1,0 +1,142 @@
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from asteroid_ll.errors import ConfigError, DataError
+from asteroid_ll.neo.features import DEFAULT_N_KNOTS, NAMES, FittedFeatures, fit
+from asteroid_ll.neo.table import COLUMNS, Role
+
+
+def asteroids(magnitude, moid) -> pd.DataFrame:
+    return pd.DataFrame({"absolute_magnitude_mag": magnitude, "moid_au": moid})
+
+
+@pytest.fixture
+def sky() -> pd.DataFrame:
+    rng = np.random.default_rng(1)
+    return asteroids(rng.normal(23.7, 2.5, 4_000).round(2), rng.gamma(0.8, 0.09, 4_000))
+
+
+def test_raw_takes_the_32_numeric_columns_as_they_are_in_the_tables_order(small_table: pd.DataFrame) -> None:
+    fitted = fit("raw", small_table)
+    names = [column.name for column in COLUMNS if column.role is Role.FEATURE]
+    assert list(fitted.columns) == names
+    assert np.array_equal(fitted.transform(small_table), small_table[names].to_numpy(dtype=np.float32))
+
+
+def test_raw_ignores_columns_that_nobody_knows(sky: pd.DataFrame) -> None:
+    assert fit("raw", sky.assign(other=1.0)).columns == ("absolute_magnitude_mag", "moid_au")
+
+
+def test_physics_are_five_numbers_by_hand() -> None:
+    fitted = fit("physics", asteroids([21.0], [0.03]))
+    matrix = fitted.transform(asteroids([21.0, 23.0, 22.0], [0.03, 0.2, 0.0]))
+    expected = [
+        [21.0, 0.03, np.log(0.03), 1.0, 0.02],
+        [23.0, 0.2, np.log(0.2), 0.0, 0.0],
+        [22.0, 0.0, np.log(1e-7), 0.0, 0.05],
+    ]
+    assert np.allclose(matrix, expected, rtol=1e-6)
+    assert len(fitted.columns) == 5
+
+
+def test_spline_ramps_are_0_below_1_above_and_the_fraction_within() -> None:
+    fitted = fit("spline", asteroids([0.0, 1.0, 2.0, 4.0], [0.1, 0.2, 0.3, 0.4]), n_knots=3)
+    assert fitted.knots["absolute_magnitude_mag"] == pytest.approx((0.5, 1.5, 3.0))
+    matrix = fitted.transform(asteroids([-5.0, 0.5, 1.0, 1.5, 2.25, 99.0], [0.1] * 6))
+    assert np.allclose(matrix[:, :2], [[0, 0], [0, 0], [0.5, 0], [1, 0], [1, 0.5], [1, 1]])
+    assert fitted.columns[:2] == ("absolute_magnitude_mag_ramp_00", "absolute_magnitude_mag_ramp_01")
+
+
+def test_tied_quantiles_leave_fewer_knots() -> None:
+    fitted = fit("spline", asteroids([20.0] * 9 + [25.0], np.linspace(0, 1, 10)), n_knots=10)
+    assert fitted.knots["absolute_magnitude_mag"] == pytest.approx((20.0, 22.75))
+    assert len(fitted.columns) == 1 + 9 + 9
+
+
+@given(knots=st.integers(2, 40), seed=st.integers(0, 1000))
+def test_a_sum_of_ramps_weighted_by_the_knots_distances_is_the_variable_itself(knots: int, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    table = asteroids(rng.normal(22, 3, 300), rng.random(300))
+    fitted = fit("spline", table, n_knots=knots)
+    matrix = fitted.transform(table)
+    edges = np.array(fitted.knots["absolute_magnitude_mag"])
+    rebuilt = edges[0] + matrix[:, : len(edges) - 1] @ np.diff(edges)
+    assert np.allclose(rebuilt, np.clip(table["absolute_magnitude_mag"], edges[0], edges[-1]), rtol=1e-5)
+    assert matrix.min() >= 0.0
+    assert matrix.max() <= 1.0
+
+
+def test_knots_are_the_training_rows_quantiles(sky: pd.DataFrame) -> None:
+    fitted = fit("spline", sky)
+    knots = np.array(fitted.knots["moid_au"])
+    below = (sky["moid_au"].to_numpy()[:, None] <= knots).mean(axis=0)
+    assert np.allclose(below, (np.arange(DEFAULT_N_KNOTS) + 0.5) / DEFAULT_N_KNOTS, atol=1e-3)
+    assert len(fitted.columns) <= 3 * (DEFAULT_N_KNOTS - 1)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_stored_set_gives_the_same_bytes_for_new_rows(name: str, sky: pd.DataFrame) -> None:
+    fitted = fit(name, sky.iloc[:3_000])
+    again = FittedFeatures.from_json(json.loads(json.dumps(fitted.to_json())))
+    new = sky.iloc[3_000:]
+    matrix = fitted.transform(new)
+    assert matrix.dtype == np.float32
+    assert matrix.flags.c_contiguous
+    assert matrix.shape == (1_000, len(fitted.columns))
+    assert matrix.tobytes() == again.transform(new).tobytes()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_rows_do_not_depend_on_each_other(name: str, sky: pd.DataFrame) -> None:
+    fitted = fit(name, sky)
+    assert np.array_equal(fitted.transform(sky)[1_234:1_235], fitted.transform(sky.iloc[1_234:1_235]))
+
+
+def test_a_set_fitted_on_canonical_names_takes_the_tutorials_names_too(sky: pd.DataFrame) -> None:
+    renamed = sky.rename(
+        columns={"absolute_magnitude_mag": "absolute_magnitude", "moid_au": "minimum_orbit_intersection"}
+    )
+    fitted = fit("spline", sky)
+    assert np.array_equal(fitted.transform(sky), fitted.transform(renamed))
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_a_value_that_is_no_finite_number_is_named_with_its_row(value: float, sky: pd.DataFrame) -> None:
+    fitted = fit("spline", sky)
+    with pytest.raises(DataError, match="moid_au has 1 values that are no finite numbers, first in data row 3"):
+        fitted.transform(asteroids([20.0, 20.0, 20.0], [0.1, 0.1, value]))
+
+
+def test_a_missing_column_is_named(sky: pd.DataFrame) -> None:
+    with pytest.raises(DataError, match="no column moid_au"):
+        fit("physics", sky).transform(sky[["absolute_magnitude_mag"]])
+
+
+def test_unknown_sets_and_single_knots_are_configuration_errors(sky: pd.DataFrame) -> None:
+    with pytest.raises(ConfigError, match="no feature set 'splines'"):
+        fit("splines", sky)
+    with pytest.raises(ConfigError, match="at least 2 knots, not 1"):
+        fit("spline", sky, n_knots=1)
+
+
+def test_a_variable_that_does_not_vary_is_refused() -> None:
+    with pytest.raises(DataError, match="one value of absolute_magnitude_mag only, 20"):
+        fit("spline", asteroids([20.0, 20.0], [0.1, 0.2]))
+
+
+def test_a_table_without_numbers_has_no_raw_features() -> None:
+    with pytest.raises(DataError, match="no numeric column"):
+        fit("raw", pd.DataFrame({"name": ["Eros"]}))
+
+
+@pytest.mark.parametrize(
+    "change", [{"version": 2}, {"name": "hats"}, {"knots": None}, {"inputs": 3}, {"knots": {"moid_au": ["a"]}}]
+)
+def test_a_stored_set_that_is_damaged_or_of_another_version_is_refused(change: dict, sky: pd.DataFrame) -> None:
+    with pytest.raises(DataError, match="stored feature set"):
+        FittedFeatures.from_json(fit("spline", sky).to_json() | change)
