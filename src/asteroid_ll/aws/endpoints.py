@@ -209,9 +209,10 @@ def delete_endpoint(aws: Aws, name: str, *, timeout_s: float = ENDPOINT_TIMEOUT_
         timeout_s=timeout_s,
         what=f"endpoint {name} to become deletable",
     )
-    asked = (found is None or found.status != "Deleting") and resources.delete(aws, "endpoint", name)
-    if found is None and not asked:
-        return False
+    if found is None or found.status != "Deleting":
+        known = _ask_for_deletion(aws, name)
+        if found is None and not known:
+            return False
     poll(
         lambda: resources.find(aws, "endpoint", name),
         until=lambda endpoint: endpoint is None,
@@ -263,6 +264,20 @@ def invoke(aws: Aws, endpoint_name: str, body: bytes, *, content_type: str, acce
                     ) from error
             aws.pace.sleep(min(aws.pace.first_s * 2 ** (attempt - 1), aws.pace.longest_s))
     raise AssertionError("the loop returns or raises")
+
+
+def _ask_for_deletion(aws: Aws, name: str) -> bool:
+    """Whether there was an endpoint to delete; a refusal counts only where it is not being deleted anyway.
+
+    A deletion whose answer was lost is sent again by botocore, and is then refused for an endpoint on its way out.
+    """
+    try:
+        return resources.delete(aws, "endpoint", name)
+    except AwsError:
+        now = describe_endpoint(aws, name)
+        if now is not None and now.status != "Deleting":
+            raise
+        return True
 
 
 def _is_worth_repeating(error: Exception, endpoint_name: str) -> bool:

@@ -92,9 +92,12 @@ def translate(error: BaseException, doing: str, *, service: str = "") -> Asteroi
         a malformed argument; AwsError for every other refusal and for a network that fails.
     """
     from botocore import exceptions as botocore_errors
+    from botocore.parsers import ResponseParserError
 
     if isinstance(error, AsteroidError):
         return error
+    if isinstance(error, ResponseParserError):
+        return AwsError(f"AWS's answer was cut off or garbled while {doing}.", hint=RESUME)
     if isinstance(error, botocore_errors.ClientError):
         return _translate_answer(error, doing, service)
     if isinstance(error, botocore_errors.BotoCoreError):

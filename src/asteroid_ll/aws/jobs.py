@@ -11,7 +11,7 @@ from asteroid_ll.aws.errors import RESUME, answer, aws_call, is_not_found
 from asteroid_ll.aws.logs import JobLog, LogLine
 from asteroid_ll.aws.resources import CreatedOrAdopted
 from asteroid_ll.aws.session import Aws
-from asteroid_ll.aws.tags import to_api
+from asteroid_ll.aws.tags import owns, to_api
 from asteroid_ll.aws.waiting import poll
 from asteroid_ll.errors import AwsError, CredentialsError
 
@@ -240,12 +240,20 @@ def wait_for_training_job(
     return job
 
 
-def stop_training_job(aws: Aws, name: str, *, timeout_s: float = 600) -> Literal["stopped", "ended", "absent"]:
-    """Stop a job and wait until it is billed no more: SIGTERM, up to 120 s of grace, then ``Stopped``.
+def stop_training_job(
+    aws: Aws, name: str, *, timeout_s: float = 600
+) -> Literal["stopped", "ended", "absent", "foreign"]:
+    """Stop a job of ours and wait until it is billed no more: SIGTERM, up to 120 s of grace, then ``Stopped``.
 
     Returns:
-        ``stopped``; ``ended`` where it had ended by itself; ``absent`` where there is no such job.
+        ``stopped``; ``ended`` where it had ended by itself; ``absent`` where there is no such job; ``foreign``
+        where it does not carry our tags and was left untouched.
     """
+    existing = resources.find(aws, "training-job", name)
+    if existing is None:
+        return "absent"
+    if not owns(resources.tags_of(aws, resources.arn_of("training-job", existing))):
+        return "foreign"
     asked = True
     with aws_call(f"stopping training job {name}"):
         try:

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
 
+from asteroid_ll.aws import hooks
 from asteroid_ll.aws.errors import aws_call
 from asteroid_ll.aws.waiting import AWS_PACE, EMULATOR_PACE, Pace
 from asteroid_ll.errors import ConfigError
@@ -81,14 +82,7 @@ class Aws:
     @property
     def s3(self) -> Any:
         """S3. Each call that can carry ``ExpectedBucketOwner`` does, with this account."""
-        with self._lock:
-            if "s3" not in self._clients:
-                account_id = self.account_id
-                client = self._client("s3")
-                client.meta.events.register(
-                    "before-parameter-build.s3", lambda params, model, **_: _expect_owner(params, model, account_id)
-                )
-            return self._clients["s3"]
+        return self._client("s3")
 
     @property
     def sagemaker(self) -> Any:
@@ -142,9 +136,11 @@ class Aws:
                     user_agent_extra="asteroid-ll",
                 )
                 with aws_call(f"preparing to call {service}"):
-                    self._clients[service] = self._session.create_client(
+                    client = self._session.create_client(
                         service, region_name=self.region, endpoint_url=self._endpoint_url, config=config
                     )
+                hooks.install(client, most_attempts=ATTEMPTS, account_id=lambda: self.account_id)
+                self._clients[service] = client
             return self._clients[service]
 
 
@@ -222,12 +218,3 @@ def _ignore_user_settings(session: Any) -> None:
         providers[name] = ConstantProvider(value=os.devnull)
     providers["s3"] = ConstantProvider(value={})
     session.register_component("config_store", ConfigValueStore(mapping=providers))
-
-
-def _expect_owner(params: dict[str, Any], model: Any, account_id: str) -> None:
-    """Name the bucket's expected owner, so that a bucket of somebody else's is refused and never read or filled."""
-    shape = model.input_shape
-    members: Mapping[str, Any] = shape.members if shape is not None else {}
-    for name in ("ExpectedBucketOwner", "ExpectedSourceBucketOwner"):
-        if name in members:
-            params.setdefault(name, account_id)

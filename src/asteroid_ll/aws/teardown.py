@@ -83,7 +83,9 @@ def delete_endpoint_stack(
 
 
 def prove_absent(aws: Aws, names: Iterable[str], *, kinds: Iterable[Kind] = _STACK) -> list[Leftover]:
-    """What is left of some names, by listing and by describing each: absent is what neither knows.
+    """What is left of some names, by describing and by listing each: absent is what neither knows.
+
+    Somebody else's resource of such a name is not ours to delete, and so not left over.
 
     Args:
         aws: the connection.
@@ -91,7 +93,7 @@ def prove_absent(aws: Aws, names: Iterable[str], *, kinds: Iterable[Kind] = _STA
         kinds: the kinds to look for under each name. A training job counts as left while it is billed.
 
     Returns:
-        What exists; empty when nothing does.
+        What exists and is ours; empty when nothing is.
 
     Raises:
         LeakError: SageMaker would not say, so something may be left.
@@ -128,12 +130,14 @@ def _delete_ours(aws: Aws, item: Leftover) -> str:
 
 
 def _found(aws: Aws, kind: Kind, name: str) -> Leftover | None:
-    """A resource that the listing or the description knows."""
+    """A resource of ours that the listing or the description knows."""
     known = resources.find(aws, kind, name)
     if known is None:
         return None
     status = str(known.get("EndpointStatus") or known.get("TrainingJobStatus") or "")
     if kind == "training-job" and status not in {"InProgress", "Stopping"}:
+        return None
+    if not owns(resources.tags_of(aws, resources.arn_of(kind, known))):
         return None
     return Leftover(kind, name, status)
 

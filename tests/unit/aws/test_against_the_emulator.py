@@ -7,6 +7,7 @@ import hashlib
 import json
 import sys
 import textwrap
+import types
 from pathlib import Path
 from typing import Any
 
@@ -303,6 +304,63 @@ def test_linear_learner_trains_is_deployed_answers_and_is_gone(aws, uploaded, di
     assert billing.open_resources(aws)[0].price_usd_per_h == pytest.approx(0.115)
     assert len(teardown.delete_endpoint_stack(aws, NAME).deleted) == 3
     assert teardown.prove_absent(aws, [NAME]) == []
+    assert open_intervals(directory) == []
+
+
+OPERATIONS = {
+    "sts": ["GetCallerIdentity"],
+    "s3": ["HeadBucket", "CreateBucket", "HeadObject", "PutObject", "GetObject", "ListObjectsV2", "DeleteObjects"],
+    "sagemaker": [
+        *(f"Create{kind}" for kind in ("TrainingJob", "Model", "EndpointConfig", "Endpoint")),
+        *(f"Describe{kind}" for kind in ("TrainingJob", "Model", "EndpointConfig", "Endpoint")),
+        *(f"Delete{kind}" for kind in ("Model", "EndpointConfig", "Endpoint")),
+        *(f"List{kind}" for kind in ("TrainingJobs", "Models", "EndpointConfigs", "Endpoints", "Tags")),
+    ],
+    "sagemaker-runtime": ["InvokeEndpoint"],
+    "cloudwatch-logs": ["DescribeLogStreams", "GetLogEvents"],
+}
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        "before:throttle",
+        "before:500",
+        "before:reset",
+        "after:503",
+        "after:reset",
+        "after:read-timeout",
+        "after:truncated",
+    ],
+)
+def test_every_call_of_a_whole_run_fails_once_and_nothing_is_repeated_or_left(directory, tmp_path, monkeypatch, fault):
+    # A cut answer of STS reaches botocore as a broken connection, which is another of these faults.
+    services = OPERATIONS.keys() - ({"sts"} if fault == "after:truncated" else set())
+    faults = [f"{service}:{name}:1:{fault}" for service in services for name in OPERATIONS[service]]
+    monkeypatch.setenv("ASTEROID_LL_FAULTS", ";".join(faults))
+    monkeypatch.setattr("botocore.endpoint.time", types.SimpleNamespace(sleep=lambda _seconds: None))
+    emulator = Emulator(directory)
+    emulator.configure(container_command=(), endpoint_deleting_s=0.05)
+    emulator.close()
+    path = tmp_path / "train.csv"
+    path.write_text("".join(f"{row % 2},{row % 2}.5,{row}\n" for row in range(200)))
+    small = {"predictor_type": "binary_classifier", "mini_batch_size": "20", "epochs": "3", "num_models": "1"}
+    with connect("emulator", region=REGION, emulator_dir=directory) as aws:
+        storage.ensure_bucket(aws, "bucket-of-ours")
+        upload(aws, path)
+        how = jobs.create_or_adopt_training_job(aws, dataclasses.replace(request(), hyperparameters=small))
+        assert how == ("adopted" if fault.startswith("after") else "created")
+        job = jobs.wait_for_training_job(aws, NAME)
+        assert len(logs.read_job_log(aws, NAME)) > 0
+        key = job.artifact_s3_uri.removeprefix("s3://bucket-of-ours/")
+        storage.download_file(aws, bucket="bucket-of-ours", key=key, path=tmp_path / "model.tar.gz")
+        deployed(aws, job.artifact_s3_uri)
+        endpoints.wait_for_endpoint(aws, NAME)
+        assert endpoints.invoke(aws, NAME, b"0.5,10\n", content_type="text/csv", accept="application/json")
+        teardown.delete_endpoint_stack(aws, NAME)
+        assert teardown.prove_absent(aws, [NAME], kinds=["endpoint", "endpoint-config", "model", "training-job"]) == []
+        storage.delete_prefix(aws, bucket="bucket-of-ours", prefix="p/")
+        assert len(aws.sagemaker.list_training_jobs()["TrainingJobSummaries"]) == 1
     assert open_intervals(directory) == []
 
 

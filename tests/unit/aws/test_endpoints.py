@@ -106,6 +106,19 @@ def test_deleting_what_is_not_there_is_nothing_to_do(aws, script, gone):
     assert not endpoints.delete_endpoint(aws, "asteroid-ll-abc")
 
 
+def test_a_deletion_that_is_refused_because_it_is_under_way_is_waited_for(aws, script, say, gone):
+    script.on("DescribeEndpoint", described(), described("Deleting"), described("Deleting"), gone)
+    script.on("DeleteEndpoint", say.refusal("ValidationException", "Cannot update in-progress endpoint."))
+    assert endpoints.delete_endpoint(aws, "asteroid-ll-abc")
+
+
+def test_a_deletion_that_is_refused_otherwise_is_a_refusal(aws, script, say):
+    script.on("DescribeEndpoint", described())
+    script.on("DeleteEndpoint", say.refusal("ValidationException", "Cannot update in-progress endpoint."))
+    with pytest.raises(AwsError, match="in-progress"):
+        endpoints.delete_endpoint(aws, "asteroid-ll-abc")
+
+
 def test_an_endpoint_that_only_the_delete_knows_is_deleted(aws, script, gone):
     script.on("DescribeEndpoint", gone)
     script.on("DeleteEndpoint", {})

@@ -242,23 +242,39 @@ def test_a_throttled_wait_goes_on(aws, script, say):
 
 def test_stopping_waits_until_the_bill_has_ended(aws, script):
     script.on("StopTrainingJob", {})
-    script.on("DescribeTrainingJob", described("Stopping"), described("Stopping"), described("Stopped"))
+    script.on("DescribeTrainingJob", described("InProgress"), described("Stopping"), described("Stopped"))
+    script.on("ListTags", tagged(tags.tags(fingerprint="abc")))
     assert jobs.stop_training_job(aws, "asteroid-ll-abc") == "stopped"
     assert script.names().count("DescribeTrainingJob") == 3
 
 
-def test_a_job_that_had_ended_and_one_that_never_was_need_no_stopping(aws, script, say):
-    script.on(
-        "StopTrainingJob",
-        say.refusal("ValidationException", "The request was rejected because the training job is in status Completed."),
-        say.refusal("ValidationException", "Requested resource not found."),
-        say.refusal("ValidationException", "1 validation error detected"),
-    )
+def test_a_job_that_had_ended_needs_no_stopping(aws, script, say):
+    rejected = "The request was rejected because the training job is in status Completed."
+    script.on("StopTrainingJob", say.refusal("ValidationException", rejected))
     script.on("DescribeTrainingJob", described("Completed"))
+    script.on("ListTags", tagged(tags.tags(fingerprint="abc")))
     assert jobs.stop_training_job(aws, "asteroid-ll-abc") == "ended"
-    assert jobs.stop_training_job(aws, "asteroid-ll-abc") == "absent"
+
+
+def test_another_refusal_to_stop_is_not_taken_for_an_end(aws, script, say):
+    script.on("StopTrainingJob", say.refusal("ValidationException", "1 validation error detected"))
+    script.on("DescribeTrainingJob", described("InProgress"))
+    script.on("ListTags", tagged(tags.tags(fingerprint="abc")))
     with pytest.raises(AwsError, match="1 validation error"):
         jobs.stop_training_job(aws, "asteroid-ll-abc")
+
+
+def test_a_job_that_never_was_needs_no_stopping(aws, script, say):
+    script.on("DescribeTrainingJob", say.refusal("ValidationException", "Requested resource not found."))
+    script.on("ListTrainingJobs", {"TrainingJobSummaries": []})
+    assert jobs.stop_training_job(aws, "asteroid-ll-abc") == "absent"
+
+
+def test_a_job_of_somebody_else_is_not_stopped(aws, script):
+    script.on("DescribeTrainingJob", described("InProgress"))
+    script.on("ListTags", tagged({"Owner": "somebody"}))
+    assert jobs.stop_training_job(aws, "asteroid-ll-abc") == "foreign"
+    assert "StopTrainingJob" not in script.names()
 
 
 def test_a_log_that_does_not_exist_yet_has_no_lines(aws, script, say):

@@ -7,6 +7,7 @@ import pytest
 from botocore import exceptions as botocore_errors
 from botocore.session import Session
 
+from asteroid_ll.aws import hooks, resources
 from asteroid_ll.aws import session as session_module
 from asteroid_ll.aws.session import connect
 from asteroid_ll.emulator.http import Response
@@ -29,7 +30,7 @@ def test_importing_the_room_imports_nothing_heavy():
 def test_every_s3_call_that_can_name_the_buckets_owner_does(operation):
     model = S3.operation_model(operation)
     params: dict[str, object] = {}
-    session_module._expect_owner(params, model, "111122223333")
+    hooks.expect_owner(params, model, "111122223333")
     expected = {"ExpectedBucketOwner", "ExpectedSourceBucketOwner"} & set(model.input_shape.members)
     assert params == dict.fromkeys(expected, "111122223333")
 
@@ -62,6 +63,25 @@ def test_a_throttled_call_is_sent_again_and_then_given_up(aws, script, say, time
         aws.sagemaker.describe_endpoint(EndpointName="x")
     assert script.names() == ["DescribeEndpoint"] * session_module.ATTEMPTS
     assert sum(time_passes.slept_s) < 120
+
+
+@pytest.mark.parametrize("body", [b'{"EndpointName": "asteroid-', b"<html>"], ids=["cut", "html"])
+def test_a_success_that_cannot_be_read_is_no_success(aws, script, body):
+    script.on("DescribeEndpoint", Response(200, {"Content-Type": "application/x-amz-json-1.1"}, body))
+    with pytest.raises(AwsError, match="cut off or garbled while describing endpoint x"):
+        resources.describe(aws, "endpoint", "x")
+    assert script.names() == ["DescribeEndpoint"] * session_module.ATTEMPTS
+
+
+def test_an_answer_that_was_cut_off_once_is_asked_for_again(aws, script):
+    json_type = {"Content-Type": "application/x-amz-json-1.1"}
+    script.on("ListModels", Response(200, json_type, b'{"Models": ['), Response(200, json_type, b'{"Models": []}'))
+    assert resources.list_named(aws, "model") == []
+
+
+def test_an_empty_answer_is_a_success(aws, script):
+    script.on("DeleteModel", Response(200, {"Content-Type": "application/x-amz-json-1.1"}, b""))
+    assert resources.delete(aws, "model", "x")
 
 
 @pytest.mark.parametrize(("region", "partition"), [("us-east-1", "aws"), ("cn-north-1", "aws-cn")])

@@ -139,6 +139,12 @@ def test_a_connection_that_breaks_is_a_refusal_that_can_be_resumed(aws, script, 
     assert "continues" in caught.value.hint
 
 
+def test_a_listing_that_is_cut_off_is_no_listing(aws, script):
+    script.on("S3 GET", Response(200, {}, b"<ListBucketResult><Contents><Key>p/a</K"))
+    with pytest.raises(AwsError, match=r"listing s3://b/p/"):
+        storage.list_objects(aws, bucket="b", prefix="p/")
+
+
 @pytest.mark.parametrize("prefix", ["", "/", "runs"], ids=["empty", "slash", "no slash at the end"])
 def test_a_prefix_that_may_take_in_a_neighbour_is_not_deleted(aws, script, prefix):
     with pytest.raises(DataError, match="Refusing"):

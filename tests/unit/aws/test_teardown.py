@@ -99,6 +99,13 @@ def test_what_carries_our_name_but_not_our_tags_is_left_untouched(aws, script, d
     done = teardown.delete_endpoint_stack(aws, NAME)
     assert deletes(script) == []
     assert len(done.foreign) == 3
+    assert teardown.prove_absent(aws, [NAME]) == []
+
+
+def test_a_leftover_of_which_the_owner_is_unknown_may_be_ours(aws, script, say, deployed):
+    script.on("ListTags", say.refusal("AccessDeniedException", "not allowed"))
+    with pytest.raises(LeakError, match="unknown"):
+        teardown.prove_absent(aws, [NAME])
 
 
 def test_tags_that_may_not_be_read_leave_the_owner_unknown_and_nothing_is_deleted(aws, script, say, deployed):
@@ -155,6 +162,7 @@ def test_the_listing_is_read_to_its_last_page(aws, script, say):
         {"Endpoints": [ENDPOINT]},
     )
     script.on("DescribeEndpoint", say.refusal("ValidationException", 'Could not find endpoint "x".'))
+    script.on("ListTags", OURS)
     assert len(teardown.prove_absent(aws, [NAME], kinds=["endpoint"])) == 1
     assert script.names().count("ListEndpoints") == 26
 
@@ -169,4 +177,5 @@ def test_a_training_job_is_left_as_long_as_it_is_billed(aws, script, status, lef
     }
     script.on("ListTrainingJobs", {"TrainingJobSummaries": [job]})
     script.on("DescribeTrainingJob", job)
+    script.on("ListTags", OURS)
     assert len(teardown.prove_absent(aws, [NAME], kinds=["training-job"])) == left
