@@ -37,7 +37,7 @@ def assemble(records: list[Record]) -> tuple[Float32, Float32 | None]:
     features = np.zeros((len(records), n_columns), np.float32)
     for row, (tensor, width) in enumerate(zip(tensors, widths, strict=True)):
         if width != n_columns:
-            raise DataError(f"the record at byte {tensor.offset} has {width} features, the first has {n_columns}.")
+            raise DataError(f"The record at byte {tensor.offset} has {width} features, the first has {n_columns}.")
         if len(tensor.values):
             features[row, tensor.keys or slice(None)] = _float32(tensor)
     return features, _labels(records)
@@ -49,19 +49,19 @@ def _labels(records: list[Record]) -> Float32 | None:
         return None
     if len(labelled) != len(records):
         bare = next(record for record in records if not record.label)
-        raise DataError(f"the record at byte {bare.offset} has no label, but others have one.")
+        raise DataError(f"The record at byte {bare.offset} has no label, but others have one.")
     labels = np.empty(len(records), np.float32)
     for row, record in enumerate(records):
         tensor = _values(record, record.label)
         if len(tensor.values) != 1:
-            raise DataError(f"the label at byte {tensor.offset} has {len(tensor.values)} values instead of one.")
+            raise DataError(f"The label at byte {tensor.offset} has {len(tensor.values)} values instead of one.")
         labels[row] = _float32(tensor)[0]
     return labels
 
 
 def _values(record: Record, tensors: dict[str, Tensor]) -> Tensor:
     if "values" not in tensors:
-        raise DataError(f"the record at byte {record.offset} has no tensor 'values'.")
+        raise DataError(f"The record at byte {record.offset} has no tensor 'values'.")
     return tensors["values"]
 
 
@@ -71,11 +71,11 @@ def _width(tensor: Tensor) -> int:
     width = tensor.shape[-1] if tensor.shape else n_values
     if tensor.keys:
         if len(tensor.keys) != n_values or not tensor.shape:
-            raise DataError(f"the sparse tensor at byte {tensor.offset} needs a shape and one key a value.")
+            raise DataError(f"The sparse tensor at byte {tensor.offset} needs a shape and one key a value.")
         if max(tensor.keys) >= width or len(set(tensor.keys)) != n_values:
-            raise DataError(f"the sparse tensor at byte {tensor.offset} has a repeated key, or one beyond {width - 1}.")
+            raise DataError(f"The sparse tensor at byte {tensor.offset} has a repeated key, or one beyond {width - 1}.")
     elif n_values and n_values != width:
-        raise DataError(f"the tensor at byte {tensor.offset} has {n_values} values, but a width of {width}.")
+        raise DataError(f"The tensor at byte {tensor.offset} has {n_values} values, but a width of {width}.")
     return width
 
 
@@ -83,5 +83,5 @@ def _float32(tensor: Tensor) -> Float32:
     with np.errstate(over="ignore"):
         values = tensor.values.astype(np.float32)
     if np.isinf(values).any() and not np.isinf(tensor.values.astype(np.float64)).any():
-        raise DataError(f"the tensor at byte {tensor.offset} has a value beyond float32's range.")
+        raise DataError(f"The tensor at byte {tensor.offset} has a value beyond float32's range.")
     return values

@@ -107,7 +107,8 @@ def decode(buffer: Buffer, *, source: str = "The recordIO data") -> tuple[Float3
     try:
         return _uniform(flat) or assemble([parse_record(data, offset=at) for at, data in frames(flat)])
     except DataError as error:
-        raise DataError(f"{source} cannot be read: {error.what}", hint=error.hint) from error
+        reason = error.what[:1].lower() + error.what[1:]
+        raise DataError(f"{source} cannot be read: {reason}", hint=error.hint) from error
 
 
 def frames(buffer: Buffer) -> Iterator[tuple[int, memoryview]]:
@@ -120,13 +121,13 @@ def frames(buffer: Buffer) -> Iterator[tuple[int, memoryview]]:
     at, end = 0, len(flat)
     while at < end:
         if flat[at : at + 4] != _MAGIC_BYTES[: end - at]:
-            raise DataError(f"byte {at} should begin a record, but is no recordIO magic number.")
+            raise DataError(f"Byte {at} should begin a record, but is no recordIO magic number.")
         if end - at < 8:
-            raise DataError(f"the record at byte {at} is cut in its header.")
+            raise DataError(f"The record at byte {at} is cut in its header.")
         size = int.from_bytes(flat[at + 4 : at + 8], "little")
         step = 8 + size + -size % 4
         if step > end - at:
-            raise DataError(f"the record at byte {at} says {size} bytes, but the data end at byte {end}.")
+            raise DataError(f"The record at byte {at} says {size} bytes, but the data end at byte {end}.")
         yield at + 8, flat[at + 8 : at + 8 + size]
         at += step
 

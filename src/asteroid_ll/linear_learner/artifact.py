@@ -24,10 +24,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from asteroid_ll.atomic import atomic_write
 from asteroid_ll.errors import DataError
 from asteroid_ll.formats import ndarrays
 from asteroid_ll.linear_learner import symbol as symbols
-from asteroid_ll.atomic import atomic_write
 
 MODEL_FILE = "model_algo-1"
 _ADDITIONAL_PARAMS, _SYMBOL, _MANIFEST = "additional-params.json", "mx-mod-symbol.json", "manifest.json"
@@ -203,7 +203,8 @@ def _named(path: Path) -> Iterator[None]:
     try:
         yield
     except DataError as error:
-        raise DataError(f"The model {path} cannot be read: {error.what.rstrip('.')}.") from error
+        reason = error.what[:1].lower() + error.what[1:].rstrip(".")
+        raise DataError(f"The model {path} cannot be read: {reason}.") from error
     except (tarfile.TarError, zipfile.BadZipFile, OSError, EOFError, zlib.error) as error:
         raise DataError(f"The model {path} cannot be read: {error or 'it is cut'}.") from error
     except (ValueError, RecursionError, NotImplementedError) as error:
