@@ -14,12 +14,10 @@ from asteroid_ll.emulator.http import ApiError, Response
 from asteroid_ll.emulator.s3_attributes import encryption_headers, said_by
 from asteroid_ll.emulator.s3_bodies import Body, read_chunks
 from asteroid_ll.emulator.s3_body import check_algorithm, checksum, composite, receive
-from asteroid_ll.emulator.s3_buckets import OWNER_ID
 from asteroid_ll.emulator.s3_call import Call
 from asteroid_ll.emulator.s3_conditions import byte_range, write_guard
-from asteroid_ll.emulator.s3_listing import MOST_KEYS, Writer
 from asteroid_ll.emulator.s3_objects import checksum_headers, copy_source
-from asteroid_ll.emulator.s3_xml import Node, document, element, group, iso_time, malformed, parse
+from asteroid_ll.emulator.s3_xml import Node, document, element, iso_time, malformed, parse
 from asteroid_ll.emulator.store import Attributes
 
 LEAST_PART_BYTES = 5 * 2**20
@@ -51,10 +49,9 @@ def create_multipart_upload(call: Call) -> Response:
         )
     said = {**asdict(said_by(call.headers)), "algorithm": algorithm, "checksum_type": kind or "FULL_OBJECT"}
     upload_id = uuid.uuid4().hex
-    call.store.connection.execute(
-        "INSERT INTO s3_upload VALUES (?, ?, ?, ?, ?)",
-        (upload_id, call.bucket, call.key, call.store.state.now(), json.dumps(said)),
-    )
+    row = (upload_id, call.bucket, call.key, call.store.state.now(), json.dumps(said))
+    with call.store.state.transaction() as connection:
+        connection.execute("INSERT INTO s3_upload VALUES (?, ?, ?, ?, ?)", row)
     answer = document(
         "InitiateMultipartUploadResult",
         element("Bucket", call.bucket),
@@ -67,7 +64,7 @@ def create_multipart_upload(call: Call) -> Response:
 
 def upload_part(call: Call) -> Response:
     """UploadPart: verified; a part of the same number is replaced."""
-    upload = _upload(call)
+    upload = find_upload(call)
     number = _number(call)
     body, checksums = receive(call.request, call.store.bodies)
     algorithm = json.loads(upload["attributes"])["algorithm"]
@@ -86,7 +83,7 @@ def upload_part(call: Call) -> Response:
 
 def upload_part_copy(call: Call) -> Response:
     """UploadPartCopy: a part from an object, or from a byte range of it."""
-    _upload(call)
+    find_upload(call)
     number, source = _number(call), copy_source(call)
     start, stop = 0, source.size_bytes
     if asked := call.header("x-amz-copy-source-range"):
@@ -115,7 +112,7 @@ def complete_multipart_upload(call: Call) -> Response:
 
     The ETag is the MD5 of the parts' MD5s, ``-`` and their number.
     """
-    upload, store = _upload(call), call.store
+    upload, store = find_upload(call), call.store
     guard = write_guard(call.headers, call.key)
     wanted = list(parse(call.request.body, "CompleteMultipartUpload").children("Part"))
     parts = _chosen(call, wanted)
@@ -147,93 +144,17 @@ def complete_multipart_upload(call: Call) -> Response:
 
 def abort_multipart_upload(call: Call) -> Response:
     """AbortMultipartUpload: the upload and its parts are gone."""
-    _upload(call)
+    find_upload(call)
     _forget(call)
     return Response(204)
 
 
-def list_parts(call: Call) -> Response:
-    """ListParts, a page at a time."""
-    upload, most = _upload(call), call.count("max-parts", default=MOST_KEYS, most=MOST_KEYS)
-    after = call.count("part-number-marker", default=0, most=MOST_PARTS)
-    rows = [row for row in _parts(call) if row["number"] > after]
-    page = rows[:most]
-    algorithm = json.loads(upload["attributes"])["algorithm"]
-    more = [element("NextPartNumberMarker", page[-1]["number"])] if len(rows) > len(page) > 0 else []
-    entries = [
-        group(
-            "Part",
-            element("PartNumber", row["number"]),
-            element("LastModified", iso_time(row["modified_s"])),
-            element("ETag", f'"{row["md5"]}"'),
-            element("Size", row["size_bytes"]),
-            *(element(f"Checksum{name}", text) for name, text in json.loads(row["checksums"]).items()),
-        )
-        for row in page
-    ]
-    return document(
-        "ListPartsResult",
-        element("Bucket", call.bucket),
-        element("Key", call.key),
-        element("UploadId", call.query("uploadId")),
-        element("PartNumberMarker", after),
-        *more,
-        element("MaxParts", most),
-        element("IsTruncated", len(rows) > len(page)),
-        *([element("ChecksumAlgorithm", algorithm)] if algorithm else []),
-        element("StorageClass", "STANDARD"),
-        *entries,
-    )
+def find_upload(call: Call) -> sqlite3.Row:
+    """The upload that the call names.
 
-
-def list_multipart_uploads(call: Call) -> Response:
-    """ListMultipartUploads by key, then by start, a page at a time; prefixes are not rolled up."""
-    if call.query("delimiter"):
-        raise ApiError("NotImplemented", "A delimiter in ListMultipartUploads is not implemented.", status=501)
-    writer, most = Writer(call), call.count("max-uploads", default=MOST_KEYS, most=MOST_KEYS)
-    rows = call.store.connection.execute(
-        "SELECT * FROM s3_upload WHERE bucket = ? ORDER BY key, initiated_s, id", (call.bucket,)
-    ).fetchall()
-    rows = [row for row in rows if row["key"].startswith(call.query("prefix")) and _is_after(call, row)]
-    page = rows[:most]
-    more = (
-        [writer.element("NextKeyMarker", page[-1]["key"]), element("NextUploadIdMarker", page[-1]["id"])]
-        if len(rows) > len(page) > 0
-        else []
-    )
-    entries = [
-        group(
-            "Upload",
-            writer.element("Key", row["key"]),
-            element("UploadId", row["id"]),
-            group("Initiator", element("ID", OWNER_ID)),
-            group("Owner", element("ID", OWNER_ID)),
-            element("StorageClass", "STANDARD"),
-            element("Initiated", iso_time(row["initiated_s"])),
-        )
-        for row in page
-    ]
-    return document(
-        "ListMultipartUploadsResult",
-        element("Bucket", call.bucket),
-        *writer.head(call, ("KeyMarker", "key-marker"), ("UploadIdMarker", "upload-id-marker"))[1:],
-        *more,
-        element("MaxUploads", most),
-        element("IsTruncated", len(rows) > len(page)),
-        *entries,
-    )
-
-
-def _is_after(call: Call, row: sqlite3.Row) -> bool:
-    """Whether an upload comes after the page's marker: a key, and where given an upload of that key."""
-    key, upload = call.query("key-marker"), call.query("upload-id-marker")
-    if row["key"] != key or not upload:
-        return bool(row["key"] > key)
-    marker = call.store.connection.execute("SELECT * FROM s3_upload WHERE id = ?", (upload,)).fetchone()
-    return marker is None or (row["initiated_s"], row["id"]) > (marker["initiated_s"], marker["id"])
-
-
-def _upload(call: Call) -> sqlite3.Row:
+    Raises:
+        ApiError: ``NoSuchUpload``.
+    """
     row: sqlite3.Row | None = call.store.connection.execute(
         "SELECT * FROM s3_upload WHERE id = ? AND bucket = ? AND key = ?",
         (call.query("uploadId"), call.bucket, call.key),
@@ -265,7 +186,7 @@ def _keep_part(call: Call, number: int, *, body: Body, checksums: Mapping[str, s
     upload, connection = call.query("uploadId"), call.store.connection
     try:
         with call.store.state.transaction():
-            _upload(call)
+            find_upload(call)
             old = connection.execute(
                 "SELECT body FROM s3_part WHERE upload = ? AND number = ?", (upload, number)
             ).fetchone()
@@ -281,14 +202,15 @@ def _keep_part(call: Call, number: int, *, body: Body, checksums: Mapping[str, s
                     json.dumps(dict(checksums)),
                 ),
             )
-    except BaseException:
+    except Exception:  # an interrupt may come after the commit, when the body is the part's already
         call.store.bodies.discard(body.name)
         raise
     if old is not None:
         call.store.bodies.discard(old["body"])
 
 
-def _parts(call: Call) -> list[sqlite3.Row]:
+def parts_of(call: Call) -> list[sqlite3.Row]:
+    """The parts of the upload that the call names, by number."""
     return call.store.connection.execute(
         "SELECT * FROM s3_part WHERE upload = ? ORDER BY number", (call.query("uploadId"),)
     ).fetchall()
@@ -296,7 +218,7 @@ def _parts(call: Call) -> list[sqlite3.Row]:
 
 def _chosen(call: Call, wanted: list[Node]) -> list[sqlite3.Row]:
     """The parts that the client names, checked: there, in order, with the right ETag and checksum, large enough."""
-    have, chosen, last = {row["number"]: row for row in _parts(call)}, [], 0
+    have, chosen, last = {row["number"]: row for row in parts_of(call)}, [], 0
     if not wanted:
         raise malformed()
     for node in wanted:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from asteroid_ll.emulator import s3_buckets, s3_listing, s3_multipart, s3_objects, s3_tags
+from asteroid_ll.emulator import s3_buckets, s3_listing, s3_multipart, s3_objects, s3_tags, s3_uploads
 from asteroid_ll.emulator.http import ApiError, Request, Response
 from asteroid_ll.emulator.s3_call import Call
 
@@ -79,7 +79,7 @@ _OPERATIONS = {
     ),
     ("GET", "bucket", "uploads"): Operation(
         "ListMultipartUploads",
-        s3_multipart.list_multipart_uploads,
+        s3_uploads.list_multipart_uploads,
         _words("prefix delimiter encoding-type key-marker max-uploads upload-id-marker"),
     ),
     ("POST", "bucket", "delete"): Operation("DeleteObjects", s3_objects.delete_objects),
@@ -114,7 +114,7 @@ _OPERATIONS = {
         headers=_COPY | {"x-amz-copy-source-range"},
     ),
     ("GET", "object", "uploadId"): Operation(
-        "ListParts", s3_multipart.list_parts, _words("max-parts part-number-marker")
+        "ListParts", s3_uploads.list_parts, _words("max-parts part-number-marker")
     ),
     ("POST", "object", "uploadId"): Operation(
         "CompleteMultipartUpload",

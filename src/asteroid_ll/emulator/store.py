@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
@@ -151,13 +152,10 @@ class ObjectStore:
         Returns:
             The bucket of that name, with the region and owner it really has.
         """
-        self.connection.execute(
-            "INSERT OR IGNORE INTO s3_bucket VALUES (?, ?, ?, ?)", (name, region, owner, self.state.now())
-        )
-        found = self.bucket(name)
-        if found is None:
-            raise ApiError("OperationAborted", f"The bucket {name} was deleted meanwhile.", status=409)
-        return found
+        row = (name, region, owner, self.state.now())
+        with self._writing() as connection:
+            connection.execute("INSERT OR IGNORE INTO s3_bucket VALUES (?, ?, ?, ?)", row)
+            return Bucket(**connection.execute("SELECT * FROM s3_bucket WHERE name = ?", (name,)).fetchone())
 
     def bucket(self, name: str) -> Bucket | None:
         """The bucket of that name, or None."""
@@ -175,8 +173,7 @@ class ObjectStore:
         Raises:
             ApiError: ``BucketNotEmpty``.
         """
-        connection = self.connection
-        with self.state.transaction():
+        with self._writing() as connection:
             if connection.execute("SELECT 1 FROM s3_object WHERE bucket = ? LIMIT 1", (name,)).fetchone():
                 raise ApiError("BucketNotEmpty", "The bucket you tried to delete is not empty", status=409)
             bodies = _drop_uploads(connection, name)
@@ -193,10 +190,11 @@ class ObjectStore:
 
     def set_setting(self, bucket: str, name: str, *, document: str | None) -> None:
         """Replace a bucket's configuration document; None removes it."""
-        if document is None:
-            self.connection.execute("DELETE FROM s3_setting WHERE bucket = ? AND name = ?", (bucket, name))
-        else:
-            self.connection.execute("INSERT OR REPLACE INTO s3_setting VALUES (?, ?, ?)", (bucket, name, document))
+        with self._writing() as connection:
+            if document is None:
+                connection.execute("DELETE FROM s3_setting WHERE bucket = ? AND name = ?", (bucket, name))
+            else:
+                connection.execute("INSERT OR REPLACE INTO s3_setting VALUES (?, ?, ?)", (bucket, name, document))
 
     # ---------------------------------------------------------------- objects
 
@@ -241,17 +239,19 @@ class ObjectStore:
 
     def delete(self, bucket: str, key: str) -> None:
         """Delete an object; one that does not exist is no error, as in S3."""
-        row = self.connection.execute(
-            "DELETE FROM s3_object WHERE bucket = ? AND key = ? RETURNING body", (bucket, key)
-        ).fetchall()
-        self.bodies.discard(*(found["body"] for found in row))
+        with self._writing() as connection:
+            rows = connection.execute(
+                "DELETE FROM s3_object WHERE bucket = ? AND key = ? RETURNING body", (bucket, key)
+            ).fetchall()
+        self.bodies.discard(*(row["body"] for row in rows))
 
     def set_tags(self, bucket: str, key: str, tags: Mapping[str, str]) -> None:
         """Replace an object's tags."""
-        self.connection.execute(
-            "UPDATE s3_object SET attributes = json_set(attributes, '$.tags', json(?)) WHERE bucket = ? AND key = ?",
-            (json.dumps(dict(tags)), bucket, key),
+        statement = (
+            "UPDATE s3_object SET attributes = json_set(attributes, '$.tags', json(?)) WHERE bucket = ? AND key = ?"
         )
+        with self._writing() as connection:
+            connection.execute(statement, (json.dumps(dict(tags)), bucket, key))
 
     def record(
         self, bucket: str, key: str, body: Body, *, attributes: Attributes | None = None, guard: Guard | None = None
@@ -270,9 +270,8 @@ class ObjectStore:
         """
         said = attributes or Attributes()
         said = replace(said, etag=said.etag or body.md5, checksums=said.checksums or {"CRC32": body.crc32})
-        connection = self.connection
         try:
-            with self.state.transaction():
+            with self._writing() as connection:
                 if connection.execute("SELECT 1 FROM s3_bucket WHERE name = ?", (bucket,)).fetchone() is None:
                     raise ApiError("NoSuchBucket", "The specified bucket does not exist", status=404, BucketName=bucket)
                 old = self.get(bucket, key)
@@ -283,13 +282,20 @@ class ObjectStore:
                     (bucket, key, body.size_bytes, said.etag, body.name, self.state.now(), json.dumps(asdict(said))),
                 )
                 new = self.get(bucket, key)
-        except BaseException:
+        except Exception:  # an interrupt may come after the commit, when the body is the object's already
             self.bodies.discard(body.name)
             raise
         if old is not None:
             self.bodies.discard(old.body)
         assert new is not None
         return new
+
+    @contextmanager
+    def _writing(self) -> Iterator[sqlite3.Connection]:
+        """A transaction with the store's tables there, which must exist before it begins."""
+        opened = self.connection
+        with self.state.transaction():
+            yield opened
 
     def _sweep(self, connection: sqlite3.Connection) -> None:
         """Remove bodies without a row whose writer is dead.
