@@ -42,7 +42,7 @@ def build(
     head = _HEADS.get(loss, _IDENTITY_HEAD)
     weight_attrs = {"__shape__": f"({feature_dim}, {n_outputs})"}
     bias_attrs = {"__lr_mult__": str(float(bias_lr_mult)), "__shape__": f"(1, {n_outputs})"}
-    nodes = [
+    nodes: list[dict[str, Any]] = [
         {"op": "null", "name": "data", "inputs": []},
         {"op": "null", "name": "fc0_weight", "attrs": weight_attrs, "inputs": []},
         {"op": "dot", "name": f"dot{counter}", "inputs": [[0, 0, 0], [1, 0, 0]]},
