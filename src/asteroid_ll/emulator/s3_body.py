@@ -64,6 +64,12 @@ def payload(request: Request) -> Payload:
         pieces = (memoryview(request.body),) if request.body else ()
         declared = request.headers.get("content-length", "")
     result = Payload(pieces, _algorithms(sent))
+    if "x-amz-sdk-checksum-algorithm" in request.headers and not result.checksums:
+        raise ApiError(
+            "InvalidRequest",
+            "x-amz-sdk-checksum-algorithm specified, but no corresponding x-amz-checksum-* or x-amz-trailer headers "
+            "were found.",
+        )
     if declared and declared != str(result.size_bytes):
         raise _incomplete()
     if result.size_bytes > MAX_PUT_BYTES:

@@ -63,6 +63,15 @@ def create_bucket(call: Call) -> Response:
     name = call.bucket
     if not _NAME.fullmatch(name) or name.startswith(_RESERVED_START) or name.endswith(_RESERVED_END):
         raise ApiError("InvalidBucketName", "The specified bucket is not valid.", BucketName=name)
+    if call.header("x-amz-object-ownership") not in ("", "BucketOwnerEnforced"):
+        raise ApiError(
+            "NotImplemented", "Object ownership other than BucketOwnerEnforced is not implemented.", status=501
+        )
+    if call.header("x-amz-acl") not in ("", "private"):
+        raise ApiError(
+            "InvalidBucketAclWithObjectOwnership",
+            "Bucket cannot have ACLs set with ObjectOwnership's BucketOwnerEnforced setting",
+        )
     region = _place(call)
     old = call.store.bucket(name)
     if old is None:

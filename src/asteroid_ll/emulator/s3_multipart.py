@@ -83,7 +83,7 @@ def upload_part(call: Call) -> Response:
 
 def upload_part_copy(call: Call) -> Response:
     """UploadPartCopy: a part from an object, or from a byte range of it."""
-    find_upload(call)
+    upload = find_upload(call)
     number, source = _number(call), copy_source(call)
     start, stop = 0, source.size_bytes
     if asked := call.header("x-amz-copy-source-range"):
@@ -98,12 +98,14 @@ def upload_part_copy(call: Call) -> Response:
             )
         start, stop = chosen
     body = call.store.bodies.write(read_chunks(source.path, start=start, stop=stop))
-    _keep_part(call, number, body=body, checksums={"CRC32": body.crc32})
+    algorithm = json.loads(upload["attributes"])["algorithm"] or "CRC32"
+    computed = checksum(algorithm, read_chunks(call.store.bodies.path(body.name)))
+    _keep_part(call, number, body=body, checksums={algorithm: computed})
     return document(
         "CopyPartResult",
         element("LastModified", iso_time(call.store.state.now())),
         element("ETag", f'"{body.md5}"'),
-        element("ChecksumCRC32", body.crc32),
+        element(f"Checksum{algorithm}", computed),
     )
 
 
@@ -122,7 +124,7 @@ def complete_multipart_upload(call: Call) -> Response:
     body = store.bodies.write(read_chunks(*(store.bodies.path(part["body"]) for part in parts)))
     try:
         checksums = _checksums(said, parts, whole=store.bodies.path(body.name))
-        _check_whole(call, body, checksums=checksums)
+        _check_whole(call, body, checksums=checksums, kind=said["checksum_type"])
     except ApiError:
         store.bodies.discard(body.name)
         raise
@@ -275,8 +277,8 @@ def _checksums(said: Mapping[str, str], parts: list[sqlite3.Row], *, whole: Path
     return {algorithm: composite(algorithm, texts)}
 
 
-def _check_whole(call: Call, body: Body, *, checksums: Mapping[str, str]) -> None:
-    """Compare the finished object with the size and the checksum that the client expects.
+def _check_whole(call: Call, body: Body, *, checksums: Mapping[str, str], kind: str) -> None:
+    """Compare the finished object with the size and the checksum, and its type, that the client expects.
 
     Raises:
         ApiError: ``InvalidRequest``, ``BadDigest``.
@@ -284,6 +286,12 @@ def _check_whole(call: Call, body: Body, *, checksums: Mapping[str, str]) -> Non
     size = call.header("x-amz-mp-object-size")
     if size and size != str(body.size_bytes):
         raise ApiError("InvalidRequest", "The provided 'x-amz-mp-object-size' header does not match what was computed.")
+    if call.header("x-amz-checksum-type") not in ("", kind):
+        raise ApiError(
+            "InvalidRequest",
+            f"The upload was created using the {kind} checksum mode. The complete request must use the same checksum "
+            "mode.",
+        )
     for algorithm, computed in (checksums or {"CRC32": body.crc32}).items():
         claimed = call.header(f"x-amz-checksum-{algorithm.lower()}")
         if claimed and claimed.partition("-")[0] != computed.partition("-")[0]:

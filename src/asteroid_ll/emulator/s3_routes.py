@@ -58,7 +58,9 @@ _OPERATIONS = {
     ("GET", "account", ""): Operation(
         "ListBuckets", s3_buckets.list_buckets, _words("prefix max-buckets continuation-token bucket-region")
     ),
-    ("PUT", "bucket", ""): Operation("CreateBucket", s3_buckets.create_bucket),
+    ("PUT", "bucket", ""): Operation(
+        "CreateBucket", s3_buckets.create_bucket, headers=_words("x-amz-acl x-amz-object-ownership")
+    ),
     ("HEAD", "bucket", ""): Operation("HeadBucket", s3_buckets.head_bucket),
     ("DELETE", "bucket", ""): Operation("DeleteBucket", s3_buckets.delete_bucket),
     ("GET", "bucket", "location"): Operation("GetBucketLocation", s3_buckets.get_location),

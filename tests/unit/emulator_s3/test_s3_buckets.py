@@ -45,6 +45,15 @@ def test_another_region_wants_its_own_name_as_location(client, refused, constrai
     assert f"The {named} location constraint" in error["Message"]
 
 
+def test_a_bucket_is_private_and_its_owners_or_is_not_created(client, refused):
+    s3 = client()
+    s3.create_bucket(Bucket="rocks", ACL="private", ObjectOwnership="BucketOwnerEnforced")
+    assert refused(s3.create_bucket, Bucket="open", ACL="public-read")["Code"] == "InvalidBucketAclWithObjectOwnership"
+    assert refused(s3.create_bucket, Bucket="open", ObjectOwnership="ObjectWriter")["Code"] == "NotImplemented"
+    assert refused(s3.create_bucket, Bucket="open", ObjectLockEnabledForBucket=True)["Code"] == "NotImplemented"
+    assert refused(s3.head_bucket, Bucket="open")["status"] == 404
+
+
 def test_creating_a_bucket_again_succeeds_in_us_east_1_alone(client, s3, refused):
     s3.create_bucket(Bucket="rocks")
     west = client(region="us-west-2")

@@ -165,6 +165,18 @@ def test_a_part_is_copied_from_a_range_of_an_object(s3, refused):
     assert refused(s3.upload_part_copy, **upload, **wrong)["Code"] == "InvalidArgument"
 
 
+def test_a_copied_part_has_the_checksum_that_the_upload_announced(s3, refused):
+    s3.put_object(Bucket="rocks", Key="source", Body=b"0123456789")
+    upload = HERE | {"UploadId": s3.create_multipart_upload(**HERE, ChecksumAlgorithm="SHA256")["UploadId"]}
+    copied = s3.upload_part_copy(**upload, PartNumber=1, CopySource="rocks/source")["CopyPartResult"]
+    digest = hashlib.sha256(b"0123456789").digest()
+    assert copied["ChecksumSHA256"] == base64.b64encode(digest).decode()
+    arguments = {**upload, "MultipartUpload": {"Parts": [{"PartNumber": 1, "ETag": copied["ETag"]}]}}
+    assert refused(s3.complete_multipart_upload, **arguments, ChecksumType="FULL_OBJECT")["Code"] == "InvalidRequest"
+    done = s3.complete_multipart_upload(**arguments)
+    assert done["ChecksumSHA256"] == base64.b64encode(hashlib.sha256(digest).digest()).decode() + "-1"
+
+
 def test_an_upload_does_not_replace_an_object_it_must_not(s3, started, refused):
     upload, parts = started
     s3.put_object(**HERE, Body=b"first")

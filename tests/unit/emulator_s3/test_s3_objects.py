@@ -149,6 +149,8 @@ def test_a_payload_hash_that_does_not_fit_is_refused(exchange, s3):
     answer = exchange("PUT", "/rocks/k", headers={"x-amz-content-sha256": "0" * 64}, body=b"x")
     assert b"<Code>XAmzContentSHA256Mismatch</Code>" in answer.body
     assert exchange("PUT", "/rocks/k", headers={"content-length": "5"}, body=b"x").status == 400
+    announced = exchange("PUT", "/rocks/k", headers={"x-amz-sdk-checksum-algorithm": "CRC32"}, body=b"x")
+    assert b"no corresponding x-amz-checksum-*" in announced.body
 
 
 def test_a_copy_keeps_or_replaces_what_was_said(s3, eros, refused):
