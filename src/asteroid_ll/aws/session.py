@@ -79,6 +79,16 @@ class Aws:
         with aws_call("asking STS whose credentials these are", service="sts"):
             return str(self.sts.get_caller_identity()["Account"])
 
+    def verify_credentials(self) -> None:
+        """Ask STS whether the credentials are still accepted.
+
+        Raises:
+            CredentialsError: they are not.
+            AwsError: STS cannot be reached.
+        """
+        with aws_call("asking STS whether the credentials are still good", service="sts"):
+            self.sts.get_caller_identity()
+
     @property
     def s3(self) -> Any:
         """S3. Each call that can carry ``ExpectedBucketOwner`` does, with this account."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from asteroid_ll.atomic import atomic_path
-from asteroid_ll.aws.errors import RESUME, answer, aws_call, translate
+from asteroid_ll.aws.errors import RESUME, answer, aws_call
 from asteroid_ll.aws.session import Aws
 from asteroid_ll.errors import AwsError, ConfigError, DataError
 
@@ -61,20 +62,17 @@ def ensure_bucket(aws: Aws, bucket: str) -> Literal["exists", "created"]:
 
     Raises:
         AwsError: the bucket belongs to another account, is in another region, or must not be seen or created.
+        CredentialsError: they are missing or expired.
     """
-    doing = f"looking at bucket {bucket}"
-    try:
-        found = aws.s3.head_bucket(Bucket=bucket)
-    except Exception as error:
-        code, _, status = answer(error)
-        if status == 404 or code in {"404", "NoSuchBucket"}:
-            return _create_bucket(aws, bucket)
-        if status == 403 or code in {"403", "AccessDenied"}:
-            raise _not_ours(aws, bucket) from error
-        translated = translate(error, doing, service="s3")
-        if translated is None:
+    with aws_call(f"looking at bucket {bucket}", service="s3"):
+        try:
+            found = _head(aws, lambda: aws.s3.head_bucket(Bucket=bucket))
+        except Exception as error:
+            if answer(error)[2] == 403:
+                raise _not_ours(aws, bucket) from error
             raise
-        raise translated from error
+    if found is None:
+        return _create_bucket(aws, bucket)
     # Servers that only resemble S3 leave the region out; SageMaker then refuses a wrong one itself.
     region = found.get("BucketRegion") or aws.region
     if region != aws.region:
@@ -222,18 +220,16 @@ def _create_bucket(aws: Aws, bucket: str) -> Literal["exists", "created"]:
     """Create a bucket in this region; one that this account got in the meantime is as good."""
     # us-east-1 is the default and must not be named.
     where = {} if aws.region == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": aws.region}}
-    try:
-        aws.s3.create_bucket(Bucket=bucket, **where)
-    except Exception as error:
-        code, _, _ = answer(error)
-        if code == "BucketAlreadyOwnedByYou":
-            return "exists"
-        if code == "BucketAlreadyExists":
-            raise _not_ours(aws, bucket) from error
-        translated = translate(error, f"creating bucket {bucket}", service="s3")
-        if translated is None:
+    with aws_call(f"creating bucket {bucket}", service="s3"):
+        try:
+            aws.s3.create_bucket(Bucket=bucket, **where)
+        except Exception as error:
+            code, _, _ = answer(error)
+            if code == "BucketAlreadyOwnedByYou":
+                return "exists"
+            if code == "BucketAlreadyExists":
+                raise _not_ours(aws, bucket) from error
             raise
-        raise translated from error
     return "created"
 
 
@@ -249,13 +245,26 @@ def _not_ours(aws: Aws, bucket: str) -> AwsError:
 def stored(aws: Aws, bucket: str, key: str) -> tuple[int, str] | None:
     """Size in bytes and stored SHA-256 of an object (empty where another program put it there); None without one."""
     with aws_call(f"looking at s3://{bucket}/{key}", service="s3"):
-        try:
-            head = aws.s3.head_object(Bucket=bucket, Key=key)
-        except Exception as error:
-            if answer(error)[2] == 404:
-                return None
-            raise
+        head = _head(aws, lambda: aws.s3.head_object(Bucket=bucket, Key=key))
+    if head is None:
+        return None
     return int(head["ContentLength"]), str(head.get("Metadata", {}).get(SHA256_METADATA, ""))
+
+
+def _head(aws: Aws, ask: Callable[[], dict[str, Any]]) -> dict[str, Any] | None:
+    """The answer to a HEAD, None where there is nothing.
+
+    A refusal of a HEAD has no body and so no reason: whether it was for the credentials, STS says.
+    """
+    try:
+        return ask()
+    except Exception as error:
+        code, _, status = answer(error)
+        if status == 404:
+            return None
+        if code in {"400", "403"}:
+            aws.verify_credentials()
+        raise
 
 
 def _upload_in_parts(aws: Aws, path: Path, *, bucket: str, key: str, extra: dict[str, Any]) -> None:

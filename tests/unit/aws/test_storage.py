@@ -7,7 +7,7 @@ from botocore import exceptions as botocore_errors
 
 from asteroid_ll.aws import storage
 from asteroid_ll.emulator.http import Response
-from asteroid_ll.errors import AwsError, DataError
+from asteroid_ll.errors import AwsError, CredentialsError, DataError
 
 OK = Response(200)
 
@@ -41,6 +41,24 @@ def test_a_bucket_of_somebody_else_is_refused_by_name(aws, script, say):
     with pytest.raises(AwsError, match=f"Bucket b does not belong to account {say.account_id}"):
         storage.ensure_bucket(aws, "b")
     assert "S3 PUT" not in script.names()
+
+
+@pytest.mark.parametrize(("code", "status"), [("400", 400), ("403", 403)])
+def test_credentials_that_expired_are_told_from_a_refused_look(aws, script, say, table, code, status):
+    assert aws.account_id == say.account_id
+    expired = b"<ErrorResponse><Error><Code>ExpiredToken</Code><Message>expired</Message></Error></ErrorResponse>"
+    script.on("S3 HEAD", say.s3_refusal(code, status=status))
+    script.on("GetCallerIdentity", Response(403, {"Content-Type": "text/xml"}, expired))
+    with pytest.raises(CredentialsError, match="expired"):
+        storage.upload_file(aws, table, bucket="b", key="k", sha256="")
+    with pytest.raises(CredentialsError, match="expired"):
+        storage.ensure_bucket(aws, "b")
+
+
+def test_an_object_that_must_not_be_seen_is_refused(aws, script, say, table):
+    script.on("S3 HEAD", say.s3_refusal("403", status=403))
+    with pytest.raises(AwsError, match="s3:GetObject while looking at"):
+        storage.upload_file(aws, table, bucket="b", key="k", sha256="")
 
 
 def test_a_name_that_is_taken_between_the_look_and_the_creation_is_refused(aws, script, say):
