@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Build the package's own catalogue from the Minor Planet Center's extended list of near-Earth asteroids.
 
-    python scripts/build_catalogue.py nea_extended.json.gz --retrieved 2026-02-12
+    python scripts/build_catalogue.py nea_extended.json.gz
 
 The list is https://minorplanetcenter.net/Extended_Files/nea_extended.json.gz. Written are ``catalogue.csv.gz`` (a row
 an asteroid; numbered ones by number, then the others by designation) and ``catalogue.provenance.json``. The same
@@ -16,6 +16,7 @@ import gzip
 import hashlib
 import io
 import json
+import struct
 from pathlib import Path
 from typing import Any
 
@@ -118,6 +119,12 @@ def written(values: np.ndarray[Any, np.dtype[np.float64]], pattern: str) -> list
     return [pattern % value for value in values.tolist()]
 
 
+def written_on(packed: bytes) -> datetime.date:
+    """Return the day (UTC) on which a gzip file was written, from its header (RFC 1952, MTIME)."""
+    (seconds,) = struct.unpack_from("<I", packed, 4)
+    return datetime.datetime.fromtimestamp(seconds, datetime.UTC).date()
+
+
 def compressed(text: bytes) -> bytes:
     """Return ``text`` as gzip without a name and without a time."""
     buffer = io.BytesIO()
@@ -131,9 +138,6 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("mpc_file", type=Path, help="the Minor Planet Center's nea_extended.json.gz")
     parser.add_argument("output", type=Path, nargs="?", default=DEFAULT_OUTPUT, help="folder (default: the package's)")
-    parser.add_argument(
-        "--retrieved", type=datetime.date.fromisoformat, required=True, help="day of the download, YYYY-MM-DD"
-    )
     arguments = parser.parse_args()
     raw = arguments.mpc_file.read_bytes()
     records, counts = select(orjson.loads(gzip.decompress(raw)))
@@ -147,7 +151,7 @@ def main() -> None:
     provenance = {
         "credit": "Minor Planet Center (International Astronomical Union), public catalogue data",
         "source": SOURCE_URL,
-        "retrieved": arguments.retrieved.isoformat(),
+        "written_on": written_on(raw).isoformat(),
         "input_bytes": len(raw),
         "input_sha256": hashlib.sha256(raw).hexdigest(),
         "output": "catalogue.csv.gz",

@@ -87,4 +87,4 @@ def test_the_provenance_is_plain_json_with_a_source_and_a_day() -> None:
     text = files("asteroid_ll").joinpath("data", "catalogue.provenance.json").read_text(encoding="utf-8")
     told = json.loads(text)
     assert told["source"] == "https://minorplanetcenter.net/Extended_Files/nea_extended.json.gz"
-    assert told["retrieved"] == "2026-02-12"
+    assert told["written_on"] == "2026-02-12"
