@@ -69,8 +69,10 @@ class S3:
         call = Call(self.store, request, region, bucket, key)
         if bucket and operation.name != "CreateBucket":
             found = self.store.bucket(bucket)
+            if found is not None and "AWSAccessKeyId" in request.query:
+                call = replace(call, region=found.region)  # signature version 2 is for no region
             anywhere = operation.name == "GetBucketLocation"
-            if found is not None and (operation.name == "HeadBucket" or found.region != region) and not anywhere:
+            if found is not None and (operation.name == "HeadBucket" or found.region != call.region) and not anywhere:
                 place["x-amz-bucket-region"] = found.region
             check_bucket(call, host_region=host_region, any_region=anywhere)
         return operation.run(call)

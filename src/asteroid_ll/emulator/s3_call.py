@@ -123,16 +123,20 @@ def check_signed(request: Request, *, now_s: float) -> None:
     """
     if "authorization" in request.headers:
         return
-    if "X-Amz-Credential" not in request.query:
+    if "AWSAccessKeyId" in request.query:
+        version, expires = 2, request.query.get("Expires", "")
+    elif "X-Amz-Credential" in request.query:
+        version, expires = 4, request.query.get("X-Amz-Expires", "")
+    else:
         raise access_denied()
     try:
-        signed_s = timegm(strptime(request.query.get("X-Amz-Date", ""), "%Y%m%dT%H%M%SZ"))
-        expires_s = signed_s + int(request.query.get("X-Amz-Expires", ""))
+        signed_s = timegm(strptime(request.query.get("X-Amz-Date", ""), "%Y%m%dT%H%M%SZ")) if version == 4 else 0
+        expires_s = signed_s + int(expires)
     except ValueError:
         raise ApiError(
-            "AuthorizationQueryParametersError",
-            "Query-string authentication version 4 requires the X-Amz-Algorithm, X-Amz-Credential, X-Amz-Signature, "
-            "X-Amz-Date, X-Amz-SignedHeaders, and X-Amz-Expires parameters.",
+            "AuthorizationQueryParametersError" if version == 4 else "AccessDenied",
+            "Query-string authentication requires the time of the signature and the time of its expiry.",
+            status=400 if version == 4 else 403,
         ) from None
     if expires_s < now_s:
         raise access_denied("Request has expired")

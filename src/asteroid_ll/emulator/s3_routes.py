@@ -33,7 +33,7 @@ _SUBRESOURCES = _words(
 )
 """Query parameters that make a request another operation."""
 
-_COMMON_QUERY = _words("x-id")
+_COMMON_QUERY = _words("x-id AWSAccessKeyId Signature Expires")
 _COMMON_HEADERS = _words(
     "x-amz-date x-amz-content-sha256 x-amz-security-token x-amz-user-agent x-amz-expected-bucket-owner "
     "x-amz-request-payer x-amz-decoded-content-length x-amz-trailer x-amz-sdk-checksum-algorithm "

@@ -169,14 +169,31 @@ def test_a_call_without_a_signature_is_refused(client, s3, refused):
     assert refused(client(signature_version=UNSIGNED).list_objects_v2, Bucket="rocks")["Code"] == "AccessDenied"
 
 
-def test_a_presigned_address_works_until_it_expires(client, s3, emulator, state):
+@pytest.mark.parametrize("version", ["s3", "s3v4"])
+def test_a_presigned_address_works_until_it_expires(client, emulator, state, store, version):
     from asteroid_ll.emulator.transport import to_request
 
-    s3.put_object(Bucket="rocks", Key="k", Body=b"x")
-    signer = client(signature_version="s3v4")
-    url = signer.generate_presigned_url("get_object", Params={"Bucket": "rocks", "Key": "k"}, ExpiresIn=60)
+    store.create_bucket("west", region="us-west-2")
+    store.put_bytes("west", "k", b"x")
+    signer = client(region="us-west-2", signature_version=version)
+    url = signer.generate_presigned_url("get_object", Params={"Bucket": "west", "Key": "k"}, ExpiresIn=60)
     request = to_request("GET", url, headers={}, body=b"")
     assert emulator.handle(request).status == 200
     then = state.now()
     state.now = lambda: then + 3600
     assert b"<Message>Request has expired</Message>" in emulator.handle(request).body
+
+
+@pytest.mark.parametrize(
+    ("query", "status"),
+    [
+        ({"AWSAccessKeyId": "a", "Signature": "s"}, 403),
+        ({"X-Amz-Credential": "a/20260101/us-east-1/s3/aws4_request", "X-Amz-Expires": "60"}, 400),
+        ({"X-Amz-Credential": "a/20260101/us-east-1/s3/aws4_request", "X-Amz-Date": "20260101T000000Z"}, 400),
+    ],
+    ids=["no-expiry", "no-date", "no-duration"],
+)
+def test_a_presigned_address_without_its_times_is_refused(s3, emulator, query, status):
+    from asteroid_ll.emulator.http import Request
+
+    assert emulator.handle(Request("GET", "rocks.s3.amazonaws.com", "/k", query)).status == status

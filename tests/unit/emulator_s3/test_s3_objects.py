@@ -266,3 +266,40 @@ def test_an_object_has_one_version_named_null(s3, eros, refused):
 def test_a_read_can_rename_its_own_headers(s3, eros):
     read = s3.get_object(Bucket="rocks", Key="eros", ResponseContentType="text/plain", ResponseCacheControl="no-store")
     assert (read["ContentType"], read["CacheControl"]) == ("text/plain", "no-store")
+
+
+def test_a_part_number_is_of_the_object_put_whole_too(s3, eros, refused):
+    here = {"Bucket": "rocks", "Key": "eros"}
+    assert s3.get_object(**here, PartNumber=1)["Body"].read() == DATA
+    assert refused(s3.get_object, **here, PartNumber=2)["Code"] == "InvalidPartNumber"
+    assert refused(s3.get_object, **here, PartNumber=1, Range="bytes=0-1")["Code"] == "InvalidRequest"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        ({"Tagging": "k" * 129 + "=1"}, "InvalidTag"),
+        ({"Tagging": "k=" + "v" * 257}, "InvalidTag"),
+        ({"ServerSideEncryption": "rot13"}, "InvalidArgument"),
+    ],
+    ids=["long-key", "long-value", "encryption"],
+)
+def test_a_tag_or_an_encryption_beyond_the_rules_is_refused(s3, refused, arguments, code):
+    assert refused(s3.put_object, Bucket="rocks", Key="k", **arguments)["Code"] == code
+
+
+def test_directives_and_sources_of_a_copy_are_checked(s3, eros, refused):
+    to = {"Bucket": "rocks", "Key": "copy", "CopySource": "rocks/eros"}
+    assert refused(s3.copy_object, **to, MetadataDirective="FORGET")["Code"] == "InvalidArgument"
+    assert refused(s3.copy_object, **{**to, "CopySource": "rocks"})["Code"] == "InvalidArgument"
+    assert refused(s3.delete_object, Bucket="rocks", Key="eros", VersionId="7")["Code"] == "NoSuchVersion"
+
+
+def test_two_checksums_at_once_are_one_too_many(exchange, s3):
+    both = {"x-amz-checksum-crc32": "AAAAAA==", "x-amz-checksum-crc32c": "AAAAAA=="}
+    assert b"Multiple checksum Types" in exchange("PUT", "/rocks/k", headers=both).body
+
+
+def test_a_date_that_is_none_is_ignored(exchange, s3, eros):
+    for name in ("if-modified-since", "if-unmodified-since"):
+        assert exchange("GET", "/rocks/eros", headers={name: "yesterday"}).status == 200

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import base64
+import errno
 import hashlib
 import os
 import signal
@@ -104,6 +105,19 @@ def test_a_guard_that_refuses_leaves_the_old_object(store, bucket, bodies):
         store.record(bucket, "k", store.bodies.write([b"new"]), guard=refuse)
     assert store.get(bucket, "k") == old
     assert bodies() == {old.path.name}
+
+
+def test_a_full_disk_leaves_the_old_object_and_no_half_body(store, bucket, bodies):
+    old = store.put_bytes(bucket, "k", b"old")
+
+    def chunks():
+        yield b"half of the new "
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with pytest.raises(OSError, match="No space left"):
+        store.bodies.write(chunks())
+    assert store.get(bucket, "k") == old
+    assert bodies() == {old.body}
 
 
 def test_attributes_come_back_as_they_were_given(store, bucket):
