@@ -15,12 +15,14 @@ from asteroid_ll.linear_learner.losses import Absolute, Loss, Squared
 from asteroid_ll.linear_learner.metrics import Score
 from asteroid_ll.linear_learner.model import Model
 from asteroid_ll.linear_learner.rows import Rows
+from asteroid_ll.linear_learner.selection import Cut, search_cuts
 from asteroid_ll.linear_learner.weighting import RowWeights
 
 Float32Array = npt.NDArray[np.float32]
 Float64Array = npt.NDArray[np.float64]
 
 _BLOCK_ELEMENTS = 1 << 19
+_SEARCH_ELEMENTS = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,10 @@ class Parameters:
 
     weight: Float32Array
     bias: Float32Array
+
+    def select(self, start: int, stop: int) -> Parameters:
+        """The parameters of some consecutive models."""
+        return Parameters(self.weight[:, :, start:stop], self.bias[:, start:stop])
 
 
 def mean_losses(
@@ -88,7 +94,7 @@ class Evaluator:
     ) -> None:
         self._rows = rows
         self._loss = loss
-        self._mini_batch_size = hyperparameters.mini_batch_size
+        self._hyperparameters = hyperparameters
         self._row_weights = row_weights
 
     def objective(self, parameters: Parameters) -> Float64Array:
@@ -97,28 +103,49 @@ class Evaluator:
 
         def add(scores: Float32Array, labels: Float32Array) -> None:
             total[:] += len(labels) * mean_losses(
-                self._loss, scores, labels, mini_batch_size=self._mini_batch_size, row_weights=self._row_weights
+                self._loss,
+                scores,
+                labels,
+                mini_batch_size=self._hyperparameters.mini_batch_size,
+                row_weights=self._row_weights,
             )
 
         self._each_block(parameters, add)
         return total / len(self._rows)
 
-    def responses(self, parameters: Parameters) -> Float32Array:
-        """What each model's endpoint would answer, shape ``(n, n_models)``; for classifiers of two classes."""
+    def cuts(self, parameters: Parameters, *, near: float) -> tuple[Cut | None, ...]:
+        """Each model's best threshold on this channel, for binary classifiers.
+
+        Args:
+            parameters: the models'.
+            near: of equally good thresholds, the one nearest to this is taken.
+
+        Returns:
+            A cut per model; None for a model that diverged.
+        """
+        n_models = parameters.bias.shape[-1]
+        at_once = max(1, _SEARCH_ELEMENTS // len(self._rows))
+        cuts: list[Cut | None] = []
+        for start in range(0, n_models, at_once):
+            responses = self._responses(parameters.select(start, min(start + at_once, n_models)))
+            finite: npt.NDArray[np.bool_] = np.logical_and.reduce(np.isfinite(responses), axis=0)
+            found = search_cuts(
+                np.where(finite, responses, 0), self._rows.labels, hyperparameters=self._hyperparameters, near=near
+            )
+            cuts += [cut if usable else None for cut, usable in zip(found, finite, strict=True)]
+        return tuple(cuts)
+
+    def _responses(self, parameters: Parameters) -> Float32Array:
+        """What each model's endpoint would answer, shape ``(n, n_models)``."""
         answers: list[Float32Array] = []
         self._each_block(parameters, lambda scores, _: answers.append(self._loss.respond(scores)))
         return np.concatenate(answers)
-
-    @property
-    def labels(self) -> Float32Array:
-        """The channel's labels, shape ``(n,)``."""
-        return self._rows.labels
 
     def _each_block(self, parameters: Parameters, use: Callable[[Float32Array, Float32Array], None]) -> None:
         n_features, n_outputs, n_models = parameters.weight.shape
         weight = parameters.weight.reshape(n_features, -1)
         bias = parameters.bias.reshape(-1)
-        size = self._mini_batch_size
+        size = self._hyperparameters.mini_batch_size
         size *= max(1, _BLOCK_ELEMENTS // (size * max(n_features, n_outputs * n_models)))
         for start in range(0, len(self._rows), size):
             stop = min(start + size, len(self._rows))
@@ -127,6 +154,24 @@ class Evaluator:
             if n_outputs > 1:
                 scores = scores.reshape(-1, n_outputs, n_models)
             use(scores, self._rows.labels[start:stop])
+
+
+def raw_scores(model: Model, rows: Rows) -> Float32Array:
+    """The exported model's weighted sums over a channel, in the endpoint's arithmetic, shape ``(n, k)``."""
+    return np.concatenate([model.raw_scores(rows.block(start, stop)) for start, stop in rows.blocks()])
+
+
+def best_cut(model: Model, rows: Rows, *, hyperparameters: Hyperparameters, near: float) -> Cut:
+    """The best threshold for the answers that the exported model's endpoint gives to a channel.
+
+    Args:
+        model: a binary classifier.
+        rows: the channel.
+        hyperparameters: the job's.
+        near: of equally good thresholds, the one nearest to this is taken.
+    """
+    score = model.answer(raw_scores(model, rows)).score
+    return search_cuts(score[:, np.newaxis], rows.labels, hyperparameters=hyperparameters, near=near)[0]
 
 
 def end_scores(
@@ -141,7 +186,7 @@ def end_scores(
         hyperparameters: the job's.
         row_weights: weights of rows in the objective; None for 1.
     """
-    raw = np.concatenate([model.raw_scores(rows.block(start, stop)) for start, stop in rows.blocks()])
+    raw = raw_scores(model, rows)
     labels, size = rows.labels, hyperparameters.mini_batch_size
     scores = raw[:, :, np.newaxis] if model.n_outputs > 1 else raw
     value = mean_losses(loss, scores.copy(), labels, mini_batch_size=size, row_weights=row_weights)[0]

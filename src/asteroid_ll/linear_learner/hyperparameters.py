@@ -268,7 +268,7 @@ def _resolve_loss(predictor_type: str, loss: str) -> str:
         return allowed[0]
     if loss not in allowed:
         raise ClientError(
-            f"The loss '{loss}' is not applicable to predictor_type '{predictor_type}'; "
-            f"use 'auto' or one of {list(allowed)}."
+            f"The loss '{loss}' is not applicable to predictor_type '{predictor_type}'.",
+            hint=f"Use auto or one of {list(allowed)}.",
         )
     return loss

@@ -86,14 +86,16 @@ def read_channel(channel: str, features: Any, labels: Any, *, feature_dim: int |
         ClientError: there are no rows, shapes do not match, or a number is NaN, infinite or beyond float32.
     """
     is_sparse = hasattr(features, "toarray")
-    matrix = features if is_sparse else _as_numbers(channel, features)
+    # Rows are sliced block by block, which not every sparse layout can do.
+    sliceable = features.tocsr() if hasattr(features, "tocsr") else features
+    matrix = sliceable if is_sparse else _as_numbers(channel, features)
     label = np.asarray(_as_numbers(channel, labels), np.float32)
     if label.ndim == 2 and label.shape[1] == 1:
         label = label[:, 0]
     if len(matrix.shape) != 2 or label.ndim != 1 or matrix.shape[0] != len(label):
         raise ClientError(
-            f"The channel '{channel}' has features of shape {tuple(matrix.shape)} and labels of shape {label.shape}; "
-            "it needs one row of features and one label per record."
+            f"The channel '{channel}' has features of shape {tuple(matrix.shape)} and labels of shape {label.shape}.",
+            hint="Give each record one row of features and one label.",
         )
     if matrix.shape[0] == 0 or matrix.shape[1] == 0:
         raise ClientError(f"The channel '{channel}' has no data: its features are of shape {tuple(matrix.shape)}.")
@@ -112,9 +114,7 @@ def _as_numbers(channel: str, values: Any) -> npt.NDArray[Any]:
     except ValueError as error:
         raise ClientError(f"The channel '{channel}' has rows of different lengths.") from error
     if array.dtype.kind not in "fiub":
-        raise ClientError(
-            f"The channel '{channel}' has values of type {array.dtype}; only numbers can be learned from."
-        )
+        raise ClientError(f"The channel '{channel}' has values of type {array.dtype}.", hint="Encode them as numbers.")
     return array
 
 
@@ -126,13 +126,15 @@ def _refuse_not_finite(rows: Rows) -> None:
                 row, column = np.argwhere(~finite)[0]
                 raise ClientError(
                     f"The channel '{rows.channel}' has a value that is NaN, infinite or beyond float32 "
-                    f"in record {start + row}, feature {column} (both counted from 0)."
+                    f"in record {start + row}, feature {column} (both counted from 0).",
+                    hint="Fill or drop such values before training.",
                 )
     bad = np.flatnonzero(~np.isfinite(rows.labels))
     if bad.size:
         raise ClientError(
             f"The channel '{rows.channel}' has a label that is NaN, infinite or beyond float32 "
-            f"in record {bad[0]} (counted from 0)."
+            f"in record {bad[0]} (counted from 0).",
+            hint="Drop records without a label before training.",
         )
 
 

@@ -137,5 +137,6 @@ def _refuse_infinite(what: str, moments: Float32Array) -> None:
     bad = np.flatnonzero(~np.isfinite(moments))
     if bad.size:
         raise ClientError(
-            f"Unable to scale the training data: {what} {bad[0]} has values whose squares are too large for float32."
+            f"Unable to scale the training data: {what} {bad[0]} has values whose squares are too large for float32.",
+            hint="Rescale them before training.",
         )

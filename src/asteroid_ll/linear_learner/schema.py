@@ -27,6 +27,7 @@ class Rule:
     Args:
         words: strings that are accepted as they are, such as ``auto``.
         pattern: regular expression of accepted numbers; empty when only words are.
+        is_text: any text that matches the pattern is accepted, number or not.
         above: the number must be greater than this.
         at_least: the number must be this or more.
         below: the number must be less than this.
@@ -34,6 +35,7 @@ class Rule:
 
     words: tuple[str, ...] = ()
     pattern: str = ""
+    is_text: bool = False
     above: float = -math.inf
     at_least: float = -math.inf
     below: float = math.inf
@@ -66,8 +68,10 @@ class Rule:
         """
         if value in self.words:
             return
-        if not self.pattern or not re.match(self.pattern, value):
+        if not self.pattern or not re.fullmatch(self.pattern, value):
             raise ClientError(_no_alternative(name, value, forms=self.alternatives))
+        if self.is_text:
+            return
         number = float(value)
         if not (math.isfinite(number) and self.above < number < self.below and number >= self.at_least):
             raise ClientError(f"The value '{value}' of hyperparameter '{name}' is outside its range {self.interval}.")
@@ -98,7 +102,7 @@ _NOT_NEGATIVE = Rule(pattern=NUMBER, at_least=0.0)
 _AUTO_NOT_NEGATIVE = Rule(words=(AUTO,), pattern=NUMBER, at_least=0.0)
 _SHARE = Rule(pattern=NUMBER, above=0.0, below=1.0)
 _AUTO_DECAY = Rule(words=(AUTO,), pattern=NUMBER, at_least=0.0, below=1.0)
-_ANY_WORD = Rule(pattern=r"^(.*)$")
+_ANY_TEXT = Rule(pattern=r"^(.*)$", is_text=True)
 
 LOSSES = {
     "regressor": (
@@ -165,11 +169,11 @@ RULES: Mapping[str, Rule] = {
     "quantile": _SHARE,
     "loss_insensitivity": _POSITIVE,
     "huber_delta": _NOT_NEGATIVE,
-    "_kvstore": _ANY_WORD,
+    "_kvstore": _ANY_TEXT,
     "_num_gpus": Rule(words=(AUTO,), pattern=INTEGER),
     "_num_kv_servers": Rule(words=(AUTO,), pattern=INTEGER),
     "_log_level": Rule(words=("debug", "info", "warning", "error", "critical")),
-    "_tuning_objective_metric": _ANY_WORD,
+    "_tuning_objective_metric": _ANY_TEXT,
     "_enable_profiler": _FLAG,
 }
 """What each hyperparameter accepts, by name."""

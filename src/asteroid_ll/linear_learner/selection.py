@@ -137,7 +137,8 @@ def _criterion(
 
 def _sort(scores: Float32Array, labels: Float32Array) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.bool_]]:
     """Each model's scores in ascending order, as keys, with their labels: one integer sort for both."""
-    bits = np.ascontiguousarray(scores.T).view(np.uint32)
+    # Adding 0 turns -0 into 0, its equal.
+    bits = np.add(scores.T, np.float32(0), order="C").view(np.uint32)
     keys = np.where(bits & _SIGN, ~bits, bits | _SIGN)
     packed = (keys.astype(np.uint64) << np.uint64(1)) | (labels != 0)
     packed.sort(axis=1)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -117,9 +117,9 @@ class _Job:
 
     hyperparameters: Hyperparameters
     loss: Loss
-    rows: Rows
     candidates: tuple[Candidate, ...]
     row_weights: RowWeights | None
+    judged: Rows
     judge: Evaluator | None
     has_validation: bool
 
@@ -165,7 +165,8 @@ def train(
     if n_batches == 0:
         raise ClientError(
             f"The channel 'train' has {len(rows)} records, fewer than mini_batch_size {hp.mini_batch_size}: "
-            "there is no full mini-batch to train on. Set mini_batch_size to the number of records or less."
+            "there is no full mini-batch to train on.",
+            hint="Set mini_batch_size to the number of records or less.",
         )
     held_out = None if validation is None else _read("validation", *validation, hp, feature_dim=rows.feature_dim)
     tested = None if test is None else _read("test", *test, hp, feature_dim=rows.feature_dim)
@@ -217,8 +218,9 @@ def _read(channel: str, features: Any, labels: Any, hp: Hyperparameters, *, feat
     bad = np.flatnonzero((values < 0) | (values >= n_classes) | (values != np.floor(values)))
     if bad.size:
         raise ClientError(
-            f"The label {values[bad[0]]:g} in record {bad[0]} of the channel '{channel}' is out of range: "
-            f"predictor_type '{hp.predictor_type}' needs integers from 0 to {n_classes - 1}."
+            f"The label {values[bad[0]]:g} in record {bad[0]} of the channel '{channel}' is out of range for "
+            f"predictor_type '{hp.predictor_type}'.",
+            hint=f"Use the integers from 0 to {n_classes - 1}.",
         )
     return rows
 
@@ -231,9 +233,12 @@ def _prepare(hp: Hyperparameters, rows: Rows, held_out: Rows | None) -> _Job:
     )
     weights = weighting.row_weights(hp, rows.labels[:n_sample], n_models=len(candidates))
     # Losses under different weights of positives do not compare, so that `auto` judges by the criterion on train.
-    judged = held_out or (rows if weights is not None and hp.positive_example_weight_mult == "auto" else None)
-    judge = Evaluator(judged, loss=loss, hyperparameters=hp, row_weights=weights) if judged is not None else None
-    return _Job(hp, loss, rows, candidates, weights, judge, held_out is not None)
+    judged = rows if held_out is None else held_out
+    is_auto = weights is not None and hp.positive_example_weight_mult == "auto"
+    judge = None
+    if held_out is not None or is_auto:
+        judge = Evaluator(judged, loss=loss, hyperparameters=hp, row_weights=weights)
+    return _Job(hp, loss, candidates, weights, judged, judge, held_out is not None)
 
 
 def _run(job: _Job, ensemble: Ensemble, observer: Observer) -> tuple[tuple[EpochRecord, ...], Parameters, int]:
@@ -276,8 +281,8 @@ def _run(job: _Job, ensemble: Ensemble, observer: Observer) -> tuple[tuple[Epoch
             break
     if kept is None:
         raise AlgorithmError(
-            f"Training diverged: no model had a finite {job.loss.objective_name} after any of {len(epochs)} epochs. "
-            "Lower learning_rate, or keep normalize_data on."
+            f"Training diverged: no model had a finite {job.loss.objective_name} after any of {len(epochs)} epochs.",
+            hint="Lower learning_rate, or keep normalize_data on.",
         )
     return tuple(epochs), *kept
 
@@ -289,14 +294,9 @@ def _criterion(
     if not job.is_searched or job.judge is None:
         values = train_objective if validation_objective is None else validation_objective
         return job.loss.objective_name, values
-    hp = job.hyperparameters
-    responses = job.judge.responses(parameters)
-    finite = np.isfinite(responses).all(axis=0)
-    cuts = selection.search_cuts(
-        np.where(finite, responses, 0), job.judge.labels, hyperparameters=hp, near=job.loss.default_threshold
-    )
-    values = np.array([cut.value for cut in cuts])
-    return f"sampled_{hp.selection_criterion}", np.where(finite, -values, np.nan)
+    cuts = job.judge.cuts(parameters, near=job.loss.default_threshold)
+    values = np.array([-cut.value if cut else np.nan for cut in cuts])
+    return f"sampled_{job.hyperparameters.selection_criterion}", values
 
 
 def _export(job: _Job, kept: Parameters, best_index: int) -> Model:
@@ -305,24 +305,24 @@ def _export(job: _Job, kept: Parameters, best_index: int) -> Model:
     weight = np.ascontiguousarray(kept.weight[:, :, best_index])
     bias = np.ascontiguousarray(kept.bias[:, best_index])
     if not (np.isfinite(weight).all() and np.isfinite(bias).all()):
-        raise AlgorithmError("Training diverged: the best model has weights that are not finite. Lower learning_rate.")
-    threshold = job.loss.default_threshold
-    if hp.predictor_type == "binary_classifier" and hp.selection_criterion in _EVERY_EPOCH_COUNTS:
-        judge = job.judge or Evaluator(job.rows, loss=job.loss, hyperparameters=hp, row_weights=None)
-        responses = judge.responses(Parameters(weight[:, :, np.newaxis], bias[:, np.newaxis]))
-        cut = selection.search_cuts(responses, judge.labels, hyperparameters=hp, near=threshold)[0]
-        threshold = cut.threshold
-    return Model(
+        raise AlgorithmError(
+            "Training diverged: the best model has weights that are not finite.",
+            hint="Lower learning_rate, or keep normalize_data on.",
+        )
+    model = Model(
         predictor_type=hp.predictor_type,
         loss=hp.loss,
         weight=weight,
         bias=bias,
-        threshold=threshold,
-        metrics_params=_metrics_params(job, threshold, best_index),
+        threshold=job.loss.default_threshold,
         bias_lr_mult=job.candidates[best_index].bias_lr_mult,
         symbol_counter=len(job.candidates),
         candidates=job.candidates,
     )
+    if hp.predictor_type == "binary_classifier" and hp.selection_criterion in _EVERY_EPOCH_COUNTS:
+        cut = evaluation.best_cut(model, job.judged, hyperparameters=hp, near=model.threshold)
+        model = replace(model, threshold=cut.threshold)
+    return replace(model, metrics_params=_metrics_params(job, model.threshold, best_index))
 
 
 def _metrics_params(job: _Job, threshold: float, best_index: int) -> dict[str, Any]:

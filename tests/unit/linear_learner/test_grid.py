@@ -1,0 +1,100 @@
+"""The models of a job: the lattice of 32, and the random variations of a multiclass base."""
+
+from __future__ import annotations
+
+import pytest
+
+from asteroid_ll.linear_learner.grid import Candidate, auto_multiclass_models, grid
+from asteroid_ll.linear_learner.hyperparameters import parse
+
+
+def models(**values: str) -> tuple[Candidate, ...]:
+    feature_dim = int(values.pop("feature_dim", "22"))
+    return grid(parse({"predictor_type": "regressor", **values}), feature_dim=feature_dim)
+
+
+MULTICLASS = {"predictor_type": "multiclass_classifier", "num_classes": "3"}
+
+
+def test_the_lattice_counts_step_minimum_rate_and_decay_from_the_fastest_digit() -> None:
+    found = models()
+    assert len(found) == 32
+    for i, model in enumerate(found):
+        assert model.wd == (1e-4, 1e-2, 1.0, 100.0)[i // 8]
+        assert model.learning_rate == (0.005, 0.1)[i // 4 % 2]
+        assert model.lr_scheduler_minimum_lr == (1e-5, 1e-4)[i // 2 % 2]
+        assert model.lr_scheduler_step == (10, 100)[i % 2]
+        assert (model.optimizer, model.l1, model.lr_scheduler_factor, model.bias_lr_mult) == ("adam", 0.0, 0.99, 10.0)
+
+
+def test_binary_classification_has_the_same_lattice() -> None:
+    assert models(predictor_type="binary_classifier") == models()
+
+
+def test_fewer_models_are_the_first_and_more_repeat_the_lattice() -> None:
+    assert models(num_models="16") == models()[:16]
+    assert models(num_models="1") == models()[:1]
+    assert models(num_models="40") == models() + models()[:8]
+
+
+def test_values_that_the_user_fixes_are_the_base_models_alone() -> None:
+    found = models(
+        learning_rate="0.3",
+        wd="0.7",
+        l1="0.2",
+        lr_scheduler_step="5",
+        lr_scheduler_factor="0.5",
+        lr_scheduler_minimum_lr="0.001",
+    )
+    assert found[0] == Candidate("adam", 0.3, 0.7, 0.2, 5, 0.5, 0.001)
+    assert found[1:] == models()[1:]
+
+
+def test_an_optimiser_and_a_bias_multiplier_hold_for_every_model() -> None:
+    found = models(optimizer="sgd", bias_lr_mult="3")
+    assert {(model.optimizer, model.bias_lr_mult) for model in found} == {("sgd", 3.0)}
+
+
+def test_model_26_of_28_multiclass_models_is_the_published_one() -> None:
+    found = models(**MULTICLASS)
+    assert len(found) == 28
+    assert found[0] == Candidate("adam", 0.02, 0.02, 0.02, 10, 0.98, 1e-5, 10.0)
+    model = found[26]
+    assert round(model.learning_rate, 7) == 0.0357892
+    assert round(model.l1, 7) == 0.3730852
+    assert round(model.wd, 7) == 0.0020367
+    assert model.lr_scheduler_step == 153
+    assert round(model.lr_scheduler_factor, 5) == 0.98955
+    assert round(model.lr_scheduler_minimum_lr, 8) == 2.294e-5
+
+
+@pytest.mark.parametrize(("feature_dim", "count"), [(14, 24), (19, 27), (22, 28), (1509, 32), (1, 1)])
+def test_the_number_of_multiclass_models_grows_with_the_features(feature_dim: int, count: int) -> None:
+    assert auto_multiclass_models(feature_dim) == count
+    assert len(models(**MULTICLASS, feature_dim=str(feature_dim))) == count
+
+
+def test_multiclass_variations_keep_their_ratio_to_what_the_user_fixes() -> None:
+    default, fixed = models(**MULTICLASS), models(**MULTICLASS, learning_rate="0.2", wd="0.04", l1="0")
+    for before, after in zip(default, fixed, strict=True):
+        assert after.learning_rate == pytest.approx(10 * before.learning_rate)
+        assert after.wd == pytest.approx(2 * before.wd)
+        assert after.l1 == 0.0
+        assert after.lr_scheduler_step == before.lr_scheduler_step
+
+
+def test_multiclass_variations_mix_optimisers_unless_one_is_asked_for() -> None:
+    assert {model.optimizer for model in models(**MULTICLASS)} == {"adam", "rmsprop"}
+    assert {model.optimizer for model in models(**MULTICLASS, optimizer="sgd")} == {"sgd"}
+
+
+def test_the_best_model_line_has_seven_values_in_the_logs_order() -> None:
+    assert list(models()[0].as_logged()) == [
+        "optimizer",
+        "learning_rate",
+        "wd",
+        "l1",
+        "lr_scheduler_step",
+        "lr_scheduler_factor",
+        "lr_scheduler_minimum_lr",
+    ]

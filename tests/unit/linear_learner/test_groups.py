@@ -1,0 +1,173 @@
+"""Models as columns of one matrix, against one model at a time in float64."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from asteroid_ll.linear_learner import losses
+from asteroid_ll.linear_learner.grid import Candidate, grid
+from asteroid_ll.linear_learner.groups import ModelGroup, initial_weights, sum_rows
+from asteroid_ll.linear_learner.hyperparameters import Hyperparameters, parse
+
+SIZE, N_BATCHES, N_FEATURES = 8, 6, 3
+
+
+@given(st.integers(1, 5), st.integers(1, 40), st.integers(1, 4), st.integers(0, 2**32 - 1))
+def test_the_pairwise_sum_is_the_sum(n_batches: int, n_rows: int, n_models: int, seed: int) -> None:
+    values = np.random.default_rng(seed).normal(size=(n_batches, n_rows, n_models)).astype(np.float32)
+    expected = values.sum(axis=1, dtype=np.float64)
+    np.testing.assert_allclose(sum_rows(values.copy()), expected, rtol=1e-5, atol=1e-5)
+
+
+def make_group(hp: Hyperparameters, *, optimizer: str = "adam") -> tuple[ModelGroup, tuple[Candidate, ...], np.ndarray]:
+    candidates = grid(hp, feature_dim=N_FEATURES)
+    numbers = [number for number, candidate in enumerate(candidates) if candidate.optimizer == optimizer]
+    weights = initial_weights(hp, n_models=len(candidates), feature_dim=N_FEATURES)
+    group = ModelGroup(
+        numbers,
+        candidates=candidates,
+        weights=weights,
+        loss=losses.make(hp),
+        hyperparameters=hp,
+        batches_at_once=N_BATCHES,
+    )
+    return group, candidates, weights
+
+
+def batches_of(seed: int, hp: Hyperparameters) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(seed)
+    batches = rng.normal(size=(N_BATCHES, SIZE, N_FEATURES + hp.use_bias)).astype(np.float32)
+    if hp.use_bias:
+        batches[:, :, -1] = 1
+    n_classes = max(2, hp.n_outputs)
+    labels = rng.integers(0, n_classes, N_BATCHES * SIZE).astype(np.float32)
+    targets = losses.make(hp).targets(labels)
+    return batches, labels, targets.reshape(N_BATCHES, SIZE, *targets.shape[1:])
+
+
+def one_model_in_float64(
+    candidate: Candidate, hp: Hyperparameters, weights: np.ndarray, batches: np.ndarray, labels: np.ndarray
+) -> tuple[np.ndarray, float]:
+    """Multiclass or logistic training of one model, spelled out: the final weights and the summed losses."""
+    w = np.vstack([weights, np.full((1, weights.shape[1]), hp.init_bias)]).astype(np.float64)
+    mean, square, total = np.zeros_like(w), np.zeros_like(w), 0.0
+    rows = labels.astype(int).reshape(N_BATCHES, SIZE)
+    penalised = np.array([[1.0]] * N_FEATURES + [[0.0]])
+    for k, (x, label) in enumerate(zip(batches.astype(np.float64), rows, strict=True), start=1):
+        scores = x @ w
+        if hp.n_outputs == 1:
+            p = 1 / (1 + np.exp(-scores))
+            total -= np.log(np.where(label == 1, p[:, 0], 1 - p[:, 0])).sum()
+            residual = p - label[:, np.newaxis]
+        else:
+            p = np.exp(scores) / np.exp(scores).sum(axis=1, keepdims=True)
+            total -= np.log(p[np.arange(SIZE), label]).sum()
+            residual = p - np.eye(hp.n_outputs)[label]
+        g = (x.T @ residual + candidate.l1 * np.sign(w) * penalised) / SIZE + candidate.wd * w * penalised
+        decays = (k - 1) // candidate.lr_scheduler_step
+        rate = max(candidate.learning_rate * candidate.lr_scheduler_factor**decays, candidate.lr_scheduler_minimum_lr)
+        rates = rate * np.where(penalised, 1.0, candidate.bias_lr_mult)
+        if candidate.optimizer == "adam":
+            mean = 0.9 * mean + 0.1 * g
+            square = 0.999 * square + 0.001 * g**2
+            w = w - rates * np.sqrt(1 - 0.999**k) / (1 - 0.9**k) * mean / (np.sqrt(square) + 1e-8)
+        else:
+            square = 0.9 * square + 0.1 * g**2
+            w = w - rates * g / np.sqrt(square + 1e-8)
+    return w, total
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "rmsprop"])
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"predictor_type": "binary_classifier", "l1": "0.3", "init_bias": "0.5"},
+        {"predictor_type": "multiclass_classifier", "num_classes": "4", "num_models": "9"},
+    ],
+    ids=["binary", "multiclass"],
+)
+@settings(max_examples=8, deadline=None)
+@given(seed=st.integers(0, 2**32 - 1))
+def test_each_column_is_the_model_that_would_train_alone(values: dict[str, str], optimizer: str, seed: int) -> None:
+    asked = {} if values["predictor_type"] == "multiclass_classifier" else {"optimizer": optimizer}
+    hp = parse({**values, **asked, "mini_batch_size": str(SIZE)})
+    group, candidates, weights = make_group(hp, optimizer=optimizer)
+    batches, labels, targets = batches_of(seed, hp)
+    sums = group.train(batches, targets, row_weights=None, first_update=1)
+    weight, bias = group.parameters()
+    for column, number in enumerate(group.numbers):
+        expected, total = one_model_in_float64(candidates[number], hp, weights[number], batches, labels)
+        np.testing.assert_allclose(sums[column], total, rtol=1e-4)
+        np.testing.assert_allclose(weight[:, :, column], expected[:-1], rtol=1e-2, atol=2e-3)
+        np.testing.assert_allclose(bias[:, column], expected[-1], rtol=1e-2, atol=2e-3)
+
+
+def test_batch_after_batch_is_the_same_bits_as_many_at_once() -> None:
+    hp = parse({"predictor_type": "regressor", "mini_batch_size": str(SIZE)})
+    batches, _, targets = batches_of(3, hp)
+    together, _, _ = make_group(hp)
+    together.train(batches, targets, row_weights=None, first_update=1)
+    single, _, _ = make_group(hp)
+    for i in range(N_BATCHES):
+        single.train(batches[i : i + 1], targets[i : i + 1], row_weights=None, first_update=i + 1)
+    np.testing.assert_array_equal(together.weights, single.weights)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"predictor_type": "binary_classifier"},
+        {"predictor_type": "binary_classifier", "loss": "hinge_loss"},
+        {"predictor_type": "multiclass_classifier", "num_classes": "3", "num_models": "4", "optimizer": "adam"},
+    ],
+    ids=["logistic", "hinge", "softmax"],
+)
+def test_a_row_of_weight_two_is_the_row_twice(values: dict[str, str]) -> None:
+    """With the mean over twice the rows, every row of weight 2 equals every row of weight 1 written twice."""
+    hp = parse({**values, "mini_batch_size": str(SIZE), "wd": "0", "num_models": "1"})
+    doubled = parse({**values, "mini_batch_size": str(2 * SIZE), "wd": "0", "num_models": "1"})
+    batches, _, targets = batches_of(5, hp)
+    weighted, _, _ = make_group(hp)
+    row_weights = np.full((N_BATCHES, SIZE, 1), 2, np.float32)
+    losses_weighted = weighted.train(batches, targets, row_weights=row_weights, first_update=1)
+    twice, _, _ = make_group(doubled)
+    rows, repeated = np.concatenate([batches, batches], axis=1), np.concatenate([targets, targets], axis=1)
+    losses_twice = twice.train(rows, repeated, row_weights=None, first_update=1)
+    # Adam does not see the factor 2 between the mean gradients, up to its epsilon.
+    np.testing.assert_allclose(weighted.weights, twice.weights, rtol=1e-3, atol=1e-5)
+    np.testing.assert_allclose(losses_weighted, losses_twice, rtol=1e-4)
+
+
+def test_without_a_bias_there_is_no_bias_row_and_the_bias_is_zero() -> None:
+    hp = parse({"predictor_type": "regressor", "mini_batch_size": str(SIZE), "use_bias": "false", "init_bias": "3"})
+    batches, _, targets = batches_of(1, hp)
+    group, _, _ = make_group(hp)
+    group.train(batches, targets, row_weights=None, first_update=1)
+    weight, bias = group.parameters()
+    assert weight.shape == (N_FEATURES, 1, 32)
+    assert not bias.any()
+
+
+def test_decay_of_the_bias_needs_its_multiplier() -> None:
+    batches = np.zeros((N_BATCHES, SIZE, N_FEATURES + 1), np.float32)
+    targets = np.zeros((N_BATCHES, SIZE, 1), np.float32)
+    moved = []
+    for mult in ("0", "1"):
+        hp = parse(
+            {
+                "predictor_type": "regressor",
+                "mini_batch_size": str(SIZE),
+                "init_bias": "1",
+                "bias_wd_mult": mult,
+                "wd": "1",
+                "num_models": "1",
+            }
+        )
+        group, _, _ = make_group(hp)
+        group.train(batches, targets, row_weights=None, first_update=1)
+        moved.append(float(group.parameters()[1][0, 0]))
+    assert moved[0] == 1.0
+    assert moved[1] < 0.8

@@ -1,0 +1,93 @@
+"""Each optimiser against a few lines of float64, over several updates."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from asteroid_ll.linear_learner import optimizers
+
+N_FEATURES, N_COLUMNS, N_UPDATES = 4, 3, 12
+Update = Callable[[np.ndarray, np.ndarray, int], np.ndarray]
+
+
+def adam(beta_1: float, beta_2: float) -> Update:
+    mean, square = np.zeros((N_FEATURES + 1, N_COLUMNS)), np.zeros((N_FEATURES + 1, N_COLUMNS))
+
+    def update(gradient: np.ndarray, rates: np.ndarray, k: int) -> np.ndarray:
+        mean[:] = beta_1 * mean + (1 - beta_1) * gradient
+        square[:] = beta_2 * square + (1 - beta_2) * gradient**2
+        return -rates * np.sqrt(1 - beta_2**k) / (1 - beta_1**k) * mean / (np.sqrt(square) + 1e-8)
+
+    return update
+
+
+def sgd(momentum: float) -> Update:
+    velocity = np.zeros((N_FEATURES + 1, N_COLUMNS))
+
+    def update(gradient: np.ndarray, rates: np.ndarray, _: int) -> np.ndarray:
+        velocity[:] = momentum * velocity - rates * gradient
+        return velocity
+
+    return update
+
+
+def rmsprop() -> Update:
+    square = np.zeros((N_FEATURES + 1, N_COLUMNS))
+
+    def update(gradient: np.ndarray, rates: np.ndarray, _: int) -> np.ndarray:
+        square[:] = 0.9 * square + 0.1 * gradient**2
+        return -rates * gradient / np.sqrt(square + 1e-8)
+
+    return update
+
+
+def gradients(seed: int) -> Iterator[np.ndarray]:
+    rng = np.random.default_rng(seed)
+    for _ in range(N_UPDATES):
+        yield rng.normal(size=(N_FEATURES + 1, N_COLUMNS)) * rng.choice([1e-3, 1.0, 30.0])
+
+
+@pytest.mark.parametrize(
+    ("name", "reference"),
+    [
+        ("adam", lambda: adam(0.9, 0.999)),
+        ("adam-other-betas", lambda: adam(0.5, 0.75)),
+        ("sgd", lambda: sgd(0.0)),
+        ("sgd-momentum", lambda: sgd(0.9)),
+        ("rmsprop", rmsprop),
+    ],
+)
+@settings(max_examples=15, deadline=None)
+@given(seed=st.integers(0, 2**32 - 1))
+def test_the_update_is_the_references(name: str, reference: Callable[[], Update], seed: int) -> None:
+    shape = (N_FEATURES + 1, N_COLUMNS)
+    beta_1, beta_2 = (0.5, 0.75) if name == "adam-other-betas" else (0.9, 0.999)
+    momentum = 0.9 if name == "sgd-momentum" else 0.0
+    optimizer = optimizers.make(name.split("-")[0], shape, momentum=momentum, beta_1=beta_1, beta_2=beta_2)
+    update = reference()
+    expected = np.random.default_rng(seed).normal(size=shape)
+    weights = expected.astype(np.float32)
+    scheduled = np.array([[0.1, 0.02, 0.005]])
+    bias_mult = np.array([10.0, 1.0, 3.0])
+    rates = optimizers.Rates(N_FEATURES)
+    full = np.vstack([np.repeat(scheduled, N_FEATURES, axis=0), scheduled * bias_mult])
+    for k, gradient in enumerate(gradients(seed), start=1):
+        number = np.array([k])
+        rates.feature = optimizer.scale_rates(scheduled, number)[0].astype(np.float32)
+        rates.bias = optimizer.scale_rates(scheduled * bias_mult, number)[0].astype(np.float32)
+        optimizer.step(weights, gradient.astype(np.float32), rates)
+        expected = expected + update(gradient.astype(np.float32).astype(np.float64), full, k)
+    np.testing.assert_allclose(weights, expected, rtol=2e-4, atol=2e-4)
+
+
+def test_weights_without_a_bias_row_take_the_feature_rates_alone() -> None:
+    rates = optimizers.Rates(2)
+    rates.feature = np.array([2, 3], np.float32)
+    out = np.empty((2, 2), np.float32)
+    rates.multiply(np.ones((2, 2), np.float32), out)
+    np.testing.assert_array_equal(out, [[2, 3], [2, 3]])
