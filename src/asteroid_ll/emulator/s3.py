@@ -51,9 +51,8 @@ class S3:
             answer = self._answer(request, region, place=place)
         except ApiError as error:
             body = error_body(error, request_id=request_id, host_id=host_id)
-            empty = request.method == "HEAD" or error.status == 304
             headers = {**common, **place, "Content-Type": "application/xml"}
-            return Response(error.status, headers=headers, body=b"" if empty else body)
+            return Response(error.status, headers=headers, body=b"" if request.method == "HEAD" else body)
         return replace(answer, headers={**common, **place, **answer.headers})
 
     def _answer(self, request: Request, region: str, *, place: dict[str, str]) -> Response:

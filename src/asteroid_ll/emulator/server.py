@@ -167,7 +167,7 @@ def _read_body(stream: io.BufferedIOBase, headers: dict[str, str]) -> bytes:
     """Read a request's body: so many bytes as announced, or chunks until the last.
 
     Raises:
-        ValueError: the length is no number.
+        ValueError: the length is no number, or negative.
         EOFError: the connection ended before the body.
     """
     if "chunked" in headers.get("transfer-encoding", ""):
@@ -195,6 +195,8 @@ def _chunks(stream: io.BufferedIOBase) -> Iterator[bytes]:
 
 
 def _exactly(stream: io.BufferedIOBase, length: int) -> bytes:
+    if length < 0:
+        raise ValueError(length)
     data = stream.read(length)
     if len(data) < length:
         raise EOFError

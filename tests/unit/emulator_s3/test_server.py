@@ -126,7 +126,7 @@ def test_a_chunked_request_body_is_put_together(raw, recorder):
 def test_a_request_that_breaks_off_never_reaches_the_emulator(serving, recorder):
     emulator = recorder(Response())
     port = serving(emulator)
-    for request in (b"Content-Length: 9\r\n\r\ncut", b"Content-Length: nine\r\n\r\n"):
+    for request in (b"Content-Length: 9\r\n\r\ncut", b"Content-Length: nine\r\n\r\n", b"Content-Length: -9\r\n\r\n"):
         with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
             connection.sendall(b"PUT /k HTTP/1.1\r\nHost: x\r\n" + request)
             connection.shutdown(socket.SHUT_WR)
