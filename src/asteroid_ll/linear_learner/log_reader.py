@@ -1,0 +1,232 @@
+"""Reads the log of a Linear Learner job, AWS's or ours, back into numbers.
+
+The container tells the losses of every model after every epoch in ``#metrics`` lines, and the exported model's scores
+in ``#quality_metric`` lines. Lines of another kind, and whatever a terminal put around a line, are passed over.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from asteroid_ll.errors import AsteroidError, DataError
+from asteroid_ll.linear_learner.grid import Candidate, grid
+from asteroid_ll.linear_learner.hyperparameters import parse
+
+Float64Array = npt.NDArray[np.float64]
+
+_NUMBER = r"(-?(?:[\d.]+(?:e[-+]?\d+)?|nan|inf))"
+_CONFIGURATION = re.compile(r"Final configuration: (\{.*\})")
+_WIDTH = re.compile(r"^<NDArray (\d+) @cpu\(0\)>")
+_CRITERION = re.compile(rf"#early_stopping_criteria_metric: .*epoch=(\d+), criteria=(\S+), value={_NUMBER}")
+_IMPROVED = re.compile(r"Epoch (\d+): Loss improved")
+_STOPPED = "Early stop condition met"
+_BEST = re.compile(r"Best model found for hyperparameters: (\{.*\})")
+_FINAL = re.compile(rf"#quality_metric: host=\S+, (train|validation|test) (\S+) <(?:loss|score)>={_NUMBER}")
+_PARTS = ("train", "validation")
+# Logs of the Python 2 images print 12 significant digits.
+_SAME_RELATIVE = 1e-9
+
+
+@dataclass(frozen=True)
+class JobHistory:
+    """What a job's log tells.
+
+    Attributes:
+        objective_name: the loss by its name in the log, such as ``mse_objective``.
+        train_objective: mean loss, shape ``(n_epochs, n_models)``; NaN where the log has none, as for the epochs that a
+            job continued from a checkpoint did before. Of a regressor in units of the standardised label.
+        validation_objective: the same over the validation channel, in the label's units; None without one.
+        criterion: the name of what decided about stopping and selection.
+        criterion_value: the best model's, shape ``(n_epochs,)``; NaN where the log has none.
+        kept_epoch: the epoch whose models were kept, from 0; None where the log does not tell.
+        stopped_early: whether patience ended the job before its last epoch.
+        candidates: the grid by the job's hyperparameters; empty where the log does not tell those.
+        best_index: number of the exported model in the grid; None where the log does not identify one.
+        best_hyperparameters: the exported model's; empty where the job did not end well.
+        scores: final scores by channel and by name, such as ``scores["test"]["mse"]``.
+    """
+
+    objective_name: str
+    train_objective: Float64Array
+    validation_objective: Float64Array | None
+    criterion: str
+    criterion_value: Float64Array
+    kept_epoch: int | None
+    stopped_early: bool
+    candidates: tuple[Candidate, ...]
+    best_index: int | None
+    best_hyperparameters: Mapping[str, object]
+    scores: Mapping[str, Mapping[str, float]]
+
+    @property
+    def n_epochs(self) -> int:
+        """Epochs from the first to the last one in the log."""
+        return int(self.train_objective.shape[0])
+
+    @property
+    def n_models(self) -> int:
+        """Models of the grid."""
+        return int(self.train_objective.shape[1])
+
+
+@dataclass
+class _Found:
+    """What has been read so far."""
+
+    objective_name: str = ""
+    losses: dict[str, dict[tuple[int, int], float]] = field(default_factory=lambda: {part: {} for part in _PARTS})
+    criterion: str = ""
+    criterion_value: dict[int, float] = field(default_factory=dict)
+    kept_epoch: int | None = None
+    stopped_early: bool = False
+    configuration: dict[str, str] = field(default_factory=dict)
+    widths: list[int] = field(default_factory=list)
+    best: dict[str, object] = field(default_factory=dict)
+    scores: dict[str, dict[str, float]] = field(default_factory=dict)
+
+
+def read_log(text: str) -> JobHistory:
+    """Read a job's log.
+
+    Args:
+        text: one host's log; of a job that was continued, the logs one after the other.
+
+    Returns:
+        The losses of all models, the decisions, and the final scores.
+
+    Raises:
+        DataError: there is no model's loss in it.
+    """
+    found = _Found()
+    for line in text.splitlines():
+        _read_line(line, found)
+    train = found.losses["train"]
+    if not train:
+        raise DataError(
+            "The log has no losses of models: it has no #metrics line with an epoch and a model.",
+            hint="Give the whole log of a Linear Learner job that trained at least one epoch.",
+        )
+    shape = (1 + max(epoch for epoch, _ in train), 1 + max(model for _, model in train))
+    candidates = _candidates(found, n_models=shape[1])
+    objective = {part: _matrix(found.losses[part], shape) for part in _PARTS}
+    validation = objective["validation"] if found.losses["validation"] else None
+    criterion_value = _matrix({(epoch, 0): value for epoch, value in found.criterion_value.items()}, (shape[0], 1))
+    judged = objective["train"] if validation is None else validation
+    return JobHistory(
+        objective_name=found.objective_name,
+        train_objective=objective["train"],
+        validation_objective=validation,
+        criterion=found.criterion,
+        criterion_value=criterion_value[:, 0],
+        kept_epoch=found.kept_epoch,
+        stopped_early=found.stopped_early,
+        candidates=candidates,
+        best_index=_best_index(found, candidates, judged),
+        best_hyperparameters=found.best,
+        scores=found.scores,
+    )
+
+
+def _read_line(line: str, found: _Found) -> None:
+    if "#metrics " in line:
+        _read_metrics(line, found)
+    elif match := _CRITERION.search(line):
+        epoch, found.criterion = int(match.group(1)), match.group(2)
+        found.criterion_value[epoch] = float(match.group(3))
+        if found.criterion.startswith("sampled_"):
+            # Of a searched criterion the container keeps every epoch, whatever it prints.
+            found.kept_epoch = epoch
+    elif match := _FINAL.search(line):
+        found.scores.setdefault(match.group(1), {})[match.group(2)] = float(match.group(3))
+    elif match := _IMPROVED.search(line):
+        found.kept_epoch = int(match.group(1))
+    elif _STOPPED in line:
+        found.stopped_early = True
+    elif match := _BEST.search(line):
+        found.best = _loads(match.group(1))
+    elif match := _CONFIGURATION.search(line):
+        found.configuration = _literal(match.group(1))
+    elif match := _WIDTH.search(line):
+        found.widths.append(int(match.group(1)))
+
+
+def _read_metrics(line: str, found: _Found) -> None:
+    record = _loads(line.partition("#metrics ")[2])
+    try:
+        dimensions, metrics = record["Dimensions"], record["Metrics"]
+        place = (int(dimensions["epoch"]), int(dimensions["model"]))
+        losses = [(name, float(value["sum"])) for name, value in metrics.items() if name.endswith("_objective")]
+    except (KeyError, TypeError, ValueError, AttributeError):
+        return
+    for name, loss in losses:
+        part, _, objective = name.partition("_")
+        if part in found.losses and min(place) >= 0:
+            found.objective_name = objective
+            found.losses[part][place] = loss
+
+
+def _loads(text: str) -> dict[str, Any]:
+    """The JSON object that a text begins with; empty where there is none."""
+    try:
+        value, _ = json.JSONDecoder().raw_decode(text)
+    except (ValueError, RecursionError):
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def _literal(text: str) -> dict[str, str]:
+    try:
+        value = ast.literal_eval(text)
+    except (ValueError, SyntaxError, RecursionError):
+        return {}
+    return {str(name): str(setting) for name, setting in value.items()} if isinstance(value, dict) else {}
+
+
+def _matrix(values: Mapping[tuple[int, int], float], shape: tuple[int, int]) -> Float64Array:
+    matrix = np.full(shape, np.nan)
+    for (row, column), value in values.items():
+        if row < shape[0] and column < shape[1]:
+            matrix[row, column] = value
+    return matrix
+
+
+def _candidates(found: _Found, *, n_models: int) -> tuple[Candidate, ...]:
+    """The grid that the configuration describes, where it has as many models as the log."""
+    if "predictor_type" not in found.configuration or not found.widths:
+        return ()
+    try:
+        candidates = grid(parse(found.configuration), feature_dim=max(found.widths))
+    except AsteroidError:
+        return ()
+    return candidates if len(candidates) == n_models else ()
+
+
+def _best_index(found: _Found, candidates: tuple[Candidate, ...], judged: Float64Array) -> int | None:
+    """The model with the exported one's hyperparameters; of several, the one of the lowest loss in the kept epoch."""
+    if not found.best or found.kept_epoch is None or found.kept_epoch >= len(judged):
+        return None
+    numbers = list(_matching(found.best, candidates)) if candidates else range(judged.shape[1])
+    losses = {number: judged[found.kept_epoch, number] for number in numbers}
+    finite = {number: loss for number, loss in losses.items() if np.isfinite(loss)}
+    return min(finite, key=lambda number: finite[number]) if finite else None
+
+
+def _matching(best: Mapping[str, object], candidates: tuple[Candidate, ...]) -> Iterator[int]:
+    for number, candidate in enumerate(candidates):
+        own = candidate.as_logged()
+        if own.keys() == best.keys() and all(_same(own[name], best[name]) for name in own):
+            yield number
+
+
+def _same(one: object, other: object) -> bool:
+    if isinstance(one, int | float) and isinstance(other, int | float):
+        return abs(one - other) <= _SAME_RELATIVE * max(abs(one), abs(other))
+    return one == other

@@ -1,0 +1,110 @@
+import json
+
+import numpy as np
+import pytest
+
+from asteroid_ll.errors import DataError
+from asteroid_ll.formats import recordio
+from asteroid_ll.linear_learner import container
+from asteroid_ll.linear_learner.log_reader import read_log
+from asteroid_ll.linear_learner.training import train
+
+RNG = np.random.default_rng(3)
+FEATURES = RNG.normal(size=(120, 3)).astype(np.float32)
+VALUES = (FEATURES @ np.array([1, -2, 3], np.float32) + RNG.normal(size=120)).astype(np.float32)
+LABELS = {
+    "regressor": VALUES,
+    "binary_classifier": (VALUES > 0).astype(np.float32),
+    "multiclass_classifier": (np.digitize(VALUES, [-1, 1])).astype(np.float32),
+}
+
+
+@pytest.fixture
+def job(tmp_path):
+    """Run a job: its log and the same training done directly."""
+
+    def run(predictor_type, *, held_out=(), **more):
+        values = {"predictor_type": predictor_type, "mini_batch_size": "10", "epochs": "4", **more}
+        labels = LABELS[predictor_type]
+        config = tmp_path / "input" / "config"
+        config.mkdir(parents=True)
+        (config / "hyperparameters.json").write_text(json.dumps(values))
+        (config / "inputdataconfig.json").write_text(json.dumps({name: {} for name in ("train", *held_out)}))
+        for name in ("train", *held_out):
+            recordio.write_shards(tmp_path / "input" / "data" / name, "part", FEATURES, labels, n_shards=1)
+        lines = []
+        assert container.run(tmp_path, write=lines.append) == 0
+        return "\n".join(lines), train(FEATURES, labels, values, **dict.fromkeys(held_out, (FEATURES, labels)))
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("predictor_type", "held_out", "more"),
+    [
+        ("regressor", ("validation", "test"), {}),
+        ("regressor", (), {"wd": "0.5", "num_models": "9"}),
+        ("binary_classifier", (), {}),
+        ("binary_classifier", ("validation",), {}),
+        ("multiclass_classifier", ("validation",), {"num_classes": "3"}),
+    ],
+)
+def test_a_log_says_all_that_training_knew(job, predictor_type, held_out, more):
+    text, training = job(predictor_type, held_out=held_out, **more)
+    history = read_log(text)
+    np.testing.assert_array_equal(history.train_objective, training.train_objective)
+    if held_out:
+        np.testing.assert_array_equal(history.validation_objective, training.validation_objective)
+    else:
+        assert history.validation_objective is None
+    assert (history.n_epochs, history.n_models) == training.train_objective.shape
+    assert history.objective_name == training.objective_name
+    assert history.best_index == training.best_index
+    assert history.best_hyperparameters == training.best_hyperparameters
+    assert history.kept_epoch == training.best_epoch
+    assert history.candidates == training.candidates
+    assert history.stopped_early == training.stopped_early
+    assert history.criterion_value.tolist() == [epoch.criterion_value for epoch in training.epochs]
+    assert history.scores == {
+        part: {score.name: score.value for score in scores} for part, scores in training.scores.items()
+    }
+
+
+def test_what_a_terminal_put_around_lines_does_no_harm(job):
+    text, training = job("regressor")
+    coloured = "\n".join(f"\x1b[34m{line}\x1b[0m" for line in text.splitlines())
+    assert read_log(coloured).best_index == training.best_index
+
+
+def test_a_job_that_was_cut_has_losses_but_no_best_model(job):
+    text, training = job("regressor")
+    cut = text[: text.index("epoch=2, train")]
+    history = read_log(cut)
+    assert history.n_epochs == 3
+    np.testing.assert_array_equal(history.train_objective[:2], training.train_objective[:2])
+    assert (history.best_index, dict(history.best_hyperparameters), history.scores) == (None, {}, {})
+
+
+def test_epochs_that_the_log_does_not_have_are_nan(job):
+    text, training = job("regressor")
+    later = text[text.index("epoch=1, train") :]
+    history = read_log(later)
+    assert np.isnan(history.train_objective[:2]).all()
+    np.testing.assert_array_equal(history.train_objective[2:], training.train_objective[2:])
+    assert history.candidates == ()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "Docker entrypoint called",
+        "#metrics {",
+        '#metrics {"Dimensions": []}',
+        "#metrics 3",
+        "#metrics " + "[" * 9999,
+    ],
+)
+def test_a_text_without_losses_is_a_data_error(text):
+    with pytest.raises(DataError, match="no losses of models"):
+        read_log(text)
