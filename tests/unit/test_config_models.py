@@ -123,7 +123,7 @@ def test_the_role_and_the_bucket_are_worked_out_where_they_are_auto():
 
 
 def test_a_sections_values_are_plain_and_sorted():
-    assert Config().section_values("split") == {"by": "asteroid", "seed": 0, "test": 0.1, "validation": 0.1}
+    assert Config().section_values("split") == {"by": "asteroid", "seed": 0, "test": 0.15, "validation": 0.15}
     assert list(Config().section_values("hyperparameters")) == ["epochs", "mini_batch_size", "predictor_type"]
     assert Config().section_values("clean")["drop"] == []
 

@@ -6,6 +6,7 @@ Start-up is a feature: a group of commands is imported when one of its commands 
 
 from __future__ import annotations
 
+import os
 from importlib import import_module
 
 import click
@@ -71,4 +72,7 @@ def group() -> None:
 
 def main() -> None:
     """The console script: run a command and exit with its code."""
+    # The matrices are small: BLAS threads would only spin beside each other, and one thread gives the same bits
+    # whatever the number of cores. Jobs inherit it.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     guarded(group)

@@ -43,7 +43,7 @@ class Section(BaseModel):
 InstanceType = Annotated[
     str, Text(r"ml\.[a-z0-9-]+\.[a-z0-9-]+", like="a SageMaker instance type such as ml.m5.large", max_length=64)
 ]
-Share = Annotated[float, Field(ge=0, lt=1)]
+Share = Annotated[float, Field(gt=0, lt=1)]
 
 
 class Source(Section):
@@ -84,7 +84,7 @@ class Features(Section):
         "spline: piecewise-linear bases of H, MOID and ln MOID.",
     )
     n_knots: Annotated[int, Field(ge=2, le=512)] = Field(
-        default=48, description="For spline: knots per variable, at quantiles of the training part."
+        default=64, description="For spline: knots per variable, at quantiles of the training part."
     )
 
 
@@ -95,8 +95,8 @@ class Split(Section):
         default="asteroid",
         description="asteroid: no asteroid is in two parts. row: one random draw a row, as in the tutorial.",
     )
-    validation: Share = Field(default=0.1, description="Share held out to select the model and its threshold.")
-    test: Share = Field(default=0.1, description="Share held out for the final score.")
+    validation: Share = Field(default=0.15, description="Share held out to select the model and its threshold.")
+    test: Share = Field(default=0.15, description="Share held out for the final score.")
     seed: Annotated[int, Field(ge=0, le=2**32 - 1)] = Field(
         default=0, description="The same seed and asteroids give the same parts on every machine."
     )
@@ -107,6 +107,11 @@ class Encode(Section):
 
     n_shards: Annotated[int, Field(ge=1, le=1000)] = Field(
         default=1, description="Files that the training part is cut into."
+    )
+    shuffle: bool = Field(
+        True,
+        description="Whether the training part is written in an order drawn with split.seed: Linear Learner reads rows "
+        "as they come, and catalogues list the brightest asteroids first.",
     )
 
 

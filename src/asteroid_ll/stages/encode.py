@@ -16,6 +16,7 @@ def run(context: Context) -> Outcome:
     from asteroid_ll.formats.recordio import write_shards
     from asteroid_ll.neo.features import fit
     from asteroid_ll.neo.label import labels_of
+    from asteroid_ll.neo.split import training_order
 
     wanted = context.config.features
     table = load_table(context.path("clean/table.npz"))
@@ -23,13 +24,16 @@ def run(context: Context) -> Outcome:
     with np.load(context.path("split/rows.npz")) as rows:
         fitted = fit(wanted.set, table.iloc[rows["train"]], n_knots=wanted.n_knots)
         outputs = [FEATURES]
+        chosen = {part: rows[part] for part in PARTS}
+        if context.config.encode.shuffle:
+            chosen["train"] = training_order(rows["train"], seed=context.config.split.seed)
         for part in PARTS:
-            features = fitted.transform(table.iloc[rows[part]])
+            features = fitted.transform(table.iloc[chosen[part]])
             directory = context.path("encode", part)
             for old in directory.glob("*.pbr"):
                 old.unlink()
             n_shards = context.config.encode.n_shards if part == "train" else 1
-            files = write_shards(directory, f"linear_{part}", features, labels[rows[part]], n_shards=n_shards)
+            files = write_shards(directory, f"linear_{part}", features, labels[chosen[part]], n_shards=n_shards)
             outputs += [f"encode/{part}/{file.name}" for file in files]
     write_json(context.path(FEATURES), fitted.to_json())
     return Outcome(outputs=tuple(outputs), note=f"{features.shape[1]} {wanted.set} features")
@@ -42,6 +46,7 @@ STAGE = Stage(
     settings=lambda config: {
         "features": config.section_values("features"),
         "encode": config.section_values("encode"),
+        "split": {"seed": config.split.seed} if config.encode.shuffle else {},
     },
     run=run,
     summary="Make features and write them as recordIO-protobuf.",
