@@ -6,9 +6,14 @@ import contextlib
 import os
 import signal
 import subprocess
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+_DEATH_POLL_S = 0.005
+_DEATH_PATIENCE_S = 5.0
+"""A killed process dies at once, except in the middle of a call to a disk that does not answer."""
 
 
 @dataclass(frozen=True)
@@ -45,13 +50,16 @@ class ProcessId:
         return True
 
     def kill_session(self) -> None:
-        """Kill this very process; where it leads a session of its own, with all that it started."""
+        """Kill this very process (and all that it started, where it leads a session), and wait until it is dead."""
         if self.is_alive():
             with contextlib.suppress(ProcessLookupError):
                 if os.getpgid(self.pid) == self.pid:
                     os.killpg(self.pid, signal.SIGKILL)
                 else:
                     os.kill(self.pid, signal.SIGKILL)
+            deadline_s = time.monotonic() + _DEATH_PATIENCE_S
+            while self.is_alive() and time.monotonic() < deadline_s:
+                time.sleep(_DEATH_POLL_S)
 
 
 def spawn_detached(command: Sequence[str], *, log: Path) -> int:

@@ -92,13 +92,15 @@ class State:
         """A write transaction: all of it or nothing; other threads and processes wait. It does not nest."""
         with self._lock:
             connection = self.connection
-            connection.execute("BEGIN IMMEDIATE")
             try:
+                connection.execute("BEGIN IMMEDIATE")
                 yield connection
+                connection.execute("COMMIT")
             except BaseException:
-                connection.execute("ROLLBACK")
+                # An interrupt can come between any two of these lines, before the beginning and after the end too.
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
                 raise
-            connection.execute("COMMIT")
 
     @property
     def settings(self) -> Settings:
