@@ -109,7 +109,7 @@ class Encode(Section):
         default=1, description="Files that the training part is cut into."
     )
     shuffle: bool = Field(
-        True,
+        default=True,
         description="Whether the training part is written in an order drawn with split.seed: Linear Learner reads rows "
         "as they come, and catalogues list the brightest asteroids first.",
     )
