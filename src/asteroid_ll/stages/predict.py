@@ -30,22 +30,36 @@ class TestPart:
     labels: NDArray[np.bool_]
     train_labels: NDArray[np.bool_]
 
+    def column(self, name: str) -> NDArray[Any]:
+        """The values of the column with this canonical name."""
+        from asteroid_ll.neo.table import locate
+
+        return self.rows[locate(self.rows.columns, [name])[name]].to_numpy()
+
 
 def run(context: Context) -> Outcome:
     """Write the predictions and the metrics of the test part."""
     import pandas as pd
 
-    from asteroid_ll.neo.table import IDENTITY, locate
+    from asteroid_ll.neo.table import IDENTITY
+    from asteroid_ll.report.metrics import scoreboard
 
     part = _test_part(context)
     answer = endpoint_scorer(context, model=context.inputs["train"])(part.features)
     predicted = decide(answer, threshold=context.config.predict.threshold)
-    board = _scoreboard(part, answer, predicted)
-    metrics = _metrics(context, part, board)
+    by_rule = _by_rule(part)
+    board = scoreboard(
+        part.labels, answer.score, train_labels=part.train_labels, predicted=predicted, rule_predicted=by_rule
+    )
+    metrics = {
+        **_metrics(context, part, board),
+        "intervals": _intervals(part, answer, predicted, by_rule),
+        "errors": _errors(part, answer, predicted, board),
+    }
     findings = _findings(context, part, board)
     names = [name for name in ("name",) if name in part.rows.columns]
     columns = {
-        IDENTITY: part.rows[locate(part.rows.columns, [IDENTITY])[IDENTITY]].to_numpy(),
+        IDENTITY: part.column(IDENTITY),
         **{name: part.rows[name].to_numpy() for name in names},
         "hazardous": part.labels,
         "score": answer.score,
@@ -73,19 +87,10 @@ def _test_part(context: Context) -> TestPart:
     return TestPart(table.iloc[test], features, labels[test], labels[train])
 
 
-def _scoreboard(part: TestPart, answer: Scores, predicted: NDArray[np.bool_]) -> Scoreboard:
+def _by_rule(part: TestPart) -> NDArray[np.bool_]:
     from asteroid_ll.neo.label import is_hazardous_by_rule
-    from asteroid_ll.neo.table import locate
-    from asteroid_ll.report.metrics import scoreboard
 
-    h, moid = locate(part.rows.columns, ["absolute_magnitude_mag", "moid_au"]).values()
-    return scoreboard(
-        part.labels,
-        answer.score,
-        train_labels=part.train_labels,
-        predicted=predicted,
-        rule_predicted=is_hazardous_by_rule(part.rows[h].to_numpy(), part.rows[moid].to_numpy()),
-    )
+    return is_hazardous_by_rule(part.column("absolute_magnitude_mag"), part.column("moid_au"))
 
 
 def _metrics(context: Context, part: TestPart, board: Scoreboard) -> dict[str, Any]:
@@ -99,6 +104,34 @@ def _metrics(context: Context, part: TestPart, board: Scoreboard) -> dict[str, A
         "split_by": config.split.by,
         "scores": board.to_json(),
     }
+
+
+def _intervals(
+    part: TestPart, answer: Scores, predicted: NDArray[np.bool_], by_rule: NDArray[np.bool_]
+) -> dict[str, Any]:
+    """How far the scores would move with other asteroids."""
+    from asteroid_ll.neo.table import IDENTITY
+    from asteroid_ll.report import intervals
+
+    answers = {"model": intervals.Answers(predicted, answer.score), "rule": intervals.Answers(by_rule)}
+    return intervals.to_json(intervals.bootstrap(part.labels, answers, groups=part.column(IDENTITY)))
+
+
+def _errors(part: TestPart, answer: Scores, predicted: NDArray[np.bool_], board: Scoreboard) -> dict[str, Any]:
+    """Which asteroids the model is wrong about."""
+    from asteroid_ll.neo.table import IDENTITY
+    from asteroid_ll.report.mistakes import mistakes
+
+    found = mistakes(
+        part.labels,
+        answer.score,
+        predicted=predicted,
+        asteroid_ids=part.column(IDENTITY),
+        names=part.rows["name"] if "name" in part.rows.columns else None,
+        absolute_magnitude_mag=part.column("absolute_magnitude_mag"),
+        moid_au=part.column("moid_au"),
+    )
+    return {"n": board.model.fp + board.model.fn, "listed": [mistake.to_json() for mistake in found]}
 
 
 def _findings(context: Context, part: TestPart, board: Scoreboard) -> list[str]:
@@ -133,7 +166,7 @@ def _loss(loss: str, predictor_type: str) -> str:
 
 STAGE = Stage(
     name="predict",
-    version=1,
+    version=2,
     needs=("clean", "split", "encode", "train"),
     settings=lambda config: {"predict": config.section_values("predict")},
     run=run,
