@@ -19,7 +19,7 @@ from asteroid_ll.linear_learner.weighting import RowWeights
 Float64Array = npt.NDArray[np.float64]
 
 # Scores of this many numbers stay in a core's cache from the update to the sum of the losses.
-_SCORES_AT_ONCE = 1 << 16
+_SCORES_AT_ONCE = 1 << 17
 
 
 class Ensemble:

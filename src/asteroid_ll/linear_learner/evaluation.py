@@ -42,7 +42,7 @@ class Parameters:
         return Parameters(self.weight[:, :, start:stop], self.bias[:, start:stop])
 
 
-def mean_losses(
+def sum_losses(
     loss: Loss,
     scores: Float32Array,
     labels: Float32Array,
@@ -50,7 +50,7 @@ def mean_losses(
     mini_batch_size: int,
     row_weights: RowWeights | None = None,
 ) -> Float64Array:
-    """The mean loss over all rows: float32 sums of mini-batches, added in float64.
+    """The sum of the losses over rows: float32 sums of mini-batches, added in float64.
 
     Args:
         loss: the loss.
@@ -76,7 +76,7 @@ def mean_losses(
             )
         if n_full < n_rows:
             total += sum_rows(losses[np.newaxis, n_full:])[0]
-    return total / n_rows
+    return total
 
 
 class Evaluator:
@@ -102,7 +102,7 @@ class Evaluator:
         total = np.zeros(parameters.weight.shape[-1])
 
         def add(scores: Float32Array, labels: Float32Array) -> None:
-            total[:] += len(labels) * mean_losses(
+            total[:] += sum_losses(
                 self._loss,
                 scores,
                 labels,
@@ -186,15 +186,15 @@ def end_scores(
         hyperparameters: the job's.
         row_weights: weights of rows in the objective; None for 1.
     """
-    raw = raw_scores(model, rows)
-    labels, size = rows.labels, hyperparameters.mini_batch_size
-    scores = raw[:, :, np.newaxis] if model.n_outputs > 1 else raw
-    value = mean_losses(loss, scores.copy(), labels, mini_batch_size=size, row_weights=row_weights)[0]
-    objective = Score(loss.objective_name, float(value), "loss")
+    raw, labels, size = raw_scores(model, rows), rows.labels, hyperparameters.mini_batch_size
+
+    def mean(of: Loss, weights: RowWeights | None = None) -> float:
+        scores = raw[:, :, np.newaxis].copy() if model.n_outputs > 1 else raw.copy()
+        return float(sum_losses(of, scores, labels, mini_batch_size=size, row_weights=weights)[0] / len(labels))
+
+    objective = Score(loss.objective_name, mean(loss, row_weights), "loss")
     if model.predictor_type == "regressor":
-        squared = mean_losses(Squared(), raw.copy(), labels, mini_batch_size=size)[0]
-        absolute = mean_losses(Absolute(), raw, labels, mini_batch_size=size)[0]
-        return (objective, Score("mse", float(squared), "loss"), Score("absolute_loss", float(absolute), "loss"))
+        return (objective, Score("mse", mean(Squared()), "loss"), Score("absolute_loss", mean(Absolute()), "loss"))
     answer = model.answer(raw).score
     f_beta = hyperparameters.f_beta
     if model.predictor_type == "binary_classifier":
