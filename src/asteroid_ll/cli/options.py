@@ -14,9 +14,12 @@ from typing import Any, NoReturn
 import click
 
 from asteroid_ll.console import Console
-from asteroid_ll.errors import AsteroidError, InterruptedRunError
+from asteroid_ll.errors import AsteroidError, ConfigError, InterruptedRunError
 
 DEFAULT_WORKDIR = Path("asteroid-run")
+
+GROUPS = ("config", "emulator")
+"""Commands that have commands of their own."""
 
 
 @dataclass(frozen=True)
@@ -68,18 +71,8 @@ def guarded(command: click.Command) -> NoReturn:
     """Run a command; an expected failure is one sentence and its exit code, a bug keeps its traceback."""
     signal.signal(signal.SIGTERM, _interrupt)
     try:
-        code = command.main(standalone_mode=False)
+        code = _told(command)
         sys.stdout.flush()
-    except AsteroidError as error:
-        Console(as_json="--json" in sys.argv).error(error, command=_command_name())
-        code = error.exit_code
-    except click.exceptions.Abort:
-        code = InterruptedRunError.exit_code
-    except KeyboardInterrupt:
-        code = InterruptedRunError.exit_code
-    except click.ClickException as error:
-        error.show()
-        code = error.exit_code
     except BrokenPipeError:
         # The reader went away: nothing more can be said, and Python must not try at exit either.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -87,8 +80,33 @@ def guarded(command: click.Command) -> NoReturn:
     sys.exit(code if isinstance(code, int) else 0)
 
 
+def _told(command: click.Command) -> object:
+    """Run a command and say what failed, where that is expected; its exit code, or what click gives back."""
+    try:
+        return command.main(standalone_mode=False)
+    except AsteroidError as error:
+        failure = error
+    except (click.exceptions.Abort, KeyboardInterrupt):
+        failure = InterruptedRunError(
+            "Interrupted.", hint="asteroid-ll status   shows what is open;   asteroid-ll run-all   goes on."
+        )
+    except click.ClickException as error:
+        if not _wants_json():
+            error.show()
+            return error.exit_code
+        failure = ConfigError(error.format_message(), hint=f"asteroid-ll {_command_name()} --help".replace("  ", " "))
+    Console(as_json=_wants_json()).error(failure, command=_command_name())
+    return failure.exit_code
+
+
+def _wants_json() -> bool:
+    return "--json" in sys.argv
+
+
 def _command_name() -> str:
-    return next((word for word in sys.argv[1:] if not word.startswith("-")), "")
+    """The command as its envelope names it: ``run-all``, ``config validate``."""
+    words = [word for word in sys.argv[1:3] if not word.startswith("-")]
+    return " ".join(words if words and words[0] in GROUPS else words[:1])
 
 
 def _interrupt(_signal: int, _frame: object) -> None:

@@ -162,6 +162,8 @@ class Pipeline:
         except StageFailedError as failure:
             results.append(failure.result)
             error = failure.error
+        except (AsteroidError, KeyboardInterrupt) as failure:
+            error = _as_expected(failure)  # between two stages, where something may be open just as well
         if tear_down:
             error = self._tear_down(last, results, outcomes, error=error)
         if error is not None and not isinstance(error, AsteroidError):

@@ -32,9 +32,9 @@ def endpoint_scorer(context: Context, *, model: str) -> Scorer:
     """Score through the endpoint that serves the model of this identity.
 
     Raises:
-        AwsError: no endpoint of this run directory serves it.
+        AwsError: no endpoint of this run directory serves it, or it answers what cannot be read.
     """
-    from asteroid_ll.errors import AwsError
+    from asteroid_ll.errors import AwsError, DataError
 
     path = context.path("deploy/endpoint.json")
     endpoint = read_json(path) if path.is_file() else {}
@@ -45,14 +45,20 @@ def endpoint_scorer(context: Context, *, model: str) -> Scorer:
         import numpy as np
 
         from asteroid_ll.aws.endpoints import invoke
+        from asteroid_ll.aws.errors import RESUME
         from asteroid_ll.formats.payload import Scores, parse_scores
 
         aws = context.connect()
-        content_type = context.config.predict.content_type
-        answers = [
-            parse_scores(invoke(aws, endpoint["name"], body, content_type=content_type, accept=ACCEPT), ACCEPT)
-            for body in _bodies(context, features)
-        ]
+        name, content_type = endpoint["name"], context.config.predict.content_type
+        answers = []
+        for body in _bodies(context, features):
+            answer = invoke(aws, name, body, content_type=content_type, accept=ACCEPT)
+            try:
+                answers.append(parse_scores(answer, ACCEPT))
+            except DataError as error:
+                raise AwsError(
+                    f"Endpoint {name} gave an answer that can't be read: {error.what}", hint=RESUME
+                ) from error
         labels = [answer.predicted_label for answer in answers if answer.predicted_label is not None]
         return Scores(np.concatenate([answer.score for answer in answers]), np.concatenate(labels) if labels else None)
 

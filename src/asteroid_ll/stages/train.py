@@ -39,12 +39,14 @@ def run(context: Context) -> Outcome:
     context.journal.append(
         "intent", stage="train", fingerprint=context.fingerprint, resource=name, bills="training-job"
     )
-    how = create_or_adopt_training_job(aws, _request(context, name))
+    how = ""
     try:
+        how = create_or_adopt_training_job(aws, _request(context, name))
         job = wait_for_training_job(aws, name, on_transition=lambda step: context.say(f"{step.status}: {step.message}"))
     except KeyboardInterrupt:
+        state = "goes on" if how else "may have been started"
         raise InterruptedRunError(
-            f"Interrupted. Training job {name} goes on, and bills until it ends.",
+            f"Interrupted. Training job {name} {state}, and bills until it ends.",
             hint="asteroid-ll train   waits for it again;   asteroid-ll teardown   stops it.",
         ) from None
     except Exception:
@@ -90,15 +92,15 @@ def artifact_identity(path: Path) -> str:
 
 
 def _note_end(context: Context, name: str) -> None:
-    """Journal that a job bills no more, where AWS still answers and says so."""
-    from asteroid_ll.aws.jobs import describe_training_job
+    """Journal that no job of ours bills under that name any more, where AWS still answers and says so."""
+    from asteroid_ll.aws.teardown import prove_absent
     from asteroid_ll.errors import AsteroidError
 
     try:
-        job = describe_training_job(context.connect(), name)
+        left = prove_absent(context.connect(), [name], kinds=("training-job",))
     except AsteroidError:
         return  # whether it still bills is unknown: it stays open in the journal
-    if job is None or job.status in ("Completed", "Failed", "Stopped"):
+    if not left:
         context.journal.append("gone", stage="train", fingerprint=context.fingerprint, resource=name)
 
 

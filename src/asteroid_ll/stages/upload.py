@@ -22,15 +22,15 @@ def run(context: Context) -> Outcome:
     bucket = context.config.bucket_name(aws.account_id)
     made = ensure_bucket(aws, bucket)
     prefix = f"{context.config.prefix}/{context.fingerprint[:16]}"
-    objects = []
+    objects: list[dict[str, object]] = []
+    made_by = set()
     for channel in CHANNELS:
         for path in sorted(context.path("encode", channel).glob("*.pbr")):
             key = f"{prefix}/{channel}/{path.name}"
             digest = context.workspace.sha256_file(path)
-            how = upload_file(aws, path, bucket=bucket, key=key, sha256=digest)
-            objects.append({"key": key, "sha256": digest, "size_bytes": path.stat().st_size, "how": how})
+            made_by.add(upload_file(aws, path, bucket=bucket, key=key, sha256=digest))
+            objects.append({"key": key, "sha256": digest, "size_bytes": path.stat().st_size})
     channels = {channel: f"s3://{bucket}/{prefix}/{channel}/" for channel in CHANNELS}
-    present = all(item.pop("how") == "present" for item in objects)
     write_json(
         context.path(MANIFEST),
         {
@@ -44,7 +44,7 @@ def run(context: Context) -> Outcome:
     note = f"{len(objects)} objects, {size_mb:.1f} MB"
     return Outcome(
         outputs=(MANIFEST,),
-        status="adopted" if present else "run",
+        status="adopted" if made_by == {"present"} else "run",
         note=note + (", bucket created" if made == "created" else ""),
     )
 

@@ -1,0 +1,74 @@
+"""kill -9 as a record is written to the journal, before or after it is on the disk: each is a stage's boundary."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+RECORDS_UNTIL_ENCODED = ("fetch done", "clean done", "explore done", "split done", "encode done")
+RECORDS_FROM_UPLOAD = (
+    "upload done",
+    "train intent",
+    "train gone",
+    "train done",
+    "deploy intent",
+    "predict done",
+    "teardown gone",
+)
+KILLED = -9
+
+
+def _records(place):
+    lines = place.bytes_of("journal.jsonl").splitlines()
+    return [f"{record['stage']} {record['event']}" for record in map(json.loads, lines)]
+
+
+def test_the_records_of_these_tests_are_those_of_a_run(finished_once):
+    assert tuple(_records(finished_once)) == RECORDS_UNTIL_ENCODED + RECORDS_FROM_UPLOAD
+
+
+@pytest.mark.parametrize("phase", ["before", "after"])
+@pytest.mark.parametrize("record", RECORDS_UNTIL_ENCODED)
+def test_a_run_killed_at_a_local_stages_record_is_finished_by_the_next(place, prepared_once, record, phase):
+    nth = RECORDS_UNTIL_ENCODED.index(record) + 1
+    assert place.run("run-all", "--until", "encode", kill_at_record=(nth, phase)).code == KILLED
+    again = place.run("run-all", "--until", "encode", "--json")
+    assert again.code == 0, again.err
+    finished_before = nth if phase == "after" else nth - 1
+    assert [stage["status"] for stage in again.json["stages"]][:5] == ["skipped"] * finished_before + ["run"] * (
+        5 - finished_before
+    )
+    assert place.outputs() == prepared_once.outputs()
+
+
+@pytest.mark.parametrize("phase", ["before", "after"])
+@pytest.mark.parametrize("record", RECORDS_FROM_UPLOAD)
+def test_a_run_killed_at_a_remote_stages_record_is_finished_by_the_next(prepared, finished_once, record, phase):
+    nth = RECORDS_FROM_UPLOAD.index(record) + 1
+    assert prepared.run("run-all", kill_at_record=(nth, phase)).code == KILLED
+    again = prepared.run("run-all", "--json")
+    assert again.code == 0, again.err
+    assert again.json["billing"] == {"open": []}
+    assert prepared.metrics() == finished_once.metrics()
+    assert prepared.names("training-job") == finished_once.names("training-job")
+    assert prepared.open_intervals() == []
+
+
+def test_a_record_that_a_kill_cut_short_does_not_count(prepared):
+    journal = prepared.workdir / "journal.jsonl"
+    whole = journal.read_bytes()
+    journal.write_bytes(whole[:-20])
+    again = prepared.run("run-all", "--until", "encode", "--json")
+    assert again.code == 0, again.err
+    assert again.status_of("split") == "skipped"
+    assert again.status_of("encode") == "run"
+    whole_lines = whole[: whole[:-20].rindex(b"\n") + 1]
+    assert journal.read_bytes().startswith(whole_lines)
+
+
+def test_what_a_killed_process_was_writing_is_swept_away(prepared):
+    left = prepared.workdir / "encode" / ".asteroid-ll-tmp-0123456789abcdef-features.json"
+    left.write_text("half", "utf-8")
+    assert prepared.run("run-all", "--until", "encode").code == 0
+    assert not left.exists()

@@ -1,0 +1,150 @@
+"""AWS fails for a moment or for good, an answer is lost, credentials expire."""
+
+from __future__ import annotations
+
+import pytest
+
+UNTIL_TRAINED = (
+    "sts:GetCallerIdentity",
+    "s3:HeadBucket",
+    "s3:CreateBucket",
+    "s3:HeadObject",
+    "s3:PutObject",
+    "sagemaker:DescribeTrainingJob",
+    "sagemaker:CreateTrainingJob",
+    "s3:GetObject",
+    "cloudwatch-logs:DescribeLogStreams",
+    "cloudwatch-logs:GetLogEvents",
+)
+FROM_DEPLOY = (
+    "s3:HeadObject",
+    "sagemaker:CreateModel",
+    "sagemaker:CreateEndpointConfig",
+    "sagemaker:CreateEndpoint",
+    "sagemaker:DescribeEndpoint",
+    "sagemaker-runtime:InvokeEndpoint",
+    "sagemaker:ListTags",
+    "sagemaker:DeleteEndpoint",
+    "sagemaker:ListEndpoints",
+    "sagemaker:DeleteEndpointConfig",
+    "sagemaker:DeleteModel",
+    "sagemaker:ListModels",
+)
+
+
+def _every(calls, *, nth, phase, kind):
+    return ";".join(f"{call}:{nth}:{phase}:{kind}" for call in calls)
+
+
+@pytest.mark.parametrize("fault", ["before:throttle", "before:500", "before:503", "before:connect-refused"])
+def test_a_run_survives_that_every_operation_fails_once(prepared, finished_once, fault):
+    phase, kind = fault.split(":")
+    faults = _every(UNTIL_TRAINED, nth=1, phase=phase, kind=kind)
+    assert prepared.run("run-all", "--until", "train", faults=faults).code == 0
+    ended = prepared.run("run-all", faults=_every(FROM_DEPLOY, nth=1, phase=phase, kind=kind))
+    assert ended.code == 0, ended.err
+    assert prepared.metrics() == finished_once.metrics()
+    assert len(prepared.names("training-job")) == 1
+
+
+@pytest.mark.parametrize("call", UNTIL_TRAINED)
+def test_an_answer_that_is_cut_until_the_model_is_there_is_never_taken_for_a_whole_one(prepared, finished_once, call):
+    nth = 2 if call == "sagemaker:DescribeTrainingJob" else 1  # the first one is a refusal: there is no job yet
+    ended = prepared.run("run-all", "--json", faults=f"{call}:{nth}:after:truncated")
+    _assert_done_or_refused_and_done_by_the_next(prepared, finished_once, ended)
+
+
+@pytest.mark.parametrize("call", FROM_DEPLOY)
+def test_an_answer_that_is_cut_from_the_deployment_on_is_never_taken_for_a_whole_one(trained, finished_once, call):
+    ended = trained.run("run-all", "--json", faults=f"{call}:1:after:truncated")
+    _assert_done_or_refused_and_done_by_the_next(trained, finished_once, ended)
+
+
+def _assert_done_or_refused_and_done_by_the_next(place, finished_once, ended):
+    assert ended.code in (0, 4), ended.err
+    if ended.code:
+        _assert_one_sentence(ended)
+        assert place.run("run-all").code == 0
+    assert place.metrics() == finished_once.metrics()
+    assert len(place.names("training-job")) == 1
+    assert place.open_intervals() == []
+
+
+@pytest.mark.parametrize("kind", ["reset", "read-timeout", "500"])
+def test_a_run_survives_that_every_operation_loses_its_first_answer(prepared, finished_once, kind):
+    faults = _every(UNTIL_TRAINED, nth=1, phase="after", kind=kind)
+    assert prepared.run("run-all", "--until", "train", faults=faults).code == 0
+    ended = prepared.run("run-all", faults=_every(FROM_DEPLOY, nth=1, phase="after", kind=kind))
+    assert ended.code == 0, ended.err
+    assert prepared.metrics() == finished_once.metrics()
+    assert len(prepared.names("training-job")) == 1
+    assert prepared.open_intervals() == []
+
+
+@pytest.mark.parametrize("call", UNTIL_TRAINED)
+def test_an_operation_that_is_throttled_for_good_before_the_model_is_there_exits_4(prepared, finished_once, call):
+    ended = prepared.run("run-all", "--json", faults=f"{call}:*:before:throttle")
+    assert ended.code == 4, ended.err
+    _assert_one_sentence(ended)
+    again = prepared.run("run-all")
+    assert again.code == 0, again.err
+    assert prepared.metrics() == finished_once.metrics()
+    assert len(prepared.names("training-job")) == 1
+
+
+@pytest.mark.parametrize("call", FROM_DEPLOY)
+def test_an_operation_that_is_throttled_for_good_from_the_deployment_on_exits_4_or_names_what_is_left(trained, call):
+    ended = trained.run("run-all", "--json", faults=f"{call}:*:before:throttle")
+    left = trained.names("endpoint") + trained.names("endpoint-config") + trained.names("model")
+    may_be_left = ended.json["billing"]["open"]
+    assert ended.code == (6 if may_be_left else 4), ended.err
+    assert may_be_left or not left
+    _assert_one_sentence(ended)
+    assert trained.run("run-all").code == 0
+    assert trained.open_intervals() == []
+
+
+@pytest.mark.parametrize(
+    ("faults", "says"),
+    [
+        ("sts:GetCallerIdentity:1:before:expired-token", "expired"),
+        ("sagemaker:DescribeTrainingJob:3:before:expired-token", "goes on, and so does its bill"),
+    ],
+    ids=["at-the-start", "while-it-trains"],
+)
+def test_credentials_that_expire_before_the_model_is_there_exit_5_and_say_what_bills_on(prepared, faults, says):
+    ended = prepared.run("run-all", "--json", faults=faults)
+    assert ended.code == 5
+    assert says in ended.json["error"]["what"]
+    _assert_one_sentence(ended)
+    assert prepared.run("run-all").code == 0
+
+
+@pytest.mark.parametrize("first", ["DescribeEndpoint", "DeleteEndpoint"])
+def test_credentials_that_expire_with_an_endpoint_open_name_it(trained, first):
+    """From the first fault on, nothing is answered any more."""
+    faults = f"sagemaker:{first}:*:before:expired-token;sagemaker:ListTags:*:before:expired-token"
+    ended = trained.run("run-all", "--json", faults=faults)
+    assert ended.code in (5, 6)
+    (left,) = ended.json["billing"]["open"]
+    assert left["name"] in ended.json["error"]["what"]
+    assert "asteroid-ll teardown" in ended.json["error"]["hint"]
+    assert trained.run("teardown").code == 0
+    assert trained.open_intervals() == []
+
+
+@pytest.mark.parametrize("call", ["s3:PutObject", "sagemaker:CreateTrainingJob", "sagemaker:CreateEndpoint"])
+def test_a_denied_action_is_named(prepared, call):
+    ended = prepared.run("run-all", "--json", faults=f"{call}:*:before:access-denied")
+    assert ended.code == 4
+    assert call.partition(":")[2] in ended.json["error"]["what"]
+    assert prepared.run("run-all").code == 0
+
+
+def _assert_one_sentence(ended):
+    error = ended.json["error"]
+    assert error["what"].endswith(".") or ":" in error["what"]
+    assert "\n" not in error["what"]
+    assert error["hint"]
+    assert error["exit_code"] == ended.code
+    assert "Traceback" not in ended.err

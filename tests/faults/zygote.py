@@ -1,0 +1,179 @@
+"""Runs command lines of asteroid-ll, each in a fork of one warm process, with hooks where they are asked for.
+
+Every command is a real process with its own files, signals and exit code; only the imports are paid once. Orders come
+on stdin and answers go to stdout, one JSON object a line.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+import signal
+import sys
+import time
+import traceback
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, NoReturn
+
+WARM = (
+    "asteroid_ll.aws.billing",
+    "asteroid_ll.aws.endpoints",
+    "asteroid_ll.aws.images",
+    "asteroid_ll.aws.jobs",
+    "asteroid_ll.aws.logs",
+    "asteroid_ll.aws.storage",
+    "asteroid_ll.aws.teardown",
+    "asteroid_ll.cli.config",
+    "asteroid_ll.cli.emulator",
+    "asteroid_ll.cli.predict",
+    "asteroid_ll.cli.runs",
+    "asteroid_ll.emulator.app",
+    "asteroid_ll.emulator.faults",
+    "asteroid_ll.emulator.transport",
+    "asteroid_ll.formats.payload",
+    "asteroid_ll.formats.recordio",
+    "asteroid_ll.linear_learner.artifact",
+    "asteroid_ll.neo.cleaning",
+    "asteroid_ll.neo.features",
+    "asteroid_ll.neo.sources.tabular",
+    "asteroid_ll.pipeline.project",
+    "asteroid_ll.report.findings",
+    "asteroid_ll.report.summary",
+    "asteroid_ll.report.tables",
+    "asteroid_ll.stages.predict",
+    "botocore.configprovider",
+    "botocore.session",
+)
+
+LIMIT_S = 60
+"""A command that takes longer hangs, and is ended by SIGALRM."""
+
+
+def main() -> None:
+    """Carry out orders until stdin ends."""
+    for module in WARM:
+        import_module(module)
+    for line in iter(sys.stdin.readline, ""):
+        order = json.loads(line)
+        pid = os.fork()
+        if pid == 0:
+            _become(order)
+        _, status = os.waitpid(pid, 0)
+        sys.stdout.write(json.dumps({"pid": pid, "code": os.waitstatus_to_exitcode(status)}) + "\n")
+        sys.stdout.flush()
+
+
+def _become(order: dict[str, Any]) -> NoReturn:
+    """Turn this fork into the command and end it as the interpreter would."""
+    signal.alarm(LIMIT_S)
+    for number, path, flags in (
+        (0, os.devnull, os.O_RDONLY),
+        (1, order["out"], os.O_WRONLY | os.O_CREAT | os.O_TRUNC),
+        (2, order["err"], os.O_WRONLY | os.O_CREAT | os.O_TRUNC),
+    ):
+        opened = os.open(path, flags, 0o644)
+        os.dup2(opened, number)
+        os.close(opened)
+    os.chdir(order["folder"])
+    os.environ.clear()
+    os.environ.update(order["environment"])
+    sys.argv = ["asteroid-ll", *order["arguments"]]
+    sys.stdout = open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115 - lives as long as the process
+    sys.stderr = open(2, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
+    code: object = 1
+    try:
+        _hook(order)
+        from asteroid_ll.cli import main as command
+
+        command()
+    except SystemExit as ended:
+        code = ended.code
+    except BaseException:
+        traceback.print_exc()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code if isinstance(code, int) else 0)
+
+
+def _hook(order: dict[str, Any]) -> None:
+    if order["calls"]:
+        _record_calls(Path(order["calls"]))
+    if order["kill_at_record"]:
+        _kill_at_record(*order["kill_at_record"])
+    if order["interrupt_before"]:
+        _interrupt_before(order["interrupt_before"])
+    _make_retries_quick()
+
+
+def _record_calls(path: Path) -> None:
+    """Write every request to AWS, whether it names the bucket's owner, and every socket, a JSON array a line."""
+    from asteroid_ll.emulator import transport
+
+    attach = transport.attach
+
+    def note(*facts: object) -> None:
+        with path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(facts) + "\n")
+
+    def before_send(request: Any, event_name: str, **_: object) -> None:
+        _, service, operation = event_name.split(".")
+        note(service, operation, "x-amz-expected-bucket-owner" in {name.lower() for name in request.headers})
+
+    @functools.wraps(attach)
+    def attach_and_record(session: Any, *arguments: Any, **named: Any) -> None:
+        session.get_component("event_emitter").register_first("before-send", before_send)
+        attach(session, *arguments, **named)
+
+    transport.attach = attach_and_record
+    sys.addaudithook(lambda event, _: note("socket", event, False) if event.startswith("socket.") else None)
+
+
+def _kill_at_record(nth: int, phase: str) -> None:
+    """Kill this process as it writes the journal's n-th record from here, before or after it is on the disk."""
+    from asteroid_ll.journal import Journal
+
+    append: Callable[..., Any] = Journal.append
+    left = [nth]
+
+    def append_or_die(journal: Journal, *arguments: Any, **facts: Any) -> Any:
+        left[0] -= 1
+        if left[0] == 0 and phase == "before":
+            os.kill(os.getpid(), signal.SIGKILL)
+        record = append(journal, *arguments, **facts)
+        if left[0] == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return record
+
+    Journal.append = append_or_die  # type: ignore[method-assign]
+
+
+def _interrupt_before(stage: str) -> None:
+    """Interrupt this process between two stages: once, when the one before ``stage`` is done."""
+    from asteroid_ll.pipeline.run import Pipeline
+    from asteroid_ll.stages.registry import STAGES
+
+    plan: Callable[..., Any] = Pipeline.plan
+    left = [1 + [item.name for item in STAGES].index(stage)]
+
+    def plan_or_stop(pipeline: Pipeline, *arguments: Any, **named: Any) -> Any:
+        left[0] -= 1
+        if left[0] == 0:
+            os.kill(os.getpid(), signal.SIGINT)
+        return plan(pipeline, *arguments, **named)
+
+    Pipeline.plan = plan_or_stop  # type: ignore[method-assign]
+
+
+def _make_retries_quick() -> None:
+    """botocore's pauses between attempts pass at once; each would be up to 20 s."""
+    import botocore.endpoint
+
+    botocore.endpoint.time = SimpleNamespace(sleep=lambda _: None, time=time.time)  # type: ignore[assignment]
+
+
+if __name__ == "__main__":
+    main()
