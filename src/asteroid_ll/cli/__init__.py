@@ -12,7 +12,7 @@ from importlib import import_module
 import click
 
 from asteroid_ll import __version__
-from asteroid_ll.cli.options import guarded
+from asteroid_ll.cli.options import guarded, read_from_environment
 
 LAZY: dict[str, tuple[str, str, str]] = {
     "run-all": (
@@ -32,6 +32,7 @@ LAZY: dict[str, tuple[str, str, str]] = {
     "deploy": ("runs", "deploy", "Put the model behind an endpoint."),
     "predict": ("predict", "predict", "Score the test part, or the rows of a file."),
     "teardown": ("runs", "teardown", "Delete whatever bills, and prove that it is gone."),
+    "evaluate": ("evaluate", "evaluate", "Grouped k-fold: the model beside its baselines, with intervals."),
     "config": ("config", "config", "Make, show and check configuration files."),
     "emulator": ("emulator", "emulator", "The embedded AWS: serve it, reset it, read its bill."),
 }
@@ -52,6 +53,7 @@ class LazyGroup(click.Group):
         module, function, _ = LAZY[cmd_name]
         command = getattr(import_module(f"asteroid_ll.cli.{module}"), function)
         assert isinstance(command, click.Command)
+        read_from_environment(command, cmd_name)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
