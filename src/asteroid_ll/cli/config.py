@@ -37,9 +37,9 @@ def init(output: Path) -> None:
 @common
 def show(where: Where) -> None:
     """Show the configuration in force, defaults included."""
-    from asteroid_ll.config import dump_yaml, load
+    from asteroid_ll.config import dump_yaml
 
-    found = load(where.config_file)
+    found = where.config.load()
     if where.as_json:
         Console(as_json=True).envelope("config show", status="success", config=found.model_dump(mode="json"))
     else:
@@ -58,12 +58,11 @@ def schema() -> None:
 @common
 def validate(where: Where) -> None:
     """Check a file and name every problem at once."""
-    from asteroid_ll.config import load
     from asteroid_ll.config import validate as check
 
-    check(load(where.config_file))
+    check(where.config.load())
     console = Console(as_json=where.as_json)
     if where.as_json:
         console.envelope("config validate", status="success", problems=[])
     else:
-        console.line(f"{where.config_file or 'The default configuration'} is valid.")
+        console.line(f"{where.config} is valid.")

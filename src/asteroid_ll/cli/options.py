@@ -13,10 +13,15 @@ from typing import Any, NoReturn
 
 import click
 
+from asteroid_ll import ENVIRONMENT_PREFIX
 from asteroid_ll.console import Console
 from asteroid_ll.errors import AsteroidError, ConfigError, InterruptedRunError
+from asteroid_ll.pipeline.layers import Layers
 
 DEFAULT_WORKDIR = Path("asteroid-run")
+
+JSON_VARIABLE = f"{ENVIRONMENT_PREFIX}JSON"
+"""Asks every command for one JSON object, as ``--json`` does."""
 
 GROUPS = ("config", "emulator")
 """Commands that have commands of their own."""
@@ -27,44 +32,94 @@ class Where:
     """What a command works on and how it answers.
 
     Attributes:
-        config_file: YAML file, ``None`` for the defaults.
+        config: where its configuration comes from.
         workdir: the run directory.
         as_json: answer with one JSON object.
     """
 
-    config_file: Path | None
+    config: Layers
     workdir: Path
     as_json: bool
 
+    @property
+    def config_file(self) -> Layers:
+        """Where the configuration comes from."""
+        return self.config
+
 
 def common(function: Callable[..., None]) -> Callable[..., None]:
-    """Add ``--config``, ``--workdir`` and ``--json`` to a command, which gets them as its ``where``."""
+    """Add ``--config``, ``--set``, ``--workdir`` and ``--json`` to a command, which gets them as its ``where``."""
 
     @functools.wraps(function)
-    def command(*, config_file: Path | None, workdir: Path, as_json: bool, **rest: Any) -> None:
-        function(where=Where(config_file, workdir, as_json), **rest)
+    def command(
+        *, config_files: tuple[Path, ...], overrides: tuple[str, ...], workdir: Path, as_json: bool, **rest: Any
+    ) -> None:
+        function(where=Where(Layers.of_process(config_files, overrides), workdir, as_json), **rest)
 
     decorated: Callable[..., None] = command
-    for option in (
-        click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout."),
+    for option in _common_options():
+        decorated = option(decorated)
+    return decorated
+
+
+def _common_options() -> tuple[Callable[[Callable[..., None]], Callable[..., None]], ...]:
+    """The options of every command that works on a run directory, the last one shown first."""
+    return (
+        click.option("--json", "as_json", envvar=JSON_VARIABLE, is_flag=True, help="Print one JSON object on stdout."),
         click.option(
             "--workdir",
+            envvar=f"{ENVIRONMENT_PREFIX}WORKDIR",
             type=click.Path(path_type=Path, file_okay=False),
             default=DEFAULT_WORKDIR,
             show_default=True,
             help="The run directory: outputs, journal and the emulator's state.",
         ),
         click.option(
+            "--set",
+            "overrides",
+            metavar="KEY=VALUE",
+            multiple=True,
+            allow_from_autoenv=False,
+            shell_complete=complete_key,
+            help="Set one key over files and environment, such as training.max_runtime_s=600; may be repeated. "
+            f"In the environment the key is {ENVIRONMENT_PREFIX}TRAINING__MAX_RUNTIME_S.",
+        ),
+        click.option(
             "-c",
             "--config",
-            "config_file",
+            "config_files",
+            envvar=f"{ENVIRONMENT_PREFIX}CONFIG",
             type=click.Path(path_type=Path),
-            default=None,
-            help="YAML file; without it the defaults (config/local.yaml).",
+            multiple=True,
+            help="YAML file; may be repeated, a later one wins key by key. Without it the defaults "
+            "(config/local.yaml).",
         ),
-    ):
-        decorated = option(decorated)
-    return decorated
+    )
+
+
+def complete_key(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:  # noqa: ARG001 - click's
+    """The configuration's keys that begin with what was typed, each with its equals sign."""
+    from asteroid_ll.config.describe import keys
+
+    return [f"{key}=" for key in keys() if key.startswith(incomplete)]
+
+
+def read_from_environment(command: click.Command, *names: str) -> None:
+    """Let every option of a command be set by a variable that its help names, ``ASTEROID_LL_RUN_ALL_KEEP``.
+
+    Args:
+        command: the command or group; the commands of a group are done too.
+        names: words by which it is called, without the program's.
+    """
+    for option in command.params:
+        if isinstance(option, click.Option) and option.allow_from_autoenv:
+            flag = max(option.opts, key=len)
+            words = "_".join((*names, flag.lstrip("-")))
+            option.envvar = option.envvar or ENVIRONMENT_PREFIX + words.upper().replace("-", "_")
+            option.show_envvar = True
+    if isinstance(command, click.Group):
+        for name, inner in command.commands.items():
+            read_from_environment(inner, *names, name)
 
 
 def guarded(command: click.Command) -> NoReturn:
@@ -100,7 +155,12 @@ def _told(command: click.Command) -> object:
 
 
 def _wants_json() -> bool:
-    return "--json" in sys.argv
+    if "--json" in sys.argv:
+        return True
+    try:
+        return click.BOOL.convert(os.environ.get(JSON_VARIABLE) or "false", None, None)
+    except click.BadParameter:
+        return False
 
 
 def _command_name() -> str:

@@ -1,7 +1,8 @@
 """The configuration: a YAML file, checked whole, as frozen values.
 
-``load`` reads a file into a ``Config`` or names every problem at once; ``validate`` asks the algorithm about the
-hyperparameters' values; ``json_schema`` and ``dump_yaml`` describe the file to editors and to people.
+``load`` reads files and what is laid over them into a ``Config`` or names every problem at once; ``validate`` asks
+the algorithm about the hyperparameters' values; ``json_schema`` and ``dump_yaml`` describe the file to editors and to
+people.
 Importing this package costs pydantic and PyYAML, so ``--help`` must not.
 """
 

@@ -11,6 +11,7 @@ import yaml
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from asteroid_ll.config.hyperparameters import KNOWN
 from asteroid_ll.config.models import Config, Section
 
 _WIDTH = 100
@@ -42,6 +43,20 @@ def dump_yaml(config: Config) -> str:
     ``load`` of the text gives an equal configuration.
     """
     return _HEAD + "".join(f"\n{block}" for block in _blocks(config))
+
+
+def keys() -> list[str]:
+    """Return every key of the file as a person writes it, ``training.max_runtime_s``, in the file's order."""
+    found = []
+    for key, field in Config.model_fields.items():
+        section = field.annotation
+        if isinstance(section, type) and issubclass(section, Section):
+            found += [f"{key}.{name}" for name in section.model_fields]
+        elif key == "hyperparameters":
+            found += [f"{key}.{name}" for name in KNOWN]
+        else:
+            found.append(key)
+    return found
 
 
 def _blocks(config: Config) -> Iterator[str]:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NoReturn
 
 from pydantic import ValidationError
 
+from asteroid_ll import ENVIRONMENT_PREFIX
 from asteroid_ll.config.document import MAX_BYTES, Document, DocumentError, Key, Mark, Problem, dotted, parse
 from asteroid_ll.config.hyperparameters import KNOWN
 from asteroid_ll.config.models import Config, Section
@@ -20,28 +22,45 @@ _SECTIONS = tuple(
     for key, field in Config.model_fields.items()
     if isinstance(field.annotation, type) and issubclass(field.annotation, Section)
 )
+_FREE = "hyperparameters"
+_TOP_LEVEL = frozenset(Config.model_fields) - {*_SECTIONS, _FREE}
 _EMPTY = Document(None, {})
 _OVERRIDE = "command line"
 _MAX_LISTED = 100
 
 
-def load(path: Path | None, *, overrides: Sequence[str] = ()) -> Config:
-    """Read a configuration file and lay overrides over it.
+def load(
+    files: Path | Sequence[Path] | None, *, overrides: Sequence[str] = (), environment: Mapping[str, str] | None = None
+) -> Config:
+    """Read configuration files and lay the environment and the overrides over them.
 
     Args:
-        path: the YAML file; None, and a file without keys, stand for the defaults.
+        files: YAML files, of which a later one wins over an earlier one, key by key; none, and files without keys,
+            stand for the defaults.
         overrides: ``KEY=VALUE`` each, such as ``training.max_runtime_s=600``; the value is read as YAML. It takes
-            the place of the file's value, a mapping key by key; later overrides win over earlier ones.
+            the place of every other value, a mapping key by key; later overrides win over earlier ones.
+        environment: variables of which some may be keys of the configuration, see `environment_overrides`; they win
+            over the files. None for none.
 
     Raises:
-        ConfigError: the file is missing, unreadable or not YAML, or any of its values is wrong. The message has
-            every problem on a line of its own, and the context has them as ``problems``, a tuple of texts.
+        ConfigError: a file is missing, unreadable or not YAML, or any value is wrong. The message has every problem
+            on a line of its own, and the context has them as ``problems``, a tuple of texts.
     """
-    name = str(path) if path else "The command line"
-    document = _EMPTY if path is None else _read(path)
+    paths = [files] if isinstance(files, Path) else list(files or ())
+    document = _EMPTY
+    for path in paths:
+        document = _laid_over(document, _read(path, named=len(paths) > 1))
     problems = list(document.problems)
+    for name, key, text in environment_overrides(environment or {}):
+        document = _overridden(document, key, text, origin=name, problems=problems)
     for override in overrides:
-        document = _overridden(document, override, problems)
+        name, equals, text = override.partition("=")
+        key = tuple(name.strip().split("."))
+        if equals and all(key):
+            document = _overridden(document, key, text, origin=_OVERRIDE, problems=problems)
+        else:
+            what = "must be KEY=VALUE, such as training.max_runtime_s=600"
+            problems.append(Problem(_OVERRIDE, 0, legible(override), what))
     values = {} if document.value is None else document.value
     if not isinstance(values, dict):
         problems.append(Problem("line 1", 1, "", "the file must hold keys such as target: emulator"))
@@ -50,11 +69,26 @@ def load(path: Path | None, *, overrides: Sequence[str] = ()) -> Config:
     _spell_hyperparameters(values, document.marks)
     config = _validated(values, document.marks, problems)
     if config is None or problems:
-        _refuse(name, problems, path)
+        _refuse(paths, problems)
     return config
 
 
-def _read(path: Path) -> Document:
+def environment_overrides(environment: Mapping[str, str]) -> Iterator[tuple[str, Key, str]]:
+    """Yield the variables that are keys of the configuration: name, key, and value as YAML text.
+
+    ``ASTEROID_LL_TRAINING__INSTANCE_TYPE`` is ``training.instance_type``: two underscores after the section, lower
+    case for upper. A key without a section has its name alone, ``ASTEROID_LL_REGION``. Other variables are not keys.
+    """
+    for name in sorted(environment):
+        if not name.startswith(ENVIRONMENT_PREFIX):
+            continue
+        key = tuple(name.removeprefix(ENVIRONMENT_PREFIX).lower().split("__"))
+        if all(key) and (len(key) > 1 or key[0] in _TOP_LEVEL):
+            yield name, key, environment[name]
+
+
+def _read(path: Path, *, named: bool) -> Document:
+    """Read one file; its places have its name where there are several."""
     try:
         with path.open("rb") as file:
             data = file.read(MAX_BYTES + 1)
@@ -71,22 +105,34 @@ def _read(path: Path) -> Document:
             path=str(path),
         ) from error
     try:
-        return parse(data)
+        document = parse(data)
     except DocumentError as error:
-        _refuse(str(path), [error.problem], path)
-
-
-def _overridden(document: Document, override: str, problems: list[Problem]) -> Document:
-    """Return the document with one ``KEY=VALUE`` laid over it; what is wrong with that is added to the problems."""
-    name, equals, text = override.partition("=")
-    key = tuple(name.strip().split("."))
-    if not equals or not all(key):
-        problems.append(
-            Problem(_OVERRIDE, 0, legible(override), "must be KEY=VALUE, such as training.max_runtime_s=600")
-        )
+        _refuse([path], [error.problem])
+    if not named:
         return document
+    if not isinstance(document.value, dict | None):
+        _refuse([path], [Problem("line 1", 1, "", "the file must hold keys such as target: emulator")])
+    return Document(
+        document.value,
+        {key: replace(mark, where=f"{path}, {mark.where}") for key, mark in document.marks.items()},
+        tuple(replace(problem, where=f"{path}, {problem.where}") for problem in document.problems),
+    )
+
+
+def _laid_over(below: Document, above: Document) -> Document:
+    """Return a document with another one laid over it, key by key; an empty section above leaves what is below."""
+    if above.value is None:
+        return Document(below.value, below.marks, (*below.problems, *above.problems))
+    if below.value is None:
+        return Document(above.value, above.marks, (*below.problems, *above.problems))
+    kept = {key: value for key, value in above.value.items() if not (value is None and key in (*_SECTIONS, _FREE))}
+    return Document(_merged(below.value, kept), {**below.marks, **above.marks}, (*below.problems, *above.problems))
+
+
+def _overridden(document: Document, key: Key, text: str, *, origin: str, problems: list[Problem]) -> Document:
+    """Return the document with one value laid over it; what is wrong with that is added to the problems."""
     try:
-        laid = parse(text.strip(), origin=_OVERRIDE, at=key)
+        laid = parse(text.strip(), origin=origin, at=key)
     except DocumentError as error:
         problems.append(error.problem)
         return document
@@ -94,7 +140,7 @@ def _overridden(document: Document, override: str, problems: list[Problem]) -> D
     value = laid.value
     for part in reversed(key):
         value = {part: value}
-    made: dict[Key, Mark] = {key[:depth]: Mark(_OVERRIDE, 0) for depth in range(1, len(key))}
+    made: dict[Key, Mark] = {key[:depth]: Mark(origin, 0) for depth in range(1, len(key))}
     kept = {place: mark for place, mark in document.marks.items() if mark.raw is None or place not in made}
     return Document(_merged(document.value, value), {**made, **kept, **laid.marks})
 
@@ -107,7 +153,7 @@ def _merged(below: Any, above: Any) -> Any:
 
 def _without_empty_sections(values: dict[str, Any]) -> dict[str, Any]:
     """Drop sections all of whose lines are commented out: they have their defaults."""
-    sections = (*_SECTIONS, "hyperparameters")
+    sections = (*_SECTIONS, _FREE)
     return {key: value for key, value in values.items() if not (key in sections and value is None)}
 
 
@@ -193,14 +239,25 @@ def _without(values: dict[str, Any], locations: Sequence[Key]) -> dict[str, Any]
     return left
 
 
-def _refuse(name: str, problems: Sequence[Problem], path: Path | None) -> NoReturn:
-    in_order = sorted(problems, key=lambda problem: problem.line)
-    texts = tuple(str(problem) for problem in in_order)
+def _refuse(paths: Sequence[Path], problems: Sequence[Problem]) -> NoReturn:
+    files = [f"{path}, " for path in paths]
+
+    def place(problem: Problem) -> tuple[int, int]:
+        origin = next((n for n, file in enumerate(files) if problem.where.startswith(file)), -1)
+        return origin, problem.line
+
+    texts = tuple(str(problem) for problem in sorted(problems, key=place))
+    if paths:
+        name = str(paths[0]) if len(paths) == 1 else "The configuration"
+    else:
+        set_outside = any(problem.where.startswith(ENVIRONMENT_PREFIX) for problem in problems)
+        name = "The environment" if set_outside else "The command line"
     if len(texts) == 1:
         what = f"{name} has a problem: {texts[0]}."
     else:
         listed = "".join(f"\n  {text}" for text in texts[:_MAX_LISTED])
         rest = f"\n  and {len(texts) - _MAX_LISTED} more" if len(texts) > _MAX_LISTED else ""
         what = f"{name} has {len(texts)} problems.{listed}{rest}"
-    command = f"asteroid-ll config validate -c {path}" if path else "asteroid-ll config schema"
-    raise ConfigError(what, hint=f"{'Check it again' if path else 'The keys'}: {command}", problems=texts)
+    named = " ".join(f"-c {path}" for path in paths)
+    command = f"asteroid-ll config validate {named}" if paths else "asteroid-ll config schema"
+    raise ConfigError(what, hint=f"{'Check it again' if paths else 'The keys'}: {command}", problems=texts)

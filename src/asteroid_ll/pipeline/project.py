@@ -7,10 +7,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from asteroid_ll.aws.session import Aws, connect
-from asteroid_ll.config import Config, load, validate
+from asteroid_ll.config import Config, validate
 from asteroid_ll.errors import ConfigError
 from asteroid_ll.journal import Journal
 from asteroid_ll.lock import Lock
+from asteroid_ll.pipeline.layers import Layers
 from asteroid_ll.pipeline.run import Listener, Pipeline
 from asteroid_ll.stages.registry import STAGES
 from asteroid_ll.workspace import Workspace
@@ -26,7 +27,7 @@ def open_session(config: Config, workdir: Path) -> Aws:
 
 @contextmanager
 def open_pipeline(
-    config_file: Path | None,
+    layers: Layers,
     workdir: Path,
     *,
     command: str,
@@ -36,7 +37,7 @@ def open_pipeline(
     """Load the configuration and open the run directory.
 
     Args:
-        config_file: YAML file, or ``None`` for the defaults.
+        layers: where the configuration comes from.
         workdir: the run directory; created where it is missing.
         command: what is being done, for whoever meets the lock.
         listener: is told of each stage.
@@ -46,7 +47,7 @@ def open_pipeline(
         ConfigError: the configuration is wrong.
         AsteroidError: another process works in this run directory.
     """
-    config = load(config_file)
+    config = layers.load()
     validate(config)
     workspace = Workspace(workdir)
     if not exclusive:
