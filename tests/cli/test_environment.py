@@ -1,0 +1,119 @@
+"""What variables of the environment do: configuration keys, and every option of every command."""
+
+from __future__ import annotations
+
+import click
+import pytest
+
+from asteroid_ll.cli import group
+from asteroid_ll.config import load
+from asteroid_ll.config.describe import keys
+from asteroid_ll.config.loading import environment_overrides
+from asteroid_ll.errors import ConfigError
+
+
+def commands(command, *names):
+    """Every command with its words."""
+    yield names, command
+    if isinstance(command, click.Group):
+        context = click.Context(command)
+        for name in command.list_commands(context):
+            yield from commands(command.get_command(context, name), *names, name)
+
+
+def test_a_variable_of_two_underscores_is_a_key_of_a_section():
+    config = load(None, environment={"ASTEROID_LL_TRAINING__MAX_RUNTIME_S": "600", "ASTEROID_LL_REGION": "eu-west-1"})
+    assert (config.training.max_runtime_s, config.region) == (600, "eu-west-1")
+
+
+def test_every_key_has_its_variable():
+    environment = {f"ASTEROID_LL_{key.replace('.', '__').upper()}": "x" for key in keys()}
+    found = {".".join(key): value for _, key, value in environment_overrides(environment)}
+    assert found == dict.fromkeys(keys(), "x")
+
+
+def test_files_yield_to_the_environment_and_the_environment_to_the_command_line(tmp_path):
+    path = tmp_path / "c.yaml"
+    path.write_text("training: {max_runtime_s: 600, volume_size_gb: 5}\nsplit: {seed: 1}\n")
+    config = load(
+        path,
+        environment={"ASTEROID_LL_TRAINING__MAX_RUNTIME_S": "700", "ASTEROID_LL_SPLIT__SEED": "2"},
+        overrides=["split.seed=3"],
+    )
+    assert (config.training.max_runtime_s, config.training.volume_size_gb, config.split.seed) == (700, 5, 3)
+
+
+def test_variables_of_others_and_of_the_options_are_no_keys():
+    names = ["PATH", "ASTEROID_LL_WORKDIR", "ASTEROID_LL_JSON", "ASTEROID_LL_RUN_ALL_KEEP", "ASTEROID_LL__X", "TARGET"]
+    assert list(environment_overrides(dict.fromkeys(names, "1"))) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "says"),
+    [
+        ("ASTEROID_LL_TRAINING__MAX_RUNTIME_S", "5", "training.max_runtime_s: must be at least 60, not 5"),
+        ("ASTEROID_LL_TRAINING__MAX_RUNTIM", "5", "training.max_runtim: is not a key; did you mean max_runtime_s?"),
+        ("ASTEROID_LL_REGION", "*x", "region: the alias *x is not allowed; write the value out"),
+    ],
+)
+def test_a_wrong_variable_is_named(name, value, says):
+    with pytest.raises(ConfigError) as caught:
+        load(None, environment={name: value})
+    assert caught.value.what == f"The environment has a problem: {name}: {says}."
+
+
+def test_every_option_names_its_variable_in_the_help_and_no_two_share_one():
+    own = {}
+    for names, command in commands(group):
+        for option in command.params:
+            if not isinstance(option, click.Option) or option.name in ("overrides", "version", "help"):
+                continue
+            assert option.show_envvar, (names, option.name)
+            assert option.envvar.startswith("ASTEROID_LL_")
+            flag = "_".join((*names, max(option.opts, key=len).lstrip("-"))).upper().replace("-", "_")
+            shared = option.envvar in ("ASTEROID_LL_CONFIG", "ASTEROID_LL_WORKDIR", "ASTEROID_LL_JSON")
+            assert shared or option.envvar == f"ASTEROID_LL_{flag}"
+            if not shared:
+                assert own.setdefault(option.envvar, (names, option.name)) == (names, option.name)
+    assert own["ASTEROID_LL_RUN_ALL_KEEP"] == (("run-all",), "keep")
+
+
+def test_no_option_has_the_variable_of_a_key():
+    of_keys = {f"ASTEROID_LL_{key.replace('.', '__').upper()}" for key in keys()}
+    of_options = {option.envvar for _, command in commands(group) for option in command.params}
+    assert not of_keys & of_options
+
+
+def test_options_come_from_the_environment_of_a_command(place):
+    ended = place.run(
+        "run-all",
+        config=None,
+        ASTEROID_LL_CONFIG="small.yaml",
+        ASTEROID_LL_WORKDIR="elsewhere",
+        ASTEROID_LL_JSON="1",
+        ASTEROID_LL_RUN_ALL_DRY_RUN="1",
+        ASTEROID_LL_RUN_ALL_UNTIL="clean",
+        ASTEROID_LL_FEATURES__N_KNOTS="4",
+    )
+    assert ended.code == 0, ended.err
+    assert [stage["name"] for stage in ended.json["stages"]] == ["fetch", "clean"]
+    assert not place.workdir.exists()
+
+
+def test_several_files_are_separated_as_in_path(place):
+    (place.folder / "b.yaml").write_text("features: {n_knots: 4}\n", "utf-8")
+    ended = place.run("config", "show", "--json", config=None, ASTEROID_LL_CONFIG="small.yaml:b.yaml")
+    assert ended.json["config"]["features"]["n_knots"] == 4
+    assert ended.json["config"]["source"]["location"] == "asteroids.csv"
+
+
+def test_a_failure_is_an_envelope_where_the_environment_asks_for_json(place):
+    ended = place.run("plan", config="no.yaml", ASTEROID_LL_JSON="yes")
+    assert ended.code == 2
+    assert ended.json["error"]["exit_code"] == 2
+
+
+def test_an_option_wins_over_its_variable(place):
+    ended = place.run("run-all", "--dry-run", "--until", "fetch", ASTEROID_LL_RUN_ALL_UNTIL="clean")
+    assert ended.out.split()[0] == "fetch"
+    assert "clean" not in ended.out
