@@ -73,10 +73,11 @@ def _train(root: Path, log: JobLog, *, n_hosts: int) -> None:
         epochs=parsed.epochs,
         objective_name=losses.make(parsed).objective_name,
     )
-    held_out = {
-        name: (channels[name].features, channels[name].labels) for name in ("validation", "test") if name in channels
-    }
-    training = train(data.features, data.labels, values, observer=log, **held_out)
+    validation, test = (
+        (channels[name].features, channels[name].labels) if name in channels else None
+        for name in ("validation", "test")
+    )
+    training = train(data.features, data.labels, values, validation=validation, test=test, observer=log)
     log.finished(training)
     training.model.save(root / "model" / MODEL_FILE)
 

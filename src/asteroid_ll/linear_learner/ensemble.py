@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -45,6 +45,7 @@ class Ensemble:
         hp: Hyperparameters,
     ) -> None:
         self._hp = hp
+        self._hosts = rows.hosts
         self._loss = loss
         self._row_weights = row_weights
         self._labels = rows.labels
@@ -55,7 +56,8 @@ class Ensemble:
         self._std = scaler.std_features if hp.normalize_data else None
         self._label_mean = scaler.mean_label if hp.unbias_label else None
         self._label_std = scaler.std_label if hp.normalize_label else None
-        self.n_batches = len(rows) // hp.mini_batch_size
+        # Hosts train in step, so that the one with the fewest mini-batches ends the epoch.
+        self.n_batches = rows.hosts.fewest(len(rows) // hp.mini_batch_size)
         self.n_records = self.n_batches * hp.mini_batch_size
         batch_scores = hp.mini_batch_size * len(candidates) * hp.n_outputs
         self._batches_at_once = max(1, min(self.n_batches, _SCORES_AT_ONCE // batch_scores))
@@ -77,6 +79,7 @@ class Ensemble:
                 loss=loss,
                 hyperparameters=hp,
                 batches_at_once=self._batches_at_once,
+                hosts=rows.hosts,
             )
             for optimizer in sorted(set(names))
         ]
@@ -105,7 +108,8 @@ class Ensemble:
                         first_update=self._updates + 1,
                     )
                 self._updates += n_batches
-        return total / self.n_records
+        self._hosts.sum(total)
+        return total / (self.n_records * len(self._hosts))
 
     def _targets(self, start: int, stop: int, n_batches: int) -> npt.NDArray[np.float32]:
         labels = self._labels[start:stop]
@@ -121,6 +125,20 @@ class Ensemble:
             return None
         weights = self._row_weights.select(group.numbers).of(self._labels[start:stop])
         return weights.reshape(n_batches, -1, weights.shape[1])
+
+    def state(self) -> dict[str, npt.NDArray[np.float32]]:
+        """All that an epoch changes, by name, as it is in use."""
+        return {
+            f"group{number}.{part}": array
+            for number, group in enumerate(self._groups)
+            for part, array in enumerate(group.state)
+        }
+
+    def restore(self, state: Mapping[str, npt.NDArray[np.float32]], *, n_epochs: int) -> None:
+        """Go on from a state that was taken after some epochs."""
+        for name, array in self.state().items():
+            np.copyto(array, state[name])
+        self._updates = n_epochs * self.n_batches
 
     def parameters(self) -> Parameters:
         """All models' weights with the scaling folded in: ``w = w' ystd / std``, ``b = b' ystd + ymean - w mean``."""

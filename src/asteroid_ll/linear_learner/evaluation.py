@@ -99,10 +99,11 @@ class Evaluator:
 
     def objective(self, parameters: Parameters) -> Float64Array:
         """The mean loss of each model over all rows, shape ``(n_models,)``."""
-        total = np.zeros(parameters.weight.shape[-1])
+        total = np.zeros(parameters.weight.shape[-1] + 1)
+        total[-1] = len(self._rows)
 
         def add(scores: Float32Array, labels: Float32Array) -> None:
-            total[:] += sum_losses(
+            total[:-1] += sum_losses(
                 self._loss,
                 scores,
                 labels,
@@ -111,7 +112,9 @@ class Evaluator:
             )
 
         self._each_block(parameters, add)
-        return total / len(self._rows)
+        self._rows.hosts.sum(total)
+        mean: Float64Array = total[:-1] / total[-1]
+        return mean
 
     def cuts(self, parameters: Parameters, *, near: float) -> tuple[Cut | None, ...]:
         """Each model's best threshold on this channel, for binary classifiers.
@@ -124,13 +127,14 @@ class Evaluator:
             A cut per model; None for a model that diverged.
         """
         n_models = parameters.bias.shape[-1]
-        at_once = max(1, _SEARCH_ELEMENTS // len(self._rows))
+        labels = self._rows.hosts.collect(self._rows.labels)
+        at_once = max(1, _SEARCH_ELEMENTS // len(labels))
         cuts: list[Cut | None] = []
         for start in range(0, n_models, at_once):
             responses = self._responses(parameters.select(start, min(start + at_once, n_models)))
             finite: npt.NDArray[np.bool_] = np.logical_and.reduce(np.isfinite(responses), axis=0)
             found = search_cuts(
-                np.where(finite, responses, 0), self._rows.labels, hyperparameters=self._hyperparameters, near=near
+                np.where(finite, responses, 0), labels, hyperparameters=self._hyperparameters, near=near
             )
             cuts += [cut if usable else None for cut, usable in zip(found, finite, strict=True)]
         return tuple(cuts)
@@ -139,7 +143,7 @@ class Evaluator:
         """What each model's endpoint would answer, shape ``(n, n_models)``."""
         answers: list[Float32Array] = []
         self._each_block(parameters, lambda scores, _: answers.append(self._loss.respond(scores)))
-        return np.concatenate(answers)
+        return self._rows.hosts.collect(np.concatenate(answers))
 
     def _each_block(self, parameters: Parameters, use: Callable[[Float32Array, Float32Array], None]) -> None:
         n_features, n_outputs, n_models = parameters.weight.shape
@@ -158,7 +162,8 @@ class Evaluator:
 
 def raw_scores(model: Model, rows: Rows) -> Float32Array:
     """The exported model's weighted sums over a channel, in the endpoint's arithmetic, shape ``(n, k)``."""
-    return np.concatenate([model.raw_scores(rows.block(start, stop)) for start, stop in rows.blocks()])
+    own = np.concatenate([model.raw_scores(rows.block(start, stop)) for start, stop in rows.blocks()])
+    return rows.hosts.collect(own)
 
 
 def best_cut(model: Model, rows: Rows, *, hyperparameters: Hyperparameters, near: float) -> Cut:
@@ -171,7 +176,8 @@ def best_cut(model: Model, rows: Rows, *, hyperparameters: Hyperparameters, near
         near: of equally good thresholds, the one nearest to this is taken.
     """
     score = model.answer(raw_scores(model, rows)).score
-    return search_cuts(score[:, np.newaxis], rows.labels, hyperparameters=hyperparameters, near=near)[0]
+    labels = rows.hosts.collect(rows.labels)
+    return search_cuts(score[:, np.newaxis], labels, hyperparameters=hyperparameters, near=near)[0]
 
 
 def end_scores(
@@ -186,7 +192,8 @@ def end_scores(
         hyperparameters: the job's.
         row_weights: weights of rows in the objective; None for 1.
     """
-    raw, labels, size = raw_scores(model, rows), rows.labels, hyperparameters.mini_batch_size
+    raw, labels = raw_scores(model, rows), rows.hosts.collect(rows.labels)
+    size = hyperparameters.mini_batch_size
 
     def mean(of: Loss, weights: RowWeights | None = None) -> float:
         scores = raw[:, :, np.newaxis].copy() if model.n_outputs > 1 else raw.copy()

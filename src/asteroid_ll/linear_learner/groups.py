@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from asteroid_ll.linear_learner import initial, optimizers
 from asteroid_ll.linear_learner.grid import Candidate
+from asteroid_ll.linear_learner.hosts import ALONE, Hosts
 from asteroid_ll.linear_learner.hyperparameters import Hyperparameters
 from asteroid_ll.linear_learner.losses import Loss
 from asteroid_ll.linear_learner.schedule import Schedule
@@ -59,6 +60,7 @@ class ModelGroup:
         loss: what is minimised.
         hyperparameters: the job's.
         batches_at_once: the most mini-batches that one call of ``train`` brings.
+        hosts: those whose gradients are added up in every step.
     """
 
     def __init__(
@@ -70,8 +72,10 @@ class ModelGroup:
         loss: Loss,
         hyperparameters: Hyperparameters,
         batches_at_once: int,
+        hosts: Hosts = ALONE,
     ) -> None:
         hp = hyperparameters
+        self._hosts = hosts
         self.numbers = list(numbers)
         own = [candidates[number] for number in self.numbers]
         self._loss = loss
@@ -87,7 +91,7 @@ class ModelGroup:
         self._l2 = self._strengths([candidate.wd for candidate in own], bias_mult=hp.bias_wd_mult)
         self._l1 = self._strengths([candidate.l1 for candidate in own], bias_mult=0.0)
         self._has_l1 = any(candidate.l1 > 0 for candidate in own)
-        self._rescale = np.float32(1 / hp.mini_batch_size)
+        self._rescale = np.float32(1 / (hp.mini_batch_size * len(hosts)))
         self._schedule = Schedule(own, enabled=hp.use_lr_scheduler)
         self._bias_mult = np.array([candidate.bias_lr_mult for candidate in own])
         self._optimizer = optimizers.make(
@@ -140,6 +144,7 @@ class ModelGroup:
             if residual_weights is not None:
                 np.multiply(residual, residual_weights[i], out=residual)
             np.matmul(transposed[i], self._residual_matrix, out=self._gradient)
+            self._hosts.sum(self._gradient)
             self._regularise()
             rates.feature, rates.bias = feature_rates[i], bias_rates[i]
             self._optimizer.step(weights, self._gradient, rates)
@@ -172,6 +177,11 @@ class ModelGroup:
         np.multiply(gradient, self._rescale, out=gradient)
         np.multiply(self.weights, self._l2, out=penalty)
         np.add(gradient, penalty, out=gradient)
+
+    @property
+    def state(self) -> tuple[Float32Array, ...]:
+        """All that training changes, as it is in use: the weights and what the optimiser remembers."""
+        return (self.weights, *self._optimizer.state)
 
     def parameters(self) -> tuple[Float32Array, Float32Array]:
         """Weights ``(feature_dim, n_outputs, n_models)`` and biases ``(n_outputs, n_models)`` on standardised data."""

@@ -18,8 +18,9 @@ import numpy as np
 import numpy.typing as npt
 
 from asteroid_ll.linear_learner.channels import CONTAINER_ROOT, Channel
+from asteroid_ll.linear_learner.epochs import EpochRecord, Observer
 from asteroid_ll.linear_learner.scaler import n_scaler_batches
-from asteroid_ll.linear_learner.training import EpochRecord, Observer, Training
+from asteroid_ll.linear_learner.training import Training
 
 if TYPE_CHECKING:
     from asteroid_ll.linear_learner.metrics import Score

@@ -21,6 +21,10 @@ _RMSPROP_EPSILON = np.float32(1e-8)
 class Optimizer(Protocol):
     """One way to move weights along a gradient."""
 
+    @property
+    def state(self) -> tuple[Float32Array, ...]:
+        """What it remembers from step to step, as it is in use."""
+
     def scale_rates(self, rates: npt.NDArray[np.float64], updates: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
         """What the optimiser makes of the scheduled rates, shape ``(n, n_columns)``, at updates counted from 1."""
 
@@ -65,6 +69,11 @@ class Adam:
         self._square = np.zeros(shape, np.float32)
         self._scratch = np.empty(shape, np.float32)
 
+    @property
+    def state(self) -> tuple[Float32Array, ...]:
+        """The means of gradients and of their squares."""
+        return self._mean, self._square
+
     def scale_rates(self, rates: npt.NDArray[np.float64], updates: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
         """Fold both bias corrections into the rate, as MXNet does."""
         correction = np.sqrt(1.0 - self._beta_2**updates) / (1.0 - self._beta_1**updates)
@@ -100,6 +109,11 @@ class Sgd:
         self._momentum = np.float32(momentum)
         self._velocity = np.zeros(shape, np.float32)
 
+    @property
+    def state(self) -> tuple[Float32Array, ...]:
+        """The velocity."""
+        return (self._velocity,)
+
     def scale_rates(
         self,
         rates: npt.NDArray[np.float64],
@@ -128,6 +142,11 @@ class RmsProp:
         self._add = np.float32(1) - _RMSPROP_DECAY
         self._square = np.zeros(shape, np.float32)
         self._scratch = np.empty(shape, np.float32)
+
+    @property
+    def state(self) -> tuple[Float32Array, ...]:
+        """The mean of the squared gradients."""
+        return (self._square,)
 
     def scale_rates(
         self,

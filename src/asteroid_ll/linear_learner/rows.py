@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from asteroid_ll.linear_learner.errors import ClientError
+from asteroid_ll.linear_learner.hosts import ALONE, Hosts
 
 Float32Array = npt.NDArray[np.float32]
 
@@ -42,12 +43,14 @@ class Rows:
         features: shape ``(n, d)``, dense of any number type, or sparse.
         labels: float32, shape ``(n,)``.
         is_sparse: whether ``features`` has to be made dense block by block.
+        hosts: those that each have a part of the channel.
     """
 
     channel: str
     features: Any
     labels: Float32Array
     is_sparse: bool
+    hosts: Hosts = ALONE
 
     def __len__(self) -> int:
         return int(self.features.shape[0])
@@ -70,7 +73,7 @@ class Rows:
             yield start, min(start + size, len(self))
 
 
-def read_channel(channel: str, features: Any, labels: Any, *, feature_dim: int | None) -> Rows:
+def read_channel(channel: str, features: Any, labels: Any, *, feature_dim: int | None, hosts: Hosts = ALONE) -> Rows:
     """Check a channel's shapes and numbers.
 
     Args:
@@ -78,6 +81,7 @@ def read_channel(channel: str, features: Any, labels: Any, *, feature_dim: int |
         features: shape ``(n, d)``: an array or a view, anything that ``numpy.asarray`` takes, or a sparse matrix.
         labels: shape ``(n,)`` or ``(n, 1)``.
         feature_dim: the number of features that was promised; None accepts any.
+        hosts: those that each have a part of the channel, of which these are this host's rows.
 
     Returns:
         The rows.
@@ -103,7 +107,7 @@ def read_channel(channel: str, features: Any, labels: Any, *, feature_dim: int |
         raise ClientError(
             f"cannot copy sequence with size {matrix.shape[1]} to array axis with dimension {feature_dim}"
         )
-    rows = Rows(channel, matrix, label, is_sparse)
+    rows = Rows(channel, matrix, label, is_sparse, hosts)
     _refuse_not_finite(rows)
     return rows
 

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from asteroid_ll.linear_learner.errors import ClientError
+from asteroid_ll.linear_learner.hosts import ALONE, Hosts
 from asteroid_ll.linear_learner.rows import Rows
 
 Float32Array = npt.NDArray[np.float32]
@@ -41,8 +42,15 @@ def n_scaler_batches(n_rows: int, *, mini_batch_size: int, num_point_for_scaler:
     return min(n_rows // mini_batch_size, num_point_for_scaler // mini_batch_size + 1)
 
 
+def n_batches_read(rows: Rows, *, mini_batch_size: int, num_point_for_scaler: int) -> int:
+    """How many of its own full mini-batches each host reads, so that all hosts together read as many rows as one."""
+    size = mini_batch_size * len(rows.hosts)
+    n_rows = rows.hosts.fewest(len(rows) // mini_batch_size) * size
+    return n_scaler_batches(n_rows, mini_batch_size=size, num_point_for_scaler=num_point_for_scaler)
+
+
 def column_moments(
-    read: Callable[[int, int], Float32Array], *, n_batches: int, mini_batch_size: int
+    read: Callable[[int, int], Float32Array], *, n_batches: int, mini_batch_size: int, hosts: Hosts = ALONE
 ) -> tuple[Float32Array, Float32Array]:
     """Mean and standard deviation of each column, batch after batch.
 
@@ -50,6 +58,7 @@ def column_moments(
         read: gives the rows from the first number up to the second as float32, shape ``(n, n_columns)``.
         n_batches: how many leading mini-batches are read, at least 1.
         mini_batch_size: rows of a mini-batch.
+        hosts: those whose rows count, as many on each.
 
     Returns:
         Means and standard deviations, float32, each of shape ``(n_columns,)``. A constant column's deviation is 1.
@@ -70,6 +79,8 @@ def column_moments(
             seen = number * mini_batch_size
             new_mean, new_std = batch_mean[number - start], batch_std[number - start]
             mean, std = _mix(mean, std, new_mean, new_std, seen=seen, size=mini_batch_size)
+    if len(hosts) > 1:
+        mean, std, constant = _mix_hosts(mean, std, constant, first=first, hosts=hosts)
     # Rounding leaves a constant column a spread of a few units in the last place, which must not be divided by.
     std[constant | (std == 0)] = 1
     return mean, std
@@ -83,6 +94,19 @@ def _mix(
     mixed = mean * old + new_mean * new
     to_old, to_new = mean - mixed, new_mean - mixed
     return mixed, np.sqrt((std * std + to_old * to_old) * old + (new_std * new_std + to_new * to_new) * new)
+
+
+def _mix_hosts(
+    mean: Float32Array, std: Float32Array, constant: npt.NDArray[np.bool_], *, first: Float32Array, hosts: Hosts
+) -> tuple[Float32Array, Float32Array, npt.NDArray[np.bool_]]:
+    """The moments of all hosts' rows together, and which columns are the same constant on all of them."""
+    firsts = hosts.collect(first[np.newaxis])
+    constant = hosts.collect(constant[np.newaxis]).all(axis=0) & (firsts == firsts[0]).all(axis=0)
+    means, stds = hosts.collect(mean[np.newaxis]), hosts.collect(std[np.newaxis])
+    mean, std = means[0], stds[0]
+    for number in range(1, len(hosts)):
+        mean, std = _mix(mean, std, means[number], stds[number], seen=number, size=1)
+    return mean, std, constant
 
 
 def _kahan_sum(
@@ -119,15 +143,18 @@ def fit(rows: Rows, *, mini_batch_size: int, num_point_for_scaler: int, with_lab
     Raises:
         ClientError: values are so large that their squares have no float32.
     """
-    n_batches = n_scaler_batches(len(rows), mini_batch_size=mini_batch_size, num_point_for_scaler=num_point_for_scaler)
+    n_batches = n_batches_read(rows, mini_batch_size=mini_batch_size, num_point_for_scaler=num_point_for_scaler)
     with np.errstate(over="ignore", invalid="ignore"):
-        mean, std = column_moments(rows.block, n_batches=n_batches, mini_batch_size=mini_batch_size)
+        mean, std = column_moments(rows.block, n_batches=n_batches, mini_batch_size=mini_batch_size, hosts=rows.hosts)
         _refuse_infinite("feature", mean + std)
         if not with_label:
             return Scaler(mean, std, None, None)
         labels = rows.labels[:, np.newaxis]
         label_mean, label_std = column_moments(
-            lambda start, stop: labels[start:stop], n_batches=n_batches, mini_batch_size=mini_batch_size
+            lambda start, stop: labels[start:stop],
+            n_batches=n_batches,
+            mini_batch_size=mini_batch_size,
+            hosts=rows.hosts,
         )
         _refuse_infinite("label", label_mean + label_std)
     return Scaler(mean, std, label_mean[0], label_std[0])

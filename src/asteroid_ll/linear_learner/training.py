@@ -7,22 +7,26 @@ evaluation.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from asteroid_ll.linear_learner import evaluation, grid, losses, scaler, selection, weighting
+from asteroid_ll.linear_learner import evaluation, grid, losses, resume, scaler, selection, weighting
+from asteroid_ll.linear_learner.checkpoint import Checkpoint
 from asteroid_ll.linear_learner.ensemble import Ensemble
+from asteroid_ll.linear_learner.epochs import EpochRecord, Observer
 from asteroid_ll.linear_learner.errors import AlgorithmError, ClientError
 from asteroid_ll.linear_learner.evaluation import Evaluator, Parameters
 from asteroid_ll.linear_learner.grid import Candidate
+from asteroid_ll.linear_learner.hosts import ALONE, Hosts
 from asteroid_ll.linear_learner.hyperparameters import Hyperparameters, parse
 from asteroid_ll.linear_learner.losses import Loss
 from asteroid_ll.linear_learner.metrics import Score
 from asteroid_ll.linear_learner.model import Model
+from asteroid_ll.linear_learner.resume import Memory
 from asteroid_ll.linear_learner.rows import Rows, read_channel
 from asteroid_ll.linear_learner.scaler import Scaler
 from asteroid_ll.linear_learner.weighting import RowWeights
@@ -30,50 +34,6 @@ from asteroid_ll.linear_learner.weighting import RowWeights
 Float64Array = npt.NDArray[np.float64]
 
 _EVERY_EPOCH_COUNTS = ("accuracy", "f_beta", "precision_at_target_recall", "recall_at_target_precision")
-
-
-@dataclass(frozen=True)
-class EpochRecord:
-    """What an epoch ended with.
-
-    Args:
-        epoch: counted from 0.
-        train_objective: mean loss of each model before its updates, float64, shape ``(n_models,)``; in units of the
-            standardised label for a regressor.
-        validation_objective: mean loss of each model over the validation channel, in the label's units, or None.
-        criterion: the name of what decides about stopping.
-        criterion_value: the best model's.
-        improved: whether this epoch is now the kept one.
-        misses: epochs without improvement so far, in a row.
-        stops: whether training stops after this epoch because patience is exhausted.
-        n_records: rows trained on in the epoch.
-        n_batches: mini-batches of the epoch.
-        started_s: when it began, seconds since 1970.
-        ended_s: when it ended.
-    """
-
-    epoch: int
-    train_objective: Float64Array
-    validation_objective: Float64Array | None
-    criterion: str
-    criterion_value: float
-    improved: bool
-    misses: int
-    stops: bool
-    n_records: int
-    n_batches: int
-    started_s: float
-    ended_s: float
-
-
-class Observer:
-    """Told what happens during training; does nothing by itself."""
-
-    def scaled(self, scaler: Scaler) -> None:
-        """The scaling is known."""
-
-    def epoch_ended(self, epoch: EpochRecord) -> None:
-        """An epoch has ended."""
 
 
 @dataclass(frozen=True)
@@ -139,6 +99,9 @@ def train(
     validation: tuple[Any, Any] | None = None,
     test: tuple[Any, Any] | None = None,
     observer: Observer | None = None,
+    hosts: Hosts = ALONE,
+    replicated: Collection[str] = (),
+    checkpoint: Checkpoint | None = None,
 ) -> Training:
     """Train the grid and export its best model.
 
@@ -150,6 +113,9 @@ def train(
         validation: features and labels that decide about stopping and selection; without them, the training loss does.
         test: features and labels that are only scored.
         observer: told of the scaling and of each epoch.
+        hosts: those that train together, each on rows of its own; every step adds up the gradients of all of them.
+        replicated: the held-out channels of which every host has all rows.
+        checkpoint: where the job's state is kept after each epoch, and continued from where there is one.
 
     Returns:
         The exported model and the record of the job.
@@ -160,16 +126,18 @@ def train(
     """
     hp = parse(hyperparameters)
     observer = observer or Observer()
-    rows = _read("train", features, labels, hp, feature_dim=hp.feature_dim)
-    n_batches = len(rows) // hp.mini_batch_size
-    if n_batches == 0:
+    shared = {name: ALONE if name in replicated else hosts for name in ("validation", "test")}
+    rows = _read("train", features, labels, hp, feature_dim=hp.feature_dim, hosts=hosts)
+    if len(rows) < hp.mini_batch_size:
         raise ClientError(
             f"The channel 'train' has {len(rows)} records, fewer than mini_batch_size {hp.mini_batch_size}: "
             "there is no full mini-batch to train on.",
             hint="Set mini_batch_size to the number of records or less.",
         )
-    held_out = None if validation is None else _read("validation", *validation, hp, feature_dim=rows.feature_dim)
-    tested = None if test is None else _read("test", *test, hp, feature_dim=rows.feature_dim)
+    held_out, tested = (
+        None if part is None else _read(name, *part, hp, feature_dim=rows.feature_dim, hosts=shared[name])
+        for name, part in (("validation", validation), ("test", test))
+    )
     scaling = scaler.fit(
         rows,
         mini_batch_size=hp.mini_batch_size,
@@ -179,7 +147,8 @@ def train(
     observer.scaled(scaling)
     job = _prepare(hp, rows, held_out)
     ensemble = Ensemble(job.candidates, rows=rows, scaler=scaling, loss=job.loss, row_weights=job.row_weights, hp=hp)
-    epochs, kept, best_index = _run(job, ensemble, observer)
+    memory = Memory(checkpoint, hosts, job=resume.identity(hyperparameters, rows, scaling) if checkpoint else "")
+    epochs, kept, best_index = _run(job, ensemble, observer, memory=memory)
     model = _export(job, kept, best_index)
     own_weights = job.row_weights.select([best_index]) if job.row_weights else None
     scored = {"train": rows} if held_out is None else {"validation": held_out}
@@ -209,8 +178,10 @@ def _stack(epochs: tuple[EpochRecord, ...]) -> Float64Array:
     return np.stack([epoch.validation_objective for epoch in epochs if epoch.validation_objective is not None])
 
 
-def _read(channel: str, features: Any, labels: Any, hp: Hyperparameters, *, feature_dim: int | None) -> Rows:
-    rows = read_channel(channel, features, labels, feature_dim=feature_dim)
+def _read(
+    channel: str, features: Any, labels: Any, hp: Hyperparameters, *, feature_dim: int | None, hosts: Hosts
+) -> Rows:
+    rows = read_channel(channel, features, labels, feature_dim=feature_dim, hosts=hosts)
     if hp.predictor_type == "regressor":
         return rows
     n_classes = 2 if hp.predictor_type == "binary_classifier" else hp.num_classes
@@ -228,10 +199,11 @@ def _read(channel: str, features: Any, labels: Any, hp: Hyperparameters, *, feat
 def _prepare(hp: Hyperparameters, rows: Rows, held_out: Rows | None) -> _Job:
     candidates = grid.grid(hp, feature_dim=rows.feature_dim)
     loss = losses.make(hp)
-    n_sample = hp.mini_batch_size * scaler.n_scaler_batches(
-        len(rows), mini_batch_size=hp.mini_batch_size, num_point_for_scaler=hp.num_point_for_scaler
+    n_sample = hp.mini_batch_size * scaler.n_batches_read(
+        rows, mini_batch_size=hp.mini_batch_size, num_point_for_scaler=hp.num_point_for_scaler
     )
-    weights = weighting.row_weights(hp, rows.labels[:n_sample], n_models=len(candidates))
+    sample = rows.hosts.collect(rows.labels[:n_sample])
+    weights = weighting.row_weights(hp, sample, n_models=len(candidates))
     # Losses under different weights of positives do not compare, so that `auto` judges by the criterion on train.
     judged = rows if held_out is None else held_out
     is_auto = weights is not None and hp.positive_example_weight_mult == "auto"
@@ -241,7 +213,9 @@ def _prepare(hp: Hyperparameters, rows: Rows, held_out: Rows | None) -> _Job:
     return _Job(hp, loss, candidates, weights, judged, judge, held_out is not None)
 
 
-def _run(job: _Job, ensemble: Ensemble, observer: Observer) -> tuple[tuple[EpochRecord, ...], Parameters, int]:
+def _run(
+    job: _Job, ensemble: Ensemble, observer: Observer, *, memory: Memory
+) -> tuple[tuple[EpochRecord, ...], Parameters, int]:
     """All epochs; the parameters of the kept one and its best model."""
     hp = job.hyperparameters
     stopping = selection.EarlyStopping(
@@ -249,14 +223,21 @@ def _run(job: _Job, ensemble: Ensemble, observer: Observer) -> tuple[tuple[Epoch
         tolerance=hp.early_stopping_tolerance,
         every_epoch_counts=job.is_searched,
     )
-    epochs: list[EpochRecord] = []
-    kept: tuple[Parameters, int] | None = None
-    for number in range(hp.epochs):
+    epochs, kept = memory.recall(ensemble)
+    for epoch in epochs:
+        stopping.update(-epoch.criterion_value if job.is_searched else epoch.criterion_value)
+    if epochs:
+        observer.resumed(epochs)
+    for number in range(len(epochs), hp.epochs):
+        if epochs and epochs[-1].stops:
+            break
         started_s = time.time()
         train_objective = ensemble.train_epoch()
         parameters = ensemble.parameters()
         validation_objective = job.judge.objective(parameters) if job.judge and job.has_validation else None
         criterion, values = _criterion(job, parameters, train_objective, validation_objective)
+        # Rounding may differ between hosts; what they decide must not.
+        values = memory.hosts.agree(values)
         best = int(np.argmin(np.where(np.isnan(values), np.inf, values)))
         improved = stopping.update(float(values[best]))
         if improved:
@@ -277,8 +258,7 @@ def _run(job: _Job, ensemble: Ensemble, observer: Observer) -> tuple[tuple[Epoch
         )
         epochs.append(record)
         observer.epoch_ended(record)
-        if record.stops:
-            break
+        memory.keep(ensemble, epochs, kept=kept)
     if kept is None:
         raise AlgorithmError(
             f"Training diverged: no model had a finite {job.loss.objective_name} after any of {len(epochs)} epochs.",

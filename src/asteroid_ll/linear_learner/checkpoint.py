@@ -1,0 +1,120 @@
+"""What a job keeps after every epoch, so that one that was interrupted goes on where it stopped.
+
+The container's own layout of ``/opt/ml/checkpoints`` is not public. Here it is one file, ``linear-learner.npz``: the
+weights and the optimisers' state, the kept epoch's models, and every epoch's record. All of it is stored bit for bit,
+so that a continued job ends with the numbers of an undisturbed one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import zipfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from asteroid_ll.atomic import atomic_write
+from asteroid_ll.linear_learner.errors import ClientError
+
+FILE = "linear-learner.npz"
+_VERSION = 1
+_FACTS = "facts"
+_PREFIX = "array:"
+
+
+@dataclass(frozen=True)
+class Saved:
+    """A job after an epoch.
+
+    Attributes:
+        arrays: weights, optimisers' states and kept models, by name.
+        epochs: the record of each epoch so far, as JSON values; losses are exact.
+        kept_model: number of the best model in the kept epoch, None while no epoch is kept.
+    """
+
+    arrays: Mapping[str, npt.NDArray[Any]]
+    epochs: Sequence[Mapping[str, Any]]
+    kept_model: int | None
+
+
+class Checkpoint:
+    """A checkpoint file of one job.
+
+    Args:
+        directory: ``/opt/ml/checkpoints``.
+        read_only: True on every host but the first: all hosts continue from the first one's file.
+    """
+
+    def __init__(self, directory: Path, *, read_only: bool = False) -> None:
+        self.path = directory / FILE
+        self._read_only = read_only
+
+    def save(self, saved: Saved, *, job: str) -> None:
+        """Replace the file, whole or not at all.
+
+        Args:
+            saved: the state to keep.
+            job: what the state belongs to, see `identity`.
+
+        Raises:
+            DataError: the disk refused; the older file is intact.
+        """
+        if self._read_only:
+            return
+        facts = {"version": _VERSION, "job": job, "epochs": list(saved.epochs), "kept_model": saved.kept_model}
+        text = np.frombuffer(json.dumps(facts).encode(), np.uint8)
+        buffer = io.BytesIO()
+        arrays: dict[str, Any] = {f"{_PREFIX}{name}": array for name, array in saved.arrays.items()}
+        np.savez(buffer, allow_pickle=False, **{_FACTS: text}, **arrays)
+        atomic_write(self.path, buffer.getbuffer())
+
+    def load(self, *, job: str) -> Saved | None:
+        """Read the file; None where there is none.
+
+        Args:
+            job: what the state must belong to.
+
+        Raises:
+            ClientError: the file is damaged, or another job's.
+        """
+        if not self.path.is_file():
+            return None
+        try:
+            with np.load(io.BytesIO(self.path.read_bytes()), allow_pickle=False) as content:
+                facts = json.loads(content[_FACTS].tobytes())
+                arrays = {name.removeprefix(_PREFIX): content[name] for name in content.files if name != _FACTS}
+            version, owner = facts["version"], facts["job"]
+            saved = Saved(arrays, facts["epochs"], facts["kept_model"])
+        except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
+            raise ClientError(
+                f"The checkpoint {FILE} cannot be read: {error or 'it is cut'}.",
+                hint="Remove it, or use another S3Uri.",
+            ) from error
+        if version != _VERSION or owner != job:
+            raise ClientError(
+                f"The checkpoint {FILE} is of a job with other hyperparameters, other data or another version.",
+                hint="Use another S3Uri in CheckpointConfig for every job that does not continue an earlier one.",
+            )
+        return saved
+
+
+def identity(facts: Mapping[str, Any], arrays: Sequence[npt.NDArray[Any] | np.floating[Any] | None]) -> str:
+    """Digest of what makes two jobs the same.
+
+    Args:
+        facts: JSON values: hyperparameters, shapes.
+        arrays: numbers that depend on the data, such as its means.
+
+    Returns:
+        A hexadecimal digest.
+    """
+    digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode())
+    for array in arrays:
+        digest.update(b"-" if array is None else np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()
