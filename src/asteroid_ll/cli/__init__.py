@@ -33,6 +33,7 @@ LAZY: dict[str, tuple[str, str, str]] = {
     "predict": ("predict", "predict", "Score the test part, or the rows of a file."),
     "teardown": ("runs", "teardown", "Delete whatever bills, and prove that it is gone."),
     "evaluate": ("evaluate", "evaluate", "Grouped k-fold: the model beside its baselines, with intervals."),
+    "model": ("model", "model", "The trained model: its weights, and what the grid's other models did."),
     "config": ("config", "config", "Make, show and check configuration files."),
     "emulator": ("emulator", "emulator", "The embedded AWS: serve it, reset it, read its bill."),
 }

@@ -19,12 +19,16 @@ import numpy.typing as npt
 from asteroid_ll.errors import AsteroidError, DataError
 from asteroid_ll.linear_learner.grid import Candidate, grid
 from asteroid_ll.linear_learner.hyperparameters import parse
+from asteroid_ll.linear_learner.scaler import Scaler
 
 Float64Array = npt.NDArray[np.float64]
 
 _NUMBER = r"(-?(?:[\d.]+(?:e[-+]?\d+)?|nan|inf))"
 _CONFIGURATION = re.compile(r"Final configuration: (\{.*\})")
 _WIDTH = re.compile(r"^<NDArray (\d+) @cpu\(0\)>")
+_MOMENTS = re.compile(
+    r"'(stdev_label|stdev_weight|mean_label|mean_weight)': (?:None|\s*\[([-+\d.einfa\s]*)\]\s*<NDArray (\d+) @cpu)"
+)
 _CRITERION = re.compile(rf"#early_stopping_criteria_metric: .*epoch=(\d+), criteria=(\S+), value={_NUMBER}")
 _IMPROVED = re.compile(r"Epoch (\d+): Loss improved")
 _STOPPED = "Early stop condition met"
@@ -52,6 +56,8 @@ class JobHistory:
         best_index: number of the exported model in the grid; None where the log does not identify one.
         best_hyperparameters: the exported model's; empty where the job did not end well.
         scores: final scores by channel and by name, such as ``scores["test"]["mse"]``.
+        scaler: the means and standard deviations; None where the log lacks them, or of more than 1,000 features, whose
+            numbers the container does not print in full.
     """
 
     objective_name: str
@@ -65,6 +71,7 @@ class JobHistory:
     best_index: int | None
     best_hyperparameters: Mapping[str, object]
     scores: Mapping[str, Mapping[str, float]]
+    scaler: Scaler | None
 
     @property
     def n_epochs(self) -> int:
@@ -132,6 +139,7 @@ def read_log(text: str) -> JobHistory:
         best_index=_best_index(found, candidates, judged),
         best_hyperparameters=found.best,
         scores=found.scores,
+        scaler=_read_scaler(text),
     )
 
 
@@ -171,6 +179,24 @@ def _read_metrics(line: str, found: _Found) -> None:
         if part in found.losses and min(place) >= 0:
             found.objective_name = objective
             found.losses[part][place] = loss
+
+
+def _read_scaler(text: str) -> Scaler | None:
+    found: dict[str, npt.NDArray[np.float32] | None] = {}
+    for match in _MOMENTS.finditer(text):
+        numbers = match.group(2)
+        # Three dots stand for the middle of a long array.
+        if numbers is not None and ("..." in numbers or len(numbers.split()) != int(match.group(3))):
+            return None
+        values = None if numbers is None else np.array(numbers.split()).astype(np.float32)
+        found[match.group(1)] = values
+    mean, std = found.get("mean_weight"), found.get("stdev_weight")
+    if mean is None or std is None or mean.shape != std.shape:
+        return None
+    label_mean, label_std = (found.get(name) for name in ("mean_label", "stdev_label"))
+    if label_mean is None or label_std is None:
+        return Scaler(mean, std, None, None)
+    return Scaler(mean, std, label_mean[0], label_std[0])
 
 
 def _loads(text: str) -> dict[str, Any]:

@@ -65,9 +65,20 @@ def test_a_log_says_all_that_training_knew(job, predictor_type, held_out, more):
     assert history.candidates == training.candidates
     assert history.stopped_early == training.stopped_early
     assert history.criterion_value.tolist() == [epoch.criterion_value for epoch in training.epochs]
+    for name in ("mean_features", "std_features", "mean_label", "std_label"):
+        logged, known = getattr(history.scaler, name), getattr(training.scaler, name)
+        # The log shows eight decimals of a number, not always all that a float32 has.
+        assert (logged is None) == (known is None)
+        assert logged is None or np.allclose(logged, known, rtol=1e-6, atol=1e-8)
     assert history.scores == {
         part: {score.name: score.value for score in scores} for part, scores in training.scores.items()
     }
+
+
+def test_moments_that_the_log_abbreviates_are_not_read(job):
+    text, _ = job("regressor")
+    assert read_log(text.replace("'mean_weight': \n[", "'mean_weight': \n[1. ... ")).scaler is None
+    assert read_log(text.replace("<NDArray 3 @cpu(0)>", "<NDArray 2000 @cpu(0)>")).scaler is None
 
 
 def test_what_a_terminal_put_around_lines_does_no_harm(job):

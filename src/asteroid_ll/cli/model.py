@@ -1,0 +1,186 @@
+"""``model show | export``."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from asteroid_ll.cli.options import Where, common
+from asteroid_ll.console import Console
+
+if TYPE_CHECKING:
+    from asteroid_ll.linear_learner.model import Model
+    from asteroid_ll.neo.features import FittedFeatures
+    from asteroid_ll.stages.model_view import FeatureWeight, ModelView
+
+_N_SHOWN = 8
+_MAX_OUTPUTS_SHOWN = 6
+
+_artifact = click.option(
+    "--artifact", type=click.Path(path_type=Path), help="A model.tar.gz of any job, in place of the run directory's."
+)
+
+
+@click.group("model", epilog="Example:  asteroid-ll model show")
+def model() -> None:
+    """The trained model: its weights, and what the grid's other models did."""
+
+
+@model.command("show", epilog="Example:  asteroid-ll model show --all")
+@common
+@_artifact
+@click.option("--log", type=click.Path(path_type=Path), help="The log of the job that trained --artifact.")
+@click.option("--all", "show_all", is_flag=True, help="Every feature and every model, not the most telling ones.")
+def show(where: Where, artifact: Path | None, log: Path | None, show_all: bool) -> None:
+    """Show weights in the features' own and in standardised units, the threshold, and the grid."""
+    _, _, found = _load(where, artifact=artifact, log=log)
+    console = Console(as_json=where.as_json)
+    if where.as_json:
+        console.envelope("model show", status="success", model=found.to_json())
+        return
+    limit = None if show_all else _N_SHOWN
+    _show_head(console, found)
+    _show_features(console, found, limit=limit)
+    _show_grid(console, found, limit=limit)
+
+
+@model.command("export", epilog="Example:  asteroid-ll model export --format onnx -o model.onnx")
+@common
+@_artifact
+@click.option("--format", "kind", type=click.Choice(["json", "onnx"]), default="json", show_default=True)
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path, dir_okay=False), required=True, help="The file to write."
+)
+def export(where: Where, artifact: Path | None, kind: str, output: Path) -> None:
+    """Write the model for other programs: JSON with names, or ONNX."""
+    from asteroid_ll.atomic import atomic_write
+
+    trained, fitted, _ = _load(where, artifact=artifact, log=None)
+    data = _onnx(trained) if kind == "onnx" else _json(trained, fitted)
+    atomic_write(output, data)
+    console = Console(as_json=where.as_json)
+    if where.as_json:
+        console.envelope("model export", status="success", format=kind, output=str(output), bytes=len(data))
+    else:
+        console.note(f"Wrote {output}: {trained.predictor_type} of {trained.feature_dim} features.")
+
+
+def _load(where: Where, *, artifact: Path | None, log: Path | None) -> tuple[Model, FittedFeatures | None, ModelView]:
+    from asteroid_ll.stages.model_view import load
+
+    if artifact is not None:
+        return load(artifact, features=None, log=log)
+    features, own_log = where.workdir / "encode/features.json", where.workdir / "train/job.log"
+    return load(
+        where.workdir / "train/model.tar.gz",
+        features=features if features.is_file() else None,
+        log=log or (own_log if own_log.is_file() else None),
+    )
+
+
+def _onnx(trained: Model) -> bytes:
+    from asteroid_ll.linear_learner.onnx_export import to_onnx
+
+    return to_onnx(trained)
+
+
+def _json(trained: Model, fitted: FittedFeatures | None) -> bytes:
+    value: dict[str, Any] = {
+        "version": 1,
+        "predictor_type": trained.predictor_type,
+        "loss": trained.loss,
+        "threshold": trained.threshold,
+        "bias": trained.bias.tolist(),
+        "weight": trained.weight.tolist(),
+        "features": None if fitted is None else fitted.to_json(),
+    }
+    return (json.dumps(value, indent=1, allow_nan=False) + "\n").encode()
+
+
+def _show_head(console: Console, found: ModelView) -> None:
+    made = f", {found.feature_set}" if found.feature_set else ""
+    console.line(f"{found.predictor_type}, loss {found.loss}, {len(found.features)} features{made}")
+    if found.threshold is not None:
+        console.line(f"threshold {found.threshold:.6g}: a score above it is predicted positive")
+    console.line(f"bias {'  '.join(_cell(value) for value in found.bias[:_MAX_OUTPUTS_SHOWN])}")
+
+
+def _show_features(console: Console, found: ModelView, *, limit: int | None) -> None:
+    groups: dict[str, list[FeatureWeight]] = {}
+    for feature in found.features:
+        groups.setdefault(feature.variable if feature.start is not None else "", []).append(feature)
+    for variable, features in groups.items():
+        chosen = _largest(features, key=_importance, limit=limit)
+        console.line()
+        if variable:
+            total = sum(feature.weight[0] for feature in features)
+            console.line(
+                f"{variable}: {len(features)} ramps, {total:+.4g} from {features[0].start:g} to {features[-1].end:g}"
+            )
+        _say_how_many(console, len(chosen), len(features), what="features by their effect")
+        console.table([_head(found, is_ramp=bool(variable)), *(_feature_row(feature) for feature in chosen)])
+
+
+def _head(found: ModelView, *, is_ramp: bool) -> list[str]:
+    place = ["from", "to"] if is_ramp else ["feature"]
+    outputs = range(min(len(found.bias), _MAX_OUTPUTS_SHOWN))
+    numbers = [""] if len(found.bias) == 1 else [f" {output}" for output in outputs]
+    names = ("weight", "standardised") if found.features[0].standardised else ("weight",)
+    return [*place, *(f"{name}{number}" for name in names for number in numbers)]
+
+
+def _feature_row(feature: FeatureWeight) -> list[str]:
+    is_ramp = feature.start is not None and feature.end is not None
+    place = [f"{feature.start:.6g}", f"{feature.end:.6g}"] if is_ramp else [feature.name]
+    values = [*feature.weight[:_MAX_OUTPUTS_SHOWN], *(feature.standardised or ())[:_MAX_OUTPUTS_SHOWN]]
+    return [*place, *map(_cell, values)]
+
+
+def _show_grid(console: Console, found: ModelView, *, limit: int | None) -> None:
+    if not found.grid:
+        return
+    chosen = [model for number, model in enumerate(found.grid) if limit is None or number < limit or model.exported]
+    console.line()
+    console.line(f"The grid's {found.objective_name} in epoch {found.kept_epoch} (* is the exported model)")
+    _say_how_many(console, len(chosen), len(found.grid), what="models by their loss")
+    names = list(found.grid[0].hyperparameters)
+    has_validation = found.grid[0].validation_objective is not None
+    rows = [["model", *names, "train", *(["validation"] if has_validation else [])]]
+    for item in chosen:
+        losses = [item.train_objective, *([item.validation_objective] if has_validation else [])]
+        settings = [
+            f"{value:.4g}" if isinstance(value, float) else str(value) for value in item.hyperparameters.values()
+        ]
+        rows.append([f"{item.number}{'*' if item.exported else ''}", *settings, *(_loss(value) for value in losses)])
+    console.table(rows)
+
+
+def _say_how_many(console: Console, n_shown: int, n_all: int, *, what: str) -> None:
+    if n_shown < n_all:
+        console.line(f"the first {n_shown} of {n_all} {what}; --all shows every one")
+
+
+def _largest(
+    features: Sequence[FeatureWeight], *, key: Callable[[FeatureWeight], float], limit: int | None
+) -> list[FeatureWeight]:
+    """The features with the largest effect, in their own order; all of them without a limit."""
+    if limit is None:
+        return list(features)
+    chosen = sorted(features, key=key, reverse=True)[:limit]
+    return [feature for feature in features if feature in chosen]
+
+
+def _importance(feature: FeatureWeight) -> float:
+    return max(abs(value) for value in feature.standardised or feature.weight)
+
+
+def _cell(value: float) -> str:
+    return f"{value:+.5g}"
+
+
+def _loss(value: float | None) -> str:
+    return "diverged" if value is None else f"{value:.6g}"

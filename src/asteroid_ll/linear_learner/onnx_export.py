@@ -1,0 +1,67 @@
+"""A model as ONNX: the weighted sum, the link function and the decision, for any runtime.
+
+Inputs ``features`` (float32, ``(n, d)``); outputs ``score`` (float32, ``(n,)`` or ``(n, k)``) and, of classifiers,
+``predicted_label`` (int64, ``(n,)``). Scores agree with the endpoint's up to the order in which float32 sums are taken.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from asteroid_ll.errors import ConfigError
+from asteroid_ll.linear_learner.model import Model
+
+OPSET = 17
+_IR_VERSION = 8
+
+
+def to_onnx(model: Model) -> bytes:
+    """Serialise a model.
+
+    Args:
+        model: of any predictor type.
+
+    Returns:
+        The ONNX file's bytes, opset 17.
+
+    Raises:
+        ConfigError: the package ``onnx`` is not installed.
+    """
+    try:
+        import onnx
+        from onnx import helper, numpy_helper
+    except ImportError:
+        raise ConfigError("ONNX needs the package onnx.", hint="pip install 'asteroid-ll[onnx]'") from None
+    arrays = {"weight": model.weight, "bias": model.bias, "threshold": np.array(model.threshold, np.float32)}
+    nodes = [
+        helper.make_node("MatMul", ["features", "weight"], ["sum"]),
+        helper.make_node("Add", ["sum", "bias"], ["raw"]),
+    ]
+    is_multiclass = model.predictor_type == "multiclass_classifier"
+    shape: list[str | int | None] = ["n", model.n_outputs] if is_multiclass else ["n"]
+    outputs = [helper.make_tensor_value_info("score", onnx.TensorProto.FLOAT, shape)]
+    if is_multiclass:
+        nodes.append(helper.make_node("Softmax", ["raw"], ["score"], axis=1))
+        nodes.append(helper.make_node("ArgMax", ["score"], ["predicted_label"], axis=1, keepdims=0))
+    else:
+        arrays["axis"] = np.array([1], np.int64)
+        link = "Sigmoid" if model.loss == "logistic" else "Identity"
+        nodes.append(helper.make_node(link, ["raw"], ["column"]))
+        nodes.append(helper.make_node("Squeeze", ["column", "axis"], ["score"]))
+    if model.predictor_type == "binary_classifier":
+        nodes.append(helper.make_node("Greater", ["score", "threshold"], ["positive"]))
+        nodes.append(helper.make_node("Cast", ["positive"], ["predicted_label"], to=onnx.TensorProto.INT64))
+    if model.predictor_type != "regressor":
+        outputs.append(helper.make_tensor_value_info("predicted_label", onnx.TensorProto.INT64, ["n"]))
+    used = {name for node in nodes for name in node.input}
+    graph = helper.make_graph(
+        nodes,
+        "linear_learner",
+        [helper.make_tensor_value_info("features", onnx.TensorProto.FLOAT, ["n", model.feature_dim])],
+        outputs,
+        [numpy_helper.from_array(array, name) for name, array in arrays.items() if name in used],
+    )
+    made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], producer_name="asteroid-ll")
+    made.ir_version = _IR_VERSION
+    onnx.checker.check_model(made)
+    return bytes(made.SerializeToString())
