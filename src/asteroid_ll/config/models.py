@@ -44,22 +44,65 @@ InstanceType = Annotated[
     str, Text(r"ml\.[a-z0-9-]+\.[a-z0-9-]+", like="a SageMaker instance type such as ml.m5.large", max_length=64)
 ]
 Share = Annotated[float, Field(gt=0, lt=1)]
+Date = Annotated[str, Text(r"[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])", like="a date such as 2026-11-24")]
 
 
 class Source(Section):
     """Where the asteroids come from."""
 
-    kind: Literal["catalogue", "csv"] = Field(
+    kind: Literal["catalogue", "csv", "sbdb", "neows", "mpc"] = Field(
         default="catalogue",
-        description="The bundled catalogue of near-Earth asteroids, or a file with the 40 NeoWs columns.",
+        description="catalogue: bundled, no network. csv: a file, such as the 40-column NeoWs export. "
+        "sbdb: JPL's small-body database, one request. neows: NASA's NeoWs, page by page, key in NASA_API_KEY. "
+        "mpc: the Minor Planet Center's extended list.",
     )
     location: Annotated[str, Field(min_length=1)] | None = Field(
         default=None,
-        description="For csv: a path, or an http(s) or s3 URL. A relative path is relative to the current folder.",
+        description="For csv and mpc: a path, or an http(s) or s3 URL. A relative path is relative to the current "
+        "folder; null is the official address of mpc.",
     )
     sha256: Annotated[str, Text(r"[0-9a-f]{64}", like="64 hexadecimal digits in lower case")] | None = Field(
         default=None, description="Checksum that the fetched file must have; null accepts any file."
     )
+    base_url: Annotated[str, Text(r"https?://[^\s@?#]+", like="an http(s) URL", max_length=2_048)] | None = Field(
+        default=None, description="For sbdb and neows: address of the service; null is the official one."
+    )
+    rows: Literal["asteroid", "approach"] = Field(
+        default="asteroid",
+        description="For sbdb and neows: a row an asteroid, or a row a close approach to the Earth, with velocity and "
+        "miss distance.",
+    )
+    crawl: Literal["browse", "feed"] = Field(
+        default="browse",
+        description="For neows: browse every asteroid, or those that the feed lists from start_date to end_date.",
+    )
+    start_date: Date | None = Field(
+        default=None, description="First day of approaches, YYYY-MM-DD: for the feed, and for sbdb's approaches."
+    )
+    end_date: Date | None = Field(default=None, description="Last day of approaches, YYYY-MM-DD.")
+
+    def conflicts(self) -> Iterator[tuple[str, str]]:
+        """Yield (key, what is wrong) for values that do not go together."""
+        if self.kind == "csv" and self.location is None:
+            yield "location", "is required for source.kind csv: a path or an http(s) or s3 URL"
+        if self.kind == "catalogue" and self.location is not None:
+            yield "location", "is for source.kind csv; the catalogue is bundled"
+        if self.kind in ("sbdb", "neows") and self.location is not None:
+            yield "location", f"is for source.kind csv and mpc; {self.kind} has base_url"
+        if self.kind not in ("sbdb", "neows") and self.base_url is not None:
+            yield "base_url", "is for source.kind sbdb and neows"
+        if self.kind not in ("sbdb", "neows") and self.rows == "approach":
+            yield "rows", "approach is for source.kind sbdb and neows"
+        if self.kind != "neows" and self.crawl == "feed":
+            yield "crawl", "feed is for source.kind neows"
+        wanted = self.crawl == "feed" or (self.kind == "sbdb" and self.rows == "approach")
+        for key, value in (("start_date", self.start_date), ("end_date", self.end_date)):
+            if wanted and value is None:
+                yield key, "is required for approaches: a date such as 2026-11-24"
+            if not wanted and value is not None:
+                yield key, "is for the feed of neows and the approaches of sbdb"
+        if wanted and self.start_date and self.end_date and self.start_date > self.end_date:
+            yield "end_date", f"is before source.start_date {self.start_date}"
 
 
 class Clean(Section):
@@ -72,19 +115,27 @@ class Clean(Section):
         default="canonical",
         description="Names in the exported table: with units, or as the published tutorial has them.",
     )
+    join_identities: bool = Field(
+        default=True,
+        description="Whether an asteroid that is in the table under a provisional and a permanent number gets the "
+        "permanent one in all its rows, so that no split tears it apart.",
+    )
     export_csv: bool = Field(default=False, description="Whether to write the cleaned table as data.csv too.")
 
 
 class Features(Section):
     """What the model sees of an asteroid."""
 
-    set: Literal["raw", "physics", "spline"] = Field(
+    set: Literal["raw", "clean", "physics", "spline", "no-label-inputs"] = Field(
         default="spline",
-        description="raw: the columns as they are. physics: H, MOID, ln MOID and hinges. "
-        "spline: piecewise-linear bases of H, MOID and ln MOID.",
+        description="raw: the columns as they are. clean: raw without copies, derived columns and leaks. physics: H, "
+        "MOID, ln MOID and hinges. spline: piecewise-linear bases of H, MOID and ln MOID. no-label-inputs: "
+        "piecewise-linear bases of the orbit, without H, MOID and diameters.",
     )
     n_knots: Annotated[int, Field(ge=2, le=512)] = Field(
-        default=64, description="For spline: knots per variable, at quantiles of the training part."
+        default=64,
+        description="For spline: knots per variable, at quantiles of the training part; no-label-inputs has a quarter "
+        "of them.",
     )
 
 
@@ -270,10 +321,8 @@ def _conflicts(config: Config) -> Iterator[tuple[str, str]]:
     """Yield (dotted key, what is wrong) for values that are fine alone and not together."""
     if config.target == "aws" and config.role_arn == AUTO:
         yield "role_arn", "is required for target aws: the ARN of a role that SageMaker may assume"
-    if config.source.kind == "csv" and config.source.location is None:
-        yield "source.location", "is required for source.kind csv: a path or an http(s) or s3 URL"
-    if config.source.kind == "catalogue" and config.source.location is not None:
-        yield "source.location", "is for source.kind csv; the catalogue is bundled"
+    for key, what in config.source.conflicts():
+        yield f"source.{key}", what
     if config.split.validation + config.split.test >= 1:
         yield "split.test", f"leaves nothing to train on together with split.validation {config.split.validation}"
     sharded = config.training.train_distribution == "ShardedByS3Key"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from asteroid_ll.errors import DataError
+from asteroid_ll.neo.identities import Pair, equal_orbits, one_asteroid
 from asteroid_ll.neo.table import IDENTITY, LABEL, find
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ WORST_UNCERTAINTY = 9
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """What one rule did: ``unit`` says what ``count`` counts, ``rows``, ``values`` or ``columns``."""
+    """What one rule did: ``unit`` says what ``count`` counts, ``rows``, ``values``, ``columns`` or ``identities``."""
 
     name: str
     count: int
@@ -32,19 +33,29 @@ class Rule:
 
 @dataclass(frozen=True)
 class Cleaned:
-    """A clean table, and what each rule changed, in the order of application."""
+    """A clean table, and what each rule changed, in the order of application.
+
+    Attributes:
+        table: the table.
+        rules: what each rule did.
+        joined: identities that were one asteroid's: the one that is kept, and the one that it took the place of.
+    """
 
     table: pd.DataFrame
     rules: tuple[Rule, ...]
+    joined: tuple[Pair, ...] = ()
 
 
-def clean(table: pd.DataFrame, *, drop: Sequence[str] = (), tutorial_names: bool = False) -> Cleaned:
+def clean(
+    table: pd.DataFrame, *, drop: Sequence[str] = (), tutorial_names: bool = False, join_identities: bool = True
+) -> Cleaned:
     """Remove what cannot be learned from, and put the label first.
 
     Args:
         table: canonical table with its label.
         drop: columns to leave out, by any of their names, such as ``table.TUTORIAL_DROPS``.
         tutorial_names: give the columns the tutorial's names instead of the canonical ones.
+        join_identities: give an asteroid that is listed under two identities the permanent one in all its rows.
 
     Returns:
         The table with the label in column 0, the other columns in their order, rows numbered from 0; and the rules.
@@ -73,13 +84,17 @@ def clean(table: pd.DataFrame, *, drop: Sequence[str] = (), tutorial_names: bool
         )
     kept, unknown = _fill_uncertainty(kept)
     rules.append(Rule(f"unknown orbit uncertainties set to {WORST_UNCERTAINTY}, the worst", unknown, "values"))
+    joined = one_asteroid(equal_orbits(kept), kept) if join_identities else ()
+    if joined:
+        kept = kept.assign(**{IDENTITY: kept[IDENTITY].replace({other: keep for keep, other in joined})})
+    rules.append(Rule("identities joined, by equal orbits", len(joined), "identities"))
     dropped = _columns_to_drop(kept, drop)
     rules.append(Rule("columns dropped", len(dropped), "columns"))
     order = [LABEL, *(name for name in kept.columns if name != LABEL and name not in dropped)]
     kept = kept[order].reset_index(drop=True)
     if tutorial_names:
         kept = kept.rename(columns={name: find(name).tutorial_name or name for name in order})
-    return Cleaned(kept, tuple(rules))
+    return Cleaned(kept, tuple(rules), joined)
 
 
 def _is_not_earth(table: pd.DataFrame) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:

@@ -50,3 +50,25 @@ def tisserand_jupiter(semi_major_axis_au: ArrayLike, eccentricity: ArrayLike, *,
     squeeze = 1.0 - np.asarray(eccentricity, dtype=np.float64) ** 2
     cos_i = np.cos(np.radians(np.asarray(inclination_deg, dtype=np.float64)))
     return np.asarray(1.0 / axis + 2.0 * cos_i * np.sqrt(axis * squeeze))
+
+
+def node_distances_au(
+    semi_major_axis_au: ArrayLike, eccentricity: ArrayLike, *, perihelion_argument_deg: ArrayLike
+) -> tuple[Array, Array]:
+    """Return the distances from the Sun at which an orbit crosses the ecliptic: ``a (1 - e²) / (1 ± e cos ω)``.
+
+    Args:
+        semi_major_axis_au: semi-major axis a, shape ``(n,)``.
+        eccentricity: eccentricity e in [0, 1), shape ``(n,)``.
+        perihelion_argument_deg: argument of perihelion ω, shape ``(n,)``.
+
+    Returns:
+        Distance at the ascending and at the descending node in au, each of shape ``(n,)``.
+
+    Source: the polar equation of the ellipse at true anomaly -ω and 180° - ω; Murray and Dermott, Solar System
+    Dynamics, section 2.3.
+    """
+    e = np.asarray(eccentricity, dtype=np.float64)
+    semi_latus_rectum_au = np.asarray(semi_major_axis_au, dtype=np.float64) * (1.0 - e**2)
+    along = e * np.cos(np.radians(np.asarray(perihelion_argument_deg, dtype=np.float64)))
+    return np.asarray(semi_latus_rectum_au / (1.0 + along)), np.asarray(semi_latus_rectum_au / (1.0 - along))

@@ -2,41 +2,78 @@
 
 ``raw``
     Every numeric column of the table that is neither identity, date nor label, in the table's order, as it is.
+``clean``
+    The numeric columns that say something new, see ``feature_sets.LEFT_OUT_OF_CLEAN``. A Julian date is counted from a
+    reference day, the median of the rows it was fitted on: as float32 it would lose up to an eighth of a day.
 ``physics``
     Absolute magnitude H, MOID, ln MOID and the two hinges ``max(0, 22 - H)`` and ``max(0, 0.05 - MOID)``.
 ``spline``
-    H, MOID and ln MOID as piecewise-linear functions: between two neighbouring knots a ramp that rises from 0 to 1.
-    A weighted sum of ramps is any continuous piecewise-linear function that is constant beyond the outer knots, and a
-    weight is the step that the function takes between two knots. Knots are quantiles of the rows it was fitted on.
+    H, MOID and ln MOID as piecewise-linear functions, see ``splines``. Knots are quantiles of the rows it was fitted
+    on, and the limits of the label's definition, ``DEFINITION_KNOTS``.
+``no-label-inputs``
+    The orbit's elements, its distances from the Sun at perihelion, aphelion and both nodes, the gap between a node and
+    the Earth's distance, and the circumstances of the approach where the table has them; all piecewise-linear. The
+    elements alone say how near an orbit comes to the Earth's; how bright the asteroid is, they do not say.
 
 A fitted set is a value: it is stored as JSON and gives the same matrix for the same rows, whoever applies it.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from asteroid_ll.errors import ConfigError, DataError
+from asteroid_ll.errors import DataError
+from asteroid_ll.neo.derived import node_distances_au
+from asteroid_ll.neo.feature_sets import (
+    APPROACH_COLUMNS,
+    DEFAULT_NAME,
+    ELEMENTS,
+    LABEL_INPUTS,
+    NAMES,
+    choices,
+    require_name,
+)
 from asteroid_ll.neo.label import MAX_ABSOLUTE_MAGNITUDE_MAG, MAX_MOID_AU
-from asteroid_ll.neo.table import Role, locate, lookup
+from asteroid_ll.neo.splines import fit_knots, ramp_names, ramps
+from asteroid_ll.neo.table import find, locate, lookup
 
 if TYPE_CHECKING:
     import pandas as pd
 
-NAMES = ("raw", "physics", "spline")
-DEFAULT_NAME = "spline"
+__all__ = ["DEFAULT_NAME", "DEFAULT_N_KNOTS", "NAMES", "FittedFeatures", "fit"]
+
 DEFAULT_N_KNOTS = 64
 
 MIN_MOID_AU = 1e-7
 """MOIDs are raised to this (15 km) before the logarithm: orbits are not known better."""
 
+MIN_NODE_GAP_AU = 1e-4
+"""Gaps between a node and the Earth's distance are raised to this before the logarithm."""
+
+MIN_INCLINATION_DEG = 0.05
+"""Inclinations are raised to this before the logarithm of their sine."""
+
+ORBIT_KNOTS_DIVISOR = 4
+"""``no-label-inputs`` has a quarter of the knots a variable: it has about five times the variables of ``spline``."""
+
+DEFINITION_KNOTS: Mapping[str, tuple[float, ...]] = MappingProxyType(
+    {
+        "absolute_magnitude_mag": (MAX_ABSOLUTE_MAGNITUDE_MAG, MAX_ABSOLUTE_MAGNITUDE_MAG + 0.02),
+        "moid_au": (MAX_MOID_AU, MAX_MOID_AU * 1.01),
+        "ln_moid": (math.log(MAX_MOID_AU), math.log(MAX_MOID_AU * 1.01)),
+    }
+)
+"""Knots of ``spline`` at the definition's limits and just beyond: the label jumps there, wherever the quantiles lie."""
+
 _FORMAT_VERSION = 1
-_INPUTS = ("absolute_magnitude_mag", "moid_au")
+_JULIAN_DATE_UNIT = "JD"
 _PHYSICS_COLUMNS = (
     "absolute_magnitude_mag",
     "moid_au",
@@ -54,16 +91,18 @@ class FittedFeatures:
     """A feature set with everything it learned from the training rows.
 
     Attributes:
-        name: ``raw``, ``physics`` or ``spline``.
+        name: one of ``NAMES``.
         inputs: canonical names of the columns that a table must have.
         columns: names of the matrix's columns, shape ``(d,)``.
-        knots: ascending knots a spline variable, in the variable's unit; empty for the other sets.
+        knots: ascending knots a variable of a piecewise-linear set, in the variable's unit; empty for the other sets.
+        references: value that is subtracted from an input before it is rounded to float32, in the input's unit.
     """
 
     name: str
     inputs: tuple[str, ...]
     columns: tuple[str, ...]
     knots: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    references: Mapping[str, float] = field(default_factory=dict)
 
     def transform(self, table: pd.DataFrame) -> Matrix:
         """Return the features of each row, float32 of shape ``(n_rows, d)``, C-contiguous.
@@ -74,11 +113,12 @@ class FittedFeatures:
             DataError: the table lacks an input column, or a value is not a finite number.
         """
         values = _values(table, self.inputs)
-        if self.name == "raw":
-            return np.column_stack(list(values.values())).astype(np.float32)
+        if self.knots:
+            return ramps(_variables(self.name, values), self.knots)
         if self.name == "physics":
             return _physics(values)
-        return _ramps(_spline_variables(values), self.knots)
+        columns = [value - self.references.get(name, 0.0) for name, value in values.items()]
+        return np.column_stack(columns).astype(np.float32)
 
     def to_json(self) -> dict[str, Any]:
         """Return the set as JSON data; ``from_json`` takes it back."""
@@ -88,6 +128,7 @@ class FittedFeatures:
             "inputs": list(self.inputs),
             "columns": list(self.columns),
             "knots": {name: list(knots) for name, knots in self.knots.items()},
+            "references": dict(self.references),
         }
 
     @classmethod
@@ -106,7 +147,8 @@ class FittedFeatures:
             )
         try:
             knots = {str(name): tuple(float(knot) for knot in knots) for name, knots in data["knots"].items()}
-            return cls(data["name"], tuple(data["inputs"]), tuple(data["columns"]), knots)
+            references = {str(name): float(value) for name, value in data.get("references", {}).items()}
+            return cls(data["name"], tuple(data["inputs"]), tuple(data["columns"]), knots, references)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise DataError(f"The stored feature set is damaged: {error!r}.", hint=hint) from error
 
@@ -115,48 +157,53 @@ def fit(name: str, table: pd.DataFrame, *, n_knots: int = DEFAULT_N_KNOTS) -> Fi
     """Fit a feature set on the training rows.
 
     Args:
-        name: ``raw``, ``physics`` or ``spline``.
+        name: one of ``NAMES``.
         table: training rows only, canonical or the tutorial's column names.
-        n_knots: knots a variable of ``spline``; ties can leave fewer.
+        n_knots: knots a variable of ``spline``, four times those of ``no-label-inputs``; ties can leave fewer.
 
     Raises:
         ConfigError: there is no such set, or fewer than 2 knots.
         DataError: the table lacks a column, has a value that is not a finite number, or a variable does not vary.
     """
     fitters: dict[str, Callable[[], FittedFeatures]] = {
-        "raw": lambda: _fit_raw(table),
-        "physics": lambda: FittedFeatures("physics", _INPUTS, _PHYSICS_COLUMNS),
-        "spline": lambda: _fit_spline(table, n_knots),
+        "raw": lambda: _fit_columns("raw", table),
+        "clean": lambda: _fit_columns("clean", table),
+        "physics": lambda: FittedFeatures("physics", LABEL_INPUTS, _PHYSICS_COLUMNS),
+        "spline": lambda: _fit_ramps("spline", table, inputs=LABEL_INPUTS, n_knots=n_knots),
+        "no-label-inputs": lambda: _fit_ramps(
+            "no-label-inputs",
+            table,
+            inputs=(*ELEMENTS, *(name for name in APPROACH_COLUMNS if _has(table, name))),
+            n_knots=max(2, n_knots // ORBIT_KNOTS_DIVISOR) if n_knots >= 2 else n_knots,
+        ),
     }
-    if name not in fitters:
-        raise ConfigError(f"There is no feature set {name!r}.", hint=f"Choose one of {', '.join(NAMES)}.", name=name)
+    require_name(name)
     return fitters[name]()
 
 
-def _fit_raw(table: pd.DataFrame) -> FittedFeatures:
-    found = [(column.name, name) for name in table.columns if (column := lookup(name)) and column.role is Role.FEATURE]
-    if not found:
+def _has(table: pd.DataFrame, name: str) -> bool:
+    return any((column := lookup(spelled)) is not None and column.name == name for spelled in table.columns)
+
+
+def _fit_columns(name: str, table: pd.DataFrame) -> FittedFeatures:
+    inputs = tuple(choice.column.name for choice in choices(name, table.columns) if choice.taken)
+    if not inputs:
         raise DataError(
             "The table has no numeric column to make features of.", hint="Check the source and its columns."
         )
-    inputs, columns = zip(*found, strict=True)
-    return FittedFeatures("raw", inputs, columns)
+    spelled = locate(table.columns, inputs)
+    if name == "raw":
+        return FittedFeatures(name, inputs, tuple(spelled.values()))
+    dates = [date for date in inputs if find(date).unit == _JULIAN_DATE_UNIT]
+    values = _values(table, tuple(dates))
+    references = {date: float(np.median(values[date])) for date in dates}
+    return FittedFeatures(name, inputs, tuple(spelled.values()), references=references)
 
 
-def _fit_spline(table: pd.DataFrame, n_knots: int) -> FittedFeatures:
-    if n_knots < 2:
-        raise ConfigError(f"A spline needs at least 2 knots, not {n_knots}.", hint=f"The default is {DEFAULT_N_KNOTS}.")
-    knots: dict[str, tuple[float, ...]] = {}
-    for name, values in _spline_variables(_values(table, _INPUTS)).items():
-        # Half a step inside the extremes, so that the outer ramps too have rows to learn from.
-        knots[name] = tuple(np.unique(np.quantile(values, (np.arange(n_knots) + 0.5) / n_knots)).tolist())
-        if len(knots[name]) < 2:
-            raise DataError(
-                f"The training rows have one value of {name} only, {knots[name][0]:g}: no spline can be fitted.",
-                hint="Train on more asteroids, or choose the feature set physics.",
-            )
-    columns = tuple(f"{name}_ramp_{i:02d}" for name in knots for i in range(len(knots[name]) - 1))
-    return FittedFeatures("spline", _INPUTS, columns, knots)
+def _fit_ramps(name: str, table: pd.DataFrame, *, inputs: tuple[str, ...], n_knots: int) -> FittedFeatures:
+    fixed = DEFINITION_KNOTS if name == "spline" else None
+    knots = fit_knots(_variables(name, _values(table, inputs)), n_knots=n_knots, fixed=fixed)
+    return FittedFeatures(name, inputs, ramp_names(knots), knots)
 
 
 def _values(table: pd.DataFrame, inputs: tuple[str, ...]) -> dict[str, Array]:
@@ -180,7 +227,7 @@ def _ln_moid(moid_au: Array) -> Array:
 
 
 def _physics(values: Mapping[str, Array]) -> Matrix:
-    magnitude_mag, moid_au = (values[name] for name in _INPUTS)
+    magnitude_mag, moid_au = (values[name] for name in LABEL_INPUTS)
     matrix = np.empty((magnitude_mag.size, len(_PHYSICS_COLUMNS)), dtype=np.float32)
     matrix[:, 0] = magnitude_mag
     matrix[:, 1] = moid_au
@@ -190,24 +237,30 @@ def _physics(values: Mapping[str, Array]) -> Matrix:
     return matrix
 
 
-def _spline_variables(values: Mapping[str, Array]) -> dict[str, Array]:
-    magnitude_mag, moid_au = (values[name] for name in _INPUTS)
-    return {"absolute_magnitude_mag": magnitude_mag, "moid_au": moid_au, "ln_moid": _ln_moid(moid_au)}
-
-
-def _ramps(variables: Mapping[str, Array], knots: Mapping[str, tuple[float, ...]]) -> Matrix:
-    """Return each variable's ramps side by side: 0 below the ramp, 1 above, the fraction of the way within."""
-    widths = [len(knots[name]) - 1 for name in knots]
-    n_rows = next(iter(variables.values())).size
-    matrix = np.empty((n_rows, sum(widths)), dtype=np.float32)
-    rows = np.arange(n_rows)
-    start = 0
-    for name, width in zip(knots, widths, strict=True):
-        edges = np.asarray(knots[name])
-        value = np.clip(variables[name], edges[0], edges[-1])
-        interval = np.clip(np.searchsorted(edges, value, side="right") - 1, 0, width - 1)
-        block = matrix[:, start : start + width]
-        block[...] = np.arange(width) < interval[:, None]
-        block[rows, interval] = (value - edges[interval]) / (edges[interval + 1] - edges[interval])
-        start += width
-    return matrix
+def _variables(name: str, values: Mapping[str, Array]) -> dict[str, Array]:
+    """Return the variables of a piecewise-linear set."""
+    if name == "spline":
+        magnitude_mag, moid_au = (values[column] for column in LABEL_INPUTS)
+        return {"absolute_magnitude_mag": magnitude_mag, "moid_au": moid_au, "ln_moid": _ln_moid(moid_au)}
+    eccentricity, axis_au, inclination_deg = (values[column] for column in ELEMENTS[:3])
+    open_orbits = np.flatnonzero((eccentricity < 0.0) | (eccentricity >= 1.0))
+    if open_orbits.size:
+        raise DataError(
+            f"Eccentricity {eccentricity[open_orbits[0]]:g} in data row {open_orbits[0] + 1} is that of no ellipse.",
+            hint="Remove that row, or correct its eccentricity: it is in [0, 1).",
+            row=int(open_orbits[0]) + 1,
+        )
+    ascending_au, descending_au = node_distances_au(
+        axis_au, eccentricity, perihelion_argument_deg=values["perihelion_argument_deg"]
+    )
+    gap_au = np.maximum(np.minimum(np.abs(ascending_au - 1.0), np.abs(descending_au - 1.0)), MIN_NODE_GAP_AU)
+    sine = np.sin(np.radians(np.maximum(inclination_deg, MIN_INCLINATION_DEG)))
+    return {
+        **values,
+        "perihelion_distance_au": axis_au * (1.0 - eccentricity),
+        "aphelion_distance_au": axis_au * (1.0 + eccentricity),
+        "ascending_node_distance_au": ascending_au,
+        "descending_node_distance_au": descending_au,
+        "ln_node_gap": np.log(gap_au),
+        "ln_node_gap_sin_inclination": np.log(gap_au * sine),
+    }

@@ -1,52 +1,85 @@
-"""clean: read the raw bytes as a table with names and units, apply the rules, and count what each did."""
+"""clean: read the raw bytes as a table with names and units, apply the rules, and say what was found and done."""
 
 from __future__ import annotations
 
 from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
 
 from asteroid_ll.stages.files import read_json, save_table, write_csv, write_json
 from asteroid_ll.stages.stage import Context, Outcome, Stage
 
+if TYPE_CHECKING:
+    from asteroid_ll.neo.cleaning import Cleaned
+    from asteroid_ll.neo.sources.base import Reading
+
 TABLE = "clean/table.npz"
 RULES = "clean/rules.json"
+CARD = "clean/data_card.json"
 CSV = "clean/data.csv"
 
 
 def run(context: Context) -> Outcome:
-    """Write the clean table, the rules with their counts and, where it is asked for, the table as CSV."""
+    """Write the clean table, the rules with their counts, the data card and, where asked for, the table as CSV."""
     from asteroid_ll.neo.cleaning import clean
+    from asteroid_ll.neo.data_card import data_card
     from asteroid_ll.neo.label import labels_of
     from asteroid_ll.neo.sources import open_source
 
     config = context.config
+    provenance = read_json(context.path("fetch/provenance.json"))
     source = open_source(config.source.kind, location=config.source.location)
-    raw = source.read(context.path("fetch", read_json(context.path("fetch/provenance.json"))["file"]))
-    cleaned = clean(raw, drop=config.clean.drop, tutorial_names=config.clean.column_names == "tutorial")
+    reading = source.read(context.path("fetch", provenance["file"]))
+    cleaned = clean(
+        reading.table,
+        drop=config.clean.drop,
+        tutorial_names=config.clean.column_names == "tutorial",
+        join_identities=config.clean.join_identities,
+    )
     table = cleaned.table
     hazardous = labels_of(table)
+    card = data_card(reading.table, cleaned, provenance=provenance, notes=reading.notes)
     save_table(context.path(TABLE), table)
-    write_json(
-        context.path(RULES),
-        {
-            "rows_in": len(raw),
-            "rows_out": len(table),
-            "columns": [str(name) for name in table.columns],
-            "rules": [asdict(rule) for rule in cleaned.rules],
-        },
-    )
-    outputs = [TABLE, RULES]
+    write_json(context.path(RULES), _rules(reading, cleaned))
+    write_json(context.path(CARD), card)
+    outputs = [TABLE, RULES, CARD]
     if config.clean.export_csv:
         write_csv(context.path(CSV), table)
         outputs.append(CSV)
     note = f"{len(table):,} rows x {table.shape[1]} columns, {hazardous.sum():,} hazardous ({hazardous.mean():.1%})"
-    return Outcome(outputs=tuple(outputs), note=note)
+    return Outcome(outputs=tuple(outputs), note=note, findings=_findings(card))
+
+
+def _rules(reading: Reading, cleaned: Cleaned) -> dict[str, Any]:
+    return {
+        "rows_in": len(reading.table),
+        "rows_out": len(cleaned.table),
+        "columns": [str(name) for name in cleaned.table.columns],
+        "rules": [asdict(rule) for rule in cleaned.rules],
+    }
+
+
+def _findings(card: dict[str, Any]) -> tuple[str, ...]:
+    """What the file has lost or was mended, and what float32 will lose, a sentence each."""
+    notes = [
+        f"{note['kind'].capitalize()}: {note['what']} ({note['count']:,}"
+        + (f" in {note['column']})." if note["column"] else ").")
+        for note in card["notes"]
+    ]
+    losses = [
+        f"{loss['column']} loses up to {loss['worst_error']:.3g} {loss['unit']} as float32, as it is trained on."
+        for loss in card["float32_losses"]
+    ]
+    return (*notes, *losses)
 
 
 STAGE = Stage(
     name="clean",
-    version=1,
+    version=2,
     needs=("fetch",),
-    settings=lambda config: {"source": {"kind": config.source.kind}, "clean": config.section_values("clean")},
+    settings=lambda config: {
+        "source": {"kind": config.source.kind, "rows": config.source.rows},
+        "clean": config.section_values("clean"),
+    },
     run=run,
     summary="Check the source's rows and give them names and units.",
 )

@@ -14,7 +14,7 @@ def counts(cleaned) -> list[int]:
 
 def test_a_clean_table_keeps_its_rows_and_gets_its_label_first(small_table: pd.DataFrame) -> None:
     cleaned = clean(small_table)
-    assert counts(cleaned) == [0, 0, 0, 0, 0]
+    assert counts(cleaned) == [0, 0, 0, 0, 0, 0]
     assert cleaned.table.columns[0] == "hazardous"
     assert list(cleaned.table.columns[1:]) == [name for name in small_table.columns if name != "hazardous"]
     pd.testing.assert_frame_equal(cleaned.table[small_table.columns], small_table)
@@ -27,8 +27,8 @@ def test_each_rule_counts_what_it_did(small_table: pd.DataFrame) -> None:
     dirty["orbit_uncertainty"] = dirty["orbit_uncertainty"].astype(float)
     dirty.loc[[20, 21, 22, 23], "orbit_uncertainty"] = np.nan
     cleaned = clean(dirty, drop=["equinox"])
-    assert counts(cleaned) == [2, 1, 3, 4, 1]
-    assert [rule.unit for rule in cleaned.rules] == ["rows", "rows", "rows", "values", "columns"]
+    assert counts(cleaned) == [2, 1, 3, 4, 0, 1]
+    assert [rule.unit for rule in cleaned.rules] == ["rows", "rows", "rows", "values", "identities", "columns"]
     assert len(cleaned.table) == len(small_table) - 4
     assert cleaned.table.index.tolist() == list(range(len(cleaned.table)))
     assert (cleaned.table["orbit_uncertainty"] == 9).sum() == 4

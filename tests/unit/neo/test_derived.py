@@ -1,7 +1,14 @@
 import numpy as np
 import pytest
 
-from asteroid_ll.neo.derived import ALBEDO_BRIGHT, ALBEDO_DARK, diameter_km, orbital_period_d, tisserand_jupiter
+from asteroid_ll.neo.derived import (
+    ALBEDO_BRIGHT,
+    ALBEDO_DARK,
+    diameter_km,
+    node_distances_au,
+    orbital_period_d,
+    tisserand_jupiter,
+)
 
 # Row 1 of the 40-column NeoWs export: asteroid 3703080.
 MAGNITUDE_MAG = 21.6
@@ -23,3 +30,13 @@ def test_the_tisserand_parameter_is_that_of_neows_to_its_three_decimals() -> Non
 
 def test_jupiters_own_orbit_has_the_tisserand_parameter_three() -> None:
     assert np.isclose(tisserand_jupiter([5.20336301], [0.0], inclination_deg=[0.0])[0], 3.0)
+
+
+def test_an_orbit_that_is_nearest_the_sun_at_its_node_crosses_the_ecliptic_at_its_apsides() -> None:
+    ascending_au, descending_au = node_distances_au([2.0], [0.25], perihelion_argument_deg=[0.0])
+    assert (ascending_au[0], descending_au[0]) == pytest.approx((1.5, 2.5))
+
+
+def test_a_circle_crosses_the_ecliptic_at_its_radius() -> None:
+    for distance_au in node_distances_au([1.2], [0.0], perihelion_argument_deg=[77.0]):
+        assert distance_au[0] == pytest.approx(1.2)

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asteroid_ll.errors import ConfigError, DataError
-from asteroid_ll.neo.features import DEFAULT_N_KNOTS, NAMES, FittedFeatures, fit
+from asteroid_ll.neo.feature_sets import ELEMENTS, choices
+from asteroid_ll.neo.features import DEFAULT_N_KNOTS, DEFINITION_KNOTS, NAMES, FittedFeatures, fit
 from asteroid_ll.neo.table import COLUMNS, Role
 
 
@@ -19,6 +20,25 @@ def asteroids(magnitude, moid) -> pd.DataFrame:
 def sky() -> pd.DataFrame:
     rng = np.random.default_rng(1)
     return asteroids(rng.normal(23.7, 2.5, 4_000).round(2), rng.gamma(0.8, 0.09, 4_000))
+
+
+@pytest.fixture
+def orbits(sky: pd.DataFrame) -> pd.DataFrame:
+    """The sky with orbits, dates and what is known of how well it is observed."""
+    rng = np.random.default_rng(2)
+    n = len(sky)
+    return sky.assign(
+        diameter_min_km=0.1,
+        miss_distance_km=rng.random(n) * 1e7,
+        orbit_uncertainty=rng.integers(0, 9, n),
+        epoch_osculation_jd=2_458_000.5 - rng.integers(0, 5_000, n) / 8,
+        eccentricity=rng.uniform(0.01, 0.95, n),
+        semi_major_axis_au=rng.uniform(0.6, 3.5, n),
+        inclination_deg=rng.uniform(0.0, 60.0, n),
+        ascending_node_longitude_deg=rng.uniform(0.0, 360.0, n),
+        perihelion_argument_deg=rng.uniform(0.0, 360.0, n),
+        perihelion_distance_au=1.0,
+    )
 
 
 def test_raw_takes_the_32_numeric_columns_as_they_are_in_the_tables_order(small_table: pd.DataFrame) -> None:
@@ -53,8 +73,8 @@ def test_spline_ramps_are_0_below_1_above_and_the_fraction_within() -> None:
 
 
 def test_tied_quantiles_leave_fewer_knots() -> None:
-    fitted = fit("spline", asteroids([20.0] * 9 + [25.0], np.linspace(0, 1, 10)), n_knots=10)
-    assert fitted.knots["absolute_magnitude_mag"] == pytest.approx((20.0, 22.75))
+    fitted = fit("spline", asteroids([23.0] * 9 + [28.0], np.linspace(0.1, 1, 10)), n_knots=10)
+    assert fitted.knots["absolute_magnitude_mag"] == pytest.approx((23.0, 25.75))
     assert len(fitted.columns) == 1 + 9 + 9
 
 
@@ -71,19 +91,26 @@ def test_a_sum_of_ramps_weighted_by_the_knots_distances_is_the_variable_itself(k
     assert matrix.max() <= 1.0
 
 
-def test_knots_are_the_training_rows_quantiles(sky: pd.DataFrame) -> None:
+def test_knots_are_the_training_rows_quantiles_and_the_definitions_limits(sky: pd.DataFrame) -> None:
     fitted = fit("spline", sky)
-    knots = np.array(fitted.knots["moid_au"])
+    knots = np.array([knot for knot in fitted.knots["moid_au"] if knot not in DEFINITION_KNOTS["moid_au"]])
     below = (sky["moid_au"].to_numpy()[:, None] <= knots).mean(axis=0)
     assert np.allclose(below, (np.arange(DEFAULT_N_KNOTS) + 0.5) / DEFAULT_N_KNOTS, atol=1e-3)
-    assert len(fitted.columns) <= 3 * (DEFAULT_N_KNOTS - 1)
+    for name, limits in DEFINITION_KNOTS.items():
+        assert set(limits) <= set(fitted.knots[name])
+    assert len(fitted.columns) <= 3 * (DEFAULT_N_KNOTS + 2 - 1)
+
+
+def test_a_limit_outside_the_training_rows_is_no_knot() -> None:
+    fitted = fit("spline", asteroids(np.linspace(23, 30, 50), np.linspace(0.06, 0.4, 50)))
+    assert not any(set(limits) & set(fitted.knots[name]) for name, limits in DEFINITION_KNOTS.items())
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_stored_set_gives_the_same_bytes_for_new_rows(name: str, sky: pd.DataFrame) -> None:
-    fitted = fit(name, sky.iloc[:3_000])
+def test_a_stored_set_gives_the_same_bytes_for_new_rows(name: str, orbits: pd.DataFrame) -> None:
+    fitted = fit(name, orbits.iloc[:3_000])
     again = FittedFeatures.from_json(json.loads(json.dumps(fitted.to_json())))
-    new = sky.iloc[3_000:]
+    new = orbits.iloc[3_000:]
     matrix = fitted.transform(new)
     assert matrix.dtype == np.float32
     assert matrix.flags.c_contiguous
@@ -92,9 +119,9 @@ def test_a_stored_set_gives_the_same_bytes_for_new_rows(name: str, sky: pd.DataF
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_rows_do_not_depend_on_each_other(name: str, sky: pd.DataFrame) -> None:
-    fitted = fit(name, sky)
-    assert np.array_equal(fitted.transform(sky)[1_234:1_235], fitted.transform(sky.iloc[1_234:1_235]))
+def test_rows_do_not_depend_on_each_other(name: str, orbits: pd.DataFrame) -> None:
+    fitted = fit(name, orbits)
+    assert np.array_equal(fitted.transform(orbits)[1_234:1_235], fitted.transform(orbits.iloc[1_234:1_235]))
 
 
 def test_a_set_fitted_on_canonical_names_takes_the_tutorials_names_too(sky: pd.DataFrame) -> None:
@@ -127,6 +154,66 @@ def test_unknown_sets_and_single_knots_are_configuration_errors(sky: pd.DataFram
 def test_a_variable_that_does_not_vary_is_refused() -> None:
     with pytest.raises(DataError, match="one value of absolute_magnitude_mag only, 20"):
         fit("spline", asteroids([20.0, 20.0], [0.1, 0.2]))
+
+
+def test_clean_takes_one_column_of_each_kind_of_fact(orbits: pd.DataFrame) -> None:
+    assert fit("clean", orbits).columns == (
+        "absolute_magnitude_mag",
+        "moid_au",
+        "epoch_osculation_jd",
+        "eccentricity",
+        "semi_major_axis_au",
+        "inclination_deg",
+        "ascending_node_longitude_deg",
+        "perihelion_argument_deg",
+    )
+
+
+def test_clean_leaves_12_of_the_exports_32_numeric_columns(small_table: pd.DataFrame) -> None:
+    fitted = fit("clean", small_table)
+    assert len(fitted.columns) == 12
+    assert [name for name in fitted.columns if name.startswith(("diameter", "orbit_", "miss"))] == ["miss_distance_au"]
+
+
+def test_every_column_that_a_set_leaves_out_has_a_reason() -> None:
+    for name in NAMES:
+        told = choices(name, [column.name for column in COLUMNS])
+        assert len(told) == len(COLUMNS)
+        assert all(bool(choice.why) != choice.taken for choice in told)
+
+
+def test_a_julian_date_is_counted_from_a_stored_day_and_loses_nothing(orbits: pd.DataFrame) -> None:
+    fitted = fit("clean", orbits)
+    day = fitted.references["epoch_osculation_jd"]
+    assert day == orbits["epoch_osculation_jd"].median()
+    dates = fitted.transform(orbits)[:, fitted.columns.index("epoch_osculation_jd")]
+    assert np.array_equal(dates.astype(np.float64) + day, orbits["epoch_osculation_jd"])
+    raw = fit("raw", orbits)
+    rounded = raw.transform(orbits)[:, raw.columns.index("epoch_osculation_jd")]
+    assert np.abs(rounded - orbits["epoch_osculation_jd"]).max() == 0.125
+
+
+def test_no_label_inputs_sees_neither_brightness_nor_moid_nor_how_well_an_asteroid_is_observed(
+    orbits: pd.DataFrame,
+) -> None:
+    fitted = fit("no-label-inputs", orbits)
+    assert set(fitted.inputs) == {*ELEMENTS}
+    blind = orbits.assign(absolute_magnitude_mag=np.nan, moid_au=np.nan, diameter_min_km=np.nan, orbit_uncertainty=0)
+    assert np.array_equal(fitted.transform(orbits), fitted.transform(blind))
+    assert len(fitted.knots) == 11
+    assert {len(knots) for knots in fitted.knots.values()} == {DEFAULT_N_KNOTS // 4}
+
+
+def test_no_label_inputs_takes_the_approach_where_the_table_has_one(small_table: pd.DataFrame) -> None:
+    table = small_table.assign(eccentricity=small_table["eccentricity"] * 0.9)
+    inputs = fit("no-label-inputs", table).inputs
+    assert inputs == (*ELEMENTS, "tisserand_jupiter", "relative_velocity_km_per_s", "miss_distance_au")
+
+
+def test_an_open_orbit_is_refused_by_its_row(orbits: pd.DataFrame) -> None:
+    fitted = fit("no-label-inputs", orbits)
+    with pytest.raises(DataError, match=r"Eccentricity 1\.2 in data row 2 is that of no ellipse"):
+        fitted.transform(orbits.head(3).assign(eccentricity=[0.1, 1.2, 0.3]))
 
 
 def test_a_table_without_numbers_has_no_raw_features() -> None:

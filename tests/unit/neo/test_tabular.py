@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from asteroid_ll.errors import DataError
+from asteroid_ll.neo.sources.packed import unpacked
 from asteroid_ll.neo.sources.tabular import read_new_rows, read_table
 from asteroid_ll.neo.table import COLUMNS
 
@@ -143,11 +144,50 @@ def test_text_that_is_cut_within_a_row_is_refused(export_file: Path, tmp_path: P
         read_table(path)
 
 
-def test_a_zip_archive_is_refused(export_file: Path, tmp_path: Path) -> None:
-    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
-        archive.write(export_file, "nasa.csv")
-    with pytest.raises(DataError, match="zip archive or a spreadsheet"):
-        read_table(tmp_path / "a.zip")
+def archive_of(path: Path, members: dict[str, bytes]) -> Path:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    return path
+
+
+def test_a_text_alone_in_a_zip_archive_gives_the_same_table(export_file: Path, tmp_path: Path) -> None:
+    members = {"data/nasa.csv": export_file.read_bytes(), "__MACOSX/data/nasa.csv": b"x", "licence.pdf": b"x"}
+    pd.testing.assert_frame_equal(
+        read_table(archive_of(tmp_path / "a.zip", members)),
+        read_table(export_file),
+    )
+
+
+@pytest.mark.parametrize(
+    ("members", "says"),
+    [
+        ({"a.csv": b"x", "b.csv": b"x"}, r"2 files of text \(a.csv, b.csv\), not one"),
+        ({"a.png": b"x"}, r"0 files of text \(none\), not one"),
+        ({"[Content_Types].xml": b"<x/>", "xl/workbook.xml": b"<x/>"}, "is a spreadsheet workbook"),
+    ],
+)
+def test_an_archive_without_exactly_one_text_is_refused(tmp_path: Path, members: dict[str, bytes], says: str) -> None:
+    with pytest.raises(DataError, match=says):
+        read_table(archive_of(tmp_path / "a.zip", members))
+
+
+def test_a_damaged_zip_archive_is_refused_at_every_tenth(export_file: Path, tmp_path: Path) -> None:
+    whole = archive_of(tmp_path / "a.zip", {"nasa.csv": export_file.read_bytes()}).read_bytes()
+    for tenth in range(1, 10):
+        path = tmp_path / "cut.zip"
+        path.write_bytes(whole[: len(whole) * tenth // 10])
+        with pytest.raises(DataError, match="damaged or cut zip"):
+            read_table(path)
+
+
+def test_a_bomb_is_refused_before_it_is_unpacked_whole(tmp_path: Path) -> None:
+    for path in (archive_of(tmp_path / "a.zip", {"a.csv": bytes(1 << 22)}), tmp_path / "a.gz"):
+        if path.suffix == ".gz":
+            path.write_bytes(gzip.compress(bytes(1 << 22)))
+        assert path.stat().st_size < 10_000
+        with pytest.raises(DataError, match="holds more than 1000000 bytes"):
+            unpacked(path, max_bytes=1_000_000)
 
 
 def test_a_header_without_rows_is_refused(export: pd.DataFrame, tmp_path: Path) -> None:
@@ -202,7 +242,7 @@ def test_new_rows_need_only_the_columns_that_the_score_needs(tmp_path: Path) -> 
         read_new_rows(path, columns=["inclination_deg"])
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=500, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_a_mutated_file_gives_a_table_or_one_data_error(export_file: Path, tmp_path: Path, data: st.DataObject) -> None:
     text = bytearray(export_file.read_bytes())

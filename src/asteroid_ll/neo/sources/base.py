@@ -7,8 +7,9 @@ import os
 import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, TypedDict
+from typing import TYPE_CHECKING, Literal, Protocol, TypedDict
 
 from asteroid_ll.errors import DataError
 
@@ -39,6 +40,32 @@ class Provenance(TypedDict):
     credit: str
 
 
+@dataclass(frozen=True, slots=True)
+class Note:
+    """What a reader noticed in a file.
+
+    Attributes:
+        kind: ``repaired``: read without loss, though written another way; ``lost``: what the file no longer has;
+            ``left out``: rows that cannot be used.
+        what: a clause that says it, such as ``dates written day first``.
+        count: how many values or rows.
+        column: canonical name of the column; empty where it is about rows.
+    """
+
+    kind: Literal["repaired", "lost", "left out"]
+    what: str
+    count: int
+    column: str = ""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """The canonical table of a raw file, label included, and what was noticed on the way."""
+
+    table: pd.DataFrame
+    notes: tuple[Note, ...] = ()
+
+
 class Source(Protocol):
     """A place that asteroids come from."""
 
@@ -66,7 +93,7 @@ class Source(Protocol):
             DataError: the source cannot be reached, or what it gave is empty, cut, or not what was asked for.
         """
 
-    def read(self, raw_path: Path) -> pd.DataFrame:
+    def read(self, raw_path: Path) -> Reading:
         """Return the canonical table of a fetched file, label included.
 
         Raises:
@@ -134,7 +161,7 @@ def refuse_other_formats(head: bytes, *, shown: str) -> None:
         shown: what the message calls the file.
 
     Raises:
-        DataError: the file is empty, a web page, a zip archive or a spreadsheet workbook.
+        DataError: the file is empty or a web page.
     """
     text = head.removeprefix(b"\xef\xbb\xbf").lstrip()
     if not text:
@@ -143,8 +170,4 @@ def refuse_other_formats(head: bytes, *, shown: str) -> None:
         raise DataError(
             f"{shown} is a web page, not a table.",
             hint="Open the address in a browser: it may ask for a login; use the direct link to the CSV file.",
-        )
-    if text.startswith(b"PK\x03\x04"):
-        raise DataError(
-            f"{shown} is a zip archive or a spreadsheet workbook.", hint="Unpack it, or export it as CSV, and use that."
         )

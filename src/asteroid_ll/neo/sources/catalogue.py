@@ -9,13 +9,10 @@ import json
 import shutil
 from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from asteroid_ll.errors import DataError
-from asteroid_ll.neo.sources.base import Download, Provenance, verified, whole_file
-
-if TYPE_CHECKING:
-    import pandas as pd
+from asteroid_ll.neo.sources.base import Download, Provenance, Reading, verified, whole_file
 
 _FILE = "catalogue.csv.gz"
 _PROVENANCE = "catalogue.provenance.json"
@@ -63,8 +60,8 @@ class CatalogueSource:
                 sha256=sha256 or origin["output_sha256"],
             )
 
-    def read(self, raw_path: Path) -> pd.DataFrame:
+    def read(self, raw_path: Path) -> Reading:
         """Return the catalogue's canonical table."""
-        from asteroid_ll.neo.sources.tabular import read_table
+        from asteroid_ll.neo.sources.tabular import read
 
-        return read_table(raw_path)
+        return read(raw_path)

@@ -7,14 +7,10 @@ import shutil
 import urllib.error
 import urllib.request
 from pathlib import Path
-from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
 
 from asteroid_ll.errors import ConfigError, DataError
-from asteroid_ll.neo.sources.base import Download, Provenance, verified, whole_file
-
-if TYPE_CHECKING:
-    import pandas as pd
+from asteroid_ll.neo.sources.base import Download, Provenance, Reading, verified, whole_file
 
 TIMEOUT_S = 30.0
 """Longest wait for the next bytes of a download."""
@@ -52,11 +48,11 @@ class CsvSource:
             self._transfer(temporary, download)
             return verified(temporary, source=self.name, location=_shown(self.location), sha256=sha256)
 
-    def read(self, raw_path: Path) -> pd.DataFrame:
+    def read(self, raw_path: Path) -> Reading:
         """Return the file's canonical table."""
-        from asteroid_ll.neo.sources.tabular import read_table
+        from asteroid_ll.neo.sources.tabular import read
 
-        return read_table(raw_path)
+        return read(raw_path)
 
     def _transfer(self, target: Path, download: Download | None) -> None:
         parts = urlsplit(self.location)

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import csv
 import difflib
-import gzip
 import io
 import warnings
-import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -17,11 +15,10 @@ import pandas as pd
 
 from asteroid_ll.errors import DataError
 from asteroid_ll.neo.label import labels_of
-from asteroid_ll.neo.sources.base import refuse_other_formats
+from asteroid_ll.neo.sources.base import Reading, refuse_other_formats
+from asteroid_ll.neo.sources.packed import unpacked
+from asteroid_ll.neo.sources.spreadsheet import mend
 from asteroid_ll.neo.table import COLUMNS, LABEL, Column, Kind, find, header_key, lookup
-
-MAX_TEXT_BYTES = 1 << 30
-"""Longest text that a compressed file may hold: 100 times the largest catalogue there is."""
 
 _MISSING = ["", "NA", "N/A", "NaN", "nan", "null", "NULL", "None"]
 _TRUTH = {"true": True, "false": False, "1": True, "0": False, "y": True, "n": False}
@@ -29,31 +26,40 @@ _OTHER_FILE = {"est_diameter_min", "relative_velocity", "miss_distance", "absolu
 _HINT_CELL = "Correct that cell in the file, or remove its row."
 
 
-def read_table(path: Path) -> pd.DataFrame:
+def read(path: Path) -> Reading:
     """Read a labelled table: the 40-column NeoWs export, or any table with canonical names.
 
     Args:
-        path: CSV file in UTF-8, with or without a byte order mark, plain or gzip.
+        path: CSV file in UTF-8, with or without a byte order mark, plain, gzip, or alone in a zip archive.
 
     Returns:
         The canonical columns that the file has, in canonical order. Of the NeoWs export all 40 are required, else those
-        that every run needs.
+        that every run needs. What a spreadsheet did to the export is undone, see ``spreadsheet``.
 
     Raises:
-        DataError: the file is missing, empty, cut, a web page or an archive; lacks columns; has a cell of the wrong
+        DataError: the file is missing, empty, cut, a web page or a workbook; lacks columns; has a cell of the wrong
             type, or NaN or an infinity; or has labels of one class.
     """
-    header, text = _open(path)
+    header, text = open_text(path)
     columns = _recognised(header, path)
-    wanted = [column for column in COLUMNS if column.header] if _is_export(header) else COLUMNS
-    needed = [column for column in wanted if column.required or _is_export(header)]
+    export = _is_export(header)
+    wanted = [column for column in COLUMNS if column.header] if export else COLUMNS
+    needed = [column for column in wanted if column.required or export]
     _require(needed, columns, header=header, path=path)
-    table = _parse(text, columns, path=path, n_fields=len(header))
+    raw = _parse(text, columns, path=path, n_fields=len(header))
+    reading = Reading(checked(raw, where=str(path)))
+    if export:
+        reading = mend(reading.table, labels=raw[LABEL])
     try:
-        labels_of(table)
+        labels_of(reading.table)
     except DataError as error:
         raise DataError(f"{path}: {error.what}", hint=error.hint) from error
-    return table
+    return reading
+
+
+def read_table(path: Path) -> pd.DataFrame:
+    """Return the table of ``read`` alone."""
+    return read(path).table
 
 
 def read_new_rows(path: Path, *, columns: Sequence[str]) -> pd.DataFrame:
@@ -66,24 +72,18 @@ def read_new_rows(path: Path, *, columns: Sequence[str]) -> pd.DataFrame:
     Raises:
         DataError: as for ``read_table``, about these columns only; the label may be of one class.
     """
-    header, text = _open(path)
+    header, text = open_text(path)
     found = _recognised(header, path)
     needed = [find(name) for name in columns]
     _require(needed, found, header=header, path=path)
     useful = {column.name for column in needed} | {"asteroid_id", "name", LABEL}
-    return _parse(text, {name: i for name, i in found.items() if name in useful}, path=path, n_fields=len(header))
+    positions = {name: i for name, i in found.items() if name in useful}
+    return checked(_parse(text, positions, path=path, n_fields=len(header)), where=str(path))
 
 
-def _open(path: Path) -> tuple[list[str], bytes]:
-    """Return the header's names and the file's text, decompressed and without a byte order mark."""
-    try:
-        text = path.read_bytes()
-    except OSError as error:
-        raise DataError(
-            f"The file {path} cannot be read: {error.strerror or error}.", hint="Run the fetch stage first."
-        ) from error
-    if text.startswith(b"\x1f\x8b"):
-        text = _decompress(text, path)
+def open_text(path: Path) -> tuple[list[str], bytes]:
+    """Return the header's names and the file's text, unpacked and without a byte order mark."""
+    text = unpacked(path)
     refuse_other_formats(text[:256], shown=str(path))
     text = text.removeprefix(b"\xef\xbb\xbf")
     first_line = text[: 1 << 16].lstrip(b"\r\n").splitlines()[0]
@@ -92,19 +92,6 @@ def _open(path: Path) -> tuple[list[str], bytes]:
     except (UnicodeDecodeError, csv.Error, StopIteration) as error:
         raise DataError(f"{path} is not a CSV file in UTF-8: {error}.", hint="Export it as CSV in UTF-8.") from error
     return header, text
-
-
-def _decompress(packed: bytes, path: Path) -> bytes:
-    try:
-        with gzip.GzipFile(fileobj=io.BytesIO(packed)) as stream:
-            text = stream.read(MAX_TEXT_BYTES + 1)
-    except (EOFError, zlib.error, OSError) as error:
-        raise DataError(
-            f"{path} is a damaged or cut gzip file: {error}.", hint="Run the fetch stage again with --force."
-        ) from error
-    if len(text) > MAX_TEXT_BYTES:
-        raise DataError(f"{path} holds more than {MAX_TEXT_BYTES} bytes.", hint="Split it, or use a smaller export.")
-    return text
 
 
 def _recognised(header: Sequence[str], path: Path) -> dict[str, int]:
@@ -157,7 +144,7 @@ def _require(needed: Sequence[Column], found: dict[str, int], *, header: Sequenc
 
 
 def _parse(text: bytes, positions: dict[str, int], *, path: Path, n_fields: int) -> pd.DataFrame:
-    """Parse the text and return the columns at ``positions``, checked, in canonical order."""
+    """Parse the text and return the columns at ``positions`` under their canonical names, not yet checked."""
     columns = [column for column in COLUMNS if column.name in positions]
     texts = {positions[c.name]: str for c in columns if c.kind in (Kind.TEXT, Kind.BOOLEAN)}
     numbers: Any = {positions[c.name]: _MISSING for c in columns if c.kind not in (Kind.TEXT, Kind.BOOLEAN)}
@@ -179,17 +166,33 @@ def _parse(text: bytes, positions: dict[str, int], *, path: Path, n_fields: int)
         raise DataError(f"{path} cannot be parsed as CSV: {reason}", hint="Check that line in the file.") from error
     if raw.empty:
         raise DataError(f"{path} has a header and no rows.", hint="Fetch it again, or check what wrote it.")
+    return pd.DataFrame({column.name: raw[positions[column.name]] for column in columns})
+
+
+def checked(raw: pd.DataFrame, *, where: str) -> pd.DataFrame:
+    """Check every cell and return the columns with their types.
+
+    Args:
+        raw: columns under canonical names, in any order, cells as texts or numbers.
+        where: what a message calls the source of the rows.
+
+    Returns:
+        The columns in canonical order.
+
+    Raises:
+        DataError: a cell is no number, not finite, absent where a value is needed, or neither true nor false.
+    """
     checks = {Kind.TEXT: _text, Kind.BOOLEAN: _boolean, Kind.INTEGER: _integer, Kind.FLOAT: _number}
-    return pd.DataFrame({c.name: checks[c.kind](raw[positions[c.name]], c, path) for c in columns})
+    return pd.DataFrame({c.name: checks[c.kind](raw[c.name], c, where) for c in COLUMNS if c.name in raw})
 
 
-def _refuse(series: pd.Series, bad: np.ndarray, column: Column, path: Path, *, problem: str) -> None:
+def _refuse(series: pd.Series, bad: np.ndarray, column: Column, where: str, *, problem: str) -> None:
     """Raise for the first bad cell of a column, if there is one."""
     rows = np.flatnonzero(bad)
     if rows.size:
         value = series.iloc[rows[0]]
         raise DataError(
-            f"{path}: column {column.name} has {problem} in data row {rows[0] + 1}: {value!r}"
+            f"{where}: column {column.name} has {problem} in data row {rows[0] + 1}: {value!r}"
             + (f" (and {rows.size - 1} more)." if rows.size > 1 else "."),
             hint=_HINT_CELL,
             column=column.name,
@@ -197,37 +200,37 @@ def _refuse(series: pd.Series, bad: np.ndarray, column: Column, path: Path, *, p
         )
 
 
-def _text(series: pd.Series, column: Column, path: Path) -> pd.Series:
+def _text(series: pd.Series, column: Column, where: str) -> pd.Series:
     if column.required:
-        _refuse(series, (series.isna() | (series == "")).to_numpy(dtype=bool), column, path, problem="no value")
+        _refuse(series, (series.isna() | (series == "")).to_numpy(dtype=bool), column, where, problem="no value")
     return series
 
 
-def _boolean(series: pd.Series, column: Column, path: Path) -> pd.Series:
+def _boolean(series: pd.Series, column: Column, where: str) -> pd.Series:
     values = series.str.strip().str.lower().map(_TRUTH)
-    _refuse(series, values.isna().to_numpy(), column, path, problem="neither True nor False")
+    _refuse(series, values.isna().to_numpy(), column, where, problem="neither True nor False")
     return values.astype(bool)
 
 
-def _number(series: pd.Series, column: Column, path: Path) -> pd.Series:
+def _number(series: pd.Series, column: Column, where: str) -> pd.Series:
     values = series
     if series.dtype.kind not in "iuf":
         values = pd.to_numeric(series.astype(str).where(series.notna()), errors="coerce")
-        _refuse(series, (values.isna() & series.notna()).to_numpy(), column, path, problem="a value that is no number")
+        _refuse(series, (values.isna() & series.notna()).to_numpy(), column, where, problem="a value that is no number")
     numbers = values.to_numpy(dtype=np.float64, na_value=np.nan)
-    _refuse(series, np.isinf(numbers), column, path, problem="an infinite value")
+    _refuse(series, np.isinf(numbers), column, where, problem="an infinite value")
     if not column.may_be_missing:
-        _refuse(series, np.isnan(numbers), column, path, problem="no value")
+        _refuse(series, np.isnan(numbers), column, where, problem="no value")
     return pd.Series(numbers, index=series.index)
 
 
-def _integer(series: pd.Series, column: Column, path: Path) -> pd.Series:
+def _integer(series: pd.Series, column: Column, where: str) -> pd.Series:
     if series.dtype.kind == "i":
         return series
-    values = _number(series, column, path)
+    values = _number(series, column, where)
     numbers = values.to_numpy()
     with np.errstate(invalid="ignore"):
         fractional = (numbers != np.rint(numbers)) & ~np.isnan(numbers)
         outside = np.abs(numbers) >= 2.0**63
-    _refuse(series, fractional | outside, column, path, problem="a value that is no integer")
+    _refuse(series, fractional | outside, column, where, problem="a value that is no integer")
     return values if np.isnan(numbers).any() else values.astype(np.int64)

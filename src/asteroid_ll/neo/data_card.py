@@ -1,0 +1,89 @@
+"""The data card: what a cleaned table holds, where it is from, what was done to it, and what in it can mislead."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from asteroid_ll.neo.cleaning import Cleaned
+from asteroid_ll.neo.hazards import hazards
+from asteroid_ll.neo.redundancy import float32_errors, float32_losses, redundant_columns
+from asteroid_ll.neo.sources.base import Note
+from asteroid_ll.neo.table import IDENTITY, LABEL, Column, Kind, find
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+CARD_VERSION = 1
+
+
+def data_card(
+    raw: pd.DataFrame, cleaned: Cleaned, *, provenance: Mapping[str, Any], notes: Sequence[Note] = ()
+) -> dict[str, Any]:
+    """Describe a cleaned table.
+
+    Args:
+        raw: canonical table as the source gave it.
+        cleaned: what cleaning made of it, in any column names.
+        provenance: where the raw file is from, as JSON data.
+        notes: what the reader noticed in the raw file.
+
+    Returns:
+        JSON data: ``source``, ``rows``, ``asteroids``, ``hazardous``, ``columns``, ``notes``, ``rules``,
+        ``joined_identities``, ``redundant``, ``float32_losses`` and ``hazards``.
+    """
+    table = cleaned.table.rename(columns={str(name): find(str(name)).name for name in cleaned.table.columns})
+    labels = table[LABEL].to_numpy(dtype=bool)
+    return {
+        "version": CARD_VERSION,
+        "source": dict(provenance),
+        "rows": {"in": len(raw), "out": len(table)},
+        "asteroids": int(table[IDENTITY].nunique()),
+        "hazardous": {"rows": int(labels.sum()), "share": float(labels.mean())},
+        "columns": [
+            _column(str(spelled), table[find(str(spelled)).name], raw=raw) for spelled in cleaned.table.columns
+        ],
+        "notes": [asdict(note) for note in notes],
+        "rules": [asdict(rule) for rule in cleaned.rules],
+        "joined_identities": [{"kept": kept, "other": other} for kept, other in cleaned.joined],
+        "redundant": [asdict(found) for found in redundant_columns(table)],
+        "float32_losses": [asdict(loss) for loss in float32_losses(table)],
+        "hazards": [asdict(hazard) for hazard in hazards(table, joined=cleaned.joined)],
+    }
+
+
+def _column(spelled: str, values: pd.Series, *, raw: pd.DataFrame) -> dict[str, Any]:
+    column = find(spelled)
+    before = raw[column.name]
+    missing = before.isna() | (before == "") if column.kind is Kind.TEXT else before.isna()
+    return {
+        "name": spelled,
+        "canonical_name": column.name,
+        "title": column.title,
+        "unit": column.unit,
+        "type": column.kind.value,
+        "role": column.role.value,
+        "missing": int(missing.sum()),
+        "distinct": int(values.nunique()),
+        **_range(column, values),
+    }
+
+
+def _range(column: Column, values: pd.Series) -> dict[str, Any]:
+    """Return smallest and largest value, and for numbers the worst error as float32, in the column's unit."""
+    if column.kind is Kind.BOOLEAN:
+        return {}
+    if column.kind is Kind.TEXT:
+        texts = values.astype(str)
+        return {"min": min(texts), "max": max(texts)}
+    smallest, largest = values.min(), values.max()
+    whole = column.kind is Kind.INTEGER
+    errors = float32_errors(np.asarray(values, dtype=np.float64))
+    return {
+        "min": int(smallest) if whole else float(smallest),
+        "max": int(largest) if whole else float(largest),
+        "float32_worst_error": float(errors.max(initial=0.0)),
+    }

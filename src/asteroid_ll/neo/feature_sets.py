@@ -1,0 +1,134 @@
+"""What each feature set is made of, and why a column is left out.
+
+``clean`` keeps one column of each kind of fact. ``no-label-inputs`` asks the scientifically interesting question: how
+much of the label can be told from the orbit's shape and the approach, when neither brightness nor the published MOID
+is known?
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from asteroid_ll.errors import ConfigError
+from asteroid_ll.neo.table import COLUMNS, Column, Role, lookup
+
+NAMES = ("raw", "clean", "physics", "spline", "no-label-inputs")
+DEFAULT_NAME = "spline"
+
+SUMMARIES: Mapping[str, str] = MappingProxyType(
+    {
+        "raw": "every numeric column as it is",
+        "clean": "one column of each kind of fact: no copies in other units, nothing that Kepler's laws give, no leaks",
+        "physics": "H, MOID, ln MOID and the two hinges of the definition",
+        "spline": "H, MOID and ln MOID as piecewise-linear functions",
+        "no-label-inputs": "orbit and approach as piecewise-linear functions, without H, MOID and diameters",
+    }
+)
+"""Each set in one line."""
+
+LABEL_INPUTS = ("absolute_magnitude_mag", "moid_au")
+"""The two columns that define the label."""
+
+ELEMENTS = (
+    "eccentricity",
+    "semi_major_axis_au",
+    "inclination_deg",
+    "ascending_node_longitude_deg",
+    "perihelion_argument_deg",
+)
+"""The five elements that say where an orbit lies."""
+
+APPROACH_COLUMNS = ("tisserand_jupiter", "relative_velocity_km_per_s", "miss_distance_au")
+"""What ``no-label-inputs`` adds to the elements where a table has it."""
+
+_FROM_MAGNITUDE = "follows from H alone: 1329 km / sqrt(albedo) 10^(-H/5)"
+_OBSERVED = "tells how well the asteroid is observed, which brightness decides: a leak"
+
+LEFT_OUT_OF_CLEAN: Mapping[str, str] = MappingProxyType(
+    {
+        **{column.name: _FROM_MAGNITUDE for column in COLUMNS if column.name.startswith("diameter_")},
+        "relative_velocity_km_per_h": "relative_velocity_km_per_s in another unit",
+        "relative_velocity_mi_per_h": "relative_velocity_km_per_s in another unit",
+        "miss_distance_ld": "miss_distance_au in another unit",
+        "miss_distance_km": "miss_distance_au in another unit",
+        "miss_distance_mi": "miss_distance_au in another unit",
+        "orbital_period_d": "follows from the semi-major axis by Kepler's third law",
+        "mean_motion_deg_per_d": "is 360 degrees / orbital period",
+        "perihelion_distance_au": "is a (1 - e)",
+        "aphelion_distance_au": "is a (1 + e)",
+        "perihelion_time_jd": "follows from epoch, mean anomaly and period",
+        "orbit_id": _OBSERVED,
+        "orbit_uncertainty": _OBSERVED,
+    }
+)
+"""Numeric columns that ``clean`` leaves out, and why."""
+
+_NOT_NUMERIC: Mapping[Role, str] = MappingProxyType(
+    {
+        Role.IDENTITY: "identifies the asteroid",
+        Role.LABEL: "is the label",
+        Role.DATE: "is a date, which says when the sample was drawn",
+        Role.CONSTANT: "is the same in every row",
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One column of a table under one set: taken, or left out for the reason in ``why``."""
+
+    column: Column
+    taken: bool
+    why: str
+
+
+def require_name(name: str) -> None:
+    """Refuse a name that is no feature set's.
+
+    Raises:
+        ConfigError: there is no such set.
+    """
+    if name not in NAMES:
+        raise ConfigError(f"There is no feature set {name!r}.", hint=f"Choose one of {', '.join(NAMES)}.", name=name)
+
+
+def choices(name: str, columns: Iterable[str]) -> tuple[Choice, ...]:
+    """Say of each known column of a table whether a set takes it.
+
+    Args:
+        name: a name of ``NAMES``.
+        columns: the table's column names, in any spelling; unknown ones are skipped.
+
+    Returns:
+        One choice a known column, in the given order.
+    """
+    known = [column for spelled in columns if (column := lookup(spelled)) is not None]
+    return tuple(_choice(name, column) for column in known)
+
+
+def _choice(name: str, column: Column) -> Choice:
+    if column.role is not Role.FEATURE:
+        return Choice(column, False, _NOT_NUMERIC[column.role])
+    if name == "raw":
+        return Choice(column, True, "")
+    if name == "clean":
+        why = LEFT_OUT_OF_CLEAN.get(column.name, "")
+        return Choice(column, not why, why)
+    if name in ("physics", "spline"):
+        taken = column.name in LABEL_INPUTS
+        return Choice(column, taken, "" if taken else "does not define the label")
+    if column.name in (*ELEMENTS, *APPROACH_COLUMNS):
+        return Choice(column, True, "")
+    return Choice(column, False, _why_not_orbit(column.name))
+
+
+def _why_not_orbit(name: str) -> str:
+    if name in LABEL_INPUTS:
+        return "defines the label"
+    if name in ("perihelion_distance_au", "aphelion_distance_au"):
+        return "is computed from the elements, for every table alike"
+    if name in ("mean_anomaly_deg", "epoch_osculation_jd"):
+        return "says where the asteroid was on one day, not where its orbit lies"
+    return LEFT_OUT_OF_CLEAN[name]

@@ -1,0 +1,118 @@
+"""What in a table of asteroids can mislead whoever trains on it, each with the figure that shows it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from asteroid_ll.neo.identities import Pair, equal_orbits, is_permanent
+from asteroid_ll.neo.label import is_hazardous_by_rule
+from asteroid_ll.neo.table import IDENTITY, LABEL
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+OBSERVATION_COLUMNS = ("orbit_id", "orbit_uncertainty")
+"""Columns that tell how well an asteroid is observed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hazard:
+    """Something that can mislead: its name, and a sentence with the figures of this table."""
+
+    name: str
+    text: str
+
+
+def hazards(table: pd.DataFrame, *, joined: Sequence[Pair] = ()) -> tuple[Hazard, ...]:
+    """Find what can mislead in a table.
+
+    Args:
+        table: canonical table with its label.
+        joined: identities that cleaning has joined already.
+
+    Returns:
+        Only hazards that this table has.
+    """
+    return (
+        *_label_inputs(table),
+        *_identity_leak(table),
+        *_observation_leak(table),
+        *_two_identities(table, joined),
+        *_repeats(table),
+        *_selection(table),
+    )
+
+
+def _label_inputs(table: pd.DataFrame) -> Iterator[Hazard]:
+    rule = is_hazardous_by_rule(table["absolute_magnitude_mag"].to_numpy(), table["moid_au"].to_numpy())
+    others = int((rule != table[LABEL].to_numpy(dtype=bool)).sum())
+    yield Hazard(
+        "label inputs",
+        f"The label is defined by absolute magnitude and MOID: H <= 22 and MOID <= 0.05 au give it in all but {others} "
+        f"of {len(table)} rows. The feature set no-label-inputs has neither.",
+    )
+
+
+def _identity_leak(table: pd.DataFrame) -> Iterator[Hazard]:
+    known = table[IDENTITY].map(is_permanent)
+    permanent = table.loc[known.eq(True), LABEL]
+    provisional = table.loc[known.eq(False), LABEL]
+    if len(permanent) and len(provisional):
+        yield Hazard(
+            "identity leak",
+            f"{permanent.mean():.0%} of the rows of numbered asteroids are hazardous, {provisional.mean():.0%} of the "
+            "others: an identity tells how long an asteroid is known, and no feature set takes it.",
+        )
+
+
+def _observation_leak(table: pd.DataFrame) -> Iterator[Hazard]:
+    labels = table[LABEL].to_numpy(dtype=np.float64)
+    for name in OBSERVATION_COLUMNS:
+        if name not in table or table[name].nunique() < 2 or labels.std() == 0.0:
+            continue
+        r = float(np.corrcoef(table[name].to_numpy(dtype=np.float64), labels)[0, 1])
+        yield Hazard(
+            "observation leak",
+            f"{name} correlates with the label (r = {r:+.2f}), because bright asteroids are observed more often; "
+            "the feature sets clean and no-label-inputs leave it out.",
+        )
+
+
+def _two_identities(table: pd.DataFrame, joined: Sequence[Pair]) -> Iterator[Hazard]:
+    if joined:
+        rows = int(table.duplicated([IDENTITY, "close_approach_date"]).sum()) if "close_approach_date" in table else 0
+        twice = f" {rows} approaches are listed twice for it." if rows else ""
+        yield Hazard(
+            "one asteroid under two identities",
+            f"{len(joined)} asteroids were listed under a provisional and a permanent number and are joined, so that "
+            f"a split by asteroid keeps their rows together.{twice}",
+        )
+    left = equal_orbits(table)
+    if left:
+        first = " and ".join(left[0])
+        yield Hazard(
+            "equal orbits",
+            f"{len(left)} pairs of asteroids have all but equal orbits and magnitudes, such as {first}: one asteroid "
+            "under two names, or the parts of one that broke. A split by asteroid may tear such a pair apart.",
+        )
+
+
+def _repeats(table: pd.DataFrame) -> Iterator[Hazard]:
+    n_asteroids = table[IDENTITY].nunique()
+    if n_asteroids < len(table):
+        yield Hazard(
+            "several rows an asteroid",
+            f"{len(table)} rows are of {n_asteroids} asteroids: a split by row tests asteroids that were trained on.",
+        )
+
+
+def _selection(table: pd.DataFrame) -> Iterator[Hazard]:
+    if "miss_distance_au" in table:
+        yield Hazard(
+            "selection",
+            f"No approach is farther than {table['miss_distance_au'].max():.4g} au: the list has near approaches only.",
+        )

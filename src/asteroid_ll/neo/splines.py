@@ -1,0 +1,82 @@
+"""Piecewise-linear functions as features: between two neighbouring knots a ramp that rises from 0 to 1.
+
+A weighted sum of ramps is any continuous piecewise-linear function that is constant beyond the outer knots, and a
+weight is the step that the function takes between two knots.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from asteroid_ll.errors import ConfigError, DataError
+
+Array = NDArray[np.float64]
+Knots = Mapping[str, tuple[float, ...]]
+
+
+def fit_knots(
+    variables: Mapping[str, Array], *, n_knots: int, fixed: Mapping[str, tuple[float, ...]] | None = None
+) -> dict[str, tuple[float, ...]]:
+    """Place knots at quantiles, and at given values within a variable's range.
+
+    Args:
+        variables: values by the variable's name, shape ``(n_rows,)`` each.
+        n_knots: knots a variable at quantiles; ties leave fewer.
+        fixed: further knots by variable, in the variable's unit; those outside the outer quantile knots are left out.
+
+    Returns:
+        Ascending knots by variable, in the variable's unit, at least two each.
+
+    Raises:
+        ConfigError: fewer than 2 knots are asked for.
+        DataError: a variable has one value only.
+    """
+    if n_knots < 2:
+        raise ConfigError(f"A spline needs at least 2 knots, not {n_knots}.", hint="The default is 64.")
+    # Half a step inside the extremes, so that the outer ramps too have rows to learn from.
+    shares = (np.arange(n_knots) + 0.5) / n_knots
+    knots = {}
+    for name, values in variables.items():
+        at_quantiles = np.quantile(values, shares)
+        further = [knot for knot in (fixed or {}).get(name, ()) if at_quantiles[0] < knot < at_quantiles[-1]]
+        knots[name] = tuple(np.unique([*at_quantiles, *further]).tolist())
+        if len(knots[name]) < 2:
+            raise DataError(
+                f"The training rows have one value of {name} only, {knots[name][0]:g}: no spline can be fitted.",
+                hint="Train on more asteroids, or choose the feature set physics.",
+            )
+    return knots
+
+
+def ramp_names(knots: Knots) -> tuple[str, ...]:
+    """Return a name a ramp, in the order of ``ramps``."""
+    return tuple(f"{name}_ramp_{i:02d}" for name in knots for i in range(len(knots[name]) - 1))
+
+
+def ramps(variables: Mapping[str, Array], knots: Knots) -> NDArray[np.float32]:
+    """Return each variable's ramps side by side: 0 below the ramp, 1 above, the fraction of the way within.
+
+    Args:
+        variables: values of at least the variables that have knots, shape ``(n_rows,)`` each.
+        knots: ascending knots by variable.
+
+    Returns:
+        float32 of shape ``(n_rows, number of ramps)``, C-contiguous.
+    """
+    widths = [len(knots[name]) - 1 for name in knots]
+    n_rows = next(iter(variables.values())).size
+    matrix = np.empty((n_rows, sum(widths)), dtype=np.float32)
+    rows = np.arange(n_rows)
+    start = 0
+    for name, width in zip(knots, widths, strict=True):
+        edges = np.asarray(knots[name])
+        value = np.clip(variables[name], edges[0], edges[-1])
+        interval = np.clip(np.searchsorted(edges, value, side="right") - 1, 0, width - 1)
+        block = matrix[:, start : start + width]
+        block[...] = np.arange(width) < interval[:, None]
+        block[rows, interval] = (value - edges[interval]) / (edges[interval + 1] - edges[interval])
+        start += width
+    return matrix
