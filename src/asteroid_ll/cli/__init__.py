@@ -34,6 +34,7 @@ LAZY: dict[str, tuple[str, str, str]] = {
     "teardown": ("runs", "teardown", "Delete whatever bills, and prove that it is gone."),
     "evaluate": ("evaluate", "evaluate", "Grouped k-fold: the model beside its baselines, with intervals."),
     "model": ("model", "model", "The trained model: its weights, and what the grid's other models did."),
+    "features": ("features", "features", "What each feature set takes of a table, and why not the rest."),
     "config": ("config", "config", "Make, show and check configuration files."),
     "emulator": ("emulator", "emulator", "The embedded AWS: serve it, reset it, read its bill."),
 }
