@@ -1,10 +1,12 @@
 """The one room that prints: stdout is data or one JSON object, stderr is progress.
 
-Progress is a live line where stderr is a terminal, and one plain line a stage where it is not.
+Progress is a live line where stderr is a terminal, and one plain line a stage where it is not. Nobody needs to read
+it: a stderr that is closed, or whose reader went away, stops no run and above all no teardown.
 """
 
 from __future__ import annotations
 
+import io
 import json
 import sys
 from collections.abc import Sequence
@@ -33,19 +35,20 @@ class Console:
 
     def __init__(self, *, as_json: bool = False, out: TextIO | None = None, err: TextIO | None = None) -> None:
         self.as_json = as_json
-        self._out = out or sys.stdout
-        self._err = err or sys.stderr
+        # A stream that was closed before the interpreter started is None.
+        self._out: TextIO = out or sys.stdout or _Nowhere()
+        self._err: TextIO = err or sys.stderr or _Nowhere()
         self._status: Status | None = None
 
     def line(self, text: str = "") -> None:
-        """A line of data on stdout."""
+        """A line of data on stdout, where a reader at the other end of a pipe gets it at once."""
         self._out.write(text + "\n")
+        self._out.flush()
 
     def note(self, text: str) -> None:
         """A line for the person, on stderr."""
         self._stop_status()
-        self._err.write(text + "\n")
-        self._err.flush()
+        self._tell(text)
 
     def envelope(self, command: str, **members: object) -> None:
         """The versioned JSON object of a command, on stdout."""
@@ -64,9 +67,9 @@ class Console:
                 billing={"open": []},
                 error={"what": error.what, "hint": error.hint, "exit_code": error.exit_code},
             )
-        self._err.write(f"Error: {error.what}\n")
+        self._tell(f"Error: {error.what}")
         if error.hint:
-            self._err.write(f"Next:  {error.hint}\n")
+            self._tell(f"Next:  {error.hint}")
 
     def stage_started(self, name: str, reason: str) -> None:
         """A stage begins."""
@@ -83,15 +86,13 @@ class Console:
         if self._status is not None:
             self._status.update(f"{name}: {text}")
         else:
-            self._err.write(f"{name:<9} ...      {text}\n")
-            self._err.flush()
+            self._tell(f"{name:<9} ...      {text}")
 
     def stage_ended(self, result: StageResult) -> None:
         """A stage is done: one line."""
         self._stop_status()
         text = result.reason if result.status == "failed" else result.note or result.reason
-        self._err.write(f"{result.name:<9} {_MARKS[result.status]:<7} {result.seconds:6.2f} s  {text}\n")
-        self._err.flush()
+        self._tell(f"{result.name:<9} {_MARKS[result.status]:<7} {result.seconds:6.2f} s  {text}")
 
     def table(self, rows: Sequence[Sequence[str]]) -> None:
         """A table on stdout, its first row the heading: the first column to the left, the others to the right."""
@@ -101,7 +102,22 @@ class Console:
             cells += [cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True)]
             self.line("  ".join(cells).rstrip())
 
+    def _tell(self, text: str) -> None:
+        try:
+            self._err.write(text + "\n")
+            self._err.flush()
+        except BrokenPipeError:
+            self._err = _Nowhere()
+
     def _stop_status(self) -> None:
         if self._status is not None:
             self._status.stop()
             self._status = None
+
+
+class _Nowhere(io.StringIO):
+    """A stream that nobody reads."""
+
+    def write(self, text: str, /) -> int:
+        """Drop a text."""
+        return len(text)

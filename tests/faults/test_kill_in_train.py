@@ -48,7 +48,7 @@ def test_a_job_whose_process_was_killed_has_failed_and_the_next_run_starts_anoth
         for line in command.stderr:
             if line.startswith("train"):
                 break
-        os.kill(_worker_of(prepared), signal.SIGKILL)
+        os.kill(prepared.worker_pid(), signal.SIGKILL)
         _, err = command.communicate(timeout=60)
     assert command.returncode == 4
     (name,) = prepared.names("training-job")
@@ -60,12 +60,3 @@ def test_a_job_whose_process_was_killed_has_failed_and_the_next_run_starts_anoth
     assert again.code == 0, again.err
     assert prepared.names("training-job") == [name, f"{name}-2"]
     assert prepared.metrics() == finished_once.metrics()
-
-
-def _worker_of(place):
-    """The process of the one job, once it has announced itself."""
-    while True:
-        with place.emulator() as emulator:
-            (job,) = emulator.services.resources.find("training-job")
-        if "worker" in job.body:
-            return job.body["worker"]["pid"]

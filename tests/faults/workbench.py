@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -40,6 +41,9 @@ features: {n_knots: 8}
 hyperparameters: {predictor_type: binary_classifier, epochs: 2, mini_batch_size: 50, num_models: 4}
 report: {figures: false, html: false}
 """
+
+LIMIT_S = 60
+"""A process that lives longer hangs, and is killed."""
 
 COMMAND = (sys.executable, "-m", "asteroid_ll")
 
@@ -177,11 +181,15 @@ class Place:
         line = [*COMMAND, *arguments, *(() if config is None else ("-c", config))]
         streams = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
         self._clean = False
-        return subprocess.Popen(
+        process = subprocess.Popen(
             line,
             cwd=self.folder,
             **{"env": environment(), "text": True, "start_new_session": True, **streams, **options},
         )
+        watchdog = threading.Timer(LIMIT_S, process.kill)
+        watchdog.daemon = True
+        watchdog.start()
+        return process
 
     def edit(self, old: str, new: str, *, file: str = "small.yaml") -> None:
         """Replace a text in a file of the folder."""
@@ -232,6 +240,15 @@ class Place:
         with self.emulator() as emulator:
             emulator.settle()
             return next((found.status for found in emulator.services.resources.find(kind) if found.name == name), "")
+
+    def worker_pid(self) -> int:
+        """The process of the one training job, once it has announced itself."""
+        while True:
+            with self.emulator() as emulator:
+                (job,) = emulator.services.resources.find("training-job")
+            if "worker" in job.body:
+                return int(job.body["worker"]["pid"])
+            os.sched_yield()
 
     def wait_for_job(self, name: str) -> None:
         """Wait until a training job has completed."""

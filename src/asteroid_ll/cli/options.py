@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import codecs
 import functools
+import io
 import os
 import signal
 import sys
@@ -125,14 +127,30 @@ def read_from_environment(command: click.Command, *names: str) -> None:
 def guarded(command: click.Command) -> NoReturn:
     """Run a command; an expected failure is one sentence and its exit code, a bug keeps its traceback."""
     signal.signal(signal.SIGTERM, _interrupt)
+    _make_encodable()
+    stdout = sys.stdout
     try:
         code = _told(command)
-        sys.stdout.flush()
-    except BrokenPipeError:
+        if sys.stdout is not None:  # it is None where it was closed before the start
+            sys.stdout.flush()
+    except (BrokenPipeError, SystemExit) as ended:
+        # click answers a broken pipe by another stdout, which it wraps around this one, and exit code 1.
+        if isinstance(ended, SystemExit) and sys.stdout is stdout:
+            raise
         # The reader went away: nothing more can be said, and Python must not try at exit either.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 141
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _make_encodable() -> None:
+    """Let every text be printed: as UTF-8 where the locale knows ASCII alone, else with ``?`` for what it lacks."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            if codecs.lookup(stream.encoding).name == "ascii":
+                stream.reconfigure(encoding="utf-8")
+            else:
+                stream.reconfigure(errors="replace")
 
 
 def _told(command: click.Command) -> object:

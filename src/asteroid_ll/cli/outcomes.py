@@ -13,7 +13,7 @@ from asteroid_ll.console import Console
 from asteroid_ll.errors import AsteroidError
 
 if TYPE_CHECKING:
-    from asteroid_ll.pipeline.run import RunResult
+    from asteroid_ll.pipeline.run import RunResult, StageResult
 
 
 def execute(
@@ -29,10 +29,15 @@ def execute(
     from asteroid_ll.pipeline.run import Listener
 
     console = Console(as_json=where.as_json)
+
+    def is_shown(result: StageResult) -> bool:
+        """Teardown follows a selection too, and is worth a line where it did something."""
+        return selected is None or result.name in selected or result.status != "skipped"
+
     listener = Listener(
         started=console.stage_started,
         progress=console.stage_progress,
-        ended=lambda result: console.stage_ended(result) if selected is None or result.name in selected else None,
+        ended=lambda result: console.stage_ended(result) if is_shown(result) else None,
     )
     with open_pipeline(where.config_file, where.workdir, command=command, listener=listener) as pipeline:
         return pipeline.run(forced=forced, selected=selected, tear_down=tear_down)

@@ -38,7 +38,8 @@ def endpoint_scorer(context: Context, *, model: str) -> Scorer:
 
     path = context.path("deploy/endpoint.json")
     endpoint = read_json(path) if path.is_file() else {}
-    if endpoint.get("model") != model:
+    is_open = any(record["resource"] == endpoint.get("name") for record in context.journal.open_resources())
+    if endpoint.get("model") != model or not is_open:
         raise AwsError("No endpoint serves this model.", hint="asteroid-ll deploy   or   asteroid-ll run-all")
 
     def score(features: NDArray[np.float32]) -> Scores:

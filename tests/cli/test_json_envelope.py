@@ -1,0 +1,130 @@
+"""The one object on stdout: its version, its members and their types, for every command that has ``--json``."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import pytest
+
+STAGES = ["fetch", "clean", "explore", "split", "encode", "upload", "train", "deploy", "predict", "teardown"]
+ERROR_MEMBERS = {"what", "hint", "exit_code"}
+
+
+def _assert_envelope(found, command, *, status="success"):
+    assert found["asteroid_ll"] == 1
+    assert found["command"] == command
+    assert found["status"] == status
+    assert isinstance(found["metrics"], dict)
+    assert set(found["billing"]) == {"open"}
+    for item in found["billing"]["open"]:
+        assert {"kind", "name"} <= set(item)
+    for stage in found["stages"]:
+        assert stage["name"] in STAGES
+        assert stage["status"] in ("run", "skipped", "adopted", "failed")
+        assert stage["reason"]
+        assert stage["seconds"] >= 0
+    assert ("error" in found) == (status == "failed")
+    if status == "failed":
+        assert set(found["error"]) == ERROR_MEMBERS
+
+
+def test_run_all_tells_every_stage_the_metrics_and_the_bill(finished):
+    ended = finished.run("run-all", "--json", "--force", "predict")
+    _assert_envelope(ended.json, "run-all")
+    assert [stage["name"] for stage in ended.json["stages"]] == STAGES
+    ran = [stage["name"] for stage in ended.json["stages"] if stage["status"] == "run"]
+    assert ran == ["deploy", "predict", "teardown"]
+    assert ended.json["metrics"] == finished.metrics()
+    assert ended.json["findings"]
+    assert ended.json["billing"] == {"open": []}
+
+
+def test_a_run_where_all_is_up_to_date_tells_the_same_metrics(finished, finished_once):
+    ended = finished.run("run-all", "--json")
+    assert {stage["status"] for stage in ended.json["stages"]} == {"skipped"}
+    assert ended.json["metrics"] == finished_once.metrics()
+
+
+def test_the_numbers_of_the_metrics_are_all_finite_or_null(finished):
+    def numbers(value):
+        if isinstance(value, dict):
+            return [n for item in value.values() for n in numbers(item)]
+        return [value] if isinstance(value, float) else []
+
+    found = numbers(finished.run("run-all", "--json").json["metrics"])
+    assert found
+    assert all(math.isfinite(number) for number in found)
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_stage_alone_tells_itself_only(finished, stage):
+    ended = finished.run(stage, "--json")
+    _assert_envelope(ended.json, stage)
+    assert [item["name"] for item in ended.json["stages"]] == [stage]
+    assert bool(ended.json["billing"]["open"]) == (stage == "deploy")
+    if stage == "deploy":
+        assert finished.run("teardown").code == 0
+
+
+@pytest.mark.parametrize("command", ["run-all --dry-run", "plan", "train --dry-run", "predict --dry-run"])
+def test_a_plan_is_an_envelope_too(place, command):
+    ended = place.run(*command.split(), "--json")
+    _assert_envelope(ended.json, command.split()[0])
+    assert ended.json["dry_run"] is True
+    assert {stage["seconds"] for stage in ended.json["stages"]} == {0.0}
+
+
+def test_status_tells_what_is_done_and_what_is_open(finished):
+    found = finished.run("status", "--json").json
+    assert (found["asteroid_ll"], found["command"], found["status"]) == (1, "status", "success")
+    done = [stage["name"] for stage in found["stages"] if stage["done"]]
+    assert done == [stage for stage in STAGES if stage not in ("deploy", "teardown")]
+    assert found["billing"] == {"open": []}
+
+
+def test_scored_new_rows_are_counted(finished):
+    ended = finished.run("predict", "--input", "asteroids.csv", "--offline", "--json")
+    _assert_envelope(ended.json, "predict")
+    assert ended.json["metrics"]["n_rows"] == 600
+
+
+def test_config_show_and_validate_are_envelopes(place):
+    shown = place.run("config", "show", "--json").json
+    assert (shown["asteroid_ll"], shown["command"], shown["status"]) == (1, "config show", "success")
+    assert shown["config"]["source"] == {"kind": "csv", "location": "asteroids.csv", "sha256": None}
+    valid = place.run("config", "validate", "--json").json
+    assert (valid["command"], valid["status"], valid["problems"]) == ("config validate", "success", [])
+
+
+def test_the_ledger_is_an_envelope(finished):
+    found = finished.run("emulator", "ledger", "--json", config=None).json
+    assert (found["asteroid_ll"], found["command"], found["status"]) == (1, "emulator ledger", "success")
+    assert [item["kind"] for item in found["intervals"]] == ["training", "endpoint"]
+    assert found["billing"] == {"open": []}
+
+
+@pytest.mark.parametrize("command", ["config validate", "config show", "run-all", "plan", "status", "train"])
+def test_a_failure_before_any_stage_is_an_envelope_with_the_error(place, command):
+    place.edit("n_knots", "n_nots")
+    ended = place.run(*command.split(), "--json")
+    assert ended.code == 2
+    _assert_envelope(ended.json, command, status="failed")
+    assert ended.json["error"]["exit_code"] == 2
+    assert "features.n_nots" in ended.json["error"]["what"]
+
+
+def test_a_failed_stage_is_in_the_envelope_with_the_error(place):
+    (place.folder / "asteroids.csv").write_text("", "utf-8")
+    ended = place.run("run-all", "--json")
+    assert ended.code == 3
+    _assert_envelope(ended.json, "run-all", status="failed")
+    assert ended.status_of("fetch") == "failed"
+    assert ended.json["error"]["exit_code"] == 3
+
+
+def test_stdout_holds_the_object_alone_and_stderr_the_progress(finished):
+    ended = finished.run("run-all", "--json")
+    assert ended.out.count("\n") == 1
+    json.loads(ended.out)
+    assert ended.err.startswith("fetch ")
