@@ -31,10 +31,11 @@ LAZY: dict[str, tuple[str, str, str]] = {
     "train": ("runs", "train", "Run the Linear Learner training job."),
     "deploy": ("runs", "deploy", "Put the model behind an endpoint."),
     "predict": ("predict", "predict", "Score the test part, or the rows of a file."),
+    "report": ("report", "report", "Write everything that was found as one HTML file."),
     "teardown": ("runs", "teardown", "Delete whatever bills, and prove that it is gone."),
     "evaluate": ("evaluate", "evaluate", "Grouped k-fold: the model beside its baselines, with intervals."),
-    "model": ("model", "model", "The trained model: its weights, and what the grid's other models did."),
     "features": ("features", "features", "What each feature set takes of a table, and why not the rest."),
+    "model": ("model", "model", "The trained model: its weights, and what the grid's other models did."),
     "config": ("config", "config", "Make, show and check configuration files."),
     "emulator": ("emulator", "emulator", "The embedded AWS: serve it, reset it, read its bill."),
 }

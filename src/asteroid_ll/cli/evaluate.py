@@ -26,7 +26,7 @@ def evaluate(where: Where, folds: int, boosting: bool | None) -> None:
 
     console = Console(as_json=where.as_json)
     listener = Listener(started=console.stage_started, progress=console.stage_progress, ended=console.stage_ended)
-    with open_pipeline(where.config_file, where.workdir, command="evaluate", listener=listener) as pipeline:
+    with open_pipeline(where.config, where.workdir, command="evaluate", listener=listener) as pipeline:
         made = pipeline.run(selected=("fetch", "clean"), tear_down=False)
         if made.error is not None:
             raise made.error

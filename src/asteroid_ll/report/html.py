@@ -1,6 +1,7 @@
-"""One self-contained HTML file: scores, findings, figures, configuration, provenance, bill.
+"""One self-contained HTML file: sections of figures, tables, findings and facts.
 
-The file asks nothing of the network, and its content security policy holds the browser to that. Every text is escaped.
+The file asks nothing of the network, and its content security policy holds the browser to that; a link is followed
+only when it is clicked. Every text is escaped.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import struct
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from html import escape
+from itertools import groupby
 
 from asteroid_ll.report.findings import Finding
 from asteroid_ll.report.style import DOTS_PER_INCH
@@ -21,6 +23,7 @@ _POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _CSS_PIXELS_PER_INCH = 96
 _NUMBER = re.compile(rf"[-+−]?[\d,]+(\.\d+)?(e[-+]?\d+)?( ?%)?|{NOTHING}")
+_WEB = "https://"
 
 
 @dataclass(frozen=True)
@@ -34,44 +37,61 @@ class ReportFigure:
 
 @dataclass(frozen=True)
 class ReportTable:
-    """Rows of text under a caption, the first row being the heading."""
+    """Rows of text under a caption, the first row being the heading.
+
+    Attributes:
+        caption: what the table shows.
+        rows: the heading, then the body.
+        links: a web address for the first cell of each row of the body; empty for a table without links.
+    """
 
     caption: str
     rows: Rows
+    links: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class ReportFindings:
+    """Sentences that say what the numbers mean, see `findings.findings`."""
+
+    items: Sequence[Finding]
+
+
+@dataclass(frozen=True)
+class ReportFacts:
+    """Values by name, nested as in a configuration file, under a caption."""
+
+    caption: str
+    values: Mapping[str, object]
+
+
+Block = ReportFigure | ReportTable | ReportFindings | ReportFacts
+
+
+@dataclass(frozen=True)
+class ReportSection:
+    """A heading and what is below it; a section without anything to show is left out."""
+
+    title: str
+    blocks: Sequence[Block]
 
 
 @dataclass(frozen=True)
 class ReportData:
-    """Everything that a report shows, as plain values. What is empty is left out of the report.
+    """Everything that a report shows, as plain values.
 
     Attributes:
         title: the heading.
         subtitle: one line below it: which data, which features, which split.
         headline: the few numbers that matter, as name and text.
-        findings: see `findings.findings`.
-        scores: tables of the metrics, baselines included.
-        figures: in the order in which they are shown.
-        tables: further tables, such as the columns of the data.
-        configuration: the effective configuration, nested as in its file.
-        provenance: where the data come from.
-        bill: tables of what was billed and of what is still open.
-        fingerprints: stage to content fingerprint.
-        environment: versions of what computed this.
+        sections: in the order in which they are shown.
         footer: a last line, such as the command that made the report.
     """
 
     title: str
     subtitle: str = ""
     headline: Sequence[tuple[str, str]] = ()
-    findings: Sequence[Finding] = ()
-    scores: Sequence[ReportTable] = ()
-    figures: Sequence[ReportFigure] = ()
-    tables: Sequence[ReportTable] = ()
-    configuration: Mapping[str, object] = field(default_factory=dict)
-    provenance: Mapping[str, object] = field(default_factory=dict)
-    bill: Sequence[ReportTable] = ()
-    fingerprints: Mapping[str, object] = field(default_factory=dict)
-    environment: Mapping[str, object] = field(default_factory=dict)
+    sections: Sequence[ReportSection] = field(default_factory=tuple)
     footer: str = ""
 
 
@@ -79,9 +99,9 @@ def render_html(data: ReportData) -> str:
     """The report as one HTML document, to be written as UTF-8.
 
     Raises:
-        ValueError: a figure is neither PNG nor SVG.
+        ValueError: a figure is neither PNG nor SVG, or a link is no https address.
     """
-    sections = [(title, body) for title, body in _sections(data) if body]
+    sections = [(section.title, body) for section in data.sections if (body := "".join(_blocks(section.blocks)))]
     links = "".join(f'<li><a href="#{_anchor(title)}">{escape(title)}</a></li>' for title, _ in sections)
     bodies = "\n".join(
         f'<section id="{_anchor(title)}" aria-labelledby="{_anchor(title)}-title">'
@@ -97,6 +117,7 @@ def render_html(data: ReportData) -> str:
 <meta http-equiv="Content-Security-Policy" content="{escape(_POLICY)}">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
+<meta name="referrer" content="no-referrer">
 <title>{escape(data.title)}</title>
 <link rel="icon" href="data:,">
 <style>{CSS}</style>
@@ -114,24 +135,34 @@ def render_html(data: ReportData) -> str:
 
 
 def flatten(values: Mapping[str, object], *, prefix: str = "") -> Iterator[tuple[str, str]]:
-    """Nested mappings as dotted keys with their values as text; a sequence is one comma-separated value."""
+    """Nested mappings as dotted keys with their values as text; a sequence is one comma-separated value.
+
+    A sequence of mappings is a mapping by the ``name`` of each, or by its number where one has none.
+    """
     for key, value in values.items():
         if isinstance(value, Mapping):
             yield from flatten(value, prefix=f"{prefix}{key}.")
+        elif isinstance(value, list | tuple) and value and all(isinstance(item, Mapping) for item in value):
+            yield from flatten(_by_name(value), prefix=f"{prefix}{key}.")
         else:
             yield f"{prefix}{key}", _text(value)
 
 
-def _sections(data: ReportData) -> Iterator[tuple[str, str]]:
-    yield "Scores", "".join(map(_table, data.scores))
-    yield "Findings", _findings(data.findings)
-    yield "Figures", _figures(data.figures)
-    yield "Data", "".join(map(_table, data.tables))
-    yield "Bill", "".join(map(_table, data.bill))
-    yield "Configuration", _facts("Configuration", data.configuration)
-    yield "Provenance", _facts("Provenance", data.provenance)
-    yield "Fingerprints", _facts("Fingerprints", data.fingerprints)
-    yield "Environment", _facts("Environment", data.environment)
+def _blocks(blocks: Sequence[Block]) -> Iterator[str]:
+    """The blocks in order; figures that follow each other share the width."""
+    for kind, run in groupby(blocks, key=type):
+        drawn = "".join(_block(block) for block in run)
+        yield f'<div class="figures">{drawn}</div>' if kind is ReportFigure and drawn else drawn
+
+
+def _block(block: Block) -> str:
+    if isinstance(block, ReportFigure):
+        return _figure(block)
+    if isinstance(block, ReportTable):
+        return _table(block)
+    if isinstance(block, ReportFindings):
+        return _findings(block.items)
+    return _facts(block)
 
 
 def _headline(items: Sequence[tuple[str, str]]) -> str:
@@ -144,11 +175,6 @@ def _findings(items: Sequence[Finding]) -> str:
         f'<li class="{item.level}"><b>{item.level.capitalize()}</b>{escape(item.text)}</li>' for item in items
     )
     return f'<ul class="findings">{lines}</ul>' if lines else ""
-
-
-def _figures(items: Sequence[ReportFigure]) -> str:
-    drawn = "".join(_figure(item) for item in items)
-    return f'<div class="figures">{drawn}</div>' if drawn else ""
 
 
 def _figure(item: ReportFigure) -> str:
@@ -178,11 +204,12 @@ def _table(table: ReportTable) -> str:
     # A heading goes where its column's values go.
     right = [all(_NUMBER.fullmatch(row[index]) for row in body) and bool(body) for index in range(len(heading))]
     head = "".join(_cell("th", text, right=flag, scope="col") for text, flag in zip(heading, right, strict=True))
+    links = table.links or ("",) * len(body)
     lines = "".join(
-        f"<tr>{_cell('th', row[0], right=right[0], scope='row')}"
+        f"<tr>{_cell('th', row[0], right=right[0], scope='row', link=link)}"
         + "".join(_cell("td", text, right=flag) for text, flag in zip(row[1:], right[1:], strict=True))
         + "</tr>\n"
-        for row in body
+        for row, link in zip(body, links, strict=True)
     )
     return (
         f'<div class="scroll" role="region" tabindex="0" aria-label="{escape(table.caption)}"><table>'
@@ -190,17 +217,33 @@ def _table(table: ReportTable) -> str:
     )
 
 
-def _cell(tag: str, text: str, *, right: bool, scope: str = "") -> str:
+def _cell(tag: str, text: str, *, right: bool, scope: str = "", link: str = "") -> str:
     attributes = (f' scope="{scope}"' if scope else "") + (' class="number"' if right else "")
-    return f"<{tag}{attributes}>{escape(text)}</{tag}>"
+    content = escape(text)
+    if link:
+        if not link.startswith(_WEB):
+            raise ValueError(f"A link of a report begins with {_WEB}, not {link!r}.")
+        content = f'<a href="{escape(link)}" rel="noreferrer">{content}</a>'
+    return f"<{tag}{attributes}>{content}</{tag}>"
 
 
-def _facts(name: str, values: Mapping[str, object]) -> str:
+def _facts(facts: ReportFacts) -> str:
     lines = "".join(
-        f'<tr><th scope="row">{escape(key)}</th><td>{escape(text)}</td></tr>\n' for key, text in flatten(values)
+        f'<tr><th scope="row">{escape(key)}</th><td>{escape(text)}</td></tr>\n' for key, text in flatten(facts.values)
     )
-    table = f'<table class="facts"><tbody>{lines}</tbody></table>'
-    return f'<div class="scroll" role="region" tabindex="0" aria-label="{escape(name)}">{table}</div>' if lines else ""
+    table = f'<table class="facts"><caption>{escape(facts.caption)}</caption><tbody>{lines}</tbody></table>'
+    label = escape(facts.caption)
+    return f'<div class="scroll" role="region" tabindex="0" aria-label="{label}">{table}</div>' if lines else ""
+
+
+def _by_name(items: Sequence[Mapping[str, object]]) -> dict[str, object]:
+    names = [str(item.get("name", "")) for item in items]
+    if "" in names or len(set(names)) < len(names):
+        return {str(number): item for number, item in enumerate(items)}
+    return {
+        name: {key: value for key, value in item.items() if key != "name"}
+        for name, item in zip(names, items, strict=True)
+    }
 
 
 def _text(value: object) -> str:

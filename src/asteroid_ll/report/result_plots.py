@@ -112,7 +112,7 @@ def training_curves(
     train_objective: ArrayLike,
     *,
     validation_objective: ArrayLike | None = None,
-    best_index: int,
+    best_index: int | None,
     objective: str = "objective",
 ) -> Plot:
     """The objective of every model of the grid by epoch, the exported model on top.
@@ -120,7 +120,7 @@ def training_curves(
     Args:
         train_objective: shape ``(n_epochs, n_models)``; a model that diverged may hold NaN or infinity.
         validation_objective: the same on the validation channel; None leaves its panel out.
-        best_index: the exported model's column.
+        best_index: the exported model's column; None where it is not known.
         objective: what the numbers are, with their unit, such as ``cross-entropy (nats a row)``.
     """
     parts = {"train": np.asarray(train_objective, dtype=np.float64)}
@@ -139,13 +139,20 @@ def training_curves(
             axes.set_xlabel("Epoch (passes over the train channel)")
             if position == 0:
                 axes.set_ylabel(objective[:1].upper() + objective[1:])
-                axes.legend(loc="upper right")
-            words.append(f"{part} from {values[0, best_index]:.4g} to {values[-1, best_index]:.4g}")
+                # At the figure's edge, where no curve can be.
+                named = [line for line in axes.lines if not str(line.get_label()).startswith("_")]
+                figure.legend(handles=named, loc="upper right", borderaxespad=0.6)
+            if best_index is not None:
+                words.append(f"{part} from {values[0, best_index]:.4g} to {values[-1, best_index]:.4g}")
+    exported = (
+        f"The exported model is number {best_index}: {', '.join(words)}."
+        if words
+        else "Which of them was exported is not known."
+    )
     return Plot(
         "training",
         title,
-        f"{objective[:1].upper() + objective[1:]} by epoch, {n_epochs} epochs, {n_models} models. The exported model "
-        f"is number {best_index}: {', '.join(words)}.",
+        f"{objective[:1].upper() + objective[1:]} by epoch, {n_epochs} epochs, {n_models} models. {exported}",
         figure,
     )
 
@@ -178,18 +185,19 @@ def _mark(left: Axes, right: Axes, *, scores: BinaryScores, colour: str, marker:
         right.plot([scores.recall], [scores.precision], label=name, **style)
 
 
-def _draw_objectives(axes: Axes, values: NDArray[np.float64], *, best_index: int) -> None:
+def _draw_objectives(axes: Axes, values: NDArray[np.float64], *, best_index: int | None) -> None:
     from matplotlib.ticker import MaxNLocator
 
     epochs = np.arange(1, values.shape[0] + 1)
     finite = np.where(np.isfinite(values), values, np.nan)
-    others = np.delete(finite, best_index, axis=1)
+    others = finite if best_index is None else np.delete(finite, best_index, axis=1)
     marker = "o" if values.shape[0] == 1 else None
     if others.shape[1]:
         axes.plot(epochs, others, color=NEUTRAL, lw=0.9, alpha=0.8, marker=marker)
-        axes.lines[0].set_label("other models")
-    name = f"exported model ({best_index})"
-    axes.plot(epochs, finite[:, best_index], color=POSITIVE, lw=2.2, marker=marker, label=name)
+        axes.lines[0].set_label("models" if best_index is None else "other models")
+    if best_index is not None:
+        name = f"exported model ({best_index})"
+        axes.plot(epochs, finite[:, best_index], color=POSITIVE, lw=2.2, marker=marker, label=name)
     axes.xaxis.set_major_locator(MaxNLocator(nbins=8, integer=True))
 
 

@@ -35,11 +35,13 @@ tbody th { font-weight: 400; white-space: nowrap; }
 .number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
 table.facts td { overflow-wrap: anywhere; font-family: ui-monospace, "DejaVu Sans Mono", monospace; font-size: .85rem; }
 table.facts th { white-space: nowrap; color: var(--muted); }
-.figures { display: flex; flex-wrap: wrap; gap: 1.25rem; align-items: flex-start; }
+.figures { display: flex; flex-wrap: wrap; gap: 1.25rem; align-items: flex-start; margin: 0 0 1.25rem; }
 figure { margin: 0; max-width: 100%; background: #fff; border: 1px solid var(--line); border-radius: .5rem;
   padding: .6rem; color: #1f2933; }
 figure img { display: block; max-width: 100%; height: auto; }
 figcaption { font-size: .85rem; color: #5f6b7a; max-width: 44rem; }
+@media screen and (prefers-color-scheme: dark) { figure { background: #1f1f1f; } figcaption { color: var(--muted); }
+  figure img { filter: invert(.88) hue-rotate(180deg); } }
 footer { color: var(--muted); font-size: .85rem; margin-top: 3rem; padding-bottom: 2rem; }
 @media print { :root { --ink: #000; --muted: #444; --line: #bbb; --page: #fff; --card: #fff; --accent: #000;
   --warn: #000; } nav { display: none; } body { font-size: 10.5pt; } h2 { break-after: avoid; }

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from asteroid_ll.stages.explore_figures import draw_table
 from asteroid_ll.stages.files import load_table, write_json
 from asteroid_ll.stages.stage import Context, Outcome, Stage
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from asteroid_ll.report.plots import Plot
-    from asteroid_ll.report.summary import TableSummary
 
 SUMMARY = "explore/summary.json"
 FIGURES = "explore/figures.json"
@@ -35,30 +33,12 @@ def run(context: Context) -> Outcome:
     write_json(context.path(SUMMARY), summary.to_json())
     outputs = [SUMMARY]
     if context.config.report.figures:
-        plots = _draw(table, summary, label=label)
+        plots = draw_table(table, summary, label=label)
         outputs += _save(context, plots)
     pairs = len(summary.identical_pairs)
     figures = max(len(outputs) - 2, 0)
     same = f"{pairs} pair{'' if pairs == 1 else 's'} of columns say{'s' if pairs == 1 else ''} the same"
     return Outcome(outputs=tuple(outputs), note=f"{figures} figures, {same}")
-
-
-def _draw(table: pd.DataFrame, summary: TableSummary, *, label: str) -> list[Plot]:
-    from asteroid_ll.neo.table import find, locate
-    from asteroid_ll.report import plots
-
-    h, moid = locate(table.columns, ["absolute_magnitude_mag", "moid_au"]).values()
-    labels = table[label].to_numpy()
-    panels = [plots.Panel(find(h), table[h].to_numpy()), plots.Panel(find(moid), table[moid].to_numpy(), "log")]
-    uncertainty = next((name for name in table.columns if name.startswith("orbit_uncertai")), None)
-    if uncertainty is not None:
-        panels.append(plots.Panel(find(uncertainty), table[uncertainty].to_numpy(), "integer"))
-    return [
-        plots.distributions(panels, labels=labels),
-        plots.class_balance({"all": labels}),
-        plots.correlation_map(summary.correlation, [find(name) for name in summary.correlated_columns]),
-        plots.magnitude_moid(table[h].to_numpy(), table[moid].to_numpy(), labels=labels, columns=(find(h), find(moid))),
-    ]
 
 
 def _save(context: Context, drawn: list[Plot]) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from asteroid_ll.formats.payload import Scores
+    from asteroid_ll.report.findings import Finding
     from asteroid_ll.report.metrics import Scoreboard
 
 PREDICTIONS = "predict/predictions.csv"
@@ -66,10 +68,12 @@ def run(context: Context) -> Outcome:
         "predicted_hazardous": predicted,
     }
     write_csv(context.path(PREDICTIONS), pd.DataFrame(columns))
-    write_json(context.path(METRICS), {"metrics": metrics, "findings": findings})
+    texts = [finding.text for finding in findings]
+    levels = [finding.level for finding in findings]
+    write_json(context.path(METRICS), {"metrics": metrics, "findings": texts, "levels": levels})
     model = board.model
     note = f"{model.n:,} test rows: {model.fp + model.fn} wrong, F1 {0.0 if model.f1 is None else model.f1:.4f}"
-    return Outcome(outputs=(PREDICTIONS, METRICS), note=note, metrics=metrics, findings=tuple(findings))
+    return Outcome(outputs=(PREDICTIONS, METRICS), note=note, metrics=metrics, findings=tuple(texts))
 
 
 def _test_part(context: Context) -> TestPart:
@@ -134,7 +138,7 @@ def _errors(part: TestPart, answer: Scores, predicted: NDArray[np.bool_], board:
     return {"n": board.model.fp + board.model.fn, "listed": [mistake.to_json() for mistake in found]}
 
 
-def _findings(context: Context, part: TestPart, board: Scoreboard) -> list[str]:
+def _findings(context: Context, part: TestPart, board: Scoreboard) -> Sequence[Finding]:
     from asteroid_ll.neo.features import FittedFeatures
     from asteroid_ll.neo.table import find
     from asteroid_ll.report.findings import Facts, findings
@@ -156,7 +160,7 @@ def _findings(context: Context, part: TestPart, board: Scoreboard) -> list[str]:
         redundant_columns=len(redundant),
         shared_test_share=read_json(context.path("split/split.json"))["test_rows_seen_in_train_share"],
     )
-    return [finding.text for finding in findings(facts)]
+    return findings(facts)
 
 
 def _loss(loss: str, predictor_type: str) -> str:

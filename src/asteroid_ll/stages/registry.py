@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from asteroid_ll.stages import clean, deploy, encode, explore, fetch, predict, split, teardown, train, upload
+from asteroid_ll.stages import clean, deploy, encode, explore, fetch, predict, report, split, teardown, train, upload
 from asteroid_ll.stages.stage import Stage
 
 STAGES: tuple[Stage, ...] = (
@@ -15,5 +15,6 @@ STAGES: tuple[Stage, ...] = (
     train.STAGE,
     deploy.STAGE,
     predict.STAGE,
+    report.STAGE,
     teardown.STAGE,
 )

@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 
 from asteroid_ll.report import plots
+from asteroid_ll.report.calibration import calibrate
 from asteroid_ll.report.columns import PlainColumn
 from asteroid_ll.report.metrics import scoreboard
+from asteroid_ll.report.weights import piecewise, weigh
 
 MAGNITUDE = PlainColumn("absolute_magnitude_mag", "mag", "Absolute magnitude H")
 MOID = PlainColumn("moid_au", "au", "Earth MOID")
@@ -47,6 +49,9 @@ def makers(table_values, board) -> dict[str, Callable[[], plots.Plot]]:
     rng = np.random.default_rng(2)
     train = rng.random((5, 32)) + 0.1
     labels, scores = np.arange(50) % 2, rng.permutation(50) / 50
+    across, along = np.linspace(15, 30, 31), np.geomspace(1e-4, 1, 41)
+    margin = np.minimum((21.5 - across)[np.newaxis, :], -np.log(along / 0.04)[:, np.newaxis])
+    steps = piecewise({"moid_au": (0.001, 0.05, 0.5), "absolute_magnitude_mag": (18, 22, 25)}, [-1, -2, -3, 0.5])
     return {
         "distributions": lambda: plots.distributions(
             [
@@ -61,6 +66,21 @@ def makers(table_values, board) -> dict[str, Callable[[], plots.Plot]]:
         "magnitude-moid": lambda: plots.magnitude_moid(v.magnitude, v.moid, labels=v.labels, columns=(MAGNITUDE, MOID)),
         "ranking": lambda: plots.ranking_curves(labels, scores, model=board.model, rule=board.get("rule")),
         "confusion": lambda: plots.confusion_matrix(board.model),
+        "decision-plane": lambda: plots.decision_plane(
+            v.magnitude,
+            v.moid,
+            labels=v.labels,
+            predicted=(v.magnitude <= 21.5) & (v.moid <= 0.04),
+            columns=(MAGNITUDE, MOID),
+            grid=plots.DecisionGrid(across, along, margin),
+        ),
+        "calibration": lambda: plots.calibration_curve(calibrate(labels, scores)),
+        "learned-functions": lambda: plots.learned_functions(
+            steps, {"moid_au": MOID, "absolute_magnitude_mag": MAGNITUDE}, score="log-odds (nats)"
+        ),
+        "weights": lambda: plots.strongest_weights(
+            weigh(["a", "b"], [1.0, -2.0], steps=["1 km", "1 au"], features=[[0, 0], [1, 3]]), score="score (no unit)"
+        ),
         "training": lambda: plots.training_curves(
             train, validation_objective=train, best_index=3, objective="cross-entropy (nats a row)"
         ),

@@ -7,7 +7,16 @@ import pytest
 
 from asteroid_ll.report import plots
 from asteroid_ll.report.findings import Finding
-from asteroid_ll.report.html import ReportData, ReportFigure, ReportTable, flatten, render_html
+from asteroid_ll.report.html import (
+    ReportData,
+    ReportFacts,
+    ReportFigure,
+    ReportFindings,
+    ReportSection,
+    ReportTable,
+    flatten,
+    render_html,
+)
 
 VOID = {"meta", "link", "img"}
 HOSTILE = "<script>alert('x')</script> & \"quoted\""
@@ -39,23 +48,24 @@ class Outline(HTMLParser):
 
 @pytest.fixture
 def full(makers) -> ReportData:
-    table = ReportTable(HOSTILE, [("", HOSTILE, "n"), (HOSTILE, "a", "1,234"), ("b", "c", "–")])
+    address = f"https://ssd.jpl.nasa.gov/?{HOSTILE}"
+    table = ReportTable(HOSTILE, [("", HOSTILE, "n"), (HOSTILE, "a", "1,234"), ("b", "c", "–")], (address, ""))
     return ReportData(
         HOSTILE,
         subtitle=HOSTILE,
         headline=[(HOSTILE, HOSTILE)],
-        findings=[Finding("x", "warning", HOSTILE)],
-        scores=[table],
-        figures=[
-            ReportFigure("png", HOSTILE, plots.render(makers["confusion"]().figure)),
-            ReportFigure("svg", HOSTILE, plots.render(makers["confusion"]().figure, "svg")),
+        sections=[
+            ReportSection("Scores", [table, ReportFindings([Finding("x", "warning", HOSTILE)])]),
+            ReportSection(
+                "All figures",
+                [
+                    ReportFigure("png", HOSTILE, plots.render(makers["confusion"]().figure)),
+                    ReportFigure("svg", HOSTILE, plots.render(makers["confusion"]().figure, "svg")),
+                ],
+            ),
+            ReportSection("Facts", [ReportFacts(HOSTILE, {"training": {HOSTILE: HOSTILE}, "none": None})]),
+            ReportSection("Nothing", [ReportFacts("empty", {}), ReportFindings([]), ReportTable("empty", [])]),
         ],
-        tables=[table],
-        configuration={"training": {HOSTILE: HOSTILE}},
-        provenance={HOSTILE: None},
-        bill=[table],
-        fingerprints={"fetch": "ab12"},
-        environment={"python": "3.11"},
         footer=HOSTILE,
     )
 
@@ -69,12 +79,26 @@ def test_every_text_is_escaped_and_the_tags_nest(full):
 def test_the_report_asks_nothing_of_the_network(full):
     document = render_html(full)
     without_images = re.sub(r"data:[a-z/+]+;base64,[A-Za-z0-9+/=]+", "", document)
-    assert "://" not in without_images
+    assert without_images.count("://") == without_images.count('<a href="https://ssd.jpl.nasa.gov/') == 1
     assert "@import" not in document
     assert "default-src &#x27;none&#x27;" in document
-    for _, attributes in Outline(document).tags:
+    for tag, attributes in Outline(document).tags:
         for name in ("src", "href"):
-            assert (attributes.get(name) or "#").startswith(("data:", "#"))
+            allowed = ("data:", "#", "https://ssd.jpl.nasa.gov/") if tag == "a" else ("data:", "#")
+            assert (attributes.get(name) or "#").startswith(allowed)
+
+
+def test_the_first_cell_of_a_row_leads_to_its_address_and_gives_no_referrer(full):
+    (link,) = [
+        attributes for tag, attributes in Outline(render_html(full)).tags if attributes.get("rel") == "noreferrer"
+    ]
+    assert link["href"] == f"https://ssd.jpl.nasa.gov/?{HOSTILE}"
+
+
+def test_an_address_that_could_run_a_script_is_refused():
+    table = ReportTable("t", [("a",), ("b",)], ("javascript:alert(1)",))
+    with pytest.raises(ValueError, match="begins with https"):
+        render_html(ReportData("t", sections=[ReportSection("s", [table])]))
 
 
 def test_every_image_has_its_alternative_text_and_a_png_its_size(full):
@@ -88,10 +112,9 @@ def test_every_image_has_its_alternative_text_and_a_png_its_size(full):
 
 def test_every_link_of_the_contents_leads_to_a_section(full):
     tags = Outline(render_html(full)).tags
-    targets = [attributes["href"][1:] for tag, attributes in tags if tag == "a"]
+    targets = [attributes["href"][1:] for tag, attributes in tags if tag == "a" and attributes["href"][0] == "#"]
     identifiers = {attributes.get("id") for _, attributes in tags}
-    assert targets[:5] == ["scores", "findings", "figures", "data", "bill"]
-    assert targets[5:] == ["configuration", "provenance", "fingerprints", "environment"]
+    assert targets == ["scores", "all-figures", "facts"]
     assert set(targets) <= identifiers
 
 
@@ -115,9 +138,15 @@ def test_the_report_is_readable_in_light_and_dark_and_on_paper():
 
 def test_a_figure_of_another_format_is_refused():
     with pytest.raises(ValueError, match="'pdf' is neither PNG nor SVG"):
-        render_html(ReportData("t", figures=[ReportFigure("pdf", "a", b"%PDF-1.7")]))
+        render_html(ReportData("t", sections=[ReportSection("s", [ReportFigure("pdf", "a", b"%PDF-1.7")])]))
 
 
 def test_nested_settings_become_dotted_keys():
     settings = {"a": {"b": {"c": 1}, "d": [True, None]}, "e": (), "f": 0.5}
     assert list(flatten(settings)) == [("a.b.c", "1"), ("a.d", "true, –"), ("e", "–"), ("f", "0.5")]
+
+
+def test_a_list_of_mappings_is_shown_by_the_name_of_each_or_by_its_number():
+    named = {"rules": [{"name": "doubles", "count": 3}, {"name": "gaps", "count": 0}]}
+    assert list(flatten(named)) == [("rules.doubles.count", "3"), ("rules.gaps.count", "0")]
+    assert list(flatten({"rules": [{"count": 3}, {"name": "x"}]})) == [("rules.0.count", "3"), ("rules.1.name", "x")]

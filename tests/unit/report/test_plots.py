@@ -10,7 +10,17 @@ from asteroid_ll.report import plots
 from asteroid_ll.report.columns import PlainColumn, axis_label
 from asteroid_ll.report.metrics import binary_scores
 
-NAMES = ["distributions", "class-balance", "correlation", "magnitude-moid", "ranking", "confusion", "training"]
+CHARTS = [
+    "distributions",
+    "class-balance",
+    "magnitude-moid",
+    "ranking",
+    "training",
+    "decision-plane",
+    "learned-functions",
+    "weights",
+]
+NAMES = [*CHARTS, "correlation", "confusion", "calibration"]
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -25,7 +35,7 @@ def test_every_figure_has_a_title_a_long_alternative_text_and_names_on_its_axes(
         assert labels or axes.get_images(), "an axis without a name"
 
 
-@pytest.mark.parametrize("name", ["distributions", "class-balance", "magnitude-moid", "ranking", "training"])
+@pytest.mark.parametrize("name", CHARTS)
 def test_the_horizontal_axis_of_every_chart_says_its_unit(makers, name):
     for axes in makers[name]().figure.axes:
         assert axes.get_xlabel().endswith(")")
@@ -40,7 +50,7 @@ def test_a_figure_drawn_twice_gives_the_same_png_without_date_or_version(makers,
     assert [path.name for path in tmp_path.iterdir()] == ["a.png"]
 
 
-@pytest.mark.parametrize("name", ["class-balance", "magnitude-moid"])
+@pytest.mark.parametrize("name", ["class-balance", "magnitude-moid", "decision-plane"])
 def test_a_figure_drawn_twice_gives_the_same_svg_without_date(makers, tmp_path, name):
     content = plots.save(makers[name]().figure, tmp_path / "a.svg")
     assert plots.render(makers[name]().figure, "svg") == content
@@ -138,6 +148,51 @@ def test_a_single_model_of_a_single_epoch_is_drawn():
     plot = plots.training_curves([[0.5]], best_index=0)
     assert plots.render(plot.figure)
     assert plot.title == "Training curves of 1 model"
+
+
+def test_a_grid_whose_exported_model_is_not_known_is_drawn_without_one():
+    plot = plots.training_curves([[0.5, 0.6], [0.4, 0.5]], best_index=None)
+    assert plots.render(plot.figure)
+    assert "Which of them was exported is not known." in plot.alt
+
+
+def test_the_models_border_is_told_in_numbers_and_its_mistakes_are_ringed(makers, table_values):
+    plot = makers["decision-plane"]()
+    assert "at H 20 mag it runs at a MOID of 0.04 au, at a MOID of 0.01 au it runs at H 21.5 mag." in plot.alt
+    predicted = (table_values.magnitude <= 21.5) & (table_values.moid <= 0.04)
+    n_wrong = np.count_nonzero(predicted != (table_values.labels == 1))
+    assert f"{n_wrong} are predicted wrong" in plot.alt
+    ringed = next(line for line in plot.figure.axes[0].lines if line.get_label() == "predicted wrong")
+    assert len(ringed.get_xdata()) == n_wrong - int(predicted[0] != (table_values.labels[0] == 1))
+
+
+@pytest.mark.parametrize("side", [-1.0, 1.0])
+def test_a_model_that_answers_the_same_everywhere_has_no_border(table_values, side):
+    v = table_values
+    grid = plots.DecisionGrid(np.linspace(15, 30, 5), np.geomspace(1e-4, 1, 4), np.full((4, 5), side))
+    plot = plots.decision_plane(
+        v.magnitude,
+        v.moid,
+        labels=v.labels,
+        predicted=v.labels,
+        columns=(PlainColumn("h"), PlainColumn("m")),
+        grid=grid,
+    )
+    assert plot.alt.endswith("The model's border does not cross the middle of the plane.")
+
+
+def test_a_model_of_more_than_two_columns_is_drawn_without_a_border(table_values):
+    v = table_values
+    plot = plots.decision_plane(
+        v.magnitude,
+        v.moid,
+        labels=v.labels,
+        predicted=v.labels,
+        columns=(PlainColumn("h"), PlainColumn("m")),
+        grid=None,
+    )
+    assert "depends on more than these two" in plot.alt
+    assert not plot.figure.axes[0].collections
 
 
 def test_an_axis_is_named_by_title_and_unit_or_by_the_name_in_code():

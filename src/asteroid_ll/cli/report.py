@@ -1,0 +1,50 @@
+"""``report``: the stage, opened in a browser or drawn once more as SVG where it is asked for."""
+
+from __future__ import annotations
+
+import click
+
+from asteroid_ll.cli.options import Where, common
+from asteroid_ll.cli.outcomes import execute, finish, show_steps
+from asteroid_ll.console import Console
+from asteroid_ll.errors import ConfigError
+
+
+@click.command("report", epilog="Example:  asteroid-ll report --open")
+@common
+@click.option("--open", "open_it", is_flag=True, help="Open it in the browser.")
+@click.option("--svg", is_flag=True, help="Write its figures as SVG too.")
+@click.option("--force", is_flag=True, help="Write it again even if it is up to date.")
+@click.option("--dry-run", is_flag=True, help="Show whether it would be written, and why, and stop.")
+def report(where: Where, open_it: bool, svg: bool, force: bool, dry_run: bool) -> None:
+    """Write everything that was found as one HTML file, with the same numbers as JSON and the figures as PNG."""
+    forced = ("report",) if force else ()
+    if dry_run:
+        show_steps("report", where, selected=("report",), forced=forced)
+        return
+    result = execute("report", where, selected=("report",), forced=forced, tear_down=False)
+    if result.error is None and svg:
+        _write_svg(where)
+    if result.error is None and open_it:
+        _open(where)
+    finish("report", where, result)
+
+
+def _write_svg(where: Where) -> None:
+    from asteroid_ll.pipeline.project import open_pipeline
+    from asteroid_ll.stages.report_figures import save_svg
+    from asteroid_ll.stages.report_inputs import ReportInputs
+
+    with open_pipeline(where.config, where.workdir, command="report") as pipeline:
+        paths = save_svg(ReportInputs(pipeline.context("report")))
+    Console(as_json=where.as_json).note(f"{len(paths)} figures as SVG in {paths[0].parent}")
+
+
+def _open(where: Where) -> None:
+    import webbrowser
+
+    path = where.workdir.absolute() / "report" / "report.html"
+    if not path.is_file():
+        raise ConfigError("There is no report: report.html is false.", hint="Set report.html to true.")
+    if not webbrowser.open(path.as_uri()):
+        Console(as_json=where.as_json).note(f"No browser could be started. The report is {path}")

@@ -1,0 +1,285 @@
+"""The report as a document for people and as JSON: the same numbers in both."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from asteroid_ll.stages.files import read_json
+from asteroid_ll.stages.report_figures import objective_title
+from asteroid_ll.stages.report_inputs import ReportInputs
+
+if TYPE_CHECKING:
+    from asteroid_ll.report.html import Block, ReportData, ReportFigure
+
+VERSION = 1
+_SHOWN_MISTAKES = 25
+_SHOWN_WEIGHTS = 30
+_CENT_USD = 0.01
+
+
+def as_json(inputs: ReportInputs) -> dict[str, Any]:
+    """Everything that the report shows, plain enough for JSON; a loss that is not finite is None."""
+    from asteroid_ll.report import thresholds
+
+    history = inputs.history
+    return {
+        "version": VERSION,
+        "metrics": inputs.metrics,
+        "findings": [
+            {"level": level, "text": text}
+            for level, text in zip(inputs.predicted["levels"], inputs.predicted["findings"], strict=True)
+        ],
+        "threshold_in_force": asdict(inputs.own_threshold),
+        **thresholds.to_json(inputs.thresholds, inputs.cheapest),
+        "calibration": None if inputs.calibration is None else inputs.calibration.to_json(),
+        "curves": _curves(inputs),
+        "training": {
+            "objective": objective_title(inputs),
+            "train": _finite(history.train_objective),
+            "validation": None if history.validation_objective is None else _finite(history.validation_objective),
+            "kept_epoch": history.kept_epoch,
+            "stopped_early": history.stopped_early,
+            "exported_model": history.best_index,
+            "models": [candidate.as_logged() for candidate in history.candidates],
+        },
+        "model": {
+            "predictor_type": inputs.model.predictor_type,
+            "loss": inputs.model.loss,
+            "threshold": inputs.threshold,
+            "raw_score": inputs.raw_score,
+            "bias": float(inputs.model.bias[0]),
+            "weights": [weight.to_json() for weight in inputs.weights],
+        },
+        "data": {
+            "cleaning": read_json(inputs.context.path("clean/rules.json")),
+            "data_card": inputs.optional_json("clean/data_card.json"),
+            "split": read_json(inputs.context.path("split/split.json")),
+        },
+        "bill": inputs.bill,
+        "configuration": inputs.context.config.model_dump(mode="json"),
+        "provenance": read_json(inputs.context.path("fetch/provenance.json")),
+        "fingerprints": inputs.fingerprints,
+        "environment": inputs.environment,
+    }
+
+
+def as_document(inputs: ReportInputs, figures: Mapping[str, ReportFigure]) -> ReportData:
+    """The report for people.
+
+    Args:
+        inputs: what it shows.
+        figures: by name; those that are missing are left out.
+    """
+    from asteroid_ll.report.html import ReportData, ReportFacts, ReportSection
+
+    metrics, context = inputs.metrics, inputs.context
+    provenance = read_json(context.path("fetch/provenance.json"))
+    sections = (
+        ReportSection("Scores", _scores(inputs)),
+        ReportSection("Findings", _findings(inputs)),
+        ReportSection("Decisions", [*_chosen(figures, "decision-plane", "confusion"), *_mistakes(inputs)]),
+        ReportSection("Thresholds", [*_chosen(figures, "ranking", "calibration"), *_thresholds(inputs)]),
+        ReportSection("Model", [*_chosen(figures, "training", "learned-functions", "weights"), *_model(inputs)]),
+        ReportSection("Data", [*_chosen(figures, "distributions", "class-balance", "correlation"), *_data(inputs)]),
+        ReportSection("Bill", _bill(inputs)),
+        ReportSection(
+            "Configuration", [ReportFacts("The configuration in force", context.config.model_dump(mode="json"))]
+        ),
+        ReportSection(
+            "Provenance",
+            [
+                ReportFacts("Where the data come from", provenance),
+                ReportFacts("Fingerprint of each stage's inputs, settings and version", inputs.fingerprints),
+                ReportFacts("What computed this", inputs.environment),
+            ],
+        ),
+    )
+    return ReportData(
+        title="Near-Earth asteroids through Linear Learner",
+        subtitle=f"{metrics['n_rows']:,} test rows, {metrics['n_hazardous']:,} of them hazardous; "
+        f"{metrics['n_features']} {metrics['feature_set']} features; split by {metrics['split_by']}",
+        headline=_headline(inputs),
+        sections=sections,
+        footer="Made by asteroid-ll report; report.json beside this file has the same numbers.",
+    )
+
+
+def _headline(inputs: ReportInputs) -> list[tuple[str, str]]:
+    from asteroid_ll.report.tables import format_number, format_score
+
+    model, usd = inputs.board.model, inputs.bill["training"]["usd"]
+    price = "unknown" if usd is None else "< 0.01 USD" if usd < _CENT_USD else f"{usd:.2f} USD"
+    return [
+        ("F1", format_score(model.f1)),
+        ("Accuracy", format_score(model.accuracy)),
+        ("Hazardous found", f"{model.tp:,} of {model.n_positive:,}"),
+        ("False alarms", format_number(model.fp)),
+        ("Training at list price", price),
+    ]
+
+
+def _scores(inputs: ReportInputs) -> list[Block]:
+    from asteroid_ll.report import result_tables, tables
+    from asteroid_ll.report.html import ReportTable
+
+    intervals, board = inputs.metrics["intervals"], inputs.board
+    shown = 100 * intervals["confidence"]
+    blocks: list[Block] = [
+        ReportTable(
+            f"Test part with {shown:.0f} % intervals ({intervals['method']}, {intervals['n_replicates']:,} replicates)",
+            result_tables.interval_rows(board, intervals["scores"]),
+        ),
+        ReportTable("Counts of rows", tables.confusion_rows(board)),
+    ]
+    if "model_minus_rule" in intervals:
+        rows = result_tables.difference_rows(intervals["model_minus_rule"], title="Model less CNEOS rule")
+        blocks.append(ReportTable(f"{shown:.0f} % interval of the difference on the same asteroids", rows))
+    reasons = tables.reason_rows(board)
+    return [*blocks, ReportTable("Values without a denominator", reasons)] if len(reasons) > 1 else blocks
+
+
+def _findings(inputs: ReportInputs) -> list[Block]:
+    from asteroid_ll.report.findings import Finding
+    from asteroid_ll.report.html import ReportFindings
+
+    pairs = zip(inputs.predicted["levels"], inputs.predicted["findings"], strict=True)
+    return [ReportFindings([Finding("", level, text) for level, text in pairs])]
+
+
+def _mistakes(inputs: ReportInputs) -> list[Block]:
+    from asteroid_ll.report.html import ReportTable
+    from asteroid_ll.report.result_tables import mistake_rows
+
+    n, listed = inputs.metrics["errors"]["n"], inputs.mistakes[:_SHOWN_MISTAKES]
+    if not listed:
+        return []
+    some = "" if n == len(listed) else f", of which the surest {len(listed):,} are shown, the missed ones first"
+    caption = f"{n:,} rows predicted wrong{some}; each name leads to the asteroid's page at JPL"
+    return [ReportTable(caption, mistake_rows(listed), tuple(item.url for item in listed))]
+
+
+def _thresholds(inputs: ReportInputs) -> list[Block]:
+    from asteroid_ll.report import result_tables
+    from asteroid_ll.report.html import ReportTable
+
+    own = inputs.own_threshold
+    blocks: list[Block] = [
+        ReportTable(
+            "What a threshold does: rows with a score above it count as hazardous",
+            result_tables.threshold_rows(inputs.thresholds, own=own),
+        ),
+        ReportTable(
+            "The cheapest threshold by what a missed hazardous row costs, in false alarms; chosen on the rows that it "
+            "is scored on, so that it flatters",
+            result_tables.cheapest_rows(inputs.cheapest, own=own),
+        ),
+    ]
+    if inputs.calibration is not None:
+        blocks.append(ReportTable("Calibration", result_tables.calibration_rows(inputs.calibration)))
+    return blocks
+
+
+def _model(inputs: ReportInputs) -> list[Block]:
+    from asteroid_ll.report.html import ReportTable
+    from asteroid_ll.report.result_tables import grid_rows
+    from asteroid_ll.report.weights import weight_rows
+
+    history, validation = inputs.history, inputs.history.validation_objective
+    epoch = history.n_epochs - 1 if history.kept_epoch is None else history.kept_epoch
+    rows = grid_rows(
+        [candidate.as_logged() for candidate in history.candidates],
+        train_loss=history.train_objective[epoch],
+        validation_loss=None if validation is None else validation[epoch],
+        best_index=history.best_index,
+    )
+    shown = min(_SHOWN_WEIGHTS, len(inputs.weights))
+    return [
+        ReportTable(f"All {history.n_models} models after epoch {epoch + 1} of {history.n_epochs}", rows),
+        ReportTable(
+            f"Weights in the features' own units: what a step of 1 adds to the {inputs.raw_score}; "
+            f"{shown} of {len(inputs.weights)}, bias {inputs.model.bias[0]:.4g}",
+            weight_rows(inputs.weights, limit=_SHOWN_WEIGHTS),
+        ),
+    ]
+
+
+def _data(inputs: ReportInputs) -> list[Block]:
+    from asteroid_ll.report.html import ReportFacts, ReportTable
+    from asteroid_ll.report.tables import format_number
+
+    rules = read_json(inputs.context.path("clean/rules.json"))
+    cleaning = [(item["name"], format_number(item["count"]), item["unit"]) for item in rules["rules"]]
+    names = ("name", "unit", "dtype", "missing", "distinct", "minimum", "median", "maximum")
+    columns = read_json(inputs.context.path("explore/summary.json"))["columns"]
+    described = [tuple(_shown(column[name]) for name in names) for column in columns]
+    heading = ("Column", "Unit", "Type", "Missing", "Distinct", "Min", "Median", "Max")
+    return [
+        ReportTable("Columns of the clean table", [heading, *described]),
+        ReportTable(
+            f"Cleaning: {rules['rows_in']:,} rows in, {rules['rows_out']:,} rows out",
+            [("Rule", "Count", "Of"), *cleaning],
+        ),
+        ReportFacts("Data card", inputs.optional_json("clean/data_card.json")),
+    ]
+
+
+def _bill(inputs: ReportInputs) -> list[Block]:
+    from asteroid_ll.report.html import ReportTable
+    from asteroid_ll.report.tables import NOTHING, format_number
+
+    bill = inputs.bill
+    training, endpoint = bill["training"], bill["endpoint"]
+    who = "The emulator bills nobody; this is what AWS would ask" if bill["target"] == "emulator" else "Billed by AWS"
+    rows = [
+        ("", "Instances", "Billable seconds", "USD an hour", "USD"),
+        (
+            "Training job",
+            training["instances"],
+            *(format_number(training[name]) for name in ("billable_s", "usd_per_h")),
+            NOTHING if training["usd"] is None else f"{training['usd']:.5f}",
+        ),
+        ("Endpoint", endpoint["instances"], "until teardown", format_number(endpoint["usd_per_h"]), NOTHING),
+    ]
+    return [ReportTable(f"{who}; {bill['prices']}", rows)]
+
+
+def _chosen(figures: Mapping[str, ReportFigure], *names: str) -> list[Block]:
+    return [figures[name] for name in names if name in figures]
+
+
+def _shown(value: object) -> str:
+    from asteroid_ll.report.tables import format_number
+
+    return format_number(value) if value is None or isinstance(value, int | float) else str(value)
+
+
+def _curves(inputs: ReportInputs) -> dict[str, dict[str, list[float]]]:
+    """The points of the curves that are defined, without those inside a straight run along an axis."""
+    from asteroid_ll.report.ranking import precision_recall_curve, roc_curve
+
+    found = {}
+    roc, precision_recall = (curve(inputs.labels, inputs.scores) for curve in (roc_curve, precision_recall_curve))
+    if roc is not None:
+        x, y = _corners(roc.x, roc.y)
+        found["roc"] = {"false_positive_rate": x, "true_positive_rate": y}
+    if precision_recall is not None:
+        x, y = _corners(precision_recall.x, precision_recall.y)
+        found["precision_recall"] = {"recall": x, "precision": y}
+    return found
+
+
+def _corners(x: NDArray[np.float64], y: NDArray[np.float64]) -> tuple[list[float], list[float]]:
+    kept = np.ones(x.size, dtype=np.bool_)
+    for values in (x, y):
+        same = values[1:] == values[:-1]
+        kept[1:-1] &= ~(same[:-1] & same[1:])
+    return x[kept].tolist(), y[kept].tolist()
+
+
+def _finite(values: NDArray[np.float64]) -> list[list[float | None]]:
+    return [[value if np.isfinite(value) else None for value in row] for row in values.tolist()]

@@ -1,0 +1,145 @@
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from asteroid_ll.cli import group
+
+FIGURES = ["calibration", "class-balance", "confusion", "decision-plane", "learned-functions", "ranking", "training"]
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory) -> Path:
+    """The directory of a whole run."""
+    directory = tmp_path_factory.mktemp("whole") / "run"
+    assert _call("run-all", workdir=directory).exit_code == 0
+    return directory
+
+
+@pytest.fixture
+def copied(run, tmp_path) -> Path:
+    """A copy of the run that a test may change."""
+    return shutil.copytree(run, tmp_path / "run")
+
+
+def _call(*arguments, workdir):
+    return CliRunner().invoke(group, [*arguments, "--workdir", str(workdir)], catch_exceptions=False)
+
+
+def test_the_report_has_one_page_the_numbers_as_json_and_a_png_a_figure(run):
+    files = sorted(path.name for path in (run / "report").iterdir())
+    assert files == sorted([*(f"{name}.png" for name in FIGURES), "report.html", "report.json"])
+    page = (run / "report" / "report.html").read_text(encoding="utf-8")
+    assert page.count("<img ") == len(FIGURES) + 2
+    sections = re.findall(r'<section id="([a-z]+)"', page)
+    assert sections == [
+        *("scores", "findings", "decisions", "thresholds", "model", "data", "bill", "configuration", "provenance")
+    ]
+
+
+def test_the_json_repeats_the_metrics_and_the_page_shows_them(run):
+    data = json.loads((run / "report" / "report.json").read_bytes())
+    predicted = json.loads((run / "predict" / "metrics.json").read_bytes())
+    page = (run / "report" / "report.html").read_text(encoding="utf-8")
+    assert data["metrics"] == predicted["metrics"]
+    model = data["metrics"]["scores"]["model"]
+    assert f"<dd>{model['f1']:.4f}</dd>" in page
+    in_force = data["threshold_in_force"]
+    assert (in_force["found"], in_force["missed"]) == (model["tp"], model["fn"])
+    assert in_force["false_alarms"] == model["fp"]
+    assert len(data["metrics"]["errors"]["listed"]) == data["metrics"]["errors"]["n"] == model["fp"] + model["fn"]
+    for mistake in data["metrics"]["errors"]["listed"]:
+        assert mistake["url"] in page
+
+
+def test_all_models_are_there_with_their_losses_and_the_exported_one_is_the_artifacts(run):
+    data = json.loads((run / "report" / "report.json").read_bytes())
+    training = data["training"]
+    assert len(training["models"]) == 32
+    assert {len(epoch) for epoch in training["train"] + training["validation"]} == {32}
+    assert training["exported_model"] in range(32)
+    weights = data["model"]["weights"]
+    assert len(weights) == data["metrics"]["n_features"]
+    assert weights[0]["step"].startswith("from ")
+    assert weights[0]["step"].endswith(" mag")
+
+
+def test_every_stage_up_to_the_report_has_its_fingerprint_and_the_bill_its_price(run):
+    data = json.loads((run / "report" / "report.json").read_bytes())
+    assert list(data["fingerprints"]) == [
+        *("fetch", "clean", "explore", "split", "encode", "upload", "train", "predict", "report")
+    ]
+    assert data["bill"]["training"]["usd"] == pytest.approx(
+        data["bill"]["training"]["billable_s"] * 0.115 / 3600, abs=1e-6
+    )
+    assert data["environment"].keys() >= {"python", "numpy", "asteroid-ll"}
+
+
+def test_the_same_run_gives_the_same_bytes_and_is_up_to_date_without_being_asked_again(copied):
+    before = {path.name: path.read_bytes() for path in (copied / "report").iterdir()}
+    done = _call("report", workdir=copied)
+    assert "up to date" in done.stderr
+    assert _call("report", "--force", workdir=copied).exit_code == 0
+    assert {path.name: path.read_bytes() for path in (copied / "report").iterdir()} == before
+
+
+def test_svg_draws_every_figure_of_the_page_once_more(copied):
+    done = _call("report", "--svg", workdir=copied)
+    assert done.exit_code == 0
+    drawn = sorted(path.stem for path in (copied / "report").glob("*.svg"))
+    assert drawn == sorted([*FIGURES, "correlation", "distributions"])
+    assert f"{len(drawn)} figures as SVG" in done.stderr
+
+
+def test_open_hands_the_page_to_the_browser(copied, monkeypatch):
+    opened = []
+    monkeypatch.setattr("webbrowser.open", lambda address: opened.append(address) or True)
+    assert _call("report", "--open", workdir=copied).exit_code == 0
+    assert opened == [(copied / "report" / "report.html").as_uri()]
+
+
+def test_a_machine_without_a_browser_is_told_the_path(copied, monkeypatch):
+    monkeypatch.setattr("webbrowser.open", lambda _: False)
+    done = _call("report", "--open", workdir=copied)
+    assert done.exit_code == 0
+    assert f"The report is {copied / 'report' / 'report.html'}" in done.stderr
+
+
+@pytest.mark.parametrize(("setting", "n_images"), [("html", None), ("figures", 0)])
+def test_the_configuration_switches_the_page_or_its_figures_off(copied, tmp_path, setting, n_images):
+    shutil.rmtree(copied / "report")
+    config = tmp_path / "off.yaml"
+    config.write_text(f"report:\n  {setting}: false\n")
+    if setting == "figures":
+        assert _call("explore", "-c", str(config), workdir=copied).exit_code == 0
+    done = _call("report", "-c", str(config), workdir=copied)
+    assert done.exit_code == 0
+    page = copied / "report" / "report.html"
+    if n_images is None:
+        assert "switched off by report.html" in done.stderr
+        assert not page.exists()
+    else:
+        assert page.read_text(encoding="utf-8").count("<img ") == n_images
+
+
+def test_a_report_of_nothing_names_the_stage_that_is_missing(tmp_path):
+    done = _call("report", workdir=tmp_path / "empty")
+    assert done.exit_code == 2
+    assert "report needs the outputs of fetch" in done.stderr
+
+
+def test_evaluate_shows_a_table_on_stdout_and_a_line_a_fold_on_stderr_and_the_same_as_json(copied):
+    done = _call("evaluate", "--folds", "2", "--no-boosting", workdir=copied)
+    assert done.exit_code == 0
+    assert "2 folds by asteroid" in done.stdout
+    assert "95 % interval" in done.stdout
+    assert "fold 2 of 2: " in done.stderr
+    told = json.loads(_call("evaluate", "--folds", "2", "--no-boosting", "--json", workdir=copied).stdout)
+    assert (told["command"], told["status"], told["metrics"]["n_folds"]) == ("evaluate", "success", 2)
+    mean = told["metrics"]["scores"]["model"]["mean"]["f1"]
+    assert f"{mean:.4f}" in done.stdout

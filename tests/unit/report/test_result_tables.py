@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from asteroid_ll.report import result_tables as tables
+from asteroid_ll.report.calibration import calibrate
+from asteroid_ll.report.mistakes import mistakes
+from asteroid_ll.report.thresholds import cheapest_thresholds, threshold_table
+
+LABELS, SCORES = [0, 0, 1, 1], [0.1, 0.6, 0.4, 0.9]
+
+
+def _is_rectangular(rows):
+    return len({len(row) for row in rows}) == 1
+
+
+def test_an_interval_stands_below_its_scores_and_nothing_below_those_without_one(board):
+    rows = tables.interval_rows(board, {"model": {"accuracy": {"low": 0.5, "high": 0.75}, "f1": None}})
+    assert _is_rectangular(rows)
+    assert [row[0] for row in rows[1:4]] == ["Linear Learner", "interval", "Majority class"]
+    assert rows[2][1] == "0.5000 to 0.7500"
+    assert rows[2][4] == "–"
+
+
+def test_a_difference_says_whether_it_could_be_none():
+    rows = tables.difference_rows(
+        {"f1": {"low": -0.02, "high": 0.0}, "recall": {"low": -0.02, "high": -0.01}, "precision": None}, title="less"
+    )
+    assert rows[1:] == [("F1", "-0.0200", "+0.0000", "yes"), ("Recall", "-0.0200", "-0.0100", "no")]
+
+
+def test_the_threshold_in_force_is_marked_in_its_place():
+    (own,) = threshold_table(LABELS, SCORES, thresholds=(0.45,))
+    rows = tables.threshold_rows(threshold_table(LABELS, SCORES, thresholds=(0.3, 0.5)), own=own)
+    assert [row[0] for row in rows[1:]] == ["0.3", "0.45", "0.5"]
+    assert [row[-1] for row in rows[1:]] == ["", "in force", ""]
+    (same,) = threshold_table(LABELS, SCORES, thresholds=(0.5,))
+    assert len(tables.threshold_rows(threshold_table(LABELS, SCORES, thresholds=(0.3, 0.5)), own=same)) == 3
+
+
+def test_each_price_of_a_missed_one_has_its_threshold_beside_the_one_in_force():
+    (own,) = threshold_table(LABELS, SCORES, thresholds=(0.95,))
+    rows = tables.cheapest_rows(cheapest_thresholds(LABELS, SCORES, cost_ratios=(1.0, 10.0)), own=own)
+    assert [row[0] for row in rows[1:]] == ["1 false alarm", "10 false alarms"]
+    assert [row[-1] for row in rows[1:]] == ["2", "20"]
+    assert _is_rectangular(rows)
+
+
+def test_calibration_and_mistakes_have_a_row_each():
+    assert len(tables.calibration_rows(calibrate(LABELS, SCORES))) == 5
+    found = mistakes(
+        LABELS,
+        SCORES,
+        predicted=[0, 1, 0, 1],
+        asteroid_ids=list("abcd"),
+        names=None,
+        absolute_magnitude_mag=[20.0, 21.5, 22.0, 23.0],
+        moid_au=[0.1, 0.2, 0.03, 0.04],
+    )
+    assert tables.mistake_rows(found)[1:] == [
+        ("c", "missed", "0.4", "22", "0.03"),
+        ("b", "false alarm", "0.6", "21.5", "0.2"),
+    ]
+
+
+@pytest.mark.parametrize("with_settings", [True, False])
+def test_every_model_of_the_grid_has_its_losses_and_a_diverged_one_says_so(with_settings):
+    settings = [{"optimizer": "adam", "lr_scheduler_step": 10}, {"optimizer": "sgd", "lr_scheduler_step": 100}]
+    rows = tables.grid_rows(
+        settings if with_settings else [],
+        train_loss=np.array([0.25, np.nan]),
+        validation_loss=np.array([0.5, np.inf]),
+        best_index=0,
+    )
+    assert _is_rectangular(rows)
+    assert rows[1][-3:] == ("0.250000", "0.500000", "exported")
+    assert rows[2][-3:] == ("diverged", "diverged", "")
+    assert ("step" in rows[0]) == with_settings
+
+
+def test_a_job_without_a_validation_channel_has_no_validation_loss():
+    rows = tables.grid_rows([], train_loss=np.array([0.25]), validation_loss=None, best_index=None)
+    assert rows[1] == ("0", "0.250000", "–", "")
