@@ -48,7 +48,7 @@ def load_table(path: Path) -> pd.DataFrame:
     try:
         with np.load(path, allow_pickle=False) as arrays:
             return pd.DataFrame({name: arrays[name] for name in arrays.files})
-    except (OSError, ValueError, zipfile.BadZipFile) as error:
+    except (OSError, EOFError, ValueError, zipfile.BadZipFile) as error:
         raise DataError(f"{path} can't be read as a table: {error}.", hint=_AGAIN) from error
 
 

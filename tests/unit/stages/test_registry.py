@@ -1,0 +1,59 @@
+"""What the planner relies on in every stage's record."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from asteroid_ll.config import Config
+from asteroid_ll.stages.registry import STAGES
+
+NAMES = [stage.name for stage in STAGES]
+CHANGES = {
+    "source": ({"kind": "csv", "location": "a.csv"}, {"fetch", "clean"}),
+    "clean": ({"export_csv": True}, {"clean"}),
+    "features": ({"n_knots": 7}, {"encode"}),
+    "split": ({"seed": 1}, {"split", "encode"}),
+    "bucket": ("somebodys-bucket", {"upload"}),
+    "training": ({"max_runtime_s": 600}, {"train"}),
+    "hyperparameters": ({"predictor_type": "binary_classifier", "epochs": 3}, {"train"}),
+    "hosting": ({"instance_count": 2}, {"deploy"}),
+    "predict": ({"threshold": 0.25}, {"predict"}),
+    "cost": ({"max_usd": 2.0}, set()),
+}
+"""A change of each section, and the stages of the work for which it counts."""
+
+FOR_PEOPLE = {"report"}
+"""Stages that show what others did, and may read any setting to say so."""
+
+
+def test_names_are_unique_and_a_stage_comes_after_those_it_needs():
+    assert len(set(NAMES)) == len(NAMES)
+    for stage in STAGES:
+        earlier = NAMES[: NAMES.index(stage.name)]
+        assert set(stage.needs) | set(stage.uses) | set(stage.undoes) <= set(earlier)
+
+
+def test_what_is_transient_is_undone_or_undoes():
+    undone = {name for stage in STAGES for name in stage.undoes}
+    undoing = {stage.name for stage in STAGES if stage.undoes}
+    assert undone | undoing == {stage.name for stage in STAGES if stage.transient}
+
+
+@pytest.mark.parametrize("stage", STAGES, ids=NAMES)
+def test_settings_are_json_and_the_same_each_time(stage):
+    first, second = (json.dumps(stage.settings(Config()), sort_keys=True) for _ in range(2))
+    assert first == second
+
+
+@pytest.mark.parametrize("section", CHANGES)
+def test_a_setting_counts_for_the_stages_that_read_it_and_for_no_other(section):
+    value, readers = CHANGES[section]
+    changed = Config(**{section: value})
+    differing = {stage.name for stage in STAGES if stage.settings(changed) != stage.settings(Config())}
+    assert differing - FOR_PEOPLE == readers
+
+
+def test_every_stage_says_in_a_line_what_it_does():
+    assert all(stage.summary.endswith(".") and len(stage.summary) < 80 for stage in STAGES)
