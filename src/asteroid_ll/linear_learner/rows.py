@@ -8,13 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from asteroid_ll.linear_learner.errors import ClientError
 from asteroid_ll.linear_learner.hosts import ALONE, Hosts
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future, ThreadPoolExecutor
 
 Float32Array = npt.NDArray[np.float32]
 
@@ -169,7 +172,10 @@ class Standardised:
         self._std = std
         self.width = rows.feature_dim + with_ones
         self._keep = n_rows * self.width * 4 <= _KEPT_COPY_BYTES
+        self._n_rows = n_rows
         self._known_rows = 0
+        self._ahead: Future[None] | None = None
+        self._helper: ThreadPoolExecutor | None = None
         self._values = np.ones((n_rows if self._keep else block_rows, self.width), np.float32)
 
     def block(self, start: int, stop: int) -> Float32Array:
@@ -177,11 +183,27 @@ class Standardised:
         if not self._keep:
             self._fill(self._values[: stop - start], start, stop)
             return self._values[: stop - start]
-        while self._known_rows < stop:
-            known, ahead = self._known_rows, max(stop, self._known_rows + 1)
-            self._fill(self._values[known:ahead], known, ahead)
-            self._known_rows = ahead
+        if self._ahead is not None:
+            self._ahead.result()
+            self._ahead = None
+        if self._known_rows < stop:
+            self._fill(self._values[self._known_rows : stop], self._known_rows, stop)
+            self._known_rows = stop
+        if self._known_rows < self._n_rows:
+            self._prepare(min(self._known_rows + stop - start, self._n_rows))
+        elif self._helper is not None:
+            self._helper.shutdown()
+            self._helper = None
         return self._values[start:stop]
+
+    def _prepare(self, stop: int) -> None:
+        """Fill the rows up to ``stop`` on another core, while the caller trains on those before."""
+        if self._helper is None:
+            from concurrent.futures import ThreadPoolExecutor  # late: a job of one block needs none
+
+            self._helper = ThreadPoolExecutor(1)
+        known, self._known_rows = self._known_rows, stop
+        self._ahead = self._helper.submit(self._fill, self._values[known:stop], known, stop)
 
     def _fill(self, out: Float32Array, start: int, stop: int) -> None:
         target = out[:, : self._rows.feature_dim]
