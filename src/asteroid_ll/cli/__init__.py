@@ -38,6 +38,7 @@ LAZY: dict[str, tuple[str, str, str]] = {
     "model": ("model", "model", "The trained model: its weights, and what the grid's other models did."),
     "config": ("config", "config", "Make, show and check configuration files."),
     "emulator": ("emulator", "emulator", "The embedded AWS: serve it, reset it, read its bill."),
+    "completion": ("completion", "completion", "The script that makes bash, zsh or fish complete commands."),
 }
 """Each command's module, function and line of help, so that ``--help`` imports none of them."""
 
