@@ -11,7 +11,9 @@ import zipfile
 import numpy as np
 import pytest
 
-STAGES = ["fetch", "clean", "explore", "split", "encode", "upload", "train", "deploy", "predict", "teardown"]
+STAGES = [
+    *("fetch", "clean", "explore", "split", "encode", "upload", "train", "deploy", "predict", "report", "teardown")
+]
 TIMED = {"train/job.log", "train/job.json", "train/model.tar.gz"}
 
 

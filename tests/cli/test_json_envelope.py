@@ -7,7 +7,9 @@ import math
 
 import pytest
 
-STAGES = ["fetch", "clean", "explore", "split", "encode", "upload", "train", "deploy", "predict", "teardown"]
+STAGES = [
+    *("fetch", "clean", "explore", "split", "encode", "upload", "train", "deploy", "predict", "report", "teardown")
+]
 ERROR_MEMBERS = {"what", "hint", "exit_code"}
 
 

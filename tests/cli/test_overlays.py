@@ -118,7 +118,7 @@ def test_the_command_line_takes_files_and_settings_in_their_order(place):
 
 
 def test_a_set_value_counts_for_the_plan_as_the_files_do(finished):
-    assert finished.run("plan").out.splitlines()[-3].split()[:2] == ["deploy", "skip"]
+    assert finished.run("plan").out.splitlines()[-4].split()[:2] == ["deploy", "skip"]
     planned = finished.run("plan", "--set", "hyperparameters.epochs=3").out
     assert "train     run" in planned
     assert "encode    skip" in planned
