@@ -14,6 +14,7 @@ RECORDS_FROM_UPLOAD = (
     "train done",
     "deploy intent",
     "predict done",
+    "report done",
     "teardown gone",
 )
 KILLED = -9
