@@ -18,6 +18,7 @@ from typing import Any
 from asteroid_ll.emulator.store import ObjectStore, StoredObject
 
 FAILURE_REASON_CHARACTERS = 1024
+_STREAMS = "streams"
 
 
 class DownloadError(Exception):
@@ -35,7 +36,7 @@ def host_names(request: Mapping[str, Any]) -> list[str]:
     return [f"algo-{number}" for number in range(1, request["ResourceConfig"]["InstanceCount"] + 1)]
 
 
-def prepare(root: Path, request: Mapping[str, Any], *, host: str, store: ObjectStore) -> None:
+def prepare(root: Path, request: Mapping[str, Any], *, host: str, store: ObjectStore) -> dict[str, tuple[Path, ...]]:
     """Lay out one host's container directory.
 
     Args:
@@ -44,10 +45,14 @@ def prepare(root: Path, request: Mapping[str, Any], *, host: str, store: ObjectS
         host: the host's name, such as ``algo-1``.
         store: where the input objects are.
 
+    Returns:
+        The files of each channel in Pipe mode, in their order; they are not where the container looks.
+
     Raises:
         DownloadError: a channel's objects are gone, or cannot be files below the channel's directory.
     """
-    for name in ("input", "model", "output"):
+    streams: dict[str, tuple[Path, ...]] = {}
+    for name in ("input", "model", "output", _STREAMS):
         shutil.rmtree(root / name, ignore_errors=True)
     config = root / "input" / "config"
     for folder in (config, root / "input" / "data", root / "model", root / "output" / "data"):
@@ -65,8 +70,12 @@ def prepare(root: Path, request: Mapping[str, Any], *, host: str, store: ObjectS
             raise DownloadError(f'No S3 objects found under S3 URL "{source["S3Uri"]}"')
         if source.get("S3DataDistributionType") == "ShardedByS3Key":
             objects = objects[hosts.index(host) :: len(hosts)]
-        folder = root / "input" / "data" / channel["ChannelName"]
-        folder.mkdir()
+        name = channel["ChannelName"]
+        is_pipe = input_mode(channel, request) == "Pipe"
+        folder = root / _STREAMS / name if is_pipe else root / "input" / "data" / name
+        folder.mkdir(parents=True)
+        if is_pipe:
+            streams[name] = tuple(folder / _relative(found.key, prefix) for found in objects)
         for found in objects:
             name = _relative(found.key, prefix)
             if not (folder / name).resolve().is_relative_to(folder.resolve()):
@@ -75,6 +84,13 @@ def prepare(root: Path, request: Mapping[str, Any], *, host: str, store: ObjectS
                 _download(found, folder / name, gunzip=channel.get("CompressionType") == "Gzip")
             except (FileExistsError, NotADirectoryError, IsADirectoryError, gzip.BadGzipFile) as error:
                 raise DownloadError(f'The object "s3://{bucket}/{found.key}" cannot be a file: {error}') from error
+    return streams
+
+
+def input_mode(channel: Mapping[str, Any], request: Mapping[str, Any]) -> str:
+    """``File``, ``FastFile`` or ``Pipe``: the channel's own, else the algorithm's."""
+    mode: str = channel.get("InputMode") or request["AlgorithmSpecification"]["TrainingInputMode"]
+    return mode
 
 
 def pack(model_directories: Sequence[Path], target: Path) -> bool:
@@ -102,15 +118,24 @@ def pack(model_directories: Sequence[Path], target: Path) -> bool:
     return True
 
 
-def failure_reason(roots: Sequence[Path], exit_code: int) -> str:
-    """``FailureReason`` of a container that ended badly: its ``output/failure``, else its exit code."""
-    for root in roots:
-        path = root / "output" / "failure"
-        if path.is_file():
-            text = path.read_text(encoding="utf-8", errors="replace").strip()
-            known = text.startswith(("ClientError", "AlgorithmError", "InternalServerError"))
-            return (text if known else f"AlgorithmError: {text}, exit code: {exit_code}")[:FAILURE_REASON_CHARACTERS]
-    return f"AlgorithmError: , exit code: {exit_code}"
+def failure_reason(roots: Sequence[Path], exit_code: int, *, host: str = "") -> str:
+    """``FailureReason`` of a job that ended badly: the first ``output/failure`` of its hosts, else the exit code.
+
+    What comes later, on other hosts, is that they miss the one that failed.
+
+    Args:
+        roots: what each host's container sees as ``/opt/ml``.
+        exit_code: of the host that failed first.
+        host: its name, where there are several.
+    """
+    written = [path for root in roots if (path := root / "output" / "failure").is_file()]
+    if not written:
+        said = f"The host {host} left the job" if host else ""
+        return f"AlgorithmError: {said}, exit code: {exit_code}"
+    path = min(written, key=lambda path: path.stat().st_mtime_ns)
+    text = path.read_text(encoding="utf-8", errors="replace").strip()
+    known = text.startswith(("ClientError", "AlgorithmError", "InternalServerError"))
+    return (text if known else f"AlgorithmError: {text}, exit code: {exit_code}")[:FAILURE_REASON_CHARACTERS]
 
 
 def _resource_config(request: Mapping[str, Any], host: str, hosts: list[str]) -> dict[str, Any]:
@@ -129,7 +154,7 @@ def _resource_config(request: Mapping[str, Any], host: str, hosts: list[str]) ->
 def _channel_config(channel: Mapping[str, Any], request: Mapping[str, Any]) -> dict[str, str]:
     source = channel["DataSource"]["S3DataSource"]
     config = {
-        "TrainingInputMode": channel.get("InputMode") or request["AlgorithmSpecification"]["TrainingInputMode"],
+        "TrainingInputMode": input_mode(channel, request),
         "S3DistributionType": source.get("S3DataDistributionType", "FullyReplicated"),
         "RecordWrapperType": channel.get("RecordWrapperType", "None"),
     }

@@ -30,6 +30,7 @@ MESSAGES: Mapping[str, str] = {
     "Training": "Training image download completed. Training in progress.",
     "Uploading": "Uploading generated training model",
     "Stopping": "Stopping the training job",
+    "Interrupted": "The managed spot training instances were interrupted",
     "Completed": "Training job completed",
     "Failed": "Training job failed",
     "Stopped": "Training job stopped",

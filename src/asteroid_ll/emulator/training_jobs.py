@@ -9,6 +9,7 @@ from typing import Any
 
 from asteroid_ll.emulator import ledger
 from asteroid_ll.emulator.call import Call
+from asteroid_ll.emulator.checkpoints import LOCAL_PATH
 from asteroid_ll.emulator.http import ApiError
 from asteroid_ll.emulator.images import check_image
 from asteroid_ll.emulator.job_files import parse_s3_uri
@@ -159,21 +160,19 @@ def _check(call: Call, request: Mapping[str, Any]) -> None:
             "You can't override the metric definitions for Amazon SageMaker algorithms. Please retry the request "
             "without specifying metric definitions."
         )
-    _check_modes(request, algorithm)
+    _check_modes(request)
     _check_resources(call, request.get("ResourceConfig", {}))
     names = [channel["ChannelName"] for channel in request.get("InputDataConfig", [])]
     if len(set(names)) < len(names):
         raise _refused(f"Channel names must be unique: {', '.join(names)}")
     for channel in request.get("InputDataConfig", []):
         _check_channel(call, channel, role_arn=request["RoleArn"])
-    _check_output(call, request["OutputDataConfig"]["S3OutputPath"])
+    _check_location(call, request["OutputDataConfig"]["S3OutputPath"], what="output")
+    _check_checkpoints(call, request.get("CheckpointConfig"))
 
 
-def _check_modes(request: Mapping[str, Any], algorithm: Mapping[str, Any]) -> None:
-    modes = {algorithm["TrainingInputMode"], *(c.get("InputMode", "File") for c in request.get("InputDataConfig", []))}
-    if "Pipe" in modes:
-        raise _refused("The emulator has no Pipe input mode: use File or FastFile.")
-    for member in ("VpcConfig", "CheckpointConfig", "ServerlessJobConfig", "MlflowConfig", "ModelPackageConfig"):
+def _check_modes(request: Mapping[str, Any]) -> None:
+    for member in ("VpcConfig", "ServerlessJobConfig", "MlflowConfig", "ModelPackageConfig"):
         if request.get(member):
             raise _refused(f"The emulator has no {member}.")
     if request["OutputDataConfig"].get("CompressionType", "GZIP") != "GZIP":
@@ -222,12 +221,23 @@ def _check_channel(call: Call, channel: Mapping[str, Any], *, role_arn: str) -> 
         )
 
 
-def _check_output(call: Call, uri: str) -> None:
+def _check_checkpoints(call: Call, config: Mapping[str, Any] | None) -> None:
+    if config is None:
+        return
+    local = config.get("LocalPath", LOCAL_PATH)
+    if local.rstrip("/") != LOCAL_PATH:
+        raise _refused(
+            f"Linear Learner keeps its checkpoints in {LOCAL_PATH}, not in CheckpointConfig.LocalPath {local}."
+        )
+    _check_location(call, config["S3Uri"], what="checkpoint")
+
+
+def _check_location(call: Call, uri: str, *, what: str) -> None:
     name, _ = parse_s3_uri(uri)
     bucket = call.services.store.bucket(name)
     if bucket is None or (bucket.region, bucket.owner) != (call.region, ACCOUNT_ID):
         raise _refused(
-            f'The output location "{uri}" cannot be used. Please ensure that the bucket "{name}" exists in the '
+            f'The {what} location "{uri}" cannot be used. Please ensure that the bucket "{name}" exists in the '
             f"selected region ({call.region}) and belongs to the account."
         )
 

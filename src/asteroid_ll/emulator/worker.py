@@ -12,6 +12,7 @@ import os
 import selectors
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -23,15 +24,18 @@ from types import FrameType
 from typing import IO, Any
 
 from asteroid_ll.emulator import job_files
+from asteroid_ll.emulator.checkpoints import Checkpoints
 from asteroid_ll.emulator.jobs import Jobs
 from asteroid_ll.emulator.log_store import TRAINING_GROUP, LogStore
 from asteroid_ll.emulator.metrics import final_metrics
+from asteroid_ll.emulator.pipes import Feeder, feeding
 from asteroid_ll.emulator.processes import ProcessId
 from asteroid_ll.emulator.resources import Resource
 from asteroid_ll.emulator.state import State
 from asteroid_ll.emulator.store import ObjectStore
 
 _READ_BYTES = 1 << 16
+_LINKS = "LINEAR_LEARNER_LINKS"
 _PASSED_ON = ("HOME", "LANG", "LD_LIBRARY_PATH", "PATH", "PYTHONPATH", "TMPDIR", "TZ", "VIRTUAL_ENV")
 _PASSED_ON_PREFIXES = ("OMP_", "OPENBLAS_", "MKL_", "LC_")
 DEFAULT_COMMAND = (sys.executable, "-m", "asteroid_ll.linear_learner.container", "train")
@@ -76,6 +80,10 @@ class Worker:
         self.settings = state.settings
         self.ending = _Ending()
         self.hosts: list[_Host] = []
+        self.failed: _Host | None = None
+        self.feeders: list[Feeder] = []
+        config = self.request.get("CheckpointConfig")
+        self.checkpoints = None if config is None else Checkpoints(config, store=self.store)
 
     def stop(self, _number: int = signal.SIGTERM, _frame: FrameType | None = None) -> None:
         """Answer SIGTERM: pass it on to the containers, and kill them after the grace time."""
@@ -89,16 +97,36 @@ class Worker:
         self._wait(self.settings.training_starting_s)
         if self.ending.asked or not self.jobs.step(self.job, "Downloading"):
             return self.jobs.finish(self.job, "Stopped")
-        try:
-            for name, root in zip(names, roots, strict=True):
-                job_files.prepare(root, self.request, host=name, store=self.store)
-        except job_files.DownloadError as error:
-            reason = f"ClientError: Data download failed: {error}"[: job_files.FAILURE_REASON_CHARACTERS]
-            return self.jobs.finish(self.job, "Failed", reason=reason)
-        if not self.jobs.step(self.job, "Training"):
-            return self.jobs.finish(self.job, "Stopped")
-        exit_code = self._run_containers(names, roots)
-        return self._conclude(roots, exit_code)
+        while True:
+            try:
+                self._lay_out(names, roots)
+            except job_files.DownloadError as error:
+                reason = f"ClientError: Data download failed: {error}"[: job_files.FAILURE_REASON_CHARACTERS]
+                return self.jobs.finish(self.job, "Failed", reason=reason)
+            if not self.jobs.step(self.job, "Training"):
+                return self.jobs.finish(self.job, "Stopped")
+            with feeding(self.feeders):
+                exit_code = self._run_containers(names, roots)
+            if not self._was_interrupted():
+                return self._conclude(roots, exit_code)
+            self.ending.kill_at_s = float("inf")
+            if not (self.jobs.step(self.job, "Interrupted") and self.jobs.step(self.job, "Downloading")):
+                return self.jobs.finish(self.job, "Stopped")
+
+    def _lay_out(self, names: Sequence[str], roots: Sequence[Path]) -> None:
+        """Give every host its files, pipes and checkpoints."""
+        self.feeders = []
+        for name, root in zip(names, roots, strict=True):
+            streams = job_files.prepare(root, self.request, host=name, store=self.store)
+            self.feeders += [Feeder(root, channel, files=files) for channel, files in streams.items()]
+        if self.checkpoints is not None:
+            self.checkpoints.download(roots)
+
+    def _was_interrupted(self) -> bool:
+        """Whether a managed spot job lost an instance: somebody killed its container, and it was not us."""
+        killed = any(host.process.returncode == -signal.SIGKILL for host in self.hosts)
+        ended_by_us = self.ending.asked or self.ending.too_long
+        return killed and not ended_by_us and bool(self.request.get("EnableManagedSpotTraining"))
 
     def _root(self, host: str) -> Path:
         """The first host's directory is the job's own; each further host has one below ``hosts/``."""
@@ -108,16 +136,22 @@ class Worker:
         """Run all hosts' containers to their end; 0, or an exit code of one that failed (128 + n for signal n)."""
         command = [*(self.settings.container_command or DEFAULT_COMMAND), "--root"]
         started_s = self.state.now()
-        for name, root in zip(names, roots, strict=True):
+        self.hosts, self.failed = [], None
+        links = _links(len(names))
+        for name, root, ends in zip(names, roots, links, strict=True):
             process = subprocess.Popen(  # noqa: S603
                 [*command, str(root)],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
                 cwd=root,
-                env=self._environment(name),
+                env={**self._environment(name), _LINKS: ",".join(str(end.fileno()) for end in ends)},
+                pass_fds=[end.fileno() for end in ends],
             )
             self.hosts.append(_Host(name, root, process, f"{self.job.name}/{name}-{int(started_s)}"))
+        # A host's end is open in its own process alone, so that the others notice when that is gone.
+        for end in (end for ends in links for end in ends):
+            end.close()
         leader = ProcessId.of(self.hosts[0].process.pid)
         if leader is not None:
             self.jobs.note(self.job, container={"pid": leader.pid, "started": leader.started})
@@ -126,7 +160,9 @@ class Worker:
         limit_s = self.request.get("StoppingCondition", {}).get("MaxRuntimeInSeconds", 86_400)
         self._follow(time.monotonic() + limit_s)
         codes = [host.process.wait() for host in self.hosts]
-        return next((code for code in codes if code > 0), -min(codes) + 128 if min(codes) < 0 else 0)
+        if self.checkpoints is not None:
+            self.checkpoints.upload(roots)
+        return _exit_code(self.failed.process.returncode if self.failed else max(codes, key=abs))
 
     def _follow(self, limit_at_s: float) -> None:
         """Store the containers' output as it comes, until every one of them closed it."""
@@ -146,7 +182,11 @@ class Worker:
                     if not self._store_output(key.data):
                         selector.unregister(key.fileobj)
                         key.data.process.stdout.close()
-                if any(host.process.poll() for host in self.hosts):
+                if self.checkpoints is not None:
+                    self.checkpoints.upload([host.root for host in self.hosts])
+                failed = next((host for host in self.hosts if host.process.poll()), None)
+                if failed is not None:
+                    self.failed = self.failed or failed
                     # One host's failure ends the job: the others would wait for it for ever.
                     self._terminate()
 
@@ -166,13 +206,16 @@ class Worker:
 
     def _conclude(self, roots: Sequence[Path], exit_code: int) -> None:
         """Upload the artifact and end the job by how its containers ended."""
-        shutil.rmtree(self.directory / "input" / "data", ignore_errors=True)
+        for root in roots:
+            shutil.rmtree(root / "input" / "data", ignore_errors=True)
+            shutil.rmtree(root / "streams", ignore_errors=True)
         first = self.hosts[0]
         found = final_metrics(self.logs.lines(self.job.region, TRAINING_GROUP, first.stream))
         metrics = [{"MetricName": m.name, "Value": m.value, "Timestamp": m.time_s} for m in found]
         ended_early = self.ending.asked or self.ending.too_long
         if exit_code and not ended_early:
-            reason = job_files.failure_reason(roots, exit_code)
+            name = self.failed.name if self.failed and len(self.hosts) > 1 else ""
+            reason = job_files.failure_reason(roots, exit_code, host=name)
             return self.jobs.finish(self.job, "Failed", reason=reason, metrics=metrics)
         self.jobs.step(self.job, "Uploading")
         uri = self.request["OutputDataConfig"]["S3OutputPath"].rstrip("/") + f"/{self.job.name}/output/model.tar.gz"
@@ -227,6 +270,17 @@ class Worker:
             "CURRENT_HOST": host,
             **self.request.get("Environment", {}),
         }
+
+
+def _exit_code(returncode: int) -> int:
+    """As a shell says it: 128 + n for signal n."""
+    return returncode if returncode >= 0 else 128 - returncode
+
+
+def _links(n_hosts: int) -> list[list[socket.socket]]:
+    """A stream between the first host and every other one: the ends of each host, those of the first in order."""
+    pairs = [socket.socketpair() for _ in range(n_hosts - 1)]
+    return [[first for first, _ in pairs], *([other] for _, other in pairs)]
 
 
 def main(arguments: Sequence[str]) -> None:

@@ -1,8 +1,13 @@
 """The training container's entry point: ``python -m asteroid_ll.linear_learner.container train --root DIR``.
 
 DIR is what a container sees as ``/opt/ml``. Read are ``input/config/{hyperparameters,resourceconfig,
-inputdataconfig}.json`` and ``input/data/CHANNEL``; written are ``model/model_algo-1`` and, when the job fails,
-``output/failure``; the log goes to standard output. Exit codes: 0 done, 1 failed, 143 stopped by SIGTERM.
+inputdataconfig}.json`` and the channels, as files in ``input/data/CHANNEL`` or, in Pipe mode, as the stream
+``input/data/CHANNEL_0``; written are ``model/model_algo-1`` (by the first host) and, when the job fails,
+``output/failure``; the log goes to standard output. Where there is a folder ``checkpoints``, the job's state is kept
+in it after every epoch and continued from. Exit codes: 0 done, 1 failed, 143 stopped by SIGTERM.
+
+The hosts of a job are processes on one machine; whoever starts them connects each to the first one by a stream
+socket and names the open descriptors in ``LINEAR_LEARNER_LINKS``, separated by commas.
 
 Source of the contract: the SageMaker developer guide, "How Amazon SageMaker provides training information".
 """
@@ -11,10 +16,14 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
+import shutil
 import signal
+import socket
 import sys
+import tempfile
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -23,12 +32,15 @@ from asteroid_ll.errors import DataError
 from asteroid_ll.linear_learner import losses
 from asteroid_ll.linear_learner.artifact import MODEL_FILE
 from asteroid_ll.linear_learner.channels import Channel, read_channel
+from asteroid_ll.linear_learner.checkpoint import Checkpoint
 from asteroid_ll.linear_learner.errors import AlgorithmError, ClientError
+from asteroid_ll.linear_learner.hosts import Hosts
 from asteroid_ll.linear_learner.hyperparameters import DEFAULTS, parse
 from asteroid_ll.linear_learner.log import JobLog
 from asteroid_ll.linear_learner.training import train
 
 _CHANNELS = ("train", "validation", "test")
+_LINKS = "LINEAR_LEARNER_LINKS"
 _STOPPED = 128 + signal.SIGTERM
 
 
@@ -43,9 +55,11 @@ def run(root: Path, *, write: Callable[[str], None]) -> int:
         The exit code, 0 or 1. A failure is explained in the log and in ``output/failure``.
     """
     resources = _read_json(root, "resourceconfig")
-    log = JobLog(write, host=resources.get("current_host", "algo-1"))
+    names, own = resources.get("hosts", ["algo-1"]), resources.get("current_host", "algo-1")
+    log = JobLog(write, host=own, n_hosts=len(names))
+    links = _links()
     try:
-        _train(root, log, n_hosts=len(resources.get("hosts", ["algo-1"])))
+        _train(root, log, hosts=_hosts(names, own, links=links))
     except DataError as error:
         return _fail(root, log, "ClientError", error=error)
     except AlgorithmError as error:
@@ -53,17 +67,36 @@ def run(root: Path, *, write: Callable[[str], None]) -> int:
     except Exception as error:
         write(traceback.format_exc())
         return _fail(root, log, "AlgorithmError", error=DataError(f"{type(error).__name__}: {error}"))
+    finally:
+        # Only now: the other hosts must not fail before this one has told why.
+        for link in links:
+            link.close()
     return 0
 
 
-def _train(root: Path, log: JobLog, *, n_hosts: int) -> None:
+def _links() -> list[socket.socket]:
+    return [socket.socket(fileno=int(number)) for number in os.environ.get(_LINKS, "").split(",") if number]
+
+
+def _hosts(names: Sequence[str], own: str, *, links: Sequence[socket.socket]) -> Hosts:
+    n_links = len(names) - 1 if own == names[0] else 1
+    if len(names) > 1 and len(links) != n_links:
+        raise AlgorithmError(
+            f"The host {own} has {len(links)} links to the other {len(names) - 1} hosts of the job, not {n_links}.",
+            hint=f"Start all hosts together, with {_LINKS}; the emulator does.",
+        )
+    return Hosts(names, own=own, links=links if len(names) > 1 else ())
+
+
+def _train(root: Path, log: JobLog, *, hosts: Hosts) -> None:
     values = _read_json(root, "hyperparameters")
     log.configured(DEFAULTS, values)
-    if n_hosts != 1:
-        raise ClientError(f"This container trains on one instance, not on {n_hosts}.", hint="Set instance_count to 1.")
     parsed = parse(values)
-    channels = _read_channels(root, batch_rows=parsed.mini_batch_size)
+    config = _read_json(root, "inputdataconfig")
+    channels = _read_channels(root, config, batch_rows=parsed.mini_batch_size)
     data = channels["train"]
+    folder = root / "checkpoints"
+    checkpoint = Checkpoint(folder, read_only=not hosts.is_first) if folder.is_dir() else None
     log.started(
         data,
         validation=channels.get("validation"),
@@ -72,18 +105,29 @@ def _train(root: Path, log: JobLog, *, n_hosts: int) -> None:
         num_point_for_scaler=parsed.num_point_for_scaler,
         epochs=parsed.epochs,
         objective_name=losses.make(parsed).objective_name,
+        has_checkpoint=checkpoint is not None,
     )
     validation, test = (
         (channels[name].features, channels[name].labels) if name in channels else None
         for name in ("validation", "test")
     )
-    training = train(data.features, data.labels, values, validation=validation, test=test, observer=log)
+    training = train(
+        data.features,
+        data.labels,
+        values,
+        validation=validation,
+        test=test,
+        observer=log,
+        hosts=hosts,
+        replicated=[name for name in channels if config[name].get("S3DistributionType") != "ShardedByS3Key"],
+        checkpoint=checkpoint,
+    )
     log.finished(training)
-    training.model.save(root / "model" / MODEL_FILE)
+    if hosts.is_first:
+        training.model.save(root / "model" / MODEL_FILE)
 
 
-def _read_channels(root: Path, *, batch_rows: int) -> dict[str, Channel]:
-    config = _read_json(root, "inputdataconfig")
+def _read_channels(root: Path, config: Mapping[str, Any], *, batch_rows: int) -> dict[str, Channel]:
     if "train" not in config:
         raise ClientError("'train' is a required property", hint="Give the job a channel named train.")
     unknown = sorted(set(config) - set(_CHANNELS))
@@ -93,11 +137,25 @@ def _read_channels(root: Path, *, batch_rows: int) -> dict[str, Channel]:
     for name in _CHANNELS:
         if name not in config:
             continue
-        if config[name].get("TrainingInputMode", "File") == "Pipe":
-            raise ClientError(f"The channel '{name}' is in Pipe mode.", hint="Use the input mode File or FastFile.")
         content_type = config[name].get("ContentType")
+        if config[name].get("TrainingInputMode", "File") == "Pipe":
+            channels[name] = _read_stream(root, name, content_type=content_type, batch_rows=batch_rows)
+            continue
         channels[name] = read_channel(root / "input" / "data" / name, content_type=content_type, batch_rows=batch_rows)
     return channels
+
+
+def _read_stream(root: Path, name: str, *, content_type: str | None, batch_rows: int) -> Channel:
+    """Read a channel's first stream to its end. It serves every epoch: the stream would be the same each time."""
+    with tempfile.TemporaryDirectory(dir=root) as spool:
+        folder = Path(spool) / name
+        folder.mkdir()
+        try:
+            with (root / "input" / "data" / f"{name}_0").open("rb") as stream, (folder / "stream").open("wb") as file:
+                shutil.copyfileobj(stream, file)
+        except FileNotFoundError as error:
+            raise ClientError(f"The channel '{name}' is in Pipe mode, but there is no stream {name}_0.") from error
+        return read_channel(folder, content_type=content_type, batch_rows=batch_rows)
 
 
 def _read_json(root: Path, name: str) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -47,12 +47,21 @@ class JobLog(Observer):
     Args:
         write: takes one line without its end, or several with newlines between them.
         host: this host's name, such as ``algo-1``.
+        n_hosts: hosts of the job.
         clock: the time in seconds since 1970.
     """
 
-    def __init__(self, write: Callable[[str], None], *, host: str = "algo-1", clock: Callable[[], float] = time.time):
+    def __init__(
+        self,
+        write: Callable[[str], None],
+        *,
+        host: str = "algo-1",
+        n_hosts: int = 1,
+        clock: Callable[[], float] = time.time,
+    ):
         self._write = write
         self._host = host
+        self._n_hosts = n_hosts
         self._clock = clock
         self._begun_s = clock()
         self._epochs: list[EpochRecord] = []
@@ -78,6 +87,7 @@ class JobLog(Observer):
         num_point_for_scaler: int,
         epochs: int,
         objective_name: str,
+        has_checkpoint: bool = False,
     ) -> None:
         """Tell that training begins.
 
@@ -89,6 +99,7 @@ class JobLog(Observer):
             num_point_for_scaler: rows that the scaler wants.
             epochs: the most epochs that there can be.
             objective_name: the loss by its name in the log, such as ``mse_objective``.
+            has_checkpoint: whether the job keeps checkpoints.
         """
         self._setup_s = self._clock() - self._begun_s
         self._train, self._validation, self._test = train, validation, test
@@ -104,9 +115,9 @@ class JobLog(Observer):
         self._scaler_pass = self._pass_over(n_scaled if n_scaled > num_point_for_scaler else n_rows)
         self._write("Process 1 is a worker.")
         self._say("Using default worker.")
-        self._say("Checkpoint loading and saving are disabled.")
+        self._say(f"Checkpoint loading and saving are {'enabled' if has_checkpoint else 'disabled'}.")
         self._read(train, 0, self._probe)
-        self._say("Create Store: local")
+        self._say(f"Create Store: {'local' if self._n_hosts == 1 else 'dist_sync'}")
         self._read(train, 1, self._scaler_pass)
 
     def scaled(self, scaler: Scaler) -> None:
@@ -133,6 +144,12 @@ class JobLog(Observer):
         counts = _iterator_counts(seen, longest, n_resets=2, last=_Pass(0, 0))
         self._metrics(counts, began_s=now_s, Meta="init_train_data_iter")
         self._last_s = now_s
+
+    def resumed(self, epochs: Sequence[EpochRecord]) -> None:
+        """Tell that the job goes on after the epochs that a checkpoint has."""
+        self._epochs = list(epochs)
+        self._epochs_ended_s = self._clock()
+        self._say(f"Loaded checkpoint of epoch {epochs[-1].epoch}. Continuing after it.")
 
     def epoch_ended(self, epoch: EpochRecord) -> None:
         """Tell an epoch's losses, whether it is kept, and the progress."""
@@ -165,8 +182,9 @@ class JobLog(Observer):
 
     def finished(self, training: Training) -> None:
         """Tell the scores of the exported model and its hyperparameters."""
-        self._say(_NO_SYNC, level="WARNING")
-        self._say(_NO_SYNC, level="WARNING")
+        if self._n_hosts == 1:
+            self._say(_NO_SYNC, level="WARNING")
+            self._say(_NO_SYNC, level="WARNING")
         scored = "train" if self._validation is None else "validation"
         if self._validation is None:
             for offset in (0, 3, 5):
@@ -259,7 +277,7 @@ class JobLog(Observer):
         fields = {
             "initialize.time": _summary(total_ms - sum(updates_ms) - sum(self._checks_ms) - finalize_ms),
             "epochs": _summary(self._n_epochs),
-            "check_early_stopping.time": _summary(*self._checks_ms),
+            "check_early_stopping.time": _summary(*(self._checks_ms or [0.0])),
             "update.time": _summary(*updates_ms),
             "finalize.time": _summary(finalize_ms),
             "setuptime": _summary(1000 * self._setup_s),

@@ -277,16 +277,12 @@ def test_a_job_of_one_region_is_not_seen_in_another(sagemaker, client_of, job_re
             "Cannot find the requested image: busybox:1",
         ),
         (
-            {"AlgorithmSpecification": {"TrainingImage": image_uri("us-west-2"), "TrainingInputMode": "Pipe"}},
-            "no Pipe input mode",
-        ),
-        (
             {"OutputDataConfig": {"S3OutputPath": "s3://asteroids/out", "CompressionType": "NONE"}},
             "compressed artifacts",
         ),
         ({"ResourceConfig": None}, "ResourceConfig needs InstanceType and InstanceCount and VolumeSizeInGB"),
     ],
-    ids=["role", "output", "region of the image", "image", "pipe", "compression", "resources"],
+    ids=["role", "output", "region of the image", "image", "compression", "resources"],
 )
 def test_what_aws_refuses_is_refused(sagemaker, job_request, refused, changes, says):
     code, message = refused(sagemaker.create_training_job, **job_request(**changes))
@@ -447,7 +443,7 @@ def test_a_failure_of_one_host_ends_the_others(emulator, sagemaker, job_request,
     request = job_request()
     request["ResourceConfig"]["InstanceCount"] = 2
     sagemaker.create_training_job(**request)
-    assert ended()["FailureReason"] == "AlgorithmError: , exit code: 5"
+    assert ended()["FailureReason"] == "AlgorithmError: The host algo-2 left the job, exit code: 5"
     assert emulator.ledger()[0].instance_count == 2
 
 

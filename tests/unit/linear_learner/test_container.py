@@ -105,9 +105,8 @@ def test_csv_is_read_when_the_channel_says_so(job):
         ({"mini_batch_size": "61"}, None, 1, "61"),
         ({}, {}, 1, "'train' is a required property"),
         ({}, {"train": {}, "extra": {}}, 1, "Additional properties are not allowed ('extra' was unexpected)"),
-        ({}, {"train": {"TrainingInputMode": "Pipe"}}, 1, "Pipe"),
+        ({}, {"train": {"TrainingInputMode": "Pipe"}}, 1, "in Pipe mode, but there is no stream train_0"),
         ({}, {"train": {"ContentType": "csv"}}, 1, "No iterator has been registered for ContentType ('csv', '1.0')"),
-        ({}, None, 2, "one instance, not on 2"),
     ],
 )
 def test_the_customers_fault_is_a_client_error_with_exit_code_1(job, hyperparameters, channels, hosts, reason):

@@ -1,0 +1,91 @@
+"""Pipe mode: a channel as a stream, from the beginning again in every epoch.
+
+A container that wants the epoch n of a channel opens the named pipe ``input/data/CHANNEL_n`` and reads the channel's
+objects one after the other. The pipe of the next epoch exists before that of the last one ends.
+
+Source: the developer guide, "How Amazon SageMaker provides training information", on the Pipe input mode.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import threading
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+_LOOK_AGAIN_S = 0.01
+
+
+def pipe_path(root: Path, channel: str, *, epoch: int) -> Path:
+    """The named pipe of a channel's epoch, counted from 0."""
+    return root / "input" / "data" / f"{channel}_{epoch}"
+
+
+class Feeder:
+    """Feeds one channel of one host until it is stopped.
+
+    Args:
+        root: what the container sees as ``/opt/ml``.
+        channel: its name.
+        files: the channel's objects in their order.
+    """
+
+    def __init__(self, root: Path, channel: str, *, files: Sequence[Path]) -> None:
+        self._root = root
+        self._channel = channel
+        self._files = tuple(files)
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=f"{channel} feeder", daemon=True)
+        self._make(0)
+
+    def start(self) -> None:
+        """Begin; the first epoch's pipe exists already."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End, when no reader is left."""
+        self._stopped.set()
+        self._thread.join()
+
+    def _make(self, epoch: int) -> Path:
+        path = pipe_path(self._root, self._channel, epoch=epoch)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        os.mkfifo(path, mode=0o600)
+        return path
+
+    def _run(self) -> None:
+        epoch = 0
+        while (descriptor := self._opened(pipe_path(self._root, self._channel, epoch=epoch))) is not None:
+            epoch += 1
+            self._make(epoch)
+            # A reader that has enough closes its end: the epoch is over.
+            with os.fdopen(descriptor, "wb") as stream, contextlib.suppress(BrokenPipeError):
+                for file in self._files:
+                    with file.open("rb") as source:
+                        shutil.copyfileobj(source, stream)
+
+    def _opened(self, path: Path) -> int | None:
+        """The pipe, once somebody reads it; None after the stop."""
+        while not self._stopped.is_set():
+            try:
+                descriptor = os.open(path, os.O_WRONLY | os.O_NONBLOCK)
+            except OSError:
+                self._stopped.wait(_LOOK_AGAIN_S)
+            else:
+                os.set_blocking(descriptor, True)
+                return descriptor
+        return None
+
+
+@contextlib.contextmanager
+def feeding(feeders: Sequence[Feeder]) -> Iterator[None]:
+    """Feed while the block runs, which must outlast the readers."""
+    for feeder in feeders:
+        feeder.start()
+    try:
+        yield
+    finally:
+        for feeder in feeders:
+            feeder.stop()

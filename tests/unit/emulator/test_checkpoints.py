@@ -1,0 +1,155 @@
+"""A job that is interrupted goes on from its checkpoint in S3, with the numbers of an undisturbed one."""
+
+import os
+import signal
+import time
+
+import numpy as np
+import pytest
+
+from asteroid_ll.formats import recordio
+from asteroid_ll.linear_learner.checkpoint import FILE
+from asteroid_ll.linear_learner.model import Model
+from asteroid_ll.linear_learner.training import train
+
+REGION = "us-west-2"
+N_EPOCHS = 150
+VALUES = {
+    "predictor_type": "regressor",
+    "mini_batch_size": "20",
+    "epochs": str(N_EPOCHS),
+    "early_stopping_patience": "1000",
+}
+RNG = np.random.default_rng(2)
+FEATURES = RNG.normal(size=(90, 3)).astype(np.float32)
+LABELS = (FEATURES @ np.array([1, -2, 3], np.float32) + RNG.normal(size=90)).astype(np.float32)
+CONFIG = {"S3Uri": "s3://asteroids/checkpoints/a"}
+SPOT = {
+    "EnableManagedSpotTraining": True,
+    "StoppingCondition": {"MaxRuntimeInSeconds": 600, "MaxWaitTimeInSeconds": 600},
+}
+
+
+@pytest.fixture
+def account(emulator):
+    emulator.store.create_bucket("asteroids", region=REGION)
+    emulator.store.put_bytes("asteroids", "in/train/part-0", bytes(recordio.encode(FEATURES, LABELS)))
+    return emulator
+
+
+@pytest.fixture
+def log_text(client_of):
+    def read(name):
+        logs = client_of("logs")
+        group = "/aws/sagemaker/TrainingJobs"
+        events, token = [], {}
+        while True:
+            page = logs.filter_log_events(logGroupName=group, logStreamNamePrefix=f"{name}/", **token)
+            events += [event["message"] for event in page["events"]]
+            if "nextToken" not in page:
+                return "\n".join(events)
+            token = {"nextToken": page["nextToken"]}
+
+    return read
+
+
+def wait_for_checkpoint(account):
+    limit_s = time.monotonic() + 30
+    while account.store.get("asteroids", f"checkpoints/a/{FILE}") is None:
+        assert time.monotonic() < limit_s
+
+
+def container_of(account, name):
+    limit_s = time.monotonic() + 30
+    while time.monotonic() < limit_s:
+        found = account.services.jobs.get(REGION, name).body.get("container")
+        if found:
+            return found["pid"]
+    raise AssertionError("no container")
+
+
+def assert_undisturbed(account, name):
+    stored = account.store.get("asteroids", f"out/{name}/output/model.tar.gz")
+    expected = train(FEATURES, LABELS, VALUES).model
+    found = Model.load(stored.path)
+    np.testing.assert_array_equal(found.weight, expected.weight)
+    np.testing.assert_array_equal(found.bias, expected.bias)
+
+
+@pytest.mark.parametrize("how", ["stopped", "killed"])
+def test_a_second_job_goes_on_where_the_first_was_interrupted(account, sagemaker, job_request, ended, log_text, how):
+    request = job_request("first", HyperParameters=VALUES, CheckpointConfig=CONFIG)
+    sagemaker.create_training_job(**request)
+    wait_for_checkpoint(account)
+    if how == "stopped":
+        sagemaker.stop_training_job(TrainingJobName="first")
+    else:
+        os.kill(container_of(account, "first"), signal.SIGKILL)
+    assert ended("first")["TrainingJobStatus"] == {"stopped": "Stopped", "killed": "Failed"}[how]
+    sagemaker.create_training_job(**{**request, "TrainingJobName": "second"})
+    assert ended("second")["TrainingJobStatus"] == "Completed"
+    log = log_text("second")
+    assert "Checkpoint loading and saving are enabled." in log
+    assert "Loaded checkpoint of epoch " in log
+    assert f"epoch={N_EPOCHS - 1}, train mse_objective" in log
+    assert "epoch=0, train mse_objective" not in log
+    assert_undisturbed(account, "second")
+
+
+def test_a_managed_spot_job_starts_again_by_itself(account, sagemaker, job_request, ended, log_text):
+    sagemaker.create_training_job(**job_request(HyperParameters=VALUES, CheckpointConfig=CONFIG, **SPOT))
+    wait_for_checkpoint(account)
+    os.kill(container_of(account, "job-1"), signal.SIGKILL)
+    job = ended()
+    walk = [step["Status"] for step in job["SecondaryStatusTransitions"]]
+    assert walk == [
+        "Starting", "Downloading", "Training", "Interrupted", "Downloading", "Training", "Uploading", "Completed",
+    ]  # fmt: skip
+    assert job["EnableManagedSpotTraining"]
+    assert job["CheckpointConfig"] == CONFIG
+    assert "Loaded checkpoint of epoch " in log_text("job-1")
+    assert_undisturbed(account, "job-1")
+
+
+def test_without_a_checkpoint_config_nothing_is_kept(account, sagemaker, job_request, ended, log_text):
+    sagemaker.create_training_job(**job_request(HyperParameters={**VALUES, "epochs": "1"}))
+    assert ended()["TrainingJobStatus"] == "Completed"
+    assert "Checkpoint loading and saving are disabled." in log_text("job-1")
+    assert account.store.list("asteroids", "checkpoints") == []
+
+
+def test_another_jobs_checkpoint_fails_the_job_with_the_reason(account, sagemaker, job_request, ended):
+    for name, batch in (("one", "20"), ("two", "30")):
+        values = {**VALUES, "epochs": "1", "mini_batch_size": batch}
+        sagemaker.create_training_job(**job_request(name, HyperParameters=values, CheckpointConfig=CONFIG))
+        job = ended(name)
+    assert job["FailureReason"].startswith("ClientError: The checkpoint linear-learner.npz is of a job with other")
+
+
+def test_what_lies_under_the_prefix_is_laid_out_and_only_changes_come_back(
+    stand_in, bucket, sagemaker, job_request, ended
+):
+    script = stand_in.directory.parent / "container.py"
+    script.write_text(
+        "import sys, pathlib; root = pathlib.Path(sys.argv[2]); (root / 'model/m').write_text('w')\n"
+        "folder = root / 'checkpoints'; (folder / 'sub/new').write_text((folder / 'sub/old').read_text() + '!')\n"
+    )
+    stand_in.store.put_bytes("asteroids", "checkpoints/a/sub/old", b"kept")
+    before = stand_in.store.get("asteroids", "checkpoints/a/sub/old")
+    sagemaker.create_training_job(**job_request(CheckpointConfig=CONFIG))
+    assert ended()["TrainingJobStatus"] == "Completed"
+    assert stand_in.store.get("asteroids", "checkpoints/a/sub/new").path.read_bytes() == b"kept!"
+    assert stand_in.store.get("asteroids", "checkpoints/a/sub/old") == before
+
+
+@pytest.mark.parametrize(
+    ("config", "says"),
+    [
+        ({"S3Uri": "s3://nowhere/a"}, 'The checkpoint location "s3://nowhere/a" cannot be used'),
+        ({**CONFIG, "LocalPath": "/opt/ml/else"}, "keeps its checkpoints in /opt/ml/checkpoints"),
+    ],
+)
+def test_a_checkpoint_config_that_cannot_work_is_refused(bucket, sagemaker, job_request, refused, config, says):
+    code, message = refused(sagemaker.create_training_job, **job_request(CheckpointConfig=config))
+    assert code == "ValidationException"
+    assert says in message
