@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from asteroid_ll.config import Config, dump_yaml, json_schema, load
+from asteroid_ll.config import SCHEMA_FILE, Config, dump_markdown, dump_schema, dump_yaml, json_schema, load
+from asteroid_ll.config.describe import keys
 from asteroid_ll.config.hyperparameters import KNOWN
 
 LOCAL = Path(__file__).resolve().parents[2] / "config" / "local.yaml"
@@ -12,6 +13,24 @@ LOCAL = Path(__file__).resolve().parents[2] / "config" / "local.yaml"
 
 def test_local_yaml_is_the_written_out_default_configuration():
     assert LOCAL.read_text(encoding="utf-8") == dump_yaml(Config())
+
+
+def test_the_schema_in_the_folder_of_the_configurations_is_the_present_one():
+    """After a change: ``asteroid-ll config schema > config/asteroid-ll.schema.json``."""
+    assert (LOCAL.parent / SCHEMA_FILE).read_text(encoding="utf-8") == dump_schema()
+
+
+def test_every_configuration_tells_editors_its_schema():
+    texts = [path.read_text(encoding="utf-8") for path in LOCAL.parent.glob("*.yaml")]
+    assert len(texts) == 3
+    for text in (*texts, dump_yaml(Config())):
+        assert text.splitlines()[0] == f"# yaml-language-server: $schema={SCHEMA_FILE}"
+
+
+def test_the_reference_has_a_line_for_every_key():
+    found = [line.split("`")[1] for line in dump_markdown().splitlines() if line.startswith("| `")]
+    assert found == [key for key in keys() if "." not in key] + [key for key in keys() if "." in key]
+    assert "whole number from 60 to 432,000" in dump_markdown()
 
 
 def test_every_key_is_commented_and_no_line_is_longer_than_a_hundred_characters():
@@ -65,7 +84,7 @@ def test_the_schema_closes_every_object_and_describes_every_key():
     schema = json_schema()
     assert schema["$schema"] == "https://json-schema.org/draft/2020-12/schema"
     objects = list(_objects(schema))
-    assert len(objects) == 1 + 11
+    assert len(objects) == 1 + 12
     for found in objects:
         assert found["additionalProperties"] is False
         for inner in found["properties"].values():

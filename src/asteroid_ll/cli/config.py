@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import click
@@ -20,8 +19,12 @@ def config() -> None:
 @config.command("init", epilog="Example:  asteroid-ll config init -o mine.yaml")
 @click.option("-o", "--output", type=click.Path(path_type=Path), default=Path("asteroid-ll.yaml"), show_default=True)
 def init(output: Path) -> None:
-    """Write a file with every default spelled out; an existing file is left alone."""
-    from asteroid_ll.config import Config, dump_yaml
+    """Write a file with every default spelled out, and beside it the schema that editors check it with.
+
+    An existing file is left alone.
+    """
+    from asteroid_ll.config import SCHEMA_FILE, Config, dump_schema, dump_yaml
+    from asteroid_ll.workspace import atomic_write
 
     try:
         with output.open("x", encoding="utf-8") as file:
@@ -30,6 +33,7 @@ def init(output: Path) -> None:
         raise ConfigError(f"{output} exists already.", hint="asteroid-ll config init -o ANOTHER.yaml") from None
     except OSError as error:
         raise ConfigError(f"{output} can't be written: {error.strerror}.", hint="Choose another path.") from None
+    atomic_write(output.with_name(SCHEMA_FILE), dump_schema().encode())
     Console().note(f"Wrote {output}. Next:  asteroid-ll run-all -c {output}")
 
 
@@ -47,11 +51,12 @@ def show(where: Where) -> None:
 
 
 @config.command("schema", epilog="Example:  asteroid-ll config schema > asteroid-ll.schema.json")
-def schema() -> None:
+@click.option("--markdown", is_flag=True, help="Print the reference of the keys as Markdown instead.")
+def schema(markdown: bool) -> None:
     """Print the JSON schema of the file, for editors."""
-    from asteroid_ll.config import json_schema
+    from asteroid_ll.config import dump_markdown, dump_schema
 
-    Console().line(json.dumps(json_schema(), indent=2))
+    Console().line((dump_markdown() if markdown else dump_schema()).removesuffix("\n"))
 
 
 @config.command("validate", epilog="Example:  asteroid-ll config validate -c mine.yaml")

@@ -27,6 +27,7 @@ def execute(
     """Run stages, with progress on stderr."""
     from asteroid_ll.pipeline.project import open_pipeline
     from asteroid_ll.pipeline.run import Listener
+    from asteroid_ll.pipeline.tracking import tracked
 
     console = Console(as_json=where.as_json)
 
@@ -39,8 +40,8 @@ def execute(
         progress=console.stage_progress,
         ended=lambda result: console.stage_ended(result) if is_shown(result) else None,
     )
-    with open_pipeline(where.config_file, where.workdir, command=command, listener=listener) as pipeline:
-        return pipeline.run(forced=forced, selected=selected, tear_down=tear_down)
+    with open_pipeline(where.config, where.workdir, command=command, listener=listener) as pipeline:
+        return tracked(pipeline, pipeline.run(forced=forced, selected=selected, tear_down=tear_down))
 
 
 def finish(command: str, where: Where, result: RunResult) -> None:
@@ -115,7 +116,7 @@ def show_steps(
     """Print what would run, and why."""
     from asteroid_ll.pipeline.project import open_pipeline
 
-    with open_pipeline(where.config_file, where.workdir, command=command, exclusive=False) as pipeline:
+    with open_pipeline(where.config, where.workdir, command=command, exclusive=False) as pipeline:
         found = pipeline.plan(forced=forced, selected=selected)
         open_now = pipeline.snapshot().open
     steps = [step for step in found.steps if selected is None or step.stage in selected]
@@ -137,7 +138,7 @@ def show_status(where: Where) -> None:
     """Print whether each stage is up to date, and what is open with its price an hour."""
     from asteroid_ll.pipeline.project import open_pipeline
 
-    with open_pipeline(where.config_file, where.workdir, command="status", exclusive=False) as pipeline:
+    with open_pipeline(where.config, where.workdir, command="status", exclusive=False) as pipeline:
         done = pipeline.snapshot().done
         steps = pipeline.plan().steps
         billed = pipeline.open_resources()

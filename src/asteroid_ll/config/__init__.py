@@ -7,7 +7,7 @@ Importing this package costs pydantic and PyYAML, so ``--help`` must not.
 """
 
 from asteroid_ll.config.algorithm import validate
-from asteroid_ll.config.describe import dump_yaml, json_schema
+from asteroid_ll.config.describe import SCHEMA_FILE, dump_markdown, dump_schema, dump_yaml, json_schema
 from asteroid_ll.config.loading import load
 from asteroid_ll.config.models import (
     AUTO,
@@ -22,11 +22,13 @@ from asteroid_ll.config.models import (
     Section,
     Source,
     Split,
+    Tracking,
     Training,
 )
 
 __all__ = [
     "AUTO",
+    "SCHEMA_FILE",
     "Clean",
     "Config",
     "Cost",
@@ -38,7 +40,10 @@ __all__ = [
     "Section",
     "Source",
     "Split",
+    "Tracking",
     "Training",
+    "dump_markdown",
+    "dump_schema",
     "dump_yaml",
     "json_schema",
     "load",

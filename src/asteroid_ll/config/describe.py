@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
 import textwrap
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import yaml
@@ -16,7 +17,11 @@ from asteroid_ll.config.models import Config, Section
 
 _WIDTH = 100
 
-_HEAD = """\
+SCHEMA_FILE = "asteroid-ll.schema.json"
+"""The JSON schema's file, beside the configuration files that name it."""
+
+_HEAD = f"""\
+# yaml-language-server: $schema={SCHEMA_FILE}
 # The configuration of asteroid-ll: every key with its value. A key left out has its default.
 # Check it with: asteroid-ll config validate -c FILE
 """
@@ -43,6 +48,61 @@ def dump_yaml(config: Config) -> str:
     ``load`` of the text gives an equal configuration.
     """
     return _HEAD + "".join(f"\n{block}" for block in _blocks(config))
+
+
+def dump_schema() -> str:
+    """Return the JSON schema as the text of its file."""
+    return json.dumps(json_schema(), indent=2, ensure_ascii=False) + "\n"
+
+
+def dump_markdown() -> str:
+    """Return the reference of every key, section by section, with its values and its default, as Markdown tables."""
+    schema = json_schema()
+    top = [(key, part) for key, part in schema["properties"].items() if "$ref" not in part and "properties" not in part]
+    lines = ["## Top level", "", *_key_table(top, "")]
+    for key, part in schema["properties"].items():
+        if "$ref" in part or "properties" in part:
+            section = _resolved(part, schema)
+            lines += ["", f"## {key}", "", str(section["description"]), ""]
+            lines += _key_table(section["properties"].items(), f"{key}.")
+    return "\n".join(lines) + "\n"
+
+
+def _resolved(part: Mapping[str, Any], schema: Mapping[str, Any]) -> Mapping[str, Any]:
+    found: Mapping[str, Any] = schema["$defs"][part["$ref"].rpartition("/")[2]] if "$ref" in part else part
+    return found
+
+
+def _key_table(parts: Iterable[tuple[str, Mapping[str, Any]]], prefix: str) -> list[str]:
+    lines = ["| key | values | default | meaning |", "|---|---|---|---|"]
+    for name, part in parts:
+        default = f"`{json.dumps(part['default'], ensure_ascii=False)}`" if "default" in part else ""
+        cells = (f"`{prefix}{name}`", _accepted(part), default, str(part.get("description", "")))
+        lines.append(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |")
+    return lines
+
+
+def _accepted(part: Mapping[str, Any]) -> str:
+    """What a key takes, in words."""
+    if "anyOf" in part:
+        return " or ".join(_accepted(choice) for choice in part["anyOf"])
+    if "enum" in part:
+        return ", ".join(f"`{choice}`" for choice in part["enum"])
+    if "const" in part:
+        return f"`{part['const']}`"
+    bounds = [
+        f"{word} {part[bound]:,}"
+        for bound, word in (
+            ("minimum", "from"),
+            ("exclusiveMinimum", "above"),
+            ("maximum", "to"),
+            ("exclusiveMaximum", "below"),
+        )
+        if bound in part
+    ]
+    kinds = {"integer": "whole number", "number": "number", "boolean": "`true`, `false`", "array": "list of texts"}
+    kind = {**kinds, "string": "text", "null": "`null`"}.get(str(part.get("type")), "text")
+    return " ".join([kind, *bounds])
 
 
 def keys() -> list[str]:

@@ -8,6 +8,7 @@ S3's own (API reference: CreateTrainingJob, CreateModel, CreateBucket).
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal, Self
 
@@ -232,6 +233,19 @@ class Report(Section):
     html: bool = Field(default=True, description="Whether to write the report as one HTML file.")
 
 
+class Tracking(Section):
+    """Where runs are recorded besides the run directory."""
+
+    mlflow_uri: Annotated[str, Field(min_length=1)] | None = Field(
+        default=None,
+        description="MLflow's tracking URI, such as mlruns (a folder) or http://127.0.0.1:5000; null records nothing. "
+        "Needs the extra mlflow.",
+    )
+    experiment: Annotated[str, Field(min_length=1, max_length=250)] = Field(
+        default="asteroid-ll", description="Name of the experiment that a run is recorded under."
+    )
+
+
 class Config(Section):
     """The whole configuration of a run."""
 
@@ -280,6 +294,7 @@ class Config(Section):
     predict: Predict = Field(default_factory=Predict)
     cost: Cost = Field(default_factory=Cost)
     report: Report = Field(default_factory=Report)
+    tracking: Tracking = Field(default_factory=Tracking)
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -325,6 +340,11 @@ def _conflicts(config: Config) -> Iterator[tuple[str, str]]:
         yield f"source.{key}", what
     if config.split.validation + config.split.test >= 1:
         yield "split.test", f"leaves nothing to train on together with split.validation {config.split.validation}"
+    if re.match("[^/]*//[^/]*@", config.tracking.mlflow_uri or ""):
+        yield (
+            "tracking.mlflow_uri",
+            "holds a user or a password; MLflow reads them from MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD",
+        )
     sharded = config.training.train_distribution == "ShardedByS3Key"
     if sharded and config.encode.n_shards < config.training.instance_count:
         yield (

@@ -13,6 +13,7 @@ from asteroid_ll.journal import Journal
 from asteroid_ll.lock import Lock
 from asteroid_ll.pipeline.layers import Layers
 from asteroid_ll.pipeline.run import Listener, Pipeline
+from asteroid_ll.pipeline.tracking import require_mlflow
 from asteroid_ll.stages.registry import STAGES
 from asteroid_ll.workspace import Workspace
 
@@ -49,6 +50,7 @@ def open_pipeline(
     """
     config = layers.load()
     validate(config)
+    require_mlflow(config)
     workspace = Workspace(workdir)
     if not exclusive:
         with _closing(config, workspace, listener=listener) as pipeline:

@@ -1,0 +1,129 @@
+"""Records a run with MLflow, where the configuration names a tracking URI and the extra is installed."""
+
+from __future__ import annotations
+
+import math
+import os
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any
+
+from asteroid_ll import __version__
+from asteroid_ll.errors import AsteroidError, ConfigError
+
+if TYPE_CHECKING:
+    from asteroid_ll.config import Config
+    from asteroid_ll.pipeline.run import Pipeline, RunResult
+    from asteroid_ll.stages.stage import Context
+
+ARTIFACTS = (
+    "predict/metrics.json",
+    "predict/predictions.csv",
+    "report/report.html",
+    "train/job.json",
+    "train/model.tar.gz",
+    "encode/features.json",
+    "clean/data_card.json",
+)
+"""Files of the run directory that are kept with the run, those of them that there are."""
+
+MLFLOW_SETTINGS = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",  # nothing leaves the machine unasked
+    "MLFLOW_ALLOW_FILE_STORE": "true",  # MLflow 3.7 and newer refuse a folder as a store without it
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
+}
+"""Variables that MLflow reads, set where the user did not."""
+
+_PARAMETERS_AT_ONCE = 100
+
+
+def require_mlflow(config: Config) -> None:
+    """Refuse a configuration that asks for MLflow where that is not installed, before anything is created.
+
+    Raises:
+        ConfigError: it is not installed.
+    """
+    if config.tracking.mlflow_uri is not None and find_spec("mlflow") is None:
+        raise ConfigError(
+            "tracking.mlflow_uri is set and MLflow is not installed.",
+            hint="pip install 'asteroid-ll[mlflow]'   or   --set tracking.mlflow_uri=null",
+        )
+
+
+def tracked(pipeline: Pipeline, result: RunResult) -> RunResult:
+    """Record a run whose test part was scored, and return its result; what MLflow refuses is its error.
+
+    Args:
+        pipeline: that ran; where its configuration has no tracking URI, nothing is recorded.
+        result: what became of the stages.
+    """
+    if not any(stage.name == "predict" and stage.status == "run" for stage in result.stages):
+        return result
+    context = pipeline.context("predict")
+    uri = context.config.tracking.mlflow_uri
+    if uri is None:
+        return result
+    try:
+        _record(context, uri, metrics=result.metrics)
+    except Exception as error:  # MLflow's stores raise errors of many libraries
+        said = " ".join(str(error).split())[:300]
+        failure = AsteroidError(
+            f"The run is done and MLflow did not record it: {type(error).__name__}: {said}.",
+            hint="asteroid-ll run-all --force predict   scores and records it again.",
+        )
+        return replace(result, error=result.error or failure)
+    return result
+
+
+def _record(context: Context, uri: str, *, metrics: Mapping[str, Any]) -> None:
+    for name, value in MLFLOW_SETTINGS.items():
+        os.environ.setdefault(name, value)
+    from mlflow.entities import Metric, Param
+    from mlflow.tracking import MlflowClient
+
+    client = MlflowClient(tracking_uri=uri)
+    name = context.config.tracking.experiment
+    experiment = client.get_experiment_by_name(name)
+    experiment_id = client.create_experiment(name) if experiment is None else experiment.experiment_id
+    tags = {
+        "asteroid_ll.version": __version__,
+        "asteroid_ll.fingerprint": context.fingerprint,
+        "asteroid_ll.model": context.inputs["train"],
+    }
+    run_id = client.create_run(experiment_id, run_name=f"predict-{context.fingerprint[:16]}", tags=tags).info.run_id
+    status = "FAILED"
+    try:
+        parameters = [Param(key, value) for key, value in _parameters(context.config)]
+        now_ms = int(time.time() * 1000)
+        numbers = [Metric(key, value, now_ms, 0) for key, value in flat_numbers(metrics)]
+        for start in range(0, len(parameters), _PARAMETERS_AT_ONCE):
+            client.log_batch(run_id, params=parameters[start : start + _PARAMETERS_AT_ONCE])
+        client.log_batch(run_id, metrics=numbers)
+        for path in ARTIFACTS:
+            if context.path(path).is_file():
+                client.log_artifact(run_id, str(context.path(path)), path.rpartition("/")[0])
+        status = "FINISHED"
+    finally:
+        client.set_terminated(run_id, status)
+
+
+def _parameters(config: Config) -> Iterator[tuple[str, str]]:
+    """Every key of the configuration with its value, without the tracking's own."""
+    for key, value in config.model_dump(mode="json", exclude={"tracking"}).items():
+        if isinstance(value, dict):
+            yield from ((f"{key}.{name}", str(inner)) for name, inner in value.items())
+        else:
+            yield key, str(value)
+
+
+def flat_numbers(values: Mapping[str, Any], *, prefix: str = "") -> Iterator[tuple[str, float]]:
+    """The finite numbers of a nested mapping, each under its dotted key, such as ``scores.model.f1``."""
+    for key, value in values.items():
+        name = f"{prefix}{key}"
+        if isinstance(value, Mapping):
+            yield from flat_numbers(value, prefix=f"{name}.")
+        elif isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
+            yield name, float(value)
