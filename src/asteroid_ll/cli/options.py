@@ -43,11 +43,6 @@ class Where:
     workdir: Path
     as_json: bool
 
-    @property
-    def config_file(self) -> Layers:
-        """Where the configuration comes from."""
-        return self.config
-
 
 def common(function: Callable[..., None]) -> Callable[..., None]:
     """Add ``--config``, ``--set``, ``--workdir`` and ``--json`` to a command, which gets them as its ``where``."""
