@@ -62,7 +62,7 @@ def decision_plane(
         grid: where the model decides; None for one that depends on more than these two, which has no border here.
         limits: the rule's largest H (mag) and largest MOID (au), https://cneos.jpl.nasa.gov/about/neo_groups.html.
     """
-    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
     title = "Decision over magnitude and MOID"
     parts = (("all test rows", (0.85, 0.6, 4.3, 3.4)), ("around the rule's corner", (5.95, 0.6, 4.3, 3.4)))
@@ -91,7 +91,7 @@ def decision_plane(
             axes.set_xlabel(axis_label(columns[0]))
             axes.set_ylabel(axis_label(columns[1]))
             axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-            axes.yaxis.set_minor_formatter(NullFormatter())
+            axes.yaxis.set_minor_locator(NullLocator())
             if number == 1:
                 axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
             else:
@@ -221,17 +221,17 @@ def _draw_rows(
 
 
 def _draw_step(axes: Axes, step: Step, *, column: ColumnLike, reach: float) -> None:
-    from matplotlib.ticker import FuncFormatter, NullFormatter
+    from matplotlib.ticker import FuncFormatter, NullLocator
 
     middle = (step.values.min() + step.values.max()) / 2
     if step.knots[0] > 0 and step.knots[-1] / step.knots[0] > _LOGARITHMIC_FROM:
         axes.set_xscale("log")
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-        axes.xaxis.set_minor_formatter(NullFormatter())
+        axes.xaxis.set_minor_locator(NullLocator())
     axes.plot(step.knots, step.values - middle, color=_MODEL, lw=1.8, marker="o", ms=2.2)
     axes.axhline(0, color=MUTED, lw=0.8)
     axes.set_ylim(-0.55 * reach or -1.0, 0.55 * reach or 1.0)
-    axes.set_xlabel(axis_label(column))
+    axes.set_xlabel(axis_label(column) if column.unit else f"{column.title or column.name} (no unit)")
 
 
 def _border_words(grid: DecisionGrid) -> str:

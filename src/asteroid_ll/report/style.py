@@ -40,6 +40,8 @@ _SETTINGS = {
     "axes.spines.right": False,
     "axes.titlesize": 9.5,
     "axes.titlelocation": "left",
+    # A given height: else every titled panel is measured before it is drawn.
+    "axes.titley": 1.0,
     "axes.axisbelow": True,
     "xtick.color": MUTED,
     "ytick.color": MUTED,

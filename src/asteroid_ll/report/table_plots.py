@@ -148,7 +148,7 @@ def magnitude_moid(
         limits: the rule's largest H (mag) and largest MOID (au), https://cneos.jpl.nasa.gov/about/neo_groups.html.
     """
     from matplotlib.patches import Rectangle
-    from matplotlib.ticker import FuncFormatter, NullFormatter
+    from matplotlib.ticker import FuncFormatter, NullLocator
 
     title = "Magnitude against MOID"
     x, y = np.asarray(magnitude, dtype=np.float64), np.asarray(moid_au, dtype=np.float64)
@@ -173,7 +173,7 @@ def magnitude_moid(
         axes.set_xlabel(axis_label(columns[0]))
         axes.set_ylabel(axis_label(columns[1]))
         axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-        axes.yaxis.set_minor_formatter(NullFormatter())
+        axes.yaxis.set_minor_locator(NullLocator())
         axes.plot([], [], color=INK, lw=1.3, label=f"rule: H ≤ {limits[0]:g} mag, MOID ≤ {limits[1]:g} au")
         axes.legend(loc="lower left", bbox_to_anchor=(-0.01, 1.0), ncols=3, markerscale=2.5, borderaxespad=0.2)
     left_out = "" if drawn.all() else f" Left out for want of a positive value: {_rows(~drawn)}."
@@ -189,7 +189,7 @@ def magnitude_moid(
 
 def _histogram(axes: Axes, panel: Panel, *, truth: NDArray[np.bool_] | None) -> str:
     """Draw one panel and return the sentence that describes it."""
-    from matplotlib.ticker import FuncFormatter, NullFormatter
+    from matplotlib.ticker import FuncFormatter, NullLocator
 
     values = np.asarray(panel.values, dtype=np.float64)
     usable = np.isfinite(values) & ((values > 0) if panel.scale == "log" else True)
@@ -212,7 +212,7 @@ def _histogram(axes: Axes, panel: Panel, *, truth: NDArray[np.bool_] | None) -> 
     if panel.scale == "log":
         axes.set_xscale("log")
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-        axes.xaxis.set_minor_formatter(NullFormatter())
+        axes.xaxis.set_minor_locator(NullLocator())
     if panel.scale == "integer" and edges.size <= 16:
         axes.set_xticks(edges[:-1] + 0.5)
     unit = f" {panel.column.unit}" if panel.column.unit else ""

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asteroid_ll.stages.files import read_json
+from asteroid_ll.stages.report_data import bill_blocks, data_blocks
 from asteroid_ll.stages.report_figures import objective_title
 from asteroid_ll.stages.report_inputs import ReportInputs
 
@@ -85,8 +86,10 @@ def as_document(inputs: ReportInputs, figures: Mapping[str, ReportFigure]) -> Re
         ReportSection("Decisions", [*_chosen(figures, "decision-plane", "confusion"), *_mistakes(inputs)]),
         ReportSection("Thresholds", [*_chosen(figures, "ranking", "calibration"), *_thresholds(inputs)]),
         ReportSection("Model", [*_chosen(figures, "training", "learned-functions", "weights"), *_model(inputs)]),
-        ReportSection("Data", [*_chosen(figures, "distributions", "class-balance", "correlation"), *_data(inputs)]),
-        ReportSection("Bill", _bill(inputs)),
+        ReportSection(
+            "Data", [*_chosen(figures, "distributions", "class-balance", "correlation"), *data_blocks(inputs)]
+        ),
+        ReportSection("Bill", bill_blocks(inputs)),
         ReportSection(
             "Configuration", [ReportFacts("The configuration in force", context.config.model_dump(mode="json"))]
         ),
@@ -208,54 +211,8 @@ def _model(inputs: ReportInputs) -> list[Block]:
     ]
 
 
-def _data(inputs: ReportInputs) -> list[Block]:
-    from asteroid_ll.report.html import ReportFacts, ReportTable
-    from asteroid_ll.report.tables import format_number
-
-    rules = read_json(inputs.context.path("clean/rules.json"))
-    cleaning = [(item["name"], format_number(item["count"]), item["unit"]) for item in rules["rules"]]
-    names = ("name", "unit", "dtype", "missing", "distinct", "minimum", "median", "maximum")
-    columns = read_json(inputs.context.path("explore/summary.json"))["columns"]
-    described = [tuple(_shown(column[name]) for name in names) for column in columns]
-    heading = ("Column", "Unit", "Type", "Missing", "Distinct", "Min", "Median", "Max")
-    return [
-        ReportTable("Columns of the clean table", [heading, *described]),
-        ReportTable(
-            f"Cleaning: {rules['rows_in']:,} rows in, {rules['rows_out']:,} rows out",
-            [("Rule", "Count", "Of"), *cleaning],
-        ),
-        ReportFacts("Data card", inputs.optional_json("clean/data_card.json")),
-    ]
-
-
-def _bill(inputs: ReportInputs) -> list[Block]:
-    from asteroid_ll.report.html import ReportTable
-    from asteroid_ll.report.tables import NOTHING, format_number
-
-    bill = inputs.bill
-    training, endpoint = bill["training"], bill["endpoint"]
-    who = "The emulator bills nobody; this is what AWS would ask" if bill["target"] == "emulator" else "Billed by AWS"
-    rows = [
-        ("", "Instances", "Billable seconds", "USD an hour", "USD"),
-        (
-            "Training job",
-            training["instances"],
-            *(format_number(training[name]) for name in ("billable_s", "usd_per_h")),
-            NOTHING if training["usd"] is None else f"{training['usd']:.5f}",
-        ),
-        ("Endpoint", endpoint["instances"], "until teardown", format_number(endpoint["usd_per_h"]), NOTHING),
-    ]
-    return [ReportTable(f"{who}; {bill['prices']}", rows)]
-
-
 def _chosen(figures: Mapping[str, ReportFigure], *names: str) -> list[Block]:
     return [figures[name] for name in names if name in figures]
-
-
-def _shown(value: object) -> str:
-    from asteroid_ll.report.tables import format_number
-
-    return format_number(value) if value is None or isinstance(value, int | float) else str(value)
 
 
 def _curves(inputs: ReportInputs) -> dict[str, dict[str, list[float]]]:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import html
 import json
 import re
 import shutil
@@ -9,6 +10,9 @@ import pytest
 from click.testing import CliRunner
 
 from asteroid_ll.cli import group
+from asteroid_ll.neo.features import FittedFeatures
+from asteroid_ll.report.columns import axis_label
+from asteroid_ll.stages.feature_names import feature_steps, variable_column
 
 FIGURES = ["calibration", "class-balance", "confusion", "decision-plane", "learned-functions", "ranking", "training"]
 
@@ -143,3 +147,22 @@ def test_evaluate_shows_a_table_on_stdout_and_a_line_a_fold_on_stderr_and_the_sa
     assert (told["command"], told["status"], told["metrics"]["n_folds"]) == ("evaluate", "success", 2)
     mean = told["metrics"]["scores"]["model"]["mean"]["f1"]
     assert f"{mean:.4f}" in done.stdout
+
+
+def test_the_data_card_is_told_as_tables(copied):
+    page = copied / "report" / "report.html"
+    hazard = json.loads((copied / "clean" / "data_card.json").read_bytes())["hazards"][0]["text"]
+    assert "What to beware of in these data" in page.read_text(encoding="utf-8")
+    assert html.escape(hazard) in page.read_text(encoding="utf-8")
+
+
+def test_what_a_step_of_a_feature_is_and_what_a_variable_is_called():
+    ramps = FittedFeatures(
+        "spline", ("moid_au",), ("moid_au_ramp_00", "ln_moid_ramp_00"), {"moid_au": (0.01, 0.5), "ln_moid": (-5.0, 0.0)}
+    )
+    assert feature_steps(ramps) == ["from 0.01 to 0.5 au", "from -5 to 0 ln au"]
+    columns = FittedFeatures("raw", ("moid_au", "eccentricity"), ("minimum_orbit_intersection", "eccentricity"))
+    assert feature_steps(columns) == ["1 au", "1"]
+    assert axis_label(variable_column("ln_moid")) == "ln of MOID (ln au)"
+    assert axis_label(variable_column("ascending_node_distance_au")) == "Ascending node distance (au)"
+    assert axis_label(variable_column("moid_au")) == "Earth MOID (au)"
