@@ -46,7 +46,8 @@ def load_table(path: Path) -> pd.DataFrame:
     import pandas as pd
 
     try:
-        with np.load(path, allow_pickle=False) as arrays:
+        # numpy leaves a file of a damaged archive open, so it is opened here.
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             return pd.DataFrame({name: arrays[name] for name in arrays.files})
     except (OSError, EOFError, ValueError, zipfile.BadZipFile) as error:
         raise DataError(f"{path} can't be read as a table: {error}.", hint=_AGAIN) from error
