@@ -6,6 +6,7 @@ log gives its final value.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -72,6 +73,9 @@ def final_metrics(lines: Iterable[tuple[float, str]]) -> list[MetricValue]:
 
     Args:
         lines: (seconds since 1970, text) pairs in order.
+
+    Returns:
+        A value each; a metric that is only ever logged as NaN, infinite or no number has none.
     """
     last: dict[str, MetricValue] = {}
     for time_s, text in lines:
@@ -81,8 +85,16 @@ def final_metrics(lines: Iterable[tuple[float, str]]) -> list[MetricValue]:
         for name, pattern in _COMPILED:
             match = pattern.search(text)
             if match:
-                try:
-                    last[name] = MetricValue(name, float(match.group(1)), time_s)
-                except ValueError:
-                    continue
+                value = _finite(match.group(1))
+                if value is not None:
+                    last[name] = MetricValue(name, value, time_s)
     return [last[name] for name, _ in _COMPILED if name in last]
+
+
+def _finite(text: str) -> float | None:
+    """A number that an answer in JSON can hold."""
+    try:
+        value = float(text)
+    except ValueError:
+        return None
+    return value if math.isfinite(value) else None

@@ -55,6 +55,34 @@ def test_a_multiclass_answer_has_a_probability_a_class():
     assert len(item["score"]) == 3
 
 
+@pytest.mark.parametrize("accept", ["application/json", "application/jsonlines", "application/x-recordio-protobuf"])
+def test_a_multiclass_answer_is_the_same_in_every_type(accept):
+    rows = np.array([[0, 1], [1, 0], [-1, -1]], np.float32)
+    answer = Scorer(MULTICLASS).invoke(payload.csv_body(rows), content_type="text/csv", accept=accept)
+    scores = payload.parse_scores(answer.body, accept)
+    expected = MULTICLASS.predict(rows)
+    np.testing.assert_array_equal(scores.score, expected.score)
+    assert scores.predicted_label.tolist() == expected.predicted_label.tolist() == [2, 1, 0]
+
+
+def test_a_multiclass_line_has_the_documented_members():
+    (line,) = (
+        Scorer(MULTICLASS).invoke(b"0,1", content_type="text/csv", accept="application/jsonlines").body.splitlines()
+    )
+    assert list(json.loads(line)) == ["score", "predicted_label"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "body"),
+    [
+        ("application/json", b'{"instances": [{"data": {"features": {"keys": [1], "shape": [2], "values": [3]}}}]}'),
+        ("application/jsonlines", b'{"data": {"features": {"keys": [1], "shape": [2], "values": [3]}}}'),
+    ],
+)
+def test_a_sparse_instance_is_scored_as_its_dense_row(kind, body):
+    assert Scorer(REGRESSOR).invoke(body, content_type=kind).body == b'{"predictions": [{"score": 6.5}]}'
+
+
 def test_rows_of_another_width_are_refused_in_the_containers_words():
     answer = Scorer(REGRESSOR).invoke(b"1,2,3", content_type="text/csv")
     assert (answer.status, answer.body) == (400, b"unable to evaluate payload provided")
