@@ -30,10 +30,10 @@ def run(context: Context) -> Outcome:
         for part in PARTS:
             features = fitted.transform(table.iloc[chosen[part]])
             directory = context.path("encode", part)
-            for old in directory.glob("*.pbr"):
-                old.unlink()
             n_shards = context.config.encode.n_shards if part == "train" else 1
             files = write_shards(directory, f"linear_{part}", features, labels[chosen[part]], n_shards=n_shards)
+            for old in set(directory.glob("*.pbr")) - set(files):
+                old.unlink()
             outputs += [f"encode/{part}/{file.name}" for file in files]
     write_json(context.path(FEATURES), fitted.to_json())
     return Outcome(outputs=tuple(outputs), note=f"{features.shape[1]} {wanted.set} features")
