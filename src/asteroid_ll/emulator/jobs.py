@@ -34,6 +34,7 @@ MESSAGES: Mapping[str, str] = {
     "Completed": "Training job completed",
     "Failed": "Training job failed",
     "Stopped": "Training job stopped",
+    "MaxWaitTimeExceeded": "Training job wait time exceeded MaxWaitTimeInSeconds provided",
     "MaxRuntimeExceeded": "Training job runtime exceeded MaxRuntimeInSeconds provided",
 }
 """The status message of each secondary status, as DescribeTrainingJob shows them."""

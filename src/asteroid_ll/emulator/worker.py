@@ -35,6 +35,7 @@ from asteroid_ll.emulator.state import State
 from asteroid_ll.emulator.store import ObjectStore
 
 _READ_BYTES = 1 << 16
+_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.05, 60.0
 _LINKS = "LINEAR_LEARNER_LINKS"
 _PASSED_ON = ("HOME", "LANG", "LD_LIBRARY_PATH", "PATH", "PYTHONPATH", "TMPDIR", "TZ", "VIRTUAL_ENV")
 _PASSED_ON_PREFIXES = ("OMP_", "OPENBLAS_", "MKL_", "LC_")
@@ -81,6 +82,7 @@ class Worker:
         self.ending = _Ending()
         self.hosts: list[_Host] = []
         self.failed: _Host | None = None
+        self.run_time_left_s: float = self.request.get("StoppingCondition", {}).get("MaxRuntimeInSeconds", 86_400)
         self.feeders: list[Feeder] = []
         config = self.request.get("CheckpointConfig")
         self.checkpoints = None if config is None else Checkpoints(config, store=self.store)
@@ -97,6 +99,9 @@ class Worker:
         self._wait(self.settings.training_starting_s)
         if self.ending.asked or not self.jobs.step(self.job, "Downloading"):
             return self.jobs.finish(self.job, "Stopped")
+        stopping = self.request.get("StoppingCondition", {})
+        give_up_at_s = time.monotonic() + stopping.get("MaxWaitTimeInSeconds", 0)
+        pause_s = _FIRST_PAUSE_S
         while True:
             try:
                 self._lay_out(names, roots)
@@ -109,8 +114,14 @@ class Worker:
                 exit_code = self._run_containers(names, roots)
             if not self._was_interrupted():
                 return self._conclude(roots, exit_code)
+            if time.monotonic() >= give_up_at_s:
+                return self.jobs.finish(self.job, "Stopped", secondary="MaxWaitTimeExceeded")
             self.ending.kill_at_s = float("inf")
-            if not (self.jobs.step(self.job, "Interrupted") and self.jobs.step(self.job, "Downloading")):
+            interrupted = self.jobs.step(self.job, "Interrupted")
+            # New instances are harder to have each time: a job that cannot live does not spin.
+            self._wait(pause_s)
+            pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
+            if not (interrupted and self.jobs.step(self.job, "Downloading")):
                 return self.jobs.finish(self.job, "Stopped")
 
     def _lay_out(self, names: Sequence[str], roots: Sequence[Path]) -> None:
@@ -124,7 +135,9 @@ class Worker:
 
     def _was_interrupted(self) -> bool:
         """Whether a managed spot job lost an instance: somebody killed its container, and it was not us."""
-        killed = any(host.process.returncode == -signal.SIGKILL for host in self.hosts)
+        # The first that failed: others that would not end may have been killed by us.
+        lost = [self.failed] if self.failed else self.hosts
+        killed = any(host.process.returncode == -signal.SIGKILL for host in lost)
         ended_by_us = self.ending.asked or self.ending.too_long
         return killed and not ended_by_us and bool(self.request.get("EnableManagedSpotTraining"))
 
@@ -157,8 +170,10 @@ class Worker:
             self.jobs.note(self.job, container={"pid": leader.pid, "started": leader.started})
         if self.ending.asked:
             self._terminate()
-        limit_s = self.request.get("StoppingCondition", {}).get("MaxRuntimeInSeconds", 86_400)
-        self._follow(time.monotonic() + limit_s)
+        # An interrupted job has what is left of its run time.
+        begun_s = time.monotonic()
+        self._follow(begun_s + self.run_time_left_s)
+        self.run_time_left_s -= time.monotonic() - begun_s
         codes = [host.process.wait() for host in self.hosts]
         if self.checkpoints is not None:
             self.checkpoints.upload(roots)

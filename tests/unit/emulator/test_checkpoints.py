@@ -111,6 +111,25 @@ def test_a_managed_spot_job_starts_again_by_itself(account, sagemaker, job_reque
     assert_undisturbed(account, "job-1")
 
 
+def test_a_spot_job_that_is_always_interrupted_ends_when_its_wait_is_over(
+    stand_in, bucket, sagemaker, job_request, ended
+):
+    script = stand_in.directory.parent / "container.py"
+    script.write_text("import os, signal; os.kill(os.getpid(), signal.SIGKILL)")
+    limits = {"MaxRuntimeInSeconds": 1, "MaxWaitTimeInSeconds": 1}
+    sagemaker.create_training_job(**job_request(**{**SPOT, "StoppingCondition": limits}))
+    job = ended()
+    assert (job["TrainingJobStatus"], job["SecondaryStatus"]) == ("Stopped", "MaxWaitTimeExceeded")
+    assert {"Interrupted", "Training"} <= {step["Status"] for step in job["SecondaryStatusTransitions"]}
+
+
+def test_a_spot_job_that_fails_by_itself_is_not_started_again(stand_in, bucket, sagemaker, job_request, ended):
+    sagemaker.create_training_job(**job_request(HyperParameters={"wish": "exit", "code": "3"}, **SPOT))
+    job = ended()
+    assert (job["TrainingJobStatus"], job["FailureReason"]) == ("Failed", "AlgorithmError: , exit code: 3")
+    assert "Interrupted" not in {step["Status"] for step in job["SecondaryStatusTransitions"]}
+
+
 def test_without_a_checkpoint_config_nothing_is_kept(account, sagemaker, job_request, ended, log_text):
     sagemaker.create_training_job(**job_request(HyperParameters={**VALUES, "epochs": "1"}))
     assert ended()["TrainingJobStatus"] == "Completed"

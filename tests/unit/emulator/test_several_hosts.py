@@ -87,3 +87,28 @@ def test_a_host_that_dies_fails_the_job_with_a_reason(emulator, two_hosts, sagem
     job = ended()
     assert job["TrainingJobStatus"] == "Failed"
     assert job["FailureReason"].startswith("AlgorithmError: The host algo-1 left the job")
+
+
+def test_two_hosts_of_a_spot_job_go_on_together_after_an_interruption(emulator, two_hosts, sagemaker, ended, client_of):
+    two_hosts["HyperParameters"] = {**VALUES, "epochs": "120", "early_stopping_patience": "200"}
+    sagemaker.create_training_job(**{**two_hosts, "TrainingJobName": "undisturbed"})
+    ended("undisturbed")
+    two_hosts |= {
+        "CheckpointConfig": {"S3Uri": "s3://asteroids/checkpoints"},
+        "EnableManagedSpotTraining": True,
+        "StoppingCondition": {"MaxRuntimeInSeconds": 600, "MaxWaitTimeInSeconds": 600},
+    }
+    sagemaker.create_training_job(**two_hosts)
+    limit_s = time.monotonic() + 30
+    while not emulator.store.list("asteroids", "checkpoints/"):
+        assert time.monotonic() < limit_s
+    os.kill(emulator.services.jobs.get(REGION, "job-1").body["container"]["pid"], signal.SIGKILL)
+    job = ended()
+    assert job["TrainingJobStatus"] == "Completed", job.get("FailureReason")
+    assert "Interrupted" in {step["Status"] for step in job["SecondaryStatusTransitions"]}
+    models = [
+        Model.load(emulator.store.get("asteroids", f"out/{name}/output/model.tar.gz").path)
+        for name in ("undisturbed", "job-1")
+    ]
+    np.testing.assert_array_equal(models[0].weight, models[1].weight)
+    np.testing.assert_array_equal(models[0].bias, models[1].bias)
