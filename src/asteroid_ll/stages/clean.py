@@ -23,11 +23,11 @@ def run(context: Context) -> Outcome:
     from asteroid_ll.neo.cleaning import clean
     from asteroid_ll.neo.data_card import data_card
     from asteroid_ll.neo.label import labels_of
-    from asteroid_ll.neo.sources import open_source
+    from asteroid_ll.neo.sources import open_configured
 
     config = context.config
     provenance = read_json(context.path("fetch/provenance.json"))
-    source = open_source(config.source.kind, location=config.source.location)
+    source = open_configured(config.source)
     reading = source.read(context.path("fetch", provenance["file"]))
     cleaned = clean(
         reading.table,

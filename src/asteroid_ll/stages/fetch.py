@@ -23,10 +23,11 @@ def _external(config: Config) -> Mapping[str, str]:
 
 def run(context: Context) -> Outcome:
     """Fetch into ``fetch/``; an earlier file stays until the new one is complete and verified."""
-    from asteroid_ll.neo.sources import open_source
+    from asteroid_ll.neo.sources import open_configured
+    from asteroid_ll.neo.sources.web import Web
 
     wanted = context.config.source
-    source = open_source(wanted.kind, location=wanted.location)
+    source = open_configured(wanted, web=Web(say=context.say))
     raw = context.path("fetch", source.file_name)
     provenance = source.fetch(raw, sha256=wanted.sha256, download=lambda url, path: _download_s3(context, url, path))
     write_json(context.path(PROVENANCE), {"file": raw.name, **provenance})
@@ -50,7 +51,7 @@ def _download_s3(context: Context, url: str, path: Path) -> None:
 
 STAGE = Stage(
     name="fetch",
-    version=1,
+    version=2,
     needs=(),
     settings=lambda config: {"source": config.section_values("source")},
     run=run,

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import importlib.util
+import sys
+from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -51,3 +56,39 @@ def export_file(export: pd.DataFrame, tmp_path: Path) -> Path:
     path = tmp_path / "nasa.csv"
     path.write_bytes(b"\xef\xbb\xbf" + export.to_csv(index=False).encode())
     return path
+
+
+def _servers() -> ModuleType:
+    """The fake servers' module, loaded once: no folder of tests is a package."""
+    name = "asteroid_ll_fake_servers"
+    if name not in sys.modules:
+        path = Path(__file__).with_name("fake_servers") / "servers.py"
+        spec = importlib.util.spec_from_file_location(name, path)
+        assert spec is not None
+        assert spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[name] = module
+        spec.loader.exec_module(module)
+    return sys.modules[name]
+
+
+@pytest.fixture
+def servers() -> ModuleType:
+    """The fake servers' module."""
+    return _servers()
+
+
+@pytest.fixture
+def neows(servers: ModuleType) -> Iterator[tuple[Any, str]]:
+    """A fake NeoWs and its address."""
+    fake = servers.FakeNeows()
+    with servers.serving(fake.answer) as address:
+        yield fake, address
+
+
+@pytest.fixture
+def jpl(servers: ModuleType) -> Iterator[tuple[Any, str]]:
+    """Fake services of JPL and their address."""
+    fake = servers.FakeJpl()
+    with servers.serving(fake.answer) as address:
+        yield fake, address

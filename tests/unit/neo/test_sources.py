@@ -10,6 +10,9 @@ from asteroid_ll.errors import AwsError, ConfigError, DataError
 from asteroid_ll.neo.sources import open_source
 from asteroid_ll.neo.sources.base import whole_file
 from asteroid_ll.neo.sources.catalogue import provenance
+from asteroid_ll.neo.sources.web import Web
+
+AT_ONCE = Web(sleep=lambda _: None)
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -95,7 +98,7 @@ def test_an_unknown_scheme_is_left_to_the_given_callable(export_file: Path, earl
         asked.append(url)
         path.write_bytes(export_file.read_bytes())
 
-    open_source("csv", location="s3://bucket/nasa.csv").fetch(earlier, download=download)
+    open_source("csv", location="s3://bucket/nasa.csv", web=AT_ONCE).fetch(earlier, download=download)
     assert asked == ["s3://bucket/nasa.csv"]
     assert earlier.read_bytes() == export_file.read_bytes()
 
@@ -113,26 +116,26 @@ def test_a_download_that_fails_leaves_the_earlier_file_and_nothing_else(
     earlier: Path, address: str, path: str, says: str
 ) -> None:
     with pytest.raises(DataError, match=says):
-        open_source("csv", location=address + path).fetch(earlier)
+        open_source("csv", location=address + path, web=AT_ONCE).fetch(earlier)
     assert earlier.read_text() == "earlier"
     assert left_in(earlier.parent) == ["asteroids.csv"]
 
 
 def test_a_server_that_does_not_answer_is_a_data_error(earlier: Path) -> None:
     with pytest.raises(DataError, match="failed after 0 bytes"):
-        open_source("csv", location="http://127.0.0.1:1/nasa.csv").fetch(earlier)
+        open_source("csv", location="http://127.0.0.1:1/nasa.csv", web=AT_ONCE).fetch(earlier)
     assert earlier.read_text() == "earlier"
 
 
 def test_another_digest_is_refused(export_file: Path, earlier: Path) -> None:
     with pytest.raises(DataError, match=r"has the SHA-256 digest \w{64}, expected 0{64}"):
-        open_source("csv", location=str(export_file)).fetch(earlier, sha256="0" * 64)
+        open_source("csv", location=str(export_file), web=AT_ONCE).fetch(earlier, sha256="0" * 64)
     assert earlier.read_text() == "earlier"
 
 
 def test_a_missing_local_file_is_refused(earlier: Path) -> None:
     with pytest.raises(DataError, match=r"none\.csv cannot be read: No such file"):
-        open_source("csv", location=str(earlier.parent / "none.csv")).fetch(earlier)
+        open_source("csv", location=str(earlier.parent / "none.csv"), web=AT_ONCE).fetch(earlier)
     assert left_in(earlier.parent) == ["asteroids.csv"]
 
 
@@ -142,16 +145,16 @@ def test_an_error_of_the_callable_passes_and_leaves_the_earlier_file(earlier: Pa
         raise AwsError(f"{url}: access denied.")
 
     with pytest.raises(AwsError, match="access denied"):
-        open_source("csv", location="s3://bucket/nasa.csv").fetch(earlier, download=refuse)
+        open_source("csv", location="s3://bucket/nasa.csv", web=AT_ONCE).fetch(earlier, download=refuse)
     assert earlier.read_text() == "earlier"
     assert left_in(earlier.parent) == ["asteroids.csv"]
 
 
 def test_secrets_of_an_address_are_not_told(address: str, earlier: Path) -> None:
     location = f"{address}/nasa.csv?X-Amz-Signature=secret#part"
-    assert open_source("csv", location=location).fetch(earlier)["location"] == f"{address}/nasa.csv"
+    assert open_source("csv", location=location, web=AT_ONCE).fetch(earlier)["location"] == f"{address}/nasa.csv"
     with pytest.raises(DataError) as raised:
-        open_source("csv", location="http://user:secret@127.0.0.1:1/nasa.csv?key=secret").fetch(earlier)
+        open_source("csv", location="http://user:secret@127.0.0.1:1/nasa.csv?key=secret", web=AT_ONCE).fetch(earlier)
     assert "secret" not in str(raised.value)
 
 
@@ -170,7 +173,7 @@ def test_a_source_that_cannot_be_opened_is_a_configuration_error(name: str, loca
 
 def test_a_scheme_that_nothing_can_download_is_a_configuration_error(earlier: Path) -> None:
     with pytest.raises(ConfigError, match="can download ftp:// URLs"):
-        open_source("csv", location="ftp://host/nasa.csv").fetch(earlier)
+        open_source("csv", location="ftp://host/nasa.csv", web=AT_ONCE).fetch(earlier)
 
 
 def test_a_whole_file_replaces_only_at_the_end(earlier: Path) -> None:

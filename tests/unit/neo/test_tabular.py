@@ -1,5 +1,7 @@
 import gzip
+import tracemalloc
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -242,6 +244,15 @@ def test_new_rows_need_only_the_columns_that_the_score_needs(tmp_path: Path) -> 
         read_new_rows(path, columns=["inclination_deg"])
 
 
+@pytest.fixture
+def traced() -> Iterator[None]:
+    """Memory is counted."""
+    tracemalloc.start()
+    yield
+    tracemalloc.stop()
+
+
+@pytest.mark.usefixtures("traced")
 @settings(max_examples=500, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_a_mutated_file_gives_a_table_or_one_data_error(export_file: Path, tmp_path: Path, data: st.DataObject) -> None:
@@ -252,6 +263,7 @@ def test_a_mutated_file_gives_a_table_or_one_data_error(export_file: Path, tmp_p
         text[start : start + length] = data.draw(st.binary(max_size=8) | st.sampled_from([b",", b"\n", b'"', b"\x00"]))
     path = tmp_path / "mutated.csv"
     path.write_bytes(bytes(text))
+    tracemalloc.reset_peak()
     try:
         table = read_table(path)
     except DataError as error:
@@ -261,3 +273,4 @@ def test_a_mutated_file_gives_a_table_or_one_data_error(export_file: Path, tmp_p
         assert np.isfinite(table[["absolute_magnitude_mag", "moid_au"]].to_numpy()).all()
         assert table["hazardous"].dtype == bool
     assert all(said)
+    assert tracemalloc.get_traced_memory()[1] < 20_000_000

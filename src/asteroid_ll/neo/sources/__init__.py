@@ -2,18 +2,39 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from asteroid_ll.errors import ConfigError
 from asteroid_ll.neo.sources.base import Source
 
-NAMES = ("catalogue", "csv")
+if TYPE_CHECKING:
+    from asteroid_ll.neo.sources.web import Web
+
+NAMES = ("catalogue", "csv", "sbdb", "neows", "mpc")
 
 
-def open_source(name: str, *, location: str | None = None) -> Source:
+def open_source(
+    name: str,
+    *,
+    location: str | None = None,
+    base_url: str | None = None,
+    rows: str = "asteroid",
+    crawl: str = "browse",
+    start_date: str | None = None,
+    end_date: str | None = None,
+    web: Web | None = None,
+) -> Source:
     """Return the source of that name, ready to fetch and to read.
 
     Args:
-        name: ``catalogue`` (bundled) or ``csv``.
-        location: path or URL of the file, for ``csv``.
+        name: one of ``NAMES``.
+        location: path or URL of the file, for ``csv`` and ``mpc``.
+        base_url: address of the service, for ``sbdb`` and ``neows``; None for the official one.
+        rows: ``asteroid`` or ``approach``, for ``sbdb`` and ``neows``.
+        crawl: ``browse`` or ``feed``, for ``neows``.
+        start_date: first day of approaches, YYYY-MM-DD.
+        end_date: last day of approaches, YYYY-MM-DD.
+        web: how the network is used: progress, clock and pauses.
 
     Raises:
         ConfigError: there is no such source, or its location is missing or needless.
@@ -32,5 +53,32 @@ def open_source(name: str, *, location: str | None = None) -> Source:
 
         if not location:
             raise ConfigError("The source csv needs a location.", hint="Give the path or URL of the file.")
-        return CsvSource(location)
+        return CsvSource(location, web=web)
+    if name == "mpc":
+        from asteroid_ll.neo.sources.mpc import MpcSource
+
+        return MpcSource(location, web=web)
+    if name == "sbdb":
+        from asteroid_ll.neo.sources.sbdb import SbdbSource
+
+        return SbdbSource(base_url=base_url, rows=rows, start_date=start_date, end_date=end_date, web=web)
+    if name == "neows":
+        from asteroid_ll.neo.sources.neows import NeowsSource
+
+        return NeowsSource(base_url=base_url, rows=rows, crawl=crawl, start_date=start_date, end_date=end_date, web=web)
     raise ConfigError(f"There is no source {name!r}.", hint=f"Choose one of {', '.join(NAMES)}.", name=name)
+
+
+def open_configured(values: object, *, web: Web | None = None) -> Source:
+    """Return the source that a configuration's section ``source`` names.
+
+    Args:
+        values: the section, with the attributes ``kind``, ``location``, ``base_url``, ``rows``, ``crawl``,
+            ``start_date`` and ``end_date``.
+        web: how the network is used.
+
+    Raises:
+        ConfigError: as for ``open_source``.
+    """
+    options = ("location", "base_url", "rows", "crawl", "start_date", "end_date")
+    return open_source(getattr(values, "kind"), web=web, **{name: getattr(values, name) for name in options})  # noqa: B009

@@ -1,0 +1,134 @@
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from asteroid_ll.errors import DataError
+from asteroid_ll.neo.sources.web import Web, download, shown
+
+CONTENT = bytes(range(256)) * 2_000
+TAG = '"v1"'
+
+
+class FileServer:
+    """Serves one body, in ranges where asked, and cuts it as told."""
+
+    def __init__(self, servers: ModuleType, **headers: str) -> None:
+        self.reply = servers.Reply
+        self.content = CONTENT
+        self.headers = {"ETag": TAG, "Accept-Ranges": "bytes"} | headers
+        self.cuts: list[int] = []
+        self.ranges: list[str] = []
+
+    def answer(self, request: Any) -> Any:
+        self.ranges.append(request.headers.get("range", ""))
+        cut = self.cuts.pop(0) if self.cuts else 0
+        wanted = request.headers.get("range")
+        if wanted and request.headers.get("if-range") == self.headers.get("ETag"):
+            start = int(wanted.removeprefix("bytes=").rstrip("-"))
+            told = f"bytes {start}-{len(self.content) - 1}/{len(self.content)}"
+            return self.reply(206, self.content[start:], self.headers | {"Content-Range": told}, cut)
+        return self.reply(200, self.content, self.headers, cut)
+
+
+@pytest.fixture
+def slept_s() -> list[float]:
+    return []
+
+
+@pytest.fixture
+def web(slept_s: list[float]) -> Web:
+    return Web(sleep=slept_s.append)
+
+
+def test_a_download_that_is_cut_goes_on_where_it_was(
+    servers: ModuleType, web: Web, slept_s: list[float], tmp_path: Path
+) -> None:
+    server = FileServer(servers)
+    server.cuts = [500_000, 300_000]
+    with servers.serving(server.answer) as address:
+        download(f"{address}/list", tmp_path / "part", final=tmp_path / "list", web=web)
+    assert (tmp_path / "part").read_bytes() == CONTENT
+    assert server.ranges == ["", f"bytes={512_000 - 500_000}-", f"bytes={512_000 - 300_000}-"]
+    assert slept_s == [2.0, 4.0]
+    assert [path.name for path in tmp_path.iterdir()] == ["part"]
+
+
+def test_a_later_process_goes_on_too(servers: ModuleType, web: Web, tmp_path: Path) -> None:
+    server = FileServer(servers)
+    server.cuts = [500_000, 400_000, 300_000]
+    with servers.serving(server.answer) as address:
+        with pytest.raises(DataError, match=r"failed after 212000 bytes: .*cut: 212000 of 512000") as raised:
+            download(f"{address}/list", tmp_path / "part", final=tmp_path / "list", web=web)
+        assert "goes on where it was cut" in raised.value.hint
+        download(f"{address}/list", tmp_path / "part", final=tmp_path / "list", web=web)
+    assert server.ranges[-1] == "bytes=212000-"
+    assert (tmp_path / "part").read_bytes() == CONTENT
+
+
+def test_a_file_that_has_changed_meanwhile_comes_whole(servers: ModuleType, web: Web, tmp_path: Path) -> None:
+    server = FileServer(servers)
+    server.cuts = [500_000, 400_000, 300_000]
+    with servers.serving(server.answer) as address:
+        with pytest.raises(DataError):
+            download(f"{address}/list", tmp_path / "part", final=tmp_path / "list", web=web)
+        server.content, server.headers["ETag"] = CONTENT[::-1], '"v2"'
+        download(f"{address}/list", tmp_path / "part", final=tmp_path / "list", web=web)
+    assert (tmp_path / "part").read_bytes() == CONTENT[::-1]
+
+
+@pytest.mark.parametrize("headers", [{"ETag": ""}, {"ETag": 'W/"weak"'}, {"Accept-Ranges": "none"}])
+def test_without_a_strong_validator_the_whole_comes_again_and_nothing_is_kept(
+    servers: ModuleType, web: Web, tmp_path: Path, headers: dict[str, str]
+) -> None:
+    server = FileServer(servers, **headers)
+    server.cuts = [500_000, 400_000, 300_000]
+    with servers.serving(server.answer) as address:
+        with pytest.raises(DataError, match="cut"):
+            download(f"{address}/list", tmp_path / "part", final=tmp_path / "list", web=web)
+        assert list(tmp_path.iterdir()) == []
+        download(f"{address}/list", tmp_path / "part", final=tmp_path / "list", web=web)
+    assert set(server.ranges) == {""}
+    assert (tmp_path / "part").read_bytes() == CONTENT
+
+
+def test_another_range_than_the_one_asked_for_is_not_appended(servers: ModuleType, web: Web, tmp_path: Path) -> None:
+    server = FileServer(servers)
+    server.cuts = [500_000]
+
+    def misplaced(request: Any) -> Any:
+        reply = server.answer(request)
+        if reply.status == 206:
+            reply.headers["Content-Range"] = "bytes 0-511999/512000"
+        return reply
+
+    with servers.serving(misplaced) as address:
+        download(f"{address}/list", tmp_path / "part", final=tmp_path / "list", web=web)
+    assert (tmp_path / "part").read_bytes() == CONTENT
+
+
+def test_the_address_with_its_signature_is_not_written_down(servers: ModuleType, web: Web, tmp_path: Path) -> None:
+    server = FileServer(servers)
+    server.cuts = [1, 1, 1]
+    with servers.serving(server.answer) as address, pytest.raises(DataError) as raised:
+        download(f"{address}/list?signature=secret", tmp_path / "part", final=tmp_path / "list", web=web)
+    kept = [path for path in tmp_path.iterdir() if path.suffix == ".json"]
+    assert len(kept) == 1
+    assert "secret" not in kept[0].read_text() + str(raised.value)
+
+
+def test_progress_is_told_every_other_second(servers: ModuleType, tmp_path: Path) -> None:
+    said: list[str] = []
+    clock = iter(range(1_000))
+    server = FileServer(servers)
+    with servers.serving(server.answer) as address:
+        web = Web(say=said.append, now_s=lambda: float(next(clock)))
+        download(f"{address}/list", tmp_path / "part", final=tmp_path / "list", web=web)
+    assert said
+    assert all(line.endswith(" of 0.5 MB") for line in said)
+
+
+def test_a_location_is_shown_without_its_secrets() -> None:
+    assert shown("https://user:secret@host:8080/a.csv?key=secret#x") == "https://host:8080/a.csv"
+    assert shown("data/a.csv") == "data/a.csv"
