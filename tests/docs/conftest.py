@@ -1,0 +1,124 @@
+"""Replays documents: each command in a ``console`` block prints what the block says.
+
+Times, names made from content, and counts that grow with the project are compared as values of any kind. A line
+``...`` in a block stands for any lines, and three dots in a line for any text. With ``ASTEROID_LL_REFRESH_DOCS=1`` in
+the environment a block that says something else, and has no such line, is written anew from what its command prints.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+BLOCK = re.compile(r"^```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+VARIABLE = (
+    (re.compile(r"\d+\.\d\d s\b"), "T s"),
+    (re.compile(r"\d+ billable seconds?"), "N billable seconds"),
+    (re.compile(r"asteroid-ll-[0-9a-f]{16}"), "asteroid-ll-NAME"),
+    (re.compile(r"\d+(?= files already formatted| source files| passed)"), "N"),
+    (re.compile(r"in \d+\.\d+s( \(\d:\d\d:\d\d\))?"), "in T"),
+    (re.compile(r"=+"), "="),
+)
+
+
+@dataclass(frozen=True)
+class Replay:
+    """One command of a document, and what it is said to print."""
+
+    command: str
+    expected: str
+
+
+@dataclass(frozen=True)
+class Printed:
+    """What a command printed on both streams, and its exit code."""
+
+    text: str
+    code: int
+
+
+class Documents:
+    """The project's documents and the shell that replays them."""
+
+    root = ROOT
+
+    def replays(self, document: str) -> list[Replay]:
+        """Every command of a document's console blocks, in order."""
+        found = []
+        for block in BLOCK.findall((ROOT / document).read_text(encoding="utf-8")):
+            for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
+                command, _, expected = part.partition("\n")
+                found.append(Replay(command, expected.strip()))
+        return found
+
+    def normalised(self, text: str) -> str:
+        """A text without what differs from run to run."""
+        for pattern, replacement in VARIABLE:
+            text = pattern.sub(replacement, text)
+        return "\n".join(line.rstrip() for line in text.strip().splitlines())
+
+    def agrees(self, printed: Printed, replay: Replay) -> bool:
+        """Whether a command did what the document says; one without output there has only to succeed."""
+        if ("Error:" in replay.expected) != (printed.code != 0):
+            return False
+        if not replay.expected:
+            return True
+        pattern = ""
+        for line in self.normalised(replay.expected).splitlines():
+            if line.strip() == "...":
+                pattern += r"(?:.*\n)*?"
+            else:
+                pattern += ".*?".join(map(re.escape, line.split("..."))) + r"\n"
+        return re.fullmatch(pattern, self.normalised(printed.text) + "\n") is not None
+
+    def shell(self, command: str, folder: Path) -> Printed:
+        """Run a command as a newcomer types it, with the project's scripts and example files at hand."""
+        plain = {name: value for name, value in os.environ.items() if not name.startswith(("ASTEROID_LL_", "AWS_"))}
+        environment = {
+            **plain,
+            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+            "ASTEROID_LL_VENV": sys.prefix,
+            "COLUMNS": "100",
+        }
+        command = re.sub(r"(?<![\w/.])(scripts|config)/(?=[\w.]+)", rf"{ROOT}/\1/", command)
+        done = subprocess.run(
+            ["/bin/sh", "-c", command],
+            cwd=folder,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+        return Printed(done.stdout.replace(f"{ROOT}/", ""), done.returncode)
+
+    def refresh(self, document: str, replay: Replay, printed: Printed) -> None:
+        """Write a block's output anew."""
+        path = ROOT / document
+        text = path.read_text(encoding="utf-8")
+        old, new = f"$ {replay.command}\n{replay.expected}\n", f"$ {replay.command}\n{printed.text.strip()}\n"
+        path.write_text(text.replace(old, new, 1), encoding="utf-8")
+
+
+@pytest.fixture(scope="session")
+def documents() -> Documents:
+    """The documents and their shell."""
+    return Documents()
+
+
+@pytest.fixture(scope="session")
+def finished_folder(documents: Documents, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder after one ``run-all``; copy it, never change it."""
+    folder = tmp_path_factory.mktemp("finished")
+    printed = documents.shell("asteroid-ll run-all", folder)
+    assert printed.code == 0, printed.text
+    return folder

@@ -1,0 +1,125 @@
+"""The documentation site: its commands, configurations and programs are run, its reference is the present one."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from asteroid_ll.config import dump_markdown, load
+from asteroid_ll.neo.sources import NAMES
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = sorted(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md"))
+REPLAYED = [page for page in PAGES if "```console\n" in (ROOT / page).read_text(encoding="utf-8")]
+AFTER_A_RUN = "<!-- Replayed in a folder after: asteroid-ll run-all -->"
+
+
+def blocks(page: str, language: str) -> list[str]:
+    """The page's code blocks of a language."""
+    text = (ROOT / page).read_text(encoding="utf-8")
+    return re.findall(rf"^```{language}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+
+
+@pytest.mark.parametrize("page", REPLAYED)
+def test_every_command_of_a_page_prints_what_the_page_says(
+    documents: Any, page: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    folder = tmp_path / "newcomer"
+    if AFTER_A_RUN in (ROOT / page).read_text(encoding="utf-8"):
+        shutil.copytree(request.getfixturevalue("finished_folder"), folder)
+    else:
+        folder.mkdir()
+    differences = []
+    for replay in documents.replays(page):
+        printed = documents.shell(replay.command, folder)
+        if documents.agrees(printed, replay):
+            continue
+        differences.append(f"$ {replay.command}\n{printed.text}")
+        if os.environ.get("ASTEROID_LL_REFRESH_DOCS") and "\n...\n" not in f"\n{replay.expected}\n":
+            documents.refresh(page, replay, printed)
+    assert not differences, "\n".join(differences)
+
+
+def test_every_configuration_of_the_pages_is_valid(tmp_path: Path) -> None:
+    found = [(page, text) for page in PAGES for text in blocks(page, "yaml")]
+    assert found
+    for page, text in found:
+        path = tmp_path / "page.yaml"
+        path.write_text(text, encoding="utf-8")
+        assert load(path), page
+
+
+def test_the_programs_of_the_emulator_guide_run_against_its_server(tmp_path: Path) -> None:
+    programs = blocks("docs/emulator.md", "python")
+    assert programs
+    server = subprocess.Popen(
+        [sys.executable, "-m", "asteroid_ll", "emulator", "serve", "--port", "0", "--state", str(tmp_path / "state")],
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+    )
+    try:
+        assert server.stdout is not None
+        name, _, url = server.stdout.readline().removeprefix("export ").strip().partition("=")
+        assert name == "AWS_ENDPOINT_URL"
+        secrets = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": "us-east-1"}
+        for program in programs:
+            done = subprocess.run(
+                [sys.executable, "-c", program],
+                cwd=tmp_path,
+                env={**os.environ, **secrets, name: url},
+                capture_output=True,
+                text=True,
+                timeout=120,
+                check=False,
+            )
+            assert done.returncode == 0, done.stderr
+    finally:
+        server.terminate()
+        server.communicate(timeout=30)
+
+
+def test_the_reference_of_the_configuration_is_the_present_one() -> None:
+    """After a change: ``scripts/reference``."""
+    text = (ROOT / "docs" / "configuration-reference.md").read_text(encoding="utf-8")
+    assert text.partition("\n## ")[1:] == ("\n## ", dump_markdown().removeprefix("## "))
+
+
+def test_every_source_is_named_in_the_guide() -> None:
+    text = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
+    assert all(f"`{name}`" in text for name in NAMES)
+
+
+def test_every_link_between_the_pages_leads_somewhere() -> None:
+    for page in PAGES:
+        text = (ROOT / page).read_text(encoding="utf-8")
+        for target in re.findall(r"\]\((?!https?://)([^)#]+)(?:#[^)]*)?\)", text):
+            assert (ROOT / "docs" / target).exists(), f"{page} links to {target}"
+
+
+def test_every_page_is_in_the_sites_navigation() -> None:
+    navigation = (ROOT / "mkdocs.yml").read_text(encoding="utf-8").partition("\nnav:\n")[2]
+    assert [page for page in PAGES if f": {page.removeprefix('docs/')}\n" not in navigation] == []
+
+
+@pytest.mark.interop
+def test_the_site_builds_without_a_warning(tmp_path: Path) -> None:
+    pytest.importorskip("mkdocs", reason="mkdocs is not installed")
+    pytest.importorskip("material", reason="mkdocs-material is not installed")
+    done = subprocess.run(
+        [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(tmp_path / "site")],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "site" / "index.html").is_file()
