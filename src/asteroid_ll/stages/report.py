@@ -26,6 +26,7 @@ def run(context: Context) -> Outcome:
     if not context.config.report.html:
         return Outcome(note="switched off by report.html")
     inputs = ReportInputs(context)
+    _remove_figures(context)
     outputs = [HTML, JSON]
     figures: dict[str, ReportFigure] = {}
     if context.config.report.figures:
@@ -40,6 +41,13 @@ def run(context: Context) -> Outcome:
     return Outcome(
         outputs=tuple(outputs), note=f"{context.path(HTML)}, {len(document) / 1e6:.1f} MB, {len(figures)} figures"
     )
+
+
+def _remove_figures(context: Context) -> None:
+    """Remove the figures of an earlier report, which may have drawn others."""
+    for ending in ("png", "svg"):
+        for old in context.path(DIRECTORY).glob(f"*.{ending}"):
+            old.unlink()
 
 
 STAGE = Stage(

@@ -21,13 +21,13 @@ VERSION = 1
 _SHOWN_MISTAKES = 25
 _SHOWN_WEIGHTS = 30
 _CENT_USD = 0.01
+_NO_LOSSES = "The job's log has no losses of models: neither their curves nor the table of the grid can be shown."
 
 
 def as_json(inputs: ReportInputs) -> dict[str, Any]:
     """Everything that the report shows, plain enough for JSON; a loss that is not finite is None."""
     from asteroid_ll.report import thresholds
 
-    history = inputs.history
     return {
         "version": VERSION,
         "metrics": inputs.metrics,
@@ -39,15 +39,7 @@ def as_json(inputs: ReportInputs) -> dict[str, Any]:
         **thresholds.to_json(inputs.thresholds, inputs.cheapest),
         "calibration": None if inputs.calibration is None else inputs.calibration.to_json(),
         "curves": _curves(inputs),
-        "training": {
-            "objective": objective_title(inputs),
-            "train": _finite(history.train_objective),
-            "validation": None if history.validation_objective is None else _finite(history.validation_objective),
-            "kept_epoch": history.kept_epoch,
-            "stopped_early": history.stopped_early,
-            "exported_model": history.best_index,
-            "models": [candidate.as_logged() for candidate in history.candidates],
-        },
+        "training": _training(inputs),
         "model": {
             "predictor_type": inputs.model.predictor_type,
             "loss": inputs.model.loss,
@@ -189,20 +181,11 @@ def _thresholds(inputs: ReportInputs) -> list[Block]:
 
 def _model(inputs: ReportInputs) -> list[Block]:
     from asteroid_ll.report.html import ReportTable
-    from asteroid_ll.report.result_tables import grid_rows
     from asteroid_ll.report.weights import weight_rows
 
-    history, validation = inputs.history, inputs.history.validation_objective
-    epoch = history.n_epochs - 1 if history.kept_epoch is None else history.kept_epoch
-    rows = grid_rows(
-        [candidate.as_logged() for candidate in history.candidates],
-        train_loss=history.train_objective[epoch],
-        validation_loss=None if validation is None else validation[epoch],
-        best_index=history.best_index,
-    )
     shown = min(_SHOWN_WEIGHTS, len(inputs.weights))
     return [
-        ReportTable(f"All {history.n_models} models after epoch {epoch + 1} of {history.n_epochs}", rows),
+        *_grid(inputs),
         ReportTable(
             f"Weights in the features' own units: what a step of 1 adds to the {inputs.raw_score}; "
             f"{shown} of {len(inputs.weights)}, bias {inputs.model.bias[0]:.4g}",
@@ -211,8 +194,44 @@ def _model(inputs: ReportInputs) -> list[Block]:
     ]
 
 
+def _grid(inputs: ReportInputs) -> list[Block]:
+    """The models of the grid with their losses, or why there are none."""
+    from asteroid_ll.report.findings import Finding
+    from asteroid_ll.report.html import ReportFindings, ReportTable
+    from asteroid_ll.report.result_tables import grid_rows
+
+    history = inputs.history
+    if history is None:
+        return [ReportFindings([Finding("", "warning", _NO_LOSSES)])]
+    validation = history.validation_objective
+    epoch = history.n_epochs - 1 if history.kept_epoch is None else history.kept_epoch
+    rows = grid_rows(
+        [candidate.as_logged() for candidate in history.candidates],
+        train_loss=history.train_objective[epoch],
+        validation_loss=None if validation is None else validation[epoch],
+        best_index=history.best_index,
+    )
+    return [ReportTable(f"All {history.n_models} models after epoch {epoch + 1} of {history.n_epochs}", rows)]
+
+
 def _chosen(figures: Mapping[str, ReportFigure], *names: str) -> list[Block]:
     return [figures[name] for name in names if name in figures]
+
+
+def _training(inputs: ReportInputs) -> dict[str, Any] | None:
+    """The losses of every model and what became of them; None where the job's log has none."""
+    history = inputs.history
+    if history is None:
+        return None
+    return {
+        "objective": objective_title(inputs),
+        "train": _finite(history.train_objective),
+        "validation": None if history.validation_objective is None else _finite(history.validation_objective),
+        "kept_epoch": history.kept_epoch,
+        "stopped_early": history.stopped_early,
+        "exported_model": history.best_index,
+        "models": [candidate.as_logged() for candidate in history.candidates],
+    }
 
 
 def _curves(inputs: ReportInputs) -> dict[str, dict[str, list[float]]]:

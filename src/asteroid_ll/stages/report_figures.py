@@ -39,15 +39,15 @@ def draw_model(inputs: ReportInputs) -> list[Plot]:
     ]
     if inputs.calibration is not None:
         drawn.append(plots.calibration_curve(inputs.calibration))
-    history = inputs.history
-    drawn.append(
-        plots.training_curves(
-            history.train_objective,
-            validation_objective=history.validation_objective,
-            best_index=history.best_index,
-            objective=objective_title(inputs),
+    if (history := inputs.history) is not None:
+        drawn.append(
+            plots.training_curves(
+                history.train_objective,
+                validation_objective=history.validation_objective,
+                best_index=history.best_index,
+                objective=objective_title(inputs),
+            )
         )
-    )
     if inputs.steps:
         named = {step.variable: variable_column(step.variable) for step in inputs.steps}
         drawn.append(plots.learned_functions(inputs.steps, named, score=inputs.raw_score))

@@ -131,11 +131,16 @@ class ReportInputs:
         return "log-odds (nats)" if self.model.loss == "logistic" else "score (no unit)"
 
     @cached_property
-    def history(self) -> JobHistory:
-        """The losses of every model, from the job's log."""
+    def history(self) -> JobHistory | None:
+        """The losses of every model, from the job's log; None where the log has none, such as one that was not kept."""
+        from asteroid_ll.errors import DataError
         from asteroid_ll.linear_learner.log_reader import read_log
 
-        return read_log(self.context.path("train/job.log").read_text(encoding="utf-8"))
+        text = self.context.path("train/job.log").read_text(encoding="utf-8")
+        try:
+            return read_log(text)
+        except DataError:
+            return None
 
     @cached_property
     def weights(self) -> tuple[Weight, ...]:

@@ -10,6 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from asteroid_ll.cli import group
+from asteroid_ll.errors import DataError
 from asteroid_ll.neo.features import FittedFeatures
 from asteroid_ll.report.columns import axis_label
 from asteroid_ll.stages.feature_names import feature_steps, variable_column
@@ -129,6 +130,20 @@ def test_the_configuration_switches_the_page_or_its_figures_off(copied, tmp_path
         assert not page.exists()
     else:
         assert page.read_text(encoding="utf-8").count("<img ") == n_images
+
+
+def test_a_job_whose_log_has_no_losses_is_reported_without_its_curves(copied, monkeypatch):
+    monkeypatch.setattr("asteroid_ll.linear_learner.log_reader.read_log", _no_losses)
+    assert _call("report", "--force", workdir=copied).exit_code == 0
+    page = (copied / "report" / "report.html").read_text(encoding="utf-8")
+    assert "The job&#x27;s log has no losses of models" in page
+    assert page.count("<img ") == len(FIGURES) + 1
+    assert not (copied / "report" / "training.png").exists()
+    assert json.loads((copied / "report" / "report.json").read_bytes())["training"] is None
+
+
+def _no_losses(_):
+    raise DataError("The log has no losses of models.")
 
 
 def test_a_report_of_nothing_names_the_stage_that_is_missing(tmp_path):
