@@ -194,6 +194,39 @@ def refused():
     return call
 
 
+HALTING_CONTAINER = """
+import pathlib, signal, sys
+from asteroid_ll.linear_learner import checkpoint, container
+
+marker, save = pathlib.Path(sys.argv[1]), checkpoint.Checkpoint.save
+
+def save_and_halt(self, saved, *, job):
+    save(self, saved, job=job)
+    if self.path.exists() and len(saved.epochs) == 3 and not self._read_only and not marker.exists():
+        marker.touch()
+        print("halted", flush=True)
+        signal.pause()
+
+checkpoint.Checkpoint.save = save_and_halt
+sys.exit(container.main(["train", *sys.argv[2:]]))
+"""
+
+
+@pytest.fixture
+def halted(emulator, tmp_path):
+    """Let the first container that keeps a checkpoint halt after its third; ``halted()`` waits until it has."""
+    script, marker = tmp_path / "halting.py", tmp_path / "halted"
+    script.write_text(HALTING_CONTAINER)
+    emulator.configure(container_command=(sys.executable, str(script), str(marker)))
+
+    def wait():
+        limit_s = time.monotonic() + 30
+        while not marker.exists():
+            assert time.monotonic() < limit_s
+
+    return wait
+
+
 class FakeScorer:
     """A loaded model for tests of what surrounds it: scores by length, refuses what says ``bad``."""
 
