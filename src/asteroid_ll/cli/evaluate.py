@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import click
 
 from asteroid_ll.cli.options import Where, common
@@ -20,7 +22,7 @@ from asteroid_ll.console import Console
 def evaluate(where: Where, folds: int, boosting: bool | None) -> None:
     """Score the configuration by grouped k-fold: every asteroid is tested once, by a model that never saw it."""
     from asteroid_ll.pipeline.project import open_pipeline
-    from asteroid_ll.pipeline.run import Listener
+    from asteroid_ll.pipeline.run import Listener, StageResult
     from asteroid_ll.report.cross_validation import cross_validation_rows
     from asteroid_ll.stages import evaluation
 
@@ -31,12 +33,18 @@ def evaluate(where: Where, folds: int, boosting: bool | None) -> None:
         if made.error is not None:
             raise made.error
         console.stage_started("evaluate", f"{folds} folds")
-        found = evaluation.evaluate(
-            pipeline.context("split"),
-            n_folds=folds,
-            with_boosting=evaluation.has_boosting() if boosting is None else boosting,
-            say=lambda line: console.stage_progress("evaluate", line),
-        )
+        started_s = time.monotonic()
+        status, note = "failed", "see below"
+        try:
+            found = evaluation.evaluate(
+                pipeline.context("split"),
+                n_folds=folds,
+                with_boosting=evaluation.has_boosting() if boosting is None else boosting,
+                say=lambda line: console.stage_progress("evaluate", line),
+            )
+            status, note = "run", f"{found.n_rows:,} rows tested once"
+        finally:
+            console.stage_ended(StageResult("evaluate", status, note, time.monotonic() - started_s))
     if where.as_json:
         console.envelope(
             "evaluate", status="success", stages=[], metrics=found.to_json(), billing={"open": open_json(made.open)}

@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from asteroid_ll.cli import group
-from asteroid_ll.errors import DataError
+from asteroid_ll.errors import ConfigError, DataError
 from asteroid_ll.neo.features import FittedFeatures
 from asteroid_ll.report.columns import axis_label
 from asteroid_ll.stages.feature_names import feature_steps, variable_column
@@ -158,6 +158,7 @@ def test_evaluate_shows_a_table_on_stdout_and_a_line_a_fold_on_stderr_and_the_sa
     assert "2 folds by asteroid" in done.stdout
     assert "95 % interval" in done.stdout
     assert "fold 2 of 2: " in done.stderr
+    assert re.search(r"evaluate  ran +\d+\.\d\d s  40,863 rows tested once", done.stderr)
     told = json.loads(_call("evaluate", "--folds", "2", "--no-boosting", "--json", workdir=copied).stdout)
     assert (told["command"], told["status"], told["metrics"]["n_folds"]) == ("evaluate", "success", 2)
     mean = told["metrics"]["scores"]["model"]["mean"]["f1"]
@@ -181,3 +182,11 @@ def test_what_a_step_of_a_feature_is_and_what_a_variable_is_called():
     assert axis_label(variable_column("ln_moid")) == "ln of MOID (ln au)"
     assert axis_label(variable_column("ascending_node_distance_au")) == "Ascending node distance (au)"
     assert axis_label(variable_column("moid_au")) == "Earth MOID (au)"
+
+
+def test_an_evaluation_that_fails_ends_its_line_before_the_error_is_told(copied):
+    command = ["evaluate", "--set", "split.validation=0.9", "--set", "split.test=0.05", "--workdir", str(copied)]
+    done = CliRunner().invoke(group, command)
+    assert isinstance(done.exception, ConfigError)
+    assert "can't be taken from the rows outside one of 5 folds" in done.exception.what
+    assert "evaluate  FAILED" in done.stderr
