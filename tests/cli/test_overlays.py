@@ -128,3 +128,12 @@ def test_a_wrong_setting_exits_2_and_names_itself(place):
     ended = place.run("plan", "--set", "training.max_runtime_s=5")
     assert ended.code == 2
     assert "command line: training.max_runtime_s: must be at least 60, not 5" in ended.err
+
+
+def test_a_new_file_names_the_schema_that_is_written_beside_it(place):
+    ended = place.run("config", "init", "-o", "mine/new.yaml", config=None)
+    assert ended.code == 2, "the folder is not there"
+    assert place.run("config", "init", "-o", "new.yaml", config=None).code == 0
+    first = (place.folder / "new.yaml").read_text("utf-8").splitlines()[0]
+    schema = place.folder / first.removeprefix("# yaml-language-server: $schema=")
+    assert schema.read_text("utf-8") == place.run("config", "schema", config=None).out

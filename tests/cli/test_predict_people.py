@@ -8,6 +8,7 @@ import io
 import json
 import math
 import subprocess
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -15,10 +16,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from asteroid_ll.config import Config
 from asteroid_ll.errors import ConfigError, DataError
 from asteroid_ll.neo.features import FittedFeatures
 from asteroid_ll.stages import row_reader
-from asteroid_ll.stages.designation import find
+from asteroid_ll.stages.designation import find, look_up
 from asteroid_ll.stages.new_rows import score_batches
 from asteroid_ll.stages.row_reader import open_rows
 from asteroid_ll.stages.row_values import batch_of, numbers
@@ -213,6 +215,38 @@ def test_a_contradictory_command_line_exits_2(place, line, says):
     ended = place.run("predict", *line)
     assert ended.code == 2
     assert says in ended.err
+
+
+class Observatory:
+    """A source that knows one asteroid, and fails on another."""
+
+    title = "the observatory"
+
+    def lookup(self, designation):
+        if designation == "cloudy":
+            raise DataError("The observatory has closed.")
+        known = pd.DataFrame({"asteroid_id": ["9000077"], "absolute_magnitude_mag": [18.0], "moid_au": [0.01]})
+        return known if designation == "9000077" else pd.DataFrame()
+
+
+def test_a_source_that_can_be_asked_for_one_asteroid_is_asked_for_those_not_in_the_table(
+    finished_once, several, monkeypatch
+):
+    monkeypatch.setattr("asteroid_ll.neo.sources.open_configured", lambda _section: Observatory())
+    context = SimpleNamespace(path=finished_once.workdir.joinpath, config=Config())
+    batch = look_up(context, [several[0]["name"], "9000077", "cloudy", "dark"], columns=INPUTS)
+    rows = dict(zip(batch.carried["designation"], batch.errors, strict=True))
+    assert rows == {
+        several[0]["name"]: "",
+        "9000077": "",
+        "cloudy": "not among the 600 rows of this run's table, and the observatory was no help: "
+        "The observatory has closed",
+        "dark": "not among the 600 rows of this run's table, and not known to the observatory",
+    }
+    asked = batch.carried["designation"].index("9000077")
+    assert batch.inputs.iloc[asked].to_dict() == {"absolute_magnitude_mag": 18.0, "moid_au": 0.01}
+    assert batch.carried["hazardous"][asked] is None
+    assert batch.carried["part"][asked] is None
 
 
 SKY = pd.DataFrame(

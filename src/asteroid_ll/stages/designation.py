@@ -9,6 +9,7 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
+from asteroid_ll.errors import DataError
 from asteroid_ll.stages.files import load_table
 from asteroid_ll.stages.row_values import Batch, batch_of
 
@@ -27,6 +28,10 @@ _SPK_ID_BASES = (2_000_000, 20_000_000)
 @runtime_checkable
 class CanLookUp(Protocol):
     """A source that can be asked for one asteroid."""
+
+    @property
+    def title(self) -> str:
+        """What people call it, in one phrase."""
 
     def lookup(self, designation: str) -> pd.DataFrame:
         """Return the rows of one asteroid as a canonical table; without rows where the source does not know it.
@@ -54,15 +59,13 @@ def look_up(context: Context, designations: Sequence[str], *, columns: Sequence[
     table = _canonical(load_table(context.path("clean/table.npz")))
     part_of = _parts(context, len(table))
     found = find(table, designations)
-    source = _source(context)
     pieces: list[tuple[str, str, pd.DataFrame]] = []
     for designation in designations:
-        rows = table.iloc[found[designation]]
-        if rows.empty and isinstance(source, CanLookUp):
-            rows = _canonical(source.lookup(designation)).assign(part="")
-        else:
-            rows = rows.assign(part=[part_of[row] for row in found[designation]])
-        reason = "" if len(rows) else f"not among the {len(table):,} rows of this run's table"
+        rows = table.iloc[found[designation]].assign(part=[part_of[row] for row in found[designation]])
+        reason = ""
+        if rows.empty:
+            rows, why = _ask_source(context, designation)
+            reason = "" if len(rows) else f"not among the {len(table):,} rows of this run's table{why}"
         pieces.append((designation, reason, rows if len(rows) else pd.DataFrame([{}])))
     every = pd.concat([rows for _, _, rows in pieces], ignore_index=True)
     carried: dict[str, list[object]] = {"designation": [name for name, _, rows in pieces for _ in range(len(rows))]}
@@ -73,6 +76,22 @@ def look_up(context: Context, designations: Sequence[str], *, columns: Sequence[
         errors=[reason for _, reason, rows in pieces for _ in range(len(rows))],
         named_by="designation",
     )
+
+
+def _ask_source(context: Context, designation: str) -> tuple[pd.DataFrame, str]:
+    """Return an asteroid's rows from the configured source, and what to say where there are none."""
+    import pandas as pd
+
+    from asteroid_ll.neo.sources import open_configured
+
+    source = open_configured(context.config.source)
+    if not isinstance(source, CanLookUp):
+        return pd.DataFrame(), ""
+    try:
+        rows = _canonical(source.lookup(designation))
+    except DataError as error:
+        return pd.DataFrame(), f", and {source.title} was no help: {error.what.rstrip('.')}"
+    return rows, f", and not known to {source.title}"
 
 
 def find(table: pd.DataFrame, designations: Sequence[str]) -> dict[str, list[int]]:
@@ -129,13 +148,6 @@ def _parts(context: Context, n_rows: int) -> list[str]:
             for row in rows[part].tolist():
                 names[row] = part
     return names
-
-
-def _source(context: Context) -> object:
-    from asteroid_ll.neo.sources import open_source
-
-    wanted = context.config.source
-    return open_source(wanted.kind, location=wanted.location)
 
 
 def _values(table: pd.DataFrame, name: str) -> list[object]:
