@@ -41,7 +41,7 @@ ELEMENTS = (
 """The five elements that say where an orbit lies."""
 
 APPROACH_COLUMNS = ("tisserand_jupiter", "relative_velocity_km_per_s", "miss_distance_au")
-"""What ``no-label-inputs`` adds to the elements where a table has it."""
+"""What ``no-label-inputs`` adds to the elements where a table has it and it varies."""
 
 _FROM_MAGNITUDE = "follows from H alone: 1329 km / sqrt(albedo) 10^(-H/5)"
 _OBSERVED = "tells how well the asteroid is observed, which brightness decides: a leak"

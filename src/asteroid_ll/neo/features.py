@@ -173,7 +173,7 @@ def fit(name: str, table: pd.DataFrame, *, n_knots: int = DEFAULT_N_KNOTS) -> Fi
         "no-label-inputs": lambda: _fit_ramps(
             "no-label-inputs",
             table,
-            inputs=(*ELEMENTS, *(name for name in APPROACH_COLUMNS if _has(table, name))),
+            inputs=(*ELEMENTS, *(name for name in APPROACH_COLUMNS if _varies(table, name))),
             n_knots=max(2, n_knots // ORBIT_KNOTS_DIVISOR) if n_knots >= 2 else n_knots,
         ),
     }
@@ -181,8 +181,10 @@ def fit(name: str, table: pd.DataFrame, *, n_knots: int = DEFAULT_N_KNOTS) -> Fi
     return fitters[name]()
 
 
-def _has(table: pd.DataFrame, name: str) -> bool:
-    return any((column := lookup(spelled)) is not None and column.name == name for spelled in table.columns)
+def _varies(table: pd.DataFrame, name: str) -> bool:
+    """Tell whether a table has a column, in any spelling, and more than one value in it."""
+    spelled = [label for label in table.columns if (column := lookup(label)) is not None and column.name == name]
+    return bool(spelled) and table[spelled[0]].nunique() > 1
 
 
 def _fit_columns(name: str, table: pd.DataFrame) -> FittedFeatures:

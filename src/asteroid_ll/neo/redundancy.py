@@ -81,15 +81,17 @@ def float32_losses(table: pd.DataFrame) -> tuple[Float32Loss, ...]:
         table: canonical table.
 
     Returns:
-        Times with any error at all, and whatever loses more than ``MAX_FLOAT32_ERROR_IN_SPREADS`` in half of its rows.
+        Times with any error at all, and whatever loses more than ``MAX_FLOAT32_ERROR_IN_SPREADS`` in half of its rows;
+        a column of one value has nothing to lose.
     """
     losses = []
     for column in _numeric(table):
         values = _of(table, column.name)
         errors = float32_errors(values)
-        if not errors.size or not errors.max():
+        spread = float(np.nanstd(values)) if errors.size else 0.0
+        if not spread or not errors.max():
             continue
-        limit = MAX_FLOAT32_ERROR_IN_SPREADS * float(np.nanstd(values))
+        limit = MAX_FLOAT32_ERROR_IN_SPREADS * spread
         if column.unit in _TIME_UNITS or np.median(errors) > limit:
             losses.append(Float32Loss(column.name, column.unit, float(errors.max())))
     return tuple(losses)

@@ -66,7 +66,8 @@ def _findings(card: dict[str, Any]) -> tuple[str, ...]:
         for note in card["notes"]
     ]
     losses = [
-        f"{loss['column']} loses up to {loss['worst_error']:.3g} {loss['unit']} as float32, as it is trained on."
+        f"{loss['column']} loses up to {loss['worst_error']:.3g}{loss['unit'] and ' '}{loss['unit']} as float32, "
+        "as it is trained on."
         for loss in card["float32_losses"]
     ]
     return (*notes, *losses)

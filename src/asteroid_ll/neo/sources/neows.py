@@ -105,9 +105,9 @@ class NeowsSource:
         query = {"base_url": client.base_url, "crawl": self.crawl, "days": self.days}
         pages = Pages(raw_path.with_name("neows-pages"), query)
         if self.crawl == "browse":
-            found = browse(client, pages, key=key, say=self.web.say)
+            found = browse(client, pages, key=key, web=self.web)
         else:
-            found = feed(client, pages, days=self.days, say=self.web.say)
+            found = feed(client, pages, days=self.days, web=self.web)
         with whole_file(raw_path) as temporary:
             temporary.write_bytes(_packed(found))
             told = verified(temporary, source=self.name, location=shown(client.base_url), credit=CREDIT, sha256=sha256)

@@ -20,6 +20,7 @@ from typing import Any
 from asteroid_ll.atomic import atomic_write
 from asteroid_ll.errors import DataError
 from asteroid_ll.neo.sources.neows_client import DEMO_REQUESTS_PER_DAY, Key, NeowsClient, UnusableError
+from asteroid_ll.neo.sources.web import Progress, Web
 
 PAGE_SIZE = 20
 """Asteroids a page: the most that NeoWs gives."""
@@ -74,7 +75,7 @@ class Pages:
         atomic_write(self.path(number), json.dumps(page, separators=(",", ":")).encode())
 
 
-def browse(client: NeowsClient, pages: Pages, *, key: Key, say: Callable[[str], None]) -> Objects:
+def browse(client: NeowsClient, pages: Pages, *, key: Key, web: Web) -> Objects:
     """Return every asteroid of NeoWs by identity.
 
     Raises:
@@ -82,11 +83,12 @@ def browse(client: NeowsClient, pages: Pages, *, key: Key, say: Callable[[str], 
         DataError: NeoWs blocks or fails, or its list cannot be completed; the pages that came are kept.
     """
     pages.open()
-    _say_duration(client, pages, key=key, say=say)
+    _say_duration(client, pages, key=key, say=web.say)
+    progress = Progress(web)
     found: Objects = {}
     expected = 0
     for number in range(PASSES):
-        listed = _read_all(client, pages, fresh=number > 0, say=say)
+        listed = _read_all(client, pages, fresh=number > 0, say=progress)
         found = {}
         for page in listed:
             merge(found, page["near_earth_objects"])
@@ -148,7 +150,7 @@ def _page(client: NeowsClient, number: int) -> dict[str, Any]:
     return page
 
 
-def feed(client: NeowsClient, pages: Pages, *, days: tuple[str, str], say: Callable[[str], None]) -> Objects:
+def feed(client: NeowsClient, pages: Pages, *, days: tuple[str, str], web: Web) -> Objects:
     """Return the asteroids that approach the Earth between two days (inclusive, YYYY-MM-DD), by identity.
 
     Raises:
@@ -157,13 +159,14 @@ def feed(client: NeowsClient, pages: Pages, *, days: tuple[str, str], say: Calla
     """
     pages.open()
     windows = list(weeks(*days))
+    progress = Progress(web)
     found: Objects = {}
     for number, (first, last) in enumerate(windows):
         page = pages.load(number)
         if page is None:
             page = _week(client, first, last)
             pages.keep(number, page)
-            say(f"week {number + 1:,} of {len(windows):,}")
+            progress(f"week {number + 1:,} of {len(windows):,}")
         for objects in page["near_earth_objects"].values():
             merge(found, objects)
     return found
@@ -247,4 +250,5 @@ def _say_duration(client: NeowsClient, pages: Pages, *, key: Key, say: Callable[
         )
     else:
         hours = left / client.requests_per_h
-        say(f"{left:,} pages to come at {client.requests_per_h:,} requests an hour: about {hours:.1f} h")
+        takes = f"about {hours:.1f} h" if hours >= 1 else "less than an hour"
+        say(f"{left:,} pages to come at {client.requests_per_h:,} requests an hour: {takes}")

@@ -56,6 +56,21 @@ class Web:
     now_s: Callable[[], float] = time.monotonic
 
 
+class Progress:
+    """Says where a long transfer is, but not more often than every other second."""
+
+    def __init__(self, web: Web) -> None:
+        self._web = web
+        self._told_s = web.now_s()
+
+    def __call__(self, text: str) -> None:
+        """Say it, or leave it out."""
+        now_s = self._web.now_s()
+        if now_s - self._told_s >= _PROGRESS_EVERY_S:
+            self._told_s = now_s
+            self._web.say(text)
+
+
 @dataclass(frozen=True)
 class Answer:
     """A whole answer: status, headers by lower-case name, and the body."""
@@ -247,14 +262,12 @@ def _receive(response: Any, path: Path, *, start: int, web: Web) -> None:
     announced = response.headers.get("Content-Length", "")
     total = start + int(announced) if announced.isdigit() else None
     received = start
-    told_s = web.now_s()
+    progress = Progress(web)
     with path.open("ab" if start else "wb") as stream:
         while block := response.read(_BLOCK_BYTES):
             stream.write(block)
             received += len(block)
-            if web.now_s() - told_s >= _PROGRESS_EVERY_S:
-                told_s = web.now_s()
-                of = f" of {total / 1e6:.1f}" if total else ""
-                web.say(f"{received / 1e6:.1f}{of} MB")
+            of = f" of {total / 1e6:.1f}" if total else ""
+            progress(f"{received / 1e6:.1f}{of} MB")
     if total is not None and received != total:
         raise CutError(f"it was cut: {received} of {total} bytes came")
