@@ -453,3 +453,12 @@ def test_parquet_without_pyarrow_names_the_extra(monkeypatch, tmp_path):
     ):
         pass
     assert "asteroid-ll[parquet]" in caught.value.hint
+
+
+def test_an_asteroid_of_the_test_part_has_the_score_that_the_stage_gave_it(finished_once):
+    predictions = csv_rows(finished_once.bytes_of("predict/predictions.csv").decode())
+    asked = [row["asteroid_id"] for row in predictions[:5]]
+    rows = csv_rows(finished_once.run("predict", "--offline", *asked).out)
+    assert {row["part"] for row in rows} == {"test"}
+    expected = {(row["asteroid_id"], row["score"]) for row in predictions if row["asteroid_id"] in asked}
+    assert {(row["asteroid_id"], row["score"]) for row in rows} == expected
