@@ -37,7 +37,12 @@ def test_every_key_is_commented_and_no_line_is_longer_than_a_hundred_characters(
     lines = dump_yaml(Config()).splitlines()
     keys = [n for n, line in enumerate(lines) if ":" in line and not line.lstrip().startswith("#")]
     uncommented = [lines[n].strip() for n in keys if not lines[n - 1].lstrip().startswith("#")]
-    assert uncommented == ["predictor_type: binary_classifier", "mini_batch_size: 100", "epochs: 15"]
+    assert uncommented == [
+        "predictor_type: binary_classifier",
+        "mini_batch_size: 100",
+        "epochs: 15",
+        "binary_classifier_model_selection_criteria: loss_function",
+    ]
     assert max(map(len, lines)) <= 100
 
 

@@ -19,6 +19,7 @@ def test_the_defaults_are_an_offline_run_on_the_catalogue():
         "predictor_type": "binary_classifier",
         "mini_batch_size": "100",
         "epochs": "15",
+        "binary_classifier_model_selection_criteria": "loss_function",
     }
 
 
@@ -41,6 +42,7 @@ def test_hyperparameters_become_text_are_laid_over_the_defaults_and_stand_in_the
         ("use_bias", "true"),
         ("wd", "0.1"),
         ("l1", "1e-07"),
+        ("binary_classifier_model_selection_criteria", "loss_function"),
     ]
 
 
@@ -124,7 +126,12 @@ def test_the_role_and_the_bucket_are_worked_out_where_they_are_auto():
 
 def test_a_sections_values_are_plain_and_sorted():
     assert Config().section_values("split") == {"by": "asteroid", "seed": 0, "test": 0.15, "validation": 0.15}
-    assert list(Config().section_values("hyperparameters")) == ["epochs", "mini_batch_size", "predictor_type"]
+    assert list(Config().section_values("hyperparameters")) == [
+        "binary_classifier_model_selection_criteria",
+        "epochs",
+        "mini_batch_size",
+        "predictor_type",
+    ]
     assert Config().section_values("clean")["drop"] == []
 
 
@@ -149,3 +156,8 @@ def test_the_canonical_text_changes_with_any_value():
         Config(predict={"threshold": 0.5}).canonical_json(),
     }
     assert len(texts) == 4
+
+
+def test_a_regressor_is_not_given_a_classifiers_criterion():
+    found = Config.model_validate({"hyperparameters": {"predictor_type": "regressor"}}).hyperparameters
+    assert dict(found) == {"predictor_type": "regressor", "mini_batch_size": "100", "epochs": "15"}
