@@ -46,7 +46,10 @@ class Redundant:
 
 @dataclass(frozen=True, slots=True)
 class Float32Loss:
-    """What a column loses as float32, which is what Linear Learner reads: its largest error, in its unit."""
+    """What a column loses as float32, which is what Linear Learner reads: its largest error, in its unit.
+
+    The error of a Julian date is in days.
+    """
 
     column: str
     unit: str
@@ -93,7 +96,8 @@ def float32_losses(table: pd.DataFrame) -> tuple[Float32Loss, ...]:
             continue
         limit = MAX_FLOAT32_ERROR_IN_SPREADS * spread
         if column.unit in _TIME_UNITS or np.median(errors) > limit:
-            losses.append(Float32Loss(column.name, column.unit, float(errors.max())))
+            unit = "d" if column.unit == "JD" else column.unit
+            losses.append(Float32Loss(column.name, unit, float(errors.max())))
     return tuple(losses)
 
 

@@ -1,0 +1,116 @@
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from asteroid_ll.config import Config
+from asteroid_ll.errors import DataError
+from asteroid_ll.journal import Journal
+from asteroid_ll.stages import clean, fetch
+from asteroid_ll.stages.stage import Context
+from asteroid_ll.workspace import Workspace
+
+CANARY = "CanaryKey0123456789abcdefCanary"
+
+
+def context_of(folder: Path, said: list[str] | None = None, **source: Any) -> Context:
+    """A context for stages that need no AWS."""
+
+    def no_aws() -> Any:
+        raise AssertionError("these stages need no AWS")
+
+    workspace = Workspace(folder)
+    return Context(
+        config=Config.model_validate({"source": source}),
+        workspace=workspace,
+        journal=Journal(workspace.journal_path),
+        fingerprint="0" * 64,
+        inputs={},
+        connect=no_aws,
+        say=(said if said is not None else []).append,
+    )
+
+
+def card_of(folder: Path) -> dict[str, Any]:
+    card: dict[str, Any] = json.loads((folder / "clean" / "data_card.json").read_text())
+    return card
+
+
+def test_a_file_of_a_spreadsheet_is_mended_and_the_card_and_the_findings_say_so(
+    export: pd.DataFrame, tmp_path: Path
+) -> None:
+    changed = export.assign(
+        Hazardous=export["Hazardous"].astype(str).str.upper(),
+        **{"Orbit Determination Date": "28-06-2017 06:19", "Orbiting Body": "sun"},
+    )
+    path = tmp_path / "nasa.csv"
+    path.write_text(changed.to_csv(index=False))
+    context = context_of(tmp_path / "run", kind="csv", location=str(path))
+    fetch.run(context)
+    outcome = clean.run(context)
+    assert set(outcome.outputs) == {"clean/table.npz", "clean/rules.json", "clean/data_card.json"}
+    card = card_of(tmp_path / "run")
+    assert card["rows"] == {"in": 60, "out": 60}
+    assert card["source"]["location"] == str(path)
+    assert [(note["kind"], note["column"]) for note in card["notes"]] == [
+        ("repaired", "hazardous"),
+        ("repaired", "orbit_determination_date"),
+        ("lost", "orbit_determination_date"),
+        ("repaired", "orbiting_body"),
+    ]
+    assert "Lost: seconds of the time of day (60 in orbit_determination_date)." in outcome.findings
+
+
+def test_the_small_body_database_is_fetched_and_cleaned_as_configured(jpl: tuple[Any, str], tmp_path: Path) -> None:
+    days = {"rows": "approach", "start_date": "2029-01-01", "end_date": "2029-12-31"}
+    context = context_of(tmp_path, kind="sbdb", base_url=jpl[1], **days)
+    fetch.run(context)
+    clean.run(context)
+    card = card_of(tmp_path)
+    assert card["rows"]["out"] == 15
+    assert card["source"]["credit"] == "NASA/JPL-Caltech, Solar System Dynamics"
+    units = {column["name"]: column["unit"] for column in card["columns"]}
+    assert (units["miss_distance_au"], units["relative_velocity_km_per_s"]) == ("au", "km/s")
+
+
+def test_neows_says_what_it_does(neows: tuple[Any, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NASA_API_KEY", CANARY)
+    said: list[str] = []
+    outcome = fetch.run(context_of(tmp_path, said, kind="neows", base_url=neows[1]))
+    assert outcome.note.startswith("NASA NeoWs")
+    assert said == ["2 pages to come at 1,000 requests an hour: less than an hour"]
+
+
+def test_a_fetch_that_fails_leaves_the_earlier_one(jpl: tuple[Any, str], servers: ModuleType, tmp_path: Path) -> None:
+    fake, address = jpl
+    context = context_of(tmp_path, kind="sbdb", base_url=address)
+    fetch.run(context)
+    before = {path.name: path.read_bytes() for path in (tmp_path / "fetch").iterdir()}
+    fake.before = lambda _: servers.Reply(status=400)
+    with pytest.raises(DataError):
+        fetch.run(context)
+    assert {path.name: path.read_bytes() for path in (tmp_path / "fetch").iterdir()} == before
+
+
+def test_a_whole_command_writes_the_key_to_no_file_and_no_stream(neows: tuple[Any, str], tmp_path: Path) -> None:
+    command = [sys.executable, "-X", "dev", "-W", "ignore", "-m", "asteroid_ll", "run-all", "--until", "clean"]
+    options = ["--set", "source.kind=neows", "--set", f"source.base_url={neows[1]}", "--workdir", "run"]
+    done = subprocess.run(
+        [*command, *options],
+        cwd=tmp_path,
+        env={**os.environ, "NASA_API_KEY": CANARY},
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    files = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert {"neows.jsonl.gz", "provenance.json", "data_card.json", "journal.jsonl"} <= {path.name for path in files}
+    assert not any(CANARY.encode() in content for content in (done.stdout, done.stderr, *map(Path.read_bytes, files)))
+    assert {request.headers["x-api-key"] for request in neows[0].requests} == {CANARY}
