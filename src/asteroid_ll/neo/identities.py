@@ -71,6 +71,7 @@ def equal_orbits(table: pd.DataFrame) -> tuple[Pair, ...]:
         near = _relative_axis_difference(orbits, step) <= TOLERANCES[1]
         if not near.any():
             break
+        near &= np.abs(orbits[step:, 0] - orbits[:-step, 0]) <= TOLERANCES[0]
         first = np.flatnonzero(near)
         same = _same(orbits[first], orbits[first + step])
         same &= np.abs(magnitude_mag[first] - magnitude_mag[first + step]) <= MAX_MAGNITUDE_DIFFERENCE_MAG

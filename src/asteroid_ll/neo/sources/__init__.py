@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from asteroid_ll.errors import ConfigError
 from asteroid_ll.neo.sources.base import Source
@@ -69,16 +69,55 @@ def open_source(
     raise ConfigError(f"There is no source {name!r}.", hint=f"Choose one of {', '.join(NAMES)}.", name=name)
 
 
-def open_configured(values: object, *, web: Web | None = None) -> Source:
-    """Return the source that a configuration's section ``source`` names.
+class Configured(Protocol):
+    """The options of a source, as the section ``source`` of a configuration has them."""
+
+    @property
+    def kind(self) -> str:
+        """One of ``NAMES``."""
+
+    @property
+    def location(self) -> str | None:
+        """Path or URL."""
+
+    @property
+    def base_url(self) -> str | None:
+        """Address of a service."""
+
+    @property
+    def rows(self) -> str:
+        """``asteroid`` or ``approach``."""
+
+    @property
+    def crawl(self) -> str:
+        """``browse`` or ``feed``."""
+
+    @property
+    def start_date(self) -> str | None:
+        """First day of approaches."""
+
+    @property
+    def end_date(self) -> str | None:
+        """Last day of approaches."""
+
+
+def open_configured(wanted: Configured, *, web: Web | None = None) -> Source:
+    """Return the source that a configuration names.
 
     Args:
-        values: the section, with the attributes ``kind``, ``location``, ``base_url``, ``rows``, ``crawl``,
-            ``start_date`` and ``end_date``.
+        wanted: its section ``source``.
         web: how the network is used.
 
     Raises:
         ConfigError: as for ``open_source``.
     """
-    options = ("location", "base_url", "rows", "crawl", "start_date", "end_date")
-    return open_source(getattr(values, "kind"), web=web, **{name: getattr(values, name) for name in options})  # noqa: B009
+    return open_source(
+        wanted.kind,
+        location=wanted.location,
+        base_url=wanted.base_url,
+        rows=wanted.rows,
+        crawl=wanted.crawl,
+        start_date=wanted.start_date,
+        end_date=wanted.end_date,
+        web=web,
+    )
