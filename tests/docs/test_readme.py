@@ -31,5 +31,5 @@ def test_the_readme_shows_what_the_test_command_prints(documents: Any, folder: P
     (replay,) = [found for found in documents.replays(README) if found.command.startswith("scripts/test")]
     printed = documents.normalised(documents.shell(f"{replay.command} -q -n 0 tests/unit/test_errors.py", folder).text)
     for expected in documents.normalised(replay.expected).splitlines()[:-1]:
-        assert expected in printed.splitlines(), printed
+        assert expected == "..." or expected in printed.splitlines(), printed
     assert re.search(r"N passed in T", printed), printed

@@ -25,7 +25,7 @@ DEFAULT_WORKDIR = Path("asteroid-run")
 JSON_VARIABLE = f"{ENVIRONMENT_PREFIX}JSON"
 """Asks every command for one JSON object, as ``--json`` does."""
 
-GROUPS = ("config", "emulator")
+GROUPS = ("config", "emulator", "features", "model")
 """Commands that have commands of their own."""
 
 
