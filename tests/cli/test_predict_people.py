@@ -19,12 +19,12 @@ from hypothesis import strategies as st
 from asteroid_ll.config import Config
 from asteroid_ll.errors import ConfigError, DataError
 from asteroid_ll.neo.features import FittedFeatures
-from asteroid_ll.stages import row_reader
-from asteroid_ll.stages.designation import find, look_up
-from asteroid_ll.stages.new_rows import score_batches
-from asteroid_ll.stages.row_reader import open_rows
-from asteroid_ll.stages.row_values import batch_of, numbers
-from asteroid_ll.stages.row_writer import Collected, CsvRows, JsonLines, TableRows, format_of, open_writer
+from asteroid_ll.stages.rows import reader
+from asteroid_ll.stages.rows.designation import find, look_up
+from asteroid_ll.stages.rows.new_rows import score_batches
+from asteroid_ll.stages.rows.reader import open_rows
+from asteroid_ll.stages.rows.values import batch_of, numbers
+from asteroid_ll.stages.rows.writer import Collected, CsvRows, JsonLines, TableRows, format_of, open_writer
 
 NEW = """\
 asteroid_id,name,absolute_magnitude_mag,moid_au
@@ -282,7 +282,7 @@ def test_designations_are_taken_as_people_write_them(asked, row):
 
 
 def test_a_long_file_is_read_in_batches_and_no_further_than_asked(batches, monkeypatch, tmp_path):
-    monkeypatch.setattr(row_reader, "BATCH_ROWS", 10)
+    monkeypatch.setattr(reader, "BATCH_ROWS", 10)
     content = "moid_au,absolute_magnitude_mag\n\n" + "".join(f"0.0{n},2{n}\n\n" for n in range(1, 10)) * 4
     found = batches(content)
     assert [len(batch.errors) for batch in found] == [10, 10, 10, 6]

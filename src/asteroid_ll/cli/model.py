@@ -15,7 +15,7 @@ from asteroid_ll.console import Console
 if TYPE_CHECKING:
     from asteroid_ll.linear_learner.model import Model
     from asteroid_ll.neo.features import FittedFeatures
-    from asteroid_ll.stages.model_view import FeatureWeight, ModelView
+    from asteroid_ll.stages.reporting.model_view import FeatureWeight, ModelView
 
 _N_SHOWN = 8
 _MAX_OUTPUTS_SHOWN = 6
@@ -70,7 +70,7 @@ def export(where: Where, artifact: Path | None, kind: str, output: Path) -> None
 
 
 def _load(where: Where, *, artifact: Path | None, log: Path | None) -> tuple[Model, FittedFeatures | None, ModelView]:
-    from asteroid_ll.stages.model_view import load
+    from asteroid_ll.stages.reporting.model_view import load
 
     if artifact is not None:
         return load(artifact, features=None, log=log)

@@ -32,8 +32,8 @@ def report(where: Where, open_it: bool, svg: bool, force: bool, dry_run: bool) -
 
 def _write_svg(where: Where) -> None:
     from asteroid_ll.pipeline.project import open_pipeline
-    from asteroid_ll.stages.report_figures import save_svg
-    from asteroid_ll.stages.report_inputs import ReportInputs
+    from asteroid_ll.stages.reporting.figures import save_svg
+    from asteroid_ll.stages.reporting.inputs import ReportInputs
 
     with open_pipeline(where.config, where.workdir, command="report") as pipeline:
         paths = save_svg(ReportInputs(pipeline.context("report")))

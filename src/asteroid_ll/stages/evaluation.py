@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from asteroid_ll.stages.files import load_table
 from asteroid_ll.stages.folds import grouped_folds
-from asteroid_ll.stages.scoring import decide
+from asteroid_ll.stages.rows.scoring import decide
 from asteroid_ll.stages.stage import Context
 
 if TYPE_CHECKING:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from asteroid_ll.stages.explore_figures import draw_table
 from asteroid_ll.stages.files import load_table, write_json
+from asteroid_ll.stages.reporting.explore_figures import draw_table
 from asteroid_ll.stages.stage import Context, Outcome, Stage
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from asteroid_ll.stages.files import load_table, read_json, write_csv, write_json
-from asteroid_ll.stages.scoring import decide, endpoint_scorer
+from asteroid_ll.stages.rows.scoring import decide, endpoint_scorer
 from asteroid_ll.stages.stage import Context, Outcome, Stage
 
 if TYPE_CHECKING:

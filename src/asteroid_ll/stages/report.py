@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from asteroid_ll.config import Config
 from asteroid_ll.stages.files import write_json
-from asteroid_ll.stages.report_document import as_document, as_json
-from asteroid_ll.stages.report_figures import DIRECTORY, draw_model, reused_figures
-from asteroid_ll.stages.report_inputs import ReportInputs
+from asteroid_ll.stages.reporting.document import as_document, as_json
+from asteroid_ll.stages.reporting.figures import DIRECTORY, draw_model, reused_figures
+from asteroid_ll.stages.reporting.inputs import ReportInputs
 from asteroid_ll.stages.stage import Context, Outcome, Settings, Stage
 
 HTML = f"{DIRECTORY}/report.html"

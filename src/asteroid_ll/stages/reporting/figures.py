@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from asteroid_ll.stages.feature_names import variable_column
 from asteroid_ll.stages.files import load_table, read_json
-from asteroid_ll.stages.report_inputs import ReportInputs
+from asteroid_ll.stages.reporting.feature_names import variable_column
+from asteroid_ll.stages.reporting.inputs import ReportInputs
 
 if TYPE_CHECKING:
     from asteroid_ll.report.html import ReportFigure
@@ -80,7 +80,7 @@ def save_svg(inputs: ReportInputs) -> list[Path]:
     from asteroid_ll.neo.table import LABEL, locate
     from asteroid_ll.report.plots import save
     from asteroid_ll.report.summary import summarise
-    from asteroid_ll.stages.explore_figures import draw_table
+    from asteroid_ll.stages.reporting.explore_figures import draw_table
 
     table = load_table(inputs.context.path("clean/table.npz"))
     label = locate(table.columns, [LABEL])[LABEL]

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from asteroid_ll.stages.files import read_json
-from asteroid_ll.stages.report_inputs import ReportInputs
+from asteroid_ll.stages.reporting.inputs import ReportInputs
 
 if TYPE_CHECKING:
     from asteroid_ll.report.html import Block

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from asteroid_ll.errors import AwsError, DataError
 from asteroid_ll.stages.files import read_json
-from asteroid_ll.stages.scoring import Scorer, decide, endpoint_scorer, offline_scorer
+from asteroid_ll.stages.rows.scoring import Scorer, decide, endpoint_scorer, offline_scorer
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from asteroid_ll.formats.payload import Scores
     from asteroid_ll.neo.features import FittedFeatures
-    from asteroid_ll.stages.row_values import Batch
+    from asteroid_ll.stages.rows.values import Batch
     from asteroid_ll.stages.stage import Context
 
 

@@ -9,8 +9,8 @@ from asteroid_ll.config import Config
 from asteroid_ll.errors import AwsError, DataError
 from asteroid_ll.formats.payload import Scores
 from asteroid_ll.journal import Journal
-from asteroid_ll.stages import scoring
 from asteroid_ll.stages.files import write_json
+from asteroid_ll.stages.rows import scoring
 from asteroid_ll.stages.stage import Context
 from asteroid_ll.workspace import Workspace
 

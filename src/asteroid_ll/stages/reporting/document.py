@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asteroid_ll.stages.files import read_json
-from asteroid_ll.stages.report_data import bill_blocks, data_blocks
-from asteroid_ll.stages.report_figures import objective_title
-from asteroid_ll.stages.report_inputs import ReportInputs
+from asteroid_ll.stages.reporting.data import bill_blocks, data_blocks
+from asteroid_ll.stages.reporting.figures import objective_title
+from asteroid_ll.stages.reporting.inputs import ReportInputs
 
 if TYPE_CHECKING:
     from asteroid_ll.report.html import Block, ReportData, ReportFigure

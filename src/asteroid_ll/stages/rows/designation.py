@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from asteroid_ll.errors import DataError
 from asteroid_ll.stages.files import load_table
-from asteroid_ll.stages.row_values import Batch, batch_of
+from asteroid_ll.stages.rows.values import Batch, batch_of
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from asteroid_ll.errors import ConfigError, DataError
 from asteroid_ll.neo.sources.base import refuse_other_formats
 from asteroid_ll.neo.table import find, header_key, lookup
-from asteroid_ll.stages.row_values import Batch, batch_of
+from asteroid_ll.stages.rows.values import Batch, batch_of
 
 if TYPE_CHECKING:
     from types import ModuleType

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from asteroid_ll.stages.feature_names import feature_steps
 from asteroid_ll.stages.files import load_table, read_json
-from asteroid_ll.stages.scoring import DEFAULT_THRESHOLD
+from asteroid_ll.stages.reporting.feature_names import feature_steps
+from asteroid_ll.stages.rows.scoring import DEFAULT_THRESHOLD
 from asteroid_ll.stages.stage import Context
 
 if TYPE_CHECKING:

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from asteroid_ll.atomic import atomic_path
 from asteroid_ll.errors import ConfigError
-from asteroid_ll.stages.row_reader import parquet_module
+from asteroid_ll.stages.rows.reader import parquet_module
 
 if TYPE_CHECKING:
-    from asteroid_ll.stages.new_rows import RowWriter
+    from asteroid_ll.stages.rows.new_rows import RowWriter
 
 Columns = Mapping[str, Sequence[object]]
 Emit = Callable[[str], object]

@@ -1,0 +1,1 @@
+"""What a run found, gathered from its directory and laid out: for the report, for explore, for `model show`."""
