@@ -108,6 +108,10 @@ def _with_defaults(value: Any) -> Any:
     return laid
 
 
+def _as_dict(value: Mapping[str, str]) -> dict[str, str]:
+    return dict(value)
+
+
 def _read_only(value: Mapping[str, str]) -> Mapping[str, str]:
     in_table_order = sorted(value, key=KNOWN.index)
     return MappingProxyType({name: value[name] for name in in_table_order})
@@ -122,7 +126,7 @@ Hyperparameters = Annotated[
     ],
     BeforeValidator(_with_defaults),
     AfterValidator(_read_only),
-    PlainSerializer(dict, return_type=dict[str, str]),
+    PlainSerializer(_as_dict, return_type=dict[str, str]),
     WithJsonSchema(
         {
             "type": "object",
