@@ -30,7 +30,7 @@ def save_table(path: Path, table: pd.DataFrame) -> None:
         column = table[name]
         arrays[str(name)] = column.to_numpy() if column.dtype.kind in "biuf" else column.to_numpy().astype(str)
     buffer = io.BytesIO()
-    np.savez(buffer, allow_pickle=False, **arrays)
+    np.savez(buffer, **arrays)
     atomic_write(path, buffer.getbuffer())
 
 

@@ -30,7 +30,7 @@ def run(context: Context) -> Outcome:
         found = split_by_row(len(table), validation=validation, test=test, seed=seed)
     description = describe(found, labels_of(table), asteroid_ids=identities)
     buffer = io.BytesIO()
-    np.savez(buffer, allow_pickle=False, **{part: found.part(part) for part in PARTS})
+    np.savez(buffer, **{part: found.part(part) for part in PARTS})
     context.workspace.atomic_write(context.path(ROWS), buffer.getbuffer())
     write_json(context.path(DESCRIPTION), {"by": wanted.by, **asdict(description)})
     sizes = ", ".join(f"{part.name} {part.n_rows:,}" for part in description.parts)
