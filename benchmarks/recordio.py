@@ -1,7 +1,8 @@
 """How fast recordIO-protobuf is written and read, as ratios within one run.
 
 Run: ``python benchmarks/recordio.py [rows]``. Each figure is the best of five; "times memcpy" is how many times longer
-than copying the same bytes, "times faster" is against a writer that builds one record at a time.
+than copying the same bytes, "times faster" is against code that builds or parses one record at a time. The last lines
+are of sparse records, whose bytes are others: "times memcpy" and "times faster" are against those.
 """
 
 from __future__ import annotations
@@ -14,8 +15,11 @@ from pathlib import Path
 
 import numpy as np
 
-from asteroid_ll.formats import recordio
-from asteroid_ll.formats.protobuf import FEATURES, LABEL, tensor_prefix
+from asteroid_ll.formats import recordio, sparse
+from asteroid_ll.formats.frames import MAGIC, frames
+from asteroid_ll.formats.protobuf import FEATURES, LABEL, parse_record, tensor_prefix
+from asteroid_ll.formats.record_row import row_of
+from asteroid_ll.formats.sparse import CsrMatrix
 
 
 def best_s(action: Callable[[], object], repeats: int = 5) -> float:
@@ -33,9 +37,39 @@ def write_row_by_row(features: np.ndarray, labels: np.ndarray) -> bytes:
     out = bytearray()
     for row, label in zip(features, labels, strict=True):
         payload = tensor_prefix(FEATURES, len(row)) + row.tobytes() + tensor_prefix(LABEL, 1) + label.tobytes()
-        out += recordio.MAGIC.to_bytes(4, "little") + len(payload).to_bytes(4, "little") + payload
+        out += MAGIC.to_bytes(4, "little") + len(payload).to_bytes(4, "little") + payload
         out += bytes(-len(payload) % 4)
     return bytes(out)
+
+
+def sparse_rows(n_rows: int, *, n_columns: int = 50_000, n_values: int = 50) -> CsrMatrix:
+    """Rows with one value in each stretch of ``n_columns / n_values`` columns."""
+    rng = np.random.default_rng(0)
+    stretch = n_columns // n_values
+    keys = rng.integers(0, stretch, (n_rows, n_values)) + stretch * np.arange(n_values)
+    values = rng.normal(size=n_rows * n_values).astype(np.float32)
+    return CsrMatrix(np.arange(n_rows + 1) * n_values, keys.ravel(), values, (n_rows, n_columns))
+
+
+def print_sparse(n_rows: int) -> None:
+    """Print the lines of sparse records."""
+    matrix = sparse_rows(n_rows)
+    labels = np.ones(n_rows, np.float32)
+    data = np.frombuffer(sparse.encode(matrix, labels), np.uint8)
+    target = np.empty_like(data)
+    memcpy_s = best_s(lambda: np.copyto(target, data))
+    n_slow = max(1, n_rows // 20)
+    some = sparse.encode(matrix[:n_slow], labels[:n_slow])
+    slow_s = best_s(lambda: [row_of(parse_record(part, offset=at)) for at, part in frames(some)], 2) * n_rows / n_slow
+    encode_s = best_s(lambda: sparse.encode(matrix, labels), 3)
+    decode_s = best_s(lambda: recordio.decode_rows(data), 3)
+    print(f"{n_rows:,} sparse rows of 50 values among 50,000 features and a label, {len(data) / 1e6:.1f} MB")
+    for name, seconds, faster in (
+        ("encode", encode_s, ""),
+        ("decode", decode_s, f"{slow_s / decode_s:29.0f}"),
+    ):
+        rates = f"{n_rows / seconds / 1e6:9.2f} {len(data) / seconds / 1e6:8.0f}"
+        print(f"{name:16} {rates} {seconds / memcpy_s:13.1f} {faster}".rstrip())
 
 
 def main() -> None:
@@ -65,6 +99,7 @@ def main() -> None:
     for name, seconds in figures.items():
         rates = f"{n_rows / seconds / 1e6:9.2f} {len(data) / seconds / 1e6:8.0f}"
         print(f"{name:16} {rates} {seconds / memcpy_s:13.1f} {slow_s / seconds:29.0f}")
+    print_sparse(max(1, n_rows // 4))
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ import orjson
 
 from asteroid_ll.errors import DataError
 from asteroid_ll.formats import recordio
+from asteroid_ll.formats.frames import MAGIC_BYTES, frames
 from asteroid_ll.formats.protobuf import LABEL, parse_record, tensor_prefix
 from asteroid_ll.formats.text import format_rows as csv_body
 from asteroid_ll.formats.text import parse_rows, split_by_bytes
@@ -125,7 +126,7 @@ def parse_scores(body: bytes, content_type: str) -> Scores:
     """
     kind = media_type(content_type)
     if kind == RECORDIO:
-        answers = [parse_record(data, offset=at).label for at, data in recordio.frames(body)]
+        answers = [parse_record(data, offset=at).label for at, data in frames(body)]
         items: Any = [{name: tensor.values.tolist() for name, tensor in label.items()} for label in answers]
     elif kind == JSON_LINES:
         items = [_loads(line) for line in body.splitlines() if line.strip()]
@@ -163,12 +164,11 @@ def _records(scores: Scores) -> Iterator[bytes]:
     score = scores.score.reshape(len(scores.score), -1).astype("<f4")
     score_head = tensor_prefix(LABEL, score.shape[1], key="score")
     label_head = tensor_prefix(LABEL, 1, key="predicted_label")
-    magic = recordio.MAGIC.to_bytes(4, "little")
     for row in range(len(score)):
         payload = score_head + score[row].tobytes()
         if scores.predicted_label is not None:
             payload = label_head + scores.predicted_label[row].astype("<f4").tobytes() + payload
-        yield magic + len(payload).to_bytes(4, "little") + payload + bytes(-len(payload) % 4)
+        yield MAGIC_BYTES + len(payload).to_bytes(4, "little") + payload + bytes(-len(payload) % 4)
 
 
 def _loads(text: bytes) -> Any:

@@ -3,7 +3,8 @@
 A file is a plain concatenation of frames: the magic ``0xCED7230A`` (uint32, little-endian), the payload's length
 (uint32), the payload (one ``aialgs.data.Record`` message) and zeros up to a multiple of four bytes. The dense
 float32 records of one data set all have the same length, so that a file is a matrix of bytes: it is written by
-filling columns of that matrix, and read as strided views of it. Records of any other layout are read one by one.
+filling columns of that matrix, and read as strided views of it. Records of any other layout are read by
+``asteroid_ll.formats.sparse_reader``.
 
 Sources: the SageMaker developer guide, "Common data formats for training", and MXNet's ``dmlc/recordio.h``.
 """
@@ -11,7 +12,6 @@ Sources: the SageMaker developer guide, "Common data formats for training", and 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
@@ -21,15 +21,15 @@ import numpy.typing as npt
 
 from asteroid_ll.atomic import atomic_path
 from asteroid_ll.errors import DataError
-from asteroid_ll.formats.dense import assemble
+from asteroid_ll.formats.frames import MAGIC_BYTES, Buffer, frames
 from asteroid_ll.formats.protobuf import FEATURES, LABEL, parse_record, tensor_prefix
+from asteroid_ll.formats.sparse import CsrMatrix
+from asteroid_ll.formats.sparse_reader import read
 
-Buffer: TypeAlias = bytes | bytearray | memoryview | npt.NDArray[np.uint8]
 Float32: TypeAlias = npt.NDArray[np.float32]
 
-MAGIC = 0xCED7230A
-_MAGIC_BYTES = MAGIC.to_bytes(4, "little")
 _BLOCK_BYTES = 1 << 20
+_MAX_DENSE_BYTES = 1 << 32
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class _Layout:
         head = tensor_prefix(FEATURES, n_features)
         label_head = tensor_prefix(LABEL, 1) if labelled else b""
         n_payload = len(head) + 4 * n_features + len(label_head) + 4 * labelled
-        frame = _MAGIC_BYTES + n_payload.to_bytes(4, "little")
+        frame = MAGIC_BYTES + n_payload.to_bytes(4, "little")
         return cls(n_features, labelled, frame + head, label_head, -n_payload % 4)
 
     @property
@@ -88,7 +88,7 @@ def decode(buffer: Buffer, *, source: str = "The recordIO data") -> tuple[Float3
 
     Records of one dense float32 layout are not copied: both arrays are strided views into ``buffer``, possibly
     unaligned, read-only when the buffer is, and valid as long as it is. Any other layout (sparse, float64, int32,
-    unknown fields) is decoded record by record into new arrays, sparse rows made dense.
+    unknown fields) is decoded into new arrays, sparse rows made dense.
 
     Args:
         buffer: the bytes of a file, or several files' one after the other.
@@ -99,41 +99,43 @@ def decode(buffer: Buffer, *, source: str = "The recordIO data") -> tuple[Float3
         An empty buffer gives shape ``(0, 0)`` and None.
 
     Raises:
+        DataError: the data are damaged, mix widths or labelled and unlabelled records, or would take more than 4 GiB
+            once dense; where a record is at fault it names the byte offset.
+    """
+    features, labels = decode_rows(buffer, source=source)
+    if not isinstance(features, CsrMatrix):
+        return features, labels
+    n_rows, n_columns = features.shape
+    if n_rows * n_columns * 4 > _MAX_DENSE_BYTES:
+        raise DataError(
+            f"{source} cannot be read: {n_rows} rows of {n_columns} columns do not fit in memory once dense.",
+            hint="Split the data into smaller files.",
+        )
+    return features.toarray(), labels
+
+
+def decode_rows(buffer: Buffer, *, source: str = "The recordIO data") -> tuple[Float32 | CsrMatrix, Float32 | None]:
+    """Decode recordIO-protobuf as ``decode`` does, but leave it sparse where any record is.
+
+    Raises:
         DataError: the data are damaged, or mix widths or labelled and unlabelled records; it names the byte offset.
     """
     flat = np.frombuffer(buffer, np.uint8)
     if not len(flat):
         return np.empty((0, 0), np.float32), None
     try:
-        return _uniform(flat) or assemble([parse_record(data, offset=at) for at, data in frames(flat)])
+        return _uniform(flat) or read(flat)
     except DataError as error:
         reason = error.what[:1].lower() + error.what[1:]
         raise DataError(f"{source} cannot be read: {reason}", hint=error.hint) from error
 
 
-def frames(buffer: Buffer) -> Iterator[tuple[int, memoryview]]:
-    """Yield the byte offset and the bytes of each frame's payload.
+def read_file(path: Path | str) -> tuple[Float32 | CsrMatrix, Float32 | None]:
+    """Decode a file through a memory map as ``decode_rows`` does; a uniform dense file is not copied into memory.
 
     Raises:
-        DataError: a frame is damaged or cut; it names the byte offset.
+        DataError: the file cannot be opened, or see ``decode_rows``.
     """
-    flat = np.frombuffer(buffer, np.uint8).data
-    at, end = 0, len(flat)
-    while at < end:
-        if flat[at : at + 4] != _MAGIC_BYTES[: end - at]:
-            raise DataError(f"Byte {at} should begin a record, but is no recordIO magic number.")
-        if end - at < 8:
-            raise DataError(f"The record at byte {at} is cut in its header.")
-        size = int.from_bytes(flat[at + 4 : at + 8], "little")
-        step = 8 + size + -size % 4
-        if step > end - at:
-            raise DataError(f"The record at byte {at} says {size} bytes, but the data end at byte {end}.")
-        yield at + 8, flat[at + 8 : at + 8 + size]
-        at += step
-
-
-def read_file(path: Path | str) -> tuple[Float32, Float32 | None]:
-    """Decode a file through a memory map; as ``decode``, so a uniform file is not copied into memory."""
     path = Path(path)
     try:
         empty = path.stat().st_size == 0
@@ -141,7 +143,7 @@ def read_file(path: Path | str) -> tuple[Float32, Float32 | None]:
         mapped = np.empty(0, np.uint8) if empty else np.memmap(path, np.uint8, mode="r")
     except OSError as error:
         raise DataError(f"{path} cannot be opened: {error.strerror}.") from error
-    return decode(mapped, source=str(path))
+    return decode_rows(mapped, source=str(path))
 
 
 def write_shards(

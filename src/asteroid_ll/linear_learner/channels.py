@@ -1,13 +1,14 @@
-"""The input channels of a training job: files of recordIO-protobuf or CSV in one folder, as two arrays.
+"""The input channels of a training job: files of recordIO-protobuf or CSV in one folder, as features and labels.
 
 A channel of one recordIO file of uniform records is read as strided views of the mapped file, without a copy; more
-files are copied once, into one array. File order is the order of names: the algorithm does not shuffle.
+files are copied once, into one array. A channel in which any record is sparse is a sparse matrix, whatever the others
+are. File order is the order of names: the algorithm does not shuffle.
 """
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
@@ -18,6 +19,7 @@ import numpy.typing as npt
 from asteroid_ll.errors import DataError
 from asteroid_ll.formats import recordio
 from asteroid_ll.formats.payload import CSV, RECORDIO, media_type
+from asteroid_ll.formats.sparse import CsrMatrix
 from asteroid_ll.formats.text import parse_rows
 from asteroid_ll.linear_learner.errors import ClientError
 
@@ -33,13 +35,13 @@ class Channel:
 
     Attributes:
         name: ``train``, ``validation`` or ``test``.
-        features: float32, shape ``(n, d)``; possibly a read-only view of a mapped file.
+        features: float32, shape ``(n, d)``; sparse, or dense and possibly a read-only view of a mapped file.
         labels: float32, shape ``(n,)``.
         n_record_bytes: size of the recordIO files, frames included; None of a CSV channel.
     """
 
     name: str
-    features: Float32
+    features: Float32 | CsrMatrix
     labels: Float32
     n_record_bytes: int | None
 
@@ -77,7 +79,7 @@ def read_channel(directory: Path, *, content_type: str | None = None, batch_rows
     return Channel(name, features, labels, None if is_csv else sum(path.stat().st_size for path in paths))
 
 
-_Part: TypeAlias = tuple[Float32, Float32]
+_Part: TypeAlias = tuple[Float32 | CsrMatrix, Float32]
 
 
 _Reader: TypeAlias = Callable[[Path, str, int], Iterator[_Part]]
@@ -132,9 +134,16 @@ def _read_csv(path: Path, place: str, batch_rows: int) -> Iterator[_Part]:
         yield _concatenate(blocks)
 
 
-def _concatenate(parts: list[_Part]) -> _Part:
+def _concatenate(parts: Sequence[_Part]) -> _Part:
     widths = [features.shape[1] for features, _ in parts]
     for width in widths:
         if width != widths[0]:
             raise ClientError(f"cannot copy sequence with size {width} to array axis with dimension {widths[0]}")
-    return np.concatenate([features for features, _ in parts]), np.concatenate([labels for _, labels in parts])
+    return _stack([features for features, _ in parts]), np.concatenate([labels for _, labels in parts])
+
+
+def _stack(parts: list[Float32 | CsrMatrix]) -> Float32 | CsrMatrix:
+    dense = [part for part in parts if not isinstance(part, CsrMatrix)]
+    if len(dense) == len(parts):
+        return np.concatenate(dense)
+    return CsrMatrix.stack([part if isinstance(part, CsrMatrix) else CsrMatrix.from_dense(part) for part in parts])

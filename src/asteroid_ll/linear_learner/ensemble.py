@@ -20,6 +20,8 @@ Float64Array = npt.NDArray[np.float64]
 
 # Scores of this many numbers stay in a core's cache from the update to the sum of the losses.
 _SCORES_AT_ONCE = 1 << 17
+# A block of wide rows is one mini-batch or little more: sparse rows are dense in it.
+_BLOCK_ELEMENTS = 1 << 26
 
 
 class Ensemble:
@@ -60,7 +62,10 @@ class Ensemble:
         self.n_batches = rows.hosts.fewest(len(rows) // hp.mini_batch_size)
         self.n_records = self.n_batches * hp.mini_batch_size
         batch_scores = hp.mini_batch_size * len(candidates) * hp.n_outputs
-        self._batches_at_once = max(1, min(self.n_batches, _SCORES_AT_ONCE // batch_scores))
+        batch_elements = hp.mini_batch_size * (rows.feature_dim + 1)
+        self._batches_at_once = max(
+            1, min(self.n_batches, _SCORES_AT_ONCE // batch_scores, _BLOCK_ELEMENTS // batch_elements)
+        )
         self._data = Standardised(
             rows,
             n_rows=self.n_records,

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from asteroid_ll.formats.sparse import CsrMatrix
 from asteroid_ll.linear_learner import metrics
 from asteroid_ll.linear_learner.groups import sum_rows
 from asteroid_ll.linear_learner.hyperparameters import Hyperparameters
@@ -162,7 +163,10 @@ class Evaluator:
 
 def raw_scores(model: Model, rows: Rows) -> Float32Array:
     """The exported model's weighted sums over a channel, in the endpoint's arithmetic, shape ``(n, k)``."""
-    own = np.concatenate([model.raw_scores(rows.block(start, stop)) for start, stop in rows.blocks()])
+    if isinstance(rows.features, CsrMatrix):
+        own = model.raw_scores(rows.features)
+    else:
+        own = np.concatenate([model.raw_scores(rows.block(start, stop)) for start, stop in rows.blocks()])
     return rows.hosts.collect(own)
 
 

@@ -64,16 +64,17 @@ class Rows:
         return int(self.features.shape[1])
 
     def block(self, start: int, stop: int) -> Float32Array:
-        """Consecutive rows as float32: a view where the input is float32 already."""
+        """Consecutive rows as dense float32: a view where the input is that already."""
         rows = self.features[start:stop]
         dense = rows.toarray() if self.is_sparse else rows
         return np.asarray(dense, np.float32)
 
-    def blocks(self) -> Iterator[tuple[int, int]]:
-        """The bounds of blocks of a moderate size that cover all rows in order."""
+    def blocks(self, start: int = 0, stop: int | None = None) -> Iterator[tuple[int, int]]:
+        """The bounds of blocks of a moderate size that cover the rows from one to another, else all, in order."""
+        stop = len(self) if stop is None else stop
         size = max(1, _BLOCK_ELEMENTS // max(1, self.feature_dim))
-        for start in range(0, len(self), size):
-            yield start, min(start + size, len(self))
+        for first in range(start, stop, size):
+            yield first, min(first + size, stop)
 
 
 def read_channel(channel: str, features: Any, labels: Any, *, feature_dim: int | None, hosts: Hosts = ALONE) -> Rows:
@@ -206,12 +207,14 @@ class Standardised:
         self._ahead = self._helper.submit(self._fill, self._values[known:stop], known, stop)
 
     def _fill(self, out: Float32Array, start: int, stop: int) -> None:
-        target = out[:, : self._rows.feature_dim]
-        raw = self._rows.block(start, stop)
-        if self._mean is None:
-            np.copyto(target, raw)
-        else:
-            np.subtract(raw, self._mean, out=target)
-        if self._std is not None:
-            # Multiplying by the reciprocal would round differently from the container.
-            np.divide(target, self._std, out=target)
+        # Sparse rows become dense a few at a time, so that no second dense block stands beside ``out``.
+        for first, last in self._rows.blocks(start, stop):
+            target = out[first - start : last - start, : self._rows.feature_dim]
+            raw = self._rows.block(first, last)
+            if self._mean is None:
+                np.copyto(target, raw)
+            else:
+                np.subtract(raw, self._mean, out=target)
+            if self._std is not None:
+                # Multiplying by the reciprocal would round differently from the container.
+                np.divide(target, self._std, out=target)

@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from asteroid_ll.formats import recordio
+from asteroid_ll.formats import recordio, sparse
+from asteroid_ll.formats.sparse import CsrMatrix
 from asteroid_ll.linear_learner.channels import read_channel
 from asteroid_ll.linear_learner.errors import ClientError
 
@@ -112,4 +113,41 @@ def test_records_without_a_label_and_labels_without_features_are_refused(train):
 def test_a_damaged_file_is_named_by_its_place_in_the_container(train):
     (train / "a").write_bytes(b"1,2,3\n")
     with pytest.raises(ClientError, match=r"^/opt/ml/input/data/train/a cannot be read: byte 0"):
+        read_channel(train)
+
+
+def test_sparse_records_stay_sparse_in_the_order_of_their_files(train):
+    matrix = CsrMatrix.from_dense(FEATURES)
+    (train / "b").write_bytes(sparse.encode(matrix[3:], LABELS[3:]))
+    (train / "a").write_bytes(sparse.encode(matrix[:3], LABELS[:3]))
+    channel = read_channel(train)
+    assert isinstance(channel.features, CsrMatrix)
+    assert np.array_equal(channel.features.toarray(), FEATURES)
+    assert np.array_equal(channel.labels, LABELS)
+    assert channel.n_record_bytes == sum(path.stat().st_size for path in train.iterdir())
+
+
+@pytest.mark.parametrize("sparse_name", ["a", "z"])
+def test_a_channel_is_sparse_if_any_of_its_files_is(train, sparse_name):
+    recordio.write_shards(train, "m", FEATURES, LABELS, n_shards=2)
+    (train / sparse_name).write_bytes(sparse.encode(CsrMatrix.from_dense(FEATURES), LABELS))
+    channel = read_channel(train)
+    assert isinstance(channel.features, CsrMatrix)
+    assert np.array_equal(channel.features.toarray(), np.concatenate([FEATURES, FEATURES]))
+    assert np.array_equal(channel.labels, np.concatenate([LABELS, LABELS]))
+
+
+def test_sparse_files_of_different_width_are_refused_in_the_containers_words(train):
+    for name, width in (("a", 784), ("b", 785)):
+        (train / name).write_bytes(sparse.encode(CsrMatrix.from_dense(np.ones((1, width), np.float32)), np.ones(1)))
+    with pytest.raises(ClientError, match="cannot copy sequence with size 785 to array axis with dimension 784"):
+        read_channel(train)
+
+
+def test_a_damaged_sparse_file_is_named_by_its_place_and_byte(train):
+    data = bytearray(sparse.encode(CsrMatrix.from_dense(FEATURES), LABELS))
+    key_at = data.index(bytes.fromhex("12020102")) + 3
+    data[key_at] = 3
+    (train / "a").write_bytes(data)
+    with pytest.raises(ClientError, match=r"^/opt/ml/input/data/train/a cannot be read: .* at byte 22 has .* beyond 2"):
         read_channel(train)

@@ -1,0 +1,191 @@
+"""Sparse rows: a matrix that keeps what is not zero, and its recordIO-protobuf encoding.
+
+A sparse record's tensor has the values, their column numbers (``keys``, ascending) and the number of columns
+(``shape``, mandatory).
+
+Source: the SageMaker developer guide, "Common data formats for training", protobuf recordIO.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from asteroid_ll.errors import DataError
+from asteroid_ll.formats.frames import MAGIC_BYTES
+from asteroid_ll.formats.protobuf import FEATURES, LABEL, tensor_prefix, varint
+from asteroid_ll.formats.record_row import MAX_COLUMNS
+
+Float32: TypeAlias = npt.NDArray[np.float32]
+
+_BLOCK_ELEMENTS = 1 << 22
+
+
+@dataclass(frozen=True, eq=False)
+class CsrMatrix:
+    """A sparse float32 matrix in compressed rows. Its arrays cannot be written to.
+
+    Attributes:
+        indptr: int64, shape ``(n + 1,)``: row i has the values from ``indptr[i]`` up to ``indptr[i + 1]``.
+        indices: int32, shape ``(n_values,)``: the column of each value, ascending and distinct within a row.
+        values: float32, shape ``(n_values,)``.
+        shape: ``(n, d)``.
+
+    Raises:
+        DataError: the arrays do not describe a matrix of this shape.
+    """
+
+    indptr: npt.NDArray[np.int64]
+    indices: npt.NDArray[np.int32]
+    values: Float32
+    shape: tuple[int, int]
+
+    def __post_init__(self) -> None:
+        """Take views that cannot be written to, and check them."""
+        for name, dtype in (("indptr", np.int64), ("indices", np.int32), ("values", np.float32)):
+            view = np.asarray(getattr(self, name), dtype).view()
+            view.flags.writeable = False
+            object.__setattr__(self, name, view)
+        n_rows, n_columns = self.shape
+        n_values = len(self.values)
+        if self.indptr.shape != (n_rows + 1,) or self.indices.shape != (n_values,) or not n_columns <= MAX_COLUMNS:
+            raise DataError(f"A sparse matrix of shape {self.shape} has one pointer a row and one column a value.")
+        if self.indptr[0] != 0 or self.indptr[-1] != n_values or (np.diff(self.indptr) < 0).any():
+            raise DataError(f"The rows of a sparse matrix must cover its {n_values} values in order.")
+        if n_values and not (self.indices.min() >= 0 and self.indices.max() < n_columns):
+            raise DataError(f"A sparse matrix of {n_columns} columns has a value outside of them.")
+        starts = np.zeros(n_values + 1, np.bool_)
+        starts[self.indptr] = True
+        if n_values and not ((np.diff(self.indices) > 0) | starts[1:-1]).all():
+            raise DataError("The columns of a sparse row must be ascending and distinct.")
+
+    @classmethod
+    def from_dense(cls, dense: npt.NDArray[np.float32]) -> CsrMatrix:
+        """Keep what is not zero, in blocks of rows; shape ``(n, d)``."""
+        n_rows, n_columns = dense.shape
+        step = max(1, _BLOCK_ELEMENTS // max(1, n_columns))
+        counts, indices, values = [np.zeros(1, np.int64)], [np.empty(0, np.int32)], [np.empty(0, np.float32)]
+        for start in range(0, n_rows, step):
+            block = np.asarray(dense[start : start + step], np.float32)
+            row, column = np.nonzero(block)
+            counts.append(np.bincount(row, minlength=len(block)))
+            indices.append(column.astype(np.int32))
+            values.append(block[row, column])
+        indptr = np.cumsum(np.concatenate(counts), dtype=np.int64)
+        return cls(indptr, np.concatenate(indices), np.concatenate(values), (n_rows, n_columns))
+
+    @classmethod
+    def stack(cls, parts: Sequence[CsrMatrix]) -> CsrMatrix:
+        """Put at least one matrix, all of one width, below each other."""
+        counts = [np.zeros(1, np.int64), *(np.diff(part.indptr) for part in parts)]
+        n_rows = sum(part.shape[0] for part in parts)
+        return cls(
+            np.cumsum(np.concatenate(counts), dtype=np.int64),
+            np.concatenate([part.indices for part in parts]),
+            np.concatenate([part.values for part in parts]),
+            (n_rows, parts[0].shape[1]),
+        )
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, rows: slice) -> CsrMatrix:
+        """Consecutive rows, without a copy of their values."""
+        start, stop, step = rows.indices(len(self))
+        if step != 1:
+            raise ValueError(f"rows of a sparse matrix are taken one after the other, not in steps of {step}")
+        stop = max(start, stop)
+        indptr = self.indptr[start : stop + 1]
+        inside = slice(indptr[0], indptr[-1])
+        return CsrMatrix(indptr - indptr[0], self.indices[inside], self.values[inside], (stop - start, self.shape[1]))
+
+    def toarray(self) -> Float32:
+        """The same as a new dense array, shape ``(n, d)``."""
+        dense = np.zeros(self.shape, np.float32)
+        dense[np.repeat(np.arange(len(self)), np.diff(self.indptr)), self.indices] = self.values
+        return dense
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the three arrays."""
+        return self.indptr.nbytes + self.indices.nbytes + self.values.nbytes
+
+
+def encode(features: CsrMatrix, labels: Float32 | None = None) -> bytes:
+    """Encode rows as sparse recordIO-protobuf, byte for byte as a protobuf runtime would.
+
+    Args:
+        features: shape ``(n, d)``, d >= 1. A stored zero is written; a row without a value has its shape alone.
+        labels: float32, shape ``(n,)``, or None for records without a label (inference).
+
+    Raises:
+        DataError: the shapes do not fit.
+    """
+    if not features.shape[1]:
+        raise DataError(f"Records need a matrix with at least one column, but the shape is {features.shape}.")
+    if labels is not None:
+        labels = np.asarray(labels, "<f4")
+        if labels.shape != (len(features),):
+            raise DataError(f"{len(features)} rows need as many labels, but their shape is {labels.shape}.")
+    return b"".join(_pieces(features, labels))
+
+
+def _pieces(features: CsrMatrix, labels: Float32 | None) -> Iterator[bytes | memoryview]:
+    values = memoryview(features.values.astype("<f4").tobytes())
+    packed, lengths = _pack(features.indices)
+    keys = memoryview(packed.tobytes())
+    # Where each row's keys begin among the packed bytes.
+    key_bounds = np.concatenate([[0], np.cumsum(lengths)])[features.indptr].tolist()
+    bounds = features.indptr.tolist()
+    shape = _packed_field(3, varint(features.shape[1]))
+    label_head = b"" if labels is None else tensor_prefix(LABEL, 1)
+    label_bytes = b"" if labels is None else labels.tobytes()
+    for row in range(len(features)):
+        value_bytes, key_bytes = (
+            values[4 * bounds[row] : 4 * bounds[row + 1]],
+            keys[key_bounds[row] : key_bounds[row + 1]],
+        )
+        label = label_bytes[4 * row : 4 * row + 4]
+        head, n_payload = _head(len(value_bytes), len(key_bytes), len(shape))
+        n_payload += len(label_head) + len(label)
+        yield MAGIC_BYTES + n_payload.to_bytes(4, "little") + head
+        if value_bytes:
+            yield value_bytes
+            yield b"\x12" + varint(len(key_bytes))
+            yield key_bytes
+        yield shape + label_head + label + bytes(-n_payload % 4)
+
+
+@lru_cache(maxsize=4096)
+def _head(n_value_bytes: int, n_key_bytes: int, n_shape: int) -> tuple[bytes, int]:
+    """What stands before the values of a sparse tensor, and how long the whole feature map's entry is."""
+    values = b"\x0a" + varint(n_value_bytes) if n_value_bytes else b""
+    n_keys = len(varint(n_key_bytes)) + 1 + n_key_bytes if n_value_bytes else 0
+    n_tensor = len(values) + n_value_bytes + n_keys + n_shape
+    value = b"\x12" + varint(n_tensor)
+    entry = b"\x0a\x06values\x12" + varint(len(value) + n_tensor) + value
+    head = bytes([FEATURES << 3 | 2]) + varint(len(entry) + n_tensor) + entry + values
+    return head, len(head) - len(values) + n_tensor
+
+
+def _packed_field(number: int, data: bytes) -> bytes:
+    return bytes([number << 3 | 2]) + varint(len(data)) + data
+
+
+def _pack(numbers: npt.NDArray[np.int32]) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
+    """Varints one after the other, and the length of each."""
+    lengths = 1 + sum(
+        ((numbers >= 1 << bits).astype(np.int64) for bits in (7, 14, 21, 28)), np.zeros(len(numbers), np.int64)
+    )
+    starts = np.cumsum(lengths) - lengths
+    out = np.empty(int(lengths.sum()), np.uint8)
+    for place in range(int(lengths.max(initial=0))):
+        has = lengths > place
+        last = lengths[has] == place + 1
+        out[starts[has] + place] = (numbers[has] >> 7 * place & 0x7F) | np.where(last, 0, 0x80)
+    return out, lengths

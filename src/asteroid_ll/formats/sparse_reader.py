@@ -1,0 +1,139 @@
+"""recordIO-protobuf of any layout, read in blocks of records into a sparse matrix, never dense on the way.
+
+Memory is a small multiple of the file. Records as a protobuf runtime writes them are decoded all at once, the others
+one by one, with the same result.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from asteroid_ll.errors import DataError
+from asteroid_ll.formats.frames import frames
+from asteroid_ll.formats.protobuf import parse_record
+from asteroid_ll.formats.record_row import Row, row_of
+from asteroid_ll.formats.sparse import CsrMatrix
+from asteroid_ll.formats.sparse_scan import scan
+
+Bytes: TypeAlias = npt.NDArray[np.uint8]
+Float32: TypeAlias = npt.NDArray[np.float32]
+Int64: TypeAlias = npt.NDArray[np.int64]
+
+_BLOCK_BYTES = 1 << 22
+
+
+@dataclass(frozen=True)
+class _Block:
+    """The rows of some consecutive records, with an array a fact: one element a row, or one a value."""
+
+    starts: Int64
+    counts: Int64
+    keys: npt.NDArray[np.int32]
+    values: Float32
+    widths: Int64
+    labels: Float32
+    labelled: npt.NDArray[np.bool_]
+    is_sparse: bool
+
+
+def read(flat: Bytes) -> tuple[Float32 | CsrMatrix, Float32 | None]:
+    """Decode at least one record.
+
+    Args:
+        flat: the bytes of a file.
+
+    Returns:
+        ``(features, labels)``. Features, shape ``(n, d)``, are sparse if any record is (the values of dense ones are
+        then all stored), else dense. Labels, shape ``(n,)``, are None where no record has one. All are float32.
+
+    Raises:
+        DataError: the data are damaged, or mix widths or labelled and unlabelled records; it names the byte offset.
+    """
+    blocks = []
+    n_columns = None
+    for starts, ends in _blocks(flat):
+        block = _read_block(flat, starts, ends)
+        n_columns = int(block.widths[0]) if n_columns is None else n_columns
+        _check_widths(flat, block, ends, n_columns=n_columns)
+        blocks.append(block)
+    assert n_columns is not None, "an empty file has no records to read"
+    labels = _labels(blocks)
+    values = np.concatenate([block.values for block in blocks])
+    counts = np.concatenate([block.counts for block in blocks])
+    if not any(block.is_sparse for block in blocks):
+        return values.reshape(len(counts), n_columns), labels
+    indptr = np.concatenate([np.zeros(1, np.int64), np.cumsum(counts, dtype=np.int64)])
+    keys = np.concatenate([block.keys for block in blocks])
+    return CsrMatrix(indptr, keys, values, (len(counts), n_columns)), labels
+
+
+def _blocks(flat: Bytes) -> Iterator[tuple[Int64, Int64]]:
+    """Where the payloads of consecutive records begin and end, some megabytes at a time."""
+    starts: list[int] = []
+    ends: list[int] = []
+    for start, payload in frames(flat):
+        starts.append(start)
+        ends.append(start + len(payload))
+        if ends[-1] - starts[0] >= _BLOCK_BYTES:
+            yield np.array(starts, np.int64), np.array(ends, np.int64)
+            starts, ends = [], []
+    if starts:
+        yield np.array(starts, np.int64), np.array(ends, np.int64)
+
+
+def _read_block(flat: Bytes, starts: Int64, ends: Int64) -> _Block:
+    found = scan(flat, starts, ends)
+    known = found.known
+    if known.all():
+        return _Block(
+            starts, found.counts, found.keys, found.values, found.widths, found.labels, found.labelled, is_sparse=True
+        )
+    rows = [
+        _read_row(flat, start, end) for start, end in zip(starts[~known].tolist(), ends[~known].tolist(), strict=True)
+    ]
+    counts = _merged(known, found.counts, np.array([len(row.values) for row in rows], np.int64))
+    is_known = np.repeat(known, counts)
+    labels = np.array([np.nan if row.label is None else row.label for row in rows], np.float32)
+    return _Block(
+        starts,
+        counts,
+        _merged(is_known, found.keys, np.concatenate([row.keys for row in rows])),
+        _merged(is_known, found.values, np.concatenate([row.values for row in rows])),
+        _merged(known, found.widths, np.array([row.width for row in rows], np.int64)),
+        _merged(known, found.labels, labels),
+        _merged(known, found.labelled, np.array([row.label is not None for row in rows], np.bool_)),
+        is_sparse=bool(known.any()) or any(row.is_sparse for row in rows),
+    )
+
+
+def _read_row(flat: Bytes, start: int, end: int) -> Row:
+    return row_of(parse_record(flat[start:end].data, offset=start))
+
+
+def _merged(first: npt.NDArray[np.bool_], ones: npt.NDArray[Any], others: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """One array that has the elements of ``ones`` where ``first`` is true, in their order, else those of ``others``."""
+    merged = np.empty(len(first), ones.dtype)
+    merged[first], merged[~first] = ones, others
+    return merged
+
+
+def _check_widths(flat: Bytes, block: _Block, ends: Int64, *, n_columns: int) -> None:
+    other = np.flatnonzero(block.widths != n_columns)
+    if other.size:
+        row = _read_row(flat, int(block.starts[other[0]]), int(ends[other[0]]))
+        raise DataError(f"The record at byte {row.offset} has {row.width} features, the first has {n_columns}.")
+
+
+def _labels(blocks: list[_Block]) -> Float32 | None:
+    labelled = np.concatenate([block.labelled for block in blocks])
+    if not labelled.any():
+        return None
+    if not labelled.all():
+        starts = np.concatenate([block.starts for block in blocks])
+        raise DataError(f"The record at byte {starts[np.argmin(labelled)]} has no label, but others have one.")
+    return np.concatenate([block.labels for block in blocks])
