@@ -20,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from asteroid_ll.atomic import atomic_write
+from asteroid_ll.formats import npz
 from asteroid_ll.linear_learner.errors import ClientError
 
 FILE = "linear-learner.npz"
@@ -69,10 +70,8 @@ class Checkpoint:
             return
         facts = {"version": _VERSION, "job": job, "epochs": list(saved.epochs), "kept_model": saved.kept_model}
         text = np.frombuffer(json.dumps(facts).encode(), np.uint8)
-        buffer = io.BytesIO()
-        arrays: dict[str, Any] = {f"{_PREFIX}{name}": array for name, array in saved.arrays.items()}
-        np.savez(buffer, allow_pickle=False, **{_FACTS: text}, **arrays)
-        atomic_write(self.path, buffer.getbuffer())
+        arrays = {f"{_PREFIX}{name}": array for name, array in saved.arrays.items()}
+        atomic_write(self.path, npz.dumps({_FACTS: text, **arrays}))
 
     def load(self, *, job: str) -> Saved | None:
         """Read the file; None where there is none.

@@ -6,7 +6,6 @@ milliseconds, and the same table gives the same bytes.
 
 from __future__ import annotations
 
-import io
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -23,15 +22,13 @@ _AGAIN = "asteroid-ll run-all   makes it again once the damaged file is removed.
 
 def save_table(path: Path, table: pd.DataFrame) -> None:
     """Write a table: numbers and booleans as they are, texts as fixed-width unicode."""
-    import numpy as np
+    from asteroid_ll.formats import npz
 
     arrays = {}
     for name in table.columns:
         column = table[name]
         arrays[str(name)] = column.to_numpy() if column.dtype.kind in "biuf" else column.to_numpy().astype(str)
-    buffer = io.BytesIO()
-    np.savez(buffer, **arrays)
-    atomic_write(path, buffer.getbuffer())
+    atomic_write(path, npz.dumps(arrays))
 
 
 def load_table(path: Path) -> pd.DataFrame:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from dataclasses import asdict
 
 from asteroid_ll.stages.files import load_table, write_json
@@ -14,8 +13,7 @@ DESCRIPTION = "split/split.json"
 
 def run(context: Context) -> Outcome:
     """Write the row numbers of each part, and what each part holds."""
-    import numpy as np
-
+    from asteroid_ll.formats import npz
     from asteroid_ll.neo.label import labels_of
     from asteroid_ll.neo.split import PARTS, describe, split_by_asteroid, split_by_row
     from asteroid_ll.neo.table import IDENTITY, locate
@@ -29,9 +27,7 @@ def run(context: Context) -> Outcome:
     else:
         found = split_by_row(len(table), validation=validation, test=test, seed=seed)
     description = describe(found, labels_of(table), asteroid_ids=identities)
-    buffer = io.BytesIO()
-    np.savez(buffer, **{part: found.part(part) for part in PARTS})
-    context.workspace.atomic_write(context.path(ROWS), buffer.getbuffer())
+    context.workspace.atomic_write(context.path(ROWS), npz.dumps({part: found.part(part) for part in PARTS}))
     write_json(context.path(DESCRIPTION), {"by": wanted.by, **asdict(description)})
     sizes = ", ".join(f"{part.name} {part.n_rows:,}" for part in description.parts)
     known = description.test_rows_seen_in_train_share
