@@ -23,6 +23,8 @@ Float32Array = npt.NDArray[np.float32]
 
 _BLOCK_ELEMENTS = 1 << 20
 _KEPT_COPY_BYTES = 1 << 30
+# A dense copy of sparse rows is many times their size, and for wide rows no faster than to make them dense again.
+_KEPT_SPARSE_COPY_BYTES = 1 << 27
 
 
 class SparseRows(Protocol):
@@ -172,7 +174,8 @@ class Standardised:
         self._mean = mean
         self._std = std
         self.width = rows.feature_dim + with_ones
-        self._keep = n_rows * self.width * 4 <= _KEPT_COPY_BYTES
+        most_bytes = _KEPT_SPARSE_COPY_BYTES if rows.is_sparse else _KEPT_COPY_BYTES
+        self._keep = n_rows * self.width * 4 <= most_bytes
         self._n_rows = n_rows
         self._known_rows = 0
         self._ahead: Future[None] | None = None

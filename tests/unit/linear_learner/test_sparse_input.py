@@ -42,7 +42,7 @@ def test_sparse_rows_train_to_the_bits_of_the_same_rows_given_dense(
     predictor_type: str, unbias_data: str, kept: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if not kept:
-        monkeypatch.setattr(rows, "_KEPT_COPY_BYTES", 0)
+        monkeypatch.setattr(rows, "_KEPT_SPARSE_COPY_BYTES", 0)
         monkeypatch.setattr(rows, "_BLOCK_ELEMENTS", 7 * 90)
     labels = LABELS[predictor_type]
     trainings = [
@@ -117,7 +117,7 @@ def test_a_job_on_sparse_records_leaves_the_model_of_the_job_on_dense_ones(tmp_p
 
 
 def test_training_on_sparse_rows_takes_a_fraction_of_the_dense_rows_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rows, "_KEPT_COPY_BYTES", 0)
+    monkeypatch.setattr(rows, "_KEPT_SPARSE_COPY_BYTES", 0)
     monkeypatch.setattr(rows, "_BLOCK_ELEMENTS", 1 << 16)
     monkeypatch.setattr(ensemble, "_BLOCK_ELEMENTS", 1 << 16)
     n_rows, width = 4000, 2000
