@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from asteroid_ll.errors import DataError
 from asteroid_ll.neo.sources.packed import unpacked
-from asteroid_ll.neo.sources.tabular import read_new_rows, read_table
+from asteroid_ll.neo.sources.tabular import read_table
 from asteroid_ll.neo.table import COLUMNS
 
 
@@ -233,15 +233,6 @@ def test_the_90836_row_list_that_is_often_mistaken_for_the_export_is_recognised(
     with pytest.raises(DataError, match="no minimum orbit intersection distance") as raised:
         read_table(path)
     assert "catalogue" in raised.value.hint
-
-
-def test_new_rows_need_only_the_columns_that_the_score_needs(tmp_path: Path) -> None:
-    path = tmp_path / "new.csv"
-    path.write_text("asteroid_id,Absolute Magnitude,Minimum Orbit Intersection,eccentricity\n2010 PK9,21.8,0.01,?\n")
-    table = read_new_rows(path, columns=["absolute_magnitude_mag", "moid_au"])
-    assert table.to_dict("records") == [{"asteroid_id": "2010 PK9", "absolute_magnitude_mag": 21.8, "moid_au": 0.01}]
-    with pytest.raises(DataError, match="lacks 1 of the 1 columns needed: Inclination"):
-        read_new_rows(path, columns=["inclination_deg"])
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from asteroid_ll.neo.label import labels_of
 from asteroid_ll.neo.sources.base import Reading, refuse_other_formats
 from asteroid_ll.neo.sources.packed import unpacked
 from asteroid_ll.neo.sources.spreadsheet import mend
-from asteroid_ll.neo.table import COLUMNS, LABEL, Column, Kind, find, header_key, lookup
+from asteroid_ll.neo.table import COLUMNS, LABEL, Column, Kind, header_key, lookup
 
 _MISSING = ["", "NA", "N/A", "NaN", "nan", "null", "NULL", "None"]
 _TRUTH = {"true": True, "false": False, "1": True, "0": False, "y": True, "n": False}
@@ -60,25 +60,6 @@ def read(path: Path) -> Reading:
 def read_table(path: Path) -> pd.DataFrame:
     """Return the table of ``read`` alone."""
     return read(path).table
-
-
-def read_new_rows(path: Path, *, columns: Sequence[str]) -> pd.DataFrame:
-    """Read rows to be scored: the named columns, and identity, name and label where the file has them.
-
-    Args:
-        path: as for ``read_table``.
-        columns: canonical names of the columns that the score needs.
-
-    Raises:
-        DataError: as for ``read_table``, about these columns only; the label may be of one class.
-    """
-    header, text = open_text(path)
-    found = _recognised(header, path)
-    needed = [find(name) for name in columns]
-    _require(needed, found, header=header, path=path)
-    useful = {column.name for column in needed} | {"asteroid_id", "name", LABEL}
-    positions = {name: i for name, i in found.items() if name in useful}
-    return checked(_parse(text, positions, path=path, n_fields=len(header)), where=str(path))
 
 
 def open_text(path: Path) -> tuple[list[str], bytes]:
