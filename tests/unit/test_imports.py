@@ -14,7 +14,7 @@ from asteroid_ll.stages.registry import STAGES
 SOURCE = Path(asteroid_ll.__file__).parent
 
 LEVELS: tuple[frozenset[str], ...] = (
-    frozenset({"errors"}),
+    frozenset({"errors", "image_registry"}),
     frozenset({"atomic"}),
     frozenset({"workspace", "journal", "lock", "formats"}),
     frozenset({"linear_learner"}),

@@ -149,6 +149,21 @@ def test_an_answer_that_is_not_the_payloads_fault_is_asked_for_again(aws, script
     assert ask(aws) == b"{}"
 
 
+CUT = Response(200, {"Content-Type": "application/json", "Content-Length": "19"}, b'{"predict')
+
+
+def test_an_answer_whose_body_breaks_off_is_asked_for_again(aws, script):
+    script.on("InvokeEndpoint", CUT, Response(200, {}, b"{}"))
+    assert ask(aws) == b"{}"
+
+
+def test_an_endpoint_whose_answers_all_break_off_is_given_up(aws, script):
+    script.on("InvokeEndpoint", CUT)
+    with pytest.raises(AwsError, match=r"in 6 attempts \(the answer broke off: 9 read, but total bytes expected is 19"):
+        ask(aws)
+    assert script.names() == ["InvokeEndpoint"] * endpoints.INVOKE_ATTEMPTS
+
+
 def test_an_endpoint_that_stays_unready_is_given_up(aws, script, say, time_passes):
     script.on("InvokeEndpoint", say.refusal("ModelNotReadyException", "not yet", status=429))
     with pytest.raises(AwsError, match="did not answer in 6 attempts"):

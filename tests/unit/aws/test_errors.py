@@ -47,6 +47,7 @@ def test_each_failure_has_its_branch_and_one_sentence_about_it(error, branch, sa
     assert type(caught.value) is branch
     assert says in str(caught.value)
     assert "\n" not in str(caught.value)
+    assert caught.value.hint
     assert caught.value.__cause__ is error
 
 

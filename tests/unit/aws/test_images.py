@@ -5,8 +5,9 @@ import re
 import pytest
 from botocore.session import Session
 
-from asteroid_ll.aws.images import ACCOUNT_BY_REGION, image_uri
+from asteroid_ll.aws.images import image_uri
 from asteroid_ll.errors import ConfigError
+from asteroid_ll.image_registry import ACCOUNT_BY_REGION
 
 
 @pytest.mark.parametrize(

@@ -79,6 +79,33 @@ def test_an_answer_that_was_cut_off_once_is_asked_for_again(aws, script):
     assert resources.list_named(aws, "model") == []
 
 
+def test_a_refusal_that_was_cut_off_once_is_asked_for_again(aws, script, say):
+    cut = Response(400, {"Content-Type": "application/x-amz-json-1.1"}, b'{"__type":"ValidationExc')
+    script.on("DescribeModel", cut, say.refusal("ValidationException", 'Could not find model "x".'))
+    assert resources.describe(aws, "model", "x") is None
+
+
+def test_a_refusal_that_cannot_be_read_is_no_absence_and_names_the_next_command(aws, script):
+    script.on("DescribeModel", Response(400, {"Content-Type": "application/x-amz-json-1.1"}, b'{"__type":"Valid'))
+    with pytest.raises(AwsError, match="cut off or garbled while describing model x") as caught:
+        resources.describe(aws, "model", "x")
+    assert caught.value.hint
+    assert script.names() == ["DescribeModel"] * session_module.ATTEMPTS
+
+
+@pytest.mark.parametrize("n_cut", [1, session_module.ATTEMPTS])
+def test_an_identity_that_was_cut_off_is_asked_for_again_so_many_times(aws, script, n_cut):
+    (whole,) = script._answers["GetCallerIdentity"]
+    cut = Response(200, whole.headers, whole.body[: len(whole.body) // 2])
+    script.on("GetCallerIdentity", *[cut] * n_cut, whole)
+    if n_cut < session_module.ATTEMPTS:
+        assert aws.account_id.isdecimal()
+    else:
+        with pytest.raises(AwsError, match="cut off or garbled while asking STS"):
+            _ = aws.account_id
+    assert script.names() == ["GetCallerIdentity"] * min(n_cut + 1, session_module.ATTEMPTS)
+
+
 def test_an_empty_answer_is_a_success(aws, script):
     script.on("DeleteModel", Response(200, {"Content-Type": "application/x-amz-json-1.1"}, b""))
     assert resources.delete(aws, "model", "x")

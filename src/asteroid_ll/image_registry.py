@@ -1,0 +1,70 @@
+"""Where AWS keeps the Linear Learner image: the facts that the client and the emulator both go by.
+
+The accounts are those of the image table that AWS's SageMaker Python SDK carries for ``linear-learner``
+(repository ``linear-learner``, version 1, the same image for training and hosting).
+"""
+
+from __future__ import annotations
+
+REPOSITORY = "linear-learner"
+VERSION = "1"
+
+ACCOUNT_BY_REGION = {
+    "af-south-1": "455444449433",
+    "ap-east-1": "286214385809",
+    "ap-northeast-1": "351501993468",
+    "ap-northeast-2": "835164637446",
+    "ap-northeast-3": "867004704886",
+    "ap-south-1": "991648021394",
+    "ap-south-2": "628508329040",
+    "ap-southeast-1": "475088953585",
+    "ap-southeast-2": "712309505854",
+    "ap-southeast-3": "951798379941",
+    "ap-southeast-4": "106583098589",
+    "ca-central-1": "469771592824",
+    "ca-west-1": "190319476487",
+    "cn-north-1": "390948362332",
+    "cn-northwest-1": "387376663083",
+    "eu-central-1": "664544806723",
+    "eu-central-2": "680994064768",
+    "eu-north-1": "669576153137",
+    "eu-south-1": "257386234256",
+    "eu-south-2": "104374241257",
+    "eu-west-1": "438346466558",
+    "eu-west-2": "644912444149",
+    "eu-west-3": "749696950732",
+    "il-central-1": "898809789911",
+    "me-central-1": "272398656194",
+    "me-south-1": "249704162688",
+    "sa-east-1": "855470959533",
+    "us-east-1": "382416733822",
+    "us-east-2": "404615174143",
+    "us-gov-east-1": "237065988967",
+    "us-gov-west-1": "226302683700",
+    "us-iso-east-1": "490574956308",
+    "us-isob-east-1": "765400339828",
+    "us-isof-east-1": "108575199400",
+    "us-isof-south-1": "124985052026",
+    "us-west-1": "632365934929",
+    "us-west-2": "174872318107",
+}
+"""The account whose registry holds the image, by region."""
+
+_DOMAIN_BY_REGION_PREFIX = {
+    "cn-": "amazonaws.com.cn",
+    "us-iso-": "c2s.ic.gov",
+    "us-isob-": "sc2s.sgov.gov",
+    "us-isof-": "csp.hci.ic.gov",
+}
+
+
+def dns_suffix(region: str) -> str:
+    """The domain of a region's registry, such as ``amazonaws.com``."""
+    found = (domain for prefix, domain in _DOMAIN_BY_REGION_PREFIX.items() if region.startswith(prefix))
+    return next(found, "amazonaws.com")
+
+
+def image_uri(region: str) -> str | None:
+    """The URI of the Linear Learner image in a region; None where no image is known."""
+    account_id = ACCOUNT_BY_REGION.get(region)
+    return None if account_id is None else f"{account_id}.dkr.ecr.{region}.{dns_suffix(region)}/{REPOSITORY}:{VERSION}"
