@@ -151,7 +151,11 @@ class Journal:
         except FileNotFoundError:
             return History(())
         except OSError as error:
-            raise DataError(f"The journal {self.path} could not be read: {error.strerror}.") from error
+            raise DataError(
+                f"The journal {self.path} could not be read: {error.strerror}.",
+                hint="Make it readable, or choose another directory with --workdir.",
+                path=str(self.path),
+            ) from error
         *lines, rest = content.split(b"\n")
         return History(tuple(self._record(line, number) for number, line in enumerate(lines, start=1)), len(rest))
 

@@ -35,6 +35,7 @@ FROM_DEPLOY = (
     "sagemaker:DeleteModel",
     "sagemaker:ListEndpointConfigs",
     "sagemaker:ListModels",
+    "sagemaker:ListTrainingJobs",
 )
 PHASES = ("before", "after")
 KILLED = -9

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from asteroid_ll.aws import resources
-from asteroid_ll.aws.errors import RESUME, answer, aws_call
+from asteroid_ll.aws.errors import RESUME, answer, aws_call, broken_body_errors
 from asteroid_ll.aws.resources import CreatedOrAdopted
 from asteroid_ll.aws.session import Aws
 from asteroid_ll.aws.tags import to_api
@@ -226,6 +226,8 @@ def delete_endpoint(aws: Aws, name: str, *, timeout_s: float = ENDPOINT_TIMEOUT_
 def invoke(aws: Aws, endpoint_name: str, body: bytes, *, content_type: str, accept: str) -> bytes:
     """Ask an endpoint once, again where the answer says that it was not the request's fault.
 
+    A body that breaks off is asked for again too.
+
     botocore repeats neither ModelNotReadyException (429) nor ModelError (424) nor InternalDependencyException
     (530); a ModelError of which the container's own status is 4xx is final.
 
@@ -244,23 +246,25 @@ def invoke(aws: Aws, endpoint_name: str, body: bytes, *, content_type: str, acce
         AwsError: the endpoint does not exist, or did not answer in six attempts.
     """
     if len(body) > MAX_BODY_BYTES:
-        raise DataError(f"A payload of {len(body):,} bytes is over InvokeEndpoint's limit of {MAX_BODY_BYTES:,}.")
+        raise DataError(
+            f"A payload of {len(body):,} bytes is over InvokeEndpoint's limit of {MAX_BODY_BYTES:,}.",
+            hint="Send fewer rows at a time.",
+        )
     with aws_call(f"asking endpoint {endpoint_name}"):
         for attempt in range(1, INVOKE_ATTEMPTS + 1):
             try:
                 answered = aws.runtime.invoke_endpoint(
                     EndpointName=endpoint_name, ContentType=content_type, Accept=accept, Body=body
                 )
-                with closing(answered["Body"]) as stream:
-                    return bytes(stream.read())
+                return _whole_body(answered)
             except Exception as error:
                 if not _is_worth_repeating(error, endpoint_name):
                     raise
                 if attempt == INVOKE_ATTEMPTS:
                     code, message, _ = answer(error)
+                    said = f"{code}: {message}" if code else str(error)
                     raise AwsError(
-                        f"Endpoint {endpoint_name} did not answer in {attempt} attempts ({code}: {message}).",
-                        hint=RESUME,
+                        f"Endpoint {endpoint_name} did not answer in {attempt} attempts ({said}).", hint=RESUME
                     ) from error
             aws.pace.sleep(min(aws.pace.first_s * 2 ** (attempt - 1), aws.pace.longest_s))
     raise AssertionError("the loop returns or raises")
@@ -280,11 +284,29 @@ def _ask_for_deletion(aws: Aws, name: str) -> bool:
         return True
 
 
+class _CutAnswerError(Exception):
+    """The body of an answer broke off, which is told from a request that timed out."""
+
+
+def _whole_body(answered: Mapping[str, Any]) -> bytes:
+    """Read an answer's body to its end; JSON must be whole even where no length was announced."""
+    import orjson
+
+    try:
+        with closing(answered["Body"]) as stream:
+            body = bytes(stream.read())
+        if answered.get("ContentType", "").partition(";")[0].strip() == "application/json":
+            orjson.loads(body)
+    except (*broken_body_errors(), ValueError) as error:
+        raise _CutAnswerError(f"the answer broke off: {error}") from error
+    return body
+
+
 def _is_worth_repeating(error: Exception, endpoint_name: str) -> bool:
     """Whether another attempt may succeed; a payload that the model refuses is a DataError at once."""
     code, message, _ = answer(error)
     if code != "ModelError":
-        return code in _RETRIED
+        return code in _RETRIED or isinstance(error, _CutAnswerError)
     original = int(getattr(error, "response", {}).get("OriginalStatusCode", 500))
     if 400 <= original < 500 and original != 429:
         raise DataError(

@@ -57,6 +57,18 @@ def answer(error: BaseException) -> tuple[str, str, int]:
     return str(said.get("Code", "")), str(said.get("Message", "")), int(status)
 
 
+def broken_body_errors() -> tuple[type[Exception], ...]:
+    """What botocore raises for a body that breaks off, or is not what was sent, while it is read."""
+    from botocore import exceptions as botocore_errors
+
+    return (
+        botocore_errors.ResponseStreamingError,
+        botocore_errors.IncompleteReadError,
+        botocore_errors.ReadTimeoutError,
+        botocore_errors.FlexibleChecksumError,
+    )
+
+
 def is_not_found(error: BaseException) -> bool:
     """Whether SageMaker or CloudWatch said that a resource does not exist: by code and by text, never by code alone.
 
@@ -165,7 +177,11 @@ def _translate_answer(error: BaseException, doing: str, service: str) -> Asteroi
         )
     if status >= 500:
         return AwsError(f"AWS failed ({code or status}) while {doing}{_said(message)}.", hint=RESUME, **facts)
-    return AwsError(f"AWS refused ({code}) while {doing}: {message}", **facts)
+    return AwsError(
+        f"AWS refused ({code}) while {doing}{_said(message) or ' and gave no reason'}.",
+        hint="Mend what it says, or choose another value in the configuration; then run the same command again.",
+        **facts,
+    )
 
 
 def _translate_local(error: BaseException, doing: str) -> AsteroidError:
@@ -193,7 +209,10 @@ def _translate_local(error: BaseException, doing: str) -> AsteroidError:
             f"There is no such AWS region, found while {doing}: {error}", hint="Set 'region', for example us-east-1."
         )
     if isinstance(error, botocore_errors.ParamValidationError):
-        return ConfigError(f"AWS cannot take these values while {doing}: {' '.join(str(error).split())}")
+        return ConfigError(
+            f"AWS cannot take these values while {doing}: {' '.join(str(error).split())}",
+            hint="Mend the value in the configuration: 'asteroid-ll config show'.",
+        )
     network = (
         botocore_errors.ConnectionError,
         botocore_errors.HTTPClientError,
@@ -202,7 +221,7 @@ def _translate_local(error: BaseException, doing: str) -> AsteroidError:
     )
     if isinstance(error, network):
         return AwsError(f"The connection to AWS failed while {doing}: {error}", hint=f"Check the network. {RESUME}")
-    return AwsError(f"{type(error).__name__} while {doing}: {error}")
+    return AwsError(f"{type(error).__name__} while {doing}: {error}", hint=RESUME)
 
 
 def _said(message: str) -> str:

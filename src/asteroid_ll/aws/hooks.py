@@ -1,4 +1,4 @@
-"""What every client does beyond botocore's own: name the bucket's owner, and take no garbled answer for a success.
+"""What every client does beyond botocore's own: name the bucket's owner, and take no garbled answer for a whole one.
 
 Each function is a handler of one of botocore's events; `install` registers them.
 """
@@ -11,6 +11,8 @@ from typing import Any
 
 GARBLED_PAUSE_S = 0.5
 """Pause before a request with a garbled answer is sent again, times the attempts so far."""
+
+_SET_ASIDE = 500
 
 
 def install(client: Any, *, most_attempts: int, account_id: Callable[[], str]) -> None:
@@ -35,6 +37,8 @@ def install(client: Any, *, most_attempts: int, account_id: Callable[[], str]) -
     # botocore's own handler answers for every response, so a later one is not heard.
     events.register_first(f"needs-retry.{service_id}", pause_s)
     events.register("after-call", refuse_garbled)
+    if service_id == "sts":  # S3 has a handler of botocore's own that does the same
+        events.register("before-parse.sts", set_aside_cut_xml)
 
 
 def expect_owner(params: dict[str, Any], model: Any, account_id: str) -> None:
@@ -46,9 +50,29 @@ def expect_owner(params: dict[str, Any], model: Any, account_id: str) -> None:
             params.setdefault(name, account_id)
 
 
+def set_aside_cut_xml(response_dict: dict[str, Any], **_: object) -> None:
+    """Let an XML answer that breaks off be parsed as a server's failure, which is asked for again.
+
+    botocore's parser would raise instead, before its retries see anything.
+    """
+    from xml.etree import ElementTree
+
+    try:
+        ElementTree.fromstring(response_dict["body"])  # noqa: S314 - parsed by botocore in the same way
+    except ElementTree.ParseError:
+        response_dict.update(status_code=_SET_ASIDE, body=b"")
+
+
 def is_garbled(http_response: Any, parsed: Mapping[str, Any]) -> bool:
-    """Whether a success has a JSON body that cannot be read; botocore takes such a body for an empty answer."""
-    if http_response.status_code != 200 or set(parsed) - {"ResponseMetadata"}:
+    """Whether an answer has a body that cannot be read.
+
+    Of JSON, botocore takes such a body for an empty answer where it was a success, and for a refusal that gives no
+    reason where it was one.
+    """
+    status = http_response.status_code
+    if parsed.get("ResponseMetadata", {}).get("HTTPStatusCode", status) == _SET_ASIDE != status:
+        return True
+    if status >= 500 or (status < 300 and set(parsed) - {"ResponseMetadata"}):
         return False
     if "json" not in http_response.headers.get("Content-Type", ""):
         return False
@@ -59,8 +83,8 @@ def is_garbled(http_response: Any, parsed: Mapping[str, Any]) -> bool:
 
 
 def refuse_garbled(http_response: Any, parsed: Mapping[str, Any], model: Any, **_: object) -> None:
-    """Refuse a success that cannot be read, once it was asked for often enough."""
+    """Refuse an answer that cannot be read, once it was asked for often enough."""
     from botocore.parsers import ResponseParserError
 
     if is_garbled(http_response, parsed):
-        raise ResponseParserError(f"The answer to {model.name} is no JSON.")
+        raise ResponseParserError(f"The answer to {model.name} cannot be read.")

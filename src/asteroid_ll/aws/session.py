@@ -182,7 +182,7 @@ def connect(
     """
     if target == "emulator":
         if emulator_dir is None:
-            raise ConfigError("The emulator needs a directory for its state.")
+            raise ConfigError("The emulator needs a directory for its state.", hint="Choose one with --workdir.")
         if profile is not None or endpoint_url is not None:
             raise ConfigError(
                 "A profile or an endpoint URL does not go with 'target: emulator'.", hint="Set 'target: aws'."

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from asteroid_ll.atomic import atomic_path
-from asteroid_ll.aws.errors import RESUME, answer, aws_call
+from asteroid_ll.aws.errors import RESUME, answer, aws_call, broken_body_errors
 from asteroid_ll.aws.session import Aws
 from asteroid_ll.errors import AwsError, ConfigError, DataError
 
@@ -106,7 +106,9 @@ def upload_file(
     try:
         size_bytes = path.stat().st_size
     except OSError as error:
-        raise DataError(f"{path} cannot be uploaded: {error.strerror}.") from error
+        raise DataError(
+            f"{path} cannot be uploaded: {error.strerror}.", hint="Run the stage that makes it again, with --force."
+        ) from error
     if stored(aws, bucket, key) == (size_bytes, sha256):
         return "present"
     extra = {"Metadata": {SHA256_METADATA: sha256}, "ContentType": content_type}
@@ -129,19 +131,11 @@ def download_file(aws: Aws, *, bucket: str, key: str, path: Path) -> int:
         AwsError: there is no such object, S3 refused, or the body broke off in each of three attempts.
         DataError: the file cannot be written.
     """
-    from botocore import exceptions as botocore_errors
-
-    broken_body = (
-        botocore_errors.ResponseStreamingError,
-        botocore_errors.IncompleteReadError,
-        botocore_errors.ReadTimeoutError,
-        botocore_errors.FlexibleChecksumError,
-    )
     with aws_call(f"downloading s3://{bucket}/{key}", service="s3"):
         for attempt in range(1, DOWNLOAD_ATTEMPTS + 1):
             try:
                 return _download_once(aws, bucket=bucket, key=key, path=path)
-            except broken_body as error:
+            except broken_body_errors() as error:
                 if attempt == DOWNLOAD_ATTEMPTS:
                     raise AwsError(
                         f"The download of s3://{bucket}/{key} broke off {attempt} times: {error}", hint=RESUME

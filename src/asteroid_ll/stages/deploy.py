@@ -39,7 +39,9 @@ def run(context: Context) -> Outcome:
     bucket, key = parse_uri(job["artifact"])
     if stored(aws, bucket, key) is None:
         upload_file(aws, artifact, bucket=bucket, key=key, sha256=context.workspace.sha256_file(artifact))
-    owned = tags(fingerprint=context.fingerprint, expires_s=time.time() + 3600 * hosting.keep_for_h)
+    owned = tags(
+        fingerprint=context.fingerprint, run=context.run_mark, expires_s=time.time() + 3600 * hosting.keep_for_h
+    )
     made = (
         endpoints.create_or_adopt_model(
             aws,

@@ -5,6 +5,9 @@ The planner reads the record, the executor calls the function; neither knows wha
 
 from __future__ import annotations
 
+import hashlib
+import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -63,6 +66,16 @@ class Context:
     inputs: Mapping[str, str]
     connect: Callable[[], Aws]
     say: Callable[[str], None]
+
+    @property
+    def run_mark(self) -> str:
+        """What tells this run directory from all others, as the tag of its resources: its name and a digest.
+
+        It is made of the machine and the path, so that it can be told without anything that the directory holds.
+        """
+        directory = self.workspace.directory.resolve()
+        digest = hashlib.sha256(os.fsencode(f"{os.uname().nodename}:{directory}")).hexdigest()
+        return f"{re.sub(r'[^A-Za-z0-9._-]', '-', directory.name)[:64]}-{digest[:16]}"
 
     def path(self, *parts: str) -> Path:
         """A path in the run directory."""

@@ -127,7 +127,7 @@ def _request(context: Context, name: str):  # type: ignore[no-untyped-def]
         volume_size_gb=config.training.volume_size_gb,
         max_runtime_s=config.training.max_runtime_s,
         input_mode=config.training.input_mode,
-        tags=tags(fingerprint=context.fingerprint),
+        tags=tags(fingerprint=context.fingerprint, run=context.run_mark),
     )
 
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import os
-import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol, TypedDict
 
+from asteroid_ll.atomic import atomic_path
 from asteroid_ll.errors import DataError
 
 if TYPE_CHECKING:
@@ -103,17 +102,14 @@ class Source(Protocol):
 
 @contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
-    """Give an empty temporary file beside ``path`` that takes its place when the block ends without an error."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
-    temporary.touch(exist_ok=False)
-    try:
+    """Give an empty temporary file beside ``path`` that takes its place when the block ends without an error.
+
+    Raises:
+        DataError: the file system refused, see ``atomic_path``.
+    """
+    with atomic_path(path) as temporary:
+        temporary.touch()
         yield temporary
-        with temporary.open("rb+") as stream:
-            os.fsync(stream.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def verified(path: Path, *, source: str, location: str, credit: str = "", sha256: str | None = None) -> Provenance:
