@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from asteroid_ll.config import Config
 from asteroid_ll.linear_learner import train
 from asteroid_ll.neo.cleaning import clean
 from asteroid_ll.neo.features import fit
@@ -17,7 +18,7 @@ from asteroid_ll.stages.folds import grouped_folds
 
 EXPORT = Path(__file__).resolve().parents[3] / "shared" / "data" / "nasa_asteroids.csv"
 CATALOGUE = Path(str(files("asteroid_ll").joinpath("data", "catalogue.csv.gz")))
-HYPERPARAMETERS = {"predictor_type": "binary_classifier", "mini_batch_size": "100", "epochs": "15"}
+HYPERPARAMETERS = Config().hyperparameters
 
 
 def cleaned(path: Path) -> pd.DataFrame:
@@ -70,9 +71,9 @@ def roc_auc(truth: np.ndarray, score: np.ndarray) -> float:
 
 
 def test_the_spline_set_all_but_finds_the_rule_in_the_export(export: pd.DataFrame) -> None:
-    """Which asteroids fall in which fold moves F1 by up to 0.005: the mean of five divisions is what holds."""
+    """Which asteroids fall in which fold moves F1 by 0.004 either way: the mean of five divisions is what holds."""
     answers = [scores(export, "spline", tested=5, seed=seed) for seed in range(5)]
-    assert all(truth.size == 4_687 for truth, _, _ in answers)
+    assert all(truth.size == len(export) for truth, _, _ in answers)
     assert np.mean([f1(truth, predicted) for truth, _, predicted in answers]) >= 0.982
     assert np.mean([(truth == predicted).mean() for truth, _, predicted in answers]) >= 0.994
 
@@ -89,7 +90,7 @@ def test_one_column_of_each_kind_of_fact_is_as_good_as_all_of_them_but_the_diame
 
 
 def test_the_spline_set_all_but_finds_the_rule_in_the_catalogue(catalogue: pd.DataFrame) -> None:
-    truth, _, predicted = scores(catalogue, "spline", tested=2)
+    truth, _, predicted = scores(catalogue, "spline", tested=5)
     assert f1(truth, predicted) >= 0.991
 
 
