@@ -292,12 +292,13 @@ def _whole_body(answered: Mapping[str, Any]) -> bytes:
     """Read an answer's body to its end; JSON must be whole even where no length was announced."""
     import orjson
 
+    broken: tuple[type[Exception], ...] = (*broken_body_errors(), orjson.JSONDecodeError)
     try:
         with closing(answered["Body"]) as stream:
             body = bytes(stream.read())
         if answered.get("ContentType", "").partition(";")[0].strip() == "application/json":
             orjson.loads(body)
-    except (*broken_body_errors(), ValueError) as error:
+    except broken as error:
         raise _CutAnswerError(f"the answer broke off: {error}") from error
     return body
 
