@@ -162,8 +162,8 @@ class Pipeline:
         except StageFailedError as failure:
             results.append(failure.result)
             error = failure.error
-        except (AsteroidError, KeyboardInterrupt) as failure:
-            error = _as_expected(failure)  # between two stages, where something may be open just as well
+        except BaseException as failure:  # between two stages, where something may be open just as well
+            error = _as_expected(failure)
         if tear_down:
             error = self._tear_down(last, results, outcomes, error=error)
         if error is not None and not isinstance(error, AsteroidError):
@@ -185,12 +185,12 @@ class Pipeline:
         error: BaseException | None,
     ) -> BaseException | None:
         for stage in stages:
-            touched = any(result.name in stage.undoes and result.status != "skipped" for result in results)
+            touched = [result.name for result in results if result.name in stage.undoes and result.status != "skipped"]
             if error is not None and not touched:
                 continue  # a training job that was interrupted goes on, as on AWS; the error says how to stop it
             try:
-                step = self.plan(selected=(stage.name,))[stage.name]
-                step = Step(stage.name, "run", "after a failure" if error else step.reason) if touched else step
+                reason = "after a failure" if error else f"after {' and '.join(touched)}"
+                step = Step(stage.name, "run", reason) if touched else self.plan(selected=(stage.name,))[stage.name]
                 results.append(self._take(stage, step, outcomes))
             except StageFailedError as failure:
                 results.append(failure.result)
@@ -257,9 +257,11 @@ class Pipeline:
         )
 
     def _run_stage(self, stage: Stage) -> Outcome:
-        snapshot = self.snapshot()
-        self._require_inputs(stage, snapshot)
-        inputs = inputs_of(stage, snapshot)
+        inputs: Mapping[str, str] = {}
+        if not stage.undoes:  # what ends a bill must not depend on whether anything else can be read
+            snapshot = self.snapshot()
+            self._require_inputs(stage, snapshot)
+            inputs = inputs_of(stage, snapshot)
         context = self._context(stage, inputs, say=lambda line: self._listener.progress(stage.name, line))
         outcome = stage.run(context)
         outputs = {path: self._reader.digest_of(path) for path in outcome.outputs}

@@ -159,6 +159,18 @@ def test_a_bug_is_raised_as_it_is_after_teardown(toy: Toy) -> None:
     assert toy.ran[-1] == "end"
 
 
+def test_a_bug_between_two_stages_is_raised_after_teardown_too(toy: Toy) -> None:
+    def external(_: Config) -> dict[str, str]:
+        if toy.ran[-1:] == ["host"]:
+            raise ZeroDivisionError("a bug while planning what follows the host")
+        return {}
+
+    stages = tuple(replace(stage, external=external) if stage.name == "ask" else stage for stage in toy.stages())
+    with pytest.raises(ZeroDivisionError):
+        toy.pipeline(stages=stages).run()
+    assert toy.ran == ["get", "learn", "host", "end"]
+
+
 def test_a_teardown_that_leaves_something_outranks_the_first_failure(toy: Toy) -> None:
     toy.fail = {"ask": DataError("Bad."), "end": LeakError("Still there: endpoint-1.")}
     result = toy.run()
