@@ -34,6 +34,34 @@ _REFUSALS = {
 }
 """What the file system can answer to a write, in words."""
 
+_EXHAUSTED = {
+    number: words
+    for number, words in _REFUSALS.items()
+    if errno.errorcode[number] in {"ENOSPC", "EDQUOT", "EFBIG", "EROFS", "EIO", "EMFILE", "ENFILE"}
+}
+"""Of these what is no bug of the program, whatever it was doing."""
+
+
+def refused_by_system(error: BaseException) -> DataError | None:
+    """What an error says of the machine: a full or failing disk, too many open files; None for any other error.
+
+    SQLite tells the same in words alone, so each of its operational errors counts.
+    """
+    if isinstance(error, OSError):
+        reason = _EXHAUSTED.get(error.errno or 0, "")
+        if not reason:
+            return None
+        where = f"{os.fsdecode(error.filename)} could not be used" if error.filename else "A file could not be written"
+    elif type(error).__module__ == "sqlite3" and type(error).__name__ == "OperationalError":
+        reason, where = str(error), "The emulator's state could not be used"
+    else:
+        return None
+    return DataError(
+        f"{where}: {reason}.",
+        hint="Make room, allow more open files (ulimit -n), or choose another directory with --workdir; "
+        "then run the same command again.",
+    )
+
 
 @contextmanager
 def atomic_path(path: Path) -> Iterator[Path]:

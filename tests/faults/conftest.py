@@ -68,6 +68,15 @@ def trained_once(prepared_once: Any, workbench: Any, zygote: Any, tmp_path_facto
     return place
 
 
+@pytest.fixture(scope="session")
+def renewed_once(finished_once: Any, workbench: Any, zygote: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """The finished place after its source has changed and everything has run once more; never change it."""
+    place = workbench.with_other_rows(finished_once, tmp_path_factory.mktemp("renewed") / "place", zygote)
+    ended = place.run("run-all")
+    assert ended.code == 0, ended.err
+    return place
+
+
 @pytest.fixture
 def new_place(workbench: Any, zygote: Any, tmp_path: Path) -> Iterator[Callable[..., Any]]:
     """Makes places, empty or as a copy of another; what must hold everywhere is checked in each at the end."""

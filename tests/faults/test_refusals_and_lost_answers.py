@@ -79,10 +79,12 @@ def test_a_run_survives_that_every_operation_loses_its_first_answer(prepared, fi
 
 
 @pytest.mark.parametrize("call", UNTIL_TRAINED)
-def test_an_operation_that_is_throttled_for_good_before_the_model_is_there_exits_4(prepared, finished_once, call):
+def test_an_operation_that_is_throttled_for_good_before_the_model_is_there_exits_4(
+    workbench, prepared, finished_once, call
+):
     ended = prepared.run("run-all", "--json", faults=f"{call}:*:before:throttle")
     assert ended.code == 4, ended.err
-    _assert_one_sentence(ended)
+    workbench.assert_one_sentence(ended)
     again = prepared.run("run-all")
     assert again.code == 0, again.err
     assert prepared.metrics() == finished_once.metrics()
@@ -90,14 +92,16 @@ def test_an_operation_that_is_throttled_for_good_before_the_model_is_there_exits
 
 
 @pytest.mark.parametrize("call", FROM_DEPLOY)
-def test_an_operation_that_is_throttled_for_good_from_the_deployment_on_exits_4_or_names_what_is_left(trained, call):
+def test_an_operation_that_is_throttled_for_good_from_the_deployment_on_exits_4_or_names_what_is_left(
+    workbench, trained, call
+):
     ended = trained.run("run-all", "--json", faults=f"{call}:*:before:throttle")
     left = trained.names("endpoint") + trained.names("endpoint-config") + trained.names("model")
     may_be_left = ended.json["billing"]["open"]
     is_unknown = call == "sagemaker:ListTrainingJobs"  # all that the journal names is gone, but is that all?
     assert ended.code == (6 if may_be_left or is_unknown else 4), ended.err
     assert may_be_left or not left
-    _assert_one_sentence(ended)
+    workbench.assert_one_sentence(ended)
     assert trained.run("run-all").code == 0
     assert trained.open_intervals() == []
 
@@ -110,11 +114,13 @@ def test_an_operation_that_is_throttled_for_good_from_the_deployment_on_exits_4_
     ],
     ids=["at-the-start", "while-it-trains"],
 )
-def test_credentials_that_expire_before_the_model_is_there_exit_5_and_say_what_bills_on(prepared, faults, says):
+def test_credentials_that_expire_before_the_model_is_there_exit_5_and_say_what_bills_on(
+    workbench, prepared, faults, says
+):
     ended = prepared.run("run-all", "--json", faults=faults)
     assert ended.code == 5
     assert says in ended.json["error"]["what"]
-    _assert_one_sentence(ended)
+    workbench.assert_one_sentence(ended)
     assert prepared.run("run-all").code == 0
 
 
@@ -137,12 +143,3 @@ def test_a_denied_action_is_named(prepared, call):
     assert ended.code == 4
     assert call.partition(":")[2] in ended.json["error"]["what"]
     assert prepared.run("run-all").code == 0
-
-
-def _assert_one_sentence(ended):
-    error = ended.json["error"]
-    assert error["what"].endswith(".") or ":" in error["what"]
-    assert "\n" not in error["what"]
-    assert error["hint"]
-    assert error["exit_code"] == ended.code
-    assert "Traceback" not in ended.err

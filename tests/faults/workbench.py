@@ -8,12 +8,13 @@ import shutil
 import subprocess
 import sys
 import threading
+import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -21,6 +22,11 @@ from asteroid_ll.aws.jobs import wait_for_training_job
 from asteroid_ll.aws.session import connect
 from asteroid_ll.emulator.app import Emulator
 from asteroid_ll.emulator.ledger import Interval
+
+T = TypeVar("T")
+
+EXHAUSTIVE = os.environ.get("ASTEROID_LL_EXHAUSTIVE") == "1"
+"""Every case in place of a sample."""
 
 ACCOUNT_ID = "000000000000"
 REGION = "us-east-1"
@@ -93,20 +99,16 @@ class Zygote:
         arguments: Sequence[str],
         *,
         more_environment: Mapping[str, str],
-        calls: Path | None,
-        kill_at_record: tuple[int, str] | None,
-        interrupt_before: str,
+        hooks: Mapping[str, object],
     ) -> Ended:
-        """Run one command to its end."""
+        """Run one command to its end, with hooks by the names that ``zygote.py`` knows."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         order = {
             "folder": str(folder),
             "arguments": list(arguments),
             "environment": environment(**more_environment),
-            "calls": None if calls is None else str(calls),
-            "kill_at_record": kill_at_record,
-            "interrupt_before": interrupt_before,
+            "hooks": dict(hooks),
             "out": str(self._out),
             "err": str(self._err),
         }
@@ -130,12 +132,16 @@ class Place:
     Args:
         folder: the folder; ``asteroids.csv`` and ``small.yaml`` are in it.
         zygote: what starts commands.
+
+    Attributes:
+        ahead_s: how far the clock is ahead from which the emulated account is looked at.
     """
 
     def __init__(self, folder: Path, zygote: Zygote) -> None:
         self.folder = folder
         self.workdir = folder / "asteroid-run"
         self.state = self.workdir / "emulator"
+        self.ahead_s = 0.0
         self._zygote = zygote
         self._clean = False
 
@@ -144,10 +150,7 @@ class Place:
         *arguments: str,
         config: str | None = "small.yaml",
         faults: str = "",
-        calls: Path | None = None,
-        kill_at_record: tuple[int, str] | None = None,
-        interrupt_before: str = "",
-        **more_environment: str,
+        **more: Any,
     ) -> Ended:
         """Run one command line to its end.
 
@@ -155,11 +158,18 @@ class Place:
             arguments: the command line.
             config: appended as ``--config``; None appends nothing.
             faults: as ``ASTEROID_LL_FAULTS`` takes them.
-            calls: file that gets every request to AWS.
-            kill_at_record: number of the journal's record from the start of this command, and ``before`` or ``after``.
-            interrupt_before: stage before which the command gets SIGINT.
-            more_environment: further variables.
+            more: by a name in capitals a further variable of the environment; by another name a hook:
+                ``calls``, a file that gets every request to AWS;
+                ``kill_at_record``, number of the journal's record from the start of this command, and ``before`` or
+                ``after``;
+                ``interrupt_before``, a stage before which the command gets SIGINT;
+                ``pause_before``, see `Pause`;
+                ``limits``, values by names such as ``RLIMIT_NOFILE``;
+                ``jump``, a number of records after which the clock is set, and by how many seconds;
+                ``disk``, arguments of ``os_layer.OsLayer``.
         """
+        more_environment = {name: value for name, value in more.items() if name.isupper()}
+        hooks = {name: value for name, value in more.items() if not name.isupper()}
         if faults:
             more_environment["ASTEROID_LL_FAULTS"] = faults
         line = [*arguments, *(() if config is None else ("-c", config))]
@@ -167,9 +177,7 @@ class Place:
             self.folder,
             line,
             more_environment=more_environment,
-            calls=calls,
-            kill_at_record=kill_at_record,
-            interrupt_before=interrupt_before,
+            hooks={name: str(wanted) if isinstance(wanted, Path) else wanted for name, wanted in hooks.items()},
         )
         ends_clean = arguments[0] in ("run-all", "teardown") and not {"--keep", "--dry-run"} & set(arguments)
         self._clean = ended.code == 0 and ends_clean
@@ -219,7 +227,7 @@ class Place:
     @contextmanager
     def emulator(self) -> Iterator[Emulator]:
         """The folder's emulated account."""
-        emulator = Emulator(self.state)
+        emulator = Emulator(self.state, clock=lambda: time.time() + self.ahead_s)
         try:
             yield emulator
         finally:
@@ -300,6 +308,48 @@ def write_place(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "small.yaml").write_text(CONFIG, "utf-8")
     (folder / "asteroids.csv").write_text(small_table(), "utf-8")
+
+
+def with_other_rows(place: Place, folder: Path, zygote: Zygote) -> Place:
+    """A copy of a finished place whose source has changed, so that a run replaces every output."""
+    copy = copy_of(place, folder, zygote)
+    (folder / "asteroids.csv").write_text(small_table(seed=8), "utf-8")
+    return copy
+
+
+def disk_points(place: Place, file: Path) -> list[str]:
+    """Run everything in a place and give back every write, sync and rename, as ``os_layer.py`` names them."""
+    ended = place.run("run-all", disk={"record": str(file)})
+    assert ended.code == 0, ended.err
+    return file.read_text("utf-8").splitlines()
+
+
+def shares(items: Sequence[T], share: int, *, n_shares: int) -> Sequence[T]:
+    """One of equal shares of a sequence: all of it where ``EXHAUSTIVE`` is set, else its middle item."""
+    part = items[share * len(items) // n_shares : (share + 1) * len(items) // n_shares]
+    return part if EXHAUSTIVE else part[len(part) // 2 :][:1]
+
+
+def assert_finishes_like(place: Place, undisturbed: Place, *, after: str) -> None:
+    """The next run ends well: the same metrics and files, no temporary file, nothing billed, one job."""
+    again = place.run("run-all", "--json")
+    assert again.code == 0, (after, again.err)
+    assert again.json["billing"] == {"open": []}, after
+    assert place.metrics() == undisturbed.metrics(), after
+    assert set(place.outputs()) == set(undisturbed.outputs()), after
+    assert place.bytes_of("predict/predictions.csv") == undisturbed.bytes_of("predict/predictions.csv"), after
+    assert place.open_intervals() == [], after
+    assert place.names("training-job") == undisturbed.names("training-job"), after
+
+
+def assert_one_sentence(ended: Ended) -> None:
+    """A failure is told in one line with the next command, and is no bug."""
+    error = ended.json["error"]
+    assert error["what"].endswith(".") or ":" in error["what"]
+    assert "\n" not in error["what"]
+    assert error["hint"]
+    assert error["exit_code"] == ended.code
+    assert "Traceback" not in ended.err
 
 
 def small_table(*, n_rows: int = 600, seed: int = 7) -> str:

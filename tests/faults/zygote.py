@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import json
 import os
+import resource
 import signal
 import sys
 import time
@@ -18,6 +19,8 @@ from importlib import import_module
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, NoReturn
+
+from os_layer import OsLayer
 
 WARM = (
     "asteroid_ll.aws.billing",
@@ -100,20 +103,14 @@ def _become(order: dict[str, Any]) -> NoReturn:
 
 
 def _hook(order: dict[str, Any]) -> None:
-    if order["calls"]:
-        _record_calls(Path(order["calls"]))
-    if order["kill_at_record"]:
-        _kill_at_record(*order["kill_at_record"])
-    if order["interrupt_before"]:
-        _interrupt_before(order["interrupt_before"])
+    for name, wanted in order["hooks"].items():
+        HOOKS[name](wanted)
     _make_retries_quick()
 
 
-def _record_calls(path: Path) -> None:
+def _record_calls(file: str) -> None:
     """Write every request to AWS, whether it names the bucket's owner, and every socket, a JSON array a line."""
-    from asteroid_ll.emulator import transport
-
-    attach = transport.attach
+    path = Path(file)
 
     def note(*facts: object) -> None:
         with path.open("a", encoding="utf-8") as file:
@@ -123,19 +120,68 @@ def _record_calls(path: Path) -> None:
         _, service, operation = event_name.split(".")
         note(service, operation, "x-amz-expected-bucket-owner" in {name.lower() for name in request.headers})
 
-    @functools.wraps(attach)
-    def attach_and_record(session: Any, *arguments: Any, **named: Any) -> None:
-        session.get_component("event_emitter").register_first("before-send", before_send)
-        attach(session, *arguments, **named)
-
-    transport.attach = attach_and_record
+    _before_each_call(before_send)
     sys.addaudithook(lambda event, _: note("socket", event, False) if event.startswith("socket.") else None)
 
 
-def _kill_at_record(nth: int, phase: str) -> None:
+def _before_each_call(before_send: Callable[..., None]) -> None:
+    """Let a function see every request to AWS before anything answers it."""
+    from asteroid_ll.emulator import transport
+
+    attach = transport.attach
+
+    @functools.wraps(attach)
+    def attach_after(session: Any, *arguments: Any, **named: Any) -> None:
+        session.get_component("event_emitter").register_first("before-send", before_send)
+        attach(session, *arguments, **named)
+
+    transport.attach = attach_after
+
+
+def _pause_before(wanted: tuple[str, str, str]) -> None:
+    """Stop once before a call until told to go on: write to one named pipe, then read another to its end."""
+    call, reached, go_on = wanted
+    left = [1]
+
+    def before_send(event_name: str, **_: object) -> None:
+        if left[0] and ":".join(event_name.split(".")[1:]) == call:
+            left[0] = 0
+            Path(reached).write_bytes(b".")
+            Path(go_on).read_bytes()
+
+    _before_each_call(before_send)
+
+
+def _limit(limits: dict[str, int]) -> None:
+    """Lower limits of this process by the names of the module ``resource``, such as ``RLIMIT_NOFILE``."""
+    for name, value in limits.items():
+        number = getattr(resource, name)
+        resource.setrlimit(number, (value, resource.getrlimit(number)[1]))
+
+
+def _jump(wanted: tuple[int, float]) -> None:
+    """Set the clock by so many seconds once the journal's n-th record from here is written."""
+    from asteroid_ll.emulator.app import Emulator
+    from asteroid_ll.journal import Journal
+
+    nth, seconds = wanted
+    append: Callable[..., Any] = Journal.append
+    now, seen = time.time, [0]
+
+    def append_and_count(journal: Journal, *arguments: Any, **facts: Any) -> Any:
+        seen[0] += 1
+        return append(journal, *arguments, **facts)
+
+    Journal.append = append_and_count  # type: ignore[method-assign]
+    time.time = lambda: now() + (seconds if seen[0] >= nth else 0.0)
+    Emulator.__init__.__kwdefaults__["clock"] = lambda: time.time()
+
+
+def _kill_at_record(wanted: tuple[int, str]) -> None:
     """Kill this process as it writes the journal's n-th record from here, before or after it is on the disk."""
     from asteroid_ll.journal import Journal
 
+    nth, phase = wanted
     append: Callable[..., Any] = Journal.append
     left = [nth]
 
@@ -173,6 +219,18 @@ def _make_retries_quick() -> None:
     import botocore.endpoint
 
     botocore.endpoint.time = SimpleNamespace(sleep=lambda _: None, time=time.time)  # type: ignore[assignment]
+
+
+HOOKS: dict[str, Callable[[Any], None]] = {
+    "calls": _record_calls,
+    "kill_at_record": _kill_at_record,
+    "interrupt_before": _interrupt_before,
+    "pause_before": _pause_before,
+    "limits": _limit,
+    "jump": _jump,
+    "disk": lambda wanted: OsLayer(**wanted).install(),
+}
+"""What a command can be given on its way, by the name in the order."""
 
 
 if __name__ == "__main__":

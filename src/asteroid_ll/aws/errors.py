@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+from asteroid_ll.atomic import refused_by_system
 from asteroid_ll.errors import AsteroidError, AwsError, ConfigError, CredentialsError
 
 RESUME = "Run the same command again: it continues where it stopped."
@@ -92,7 +93,7 @@ def action_of(error: BaseException, service: str = "") -> str:
 
 
 def translate(error: BaseException, doing: str, *, service: str = "") -> AsteroidError | None:
-    """The expected failure that a botocore exception stands for, or None for anything that is not botocore's.
+    """The expected failure that an exception of a call stands for, or None for a bug.
 
     Args:
         error: what was raised.
@@ -101,7 +102,8 @@ def translate(error: BaseException, doing: str, *, service: str = "") -> Asteroi
 
     Returns:
         CredentialsError for credentials that are missing, wrong or expired; ConfigError for a missing region or
-        a malformed argument; AwsError for every other refusal and for a network that fails.
+        a malformed argument; AwsError for every other refusal and for a network that fails; DataError for a disk
+        or a process that is full.
     """
     from botocore import exceptions as botocore_errors
     from botocore.parsers import ResponseParserError
@@ -114,7 +116,7 @@ def translate(error: BaseException, doing: str, *, service: str = "") -> Asteroi
         return _translate_answer(error, doing, service)
     if isinstance(error, botocore_errors.BotoCoreError):
         return _translate_local(error, doing)
-    return None
+    return refused_by_system(error)  # of a file that is sent or received, or of the emulator's own
 
 
 @contextmanager

@@ -207,7 +207,8 @@ def _connect_emulator(directory: Path, *, region: str, pace: Pace) -> Aws:
     session = Session()
     _ignore_user_settings(session)
     session.set_credentials("emulator", "emulator")
-    emulator = Emulator(directory, loader=session.get_component("data_loader"))
+    with aws_call("opening the emulator's state"):
+        emulator = Emulator(directory, loader=session.get_component("data_loader"))
     transport.attach(session, emulator)
     return Aws(session, region=region, target="emulator", pace=pace, on_close=emulator.close)
 

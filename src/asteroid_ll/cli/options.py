@@ -16,6 +16,7 @@ from typing import Any, NoReturn
 import click
 
 from asteroid_ll import ENVIRONMENT_PREFIX
+from asteroid_ll.atomic import refused_by_system
 from asteroid_ll.console import Console
 from asteroid_ll.errors import AsteroidError, ConfigError, InterruptedRunError
 from asteroid_ll.pipeline.layers import Layers
@@ -133,9 +134,21 @@ def guarded(command: click.Command) -> NoReturn:
         if isinstance(ended, SystemExit) and sys.stdout is stdout:
             raise
         # The reader went away: nothing more can be said, and Python must not try at exit either.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_stdout()
         code = 141
+    except OSError as error:  # stdout itself is a file on a disk that is full
+        refused = refused_by_system(error)
+        if refused is None:
+            raise
+        _drop_stdout()
+        Console().error(refused, command=_command_name())
+        code = refused.exit_code
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _drop_stdout() -> None:
+    """Let whatever is still to be written to stdout go nowhere."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _make_encodable() -> None:
@@ -158,6 +171,11 @@ def _told(command: click.Command) -> object:
         failure = InterruptedRunError(
             "Interrupted.", hint="asteroid-ll status   shows what is open;   asteroid-ll run-all   goes on."
         )
+    except OSError as error:
+        refused = refused_by_system(error)
+        if refused is None:
+            raise
+        failure = refused
     except click.ClickException as error:
         if not _wants_json():
             error.show()

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from asteroid_ll.atomic import refused_by_system
 from asteroid_ll.errors import AsteroidError, ConfigError, InterruptedRunError, LeakError
 from asteroid_ll.pipeline.plan import Plan, Snapshot, Step, digest, fingerprint_of, inputs_of, plan
 from asteroid_ll.pipeline.snapshot import StateReader
@@ -317,4 +318,4 @@ class StageFailedError(Exception):
 def _as_expected(error: BaseException) -> BaseException:
     if isinstance(error, KeyboardInterrupt):
         return InterruptedRunError("Interrupted.", hint="asteroid-ll run-all   goes on where it stopped.")
-    return error
+    return refused_by_system(error) or error
