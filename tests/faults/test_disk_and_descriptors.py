@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-N_SHARES = 8
+N_SHARES = 6
 DATA = 3
 CONTINUED = 4
 """Exit code where it is the emulated account that could not write: to the run, AWS failed."""
@@ -66,7 +66,7 @@ def test_files_that_may_not_grow_are_told_apart_from_a_bug(place, finished_once,
     assert place.metrics() == finished_once.metrics()
 
 
-@pytest.mark.parametrize("n_files", [4, 6, 8, 10, 12, 16])
+@pytest.mark.parametrize("n_files", [4, 6, 8, 12])
 def test_too_few_files_that_may_be_open_are_told_apart_from_a_bug(place, finished_once, workbench, n_files):
     ended = place.run("run-all", "--json", limits={"RLIMIT_NOFILE": n_files})
     if ended.code:
@@ -76,8 +76,9 @@ def test_too_few_files_that_may_be_open_are_told_apart_from_a_bug(place, finishe
     assert place.metrics() == finished_once.metrics()
 
 
-@pytest.mark.parametrize("seconds", [-10 * 365 * 86_400.0, -3_600.0, 3_600.0, 10 * 365 * 86_400.0])
-@pytest.mark.parametrize("after_record", [1, 3])
+@pytest.mark.parametrize(
+    ("after_record", "seconds"), [(1, -10 * 365 * 86_400.0), (3, -3_600.0), (1, 3_600.0), (3, 10 * 365 * 86_400.0)]
+)
 def test_a_clock_that_is_set_during_the_run_changes_nothing(prepared, finished_once, seconds, after_record):
     ended = prepared.run("run-all", "--json", jump=(after_record, seconds))
     prepared.ahead_s = max(seconds, 0.0)  # what ended by that clock is looked at by it

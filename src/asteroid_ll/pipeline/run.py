@@ -156,8 +156,9 @@ class Pipeline:
             for stage in self._stages:
                 if stage in last and (tear_down or stage.name not in remaining):
                     continue
-                step = self.plan(forced=remaining, selected=selected)[stage.name]
                 if selected is None or stage.name in selected:
+                    asked = Step(stage.name, "run", "asked for")
+                    step = asked if stage in last else self.plan(forced=remaining, selected=selected)[stage.name]
                     results.append(self._take(stage, step, outcomes))
                 remaining.discard(stage.name)
         except StageFailedError as failure:
@@ -173,9 +174,16 @@ class Pipeline:
             stages=tuple(results),
             metrics={k: v for outcome in outcomes.values() for k, v in outcome.metrics.items()},
             findings=tuple(sentence for outcome in outcomes.values() for sentence in outcome.findings),
-            open=self.snapshot().open,
+            open=self._left_open(results),
             error=error,
         )
+
+    def _left_open(self, results: Sequence[StageResult]) -> Mapping[str, str]:
+        """What may still bill: by the journal, which need not be asked where a teardown has proven absence."""
+        proven = {stage.name for stage in self._stages if stage.undoes}
+        if any(result.name in proven and result.status == "run" for result in results):
+            return {}
+        return self.snapshot().open
 
     def _tear_down(
         self,

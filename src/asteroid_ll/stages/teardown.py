@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 
 from asteroid_ll.config import Config
-from asteroid_ll.errors import AsteroidError, AwsError, CredentialsError, LeakError
+from asteroid_ll.errors import AsteroidError, AwsError, CredentialsError, DataError, LeakError
+from asteroid_ll.journal import Record
 from asteroid_ll.stages.stage import Context, Outcome, Settings, Stage
 
 _AGAIN = "asteroid-ll teardown   tries again."
@@ -29,7 +31,7 @@ def run(context: Context) -> Outcome:
     from asteroid_ll.aws.tags import RUN_TAG
 
     aws = context.connect()
-    known = {record["resource"]: record for record in context.journal.open_resources()}
+    known = _known(context)
     done: Counter[str] = Counter()
     problems: list[AsteroidError] = []
 
@@ -58,6 +60,15 @@ def run(context: Context) -> Outcome:
     stopped = done["training-job"]
     jobs = f", {stopped} training job{'s' if stopped != 1 else ''} stopped" if stopped else ""
     return Outcome(note=f"{done['endpoint']} resources deleted{jobs}, absence proven by listing")
+
+
+def _known(context: Context) -> Mapping[str, Record]:
+    """What the journal says is open, by name; nothing where it cannot be read, as the tags tell it too."""
+    try:
+        return {record["resource"]: record for record in context.journal.open_resources()}
+    except DataError as error:
+        context.say(f"{error.what} What this run directory made is looked for by its tags.")
+        return {}
 
 
 def _undo(context: Context, name: str, kind: str) -> int:

@@ -1,0 +1,96 @@
+"""Two processes at once, in orders that are chosen: one stops before a call, the other acts, the first goes on."""
+
+from __future__ import annotations
+
+import os
+import select
+import threading
+from contextlib import contextmanager
+
+import pytest
+
+CALLS = (
+    "s3:PutObject",
+    "sagemaker:CreateTrainingJob",
+    "sagemaker:CreateModel",
+    "sagemaker:CreateEndpoint",
+    "sagemaker:DescribeEndpoint",
+    "sagemaker-runtime:InvokeEndpoint",
+    "sagemaker:DeleteEndpoint",
+    "sagemaker:DeleteModel",
+)
+REACHED_WITHIN_S = 30
+
+
+@pytest.fixture(scope="session")
+def second_zygote(workbench, tmp_path_factory):
+    """What starts the command that is stopped on its way."""
+    started = workbench.Zygote(tmp_path_factory.mktemp("second-zygote"))
+    yield started
+    started.close()
+
+
+@pytest.fixture
+def stopped_before(workbench, second_zygote, tmp_path):
+    """Runs a command in a place up to a call; the block's end lets it go on to its end."""
+
+    @contextmanager
+    def stopped(place, call, *arguments):
+        reached, go_on = tmp_path / "reached", tmp_path / "go-on"
+        for pipe in (reached, go_on):
+            os.mkfifo(pipe)
+        same = workbench.Place(place.folder, second_zygote)
+        ended = []
+        options = {"pause_before": (call, str(reached), str(go_on))}
+        runner = threading.Thread(target=lambda: ended.append(same.run(*arguments, **options)))
+        listening = os.open(reached, os.O_RDONLY | os.O_NONBLOCK)
+        try:
+            runner.start()
+            assert select.select([listening], [], [], REACHED_WITHIN_S)[0], f"there was no {call}"
+            yield ended
+            go_on.write_bytes(b"")
+            runner.join()
+        finally:
+            os.close(listening)
+
+    return stopped
+
+
+@pytest.mark.parametrize(("call", "other"), list(zip(CALLS, ("run-all", "teardown") * 4, strict=True)))
+def test_a_second_command_in_the_directory_is_told_who_works_there_and_the_first_ends_well(
+    prepared, finished_once, stopped_before, workbench, call, other
+):
+    with stopped_before(prepared, call, "run-all", "--json") as first:
+        second = prepared.run(other, "--json")
+        reading = prepared.run("status", "--json")
+    assert second.code == 1
+    assert '"run-all"' in second.json["error"]["what"]
+    assert "PID" in second.json["error"]["what"]
+    workbench.assert_one_sentence(second)
+    assert reading.code == 0, reading.err
+    assert first[0].code == 0, first[0].err
+    assert prepared.metrics() == finished_once.metrics()
+    assert len(prepared.names("training-job")) == 1
+    assert prepared.open_intervals() == []
+
+
+@pytest.mark.parametrize("call", CALLS[1::2] if os.environ.get("ASTEROID_LL_EXHAUSTIVE") != "1" else CALLS)
+def test_two_directories_with_one_prefix_share_a_job_and_each_ends_well_or_says_what_the_other_did(
+    prepared, prepared_once, new_place, finished_once, stopped_before, workbench, call
+):
+    other = new_place(like=prepared_once)
+    prepared.state.mkdir(exist_ok=True)
+    other.state.symlink_to(prepared.state)
+    with stopped_before(prepared, call, "run-all", "--json") as first:
+        second = other.run("run-all", "--json")
+    for ended in (first[0], second):
+        assert ended.code in (0, 4), ended.err
+        if ended.code:
+            workbench.assert_one_sentence(ended)
+            assert ended.json["billing"] == {"open": []}
+    assert prepared.open_intervals() == []
+    for place in (prepared, other):
+        assert place.run("run-all").code == 0
+        assert place.metrics() == finished_once.metrics()
+    assert len(prepared.names("training-job")) == 1
+    assert prepared.open_intervals() == []

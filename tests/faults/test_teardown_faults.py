@@ -1,0 +1,124 @@
+"""Teardown when its deletes fail, when another was there before, and when the journal is lost or damaged."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from asteroid_ll.aws.endpoints import delete_endpoint
+from asteroid_ll.aws.resources import delete
+from asteroid_ll.aws.session import connect
+
+DELETES = ("DeleteEndpoint", "DeleteEndpointConfig", "DeleteModel")
+KINDS = ("endpoint", "endpoint-config", "model")
+LEAK = 6
+
+
+@pytest.fixture
+def hosted(trained):
+    """A place where an endpoint is in service."""
+    assert trained.run("run-all", "--keep").code == 0
+    assert [interval.kind for interval in trained.open_intervals()] == ["endpoint"]
+    return trained
+
+
+def _left(place):
+    return [kind for kind in KINDS if place.names(kind)]
+
+
+@pytest.mark.parametrize(
+    ("call", "kind"),
+    [("DeleteEndpoint", "access-denied"), ("DeleteEndpointConfig", "500"), ("DeleteModel", "throttle")],
+)
+def test_a_delete_that_fails_for_good_is_named_and_the_others_are_done(hosted, workbench, call, kind):
+    ended = hosted.run("teardown", "--json", faults=f"sagemaker:{call}:*:before:{kind}")
+    assert ended.code == LEAK, ended.err
+    workbench.assert_one_sentence(ended)
+    words = {"endpoint": "endpoint ", "endpoint-config": "endpoint configuration ", "model": "model "}
+    left = _left(hosted)
+    in_use = ["endpoint-config"] if call == "DeleteEndpoint" else []  # AWS deletes none under an endpoint
+    assert left == [KINDS[DELETES.index(call)], *in_use]
+    assert all(f"{words[kind]}{hosted.names(kind)[0]}" in ended.json["error"]["what"] for kind in left)
+    assert ended.json["billing"]["open"], "it stays open in the journal"
+    assert hosted.run("teardown").code == 0
+    assert _left(hosted) == []
+
+
+@pytest.mark.parametrize("fault", ["before:500", "before:throttle", "after:reset", "after:read-timeout"])
+def test_a_delete_that_fails_once_is_sent_again(hosted, fault):
+    faults = ";".join(f"sagemaker:{call}:1:{fault}" for call in DELETES)
+    assert hosted.run("teardown", faults=faults).code == 0
+    assert _left(hosted) == []
+
+
+@pytest.mark.parametrize("gone", [("endpoint",), ("endpoint", "endpoint-config"), ("model",), KINDS], ids="+".join)
+def test_what_another_deleted_before_is_no_failure(hosted, workbench, gone):
+    (name,) = hosted.names("endpoint")
+    with connect("emulator", region=workbench.REGION, emulator_dir=hosted.state) as aws:
+        for kind in gone:
+            if kind == "endpoint":
+                delete_endpoint(aws, name)
+            else:
+                delete(aws, kind, name)
+    ended = hosted.run("teardown", "--json")
+    assert ended.code == 0, ended.err
+    assert _left(hosted) == []
+
+
+@pytest.mark.parametrize("unproven", ["ListEndpoints", "ListTags", "DescribeEndpoint"])
+def test_an_absence_that_cannot_be_proven_is_no_absence(hosted, workbench, unproven):
+    ended = hosted.run("teardown", "--json", faults=f"sagemaker:{unproven}:*:before:500")
+    assert ended.code == LEAK, ended.err
+    workbench.assert_one_sentence(ended)
+    assert hosted.run("teardown").code == 0
+    assert _left(hosted) == []
+
+
+@pytest.mark.parametrize("damage", ["deleted", "emptied", "garbled", "of-another-version"])
+def test_without_a_journal_what_bills_is_found_by_its_tags(hosted, damage):
+    journal = hosted.workdir / "journal.jsonl"
+    if damage == "deleted":
+        journal.unlink()
+    else:
+        journal.write_bytes({"emptied": b"", "garbled": b"\xff\xfe not a record\n"}.get(damage, b'{"v": 99}\n'))
+    ended = hosted.run("teardown", "--json")
+    assert ended.code == 0, ended.err
+    assert ended.status_of("teardown") == "run"
+    assert ended.json["billing"] == {"open": []}
+    assert _left(hosted) == []
+    assert hosted.open_intervals() == []
+
+
+def test_a_training_job_whose_journal_was_lost_is_stopped_by_its_tags(prepared):
+    prepared.configure(training_starting_s=60.0)
+    assert prepared.run("run-all", faults="sagemaker:DescribeTrainingJob:3:after:kill").code == -9
+    (prepared.workdir / "journal.jsonl").unlink()
+    assert prepared.run("teardown").code == 0
+    (name,) = prepared.names("training-job")
+    assert prepared.status_of("training-job", name) == "Stopped"
+    assert prepared.open_intervals() == []
+
+
+def test_what_another_run_directory_made_is_left_alone(hosted, new_place):
+    """Two directories share an account; one of them has made nothing."""
+    other = new_place()
+    other.workdir.mkdir()
+    other.state.symlink_to(hosted.state)
+    assert other.run("teardown").code == 0
+    assert _left(hosted) == list(KINDS)
+    assert hosted.run("teardown").code == 0
+
+
+def test_two_open_endpoints_are_both_tried_though_the_first_cannot_be_deleted(hosted):
+    (name,) = hosted.names("endpoint")
+    lines = (hosted.workdir / "journal.jsonl").read_bytes().splitlines()
+    intent = next(json.loads(line) for line in lines if json.loads(line).get("bills") == "endpoint")
+    earlier = {**intent, "resource": "asteroid-ll-0000000000000000"}
+    (hosted.workdir / "journal.jsonl").write_bytes(b"\n".join([json.dumps(earlier).encode(), *lines, b""]))
+    ended = hosted.run("teardown", "--json", faults="sagemaker:DescribeEndpoint:1:before:access-denied")
+    assert ended.code == LEAK, ended.err
+    assert "asteroid-ll-0000000000000000" in ended.json["error"]["what"]
+    assert name not in ended.json["error"]["what"]
+    assert _left(hosted) == []
+    assert hosted.run("teardown").code == 0
