@@ -1,5 +1,130 @@
-"""Set before numpy is imported anywhere: the tests run the arithmetic as the command line does, on one thread."""
+"""What all tests share: one BLAS thread, as on the command line, and places in which commands run as processes.
+
+The variable is set before numpy is imported anywhere.
+"""
+
+from __future__ import annotations
 
 import os
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+import importlib.util
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+
+def _workbench() -> Any:
+    """The helper module of ``tests/faults`` and ``tests/cli``, loaded once: no folder of tests is a package."""
+    if "asteroid_ll_workbench" not in sys.modules:
+        path = Path(__file__).resolve().parent / "faults" / "workbench.py"
+        spec = importlib.util.spec_from_file_location("asteroid_ll_workbench", path)
+        assert spec is not None
+        assert spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[spec.name] = module
+        spec.loader.exec_module(module)
+    return sys.modules["asteroid_ll_workbench"]
+
+
+@pytest.fixture(scope="session")
+def workbench() -> Any:
+    """The helper module."""
+    return _workbench()
+
+
+@pytest.fixture(scope="session")
+def zygote(workbench: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """What starts commands."""
+    started = workbench.Zygote(tmp_path_factory.mktemp("zygote"))
+    yield started
+    started.close()
+
+
+@pytest.fixture(scope="session")
+def finished_once(workbench: Any, zygote: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """A place after one undisturbed run-all; read it, copy it, never change it."""
+    folder = tmp_path_factory.mktemp("finished")
+    workbench.write_place(folder)
+    place = workbench.Place(folder, zygote)
+    ended = place.run("run-all", "--json")
+    assert ended.code == 0, ended.err
+    place.check()
+    return place
+
+
+@pytest.fixture(scope="session")
+def prepared_once(workbench: Any, zygote: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """A place where everything before the upload is done; copy it, never change it."""
+    folder = tmp_path_factory.mktemp("prepared")
+    workbench.write_place(folder)
+    place = workbench.Place(folder, zygote)
+    ended = place.run("run-all", "--until", "encode")
+    assert ended.code == 0, ended.err
+    return place
+
+
+@pytest.fixture(scope="session")
+def trained_once(prepared_once: Any, workbench: Any, zygote: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """A place where the model is trained and nothing is deployed; copy it, never change it."""
+    place = workbench.copy_of(prepared_once, tmp_path_factory.mktemp("trained") / "place", zygote)
+    ended = place.run("run-all", "--until", "train")
+    assert ended.code == 0, ended.err
+    return place
+
+
+@pytest.fixture(scope="session")
+def renewed_once(finished_once: Any, workbench: Any, zygote: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """The finished place after its source has changed and everything has run once more; never change it."""
+    place = workbench.with_other_rows(finished_once, tmp_path_factory.mktemp("renewed") / "place", zygote)
+    ended = place.run("run-all")
+    assert ended.code == 0, ended.err
+    return place
+
+
+@pytest.fixture
+def new_place(workbench: Any, zygote: Any, tmp_path: Path) -> Iterator[Callable[..., Any]]:
+    """Makes places, empty or as a copy of another; what must hold everywhere is checked in each at the end."""
+    places: list[Any] = []
+
+    def make(*, like: Any = None) -> Any:
+        folder = tmp_path / f"place-{len(places)}"
+        if like is None:
+            workbench.write_place(folder)
+            place = workbench.Place(folder, zygote)
+        else:
+            place = workbench.copy_of(like, folder, zygote)
+        places.append(place)
+        return place
+
+    yield make
+    for place in places:
+        place.check()
+
+
+@pytest.fixture
+def place(new_place: Callable[..., Any]) -> Any:
+    """A place where nothing has run."""
+    return new_place()
+
+
+@pytest.fixture
+def finished(new_place: Callable[..., Any], finished_once: Any) -> Any:
+    """A place after one run-all."""
+    return new_place(like=finished_once)
+
+
+@pytest.fixture
+def prepared(new_place: Callable[..., Any], prepared_once: Any) -> Any:
+    """A place where everything before the upload is done."""
+    return new_place(like=prepared_once)
+
+
+@pytest.fixture
+def trained(new_place: Callable[..., Any], trained_once: Any) -> Any:
+    """A place where the model is trained and nothing is deployed."""
+    return new_place(like=trained_once)

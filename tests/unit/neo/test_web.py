@@ -1,3 +1,5 @@
+import errno
+import os
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -65,6 +67,21 @@ def test_a_later_process_goes_on_too(servers: ModuleType, web: Web, tmp_path: Pa
         download(f"{address}/list", tmp_path / "part", final=tmp_path / "list", web=web)
     assert server.ranges[-1] == "bytes=212000-"
     assert (tmp_path / "part").read_bytes() == CONTENT
+
+
+def test_a_full_disk_is_said_at_once_and_the_server_is_not_asked_again(
+    servers: ModuleType, web: Web, slept_s: list[float], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = FileServer(servers)
+
+    def full(*_: Any, **__: Any) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("asteroid_ll.neo.sources.web._receive", full)
+    with servers.serving(server.answer) as address, pytest.raises(DataError, match="the disk is full") as raised:
+        download(f"{address}/list", tmp_path / "part", final=tmp_path / "list", web=web)
+    assert "Make room" in raised.value.hint
+    assert (len(server.ranges), slept_s) == (1, [])
 
 
 def test_a_file_that_has_changed_meanwhile_comes_whole(servers: ModuleType, web: Web, tmp_path: Path) -> None:

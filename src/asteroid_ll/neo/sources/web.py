@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import SplitResult, urlsplit, urlunsplit
 
+from asteroid_ll.atomic import refused_by_system
 from asteroid_ll.errors import DataError
 
 TIMEOUT_S = 30.0
@@ -251,7 +252,8 @@ def _attempt(url: str, partial: _Partial, web: Web) -> None:
             f"{shown(url)} answered {error.code} {error.reason}.", hint="Check the URL, or download the file by hand."
         ) from error
     except (OSError, http.client.HTTPException) as error:
-        raise CutError(_reason(error)) from error
+        # A full disk is no fault of the network: to ask again would not help.
+        raise refused_by_system(error) or CutError(_reason(error)) from error
 
 
 def _starts_at(content_range: str, start: int) -> bool:

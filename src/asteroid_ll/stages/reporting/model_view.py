@@ -149,7 +149,9 @@ def load(artifact: Path, *, features: Path | None, log: Path | None) -> tuple[Mo
     try:
         history = None if log is None else read_log(log.read_text(encoding="utf-8", errors="replace"))
     except OSError as error:
-        raise DataError(f"The log {log} cannot be read: {error.strerror}.") from error
+        raise DataError(
+            f"The log {log} cannot be read: {error.strerror}.", hint="asteroid-ll train   or   --log FILE"
+        ) from error
     return model, fitted, view(model, fitted=fitted, history=history)
 
 
