@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 
 import numpy as np
 import numpy.typing as npt
@@ -18,8 +19,8 @@ from asteroid_ll.linear_learner.weighting import RowWeights
 
 Float64Array = npt.NDArray[np.float64]
 
-# Scores of this many numbers stay in a core's cache from the update to the sum of the losses.
-_SCORES_AT_ONCE = 1 << 17
+# Scores of this many numbers are handed to the thread that sums losses: enough to be worth it, and still in the cache.
+_SCORES_AT_ONCE = 1 << 19
 # A block of wide rows is one mini-batch or little more: sparse rows are dense in it.
 _BLOCK_ELEMENTS = 1 << 26
 
@@ -89,6 +90,7 @@ class Ensemble:
             for optimizer in sorted(set(names))
         ]
         self._updates = 0
+        self._behind = ThreadPoolExecutor(1)
 
     def train_epoch(self) -> Float64Array:
         """Read the full mini-batches once, in order.
@@ -97,7 +99,7 @@ class Ensemble:
             The mean loss of each model over the rows, each predicted before its update; shape ``(n_models,)``.
         """
         size = self._hp.mini_batch_size
-        total = np.zeros(self._n_models)
+        sums: list[tuple[list[int], Future[Float64Array]]] = []
         # A model that diverges overflows on its way; it is left to selection, which passes it over.
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
             for first in range(0, self.n_batches, self._batches_at_once):
@@ -106,13 +108,18 @@ class Ensemble:
                 batches = self._data.block(start, stop).reshape(n_batches, size, -1)
                 targets = self._targets(start, stop, n_batches)
                 for group in self._groups:
-                    total[group.numbers] += group.train(
+                    losses = group.train(
                         batches,
                         targets,
                         row_weights=self._weights(group, start, stop, n_batches),
                         first_update=self._updates + 1,
+                        behind=self._behind,
                     )
+                    sums.append((group.numbers, losses))
                 self._updates += n_batches
+        total = np.zeros(self._n_models)
+        for numbers, losses in sums:
+            total[numbers] += losses.result()
         self._hosts.sum(total)
         return total / (self.n_records * len(self._hosts))
 

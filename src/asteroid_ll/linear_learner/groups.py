@@ -1,12 +1,13 @@
 """Models that train side by side: the columns of one matrix, so that a mini-batch costs two matrix products.
 
 A group's models share an optimiser. Everything is float32 on preallocated arrays; per mini-batch nothing runs per model
-in Python, and the losses are summed only once for many small batches.
+in Python, and the losses are summed for many mini-batches at once, on another core.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import Executor, Future
 
 import numpy as np
 import numpy.typing as npt
@@ -100,7 +101,10 @@ class ModelGroup:
         self._rates = optimizers.Rates(self._n_features)
         outputs = () if self._n_outputs == 1 else (self._n_outputs,)
         batch = (hp.mini_batch_size, *outputs, self._n_models)
-        self._scores = np.empty((batches_at_once, *batch), np.float32)
+        # Two sets of scores: while one is being trained on, the losses of the other are summed on another core.
+        self._scores = np.empty((2, batches_at_once, *batch), np.float32)
+        self._pending: list[Future[Float64Array] | None] = [None, None]
+        self._turn = 0
         self._losses = np.empty((batches_at_once, *batch), np.float32)
         self._residual = np.empty(batch, np.float32)
         self._residual_matrix = self._residual.reshape(hp.mini_batch_size, -1)
@@ -118,7 +122,8 @@ class ModelGroup:
         *,
         row_weights: Float32Array | None,
         first_update: int,
-    ) -> Float64Array:
+        behind: Executor,
+    ) -> Future[Float64Array]:
         """Update the weights with some mini-batches, in order.
 
         Args:
@@ -126,12 +131,17 @@ class ModelGroup:
             targets: what the loss takes, shape ``(n_batches, mini_batch_size, ..., 1)``.
             row_weights: a weight per row, shape ``(n_batches, mini_batch_size, 1 or n_models)``; None for 1.
             first_update: number of the first batch's update, from 1.
+            behind: one thread, which sums the losses: no update needs them.
 
         Returns:
-            The sum of the losses before each update, shape ``(n_models,)``.
+            The sum of the losses before each update, shape ``(n_models,)``, when it is known.
         """
         n_batches = len(batches)
-        scores = self._scores[:n_batches]
+        turn, self._turn = self._turn, 1 - self._turn
+        earlier = self._pending[turn]
+        if earlier is not None:
+            earlier.result()
+        scores = self._scores[turn, :n_batches]
         score_matrices = scores.reshape(n_batches, batches.shape[1], -1)
         feature_rates, bias_rates = self._scheduled(first_update, n_batches)
         residual_weights = self._residual_weights(row_weights)
@@ -148,10 +158,18 @@ class ModelGroup:
             self._regularise()
             rates.feature, rates.bias = feature_rates[i], bias_rates[i]
             self._optimizer.step(weights, self._gradient, rates)
-        losses = loss.values(scores, targets, self._losses[:n_batches])
-        if row_weights is not None:
-            losses = np.multiply(losses, row_weights, out=losses)
-        total: Float64Array = sum_rows(losses).sum(axis=0, dtype=np.float64)
+        self._pending[turn] = found = behind.submit(self._sum_losses, scores, targets, row_weights)
+        return found
+
+    def _sum_losses(
+        self, scores: Float32Array, targets: Float32Array, row_weights: Float32Array | None
+    ) -> Float64Array:
+        # A thread has error settings of its own: a model that diverged is left to selection here too.
+        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+            losses = self._loss.values(scores, targets, self._losses[: len(scores)])
+            if row_weights is not None:
+                losses = np.multiply(losses, row_weights, out=losses)
+            total: Float64Array = sum_rows(losses).sum(axis=0, dtype=np.float64)
         return total
 
     def _scheduled(self, first_update: int, n_updates: int) -> tuple[Float32Array, Float32Array]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -35,6 +37,20 @@ def make_group(hp: Hyperparameters, *, optimizer: str = "adam") -> tuple[ModelGr
         batches_at_once=N_BATCHES,
     )
     return group, candidates, weights
+
+
+def trained(
+    group: ModelGroup,
+    batches: np.ndarray,
+    targets: np.ndarray,
+    *,
+    row_weights: np.ndarray | None,
+    first_update: int,
+) -> np.ndarray:
+    """Train a group on some mini-batches; the sums of its losses."""
+    with ThreadPoolExecutor(1) as behind:
+        losses_summed = group.train(batches, targets, row_weights=row_weights, first_update=first_update, behind=behind)
+        return losses_summed.result()
 
 
 def batches_of(seed: int, hp: Hyperparameters) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -96,7 +112,7 @@ def test_each_column_is_the_model_that_would_train_alone(values: dict[str, str],
     hp = parse({**values, **asked, "mini_batch_size": str(SIZE)})
     group, candidates, weights = make_group(hp, optimizer=optimizer)
     batches, labels, targets = batches_of(seed, hp)
-    sums = group.train(batches, targets, row_weights=None, first_update=1)
+    sums = trained(group, batches, targets, row_weights=None, first_update=1)
     weight, bias = group.parameters()
     for column, number in enumerate(group.numbers):
         expected, total = one_model_in_float64(candidates[number], hp, weights[number], batches, labels)
@@ -109,10 +125,10 @@ def test_batch_after_batch_is_the_same_bits_as_many_at_once() -> None:
     hp = parse({"predictor_type": "regressor", "mini_batch_size": str(SIZE)})
     batches, _, targets = batches_of(3, hp)
     together, _, _ = make_group(hp)
-    together.train(batches, targets, row_weights=None, first_update=1)
+    trained(together, batches, targets, row_weights=None, first_update=1)
     single, _, _ = make_group(hp)
     for i in range(N_BATCHES):
-        single.train(batches[i : i + 1], targets[i : i + 1], row_weights=None, first_update=i + 1)
+        trained(single, batches[i : i + 1], targets[i : i + 1], row_weights=None, first_update=i + 1)
     np.testing.assert_array_equal(together.weights, single.weights)
 
 
@@ -132,10 +148,10 @@ def test_a_row_of_weight_two_is_the_row_twice(values: dict[str, str]) -> None:
     batches, _, targets = batches_of(5, hp)
     weighted, _, _ = make_group(hp)
     row_weights = np.full((N_BATCHES, SIZE, 1), 2, np.float32)
-    losses_weighted = weighted.train(batches, targets, row_weights=row_weights, first_update=1)
+    losses_weighted = trained(weighted, batches, targets, row_weights=row_weights, first_update=1)
     twice, _, _ = make_group(doubled)
     rows, repeated = np.concatenate([batches, batches], axis=1), np.concatenate([targets, targets], axis=1)
-    losses_twice = twice.train(rows, repeated, row_weights=None, first_update=1)
+    losses_twice = trained(twice, rows, repeated, row_weights=None, first_update=1)
     # Adam does not see the factor 2 between the mean gradients, up to its epsilon.
     np.testing.assert_allclose(weighted.weights, twice.weights, rtol=1e-3, atol=1e-5)
     np.testing.assert_allclose(losses_weighted, losses_twice, rtol=1e-4)
@@ -145,7 +161,7 @@ def test_without_a_bias_there_is_no_bias_row_and_the_bias_is_zero() -> None:
     hp = parse({"predictor_type": "regressor", "mini_batch_size": str(SIZE), "use_bias": "false", "init_bias": "3"})
     batches, _, targets = batches_of(1, hp)
     group, _, _ = make_group(hp)
-    group.train(batches, targets, row_weights=None, first_update=1)
+    trained(group, batches, targets, row_weights=None, first_update=1)
     weight, bias = group.parameters()
     assert weight.shape == (N_FEATURES, 1, 32)
     assert not bias.any()
@@ -167,7 +183,7 @@ def test_decay_of_the_bias_needs_its_multiplier() -> None:
             }
         )
         group, _, _ = make_group(hp)
-        group.train(batches, targets, row_weights=None, first_update=1)
+        trained(group, batches, targets, row_weights=None, first_update=1)
         moved.append(float(group.parameters()[1][0, 0]))
     assert moved[0] == 1.0
     assert moved[1] < 0.8
