@@ -6,8 +6,6 @@ import pytest
 from asteroid_ll.config import Config, load, validate
 from asteroid_ll.errors import ConfigError
 
-pytest.importorskip("asteroid_ll.linear_learner.hyperparameters")
-
 
 def test_the_defaults_are_hyperparameters_that_the_algorithm_accepts():
     validate(Config())
