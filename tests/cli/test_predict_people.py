@@ -19,12 +19,12 @@ from hypothesis import strategies as st
 from asteroid_ll.config import Config
 from asteroid_ll.errors import ConfigError, DataError
 from asteroid_ll.neo.features import FittedFeatures
-from asteroid_ll.stages.rows import reader
-from asteroid_ll.stages.rows.designation import find, look_up
-from asteroid_ll.stages.rows.new_rows import score_batches
-from asteroid_ll.stages.rows.reader import open_rows
-from asteroid_ll.stages.rows.values import batch_of, numbers
-from asteroid_ll.stages.rows.writer import Collected, CsvRows, JsonLines, TableRows, format_of, open_writer
+from asteroid_ll.scoring import reader
+from asteroid_ll.scoring.designation import find, look_up
+from asteroid_ll.scoring.new_rows import score_batches
+from asteroid_ll.scoring.reader import open_rows
+from asteroid_ll.scoring.values import batch_of, numbers
+from asteroid_ll.scoring.writer import Collected, CsvRows, JsonLines, TableRows, format_of, open_writer
 
 NEW = """\
 asteroid_id,name,absolute_magnitude_mag,moid_au

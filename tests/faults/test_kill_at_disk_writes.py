@@ -10,8 +10,8 @@ import json
 
 import pytest
 
-from asteroid_ll.journal import Journal
 from asteroid_ll.linear_learner import artifact
+from asteroid_ll.run.journal import Journal
 
 N_SHARES = 20
 KILLED = -9

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from asteroid_ll.lock import Lock
+from asteroid_ll.run.lock import Lock
 
 
 def test_a_run_in_a_folder_where_another_works_is_told_who_that_is(place):

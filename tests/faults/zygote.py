@@ -35,8 +35,8 @@ WARM = (
     "asteroid_ll.cli.predict",
     "asteroid_ll.cli.runs",
     "asteroid_ll.emulator.app",
-    "asteroid_ll.emulator.faults",
-    "asteroid_ll.emulator.transport",
+    "asteroid_ll.emulator.transport.faults",
+    "asteroid_ll.emulator.transport.in_process",
     "asteroid_ll.formats.payload",
     "asteroid_ll.formats.recordio",
     "asteroid_ll.linear_learner.artifact",
@@ -44,7 +44,7 @@ WARM = (
     "asteroid_ll.neo.features",
     "asteroid_ll.neo.sources.tabular",
     "asteroid_ll.pipeline.project",
-    "asteroid_ll.report.findings",
+    "asteroid_ll.evaluation.findings",
     "asteroid_ll.report.summary",
     "asteroid_ll.report.tables",
     "asteroid_ll.stages.predict",
@@ -126,7 +126,7 @@ def _record_calls(file: str) -> None:
 
 def _before_each_call(before_send: Callable[..., None]) -> None:
     """Let a function see every request to AWS before anything answers it."""
-    from asteroid_ll.emulator import transport
+    from asteroid_ll.emulator.transport import in_process as transport
 
     attach = transport.attach
 
@@ -162,7 +162,7 @@ def _limit(limits: dict[str, int]) -> None:
 def _jump(wanted: tuple[int, float]) -> None:
     """Set the clock by so many seconds once the journal's n-th record from here is written."""
     from asteroid_ll.emulator.app import Emulator
-    from asteroid_ll.journal import Journal
+    from asteroid_ll.run.journal import Journal
 
     nth, seconds = wanted
     append: Callable[..., Any] = Journal.append
@@ -179,7 +179,7 @@ def _jump(wanted: tuple[int, float]) -> None:
 
 def _kill_at_record(wanted: tuple[int, str]) -> None:
     """Kill this process as it writes the journal's n-th record from here, before or after it is on the disk."""
-    from asteroid_ll.journal import Journal
+    from asteroid_ll.run.journal import Journal
 
     nth, phase = wanted
     append: Callable[..., Any] = Journal.append

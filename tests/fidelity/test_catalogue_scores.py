@@ -8,13 +8,13 @@ import pandas as pd
 import pytest
 
 from asteroid_ll.config import Config
+from asteroid_ll.evaluation.folds import grouped_folds
 from asteroid_ll.linear_learner import train
 from asteroid_ll.neo.cleaning import clean
 from asteroid_ll.neo.features import fit
 from asteroid_ll.neo.label import labels_of
 from asteroid_ll.neo.sources.tabular import read_table
 from asteroid_ll.neo.split import training_order
-from asteroid_ll.stages.folds import grouped_folds
 
 EXPORT = Path(__file__).resolve().parents[3] / "shared" / "data" / "nasa_asteroids.csv"
 CATALOGUE = Path(str(files("asteroid_ll").joinpath("data", "catalogue.csv.gz")))

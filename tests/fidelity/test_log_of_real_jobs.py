@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from asteroid_ll.emulator.metrics import DEFINITIONS
+from asteroid_ll.emulator.worker.metrics import DEFINITIONS
 from asteroid_ll.formats import recordio
 from asteroid_ll.linear_learner import container
 from asteroid_ll.linear_learner.model import Model

@@ -11,7 +11,7 @@ import threading
 import pytest
 
 from asteroid_ll.emulator.app import Emulator
-from asteroid_ll.emulator.server import serve
+from asteroid_ll.emulator.transport.server import serve
 
 pytestmark = pytest.mark.interop
 

@@ -9,8 +9,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from asteroid_ll.atomic import refused_by_system
 from asteroid_ll.errors import AsteroidError, AwsError, ConfigError, CredentialsError
+from asteroid_ll.run.atomic import refused_by_system
 
 RESUME = "Run the same command again: it continues where it stopped."
 

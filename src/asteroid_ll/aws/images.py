@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from asteroid_ll import image_registry
 from asteroid_ll.errors import ConfigError
+from asteroid_ll.linear_learner import images as image_registry
 
 
 def image_uri(region: str) -> str:

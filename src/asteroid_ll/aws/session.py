@@ -201,8 +201,8 @@ def _connect_emulator(directory: Path, *, region: str, pace: Pace) -> Aws:
     """A session that the emulator answers in process, whatever the user's AWS settings are."""
     from botocore.session import Session
 
-    from asteroid_ll.emulator import transport
     from asteroid_ll.emulator.app import Emulator
+    from asteroid_ll.emulator.transport import in_process as transport
 
     session = Session()
     _ignore_user_settings(session)

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from asteroid_ll.atomic import atomic_path
 from asteroid_ll.aws.errors import RESUME, answer, aws_call, broken_body_errors
 from asteroid_ll.aws.session import Aws
 from asteroid_ll.errors import AwsError, ConfigError, DataError
+from asteroid_ll.run.atomic import atomic_path
 
 SHA256_METADATA = "sha256"
 """Object metadata that holds the content's SHA-256 in hexadecimal, by which an upload is recognised."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from asteroid_ll.console import Console
+from asteroid_ll.cli.console import Console
 
 SHELLS = ("bash", "zsh", "fish")
 PROGRAM = "asteroid-ll"

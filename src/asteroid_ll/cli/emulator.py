@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from asteroid_ll.cli.console import Console
 from asteroid_ll.cli.options import DEFAULT_WORKDIR
-from asteroid_ll.console import Console
 from asteroid_ll.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def emulator() -> None:
 def serve(state: Path, port: int) -> None:
     """Serve over HTTP on loopback until interrupted; point AWS_ENDPOINT_URL at it."""
     from asteroid_ll.emulator.app import Emulator
-    from asteroid_ll.emulator.server import serve as serve_http
+    from asteroid_ll.emulator.transport.server import serve as serve_http
 
     console = Console()
     backend = Emulator(state)

@@ -6,9 +6,9 @@ import time
 
 import click
 
+from asteroid_ll.cli.console import Console
 from asteroid_ll.cli.options import Where, common
 from asteroid_ll.cli.outcomes import open_json
-from asteroid_ll.console import Console
 
 
 @click.command("evaluate", epilog="Example:  asteroid-ll evaluate --folds 5 --json")
@@ -21,10 +21,10 @@ from asteroid_ll.console import Console
 )
 def evaluate(where: Where, folds: int, boosting: bool | None) -> None:
     """Score the configuration by grouped k-fold: every asteroid is tested once, by a model that never saw it."""
+    from asteroid_ll.evaluation import k_fold as evaluation
+    from asteroid_ll.evaluation.cross_validation import cross_validation_rows
     from asteroid_ll.pipeline.project import open_pipeline
     from asteroid_ll.pipeline.run import Listener, StageResult
-    from asteroid_ll.report.cross_validation import cross_validation_rows
-    from asteroid_ll.stages import evaluation
 
     console = Console(as_json=where.as_json)
     listener = Listener(started=console.stage_started, progress=console.stage_progress, ended=console.stage_ended)

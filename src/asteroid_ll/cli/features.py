@@ -6,9 +6,10 @@ from typing import Any
 
 import click
 
+from asteroid_ll.cli.console import Console
 from asteroid_ll.cli.options import Where, common
-from asteroid_ll.console import Console
 from asteroid_ll.errors import DataError
+from asteroid_ll.run import paths
 
 
 @click.group("features", epilog="Example:  asteroid-ll features show no-label-inputs")
@@ -64,10 +65,9 @@ def _show_recipe(where: Where, name: str) -> None:
 
 def _show_fitted(where: Where) -> None:
     from asteroid_ll.neo.features import FittedFeatures
-    from asteroid_ll.stages.encode import FEATURES
-    from asteroid_ll.stages.files import read_json
+    from asteroid_ll.run.files import read_json
 
-    path = where.workdir / FEATURES
+    path = where.workdir / paths.FEATURES
     if not path.is_file():
         raise DataError(
             f"{where.workdir} has no fitted feature set.",

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from asteroid_ll.cli.console import Console
 from asteroid_ll.cli.options import Where, common
-from asteroid_ll.console import Console
+from asteroid_ll.run import paths
 
 if TYPE_CHECKING:
     from asteroid_ll.linear_learner.model import Model
     from asteroid_ll.neo.features import FittedFeatures
-    from asteroid_ll.stages.reporting.model_view import FeatureWeight, ModelView
+    from asteroid_ll.report.model_view import FeatureWeight, ModelView
 
 _N_SHOWN = 8
 _MAX_OUTPUTS_SHOWN = 6
@@ -57,7 +58,7 @@ def show(where: Where, artifact: Path | None, log: Path | None, show_all: bool) 
 )
 def export(where: Where, artifact: Path | None, kind: str, output: Path) -> None:
     """Write the model for other programs: JSON with names, or ONNX."""
-    from asteroid_ll.atomic import atomic_write
+    from asteroid_ll.run.atomic import atomic_write
 
     trained, fitted, _ = _load(where, artifact=artifact, log=None)
     data = _onnx(trained) if kind == "onnx" else _json(trained, fitted)
@@ -70,13 +71,13 @@ def export(where: Where, artifact: Path | None, kind: str, output: Path) -> None
 
 
 def _load(where: Where, *, artifact: Path | None, log: Path | None) -> tuple[Model, FittedFeatures | None, ModelView]:
-    from asteroid_ll.stages.reporting.model_view import load
+    from asteroid_ll.report.model_view import load
 
     if artifact is not None:
         return load(artifact, features=None, log=log)
-    features, own_log = where.workdir / "encode/features.json", where.workdir / "train/job.log"
+    features, own_log = where.workdir / paths.FEATURES, where.workdir / paths.JOB_LOG
     return load(
-        where.workdir / "train/model.tar.gz",
+        where.workdir / paths.ARTIFACT,
         features=features if features.is_file() else None,
         log=log or (own_log if own_log.is_file() else None),
     )

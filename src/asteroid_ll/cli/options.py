@@ -16,10 +16,10 @@ from typing import Any, NoReturn
 import click
 
 from asteroid_ll import ENVIRONMENT_PREFIX
-from asteroid_ll.atomic import refused_by_system
-from asteroid_ll.console import Console
+from asteroid_ll.cli.console import Console
 from asteroid_ll.errors import AsteroidError, ConfigError, InterruptedRunError
 from asteroid_ll.pipeline.layers import Layers
+from asteroid_ll.run.atomic import refused_by_system
 
 DEFAULT_WORKDIR = Path("asteroid-run")
 

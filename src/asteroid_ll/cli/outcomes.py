@@ -8,8 +8,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, cast
 
+from asteroid_ll.cli.console import Console
 from asteroid_ll.cli.options import Where
-from asteroid_ll.console import Console
 from asteroid_ll.errors import AsteroidError
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ def _stage(values: Mapping[str, Any]) -> dict[str, object]:
 def show_metrics(console: Console, metrics: Mapping[str, Any], findings: Sequence[str]) -> None:
     """The table of scores, the model beside its baselines, and what they mean."""
     if metrics:
-        from asteroid_ll.report.metrics import Scoreboard
+        from asteroid_ll.evaluation.metrics import Scoreboard
         from asteroid_ll.report.tables import score_rows
 
         console.line()

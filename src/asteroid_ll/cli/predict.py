@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING
 
 import click
 
+from asteroid_ll.cli.console import Console
 from asteroid_ll.cli.options import Where, common
 from asteroid_ll.cli.outcomes import execute, finish, open_json, show_steps
-from asteroid_ll.console import Console
 from asteroid_ll.errors import ConfigError
 
 if TYPE_CHECKING:
-    from asteroid_ll.stages.rows.new_rows import Tally
-    from asteroid_ll.stages.rows.reader import RowSource
+    from asteroid_ll.scoring.new_rows import Tally
+    from asteroid_ll.scoring.reader import RowSource
     from asteroid_ll.stages.stage import Context
 
 FORMATS = ("table", "csv", "jsonl", "parquet")
@@ -101,8 +101,8 @@ def predict(
 def _score(where: Where, wanted: Wanted) -> None:
     """Score asteroids or the rows of a file, and print or write what came of each."""
     from asteroid_ll.pipeline.project import open_pipeline
-    from asteroid_ll.stages.rows.new_rows import fitted_features, new_row_scorer, score_batches
-    from asteroid_ll.stages.rows.writer import Collected, format_of, open_writer
+    from asteroid_ll.scoring.new_rows import fitted_features, new_row_scorer, score_batches
+    from asteroid_ll.scoring.writer import Collected, format_of, open_writer
 
     console = Console(as_json=where.as_json)
     layout = wanted.layout or format_of(wanted.output, is_terminal=sys.stdout.isatty())
@@ -140,8 +140,8 @@ def _score(where: Where, wanted: Wanted) -> None:
 
 
 def _open_source(context: Context, wanted: Wanted, *, columns: Sequence[str]) -> AbstractContextManager[RowSource]:
-    from asteroid_ll.stages.rows.designation import look_up
-    from asteroid_ll.stages.rows.reader import RowSource, open_rows
+    from asteroid_ll.scoring.designation import look_up
+    from asteroid_ll.scoring.reader import RowSource, open_rows
 
     if wanted.input_file is not None:
         return open_rows(wanted.input_file, columns=columns)
@@ -150,7 +150,7 @@ def _open_source(context: Context, wanted: Wanted, *, columns: Sequence[str]) ->
 
 def _show_progress(console: Console, source: RowSource, *, n_rows: int) -> None:
     """Say how far it is, where there is more to come than one batch."""
-    from asteroid_ll.stages.rows.reader import BATCH_ROWS
+    from asteroid_ll.scoring.reader import BATCH_ROWS
 
     share = source.share_read()
     if n_rows % BATCH_ROWS == 0 and share != 1:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import click
 
+from asteroid_ll.cli.console import Console
 from asteroid_ll.cli.options import Where, common
 from asteroid_ll.cli.outcomes import execute, finish, show_steps
-from asteroid_ll.console import Console
 from asteroid_ll.errors import ConfigError
+from asteroid_ll.run import paths
 
 
 @click.command("report", epilog="Example:  asteroid-ll report --open")
@@ -32,18 +33,18 @@ def report(where: Where, open_it: bool, svg: bool, force: bool, dry_run: bool) -
 
 def _write_svg(where: Where) -> None:
     from asteroid_ll.pipeline.project import open_pipeline
-    from asteroid_ll.stages.reporting.figures import save_svg
-    from asteroid_ll.stages.reporting.inputs import ReportInputs
+    from asteroid_ll.report.figures import save_svg
+    from asteroid_ll.report.inputs import ReportInputs
 
     with open_pipeline(where.config, where.workdir, command="report") as pipeline:
-        paths = save_svg(ReportInputs(pipeline.context("report")))
-    Console(as_json=where.as_json).note(f"{len(paths)} figures as SVG in {paths[0].parent}")
+        figures = save_svg(ReportInputs(pipeline.context("report")))
+    Console(as_json=where.as_json).note(f"{len(figures)} figures as SVG in {figures[0].parent}")
 
 
 def _open(where: Where) -> None:
     import webbrowser
 
-    path = where.workdir.absolute() / "report" / "report.html"
+    path = where.workdir.absolute() / paths.REPORT_HTML
     if not path.is_file():
         raise ConfigError("There is no report: report.html is false.", hint="Set report.html to true.")
     if not webbrowser.open(path.as_uri()):

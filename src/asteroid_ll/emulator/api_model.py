@@ -15,7 +15,7 @@ from typing import Any
 from botocore.loaders import Loader
 from botocore.model import OperationModel, ServiceModel, Shape
 
-from asteroid_ll.emulator.http import ApiError
+from asteroid_ll.emulator.transport.messages import ApiError
 
 _BEYOND_ASCII = r"\u00a1-\U0010ffff"
 _CLASSES = {

@@ -14,19 +14,21 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from asteroid_ll.emulator import hosting, ledger, sts
+from asteroid_ll.emulator import ledger
 from asteroid_ll.emulator.api_model import ApiModel
-from asteroid_ll.emulator.call import Services
-from asteroid_ll.emulator.http import ApiError, Request, Response
 from asteroid_ll.emulator.ledger import Interval
-from asteroid_ll.emulator.logs import TARGET_PREFIX as LOGS_TARGET
-from asteroid_ll.emulator.logs import Logs
+from asteroid_ll.emulator.logs.service import TARGET_PREFIX as LOGS_TARGET
+from asteroid_ll.emulator.logs.service import Logs
 from asteroid_ll.emulator.processes import reap_children
-from asteroid_ll.emulator.runtime import PATH as INVOCATIONS
-from asteroid_ll.emulator.runtime import Runtime
-from asteroid_ll.emulator.s3 import S3
-from asteroid_ll.emulator.sagemaker import JSON_1_1, TARGET_PREFIX, SageMaker
+from asteroid_ll.emulator.s3.service import S3
+from asteroid_ll.emulator.sagemaker import hosting
+from asteroid_ll.emulator.sagemaker.call import Services
+from asteroid_ll.emulator.sagemaker.runtime import PATH as INVOCATIONS
+from asteroid_ll.emulator.sagemaker.runtime import Runtime
+from asteroid_ll.emulator.sagemaker.service import JSON_1_1, TARGET_PREFIX, SageMaker
 from asteroid_ll.emulator.state import Settings, State
+from asteroid_ll.emulator.sts import service as sts
+from asteroid_ll.emulator.transport.messages import ApiError, Request, Response
 
 if TYPE_CHECKING:
     from botocore.loaders import Loader

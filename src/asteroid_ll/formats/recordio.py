@@ -19,12 +19,12 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from asteroid_ll.atomic import atomic_path
 from asteroid_ll.errors import DataError
 from asteroid_ll.formats.frames import MAGIC_BYTES, Buffer, frames
 from asteroid_ll.formats.protobuf import FEATURES, LABEL, parse_record, tensor_prefix
 from asteroid_ll.formats.sparse import CsrMatrix
 from asteroid_ll.formats.sparse_reader import read
+from asteroid_ll.run.atomic import atomic_path
 
 Float32: TypeAlias = npt.NDArray[np.float32]
 

@@ -24,10 +24,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from asteroid_ll.atomic import atomic_write
 from asteroid_ll.errors import DataError
 from asteroid_ll.formats import ndarrays
 from asteroid_ll.linear_learner import symbol as symbols
+from asteroid_ll.run.atomic import atomic_write
 
 MODEL_FILE = "model_algo-1"
 _ADDITIONAL_PARAMS, _SYMBOL, _MANIFEST = "additional-params.json", "mx-mod-symbol.json", "manifest.json"

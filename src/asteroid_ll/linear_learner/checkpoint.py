@@ -19,9 +19,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from asteroid_ll.atomic import atomic_write
 from asteroid_ll.formats import npz
 from asteroid_ll.linear_learner.errors import ClientError
+from asteroid_ll.run.atomic import atomic_write
 
 FILE = "linear-learner.npz"
 _VERSION = 1

@@ -9,21 +9,19 @@ from pathlib import Path
 from asteroid_ll.aws.session import Aws, connect
 from asteroid_ll.config import Config, validate
 from asteroid_ll.errors import ConfigError
-from asteroid_ll.journal import Journal
-from asteroid_ll.lock import Lock
 from asteroid_ll.pipeline.layers import Layers
 from asteroid_ll.pipeline.run import Listener, Pipeline
 from asteroid_ll.pipeline.tracking import require_mlflow
+from asteroid_ll.run import paths
+from asteroid_ll.run.journal import Journal
+from asteroid_ll.run.lock import Lock
+from asteroid_ll.run.workspace import Workspace
 from asteroid_ll.stages.registry import STAGES
-from asteroid_ll.workspace import Workspace
-
-EMULATOR_DIRECTORY = "emulator"
-"""The embedded emulator's state, inside the run directory."""
 
 
 def open_session(config: Config, workdir: Path) -> Aws:
     """Connect to what the configuration's ``target`` names: an account, or the emulator of this run directory."""
-    return connect(config.target, region=config.region, emulator_dir=workdir / EMULATOR_DIRECTORY)
+    return connect(config.target, region=config.region, emulator_dir=workdir / paths.EMULATOR)
 
 
 @contextmanager

@@ -13,19 +13,19 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from asteroid_ll.atomic import refused_by_system
 from asteroid_ll.errors import AsteroidError, ConfigError, InterruptedRunError, LeakError
 from asteroid_ll.pipeline.plan import Plan, Snapshot, Step, digest, fingerprint_of, inputs_of, plan
-from asteroid_ll.pipeline.snapshot import StateReader
-from asteroid_ll.stages.files import read_json
+from asteroid_ll.pipeline.state import StateReader
+from asteroid_ll.run.atomic import refused_by_system
+from asteroid_ll.run.files import read_json
 from asteroid_ll.stages.stage import Context, Outcome, Settings, Stage
 
 if TYPE_CHECKING:
     from asteroid_ll.aws.billing import OpenResource
     from asteroid_ll.aws.session import Aws
     from asteroid_ll.config import Config
-    from asteroid_ll.journal import Journal
-    from asteroid_ll.workspace import Workspace
+    from asteroid_ll.run.journal import Journal
+    from asteroid_ll.run.workspace import Workspace
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from asteroid_ll import __version__
 from asteroid_ll.errors import AsteroidError, ConfigError
+from asteroid_ll.run import paths
 
 if TYPE_CHECKING:
     from asteroid_ll.config import Config
@@ -19,13 +20,13 @@ if TYPE_CHECKING:
     from asteroid_ll.stages.stage import Context
 
 ARTIFACTS = (
-    "predict/metrics.json",
-    "predict/predictions.csv",
-    "report/report.html",
-    "train/job.json",
-    "train/model.tar.gz",
-    "encode/features.json",
-    "clean/data_card.json",
+    paths.METRICS,
+    paths.PREDICTIONS,
+    paths.REPORT_HTML,
+    paths.JOB,
+    paths.ARTIFACT,
+    paths.FEATURES,
+    paths.DATA_CARD,
 )
 """Files of the run directory that are kept with the run, those of them that there are."""
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from html import escape
 from itertools import groupby
 
-from asteroid_ll.report.findings import Finding
+from asteroid_ll.evaluation.findings import Finding
 from asteroid_ll.report.style import DOTS_PER_INCH
 from asteroid_ll.report.stylesheet import CSS
 from asteroid_ll.report.tables import NOTHING, Rows

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from asteroid_ll.report.calibration import Calibration
+from asteroid_ll.evaluation.calibration import Calibration
 from asteroid_ll.report.columns import ColumnLike, axis_label
 from asteroid_ll.report.style import INK, MUTED, NEGATIVE, NEUTRAL, POSITIVE, Plot, add_axes, new_figure, theme
 from asteroid_ll.report.weights import Step, Weight, by_effect

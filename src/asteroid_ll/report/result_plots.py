@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from asteroid_ll.report.metrics import BinaryScores
-from asteroid_ll.report.ranking import precision_recall_curve, roc_curve
+from asteroid_ll.evaluation.metrics import BinaryScores
+from asteroid_ll.evaluation.ranking import precision_recall_curve, roc_curve
 from asteroid_ll.report.style import INK, MUTED, NEUTRAL, POSITIVE, Plot, add_axes, new_figure, theme
 
 if TYPE_CHECKING:

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from asteroid_ll.report.calibration import Calibration
-from asteroid_ll.report.intervals import METRICS
-from asteroid_ll.report.metrics import Scoreboard
-from asteroid_ll.report.mistakes import Mistake
+from asteroid_ll.evaluation.calibration import Calibration
+from asteroid_ll.evaluation.intervals import METRICS
+from asteroid_ll.evaluation.metrics import Scoreboard
+from asteroid_ll.evaluation.mistakes import Mistake
+from asteroid_ll.evaluation.thresholds import Cheapest, ThresholdRow
 from asteroid_ll.report.tables import NOTHING, Rows, format_number, format_score
-from asteroid_ll.report.thresholds import Cheapest, ThresholdRow
 
 _METRIC_TITLES = ("Accuracy", "Precision", "Recall", "F1", "ROC AUC", "Avg. precision")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from asteroid_ll.report.metrics import Scoreboard
+from asteroid_ll.evaluation.metrics import Scoreboard
 from asteroid_ll.report.summary import TableSummary
 
 Rows = list[tuple[str, ...]]

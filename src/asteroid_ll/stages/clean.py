@@ -5,28 +5,25 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from asteroid_ll.stages.files import read_json, save_table, write_csv, write_json
+from asteroid_ll.formats.table import save_table, write_csv
+from asteroid_ll.run import paths
+from asteroid_ll.run.files import read_json, write_json
 from asteroid_ll.stages.stage import Context, Outcome, Stage
 
 if TYPE_CHECKING:
     from asteroid_ll.neo.cleaning import Cleaned
     from asteroid_ll.neo.sources.base import Reading
 
-TABLE = "clean/table.npz"
-RULES = "clean/rules.json"
-CARD = "clean/data_card.json"
-CSV = "clean/data.csv"
-
 
 def run(context: Context) -> Outcome:
-    """Write the clean table, the rules with their counts, the data card and, where asked for, the table as CSV."""
+    """Write the clean table, the rules with their counts, the data card and, on request, the table as CSV."""
     from asteroid_ll.neo.cleaning import clean
     from asteroid_ll.neo.data_card import data_card
     from asteroid_ll.neo.label import labels_of
     from asteroid_ll.neo.sources import open_configured
 
     config = context.config
-    provenance = read_json(context.path("fetch/provenance.json"))
+    provenance = read_json(context.path(paths.PROVENANCE))
     source = open_configured(config.source)
     reading = source.read(context.path("fetch", provenance["file"]))
     cleaned = clean(
@@ -38,13 +35,13 @@ def run(context: Context) -> Outcome:
     table = cleaned.table
     hazardous = labels_of(table)
     card = data_card(reading.table, cleaned, provenance=provenance, notes=reading.notes)
-    save_table(context.path(TABLE), table)
-    write_json(context.path(RULES), _rules(reading, cleaned))
-    write_json(context.path(CARD), card)
-    outputs = [TABLE, RULES, CARD]
+    save_table(context.path(paths.CLEANED_TABLE), table)
+    write_json(context.path(paths.CLEANING_RULES), _rules(reading, cleaned))
+    write_json(context.path(paths.DATA_CARD), card)
+    outputs = [paths.CLEANED_TABLE, paths.CLEANING_RULES, paths.DATA_CARD]
     if config.clean.export_csv:
-        write_csv(context.path(CSV), table)
-        outputs.append(CSV)
+        write_csv(context.path(paths.CLEANED_CSV), table)
+        outputs.append(paths.CLEANED_CSV)
     note = f"{len(table):,} rows x {table.shape[1]} columns, {hazardous.sum():,} hazardous ({hazardous.mean():.1%})"
     return Outcome(outputs=tuple(outputs), note=note, findings=_findings(card))
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 import time
 
 from asteroid_ll.config import Config
-from asteroid_ll.stages.files import read_json, write_json
+from asteroid_ll.run import paths
+from asteroid_ll.run.files import read_json, write_json
 from asteroid_ll.stages.price import say_price
 from asteroid_ll.stages.stage import Context, Outcome, Settings, Stage
-
-ENDPOINT = "deploy/endpoint.json"
 
 
 def _settings(config: Config) -> Settings:
@@ -32,10 +31,10 @@ def run(context: Context) -> Outcome:
     aws = context.connect()
     config, hosting = context.config, context.config.hosting
     name = f"asteroid-ll-{context.fingerprint[:16]}"
-    job = read_json(context.path("train/job.json"))
+    job = read_json(context.path(paths.JOB))
     context.journal.append("intent", stage="deploy", fingerprint=context.fingerprint, resource=name, bills="endpoint")
-    write_json(context.path(ENDPOINT), {"name": name, "model": context.inputs["train"]})
-    artifact = context.path("train/model.tar.gz")
+    write_json(context.path(paths.ENDPOINT), {"name": name, "model": context.inputs["train"]})
+    artifact = context.path(paths.ARTIFACT)
     bucket, key = parse_uri(job["artifact"])
     if stored(aws, bucket, key) is None:
         upload_file(aws, artifact, bucket=bucket, key=key, sha256=context.workspace.sha256_file(artifact))
@@ -64,7 +63,7 @@ def run(context: Context) -> Outcome:
     )
     endpoints.wait_for_endpoint(aws, name)
     return Outcome(
-        outputs=(ENDPOINT,),
+        outputs=(paths.ENDPOINT,),
         status="adopted" if set(made) == {"adopted"} else "run",
         note=f"endpoint {name} is in service",
     )

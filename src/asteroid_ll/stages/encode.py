@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from asteroid_ll.stages.files import load_table, write_json
+from asteroid_ll.formats.table import load_table
+from asteroid_ll.run import paths
+from asteroid_ll.run.files import write_json
 from asteroid_ll.stages.stage import Context, Outcome, Stage
 
-FEATURES = "encode/features.json"
 PARTS = ("train", "validation", "test")
 
 
@@ -19,11 +20,11 @@ def run(context: Context) -> Outcome:
     from asteroid_ll.neo.split import training_order
 
     wanted = context.config.features
-    table = load_table(context.path("clean/table.npz"))
+    table = load_table(context.path(paths.CLEANED_TABLE))
     labels = labels_of(table).astype(np.float32)
-    with np.load(context.path("split/rows.npz")) as rows:
+    with np.load(context.path(paths.SPLIT_ROWS)) as rows:
         fitted = fit(wanted.set, table.iloc[rows["train"]], n_knots=wanted.n_knots)
-        outputs = [FEATURES]
+        outputs = [paths.FEATURES]
         chosen = {part: rows[part] for part in PARTS}
         if context.config.encode.shuffle:
             chosen["train"] = training_order(rows["train"], seed=context.config.split.seed)
@@ -35,7 +36,7 @@ def run(context: Context) -> Outcome:
             for old in set(directory.glob("*.pbr")) - set(files):
                 old.unlink()
             outputs += [f"encode/{part}/{file.name}" for file in files]
-    write_json(context.path(FEATURES), fitted.to_json())
+    write_json(context.path(paths.FEATURES), fitted.to_json())
     return Outcome(outputs=tuple(outputs), note=f"{features.shape[1]} {wanted.set} features")
 
 

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from asteroid_ll.stages.files import load_table, write_json
-from asteroid_ll.stages.reporting.explore_figures import draw_table
+from asteroid_ll.formats.table import load_table
+from asteroid_ll.report.explore_figures import draw_table
+from asteroid_ll.run import paths
+from asteroid_ll.run.files import write_json
 from asteroid_ll.stages.stage import Context, Outcome, Stage
 
 if TYPE_CHECKING:
     from asteroid_ll.report.plots import Plot
-
-SUMMARY = "explore/summary.json"
-FIGURES = "explore/figures.json"
 
 
 def run(context: Context) -> Outcome:
@@ -21,7 +20,7 @@ def run(context: Context) -> Outcome:
     from asteroid_ll.report.columns import PlainColumn
     from asteroid_ll.report.summary import summarise
 
-    table = load_table(context.path("clean/table.npz"))
+    table = load_table(context.path(paths.CLEANED_TABLE))
     label = locate(table.columns, [LABEL])[LABEL]
     known = [
         PlainColumn(name, column.unit, column.title)
@@ -30,8 +29,8 @@ def run(context: Context) -> Outcome:
         if name in table.columns
     ]
     summary = summarise(table, known, label=label)
-    write_json(context.path(SUMMARY), summary.to_json())
-    outputs = [SUMMARY]
+    write_json(context.path(paths.SUMMARY), summary.to_json())
+    outputs = [paths.SUMMARY]
     if context.config.report.figures:
         plots = draw_table(table, summary, label=label)
         outputs += _save(context, plots)
@@ -45,13 +44,13 @@ def _save(context: Context, drawn: list[Plot]) -> list[str]:
     from asteroid_ll.report.plots import save
 
     context.path("explore").mkdir(parents=True, exist_ok=True)
-    paths = []
+    figures = []
     for plot in drawn:
-        paths.append(f"explore/{plot.name}.png")
-        save(plot.figure, context.path(paths[-1]))
+        figures.append(f"explore/{plot.name}.png")
+        save(plot.figure, context.path(figures[-1]))
     texts = [{"file": f"{plot.name}.png", "title": plot.title, "alt": plot.alt} for plot in drawn]
-    write_json(context.path(FIGURES), {"figures": texts})
-    return [*paths, FIGURES]
+    write_json(context.path(paths.EXPLORE_FIGURES), {"figures": texts})
+    return [*figures, paths.EXPLORE_FIGURES]
 
 
 STAGE = Stage(

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from asteroid_ll.atomic import sha256_file
 from asteroid_ll.config import Config
-from asteroid_ll.stages.files import write_json
+from asteroid_ll.run import paths
+from asteroid_ll.run.atomic import sha256_file
+from asteroid_ll.run.files import write_json
 from asteroid_ll.stages.stage import Context, Outcome, Stage
-
-PROVENANCE = "fetch/provenance.json"
 
 
 def _external(config: Config) -> Mapping[str, str]:
@@ -30,9 +29,9 @@ def run(context: Context) -> Outcome:
     source = open_configured(wanted, web=Web(say=context.say))
     raw = context.path("fetch", source.file_name)
     provenance = source.fetch(raw, sha256=wanted.sha256, download=lambda url, path: _download_s3(context, url, path))
-    write_json(context.path(PROVENANCE), {"file": raw.name, **provenance})
+    write_json(context.path(paths.PROVENANCE), {"file": raw.name, **provenance})
     return Outcome(
-        outputs=(f"fetch/{raw.name}", PROVENANCE), note=f"{source.title}, {provenance['n_bytes'] / 1e6:.1f} MB"
+        outputs=(f"fetch/{raw.name}", paths.PROVENANCE), note=f"{source.title}, {provenance['n_bytes'] / 1e6:.1f} MB"
     )
 
 

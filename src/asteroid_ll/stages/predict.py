@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from asteroid_ll.stages.files import load_table, read_json, write_csv, write_json
-from asteroid_ll.stages.rows.scoring import decide, endpoint_scorer
+from asteroid_ll.formats.table import load_table, write_csv
+from asteroid_ll.run import paths
+from asteroid_ll.run.files import read_json, write_json
+from asteroid_ll.scoring.scoring import decide, endpoint_scorer
 from asteroid_ll.stages.stage import Context, Outcome, Stage
 
 if TYPE_CHECKING:
@@ -15,12 +17,9 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
+    from asteroid_ll.evaluation.findings import Finding
+    from asteroid_ll.evaluation.metrics import Scoreboard
     from asteroid_ll.formats.payload import Scores
-    from asteroid_ll.report.findings import Finding
-    from asteroid_ll.report.metrics import Scoreboard
-
-PREDICTIONS = "predict/predictions.csv"
-METRICS = "predict/metrics.json"
 
 
 @dataclass(frozen=True)
@@ -43,8 +42,8 @@ def run(context: Context) -> Outcome:
     """Write the predictions and the metrics of the test part."""
     import pandas as pd
 
+    from asteroid_ll.evaluation.metrics import scoreboard
     from asteroid_ll.neo.table import IDENTITY
-    from asteroid_ll.report.metrics import scoreboard
 
     part = _test_part(context)
     answer = endpoint_scorer(context, model=context.inputs["train"])(part.features)
@@ -67,13 +66,13 @@ def run(context: Context) -> Outcome:
         "score": answer.score,
         "predicted_hazardous": predicted,
     }
-    write_csv(context.path(PREDICTIONS), pd.DataFrame(columns))
+    write_csv(context.path(paths.PREDICTIONS), pd.DataFrame(columns))
     texts = [finding.text for finding in findings]
     levels = [finding.level for finding in findings]
-    write_json(context.path(METRICS), {"metrics": metrics, "findings": texts, "levels": levels})
+    write_json(context.path(paths.METRICS), {"metrics": metrics, "findings": texts, "levels": levels})
     model = board.model
     note = f"{model.n:,} test rows: {model.fp + model.fn} wrong, F1 {0.0 if model.f1 is None else model.f1:.4f}"
-    return Outcome(outputs=(PREDICTIONS, METRICS), note=note, metrics=metrics, findings=tuple(texts))
+    return Outcome(outputs=(paths.PREDICTIONS, paths.METRICS), note=note, metrics=metrics, findings=tuple(texts))
 
 
 def _test_part(context: Context) -> TestPart:
@@ -82,9 +81,9 @@ def _test_part(context: Context) -> TestPart:
     from asteroid_ll.formats.recordio import read_file
     from asteroid_ll.neo.label import labels_of
 
-    table = load_table(context.path("clean/table.npz"))
+    table = load_table(context.path(paths.CLEANED_TABLE))
     labels = labels_of(table)
-    with np.load(context.path("split/rows.npz")) as parts:
+    with np.load(context.path(paths.SPLIT_ROWS)) as parts:
         test, train = parts["test"], parts["train"]
     files = sorted(context.path("encode", "test").glob("*.pbr"))
     features = np.concatenate([read_file(file)[0] for file in files])
@@ -114,8 +113,8 @@ def _intervals(
     part: TestPart, answer: Scores, predicted: NDArray[np.bool_], by_rule: NDArray[np.bool_]
 ) -> dict[str, Any]:
     """How far the scores would move with other asteroids."""
+    from asteroid_ll.evaluation import intervals
     from asteroid_ll.neo.table import IDENTITY
-    from asteroid_ll.report import intervals
 
     answers = {"model": intervals.Answers(predicted, answer.score), "rule": intervals.Answers(by_rule)}
     return intervals.to_json(intervals.bootstrap(part.labels, answers, groups=part.column(IDENTITY)))
@@ -123,8 +122,8 @@ def _intervals(
 
 def _errors(part: TestPart, answer: Scores, predicted: NDArray[np.bool_], board: Scoreboard) -> dict[str, Any]:
     """Which asteroids the model is wrong about."""
+    from asteroid_ll.evaluation.mistakes import mistakes
     from asteroid_ll.neo.table import IDENTITY
-    from asteroid_ll.report.mistakes import mistakes
 
     found = mistakes(
         part.labels,
@@ -139,13 +138,13 @@ def _errors(part: TestPart, answer: Scores, predicted: NDArray[np.bool_], board:
 
 
 def _findings(context: Context, part: TestPart, board: Scoreboard) -> Sequence[Finding]:
+    from asteroid_ll.evaluation.findings import Facts, findings
     from asteroid_ll.neo.features import FittedFeatures
     from asteroid_ll.neo.table import find
-    from asteroid_ll.report.findings import Facts, findings
     from asteroid_ll.report.summary import summarise
 
     hyperparameters = context.config.hyperparameters
-    fitted = FittedFeatures.from_json(read_json(context.path("encode/features.json")))
+    fitted = FittedFeatures.from_json(read_json(context.path(paths.FEATURES)))
     redundant: set[str] = set()
     if fitted.name == "raw":
         redundant = {later for _, later in summarise(part.rows).identical_pairs}
@@ -158,7 +157,7 @@ def _findings(context: Context, part: TestPart, board: Scoreboard) -> Sequence[F
         feature_set=fitted.name,
         label_inputs=tuple(find(name).title for name in label_inputs),
         redundant_columns=len(redundant),
-        shared_test_share=read_json(context.path("split/split.json"))["test_rows_seen_in_train_share"],
+        shared_test_share=read_json(context.path(paths.SPLIT))["test_rows_seen_in_train_share"],
     )
     return findings(facts)
 
@@ -176,5 +175,5 @@ STAGE = Stage(
     run=run,
     summary="Score the test part through the endpoint, beside the baselines.",
     uses=("deploy",),
-    result=METRICS,
+    result=paths.METRICS,
 )

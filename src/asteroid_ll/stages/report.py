@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from asteroid_ll.config import Config
-from asteroid_ll.stages.files import write_json
-from asteroid_ll.stages.reporting.document import as_document, as_json
-from asteroid_ll.stages.reporting.figures import DIRECTORY, draw_model, reused_figures
-from asteroid_ll.stages.reporting.inputs import ReportInputs
+from asteroid_ll.report.document import as_document, as_json
+from asteroid_ll.report.figures import DIRECTORY, draw_model, reused_figures
+from asteroid_ll.report.inputs import ReportInputs
+from asteroid_ll.run import paths
+from asteroid_ll.run.files import write_json
 from asteroid_ll.stages.stage import Context, Outcome, Settings, Stage
-
-HTML = f"{DIRECTORY}/report.html"
-JSON = f"{DIRECTORY}/report.json"
 
 
 def _settings(config: Config) -> Settings:
@@ -27,7 +25,7 @@ def run(context: Context) -> Outcome:
         return Outcome(note="switched off by report.html")
     inputs = ReportInputs(context)
     _remove_figures(context)
-    outputs = [HTML, JSON]
+    outputs = [paths.REPORT_HTML, paths.REPORT_JSON]
     figures: dict[str, ReportFigure] = {}
     if context.config.report.figures:
         figures |= reused_figures(inputs)
@@ -35,11 +33,12 @@ def run(context: Context) -> Outcome:
         for plot in draw_model(inputs):
             outputs.append(f"{DIRECTORY}/{plot.name}.png")
             figures[plot.name] = ReportFigure(plot.title, plot.alt, save(plot.figure, context.path(outputs[-1])))
-    write_json(context.path(JSON), as_json(inputs))
+    write_json(context.path(paths.REPORT_JSON), as_json(inputs))
     document = render_html(as_document(inputs, figures)).encode()
-    context.workspace.atomic_write(context.path(HTML), document)
+    context.workspace.atomic_write(context.path(paths.REPORT_HTML), document)
     return Outcome(
-        outputs=tuple(outputs), note=f"{context.path(HTML)}, {len(document) / 1e6:.1f} MB, {len(figures)} figures"
+        outputs=tuple(outputs),
+        note=f"{context.path(paths.REPORT_HTML)}, {len(document) / 1e6:.1f} MB, {len(figures)} figures",
     )
 
 

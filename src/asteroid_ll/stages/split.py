@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
-from asteroid_ll.stages.files import load_table, write_json
+from asteroid_ll.formats.table import load_table
+from asteroid_ll.run import paths
+from asteroid_ll.run.files import write_json
 from asteroid_ll.stages.stage import Context, Outcome, Stage
-
-ROWS = "split/rows.npz"
-DESCRIPTION = "split/split.json"
 
 
 def run(context: Context) -> Outcome:
@@ -19,7 +18,7 @@ def run(context: Context) -> Outcome:
     from asteroid_ll.neo.table import IDENTITY, locate
 
     wanted = context.config.split
-    table = load_table(context.path("clean/table.npz"))
+    table = load_table(context.path(paths.CLEANED_TABLE))
     identities = table[locate(table.columns, [IDENTITY])[IDENTITY]].tolist()
     validation, test, seed = wanted.validation, wanted.test, wanted.seed
     if wanted.by == "asteroid":
@@ -27,12 +26,15 @@ def run(context: Context) -> Outcome:
     else:
         found = split_by_row(len(table), validation=validation, test=test, seed=seed)
     description = describe(found, labels_of(table), asteroid_ids=identities)
-    context.workspace.atomic_write(context.path(ROWS), npz.dumps({part: found.part(part) for part in PARTS}))
-    write_json(context.path(DESCRIPTION), {"by": wanted.by, **asdict(description)})
+    context.workspace.atomic_write(
+        context.path(paths.SPLIT_ROWS), npz.dumps({part: found.part(part) for part in PARTS})
+    )
+    write_json(context.path(paths.SPLIT), {"by": wanted.by, **asdict(description)})
     sizes = ", ".join(f"{part.name} {part.n_rows:,}" for part in description.parts)
     known = description.test_rows_seen_in_train_share
     return Outcome(
-        outputs=(ROWS, DESCRIPTION), note=f"{sizes}" + (f"; {known:.1%} of test known to train" if known else "")
+        outputs=(paths.SPLIT_ROWS, paths.SPLIT),
+        note=f"{sizes}" + (f"; {known:.1%} of test known to train" if known else ""),
     )
 
 

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from asteroid_ll.aws.session import Aws
     from asteroid_ll.config import Config
-    from asteroid_ll.journal import Journal
-    from asteroid_ll.workspace import Workspace
+    from asteroid_ll.run.journal import Journal
+    from asteroid_ll.run.workspace import Workspace
 
 Settings = Mapping[str, object]
 """The part of the configuration that a stage reads, as JSON values."""

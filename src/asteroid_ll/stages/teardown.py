@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from asteroid_ll.config import Config
 from asteroid_ll.errors import AsteroidError, AwsError, CredentialsError, DataError, LeakError
-from asteroid_ll.journal import Record
+from asteroid_ll.run.journal import Record
 from asteroid_ll.stages.stage import Context, Outcome, Settings, Stage
 
 _AGAIN = "asteroid-ll teardown   tries again."

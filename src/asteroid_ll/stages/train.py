@@ -6,13 +6,11 @@ import hashlib
 from pathlib import Path
 
 from asteroid_ll.config import Config
-from asteroid_ll.stages.files import read_json, write_json
+from asteroid_ll.run import paths
+from asteroid_ll.run.files import read_json, write_json
 from asteroid_ll.stages.price import say_price
 from asteroid_ll.stages.stage import Context, Outcome, Settings, Stage
 
-ARTIFACT = "train/model.tar.gz"
-LOG = "train/job.log"
-JOB = "train/job.json"
 CONTENT_TYPE = "application/x-recordio-protobuf"
 
 
@@ -54,11 +52,11 @@ def run(context: Context) -> Outcome:
         raise
     context.journal.append("gone", stage="train", fingerprint=context.fingerprint, resource=name)
     bucket, key = parse_uri(job.artifact_s3_uri)
-    download_file(aws, bucket=bucket, key=key, path=context.path(ARTIFACT))
+    download_file(aws, bucket=bucket, key=key, path=context.path(paths.ARTIFACT))
     lines = [line.message for line in read_job_log(aws, name)]
-    context.workspace.atomic_write(context.path(LOG), "".join(f"{line}\n" for line in lines).encode())
+    context.workspace.atomic_write(context.path(paths.JOB_LOG), "".join(f"{line}\n" for line in lines).encode())
     write_json(
-        context.path(JOB),
+        context.path(paths.JOB),
         {
             "name": name,
             "arn": job.arn,
@@ -68,8 +66,8 @@ def run(context: Context) -> Outcome:
         },
     )
     return Outcome(
-        outputs=(ARTIFACT, LOG, JOB),
-        identity=artifact_identity(context.path(ARTIFACT)),
+        outputs=(paths.ARTIFACT, paths.JOB_LOG, paths.JOB),
+        identity=artifact_identity(context.path(paths.ARTIFACT)),
         status="adopted" if how == "adopted" else "run",
         note=f"job {name}, {job.billable_s} billable seconds",
     )
@@ -110,7 +108,7 @@ def _request(context: Context, name: str):  # type: ignore[no-untyped-def]
     from asteroid_ll.aws.tags import tags
 
     config = context.config
-    manifest = read_json(context.path("upload/manifest.json"))
+    manifest = read_json(context.path(paths.MANIFEST))
     distribution = {"train": config.training.train_distribution}
     return TrainingJobRequest(
         name=name,

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from asteroid_ll.config import Config
-from asteroid_ll.stages.files import read_json, write_json
+from asteroid_ll.run import paths
+from asteroid_ll.run.files import read_json, write_json
 from asteroid_ll.stages.stage import Context, Outcome, Settings, Stage
 
-MANIFEST = "upload/manifest.json"
 CHANNELS = ("train", "validation")
 
 
@@ -32,7 +32,7 @@ def run(context: Context) -> Outcome:
             objects.append({"key": key, "sha256": digest, "size_bytes": path.stat().st_size})
     channels = {channel: f"s3://{bucket}/{prefix}/{channel}/" for channel in CHANNELS}
     write_json(
-        context.path(MANIFEST),
+        context.path(paths.MANIFEST),
         {
             "bucket": bucket,
             "channels": channels,
@@ -43,7 +43,7 @@ def run(context: Context) -> Outcome:
     size_mb = sum(int(str(item["size_bytes"])) for item in objects) / 1e6
     note = f"{len(objects)} objects, {size_mb:.1f} MB"
     return Outcome(
-        outputs=(MANIFEST,),
+        outputs=(paths.MANIFEST,),
         status="adopted" if made_by == {"present"} else "run",
         note=note + (", bucket created" if made == "created" else ""),
     )
@@ -53,7 +53,7 @@ def verify(context: Context) -> str | None:
     """The first object that is not in S3 any more, in words."""
     from asteroid_ll.aws.storage import stored
 
-    manifest = read_json(context.path(MANIFEST))
+    manifest = read_json(context.path(paths.MANIFEST))
     for item in manifest["objects"]:
         if stored(context.connect(), manifest["bucket"], item["key"]) != (item["size_bytes"], item["sha256"]):
             return f"s3://{manifest['bucket']}/{item['key']} is missing"

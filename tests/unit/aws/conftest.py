@@ -14,8 +14,8 @@ from botocore.session import Session
 
 from asteroid_ll.aws.session import Aws
 from asteroid_ll.aws.waiting import Pace
-from asteroid_ll.emulator.http import Request, Response
-from asteroid_ll.emulator.transport import attach
+from asteroid_ll.emulator.transport.in_process import attach
+from asteroid_ll.emulator.transport.messages import Request, Response
 
 ACCOUNT_ID = "111122223333"
 

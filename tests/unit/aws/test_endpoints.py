@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from asteroid_ll.aws import endpoints, tags
-from asteroid_ll.emulator.http import Response
+from asteroid_ll.emulator.transport.messages import Response
 from asteroid_ll.errors import AwsError, CredentialsError, DataError
 
 ARN = "arn:aws:sagemaker:us-east-1:111122223333:endpoint/asteroid-ll-abc"

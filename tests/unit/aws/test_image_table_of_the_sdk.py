@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from asteroid_ll.image_registry import ACCOUNT_BY_REGION, REPOSITORY, VERSION
+from asteroid_ll.linear_learner.images import ACCOUNT_BY_REGION, REPOSITORY, VERSION
 
 
 @pytest.mark.interop

@@ -7,7 +7,7 @@ from botocore.session import Session
 
 from asteroid_ll.aws.images import image_uri
 from asteroid_ll.errors import ConfigError
-from asteroid_ll.image_registry import ACCOUNT_BY_REGION
+from asteroid_ll.linear_learner.images import ACCOUNT_BY_REGION
 
 
 @pytest.mark.parametrize(

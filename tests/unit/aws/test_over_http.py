@@ -13,7 +13,7 @@ import pytest
 from asteroid_ll.aws import resources, storage
 from asteroid_ll.aws.session import connect
 from asteroid_ll.emulator.app import Emulator
-from asteroid_ll.emulator.server import serve
+from asteroid_ll.emulator.transport.server import serve
 from asteroid_ll.errors import AwsError
 
 

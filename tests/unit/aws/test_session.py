@@ -10,7 +10,7 @@ from botocore.session import Session
 from asteroid_ll.aws import hooks, resources
 from asteroid_ll.aws import session as session_module
 from asteroid_ll.aws.session import connect
-from asteroid_ll.emulator.http import Response
+from asteroid_ll.emulator.transport.messages import Response
 from asteroid_ll.errors import AwsError, ConfigError, CredentialsError
 
 S3 = Session().get_service_model("s3")

@@ -6,7 +6,7 @@ import pytest
 from botocore import exceptions as botocore_errors
 
 from asteroid_ll.aws import storage
-from asteroid_ll.emulator.http import Response
+from asteroid_ll.emulator.transport.messages import Response
 from asteroid_ll.errors import AwsError, CredentialsError, DataError
 
 OK = Response(200)

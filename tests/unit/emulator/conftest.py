@@ -11,10 +11,11 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from asteroid_ll.emulator import hosting, transport
 from asteroid_ll.emulator.app import Emulator
-from asteroid_ll.emulator.images import image_uri
 from asteroid_ll.emulator.processes import reap_children
+from asteroid_ll.emulator.sagemaker import hosting
+from asteroid_ll.emulator.sagemaker.images import image_uri
+from asteroid_ll.emulator.transport import in_process as transport
 from asteroid_ll.errors import DataError
 
 REGION = "us-west-2"

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asteroid_ll.emulator.api_model import ApiModel, _compiled
-from asteroid_ll.emulator.http import ApiError
-from asteroid_ll.emulator.sagemaker import _OPERATIONS
+from asteroid_ll.emulator.sagemaker.service import _OPERATIONS
+from asteroid_ll.emulator.transport.messages import ApiError
 
 
 @pytest.fixture(scope="module")

@@ -3,8 +3,8 @@
 import pytest
 from botocore.exceptions import ClientError
 
-from asteroid_ll.emulator import sts
-from asteroid_ll.emulator.http import Request
+from asteroid_ll.emulator.sts import service as sts
+from asteroid_ll.emulator.transport.messages import Request
 
 
 def test_the_caller_is_the_emulated_account(virtual, client_of):

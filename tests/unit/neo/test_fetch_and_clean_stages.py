@@ -11,10 +11,10 @@ import pytest
 
 from asteroid_ll.config import Config
 from asteroid_ll.errors import DataError
-from asteroid_ll.journal import Journal
+from asteroid_ll.run.journal import Journal
+from asteroid_ll.run.workspace import Workspace
 from asteroid_ll.stages import clean, fetch
 from asteroid_ll.stages.stage import Context
-from asteroid_ll.workspace import Workspace
 
 CANARY = "CanaryKey0123456789abcdefCanary"
 

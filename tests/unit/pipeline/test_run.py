@@ -11,10 +11,10 @@ import pytest
 
 from asteroid_ll.config import Config
 from asteroid_ll.errors import ConfigError, DataError, InterruptedRunError, LeakError
-from asteroid_ll.journal import Journal
 from asteroid_ll.pipeline.run import Listener, Pipeline, RunResult
+from asteroid_ll.run.journal import Journal
+from asteroid_ll.run.workspace import Workspace
 from asteroid_ll.stages.stage import Context, Outcome, Stage
-from asteroid_ll.workspace import Workspace
 
 
 class Toy:

@@ -7,10 +7,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from asteroid_ll.evaluation.calibration import calibrate
+from asteroid_ll.evaluation.metrics import scoreboard
 from asteroid_ll.report import plots
-from asteroid_ll.report.calibration import calibrate
 from asteroid_ll.report.columns import PlainColumn
-from asteroid_ll.report.metrics import scoreboard
 from asteroid_ll.report.weights import piecewise, weigh
 
 MAGNITUDE = PlainColumn("absolute_magnitude_mag", "mag", "Absolute magnitude H")

@@ -5,8 +5,8 @@ from html.parser import HTMLParser
 
 import pytest
 
+from asteroid_ll.evaluation.findings import Finding
 from asteroid_ll.report import plots
-from asteroid_ll.report.findings import Finding
 from asteroid_ll.report.html import (
     ReportData,
     ReportFacts,

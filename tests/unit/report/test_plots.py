@@ -6,9 +6,9 @@ import sys
 import numpy as np
 import pytest
 
+from asteroid_ll.evaluation.metrics import binary_scores
 from asteroid_ll.report import plots
 from asteroid_ll.report.columns import PlainColumn, axis_label
-from asteroid_ll.report.metrics import binary_scores
 
 CHARTS = [
     "distributions",

@@ -3,10 +3,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from asteroid_ll.evaluation.calibration import calibrate
+from asteroid_ll.evaluation.mistakes import mistakes
+from asteroid_ll.evaluation.thresholds import cheapest_thresholds, threshold_table
 from asteroid_ll.report import result_tables as tables
-from asteroid_ll.report.calibration import calibrate
-from asteroid_ll.report.mistakes import mistakes
-from asteroid_ll.report.thresholds import cheapest_thresholds, threshold_table
 
 LABELS, SCORES = [0, 0, 1, 1], [0.1, 0.6, 0.4, 0.9]
 

@@ -5,8 +5,8 @@ import doctest
 import pandas as pd
 import pytest
 
+from asteroid_ll.evaluation.metrics import scoreboard
 from asteroid_ll.report import tables
-from asteroid_ll.report.metrics import scoreboard
 from asteroid_ll.report.summary import summarise
 
 

@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 
 from asteroid_ll.config import Config
-from asteroid_ll.journal import Journal
+from asteroid_ll.formats.table import save_table
 from asteroid_ll.neo.sources.tabular import read_table
+from asteroid_ll.run.journal import Journal
+from asteroid_ll.run.workspace import Workspace
 from asteroid_ll.stages import encode
-from asteroid_ll.stages.files import save_table
 from asteroid_ll.stages.split import STAGE as SPLIT
 from asteroid_ll.stages.stage import Context
-from asteroid_ll.workspace import Workspace
 
 
 def make_context(directory: Path, n_shards: int) -> Context:

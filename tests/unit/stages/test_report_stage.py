@@ -13,7 +13,7 @@ from asteroid_ll.cli import group
 from asteroid_ll.errors import ConfigError, DataError
 from asteroid_ll.neo.features import FittedFeatures
 from asteroid_ll.report.columns import axis_label
-from asteroid_ll.stages.reporting.feature_names import feature_steps, variable_column
+from asteroid_ll.report.feature_names import feature_steps, variable_column
 
 FIGURES = ["calibration", "class-balance", "confusion", "decision-plane", "learned-functions", "ranking", "training"]
 

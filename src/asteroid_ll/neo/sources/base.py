@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol, TypedDict
 
-from asteroid_ll.atomic import atomic_path
 from asteroid_ll.errors import DataError
+from asteroid_ll.run.atomic import atomic_path
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -17,10 +17,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from asteroid_ll.atomic import atomic_write
 from asteroid_ll.errors import DataError
 from asteroid_ll.neo.sources.neows_client import DEMO_REQUESTS_PER_DAY, Key, NeowsClient, UnusableError
 from asteroid_ll.neo.sources.web import Progress, Web
+from asteroid_ll.run.atomic import atomic_write
 
 PAGE_SIZE = 20
 """Asteroids a page: the most that NeoWs gives."""

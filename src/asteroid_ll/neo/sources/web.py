@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import SplitResult, urlsplit, urlunsplit
 
-from asteroid_ll.atomic import refused_by_system
 from asteroid_ll.errors import DataError
+from asteroid_ll.run.atomic import refused_by_system
 
 TIMEOUT_S = 30.0
 """Longest wait for the next bytes."""

@@ -1,0 +1,102 @@
+"""SageMaker's data plane: InvokeEndpoint, answered by the model that the endpoint loaded (REST-JSON)."""
+
+from __future__ import annotations
+
+import random
+import re
+from urllib.parse import unquote
+
+from asteroid_ll.emulator.logs.store import ENDPOINT_GROUP_PREFIX, LogStore
+from asteroid_ll.emulator.resources import ENDPOINT, Resource, partition
+from asteroid_ll.emulator.sagemaker import hosting
+from asteroid_ll.emulator.sagemaker.call import Services
+from asteroid_ll.emulator.state import ACCOUNT_ID
+from asteroid_ll.emulator.transport.messages import ApiError, Request, Response
+
+MAX_BODY_BYTES = 6_291_456
+"""InvokeEndpoint's limit of a request body, by the service's model; a client does not check it."""
+
+PATH = re.compile(r"/endpoints/([^/]+)/invocations")
+
+
+class Runtime:
+    """Answers InvokeEndpoint.
+
+    Args:
+        services: the state and what is in it.
+    """
+
+    def __init__(self, services: Services) -> None:
+        self.services = services
+        self.logs = LogStore(services.state)
+        self._draw = random.Random(0)  # noqa: S311
+
+    def handle(self, request: Request, *, region: str) -> Response:
+        """Answer one request.
+
+        Raises:
+            ApiError: ``ValidationError``, or ``ModelError`` when the container refuses the payload.
+        """
+        match = PATH.fullmatch(request.path)
+        if match is None or request.method != "POST":
+            raise ApiError(
+                "UnknownOperationException", f"The emulator has no {request.method} {request.path}.", status=404
+            )
+        if len(request.body) > MAX_BODY_BYTES:
+            raise ApiError(
+                "ValidationError",
+                "1 validation error detected: Value at 'body' failed to satisfy constraint: Member must have length "
+                f"less than or equal to {MAX_BODY_BYTES}",
+            )
+        endpoint = self._in_service(region, unquote(match.group(1)))
+        variant = self._variant(endpoint, request.headers.get("x-amzn-sagemaker-target-variant", ""))
+        answer = hosting.variant_scorer(self.services, endpoint, variant).invoke(
+            request.body,
+            content_type=request.headers.get("content-type", ""),
+            accept=request.headers.get("accept", "") or request.headers.get("x-amzn-sagemaker-accept", ""),
+        )
+        group = ENDPOINT_GROUP_PREFIX + endpoint.name
+        if answer.log_lines:
+            now_s = self.services.state.now()
+            stream = hosting.log_stream(variant, endpoint)
+            self.logs.append(region, group, stream, lines=[(now_s, line) for line in answer.log_lines])
+        if answer.status != 200:
+            raise _model_error(answer.status, answer.body, region=region, group=group)
+        headers = {"Content-Type": answer.content_type, "x-Amzn-Invoked-Production-Variant": variant}
+        return Response(headers=headers, body=answer.body)
+
+    def _in_service(self, region: str, name: str) -> Resource:
+        hosting.advance(self.services)
+        endpoint = self.services.resources.get(ENDPOINT, region, name)
+        if endpoint is None or endpoint.status not in ("InService", "Updating"):
+            raise ApiError("ValidationError", f"Endpoint {name} of account {ACCOUNT_ID} not found.")
+        return endpoint
+
+    def _variant(self, endpoint: Resource, target: str) -> str:
+        """The variant asked for, or one drawn by weight."""
+        variants = endpoint.body["variants"]
+        weights: dict[str, float] = {v["VariantName"]: v.get("InitialVariantWeight", 1.0) for v in variants}
+        if target and target not in weights:
+            raise ApiError("ValidationError", f"Variant {target} of endpoint {endpoint.name} not found.")
+        if target or len(weights) == 1:
+            return target or next(iter(weights))
+        return self._draw.choices(list(weights), weights=list(weights.values()))[0]
+
+
+def _model_error(status: int, body: bytes, *, region: str, group: str) -> ApiError:
+    """The container's refusal in the words of InvokeEndpoint: HTTP 424 with what the model said."""
+    said = body.decode("utf-8", errors="replace")
+    side = "client" if status < 500 else "server"
+    console = f"https://{region}.console.aws.amazon.com/cloudwatch/home?region={region}#logEventViewer:group={group}"
+    message = (
+        f'Received {side} error ({status}) from model with message "{said}". See {console} in account {ACCOUNT_ID} '
+        "for more information."
+    )
+    return ApiError(
+        "ModelError",
+        message,
+        status=424,
+        OriginalStatusCode=status,
+        OriginalMessage=said,
+        LogStreamArn=f"arn:{partition(region)}:logs:{region}:{ACCOUNT_ID}:log-group:{group}",
+    )

@@ -1,0 +1,1 @@
+"""How a request reaches the emulator: in process, or over HTTP."""

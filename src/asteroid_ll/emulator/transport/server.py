@@ -1,0 +1,224 @@
+"""The HTTP transport: the emulator on a loopback port, for any AWS client that takes ``AWS_ENDPOINT_URL``.
+
+HTTP/1.1 with connections kept alive and ``Expect: 100-continue`` answered at once, as an S3 client waits a second
+for it otherwise. Large bodies go to and come from disk.
+"""
+
+from __future__ import annotations
+
+import io
+import ipaddress
+import logging
+import mmap
+import shutil
+import signal
+import socket
+import tempfile
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, cast
+
+from asteroid_ll.emulator.transport.in_process import Handler, answer, to_request
+from asteroid_ll.emulator.transport.messages import Request, Response
+from asteroid_ll.errors import ConfigError
+
+SPOOL_BYTES = 16 * 2**20
+"""A request body longer than this is kept in a temporary file instead of memory."""
+
+IDLE_S = 60.0
+"""A connection that says nothing for so long is closed."""
+
+_COPY_BYTES = 1 << 20
+_LOGGER = logging.getLogger(__name__)
+
+
+def serve(
+    emulator: Handler,
+    *,
+    host: str = "127.0.0.1",
+    port: int,
+    ready: Callable[[int], None] | None = None,
+    stop: threading.Event | None = None,
+) -> None:
+    """Answer HTTP requests until SIGINT, SIGTERM or ``stop``; requests under way are answered first.
+
+    Args:
+        emulator: what answers.
+        host: a loopback address; the emulator checks no signatures, so it is for this machine alone.
+        port: the port; 0 takes a free one.
+        ready: called with the port once connections are accepted.
+        stop: set it to end the server from another thread. Signals are handled in the main thread alone.
+
+    Raises:
+        ConfigError: the address is not of this machine alone, or the port is taken.
+    """
+    if host != "localhost" and not _is_loopback(host):
+        raise ConfigError(f"The emulator does not listen on {host}.", hint="Use a loopback address such as 127.0.0.1.")
+    stopped = stop or threading.Event()
+    try:
+        server = _Server((host, port), emulator)
+    except OSError as error:
+        raise ConfigError(
+            f"Port {port} on {host} cannot be used: {error.strerror}.", hint="Port 0 takes a free one."
+        ) from error
+    with server, _signals_set(stopped):
+        accepting = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+        accepting.start()
+        try:
+            if ready is not None:
+                ready(server.server_address[1])
+            stopped.wait()
+        finally:
+            server.shutdown()
+            accepting.join()
+            server.finish()
+
+
+class _Server(ThreadingHTTPServer):
+    """Threads, one a connection, that can be asked to end."""
+
+    daemon_threads = False
+    request_queue_size = 128
+
+    def __init__(self, address: tuple[str, int], emulator: Handler) -> None:
+        self.emulator = emulator
+        self._open: set[socket.socket] = set()
+        self._guard = threading.Lock()
+        super().__init__(address, _Connection)
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        with self._guard:
+            self._open.add(request)
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: Any) -> None:
+        with self._guard:
+            self._open.discard(request)
+        super().shutdown_request(request)
+
+    def finish(self) -> None:
+        """No connection gets another request: reading ends, what is being answered is still written."""
+        with self._guard:
+            for connection in self._open:
+                with suppress(OSError):  # the client may have gone already
+                    connection.shutdown(socket.SHUT_RD)
+
+
+class _Connection(BaseHTTPRequestHandler):
+    """One connection, request after request."""
+
+    protocol_version = "HTTP/1.1"
+    wbufsize = 1 << 16
+    disable_nagle_algorithm = True
+    timeout = IDLE_S
+    server: _Server
+
+    def handle_expect_100(self) -> bool:
+        """Tell the client to go on, now."""
+        super().handle_expect_100()
+        self.wfile.flush()
+        return True
+
+    def _serve(self) -> None:
+        """Read a request, have it answered, write the answer."""
+        headers = {name.lower(): text for name, text in self.headers.items()}
+        try:
+            body = _read_body(self.rfile, headers)
+        except (ValueError, EOFError, TimeoutError):
+            self.close_connection = True
+            return
+        # the request line, not self.path: that one has its leading slashes merged, and a key may start with one
+        url = f"http://{headers.get('host') or 'localhost'}{self.requestline.split()[1]}"
+        request = to_request(self.command, url, headers=headers, body=body)
+        try:
+            self._write(request)
+        except (BrokenPipeError, ConnectionResetError, TimeoutError):
+            self.close_connection = True
+
+    def _write(self, request: Request) -> None:
+        try:
+            response, body = answer(self.server.emulator, request)
+        except Exception:
+            _LOGGER.exception("The emulator failed on %s %s", request.method, request.path)
+            response, body = Response(500), None
+        length = response.stop - response.start if response.file else len(response.body)
+        self.send_response_only(response.status)
+        for name, text in response.headers.items():
+            self.send_header(name, text)
+        if "content-length" not in {name.lower() for name in response.headers} and response.status not in (204, 304):
+            self.send_header("Content-Length", str(length))
+        self.end_headers()
+        if body is not None:
+            with body:
+                if request.method != "HEAD":
+                    shutil.copyfileobj(body, self.wfile, _COPY_BYTES)
+        self.wfile.flush()
+
+    do_GET = do_HEAD = do_PUT = do_POST = do_DELETE = do_PATCH = do_OPTIONS = _serve  # noqa: N815 - http.server's names
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - http.server's name
+        """Log what http.server would print."""
+        _LOGGER.debug(format, *args)
+
+
+def _read_body(stream: io.BufferedIOBase, headers: dict[str, str]) -> bytes:
+    """Read a request's body: so many bytes as announced, or chunks until the last.
+
+    Raises:
+        ValueError: the length is no number, or negative.
+        EOFError: the connection ended before the body.
+    """
+    if "chunked" in headers.get("transfer-encoding", ""):
+        return b"".join(_chunks(stream))
+    length = int(headers.get("content-length") or 0)
+    if length <= SPOOL_BYTES:
+        return _exactly(stream, length)
+    with tempfile.TemporaryFile() as spool:
+        left = length
+        while left:
+            spool.write(_exactly(stream, min(left, _COPY_BYTES)))
+            left -= min(left, _COPY_BYTES)
+        spool.flush()
+        # whoever takes bytes takes this too, and only the pages that are looked at are in memory
+        return cast(bytes, mmap.mmap(spool.fileno(), length, access=mmap.ACCESS_READ))
+
+
+def _chunks(stream: io.BufferedIOBase) -> Iterator[bytes]:
+    """The chunks of a body in HTTP's chunked coding, RFC 9112 section 7.1; trailers are read and dropped."""
+    while length := int(stream.readline().partition(b";")[0], 16):
+        yield _exactly(stream, length)
+        stream.readline()
+    while stream.readline().strip():
+        pass
+
+
+def _exactly(stream: io.BufferedIOBase, length: int) -> bytes:
+    if length < 0:
+        raise ValueError(length)
+    data = stream.read(length)
+    if len(data) < length:
+        raise EOFError
+    return data
+
+
+@contextmanager
+def _signals_set(stopped: threading.Event) -> Iterator[None]:
+    """While inside, SIGINT and SIGTERM set an event instead; in another thread than the main one, nothing."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.signal(number, lambda *_: stopped.set()) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,193 @@
+"""The files of a training job as its container finds them under ``/opt/ml``, and the artifact that it leaves.
+
+Layout and names follow the CreateTrainingJob contract for containers: ``input/config/*.json``,
+``input/data/CHANNEL``, ``model``, ``output/failure``.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import shutil
+import tarfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from asteroid_ll.emulator.s3.store import ObjectStore, StoredObject
+
+FAILURE_REASON_CHARACTERS = 1024
+_STREAMS = "streams"
+
+
+class DownloadError(Exception):
+    """A channel's objects cannot be laid out as files; the message says which and why."""
+
+
+def parse_s3_uri(uri: str) -> tuple[str, str]:
+    """Bucket and key (or prefix) of an ``s3://`` URI."""
+    bucket, _, key = uri.removeprefix("s3://").partition("/")
+    return bucket, key
+
+
+def host_names(request: Mapping[str, Any]) -> list[str]:
+    """The names of a job's hosts: ``algo-1`` to ``algo-n``."""
+    return [f"algo-{number}" for number in range(1, request["ResourceConfig"]["InstanceCount"] + 1)]
+
+
+def prepare(root: Path, request: Mapping[str, Any], *, host: str, store: ObjectStore) -> dict[str, tuple[Path, ...]]:
+    """Lay out one host's container directory.
+
+    Args:
+        root: what the container sees as ``/opt/ml``.
+        request: the CreateTrainingJob request.
+        host: the host's name, such as ``algo-1``.
+        store: where the input objects are.
+
+    Returns:
+        The files of each channel in Pipe mode, in their order; they are not where the container looks.
+
+    Raises:
+        DownloadError: a channel's objects are gone, or cannot be files below the channel's directory.
+    """
+    streams: dict[str, tuple[Path, ...]] = {}
+    for name in ("input", "model", "output", _STREAMS):
+        shutil.rmtree(root / name, ignore_errors=True)
+    config = root / "input" / "config"
+    for folder in (config, root / "input" / "data", root / "model", root / "output" / "data"):
+        folder.mkdir(parents=True, exist_ok=True)
+    hosts = host_names(request)
+    channels = request.get("InputDataConfig", [])
+    _write_json(config / "hyperparameters.json", request.get("HyperParameters", {}))
+    _write_json(config / "resourceconfig.json", _resource_config(request, host, hosts))
+    _write_json(config / "inputdataconfig.json", {c["ChannelName"]: _channel_config(c, request) for c in channels})
+    for channel in channels:
+        source = channel["DataSource"]["S3DataSource"]
+        bucket, prefix = parse_s3_uri(source["S3Uri"])
+        objects = [found for found in store.list(bucket, prefix) if not found.key.endswith("/")]
+        if not objects:
+            raise DownloadError(f'No S3 objects found under S3 URL "{source["S3Uri"]}"')
+        if source.get("S3DataDistributionType") == "ShardedByS3Key":
+            objects = objects[hosts.index(host) :: len(hosts)]
+        name = channel["ChannelName"]
+        is_pipe = input_mode(channel, request) == "Pipe"
+        folder = root / _STREAMS / name if is_pipe else root / "input" / "data" / name
+        folder.mkdir(parents=True)
+        if is_pipe:
+            streams[name] = tuple(folder / _relative(found.key, prefix) for found in objects)
+        for found in objects:
+            name = _relative(found.key, prefix)
+            if not (folder / name).resolve().is_relative_to(folder.resolve()):
+                raise DownloadError(f'The key "{found.key}" leads out of the channel {channel["ChannelName"]}')
+            try:
+                _download(found, folder / name, gunzip=channel.get("CompressionType") == "Gzip")
+            except (FileExistsError, NotADirectoryError, IsADirectoryError, gzip.BadGzipFile) as error:
+                raise DownloadError(f'The object "s3://{bucket}/{found.key}" cannot be a file: {error}') from error
+    return streams
+
+
+def input_mode(channel: Mapping[str, Any], request: Mapping[str, Any]) -> str:
+    """``File``, ``FastFile`` or ``Pipe``: the channel's own, else the algorithm's."""
+    mode: str = channel.get("InputMode") or request["AlgorithmSpecification"]["TrainingInputMode"]
+    return mode
+
+
+def pack(model_directories: Sequence[Path], target: Path) -> bool:
+    """Write ``model.tar.gz`` from what the hosts left in their model directories.
+
+    The archive depends on the files' names, bytes and times alone: sorted members, root as owner, no time in the
+    compression's own header.
+
+    Returns:
+        Whether there was anything to pack; without it no file is written.
+    """
+    members: dict[str, Path] = {}
+    for directory in model_directories:
+        for path in sorted(directory.rglob("*")):
+            members.setdefault(path.relative_to(directory).as_posix(), path)
+    if not members:
+        return False
+    with (
+        target.open("wb") as file,
+        gzip.GzipFile(filename="", mode="wb", fileobj=file, mtime=0, compresslevel=6) as compressed,
+        tarfile.open(fileobj=compressed, mode="w", format=tarfile.GNU_FORMAT) as archive,
+    ):
+        for name in sorted(members):
+            archive.add(members[name], arcname=name, recursive=False, filter=_owned_by_root)
+    return True
+
+
+def failure_reason(roots: Sequence[Path], exit_code: int, *, host: str = "") -> str:
+    """``FailureReason`` of a job that ended badly: the first ``output/failure`` of its hosts, else the exit code.
+
+    What comes later, on other hosts, is that they miss the one that failed.
+
+    Args:
+        roots: what each host's container sees as ``/opt/ml``.
+        exit_code: of the host that failed first.
+        host: its name, where there are several.
+    """
+    written = [path for root in roots if (path := root / "output" / "failure").is_file()]
+    if not written:
+        said = f"The host {host} left the job" if host else ""
+        return f"AlgorithmError: {said}, exit code: {exit_code}"
+    path = min(written, key=lambda path: path.stat().st_mtime_ns)
+    text = path.read_text(encoding="utf-8", errors="replace").strip()
+    known = text.startswith(("ClientError", "AlgorithmError", "InternalServerError"))
+    return (text if known else f"AlgorithmError: {text}, exit code: {exit_code}")[:FAILURE_REASON_CHARACTERS]
+
+
+def _resource_config(request: Mapping[str, Any], host: str, hosts: list[str]) -> dict[str, Any]:
+    instance_type = request["ResourceConfig"]["InstanceType"]
+    group = {"instance_group_name": "homogeneousCluster", "instance_type": instance_type, "hosts": hosts}
+    return {
+        "current_host": host,
+        "current_instance_type": instance_type,
+        "current_group_name": group["instance_group_name"],
+        "hosts": hosts,
+        "instance_groups": [group],
+        "network_interface_name": "eth0",
+    }
+
+
+def _channel_config(channel: Mapping[str, Any], request: Mapping[str, Any]) -> dict[str, str]:
+    source = channel["DataSource"]["S3DataSource"]
+    config = {
+        "TrainingInputMode": input_mode(channel, request),
+        "S3DistributionType": source.get("S3DataDistributionType", "FullyReplicated"),
+        "RecordWrapperType": channel.get("RecordWrapperType", "None"),
+    }
+    if "ContentType" in channel:
+        config["ContentType"] = channel["ContentType"]
+    return config
+
+
+def _relative(key: str, prefix: str) -> str:
+    """An object's path in its channel: the key below the folder that the prefix names."""
+    if key != prefix and key.startswith(prefix.rstrip("/") + "/"):
+        return key[len(prefix.rstrip("/")) + 1 :]
+    return key[prefix.rfind("/") + 1 :]
+
+
+def _download(found: StoredObject, target: Path, *, gunzip: bool) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if gunzip:
+        with gzip.open(found.path, "rb") as packed, target.open("wb") as file:
+            shutil.copyfileobj(packed, file)
+        return
+    try:
+        os.link(found.path, target)
+    except OSError:
+        shutil.copyfile(found.path, target)
+
+
+def _owned_by_root(member: tarfile.TarInfo) -> tarfile.TarInfo:
+    member.uid = member.gid = 0
+    member.uname = member.gname = "root"
+    member.mode = 0o755 if member.isdir() else 0o644
+    return member
+
+
+def _write_json(path: Path, value: object) -> None:
+    path.write_text(json.dumps(value), encoding="utf-8")

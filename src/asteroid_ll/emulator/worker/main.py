@@ -1,0 +1,327 @@
+"""A training job's own process: what SageMaker's training platform does around the algorithm's container.
+
+``python -m asteroid_ll.emulator.worker.main STATE_DIR REGION JOB CLOCK_AHEAD_S`` lays out the container's directory,
+runs the container as a child, stores its output as the job's CloudWatch log, and puts the artifact in the output
+bucket. It outlives the client that created the job. Nothing heavy is imported: the container's own start-up is
+the job's.
+"""
+
+from __future__ import annotations
+
+import os
+import selectors
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import traceback
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType
+from typing import IO, Any
+
+from asteroid_ll.emulator.logs.store import TRAINING_GROUP, LogStore
+from asteroid_ll.emulator.processes import ProcessId
+from asteroid_ll.emulator.resources import Resource
+from asteroid_ll.emulator.s3.store import ObjectStore
+from asteroid_ll.emulator.state import State
+from asteroid_ll.emulator.worker import files as job_files
+from asteroid_ll.emulator.worker.checkpoints import Checkpoints
+from asteroid_ll.emulator.worker.jobs import Jobs
+from asteroid_ll.emulator.worker.metrics import final_metrics
+from asteroid_ll.emulator.worker.pipes import Feeder, feeding
+
+_READ_BYTES = 1 << 16
+_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.05, 60.0
+_LINKS = "LINEAR_LEARNER_LINKS"
+_PASSED_ON = ("HOME", "LANG", "LD_LIBRARY_PATH", "PATH", "PYTHONPATH", "TMPDIR", "TZ", "VIRTUAL_ENV")
+_PASSED_ON_PREFIXES = ("OMP_", "OPENBLAS_", "MKL_", "LC_")
+DEFAULT_COMMAND = (sys.executable, "-m", "asteroid_ll.linear_learner.container", "train")
+
+
+@dataclass
+class _Host:
+    """One container that runs, and the part of its last line that is not complete yet."""
+
+    name: str
+    root: Path
+    process: subprocess.Popen[bytes]
+    stream: str
+    rest: bytes = b""
+
+
+@dataclass
+class _Ending:
+    """Why the containers are being ended: a stop request, or the limit of the run time."""
+
+    asked: bool = False
+    too_long: bool = False
+    kill_at_s: float = field(default=float("inf"))
+
+
+class Worker:
+    """Runs one claimed job to its end.
+
+    Args:
+        state: the emulator's state.
+        job: the job, claimed by this process.
+    """
+
+    def __init__(self, state: State, job: Resource) -> None:
+        self.state = state
+        self.job = job
+        self.jobs = Jobs(state)
+        self.store = ObjectStore(state)
+        self.logs = LogStore(state)
+        self.request: dict[str, Any] = job.body["request"]
+        self.directory = self.jobs.directory(job)
+        self.settings = state.settings
+        self.ending = _Ending()
+        self.hosts: list[_Host] = []
+        self.failed: _Host | None = None
+        self.run_time_left_s: float = self.request.get("StoppingCondition", {}).get("MaxRuntimeInSeconds", 86_400)
+        self.feeders: list[Feeder] = []
+        config = self.request.get("CheckpointConfig")
+        self.checkpoints = None if config is None else Checkpoints(config, store=self.store)
+
+    def stop(self, _number: int = signal.SIGTERM, _frame: FrameType | None = None) -> None:
+        """Answer SIGTERM: pass it on to the containers, and kill them after the grace time."""
+        self.ending.asked = True
+        self._terminate()
+
+    def run(self) -> None:
+        """Do the job; its row says how it ended."""
+        names = job_files.host_names(self.request)
+        roots = [self._root(name) for name in names]
+        self._wait(self.settings.training_starting_s)
+        if self.ending.asked or not self.jobs.step(self.job, "Downloading"):
+            return self.jobs.finish(self.job, "Stopped")
+        stopping = self.request.get("StoppingCondition", {})
+        give_up_at_s = time.monotonic() + stopping.get("MaxWaitTimeInSeconds", 0)
+        pause_s = _FIRST_PAUSE_S
+        while True:
+            try:
+                self._lay_out(names, roots)
+            except job_files.DownloadError as error:
+                reason = f"ClientError: Data download failed: {error}"[: job_files.FAILURE_REASON_CHARACTERS]
+                return self.jobs.finish(self.job, "Failed", reason=reason)
+            if not self.jobs.step(self.job, "Training"):
+                return self.jobs.finish(self.job, "Stopped")
+            with feeding(self.feeders):
+                exit_code = self._run_containers(names, roots)
+            if not self._was_interrupted():
+                return self._conclude(roots, exit_code)
+            if time.monotonic() >= give_up_at_s:
+                return self.jobs.finish(self.job, "Stopped", secondary="MaxWaitTimeExceeded")
+            self.ending.kill_at_s = float("inf")
+            interrupted = self.jobs.step(self.job, "Interrupted")
+            # New instances are harder to have each time: a job that cannot live does not spin.
+            self._wait(pause_s)
+            pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
+            if not (interrupted and self.jobs.step(self.job, "Downloading")):
+                return self.jobs.finish(self.job, "Stopped")
+
+    def _lay_out(self, names: Sequence[str], roots: Sequence[Path]) -> None:
+        """Give every host its files, pipes and checkpoints."""
+        self.feeders = []
+        for name, root in zip(names, roots, strict=True):
+            streams = job_files.prepare(root, self.request, host=name, store=self.store)
+            self.feeders += [Feeder(root, channel, files=files) for channel, files in streams.items()]
+        if self.checkpoints is not None:
+            self.checkpoints.download(roots)
+
+    def _was_interrupted(self) -> bool:
+        """Whether a managed spot job lost an instance: somebody killed its container, and it was not us."""
+        # The first that failed: others that would not end may have been killed by us.
+        lost = [self.failed] if self.failed else self.hosts
+        killed = any(host.process.returncode == -signal.SIGKILL for host in lost)
+        ended_by_us = self.ending.asked or self.ending.too_long
+        return killed and not ended_by_us and bool(self.request.get("EnableManagedSpotTraining"))
+
+    def _root(self, host: str) -> Path:
+        """The first host's directory is the job's own; each further host has one below ``hosts/``."""
+        return self.directory if host == "algo-1" else self.directory / "hosts" / host
+
+    def _run_containers(self, names: Sequence[str], roots: Sequence[Path]) -> int:
+        """Run all hosts' containers to their end; 0, or an exit code of one that failed (128 + n for signal n)."""
+        command = [*(self.settings.container_command or DEFAULT_COMMAND), "--root"]
+        started_s = self.state.now()
+        self.hosts, self.failed = [], None
+        links = _links(len(names))
+        for name, root, ends in zip(names, roots, links, strict=True):
+            process = subprocess.Popen(  # noqa: S603
+                [*command, str(root)],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                cwd=root,
+                env={**self._environment(name), _LINKS: ",".join(str(end.fileno()) for end in ends)},
+                pass_fds=[end.fileno() for end in ends],
+            )
+            self.hosts.append(_Host(name, root, process, f"{self.job.name}/{name}-{int(started_s)}"))
+        # A host's end is open in its own process alone, so that the others notice when that is gone.
+        for end in (end for ends in links for end in ends):
+            end.close()
+        leader = ProcessId.of(self.hosts[0].process.pid)
+        if leader is not None:
+            self.jobs.note(self.job, container={"pid": leader.pid, "started": leader.started})
+        if self.ending.asked:
+            self._terminate()
+        # An interrupted job has what is left of its run time.
+        begun_s = time.monotonic()
+        self._follow(begun_s + self.run_time_left_s)
+        self.run_time_left_s -= time.monotonic() - begun_s
+        codes = [host.process.wait() for host in self.hosts]
+        if self.checkpoints is not None:
+            self.checkpoints.upload(roots)
+        return _exit_code(self.failed.process.returncode if self.failed else max(codes, key=abs))
+
+    def _follow(self, limit_at_s: float) -> None:
+        """Store the containers' output as it comes, until every one of them closed it."""
+        with selectors.DefaultSelector() as selector:
+            for host in self.hosts:
+                assert host.process.stdout is not None
+                selector.register(host.process.stdout, selectors.EVENT_READ, host)
+            while selector.get_map():
+                now_s = time.monotonic()
+                if now_s >= limit_at_s and not self.ending.too_long:
+                    self.ending.too_long = True
+                    self._terminate()
+                if now_s >= self.ending.kill_at_s:
+                    self._kill()
+                due_s = min(self.ending.kill_at_s, float("inf") if self.ending.too_long else limit_at_s)
+                for key, _ in selector.select(min(1.0, max(0.0, due_s - now_s))):
+                    if not self._store_output(key.data):
+                        selector.unregister(key.fileobj)
+                        key.data.process.stdout.close()
+                if self.checkpoints is not None:
+                    self.checkpoints.upload([host.root for host in self.hosts])
+                failed = next((host for host in self.hosts if host.process.poll()), None)
+                if failed is not None:
+                    self.failed = self.failed or failed
+                    # One host's failure ends the job: the others would wait for it for ever.
+                    self._terminate()
+
+    def _store_output(self, host: _Host) -> bool:
+        """Read what there is and store whole lines; False at the end of the output."""
+        stdout: IO[bytes] | None = host.process.stdout
+        assert stdout is not None
+        chunk = os.read(stdout.fileno(), _READ_BYTES)
+        *lines, host.rest = (host.rest + chunk).split(b"\n")
+        if not chunk and host.rest:
+            lines, host.rest = [host.rest], b""
+        now_s = self.state.now()
+        texts = [(now_s, line.decode("utf-8", errors="replace").rstrip("\r")) for line in lines]
+        if texts:
+            self.logs.append(self.job.region, TRAINING_GROUP, host.stream, lines=texts)
+        return bool(chunk)
+
+    def _conclude(self, roots: Sequence[Path], exit_code: int) -> None:
+        """Upload the artifact and end the job by how its containers ended."""
+        for root in roots:
+            shutil.rmtree(root / "input" / "data", ignore_errors=True)
+            shutil.rmtree(root / "streams", ignore_errors=True)
+        first = self.hosts[0]
+        found = final_metrics(self.logs.lines(self.job.region, TRAINING_GROUP, first.stream))
+        metrics = [{"MetricName": m.name, "Value": m.value, "Timestamp": m.time_s} for m in found]
+        ended_early = self.ending.asked or self.ending.too_long
+        if exit_code and not ended_early:
+            name = self.failed.name if self.failed and len(self.hosts) > 1 else ""
+            reason = job_files.failure_reason(roots, exit_code, host=name)
+            return self.jobs.finish(self.job, "Failed", reason=reason, metrics=metrics)
+        self.jobs.step(self.job, "Uploading")
+        uri = self.request["OutputDataConfig"]["S3OutputPath"].rstrip("/") + f"/{self.job.name}/output/model.tar.gz"
+        archive = self.directory / "output" / "model.tar.gz"
+        facts: dict[str, Any] = {"metrics": metrics}
+        if job_files.pack([root / "model" for root in roots], archive):
+            bucket, key = job_files.parse_s3_uri(uri)
+            if self.store.bucket(bucket) is None:
+                reason = f'ClientError: Failed to upload the model artifact to "{uri}": the bucket does not exist.'
+                return self.jobs.finish(self.job, "Failed", reason=reason, metrics=metrics)
+            self.store.put_file(bucket, key, archive)
+            archive.unlink()
+            facts["artifact"] = uri
+        elif not ended_early:
+            reason = "AlgorithmError: The training container ended without a model in /opt/ml/model."
+            return self.jobs.finish(self.job, "Failed", reason=reason, metrics=metrics)
+        if self.ending.too_long:
+            return self.jobs.finish(self.job, "Stopped", secondary="MaxRuntimeExceeded", **facts)
+        return self.jobs.finish(self.job, "Stopped" if self.ending.asked else "Completed", **facts)
+
+    def _terminate(self) -> None:
+        if self.hosts and self.ending.kill_at_s == float("inf"):
+            self.ending.kill_at_s = time.monotonic() + self.settings.stop_grace_s
+        for host in self.hosts:
+            if host.process.poll() is None:
+                host.process.terminate()
+
+    def _kill(self) -> None:
+        for host in self.hosts:
+            if host.process.poll() is None:
+                host.process.kill()
+
+    def _wait(self, duration_s: float) -> None:
+        """Pass the time that instances take to come up; a stop request ends it."""
+        until_s = time.monotonic() + duration_s
+        while not self.ending.asked and (left_s := until_s - time.monotonic()) > 0:
+            time.sleep(min(left_s, 0.05))
+
+    def _environment(self, host: str) -> dict[str, str]:
+        """A container's environment: the request's own variables, and none of the client's secrets."""
+        kept = {
+            name: value
+            for name, value in os.environ.items()
+            if name in _PASSED_ON or name.startswith(_PASSED_ON_PREFIXES)
+        }
+        return {
+            **kept,
+            "PYTHONUNBUFFERED": "1",
+            "AWS_REGION": self.job.region,
+            "TRAINING_JOB_NAME": self.job.name,
+            "TRAINING_JOB_ARN": self.job.arn,
+            "CURRENT_HOST": host,
+            **self.request.get("Environment", {}),
+        }
+
+
+def _exit_code(returncode: int) -> int:
+    """As a shell says it: 128 + n for signal n."""
+    return returncode if returncode >= 0 else 128 - returncode
+
+
+def _links(n_hosts: int) -> list[list[socket.socket]]:
+    """A stream between the first host and every other one: the ends of each host, those of the first in order."""
+    pairs = [socket.socketpair() for _ in range(n_hosts - 1)]
+    return [[first for first, _ in pairs], *([other] for _, other in pairs)]
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Claim the job and run it; a bug here fails the job, with the traceback in ``worker.log``."""
+    directory, region, name, ahead_s = arguments
+    offset_s = float(ahead_s)
+    state = State(Path(directory), clock=lambda: time.time() + offset_s)
+    jobs = Jobs(state)
+    job = jobs.claim(region, name)
+    if job is None:
+        return
+    worker = Worker(state, job)
+    signal.signal(signal.SIGTERM, worker.stop)
+    # A stop that came before the handler was there is in the row.
+    current = jobs.get(region, name)
+    if current is None or current.status == "Stopping":
+        worker.stop()
+    try:
+        worker.run()
+    except Exception:
+        traceback.print_exc()
+        worker.stop()
+        jobs.finish(job, "Failed", reason="InternalServerError: We encountered an internal error. Please try again.")
+    finally:
+        state.close()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

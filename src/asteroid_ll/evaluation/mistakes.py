@@ -1,0 +1,101 @@
+"""Which asteroids a model is wrong about, worst first, each with the page where it can be looked up."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+from urllib.parse import quote
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from asteroid_ll.evaluation.ranking import as_labels, as_scores
+
+JPL_PAGE = "https://ssd.jpl.nasa.gov/tools/sbdb_lookup.html#/?sstr="
+"""JPL's Small-Body Database Lookup; it takes a number, a designation or an SPK-ID."""
+
+LIMIT = 100
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """One row that was predicted wrong.
+
+    Attributes:
+        asteroid_id: number, designation or SPK-ID.
+        name: the name for people; the identity where there is none.
+        kind: ``missed`` (hazardous, not predicted so) or ``false alarm``.
+        score: the model's.
+        absolute_magnitude_mag: H.
+        moid_au: minimum orbit intersection distance with the Earth.
+        url: the asteroid's page at JPL.
+    """
+
+    asteroid_id: str
+    name: str
+    kind: Literal["missed", "false alarm"]
+    score: float
+    absolute_magnitude_mag: float
+    moid_au: float
+    url: str
+
+    def to_json(self) -> dict[str, Any]:
+        """Everything by name."""
+        return asdict(self)
+
+
+def jpl_page(asteroid_id: str) -> str:
+    """The address of an asteroid's page in JPL's Small-Body Database Lookup.
+
+    >>> jpl_page("2010 PK9")
+    'https://ssd.jpl.nasa.gov/tools/sbdb_lookup.html#/?sstr=2010%20PK9'
+    """
+    return JPL_PAGE + quote(asteroid_id, safe="")
+
+
+def mistakes(
+    labels: ArrayLike,
+    scores: ArrayLike,
+    *,
+    predicted: ArrayLike,
+    asteroid_ids: ArrayLike,
+    names: ArrayLike | None,
+    absolute_magnitude_mag: ArrayLike,
+    moid_au: ArrayLike,
+    limit: int = LIMIT,
+) -> tuple[Mistake, ...]:
+    """The rows that were predicted wrong: the missed ones first, then the false alarms, each kind by its surest score.
+
+    Args:
+        labels: 0 or 1 a row, shape ``(n_rows,)``.
+        scores: a number that grows with the belief in 1, same shape.
+        predicted: the predicted labels, 0 or 1, same shape.
+        asteroid_ids: identity of each row's asteroid, same shape.
+        names: names for people, same shape; None where the table has none.
+        absolute_magnitude_mag: H in mag, same shape.
+        moid_au: Earth MOID in au, same shape.
+        limit: list at most so many rows.
+
+    Raises:
+        DataError: see `binary_scores`.
+    """
+    truth = as_labels(labels)
+    values, guess = as_scores(scores, truth.size), as_labels(predicted)
+    identities = np.asarray(asteroid_ids).astype(str)
+    titles = identities if names is None else np.asarray(names).astype(str)
+    magnitude, distance = np.asarray(absolute_magnitude_mag, np.float64), np.asarray(moid_au, np.float64)
+    wrong = np.flatnonzero(truth != guess)
+    surest = np.where(truth, values, -values)[wrong]
+    order = wrong[np.lexsort((identities[wrong], surest, guess[wrong]))]
+    return tuple(
+        Mistake(
+            asteroid_id=str(identities[row]),
+            name=str(titles[row]),
+            kind="missed" if truth[row] else "false alarm",
+            score=float(values[row]),
+            absolute_magnitude_mag=float(magnitude[row]),
+            moid_au=float(distance[row]),
+            url=jpl_page(str(identities[row])),
+        )
+        for row in order[:limit].tolist()
+    )

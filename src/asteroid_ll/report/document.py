@@ -1,0 +1,262 @@
+"""The report as a document for people and as JSON: the same numbers in both."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from asteroid_ll.report.data import bill_blocks, data_blocks
+from asteroid_ll.report.figures import objective_title
+from asteroid_ll.report.inputs import ReportInputs
+from asteroid_ll.run import paths
+from asteroid_ll.run.files import read_json
+
+if TYPE_CHECKING:
+    from asteroid_ll.report.html import Block, ReportData, ReportFigure
+
+VERSION = 1
+_SHOWN_MISTAKES = 25
+_SHOWN_WEIGHTS = 30
+_CENT_USD = 0.01
+_NO_LOSSES = "The job's log has no losses of models: neither their curves nor the table of the grid can be shown."
+
+
+def as_json(inputs: ReportInputs) -> dict[str, Any]:
+    """Everything that the report shows, plain enough for JSON; a loss that is not finite is None."""
+    from asteroid_ll.evaluation import thresholds
+
+    return {
+        "version": VERSION,
+        "metrics": inputs.metrics,
+        "findings": [
+            {"level": level, "text": text}
+            for level, text in zip(inputs.predicted["levels"], inputs.predicted["findings"], strict=True)
+        ],
+        "threshold_in_force": asdict(inputs.own_threshold),
+        **thresholds.to_json(inputs.thresholds, inputs.cheapest),
+        "calibration": None if inputs.calibration is None else inputs.calibration.to_json(),
+        "curves": _curves(inputs),
+        "training": _training(inputs),
+        "model": {
+            "predictor_type": inputs.model.predictor_type,
+            "loss": inputs.model.loss,
+            "threshold": inputs.threshold,
+            "raw_score": inputs.raw_score,
+            "bias": float(inputs.model.bias[0]),
+            "weights": [weight.to_json() for weight in inputs.weights],
+        },
+        "data": {
+            "cleaning": read_json(inputs.context.path(paths.CLEANING_RULES)),
+            "data_card": inputs.optional_json(paths.DATA_CARD),
+            "split": read_json(inputs.context.path(paths.SPLIT)),
+        },
+        "bill": inputs.bill,
+        "configuration": inputs.context.config.model_dump(mode="json"),
+        "provenance": read_json(inputs.context.path(paths.PROVENANCE)),
+        "fingerprints": inputs.fingerprints,
+        "environment": inputs.environment,
+    }
+
+
+def as_document(inputs: ReportInputs, figures: Mapping[str, ReportFigure]) -> ReportData:
+    """The report for people.
+
+    Args:
+        inputs: what it shows.
+        figures: by name; those that are missing are left out.
+    """
+    from asteroid_ll.report.html import ReportData, ReportFacts, ReportSection
+
+    metrics, context = inputs.metrics, inputs.context
+    provenance = read_json(context.path(paths.PROVENANCE))
+    sections = (
+        ReportSection("Scores", _scores(inputs)),
+        ReportSection("Findings", _findings(inputs)),
+        ReportSection("Decisions", [*_chosen(figures, "decision-plane", "confusion"), *_mistakes(inputs)]),
+        ReportSection("Thresholds", [*_chosen(figures, "ranking", "calibration"), *_thresholds(inputs)]),
+        ReportSection("Model", [*_chosen(figures, "training", "learned-functions", "weights"), *_model(inputs)]),
+        ReportSection(
+            "Data", [*_chosen(figures, "distributions", "class-balance", "correlation"), *data_blocks(inputs)]
+        ),
+        ReportSection("Bill", bill_blocks(inputs)),
+        ReportSection(
+            "Configuration", [ReportFacts("The configuration in force", context.config.model_dump(mode="json"))]
+        ),
+        ReportSection(
+            "Provenance",
+            [
+                ReportFacts("Where the data come from", provenance),
+                ReportFacts("Fingerprint of each stage's inputs, settings and version", inputs.fingerprints),
+                ReportFacts("What computed this", inputs.environment),
+            ],
+        ),
+    )
+    return ReportData(
+        title="Near-Earth asteroids through Linear Learner",
+        subtitle=f"{metrics['n_rows']:,} test rows, {metrics['n_hazardous']:,} of them hazardous; "
+        f"{metrics['n_features']} {metrics['feature_set']} features; split by {metrics['split_by']}",
+        headline=_headline(inputs),
+        sections=sections,
+        footer="Made by asteroid-ll report; report.json beside this file has the same numbers.",
+    )
+
+
+def _headline(inputs: ReportInputs) -> list[tuple[str, str]]:
+    from asteroid_ll.report.tables import format_number, format_score
+
+    model, usd = inputs.board.model, inputs.bill["training"]["usd"]
+    price = "unknown" if usd is None else "< 0.01 USD" if usd < _CENT_USD else f"{usd:.2f} USD"
+    return [
+        ("F1", format_score(model.f1)),
+        ("Accuracy", format_score(model.accuracy)),
+        ("Hazardous found", f"{model.tp:,} of {model.n_positive:,}"),
+        ("False alarms", format_number(model.fp)),
+        ("Training at list price", price),
+    ]
+
+
+def _scores(inputs: ReportInputs) -> list[Block]:
+    from asteroid_ll.report import result_tables, tables
+    from asteroid_ll.report.html import ReportTable
+
+    intervals, board = inputs.metrics["intervals"], inputs.board
+    shown = 100 * intervals["confidence"]
+    blocks: list[Block] = [
+        ReportTable(
+            f"Test part with {shown:.0f} % intervals ({intervals['method']}, {intervals['n_replicates']:,} replicates)",
+            result_tables.interval_rows(board, intervals["scores"]),
+        ),
+        ReportTable("Counts of rows", tables.confusion_rows(board)),
+    ]
+    if "model_minus_rule" in intervals:
+        rows = result_tables.difference_rows(intervals["model_minus_rule"], title="Model less CNEOS rule")
+        blocks.append(ReportTable(f"{shown:.0f} % interval of the difference on the same asteroids", rows))
+    reasons = tables.reason_rows(board)
+    return [*blocks, ReportTable("Values without a denominator", reasons)] if len(reasons) > 1 else blocks
+
+
+def _findings(inputs: ReportInputs) -> list[Block]:
+    from asteroid_ll.evaluation.findings import Finding
+    from asteroid_ll.report.html import ReportFindings
+
+    pairs = zip(inputs.predicted["levels"], inputs.predicted["findings"], strict=True)
+    return [ReportFindings([Finding("", level, text) for level, text in pairs])]
+
+
+def _mistakes(inputs: ReportInputs) -> list[Block]:
+    from asteroid_ll.report.html import ReportTable
+    from asteroid_ll.report.result_tables import mistake_rows
+
+    n, listed = inputs.metrics["errors"]["n"], inputs.mistakes[:_SHOWN_MISTAKES]
+    if not listed:
+        return []
+    some = "" if n == len(listed) else f", of which the surest {len(listed):,} are shown, the missed ones first"
+    caption = f"{n:,} rows predicted wrong{some}; each name leads to the asteroid's page at JPL"
+    return [ReportTable(caption, mistake_rows(listed), tuple(item.url for item in listed))]
+
+
+def _thresholds(inputs: ReportInputs) -> list[Block]:
+    from asteroid_ll.report import result_tables
+    from asteroid_ll.report.html import ReportTable
+
+    own = inputs.own_threshold
+    blocks: list[Block] = [
+        ReportTable(
+            "What a threshold does: rows with a score above it count as hazardous",
+            result_tables.threshold_rows(inputs.thresholds, own=own),
+        ),
+        ReportTable(
+            "The cheapest threshold by what a missed hazardous row costs, in false alarms; chosen on the rows that it "
+            "is scored on, so that it flatters",
+            result_tables.cheapest_rows(inputs.cheapest, own=own),
+        ),
+    ]
+    if inputs.calibration is not None:
+        blocks.append(ReportTable("Calibration", result_tables.calibration_rows(inputs.calibration)))
+    return blocks
+
+
+def _model(inputs: ReportInputs) -> list[Block]:
+    from asteroid_ll.report.html import ReportTable
+    from asteroid_ll.report.weights import weight_rows
+
+    shown = min(_SHOWN_WEIGHTS, len(inputs.weights))
+    return [
+        *_grid(inputs),
+        ReportTable(
+            f"Weights in the features' own units: what a step of 1 adds to the {inputs.raw_score}; "
+            f"{shown} of {len(inputs.weights)}, bias {inputs.model.bias[0]:.4g}",
+            weight_rows(inputs.weights, limit=_SHOWN_WEIGHTS),
+        ),
+    ]
+
+
+def _grid(inputs: ReportInputs) -> list[Block]:
+    """The models of the grid with their losses, or why there are none."""
+    from asteroid_ll.evaluation.findings import Finding
+    from asteroid_ll.report.html import ReportFindings, ReportTable
+    from asteroid_ll.report.result_tables import grid_rows
+
+    history = inputs.history
+    if history is None:
+        return [ReportFindings([Finding("", "warning", _NO_LOSSES)])]
+    validation = history.validation_objective
+    epoch = history.n_epochs - 1 if history.kept_epoch is None else history.kept_epoch
+    rows = grid_rows(
+        [candidate.as_logged() for candidate in history.candidates],
+        train_loss=history.train_objective[epoch],
+        validation_loss=None if validation is None else validation[epoch],
+        best_index=history.best_index,
+    )
+    return [ReportTable(f"All {history.n_models} models after epoch {epoch + 1} of {history.n_epochs}", rows)]
+
+
+def _chosen(figures: Mapping[str, ReportFigure], *names: str) -> list[Block]:
+    return [figures[name] for name in names if name in figures]
+
+
+def _training(inputs: ReportInputs) -> dict[str, Any] | None:
+    """The losses of every model and what became of them; None where the job's log has none."""
+    history = inputs.history
+    if history is None:
+        return None
+    return {
+        "objective": objective_title(inputs),
+        "train": _finite(history.train_objective),
+        "validation": None if history.validation_objective is None else _finite(history.validation_objective),
+        "kept_epoch": history.kept_epoch,
+        "stopped_early": history.stopped_early,
+        "exported_model": history.best_index,
+        "models": [candidate.as_logged() for candidate in history.candidates],
+    }
+
+
+def _curves(inputs: ReportInputs) -> dict[str, dict[str, list[float]]]:
+    """The points of the curves that are defined, without those inside a straight run along an axis."""
+    from asteroid_ll.evaluation.ranking import precision_recall_curve, roc_curve
+
+    found = {}
+    roc, precision_recall = (curve(inputs.labels, inputs.scores) for curve in (roc_curve, precision_recall_curve))
+    if roc is not None:
+        x, y = _corners(roc.x, roc.y)
+        found["roc"] = {"false_positive_rate": x, "true_positive_rate": y}
+    if precision_recall is not None:
+        x, y = _corners(precision_recall.x, precision_recall.y)
+        found["precision_recall"] = {"recall": x, "precision": y}
+    return found
+
+
+def _corners(x: NDArray[np.float64], y: NDArray[np.float64]) -> tuple[list[float], list[float]]:
+    kept = np.ones(x.size, dtype=np.bool_)
+    for values in (x, y):
+        same = values[1:] == values[:-1]
+        kept[1:-1] &= ~(same[:-1] & same[1:])
+    return x[kept].tolist(), y[kept].tolist()
+
+
+def _finite(values: NDArray[np.float64]) -> list[list[float | None]]:
+    return [[value if np.isfinite(value) else None for value in row] for row in values.tolist()]

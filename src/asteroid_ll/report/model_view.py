@@ -1,0 +1,207 @@
+"""A trained model in words that a person can check: what each feature weighs, and what the grid's other models did.
+
+The artifact holds weights in the features' own units. A weight in standardised units says what one standard deviation
+of the feature moves the score (of a regressor: in standard deviations of the label); the moments are the job log's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from asteroid_ll.errors import DataError
+
+if TYPE_CHECKING:
+    from asteroid_ll.linear_learner.log_reader import JobHistory
+    from asteroid_ll.linear_learner.model import Model
+    from asteroid_ll.neo.features import FittedFeatures
+
+FORMAT_VERSION = 1
+
+
+@dataclass(frozen=True)
+class FeatureWeight:
+    """What one feature does.
+
+    Attributes:
+        name: the feature's.
+        variable: of a ramp, the quantity that it is a ramp of; else the name.
+        start: of a ramp, where it begins to rise, in the variable's unit.
+        end: of a ramp, where it has risen to 1.
+        weight: per output, in the feature's own unit; of a ramp, the step that the score takes from start to end.
+        standardised: per output, per standard deviation of the feature; None where the moments are not known.
+    """
+
+    name: str
+    variable: str
+    start: float | None
+    end: float | None
+    weight: tuple[float, ...]
+    standardised: tuple[float, ...] | None
+
+
+@dataclass(frozen=True)
+class GridModel:
+    """A model of the grid, with its loss in the kept epoch.
+
+    Attributes:
+        number: in the grid, from 0.
+        exported: whether it is the artifact's model.
+        hyperparameters: as the log names them.
+        train_objective: mean loss before the updates; None where it is no number.
+        validation_objective: mean loss over the validation channel; None without one.
+    """
+
+    number: int
+    exported: bool
+    hyperparameters: dict[str, object]
+    train_objective: float | None
+    validation_objective: float | None
+
+
+@dataclass(frozen=True)
+class ModelView:
+    """A model and where it came from.
+
+    Attributes:
+        predictor_type: ``regressor``, ``binary_classifier`` or ``multiclass_classifier``.
+        loss: what it was trained with.
+        feature_set: the name of the encoding; None where it is not known.
+        threshold: a binary classifier answers 1 for a score above it; None of other models.
+        bias: per output, in the label's own unit.
+        features: one a weight, in the order of the model's inputs.
+        objective_name: the loss's name in the log, None without a log.
+        kept_epoch: the epoch whose models were kept, from 0.
+        grid: the job's models by their loss, best first; empty without a log.
+        scores: final scores by channel and name.
+    """
+
+    predictor_type: str
+    loss: str
+    feature_set: str | None
+    threshold: float | None
+    bias: tuple[float, ...]
+    features: tuple[FeatureWeight, ...]
+    objective_name: str | None
+    kept_epoch: int | None
+    grid: tuple[GridModel, ...]
+    scores: dict[str, dict[str, float]]
+
+    def to_json(self) -> dict[str, Any]:
+        """The same as JSON values."""
+        return {"version": FORMAT_VERSION, **asdict(self)}
+
+
+def view(model: Model, *, fitted: FittedFeatures | None = None, history: JobHistory | None = None) -> ModelView:
+    """Describe a model.
+
+    Args:
+        model: the artifact's.
+        fitted: the encoding whose columns the model takes; without it features are named by number.
+        history: the log of the job that trained it.
+
+    Raises:
+        DataError: the encoding or the log is of a model with another number of features.
+    """
+    if fitted is not None and len(fitted.columns) != model.feature_dim:
+        raise DataError(
+            f"The model takes {model.feature_dim} features, but the encoding makes {len(fitted.columns)}.",
+            hint="asteroid-ll train   trains on the encoding in the run directory.",
+        )
+    scores = {} if history is None else {part: dict(values) for part, values in history.scores.items()}
+    return ModelView(
+        predictor_type=model.predictor_type,
+        loss=model.loss,
+        feature_set=None if fitted is None else fitted.name,
+        threshold=model.threshold if model.predictor_type == "binary_classifier" else None,
+        bias=tuple(model.bias.tolist()),
+        features=tuple(_features(model, fitted, history)),
+        objective_name=None if history is None else history.objective_name,
+        kept_epoch=None if history is None else history.kept_epoch,
+        grid=() if history is None else _grid(history),
+        scores=scores,
+    )
+
+
+def load(artifact: Path, *, features: Path | None, log: Path | None) -> tuple[Model, FittedFeatures | None, ModelView]:
+    """Read a model and what is known of it.
+
+    Args:
+        artifact: ``model.tar.gz`` or ``model_algo-1``.
+        features: the encode stage's ``features.json``, if there is one.
+        log: the job's log, if there is one.
+
+    Raises:
+        DataError: a file is missing or damaged, or they do not belong together.
+    """
+    from asteroid_ll.linear_learner.log_reader import read_log
+    from asteroid_ll.linear_learner.model import Model
+    from asteroid_ll.neo.features import FittedFeatures
+    from asteroid_ll.run.files import read_json
+
+    if not artifact.exists():
+        raise DataError(f"There is no model at {artifact}.", hint="asteroid-ll train   or   --artifact FILE")
+    model = Model.load(artifact)
+    fitted = None if features is None else FittedFeatures.from_json(read_json(features))
+    try:
+        history = None if log is None else read_log(log.read_text(encoding="utf-8", errors="replace"))
+    except OSError as error:
+        raise DataError(
+            f"The log {log} cannot be read: {error.strerror}.", hint="asteroid-ll train   or   --log FILE"
+        ) from error
+    return model, fitted, view(model, fitted=fitted, history=history)
+
+
+def _features(model: Model, fitted: FittedFeatures | None, history: JobHistory | None) -> Iterator[FeatureWeight]:
+    names = [f"feature_{number}" for number in range(model.feature_dim)] if fitted is None else fitted.columns
+    scaler = None if history is None else history.scaler
+    if scaler is not None and len(scaler.std_features) != model.feature_dim:
+        raise DataError(
+            f"The model takes {model.feature_dim} features, but the log is of a job with {len(scaler.std_features)}.",
+            hint="Give the log of the job that trained the model.",
+        )
+    factors: Sequence[float] | None = None
+    if scaler is not None:
+        factors = (scaler.std_features / (1 if scaler.std_label is None else scaler.std_label)).tolist()
+    ramps = _ramps(fitted)
+    for number, (name, weight) in enumerate(zip(names, model.weight.tolist(), strict=True)):
+        variable, start, end = ramps.get(number, (name, None, None))
+        standardised = None if factors is None else tuple(value * factors[number] for value in weight)
+        yield FeatureWeight(name, variable, start, end, tuple(weight), standardised)
+
+
+def _ramps(fitted: FittedFeatures | None) -> dict[int, tuple[str, float, float]]:
+    """Of a spline: each column's variable and its two knots."""
+    if fitted is None:
+        return {}
+    ramps = [(variable, start, end) for variable, knots in fitted.knots.items() for start, end in pairwise(knots)]
+    return dict(enumerate(ramps))
+
+
+def _grid(history: JobHistory) -> tuple[GridModel, ...]:
+    epoch = history.n_epochs - 1 if history.kept_epoch is None else history.kept_epoch
+    validation = history.validation_objective
+    models = [
+        GridModel(
+            number=number,
+            exported=number == history.best_index,
+            hyperparameters=dict(history.candidates[number].as_logged()) if history.candidates else {},
+            train_objective=_number(history.train_objective[epoch, number]),
+            validation_objective=None if validation is None else _number(validation[epoch, number]),
+        )
+        for number in range(history.n_models)
+    ]
+    return tuple(sorted(models, key=_loss))
+
+
+def _loss(model: GridModel) -> tuple[bool, float]:
+    value = model.train_objective if model.validation_objective is None else model.validation_objective
+    return value is None, value or 0.0
+
+
+def _number(value: float) -> float | None:
+    """JSON has no NaN and no infinity."""
+    return float(value) if abs(value) < float("inf") else None

@@ -1,0 +1,1 @@
+"""New rows: read, scored and written."""

@@ -1,0 +1,170 @@
+"""Scored rows as a table for people, as CSV, JSON Lines or Parquet, or as values for a JSON object."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from asteroid_ll.errors import ConfigError
+from asteroid_ll.run.atomic import atomic_path
+from asteroid_ll.scoring.reader import parquet_module
+
+if TYPE_CHECKING:
+    from asteroid_ll.scoring.new_rows import RowWriter
+
+Columns = Mapping[str, Sequence[object]]
+Emit = Callable[[str], object]
+"""Takes whole lines, each with its line end."""
+
+SUFFIXES = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet", ".pq": "parquet"}
+_SUFFIXES_OF_TABLES = (".txt", ".text")
+_BOOLEANS = frozenset({"hazardous", "predicted_hazardous"})
+_NUMBERS = frozenset({"row", "score"})
+
+
+def format_of(output: Path | None, *, is_terminal: bool) -> str:
+    """The format that suits a place: by the file's name, else a table on a terminal and CSV anywhere else."""
+    if output is None:
+        return "table" if is_terminal else "csv"
+    return "table" if output.suffix.lower() in _SUFFIXES_OF_TABLES else SUFFIXES.get(output.suffix.lower(), "csv")
+
+
+@contextmanager
+def open_writer(name: str, *, output: Path | None, line: Emit) -> Iterator[RowWriter]:
+    """Open what takes scored rows.
+
+    Args:
+        name: ``table``, ``csv``, ``jsonl`` or ``parquet``.
+        output: file to write, whole at the end of the block or not at all; None for ``line``.
+        line: takes text, one or more lines without the last line end.
+
+    Raises:
+        ConfigError: Parquet without a file, or without pyarrow.
+        DataError: the file cannot be written.
+    """
+    if name == "parquet":
+        if output is None:
+            raise ConfigError("Parquet is not for a terminal or a pipe.", hint="Name a file: --output scored.parquet")
+        parquet_module()
+        with atomic_path(output) as temporary, _ParquetRows(temporary) as rows:
+            yield rows
+        return
+    make = _TEXT_WRITERS[name]
+    if output is None:
+        yield make(lambda text: line(text.removesuffix("\n")))
+        return
+    with atomic_path(output) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
+        yield make(file.write)
+
+
+class CsvRows:
+    """CSV with a header; an absent value is an empty cell."""
+
+    def __init__(self, emit: Emit) -> None:
+        self._emit = emit
+        self._has_header = False
+
+    def write(self, rows: Columns) -> None:
+        """Write some rows."""
+        buffer = io.StringIO()
+        writer = csv.writer(buffer, lineterminator="\n")
+        if not self._has_header:
+            writer.writerow(rows)
+            self._has_header = True
+        writer.writerows(zip(*rows.values(), strict=True))
+        self._emit(buffer.getvalue())
+
+
+class JsonLines:
+    """One JSON object a row; an absent value is null."""
+
+    def __init__(self, emit: Emit) -> None:
+        self._emit = emit
+
+    def write(self, rows: Columns) -> None:
+        """Write some rows."""
+        import orjson
+
+        lines = [orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE) for row in _objects(rows)]
+        self._emit(b"".join(lines).decode())
+
+
+class TableRows:
+    """Columns under their names, as wide as the first rows need."""
+
+    def __init__(self, emit: Emit) -> None:
+        self._emit = emit
+        self._widths: list[int] = []
+
+    def write(self, rows: Columns) -> None:
+        """Write some rows."""
+        cells = [[_cell(name, value) for value in column] for name, column in rows.items()]
+        lines = []
+        if not self._widths:
+            self._widths = [max(len(name), *map(len, column)) for name, column in zip(rows, cells, strict=True)]
+            lines.append(self._line(rows, list(rows)))
+        lines += [self._line(rows, row) for row in zip(*cells, strict=True)]
+        self._emit("".join(lines))
+
+    def _line(self, rows: Columns, cells: Sequence[str]) -> str:
+        padded = [
+            cell.rjust(width) if name in _NUMBERS else cell.ljust(width)
+            for name, cell, width in zip(rows, cells, self._widths, strict=True)
+        ]
+        return "  ".join(padded).rstrip() + "\n"
+
+
+class Collected:
+    """Keeps the rows as JSON values."""
+
+    def __init__(self) -> None:
+        self.rows: list[dict[str, object]] = []
+
+    def write(self, rows: Columns) -> None:
+        """Keep some rows."""
+        self.rows += _objects(rows)
+
+
+class _ParquetRows:
+    """Parquet with one row group a batch."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._file: Any = None
+
+    def __enter__(self) -> _ParquetRows:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._file is not None:
+            self._file.close()
+
+    def write(self, rows: Columns) -> None:
+        """Write some rows."""
+        import pyarrow as pa
+
+        kinds = {"row": pa.int64(), "score": pa.float32(), **dict.fromkeys(_BOOLEANS, pa.bool_())}
+        schema = pa.schema([(name, kinds.get(name, pa.string())) for name in rows])
+        if self._file is None:
+            self._file = parquet_module().ParquetWriter(self._path, schema)
+        self._file.write_table(pa.table({name: list(column) for name, column in rows.items()}, schema=schema))
+
+
+_TEXT_WRITERS: Mapping[str, Callable[[Emit], RowWriter]] = {"table": TableRows, "csv": CsvRows, "jsonl": JsonLines}
+
+
+def _objects(rows: Columns) -> Iterator[dict[str, object]]:
+    return (dict(zip(rows, row, strict=True)) for row in zip(*rows.values(), strict=True))
+
+
+def _cell(name: str, value: object) -> str:
+    if value is None:
+        return ""
+    if name in _BOOLEANS:
+        return "yes" if value else "no"
+    text = f"{value:.6f}" if isinstance(value, float) else str(value)
+    return text if text.isprintable() else ascii(text)

@@ -1,0 +1,158 @@
+from __future__ import annotations
+
+import io
+import json
+
+import pytest
+
+from asteroid_ll.cli.console import Console
+from asteroid_ll.errors import DataError
+from asteroid_ll.pipeline.run import StageResult
+
+
+class Stream(io.StringIO):
+    """A text stream that counts its flushes and may be a terminal."""
+
+    def __init__(self, *, is_terminal=False):
+        super().__init__()
+        self.is_terminal = is_terminal
+        self.flushes = 0
+
+    def isatty(self):
+        return self.is_terminal
+
+    def flush(self):
+        self.flushes += 1
+
+
+class Gone(Stream):
+    """A pipe whose reader went away."""
+
+    def write(self, _text):
+        raise BrokenPipeError
+
+
+def _console(*, as_json=False, is_terminal=False):
+    out, err = Stream(), Stream(is_terminal=is_terminal)
+    return Console(as_json=as_json, out=out, err=err), out, err
+
+
+def test_data_goes_to_stdout_and_is_there_at_once():
+    console, out, err = _console()
+    console.line("433,0.5")
+    assert (out.getvalue(), err.getvalue()) == ("433,0.5\n", "")
+    assert out.flushes == 1
+
+
+def test_a_note_goes_to_stderr():
+    console, out, err = _console()
+    console.note("Wrote a.yaml.")
+    assert (out.getvalue(), err.getvalue()) == ("", "Wrote a.yaml.\n")
+
+
+def test_the_envelope_is_one_line_with_its_version_first():
+    console, out, _ = _console(as_json=True)
+    console.envelope("plan", status="success", stages=[])
+    assert out.getvalue() == '{"asteroid_ll": 1, "command": "plan", "status": "success", "stages": []}\n'
+
+
+def test_an_error_is_a_sentence_and_the_next_command():
+    console, out, err = _console()
+    console.error(DataError("The table is empty.", hint="asteroid-ll fetch"), command="clean")
+    assert err.getvalue() == "Error: The table is empty.\nNext:  asteroid-ll fetch\n"
+    assert out.getvalue() == ""
+
+
+def test_an_error_without_a_next_command_promises_none():
+    console, _, err = _console()
+    console.error(DataError("The table is empty."), command="clean")
+    assert err.getvalue() == "Error: The table is empty.\n"
+
+
+def test_an_error_under_json_is_an_envelope_too():
+    console, out, err = _console(as_json=True)
+    console.error(DataError("The table is empty.", hint="asteroid-ll fetch"), command="clean")
+    assert json.loads(out.getvalue()) == {
+        "asteroid_ll": 1,
+        "command": "clean",
+        "status": "failed",
+        "stages": [],
+        "metrics": {},
+        "billing": {"open": []},
+        "error": {"what": "The table is empty.", "hint": "asteroid-ll fetch", "exit_code": 3},
+    }
+    assert err.getvalue().startswith("Error: The table is empty.")
+
+
+@pytest.mark.parametrize(
+    ("result", "line"),
+    [
+        (StageResult("clean", "run", "never ran", 0.126, "600 rows"), "clean     ran       0.13 s  600 rows\n"),
+        (StageResult("clean", "run", "never ran", 0.126), "clean     ran       0.13 s  never ran\n"),
+        (StageResult("clean", "skipped", "up to date", 0.0), "clean     skip      0.00 s  up to date\n"),
+        (StageResult("train", "adopted", "never ran", 61.2, "job x"), "train     adopted  61.20 s  job x\n"),
+        (StageResult("fetch", "failed", "It is empty.", 0.0, "n"), "fetch     FAILED    0.00 s  It is empty.\n"),
+    ],
+    ids=["ran", "ran-without-a-note", "skipped", "adopted", "failed"],
+)
+def test_a_stage_that_ended_is_one_line(result, line):
+    console, _, err = _console()
+    console.stage_ended(result)
+    assert err.getvalue() == line
+
+
+def test_progress_without_a_terminal_is_plain_lines():
+    console, _, err = _console()
+    console.stage_started("train", "never ran")
+    console.stage_progress("train", "Downloading: Downloading input data")
+    assert err.getvalue() == "train     ...      Downloading: Downloading input data\n"
+
+
+def test_progress_on_a_terminal_is_a_line_that_is_gone_in_the_end(monkeypatch):
+    monkeypatch.setenv("TERM", "xterm")
+    console, out, err = _console(is_terminal=True)
+    console.stage_started("train", "never ran")
+    console.stage_progress("train", "Downloading")
+    console.stage_ended(StageResult("train", "run", "never ran", 1.0, "job x"))
+    shown = err.getvalue()
+    assert "train: Downloading" in shown
+    assert shown.endswith("train     ran       1.00 s  job x\n")
+    assert "train     ..." not in shown
+    assert shown.rindex("\x1b[?25h") > shown.rindex("\x1b[?25l"), "the cursor is back"
+    assert out.getvalue() == ""
+
+
+def test_a_table_has_its_first_column_to_the_left_and_the_others_to_the_right():
+    console, out, _ = _console()
+    console.table([("", "F1"), ("Linear Learner", "0.9655"), ("Rule", "–")])
+    assert out.getvalue().splitlines() == [
+        "                    F1",
+        "Linear Learner  0.9655",
+        "Rule                 –",
+    ]
+
+
+def test_a_stderr_whose_reader_went_away_stops_nothing():
+    out = Stream()
+    console = Console(out=out, err=Gone())
+    console.stage_progress("teardown", "deleting endpoint x")
+    console.stage_ended(StageResult("teardown", "run", "after deploy", 0.1))
+    console.note("done")
+    console.error(DataError("The table is empty.", hint="x"), command="clean")
+    console.line("data")
+    assert out.getvalue() == "data\n"
+
+
+def test_a_stdout_whose_reader_went_away_is_told_to_the_caller():
+    with pytest.raises(BrokenPipeError):
+        Console(out=Gone(), err=Stream()).line("data")
+
+
+def test_streams_that_were_never_open_take_everything(monkeypatch):
+    monkeypatch.setattr("sys.stdout", None)
+    monkeypatch.setattr("sys.stderr", None)
+    console = Console()
+    console.line("data")
+    console.note("note")
+    console.stage_started("train", "never ran")
+    console.stage_ended(StageResult("train", "run", "never ran", 1.0))

@@ -1,0 +1,153 @@
+"""A store, and an emulator that is S3 alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from asteroid_ll.emulator.s3.store import ObjectStore
+from asteroid_ll.emulator.state import State
+from asteroid_ll.emulator.transport.messages import Request, Response
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> Iterator[State]:
+    opened = State(tmp_path / "state")
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def store(state: State) -> ObjectStore:
+    return ObjectStore(state)
+
+
+@pytest.fixture
+def bodies(state: State) -> Callable[[], set[str]]:
+    """The names of all bodies on disk."""
+    return lambda: {path.name for path in state.objects.iterdir()}
+
+
+@pytest.fixture(scope="session")
+def loader() -> object:
+    """Botocore's models, read once for all tests."""
+    from botocore.loaders import create_loader
+
+    return create_loader()
+
+
+@pytest.fixture
+def new_session(loader: object) -> Callable[..., object]:
+    """A boto3 session with dummy keys, deaf to the machine's own configuration."""
+    import boto3
+    import botocore.session
+
+    def make(*, region: str = "us-east-1") -> object:
+        core = botocore.session.Session()
+        core.register_component("data_loader", loader)
+        return boto3.session.Session(
+            aws_access_key_id="AKIDEXAMPLE",
+            aws_secret_access_key="secret",
+            region_name=region,
+            botocore_session=core,
+        )
+
+    return make
+
+
+@pytest.fixture(autouse=True)
+def _no_aws_configuration(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in (
+        "AWS_PROFILE",
+        "AWS_ENDPOINT_URL",
+        "AWS_ENDPOINT_URL_S3",
+        "AWS_DEFAULT_REGION",
+        "AWS_REGION",
+        "ASTEROID_LL_FAULTS",
+    ):
+        monkeypatch.delenv(name, raising=False)
+    for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
+        monkeypatch.setenv(name, str(tmp_path / "no-such-file"))
+
+
+@pytest.fixture
+def recorder() -> Callable[..., SimpleNamespace]:
+    """An emulator that keeps its requests and always gives the same answer."""
+
+    def make(response: object) -> SimpleNamespace:
+        requests: list[object] = []
+
+        def handle(request: object) -> object:
+            requests.append(request)
+            return response
+
+        return SimpleNamespace(handle=handle, requests=requests)
+
+    return make
+
+
+@pytest.fixture
+def emulator(state: State, store: ObjectStore) -> object:
+    """An emulator that is S3 alone, in the region of the request's signature."""
+    from asteroid_ll.emulator.s3.service import S3
+
+    s3 = S3(state, store)
+
+    def handle(request: Request) -> Response:
+        credential = request.query.get("X-Amz-Credential") or request.headers.get("authorization", "")
+        scope = credential.partition("Credential=")[2] or credential
+        region = scope.split("/")[2] if scope else "us-east-1"
+        return s3.handle(request, region=region)
+
+    return SimpleNamespace(handle=handle)
+
+
+@pytest.fixture
+def client(new_session: Callable[..., object], emulator: object) -> Callable[..., object]:
+    """Make an S3 client of the emulator that tries once."""
+    from botocore.config import Config
+
+    from asteroid_ll.emulator.transport.in_process import attach
+
+    def make(*, region: str = "us-east-1", **config: object) -> object:
+        session = new_session(region=region)
+        attach(session, emulator)
+        return session.client("s3", config=Config(retries={"total_max_attempts": 1}, **config))
+
+    return make
+
+
+@pytest.fixture
+def s3(client: Callable[..., object]) -> object:
+    """An S3 client in us-east-1 with a bucket named ``rocks``."""
+    made = client()
+    made.create_bucket(Bucket="rocks")
+    return made
+
+
+@pytest.fixture
+def refused() -> Callable[..., dict[str, object]]:
+    """Make a call that must be refused, and give back the error: code, message, fields, and ``status``."""
+    from botocore.exceptions import ClientError
+
+    def call(method: Callable[..., object], **arguments: object) -> dict[str, object]:
+        with pytest.raises(ClientError) as caught:
+            method(**arguments)
+        return {**caught.value.response["Error"], "status": caught.value.response["ResponseMetadata"]["HTTPStatusCode"]}
+
+    return call
+
+
+@pytest.fixture
+def exchange(emulator: object) -> Callable[..., Response]:
+    """Send a request that botocore would not make, as if signed in us-east-1."""
+    signed = {"authorization": "AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20260101/us-east-1/s3/aws4_request"}
+
+    def send(method: str, path: str, *, query: object = None, headers: object = None, body: bytes = b"") -> Response:
+        every = signed | {"content-length": str(len(body))} | (headers or {})
+        return emulator.handle(Request(method, "s3.amazonaws.com", path, query or {}, every, body))
+
+    return send

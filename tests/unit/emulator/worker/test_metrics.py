@@ -1,0 +1,111 @@
+"""The built-in expressions read the lines of real Linear Learner logs."""
+
+import json
+import re
+
+import numpy as np
+import pytest
+
+from asteroid_ll.emulator.worker.metrics import DEFINITIONS, final_metrics
+from asteroid_ll.formats import recordio
+from asteroid_ll.linear_learner import container
+
+LINES = [
+    "#quality_metric: host=algo-1, epoch=0, train binary_classification_cross_entropy_objective <loss>=0.7",
+    "#quality_metric: host=algo-1, epoch=0, validation binary_classification_cross_entropy_objective <loss>=0.6",
+    "#quality_metric: host=algo-1, epoch=1, validation binary_classification_cross_entropy_objective <loss>=0.5",
+    "#progress_metric: host=algo-1, completed 6.666666666666667 % of epochs",
+    "#throughput_metric: host=algo-1, train throughput=8736.585137642067 records/second",
+    "#quality_metric: host=algo-1, validation binary_classification_cross_entropy_objective <loss>=0.4",
+    "#quality_metric: host=algo-1, validation binary_classification_accuracy <score>=0.99",
+    "#quality_metric: host=algo-1, validation binary_f_1.000 <score>=0.98",
+    "#quality_metric: host=algo-1, validation roc_auc_score <score>=0.9998",
+    "#quality_metric: host=algo-1, test mse <loss>=14.2117",
+    "#quality_metric: host=algo-1, test precision <score>=nonsense",
+]
+
+
+def test_the_last_value_of_each_metric_is_its_final_one():
+    found = final_metrics((float(second), f"[time INFO 1] {line}") for second, line in enumerate(LINES))
+    assert {metric.name: (metric.value, metric.time_s) for metric in found} == {
+        "train:progress": (6.666666666666667, 3.0),
+        "train:throughput": (8736.585137642067, 4.0),
+        "train:objective_loss": (0.7, 0.0),
+        "validation:objective_loss": (0.5, 2.0),
+        "validation:objective_loss:final": (0.4, 5.0),
+        "validation:binary_classification_accuracy": (0.99, 6.0),
+        "validation:binary_f_beta": (0.98, 7.0),
+        "validation:roc_auc_score": (0.9998, 8.0),
+        "test:mse": (14.2117, 9.0),
+    }
+
+
+def test_the_definitions_are_as_many_as_a_job_can_have_and_named_once():
+    assert len(DEFINITIONS) == len({definition.name for definition in DEFINITIONS}) == 40
+    assert all(re.compile(definition.regex).groups == 1 for definition in DEFINITIONS)
+
+
+def test_a_log_without_metrics_has_none():
+    assert final_metrics([(0.0, "nothing"), (1.0, "#metrics {}")]) == []
+
+
+def test_a_value_that_json_cannot_hold_is_no_metric():
+    line = "#quality_metric: host=algo-1, test macro_precision <score>="
+    assert final_metrics([(0.0, line + "nan"), (1.0, line + "inf")]) == []
+    assert [m.value for m in final_metrics([(0.0, line + "0.5"), (1.0, line + "nan")])] == [0.5]
+
+
+COMMON = {"train:progress", "train:throughput", "train:objective_loss", "test:objective_loss"}
+REGRESSOR = {"mse", "absolute_loss"}
+BINARY = {"binary_classification_accuracy", "binary_f_beta", "precision", "recall"}
+MULTICLASS = {
+    "multiclass_accuracy",
+    "multiclass_top_k_accuracy",
+    "dcg",
+    "macro_recall",
+    "macro_precision",
+    "macro_f_beta",
+}
+
+
+@pytest.mark.parametrize("held_out", [("validation", "test"), ("test",)], ids=["validated", "not validated"])
+@pytest.mark.parametrize(
+    ("values", "scores", "only_held_out"),
+    [
+        ({"predictor_type": "regressor"}, REGRESSOR, set()),
+        ({"predictor_type": "regressor", "loss": "quantile_loss"}, REGRESSOR, set()),
+        ({"predictor_type": "binary_classifier"}, BINARY, {"roc_auc_score"}),
+        ({"predictor_type": "binary_classifier", "loss": "hinge_loss"}, BINARY, {"roc_auc_score"}),
+        ({"predictor_type": "multiclass_classifier", "num_classes": "3"}, set(), MULTICLASS),
+        (
+            {"predictor_type": "multiclass_classifier", "num_classes": "3", "balance_multiclass_weights": "true"},
+            set(),
+            MULTICLASS,
+        ),
+    ],
+)
+def test_every_predictor_types_log_gives_its_metrics(tmp_path, values, scores, only_held_out, held_out):
+    draw = np.random.default_rng(0)
+    features = draw.normal(size=(300, 3)).astype(np.float32)
+    raw = features[:, 0] + features[:, 1]
+    labels = {"regressor": raw, "binary_classifier": raw > 0}.get(
+        values["predictor_type"], np.digitize(raw, [-1.0, 1.0])
+    )
+    (tmp_path / "input/config").mkdir(parents=True)
+    settings = {**values, "mini_batch_size": "20", "epochs": "4", "num_models": "4"}
+    (tmp_path / "input/config/hyperparameters.json").write_text(json.dumps(settings))
+    (tmp_path / "input/config/inputdataconfig.json").write_text(json.dumps({n: {} for n in ("train", *held_out)}))
+    for name in ("train", *held_out):
+        recordio.write_shards(
+            tmp_path / "input/data" / name, "part", features, np.asarray(labels, np.float32), n_shards=1
+        )
+    lines = []
+    assert container.run(tmp_path, write=lines.append) == 0
+    scored = "validation" if "validation" in held_out else "train"
+    expected = set(COMMON) | {f"{scored}:objective_loss:final"}
+    expected |= {f"{part}:{name}" for part in (scored, "test") for name in scores}
+    expected |= {f"{part}:{name}" for part in {scored, "test"} - {"train"} for name in only_held_out}
+    if scored == "validation":
+        expected.add("validation:objective_loss")
+    found = final_metrics((0.0, line) for line in lines)
+    assert {metric.name for metric in found} == expected

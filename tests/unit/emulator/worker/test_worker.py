@@ -1,0 +1,169 @@
+"""A job's process belongs to nobody: it starts fast, outlives its client, and runs once."""
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+
+import numpy as np
+import pytest
+
+from asteroid_ll.emulator.app import Emulator
+from asteroid_ll.emulator.processes import ProcessId, spawn_detached
+
+REGION = "us-west-2"
+
+
+def test_the_workers_imports_are_light():
+    code = "import sys, asteroid_ll.emulator.worker.main; print(*sys.modules)"
+    names = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    assert not {"numpy", "pandas", "boto3", "botocore", "orjson", "pydantic"} & set(names)
+
+
+def test_a_job_goes_on_when_its_client_is_killed(stand_in, bucket, sagemaker, job_request, ended, tmp_path):
+    request = job_request(HyperParameters={"wish": "until", "path": str(tmp_path / "go")})
+    code = f"""
+        import os, pathlib, signal
+        from asteroid_ll.emulator.app import Emulator
+        emulator = Emulator(pathlib.Path({str(stand_in.directory)!r}))
+        name, request = {request["TrainingJobName"]!r}, {request!r}
+        request.pop("TrainingJobName")
+        jobs = emulator.services.jobs
+        jobs.spawn(jobs.new({REGION!r}, name, request=request, tags={{}}, polls=0))
+        os.kill(os.getpid(), signal.SIGKILL)
+    """
+    dead = subprocess.run([sys.executable, "-c", textwrap.dedent(code)], check=False)
+    assert dead.returncode == -signal.SIGKILL
+    ended(until=lambda job: job["SecondaryStatus"] == "Training")
+    (tmp_path / "go").write_text("")
+    assert ended()["TrainingJobStatus"] == "Completed"
+
+
+def test_another_process_over_the_same_directory_sees_the_job(stand_in, bucket, sagemaker, job_request, ended):
+    sagemaker.create_training_job(**job_request())
+    ended()
+    other = Emulator(stand_in.directory)
+    assert other.services.jobs.get(REGION, "job-1").status == "Completed"
+    assert other.open_intervals() == []
+    other.close()
+
+
+def test_a_job_whose_client_died_before_it_could_start_the_worker_is_started_later(
+    virtual, bucket_in_virtual, clock, sagemaker, job_request, ended, tmp_path
+):
+    script = tmp_path / "container.py"
+    script.write_text("import sys, pathlib; (pathlib.Path(sys.argv[2]) / 'model/model_algo-1').write_text('w')")
+    virtual.configure(container_command=(sys.executable, "-S", str(script)))
+    request = job_request()
+    request.pop("TrainingJobName")
+    virtual.services.jobs.new(REGION, "job-1", request=request, tags={}, polls=0)
+    assert sagemaker.describe_training_job(TrainingJobName="job-1")["SecondaryStatus"] == "Starting"
+    clock.s += 11
+    job = ended()
+    assert job["TrainingJobStatus"] == "Completed"
+    assert job["TrainingStartTime"].timestamp() == pytest.approx(clock.s, abs=30)
+
+
+@pytest.fixture
+def bucket_in_virtual(virtual):
+    virtual.store.create_bucket("asteroids", region=REGION)
+    virtual.store.put_bytes("asteroids", "in/train/part-0", b"1,2,3\n")
+
+
+def test_a_job_has_one_worker_at_a_time(stand_in, bucket, sagemaker, job_request, ended, tmp_path):
+    go = tmp_path / "go"
+    sagemaker.create_training_job(**job_request(HyperParameters={"wish": "until", "path": str(go)}))
+    ended(until=lambda job: job["SecondaryStatus"] == "Training")
+    jobs = stand_in.services.jobs
+    first = jobs.get(REGION, "job-1").body["worker"]
+    command = [sys.executable, "-m", "asteroid_ll.emulator.worker.main", str(stand_in.directory), REGION, "job-1", "0"]
+    assert subprocess.run(command, check=True, timeout=30).returncode == 0
+    assert jobs.get(REGION, "job-1").body["worker"] == first
+    go.write_text("")
+    assert [step["Status"] for step in ended()["SecondaryStatusTransitions"]].count("Training") == 1
+
+
+def test_a_bug_of_the_worker_fails_the_job_and_keeps_its_traceback(stand_in, bucket, sagemaker, job_request, ended):
+    stand_in.configure(container_command=("/nonexistent/container",))
+    sagemaker.create_training_job(**job_request())
+    job = ended()
+    assert (job["TrainingJobStatus"], job["FailureReason"][:19]) == ("Failed", "InternalServerError")
+    log = stand_in.services.jobs.directory(stand_in.services.jobs.get(REGION, "job-1")) / "worker.log"
+    assert "FileNotFoundError" in log.read_text()
+
+
+def test_no_process_is_left_when_jobs_have_ended(stand_in, bucket, sagemaker, job_request, ended):
+    sagemaker.create_training_job(**job_request())
+    ended()
+    worker = stand_in.services.jobs.get(REGION, "job-1").body["worker"]
+    process = ProcessId(worker["pid"], worker["started"])
+    limit_s = time.monotonic() + 10
+    while process.is_alive():
+        assert time.monotonic() < limit_s
+
+
+def test_reset_ends_the_processes_of_jobs(stand_in, bucket, sagemaker, job_request, ended):
+    sagemaker.create_training_job(**job_request(HyperParameters={"wish": "wait"}))
+    ended(until=lambda _: stand_in.services.jobs.get(REGION, "job-1").body.get("container"))
+    body = stand_in.services.jobs.get(REGION, "job-1").body
+    stand_in.reset()
+    for role in ("worker", "container"):
+        assert not ProcessId(body[role]["pid"], body[role]["started"]).is_alive()
+    assert sagemaker.list_training_jobs()["TrainingJobSummaries"] == []
+
+
+def test_a_process_number_that_is_used_again_is_not_the_same_process(tmp_path):
+    me = ProcessId.of(os.getpid())
+    assert me.is_alive()
+    assert not ProcessId(me.pid, me.started + "0").is_alive()
+    assert not ProcessId(me.pid, me.started + "0").send(signal.SIGKILL)
+    assert ProcessId.of(1 << 22) is None
+
+
+def test_a_detached_process_leads_its_own_session_and_writes_to_its_log(tmp_path):
+    code = "import os, sys; print(os.getsid(0) == os.getpid(), sys.stdin.read() == '')"
+    pid = spawn_detached([sys.executable, "-c", code], log=tmp_path / "log")
+    process = ProcessId.of(pid)
+    while process is not None and process.is_alive():
+        pass
+    assert (tmp_path / "log").read_text() == "True True\n"
+
+
+def test_linear_learner_really_trains_and_its_model_answers(emulator, sagemaker, client_of, job_request, ended):
+    from asteroid_ll.formats import recordio
+
+    draw = np.random.default_rng(0)
+    features = draw.normal(size=(2000, 4)).astype(np.float32)
+    labels = (features[:, 0] > 0).astype(np.float32)
+    emulator.store.create_bucket("asteroids", region=REGION)
+    emulator.store.put_bytes("asteroids", "in/train/part-0", bytes(recordio.encode(features, labels)))
+    request = job_request(
+        HyperParameters={"predictor_type": "binary_classifier", "mini_batch_size": "100", "epochs": "3"}
+    )
+    request["InputDataConfig"][0]["ContentType"] = "application/x-recordio-protobuf"
+    sagemaker.create_training_job(**request)
+    job = ended()
+    assert job["TrainingJobStatus"] == "Completed", job
+    metrics = {metric["MetricName"]: metric["Value"] for metric in job["FinalMetricDataList"]}
+    assert metrics["train:binary_classification_accuracy"] > 0.97
+    assert metrics["train:progress"] == 100.0
+    container = {"Image": request["AlgorithmSpecification"]["TrainingImage"], **_data(job)}
+    sagemaker.create_model(ModelName="m", PrimaryContainer=container, ExecutionRoleArn=request["RoleArn"])
+    variant = {"VariantName": "v", "ModelName": "m", "InstanceType": "ml.m5.large", "InitialInstanceCount": 1}
+    sagemaker.create_endpoint_config(EndpointConfigName="c", ProductionVariants=[variant])
+    sagemaker.create_endpoint(EndpointName="e", EndpointConfigName="c")
+    assert sagemaker.describe_endpoint(EndpointName="e")["EndpointStatus"] == "InService"
+    runtime = client_of("sagemaker-runtime")
+    answer = runtime.invoke_endpoint(EndpointName="e", Body=b"2,0,0,0\n-2,0,0,0", ContentType="text/csv")
+    text = answer["Body"].read().decode()
+    assert text.index('"predicted_label": 1') < text.index('"predicted_label": 0')
+    with pytest.raises(runtime.exceptions.ModelError):
+        runtime.invoke_endpoint(EndpointName="e", Body=b"2,0", ContentType="text/csv")
+    events = client_of("logs").filter_log_events(logGroupName="/aws/sagemaker/Endpoints/e")["events"]
+    assert "feature dimension" in events[-1]["message"]
+
+
+def _data(job):
+    return {"ModelDataUrl": job["ModelArtifacts"]["S3ModelArtifacts"]}

@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from asteroid_ll.evaluation import thresholds
+from asteroid_ll.evaluation.metrics import binary_scores
+from asteroid_ll.evaluation.thresholds import cheapest_thresholds, threshold_table
+
+ROWS = st.lists(
+    st.tuples(st.booleans(), st.one_of(st.sampled_from([0.1, 0.5, 0.9]), st.floats(0, 1))), min_size=1, max_size=40
+)
+
+
+@settings(max_examples=80, deadline=None)
+@given(rows=ROWS)
+def test_every_row_equals_the_scores_at_its_threshold(rows):
+    labels, scores = (np.array(column, dtype=float) for column in zip(*rows, strict=True))
+    for row in threshold_table(labels, scores, thresholds=(0.0, 0.1, 0.5, 0.9, 1.0)):
+        expected = binary_scores(labels, scores, threshold=row.threshold)
+        assert (row.found, row.missed, row.false_alarms) == (expected.tp, expected.fn, expected.fp)
+        assert (row.precision, row.recall) == (expected.precision, expected.recall)
+        assert row.f1 == pytest.approx(expected.f1)
+
+
+@settings(max_examples=80, deadline=None)
+@given(rows=ROWS, ratio=st.sampled_from([0.5, 1.0, 10.0]))
+def test_no_threshold_is_cheaper_than_the_cheapest_and_its_row_is_what_it_does(rows, ratio):
+    labels, scores = (np.array(column, dtype=float) for column in zip(*rows, strict=True))
+    (best,) = cheapest_thresholds(labels, scores, cost_ratios=(ratio,))
+    at_it = binary_scores(labels, scores, threshold=best.row.threshold)
+    assert best.cost == ratio * at_it.fn + at_it.fp == best.row.cost(ratio)
+    for threshold in (-1.0, *scores):
+        other = binary_scores(labels, scores, threshold=threshold)
+        assert best.cost <= ratio * other.fn + other.fp
+
+
+def test_the_dearer_a_missed_one_the_lower_the_threshold():
+    rng = np.random.default_rng(0)
+    labels = rng.random(3000) < 0.1
+    found = cheapest_thresholds(labels, rng.normal(size=3000) + 2 * labels)
+    cuts = [item.row.threshold for item in found]
+    assert cuts == sorted(cuts, reverse=True)
+    assert cuts[0] > cuts[-1]
+    assert [item.cost_ratio for item in found] == list(thresholds.COST_RATIOS)
+
+
+def test_both_tables_are_json():
+    rows, cheapest = threshold_table([0, 0], [0.1, 0.2]), cheapest_thresholds([0, 0], [0.1, 0.2])
+    data = json.loads(json.dumps(thresholds.to_json(rows, cheapest), allow_nan=False))
+    assert data["thresholds"][0]["recall"] is None
+    assert data["cheapest"][0]["row"]["false_alarms"] == 0

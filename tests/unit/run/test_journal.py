@@ -1,0 +1,312 @@
+import errno
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from asteroid_ll.errors import DataError
+from asteroid_ll.run.journal import Journal
+
+KILL_AT = """
+import os, signal, sys
+name, at, moment = sys.argv[1], int(sys.argv[2]), sys.argv[3]
+real, calls = getattr(os, name), 0
+def call(*arguments, **options):
+    global calls
+    calls += 1
+    if calls == at and moment == "before":
+        os.kill(os.getpid(), signal.SIGKILL)
+    if calls == at and moment == "half":
+        real(arguments[0], arguments[1][:20])
+        os.kill(os.getpid(), signal.SIGKILL)
+    result = real(*arguments, **options)
+    if calls == at:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return result
+setattr(os, name, call)
+"""
+
+
+@pytest.fixture
+def journal(tmp_path):
+    return Journal(tmp_path / "journal.jsonl", clock=lambda: datetime(2026, 1, 2, 3, 4, 5, 678_000, tzinfo=UTC))
+
+
+@pytest.fixture
+def child():
+    """Runs Python code in a process of its own and returns the finished process."""
+
+    def child(code, *arguments):
+        command = [sys.executable, "-c", code, *map(str, arguments)]
+        return subprocess.run(command, capture_output=True, text=True, check=False)
+
+    return child
+
+
+def test_a_missing_journal_says_nothing(journal):
+    assert journal.records() == ()
+    assert journal.last_done("train") is None
+    assert journal.open_intents() == ()
+    assert not journal.path.exists()
+
+
+def test_a_record_is_one_line_of_json_with_a_version_and_a_time(journal):
+    journal.append("done", stage="train", fingerprint="ab12", outputs={"train/model.tar.gz": "00"})
+    assert journal.path.read_bytes() == (
+        b'{"v":1,"at":"2026-01-02T03:04:05.678+00:00","event":"done","stage":"train","fingerprint":"ab12",'
+        b'"outputs":{"train/model.tar.gz":"00"}}\n'
+    )
+
+
+def test_append_returns_what_a_reader_sees_and_nobody_can_change_it(journal):
+    record = journal.append("intent", stage="deploy", resource="endpoint/x", bills=True)
+    assert journal.records() == (record,)
+    assert record["resource"] == "endpoint/x"
+    with pytest.raises(TypeError):
+        record["stage"] = "train"
+
+
+_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=6,
+)
+
+
+@given(st.lists(_JSON, min_size=1, max_size=4))
+@settings(deadline=None, max_examples=50)
+def test_any_json_value_is_read_as_it_was_written(tmp_path_factory, values):
+    journal = Journal(tmp_path_factory.mktemp("journal") / "j.jsonl")
+    for value in values:
+        journal.append("done", stage="x", value=value)
+    assert [record["value"] for record in journal.records()] == values
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")], ids=str)
+def test_a_value_that_json_does_not_have_is_a_bug_of_the_caller(journal, value):
+    with pytest.raises(ValueError, match="JSON compliant"):
+        journal.append("done", stage="x", value=value)
+    assert not journal.path.exists()
+
+
+@pytest.mark.parametrize("name", ["api_key", "aws_secret_access_key", "session_token", "Authorization", "v", "at"])
+def test_a_fact_with_the_name_of_a_secret_or_of_the_journals_own_is_a_bug_of_the_caller(journal, name):
+    with pytest.raises(ValueError, match=name):
+        journal.append("done", stage="x", **{name: "y"})
+    assert not journal.path.exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        ("https://h/k?X-Amz-Credential=AKIDX%2F1&X-Amz-Signature=canary&x=1", "x=1"),
+        ("https://h/k?x=1&X-Amz-Security-Token=canary", "[removed]"),
+        ("https://h/neo?api_key=canary&page=3", "page=3"),
+        ('said: "api_key=canary" and "more"', '" and "more"'),
+        ("key AKIACANARYCANARY1234 is wrong", "is wrong"),
+        ("key ASIACANARYCANARY1234 is wrong", "is wrong"),
+    ],
+)
+def test_keys_and_signatures_inside_a_value_are_blacked_out(journal, text, kept):
+    record = journal.append("failed", stage="fetch", reason=text)
+    assert "canary" not in journal.path.read_text().lower()
+    assert "[removed]" in record["reason"]
+    assert record["reason"].endswith(kept)
+
+
+def test_the_latest_done_of_a_stage_is_that_of_the_stage_as_a_whole(journal):
+    journal.append("done", stage="deploy", n=1)
+    journal.append("done", stage="deploy", n=2)
+    journal.append("done", stage="deploy", resource="endpoint/x", n=3)
+    journal.append("failed", stage="deploy", n=4)
+    journal.append("done", stage="train", n=5)
+    assert journal.last_done("deploy")["n"] == 2
+    assert journal.last_done("fetch") is None
+
+
+@pytest.mark.parametrize(
+    ("events", "is_open"),
+    [
+        ([("intent", "f", "a")], ["a"]),
+        ([("intent", "f", "a"), ("done", "f", "a")], []),
+        ([("intent", "f", "a"), ("intent", "f", "b"), ("gone", "f", "a")], ["b"]),
+        ([("intent", "f", "a"), ("intent", "f", "b"), ("done", "f", None)], []),
+        ([("intent", "f", "a"), ("intent", "g", "b"), ("failed", "f", None)], ["b"]),
+        ([("intent", "f", "a"), ("gone", "g", "a")], []),
+        ([("done", "f", "a"), ("intent", "f", "a")], ["a"]),
+        ([("intent", "f", "a"), ("intent", "f", "b"), ("intent", "f", "a")], ["b", "a"]),
+        ([("intent", "f", None), ("done", "f", "a")], [None]),
+        ([("intent", "f", None), ("done", "f", None)], []),
+        ([("intent", "f", None), ("done", "g", None)], [None]),
+        ([("intent", "f", "a"), ("intent", "f", None), ("intent", "f", None)], ["a", None]),
+    ],
+)
+def test_an_intent_is_open_until_its_outcome_is_told(journal, events, is_open):
+    for event, fingerprint, resource in events:
+        facts = {"resource": resource} if resource else {}
+        journal.append(event, stage="deploy", fingerprint=fingerprint, **facts)
+    assert [record.get("resource") for record in journal.open_intents()] == is_open
+
+
+def test_another_stage_can_tell_what_became_of_a_resource(journal):
+    journal.append("intent", stage="deploy", fingerprint="f", resource="endpoint/x")
+    journal.append("gone", stage="teardown", resource="endpoint/x")
+    assert journal.open_intents() == ()
+
+
+def test_another_stages_outcome_leaves_an_intent_open(journal):
+    journal.append("intent", stage="deploy", fingerprint="f")
+    journal.append("done", stage="train", fingerprint="f")
+    assert len(journal.open_intents()) == 1
+
+
+def test_what_bills_is_open_until_it_is_gone_whatever_else_is_told(journal):
+    journal.append("intent", stage="train", resource="job-1", bills="training-job")
+    journal.append("intent", stage="deploy", resource="endpoint-1", bills="endpoint")
+    journal.append("intent", stage="deploy", resource="model-1")
+    journal.append("done", stage="deploy")
+    journal.append("failed", stage="deploy", resource="endpoint-1")
+    assert [record["resource"] for record in journal.open_resources()] == ["job-1", "endpoint-1"]
+    journal.append("gone", stage="train", resource="job-1")
+    journal.append("gone", stage="teardown")
+    assert [record["resource"] for record in journal.open_resources()] == ["endpoint-1"]
+    journal.append("gone", stage="teardown", resource="endpoint-1")
+    assert journal.open_resources() == ()
+
+
+def test_a_journal_cut_at_any_byte_has_its_complete_lines_and_goes_on(tmp_path):
+    path = tmp_path / "journal.jsonl"
+    journal = Journal(path)
+    for n in range(3):
+        journal.append("done", stage="x", n=n, text="é\n{}")
+    whole = path.read_bytes()
+    for length in range(len(whole) + 1):
+        path.write_bytes(whole[:length])
+        n_complete = whole[:length].count(b"\n")
+        history = journal.read()
+        assert [record["n"] for record in history.records] == list(range(n_complete))
+        assert history.torn_bytes == length - (whole[:length].rfind(b"\n") + 1)
+        journal.append("done", stage="x", n="next")
+        assert [record["n"] for record in journal.records()] == [*range(n_complete), "next"]
+        assert journal.read().torn_bytes == 0
+
+
+def test_a_torn_line_longer_than_a_block_gives_way_too(journal):
+    journal.append("done", stage="x", n=1)
+    with journal.path.open("ab") as file:
+        file.write(b"\x00" * 10_000)
+    assert journal.read().torn_bytes == 10_000
+    journal.append("done", stage="x", n=2)
+    assert [record["n"] for record in journal.records()] == [1, 2]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"",
+        b"garbage",
+        b"[1]",
+        b"\xff\xfe",
+        b"[" * 100_000,
+        b'{"v":2,"at":"t","event":"done","stage":"x"}',
+        b'{"v":1,"at":"t","event":"undone","stage":"x"}',
+        b'{"v":1,"at":"t","event":["done"],"stage":"x"}',
+        b'{"v":1,"at":"t","event":"done"}',
+        b'{"v":1,"event":"done","stage":"x"}',
+    ],
+    ids=lambda line: str(line[:50]),
+)
+def test_a_damaged_line_before_the_last_is_named(journal, line):
+    journal.append("done", stage="x")
+    with journal.path.open("ab") as file:
+        file.write(line + b"\n")
+    journal.append("done", stage="x")
+    with pytest.raises(DataError) as caught:
+        journal.records()
+    assert f"{journal.path} is damaged in line 2" in caught.value.what
+    assert (caught.value.exit_code, caught.value.context["line"]) == (3, 2)
+
+
+@given(st.binary(max_size=200))
+@settings(deadline=None)
+def test_any_bytes_are_a_history_or_a_data_error(tmp_path_factory, data):
+    path = tmp_path_factory.getbasetemp() / f"any-{os.getpid()}.jsonl"
+    path.write_bytes(data)
+    try:
+        history = Journal(path).read()
+    except DataError as error:
+        assert error.context["line"] <= data.count(b"\n")  # noqa: PT017 - either outcome is right
+    else:
+        assert len(history.records) == data.count(b"\n")
+
+
+def test_a_journal_that_cannot_be_read_is_a_data_error(journal):
+    journal.path.mkdir()
+    with pytest.raises(DataError, match="could not be read: Is a directory"):
+        journal.records()
+
+
+@pytest.mark.parametrize("function", ["open", "write", "fsync"])
+def test_a_full_disk_leaves_the_journal_as_it_was(journal, monkeypatch, function):
+    journal.append("done", stage="x", n=1)
+    before = journal.path.read_bytes()
+
+    def refuse(*arguments, **options):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, function, refuse)
+        with pytest.raises(DataError, match="No space left on device; it is as it was"):
+            journal.append("done", stage="x", n=2)
+    assert journal.path.read_bytes() == before
+
+
+def test_a_disk_that_takes_half_a_line_leaves_the_journal_as_it_was(journal, monkeypatch):
+    journal.append("done", stage="x", n=1)
+    before = journal.path.read_bytes()
+    real = os.write
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "write", lambda descriptor, data: real(descriptor, data[:10]))
+        with pytest.raises(DataError, match="No space left"):
+            journal.append("done", stage="x", n=2)
+    assert journal.path.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("function", "at", "moment", "n_records"),
+    [
+        ("open", 1, "before", 2),
+        ("open", 1, "after", 2),
+        ("ftruncate", 1, "before", 2),
+        ("ftruncate", 1, "after", 2),
+        ("write", 1, "before", 2),
+        ("write", 1, "half", 2),
+        ("write", 1, "after", 3),
+        ("fsync", 1, "before", 3),
+        ("fsync", 1, "after", 3),
+        ("close", 1, "before", 3),
+    ],
+)
+def test_a_kill_at_any_step_leaves_the_journal_readable_and_writable(tmp_path, child, function, at, moment, n_records):
+    journal = Journal(tmp_path / "journal.jsonl")
+    for n in range(2):
+        journal.append("done", stage="x", n=n)
+    code = """
+    from pathlib import Path
+    from asteroid_ll.run.journal import Journal
+    Journal(Path(sys.argv[4])).append("done", stage="x", n=2)
+    """
+    imports = "import asteroid_ll.run.journal, datetime, json, pathlib\n"
+    done = child(imports + KILL_AT + textwrap.dedent(code), function, at, moment, journal.path)
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    history = journal.read()
+    assert [record["n"] for record in history.records] == list(range(n_records))
+    assert history.torn_bytes == (20 if moment == "half" else 0)
+    journal.append("done", stage="x", n="next")
+    assert [record["n"] for record in journal.records()] == [*range(n_records), "next"]

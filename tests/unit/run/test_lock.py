@@ -1,0 +1,205 @@
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import textwrap
+
+import pytest
+
+from asteroid_ll.errors import AsteroidError, DataError
+from asteroid_ll.run import lock as lock_module
+from asteroid_ll.run.lock import Holder, Lock
+
+HOLD = """
+import sys
+from pathlib import Path
+from asteroid_ll.run.lock import Lock
+with Lock(Path(sys.argv[1]), command=sys.argv[2]):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def start():
+    """Starts processes that hold a lock until their input is closed, and ends those that are left."""
+    running = []
+
+    def start(path, command):
+        process = subprocess.Popen(
+            [sys.executable, "-c", HOLD, str(path), command], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        running.append(process)
+        assert process.stdout.readline() == "held\n"
+        return process
+
+    yield start
+    for process in running:
+        process.kill()
+        process.communicate()
+
+
+def test_the_holder_writes_who_it_is_and_wipes_it_off_at_the_end(tmp_path):
+    path = tmp_path / "new" / "lock"
+    with Lock(path, command="run-all"):
+        said = json.loads(path.read_text())
+        assert (said["pid"], said["host"], said["command"]) == (os.getpid(), os.uname().nodename, "run-all")
+    assert path.read_text() == ""
+    with Lock(path, command="again"):
+        pass
+
+
+def test_a_second_holder_is_told_who_works_there_since_when_and_what_to_do(tmp_path, start):
+    process = start(tmp_path / "lock", "run-all -c mine.yaml")
+    with pytest.raises(AsteroidError) as caught, Lock(tmp_path / "lock", command="teardown"):
+        pass
+    says = (
+        rf'Another asteroid-ll \(PID {process.pid}, "run-all -c mine\.yaml", since (\S+ )?\d\d:\d\d:\d\d\) '
+        rf"is working in {re.escape(str(tmp_path))}\."
+    )
+    assert re.fullmatch(says, caught.value.what)
+    assert caught.value.hint == (
+        f"Wait for it or stop it with: kill {process.pid}, or choose another directory with --workdir."
+    )
+    assert caught.value.exit_code == 1
+    assert caught.value.context["holder"]["pid"] == process.pid
+
+
+def test_a_refused_holder_leaves_the_first_ones_name_in_the_file(tmp_path, start):
+    process = start(tmp_path / "lock", "run-all")
+    for _ in range(2):
+        with pytest.raises(AsteroidError, match=f"PID {process.pid}"), Lock(tmp_path / "lock", command="teardown"):
+            pass
+
+
+@pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGTERM, None], ids=["kill -9", "kill", "normal"])
+def test_the_lock_of_an_ended_process_is_free_whatever_ended_it(tmp_path, start, end):
+    process = start(tmp_path / "lock", "run-all")
+    if end is None:
+        process.communicate()
+    else:
+        process.send_signal(end)
+        process.wait()
+    with Lock(tmp_path / "lock", command="next"):
+        assert json.loads((tmp_path / "lock").read_text())["command"] == "next"
+
+
+def test_a_lock_is_not_reentrant(tmp_path):
+    lock = Lock(tmp_path / "lock", command="run-all")
+    with lock:
+        with pytest.raises(AsteroidError, match=f"PID {os.getpid()}"), lock:
+            pass
+        with pytest.raises(AsteroidError, match=f"PID {os.getpid()}"), Lock(tmp_path / "lock", command="x"):
+            pass
+    with lock:
+        pass
+
+
+def test_a_lock_is_given_back_when_its_block_fails(tmp_path):
+    with pytest.raises(ZeroDivisionError), Lock(tmp_path / "lock", command="x"):
+        raise ZeroDivisionError
+    with Lock(tmp_path / "lock", command="x"):
+        pass
+
+
+def test_two_directories_are_two_locks(tmp_path):
+    with Lock(tmp_path / "a" / "lock", command="x"), Lock(tmp_path / "b" / "lock", command="y"):
+        pass
+
+
+def test_waiting_takes_the_lock_as_soon_as_the_holder_ends(tmp_path, start, monkeypatch):
+    process = start(tmp_path / "lock", "run-all")
+
+    def end_holder(seconds):
+        process.kill()
+        process.wait()
+
+    monkeypatch.setattr(lock_module.time, "sleep", end_holder)
+    with Lock(tmp_path / "lock", command="teardown", wait_s=60.0):
+        assert json.loads((tmp_path / "lock").read_text())["command"] == "teardown"
+
+
+def test_waiting_ends_with_the_holders_name(tmp_path, start, monkeypatch):
+    process = start(tmp_path / "lock", "run-all")
+    now_s = [0.0]
+    monkeypatch.setattr(lock_module.time, "monotonic", lambda: now_s[0])
+    monkeypatch.setattr(lock_module.time, "sleep", lambda seconds: now_s.__setitem__(0, now_s[0] + seconds))
+    with pytest.raises(AsteroidError, match=f"PID {process.pid}"), Lock(tmp_path / "lock", command="x", wait_s=5.0):
+        pass
+    assert 5.0 <= now_s[0] < 5.5
+
+
+@pytest.mark.parametrize("said", ["", "garbage", '{"pid": 1}', "[]"])
+def test_a_holder_that_does_not_say_who_it_is_is_reported_without_a_name(tmp_path, start, monkeypatch, said):
+    start(tmp_path / "lock", "run-all")
+    (tmp_path / "lock").write_text(said)
+    now_s = [0.0]
+    monkeypatch.setattr(lock_module.time, "monotonic", lambda: now_s[0])
+    monkeypatch.setattr(lock_module.time, "sleep", lambda seconds: now_s.__setitem__(0, now_s[0] + seconds))
+    with pytest.raises(AsteroidError) as caught, Lock(tmp_path / "lock", command="x"):
+        pass
+    assert caught.value.what == f"Another asteroid-ll is working in {tmp_path}."
+    assert caught.value.hint == "Wait for it, or choose another directory with --workdir."
+
+
+def test_a_dead_predecessors_name_is_not_given_for_the_holders(tmp_path, start, monkeypatch):
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    process = start(tmp_path / "lock", "run-all")
+    right = (tmp_path / "lock").read_text()
+    (tmp_path / "lock").write_text(right.replace(f'"pid": {process.pid}', f'"pid": {dead.pid}'))
+    monkeypatch.setattr(lock_module.time, "sleep", lambda _: (tmp_path / "lock").write_text(right))
+    with pytest.raises(AsteroidError, match=f"PID {process.pid}"), Lock(tmp_path / "lock", command="x"):
+        pass
+
+
+def test_a_holder_on_another_machine_or_day_is_named_with_it():
+    holder = Holder(pid=7, host="elsewhere", since="2020-01-02T03:04:05+00:00", command="train")
+    assert str(holder) == 'PID 7 on elsewhere, "train", since 2020-01-02 03:04:05'
+
+
+def test_a_directory_that_cannot_be_made_is_a_data_error(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(DataError) as caught, Lock(tmp_path / "file" / "lock", command="x"):
+        pass
+    assert caught.value.what == f"{tmp_path / 'file'} cannot be worked in: File exists."
+
+
+def test_a_file_system_without_locks_is_a_data_error(tmp_path, monkeypatch):
+    def refuse(*arguments):
+        raise OSError(37, "No locks available")
+
+    monkeypatch.setattr(lock_module.fcntl, "flock", refuse)
+    with (
+        pytest.raises(DataError, match="cannot be worked in: No locks available"),
+        Lock(tmp_path / "lock", command="x"),
+    ):
+        pass
+
+
+def test_processes_that_wait_for_each_other_work_one_at_a_time(tmp_path):
+    code = """
+        import sys
+        from pathlib import Path
+        from asteroid_ll.run import lock
+        lock._POLL_INTERVAL_S = 0.0005
+        counter = Path(sys.argv[1]) / "counter"
+        for _ in range(20):
+            with lock.Lock(Path(sys.argv[1]) / "lock", command="count", wait_s=60.0):
+                counter.write_text(str(int(counter.read_text()) + 1))
+    """
+    (tmp_path / "counter").write_text("0")
+    command = [sys.executable, "-c", textwrap.dedent(code), str(tmp_path)]
+    processes = [subprocess.Popen(command) for _ in range(3)]
+    assert [process.wait() for process in processes] == [0, 0, 0]
+    assert (tmp_path / "counter").read_text() == "60"
+
+
+def test_a_program_started_by_the_holder_does_not_keep_the_lock(tmp_path):
+    with Lock(tmp_path / "lock", command="train"):
+        worker = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    with Lock(tmp_path / "lock", command="next"):
+        pass
+    worker.communicate(b"\n")
