@@ -9,9 +9,8 @@ from typing import Any
 from asteroid_ll.emulator.api_model import ApiModel
 from asteroid_ll.emulator.sagemaker import hosting, models, tags, training_jobs
 from asteroid_ll.emulator.sagemaker.call import Call, Services
-from asteroid_ll.emulator.transport.messages import ApiError, Request, Response
+from asteroid_ll.emulator.transport.messages import JSON_1_1, ApiError, Request, Response, parse_json
 
-JSON_1_1 = "application/x-amz-json-1.1"
 TARGET_PREFIX = "SageMaker."
 
 _OPERATIONS: dict[str, Callable[[Call], dict[str, Any]]] = {
@@ -66,18 +65,3 @@ class SageMaker:
         values = operation(Call(self.services, region, params))
         answer = self.model.answer("sagemaker", name, values=values)
         return Response(headers={"Content-Type": JSON_1_1}, body=json.dumps(answer).encode())
-
-
-def parse_json(body: bytes) -> dict[str, Any]:
-    """A JSON object from a request's body.
-
-    Raises:
-        ApiError: ``SerializationException``.
-    """
-    try:
-        params = json.loads(body or b"{}")
-    except ValueError:
-        params = None
-    if not isinstance(params, dict):
-        raise ApiError("SerializationException", "The request's body is not a JSON object.")
-    return params
