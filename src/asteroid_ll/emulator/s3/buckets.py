@@ -9,7 +9,7 @@ from asteroid_ll.emulator.s3.call import S3Call
 from asteroid_ll.emulator.s3.errors import not_implemented, s3_error
 from asteroid_ll.emulator.s3.operations import operation
 from asteroid_ll.emulator.s3.tags import parse_tagging, tags_in
-from asteroid_ll.emulator.s3.xml import document, elements, group, iso_time, parse
+from asteroid_ll.emulator.s3.xml import document, elements, group, iso_time, parse, required_text
 from asteroid_ll.emulator.state import ACCOUNT_ID
 from asteroid_ll.emulator.transport.messages import ApiError, Response
 
@@ -84,11 +84,11 @@ def _requested_region(call: S3Call) -> str:
     constraint = None
     if call.request.body:
         node = parse(call.request.body, "CreateBucketConfiguration")
-        constraint = node.text("LocationConstraint")
+        constraint = node.findtext("LocationConstraint")
         for unknown in ("Location", "Bucket"):
-            if node.text(unknown) is not None:
+            if node.findtext(unknown) is not None:
                 raise not_implemented(f"Directory buckets ({unknown}) are not implemented.")
-        if any(tags_in(child) for child in node.children("Tags")):
+        if any(tags_in(child) for child in node.findall("Tags")):
             raise not_implemented("Tags at creation are not implemented; use PutBucketTagging.")
     if call.region == "us-east-1":
         if constraint is None:
@@ -143,9 +143,9 @@ def get_bucket_encryption(call: S3Call) -> Response:
 @operation("PutBucketEncryption", "PUT /Bucket?encryption")
 def put_bucket_encryption(call: S3Call) -> Response:
     """PutBucketEncryption: stores the setting; nothing is encrypted."""
-    for rule in parse(call.request.body, "ServerSideEncryptionConfiguration").children("Rule"):
-        for default in rule.children("ApplyServerSideEncryptionByDefault"):
-            default.need("SSEAlgorithm")
+    configuration = parse(call.request.body, "ServerSideEncryptionConfiguration")
+    for default in configuration.findall("Rule/ApplyServerSideEncryptionByDefault"):
+        required_text(default, "SSEAlgorithm")
     return _store_setting(call, "encryption")
 
 

@@ -46,10 +46,10 @@ class KeyEncoder:
 
 @dataclass(frozen=True)
 class Page:
-    """A page of a listing: objects and common prefixes in order.
+    """A page of a listing.
 
     Attributes:
-        entries: objects, and common prefixes, each of which stands for all keys that start with it.
+        entries: objects and common prefixes in order; a prefix stands for all keys that start with it.
         last: the last key or prefix, after which the next page starts.
         most: the largest number of entries.
         truncated: whether there is a next page.
@@ -60,17 +60,65 @@ class Page:
     most: int
     truncated: bool
 
-    def elements(self, encoder: KeyEncoder, *, owner: bool = True, versions: bool = False) -> str:
-        """Return the elements that end a listing, with the owner of each object, or as versions of objects."""
-        objects = [entry for entry in self.entries if isinstance(entry, StoredObject)]
-        prefixes = [entry for entry in self.entries if isinstance(entry, str)]
-        return "".join(
-            [
-                elements(MaxKeys=self.most, IsTruncated=self.truncated),
-                *(_object(stored, encoder, owner=owner, version=versions) for stored in objects),
-                *(group("CommonPrefixes", elements(Prefix=encoder.encode(prefix))) for prefix in prefixes),
-            ]
-        )
+
+@operation("ListObjectsV2", "GET /Bucket?list-type", query=f"{LIST_QUERY} continuation-token start-after fetch-owner")
+def list_objects_v2(call: S3Call) -> Response:
+    """ListObjectsV2."""
+    encoder, token = KeyEncoder(call), call.query("continuation-token")
+    page = _page(
+        call, after=_key_in(token) if "continuation-token" in call.request.query else call.query("start-after")
+    )
+    fields = elements(
+        StartAfter=encoder.parameter("start-after"),
+        ContinuationToken=token or None,
+        NextContinuationToken=_token(page.last) if page.truncated else None,
+        KeyCount=len(page.entries),
+    )
+    return _listing(call, encoder, page, fields=fields, owner=call.query("fetch-owner") == "true")
+
+
+@operation("ListObjects", "GET /Bucket", query=f"{LIST_QUERY} marker")
+def list_objects(call: S3Call) -> Response:
+    """ListObjects, version 1. ``NextMarker`` needs a delimiter."""
+    encoder, page = KeyEncoder(call), _page(call, after=call.query("marker"))
+    fields = elements(
+        Marker=encoder.encode(call.query("marker")),
+        NextMarker=encoder.encode(page.last) if page.truncated and call.query("delimiter") else None,
+    )
+    return _listing(call, encoder, page, fields=fields)
+
+
+@operation("ListObjectVersions", "GET /Bucket?versions", query=f"{LIST_QUERY} key-marker version-id-marker")
+def list_object_versions(call: S3Call) -> Response:
+    """ListObjectVersions. Buckets are not versioned, so every object is its own version ``null``."""
+    encoder, page = KeyEncoder(call), _page(call, after=call.query("key-marker"))
+    fields = elements(
+        KeyMarker=encoder.encode(call.query("key-marker")),
+        NextKeyMarker=encoder.encode(page.last) if page.truncated else None,
+        NextVersionIdMarker="null" if page.truncated else None,
+    )
+    return _listing(call, encoder, page, fields=fields, versions=True)
+
+
+def _listing(
+    call: S3Call, encoder: KeyEncoder, page: Page, *, fields: str, owner: bool = True, versions: bool = False
+) -> Response:
+    """Return a page as a document, with the operation's own fields."""
+    objects = [entry for entry in page.entries if isinstance(entry, StoredObject)]
+    prefixes = [entry for entry in page.entries if isinstance(entry, str)]
+    return document(
+        "ListVersionsResult" if versions else "ListBucketResult",
+        elements(
+            Name=call.bucket,
+            Prefix=encoder.encode(call.query("prefix")),
+            Delimiter=encoder.parameter("delimiter"),
+            EncodingType=encoder.encoding,
+        ),
+        fields,
+        elements(MaxKeys=page.most, IsTruncated=page.truncated),
+        *(_object(stored, encoder, owner=owner, version=versions) for stored in objects),
+        *(group("CommonPrefixes", elements(Prefix=encoder.encode(prefix))) for prefix in prefixes),
+    )
 
 
 def _object(stored: StoredObject, encoder: KeyEncoder, *, owner: bool, version: bool) -> str:
@@ -84,65 +132,6 @@ def _object(stored: StoredObject, encoder: KeyEncoder, *, owner: bool, version: 
         elements(ChecksumType=attributes.checksum_type, Size=stored.size_bytes),
         group("Owner", elements(ID=OWNER_ID)) if owner else "",
         elements(StorageClass=attributes.headers.get("x-amz-storage-class", "STANDARD")),
-    )
-
-
-@operation("ListObjectsV2", "GET /Bucket?list-type", query=f"{LIST_QUERY} continuation-token start-after fetch-owner")
-def list_objects_v2(call: S3Call) -> Response:
-    """ListObjectsV2."""
-    encoder, token = KeyEncoder(call), call.query("continuation-token")
-    start = _key_in(token) if "continuation-token" in call.request.query else call.query("start-after")
-    page = _page(call, after=start)
-    return document(
-        "ListBucketResult",
-        elements(
-            Name=call.bucket,
-            Prefix=encoder.encode(call.query("prefix")),
-            Delimiter=encoder.parameter("delimiter"),
-            StartAfter=encoder.parameter("start-after"),
-            EncodingType=encoder.encoding,
-            ContinuationToken=token or None,
-            NextContinuationToken=_token(page.last) if page.truncated else None,
-            KeyCount=len(page.entries),
-        ),
-        page.elements(encoder, owner=call.query("fetch-owner") == "true"),
-    )
-
-
-@operation("ListObjects", "GET /Bucket", query=f"{LIST_QUERY} marker")
-def list_objects(call: S3Call) -> Response:
-    """ListObjects, version 1. ``NextMarker`` is given only with a delimiter."""
-    encoder, page = KeyEncoder(call), _page(call, after=call.query("marker"))
-    return document(
-        "ListBucketResult",
-        elements(
-            Name=call.bucket,
-            Prefix=encoder.encode(call.query("prefix")),
-            Delimiter=encoder.parameter("delimiter"),
-            EncodingType=encoder.encoding,
-            Marker=encoder.encode(call.query("marker")),
-            NextMarker=encoder.encode(page.last) if page.truncated and call.query("delimiter") else None,
-        ),
-        page.elements(encoder),
-    )
-
-
-@operation("ListObjectVersions", "GET /Bucket?versions", query=f"{LIST_QUERY} key-marker version-id-marker")
-def list_object_versions(call: S3Call) -> Response:
-    """ListObjectVersions. Buckets are not versioned, so every object is its own version ``null``."""
-    encoder, page = KeyEncoder(call), _page(call, after=call.query("key-marker"))
-    return document(
-        "ListVersionsResult",
-        elements(
-            Name=call.bucket,
-            Prefix=encoder.encode(call.query("prefix")),
-            Delimiter=encoder.parameter("delimiter"),
-            EncodingType=encoder.encoding,
-            KeyMarker=encoder.encode(call.query("key-marker")),
-            NextKeyMarker=encoder.encode(page.last) if page.truncated else None,
-            NextVersionIdMarker="null" if page.truncated else None,
-        ),
-        page.elements(encoder, versions=True),
     )
 
 

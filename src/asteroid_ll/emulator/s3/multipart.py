@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
+from xml.etree.ElementTree import Element
 
 from asteroid_ll.emulator.s3.body_files import Body, read_chunks
 from asteroid_ll.emulator.s3.call import S3Call
@@ -19,7 +20,7 @@ from asteroid_ll.emulator.s3.objects import copy_source
 from asteroid_ll.emulator.s3.operations import ATTRIBUTE_HEADERS, COPY_HEADERS, operation
 from asteroid_ll.emulator.s3.payload import check_algorithm, checksum, composite, receive
 from asteroid_ll.emulator.s3.store import Attributes
-from asteroid_ll.emulator.s3.xml import Node, checksum_elements, document, elements, iso_time, parse
+from asteroid_ll.emulator.s3.xml import checksum_elements, document, elements, iso_time, parse, required_text
 from asteroid_ll.emulator.transport.messages import ApiError, Response
 
 LEAST_PART_BYTES = 5 * 2**20
@@ -128,7 +129,7 @@ def complete_multipart_upload(call: S3Call) -> Response:
     """
     upload, store = find_upload(call), call.store
     guard = write_guard(call.headers, call.key)
-    parts = _chosen(call, list(parse(call.request.body, "CompleteMultipartUpload").children("Part")))
+    parts = _chosen(call, parse(call.request.body, "CompleteMultipartUpload").findall("Part"))
     given = json.loads(upload["attributes"])
     algorithm, attributes = given.pop("algorithm"), Attributes(**given)
     digests = b"".join(bytes.fromhex(part["md5"]) for part in parts)
@@ -173,7 +174,7 @@ def find_upload(call: S3Call) -> sqlite3.Row:
     Raises:
         ApiError: ``NoSuchUpload``.
     """
-    row: sqlite3.Row | None = call.store.connection.execute(
+    row: sqlite3.Row | None = call.store.state.connection.execute(
         "SELECT * FROM s3_upload WHERE id = ? AND bucket = ? AND key = ?",
         (call.query("uploadId"), call.bucket, call.key),
     ).fetchone()
@@ -191,7 +192,7 @@ def _number(call: S3Call) -> int:
 
 
 def _store_part(call: S3Call, number: int, *, body: Body, checksums: Mapping[str, str]) -> None:
-    upload, connection = call.query("uploadId"), call.store.connection
+    upload, connection = call.query("uploadId"), call.store.state.connection
     row = (upload, number, body.size_bytes, body.md5, body.name, call.store.state.now(), json.dumps(dict(checksums)))
     try:
         with call.store.state.transaction():
@@ -209,27 +210,27 @@ def _store_part(call: S3Call, number: int, *, body: Body, checksums: Mapping[str
 
 def parts_of(call: S3Call) -> list[sqlite3.Row]:
     """Return the parts of the upload that the call names, by number."""
-    return call.store.connection.execute(
+    return call.store.state.connection.execute(
         "SELECT * FROM s3_part WHERE upload = ? ORDER BY number", (call.query("uploadId"),)
     ).fetchall()
 
 
-def _chosen(call: S3Call, nodes: list[Node]) -> list[sqlite3.Row]:
+def _chosen(call: S3Call, nodes: list[Element]) -> list[sqlite3.Row]:
     """Return the parts that the client lists, after a check of their ETags, checksums, order and sizes."""
     parts, chosen, last = {row["number"]: row for row in parts_of(call)}, [], 0
     if not nodes:
         raise s3_error("MalformedXML")
     for node in nodes:
-        number = node.need("PartNumber")
+        number = required_text(node, "PartNumber")
         row = parts.get(int(number)) if number.isdecimal() else None
-        if row is None or (node.text("ETag") or "").strip('"') != row["md5"] or not _same_checksums(node, row):
+        if row is None or (node.findtext("ETag") or "").strip('"') != row["md5"] or not _same_checksums(node, row):
             raise ApiError(
                 "InvalidPart",
                 "One or more of the specified parts could not be found.  The part may not have been uploaded, or the "
                 "specified entity tag may not match the part's entity tag.",
                 UploadId=call.query("uploadId"),
                 PartNumber=number,
-                ETag=(node.text("ETag") or "").strip('"'),
+                ETag=(node.findtext("ETag") or "").strip('"'),
             )
         if row["number"] <= last:
             raise s3_error("InvalidPartOrder")
@@ -247,9 +248,9 @@ def _chosen(call: S3Call, nodes: list[Node]) -> list[sqlite3.Row]:
     return chosen
 
 
-def _same_checksums(node: Node, row: sqlite3.Row) -> bool:
+def _same_checksums(node: Element, row: sqlite3.Row) -> bool:
     checksums = json.loads(row["checksums"])
-    return all(node.text(f"Checksum{name}") in (None, text) for name, text in checksums.items())
+    return all(node.findtext(f"Checksum{name}") in (None, text) for name, text in checksums.items())
 
 
 def _checksums(algorithm: str, kind: str, parts: list[sqlite3.Row], *, whole: Path) -> dict[str, str]:
@@ -290,7 +291,7 @@ def _check_whole(call: S3Call, body: Body, *, checksums: Mapping[str, str], kind
 
 
 def _delete_upload(call: S3Call) -> None:
-    upload, connection = call.query("uploadId"), call.store.connection
+    upload, connection = call.query("uploadId"), call.store.state.connection
     with call.store.state.transaction():
         rows = connection.execute("DELETE FROM s3_part WHERE upload = ? RETURNING body", (upload,)).fetchall()
         connection.execute("DELETE FROM s3_upload WHERE id = ?", (upload,))

@@ -62,7 +62,7 @@ def list_multipart_uploads(call: S3Call) -> Response:
     if call.query("delimiter"):
         raise not_implemented("A delimiter in ListMultipartUploads is not implemented.")
     encoder, most = KeyEncoder(call), call.count("max-uploads", default=MOST_KEYS, most=MOST_KEYS)
-    rows = call.store.connection.execute(
+    rows = call.store.state.connection.execute(
         "SELECT * FROM s3_upload WHERE bucket = ? ORDER BY key, initiated_s, id", (call.bucket,)
     ).fetchall()
     rows = [row for row in rows if row["key"].startswith(call.query("prefix")) and _is_after(call, row)]
@@ -101,5 +101,5 @@ def _is_after(call: S3Call, row: sqlite3.Row) -> bool:
     key, upload = call.query("key-marker"), call.query("upload-id-marker")
     if row["key"] != key or not upload:
         return bool(row["key"] > key)
-    marker = call.store.connection.execute("SELECT * FROM s3_upload WHERE id = ?", (upload,)).fetchone()
+    marker = call.store.state.connection.execute("SELECT * FROM s3_upload WHERE id = ?", (upload,)).fetchone()
     return marker is None or (row["initiated_s"], row["id"]) > (marker["initiated_s"], marker["id"])

@@ -13,21 +13,10 @@ from asteroid_ll.emulator.s3.object_headers import checksum_headers, encryption_
 from asteroid_ll.emulator.s3.operations import ATTRIBUTE_HEADERS, COPY_HEADERS, READ_QUERY, operation
 from asteroid_ll.emulator.s3.payload import read_payload, receive, verify
 from asteroid_ll.emulator.s3.store import Attributes, StoredObject
-from asteroid_ll.emulator.s3.xml import checksum_elements, document, elements, group, iso_time, parse
+from asteroid_ll.emulator.s3.xml import checksum_elements, document, elements, group, iso_time, parse, required_text
 from asteroid_ll.emulator.transport.messages import ApiError, Response
 
 _MOST_DELETES = 1000
-_OVERRIDES = {
-    f"response-{name.lower()}": name
-    for name in (
-        "Cache-Control",
-        "Content-Disposition",
-        "Content-Encoding",
-        "Content-Language",
-        "Content-Type",
-        "Expires",
-    )
-}
 
 
 @operation("PutObject", "PUT /Bucket/Key", headers=ATTRIBUTE_HEADERS)
@@ -49,7 +38,8 @@ def get_object(call: S3Call) -> Response:
     if not check_read(call.headers, stored):
         return Response(304, headers={"ETag": f'"{stored.etag}"'})
     headers = object_headers(stored)
-    headers |= {_OVERRIDES[name]: text for name, text in call.request.query.items() if name in _OVERRIDES}
+    overrides = {name: text for name, text in call.request.query.items() if name.startswith("response-")}
+    headers |= {name.removeprefix("response-").title(): text for name, text in overrides.items()}
     span = _part_range(call, stored) if "partNumber" in call.request.query else None
     if span is None and "range" in call.headers:
         span = byte_range(call.header("range"), size_bytes=stored.size_bytes)
@@ -101,14 +91,14 @@ def delete_objects(call: S3Call) -> Response:
     if "content-md5" not in call.headers and not data.checksums:
         raise ApiError("InvalidRequest", "Missing required header for this request: Content-MD5 OR x-amz-checksum-*")
     verify(call.request, data)
-    root = parse(b"".join(data), "Delete")
-    items = list(root.children("Object"))
+    root = parse(b"".join(data.pieces), "Delete")
+    items = root.findall("Object")
     if not 1 <= len(items) <= _MOST_DELETES:
         raise s3_error("MalformedXML")
-    quiet, results = root.text("Quiet") == "true", []
+    quiet, results = root.findtext("Quiet") == "true", []
     for item in items:
-        key, version = item.need("Key"), item.text("VersionId") or "null"
-        if any(item.text(name) is not None for name in ("ETag", "LastModifiedTime", "Size")):
+        key, version = required_text(item, "Key"), item.findtext("VersionId") or "null"
+        if any(item.findtext(name) is not None for name in ("ETag", "LastModifiedTime", "Size")):
             raise not_implemented("Conditions in DeleteObjects are not implemented.")
         if version != "null":
             error = s3_error("NoSuchVersion")

@@ -7,7 +7,7 @@ import binascii
 import hashlib
 import re
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from asteroid_ll.emulator.s3.body_files import Body, BodyFiles
@@ -38,9 +38,6 @@ class Payload:
     def size_bytes(self) -> int:
         """Length of the data."""
         return sum(len(piece) for piece in self.pieces)
-
-    def __iter__(self) -> Iterator[memoryview]:
-        return iter(self.pieces)
 
 
 def read_payload(request: Request) -> Payload:
@@ -88,7 +85,7 @@ def receive(request: Request, bodies: BodyFiles) -> tuple[Body, dict[str, str]]:
         ApiError: as `read_payload` and `verify`; the body's file is removed.
     """
     data = read_payload(request)
-    body = bodies.write(data)
+    body = bodies.write(data.pieces)
     try:
         verify(request, data, md5=bytes.fromhex(body.md5), crc32=body.crc32)
     except ApiError:
@@ -113,10 +110,10 @@ def verify(request: Request, data: Payload, *, md5: bytes | None = None, crc32: 
     if content_md5 is not None:
         if len(_decode(content_md5)) != 16:
             raise s3_error("InvalidDigest")
-        if _decode(content_md5) != (md5 or _hash("MD5", data)):
+        if _decode(content_md5) != (md5 or _hash("MD5", data.pieces)):
             raise ApiError("BadDigest", "The Content-MD5 you specified did not match what we received.")
     for algorithm, claimed in data.checksums.items():
-        computed = crc32 if algorithm == "CRC32" and crc32 else checksum(algorithm, data)
+        computed = crc32 if algorithm == "CRC32" and crc32 else checksum(algorithm, data.pieces)
         if claimed != computed:
             raise ApiError("BadDigest", f"The {algorithm} you specified did not match the calculated checksum.")
     claimed_hash = request.headers.get("x-amz-content-sha256", "")

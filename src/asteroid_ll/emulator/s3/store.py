@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
@@ -104,6 +103,8 @@ Guard = Callable[[StoredObject | None], None]
 class ObjectStore:
     """Buckets and objects over a state directory; several processes may use one directory at once.
 
+    Opening it removes bodies that a killed process left.
+
     Args:
         state: the directory and its database.
 
@@ -114,17 +115,8 @@ class ObjectStore:
     def __init__(self, state: State) -> None:
         self.state = state
         self.bodies = BodyFiles(state.objects)
-        self._ready = False
-
-    @property
-    def connection(self) -> sqlite3.Connection:
-        """The database with the store's tables; the first use removes bodies that a killed process left."""
-        connection = self.state.connection
-        self.state.ensure(_SCHEMA)
-        if not self._ready:
-            self._ready = True
-            self._sweep(connection)
-        return connection
+        state.ensure(_SCHEMA)
+        self._remove_lost_bodies()
 
     # ---------------------------------------------------------------- buckets
 
@@ -140,18 +132,18 @@ class ObjectStore:
             The bucket of that name, with its actual region and owner.
         """
         row = (name, region, owner, self.state.now())
-        with self._writing() as connection:
+        with self.state.transaction() as connection:
             connection.execute("INSERT OR IGNORE INTO s3_bucket VALUES (?, ?, ?, ?)", row)
             return Bucket(**connection.execute("SELECT * FROM s3_bucket WHERE name = ?", (name,)).fetchone())
 
     def bucket(self, name: str) -> Bucket | None:
         """Return the bucket of that name, or None."""
-        row = self.connection.execute("SELECT * FROM s3_bucket WHERE name = ?", (name,)).fetchone()
+        row = self.state.connection.execute("SELECT * FROM s3_bucket WHERE name = ?", (name,)).fetchone()
         return None if row is None else Bucket(**row)
 
     def buckets(self) -> list[Bucket]:
         """Return this account's buckets by name."""
-        rows = self.connection.execute("SELECT * FROM s3_bucket WHERE owner = ? ORDER BY name", (ACCOUNT_ID,))
+        rows = self.state.connection.execute("SELECT * FROM s3_bucket WHERE owner = ? ORDER BY name", (ACCOUNT_ID,))
         return [Bucket(**row) for row in rows]
 
     def delete_bucket(self, name: str) -> None:
@@ -160,7 +152,7 @@ class ObjectStore:
         Raises:
             ApiError: ``BucketNotEmpty``.
         """
-        with self._writing() as connection:
+        with self.state.transaction() as connection:
             if connection.execute("SELECT 1 FROM s3_object WHERE bucket = ? LIMIT 1", (name,)).fetchone():
                 raise s3_error("BucketNotEmpty")
             bodies = _drop_uploads(connection, name)
@@ -170,14 +162,14 @@ class ObjectStore:
 
     def setting(self, bucket: str, name: str) -> str | None:
         """Return a bucket's configuration document, such as ``tagging``, or None."""
-        row = self.connection.execute(
+        row = self.state.connection.execute(
             "SELECT document FROM s3_setting WHERE bucket = ? AND name = ?", (bucket, name)
         ).fetchone()
         return None if row is None else str(row["document"])
 
     def set_setting(self, bucket: str, name: str, *, document: str | None) -> None:
         """Replace a bucket's configuration document; None removes it."""
-        with self._writing() as connection:
+        with self.state.transaction() as connection:
             if document is None:
                 connection.execute("DELETE FROM s3_setting WHERE bucket = ? AND name = ?", (bucket, name))
             else:
@@ -194,7 +186,7 @@ class ObjectStore:
             after: only keys after this one.
             limit: the largest number of objects; -1 for all.
         """
-        rows = self.connection.execute(
+        rows = self.state.connection.execute(
             "SELECT * FROM s3_object WHERE bucket = ? AND key >= ? AND key <= ? AND key > ? ORDER BY key LIMIT ?",
             (bucket, prefix, prefix + LAST_OF_PREFIX, after, limit),
         )
@@ -202,7 +194,9 @@ class ObjectStore:
 
     def get(self, bucket: str, key: str) -> StoredObject | None:
         """Return the object of that key, or None."""
-        row = self.connection.execute("SELECT * FROM s3_object WHERE bucket = ? AND key = ?", (bucket, key)).fetchone()
+        row = self.state.connection.execute(
+            "SELECT * FROM s3_object WHERE bucket = ? AND key = ?", (bucket, key)
+        ).fetchone()
         return None if row is None else self._object(row)
 
     def put_file(self, bucket: str, key: str, source: Path) -> StoredObject:
@@ -220,7 +214,7 @@ class ObjectStore:
 
     def delete(self, bucket: str, key: str) -> None:
         """Delete an object, if it exists."""
-        with self._writing() as connection:
+        with self.state.transaction() as connection:
             rows = connection.execute(
                 "DELETE FROM s3_object WHERE bucket = ? AND key = ? RETURNING body", (bucket, key)
             ).fetchall()
@@ -231,7 +225,7 @@ class ObjectStore:
         statement = (
             "UPDATE s3_object SET attributes = json_set(attributes, '$.tags', json(?)) WHERE bucket = ? AND key = ?"
         )
-        with self._writing() as connection:
+        with self.state.transaction() as connection:
             connection.execute(statement, (json.dumps(dict(tags)), bucket, key))
 
     def record(
@@ -252,7 +246,7 @@ class ObjectStore:
         given = attributes or Attributes()
         kept = replace(given, etag=given.etag or body.md5, checksums=given.checksums or {"CRC32": body.crc32})
         try:
-            with self._writing() as connection:
+            with self.state.transaction() as connection:
                 if connection.execute("SELECT 1 FROM s3_bucket WHERE name = ?", (bucket,)).fetchone() is None:
                     raise s3_error("NoSuchBucket", BucketName=bucket)
                 old = self.get(bucket, key)
@@ -271,21 +265,14 @@ class ObjectStore:
         assert new is not None
         return new
 
-    @contextmanager
-    def _writing(self) -> Iterator[sqlite3.Connection]:
-        """Open a transaction, after the store's tables exist."""
-        connection = self.connection
-        with self.state.transaction():
-            yield connection
-
-    def _sweep(self, connection: sqlite3.Connection) -> None:
+    def _remove_lost_bodies(self) -> None:
         """Remove bodies that have no row and whose writer is dead.
 
         The files are listed before the rows, because a dead writer has already committed all of its rows.
         """
         lost = self.bodies.ownerless()
         if lost:
-            rows = connection.execute("SELECT body FROM s3_object UNION ALL SELECT body FROM s3_part")
+            rows = self.state.connection.execute("SELECT body FROM s3_object UNION ALL SELECT body FROM s3_part")
             self.bodies.discard(*lost.difference(row["body"] for row in rows))
 
     def _object(self, row: sqlite3.Row) -> StoredObject:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from urllib.parse import parse_qsl
+from xml.etree.ElementTree import Element
 
 from asteroid_ll.emulator.s3.call import S3Call
 from asteroid_ll.emulator.s3.errors import invalid_argument
 from asteroid_ll.emulator.s3.operations import operation
-from asteroid_ll.emulator.s3.xml import Node, document, elements, group, parse
+from asteroid_ll.emulator.s3.xml import document, elements, group, parse, required_text
 from asteroid_ll.emulator.transport.messages import ApiError, Response
 
 OBJECT_TAGS = 10
@@ -45,24 +46,24 @@ def parse_tagging(body: bytes, *, most: int) -> dict[str, str]:
         ApiError: as `tags_in` and `_check`.
     """
     tags: dict[str, str] = {}
-    for tag_set in parse(body, "Tagging").children("TagSet"):
+    for tag_set in parse(body, "Tagging").findall("TagSet"):
         tags.update(tags_in(tag_set))
     _check(tags, most=most)
     return tags
 
 
-def tags_in(tag_set: Node) -> dict[str, str]:
+def tags_in(tag_set: Element) -> dict[str, str]:
     """Return the tags of a ``TagSet`` element.
 
     Raises:
         ApiError: ``InvalidTag``: a key twice; ``MalformedXML``.
     """
     tags: dict[str, str] = {}
-    for tag in tag_set.children("Tag"):
-        key = tag.need("Key")
+    for tag in tag_set.findall("Tag"):
+        key = required_text(tag, "Key")
         if key in tags:
             raise ApiError("InvalidTag", "Cannot provide multiple Tags with the same key", TagKey=key)
-        tags[key] = tag.need("Value")
+        tags[key] = required_text(tag, "Value")
     return tags
 
 

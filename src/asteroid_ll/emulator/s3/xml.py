@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from email.utils import formatdate
 from xml.etree import ElementTree
+from xml.etree.ElementTree import Element
 
 from asteroid_ll.emulator.s3.errors import s3_error
 from asteroid_ll.emulator.transport.messages import ApiError, Response
@@ -51,37 +52,8 @@ def error_body(error: ApiError, *, request_id: str, host_id: str) -> bytes:
     return (_DECLARATION + group("Error", elements(**contents, RequestId=request_id, HostId=host_id))).encode()
 
 
-class Node:
-    """An element of a request's document, names without their namespace."""
-
-    def __init__(self, source: ElementTree.Element) -> None:
-        self._source = source
-        self.name = source.tag.rpartition("}")[2]
-
-    def children(self, name: str) -> Iterable[Node]:
-        """Return the children of that name, in order."""
-        return (child for child in map(Node, self._source) if child.name == name)
-
-    def text(self, name: str) -> str | None:
-        """Return the text of the first child of that name, or None if there is no such child."""
-        for child in self.children(name):
-            return child._source.text or ""
-        return None
-
-    def need(self, name: str) -> str:
-        """Return the text of a required child.
-
-        Raises:
-            ApiError: ``MalformedXML``.
-        """
-        text = self.text(name)
-        if text is None:
-            raise s3_error("MalformedXML")
-        return text
-
-
-def parse(body: bytes, root: str) -> Node:
-    """Parse a request's document whose root has that name.
+def parse(body: bytes, root: str) -> Element:
+    """Parse a request's document, and remove the namespaces from its elements' names.
 
     Raises:
         ApiError: ``MalformedXML``: not XML, another root, or a document type, which could expand without end.
@@ -89,12 +61,26 @@ def parse(body: bytes, root: str) -> Node:
     if b"<!DOCTYPE" in body:
         raise s3_error("MalformedXML")
     try:
-        node = Node(ElementTree.fromstring(body.decode()))  # noqa: S314 - no document type means no entities
+        tree = ElementTree.fromstring(body.decode())  # noqa: S314 - no document type means no entities
     except (ElementTree.ParseError, UnicodeDecodeError):
         raise s3_error("MalformedXML") from None
-    if node.name != root:
+    for node in tree.iter():
+        node.tag = node.tag.rpartition("}")[2]
+    if tree.tag != root:
         raise s3_error("MalformedXML")
-    return node
+    return tree
+
+
+def required_text(parent: Element, name: str) -> str:
+    """Return the text of a required child.
+
+    Raises:
+        ApiError: ``MalformedXML``.
+    """
+    text = parent.findtext(name)
+    if text is None:
+        raise s3_error("MalformedXML")
+    return text
 
 
 def iso_time(seconds: float) -> str:
