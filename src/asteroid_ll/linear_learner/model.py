@@ -12,11 +12,12 @@ import numpy as np
 import numpy.typing as npt
 
 from asteroid_ll.errors import DataError
+from asteroid_ll.formats.payload import Scores
 from asteroid_ll.formats.sparse import CsrMatrix
 from asteroid_ll.linear_learner.errors import ClientError
 from asteroid_ll.linear_learner.grid import Candidate
-from asteroid_ll.linear_learner.losses import Hinge, Logistic, Loss, Softmax, Squared
-from asteroid_ll.linear_learner.schema import LOSSES
+from asteroid_ll.linear_learner.losses import CLASSES
+from asteroid_ll.linear_learner.spec import losses_of
 
 Float32Array = npt.NDArray[np.float32]
 
@@ -24,20 +25,6 @@ _LANES = 4
 _ROWS_AT_ONCE_ELEMENTS = 1 << 17
 # Wide rows are taken by some dozens too: every feature costs a call, whatever the number of rows.
 _MIN_ROWS_AT_ONCE = 64
-
-
-@dataclass(frozen=True)
-class Prediction:
-    """What an endpoint answers for some rows.
-
-    Args:
-        score: float32: a value (regressor), the probability or the hinge score of the positive class, shape ``(n,)``;
-            or the classes' probabilities, shape ``(n, n_classes)``.
-        predicted_label: class numbers, shape ``(n,)``; None for a regressor.
-    """
-
-    score: Float32Array
-    predicted_label: npt.NDArray[np.int64] | None
 
 
 @dataclass(frozen=True)
@@ -109,7 +96,7 @@ class Model:
             scores += self.bias
         return scores
 
-    def predict(self, features: npt.ArrayLike | CsrMatrix) -> Prediction:
+    def predict(self, features: npt.ArrayLike | CsrMatrix) -> Scores:
         """Answer as the endpoint does.
 
         Args:
@@ -123,16 +110,17 @@ class Model:
         """
         return self.answer(self.raw_scores(features))
 
-    def answer(self, raw_scores: Float32Array) -> Prediction:
+    def answer(self, raw_scores: Float32Array) -> Scores:
         """Turn weighted sums, shape ``(n, k)``, into the answer."""
+        respond = CLASSES[self.loss].respond
         if self.predictor_type == "multiclass_classifier":
-            probabilities = self._link().respond(raw_scores[:, :, np.newaxis])[:, :, 0]
-            return Prediction(probabilities, probabilities.argmax(axis=1))
-        score = self._link().respond(raw_scores)[:, 0]
+            probabilities = respond(raw_scores[:, :, np.newaxis])[:, :, 0]
+            return Scores(probabilities, probabilities.argmax(axis=1))
+        score = respond(raw_scores)[:, 0]
         if self.predictor_type == "regressor":
-            return Prediction(score, None)
+            return Scores(score, None)
         # The threshold is a float32 that was observed; compared as one, a row of the same score stays below it.
-        return Prediction(score, (score > np.float32(self.threshold)).astype(np.int64))
+        return Scores(score, (score > np.float32(self.threshold)).astype(np.int64))
 
     def save(self, path: Path | str) -> None:
         """Write the artifact: ``model.tar.gz`` or, under any other name, the bare ``model_algo-1``."""
@@ -145,11 +133,10 @@ class Model:
             "predictor_type": self.predictor_type,
         }
         network = symbol.build(
-            self.predictor_type,
             self.loss,
-            self.feature_dim,
-            self.n_outputs,
-            self.symbol_counter,
+            feature_dim=self.feature_dim,
+            n_outputs=self.n_outputs,
+            counter=self.symbol_counter,
             bias_lr_mult=self.bias_lr_mult,
         )
         arrays = {"fc0_weight": self.weight, "fc0_bias": self.bias[np.newaxis, :]}
@@ -173,21 +160,12 @@ class Model:
             threshold = float(params["threshold"])
         except (KeyError, TypeError, ValueError) as error:
             raise DataError(f"The model in {path} lacks a usable {error}.") from error
-        if weight.ndim != 2 or bias.shape != (weight.shape[1],) or loss not in LOSSES.get(predictor_type, ()):
+        if weight.ndim != 2 or bias.shape != (weight.shape[1],) or loss not in losses_of(predictor_type):
             raise DataError(
                 f"The model in {path} is a {predictor_type} with loss {loss}, weights {weight.shape} and bias "
                 f"{bias.shape}, which do not go together."
             )
         return cls(predictor_type, loss, weight, bias, threshold, params.get("metrics_params") or {})
-
-    def _link(self) -> Loss:
-        if self.loss == "logistic":
-            return Logistic(weighted=False)
-        if self.loss == "softmax_loss":
-            return Softmax(self.n_outputs, weighted=False)
-        if self.loss == "hinge_loss":
-            return Hinge(1.0, weighted=False)
-        return Squared()
 
 
 def _fused_dot(features: Float32Array, weight: Float32Array) -> Float32Array:
