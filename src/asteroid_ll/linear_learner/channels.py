@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from asteroid_ll.errors import DataError
 from asteroid_ll.formats import recordio
-from asteroid_ll.formats.payload import CSV, RECORDIO, media_type
+from asteroid_ll.formats.content_types import CSV, RECORDIO, media_type
 from asteroid_ll.formats.sparse import CsrMatrix
 from asteroid_ll.formats.text import parse_rows
 from asteroid_ll.linear_learner.errors import ClientError

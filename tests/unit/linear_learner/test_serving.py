@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from asteroid_ll.errors import DataError
-from asteroid_ll.formats import payload, recordio
+from asteroid_ll.formats import payload, recordio, text
 from asteroid_ll.linear_learner.model import Model
 from asteroid_ll.linear_learner.serving import Scorer
 
@@ -58,7 +58,7 @@ def test_a_multiclass_answer_has_a_probability_a_class():
 @pytest.mark.parametrize("accept", ["application/json", "application/jsonlines", "application/x-recordio-protobuf"])
 def test_a_multiclass_answer_is_the_same_in_every_type(accept):
     rows = np.array([[0, 1], [1, 0], [-1, -1]], np.float32)
-    answer = Scorer(MULTICLASS).invoke(payload.csv_body(rows), content_type="text/csv", accept=accept)
+    answer = Scorer(MULTICLASS).invoke(text.format_rows(rows), content_type="text/csv", accept=accept)
     scores = payload.parse_scores(answer.body, accept)
     expected = MULTICLASS.predict(rows)
     np.testing.assert_array_equal(scores.score, expected.score)

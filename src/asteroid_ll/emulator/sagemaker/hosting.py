@@ -20,12 +20,12 @@ from asteroid_ll.emulator import ledger
 from asteroid_ll.emulator.logs.store import ENDPOINT_GROUP_PREFIX, LogStore
 from asteroid_ll.emulator.resources import ENDPOINT, ENDPOINT_CONFIG, MODEL, Resource
 from asteroid_ll.emulator.sagemaker.call import Call, Services
-from asteroid_ll.emulator.sagemaker.images import image_uri
 from asteroid_ll.emulator.sagemaker.listing import page
 from asteroid_ll.emulator.sagemaker.models import create_resource, existing
 from asteroid_ll.emulator.transport.messages import ApiError
 from asteroid_ll.emulator.worker.files import parse_s3_uri
 from asteroid_ll.errors import AsteroidError
+from asteroid_ll.linear_learner.images import image_uri
 
 if TYPE_CHECKING:
     from asteroid_ll.linear_learner.serving import Scorer
