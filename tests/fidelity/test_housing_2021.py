@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from asteroid_ll.linear_learner import Training, train
-from asteroid_ll.linear_learner.hyperparameters import DEFAULTS
+from asteroid_ll.linear_learner.spec import aws_defaults
 
 DATA = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "housing-2021"
 
@@ -81,4 +81,4 @@ def test_the_scaler_prints_the_logged_digits(training: Training, log: str) -> No
 
 
 def test_the_defaults_are_those_that_the_container_prints(log: str) -> None:
-    assert f"default-input.json: {dict(DEFAULTS)}\n" in log
+    assert f"default-input.json: {aws_defaults()}\n" in log

@@ -39,11 +39,12 @@ _MAX_DENSE_VALUES = 1 << 25
 
 @dataclass(frozen=True)
 class Scores:
-    """A model's answer.
+    """A model's scores of n rows.
 
     Attributes:
-        score: float32; shape ``(n,)``, or ``(n, k)`` of a multiclass model.
-        predicted_label: shape ``(n,)``, None of a regressor.
+        score: float32: a value (regressor), or the probability or hinge score of the positive class, shape ``(n,)``;
+            or the probabilities of k classes, shape ``(n, k)``.
+        predicted_label: class numbers, shape ``(n,)``; None for a regressor.
     """
 
     score: Float32

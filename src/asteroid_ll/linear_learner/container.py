@@ -35,8 +35,9 @@ from asteroid_ll.linear_learner.channels import Channel, read_channel
 from asteroid_ll.linear_learner.checkpoint import Checkpoint
 from asteroid_ll.linear_learner.errors import AlgorithmError, ClientError
 from asteroid_ll.linear_learner.hosts import Hosts
-from asteroid_ll.linear_learner.hyperparameters import DEFAULTS, parse
+from asteroid_ll.linear_learner.hyperparameters import parse
 from asteroid_ll.linear_learner.log import JobLog
+from asteroid_ll.linear_learner.spec import aws_defaults
 from asteroid_ll.linear_learner.training import train
 
 _CHANNELS = ("train", "validation", "test")
@@ -90,7 +91,7 @@ def _hosts(names: Sequence[str], own: str, *, links: Sequence[socket.socket]) ->
 
 def _train(root: Path, log: JobLog, *, hosts: Hosts) -> None:
     values = _read_json(root, "hyperparameters")
-    log.configured(DEFAULTS, values)
+    log.configured(aws_defaults(), values)
     parsed = parse(values)
     config = _read_json(root, "inputdataconfig")
     channels = _read_channels(root, config, batch_rows=parsed.mini_batch_size)

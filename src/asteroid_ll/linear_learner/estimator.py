@@ -17,6 +17,7 @@ from asteroid_ll.errors import DataError
 from asteroid_ll.formats.sparse import CsrMatrix
 from asteroid_ll.linear_learner.hyperparameters import parse
 from asteroid_ll.linear_learner.model import Model
+from asteroid_ll.linear_learner.spec import HYPERPARAMETERS, LOSSES
 from asteroid_ll.linear_learner.training import Training, train
 
 try:
@@ -33,6 +34,7 @@ except ImportError as error:
 Auto: TypeAlias = Literal["auto"]
 Float32Array: TypeAlias = npt.NDArray[np.float32]
 Float64Array: TypeAlias = npt.NDArray[np.float64]
+_Class = TypeVar("_Class", bound="_LinearLearner")
 _Method = TypeVar("_Method", bound=Callable[..., Any])
 
 _FLOAT32 = np.finfo(np.float32)
@@ -129,10 +131,20 @@ class _LinearLearner(_Estimator):
     early_stopping_tolerance: float = 0.001
 
 
+def _described(estimator: type[_Class]) -> type[_Class]:
+    """Insert the descriptions of the hyperparameters into an estimator's docstring."""
+    names = set(estimator._get_param_names())
+    records = [record for record in HYPERPARAMETERS.values() if record.name in names]
+    lines = [f"        {record.name}: {record.description} {record.applicability}".rstrip() for record in records]
+    before, heading, after = (estimator.__doc__ or "").partition("    Attributes:")
+    estimator.__doc__ = "\n".join([f"{before}    Args:", *lines, "", f"{heading}{after}"])
+    return estimator
+
+
 def _has_probabilities(classifier: LinearLearnerClassifier) -> bool:
     model: Model | None = getattr(classifier, "model_", None)
     loss = model.loss if model else classifier.loss
-    if loss == "hinge_loss":
+    if loss in LOSSES and LOSSES[loss].response == "value":
         raise AttributeError(f"A classifier with loss {loss!r} has no probabilities. Use decision_function.")
     return True
 
@@ -141,6 +153,7 @@ def _if_it_has_probabilities(method: _Method) -> _Method:
     return cast("_Method", available_if(_has_probabilities)(method))
 
 
+@_described
 @dataclass(kw_only=True, eq=False, repr=False)
 class LinearLearnerClassifier(ClassifierMixin, _LinearLearner):  # type: ignore[misc]
     """Linear Learner for two or more classes.
@@ -200,15 +213,15 @@ class LinearLearnerClassifier(ClassifierMixin, _LinearLearner):  # type: ignore[
 
         Raises:
             ValueError: the data are not a finite matrix with a label per row, or the labels have fewer than 2 classes.
-            ClientError: a hyperparameter is not acceptable, or a number is beyond float32.
-            AlgorithmError: every model diverged.
+            DataError: a hyperparameter is not acceptable, or a number is beyond float32.
+            AsteroidError: every model diverged.
         """
         features, labels = self._validate(X, y, reset=True)
         check_classification_targets(labels)
         self.classes_: npt.NDArray[Any] = np.unique(labels)
         n_classes = len(self.classes_)
         if n_classes == 1:
-            raise ValueError(f"The labels have only 1 class, {self.classes_[0]!r}. A classifier needs at least 2.")
+            raise ValueError(f"The labels have only 1 class, {self.classes_[0]}. A classifier needs at least 2.")
         validation = None
         if eval_set is not None:
             held_out, held_out_labels = self._validate(*eval_set, reset=False)
@@ -245,7 +258,7 @@ class LinearLearnerClassifier(ClassifierMixin, _LinearLearner):  # type: ignore[
         if sums.shape[1] > 1:
             return sums
         threshold = self.model_.threshold
-        if self.model_.loss == "logistic":
+        if LOSSES[self.model_.loss].response == "probability":
             probability = np.clip(threshold, _FLOAT32.tiny, 1 - _FLOAT32.epsneg)
             threshold = np.log(probability / (1 - probability))
         distance = sums[:, 0] - threshold
@@ -266,10 +279,11 @@ class LinearLearnerClassifier(ClassifierMixin, _LinearLearner):  # type: ignore[
     def _class_numbers(self, labels: npt.NDArray[Any]) -> npt.NDArray[np.intp]:
         is_known = np.isin(labels, self.classes_)
         if not is_known.all():
-            raise ValueError(f"The label {labels[~is_known][0]!r} in eval_set is not in the training labels.")
+            raise ValueError(f"The label {labels[~is_known][0]} in eval_set is not in the training labels.")
         return np.searchsorted(self.classes_, labels)
 
 
+@_described
 @dataclass(kw_only=True, eq=False, repr=False)
 class LinearLearnerRegressor(RegressorMixin, _LinearLearner):  # type: ignore[misc]
     """Linear Learner for a number.
@@ -316,8 +330,8 @@ class LinearLearnerRegressor(RegressorMixin, _LinearLearner):  # type: ignore[mi
 
         Raises:
             ValueError: the data are not a finite matrix with a finite label per row.
-            ClientError: a hyperparameter is not acceptable, or a number is beyond float32.
-            AlgorithmError: every model diverged.
+            DataError: a hyperparameter is not acceptable, or a number is beyond float32.
+            AsteroidError: every model diverged.
         """
         channel = self._validate(X, y, reset=True)
         validation = None if eval_set is None else self._validate(*eval_set, reset=False)

@@ -12,12 +12,13 @@ import numpy as np
 import numpy.typing as npt
 
 from asteroid_ll.errors import DataError
+from asteroid_ll.formats.payload import Scores
 from asteroid_ll.formats.sparse import CsrMatrix
 from asteroid_ll.linear_learner import artifact, symbol
 from asteroid_ll.linear_learner.errors import ClientError
 from asteroid_ll.linear_learner.grid import Candidate
-from asteroid_ll.linear_learner.losses import Hinge, Logistic, Loss, Softmax, Squared
-from asteroid_ll.linear_learner.schema import LOSSES
+from asteroid_ll.linear_learner.losses import CLASSES
+from asteroid_ll.linear_learner.spec import losses_of
 
 Float32Array = npt.NDArray[np.float32]
 
@@ -25,20 +26,6 @@ _LANES = 4
 _ROWS_AT_ONCE_ELEMENTS = 1 << 17
 # Every feature costs a call, for one row or many, so wide rows are taken by some dozens too.
 _MIN_ROWS_AT_ONCE = 64
-
-
-@dataclass(frozen=True)
-class Prediction:
-    """What an endpoint answers for some rows.
-
-    Args:
-        score: float32: a value (regressor), the probability or the hinge score of the positive class, shape ``(n,)``;
-            or the classes' probabilities, shape ``(n, n_classes)``.
-        predicted_label: class numbers, shape ``(n,)``; None for a regressor.
-    """
-
-    score: Float32Array
-    predicted_label: npt.NDArray[np.int64] | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,7 +118,7 @@ class Model:
             scores += self.bias
         return scores
 
-    def predict(self, features: npt.ArrayLike | CsrMatrix) -> Prediction:
+    def predict(self, features: npt.ArrayLike | CsrMatrix) -> Scores:
         """Return what an endpoint would.
 
         Args:
@@ -145,16 +132,17 @@ class Model:
         """
         return self.answer(self.raw_scores(features))
 
-    def answer(self, raw_scores: Float32Array) -> Prediction:
+    def answer(self, raw_scores: Float32Array) -> Scores:
         """Return the prediction for weighted sums of shape ``(n, k)``."""
+        respond = CLASSES[self.loss].respond
         if self.predictor_type == "multiclass_classifier":
-            probabilities = self._link().respond(raw_scores[:, :, np.newaxis])[:, :, 0]
-            return Prediction(probabilities, probabilities.argmax(axis=1))
-        score = self._link().respond(raw_scores)[:, 0]
+            probabilities = respond(raw_scores[:, :, np.newaxis])[:, :, 0]
+            return Scores(probabilities, probabilities.argmax(axis=1))
+        score = respond(raw_scores)[:, 0]
         if self.predictor_type == "regressor":
-            return Prediction(score, None)
+            return Scores(score, None)
         # The threshold is a float32 score of some row. Compared as float32, that row stays at it and not above.
-        return Prediction(score, (score > np.float32(self.threshold)).astype(np.int64))
+        return Scores(score, (score > np.float32(self.threshold)).astype(np.int64))
 
     def save(self, path: Path | str) -> None:
         """Write the artifact: a ``model.tar.gz`` if the name ends in ``.tar.gz``, else the bare ``model_algo-1``.
@@ -169,11 +157,10 @@ class Model:
             "predictor_type": self.predictor_type,
         }
         network = symbol.build(
-            self.predictor_type,
             self.loss,
-            self.feature_dim,
-            self.n_outputs,
-            self.symbol_counter,
+            feature_dim=self.feature_dim,
+            n_outputs=self.n_outputs,
+            counter=self.symbol_counter,
             bias_lr_mult=self.bias_lr_mult,
         )
         arrays = {"fc0_weight": self.weight, "fc0_bias": self.bias[np.newaxis, :]}
@@ -195,21 +182,12 @@ class Model:
             threshold = float(params["threshold"])
         except (KeyError, TypeError, ValueError) as error:
             raise DataError(f"The model in {path} lacks a usable {error}.") from error
-        if weight.ndim != 2 or bias.shape != (weight.shape[1],) or loss not in LOSSES.get(predictor_type, ()):
+        if weight.ndim != 2 or bias.shape != (weight.shape[1],) or loss not in losses_of(predictor_type):
             raise DataError(
                 f"The model in {path} is a {predictor_type} with loss {loss}, weights {weight.shape} and bias "
                 f"{bias.shape}, which do not go together."
             )
         return cls(predictor_type, loss, weight, bias, threshold, params.get("metrics_params") or {})
-
-    def _link(self) -> Loss:
-        if self.loss == "logistic":
-            return Logistic(weighted=False)
-        if self.loss == "softmax_loss":
-            return Softmax(self.n_outputs, weighted=False)
-        if self.loss == "hinge_loss":
-            return Hinge(1.0, weighted=False)
-        return Squared()
 
 
 def _fused_dot(features: Float32Array, weight: Float32Array) -> Float32Array:

@@ -10,6 +10,7 @@ import numpy as np
 
 from asteroid_ll.errors import ConfigError
 from asteroid_ll.linear_learner.model import Model
+from asteroid_ll.linear_learner.spec import LOSSES
 
 OPSET = 17
 _IR_VERSION = 8
@@ -39,7 +40,7 @@ def to_onnx(model: Model) -> bytes:
         nodes.append(helper.make_node("ArgMax", ["score"], ["predicted_label"], axis=1, keepdims=0))
     else:
         arrays["axis"] = np.array([1], np.int64)
-        link = "Sigmoid" if model.loss == "logistic" else "Identity"
+        link = "Sigmoid" if LOSSES[model.loss].response == "probability" else "Identity"
         nodes.append(helper.make_node(link, ["raw"], ["column"]))
         nodes.append(helper.make_node("Squeeze", ["column", "axis"], ["score"]))
     if model.predictor_type == "binary_classifier":

@@ -15,7 +15,6 @@ from asteroid_ll.formats.payload import (
     JSON,
     REQUEST_TYPES,
     RESPONSE_TYPES,
-    Scores,
     media_type,
     parse_request,
     response_body,
@@ -74,11 +73,11 @@ class Scorer:
             reason = f"Content-type {content_type} not supported. Supported content-type is {', '.join(REQUEST_TYPES)}"
             return Answer(415, "text/plain", reason.encode(), (f"Customer Error: {reason}",))
         try:
-            prediction = self.model.predict(parse_request(body, content_type))
+            scores = self.model.predict(parse_request(body, content_type))
         except DataError as error:
             return Answer(400, "text/plain", _REFUSAL, (f"Customer Error: {error.what}",))
         kind = _response_type(accept)
-        return Answer(200, kind, response_body(Scores(prediction.score, prediction.predicted_label), kind))
+        return Answer(200, kind, response_body(scores, kind))
 
 
 def _response_type(accept: str) -> str:
