@@ -1,4 +1,4 @@
-"""The exported model: one weight per feature and output in the features' own units, and how it answers."""
+"""The exported model: its weights in the features' units, its arithmetic and its file."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ import numpy.typing as npt
 from asteroid_ll.errors import DataError
 from asteroid_ll.formats.payload import Scores
 from asteroid_ll.formats.sparse import CsrMatrix
+from asteroid_ll.linear_learner import artifact, symbol
 from asteroid_ll.linear_learner.errors import ClientError
 from asteroid_ll.linear_learner.grid import Candidate
 from asteroid_ll.linear_learner.losses import CLASSES
@@ -23,24 +24,26 @@ Float32Array = npt.NDArray[np.float32]
 
 _LANES = 4
 _ROWS_AT_ONCE_ELEMENTS = 1 << 17
-# Wide rows are taken by some dozens too: every feature costs a call, whatever the number of rows.
+# Every feature costs a call, for one row or many, so wide rows are taken by some dozens too.
 _MIN_ROWS_AT_ONCE = 64
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Model:
     """A trained linear model, normalisation folded in.
 
+    Models are equal if an endpoint could not distinguish them: weights, bias, threshold, loss and metric settings.
+
     Args:
         predictor_type: ``regressor``, ``binary_classifier`` or ``multiclass_classifier``.
-        loss: the loss that it was trained with, by its hyperparameter's name.
+        loss: the loss of its training, a value of the hyperparameter ``loss``.
         weight: float32, shape ``(d, k)`` with k outputs: the classes of a multiclass model, else 1.
         bias: float32, shape ``(k,)``.
-        threshold: a binary classifier answers 1 for a score above it.
-        metrics_params: the settings of metrics that the artifact keeps.
-        bias_lr_mult: kept in the artifact's symbol.
+        threshold: a binary classifier labels a row 1 if its score is above it.
+        metrics_params: the settings of metrics that the artifact holds.
+        bias_lr_mult: written to the artifact's symbol.
         symbol_counter: the number in the symbol's operator names.
-        candidates: every model of the grid, where known; the artifact does not keep them.
+        candidates: every model of the grid; empty for a loaded model, because the artifact does not hold them.
     """
 
     predictor_type: str
@@ -53,24 +56,43 @@ class Model:
     symbol_counter: int = 0
     candidates: tuple[Candidate, ...] = ()
 
+    def __repr__(self) -> str:
+        parts = [self.predictor_type, f"{self.feature_dim} features"]
+        if self.n_outputs > 1:
+            parts.append(f"{self.n_outputs} classes")
+        parts.append(f"loss={self.loss}")
+        if self.predictor_type == "binary_classifier":
+            parts.append(f"threshold={self.threshold:.3g}")
+        return f"Model({', '.join(parts)})"
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Model):
+            return NotImplemented
+        return (
+            (self.predictor_type, self.loss, self.threshold) == (other.predictor_type, other.loss, other.threshold)
+            and dict(self.metrics_params) == dict(other.metrics_params)
+            and np.array_equal(self.weight, other.weight)
+            and np.array_equal(self.bias, other.bias)
+        )
+
     @property
     def feature_dim(self) -> int:
-        """Features of a row."""
+        """Number of features per row."""
         return int(self.weight.shape[0])
 
     @property
     def n_outputs(self) -> int:
-        """Scores of a row."""
+        """Number of scores per row."""
         return int(self.weight.shape[1])
 
     def raw_scores(self, features: npt.ArrayLike | CsrMatrix) -> Float32Array:
-        """Weighted sums in the endpoint's float32 arithmetic.
+        """Return weighted sums in the endpoint's float32 arithmetic.
 
         Args:
-            features: shape ``(n, d)``, dense or sparse, with the same result for the same numbers.
+            features: shape ``(n, d)``. Dense and sparse features with the same numbers have the same sums.
 
         Returns:
-            Scores before any link function, shape ``(n, k)``.
+            Scores before the link function, shape ``(n, k)``.
 
         Raises:
             ClientError: the features are not a matrix with the model's number of columns.
@@ -97,7 +119,7 @@ class Model:
         return scores
 
     def predict(self, features: npt.ArrayLike | CsrMatrix) -> Scores:
-        """Answer as the endpoint does.
+        """Return what an endpoint would.
 
         Args:
             features: raw features, shape ``(n, d)``, dense or sparse.
@@ -111,7 +133,7 @@ class Model:
         return self.answer(self.raw_scores(features))
 
     def answer(self, raw_scores: Float32Array) -> Scores:
-        """Turn weighted sums, shape ``(n, k)``, into the answer."""
+        """Return the prediction for weighted sums of shape ``(n, k)``."""
         respond = CLASSES[self.loss].respond
         if self.predictor_type == "multiclass_classifier":
             probabilities = respond(raw_scores[:, :, np.newaxis])[:, :, 0]
@@ -119,13 +141,15 @@ class Model:
         score = respond(raw_scores)[:, 0]
         if self.predictor_type == "regressor":
             return Scores(score, None)
-        # The threshold is a float32 that was observed; compared as one, a row of the same score stays below it.
+        # The threshold is a float32 score of some row. Compared as float32, that row stays at it and not above.
         return Scores(score, (score > np.float32(self.threshold)).astype(np.int64))
 
     def save(self, path: Path | str) -> None:
-        """Write the artifact: ``model.tar.gz`` or, under any other name, the bare ``model_algo-1``."""
-        from asteroid_ll.linear_learner import artifact, symbol
+        """Write the artifact: a ``model.tar.gz`` if the name ends in ``.tar.gz``, else the bare ``model_algo-1``.
 
+        Raises:
+            DataError: the file cannot be written; an older file is intact.
+        """
         additional = {
             "threshold": self.threshold,
             "loss_type": self.loss,
@@ -144,13 +168,11 @@ class Model:
 
     @classmethod
     def load(cls, path: Path | str) -> Model:
-        """Read an artifact, AWS's or one that ``save`` wrote.
+        """Read an artifact of AWS or of ``save``.
 
         Raises:
-            DataError: the file is missing, damaged, or not a Linear Learner model.
+            DataError: the file is missing, damaged or not a Linear Learner model.
         """
-        from asteroid_ll.linear_learner import artifact
-
         content = artifact.read(Path(path))
         params = content.additional_params
         try:
@@ -169,9 +191,9 @@ class Model:
 
 
 def _fused_dot(features: Float32Array, weight: Float32Array) -> Float32Array:
-    """Dot products with four interleaved fused accumulators, added pairwise: nearest to real endpoints' answers.
+    """Return dot products of four interleaved fused accumulators, added pairwise: nearest to real endpoints' answers.
 
-    A product of float32 numbers is exact in float64, so that one rounding back to float32 is a fused multiply-add.
+    A product of float32 numbers is exact in float64. Rounding its sum back to float32 is a fused multiply-add.
     """
     n_rows, n_features = features.shape
     n_steps = -(-n_features // _LANES)
@@ -194,7 +216,7 @@ def _fused_dot(features: Float32Array, weight: Float32Array) -> Float32Array:
 
 
 def _fused_sparse_dot(features: CsrMatrix, weight: Float32Array) -> Float32Array:
-    """What ``_fused_dot`` gives, bit for bit: a zero leaves its accumulator as it is.
+    """Return the same bits as ``_fused_dot``. Zeros are skipped, because they leave an accumulator unchanged.
 
     The accumulators of all rows take their first terms together, then their second ones, and so on.
     """
@@ -213,8 +235,8 @@ def _fused_sparse_dot(features: CsrMatrix, weight: Float32Array) -> Float32Array
         products = values * weight[column, output]
         total = np.zeros(n_rows * _LANES, np.float32)
         for start, stop in itertools.pairwise(bounds.tolist()):
-            own = accumulator[start:stop]
-            total[own] = products[start:stop] + total[own]
+            lane = accumulator[start:stop]
+            total[lane] = products[start:stop] + total[lane]
         lanes = total.reshape(n_rows, _LANES)
         result[:, output] = (lanes[:, 0] + lanes[:, 1]) + (lanes[:, 2] + lanes[:, 3])
     return result
