@@ -18,7 +18,7 @@ from asteroid_ll.formats.sparse import CsrMatrix
 from asteroid_ll.linear_learner.hyperparameters import parse
 from asteroid_ll.linear_learner.model import Model
 from asteroid_ll.linear_learner.spec import HYPERPARAMETERS, LOSSES
-from asteroid_ll.linear_learner.training import Training, train
+from asteroid_ll.linear_learner.training import TrainingResult, train
 
 try:
     from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin, is_regressor
@@ -44,7 +44,7 @@ class _Estimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no ty
     """The state and the steps that both estimators share."""
 
     model_: Model
-    training_: Training
+    training_: TrainingResult
     n_features_in_: int
     feature_names_in_: npt.NDArray[np.object_]
 

@@ -38,7 +38,7 @@ _EVERY_EPOCH_COUNTS = ("accuracy", "f_beta", "precision_at_target_recall", "reca
 
 
 @dataclass(frozen=True)
-class Training:
+class TrainingResult:
     """The outcome of a job.
 
     Args:
@@ -106,7 +106,7 @@ def train(
     hosts: Hosts = ALONE,
     replicated: Collection[str] = (),
     checkpoint: Checkpoint | None = None,
-) -> Training:
+) -> TrainingResult:
     """Train the grid and export its best model.
 
     Args:
@@ -158,7 +158,7 @@ def train(
     scored = {"train": rows} if held_out is None else {"validation": held_out}
     if tested is not None:
         scored["test"] = tested
-    return Training(
+    return TrainingResult(
         model=model,
         hyperparameters=hp,
         scaler=scaling,

@@ -8,7 +8,7 @@ import scipy.sparse
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from asteroid_ll.linear_learner import Model, Training, train
+from asteroid_ll.linear_learner import Model, TrainingResult, train
 from asteroid_ll.linear_learner.spec import losses_of
 from asteroid_ll.linear_learner.training import EpochRecord, Observer, Scaler
 
@@ -34,7 +34,7 @@ def labelled(values: dict[str, str], labels: np.ndarray) -> np.ndarray:
     return np.searchsorted(cuts, labels).astype(np.float32)
 
 
-def run(values: dict[str, str], **overrides: str) -> Training:
+def run(values: dict[str, str], **overrides: str) -> TrainingResult:
     features, labels = table()
     return train(features, labelled(values, labels), {**values, **overrides})
 
