@@ -25,7 +25,7 @@ _BILLED: tuple[tuple[Billed, Mapping[str, str]], ...] = (
 
 @dataclass(frozen=True)
 class OpenResource:
-    """A resource of ours that costs money while it exists.
+    """A resource of this program that costs money while it exists.
 
     Attributes:
         kind: ``endpoint`` or ``training-job``.

@@ -95,7 +95,7 @@ def create_or_adopt_endpoint_config(
 def create_or_adopt_endpoint(aws: Aws, name: str, *, config_name: str, tags: Mapping[str, str]) -> CreatedOrAdopted:
     """Start an endpoint, or adopt the one of that name if it is ours and the same.
 
-    An endpoint of ours that has failed or is being deleted is replaced.
+    An endpoint with our tags that has failed or is being deleted is replaced.
 
     Raises:
         AwsError: the name belongs to another endpoint (left untouched), or SageMaker refused.

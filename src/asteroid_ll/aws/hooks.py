@@ -45,7 +45,7 @@ def install(client: Any, *, most_attempts: int, account_id: Callable[[], str]) -
 
 
 def expect_owner(params: dict[str, Any], model: Any, account_id: str) -> None:
-    """Add the expected owner of the bucket, so that AWS refuses a bucket of another account."""
+    """Add the expected owner of the bucket: AWS then refuses a bucket of another account."""
     shape = model.input_shape
     members: Mapping[str, Any] = shape.members if shape is not None else {}
     for name in ("ExpectedBucketOwner", "ExpectedSourceBucketOwner"):

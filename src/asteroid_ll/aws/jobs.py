@@ -191,7 +191,7 @@ def wait_for_training_job(
 
 
 def stop_training_job(aws: Aws, name: str) -> Literal["stopped", "ended", "absent", "foreign"]:
-    """Stop a job of ours and wait until it is no longer billed: SIGTERM, up to 120 s of grace, then ``Stopped``.
+    """Stop a job with our tags and wait until it is no longer billed (SIGTERM, up to 120 s of grace, ``Stopped``).
 
     Returns:
         ``stopped``; ``ended`` if it had ended by itself; ``absent`` if there is no such job; ``foreign`` if it does

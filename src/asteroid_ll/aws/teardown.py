@@ -22,7 +22,7 @@ _AGAIN = "Run 'asteroid-ll teardown' again."
 
 @dataclass(frozen=True)
 class Leftover:
-    """A resource of ours that exists.
+    """An existing resource with our tags.
 
     Attributes:
         kind: ``endpoint``, ``endpoint-config``, ``model`` or ``training-job``.
@@ -63,7 +63,7 @@ def delete_endpoint_stack(aws: Aws, name: str) -> list[Leftover]:
 
 
 def find_leftovers(aws: Aws, name: str, *, kinds: Iterable[Kind] = _STACK) -> list[Leftover]:
-    """Return the resources of ours with a name. Absent means that neither the description nor the listing has it.
+    """Return the resources with a name and our tags. Absent means neither in the description nor in the listing.
 
     Args:
         aws: the connection.

@@ -162,9 +162,7 @@ def test_the_listing_is_read_to_its_last_page(aws, script, say):
     assert script.names().count("ListEndpoints") == 26
 
 
-@pytest.mark.parametrize(
-    ("status", "n_leftovers"), [("InProgress", 1), ("Stopping", 1), ("Completed", 0), ("Stopped", 0)]
-)
+@pytest.mark.parametrize(("status", "n_left"), [("InProgress", 1), ("Stopping", 1), ("Completed", 0), ("Stopped", 0)])
 def test_a_training_job_is_left_while_it_is_billed(aws, script, status, n_left):
     job = {
         "TrainingJobName": NAME,
