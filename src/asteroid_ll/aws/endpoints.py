@@ -14,12 +14,10 @@ from asteroid_ll.aws.resources import CreatedOrAdopted
 from asteroid_ll.aws.tags import to_api
 from asteroid_ll.aws.waiting import poll
 from asteroid_ll.errors import AsteroidError, AwsError, CredentialsError, DataError
+from asteroid_ll.formats.content_types import MAX_INVOKE_BYTES
 
 if TYPE_CHECKING:
     from asteroid_ll.aws.session import Aws
-
-MAX_BODY_BYTES = 6_291_456
-"""Maximum body of InvokeEndpoint (a limit of the service model that botocore does not check)."""
 
 ENDPOINT_TIMEOUT_S = 3600
 INVOKE_ATTEMPTS = 6
@@ -175,7 +173,7 @@ def invoke(aws: Aws, endpoint_name: str, body: bytes, *, content_type: str, acce
     Args:
         aws: the connection.
         endpoint_name: an endpoint in service.
-        body: the payload, at most `MAX_BODY_BYTES`.
+        body: the payload, at most `MAX_INVOKE_BYTES`.
         content_type: MIME type of the payload.
         accept: MIME type of the answer.
 
@@ -183,9 +181,9 @@ def invoke(aws: Aws, endpoint_name: str, body: bytes, *, content_type: str, acce
         DataError: the payload is too long, or the model cannot read it.
         AwsError: the endpoint does not exist, or did not answer in six attempts.
     """
-    if len(body) > MAX_BODY_BYTES:
+    if len(body) > MAX_INVOKE_BYTES:
         raise DataError(
-            f"A payload of {len(body):,} bytes is over InvokeEndpoint's limit of {MAX_BODY_BYTES:,}.",
+            f"A payload of {len(body):,} bytes is over InvokeEndpoint's limit of {MAX_INVOKE_BYTES:,}.",
             hint="Send fewer rows at a time.",
         )
     with aws_call(f"invoking endpoint {endpoint_name}"):

@@ -24,9 +24,9 @@ def _settings(config: Config) -> Settings:
 def run(context: Context) -> Outcome:
     """Put the trained model behind an endpoint and wait until it is in service."""
     from asteroid_ll.aws import endpoints
-    from asteroid_ll.aws.images import image_uri
     from asteroid_ll.aws.storage import parse_uri, stored, upload_file
     from asteroid_ll.aws.tags import tags
+    from asteroid_ll.linear_learner.images import image_uri
 
     say_price(context)
     aws = context.connect()

@@ -105,9 +105,9 @@ def _note_end(context: Context, name: str) -> None:
 
 
 def _request(context: Context, name: str):  # type: ignore[no-untyped-def]
-    from asteroid_ll.aws.images import image_uri
     from asteroid_ll.aws.jobs import Channel, TrainingJobRequest
     from asteroid_ll.aws.tags import tags
+    from asteroid_ll.linear_learner.images import image_uri
 
     config = context.config
     manifest = read_json(context.path(paths.MANIFEST))
