@@ -171,7 +171,7 @@ def _inject(fault: Fault, request: Any, *, response: Any) -> Any:
     return _refusal(fault, request)
 
 
-def _connection_error(kind: str, request: Any) -> Exception:
+def _connection_error(kind: str, request: Any) -> Any:
     """Return botocore's error for a broken connection."""
     if kind == "connect-refused":
         return EndpointConnectionError(endpoint_url=request.url, error=ConnectionRefusedError())
