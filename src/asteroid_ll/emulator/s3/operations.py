@@ -63,7 +63,7 @@ class Operation:
     headers: frozenset[str]
 
 
-_OPERATIONS: dict[str, Operation] = {}
+OPERATIONS: dict[str, Operation] = {}
 """Operations by route, such as ``GET /Bucket?location``."""
 
 
@@ -79,7 +79,7 @@ def operation(name: str, route: str, *, query: str = "", headers: str = "") -> C
     """
 
     def register(run: Run) -> Run:
-        _OPERATIONS[route] = Operation(name, run, _words(query), _words(headers))
+        OPERATIONS[route] = Operation(name, run, _words(query), _words(headers))
         return run
 
     return register
@@ -97,7 +97,7 @@ def find_operation(request: Request, *, bucket: str, key: str) -> Operation:
     route += "".join(f"?{name}" for name in subresources)
     if request.method == "PUT" and key and "x-amz-copy-source" in request.headers:
         route += " x-amz-copy-source"
-    match = _OPERATIONS.get(route)
+    match = OPERATIONS.get(route)
     if match is None:
         if not subresources and request.method not in ("GET", "HEAD", "PUT", "POST", "DELETE"):
             raise s3_error("MethodNotAllowed", Method=request.method)
