@@ -34,7 +34,7 @@ WARM = (
     "asteroid_ll.cli.emulator",
     "asteroid_ll.cli.predict",
     "asteroid_ll.cli.runs",
-    "asteroid_ll.emulator.app",
+    "asteroid_ll.emulator.account",
     "asteroid_ll.emulator.transport.faults",
     "asteroid_ll.emulator.transport.in_process",
     "asteroid_ll.formats.payload",
@@ -161,7 +161,7 @@ def _limit(limits: dict[str, int]) -> None:
 
 def _jump(wanted: tuple[int, float]) -> None:
     """Set the clock by so many seconds once the journal's n-th record from here is written."""
-    from asteroid_ll.emulator.app import Emulator
+    from asteroid_ll.emulator.account import Account
     from asteroid_ll.run.journal import Journal
 
     nth, seconds = wanted
@@ -174,7 +174,7 @@ def _jump(wanted: tuple[int, float]) -> None:
 
     Journal.append = append_and_count  # type: ignore[method-assign]
     time.time = lambda: now() + (seconds if seen[0] >= nth else 0.0)
-    Emulator.__init__.__kwdefaults__["clock"] = lambda: time.time()
+    Account.__init__.__kwdefaults__["clock"] = lambda: time.time()
 
 
 def _kill_at_record(wanted: tuple[int, str]) -> None:

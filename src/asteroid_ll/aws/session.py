@@ -201,14 +201,14 @@ def _connect_emulator(directory: Path, *, region: str, pace: Pace) -> Aws:
     """A session that the emulator answers in process, whatever the user's AWS settings are."""
     from botocore.session import Session
 
-    from asteroid_ll.emulator.app import Emulator
+    from asteroid_ll.emulator.account import Account
     from asteroid_ll.emulator.transport import in_process as transport
 
     session = Session()
     _ignore_user_settings(session)
     session.set_credentials("emulator", "emulator")
     with aws_call("opening the emulator's state"):
-        emulator = Emulator(directory, loader=session.get_component("data_loader"))
+        emulator = Account(directory, loader=session.get_component("data_loader"))
     transport.attach(session, emulator)
     return Aws(session, region=region, target="emulator", pace=pace, on_close=emulator.close)
 

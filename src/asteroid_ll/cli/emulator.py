@@ -12,7 +12,7 @@ from asteroid_ll.cli.options import DEFAULT_WORKDIR
 from asteroid_ll.errors import ConfigError
 
 if TYPE_CHECKING:
-    from asteroid_ll.emulator.ledger import Interval
+    from asteroid_ll.emulator.ledger import BilledInterval
 
 state_option = click.option(
     "--state",
@@ -33,11 +33,11 @@ def emulator() -> None:
 @click.option("--port", type=click.IntRange(0, 65_535), default=4566, show_default=True, help="0 takes a free one.")
 def serve(state: Path, port: int) -> None:
     """Serve over HTTP on loopback until interrupted; point AWS_ENDPOINT_URL at it."""
-    from asteroid_ll.emulator.app import Emulator
+    from asteroid_ll.emulator.account import Account
     from asteroid_ll.emulator.transport.server import serve as serve_http
 
     console = Console()
-    backend = Emulator(state)
+    backend = Account(state)
     try:
         serve_http(
             backend, port=port, ready=lambda bound: console.line(f"export AWS_ENDPOINT_URL=http://127.0.0.1:{bound}")
@@ -58,9 +58,9 @@ def reset(state: Path, yes: bool) -> None:
     _require_state(state)
     if not yes:
         click.confirm(f"Delete everything in {state}?", abort=True)
-    from asteroid_ll.emulator.app import Emulator
+    from asteroid_ll.emulator.account import Account
 
-    backend = Emulator(state)
+    backend = Account(state)
     backend.reset()
     backend.close()
     Console().note(f"{state} is empty.")
@@ -73,9 +73,9 @@ def ledger(state: Path, as_json: bool) -> None:
     """Show what AWS would have billed: every interval of instance time, and what is open."""
     _require_state(state)
     from asteroid_ll.aws.pricing import usd_per_h
-    from asteroid_ll.emulator.app import Emulator
+    from asteroid_ll.emulator.account import Account
 
-    backend = Emulator(state)
+    backend = Account(state)
     try:
         now_s = backend.state.now()
         rows = [
@@ -101,7 +101,7 @@ def ledger(state: Path, as_json: bool) -> None:
     console.table([("Resource", "Instances", "Instance-seconds", "USD on AWS", ""), *cells])
 
 
-def _interval(item: Interval, *, now_s: float, price_usd_per_h: float | None) -> dict[str, Any]:
+def _interval(item: BilledInterval, *, now_s: float, price_usd_per_h: float | None) -> dict[str, Any]:
     return {
         "arn": item.arn,
         "resource": item.arn.split(":", 5)[-1],

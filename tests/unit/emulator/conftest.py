@@ -11,7 +11,7 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from asteroid_ll.emulator.app import Emulator
+from asteroid_ll.emulator.account import Account
 from asteroid_ll.emulator.processes import reap_children
 from asteroid_ll.emulator.sagemaker import hosting
 from asteroid_ll.emulator.sagemaker.images import image_uri
@@ -100,7 +100,7 @@ def clock():
 @pytest.fixture
 def emulator(tmp_path, front, client_of):
     """An empty account on the real clock, in front of which the clients are."""
-    made = Emulator(tmp_path / "state", loader=front.loader)
+    made = Account(tmp_path / "state", loader=front.loader)
     front.emulator = made
     yield made
     made.reset()
@@ -112,7 +112,7 @@ def emulator(tmp_path, front, client_of):
 @pytest.fixture
 def virtual(tmp_path, front, client_of, clock):
     """An empty account on a virtual clock."""
-    made = Emulator(tmp_path / "virtual", clock=lambda: clock.s, loader=front.loader)
+    made = Account(tmp_path / "virtual", clock=lambda: clock.s, loader=front.loader)
     front.emulator = made
     yield made
     made.close()
@@ -229,7 +229,7 @@ def halted(emulator, tmp_path):
 
 
 class FakeScorer:
-    """A loaded model for tests of what surrounds it: scores by length, refuses what says ``bad``."""
+    """A loaded model for tests of its surroundings: it returns the length of the body and refuses ``bad``."""
 
     def __init__(self, text):
         self.text = text
@@ -240,21 +240,22 @@ class FakeScorer:
             return SimpleNamespace(
                 status=400, content_type="text/plain", body=b"unable to evaluate payload provided", log_lines=(line,)
             )
-        said = f"{self.text}|{content_type}|{accept}|{len(body)}"
-        return SimpleNamespace(status=200, content_type="application/json", body=said.encode(), log_lines=())
+        answer = f"{self.text}|{content_type}|{accept}|{len(body)}"
+        return SimpleNamespace(status=200, content_type="application/json", body=answer.encode(), log_lines=())
 
 
 @pytest.fixture
 def fake_scorer(monkeypatch):
     """Artifacts are their text; ``broken`` cannot be loaded."""
 
-    def load(path):
+    def load(services, path):
         text = path.read_text()
         if text == "broken":
             raise DataError("The artifact is broken.")
-        return FakeScorer(text)
+        services.scorers[path] = FakeScorer(text)
+        return services.scorers[path]
 
-    monkeypatch.setattr(hosting, "_scorer", load)
+    monkeypatch.setattr(hosting, "_load_scorer", load)
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Linear Learner's image, by region; no other image runs here."""
+"""The check of container images: the emulator runs Linear Learner's only."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from asteroid_ll.linear_learner import images as image_registry
 
 
 def image_uri(region: str) -> str:
-    """Linear Learner's image in a region.
+    """Return Linear Learner's image in a region.
 
     Raises:
-        ApiError: ``ValidationException`` for a region without one.
+        ApiError: ``ValidationException`` if the region has none.
     """
     uri = image_registry.image_uri(region)
     if uri is None:
@@ -22,9 +22,9 @@ def check_image(image: str, region: str, *, what: str) -> None:
     """Refuse an image that is not the region's Linear Learner, in AWS's words.
 
     Args:
-        image: the image's URI; the tags ``1`` and ``latest`` are the same image, and so is none.
+        image: the image's URI; no tag, ``1`` and ``latest`` are the same image.
         region: the region of the job or model.
-        what: how the message calls it, such as ``training image``.
+        what: its name in the message, such as ``training image``.
 
     Raises:
         ApiError: ``ValidationException``.

@@ -1,7 +1,7 @@
 """The metrics that SageMaker reads from a Linear Learner log.
 
-The expressions are those that DescribeTrainingJob shows for the built-in algorithm; the metric's last line in the
-log gives its final value.
+The expressions are those of the built-in algorithm in DescribeTrainingJob. A metric's last line in the log gives its
+final value.
 """
 
 from __future__ import annotations
@@ -34,17 +34,17 @@ class MetricValue:
 
 
 def _definitions() -> tuple[MetricDefinition, ...]:
-    found = [
+    definitions = [
         MetricDefinition("train:progress", r"#progress_metric: host=\S+, completed (\S+) %"),
         MetricDefinition("train:throughput", r"#throughput_metric: host=\S+, train throughput=(\S+) records/second"),
     ]
 
     def add(part: str, suffix: str, logged: str, *, tag: str) -> None:
-        found.append(MetricDefinition(f"{part}:{suffix}", _QUALITY + rf"{part} {logged} <{tag}>=(\S+)"))
+        definitions.append(MetricDefinition(f"{part}:{suffix}", _QUALITY + rf"{part} {logged} <{tag}>=(\S+)"))
 
     for part in ("train", "validation"):
         pattern = _QUALITY + rf"epoch=\S+, {part} \S+_objective <loss>=(\S+)"
-        found.append(MetricDefinition(f"{part}:objective_loss", pattern))
+        definitions.append(MetricDefinition(f"{part}:objective_loss", pattern))
         add(part, "objective_loss:final", r"\S+_objective", tag="loss")
     add("test", "objective_loss", r"\S+_objective", tag="loss")
     for part in _ALL:
@@ -59,7 +59,7 @@ def _definitions() -> tuple[MetricDefinition, ...]:
         add(part, "multiclass_top_k_accuracy", r"multiclass_top_k_accuracy_\S+", tag="score")
         add(part, "macro_f_beta", r"macro_f_\S+", tag="score")
     add("validation", "rmse", "rmse", tag="loss")
-    return tuple(found)
+    return tuple(definitions)
 
 
 DEFINITIONS = _definitions()
@@ -69,13 +69,13 @@ _COMPILED = tuple((definition.name, re.compile(definition.regex)) for definition
 
 
 def final_metrics(lines: Iterable[tuple[float, str]]) -> list[MetricValue]:
-    """The last value of every metric in a log, in the order of `DEFINITIONS`.
+    """Return the last value of every metric in a log, in the order of `DEFINITIONS`.
 
     Args:
         lines: (seconds since 1970, text) pairs in order.
 
     Returns:
-        A value each; a metric that is only ever logged as NaN, infinite or no number has none.
+        One value per metric. Metrics that are only logged as NaN, infinite or text are left out.
     """
     last: dict[str, MetricValue] = {}
     for time_s, text in lines:
@@ -92,7 +92,7 @@ def final_metrics(lines: Iterable[tuple[float, str]]) -> list[MetricValue]:
 
 
 def _finite(text: str) -> float | None:
-    """A number that an answer in JSON can hold."""
+    """Return the number, or None if JSON cannot hold it."""
     try:
         value = float(text)
     except ValueError:
