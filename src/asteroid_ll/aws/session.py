@@ -6,7 +6,6 @@ first used, and all clients share one session and its loader.
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Callable
 from functools import cached_property
@@ -142,7 +141,6 @@ class Aws:
                     retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
                     connect_timeout=CONNECT_TIMEOUT_S,
                     read_timeout=READ_TIMEOUT_S,
-                    ignore_configured_endpoint_urls=True if self.target == "emulator" else None,
                     user_agent_extra="asteroid-ll",
                 )
                 with aws_call(f"preparing to call {service}"):
@@ -198,34 +196,13 @@ def connect(
 
 
 def _connect_emulator(directory: Path, *, region: str, pace: Pace) -> Aws:
-    """A session that the emulator answers in process, whatever the user's AWS settings are."""
-    from botocore.session import Session
-
+    """Return a connection that the emulator answers in process."""
     from asteroid_ll.emulator.account import Account
+    from asteroid_ll.emulator.sessions import new_session
     from asteroid_ll.emulator.transport import in_process as transport
 
-    session = Session()
-    _ignore_user_settings(session)
-    session.set_credentials("emulator", "emulator")
+    session = new_session()
     with aws_call("opening the emulator's state"):
-        emulator = Account(directory, loader=session.get_component("data_loader"))
-    transport.attach(session, emulator)
-    return Aws(session, region=region, target="emulator", pace=pace, on_close=emulator.close)
-
-
-def _ignore_user_settings(session: Any) -> None:
-    """Give a botocore session its library defaults for every setting: no ``AWS_*`` variable, no ``~/.aws``."""
-    from botocore.configprovider import (
-        BOTOCORE_DEFAUT_SESSION_VARIABLES,
-        ConfigValueStore,
-        ConstantProvider,
-        create_botocore_default_config_mapping,
-    )
-
-    providers = dict(create_botocore_default_config_mapping(session))
-    for name, (_, _, default, _) in BOTOCORE_DEFAUT_SESSION_VARIABLES.items():
-        providers[name] = ConstantProvider(value=default)
-    for name in ("config_file", "credentials_file"):
-        providers[name] = ConstantProvider(value=os.devnull)
-    providers["s3"] = ConstantProvider(value={})
-    session.register_component("config_store", ConfigValueStore(mapping=providers))
+        account = Account(directory, loader=session.get_component("data_loader"))
+    transport.attach(session, account)
+    return Aws(session, region=region, target="emulator", pace=pace, on_close=account.close)
