@@ -115,7 +115,7 @@ class Account:
     def close(self) -> None:
         """Close the files and drop the loaded models. Training jobs keep running."""
         reap_children()
-        self.services.scorers.clear()
+        self.services.loaded_models.clear()
         self.state.close()
 
     def _route(self, request: Request, service: str, *, region: str, signed: bool, request_id: str) -> Response:

@@ -65,7 +65,7 @@ def run(context: Context) -> Outcome:
 def _known(context: Context) -> Mapping[str, Record]:
     """What the journal says is open, by name; nothing where it cannot be read, as the tags tell it too."""
     try:
-        return {record["resource"]: record for record in context.journal.open_resources()}
+        return {record["resource"]: record for record in context.journal.read().open_resources()}
     except DataError as error:
         context.say(f"{error.what} What this run directory made is looked for by its tags.")
         return {}

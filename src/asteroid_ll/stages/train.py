@@ -7,6 +7,7 @@ from pathlib import Path
 
 from asteroid_ll.config import Config
 from asteroid_ll.run import paths
+from asteroid_ll.run.atomic import atomic_write
 from asteroid_ll.run.files import read_json, write_json
 from asteroid_ll.stages.price import say_price
 from asteroid_ll.stages.stage import Context, Outcome, Settings, Stage
@@ -54,7 +55,7 @@ def run(context: Context) -> Outcome:
     bucket, key = parse_uri(job.artifact_s3_uri)
     download_file(aws, bucket=bucket, key=key, path=context.path(paths.ARTIFACT))
     lines = [line.message for line in read_job_log(aws, name)]
-    context.workspace.atomic_write(context.path(paths.JOB_LOG), "".join(f"{line}\n" for line in lines).encode())
+    atomic_write(context.path(paths.JOB_LOG), "".join(f"{line}\n" for line in lines).encode())
     write_json(
         context.path(paths.JOB),
         {
@@ -103,9 +104,9 @@ def _note_end(context: Context, name: str) -> None:
 
 
 def _request(context: Context, name: str):  # type: ignore[no-untyped-def]
-    from asteroid_ll.aws.images import image_uri
     from asteroid_ll.aws.jobs import Channel, TrainingJobRequest
     from asteroid_ll.aws.tags import tags
+    from asteroid_ll.linear_learner.images import image_uri
 
     config = context.config
     manifest = read_json(context.path(paths.MANIFEST))

@@ -14,9 +14,9 @@ from botocore.exceptions import ClientError
 from asteroid_ll.emulator.account import Account
 from asteroid_ll.emulator.processes import reap_children
 from asteroid_ll.emulator.sagemaker import hosting
-from asteroid_ll.emulator.sagemaker.images import image_uri
 from asteroid_ll.emulator.transport import in_process as transport
 from asteroid_ll.errors import DataError
+from asteroid_ll.linear_learner.images import image_uri
 
 REGION = "us-west-2"
 ROLE = "arn:aws:iam::000000000000:role/trainer"
@@ -252,10 +252,10 @@ def fake_scorer(monkeypatch):
         text = path.read_text()
         if text == "broken":
             raise DataError("The artifact is broken.")
-        services.scorers[path] = FakeScorer(text)
-        return services.scorers[path]
+        services.loaded_models[path] = FakeScorer(text)
+        return services.loaded_models[path]
 
-    monkeypatch.setattr(hosting, "_load_scorer", load)
+    monkeypatch.setattr(hosting, "_load_model", load)
 
 
 @pytest.fixture

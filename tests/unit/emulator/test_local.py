@@ -9,7 +9,6 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError, WaiterError
 
-import asteroid_ll
 from asteroid_ll.emulator import local
 from asteroid_ll.emulator.local import Emulator
 from asteroid_ll.emulator.processes import ProcessId
@@ -62,8 +61,7 @@ EXAMPLES = {
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
-def test_the_examples_of_the_docstrings_run(monkeypatch, name):
-    monkeypatch.setattr(asteroid_ll, "Emulator", Emulator, raising=False)
+def test_the_examples_of_the_docstrings_run(name):
     assert doctest.DocTestRunner().run(EXAMPLES[name]).failed == 0
 
 

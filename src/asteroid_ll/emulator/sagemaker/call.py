@@ -16,7 +16,7 @@ from asteroid_ll.emulator.transport.messages import ApiError
 from asteroid_ll.emulator.worker.jobs import Jobs
 
 if TYPE_CHECKING:
-    from asteroid_ll.linear_learner.serving import Scorer
+    from asteroid_ll.linear_learner.serving import ModelServer
 
 
 @dataclass(frozen=True)
@@ -28,14 +28,14 @@ class Services:
         store: its buckets and objects.
         resources: its named resources.
         jobs: its training jobs.
-        scorers: the loaded models of the endpoints, by the path of the endpoint's copy of the artifact.
+        loaded_models: the loaded models of the endpoints, by the path of the endpoint's copy of the artifact.
     """
 
     state: State
     store: ObjectStore
     resources: Resources
     jobs: Jobs
-    scorers: dict[Path, Scorer] = field(default_factory=dict)
+    loaded_models: dict[Path, ModelServer] = field(default_factory=dict)
 
     @staticmethod
     def over(state: State) -> Services:

@@ -21,14 +21,14 @@ from asteroid_ll.emulator.ledger import BilledInterval
 from asteroid_ll.emulator.logs.store import ENDPOINT_GROUP_PREFIX, LogStore
 from asteroid_ll.emulator.resources import ENDPOINT, ENDPOINT_CONFIG, MODEL, Resource
 from asteroid_ll.emulator.sagemaker.call import SageMakerCall, Services, invalid
-from asteroid_ll.emulator.sagemaker.images import image_uri
 from asteroid_ll.emulator.sagemaker.listing import page
 from asteroid_ll.emulator.sagemaker.models import create_resource, existing
 from asteroid_ll.emulator.worker.files import parse_s3_uri
 from asteroid_ll.errors import AsteroidError
+from asteroid_ll.linear_learner.images import image_uri
 
 if TYPE_CHECKING:
-    from asteroid_ll.linear_learner.serving import Scorer
+    from asteroid_ll.linear_learner.serving import ModelServer
 
 MOVING = ("Creating", "Updating", "Deleting")
 
@@ -116,10 +116,10 @@ def advance(services: Services) -> None:
     _drop_unserved(services)
 
 
-def variant_scorer(services: Services, endpoint: Resource, variant: str) -> Scorer:
+def variant_model(services: Services, endpoint: Resource, variant: str) -> ModelServer:
     """Return the loaded model of a variant of an endpoint in service."""
     path = _artifact(services, endpoint, endpoint.body["generation"], variant)
-    return services.scorers.get(path) or _load_scorer(services, path)
+    return services.loaded_models.get(path) or _load_model(services, path)
 
 
 def log_stream(variant: str, endpoint: Resource) -> str:
@@ -172,7 +172,7 @@ def _load(services: Services, endpoint: Resource, generation: str, *, variants: 
         except OSError:
             shutil.copyfile(source.path, target)
         try:
-            _load_scorer(services, target)
+            _load_model(services, target)
         except AsteroidError as error:
             lines = [(services.state.now(), f"Unable to load the model: {error}")]
             group = ENDPOINT_GROUP_PREFIX + endpoint.name
@@ -184,23 +184,23 @@ def _load(services: Services, endpoint: Resource, generation: str, *, variants: 
     return ""
 
 
-def _load_scorer(services: Services, path: Path) -> Scorer:
-    from asteroid_ll.linear_learner.serving import Scorer  # numpy, which most calls do not need
+def _load_model(services: Services, path: Path) -> ModelServer:
+    from asteroid_ll.linear_learner.serving import ModelServer  # numpy, which most calls do not need
 
-    services.scorers[path] = scorer = Scorer.load(path)
-    return scorer
+    services.loaded_models[path] = model = ModelServer.load(path)
+    return model
 
 
 def _drop_unserved(services: Services) -> None:
     """Drop the loaded models that no endpoint serves; another process may have changed the endpoints."""
-    if services.scorers:
+    if services.loaded_models:
         served = {
             _artifact(services, endpoint, endpoint.body["generation"], variant["VariantName"])
             for endpoint in services.resources.find(ENDPOINT, statuses=("InService", "Updating"))
             for variant in endpoint.body["variants"]
         }
-        for path in services.scorers.keys() - served:
-            del services.scorers[path]
+        for path in services.loaded_models.keys() - served:
+            del services.loaded_models[path]
 
 
 def _settled(call: SageMakerCall) -> Resource:

@@ -236,7 +236,7 @@ def test_an_endpoint_outlives_the_process_that_made_it(virtual, front, up, runti
 @pytest.fixture
 def loaded(virtual):
     """Weak references to the models that are loaded at this moment."""
-    return lambda: [weakref.ref(scorer) for scorer in virtual.services.scorers.values()]
+    return lambda: [weakref.ref(scorer) for scorer in virtual.services.loaded_models.values()]
 
 
 def freed(references):
