@@ -22,10 +22,11 @@ from asteroid_ll.emulator.logs.service import Logs
 from asteroid_ll.emulator.processes import reap_children
 from asteroid_ll.emulator.s3.service import S3
 from asteroid_ll.emulator.sagemaker import hosting
+from asteroid_ll.emulator.sagemaker import service as sagemaker
 from asteroid_ll.emulator.sagemaker.call import Services
 from asteroid_ll.emulator.sagemaker.runtime import PATH as INVOCATIONS
 from asteroid_ll.emulator.sagemaker.runtime import Runtime
-from asteroid_ll.emulator.sagemaker.service import JSON_1_1, TARGET_PREFIX, SageMaker
+from asteroid_ll.emulator.sagemaker.service import JSON_1_1, TARGET_PREFIX
 from asteroid_ll.emulator.state import State
 from asteroid_ll.emulator.sts import service as sts
 from asteroid_ll.emulator.transport.messages import ApiError, Request, Response
@@ -61,7 +62,6 @@ class Account:
         self.services = Services.over(self.state)
         self.store = self.services.store
         self.s3 = S3(self.state, self.store)
-        self._sagemaker = SageMaker(self.services, self._model)
         self._runtime = Runtime(self.services)
         self._logs = Logs(self.state, self._model)
 
@@ -125,7 +125,7 @@ class Account:
             raise ApiError("MissingAuthenticationTokenException", "Missing Authentication Token", status=403)
         with self._turn:
             if service == "sagemaker":
-                return self._sagemaker.handle(request, region=region)
+                return sagemaker.handle(request, region=region, services=self.services, model=self._model)
             if service == "runtime":
                 return self._runtime.handle(request, region=region)
             if service == "logs":

@@ -109,18 +109,9 @@ class Resources:
     def save(self, db: sqlite3.Connection, resource: Resource) -> None:
         """Insert or replace a row; ``db`` is the connection of an open transaction."""
         db.execute(
-            "INSERT OR REPLACE INTO resources VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (
-                resource.kind,
-                resource.region,
-                resource.name,
-                resource.arn,
-                resource.status,
-                resource.created_s,
-                resource.modified_s,
-                resource.hidden_polls,
-                json.dumps(resource.body),
-            ),
+            "INSERT OR REPLACE INTO resources VALUES"
+            " (:kind, :region, :name, :arn, :status, :created_s, :modified_s, :hidden_polls, :body)",
+            {**vars(resource), "arn": resource.arn, "body": json.dumps(resource.body)},
         )
 
     def delete(self, db: sqlite3.Connection, resource: Resource) -> None:

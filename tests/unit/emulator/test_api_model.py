@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from asteroid_ll.emulator.api_model import ApiModel, _compiled
@@ -99,6 +99,7 @@ def test_every_pattern_of_an_operation_compiles(model, operation):
     assert seen
 
 
+@settings(deadline=None)  # the first example loads the model
 @given(st.lists(st.sampled_from("aZ09"), min_size=1, max_size=32).map("-".join))
 def test_every_name_of_the_documented_form_is_accepted(name):
     _MODEL.check("sagemaker", "DescribeTrainingJob", params={"TrainingJobName": name})

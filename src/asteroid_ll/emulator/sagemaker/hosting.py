@@ -10,7 +10,6 @@ import os
 import shutil
 import sqlite3
 from collections import Counter
-from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -244,20 +243,17 @@ def _bill(services: Services, db: sqlite3.Connection, endpoint: Resource) -> Non
 def _variant_summaries(endpoint: Resource) -> list[dict[str, Any]] | None:
     if endpoint.status in ("Creating", "Failed"):
         return None
-    image = image_uri(endpoint.region)
-    return [_variant_summary(variant, image) for variant in endpoint.body["variants"]]
-
-
-def _variant_summary(variant: Mapping[str, Any], image: str) -> dict[str, Any]:
-    weight, count = variant.get("InitialVariantWeight", 1.0), variant["InitialInstanceCount"]
-    return {
-        "VariantName": variant["VariantName"],
-        "DeployedImages": [{"SpecifiedImage": image}],
-        "CurrentWeight": weight,
-        "DesiredWeight": weight,
-        "CurrentInstanceCount": count,
-        "DesiredInstanceCount": count,
-    }
+    return [
+        {
+            "VariantName": variant["VariantName"],
+            "DeployedImages": [{"SpecifiedImage": image_uri(endpoint.region)}],
+            "CurrentWeight": variant.get("InitialVariantWeight", 1.0),
+            "DesiredWeight": variant.get("InitialVariantWeight", 1.0),
+            "CurrentInstanceCount": variant["InitialInstanceCount"],
+            "DesiredInstanceCount": variant["InitialInstanceCount"],
+        }
+        for variant in endpoint.body["variants"]
+    ]
 
 
 def _summary(endpoint: Resource) -> dict[str, Any]:

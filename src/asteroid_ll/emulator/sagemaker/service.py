@@ -43,33 +43,26 @@ OPERATIONS: dict[str, Callable[[SageMakerCall], dict[str, Any]]] = {
 }
 
 
-class SageMaker:
-    """Answers the operations in the table and refuses others by name.
+def handle(request: Request, *, region: str, services: Services, model: ApiModel) -> Response:
+    """Answer one request of the control plane.
 
     Args:
-        services: the state and its parts.
+        request: the request.
+        region: the region that it was signed for.
+        services: the account.
         model: botocore's service models.
+
+    Raises:
+        ApiError: SageMaker would refuse the request.
     """
-
-    def __init__(self, services: Services, model: ApiModel) -> None:
-        self.services = services
-        self.model = model
-
-    def handle(self, request: Request, *, region: str) -> Response:
-        """Answer one request.
-
-        Raises:
-            ApiError: SageMaker would refuse the request.
-        """
-        name = request.headers.get("x-amz-target", "").removeprefix(TARGET_PREFIX)
-        operation = OPERATIONS.get(name)
-        if operation is None:
-            raise ApiError("UnknownOperationException", f"The emulator has no SageMaker operation {name!r}.")
-        params = parse_json(request.body)
-        self.model.check("sagemaker", name, params=params)
-        values = operation(SageMakerCall(self.services, region, params))
-        answer = self.model.answer("sagemaker", name, values=values)
-        return Response(headers={"Content-Type": JSON_1_1}, body=json.dumps(answer).encode())
+    name = request.headers.get("x-amz-target", "").removeprefix(TARGET_PREFIX)
+    operation = OPERATIONS.get(name)
+    if operation is None:
+        raise ApiError("UnknownOperationException", f"The emulator has no SageMaker operation {name!r}.")
+    params = parse_json(request.body)
+    model.check("sagemaker", name, params=params)
+    answer = model.answer("sagemaker", name, values=operation(SageMakerCall(services, region, params)))
+    return Response(headers={"Content-Type": JSON_1_1}, body=json.dumps(answer).encode())
 
 
 def parse_json(body: bytes) -> dict[str, Any]:

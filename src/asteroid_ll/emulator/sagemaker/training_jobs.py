@@ -47,7 +47,9 @@ def describe(call: SageMakerCall) -> dict[str, Any]:
     body, request = job.body, job.body["request"]
     algorithm = {
         **request["AlgorithmSpecification"],
-        "MetricDefinitions": [{"Name": metric.name, "Regex": metric.regex} for metric in DEFINITIONS],
+        "MetricDefinitions": [
+            {"Name": metric, "Regex": expression.pattern} for metric, expression in DEFINITIONS.items()
+        ],
         "EnableSageMakerMetricsTimeSeries": False,
     }
     artifact = body.get("artifact")

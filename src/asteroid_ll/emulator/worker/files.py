@@ -100,7 +100,7 @@ def pack(model_directories: Sequence[Path], target: Path) -> bool:
     gzip header.
 
     Returns:
-        False if there are no files; then no archive is written.
+        False, and no archive, if the directories are empty.
     """
     members: dict[str, Path] = {}
     for directory in model_directories:

@@ -155,7 +155,7 @@ class Jobs:
         with self.state.transaction() as db:
             now = self._fresh(job)
             if now.status in ACTIVE:
-                self._finish(db, now, status, secondary=secondary or status, facts=facts)
+                self._finish(db, now, status, secondary=secondary, **facts)
 
     def settle(self) -> None:
         """Fail jobs whose worker died; start a worker again if it died before it claimed its job."""
@@ -192,19 +192,17 @@ class Jobs:
             if now.status not in ACTIVE:
                 return
             if now.status == "Stopping":
-                self._finish(db, now, "Stopped", secondary="Stopped", facts={})
+                self._finish(db, now, "Stopped")
             else:
-                self._finish(db, now, "Failed", secondary="Failed", facts={"reason": WORKER_DIED})
+                self._finish(db, now, "Failed", reason=WORKER_DIED)
         container = _process(now, "container")
         if container is not None:
             container.send(signal.SIGKILL)
 
-    def _finish(
-        self, db: sqlite3.Connection, job: Resource, status: str, *, secondary: str, facts: Mapping[str, Any]
-    ) -> None:
+    def _finish(self, db: sqlite3.Connection, job: Resource, status: str, *, secondary: str = "", **facts: Any) -> None:
         now_s = self.state.now()
         ended = replace(job, status=status, body={**job.body, **facts, "ended_s": now_s})
-        self.resources.save(db, _moved(ended, secondary, now_s, ends=True))
+        self.resources.save(db, _moved(ended, secondary or status, now_s, ends=True))
         ledger.close_intervals(db, job.arn, ended_s=now_s if "started_s" in job.body else 0.0)
 
     def _fresh(self, job: Resource) -> Resource:

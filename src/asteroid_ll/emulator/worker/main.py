@@ -222,8 +222,7 @@ class Worker:
         for root in roots:
             shutil.rmtree(root / "input" / "data", ignore_errors=True)
             shutil.rmtree(root / "streams", ignore_errors=True)
-        lines = self.logs.lines(self.job.region, TRAINING_GROUP, self.hosts[0].stream)
-        metrics = [{"MetricName": m.name, "Value": m.value, "Timestamp": m.time_s} for m in final_metrics(lines)]
+        metrics = final_metrics(self.logs.lines(self.job.region, TRAINING_GROUP, self.hosts[0].stream))
         ended_early = self.ending.asked or self.ending.too_long
         if exit_code and not ended_early:
             name = self.failed.name if self.failed and len(self.hosts) > 1 else ""
