@@ -26,10 +26,10 @@ from asteroid_ll.emulator.sagemaker import service as sagemaker
 from asteroid_ll.emulator.sagemaker.call import Services
 from asteroid_ll.emulator.sagemaker.runtime import PATH as INVOCATIONS
 from asteroid_ll.emulator.sagemaker.runtime import Runtime
-from asteroid_ll.emulator.sagemaker.service import JSON_1_1, TARGET_PREFIX
+from asteroid_ll.emulator.sagemaker.service import TARGET_PREFIX
 from asteroid_ll.emulator.state import State
 from asteroid_ll.emulator.sts import service as sts
-from asteroid_ll.emulator.transport.messages import ApiError, Request, Response
+from asteroid_ll.emulator.transport.messages import JSON_1_1, ApiError, Request, Response
 
 if TYPE_CHECKING:
     from botocore.loaders import Loader

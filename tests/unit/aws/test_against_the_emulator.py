@@ -333,11 +333,14 @@ OPERATIONS = {
         "after:truncated",
     ],
 )
-def test_every_call_of_a_whole_run_fails_once_and_nothing_is_repeated_or_left(directory, tmp_path, monkeypatch, fault):
+def test_every_call_of_a_whole_run_fails_once_and_nothing_is_repeated_or_left(
+    directory, tmp_path, monkeypatch, injector, fault
+):
     # A cut answer of STS reaches botocore as a broken connection, which is another of these faults.
     services = OPERATIONS.keys() - ({"sts"} if fault == "after:truncated" else set())
     faults = [f"{service}:{name}:1:{fault}" for service in services for name in OPERATIONS[service]]
-    monkeypatch.setenv("ASTEROID_LL_FAULTS", ";".join(faults))
+    injected = injector.Injector(injector.parse_faults(";".join(faults)))
+    monkeypatch.setattr("asteroid_ll.emulator.transport.in_process.attach", injected.attach)
     monkeypatch.setattr("botocore.endpoint.time", types.SimpleNamespace(sleep=lambda _seconds: None))
     emulator = Account(directory)
     emulator.configure(container_command=(), endpoint_deleting_s=0.05)

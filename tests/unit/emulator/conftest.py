@@ -6,6 +6,7 @@ import time
 from types import SimpleNamespace
 
 import boto3
+import botocore.loaders
 import botocore.session
 import pytest
 from botocore.config import Config
@@ -279,5 +280,52 @@ def hosted(virtual, sagemaker, fake_scorer):
         ]
         sagemaker.create_endpoint_config(EndpointConfigName=name, ProductionVariants=chosen)
         return name
+
+    return make
+
+
+@pytest.fixture(autouse=True)
+def _no_aws_configuration(monkeypatch, tmp_path):
+    for name in ("PROFILE", "ENDPOINT_URL", "ENDPOINT_URL_S3", "DEFAULT_REGION", "REGION"):
+        monkeypatch.delenv(f"AWS_{name}", raising=False)
+    for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
+        monkeypatch.setenv(name, str(tmp_path / "no-such-file"))
+
+
+@pytest.fixture(scope="session")
+def loader():
+    """botocore's models, read once for all tests."""
+    return botocore.loaders.create_loader()
+
+
+@pytest.fixture
+def new_session(loader):
+    """Make boto3 sessions with dummy keys that ignore the machine's configuration."""
+
+    def make(*, region="us-east-1"):
+        core = botocore.session.Session()
+        core.register_component("data_loader", loader)
+        return boto3.session.Session(
+            aws_access_key_id="AKIDEXAMPLE",
+            aws_secret_access_key="secret",
+            region_name=region,
+            botocore_session=core,
+        )
+
+    return make
+
+
+@pytest.fixture
+def recorder():
+    """Make emulators that keep their requests and always return the same response."""
+
+    def make(response):
+        requests = []
+
+        def handle(request):
+            requests.append(request)
+            return response
+
+        return SimpleNamespace(handle=handle, requests=requests)
 
     return make

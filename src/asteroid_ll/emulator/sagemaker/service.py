@@ -13,9 +13,8 @@ from typing import Any
 from asteroid_ll.emulator.api_model import ApiModel
 from asteroid_ll.emulator.sagemaker import hosting, models, tags, training_jobs
 from asteroid_ll.emulator.sagemaker.call import SageMakerCall, Services
-from asteroid_ll.emulator.transport.messages import ApiError, Request, Response
+from asteroid_ll.emulator.transport.messages import JSON_1_1, ApiError, Request, Response, parse_json
 
-JSON_1_1 = "application/x-amz-json-1.1"
 TARGET_PREFIX = "SageMaker."
 
 OPERATIONS: dict[str, Callable[[SageMakerCall], dict[str, Any]]] = {
@@ -63,18 +62,3 @@ def handle(request: Request, *, region: str, services: Services, model: ApiModel
     model.check("sagemaker", name, params=params)
     answer = model.answer("sagemaker", name, values=operation(SageMakerCall(services, region, params)))
     return Response(headers={"Content-Type": JSON_1_1}, body=json.dumps(answer).encode())
-
-
-def parse_json(body: bytes) -> dict[str, Any]:
-    """Return the JSON object in a request's body.
-
-    Raises:
-        ApiError: ``SerializationException``.
-    """
-    try:
-        params = json.loads(body or b"{}")
-    except ValueError:
-        params = None
-    if not isinstance(params, dict):
-        raise ApiError("SerializationException", "The request's body is not a JSON object.")
-    return params

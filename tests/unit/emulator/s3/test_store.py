@@ -26,10 +26,10 @@ def bucket(store):
 
 
 def test_a_stored_object_knows_its_size_etag_checksum_and_bytes(store, bucket):
-    stored = store.put_bytes(bucket, "a/b", b"433 Eros", content_type="text/plain")
+    stored = store.put_bytes(bucket, "a/b", b"433 Eros")
     assert stored == store.get(bucket, "a/b")
     assert stored.path.read_bytes() == b"433 Eros"
-    assert (stored.size_bytes, stored.content_type) == (8, "text/plain")
+    assert (stored.size_bytes, stored.attributes.content_type) == (8, "binary/octet-stream")
     assert stored.etag == hashlib.md5(b"433 Eros").hexdigest()
     assert base64.b64decode(stored.attributes.checksums["CRC32"]) == zlib.crc32(b"433 Eros").to_bytes(4, "big")
 

@@ -1,4 +1,4 @@
-"""A request's body on its way to disk: the aws-chunked framing taken off, every digest the client sent verified."""
+"""A request's body: removes its aws-chunked framing, and verifies every digest that the client sent."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ import binascii
 import hashlib
 import re
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-from asteroid_ll.emulator.s3.bodies import Bodies, Body
+from asteroid_ll.emulator.s3.body_files import Body, BodyFiles
+from asteroid_ll.emulator.s3.errors import s3_error
 from asteroid_ll.emulator.transport.messages import ApiError, Request
 
 MAX_PUT_BYTES = 5 * 2**30
@@ -23,11 +24,11 @@ _DIGEST_BYTES = {"CRC32": 4, "CRC32C": 4, "CRC64NVME": 8, "SHA1": 20, "SHA256": 
 
 @dataclass(frozen=True)
 class Payload:
-    """What a body really carries.
+    """The data in a request's body.
 
     Attributes:
         pieces: the data, as views into the request's body.
-        checksums: base64 checksums by algorithm that the client sent, in headers or in the trailer.
+        checksums: the client's base64 checksums by algorithm, from headers or from the trailer.
     """
 
     pieces: tuple[memoryview, ...]
@@ -38,12 +39,9 @@ class Payload:
         """Length of the data."""
         return sum(len(piece) for piece in self.pieces)
 
-    def __iter__(self) -> Iterator[memoryview]:
-        return iter(self.pieces)
 
-
-def payload(request: Request) -> Payload:
-    """Take a request's body out of its framing.
+def read_payload(request: Request) -> Payload:
+    """Return a request's data without its framing.
 
     Format: ``HEX-LENGTH[;chunk-signature=...] CRLF data CRLF`` repeated, a chunk of length 0, then trailing
     headers (Amazon S3 API reference, "Signature calculations: transferring payload in multiple chunks").
@@ -57,37 +55,37 @@ def payload(request: Request) -> Payload:
         pieces, trailer = _unframe(request.body)
         promised = request.headers.get("x-amz-trailer", "").lower()
         if promised and promised not in trailer:
-            raise ApiError("MalformedTrailerError", "The request contained trailing data that was not well-formed.")
+            raise s3_error("MalformedTrailerError")
         sent.update((name, text) for name, text in trailer.items() if _is_checksum(name))
         declared = request.headers.get("x-amz-decoded-content-length", "")
     else:
         pieces = (memoryview(request.body),) if request.body else ()
         declared = request.headers.get("content-length", "")
-    result = Payload(pieces, _algorithms(sent))
-    if "x-amz-sdk-checksum-algorithm" in request.headers and not result.checksums:
+    data = Payload(pieces, _by_algorithm(sent))
+    if "x-amz-sdk-checksum-algorithm" in request.headers and not data.checksums:
         raise ApiError(
             "InvalidRequest",
             "x-amz-sdk-checksum-algorithm specified, but no corresponding x-amz-checksum-* or x-amz-trailer headers "
             "were found.",
         )
-    if declared and declared != str(result.size_bytes):
+    if declared and declared != str(data.size_bytes):
         raise _incomplete()
-    if result.size_bytes > MAX_PUT_BYTES:
-        raise ApiError("EntityTooLarge", "Your proposed upload exceeds the maximum allowed size")
-    return result
+    if data.size_bytes > MAX_PUT_BYTES:
+        raise s3_error("EntityTooLarge")
+    return data
 
 
-def receive(request: Request, bodies: Bodies) -> tuple[Body, dict[str, str]]:
+def receive(request: Request, bodies: BodyFiles) -> tuple[Body, dict[str, str]]:
     """Write a request's data to disk and verify it.
 
     Returns:
-        The body, and the verified checksums by algorithm; none where the client sent none.
+        The body, and the client's checksums by algorithm.
 
     Raises:
-        ApiError: as `payload` and `verify`; nothing stays on disk.
+        ApiError: as `read_payload` and `verify`; the body's file is removed.
     """
-    data = payload(request)
-    body = bodies.write(data)
+    data = read_payload(request)
+    body = bodies.write(data.pieces)
     try:
         verify(request, data, md5=bytes.fromhex(body.md5), crc32=body.crc32)
     except ApiError:
@@ -102,8 +100,8 @@ def verify(request: Request, data: Payload, *, md5: bytes | None = None, crc32: 
     Args:
         request: for ``Content-MD5`` and ``x-amz-content-sha256``.
         data: the body and the checksums that came with it.
-        md5: the data's MD5 where it is known already.
-        crc32: the data's CRC-32 (base64) where it is known already.
+        md5: the data's MD5, if it is known already.
+        crc32: the data's CRC-32 (base64), if it is known already.
 
     Raises:
         ApiError: ``InvalidDigest``, ``BadDigest``, ``XAmzContentSHA256Mismatch``.
@@ -111,33 +109,32 @@ def verify(request: Request, data: Payload, *, md5: bytes | None = None, crc32: 
     content_md5 = request.headers.get("content-md5")
     if content_md5 is not None:
         if len(_decode(content_md5)) != 16:
-            raise ApiError("InvalidDigest", "The Content-MD5 you specified was invalid.")
-        if _decode(content_md5) != (md5 or _hash("MD5", data)):
+            raise s3_error("InvalidDigest")
+        if _decode(content_md5) != (md5 or _hash("MD5", data.pieces)):
             raise ApiError("BadDigest", "The Content-MD5 you specified did not match what we received.")
     for algorithm, claimed in data.checksums.items():
-        computed = crc32 if algorithm == "CRC32" and crc32 else checksum(algorithm, data)
+        computed = crc32 if algorithm == "CRC32" and crc32 else checksum(algorithm, data.pieces)
         if claimed != computed:
             raise ApiError("BadDigest", f"The {algorithm} you specified did not match the calculated checksum.")
     claimed_hash = request.headers.get("x-amz-content-sha256", "")
     if _PAYLOAD_HASH.fullmatch(claimed_hash):
         computed_hash = hashlib.sha256(request.body).hexdigest()
         if claimed_hash != computed_hash:
-            raise ApiError(
+            raise s3_error(
                 "XAmzContentSHA256Mismatch",
-                "The provided 'x-amz-content-sha256' header does not match what was computed.",
                 ClientComputedContentSHA256=claimed_hash,
                 S3ComputedContentSHA256=computed_hash,
             )
 
 
 def composite(algorithm: str, parts: Iterable[str]) -> str:
-    """The checksum of a multipart object: of the parts' raw checksums, with ``-N``."""
+    """Return the checksum of a multipart object: of the parts' raw checksums, with ``-N``."""
     raw = [base64.b64decode(part) for part in parts]
     return f"{checksum(algorithm, [b''.join(raw)])}-{len(raw)}"
 
 
 def check_algorithm(name: str) -> None:
-    """Refuse a checksum algorithm that does not exist (empty: none).
+    """Refuse an unknown checksum algorithm; an empty name passes.
 
     Raises:
         ApiError: ``InvalidRequest``.
@@ -151,12 +148,12 @@ def check_algorithm(name: str) -> None:
 
 
 def checksum(algorithm: str, pieces: Iterable[bytes | memoryview]) -> str:
-    """The checksum of data in pieces, in base64."""
+    """Return the checksum of data in pieces, in base64."""
     return base64.b64encode(_hash(algorithm, pieces)).decode()
 
 
 def _unframe(body: bytes) -> tuple[tuple[memoryview, ...], dict[str, str]]:
-    """Data pieces and trailing headers (names in lower case) of an aws-chunked body."""
+    """Return the data and the trailing headers (names in lower case) of an aws-chunked body."""
     view, position, pieces = memoryview(body), 0, []
     while True:
         head = _CHUNK_HEAD.match(body, position)
@@ -183,20 +180,20 @@ def _is_checksum(header: str) -> bool:
     )
 
 
-def _algorithms(sent: dict[str, str]) -> dict[str, str]:
-    """Checksums by algorithm from headers by name, each of the right length."""
+def _by_algorithm(sent: dict[str, str]) -> dict[str, str]:
+    """Check the length of the checksums in headers, and return them by algorithm."""
     if len(sent) > 1:
         raise ApiError(
             "InvalidRequest", "Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed."
         )
-    found = {}
+    checksums = {}
     for header, text in sent.items():
         algorithm = header.removeprefix("x-amz-checksum-").upper()
         check_algorithm(algorithm)
         if len(_decode(text)) != _DIGEST_BYTES[algorithm]:
             raise ApiError("InvalidRequest", f"Value for {header} header is invalid.")
-        found[algorithm] = text
-    return found
+        checksums[algorithm] = text
+    return checksums
 
 
 def _hash(algorithm: str, data: Iterable[bytes | memoryview]) -> bytes:
@@ -206,22 +203,17 @@ def _hash(algorithm: str, data: Iterable[bytes | memoryview]) -> bytes:
             crc32 = zlib.crc32(piece, crc32)
         return crc32.to_bytes(4, "big")
     if algorithm in ("CRC32C", "CRC64NVME"):
-        from asteroid_ll.emulator.s3.crc import digest as crc_digest  # numpy, which few calls need
+        from asteroid_ll.emulator.s3.crc import digest as crc_digest  # imports numpy, which few calls need
 
         return crc_digest(algorithm, data)
-    makers: dict[str, Callable[[], hashlib._Hash]] = {
-        "MD5": lambda: hashlib.md5(usedforsecurity=False),
-        "SHA1": lambda: hashlib.sha1(usedforsecurity=False),
-        "SHA256": hashlib.sha256,
-    }
-    digest = makers[algorithm]()
+    digest = hashlib.new(algorithm, usedforsecurity=False)
     for piece in data:
         digest.update(piece)
     return digest.digest()
 
 
 def _decode(text: str) -> bytes:
-    """Base64 to bytes; empty for what is not base64, which has no valid length."""
+    """Decode base64; return no bytes for text that is not base64."""
     try:
         return base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):
@@ -229,6 +221,4 @@ def _decode(text: str) -> bytes:
 
 
 def _incomplete() -> ApiError:
-    return ApiError(
-        "IncompleteBody", "You did not provide the number of bytes specified by the Content-Length HTTP header."
-    )
+    return s3_error("IncompleteBody")

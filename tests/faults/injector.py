@@ -1,9 +1,9 @@
 """A fault injector: the n-th call of an operation fails in a chosen way, before or after AWS did its work.
 
-It stands between botocore and the transport, so that retries, parsing and everything above them meet the fault
-as they would meet a real one. ``ASTEROID_LL_FAULTS`` carries faults into another process::
+It stands between botocore and the in-process transport, so retries, parsing and everything above them meet the fault as
+they would meet a real one. As text, faults are ``service:operation:nth:phase:kind``, separated by semicolons::
 
-    ASTEROID_LL_FAULTS="sagemaker:CreateTrainingJob:1:after:kill; s3:PutObject:*:before:throttle"
+    sagemaker:CreateTrainingJob:1:after:kill; s3:PutObject:*:before:throttle
 """
 
 from __future__ import annotations
@@ -18,9 +18,10 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
-from asteroid_ll.errors import ConfigError
+from botocore.awsrequest import AWSResponse
+from botocore.exceptions import ConnectionClosedError, EndpointConnectionError, ReadTimeoutError
 
-VARIABLE = "ASTEROID_LL_FAULTS"
+from asteroid_ll.emulator.transport import in_process
 
 _REFUSALS: Mapping[str, tuple[int, str, str]] = MappingProxyType(
     {
@@ -32,7 +33,7 @@ _REFUSALS: Mapping[str, tuple[int, str, str]] = MappingProxyType(
         "access-denied": (403, "AccessDeniedException", "User is not authorized to perform this action"),
     }
 )
-"""Kinds that answer with an error: status, code and message."""
+"""Kinds that are error responses: status, code and message."""
 
 _S3_CODES = MappingProxyType(
     {
@@ -42,12 +43,12 @@ _S3_CODES = MappingProxyType(
         "AccessDeniedException": "AccessDenied",
     }
 )
-"""What S3 calls the same refusals."""
+"""S3's codes for the same errors."""
 
-_LOST = ("connect-refused", "read-timeout", "reset")
+_BROKEN = ("connect-refused", "read-timeout", "reset")
 _SIGNALS = MappingProxyType({"kill": "SIGKILL", "sigint": "SIGINT", "sigterm": "SIGTERM"})
-KINDS = (*_REFUSALS, *_LOST, "truncated", *_SIGNALS)
-"""Every kind of fault; ``truncated`` cuts the answer's body in half, ``kill`` is ``kill -9`` of this process."""
+KINDS = (*_REFUSALS, *_BROKEN, "truncated", *_SIGNALS)
+"""Every kind of fault. ``truncated`` cuts the response's body in half; ``kill`` is ``kill -9`` of this process."""
 
 
 @dataclass(frozen=True)
@@ -57,12 +58,12 @@ class Fault:
     Attributes:
         service: botocore's service id with hyphens, such as ``s3``, ``sagemaker``, ``sagemaker-runtime``.
         operation: such as ``PutObject``; ``*`` for every operation of the service.
-        nth: which of the matching attempts fails, counted from 1; 0 for all. A retry is an attempt of its own.
-        phase: ``before`` the request reaches AWS, or ``after`` AWS did its work and the answer is on its way.
+        nth: the matching attempt that fails, counted from 1; 0 for all. A retry is an attempt too.
+        phase: ``before`` the request reaches AWS, or ``after`` AWS did its work.
         kind: one of `KINDS`.
 
     Raises:
-        ConfigError: a phase or kind that does not exist, or a negative number.
+        ValueError: an unknown phase or kind, a negative number, or a kind that does not go with its phase.
     """
 
     service: str
@@ -73,24 +74,19 @@ class Fault:
 
     def __post_init__(self) -> None:
         if self.phase not in ("before", "after") or self.kind not in KINDS or self.nth < 0:
-            raise ConfigError(
-                f"There is no fault {self.phase}:{self.kind} at call {self.nth}.",
-                hint=f"Phases are before and after, calls count from 1, kinds are {', '.join(KINDS)}.",
-            )
+            raise ValueError(f"There is no fault {self.phase}:{self.kind} at call {self.nth}.")
         if (self.kind, self.phase) in (("truncated", "before"), ("connect-refused", "after")):
-            raise ConfigError(
-                f"A fault {self.kind} cannot come {self.phase} AWS does its work.", hint="Use the other phase."
-            )
+            raise ValueError(f"A fault {self.kind} cannot come {self.phase} AWS does its work.")
 
 
 class Injector:
-    """Lets a list of faults happen, each at its own count of matching attempts.
+    """Injects faults, each at its own count of matching attempts.
 
     Args:
-        faults: the faults; the first that is due wins.
+        faults: the faults; of several that are due, the first is injected.
 
     Attributes:
-        calls: every attempt seen, as (service, operation), in order.
+        calls: every attempt, as (service, operation), in order.
     """
 
     def __init__(self, faults: Iterable[Fault]) -> None:
@@ -99,31 +95,41 @@ class Injector:
         self._guard = threading.Lock()
         self.calls: list[tuple[str, str]] = []
 
+    def attach(self, session: Any, emulator: in_process.Handler) -> None:
+        """Do the work of `in_process.attach`, with this injector between the session and the emulator."""
+
+        def send(request: Any, event_name: str, **_: object) -> Any:
+            service, operation = event_name.split(".")[1:]
+            return self.send(lambda: in_process.send(emulator, request), request, service=service, operation=operation)
+
+        emitter = session.events if hasattr(session, "events") else session.get_component("event_emitter")
+        emitter.register("before-send", send)
+
     def send(self, deliver: Callable[[], Any], request: Any, *, service: str, operation: str) -> Any:
-        """Deliver a request, or let it fail.
+        """Deliver a request, or inject a fault.
 
         Args:
-            deliver: sends the request and gives back botocore's response.
+            deliver: sends the request and returns botocore's response.
             request: botocore's prepared request.
             service: botocore's service id with hyphens.
             operation: the operation's name.
 
         Returns:
-            The answer, the fault's error answer, or the answer cut short.
+            The response, the fault's error response, or the truncated response.
 
         Raises:
-            Exception: botocore's own error of a connection that was refused, timed out or was reset.
+            Exception: botocore's own error for a connection that was refused, timed out or was reset.
         """
         fault = self._due(service, operation)
         if fault is None:
             return deliver()
         if fault.phase == "before":
-            return _happen(fault, request, answer=None) or deliver()
-        answer = deliver()
-        return _happen(fault, request, answer=answer) or answer
+            return _inject(fault, request, response=None) or deliver()
+        response = deliver()
+        return _inject(fault, request, response=response) or response
 
     def _due(self, service: str, operation: str) -> Fault | None:
-        """Count the attempt for every fault that matches it; the first one whose turn it is."""
+        """Count the attempt for every fault that matches it, and return the first fault that is due."""
         with self._guard:
             self.calls.append((service, operation))
             due = None
@@ -136,45 +142,37 @@ class Injector:
 
 
 def parse_faults(text: str) -> list[Fault]:
-    """Read faults as `VARIABLE` carries them: ``service:operation:nth:phase:kind``, separated by semicolons.
-
-    ``*`` as ``nth`` means every attempt.
+    """Read faults from text; ``*`` as ``nth`` means every attempt.
 
     Raises:
-        ConfigError: an entry has not five parts, or one of them does not exist.
+        ValueError: an entry does not have five parts, or one of them is unknown.
     """
     faults = []
     for entry in filter(None, (part.strip() for part in text.split(";"))):
-        parts = entry.split(":")
-        if len(parts) != 5 or not (parts[2] == "*" or parts[2].isdecimal()):
-            raise ConfigError(f"A fault cannot be read: {entry}.", hint="Write service:operation:nth:phase:kind.")
-        service, operation, nth, phase, kind = parts
+        service, operation, nth, phase, kind = entry.split(":")
         faults.append(Fault(service, operation, 0 if nth == "*" else int(nth), phase, kind))
     return faults
 
 
-def from_environment(environment: Mapping[str, str] = os.environ) -> Injector | None:
-    """The injector that the environment asks for, or None; errors as `parse_faults`."""
-    text = environment.get(VARIABLE, "")
-    return Injector(parse_faults(text)) if text.strip() else None
+def install(text: str) -> None:
+    """Put one injector in front of every emulator that this process attaches from now on."""
+    in_process.attach = Injector(parse_faults(text)).attach
 
 
-def _happen(fault: Fault, request: Any, *, answer: Any) -> Any:
-    """Let a fault happen; what takes the answer's place, or None where the process goes on as if nothing were."""
+def _inject(fault: Fault, request: Any, *, response: Any) -> Any:
+    """Inject a fault; return the response that replaces the real one, or None if the call continues."""
     if fault.kind in _SIGNALS:
         os.kill(os.getpid(), getattr(signal, _SIGNALS[fault.kind]))
         return None
     if fault.kind == "truncated":
-        return _truncated(answer)
-    if fault.kind in _LOST:
-        raise _lost(fault.kind, request)
+        return _truncated(response)
+    if fault.kind in _BROKEN:
+        raise _connection_error(fault.kind, request)
     return _refusal(fault, request)
 
 
-def _lost(kind: str, request: Any) -> Any:
-    """What botocore raises for a connection that came to nothing."""
-    from botocore.exceptions import ConnectionClosedError, EndpointConnectionError, ReadTimeoutError
-
+def _connection_error(kind: str, request: Any) -> Exception:
+    """Return botocore's error for a broken connection."""
     if kind == "connect-refused":
         return EndpointConnectionError(endpoint_url=request.url, error=ConnectionRefusedError())
     if kind == "read-timeout":
@@ -183,7 +181,7 @@ def _lost(kind: str, request: Any) -> Any:
 
 
 def _refusal(fault: Fault, request: Any) -> Any:
-    """An error answer in the service's own format: S3's and STS's XML, or JSON."""
+    """Return an error response in the service's own format: S3's and STS's XML, or JSON."""
     status, code, message = _REFUSALS[fault.kind]
     if fault.service == "s3":
         code = _S3_CODES.get(code, code)
@@ -200,18 +198,16 @@ def _refusal(fault: Fault, request: Any) -> Any:
     return _response(request.url, status, headers, body.encode())
 
 
-def _truncated(answer: Any) -> Any:
-    """The answer with its headers whole and the second half of its body missing."""
-    body = answer.content
-    return _response(answer.url, answer.status_code, dict(answer.headers.items()), body[: len(body) // 2])
+def _truncated(response: Any) -> Any:
+    """Return the response with all its headers and the first half of its body."""
+    body = response.content
+    return _response(response.url, response.status_code, dict(response.headers.items()), body[: len(body) // 2])
 
 
-class _Raw(io.BytesIO):
+class _Body(io.BytesIO):
     def stream(self, *_: object, **__: object) -> Iterable[bytes]:
         return iter([self.read()])
 
 
 def _response(url: str, status: int, headers: Mapping[str, str], body: bytes) -> Any:
-    from botocore.awsrequest import AWSResponse
-
-    return AWSResponse(url, status, headers, _Raw(body))
+    return AWSResponse(url, status, headers, _Body(body))

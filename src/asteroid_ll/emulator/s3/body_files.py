@@ -1,4 +1,4 @@
-"""Bodies: files of immutable bytes under a directory, each written once, under a name that is never used again."""
+"""Files with the bodies of objects: each is written once, under a name that is never used again."""
 
 from __future__ import annotations
 
@@ -11,12 +11,14 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from asteroid_ll.emulator.processes import ProcessId
+
 CHUNK_BYTES = 1 << 20
 
 
 @dataclass(frozen=True)
 class Body:
-    """Bytes that are on disk and belong to no object yet: file name, length, MD5 (hex), CRC-32 (base64)."""
+    """Bytes on disk that do not belong to an object yet: file name, length, MD5 (hex), CRC-32 (base64)."""
 
     name: str
     size_bytes: int
@@ -24,27 +26,27 @@ class Body:
     crc32: str
 
 
-class Bodies:
-    """A directory of bodies that several processes write at once.
+class BodyFiles:
+    """A directory of bodies, which several processes may write at once.
 
     Args:
-        directory: it must exist.
+        directory: an existing directory.
     """
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
 
     def path(self, name: str) -> Path:
-        """The file of a body."""
+        """Return the file of a body."""
         return self.directory / name
 
     def write(self, chunks: Iterable[bytes | memoryview]) -> Body:
-        """Put bytes on disk.
+        """Write bytes to a new file.
 
-        The file's name ends in the writer's process id, so that a body on its way can be told from a lost one.
+        The file's name ends in the writer's process id, which separates a body under way from a lost one.
 
         Raises:
-            OSError: the disk is full; nothing is left behind.
+            OSError: the disk is full. The file is removed.
         """
         name = f"{uuid.uuid4().hex}.{os.getpid()}"
         path = self.path(name)
@@ -62,35 +64,27 @@ class Bodies:
         return Body(name, size_bytes, md5.hexdigest(), base64.b64encode(crc32.to_bytes(4, "big")).decode())
 
     def discard(self, *names: str) -> None:
-        """Remove bodies that nothing names any more."""
+        """Remove bodies."""
         for name in names:
             self.path(name).unlink(missing_ok=True)
 
     def ownerless(self) -> set[str]:
-        """Names of the bodies whose writer is dead: lost, unless a row names them."""
+        """Return the names of bodies whose writer is dead. Such a body is lost unless a row names it."""
         return {path.name for path in self.directory.iterdir() if not _is_alive(path.name.rpartition(".")[2])}
 
 
 def read_chunks(*sources: Path, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
-    """The bytes of files, one after another, a chunk at a time; of each the range ``[start, stop)``."""
+    """Yield the bytes ``[start, stop)`` of each file in chunks."""
     for source in sources:
         with source.open("rb") as file:
             file.seek(start)
-            left = CHUNK_BYTES if stop is None else stop - start
-            while left > 0 and (chunk := file.read(min(left, CHUNK_BYTES))):
+            remaining = CHUNK_BYTES if stop is None else stop - start
+            while remaining > 0 and (chunk := file.read(min(remaining, CHUNK_BYTES))):
                 yield chunk
                 if stop is not None:
-                    left -= len(chunk)
+                    remaining -= len(chunk)
 
 
 def _is_alive(pid: str) -> bool:
-    """Whether a body's writer still runs; a name without a process id was not made by a writer."""
-    if not pid.isdecimal():
-        return False
-    try:
-        os.kill(int(pid), 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
+    """Return whether a body's writer still runs; False for a name without a process id."""
+    return pid.isdecimal() and ProcessId.of(int(pid)) is not None

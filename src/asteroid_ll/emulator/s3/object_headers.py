@@ -1,13 +1,13 @@
-"""What a client says about an object in headers, and what S3 says back."""
+"""An object's attributes in the headers of a write, and the headers of a read."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
+from asteroid_ll.emulator.s3.errors import invalid_argument, not_implemented, s3_error
 from asteroid_ll.emulator.s3.store import DEFAULT_CONTENT_TYPE, Attributes, StoredObject
 from asteroid_ll.emulator.s3.tags import tags_in_header
 from asteroid_ll.emulator.s3.xml import http_time
-from asteroid_ll.emulator.transport.messages import ApiError
 
 _SYSTEM_HEADERS = (
     "Cache-Control",
@@ -29,8 +29,8 @@ _PRIVATE_ACLS = frozenset(["", "private", "bucket-owner-full-control", "bucket-o
 _MOST_METADATA_BYTES = 2048
 
 
-def said_by(headers: Mapping[str, str]) -> Attributes:
-    """What the headers of a PutObject, CopyObject or CreateMultipartUpload say about the object.
+def read_attributes(headers: Mapping[str, str]) -> Attributes:
+    """Return the attributes in the headers of a PutObject, CopyObject or CreateMultipartUpload.
 
     Raises:
         ApiError: ``MetadataTooLarge``, ``InvalidStorageClass``, ``InvalidArgument``, ``NotImplemented`` (a storage
@@ -40,11 +40,7 @@ def said_by(headers: Mapping[str, str]) -> Attributes:
         name.removeprefix("x-amz-meta-"): text for name, text in headers.items() if name.startswith("x-amz-meta-")
     }
     if sum(len(name.encode()) + len(text.encode()) for name, text in metadata.items()) > _MOST_METADATA_BYTES:
-        raise ApiError(
-            "MetadataTooLarge",
-            "Your metadata headers exceed the maximum allowed metadata size",
-            MaxSizeAllowed=_MOST_METADATA_BYTES,
-        )
+        raise s3_error("MetadataTooLarge", MaxSizeAllowed=_MOST_METADATA_BYTES)
     system = {name: headers[name.lower()] for name in _SYSTEM_HEADERS if headers.get(name.lower())}
     encodings = [text.strip() for text in system.pop("Content-Encoding", "").split(",")]
     if kept := ",".join(text for text in encodings if text not in ("", "aws-chunked")):
@@ -63,37 +59,43 @@ def said_by(headers: Mapping[str, str]) -> Attributes:
 def _check(headers: Mapping[str, str], system: Mapping[str, str]) -> None:
     storage = system.get("x-amz-storage-class", "STANDARD")
     if storage in ("GLACIER", "DEEP_ARCHIVE"):
-        raise ApiError("NotImplemented", f"The storage class {storage} is not implemented.", status=501)
+        raise not_implemented(f"The storage class {storage} is not implemented.")
     if storage not in _STORAGE_CLASSES:
-        raise ApiError("InvalidStorageClass", "The storage class you specified is not valid")
+        raise s3_error("InvalidStorageClass")
     if system.get("x-amz-server-side-encryption", "AES256") not in _ENCRYPTIONS:
-        raise ApiError(
-            "InvalidArgument",
+        raise invalid_argument(
             "The encryption method specified is not supported",
-            ArgumentName="x-amz-server-side-encryption",
-            ArgumentValue=system["x-amz-server-side-encryption"],
+            name="x-amz-server-side-encryption",
+            value=system["x-amz-server-side-encryption"],
         )
     if headers.get("x-amz-acl", "") not in _PRIVATE_ACLS:
-        raise ApiError("AccessControlListNotSupported", "The bucket does not allow ACLs")
+        raise s3_error("AccessControlListNotSupported")
 
 
-def encryption_headers(said: Attributes) -> dict[str, str]:
-    """How the object is encrypted: as asked, else SSE-S3, the default since January 2023."""
-    asked = {name: text for name, text in said.headers.items() if name.startswith("x-amz-server-side-encryption")}
-    return asked or {"x-amz-server-side-encryption": "AES256"}
+def encryption_headers(attributes: Attributes) -> dict[str, str]:
+    """Return the requested encryption, else SSE-S3, the default since January 2023."""
+    headers = {
+        name: text for name, text in attributes.headers.items() if name.startswith("x-amz-server-side-encryption")
+    }
+    return headers or {"x-amz-server-side-encryption": "AES256"}
 
 
-def object_headers(found: StoredObject) -> dict[str, str]:
-    """The headers of a read: times, ETag, media type, everything the client said when it put the object."""
-    said = found.attributes
-    tag_count = {"x-amz-tagging-count": str(len(said.tags))} if said.tags else {}
+def checksum_headers(attributes: Attributes) -> dict[str, str]:
+    """Return an object's checksums as headers."""
+    headers = {f"x-amz-checksum-{name.lower()}": text for name, text in attributes.checksums.items()}
+    return {**headers, "x-amz-checksum-type": attributes.checksum_type}
+
+
+def object_headers(stored: StoredObject) -> dict[str, str]:
+    """Return the headers of a read: times, ETag, media type, and the attributes that the object was put with."""
+    attributes = stored.attributes
     return {
-        "Last-Modified": http_time(found.modified_s),
-        "ETag": f'"{found.etag}"',
+        "Last-Modified": http_time(stored.modified_s),
+        "ETag": f'"{stored.etag}"',
         "Accept-Ranges": "bytes",
-        "Content-Type": said.content_type,
-        **encryption_headers(said),
-        **said.headers,
-        **{f"x-amz-meta-{name}": text for name, text in said.metadata.items()},
-        **tag_count,
+        "Content-Type": attributes.content_type,
+        **encryption_headers(attributes),
+        **attributes.headers,
+        **{f"x-amz-meta-{name}": text for name, text in attributes.metadata.items()},
+        **({"x-amz-tagging-count": str(len(attributes.tags))} if attributes.tags else {}),
     }
