@@ -51,6 +51,10 @@ class BilledInterval:
         ended_s = now_s if self.ended_s is None else min(self.ended_s, now_s)
         return max(0.0, ended_s - self.started_s) * self.instance_count
 
+    def is_open(self, now_s: float) -> bool:
+        """Return whether the instances are still billed at ``now_s``."""
+        return self.ended_s is None or self.ended_s > now_s
+
     def cost_usd(self, now_s: float, *, price_usd_per_h: float) -> float:
         """Return the cost until ``now_s`` at the price of one instance."""
         return self.instance_seconds(now_s) / 3600 * price_usd_per_h
@@ -99,5 +103,4 @@ def open_intervals(state: State) -> list[BilledInterval]:
 
     This only reads. `asteroid_ll.emulator.account.Account.settle` closes the intervals of jobs that died.
     """
-    now_s = state.now()
-    return [interval for interval in all_intervals(state) if interval.ended_s is None or interval.ended_s > now_s]
+    return [interval for interval in all_intervals(state) if interval.is_open(state.now())]

@@ -39,15 +39,11 @@ class ProcessId:
         _reap(self.pid)
         return _started(self.pid) == self.started
 
-    def send(self, number: signal.Signals) -> bool:
-        """Send a signal; return False if the process has ended."""
-        if not self.is_alive():
-            return False
-        try:
-            os.kill(self.pid, number)
-        except ProcessLookupError:
-            return False
-        return True
+    def send(self, number: signal.Signals) -> None:
+        """Send a signal unless the process has ended."""
+        if self.is_alive():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.pid, number)
 
     def kill_session(self) -> None:
         """Kill the process, with its children if it leads a session, and wait for its end."""

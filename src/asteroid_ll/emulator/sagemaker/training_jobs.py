@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import sqlite3
 from collections.abc import Mapping
 from typing import Any
 
@@ -32,10 +31,9 @@ def create(call: SageMakerCall) -> dict[str, Any]:
     _check(call, request)
     request.setdefault("StoppingCondition", {}).setdefault("MaxRuntimeInSeconds", DEFAULT_MAX_RUNTIME_S)
     jobs = call.services.jobs
-    try:
-        job = jobs.new(call.region, name, request=request, tags=tags)
-    except sqlite3.IntegrityError as error:
-        raise _name_taken(call, name) from error
+    job = jobs.new(call.region, name, request=request, tags=tags)
+    if job is None:  # another process was faster
+        raise _name_taken(call, name)
     jobs.spawn(job)
     return {"TrainingJobArn": job.arn}
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import signal
-import sqlite3
 import sys
 import time
 from collections.abc import Collection, Mapping
@@ -68,19 +67,15 @@ class Jobs:
         """Return the job's directory, which holds the containers' files and the worker's log."""
         return self.state.jobs / job.region / job.name
 
-    def new(self, region: str, name: str, *, request: dict[str, Any], tags: Mapping[str, str]) -> Resource:
-        """Record a job with its tags and its billed interval; `spawn` starts the work.
-
-        Raises:
-            sqlite3.IntegrityError: the name is taken (another process was faster).
-        """
+    def new(self, region: str, name: str, *, request: dict[str, Any], tags: Mapping[str, str]) -> Resource | None:
+        """Record a job with its tags and its billed interval; return None if the name is taken."""
         now_s, polls = self.state.now(), self.state.settings.invisible_polls
         body = {"request": request, "spawned_s": now_s, "transitions": []}
         job = _moved(Resource(TRAINING_JOB, region, name, "InProgress", now_s, now_s, body, polls), "Starting", now_s)
         resources = request["ResourceConfig"]
         with self.state.transaction() as db:
             if self.get(region, name) is not None:
-                raise sqlite3.IntegrityError(job.arn)
+                return None
             self.resources.save(db, job)
             self.resources.put_tags(db, job.arn, tags)
             type_and_count = resources["InstanceType"], resources["InstanceCount"]
@@ -154,8 +149,12 @@ class Jobs:
         """
         with self.state.transaction() as db:
             now = self._fresh(job)
-            if now.status in ACTIVE:
-                self._finish(db, now, status, secondary=secondary, **facts)
+            if now.status not in ACTIVE:
+                return
+            now_s = self.state.now()
+            ended = replace(now, status=status, body={**now.body, **facts, "ended_s": now_s})
+            self.resources.save(db, _moved(ended, secondary or status, now_s))
+            ledger.close_intervals(db, now.arn, ended_s=now_s if "started_s" in now.body else 0.0)
 
     def settle(self) -> None:
         """Fail jobs whose worker died; start a worker again if it died before it claimed its job."""
@@ -186,24 +185,14 @@ class Jobs:
                 self.finish(job, "Stopped")
 
     def _bury(self, job: Resource) -> None:
-        with self.state.transaction() as db:
-            # The worker may have finished since the check.
-            now = self._fresh(job)
-            if now.status not in ACTIVE:
-                return
-            if now.status == "Stopping":
-                self._finish(db, now, "Stopped")
-            else:
-                self._finish(db, now, "Failed", reason=WORKER_DIED)
+        now = self._fresh(job)
+        if now.status == "Stopping":
+            self.finish(job, "Stopped")
+        else:
+            self.finish(job, "Failed", reason=WORKER_DIED)
         container = _process(now, "container")
         if container is not None:
             container.send(signal.SIGKILL)
-
-    def _finish(self, db: sqlite3.Connection, job: Resource, status: str, *, secondary: str = "", **facts: Any) -> None:
-        now_s = self.state.now()
-        ended = replace(job, status=status, body={**job.body, **facts, "ended_s": now_s})
-        self.resources.save(db, _moved(ended, secondary or status, now_s, ends=True))
-        ledger.close_intervals(db, job.arn, ended_s=now_s if "started_s" in job.body else 0.0)
 
     def _fresh(self, job: Resource) -> Resource:
         now = self.get(job.region, job.name)
@@ -212,13 +201,13 @@ class Jobs:
         return now
 
 
-def _moved(job: Resource, secondary: str, now_s: float, *, ends: bool = False) -> Resource:
+def _moved(job: Resource, secondary: str, now_s: float) -> Resource:
     """Return the job with its next secondary status."""
     before = [dict(step) for step in job.body["transitions"]]
     if before and "EndTime" not in before[-1]:
         before[-1]["EndTime"] = now_s
     step: dict[str, Any] = {"Status": secondary, "StartTime": now_s, "StatusMessage": MESSAGES[secondary]}
-    if ends:
+    if job.status in TERMINAL:
         step["EndTime"] = now_s
     body = {**job.body, "secondary": secondary, "transitions": [*before, step]}
     return replace(job, body=body, modified_s=now_s)

@@ -175,7 +175,8 @@ class Worker:
         codes = [host.process.wait() for host in self.hosts]
         if self.checkpoints is not None:
             self.checkpoints.upload(roots)
-        return _exit_code(self.failed.process.returncode if self.failed else max(codes, key=abs))
+        code: int = self.failed.process.returncode if self.failed else max(codes, key=abs)
+        return code if code >= 0 else 128 - code
 
     def _follow(self, limit_at_s: float) -> None:
         """Store the containers' output until all of them have closed it."""
@@ -189,7 +190,7 @@ class Worker:
                     self.ending.too_long = True
                     self._terminate()
                 if now_s >= self.ending.kill_at_s:
-                    self._kill()
+                    self._signal(signal.SIGKILL)
                 due_s = min(self.ending.kill_at_s, float("inf") if self.ending.too_long else limit_at_s)
                 for key, _ in selector.select(min(1.0, max(0.0, due_s - now_s))):
                     if not self._store_output(key.data):
@@ -250,14 +251,11 @@ class Worker:
     def _terminate(self) -> None:
         if self.hosts and self.ending.kill_at_s == float("inf"):
             self.ending.kill_at_s = time.monotonic() + self.settings.stop_grace_s
-        for host in self.hosts:
-            if host.process.poll() is None:
-                host.process.terminate()
+        self._signal(signal.SIGTERM)
 
-    def _kill(self) -> None:
+    def _signal(self, number: signal.Signals) -> None:
         for host in self.hosts:
-            if host.process.poll() is None:
-                host.process.kill()
+            host.process.send_signal(number)  # which ignores processes that have ended
 
     def _wait(self, duration_s: float) -> None:
         """Wait until the instances are up or a stop is requested."""
@@ -281,11 +279,6 @@ class Worker:
             "CURRENT_HOST": host,
             **self.request.get("Environment", {}),
         }
-
-
-def _exit_code(returncode: int) -> int:
-    """Return the exit code as a shell reports it: 128 + n for signal n."""
-    return returncode if returncode >= 0 else 128 - returncode
 
 
 def _links(n_hosts: int) -> list[list[socket.socket]]:
