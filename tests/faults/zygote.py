@@ -26,7 +26,7 @@ from os_layer import OsLayer
 WARM = (
     "asteroid_ll.aws.billing",
     "asteroid_ll.aws.endpoints",
-    "asteroid_ll.aws.images",
+    "asteroid_ll.linear_learner.images",
     "asteroid_ll.aws.jobs",
     "asteroid_ll.aws.logs",
     "asteroid_ll.aws.storage",
@@ -114,10 +114,10 @@ def _record_calls(file: str) -> None:
     path = Path(file)
 
     def note(*facts: object) -> None:
-        with path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(facts) + "\n")
+        with path.open("a", encoding="utf-8") as stream:
+            stream.write(json.dumps(facts) + "\n")
 
-    def before_send(request: Any, event_name: str, **_: object) -> None:
+    def before_send(request: Any, event_name: str, **_others: object) -> None:
         _, service, operation = event_name.split(".")
         note(service, operation, "x-amz-expected-bucket-owner" in {name.lower() for name in request.headers})
 
@@ -173,9 +173,11 @@ def _jump(arguments: tuple[int, float]) -> None:
         n_records[0] += 1
         return append(journal, *arguments, **facts)
 
-    Journal.append = append_and_count  # type: ignore[method-assign]
+    Journal.append = append_and_count  # type: ignore[method-assign, assignment]
     time.time = lambda: now() + (seconds if n_records[0] >= nth else 0.0)
-    Account.__init__.__kwdefaults__["clock"] = lambda: time.time()
+    defaults = Account.__init__.__kwdefaults__
+    assert defaults is not None
+    defaults["clock"] = lambda: time.time()
 
 
 def _kill_at_record(arguments: tuple[int, str]) -> None:
@@ -195,7 +197,7 @@ def _kill_at_record(arguments: tuple[int, str]) -> None:
             os.kill(os.getpid(), signal.SIGKILL)
         return record
 
-    Journal.append = append_or_die  # type: ignore[method-assign]
+    Journal.append = append_or_die  # type: ignore[method-assign, assignment]
 
 
 def _interrupt_before(stage: str) -> None:
@@ -212,14 +214,14 @@ def _interrupt_before(stage: str) -> None:
             os.kill(os.getpid(), signal.SIGINT)
         return plan(pipeline, *arguments, **named)
 
-    Pipeline.plan = plan_or_stop  # type: ignore[method-assign]
+    Pipeline.plan = plan_or_stop  # type: ignore[method-assign, assignment]
 
 
 def _skip_retry_pauses() -> None:
     """Skip botocore's pauses between attempts, which take up to 20 s each."""
     import botocore.endpoint
 
-    botocore.endpoint.time = SimpleNamespace(sleep=lambda _: None, time=time.time)  # type: ignore[assignment]
+    botocore.endpoint.time = SimpleNamespace(sleep=lambda _: None, time=time.time)
 
 
 HOOKS: dict[str, Callable[[Any], None]] = {
