@@ -74,7 +74,7 @@ class Fault:
 
     def __post_init__(self) -> None:
         if self.phase not in ("before", "after") or self.kind not in KINDS or self.nth < 0:
-            raise ValueError(f"There is no fault {self.phase}:{self.kind} at call {self.nth}.")
+            raise ValueError(f"Unknown fault: {self.phase}:{self.kind} at call {self.nth}.")
         if (self.kind, self.phase) in (("truncated", "before"), ("connect-refused", "after")):
             raise ValueError(f"A fault {self.kind} cannot come {self.phase} AWS does its work.")
 
@@ -171,7 +171,7 @@ def _inject(fault: Fault, request: Any, *, response: Any) -> Any:
     return _refusal(fault, request)
 
 
-def _connection_error(kind: str, request: Any) -> Exception:
+def _connection_error(kind: str, request: Any) -> Any:
     """Return botocore's error for a broken connection."""
     if kind == "connect-refused":
         return EndpointConnectionError(endpoint_url=request.url, error=ConnectionRefusedError())

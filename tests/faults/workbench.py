@@ -208,7 +208,7 @@ class Place:
         return (self.workdir / relative).read_bytes()
 
     def outputs(self) -> dict[str, bytes]:
-        """Return the content of every file that a stage wrote, by its path."""
+        """Return the content of every output file of the stages, by path."""
         return {
             str(path.relative_to(self.workdir)): path.read_bytes()
             for path in sorted(self.workdir.rglob("*"))

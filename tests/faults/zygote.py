@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import json
 import os
+import pkgutil
 import resource
 import signal
 import sys
@@ -23,34 +24,8 @@ from typing import Any, NoReturn
 import injector
 from os_layer import OsLayer
 
-WARM = (
-    "asteroid_ll.aws.billing",
-    "asteroid_ll.aws.endpoints",
-    "asteroid_ll.linear_learner.images",
-    "asteroid_ll.aws.jobs",
-    "asteroid_ll.aws.logs",
-    "asteroid_ll.aws.storage",
-    "asteroid_ll.aws.teardown",
-    "asteroid_ll.cli.config",
-    "asteroid_ll.cli.emulator",
-    "asteroid_ll.cli.predict",
-    "asteroid_ll.cli.runs",
-    "asteroid_ll.emulator.account",
-    "asteroid_ll.emulator.transport.in_process",
-    "asteroid_ll.formats.payload",
-    "asteroid_ll.formats.recordio",
-    "asteroid_ll.linear_learner.artifact",
-    "asteroid_ll.neo.cleaning",
-    "asteroid_ll.neo.features",
-    "asteroid_ll.neo.sources.tabular",
-    "asteroid_ll.pipeline.project",
-    "asteroid_ll.evaluation.findings",
-    "asteroid_ll.report.summary",
-    "asteroid_ll.report.tables",
-    "asteroid_ll.stages.predict",
-    "botocore.configprovider",
-    "botocore.session",
-)
+WARM = ("aws", "cli", "emulator", "evaluation", "formats", "neo", "pipeline", "scoring", "stages")
+"""Rooms whose modules are imported once, before the first command."""
 
 LIMIT_S = 60
 """SIGALRM ends a command that takes longer."""
@@ -58,8 +33,10 @@ LIMIT_S = 60
 
 def main() -> None:
     """Carry out orders until stdin ends."""
-    for module in WARM:
-        import_module(module)
+    for room in WARM:
+        package = import_module(f"asteroid_ll.{room}")
+        for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+            import_module(module.name)
     for line in iter(sys.stdin.readline, ""):
         order = json.loads(line)
         pid = os.fork()

@@ -21,6 +21,7 @@ from asteroid_ll.emulator.account import Account
 from asteroid_ll.emulator.processes import reap_children
 from asteroid_ll.emulator.sagemaker import hosting
 from asteroid_ll.emulator.transport import in_process as transport
+from asteroid_ll.emulator.transport.messages import Request, Response
 from asteroid_ll.errors import DataError
 from asteroid_ll.linear_learner.images import image_uri
 
@@ -295,7 +296,7 @@ def hosted(virtual: Any, sagemaker: Any, fake_scorer: None) -> Callable[..., str
 
 
 @pytest.fixture(autouse=True)
-def _no_aws_configuration(monkeypatch, tmp_path):
+def _no_aws_configuration(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for name in ("PROFILE", "ENDPOINT_URL", "ENDPOINT_URL_S3", "DEFAULT_REGION", "REGION"):
         monkeypatch.delenv(f"AWS_{name}", raising=False)
     for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
@@ -303,16 +304,16 @@ def _no_aws_configuration(monkeypatch, tmp_path):
 
 
 @pytest.fixture(scope="session")
-def loader():
+def loader() -> Any:
     """botocore's models, read once for all tests."""
     return botocore.loaders.create_loader()
 
 
 @pytest.fixture
-def new_session(loader):
+def new_session(loader: Any) -> Callable[..., Any]:
     """Make boto3 sessions with dummy keys that ignore the machine's configuration."""
 
-    def make(*, region="us-east-1"):
+    def make(*, region: str = "us-east-1") -> Any:
         core = botocore.session.Session()
         core.register_component("data_loader", loader)
         return boto3.session.Session(
@@ -326,13 +327,13 @@ def new_session(loader):
 
 
 @pytest.fixture
-def recorder():
+def recorder() -> Callable[..., Any]:
     """Make emulators that keep their requests and always return the same response."""
 
-    def make(response):
-        requests = []
+    def make(response: Response) -> Any:
+        requests: list[Request] = []
 
-        def handle(request):
+        def handle(request: Request) -> Response:
             requests.append(request)
             return response
 

@@ -132,10 +132,7 @@ class Logs:
         if not forward:
             rows.reverse()
         first, last = (rows[0]["id"], rows[-1]["id"]) if rows else (bound, bound)
-        events = [
-            {"timestamp": row["timestamp_ms"], "message": row["message"], "ingestionTime": row["timestamp_ms"]}
-            for row in rows
-        ]
+        events = [_event(row) for row in rows]
         return {"events": events, "nextForwardToken": f"f/{last}/s", "nextBackwardToken": f"b/{first}/s"}
 
     def _filter_events(self, region: str, params: Params) -> Params:
@@ -163,14 +160,7 @@ class Logs:
             and all(term in row["message"] for term in terms)
         ]
         events = [
-            {
-                "logStreamName": row["name"],
-                "timestamp": row["timestamp_ms"],
-                "message": row["message"],
-                "ingestionTime": row["timestamp_ms"],
-                "eventId": f"{row['id']:056d}",
-            }
-            for row in chosen[:limit]
+            {"logStreamName": row["name"], **_event(row), "eventId": f"{row['id']:056d}"} for row in chosen[:limit]
         ]
         token = f"f/{chosen[limit - 1]['id']}/s" if len(chosen) > limit else None
         return {"events": events, "searchedLogStreams": [], "nextToken": token}
@@ -198,6 +188,10 @@ def _page(items: list[Params], params: Params, *, member: str) -> Params:
         raise _bad_token() from None
     stop = start + params.get("limit", 50)
     return {member: items[start:stop], "nextToken": str(stop) if stop < len(items) else None}
+
+
+def _event(row: sqlite3.Row) -> Params:
+    return {"timestamp": row["timestamp_ms"], "message": row["message"], "ingestionTime": row["timestamp_ms"]}
 
 
 def _direction(token: str) -> tuple[bool, int]:

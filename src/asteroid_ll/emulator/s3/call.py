@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from calendar import timegm
-from collections.abc import Mapping
 from dataclasses import dataclass
 from time import strptime
 from urllib.parse import unquote
@@ -36,11 +35,6 @@ class S3Call:
     region: str
     bucket: str
     key: str
-
-    @property
-    def headers(self) -> Mapping[str, str]:
-        """The request's headers, names in lower case."""
-        return self.request.headers
 
     def header(self, name: str) -> str:
         """Return a header's value, empty if it is missing."""

@@ -54,7 +54,7 @@ def create_multipart_upload(call: S3Call) -> Response:
             "InvalidRequest",
             f"The {kind} checksum type cannot be used with the {algorithm.lower() or 'null'} checksum algorithm.",
         )
-    attributes = replace(read_attributes(call.headers), checksum_type=kind or "FULL_OBJECT")
+    attributes = replace(read_attributes(call.request.headers), checksum_type=kind or "FULL_OBJECT")
     upload_id = uuid.uuid4().hex
     stored = json.dumps({**asdict(attributes), "algorithm": algorithm})
     row = (upload_id, call.bucket, call.key, call.store.state.now(), stored)
@@ -128,7 +128,7 @@ def complete_multipart_upload(call: S3Call) -> Response:
     The ETag is the MD5 of the parts' MD5s, ``-`` and their number.
     """
     upload, store = find_upload(call), call.store
-    guard = write_guard(call.headers, call.key)
+    guard = write_guard(call.request.headers, call.key)
     parts = _chosen(call, parse(call.request.body, "CompleteMultipartUpload").findall("Part"))
     given = json.loads(upload["attributes"])
     algorithm, attributes = given.pop("algorithm"), Attributes(**given)

@@ -22,7 +22,7 @@ _MOST_DELETES = 1000
 @operation("PutObject", "PUT /Bucket/Key", headers=ATTRIBUTE_HEADERS)
 def put_object(call: S3Call) -> Response:
     """PutObject: verifies the body, then replaces the object in one step if the write's conditions hold."""
-    attributes, guard = read_attributes(call.headers), write_guard(call.headers, call.key)
+    attributes, guard = read_attributes(call.request.headers), write_guard(call.request.headers, call.key)
     body, checksums = receive(call.request, call.store.bodies)
     attributes = replace(attributes, checksums=checksums)
     stored = call.store.record(call.bucket, call.key, body, attributes=attributes, guard=guard)
@@ -35,13 +35,13 @@ def put_object(call: S3Call) -> Response:
 def get_object(call: S3Call) -> Response:
     """GetObject and HeadObject: whole, a range or a part, if the read's conditions hold."""
     stored = call.object()
-    if not check_read(call.headers, stored):
+    if not check_read(call.request.headers, stored):
         return Response(304, headers={"ETag": f'"{stored.etag}"'})
     headers = object_headers(stored)
     overrides = {name: text for name, text in call.request.query.items() if name.startswith("response-")}
     headers |= {name.removeprefix("response-").title(): text for name, text in overrides.items()}
     span = _part_range(call, stored) if "partNumber" in call.request.query else None
-    if span is None and "range" in call.headers:
+    if span is None and "range" in call.request.headers:
         span = byte_range(call.header("range"), size_bytes=stored.size_bytes)
     start, stop = span or (0, stored.size_bytes)
     if call.header("x-amz-checksum-mode").upper() == "ENABLED" and (start, stop) == (0, stored.size_bytes):
@@ -63,7 +63,7 @@ def _part_range(call: S3Call, stored: StoredObject) -> tuple[int, int] | None:
     Raises:
         ApiError: ``InvalidPartNumber``, ``InvalidRequest``.
     """
-    if "range" in call.headers:
+    if "range" in call.request.headers:
         raise ApiError("InvalidRequest", "Cannot specify both Range header and partNumber query parameter")
     number = call.count("partNumber", default=1, most=2**31)
     sizes = stored.attributes.part_sizes_bytes or (stored.size_bytes,)
@@ -78,7 +78,7 @@ def delete_object(call: S3Call) -> Response:
     """DeleteObject; succeeds for an object that does not exist, unless ``If-Match`` requires one."""
     if call.query("versionId", default="null") != "null":
         call.object()
-    if "if-match" in call.headers:
+    if "if-match" in call.request.headers:
         check_read({"if-match": call.header("if-match")}, call.object())
     call.store.delete(call.bucket, call.key)
     return Response(204)
@@ -88,7 +88,7 @@ def delete_object(call: S3Call) -> Response:
 def delete_objects(call: S3Call) -> Response:
     """DeleteObjects: up to 1,000 keys. A digest of the body is required and verified."""
     data = read_payload(call.request)
-    if "content-md5" not in call.headers and not data.checksums:
+    if "content-md5" not in call.request.headers and not data.checksums:
         raise ApiError("InvalidRequest", "Missing required header for this request: Content-MD5 OR x-amz-checksum-*")
     verify(call.request, data)
     root = parse(b"".join(data.pieces), "Delete")
@@ -119,7 +119,7 @@ def delete_objects(call: S3Call) -> Response:
 def copy_object(call: S3Call) -> Response:
     """CopyObject: the bytes of another object, with its attributes or the request's, as the directives choose."""
     source = copy_source(call)
-    requested = read_attributes(call.headers)
+    requested = read_attributes(call.request.headers)
     keep = _directive(call, "x-amz-metadata-directive")
     keep_tags = _directive(call, "x-amz-tagging-directive")
     attributes = replace(_copied(source.attributes, requested), etag="", part_sizes_bytes=()) if keep else requested
@@ -137,7 +137,7 @@ def copy_object(call: S3Call) -> Response:
         checksum_type="FULL_OBJECT",
     )
     body = call.store.bodies.write(read_chunks(source.path))
-    guard = write_guard(call.headers, call.key)
+    guard = write_guard(call.request.headers, call.key)
     stored = call.store.record(call.bucket, call.key, body, attributes=attributes, guard=guard)
     return document(
         "CopyObjectResult",
@@ -167,7 +167,7 @@ def copy_source(call: S3Call) -> StoredObject:
     stored = call.store.get(name, key)
     if stored is None or version not in ("", "null"):
         raise s3_error("NoSuchKey", Key=key)
-    if not check_read(call.headers, stored, prefix="x-amz-copy-source-"):
+    if not check_read(call.request.headers, stored, prefix="x-amz-copy-source-"):
         raise s3_error("PreconditionFailed")
     return stored
 

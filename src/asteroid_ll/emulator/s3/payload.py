@@ -34,11 +34,6 @@ class Payload:
     pieces: tuple[memoryview, ...]
     checksums: dict[str, str]
 
-    @property
-    def size_bytes(self) -> int:
-        """Length of the data."""
-        return sum(len(piece) for piece in self.pieces)
-
 
 def read_payload(request: Request) -> Payload:
     """Return a request's data without its framing.
@@ -68,9 +63,10 @@ def read_payload(request: Request) -> Payload:
             "x-amz-sdk-checksum-algorithm specified, but no corresponding x-amz-checksum-* or x-amz-trailer headers "
             "were found.",
         )
-    if declared and declared != str(data.size_bytes):
-        raise _incomplete()
-    if data.size_bytes > MAX_PUT_BYTES:
+    size_bytes = sum(len(piece) for piece in pieces)
+    if declared and declared != str(size_bytes):
+        raise s3_error("IncompleteBody")
+    if size_bytes > MAX_PUT_BYTES:
         raise s3_error("EntityTooLarge")
     return data
 
@@ -158,13 +154,13 @@ def _unframe(body: bytes) -> tuple[tuple[memoryview, ...], dict[str, str]]:
     while True:
         head = _CHUNK_HEAD.match(body, position)
         if head is None:
-            raise _incomplete()
+            raise s3_error("IncompleteBody")
         length = int(head[1], 16)
         if length == 0:
             break
         start, stop = head.end(), head.end() + length
         if body[stop : stop + 2] != b"\r\n":
-            raise _incomplete()
+            raise s3_error("IncompleteBody")
         pieces.append(view[start:stop])
         position = stop + 2
     lines = bytes(view[head.end() :]).decode("latin-1").split("\r\n")
@@ -218,7 +214,3 @@ def _decode(text: str) -> bytes:
         return base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):
         return b""
-
-
-def _incomplete() -> ApiError:
-    return s3_error("IncompleteBody")

@@ -1,8 +1,8 @@
 """Buckets and objects as rows and files: S3's memory, without its HTTP.
 
 A body is first written to its own file under ``State.objects``. Then one row makes it the object, and the replaced body
-is removed. A process killed in between leaves the old object whole, and at most one file without a row, which the next
-start removes. A reader that has a body open keeps reading it.
+is removed. A process killed in between leaves the old object whole, and at most one file that no row names. The next
+start removes it. A reader that has a body open keeps reading it.
 """
 
 from __future__ import annotations

@@ -121,12 +121,12 @@ def test_a_full_disk_leaves_the_old_object_and_no_half_body(store, bucket, bodie
 
 
 def test_attributes_come_back_as_they_were_given(store, bucket):
-    said = Attributes(
+    attributes = Attributes(
         content_type="text/csv", metadata={"unit": "au"}, headers={"Cache-Control": "no-store"}, tags={"a": "ü"},
         checksums={"SHA256": "x-2"}, checksum_type="COMPOSITE", etag="e-2", part_sizes_bytes=(5, 3),
     )  # fmt: skip
-    store.record(bucket, "k", store.bodies.write([b"12345", b"678"]), attributes=said)
-    assert store.get(bucket, "k").attributes == said
+    store.record(bucket, "k", store.bodies.write([b"12345", b"678"]), attributes=attributes)
+    assert store.get(bucket, "k").attributes == attributes
 
 
 def test_the_next_start_sweeps_a_dead_writers_body_and_no_other(state, store, bucket):
