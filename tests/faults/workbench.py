@@ -20,8 +20,8 @@ import numpy as np
 
 from asteroid_ll.aws.jobs import wait_for_training_job
 from asteroid_ll.aws.session import connect
-from asteroid_ll.emulator.app import Emulator
-from asteroid_ll.emulator.ledger import Interval
+from asteroid_ll.emulator.account import Account
+from asteroid_ll.emulator.ledger import BilledInterval
 
 T = TypeVar("T")
 
@@ -222,15 +222,15 @@ class Place:
         return metrics
 
     @contextmanager
-    def emulator(self) -> Iterator[Emulator]:
+    def emulator(self) -> Iterator[Account]:
         """Open the folder's emulated account."""
-        emulator = Emulator(self.state, clock=lambda: time.time() + self.ahead_s)
+        emulator = Account(self.state, clock=lambda: time.time() + self.ahead_s)
         try:
             yield emulator
         finally:
             emulator.close()
 
-    def open_intervals(self) -> list[Interval]:
+    def open_intervals(self) -> list[BilledInterval]:
         """Return the intervals that the emulated account currently bills."""
         with self.emulator() as emulator:
             return emulator.open_intervals()

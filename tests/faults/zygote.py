@@ -139,7 +139,7 @@ def _limit(limits: dict[str, int]) -> None:
 
 def _jump(arguments: tuple[int, float]) -> None:
     """Move the clock by some seconds after the journal's n-th record from here."""
-    from asteroid_ll.emulator.app import Emulator
+    from asteroid_ll.emulator.account import Account
     from asteroid_ll.run.journal import Journal
 
     nth, seconds = arguments
@@ -152,7 +152,7 @@ def _jump(arguments: tuple[int, float]) -> None:
 
     Journal.append = append_and_count  # type: ignore[method-assign, assignment]
     time.time = lambda: now() + (seconds if n_records[0] >= nth else 0.0)
-    defaults = Emulator.__init__.__kwdefaults__
+    defaults = Account.__init__.__kwdefaults__
     assert defaults is not None
     defaults["clock"] = lambda: time.time()
 

@@ -17,7 +17,7 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from asteroid_ll.emulator.app import Emulator
+from asteroid_ll.emulator.account import Account
 from asteroid_ll.emulator.processes import reap_children
 from asteroid_ll.emulator.sagemaker import hosting
 from asteroid_ll.emulator.transport import in_process as transport
@@ -109,7 +109,7 @@ def clock() -> SimpleNamespace:
 @pytest.fixture
 def emulator(tmp_path: Path, front: Front, client_of: Any) -> Iterator[Any]:
     """An empty account on the real clock, in front of which the clients are."""
-    made = Emulator(tmp_path / "state", loader=front.loader)
+    made = Account(tmp_path / "state", loader=front.loader)
     front.emulator = made
     yield made
     made.reset()
@@ -121,7 +121,7 @@ def emulator(tmp_path: Path, front: Front, client_of: Any) -> Iterator[Any]:
 @pytest.fixture
 def virtual(tmp_path: Path, front: Front, client_of: Any, clock: SimpleNamespace) -> Iterator[Any]:
     """An empty account on a virtual clock."""
-    made = Emulator(tmp_path / "virtual", clock=lambda: clock.s, loader=front.loader)
+    made = Account(tmp_path / "virtual", clock=lambda: clock.s, loader=front.loader)
     front.emulator = made
     yield made
     made.close()
@@ -260,13 +260,14 @@ class FakeScorer:
 def fake_scorer(monkeypatch: pytest.MonkeyPatch) -> None:
     """Artifacts are their text; ``broken`` cannot be loaded."""
 
-    def load(path: Path) -> FakeScorer:
+    def load(services: Any, path: Path) -> FakeScorer:
         text = path.read_text()
         if text == "broken":
             raise DataError("The artifact is broken.")
-        return FakeScorer(text)
+        services.loaded_models[path] = model = FakeScorer(text)
+        return model
 
-    monkeypatch.setattr(hosting, "_scorer", load)
+    monkeypatch.setattr(hosting, "_load_model", load)
 
 
 @pytest.fixture

@@ -14,16 +14,16 @@ PACKAGE = "asteroid_ll.emulator"
 
 LEVELS = (
     {"transport.messages"},
-    {"api_model", "processes", "state"},
+    {"api_model", "processes", "sessions", "state"},
     {"resources"},
     {"ledger"},
     {"s3", "sts"},
     {"logs"},
     {"worker"},
     {"sagemaker"},
-    {"account", "app"},
+    {"account"},
     {"transport"},
-    {"local", "sessions"},
+    {"local"},
 )
 """Rooms and modules from the ground up. A module imports only from its own room and from lower levels."""
 

@@ -1,4 +1,4 @@
-"""The emulated account as one function: an HTTP request in, a response out, over a state directory."""
+"""The emulated AWS account: a function from an HTTP request to a response, over a state directory."""
 
 from __future__ import annotations
 
@@ -16,17 +16,18 @@ from typing import TYPE_CHECKING, Any
 
 from asteroid_ll.emulator import ledger
 from asteroid_ll.emulator.api_model import ApiModel
-from asteroid_ll.emulator.ledger import Interval
+from asteroid_ll.emulator.ledger import BilledInterval
 from asteroid_ll.emulator.logs.service import TARGET_PREFIX as LOGS_TARGET
 from asteroid_ll.emulator.logs.service import Logs
 from asteroid_ll.emulator.processes import reap_children
 from asteroid_ll.emulator.s3.service import S3
 from asteroid_ll.emulator.sagemaker import hosting
+from asteroid_ll.emulator.sagemaker import service as sagemaker
 from asteroid_ll.emulator.sagemaker.call import Services
 from asteroid_ll.emulator.sagemaker.runtime import PATH as INVOCATIONS
 from asteroid_ll.emulator.sagemaker.runtime import Runtime
-from asteroid_ll.emulator.sagemaker.service import TARGET_PREFIX, SageMaker
-from asteroid_ll.emulator.state import Settings, State
+from asteroid_ll.emulator.sagemaker.service import TARGET_PREFIX
+from asteroid_ll.emulator.state import State
 from asteroid_ll.emulator.sts import service as sts
 from asteroid_ll.emulator.transport.messages import JSON_1_1, ApiError, Request, Response
 
@@ -38,13 +39,13 @@ _CREDENTIAL = re.compile(r"Credential=([^,\s]+)")
 DEFAULT_REGION = "us-east-1"
 
 
-class Emulator:
-    """An AWS account in a directory.
+class Account:
+    """All services of one account and the state that they share.
 
     Args:
-        directory: the state; created where it is missing, taken up where it exists.
-        clock: seconds since 1970; tests give a virtual one.
-        loader: botocore's data loader of the client in front, which has the service models in memory already.
+        directory: the state; created if it is missing.
+        clock: seconds since 1970; tests pass a virtual one.
+        loader: botocore's data loader of the client in front, which has read the service models already.
     """
 
     def __init__(
@@ -61,12 +62,11 @@ class Emulator:
         self.services = Services.over(self.state)
         self.store = self.services.store
         self.s3 = S3(self.state, self.store)
-        self._sagemaker = SageMaker(self.services, self._model)
         self._runtime = Runtime(self.services)
         self._logs = Logs(self.state, self._model)
 
     def handle(self, request: Request) -> Response:
-        """Answer one request, whatever happens: a bug in here is a 500 with the traceback in ``emulator.log``."""
+        """Answer one request. A bug is a 500 with its traceback in ``emulator.log``."""
         request_id = str(uuid.uuid4())
         region, service = _scope(request)
         signed = bool(region)
@@ -77,46 +77,45 @@ class Emulator:
             response = _refusal(refusal, service, request_id=request_id)
         except Exception as error:
             self._log_bug(request, error)
-            words = f"{type(error).__name__}: {error}. The traceback is in {self.directory / 'emulator.log'}."
-            response = _refusal(ApiError("InternalFailure", words, status=500), service, request_id=request_id)
+            message = f"{type(error).__name__}: {error}. The traceback is in {self.directory / 'emulator.log'}."
+            response = _refusal(ApiError("InternalFailure", message, status=500), service, request_id=request_id)
         if any(name.lower() == "x-amzn-requestid" for name in response.headers):
             return response
         return replace(response, headers={**response.headers, "x-amzn-RequestId": request_id})
 
-    def ledger(self) -> list[Interval]:
-        """Every interval that AWS would bill, after a look at jobs that died and endpoints that are due."""
+    def ledger(self) -> list[BilledInterval]:
+        """Return every interval that AWS would bill, oldest first, after `settle`."""
         with self._turn:
             self.settle()
             return ledger.all_intervals(self.state)
 
-    def open_intervals(self) -> list[Interval]:
-        """The intervals that are billed at this moment."""
+    def open_intervals(self) -> list[BilledInterval]:
+        """Return the intervals that are billed at this moment."""
         with self._turn:
             self.settle()
             return ledger.open_intervals(self.state)
 
     def settle(self) -> None:
-        """Let time pass: jobs whose worker died fail, endpoints go where they should be by now."""
+        """Fail jobs whose worker died and apply endpoint transitions that are due."""
         self.services.jobs.settle()
         hosting.advance(self.services)
 
-    def configure(self, **changes: Any) -> Settings:
-        """Change some of the account's settings; the names are those of `Settings`."""
-        settings = replace(self.state.settings, **changes)
-        self.state.configure(settings)
-        return settings
+    def configure(self, **changes: Any) -> None:
+        """Change some of the account's settings; the names are those of `asteroid_ll.emulator.state.Settings`."""
+        self.state.configure(replace(self.state.settings, **changes))
 
     def reset(self) -> None:
-        """Stop every training job's processes and forget everything: an empty account in the same directory."""
+        """Kill every training job's processes and delete everything: an empty account in the same directory."""
         with self._turn:
-            self.services.jobs.forget_all()
+            self.services.jobs.delete_all()
             self.close()
             shutil.rmtree(self.directory)
             self._open()
 
     def close(self) -> None:
-        """Close the files; the state can be opened again later, and jobs that run go on."""
+        """Close the files and drop the loaded models. Training jobs keep running."""
         reap_children()
+        self.services.loaded_models.clear()
         self.state.close()
 
     def _route(self, request: Request, service: str, *, region: str, signed: bool, request_id: str) -> Response:
@@ -126,7 +125,7 @@ class Emulator:
             raise ApiError("MissingAuthenticationTokenException", "Missing Authentication Token", status=403)
         with self._turn:
             if service == "sagemaker":
-                return self._sagemaker.handle(request, region=region)
+                return sagemaker.handle(request, region=region, services=self.services, model=self._model)
             if service == "runtime":
                 return self._runtime.handle(request, region=region)
             if service == "logs":
@@ -143,7 +142,7 @@ class Emulator:
 
 
 def _scope(request: Request) -> tuple[str, str]:
-    """Region and service that the request was signed for; empty when it is not signed."""
+    """Return the region and service that the request was signed for; empty if it is not signed."""
     match = _CREDENTIAL.search(request.headers.get("authorization", ""))
     credential = match.group(1) if match else request.query.get("X-Amz-Credential", "")
     scope = _SCOPE.fullmatch(credential)
@@ -151,7 +150,7 @@ def _scope(request: Request) -> tuple[str, str]:
 
 
 def _service(request: Request, signed_for: str) -> str:
-    """Which service is meant: by the signature, else by what the request looks like."""
+    """Return the service that the request is for: from the signature, else from its headers and path."""
     target = request.headers.get("x-amz-target", "")
     if INVOCATIONS.fullmatch(request.path) and signed_for in {"", "sagemaker"}:
         return "runtime"
@@ -165,7 +164,7 @@ def _service(request: Request, signed_for: str) -> str:
 
 
 def _refusal(refusal: ApiError, service: str, *, request_id: str) -> Response:
-    """A refusal in the service's own format."""
+    """Return a refusal in the service's format."""
     if service in {"sts", "s3"}:
         return sts.error(refusal, request_id=request_id)
     if service == "runtime":
