@@ -159,7 +159,7 @@ def _scorer(context: Context, *, offline: bool) -> Scorer:
         try:
             return endpoint_scorer(
                 context.connect,
-                directory=context.workspace.directory,
+                directory=context.directory,
                 journal=context.journal,
                 model=context.inputs["train"],
                 settings=context.config.predict,
@@ -176,7 +176,7 @@ def _open_source(context: Context, request: Request, *, columns: Sequence[str]) 
 
     if request.input_file is not None:
         return open_rows(request.input_file, columns=columns)
-    batch = look_up(context.workspace.directory, request.designations, columns=columns, source=context.config.source)
+    batch = look_up(context.directory, request.designations, columns=columns, source=context.config.source)
     return nullcontext(RowSource(iter([batch])))
 
 

@@ -14,7 +14,8 @@ from asteroid_ll.aws.errors import RESUME
 from asteroid_ll.aws.session import Aws
 from asteroid_ll.config.models import Predict
 from asteroid_ll.errors import AwsError, DataError
-from asteroid_ll.formats.payload import MAX_INVOKE_BYTES, Scores, parse_scores
+from asteroid_ll.formats.content_types import MAX_INVOKE_BYTES
+from asteroid_ll.formats.payload import Scores, parse_scores
 from asteroid_ll.formats.recordio import encode
 from asteroid_ll.formats.text import split_by_bytes
 from asteroid_ll.linear_learner.model import Model
@@ -45,7 +46,7 @@ def endpoint_scorer(
     """
     path = directory / paths.ENDPOINT
     endpoint = read_json(path) if path.is_file() else {}
-    is_open = any(record["resource"] == endpoint.get("name") for record in journal.open_resources())
+    is_open = any(record["resource"] == endpoint.get("name") for record in journal.read().open_resources())
     if endpoint.get("model") != model or not is_open:
         raise AwsError("No endpoint serves this model.", hint="asteroid-ll deploy   or   asteroid-ll run-all")
     name = endpoint["name"]
@@ -75,14 +76,7 @@ def offline_scorer(artifact: Path) -> Scorer:
     Raises:
         DataError: the artifact is missing or damaged.
     """
-    model = Model.load(artifact)
-
-    def score(features: NDArray[np.float32]) -> Scores:
-        answer = model.predict(features)
-        labels = answer.predicted_label
-        return Scores(answer.score, None if labels is None else labels.astype(np.float32))
-
-    return score
+    return Model.load(artifact).predict
 
 
 def _bodies(features: NDArray[np.float32], settings: Predict) -> Iterator[bytes]:

@@ -24,10 +24,10 @@ from asteroid_ll.stages.stage import Context, Outcome, Stage
 
 def run(context: Context) -> Outcome:
     """Write the predictions of the test part, and evaluate them."""
-    part = HeldOutRows(context.workspace.directory)
+    part = HeldOutRows(context.directory)
     score = endpoint_scorer(
         context.connect,
-        directory=context.workspace.directory,
+        directory=context.directory,
         journal=context.journal,
         model=context.inputs["train"],
         settings=context.config.predict,
@@ -43,7 +43,7 @@ def evaluate_stored_predictions(context: Context) -> Outcome:
     Raises:
         DataError: the predictions are missing, damaged, or of another test part.
     """
-    directory, config = context.workspace.directory, context.config
+    directory, config = context.directory, context.config
     part = HeldOutRows(directory)
     fitted = FittedFeatures.from_json(read_json(directory / paths.FEATURES))
     predictions = Predictions(part.predicted, part.scores)

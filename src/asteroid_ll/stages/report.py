@@ -9,6 +9,7 @@ from asteroid_ll.report.html import ReportFigure, render_html
 from asteroid_ll.report.inputs import ReportInputs
 from asteroid_ll.report.style import save
 from asteroid_ll.run import paths
+from asteroid_ll.run.atomic import atomic_write
 from asteroid_ll.run.files import write_json
 from asteroid_ll.stages.stage import Context, Outcome, Settings, Stage
 
@@ -24,7 +25,7 @@ def report_inputs(context: Context) -> ReportInputs:
     names = dict.fromkeys(record["stage"] for record in history.records if record["event"] == "done")
     done = {name: record for name in names if (record := history.last_done(name)) is not None}
     fingerprints = {name: str(record["fingerprint"]) for name, record in done.items() if name != "report"}
-    return ReportInputs(context.workspace.directory, context.config, {**fingerprints, "report": context.fingerprint})
+    return ReportInputs(context.directory, context.config, {**fingerprints, "report": context.fingerprint})
 
 
 def run(context: Context) -> Outcome:
@@ -42,7 +43,7 @@ def run(context: Context) -> Outcome:
             figures[plot.name] = ReportFigure(plot.title, plot.alt, save(plot.figure, context.path(outputs[-1])))
     write_json(context.path(paths.REPORT_JSON), as_json(inputs))
     document = render_html(as_document(inputs, figures)).encode()
-    context.workspace.atomic_write(context.path(paths.REPORT_HTML), document)
+    atomic_write(context.path(paths.REPORT_HTML), document)
     return Outcome(
         outputs=tuple(outputs),
         note=f"{context.path(paths.REPORT_HTML)}, {len(document) / 1e6:.1f} MB, {len(figures)} figures",
