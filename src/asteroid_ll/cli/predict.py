@@ -33,7 +33,7 @@ _NO_ENDPOINT = "--offline   scores with the downloaded model;   asteroid-ll depl
 
 
 @dataclass(frozen=True)
-class Request:
+class ScoringRequest:
     """Rows to score, and the place of the scores.
 
     Attributes:
@@ -88,7 +88,7 @@ def predict(
 
     A designation is a number (433), a name (Eros) or a provisional designation ("2010 PK9").
     """
-    request = Request(designations, input_file, output, layout, offline)
+    request = ScoringRequest(designations, input_file, output, layout, offline)
     if designations and input_file is not None:
         raise ConfigError("Give either designations or --input, not both.", hint="asteroid-ll predict --help")
     if designations or input_file is not None:
@@ -106,7 +106,7 @@ def predict(
     finish("predict", where, execute("predict", where, selected=("predict",), forced=forced, tear_down=False))
 
 
-def _score(where: Where, request: Request) -> None:
+def _score(where: Where, request: ScoringRequest) -> None:
     """Score asteroids or the rows of a file, and print or write the scores."""
     from asteroid_ll.neo.features import FittedFeatures
     from asteroid_ll.pipeline.project import open_pipeline
@@ -170,7 +170,9 @@ def _scorer(context: Context, *, offline: bool) -> Scorer:
     return score
 
 
-def _open_source(context: Context, request: Request, *, columns: Sequence[str]) -> AbstractContextManager[RowSource]:
+def _open_source(
+    context: Context, request: ScoringRequest, *, columns: Sequence[str]
+) -> AbstractContextManager[RowSource]:
     from asteroid_ll.scoring.designation import look_up
     from asteroid_ll.scoring.reader import RowSource, open_rows
 

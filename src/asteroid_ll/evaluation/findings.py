@@ -180,7 +180,7 @@ def _rule(facts: Facts) -> Iterator[Finding]:
         yield Finding(
             "rare-class",
             "note",
-            f"Only {_percent(share)} of the test rows are hazardous, so predicting none of them already has an "
+            f"Only {_percent(share)} of the test rows are hazardous, so predicting none of them gives an "
             f"accuracy of {_percent(1 - share)}. F1 and average precision are more informative.",
         )
 

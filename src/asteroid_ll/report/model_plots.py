@@ -88,14 +88,14 @@ def decision_plane(
 
 def _draw_boundaries(axes: Axes, grid: DecisionGrid | None) -> None:
     """Draw the rule's box and the model's decision boundary, within the current limits of the axes."""
-    (left, right), (bottom, top) = axes.get_xlim(), axes.get_ylim()
+    x_limits, y_limits = axes.get_xlim(), axes.get_ylim()
     max_h, max_moid = MAX_ABSOLUTE_MAGNITUDE_MAG, MAX_MOID_AU
-    edge = ([left, max_h, max_h], [max_moid, max_moid, bottom])
+    edge = ([x_limits[0], max_h, max_h], [max_moid, max_moid, y_limits[0]])
     axes.plot(*edge, color=INK, lw=1.2, ls=(0, (4, 2)), label=f"rule: H ≤ {max_h:g} mag, MOID ≤ {max_moid:g} au")
     if grid is not None:
         axes.contour(grid.magnitude, grid.moid_au, grid.margin, levels=[0.0], colors=[_MODEL], linewidths=1.8)
         axes.plot([], [], color=_MODEL, lw=1.8, label="model's decision boundary")
-    axes.set(xlim=(left, right), ylim=(bottom, top))
+    axes.set(xlim=x_limits, ylim=y_limits)
 
 
 def calibration_curve(calibration: Calibration) -> Plot:
@@ -123,11 +123,11 @@ def calibration_curve(calibration: Calibration) -> Plot:
         for axes in (upper, lower):
             axes.set_xlim(-0.02, 1.02)
         upper.set_ylim(-0.03, 1.03)
-    shares = "; ".join(f"{item.mean_score:.2f}: {item.positive_share:.2f}" for item in bins)
+    shares = "; ".join(f"{item.positive_share:.2f} at {item.mean_score:.2f}" for item in bins)
     return Plot(
         "calibration",
         title,
-        f"Share of hazardous rows by the mean score of their bin: {shares}. Expected calibration error "
+        f"Share of hazardous rows at the mean score of their bin: {shares}. Expected calibration error "
         f"{calibration.expected_calibration_error:.4f}, Brier score {calibration.brier:.4f}.",
         figure,
     )

@@ -35,34 +35,34 @@ def ranking_curves(labels: ArrayLike, scores: ArrayLike, *, model: BinaryScores,
     words = []
     with theme():
         figure = new_figure(title, width_in=8.0, height_in=4.3)
-        left = add_axes(figure, (0.75, 0.6, 3.05, 3.05), grid="both")
-        right = add_axes(figure, (4.7, 0.6, 3.05, 3.05), grid="both")
-        left.set(xlabel="False positive rate (no unit)", ylabel="True positive rate (no unit)")
-        right.set(xlabel="Recall (no unit)", ylabel="Precision (no unit)")
+        roc_axes = add_axes(figure, (0.75, 0.6, 3.05, 3.05), grid="both")
+        recall_axes = add_axes(figure, (4.7, 0.6, 3.05, 3.05), grid="both")
+        roc_axes.set(xlabel="False positive rate (no unit)", ylabel="True positive rate (no unit)")
+        recall_axes.set(xlabel="Recall (no unit)", ylabel="Precision (no unit)")
         for axes, curve, area, name in (
-            (left, roc, model["roc_auc"], "ROC AUC"),
-            (right, precision_recall, model["average_precision"], "average precision"),
+            (roc_axes, roc, model["roc_auc"], "ROC AUC"),
+            (recall_axes, precision_recall, model["average_precision"], "average precision"),
         ):
             if curve is None:
                 axes.text(0.5, 0.5, "undefined: one class only", ha="center", color=MUTED)
                 words.append(f"{name} is undefined, one class only")
                 continue
-            drawstyle = "default" if axes is left else "steps-pre"
+            drawstyle = "default" if axes is roc_axes else "steps-pre"
             axes.plot(curve.x, curve.y, color=_MODEL, lw=1.8, drawstyle=drawstyle, label="model, all thresholds")
             axes.set_title(f"{name} {area:.4f}{enlarged}")
             words.append(f"{name} {area:.4f}")
-        left.plot([0, 1], [0, 1], color=NEUTRAL, lw=1, ls=(0, (4, 3)), zorder=1)
+        roc_axes.plot([0, 1], [0, 1], color=NEUTRAL, lw=1, ls=(0, (4, 3)), zorder=1)
         share = model.n_positive / model.n
         if share > floor:
-            right.plot([0, 1], [share, share], color=NEUTRAL, lw=1, ls=(0, (4, 3)), zorder=1, label="no skill")
-        _mark(left, right, scores=model, colour=_MODEL, marker="o", name="model, its threshold")
-        _mark(left, right, scores=rule, colour=POSITIVE, marker="D", name="CNEOS rule")
-        left.set_xlim(-0.02 * (1 - floor), 1.02 * (1 - floor))
-        right.set_xlim(floor, 1 + 0.02 * (1 - floor))
-        for axes in (left, right):
+            recall_axes.plot([0, 1], [share, share], color=NEUTRAL, lw=1, ls=(0, (4, 3)), zorder=1, label="no skill")
+        _mark(roc_axes, recall_axes, scores=model, colour=_MODEL, marker="o", name="model, its threshold")
+        _mark(roc_axes, recall_axes, scores=rule, colour=POSITIVE, marker="D", name="CNEOS rule")
+        roc_axes.set_xlim(-0.02 * (1 - floor), 1.02 * (1 - floor))
+        recall_axes.set_xlim(floor, 1 + 0.02 * (1 - floor))
+        for axes in (roc_axes, recall_axes):
             axes.set_ylim(floor - 0.02 * (1 - floor), 1 + 0.02 * (1 - floor))
-        if right.lines:
-            right.legend(loc="lower left", bbox_to_anchor=(0.0, 0.06))
+        if recall_axes.lines:
+            recall_axes.legend(loc="lower left", bbox_to_anchor=(0.0, 0.06))
     return Plot("ranking", title, f"ROC and precision-recall curves: {', '.join(words)}.", figure)
 
 
@@ -153,7 +153,7 @@ def _floor(*points: BinaryScores) -> float:
     return next((floor for floor in (0.9, 0.8, 0.5) if worst > floor + 0.02), 0.0)
 
 
-def _mark(left: Axes, right: Axes, *, scores: BinaryScores, colour: str, marker: str, name: str) -> None:
+def _mark(roc_axes: Axes, recall_axes: Axes, *, scores: BinaryScores, colour: str, marker: str, name: str) -> None:
     """Mark one confusion matrix on both panels if its rates are defined."""
     style: dict[str, Any] = {
         "ls": "none",
@@ -167,9 +167,9 @@ def _mark(left: Axes, right: Axes, *, scores: BinaryScores, colour: str, marker:
     n_negative = scores.n - scores.n_positive
     recall, precision = scores["recall"], scores["precision"]
     if recall is not None and n_negative:
-        left.plot([scores.fp / n_negative], [recall], **style)
+        roc_axes.plot([scores.fp / n_negative], [recall], **style)
     if recall is not None and precision is not None:
-        right.plot([recall], [precision], label=name, **style)
+        recall_axes.plot([recall], [precision], label=name, **style)
 
 
 def _draw_objectives(axes: Axes, values: NDArray[np.float64], *, best_index: int | None) -> None:

@@ -95,8 +95,8 @@ def add_axes(figure: Figure, box_in: tuple[float, float, float, float], *, grid:
     Positions are fixed, because a layout engine would draw every figure twice.
     """
     width, height = figure.get_size_inches()
-    left, bottom, box_width, box_height = box_in
-    axes = figure.add_axes((left / width, bottom / height, box_width / width, box_height / height))
+    x, y, box_width, box_height = box_in
+    axes = figure.add_axes((x / width, y / height, box_width / width, box_height / height))
     axes.grid(visible=True, axis=grid, color=GRID, linewidth=0.8)
     axes.tick_params(length=0, which="both")
     return axes

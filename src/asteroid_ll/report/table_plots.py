@@ -183,9 +183,11 @@ def magnitude_moid(
                 x[chosen], y[chosen], ls="none", marker="o", ms=2.2, mew=0, color=colour, label=name, rasterized=True
             )
         axes.set_ylim(*_padded(y[drawn]))
-        left, bottom = axes.get_xlim()[0], axes.get_ylim()[0]
-        axes.add_patch(Rectangle((left, bottom), max_h - left, max_moid - bottom, fill=False, ec=INK, lw=1.3, zorder=3))
-        axes.set_xlim(left, axes.get_xlim()[1])
+        x_limits, y_min = axes.get_xlim(), axes.get_ylim()[0]
+        axes.add_patch(
+            Rectangle((x_limits[0], y_min), max_h - x_limits[0], max_moid - y_min, fill=False, ec=INK, lw=1.3, zorder=3)
+        )
+        axes.set_xlim(x_limits)
         axes.set_xlabel(quantity("absolute_magnitude_mag").label)
         axes.set_ylabel(quantity("moid_au").label)
         axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))

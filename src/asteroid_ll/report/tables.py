@@ -53,7 +53,8 @@ def confusion_rows(board: Scoreboard) -> Rows:
 
 def reason_rows(board: Scoreboard) -> Rows:
     """Return a table of the undefined scores and their reasons."""
-    rows: Rows = [("", "Value", "Reason")]
+    titles = {metric.key: metric.title for metric in METRICS}
+    rows: Rows = [("", "Metric", "Reason")]
     for name, scores in board.scores.items():
-        rows += [(TITLES[name], key, reason) for key, reason in scores.undefined.items()]
+        rows += [(TITLES[name], titles.get(key, key), reason) for key, reason in scores.undefined.items()]
     return rows

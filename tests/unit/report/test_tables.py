@@ -51,4 +51,4 @@ def test_an_undefined_score_is_a_dash_and_its_reason_is_given():
     assert heading == ("", *(metric.title for metric in METRICS))
     shown = dict(zip(heading, model, strict=True))
     assert (shown[""], shown["Accuracy"], shown["Recall"], shown["MAE"]) == ("Linear Learner", "1.0000", "–", "0.1500")
-    assert ("Linear Learner", "recall", "no label is positive") in tables.reason_rows(board)
+    assert ("Linear Learner", "Recall", "no label is positive") in tables.reason_rows(board)

@@ -10,9 +10,13 @@ import pytest
 from click.testing import CliRunner
 
 from asteroid_ll.cli import group
+from asteroid_ll.config import Config
 from asteroid_ll.errors import ConfigError, DataError
 from asteroid_ll.neo.features import FittedFeatures
 from asteroid_ll.report.quantities import feature_steps, quantity
+from asteroid_ll.run.journal import Journal
+from asteroid_ll.stages.predict import evaluate_stored_predictions
+from asteroid_ll.stages.stage import Context
 
 FIGURES = ["calibration", "class-balance", "confusion", "decision-plane", "learned-functions", "ranking", "training"]
 
@@ -90,6 +94,42 @@ def test_the_same_run_gives_the_same_bytes_and_is_up_to_date_without_being_asked
     assert "up to date" in done.stderr
     assert _call("report", "--force", workdir=copied).exit_code == 0
     assert {path.name: path.read_bytes() for path in (copied / "report").iterdir()} == before
+
+
+def test_metrics_are_computed_again_from_stored_predictions_without_an_endpoint(copied):
+    metrics = copied / "predict" / "metrics.json"
+    before = metrics.read_bytes()
+    stored = json.loads(before)
+    del stored["metrics"]["scores"]["model"]["f1"]
+    metrics.write_text(json.dumps(stored), "utf-8")
+    outcome = evaluate_stored_predictions(_context(copied))
+    assert metrics.read_bytes() == before
+    assert outcome.metrics == json.loads(before)["metrics"]
+    assert "predict/metrics.json" in outcome.outputs
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [("asteroid_id,score\n1,0.5\n", "can't be read"), ("score,predicted_hazardous\n0.5,True\n", "has 1 rows")],
+    ids=["a-column-missing", "rows-missing"],
+)
+def test_damaged_predictions_are_refused_with_the_next_command(copied, content, says):
+    (copied / "predict" / "predictions.csv").write_text(content, "utf-8")
+    with pytest.raises(DataError, match=says) as refusal:
+        evaluate_stored_predictions(_context(copied))
+    assert "predict --force" in refusal.value.hint
+
+
+def _context(directory):
+    return Context(
+        config=Config(),
+        directory=directory,
+        journal=Journal(directory / "journal.jsonl"),
+        fingerprint="",
+        inputs={},
+        connect=lambda: pytest.fail("no endpoint is needed"),
+        say=lambda _: None,
+    )
 
 
 def test_svg_draws_every_figure_of_the_page_once_more(copied):
