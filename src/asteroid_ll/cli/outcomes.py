@@ -77,7 +77,7 @@ def _stage(values: Mapping[str, Any]) -> dict[str, object]:
 def show_metrics(console: Console, metrics: Mapping[str, Any], findings: Sequence[str]) -> None:
     """The table of scores, the model beside its baselines, and what they mean."""
     if metrics:
-        from asteroid_ll.evaluation.metrics import Scoreboard
+        from asteroid_ll.evaluation.scoreboard import Scoreboard
         from asteroid_ll.report.tables import score_rows
 
         console.line()
