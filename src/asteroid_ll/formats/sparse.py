@@ -110,11 +110,6 @@ class CsrMatrix:
         dense[np.repeat(np.arange(len(self)), np.diff(self.indptr)), self.indices] = self.values
         return dense
 
-    @property
-    def nbytes(self) -> int:
-        """Bytes of the three arrays."""
-        return self.indptr.nbytes + self.indices.nbytes + self.values.nbytes
-
 
 def encode(features: CsrMatrix, labels: Float32 | None = None) -> bytes:
     """Encode rows as sparse recordIO-protobuf, byte for byte as a protobuf runtime would.

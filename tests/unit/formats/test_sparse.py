@@ -278,9 +278,8 @@ def test_matrices_below_each_other_are_one():
     assert same(CsrMatrix.stack(parts), csr([{0: 1.0}, {}, {1: 2.0, 2: 3.0}], 3))
 
 
-def test_a_matrix_cannot_be_written_to_and_knows_its_size():
+def test_a_matrix_cannot_be_written_to():
     matrix = csr([{0: 1.0, 2: 2.0}], 3)
-    assert matrix.nbytes == 2 * 8 + 2 * 4 + 2 * 4
     with pytest.raises(ValueError, match="read-only"):
         matrix.values[0] = 3
     with pytest.raises(ValueError, match="not in steps of 2"):
