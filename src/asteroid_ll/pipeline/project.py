@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from asteroid_ll.aws.session import Aws, connect
 from asteroid_ll.config import Config, validate
 from asteroid_ll.errors import ConfigError
 from asteroid_ll.pipeline.layers import Layers
@@ -18,9 +18,14 @@ from asteroid_ll.run.journal import Journal
 from asteroid_ll.run.lock import Lock
 from asteroid_ll.stages.registry import STAGES
 
+if TYPE_CHECKING:
+    from asteroid_ll.aws.session import Aws
+
 
 def open_session(config: Config, workdir: Path) -> Aws:
     """Connect to what the configuration's ``target`` names: an account, or the emulator of this run directory."""
+    from asteroid_ll.aws.session import connect
+
     return connect(config.target, region=config.region, emulator_dir=workdir / paths.EMULATOR)
 
 
