@@ -120,6 +120,8 @@ class Stage:
         transient: its effect does not last, so it runs when a stage that uses it runs.
         undoes: transient stages whose effect it ends; it runs after them, and if a resource is open.
         result: a JSON output with ``metrics`` and ``findings``, shown again when the stage is skipped.
+        outdated: returns a sentence if the file at the path of ``result`` has an older shape, or None.
+        rescore: makes the result anew from the stage's own outputs, without the transient stages.
         external: returns digests of inputs outside the run directory by name, such as the source file.
         verify: returns a sentence about an output that is missing outside the run directory (an object in S3), or
             None; called only if the local outputs are intact.
@@ -135,5 +137,7 @@ class Stage:
     transient: bool = False
     undoes: tuple[str, ...] = ()
     result: str | None = None
+    outdated: Callable[[Path], str | None] = lambda _: None
+    rescore: Callable[[Context], Outcome] | None = None
     external: Callable[[Config], Mapping[str, str]] = lambda _: {}
     verify: Callable[[Context], str | None] = lambda _: None
