@@ -102,11 +102,10 @@ class Console:
 
     def table(self, rows: Sequence[Sequence[str]]) -> None:
         """Print a table on stdout: the first row is the heading, the first column is aligned left, others right."""
-        heading, *body = rows
         if self._out.isatty():
-            self._rich_table(heading, body, justify="right")
+            self._rich_table(rows, justify="right")
             return
-        widths = [max(len(row[i]) for row in rows) for i in range(len(heading))]
+        widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
         for row in rows:
             cells = [row[0].ljust(widths[0])]
             cells += [cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True)]
@@ -115,20 +114,26 @@ class Console:
     def steps(self, rows: Iterable[tuple[str, str, str]]) -> None:
         """Print one row per stage on stdout: its name, a word and a reason."""
         if self._out.isatty():
-            self._rich_table(("Stage", "", "Reason"), rows, justify="left")
+            self._rich_table([("Stage", "", "Reason"), *rows], justify="left")
             return
         for stage, word, reason in rows:
             self.line(f"{stage:<9} {word:<5} {reason}")
 
-    def _rich_table(self, heading: Sequence[str], rows: Iterable[Sequence[str]], *, justify: JustifyMethod) -> None:
+    def _rich_table(self, rows: Sequence[Sequence[str]], *, justify: JustifyMethod) -> None:
+        """Print a table that fits the terminal: headings and sentences wrap, numbers and first cells do not."""
         from rich.table import Table
 
-        table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-        for number, title in enumerate(heading):
-            table.add_column(title, justify=justify if number else "left")
-        for row in rows:
+        console = _rich(self._out)
+        columns = list(zip(*rows, strict=True))
+        words = [[max(map(len, cell.split()), default=0) for cell in column] for column in columns]
+        gap = 2 if sum(max(lengths) + 2 for lengths in words[1:]) + max(map(len, columns[0])) <= console.width else 1
+        table = Table(box=None, pad_edge=False, padding=(0, gap, 0, 0))
+        table.add_column(columns[0][0], no_wrap=True)
+        for column, lengths in zip(columns[1:], words[1:], strict=True):
+            table.add_column(column[0], justify=justify, overflow="fold", min_width=max(lengths[1:], default=0))
+        for row in rows[1:]:
             table.add_row(*row)
-        _rich(self._out).print(table)
+        console.print(table)
 
     def _write_err(self, text: str) -> None:
         try:

@@ -12,9 +12,9 @@ from asteroid_ll.errors import ConfigError
 from asteroid_ll.pipeline.run import Listener, Pipeline
 from asteroid_ll.pipeline.tracking import require_mlflow
 from asteroid_ll.run import paths
+from asteroid_ll.run.atomic import remove_temporaries
 from asteroid_ll.run.journal import Journal
 from asteroid_ll.run.lock import Lock
-from asteroid_ll.run.workspace import Workspace
 from asteroid_ll.stages.registry import STAGES
 
 
@@ -42,16 +42,15 @@ def open_pipeline(
     """
     validate(config)
     require_mlflow(config)
-    workspace = Workspace(workdir)
     with ExitStack() as stack:
         if exclusive:
-            stack.enter_context(Lock(workspace.lock_path, command=command))
-            workspace.remove_temporaries()
+            stack.enter_context(Lock(workdir / paths.LOCK, command=command))
+            remove_temporaries(workdir)
         pipeline = Pipeline(
             STAGES,
             config,
-            workspace=workspace,
-            journal=Journal(workspace.journal_path),
+            directory=workdir,
+            journal=Journal(workdir / paths.JOURNAL),
             connect=lambda: connect(config.target, region=config.region, emulator_dir=workdir / paths.EMULATOR),
             listener=listener or Listener(),
         )

@@ -22,11 +22,12 @@ from asteroid_ll.run.files import read_json
 from asteroid_ll.stages.stage import Context, Outcome, Settings, Stage
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from asteroid_ll.aws.billing import OpenResource
     from asteroid_ll.aws.session import Aws
     from asteroid_ll.config import Config
     from asteroid_ll.run.journal import Journal
-    from asteroid_ll.run.workspace import Workspace
 
 
 @dataclass(frozen=True)
@@ -112,7 +113,7 @@ class Pipeline:
     Args:
         stages: all stages, in order.
         config: the configuration.
-        workspace: the run directory.
+        directory: the run directory.
         journal: its journal.
         connect: opens a session with AWS or the emulator.
         listener: is called for each stage.
@@ -123,18 +124,18 @@ class Pipeline:
         stages: Sequence[Stage],
         config: Config,
         *,
-        workspace: Workspace,
+        directory: Path,
         journal: Journal,
         connect: Callable[[], Aws],
         listener: Listener,
     ) -> None:
         self._stages = tuple(stages)
         self._config = config
-        self._workspace = workspace
+        self._directory = directory
         self._journal = journal
         self._connect = connect
         self._listener = listener
-        self._reader = StateReader(workspace, journal)
+        self._reader = StateReader(directory, journal)
         self._problems: dict[str, str] = {}
         self._verified: set[str] = set()
 
@@ -201,7 +202,7 @@ class Pipeline:
         if error is not None and not isinstance(error, AsteroidError):
             raise error
         return RunResult(
-            workdir=self._workspace.directory,
+            workdir=self._directory,
             stages=tuple(results),
             metrics={k: v for outcome in outcomes.values() for k, v in outcome.metrics.items()},
             findings=tuple(sentence for outcome in outcomes.values() for sentence in outcome.findings),
@@ -261,7 +262,7 @@ class Pipeline:
 
     def _stored_outcome(self, stage: Stage) -> Outcome:
         """Return the numbers of an earlier run, for a stage that is up to date."""
-        path = self._workspace.directory / (stage.result or "")
+        path = self._directory / (stage.result or "")
         if stage.result is None or not path.is_file():
             return Outcome()
         stored = read_json(path)
@@ -271,7 +272,7 @@ class Pipeline:
         """Return everything with our tags that bills now on the account, from any run."""
         from asteroid_ll.aws.billing import open_resources
 
-        if self._config.target == "emulator" and not self._workspace.directory.is_dir():
+        if self._config.target == "emulator" and not self._directory.is_dir():
             return []  # an unused account, which the question would create
         return open_resources(self._aws)
 
@@ -289,7 +290,7 @@ class Pipeline:
     def _context(self, stage: Stage, inputs: Mapping[str, str], *, say: Callable[[str], None]) -> Context:
         return Context(
             config=self._config,
-            workspace=self._workspace,
+            directory=self._directory,
             journal=self._journal,
             fingerprint=fingerprint_of(stage, self.settings[stage.name], inputs),
             inputs=inputs,

@@ -3,28 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from asteroid_ll.errors import DataError
 from asteroid_ll.pipeline.plan import Done, Snapshot
+from asteroid_ll.run.atomic import sha256_file
 from asteroid_ll.stages.stage import Stage
 
 if TYPE_CHECKING:
     from asteroid_ll.config import Config
     from asteroid_ll.run.journal import History, Journal
-    from asteroid_ll.run.workspace import Workspace
 
 
 class StateReader:
     """Reads snapshots of one run directory; hashes a file again only if it was written again.
 
     Args:
-        workspace: the run directory.
+        directory: the run directory.
         journal: its journal.
     """
 
-    def __init__(self, workspace: Workspace, journal: Journal) -> None:
-        self._workspace = workspace
+    def __init__(self, directory: Path, journal: Journal) -> None:
+        self._directory = directory
         self._journal = journal
         self._digests: dict[str, tuple[tuple[int, int, int], str]] = {}
 
@@ -40,7 +41,7 @@ class StateReader:
                 stage.name: what
                 for stage in stages
                 if stage.result and stage.name in done and stage.name not in problems
-                if (what := stage.outdated(self._workspace.directory / stage.result))
+                if (what := stage.outdated(self._directory / stage.result))
             },
             external={stage.name: stage.external(config) for stage in stages},
             open={record["resource"]: record["bills"] for record in history.open_resources()},
@@ -48,7 +49,7 @@ class StateReader:
 
     def digest_of(self, relative: str) -> str | None:
         """Return the sha256, hexadecimal, of a file of the run directory, or None if it is missing."""
-        path = self._workspace.directory / relative
+        path = self._directory / relative
         try:
             status = path.stat()
         except OSError:
@@ -56,7 +57,7 @@ class StateReader:
         key = (status.st_ino, status.st_size, status.st_mtime_ns)
         cached = self._digests.get(relative)
         if cached is None or cached[0] != key:
-            cached = (key, self._workspace.sha256_file(path))
+            cached = (key, sha256_file(path))
             self._digests[relative] = cached
         return cached[1]
 

@@ -39,7 +39,7 @@ def endpoint_scorer(context: Context, *, model: str) -> Scorer:
 
     path = context.path(paths.ENDPOINT)
     endpoint = read_json(path) if path.is_file() else {}
-    is_open = any(record["resource"] == endpoint.get("name") for record in context.journal.open_resources())
+    is_open = any(record["resource"] == endpoint.get("name") for record in context.journal.read().open_resources())
     if endpoint.get("model") != model or not is_open:
         raise AwsError("No endpoint serves this model.", hint="asteroid-ll deploy   or   asteroid-ll run-all")
 

@@ -10,6 +10,7 @@ from asteroid_ll.neo.label import labels_of
 from asteroid_ll.neo.split import PARTS, describe, split_by_asteroid, split_by_row
 from asteroid_ll.neo.table import IDENTITY, locate
 from asteroid_ll.run import paths
+from asteroid_ll.run.atomic import atomic_write
 from asteroid_ll.run.files import write_json
 from asteroid_ll.stages.stage import Context, Outcome
 
@@ -25,9 +26,7 @@ def run(context: Context) -> Outcome:
     else:
         split = split_by_row(len(table), validation=validation, test=test, seed=seed)
     description = describe(split, labels_of(table), asteroid_ids=identities)
-    context.workspace.atomic_write(
-        context.path(paths.SPLIT_ROWS), npz.dumps({part: split.part(part) for part in PARTS})
-    )
+    atomic_write(context.path(paths.SPLIT_ROWS), npz.dumps({part: split.part(part) for part in PARTS}))
     write_json(context.path(paths.SPLIT), {"by": config.by, **asdict(description)})
     sizes = ", ".join(f"{part.name} {part.n_rows:,}" for part in description.parts)
     shared = description.test_rows_seen_in_train_share

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from asteroid_ll.aws.session import Aws
     from asteroid_ll.config import Config
     from asteroid_ll.run.journal import Journal
-    from asteroid_ll.run.workspace import Workspace
 
 Settings = Mapping[str, object]
 """The settings that a stage reads, as JSON values."""
@@ -53,7 +52,7 @@ class Context:
 
     Attributes:
         config: the whole configuration; a stage reads only the keys in its ``settings``.
-        workspace: the run directory.
+        directory: the run directory.
         journal: its journal; a resource's name is written here before it is created.
         fingerprint: digest of this stage's inputs, settings and version, hexadecimal.
         inputs: identity of the outputs of each needed stage, by its name.
@@ -62,7 +61,7 @@ class Context:
     """
 
     config: Config
-    workspace: Workspace
+    directory: Path
     journal: Journal
     fingerprint: str
     inputs: Mapping[str, str]
@@ -75,13 +74,13 @@ class Context:
 
         It does not depend on the directory's content, so it is known even if the journal is lost.
         """
-        directory = self.workspace.directory.resolve()
+        directory = self.directory.resolve()
         digest = hashlib.sha256(os.fsencode(f"{os.uname().nodename}:{directory}")).hexdigest()
         return f"{re.sub(r'[^A-Za-z0-9._-]', '-', directory.name)[:64]}-{digest[:16]}"
 
     def path(self, *parts: str) -> Path:
         """Return a path in the run directory."""
-        return self.workspace.directory.joinpath(*parts)
+        return self.directory.joinpath(*parts)
 
     def check_price(self) -> None:
         """Report the most that the run can cost on an account, and refuse it above ``cost.max_usd``.

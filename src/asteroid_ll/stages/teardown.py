@@ -62,7 +62,7 @@ def run(context: Context) -> Outcome:
 def _known(context: Context) -> Mapping[str, Record]:
     """Return the journal's open resources by name; none if it cannot be read, since the tags list them too."""
     try:
-        return {record["resource"]: record for record in context.journal.open_resources()}
+        return {record["resource"]: record for record in context.journal.read().open_resources()}
     except DataError as error:
         context.say(f"{error.what} Looking for this run directory's resources by their tags.")
         return {}

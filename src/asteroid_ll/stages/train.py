@@ -20,6 +20,7 @@ from asteroid_ll.aws.teardown import prove_absent
 from asteroid_ll.errors import AsteroidError, InterruptedRunError
 from asteroid_ll.linear_learner import artifact
 from asteroid_ll.run import paths
+from asteroid_ll.run.atomic import atomic_write
 from asteroid_ll.run.files import read_json, write_json
 from asteroid_ll.stages.stage import Context, Outcome
 
@@ -51,7 +52,7 @@ def run(context: Context) -> Outcome:
     bucket, key = parse_uri(job.artifact_s3_uri)
     download_file(aws, bucket=bucket, key=key, path=context.path(paths.ARTIFACT))
     lines = [line.message for line in read_job_log(aws, name)]
-    context.workspace.atomic_write(context.path(paths.JOB_LOG), "".join(f"{line}\n" for line in lines).encode())
+    atomic_write(context.path(paths.JOB_LOG), "".join(f"{line}\n" for line in lines).encode())
     write_json(
         context.path(paths.JOB),
         {
