@@ -14,9 +14,7 @@ from asteroid_ll.aws.session import Aws
 from asteroid_ll.aws.tags import to_api
 from asteroid_ll.aws.waiting import poll
 from asteroid_ll.errors import AsteroidError, AwsError, CredentialsError, DataError
-
-MAX_BODY_BYTES = 6_291_456
-"""The longest body that InvokeEndpoint takes (the service model's limit, which botocore does not check)."""
+from asteroid_ll.formats.content_types import MAX_INVOKE_BYTES
 
 VARIANT = "AllTraffic"
 """Name of the one production variant, unless told."""
@@ -234,7 +232,7 @@ def invoke(aws: Aws, endpoint_name: str, body: bytes, *, content_type: str, acce
     Args:
         aws: the connection.
         endpoint_name: an endpoint in service.
-        body: the payload, at most `MAX_BODY_BYTES`.
+        body: the payload, at most `MAX_INVOKE_BYTES`.
         content_type: MIME type of the payload.
         accept: MIME type wanted back.
 
@@ -245,9 +243,9 @@ def invoke(aws: Aws, endpoint_name: str, body: bytes, *, content_type: str, acce
         DataError: the payload is too long, or the model cannot read it.
         AwsError: the endpoint does not exist, or did not answer in six attempts.
     """
-    if len(body) > MAX_BODY_BYTES:
+    if len(body) > MAX_INVOKE_BYTES:
         raise DataError(
-            f"A payload of {len(body):,} bytes is over InvokeEndpoint's limit of {MAX_BODY_BYTES:,}.",
+            f"A payload of {len(body):,} bytes is over InvokeEndpoint's limit of {MAX_INVOKE_BYTES:,}.",
             hint="Send fewer rows at a time.",
         )
     with aws_call(f"asking endpoint {endpoint_name}"):

@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from asteroid_ll.errors import DataError
 from asteroid_ll.formats import recordio
-from asteroid_ll.formats.payload import CSV, RECORDIO, media_type
+from asteroid_ll.formats.content_types import CSV, RECORDIO, media_type
 from asteroid_ll.formats.sparse import CsrMatrix
 from asteroid_ll.formats.text import parse_rows
 from asteroid_ll.linear_learner.errors import ClientError
@@ -30,7 +30,7 @@ CONTAINER_ROOT = "/opt/ml/input/data"
 
 
 @dataclass(frozen=True)
-class Channel:
+class ChannelData:
     """The rows of one channel.
 
     Attributes:
@@ -46,7 +46,7 @@ class Channel:
     n_record_bytes: int | None
 
 
-def read_channel(directory: Path, *, content_type: str | None = None, batch_rows: int = 1000) -> Channel:
+def read_channel(directory: Path, *, content_type: str | None = None, batch_rows: int = 1000) -> ChannelData:
     """Read the files of a channel, in the order of their names.
 
     Args:
@@ -76,16 +76,16 @@ def read_channel(directory: Path, *, content_type: str | None = None, batch_rows
     if not features.shape[1]:
         raise ClientError(f"The channel '{name}' has a label in each row but no features.")
     is_csv = media_type(content_type or RECORDIO) == CSV
-    return Channel(name, features, labels, None if is_csv else sum(path.stat().st_size for path in paths))
+    return ChannelData(name, features, labels, None if is_csv else sum(path.stat().st_size for path in paths))
 
 
 _Part: TypeAlias = tuple[Float32 | CsrMatrix, Float32]
 
 
-_Reader: TypeAlias = Callable[[Path, str, int], Iterator[_Part]]
+_PartReader: TypeAlias = Callable[[Path, str, int], Iterator[_Part]]
 
 
-def _reader(content_type: str | None) -> _Reader:
+def _reader(content_type: str | None) -> _PartReader:
     kind = media_type(content_type or RECORDIO)
     parameters = dict(item.strip().split("=", 1) for item in (content_type or "").split(";")[1:] if "=" in item)
     if kind == RECORDIO:

@@ -31,12 +31,13 @@ from typing import Any
 from asteroid_ll.errors import DataError
 from asteroid_ll.linear_learner import losses
 from asteroid_ll.linear_learner.artifact import MODEL_FILE
-from asteroid_ll.linear_learner.channels import Channel, read_channel
+from asteroid_ll.linear_learner.channels import ChannelData, read_channel
 from asteroid_ll.linear_learner.checkpoint import Checkpoint
 from asteroid_ll.linear_learner.errors import AlgorithmError, ClientError
 from asteroid_ll.linear_learner.hosts import Hosts
-from asteroid_ll.linear_learner.hyperparameters import DEFAULTS, parse
-from asteroid_ll.linear_learner.log import JobLog
+from asteroid_ll.linear_learner.hyperparameters import parse
+from asteroid_ll.linear_learner.log import LogWriter
+from asteroid_ll.linear_learner.spec import aws_defaults
 from asteroid_ll.linear_learner.training import train
 
 _CHANNELS = ("train", "validation", "test")
@@ -56,7 +57,7 @@ def run(root: Path, *, write: Callable[[str], None]) -> int:
     """
     resources = _read_json(root, "resourceconfig")
     names, own = resources.get("hosts", ["algo-1"]), resources.get("current_host", "algo-1")
-    log = JobLog(write, host=own, n_hosts=len(names))
+    log = LogWriter(write, host=own, n_hosts=len(names))
     links = _links()
     try:
         _train(root, log, hosts=_hosts(names, own, links=links))
@@ -88,9 +89,9 @@ def _hosts(names: Sequence[str], own: str, *, links: Sequence[socket.socket]) ->
     return Hosts(names, own=own, links=links if len(names) > 1 else ())
 
 
-def _train(root: Path, log: JobLog, *, hosts: Hosts) -> None:
+def _train(root: Path, log: LogWriter, *, hosts: Hosts) -> None:
     values = _read_json(root, "hyperparameters")
-    log.configured(DEFAULTS, values)
+    log.configured(aws_defaults(), values)
     parsed = parse(values)
     config = _read_json(root, "inputdataconfig")
     channels = _read_channels(root, config, batch_rows=parsed.mini_batch_size)
@@ -127,7 +128,7 @@ def _train(root: Path, log: JobLog, *, hosts: Hosts) -> None:
         training.model.save(root / "model" / MODEL_FILE)
 
 
-def _read_channels(root: Path, config: Mapping[str, Any], *, batch_rows: int) -> dict[str, Channel]:
+def _read_channels(root: Path, config: Mapping[str, Any], *, batch_rows: int) -> dict[str, ChannelData]:
     if "train" not in config:
         raise ClientError("'train' is a required property", hint="Give the job a channel named train.")
     unknown = sorted(set(config) - set(_CHANNELS))
@@ -145,7 +146,7 @@ def _read_channels(root: Path, config: Mapping[str, Any], *, batch_rows: int) ->
     return channels
 
 
-def _read_stream(root: Path, name: str, *, content_type: str | None, batch_rows: int) -> Channel:
+def _read_stream(root: Path, name: str, *, content_type: str | None, batch_rows: int) -> ChannelData:
     """Read a channel's first stream to its end. It serves every epoch: the stream would be the same each time."""
     with tempfile.TemporaryDirectory(dir=root) as spool:
         folder = Path(spool) / name
@@ -172,7 +173,7 @@ def _read_json(root: Path, name: str) -> dict[str, Any]:
     return value
 
 
-def _fail(root: Path, log: JobLog, kind: str, *, error: DataError | AlgorithmError) -> int:
+def _fail(root: Path, log: LogWriter, kind: str, *, error: DataError | AlgorithmError) -> int:
     reason = f"{error.what.rstrip('.')}. {error.hint}" if error.hint else error.what
     log.failed(f"{kind}: {reason}")
     output = root / "output"

@@ -205,7 +205,11 @@ def end_scores(
 
     objective = Score(loss.objective_name, mean(loss, row_weights), "loss")
     if model.predictor_type == "regressor":
-        return (objective, Score("mse", mean(Squared()), "loss"), Score("absolute_loss", mean(Absolute()), "loss"))
+        return (
+            objective,
+            Score("mse", mean(Squared(hyperparameters)), "loss"),
+            Score("absolute_loss", mean(Absolute(hyperparameters)), "loss"),
+        )
     answer = model.answer(raw).score
     f_beta = hyperparameters.f_beta
     if model.predictor_type == "binary_classifier":

@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from asteroid_ll.linear_learner.channels import CONTAINER_ROOT, Channel
+from asteroid_ll.linear_learner.channels import CONTAINER_ROOT, ChannelData
 from asteroid_ll.linear_learner.epochs import EpochRecord, Observer
 from asteroid_ll.linear_learner.scaler import n_scaler_batches
-from asteroid_ll.linear_learner.training import Training
+from asteroid_ll.linear_learner.training import TrainingResult
 
 if TYPE_CHECKING:
     from asteroid_ll.linear_learner.metrics import Score
@@ -39,7 +39,7 @@ class _Pass:
     n_batches: int
 
 
-class JobLog(Observer):
+class LogWriter(Observer):
     """Writes the log; training's observer in between.
 
     Call ``configured``, ``started``, then train with this as the observer, then ``finished``; or ``failed``.
@@ -79,10 +79,10 @@ class JobLog(Observer):
 
     def started(
         self,
-        train: Channel,
+        train: ChannelData,
         *,
-        validation: Channel | None,
-        test: Channel | None,
+        validation: ChannelData | None,
+        test: ChannelData | None,
         mini_batch_size: int,
         num_point_for_scaler: int,
         epochs: int,
@@ -180,7 +180,7 @@ class JobLog(Observer):
         self._epochs_ended_s = self._clock()
         self._checks_ms.append(1000 * (self._epochs_ended_s - began_s))
 
-    def finished(self, training: Training) -> None:
+    def finished(self, training: TrainingResult) -> None:
         """Tell the scores of the exported model and its hyperparameters."""
         if self._n_hosts == 1:
             self._say(_NO_SYNC, level="WARNING")
@@ -221,7 +221,7 @@ class JobLog(Observer):
     def _say_saved(self, number: int) -> None:
         self._say(f'Saved checkpoint to "/tmp/tmp{number:08d}/mx-mod-0000.params"')
 
-    def _read(self, channel: Channel, index: int, read: _Pass) -> None:
+    def _read(self, channel: ChannelData, index: int, read: _Pass) -> None:
         """The record reader's own line; the CSV reader prints none."""
         if channel.n_record_bytes is None:
             return

@@ -117,7 +117,7 @@ def _criterion(
 ) -> Float64Array:
     """The criterion at each cut; a cut that misses a target is worth less than any that reaches it."""
     false_positive = predicted - true_positive
-    kind = hyperparameters.selection_criterion
+    kind = hyperparameters.binary_classifier_model_selection_criteria
     if kind == "f_beta":
         square = hyperparameters.f_beta**2
         weighted = (1 + square) * true_positive

@@ -11,15 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from asteroid_ll.errors import DataError
-from asteroid_ll.formats.payload import (
-    JSON,
-    REQUEST_TYPES,
-    RESPONSE_TYPES,
-    Scores,
-    media_type,
-    parse_request,
-    response_body,
-)
+from asteroid_ll.formats.content_types import JSON, REQUEST_TYPES, RESPONSE_TYPES, media_type
+from asteroid_ll.formats.payload import parse_request, response_body
 from asteroid_ll.linear_learner.artifact import MODEL_FILE
 from asteroid_ll.linear_learner.model import Model
 
@@ -27,7 +20,7 @@ _REFUSAL = b"unable to evaluate payload provided"
 
 
 @dataclass(frozen=True)
-class Answer:
+class ServedAnswer:
     """A response of the container.
 
     Attributes:
@@ -43,14 +36,14 @@ class Answer:
     log_lines: tuple[str, ...] = ()
 
 
-class Scorer:
+class ModelServer:
     """A loaded model that answers requests. It holds no state between them and may be shared by threads."""
 
     def __init__(self, model: Model) -> None:
         self.model = model
 
     @classmethod
-    def load(cls, path: Path | str) -> Scorer:
+    def load(cls, path: Path | str) -> ModelServer:
         """Load what the container finds: ``model.tar.gz``, a bare ``model_algo-1``, or a directory with the latter.
 
         Raises:
@@ -59,7 +52,7 @@ class Scorer:
         path = Path(path)
         return cls(Model.load(path / MODEL_FILE if path.is_dir() else path))
 
-    def invoke(self, body: bytes, *, content_type: str, accept: str = "") -> Answer:
+    def invoke(self, body: bytes, *, content_type: str, accept: str = "") -> ServedAnswer:
         """Score the rows of a request.
 
         Args:
@@ -72,13 +65,13 @@ class Scorer:
         """
         if media_type(content_type) not in REQUEST_TYPES:
             reason = f"Content-type {content_type} not supported. Supported content-type is {', '.join(REQUEST_TYPES)}"
-            return Answer(415, "text/plain", reason.encode(), (f"Customer Error: {reason}",))
+            return ServedAnswer(415, "text/plain", reason.encode(), (f"Customer Error: {reason}",))
         try:
-            prediction = self.model.predict(parse_request(body, content_type))
+            scores = self.model.predict(parse_request(body, content_type))
         except DataError as error:
-            return Answer(400, "text/plain", _REFUSAL, (f"Customer Error: {error.what}",))
+            return ServedAnswer(400, "text/plain", _REFUSAL, (f"Customer Error: {error.what}",))
         kind = _response_type(accept)
-        return Answer(200, kind, response_body(Scores(prediction.score, prediction.predicted_label), kind))
+        return ServedAnswer(200, kind, response_body(scores, kind))
 
 
 def _response_type(accept: str) -> str:

@@ -10,36 +10,31 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from asteroid_ll.linear_learner.spec import LOSSES
+
 # An identity head keeps the label input that MXNet's Module expects; only its backward pass, unused here, differs.
 _HEADS = {
-    "logistic": "LogisticRegressionOutput",
-    "softmax_loss": "SoftmaxOutput",
-    "absolute_loss": "MAERegressionOutput",
+    "probability": "LogisticRegressionOutput",
+    "probabilities": "SoftmaxOutput",
+    "value": "LinearRegressionOutput",
 }
-_IDENTITY_HEAD = "LinearRegressionOutput"
 _MXNET_VERSION = 10301
 
 
-def build(
-    predictor_type: str, loss: str, feature_dim: int, n_outputs: int, counter: int, *, bias_lr_mult: float = 10.0
-) -> dict[str, Any]:
+def build(loss: str, *, feature_dim: int, n_outputs: int, counter: int, bias_lr_mult: float = 10.0) -> dict[str, Any]:
     """Build the symbol of a model.
 
     Args:
-        predictor_type: ``binary_classifier``, ``multiclass_classifier`` or ``regressor``.
-        loss: the loss by its hyperparameter's name; ``auto`` is the predictor type's own.
+        loss: value of the hyperparameter ``loss``, not ``auto``.
         feature_dim: rows of ``fc0_weight``.
         n_outputs: columns of ``fc0_weight``: the classes of a multiclass model, else 1.
-        counter: the number in the names of the operators; MXNet counts the symbols built before in the process.
-        bias_lr_mult: the multiplier of the bias's learning rate, kept as an attribute of ``fc0_bias``.
+        counter: the number in the operators' names. MXNet counts the symbols that a process has built.
+        bias_lr_mult: the multiplier of the bias's learning rate, an attribute of ``fc0_bias``.
 
     Returns:
         The graph as the JSON object of ``mx-mod-symbol.json``.
     """
-    default_loss = {"binary_classifier": "logistic", "multiclass_classifier": "softmax_loss"}
-    if loss == "auto":
-        loss = default_loss.get(predictor_type, "squared_loss")
-    head = _HEADS.get(loss, _IDENTITY_HEAD)
+    head = "MAERegressionOutput" if loss == "absolute_loss" else _HEADS[LOSSES[loss].response]
     weight_attrs = {"__shape__": f"({feature_dim}, {n_outputs})"}
     bias_attrs = {"__lr_mult__": str(float(bias_lr_mult)), "__shape__": f"(1, {n_outputs})"}
     nodes: list[dict[str, Any]] = [

@@ -29,6 +29,7 @@ from asteroid_ll.linear_learner.model import Model
 from asteroid_ll.linear_learner.resume import Memory
 from asteroid_ll.linear_learner.rows import Rows, read_channel
 from asteroid_ll.linear_learner.scaler import Scaler
+from asteroid_ll.linear_learner.spec import HYPERPARAMETERS
 from asteroid_ll.linear_learner.weighting import RowWeights
 
 Float64Array = npt.NDArray[np.float64]
@@ -37,7 +38,7 @@ _EVERY_EPOCH_COUNTS = ("accuracy", "f_beta", "precision_at_target_recall", "reca
 
 
 @dataclass(frozen=True)
-class Training:
+class TrainingResult:
     """The outcome of a job.
 
     Args:
@@ -87,7 +88,10 @@ class _Job:
     def is_searched(self) -> bool:
         """Whether models are compared by a searched threshold's criterion rather than by their loss."""
         hp = self.hyperparameters
-        by_criterion = hp.predictor_type == "binary_classifier" and hp.selection_criterion in _EVERY_EPOCH_COUNTS
+        by_criterion = (
+            hp.predictor_type == "binary_classifier"
+            and hp.binary_classifier_model_selection_criteria in _EVERY_EPOCH_COUNTS
+        )
         return self.judge is not None and by_criterion
 
 
@@ -102,7 +106,7 @@ def train(
     hosts: Hosts = ALONE,
     replicated: Collection[str] = (),
     checkpoint: Checkpoint | None = None,
-) -> Training:
+) -> TrainingResult:
     """Train the grid and export its best model.
 
     Args:
@@ -154,7 +158,7 @@ def train(
     scored = {"train": rows} if held_out is None else {"validation": held_out}
     if tested is not None:
         scored["test"] = tested
-    return Training(
+    return TrainingResult(
         model=model,
         hyperparameters=hp,
         scaler=scaling,
@@ -276,7 +280,7 @@ def _criterion(
         return job.loss.objective_name, values
     cuts = job.judge.cuts(parameters, near=job.loss.default_threshold)
     values = np.array([-cut.value if cut else np.nan for cut in cuts])
-    return f"sampled_{job.hyperparameters.selection_criterion}", values
+    return f"sampled_{job.hyperparameters.binary_classifier_model_selection_criteria}", values
 
 
 def _export(job: _Job, kept: Parameters, best_index: int) -> Model:
@@ -299,7 +303,10 @@ def _export(job: _Job, kept: Parameters, best_index: int) -> Model:
         symbol_counter=len(job.candidates),
         candidates=job.candidates,
     )
-    if hp.predictor_type == "binary_classifier" and hp.selection_criterion in _EVERY_EPOCH_COUNTS:
+    if (
+        hp.predictor_type == "binary_classifier"
+        and hp.binary_classifier_model_selection_criteria in _EVERY_EPOCH_COUNTS
+    ):
         cut = evaluation.best_cut(model, job.judged, hyperparameters=hp, near=model.threshold)
         model = replace(model, threshold=cut.threshold)
     return replace(model, metrics_params=_metrics_params(job, model.threshold, best_index))
@@ -310,15 +317,19 @@ def _metrics_params(job: _Job, threshold: float, best_index: int) -> dict[str, A
     hp = job.hyperparameters
     weights = job.row_weights.select([best_index]).by_class[:, 0].tolist() if job.row_weights else None
     is_binary = hp.predictor_type == "binary_classifier"
+
+    def of_loss(name: str) -> Any:
+        return getattr(hp, name) if hp.loss in HYPERPARAMETERS[name].losses else None
+
     return {
-        "eps_insensitive_loss_type": hp.loss if hp.loss.startswith("eps_insensitive") else None,
+        "eps_insensitive_loss_type": hp.loss if of_loss("loss_insensitivity") else None,
         "class_weights": weights if not is_binary else None,
-        "huber_delta": hp.huber_delta if hp.loss == "huber_loss" else None,
-        "quantile": hp.quantile if hp.loss == "quantile_loss" else None,
-        "loss_insensitivity": hp.loss_insensitivity if hp.loss.startswith("eps_insensitive") else None,
+        "huber_delta": of_loss("huber_delta"),
+        "quantile": of_loss("quantile"),
+        "loss_insensitivity": of_loss("loss_insensitivity"),
         "positive_example_weight_mult": weights[1] if weights and is_binary else 1.0,
         "accuracy_top_k": hp.accuracy_top_k,
         "threshold": threshold,
         "f_beta": hp.f_beta if hp.predictor_type != "regressor" else None,
-        "margin": hp.margin if hp.loss == "hinge_loss" else None,
+        "margin": of_loss("margin"),
     }

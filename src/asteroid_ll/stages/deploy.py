@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 
 from asteroid_ll.aws import endpoints
-from asteroid_ll.aws.images import image_uri
 from asteroid_ll.aws.storage import parse_uri, stored, upload_file
 from asteroid_ll.aws.tags import tags
+from asteroid_ll.linear_learner.images import image_uri
 from asteroid_ll.run import paths
 from asteroid_ll.run.atomic import sha256_file
 from asteroid_ll.run.files import read_json, write_json

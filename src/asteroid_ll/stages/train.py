@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-from asteroid_ll.aws.images import image_uri
 from asteroid_ll.aws.jobs import (
     Channel,
     TrainingJobRequest,
@@ -19,6 +18,7 @@ from asteroid_ll.aws.tags import tags
 from asteroid_ll.aws.teardown import prove_absent
 from asteroid_ll.errors import AsteroidError, InterruptedRunError
 from asteroid_ll.linear_learner import artifact
+from asteroid_ll.linear_learner.images import image_uri
 from asteroid_ll.run import paths
 from asteroid_ll.run.atomic import atomic_write
 from asteroid_ll.run.files import read_json, write_json

@@ -14,11 +14,11 @@ from typing import Any
 import pytest
 
 from asteroid_ll.aws import billing, endpoints, jobs, logs, storage, tags, teardown
-from asteroid_ll.aws.images import image_uri
 from asteroid_ll.aws.policy import policy
 from asteroid_ll.aws.session import Aws, connect
 from asteroid_ll.emulator.app import Emulator
 from asteroid_ll.errors import AwsError, DataError
+from asteroid_ll.linear_learner.images import image_uri
 
 REGION = "us-east-1"
 ROLE_ARN = "arn:aws:iam::000000000000:role/learner"

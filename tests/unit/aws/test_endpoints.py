@@ -5,6 +5,7 @@ import pytest
 from asteroid_ll.aws import endpoints, tags
 from asteroid_ll.emulator.transport.messages import Response
 from asteroid_ll.errors import AwsError, CredentialsError, DataError
+from asteroid_ll.formats.content_types import MAX_INVOKE_BYTES
 
 ARN = "arn:aws:sagemaker:us-east-1:111122223333:endpoint/asteroid-ll-abc"
 GONE = f'Could not find endpoint "{ARN}".'
@@ -189,5 +190,5 @@ def test_a_missing_endpoint_is_a_refusal_at_once(aws, script, say):
 
 def test_a_payload_over_the_limit_is_not_sent(aws, script):
     with pytest.raises(DataError, match="6,291,456"):
-        ask(aws, b"x" * (endpoints.MAX_BODY_BYTES + 1))
+        ask(aws, b"x" * (MAX_INVOKE_BYTES + 1))
     assert script.calls == []

@@ -19,7 +19,7 @@ S3 = Session().get_service_model("s3")
 def test_importing_the_room_imports_nothing_heavy():
     code = (
         "import sys\n"
-        "from asteroid_ll.aws import billing, images, policy, pricing, session, storage, teardown\n"
+        "from asteroid_ll.aws import billing, policy, pricing, session, storage, teardown\n"
         "print([m for m in sys.modules if m.partition('.')[0] in {'boto3', 'botocore', 'numpy', 'pandas', 'sqlite3'}])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

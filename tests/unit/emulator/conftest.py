@@ -14,9 +14,9 @@ from botocore.exceptions import ClientError
 from asteroid_ll.emulator.app import Emulator
 from asteroid_ll.emulator.processes import reap_children
 from asteroid_ll.emulator.sagemaker import hosting
-from asteroid_ll.emulator.sagemaker.images import image_uri
 from asteroid_ll.emulator.transport import in_process as transport
 from asteroid_ll.errors import DataError
+from asteroid_ll.linear_learner.images import image_uri
 
 REGION = "us-west-2"
 ROLE = "arn:aws:iam::000000000000:role/trainer"

@@ -4,19 +4,19 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from asteroid_ll.linear_learner.channels import Channel
-from asteroid_ll.linear_learner.log import JobLog
+from asteroid_ll.linear_learner.channels import ChannelData
+from asteroid_ll.linear_learner.log import LogWriter
 from asteroid_ll.linear_learner.scaler import Scaler
 from asteroid_ll.linear_learner.training import EpochRecord
 
-TRAIN = Channel("train", np.zeros((227, 2), np.float32), np.zeros(227, np.float32), 227 * 48)
+TRAIN = ChannelData("train", np.zeros((227, 2), np.float32), np.zeros(227, np.float32), 227 * 48)
 
 
 @pytest.fixture
 def log():
     """A started log of 227 rows in batches of 200, its clock at 1,000,000,000 seconds."""
     lines = []
-    written = JobLog(lines.append, host="algo-1", clock=lambda: 1_000_000_000.25)
+    written = LogWriter(lines.append, host="algo-1", clock=lambda: 1_000_000_000.25)
     written.started(
         TRAIN,
         validation=None,
@@ -114,7 +114,7 @@ def test_classifiers_have_no_label_scale_and_long_arrays_break_lines_as_mxnet_do
 
 def test_a_short_scaler_pass_stops_once_it_has_enough_rows():
     lines = []
-    log = JobLog(lines.append)
+    log = LogWriter(lines.append)
     log.started(
         TRAIN,
         validation=None,
