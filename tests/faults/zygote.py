@@ -25,7 +25,7 @@ from os_layer import OsLayer
 WARM = (
     "asteroid_ll.aws.billing",
     "asteroid_ll.aws.endpoints",
-    "asteroid_ll.aws.images",
+    "asteroid_ll.linear_learner.images",
     "asteroid_ll.aws.jobs",
     "asteroid_ll.aws.logs",
     "asteroid_ll.aws.storage",
