@@ -107,7 +107,7 @@ def test_scores_that_lack_a_metric_are_computed_from_the_stored_predictions_with
     steps = {step["name"]: step for step in old.run("plan", "--json").json["stages"]}
     assert [name for name, step in steps.items() if step["status"] == "run"] == ["predict", "report"]
     assert "stored predictions" in steps["predict"]["reason"]
-    refused = old.run("report")
+    refused = old.run("report", "--force")
     assert refused.code == 2
     assert "report needs the outputs of predict, which are not up to date" in refused.err
     ended = old.run("run-all", "--json")

@@ -56,7 +56,7 @@ def finish(command: str, options: CommonOptions, result: RunResult) -> None:
 def show_metrics(console: Console, result: RunResult) -> None:
     """Print the scores of the model beside its baselines, and the findings."""
     if result.metrics:
-        from asteroid_ll.evaluation.metrics import Scoreboard
+        from asteroid_ll.evaluation.scoreboard import Scoreboard
         from asteroid_ll.report.tables import score_rows
 
         metrics: Mapping[str, Any] = result.metrics
