@@ -298,7 +298,7 @@ def test_a_long_file_is_read_in_batches_and_no_further_than_asked(batches, monke
         ("", "is empty"),
         ("<html>", "is a web page"),
         ("PAR1....", "is Parquet"),
-        ("absolute_magnitude_mag,moid_au\n", "has a header and no rows"),
+        ("absolute_magnitude_mag,moid_au\n", "has a header but no rows"),
         (
             "asteroid_id\n1\n",
             r"lacks 2 of the 2 columns needed: absolute_magnitude_mag \(Absolute Magnitude\), moid_au",

@@ -164,7 +164,7 @@ def _show_grid(console: Console, described: ModelView, *, limit: int | None) -> 
 
 def _show_count(console: Console, n_shown: int, n_all: int, *, what: str) -> None:
     if n_shown < n_all:
-        console.line(f"the first {n_shown} of {n_all} {what}; --all shows all")
+        console.line(f"the first {n_shown} of {n_all} {what}; --all shows every one")
 
 
 def _largest(

@@ -1,6 +1,6 @@
 """YAML text to plain values, with the line of each value: the package's only YAML reader.
 
-It reads a subset of YAML. Anchors, aliases, tags and second documents are refused, so that a small file cannot grow
+It reads a subset of YAML. Anchors, aliases, tags and second documents are refused: a small file must not grow
 into a large value. Scalars follow YAML 1.2's core schema, plus ``yes``, ``no``, ``on`` and ``off`` as booleans, as in
 YAML 1.1. A number keeps its spelling beside its value.
 """

@@ -146,7 +146,7 @@ def _merged(below: Any, above: Any) -> Any:
 
 
 def _without_empty_sections(values: dict[str, Any]) -> dict[str, Any]:
-    """Drop sections whose lines are all commented out, so that they have their defaults."""
+    """Drop sections without keys, for example with all lines commented out: they have their defaults."""
     return {key: value for key, value in values.items() if not (key in _SECTIONS and value is None)}
 
 

@@ -25,7 +25,6 @@ from asteroid_ll.evaluation.ranking import Floats
 from asteroid_ll.evaluation.resamples import Predictions
 from asteroid_ll.evaluation.scoreboard import TITLES
 from asteroid_ll.evaluation.thresholds import DEFAULT_THRESHOLD, decide
-from asteroid_ll.formats.payload import Scores
 from asteroid_ll.linear_learner.training import train
 from asteroid_ll.neo.features import fit
 from asteroid_ll.neo.label import is_hazardous_by_rule, labels_of
@@ -171,9 +170,7 @@ def _predict(data: _Table, config: Config, *, split: Split, with_boosting: bool)
         config.hyperparameters,
         validation=(features["validation"], labels[split.validation]),
     )
-    prediction = trained.model.predict(features["test"])
-    label = prediction.predicted_label
-    answer = Scores(prediction.score, None if label is None else label.astype(np.float32))
+    answer = trained.model.predict(features["test"])
     predictors = {"model": Predictions(decide(answer, threshold=config.predict.threshold), answer.score)}
     known_labels = data.labels[np.concatenate((order, split.validation))]
     if with_boosting:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from asteroid_ll.aws.session import connect
 from asteroid_ll.config import Config, validate
 from asteroid_ll.errors import ConfigError
 from asteroid_ll.pipeline.run import Listener, Pipeline
@@ -16,6 +16,9 @@ from asteroid_ll.run.atomic import remove_temporaries
 from asteroid_ll.run.journal import Journal
 from asteroid_ll.run.lock import Lock
 from asteroid_ll.stages.registry import STAGES
+
+if TYPE_CHECKING:
+    from asteroid_ll.aws.session import Aws
 
 
 @contextmanager
@@ -51,10 +54,17 @@ def open_pipeline(
             config,
             directory=workdir,
             journal=Journal(workdir / paths.JOURNAL),
-            connect=lambda: connect(config.target, region=config.region, emulator_dir=workdir / paths.EMULATOR),
+            connect=lambda: _connect(config, workdir),
             listener=listener or Listener(),
         )
         yield stack.enter_context(closing(pipeline))
+
+
+def _connect(config: Config, workdir: Path) -> Aws:
+    """Connect to the account, or to the emulator of the run directory, that ``target`` names."""
+    from asteroid_ll.aws.session import connect  # botocore: commands that only read need none of it
+
+    return connect(config.target, region=config.region, emulator_dir=workdir / paths.EMULATOR)
 
 
 def select(*, start: str | None = None, until: str | None = None, only: Sequence[str] = ()) -> tuple[str, ...]:

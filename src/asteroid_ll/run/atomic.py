@@ -120,7 +120,7 @@ def remove_temporaries(directory: Path) -> None:
 
 
 def sha256_file(path: Path) -> str:
-    """Return the SHA-256 of a file's content, 64 hexadecimal digits.
+    """Return a file's SHA-256, 64 hexadecimal digits.
 
     Raises:
         DataError: the file is missing or cannot be read.

@@ -76,14 +76,7 @@ def offline_scorer(artifact: Path) -> Scorer:
     Raises:
         DataError: the artifact is missing or damaged.
     """
-    model = Model.load(artifact)
-
-    def score(features: NDArray[np.float32]) -> Scores:
-        answer = model.predict(features)
-        labels = answer.predicted_label
-        return Scores(answer.score, None if labels is None else labels.astype(np.float32))
-
-    return score
+    return Model.load(artifact).predict
 
 
 def _bodies(features: NDArray[np.float32], settings: Predict) -> Iterator[bytes]:

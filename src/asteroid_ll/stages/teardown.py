@@ -7,8 +7,7 @@ from collections.abc import Mapping
 
 from asteroid_ll.aws.billing import open_resources
 from asteroid_ll.aws.jobs import stop_training_job
-from asteroid_ll.aws.tags import RUN_TAG
-from asteroid_ll.aws.teardown import delete_endpoint_stack, prove_absent
+from asteroid_ll.aws.teardown import delete_endpoint_stack, find_leftovers
 from asteroid_ll.errors import AsteroidError, AwsError, CredentialsError, DataError, LeakError
 from asteroid_ll.run.journal import Record
 from asteroid_ll.stages.stage import Context, Outcome
@@ -43,7 +42,7 @@ def run(context: Context) -> Outcome:
     for name, record in known.items():
         undo(name, record["bills"], fingerprint=record["fingerprint"])
     try:
-        tagged = open_resources(aws, tag=(RUN_TAG, context.run_mark))
+        tagged = open_resources(aws, run=context.run_mark)
     except AsteroidError as error:
         problems.append(_unknown(error))
     else:
@@ -73,14 +72,14 @@ def _undo(context: Context, name: str, kind: str) -> int:
     aws = context.connect()
     if kind == "endpoint":
         context.say(f"deleting endpoint {name}")
-        n_undone = len(delete_endpoint_stack(aws, name).deleted)
-        remaining = prove_absent(aws, [name])
+        n_undone = len(delete_endpoint_stack(aws, name))
+        leftovers = find_leftovers(aws, name)
     else:
         context.say(f"stopping training job {name}")
         n_undone = int(stop_training_job(aws, name) == "stopped")
-        remaining = prove_absent(aws, [name], kinds=("training-job",))
-    if remaining:
-        raise LeakError(f"Still there: {', '.join(map(str, remaining))}.", hint=_AGAIN, left=len(remaining))
+        leftovers = find_leftovers(aws, name, kinds=("training-job",))
+    if leftovers:
+        raise LeakError(f"Still there: {', '.join(map(str, leftovers))}.", hint=_AGAIN, left=len(leftovers))
     return n_undone
 
 

@@ -15,7 +15,7 @@ from asteroid_ll.aws.jobs import (
 from asteroid_ll.aws.logs import read_job_log
 from asteroid_ll.aws.storage import download_file, parse_uri
 from asteroid_ll.aws.tags import tags
-from asteroid_ll.aws.teardown import prove_absent
+from asteroid_ll.aws.teardown import find_leftovers
 from asteroid_ll.errors import AsteroidError, InterruptedRunError
 from asteroid_ll.linear_learner import artifact
 from asteroid_ll.linear_learner.images import image_uri
@@ -35,12 +35,14 @@ def run(context: Context) -> Outcome:
     context.journal.append(
         "intent", stage="train", fingerprint=context.fingerprint, resource=name, bills="training-job"
     )
-    status = ""
+    outcome = ""
     try:
-        status = create_or_adopt_training_job(aws, _request(context, name))
-        job = wait_for_training_job(aws, name, on_transition=lambda step: context.say(f"{step.status}: {step.message}"))
+        outcome = create_or_adopt_training_job(aws, _request(context, name))
+        job = wait_for_training_job(
+            aws, name, on_transition=lambda status, message: context.say(f"{status}: {message}")
+        )
     except KeyboardInterrupt:
-        state = "is still running" if status else "may have been started"
+        state = "is still running" if outcome else "may have been started"
         raise InterruptedRunError(
             f"Interrupted. Training job {name} {state}, and bills until it ends.",
             hint="asteroid-ll train   waits for it again;   asteroid-ll teardown   stops it.",
@@ -51,8 +53,7 @@ def run(context: Context) -> Outcome:
     context.journal.append("gone", stage="train", fingerprint=context.fingerprint, resource=name)
     bucket, key = parse_uri(job.artifact_s3_uri)
     download_file(aws, bucket=bucket, key=key, path=context.path(paths.ARTIFACT))
-    lines = [line.message for line in read_job_log(aws, name)]
-    atomic_write(context.path(paths.JOB_LOG), "".join(f"{line}\n" for line in lines).encode())
+    atomic_write(context.path(paths.JOB_LOG), "".join(f"{line}\n" for line in read_job_log(aws, name)).encode())
     write_json(
         context.path(paths.JOB),
         {
@@ -66,7 +67,7 @@ def run(context: Context) -> Outcome:
     return Outcome(
         outputs=(paths.ARTIFACT, paths.JOB_LOG, paths.JOB),
         identity=artifact_identity(context.path(paths.ARTIFACT)),
-        status="adopted" if status == "adopted" else "run",
+        status="adopted" if outcome == "adopted" else "run",
         note=f"job {name}, {job.billable_s} billable seconds",
     )
 
@@ -88,10 +89,10 @@ def artifact_identity(path: Path) -> str:
 def _note_end(context: Context, name: str) -> None:
     """Record in the journal that the job no longer bills, if AWS confirms it."""
     try:
-        remaining = prove_absent(context.connect(), [name], kinds=("training-job",))
+        leftovers = find_leftovers(context.connect(), name, kinds=("training-job",))
     except AsteroidError:
         return  # it may still bill, so it stays open in the journal
-    if not remaining:
+    if not leftovers:
         context.journal.append("gone", stage="train", fingerprint=context.fingerprint, resource=name)
 
 

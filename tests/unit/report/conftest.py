@@ -9,7 +9,7 @@ import pytest
 
 from asteroid_ll.evaluation.calibration import calibrate
 from asteroid_ll.evaluation.resamples import Predictions
-from asteroid_ll.evaluation.scoreboard import scoreboard
+from asteroid_ll.evaluation.scoreboard import Scoreboard, scoreboard
 from asteroid_ll.report import model_plots, result_plots, table_plots
 from asteroid_ll.report.quantities import Quantity, quantity
 from asteroid_ll.report.style import Plot
@@ -37,7 +37,7 @@ def table_values() -> SimpleNamespace:
 
 
 @pytest.fixture(scope="session")
-def board():
+def board() -> Scoreboard:
     rng = np.random.default_rng(1)
     labels = (rng.random(2000) < 0.1).astype(int)
     scores = 1 / (1 + np.exp(-(rng.normal(size=2000) * 2 + 8 * labels - 4)))
@@ -45,7 +45,7 @@ def board():
 
 
 @pytest.fixture(scope="session")
-def makers(table_values, board) -> dict[str, Callable[[], Plot]]:
+def makers(table_values: SimpleNamespace, board: Scoreboard) -> dict[str, Callable[[], Plot]]:
     """A function for every figure of the package that draws it anew."""
     v = table_values
     rng = np.random.default_rng(2)
@@ -56,6 +56,8 @@ def makers(table_values, board) -> dict[str, Callable[[], Plot]]:
     functions = learned_functions(
         {"moid_au": (0.001, 0.05, 0.5), "absolute_magnitude_mag": (18, 22, 25)}, [-1, -2, -3, 0.5]
     )
+    calibration = calibrate(labels, scores)
+    assert calibration is not None
     return {
         "distributions": lambda: table_plots.distributions(
             [
@@ -77,7 +79,7 @@ def makers(table_values, board) -> dict[str, Callable[[], Plot]]:
             predicted=(v.magnitude <= 21.5) & (v.moid <= 0.04),
             grid=model_plots.DecisionGrid(across, along, margin),
         ),
-        "calibration": lambda: model_plots.calibration_curve(calibrate(labels, scores)),
+        "calibration": lambda: model_plots.calibration_curve(calibration),
         "learned-functions": lambda: model_plots.function_panels(functions, score="log-odds (nats)"),
         "weights": lambda: model_plots.strongest_weights(
             weigh(["a", "b"], [1.0, -2.0], steps=["1 km", "1 au"], features=[[0, 0], [1, 3]]), score="score (no unit)"
