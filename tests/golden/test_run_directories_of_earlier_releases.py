@@ -74,6 +74,12 @@ def rewrite(place: Any, name: str, change: Callable[[dict[str, Any]], object]) -
     journal.write_text("".join(json.dumps(record) + "\n" for record in records), "utf-8")
 
 
+def numbers(metrics: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Every score that is a number, by predictor and metric."""
+    rows = metrics["scores"].items()
+    return {name: {key: value for key, value in row.items() if isinstance(value, int | float)} for name, row in rows}
+
+
 @pytest.mark.parametrize("command", [*READERS, *WRITERS])
 def test_every_command_succeeds(old: Any, command: str) -> None:
     ended = old.run(*command.split())
@@ -100,7 +106,7 @@ def test_scores_that_lack_a_metric_are_computed_from_the_stored_predictions_with
         for row in stored["metrics"]["scores"].values():
             del row["mae"]
 
-    before = old.metrics()
+    before = numbers(old.metrics())
     with old.emulator() as emulator:
         billed = emulator.ledger()
     rewrite(old, "predict/metrics.json", drop)
@@ -113,7 +119,8 @@ def test_scores_that_lack_a_metric_are_computed_from_the_stored_predictions_with
     ended = old.run("run-all", "--json")
     assert ended.code == 0, ended.err
     assert {name for name in LASTING if ended.status_of(name) == "run"} == {"predict", "report"}
-    assert ended.json["metrics"] == old.metrics() == before
+    assert ended.json["metrics"] == old.metrics()
+    assert numbers(old.metrics()) == before
     with old.emulator() as emulator:
         assert emulator.ledger() == billed
 
