@@ -33,6 +33,15 @@ def execute(
         return tracked(pipeline, pipeline.run(forced=forced, selected=selected, tear_down=tear_down))
 
 
+def run_stage(name: str, options: CommonOptions, *, force: bool, dry_run: bool) -> None:
+    """Run one stage and print the outcome, or print whether it would run."""
+    forced = (name,) if force else ()
+    if dry_run:
+        show_steps(name, options, selected=(name,), forced=forced)
+    else:
+        finish(name, options, execute(name, options, selected=(name,), forced=forced, tear_down=False))
+
+
 def finish(command: str, options: CommonOptions, result: RunResult) -> None:
     """Print the outcome; exit with the error's code if the run failed."""
     console = Console(as_json=options.as_json)

@@ -13,7 +13,7 @@ import click
 
 from asteroid_ll.cli.console import Console
 from asteroid_ll.cli.options import CommonOptions, common
-from asteroid_ll.cli.outcomes import execute, finish, open_json, show_steps
+from asteroid_ll.cli.outcomes import open_json, run_stage
 from asteroid_ll.errors import AwsError, ConfigError
 from asteroid_ll.run import paths
 from asteroid_ll.run.files import read_json
@@ -99,11 +99,7 @@ def predict(
             f"{'--offline and --output go' if layout is None else '--format goes'} with --input or with designations.",
             hint="asteroid-ll predict --input new.csv --offline",
         )
-    forced = ("predict",) if force else ()
-    if dry_run:
-        show_steps("predict", options, selected=("predict",), forced=forced)
-        return
-    finish("predict", options, execute("predict", options, selected=("predict",), forced=forced, tear_down=False))
+    run_stage("predict", options, force=force, dry_run=dry_run)
 
 
 def _score(options: CommonOptions, request: Request) -> None:

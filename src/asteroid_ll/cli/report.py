@@ -46,6 +46,6 @@ def _write_svg(options: CommonOptions) -> None:
 def _open(options: CommonOptions) -> None:
     path = options.workdir.absolute() / paths.REPORT_HTML
     if not path.is_file():
-        raise ConfigError("There is no report, because report.html is false.", hint="Set report.html to true.")
+        raise ConfigError("No report was written, because report.html is false.", hint="Set report.html to true.")
     if not webbrowser.open(path.as_uri()):
         Console(as_json=options.as_json).note(f"No browser could be opened. The report is {path}")

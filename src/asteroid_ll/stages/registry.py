@@ -1,7 +1,6 @@
 """All stages, in the order of the work.
 
-The records are cheap to read. A stage's module, with whatever it needs, is imported when one of its functions is
-called.
+The records are cheap to read. A stage's module is imported when one of its functions is called.
 """
 
 from __future__ import annotations
