@@ -7,7 +7,7 @@ import time
 import click
 
 from asteroid_ll.cli.console import Console
-from asteroid_ll.cli.options import Where, common
+from asteroid_ll.cli.options import CommonOptions, common
 from asteroid_ll.cli.outcomes import open_json
 from asteroid_ll.run import paths
 
@@ -20,7 +20,7 @@ from asteroid_ll.run import paths
     default=None,
     help="Also score gradient boosting; the default if scikit-learn is installed.",
 )
-def evaluate(where: Where, folds: int, boosting: bool | None) -> None:
+def evaluate(options: CommonOptions, folds: int, boosting: bool | None) -> None:
     """Score the configuration by grouped k-fold: a model tests each asteroid without having been trained on it."""
     from asteroid_ll.evaluation.cross_validation import cross_validate, has_boosting
     from asteroid_ll.formats.table import load_table
@@ -28,9 +28,9 @@ def evaluate(where: Where, folds: int, boosting: bool | None) -> None:
     from asteroid_ll.pipeline.run import Listener, StageResult
     from asteroid_ll.report.result_tables import cross_validation_rows
 
-    console = Console(as_json=where.as_json)
+    console = Console(as_json=options.as_json)
     listener = Listener(started=console.stage_started, progress=console.stage_progress, ended=console.stage_ended)
-    with open_pipeline(where.config, where.workdir, command="evaluate", listener=listener) as pipeline:
+    with open_pipeline(options.config, options.workdir, command="evaluate", listener=listener) as pipeline:
         made = pipeline.run(selected=("fetch", "clean"), tear_down=False)
         if made.error is not None:
             raise made.error
@@ -49,7 +49,7 @@ def evaluate(where: Where, folds: int, boosting: bool | None) -> None:
             status, note = "run", f"{result.n_rows:,} rows tested once"
         finally:
             console.stage_ended(StageResult("evaluate", status, note, time.monotonic() - started_s))
-    if where.as_json:
+    if options.as_json:
         console.envelope(
             "evaluate", status="success", stages=[], metrics=result.to_json(), billing={"open": open_json(made.open)}
         )

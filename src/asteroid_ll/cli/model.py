@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from asteroid_ll.cli.console import Console
-from asteroid_ll.cli.options import Where, common
+from asteroid_ll.cli.options import CommonOptions, common
 from asteroid_ll.run import paths
 from asteroid_ll.run.atomic import atomic_write
 
@@ -39,11 +39,11 @@ def model() -> None:
 @click.option(
     "--all", "show_all", is_flag=True, help="Show every feature and every model, not only the most important ones."
 )
-def show(where: Where, artifact: Path | None, log: Path | None, show_all: bool) -> None:
+def show(options: CommonOptions, artifact: Path | None, log: Path | None, show_all: bool) -> None:
     """Show the weights in the features' own and in standardised units, the threshold, and the grid."""
-    _, _, described = _load(where, artifact=artifact, log=log)
-    console = Console(as_json=where.as_json)
-    if where.as_json:
+    _, _, described = _load(options, artifact=artifact, log=log)
+    console = Console(as_json=options.as_json)
+    if options.as_json:
         console.envelope("model show", status="success", model=described.to_json())
         return
     limit = None if show_all else _N_SHOWN
@@ -59,9 +59,9 @@ def show(where: Where, artifact: Path | None, log: Path | None, show_all: bool) 
 @click.option(
     "-o", "--output", type=click.Path(path_type=Path, dir_okay=False), required=True, help="The file to write."
 )
-def export(where: Where, artifact: Path | None, kind: str, output: Path) -> None:
+def export(options: CommonOptions, artifact: Path | None, kind: str, output: Path) -> None:
     """Write the model for other programs: JSON with names, or ONNX."""
-    trained, fitted, _ = _load(where, artifact=artifact, log=None)
+    trained, fitted, _ = _load(options, artifact=artifact, log=None)
     if kind == "onnx":
         from asteroid_ll.linear_learner.onnx_export import to_onnx
 
@@ -69,21 +69,23 @@ def export(where: Where, artifact: Path | None, kind: str, output: Path) -> None
     else:
         data = _json(trained, fitted)
     atomic_write(output, data)
-    console = Console(as_json=where.as_json)
-    if where.as_json:
+    console = Console(as_json=options.as_json)
+    if options.as_json:
         console.envelope("model export", status="success", format=kind, output=str(output), bytes=len(data))
     else:
         console.note(f"Wrote {output}: {trained.predictor_type} of {trained.feature_dim} features.")
 
 
-def _load(where: Where, *, artifact: Path | None, log: Path | None) -> tuple[Model, FittedFeatures | None, ModelView]:
+def _load(
+    options: CommonOptions, *, artifact: Path | None, log: Path | None
+) -> tuple[Model, FittedFeatures | None, ModelView]:
     from asteroid_ll.report.model_view import load
 
     if artifact is not None:
         return load(artifact, features=None, log=log)
-    features, log_of_run = where.workdir / paths.FEATURES, where.workdir / paths.JOB_LOG
+    features, log_of_run = options.workdir / paths.FEATURES, options.workdir / paths.JOB_LOG
     return load(
-        where.workdir / paths.ARTIFACT,
+        options.workdir / paths.ARTIFACT,
         features=features if features.is_file() else None,
         log=log or (log_of_run if log_of_run.is_file() else None),
     )

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 import click
 
 from asteroid_ll.cli.console import Console
-from asteroid_ll.cli.options import Where, common
-from asteroid_ll.cli.outcomes import execute, finish, open_json, show_steps
+from asteroid_ll.cli.options import CommonOptions, common
+from asteroid_ll.cli.outcomes import open_json, run_stage
 from asteroid_ll.errors import AwsError, ConfigError
 from asteroid_ll.run import paths
 from asteroid_ll.run.files import read_json
@@ -75,7 +75,7 @@ class ScoringRequest:
 @click.option("--force", is_flag=True, help="Score the test part again even if that is up to date.")
 @click.option("--dry-run", is_flag=True, help="Show whether the stage would run, and why, and stop.")
 def predict(
-    where: Where,
+    options: CommonOptions,
     designations: tuple[str, ...],
     input_file: Path | None,
     output: Path | None,
@@ -92,38 +92,34 @@ def predict(
     if designations and input_file is not None:
         raise ConfigError("Give either designations or --input, not both.", hint="asteroid-ll predict --help")
     if designations or input_file is not None:
-        _score(where, request)
+        _score(options, request)
         return
     if offline or output is not None or layout is not None:
         raise ConfigError(
             f"{'--offline and --output go' if layout is None else '--format goes'} with --input or with designations.",
             hint="asteroid-ll predict --input new.csv --offline",
         )
-    forced = ("predict",) if force else ()
-    if dry_run:
-        show_steps("predict", where, selected=("predict",), forced=forced)
-        return
-    finish("predict", where, execute("predict", where, selected=("predict",), forced=forced, tear_down=False))
+    run_stage("predict", options, force=force, dry_run=dry_run)
 
 
-def _score(where: Where, request: ScoringRequest) -> None:
+def _score(options: CommonOptions, request: ScoringRequest) -> None:
     """Score asteroids or the rows of a file, and print or write the scores."""
     from asteroid_ll.neo.features import FittedFeatures
     from asteroid_ll.pipeline.project import open_pipeline
     from asteroid_ll.scoring.new_rows import score_batches
     from asteroid_ll.scoring.writer import Collected, format_of, open_writer
 
-    console = Console(as_json=where.as_json)
+    console = Console(as_json=options.as_json)
     layout = request.layout or format_of(request.output, is_terminal=sys.stdout.isatty())
     collected = Collected()
-    with open_pipeline(where.config, where.workdir, command="predict", exclusive=False) as pipeline:
+    with open_pipeline(options.config, options.workdir, command="predict", exclusive=False) as pipeline:
         context = pipeline.context("predict")
         features = FittedFeatures.from_json(read_json(context.path(paths.FEATURES)))
         scorer = _scorer(context, offline=request.offline)
         with (
             _open_source(context, request, columns=features.inputs) as source,
             nullcontext(collected)
-            if where.as_json and request.output is None
+            if options.as_json and request.output is None
             else open_writer(layout, output=request.output, line=console.line) as writer,
         ):
             tally = score_batches(
@@ -137,7 +133,7 @@ def _score(where: Where, request: ScoringRequest) -> None:
         still_open = pipeline.snapshot().open
     if request.output is not None or tally.n_errors:
         console.note(_summary(tally, request.output))
-    if where.as_json:
+    if options.as_json:
         console.envelope(
             "predict",
             status="success",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from asteroid_ll.evaluation.metrics import METRICS, BinaryScores, binary_scores,
 from asteroid_ll.evaluation.ranking import as_labels
 from asteroid_ll.evaluation.resamples import Predictions
 from asteroid_ll.evaluation.thresholds import DEFAULT_THRESHOLD
+from asteroid_ll.run.files import read_json
 
 TITLES = {
     "model": "Linear Learner",
@@ -73,6 +75,16 @@ def has_every_metric(metrics: Mapping[str, Any]) -> bool:
     return all(metric.key in row for metric in METRICS for row in scores.values()) and all(
         metric.key in intervals["model"] for metric in interval_metrics()
     )
+
+
+def outdated(path: Path) -> str | None:
+    """Return a sentence if ``predict/metrics.json`` lacks a metric of this version, or None."""
+    try:
+        stored = read_json(path)
+        is_complete = has_every_metric(stored["metrics"]) and len(stored["findings"]) == len(stored["levels"])
+    except DataError:
+        is_complete = False
+    return None if is_complete else "another version wrote its scores: computed from the stored predictions"
 
 
 def scoreboard(

@@ -9,7 +9,7 @@ from asteroid_ll.report.summary import summarise
 from asteroid_ll.report.table_plots import draw_table
 from asteroid_ll.run import paths
 from asteroid_ll.run.files import write_json
-from asteroid_ll.stages.stage import Context, Outcome, Stage
+from asteroid_ll.stages.stage import Context, Outcome
 
 
 def run(context: Context) -> Outcome:
@@ -35,13 +35,3 @@ def _save(context: Context, plots: list[Plot]) -> list[str]:
     texts = [{"file": f"{plot.name}.png", "title": plot.title, "alt": plot.alt} for plot in plots]
     write_json(context.path(paths.EXPLORE_FIGURES), {"figures": texts})
     return [*files, paths.EXPLORE_FIGURES]
-
-
-STAGE = Stage(
-    name="explore",
-    version=1,
-    needs=("clean",),
-    settings=lambda config: {"report": {"figures": config.report.figures}},
-    run=run,
-    summary="Numbers and figures of the clean table.",
-)

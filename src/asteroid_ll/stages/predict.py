@@ -19,7 +19,7 @@ from asteroid_ll.report.summary import summarise
 from asteroid_ll.run import paths
 from asteroid_ll.run.files import read_json, write_json
 from asteroid_ll.scoring.scorers import endpoint_scorer
-from asteroid_ll.stages.stage import Context, Outcome, Stage
+from asteroid_ll.stages.stage import Context, Outcome
 
 
 def run(context: Context) -> Outcome:
@@ -108,15 +108,3 @@ def _findings(
         shared_test_share=shared_share,
     )
     return findings(facts)
-
-
-STAGE = Stage(
-    name="predict",
-    version=2,
-    needs=("clean", "split", "encode", "train"),
-    settings=lambda config: {"predict": config.section_values("predict")},
-    run=run,
-    summary="Score the test part through the endpoint, beside the baselines.",
-    uses=("deploy",),
-    result=paths.METRICS,
-)

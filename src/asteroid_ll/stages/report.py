@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from asteroid_ll.config import Config
 from asteroid_ll.report.document import as_document, as_json
 from asteroid_ll.report.figures import DIRECTORY, draw_model, reused_figures
 from asteroid_ll.report.html import ReportFigure, render_html
@@ -11,12 +10,7 @@ from asteroid_ll.report.style import save
 from asteroid_ll.run import paths
 from asteroid_ll.run.atomic import atomic_write
 from asteroid_ll.run.files import write_json
-from asteroid_ll.stages.stage import Context, Outcome, Settings, Stage
-
-
-def _settings(config: Config) -> Settings:
-    """Return all settings, because the report shows the configuration."""
-    return config.model_dump(mode="json")
+from asteroid_ll.stages.stage import Context, Outcome
 
 
 def report_inputs(context: Context) -> ReportInputs:
@@ -55,13 +49,3 @@ def _remove_figures(context: Context) -> None:
     for suffix in ("png", "svg"):
         for path in context.path(DIRECTORY).glob(f"*.{suffix}"):
             path.unlink()
-
-
-STAGE = Stage(
-    name="report",
-    version=1,
-    needs=("fetch", "clean", "explore", "split", "encode", "train", "predict"),
-    settings=_settings,
-    run=run,
-    summary="Write everything that was found as one HTML file.",
-)
