@@ -7,7 +7,7 @@ import time
 import click
 
 from asteroid_ll.cli.console import Console
-from asteroid_ll.cli.options import Where, common
+from asteroid_ll.cli.options import CommonOptions, common
 from asteroid_ll.cli.outcomes import open_json
 
 
@@ -19,16 +19,16 @@ from asteroid_ll.cli.outcomes import open_json
     default=None,
     help="Gradient boosting beside the model; by default where scikit-learn is installed.",
 )
-def evaluate(where: Where, folds: int, boosting: bool | None) -> None:
+def evaluate(options: CommonOptions, folds: int, boosting: bool | None) -> None:
     """Score the configuration by grouped k-fold: every asteroid is tested once, by a model that never saw it."""
     from asteroid_ll.evaluation import k_fold as evaluation
     from asteroid_ll.evaluation.cross_validation import cross_validation_rows
     from asteroid_ll.pipeline.project import open_pipeline
     from asteroid_ll.pipeline.run import Listener, StageResult
 
-    console = Console(as_json=where.as_json)
+    console = Console(as_json=options.as_json)
     listener = Listener(started=console.stage_started, progress=console.stage_progress, ended=console.stage_ended)
-    with open_pipeline(where.config, where.workdir, command="evaluate", listener=listener) as pipeline:
+    with open_pipeline(options.config, options.workdir, command="evaluate", listener=listener) as pipeline:
         made = pipeline.run(selected=("fetch", "clean"), tear_down=False)
         if made.error is not None:
             raise made.error
@@ -45,7 +45,7 @@ def evaluate(where: Where, folds: int, boosting: bool | None) -> None:
             status, note = "run", f"{found.n_rows:,} rows tested once"
         finally:
             console.stage_ended(StageResult("evaluate", status, note, time.monotonic() - started_s))
-    if where.as_json:
+    if options.as_json:
         console.envelope(
             "evaluate", status="success", stages=[], metrics=found.to_json(), billing={"open": open_json(made.open)}
         )

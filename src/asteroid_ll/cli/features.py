@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from asteroid_ll.cli.console import Console
-from asteroid_ll.cli.options import Where, common
+from asteroid_ll.cli.options import CommonOptions, common
 from asteroid_ll.errors import DataError
 from asteroid_ll.run import paths
 
@@ -19,13 +19,13 @@ def features() -> None:
 
 @features.command("list", epilog="Example:  asteroid-ll features list")
 @common
-def list_sets(where: Where) -> None:
+def list_sets(options: CommonOptions) -> None:
     """List the feature sets, the configured one marked."""
     from asteroid_ll.neo.feature_sets import SUMMARIES
 
-    chosen = where.config.load().features.set
-    console = Console(as_json=where.as_json)
-    if where.as_json:
+    chosen = options.config.features.set
+    console = Console(as_json=options.as_json)
+    if options.as_json:
         sets = [{"name": name, "summary": text, "chosen": name == chosen} for name, text in SUMMARIES.items()]
         console.envelope("features list", status="success", sets=sets)
         return
@@ -37,22 +37,22 @@ def list_sets(where: Where) -> None:
 @features.command("show", epilog="Example:  asteroid-ll features show clean")
 @click.argument("name", required=False)
 @common
-def show(where: Where, name: str | None) -> None:
+def show(options: CommonOptions, name: str | None) -> None:
     """Show a set column by column; without a name, the fitted set of the run directory."""
     if name is None:
-        _show_fitted(where)
+        _show_fitted(options)
     else:
-        _show_recipe(where, name)
+        _show_recipe(options, name)
 
 
-def _show_recipe(where: Where, name: str) -> None:
+def _show_recipe(options: CommonOptions, name: str) -> None:
     from asteroid_ll.neo.feature_sets import SUMMARIES, choices, require_name
     from asteroid_ll.neo.table import COLUMNS
 
     require_name(name)
     told = choices(name, [column.name for column in COLUMNS])
-    console = Console(as_json=where.as_json)
-    if where.as_json:
+    console = Console(as_json=options.as_json)
+    if options.as_json:
         columns = [{"name": c.column.name, "unit": c.column.unit, "taken": c.taken, "why": c.why} for c in told]
         console.envelope("features show", status="success", set=name, summary=SUMMARIES[name], columns=columns)
         return
@@ -63,19 +63,19 @@ def _show_recipe(where: Where, name: str) -> None:
         console.line(f"{mark}  {choice.column.name:<{width}}  {choice.why or choice.column.unit}".rstrip())
 
 
-def _show_fitted(where: Where) -> None:
+def _show_fitted(options: CommonOptions) -> None:
     from asteroid_ll.neo.features import FittedFeatures
     from asteroid_ll.run.files import read_json
 
-    path = where.workdir / paths.FEATURES
+    path = options.workdir / paths.FEATURES
     if not path.is_file():
         raise DataError(
-            f"{where.workdir} has no fitted feature set.",
+            f"{options.workdir} has no fitted feature set.",
             hint="asteroid-ll run-all --until encode   makes one;   asteroid-ll features list   names all.",
         )
     fitted = FittedFeatures.from_json(read_json(path))
-    console = Console(as_json=where.as_json)
-    if where.as_json:
+    console = Console(as_json=options.as_json)
+    if options.as_json:
         console.envelope("features show", status="success", set=fitted.name, fitted=fitted.to_json())
         return
     console.line(f"{fitted.name}: {len(fitted.columns)} features of {len(fitted.inputs)} columns")

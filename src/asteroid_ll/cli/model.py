@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from asteroid_ll.cli.console import Console
-from asteroid_ll.cli.options import Where, common
+from asteroid_ll.cli.options import CommonOptions, common
 from asteroid_ll.run import paths
 
 if TYPE_CHECKING:
@@ -36,11 +36,11 @@ def model() -> None:
 @_artifact
 @click.option("--log", type=click.Path(path_type=Path), help="The log of the job that trained --artifact.")
 @click.option("--all", "show_all", is_flag=True, help="Every feature and every model, not the most telling ones.")
-def show(where: Where, artifact: Path | None, log: Path | None, show_all: bool) -> None:
+def show(options: CommonOptions, artifact: Path | None, log: Path | None, show_all: bool) -> None:
     """Show weights in the features' own and in standardised units, the threshold, and the grid."""
-    _, _, found = _load(where, artifact=artifact, log=log)
-    console = Console(as_json=where.as_json)
-    if where.as_json:
+    _, _, found = _load(options, artifact=artifact, log=log)
+    console = Console(as_json=options.as_json)
+    if options.as_json:
         console.envelope("model show", status="success", model=found.to_json())
         return
     limit = None if show_all else _N_SHOWN
@@ -56,28 +56,30 @@ def show(where: Where, artifact: Path | None, log: Path | None, show_all: bool) 
 @click.option(
     "-o", "--output", type=click.Path(path_type=Path, dir_okay=False), required=True, help="The file to write."
 )
-def export(where: Where, artifact: Path | None, kind: str, output: Path) -> None:
+def export(options: CommonOptions, artifact: Path | None, kind: str, output: Path) -> None:
     """Write the model for other programs: JSON with names, or ONNX."""
     from asteroid_ll.run.atomic import atomic_write
 
-    trained, fitted, _ = _load(where, artifact=artifact, log=None)
+    trained, fitted, _ = _load(options, artifact=artifact, log=None)
     data = _onnx(trained) if kind == "onnx" else _json(trained, fitted)
     atomic_write(output, data)
-    console = Console(as_json=where.as_json)
-    if where.as_json:
+    console = Console(as_json=options.as_json)
+    if options.as_json:
         console.envelope("model export", status="success", format=kind, output=str(output), bytes=len(data))
     else:
         console.note(f"Wrote {output}: {trained.predictor_type} of {trained.feature_dim} features.")
 
 
-def _load(where: Where, *, artifact: Path | None, log: Path | None) -> tuple[Model, FittedFeatures | None, ModelView]:
+def _load(
+    options: CommonOptions, *, artifact: Path | None, log: Path | None
+) -> tuple[Model, FittedFeatures | None, ModelView]:
     from asteroid_ll.report.model_view import load
 
     if artifact is not None:
         return load(artifact, features=None, log=log)
-    features, own_log = where.workdir / paths.FEATURES, where.workdir / paths.JOB_LOG
+    features, own_log = options.workdir / paths.FEATURES, options.workdir / paths.JOB_LOG
     return load(
-        where.workdir / paths.ARTIFACT,
+        options.workdir / paths.ARTIFACT,
         features=features if features.is_file() else None,
         log=log or (own_log if own_log.is_file() else None),
     )

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from asteroid_ll.cli.console import Console
-from asteroid_ll.cli.options import Where, common
+from asteroid_ll.cli.options import CommonOptions, common
 from asteroid_ll.cli.outcomes import execute, finish, open_json, show_steps
 from asteroid_ll.errors import ConfigError
 
@@ -67,7 +67,7 @@ class Wanted:
 @click.option("--force", is_flag=True, help="Score the test part again even if that is up to date.")
 @click.option("--dry-run", is_flag=True, help="Show whether the stage would run, and why, and stop.")
 def predict(
-    where: Where,
+    options: CommonOptions,
     designations: tuple[str, ...],
     input_file: Path | None,
     output: Path | None,
@@ -84,7 +84,7 @@ def predict(
     if designations and input_file is not None:
         raise ConfigError("Give either designations or --input, not both.", hint="asteroid-ll predict --help")
     if designations or input_file is not None:
-        _score(where, wanted)
+        _score(options, wanted)
         return
     if offline or output is not None or layout is not None:
         raise ConfigError(
@@ -93,28 +93,28 @@ def predict(
         )
     forced = ("predict",) if force else ()
     if dry_run:
-        show_steps("predict", where, selected=("predict",), forced=forced)
+        show_steps("predict", options, selected=("predict",), forced=forced)
         return
-    finish("predict", where, execute("predict", where, selected=("predict",), forced=forced, tear_down=False))
+    finish("predict", options, execute("predict", options, selected=("predict",), forced=forced, tear_down=False))
 
 
-def _score(where: Where, wanted: Wanted) -> None:
+def _score(options: CommonOptions, wanted: Wanted) -> None:
     """Score asteroids or the rows of a file, and print or write what came of each."""
     from asteroid_ll.pipeline.project import open_pipeline
     from asteroid_ll.scoring.new_rows import fitted_features, new_row_scorer, score_batches
     from asteroid_ll.scoring.writer import Collected, format_of, open_writer
 
-    console = Console(as_json=where.as_json)
+    console = Console(as_json=options.as_json)
     layout = wanted.layout or format_of(wanted.output, is_terminal=sys.stdout.isatty())
     collected = Collected()
-    with open_pipeline(where.config, where.workdir, command="predict", exclusive=False) as pipeline:
+    with open_pipeline(options.config, options.workdir, command="predict", exclusive=False) as pipeline:
         context = pipeline.context("predict")
         features = fitted_features(context)
         scorer = new_row_scorer(context, offline=wanted.offline)
         with (
             _open_source(context, wanted, columns=features.inputs) as source,
             nullcontext(collected)
-            if where.as_json and wanted.output is None
+            if options.as_json and wanted.output is None
             else open_writer(layout, output=wanted.output, line=console.line) as writer,
         ):
             tally = score_batches(
@@ -128,7 +128,7 @@ def _score(where: Where, wanted: Wanted) -> None:
         still_open = pipeline.snapshot().open
     if wanted.output is not None or tally.n_errors:
         console.note(_told(tally, wanted.output))
-    if where.as_json:
+    if options.as_json:
         console.envelope(
             "predict",
             status="success",

@@ -8,7 +8,7 @@ from asteroid_ll.formats.table import load_table
 from asteroid_ll.report.explore_figures import draw_table
 from asteroid_ll.run import paths
 from asteroid_ll.run.files import write_json
-from asteroid_ll.stages.stage import Context, Outcome, Stage
+from asteroid_ll.stages.stage import Context, Outcome
 
 if TYPE_CHECKING:
     from asteroid_ll.report.plots import Plot
@@ -51,13 +51,3 @@ def _save(context: Context, drawn: list[Plot]) -> list[str]:
     texts = [{"file": f"{plot.name}.png", "title": plot.title, "alt": plot.alt} for plot in drawn]
     write_json(context.path(paths.EXPLORE_FIGURES), {"figures": texts})
     return [*figures, paths.EXPLORE_FIGURES]
-
-
-STAGE = Stage(
-    name="explore",
-    version=1,
-    needs=("clean",),
-    settings=lambda config: {"report": {"figures": config.report.figures}},
-    run=run,
-    summary="Numbers and figures of the clean table.",
-)

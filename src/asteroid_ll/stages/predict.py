@@ -10,7 +10,7 @@ from asteroid_ll.formats.table import load_table, write_csv
 from asteroid_ll.run import paths
 from asteroid_ll.run.files import read_json, write_json
 from asteroid_ll.scoring.scoring import decide, endpoint_scorer
-from asteroid_ll.stages.stage import Context, Outcome, Stage
+from asteroid_ll.stages.stage import Context, Outcome
 
 if TYPE_CHECKING:
     import numpy as np
@@ -165,15 +165,3 @@ def _findings(context: Context, part: TestPart, board: Scoreboard) -> Sequence[F
 def _loss(loss: str, predictor_type: str) -> str:
     """What ``auto`` stands for."""
     return {"regressor": "squared_loss", "binary_classifier": "logistic"}[predictor_type] if loss == "auto" else loss
-
-
-STAGE = Stage(
-    name="predict",
-    version=2,
-    needs=("clean", "split", "encode", "train"),
-    settings=lambda config: {"predict": config.section_values("predict")},
-    run=run,
-    summary="Score the test part through the endpoint, beside the baselines.",
-    uses=("deploy",),
-    result=paths.METRICS,
-)

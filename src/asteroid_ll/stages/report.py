@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-from asteroid_ll.config import Config
 from asteroid_ll.report.document import as_document, as_json
 from asteroid_ll.report.figures import DIRECTORY, draw_model, reused_figures
 from asteroid_ll.report.inputs import ReportInputs
 from asteroid_ll.run import paths
 from asteroid_ll.run.atomic import atomic_write
 from asteroid_ll.run.files import write_json
-from asteroid_ll.stages.stage import Context, Outcome, Settings, Stage
-
-
-def _settings(config: Config) -> Settings:
-    """All of them, since the report shows the configuration."""
-    return config.model_dump(mode="json")
+from asteroid_ll.stages.stage import Context, Outcome
 
 
 def run(context: Context) -> Outcome:
@@ -48,13 +42,3 @@ def _remove_figures(context: Context) -> None:
     for ending in ("png", "svg"):
         for old in context.path(DIRECTORY).glob(f"*.{ending}"):
             old.unlink()
-
-
-STAGE = Stage(
-    name="report",
-    version=1,
-    needs=("fetch", "clean", "explore", "split", "encode", "train", "predict"),
-    settings=_settings,
-    run=run,
-    summary="Write everything that was found as one HTML file.",
-)
