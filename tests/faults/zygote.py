@@ -25,9 +25,9 @@ from os_layer import OsLayer
 WARM = (
     "asteroid_ll.aws.billing",
     "asteroid_ll.aws.endpoints",
-    "asteroid_ll.aws.images",
     "asteroid_ll.aws.jobs",
     "asteroid_ll.aws.logs",
+    "asteroid_ll.aws.session",
     "asteroid_ll.aws.storage",
     "asteroid_ll.aws.teardown",
     "asteroid_ll.cli.config",
