@@ -76,16 +76,15 @@ def _read_only(value: Mapping[str, str]) -> Mapping[str, str]:
     return MappingProxyType({name: value[name] for name in in_table_order})
 
 
-_JSON_TYPES = {"flag": "boolean", "count": "integer", "number": "number"}
-
-
 def _schema(record: HyperparameterRecord) -> dict[str, Any]:
     """Return the JSON schema of a value, which may be written as text too."""
     words = [*record.words, *record.extra_words]
     forms: list[dict[str, Any]] = [{"enum": words}] if words else []
-    if record.kind in _JSON_TYPES:
-        pattern = record.pattern or "^(true|false)$"
-        forms.append({"type": [_JSON_TYPES[record.kind], "string"], **_bounds(record), "pattern": pattern})
+    if record.kind == "flag":
+        forms.append({"type": ["boolean", "string"], "pattern": "^(true|false)$"})
+    elif record.kind != "word":
+        number = "integer" if record.kind == "count" else "number"
+        forms.append({"type": [number, "string"], **_bounds(record), "pattern": record.pattern})
     default = DEFAULTS.get(record.name, record.default)
     return {
         **(forms[0] if len(forms) == 1 else {"anyOf": forms}),
@@ -95,11 +94,8 @@ def _schema(record: HyperparameterRecord) -> dict[str, Any]:
 
 
 def _bounds(record: HyperparameterRecord) -> dict[str, float]:
-    bounds = {
-        "minimum": 1 if record.kind == "count" else record.at_least,
-        "exclusiveMinimum": record.above,
-        "exclusiveMaximum": record.below,
-    }
+    low, includes_low, high = record.bounds
+    bounds = {"minimum" if includes_low else "exclusiveMinimum": low, "exclusiveMaximum": high}
     return {keyword: bound for keyword, bound in bounds.items() if math.isfinite(bound)}
 
 

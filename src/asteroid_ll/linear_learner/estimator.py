@@ -70,7 +70,7 @@ class _Estimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no ty
             raise DataError(
                 f"The model in {path} is a {model.predictor_type}, but {cls.__name__} needs a "
                 f"{' or a '.join(predictor_types)}.",
-                hint="Use the from_artifact of the other estimator.",
+                hint="Use the from_artifact of the other class.",
             )
         recorded = {**model.metrics_params, "loss": model.loss}
         estimator = cls(**{name: recorded[name] for name in cls._get_param_names() if recorded.get(name) is not None})
@@ -234,7 +234,7 @@ class LinearLearnerClassifier(ClassifierMixin, _LinearLearner):  # type: ignore[
         return self
 
     def predict(self, X: Any) -> npt.NDArray[Any]:
-        """Return the class of each row, shape ``(n_rows,)``. Two classes are told apart by the model's threshold."""
+        """Return the class of each row, shape ``(n_rows,)``. The model's threshold separates two classes."""
         features = self._features(X)
         return self.classes_[self.model_.predict(features).predicted_label]
 

@@ -1,10 +1,9 @@
-"""The losses: what a score is worth against a label, and which way it should move.
+"""The losses and their gradients.
 
 Arrays are float32 and hold many models at once in the last axis. Scores of regression and binary classification have
 the shape ``(..., n_models)`` against targets ``(..., 1)``; scores of multiclass classification
 ``(..., n_classes, n_models)`` against one-hot targets ``(..., n_classes, 1)``. Formulas: the developer guide's loss
-functions, and what real logs show of their scale: a squared loss is reported without the factor 1/2, but its gradient
-is the plain residual.
+functions. Scale: real logs report a squared loss without the factor 1/2, but its gradient is the plain residual.
 """
 
 from __future__ import annotations
@@ -38,12 +37,12 @@ class Loss(ABC):
         self._hp = hyperparameters
 
     def targets(self, labels: Float32Array) -> Float32Array:
-        """Labels of shape ``(n,)`` in the form that the other methods take: ``(n, 1)`` or ``(n, n_classes, 1)``."""
+        """Return the targets of labels of shape ``(n,)``: ``(n, 1)`` or ``(n, n_classes, 1)``."""
         return labels[:, np.newaxis]
 
     @staticmethod  # noqa: B027 - identity is the right default
     def prepare(scores: Float32Array) -> None:
-        """Turn raw scores, in place, into what ``gradient`` and ``values`` take."""
+        """Turn raw scores, in place, into the input of ``gradient`` and ``values``."""
 
     @classmethod
     def respond(cls, scores: Float32Array) -> Float32Array:
@@ -52,11 +51,11 @@ class Loss(ABC):
 
     @abstractmethod
     def gradient(self, prepared: Float32Array, targets: Float32Array, out: Float32Array) -> None:
-        """The derivative of the loss by the raw score, into ``out`` of the scores' shape."""
+        """Write the derivative of the loss by the raw score to ``out``, which has the scores' shape."""
 
     @abstractmethod
     def values(self, prepared: Float32Array, targets: Float32Array, out: Float32Array) -> Float32Array:
-        """The losses; ``out`` of the scores' shape is scratch, and the result is it or a part of it."""
+        """Return the losses; ``out``, which has the scores' shape, is overwritten and may be the result."""
 
 
 class Squared(Loss):
@@ -100,7 +99,7 @@ class EpsilonInsensitiveSquared(Loss):
         return np.float32(self._hp.loss_insensitivity)
 
     def gradient(self, prepared: Float32Array, targets: Float32Array, out: Float32Array) -> None:
-        """The residual where it is larger than eps, else 0."""
+        """The residual if it is larger than eps, else 0."""
         np.subtract(prepared, targets, out=out)
         np.multiply(out, np.abs(out) > self._epsilon, out=out)
 
@@ -122,7 +121,7 @@ class EpsilonInsensitiveAbsolute(Loss):
         return np.float32(self._hp.loss_insensitivity)
 
     def gradient(self, prepared: Float32Array, targets: Float32Array, out: Float32Array) -> None:
-        """The residual's sign where it is larger than eps, else 0."""
+        """The residual's sign if it is larger than eps, else 0."""
         np.subtract(prepared, targets, out=out)
         np.multiply(np.sign(out), np.abs(out) > self._epsilon, out=out)
 
@@ -144,7 +143,7 @@ class Quantile(Loss):
         return np.float32(self._hp.quantile)
 
     def gradient(self, prepared: Float32Array, targets: Float32Array, out: Float32Array) -> None:
-        """``-q`` below the label, ``1 - q`` from it on."""
+        """``-q`` below the label, ``1 - q`` from the label."""
         np.greater_equal(prepared, targets, out=out)
         np.subtract(out, self._quantile, out=out)
 
@@ -194,7 +193,7 @@ class Logistic(Loss):
 
     @staticmethod
     def prepare(scores: Float32Array) -> None:
-        """Scores become probabilities."""
+        """Turn scores into probabilities."""
         np.negative(scores, out=scores)
         np.exp(scores, out=scores)
         np.add(scores, np.float32(1), out=scores)
@@ -202,7 +201,7 @@ class Logistic(Loss):
 
     @classmethod
     def respond(cls, scores: Float32Array) -> Float32Array:
-        """The probability of the positive class."""
+        """Return the probabilities of the positive class."""
         probability = scores.copy()
         with np.errstate(over="ignore"):
             cls.prepare(probability)
@@ -234,11 +233,11 @@ class Hinge(Loss):
             self.objective_name = "weighted_hinge_loss_objective"
 
     def targets(self, labels: Float32Array) -> Float32Array:
-        """-1 for label 0 and 1 for label 1, shape ``(n, 1)``."""
+        """Return -1 for label 0 and 1 for label 1, shape ``(n, 1)``."""
         return (np.float32(2) * labels - np.float32(1))[:, np.newaxis]
 
     def gradient(self, prepared: Float32Array, targets: Float32Array, out: Float32Array) -> None:
-        """``-s`` where the margin is not reached, else 0."""
+        """``-s`` below the margin, else 0."""
         np.multiply(prepared, targets, out=out)
         np.multiply(out < self._margin, -targets, out=out)
 
@@ -260,19 +259,19 @@ class Softmax(Loss):
             self.objective_name = "weighted_softmax_loss_objective"
 
     def targets(self, labels: Float32Array) -> Float32Array:
-        """One-hot rows, shape ``(n, n_classes, 1)``."""
+        """Return one-hot rows, shape ``(n, n_classes, 1)``."""
         hot: npt.NDArray[np.bool_] = labels[:, np.newaxis] == np.arange(self._hp.num_classes, dtype=np.float32)
         return hot.astype(np.float32)[:, :, np.newaxis]
 
     @staticmethod
     def prepare(scores: Float32Array) -> None:
-        """Scores become logarithms of probabilities, which no difference of scores can overflow."""
+        """Turn scores into logarithms of probabilities, which do not overflow."""
         np.subtract(scores, scores.max(axis=-2, keepdims=True), out=scores)
         np.subtract(scores, np.log(np.exp(scores).sum(axis=-2, keepdims=True)), out=scores)
 
     @classmethod
     def respond(cls, scores: Float32Array) -> Float32Array:
-        """The probabilities of the classes, over axis -2."""
+        """Return the probabilities of the classes, over axis -2."""
         logarithms = scores.copy()
         cls.prepare(logarithms)
         np.exp(logarithms, out=logarithms)
@@ -285,7 +284,7 @@ class Softmax(Loss):
 
     def values(self, prepared: Float32Array, targets: Float32Array, out: Float32Array) -> Float32Array:
         """``-log`` of the true class's probability, shape ``(..., n_models)``."""
-        # A true class of probability 0 keeps its finite logarithm; the others' must not turn 0 * -inf into NaN.
+        # A product with the targets would give NaN for 0 * -inf.
         np.copyto(out, 0)
         np.copyto(out, prepared, where=targets != 0)
         losses: Float32Array = out.sum(axis=-2)

@@ -180,6 +180,7 @@ class Model:
             bias = np.asarray(content.arrays["fc0_bias"], np.float32).reshape(-1)
             predictor_type, loss = str(params["predictor_type"]), str(params["loss_type"])
             threshold = float(params["threshold"])
+            metrics_params = dict(params.get("metrics_params") or {})
         except (KeyError, TypeError, ValueError) as error:
             raise DataError(f"The model in {path} lacks a usable {error}.") from error
         if weight.ndim != 2 or bias.shape != (weight.shape[1],) or loss not in losses_of(predictor_type):
@@ -187,7 +188,7 @@ class Model:
                 f"The model in {path} is a {predictor_type} with loss {loss}, weights {weight.shape} and bias "
                 f"{bias.shape}, which do not go together."
             )
-        return cls(predictor_type, loss, weight, bias, threshold, params.get("metrics_params") or {})
+        return cls(predictor_type, loss, weight, bias, threshold, metrics_params)
 
 
 def _fused_dot(features: Float32Array, weight: Float32Array) -> Float32Array:

@@ -19,12 +19,24 @@ AUTO = "auto"
 PredictorType = Literal["regressor", "binary_classifier", "multiclass_classifier"]
 PREDICTOR_TYPES: tuple[PredictorType, ...] = ("regressor", "binary_classifier", "multiclass_classifier")
 
-_PATTERNS = {
+Kind = Literal["word", "flag", "count", "whole", "number", "positive", "nonnegative", "share", "decay", "text"]
+
+# The lower bound, whether it is included, and the upper bound, which is not.
+_RANGES: dict[Kind, tuple[float, bool, float]] = {
+    "count": (1, True, math.inf),
+    "whole": (0, True, math.inf),
+    "number": (-math.inf, False, math.inf),
+    "positive": (0, False, math.inf),
+    "nonnegative": (0, True, math.inf),
+    "share": (0, False, 1),
+    "decay": (0, True, 1),
+}
+_PATTERNS: dict[Kind, str] = {
     "whole": r"^([0-9]+)$",
     "count": r"^([1-9][0-9]*)$",
-    "number": r"^([-+]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][-+]?[0-9]+)?)$",
     "text": r"^(.*)$",
 }
+_NUMBER = r"^([-+]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][-+]?[0-9]+)?)$"
 
 
 @dataclass(frozen=True)
@@ -51,15 +63,14 @@ class HyperparameterRecord:
 
     Attributes:
         name: as in ``hyperparameters.json``; names that begin with an underscore are the container's internal ones.
-        kind: what a value is besides one of the words: ``count`` is a whole number from 1, ``whole`` one from 0.
+        kind: the form of values that are not one of the words: ``count`` is a whole number from 1, ``whole`` one from
+            0; ``number`` is any number, ``positive`` one above 0, ``nonnegative`` one from 0, ``share`` one between 0
+            and 1, ``decay`` one from 0 and below 1.
         default: the container's default, as text; None if it has none.
         description: one sentence.
         words: texts that are accepted as they are, such as ``auto``.
         extra_words: further words that this engine accepts and AWS does not.
         auto: the value that ``auto`` stands for; empty if the data or the grid decide.
-        above: a number must be greater than this.
-        at_least: a number must be this or more.
-        below: a number must be less than this.
         predictor_types: the predictor types that use it; empty for all. The same holds for the next two.
         optimizers: the optimizers that use it.
         losses: the losses that use it.
@@ -67,15 +78,12 @@ class HyperparameterRecord:
     """
 
     name: str
-    kind: Literal["word", "flag", "count", "whole", "number", "text"]
+    kind: Kind
     default: str | None
     description: str
     words: tuple[str, ...] = ()
     extra_words: tuple[str, ...] = ()
     auto: str = ""
-    above: float = -math.inf
-    at_least: float = -math.inf
-    below: float = math.inf
     predictor_types: tuple[PredictorType, ...] = ()
     optimizers: tuple[str, ...] = ()
     losses: tuple[str, ...] = ()
@@ -94,13 +102,18 @@ class HyperparameterRecord:
     @property
     def pattern(self) -> str:
         """The regular expression that other values match; empty if only words are accepted."""
-        return _PATTERNS.get(self.kind, "")
+        return _PATTERNS.get(self.kind, _NUMBER if self.kind in _RANGES else "")
+
+    @property
+    def bounds(self) -> tuple[float, bool, float]:
+        """The lower bound of a number, whether it is included, and the upper bound, which is not."""
+        return _RANGES[self.kind]
 
     @property
     def interval(self) -> str:
         """The accepted range in the usual notation, such as ``[0, 1)``."""
-        low = f"({self.above:g}" if math.isinf(self.at_least) else f"[{self.at_least:g}"
-        return f"{low}, {self.below:g})"
+        low, includes_low, high = self.bounds
+        return f"{'[' if includes_low else '('}{low:g}, {high:g})"
 
     @property
     def applicability(self) -> str:
@@ -121,7 +134,8 @@ class HyperparameterRecord:
         if self.kind == "text":
             return
         number = float(value)
-        if not (math.isfinite(number) and self.above < number < self.below and number >= self.at_least):
+        low, includes_low, high = self.bounds
+        if not (math.isfinite(number) and low <= number < high and (includes_low or number > low)):
             raise ClientError(
                 f"The value '{value}' of hyperparameter '{self.name}' is outside its range {self.interval}."
             )
@@ -155,4 +169,4 @@ class HyperparameterRecord:
             return text == "true"
         if text in self.words or text in self.extra_words or self.kind in ("word", "text"):
             return text
-        return float(text) if self.kind == "number" else int(text)
+        return int(text) if self.kind in ("count", "whole") else float(text)

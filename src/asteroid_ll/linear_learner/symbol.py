@@ -1,8 +1,8 @@
 """The network of a saved model (``mx-mod-symbol.json``): one dot product, a bias and a head.
 
-``build`` makes the graph that MXNet's Module loads next to the parameters, ``dumps`` its text in MXNet's own
-layout. The graphs of logistic and squared loss are those of real artifacts. The heads of the other losses are this
-package's choice of MXNet operators with the right forward function: softmax for multiclass, the identity elsewhere.
+``build`` returns the graph that MXNet's Module loads with the parameters, ``dumps`` its text in MXNet's layout. The
+graphs of logistic and squared loss are those of real artifacts. The heads of the other losses are this package's
+choice of MXNet operators with the right forward function: softmax for multiclass, the identity for the rest.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 
 from asteroid_ll.linear_learner.spec import LOSSES
 
-# An identity head keeps the label input that MXNet's Module expects; only its backward pass, unused here, differs.
+# A regression head is the identity; it keeps the label input that MXNet's Module expects.
 _HEADS = {
     "probability": "LogisticRegressionOutput",
     "probabilities": "SoftmaxOutput",
@@ -22,7 +22,7 @@ _MXNET_VERSION = 10301
 
 
 def build(loss: str, *, feature_dim: int, n_outputs: int, counter: int, bias_lr_mult: float = 10.0) -> dict[str, Any]:
-    """Build the symbol of a model.
+    """Return the symbol of a model.
 
     Args:
         loss: value of the hyperparameter ``loss``, not ``auto``.
@@ -56,7 +56,7 @@ def build(loss: str, *, feature_dim: int, n_outputs: int, counter: int, bias_lr_
 
 
 def dumps(symbol: dict[str, Any]) -> str:
-    """Write a symbol in MXNet's layout: nodes over several lines, number lists on one, a blank after a line's comma."""
+    """Return a symbol as text in MXNet's layout: nodes over several lines, lists of numbers on one line."""
     members = [f"{json.dumps(name)}: {_layout(value, indent=1)}" for name, value in symbol.items()]
     return "{\n  " + ", \n  ".join(members) + "\n}"
 

@@ -49,9 +49,9 @@ def trained(
     first_update: int,
 ) -> np.ndarray:
     """Train a group on some mini-batches; the sums of its losses."""
-    with ThreadPoolExecutor(1) as behind:
-        losses_summed = group.train(batches, targets, row_weights=row_weights, first_update=first_update, behind=behind)
-        return losses_summed.result()
+    with ThreadPoolExecutor(1) as executor:
+        sums = group.train(batches, targets, row_weights=row_weights, first_update=first_update, loss_executor=executor)
+        return sums.result()
 
 
 def batches_of(seed: int, hp: Hyperparameters) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -38,7 +38,7 @@ def test_the_typed_value_has_one_field_for_each_hyperparameter_of_the_table() ->
     ("name", "record"), [(name, record) for name, record in HYPERPARAMETERS.items() if not record.is_internal]
 )
 def test_each_field_has_the_type_that_the_table_names(name: str, record: HyperparameterRecord) -> None:
-    values = [*record.choices, {"count": "7", "number": "0.5"}.get(record.kind, "")]
+    values = [*record.choices, "" if record.kind in ("word", "flag") else "7" if record.kind == "count" else "0.5"]
     field = TypeAdapter(typing.get_type_hints(Hyperparameters)[name])
     for value in filter(None, values):
         typed = record.parse(value)

@@ -160,8 +160,9 @@ def test_a_saved_model_loads_as_an_equal_model(
         ({}, {"loss_type": "logistic"}),
         ({}, {"threshold": "high"}),
         ({}, {"predictor_type": "ranker"}),
+        ({}, {"metrics_params": [1]}),
     ],
-    ids=["no-bias", "shapes", "loss", "threshold", "predictor-type"],
+    ids=["no-bias", "shapes", "loss", "threshold", "predictor-type", "metric-settings"],
 )
 def test_an_artifact_of_another_algorithm_is_refused(
     tmp_path: Path, arrays: dict[str, np.ndarray], params: dict[str, object]
