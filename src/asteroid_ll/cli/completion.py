@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import click
+from click.shell_completion import BashComplete, FishComplete, ShellComplete, ZshComplete
 
 from asteroid_ll.cli.console import Console
 
@@ -22,9 +23,7 @@ def completion(shell: str) -> None:
     zsh   echo 'eval "$(asteroid-ll completion zsh)"' >> ~/.zshrc
     fish  asteroid-ll completion fish > ~/.config/fish/completions/asteroid-ll.fish
     """  # noqa: D301 - with this character, click keeps the line breaks
-    from click.shell_completion import BashComplete, FishComplete, ShellComplete, ZshComplete
-
-    from asteroid_ll.cli import group
+    from asteroid_ll.cli import group  # which imports this module
 
     # click's own source() runs the shell to check its version, but the script may be for another machine.
     kind: type[ShellComplete] = {"bash": BashComplete, "zsh": ZshComplete, "fish": FishComplete}[shell]

@@ -8,7 +8,10 @@ import click
 
 from asteroid_ll.cli.console import Console
 from asteroid_ll.cli.options import CommonOptions, common
+from asteroid_ll.config import SCHEMA_FILE, Config, dump_markdown, dump_schema, dump_yaml
+from asteroid_ll.config import validate as check_algorithm
 from asteroid_ll.errors import ConfigError
+from asteroid_ll.run.atomic import atomic_write
 
 
 @click.group("config", epilog="Example:  asteroid-ll config init -o asteroid-ll.yaml")
@@ -23,9 +26,6 @@ def init(output: Path) -> None:
 
     An existing file is not changed.
     """
-    from asteroid_ll.config import SCHEMA_FILE, Config, dump_schema, dump_yaml
-    from asteroid_ll.run.atomic import atomic_write
-
     try:
         with output.open("x", encoding="utf-8") as file:
             file.write(dump_yaml(Config()))
@@ -41,8 +41,6 @@ def init(output: Path) -> None:
 @common
 def show(options: CommonOptions) -> None:
     """Show the complete configuration, defaults included."""
-    from asteroid_ll.config import dump_yaml
-
     if options.as_json:
         values = options.config.model_dump(mode="json")
         Console(as_json=True).envelope("config show", status="success", config=values)
@@ -54,8 +52,6 @@ def show(options: CommonOptions) -> None:
 @click.option("--markdown", is_flag=True, help="Print the reference of all keys as Markdown instead.")
 def schema(markdown: bool) -> None:
     """Print the JSON schema of configuration files, for editors."""
-    from asteroid_ll.config import dump_markdown, dump_schema
-
     Console().line((dump_markdown() if markdown else dump_schema()).removesuffix("\n"))
 
 
@@ -63,9 +59,7 @@ def schema(markdown: bool) -> None:
 @common
 def validate(options: CommonOptions) -> None:
     """Check the files and list all problems."""
-    from asteroid_ll.config import validate as check
-
-    check(options.config)
+    check_algorithm(options.config)
     console = Console(as_json=options.as_json)
     if options.as_json:
         console.envelope("config validate", status="success", problems=[])

@@ -90,7 +90,7 @@ class Console:
             self._write_err(f"{name:<9} ...      {text}")
 
     def stage_ended(self, result: StageResult) -> None:
-        """Print one line about a stage that ended."""
+        """Print the result of a stage in one line."""
         self._stop_status()
         text = result.reason if result.status == "failed" else result.note or result.reason
         self._write_err(f"{result.name:<9} {_MARKS[result.status]:<7} {result.seconds:6.2f} s  {text}")

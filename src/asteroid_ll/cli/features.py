@@ -1,4 +1,4 @@
-"""``features list | show``."""
+"""``features list`` and ``features show``."""
 
 from __future__ import annotations
 
@@ -9,20 +9,21 @@ import click
 from asteroid_ll.cli.console import Console
 from asteroid_ll.cli.options import CommonOptions, common
 from asteroid_ll.errors import DataError
+from asteroid_ll.neo.feature_sets import SUMMARIES, choices, require_name
+from asteroid_ll.neo.table import COLUMNS
 from asteroid_ll.run import paths
+from asteroid_ll.run.files import read_json
 
 
 @click.group("features", epilog="Example:  asteroid-ll features show no-label-inputs")
 def features() -> None:
-    """What each feature set takes of a table, and why not the rest."""
+    """The feature sets: the columns that each uses, and why not the others."""
 
 
 @features.command("list", epilog="Example:  asteroid-ll features list")
 @common
 def list_sets(options: CommonOptions) -> None:
-    """List the feature sets, the configured one marked."""
-    from asteroid_ll.neo.feature_sets import SUMMARIES
-
+    """List the feature sets and mark the configured one."""
     chosen = options.config.features.set
     console = Console(as_json=options.as_json)
     if options.as_json:
@@ -46,32 +47,28 @@ def show(options: CommonOptions, name: str | None) -> None:
 
 
 def _show_recipe(options: CommonOptions, name: str) -> None:
-    from asteroid_ll.neo.feature_sets import SUMMARIES, choices, require_name
-    from asteroid_ll.neo.table import COLUMNS
-
     require_name(name)
-    told = choices(name, [column.name for column in COLUMNS])
+    described = choices(name, [column.name for column in COLUMNS])
     console = Console(as_json=options.as_json)
     if options.as_json:
-        columns = [{"name": c.column.name, "unit": c.column.unit, "taken": c.taken, "why": c.why} for c in told]
+        columns = [{"name": c.column.name, "unit": c.column.unit, "taken": c.taken, "why": c.why} for c in described]
         console.envelope("features show", status="success", set=name, summary=SUMMARIES[name], columns=columns)
         return
     console.line(f"{name}: {SUMMARIES[name]}")
-    width = max(len(choice.column.name) for choice in told)
-    for choice in told:
+    width = max(len(choice.column.name) for choice in described)
+    for choice in described:
         mark = "takes" if choice.taken else "     "
         console.line(f"{mark}  {choice.column.name:<{width}}  {choice.why or choice.column.unit}".rstrip())
 
 
 def _show_fitted(options: CommonOptions) -> None:
     from asteroid_ll.neo.features import FittedFeatures
-    from asteroid_ll.run.files import read_json
 
     path = options.workdir / paths.FEATURES
     if not path.is_file():
         raise DataError(
             f"{options.workdir} has no fitted feature set.",
-            hint="asteroid-ll run-all --until encode   makes one;   asteroid-ll features list   names all.",
+            hint="asteroid-ll run-all --until encode   fits one;   asteroid-ll features list   lists all.",
         )
     fitted = FittedFeatures.from_json(read_json(path))
     console = Console(as_json=options.as_json)
@@ -84,7 +81,7 @@ def _show_fitted(options: CommonOptions) -> None:
 
 
 def _lines(fitted: dict[str, Any]) -> list[str]:
-    """A line an input column, then a line a piecewise-linear variable or a reference."""
+    """Return one line per input column, piecewise-linear variable and reference."""
     lines = [f"input      {name}" for name in fitted["inputs"]]
     lines += [
         f"variable   {name}: {len(knots)} knots from {knots[0]:.6g} to {knots[-1]:.6g}"

@@ -33,6 +33,15 @@ def execute(
         return tracked(pipeline, pipeline.run(forced=forced, selected=selected, tear_down=tear_down))
 
 
+def run_stage(name: str, options: CommonOptions, *, force: bool, dry_run: bool) -> None:
+    """Run one stage and print the outcome, or print whether it would run."""
+    forced = (name,) if force else ()
+    if dry_run:
+        show_steps(name, options, selected=(name,), forced=forced)
+    else:
+        finish(name, options, execute(name, options, selected=(name,), forced=forced, tear_down=False))
+
+
 def finish(command: str, options: CommonOptions, result: RunResult) -> None:
     """Print the outcome; exit with the error's code if the run failed."""
     console = Console(as_json=options.as_json)
@@ -56,7 +65,7 @@ def finish(command: str, options: CommonOptions, result: RunResult) -> None:
 def show_metrics(console: Console, result: RunResult) -> None:
     """Print the scores of the model beside its baselines, and the findings."""
     if result.metrics:
-        from asteroid_ll.evaluation.metrics import Scoreboard
+        from asteroid_ll.evaluation.scoreboard import Scoreboard
         from asteroid_ll.report.tables import score_rows
 
         metrics: Mapping[str, Any] = result.metrics

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from asteroid_ll.cli.options import CommonOptions, common
-from asteroid_ll.cli.outcomes import execute, finish, show_status, show_steps
+from asteroid_ll.cli.outcomes import execute, finish, run_stage, show_status, show_steps
 from asteroid_ll.pipeline.project import select
 from asteroid_ll.stages.registry import STAGES
 from asteroid_ll.stages.stage import Stage
@@ -64,11 +64,7 @@ def _stage_command(stage: Stage) -> click.Command:
     @click.option("--force", is_flag=True, help="Run it even if it is up to date.")
     @click.option("--dry-run", is_flag=True, help="Show whether it would run, and why, and stop.")
     def command(options: CommonOptions, force: bool, dry_run: bool) -> None:
-        forced = (name,) if force or stage.transient else ()
-        if dry_run:
-            show_steps(name, options, selected=(name,), forced=forced)
-            return
-        finish(name, options, execute(name, options, selected=(name,), forced=forced, tear_down=False))
+        run_stage(name, options, force=force or stage.transient, dry_run=dry_run)
 
     return command
 

@@ -176,7 +176,7 @@ def _difference(stage: Stage, settings: Settings, inputs: Mapping[str, str], don
 
 
 def flatten(settings: Settings, *, prefix: str = "") -> dict[str, object]:
-    """Return nested settings as one level of dotted keys."""
+    """Return a nested mapping as one level of dotted keys."""
     flat: dict[str, object] = {}
     for name, value in settings.items():
         if isinstance(value, Mapping):

@@ -61,8 +61,8 @@ def open_pipeline(
 
 
 def _connect(config: Config, workdir: Path) -> Aws:
-    """Connect to the configured target: an account, or the emulator of this run directory."""
-    from asteroid_ll.aws.session import connect
+    """Connect to the account, or to the emulator of the run directory, that ``target`` names."""
+    from asteroid_ll.aws.session import connect  # botocore: commands that only read need none of it
 
     return connect(config.target, region=config.region, emulator_dir=workdir / paths.EMULATOR)
 

@@ -365,5 +365,5 @@ class StageFailedError(Exception):
 def _as_expected(error: BaseException) -> BaseException:
     """Return the expected failure that an error stands for, or the error itself."""
     if isinstance(error, KeyboardInterrupt):
-        return InterruptedRunError("Interrupted.", hint="asteroid-ll run-all   continues where it stopped.")
+        return InterruptedRunError("Interrupted.", hint="asteroid-ll run-all   continues the run.")
     return refused_by_system(error) or error

@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from asteroid_ll import __version__
 from asteroid_ll.errors import AsteroidError, ConfigError
+from asteroid_ll.pipeline.plan import flatten
 from asteroid_ll.run import paths
 
 if TYPE_CHECKING:
@@ -82,8 +83,7 @@ def tracked(pipeline: Pipeline, result: RunResult) -> RunResult:
 def _record(context: Context, uri: str, *, metrics: Mapping[str, Any]) -> None:
     for name, value in MLFLOW_SETTINGS.items():
         os.environ.setdefault(name, value)
-    from mlflow.entities import Metric, Param
-    from mlflow.tracking import MlflowClient
+    from mlflow import MlflowClient, entities
 
     client = MlflowClient(tracking_uri=uri)
     name = context.config.tracking.experiment
@@ -97,9 +97,10 @@ def _record(context: Context, uri: str, *, metrics: Mapping[str, Any]) -> None:
     run_id = client.create_run(experiment_id, run_name=f"predict-{context.fingerprint[:16]}", tags=tags).info.run_id
     status = "FAILED"
     try:
-        parameters = [Param(key, value) for key, value in _parameters(context.config)]
+        settings = flatten(context.config.model_dump(mode="json", exclude={"tracking"}))
+        parameters = [entities.Param(key, str(value)) for key, value in settings.items()]
         now_ms = int(time.time() * 1000)
-        numbers = [Metric(key, value, now_ms, 0) for key, value in flat_numbers(metrics)]
+        numbers = [entities.Metric(key, value, now_ms, 0) for key, value in flat_numbers(metrics).items()]
         for start in range(0, len(parameters), _PARAMETERS_AT_ONCE):
             client.log_batch(run_id, params=parameters[start : start + _PARAMETERS_AT_ONCE])
         client.log_batch(run_id, metrics=numbers)
@@ -111,20 +112,10 @@ def _record(context: Context, uri: str, *, metrics: Mapping[str, Any]) -> None:
         client.set_terminated(run_id, status)
 
 
-def _parameters(config: Config) -> Iterator[tuple[str, str]]:
-    """Yield every key of the configuration with its value, except for the tracking section."""
-    for key, value in config.model_dump(mode="json", exclude={"tracking"}).items():
-        if isinstance(value, dict):
-            yield from ((f"{key}.{name}", str(inner)) for name, inner in value.items())
-        else:
-            yield key, str(value)
-
-
-def flat_numbers(values: Mapping[str, Any], *, prefix: str = "") -> Iterator[tuple[str, float]]:
-    """Yield the finite numbers of a nested mapping with their dotted keys, such as ``scores.model.f1``."""
-    for key, value in values.items():
-        name = f"{prefix}{key}"
-        if isinstance(value, Mapping):
-            yield from flat_numbers(value, prefix=f"{name}.")
-        elif isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
-            yield name, float(value)
+def flat_numbers(values: Mapping[str, Any]) -> dict[str, float]:
+    """Return the finite numbers of a nested mapping by their dotted keys, such as ``scores.model.f1``."""
+    return {
+        key: float(value)
+        for key, value in flatten(values).items()
+        if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    }

@@ -1,7 +1,6 @@
 """All stages, in the order of the work.
 
-The records are cheap to read. A stage's module, with whatever it needs, is imported when one of its functions is
-called.
+The records are cheap to read. A stage's module is imported when one of its functions is called.
 """
 
 from __future__ import annotations
@@ -13,17 +12,18 @@ from typing import TYPE_CHECKING, Any
 
 from asteroid_ll.run import paths
 from asteroid_ll.run.atomic import sha256_file
-from asteroid_ll.stages.stage import Context, Stage
+from asteroid_ll.stages.stage import Stage
 
 if TYPE_CHECKING:
     from asteroid_ll.config import Config
 
 
-def _lazy(stage: str, function: str = "run") -> Callable[[Context], Any]:
-    """Return a function that imports the stage's module and calls the function of that name in it."""
+def _lazy(name: str) -> Callable[..., Any]:
+    """Return a function that imports a function by its dotted name, below ``asteroid_ll``, and calls it."""
 
-    def call(context: Context) -> Any:
-        return getattr(import_module(f"asteroid_ll.stages.{stage}"), function)(context)
+    def call(argument: object) -> Any:
+        module, _, function = name.rpartition(".")
+        return getattr(import_module(f"asteroid_ll.{module}"), function)(argument)
 
     return call
 
@@ -47,7 +47,7 @@ STAGES: tuple[Stage, ...] = (
         version=2,
         needs=(),
         settings=lambda config: {"source": config.section_values("source")},
-        run=_lazy("fetch"),
+        run=_lazy("stages.fetch.run"),
         summary="Get the asteroids from the source.",
         external=_source_file,
     ),
@@ -59,7 +59,7 @@ STAGES: tuple[Stage, ...] = (
             "source": {"kind": config.source.kind, "rows": config.source.rows},
             "clean": config.section_values("clean"),
         },
-        run=_lazy("clean"),
+        run=_lazy("stages.clean.run"),
         summary="Check the source's rows and give them names and units.",
     ),
     Stage(
@@ -67,7 +67,7 @@ STAGES: tuple[Stage, ...] = (
         version=1,
         needs=("clean",),
         settings=lambda config: {"report": {"figures": config.report.figures}},
-        run=_lazy("explore"),
+        run=_lazy("stages.explore.run"),
         summary="Summarise the clean table in numbers and figures.",
     ),
     Stage(
@@ -75,7 +75,7 @@ STAGES: tuple[Stage, ...] = (
         version=1,
         needs=("clean",),
         settings=lambda config: {"split": config.section_values("split")},
-        run=_lazy("split"),
+        run=_lazy("stages.split.run"),
         summary="Divide the asteroids into train, validation and test.",
     ),
     Stage(
@@ -87,7 +87,7 @@ STAGES: tuple[Stage, ...] = (
             "encode": config.section_values("encode"),
             "split": {"seed": config.split.seed} if config.encode.shuffle else {},
         },
-        run=_lazy("encode"),
+        run=_lazy("stages.encode.run"),
         summary="Make features and write them as recordIO-protobuf.",
     ),
     Stage(
@@ -95,9 +95,9 @@ STAGES: tuple[Stage, ...] = (
         version=1,
         needs=("encode",),
         settings=lambda config: {**_account(config), "bucket": config.bucket, "prefix": config.prefix},
-        run=_lazy("upload"),
+        run=_lazy("stages.upload.run"),
         summary="Put the encoded parts into S3.",
-        verify=_lazy("upload", "verify"),
+        verify=_lazy("stages.upload.verify"),
     ),
     Stage(
         name="train",
@@ -109,7 +109,7 @@ STAGES: tuple[Stage, ...] = (
             "training": config.section_values("training"),
             "hyperparameters": config.section_values("hyperparameters"),
         },
-        run=_lazy("train"),
+        run=_lazy("stages.train.run"),
         summary="Run the Linear Learner training job.",
     ),
     Stage(
@@ -121,7 +121,7 @@ STAGES: tuple[Stage, ...] = (
             "role_arn": config.execution_role_arn,
             "hosting": config.section_values("hosting"),
         },
-        run=_lazy("deploy"),
+        run=_lazy("stages.deploy.run"),
         summary="Put the model behind an endpoint.",
         transient=True,
     ),
@@ -130,17 +130,19 @@ STAGES: tuple[Stage, ...] = (
         version=2,
         needs=("clean", "split", "encode", "train"),
         settings=lambda config: {"predict": config.section_values("predict")},
-        run=_lazy("predict"),
+        run=_lazy("stages.predict.run"),
         summary="Score the test part through the endpoint, beside the baselines.",
         uses=("deploy",),
         result=paths.METRICS,
+        outdated=_lazy("evaluation.scoreboard.outdated"),
+        rescore=_lazy("stages.predict.evaluate_stored_predictions"),
     ),
     Stage(
         name="report",
         version=1,
         needs=("fetch", "clean", "explore", "split", "encode", "train", "predict"),
         settings=lambda config: config.model_dump(mode="json"),  # the report shows all of them
-        run=_lazy("report"),
+        run=_lazy("stages.report.run"),
         summary="Write all results as one HTML file.",
     ),
     Stage(
@@ -148,7 +150,7 @@ STAGES: tuple[Stage, ...] = (
         version=1,
         needs=(),
         settings=_account,
-        run=_lazy("teardown"),
+        run=_lazy("stages.teardown.run"),
         summary="Delete everything that bills, and prove that it is gone.",
         transient=True,
         undoes=("deploy",),

@@ -35,12 +35,14 @@ def run(context: Context) -> Outcome:
     context.journal.append(
         "intent", stage="train", fingerprint=context.fingerprint, resource=name, bills="training-job"
     )
-    status = ""
+    outcome = ""
     try:
-        status = create_or_adopt_training_job(aws, _request(context, name))
-        job = wait_for_training_job(aws, name, on_transition=lambda step, message: context.say(f"{step}: {message}"))
+        outcome = create_or_adopt_training_job(aws, _request(context, name))
+        job = wait_for_training_job(
+            aws, name, on_transition=lambda status, message: context.say(f"{status}: {message}")
+        )
     except KeyboardInterrupt:
-        state = "is still running" if status else "may have been started"
+        state = "is still running" if outcome else "may have been started"
         raise InterruptedRunError(
             f"Interrupted. Training job {name} {state}, and bills until it ends.",
             hint="asteroid-ll train   waits for it again;   asteroid-ll teardown   stops it.",
@@ -65,7 +67,7 @@ def run(context: Context) -> Outcome:
     return Outcome(
         outputs=(paths.ARTIFACT, paths.JOB_LOG, paths.JOB),
         identity=artifact_identity(context.path(paths.ARTIFACT)),
-        status="adopted" if status == "adopted" else "run",
+        status="adopted" if outcome == "adopted" else "run",
         note=f"job {name}, {job.billable_s} billable seconds",
     )
 
