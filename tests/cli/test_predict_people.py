@@ -232,7 +232,7 @@ class Observatory:
 def test_a_source_that_can_be_asked_for_one_asteroid_is_asked_for_those_not_in_the_table(
     finished_once, several, monkeypatch
 ):
-    monkeypatch.setattr("asteroid_ll.neo.sources.open_configured", lambda _section: Observatory())
+    monkeypatch.setattr("asteroid_ll.neo.sources.open_source", lambda *_, **__: Observatory())
     context = SimpleNamespace(path=finished_once.workdir.joinpath, config=Config())
     batch = look_up(context, [several[0]["name"], "9000077", "cloudy", "dark"], columns=INPUTS)
     rows = dict(zip(batch.carried["designation"], batch.errors, strict=True))

@@ -11,7 +11,7 @@ import numpy as np
 from asteroid_ll.neo.cleaning import Cleaned
 from asteroid_ll.neo.hazards import hazards
 from asteroid_ll.neo.redundancy import float32_errors, float32_losses, redundant_columns
-from asteroid_ll.neo.sources.base import Note
+from asteroid_ll.neo.sources.reading import Note
 from asteroid_ll.neo.table import IDENTITY, LABEL, Column, Kind, find
 
 if TYPE_CHECKING:

@@ -14,19 +14,18 @@ from types import MappingProxyType
 from asteroid_ll.errors import ConfigError
 from asteroid_ll.neo.table import COLUMNS, Column, Role, lookup
 
-NAMES = ("raw", "clean", "physics", "spline", "no-label-inputs")
-DEFAULT_NAME = "spline"
-
 SUMMARIES: Mapping[str, str] = MappingProxyType(
     {
         "raw": "every numeric column as it is",
-        "clean": "one column of each kind of fact: no copies in other units, nothing that Kepler's laws give, no leaks",
+        "clean": "one column per quantity, without copies in other units, values that Kepler's laws give, and leaks",
         "physics": "H, MOID, ln MOID and the two hinges of the definition",
         "spline": "H, MOID and ln MOID as piecewise-linear functions",
         "no-label-inputs": "orbit and approach as piecewise-linear functions, without H, MOID and diameters",
     }
 )
 """Each set in one line."""
+
+NAMES = tuple(SUMMARIES)
 
 LABEL_INPUTS = ("absolute_magnitude_mag", "moid_au")
 """The two columns that define the label."""

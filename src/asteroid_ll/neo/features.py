@@ -33,7 +33,6 @@ from asteroid_ll.errors import DataError
 from asteroid_ll.neo.derived import node_distances_au
 from asteroid_ll.neo.feature_sets import (
     APPROACH_COLUMNS,
-    DEFAULT_NAME,
     ELEMENTS,
     LABEL_INPUTS,
     NAMES,
@@ -47,7 +46,7 @@ from asteroid_ll.neo.table import find, locate, lookup
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["DEFAULT_NAME", "DEFAULT_N_KNOTS", "NAMES", "FittedFeatures", "fit"]
+__all__ = ["DEFAULT_N_KNOTS", "NAMES", "FittedFeatures", "fit"]
 
 DEFAULT_N_KNOTS = 64
 

@@ -83,9 +83,10 @@ def _ask_source(context: Context, designation: str) -> tuple[pd.DataFrame, str]:
     """Return an asteroid's rows from the configured source, and what to say where there are none."""
     import pandas as pd
 
-    from asteroid_ll.neo.sources import open_configured
+    from asteroid_ll.neo.sources import open_source
 
-    source = open_configured(context.config.source)
+    settings = context.config.source
+    source = open_source(settings.kind, **settings.options)
     if not isinstance(source, CanLookUp):
         return pd.DataFrame(), ""
     try:

@@ -1,4 +1,4 @@
-"""clean: read the raw bytes as a table with names and units, apply the rules, and say what was found and done."""
+"""clean: read the raw bytes as a table with names and units, apply the rules, and report their effects."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from asteroid_ll.stages.stage import Context, Outcome, Stage
 
 if TYPE_CHECKING:
     from asteroid_ll.neo.cleaning import Cleaned
-    from asteroid_ll.neo.sources.base import Reading
+    from asteroid_ll.neo.sources.reading import Reading
 
 
 def run(context: Context) -> Outcome:
@@ -20,11 +20,11 @@ def run(context: Context) -> Outcome:
     from asteroid_ll.neo.cleaning import clean
     from asteroid_ll.neo.data_card import data_card
     from asteroid_ll.neo.label import labels_of
-    from asteroid_ll.neo.sources import open_configured
+    from asteroid_ll.neo.sources import open_source
 
     config = context.config
     provenance = read_json(context.path(paths.PROVENANCE))
-    source = open_configured(config.source)
+    source = open_source(config.source.kind, **config.source.options)
     reading = source.read(context.path("fetch", provenance["file"]))
     cleaned = clean(
         reading.table,
@@ -56,7 +56,7 @@ def _rules(reading: Reading, cleaned: Cleaned) -> dict[str, Any]:
 
 
 def _findings(card: dict[str, Any]) -> tuple[str, ...]:
-    """What the file has lost or was mended, and what float32 will lose, a sentence each."""
+    """Return one sentence for each repair and loss of the file, and for each loss to float32."""
     notes = [
         f"{note['kind'].capitalize()}: {note['what']} ({note['count']:,}"
         + (f" in {note['column']})." if note["column"] else ").")
@@ -64,7 +64,7 @@ def _findings(card: dict[str, Any]) -> tuple[str, ...]:
     ]
     losses = [
         f"{loss['column']} loses up to {loss['worst_error']:.3g}{loss['unit'] and ' '}{loss['unit']} as float32, "
-        "as it is trained on."
+        "the type of the training data."
         for loss in card["float32_losses"]
     ]
     return (*notes, *losses)

@@ -1,4 +1,4 @@
-"""fetch: bring the source's raw bytes home, whole or not at all, with where they came from."""
+"""fetch: download the source's raw bytes, whole or not at all, and record their origin."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from asteroid_ll.stages.stage import Context, Outcome, Stage
 
 
 def _external(config: Config) -> Mapping[str, str]:
-    """The content of a local source file, so that an edit is noticed; a remote one is fetched when asked to."""
+    """Return the digest of a local source file, which notices an edit. A remote file is fetched once."""
     location = config.source.location
     if location is None or "://" in location or not Path(location).is_file():
         return {}
@@ -22,13 +22,14 @@ def _external(config: Config) -> Mapping[str, str]:
 
 def run(context: Context) -> Outcome:
     """Fetch into ``fetch/``; an earlier file stays until the new one is complete and verified."""
-    from asteroid_ll.neo.sources import open_configured
-    from asteroid_ll.neo.sources.web import Web
+    from asteroid_ll.neo.sources import open_source
+    from asteroid_ll.neo.sources.base import Web
 
-    wanted = context.config.source
-    source = open_configured(wanted, web=Web(say=context.say))
-    raw = context.path("fetch", source.file_name)
-    provenance = source.fetch(raw, sha256=wanted.sha256, download=lambda url, path: _download_s3(context, url, path))
+    settings = context.config.source
+    web = Web(say=context.say, download_other=lambda url, path: _download_s3(context, url, path))
+    source = open_source(settings.kind, web=web, **settings.options)
+    raw = context.path("fetch", source.spec.file_name)
+    provenance = source.fetch(raw, sha256=settings.sha256)
     write_json(context.path(paths.PROVENANCE), {"file": raw.name, **provenance})
     return Outcome(
         outputs=(f"fetch/{raw.name}", paths.PROVENANCE), note=f"{source.title}, {provenance['n_bytes'] / 1e6:.1f} MB"
@@ -41,8 +42,7 @@ def _download_s3(context: Context, url: str, path: Path) -> None:
 
     if not url.startswith("s3://"):
         raise ConfigError(
-            f"Nothing here can download {url.partition('://')[0]}:// URLs.",
-            hint="Use a path, an https:// or an s3:// URL.",
+            f"{url.partition('://')[0]}:// URLs cannot be downloaded.", hint="Use a path, an https:// or an s3:// URL."
         )
     bucket, key = parse_uri(url)
     download_file(context.connect(), bucket=bucket, key=key, path=path)

@@ -84,7 +84,7 @@ def test_neows_says_what_it_does(neows: tuple[Any, str], tmp_path: Path, monkeyp
     said: list[str] = []
     outcome = fetch.run(context_of(tmp_path, said, kind="neows", base_url=neows[1]))
     assert outcome.note.startswith("NASA NeoWs")
-    assert said == ["2 pages to come at 1,000 requests an hour: less than an hour"]
+    assert said == ["2 pages to come at 1,000 requests per hour: less than an hour"]
 
 
 def test_a_fetch_that_fails_leaves_the_earlier_one(jpl: tuple[Any, str], servers: ModuleType, tmp_path: Path) -> None:

@@ -14,8 +14,8 @@ import pytest
 from asteroid_ll.errors import ConfigError, CredentialsError, DataError
 from asteroid_ll.neo.cleaning import clean
 from asteroid_ll.neo.sources import open_source
+from asteroid_ll.neo.sources.base import Web
 from asteroid_ll.neo.sources.neows_crawl import weeks
-from asteroid_ll.neo.sources.web import Web
 
 CANARY = "CanaryKey0123456789abcdefCanary"
 Fake = tuple[Any, str]
@@ -131,7 +131,7 @@ def test_the_feed_comes_week_by_week_and_joins_an_asteroids_approaches(
 
 
 def test_a_day_that_is_none_is_refused(neows: Fake, waits: Waits, tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="2015-02-30 to 2015-03-01 are no days"):
+    with pytest.raises(DataError, match="2015-02-30 to 2015-03-01 are not days"):
         source(neows[1], waits, crawl="feed", start_date="2015-02-30", end_date="2015-03-01").fetch(tmp_path / "raw.gz")
 
 
@@ -183,7 +183,7 @@ def test_a_page_that_stays_wrong_ends_the_crawl_and_keeps_what_came(
     fake.before = lambda request: servers.Reply.json(fake.page(0)) if request.query["page"] == "2" else None
     with pytest.raises(DataError, match="failed 4 times: page 0 came instead of page 2") as raised:
         source(address, waits).fetch(raw)
-    assert "goes on there" in raised.value.hint
+    assert "resumes there" in raised.value.hint
     assert raw.read_bytes() == b"earlier"
     fake.before, fake.requests = lambda _: None, []
     source(address, waits).fetch(raw)
@@ -249,7 +249,7 @@ def test_a_count_that_never_fits_is_told(neows: Fake, servers: ModuleType, waits
         return servers.Reply.json(page)
 
     fake.before = overstate
-    with pytest.raises(DataError, match="says that it has 51 asteroids and gave 50 in 3 passes"):
+    with pytest.raises(DataError, match="announces 51 asteroids and gave 50 in 3 passes"):
         source(address, waits).fetch(tmp_path / "raw.gz")
 
 
@@ -312,13 +312,13 @@ def test_the_time_that_it_will_take_is_told_beforehand(
     fake.before = many_pages
     with pytest.raises(DataError):
         source(address, waits).fetch(tmp_path / "raw.gz")
-    assert waits.said == ["2,091 pages to come at 1,000 requests an hour: about 2.1 h"]
+    assert waits.said == ["2,091 pages to come at 1,000 requests per hour: about 2.1 h"]
     monkeypatch.delenv("NASA_API_KEY")
     fake.limits = {"X-RateLimit-Limit": "30", "X-RateLimit-Remaining": "29"}
     demo = Waits()
     with pytest.raises(DataError):
         source(address, demo).fetch(tmp_path / "other" / "raw.gz")
-    assert demo.said[0].startswith("2,091 pages to come; DEMO_KEY has 30 requests an hour and 50 a day: 42 days.")
+    assert demo.said[0].startswith("2,091 pages to come; DEMO_KEY has 30 requests per hour and 50 per day: 42 days.")
     assert fake.requests[-1].headers["x-api-key"] == "DEMO_KEY"
 
 
@@ -339,7 +339,7 @@ def test_what_is_no_key_is_refused_without_repeating_it(
     neows: Fake, waits: Waits, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str
 ) -> None:
     monkeypatch.setenv("NASA_API_KEY", f"sesame{text}sesame")
-    with pytest.raises(ConfigError, match="holds no API key") as raised:
+    with pytest.raises(ConfigError, match="does not hold an API key") as raised:
         source(neows[1], waits).fetch(tmp_path / "raw.gz")
     assert "sesame" not in str(raised.value)
     assert neows[0].requests == []

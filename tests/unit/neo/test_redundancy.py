@@ -10,7 +10,7 @@ from asteroid_ll.neo.data_card import data_card
 from asteroid_ll.neo.derived import ALBEDO_BRIGHT, diameter_km, orbital_period_d
 from asteroid_ll.neo.feature_sets import LEFT_OUT_OF_CLEAN
 from asteroid_ll.neo.redundancy import float32_losses, redundant_columns
-from asteroid_ll.neo.sources.base import Note
+from asteroid_ll.neo.sources.reading import Note
 from asteroid_ll.neo.sources.tabular import read_table
 from asteroid_ll.neo.table import TUTORIAL_DROPS
 

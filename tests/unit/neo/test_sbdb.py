@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
-from asteroid_ll.config import Source
+from asteroid_ll.config.models import SourceSettings
 from asteroid_ll.errors import DataError
 from asteroid_ll.neo.cleaning import clean
 from asteroid_ll.neo.features import fit
-from asteroid_ll.neo.sources import open_configured, open_source
-from asteroid_ll.neo.sources.web import Web
+from asteroid_ll.neo.sources import open_source
+from asteroid_ll.neo.sources.base import Web
 
 Fake = tuple[Any, str]
 AT_ONCE = Web(sleep=lambda _: None)
@@ -27,7 +27,7 @@ def approaches(address: str) -> Any:
 def test_one_request_brings_every_asteroid_with_its_units(jpl: Fake, tmp_path: Path) -> None:
     fake, address = jpl
     found = source(address)
-    raw = tmp_path / found.file_name
+    raw = tmp_path / found.spec.file_name
     told = found.fetch(raw)
     (request,) = fake.requests
     assert request.path == "/sbdb_query.api"
@@ -185,8 +185,8 @@ def test_a_file_that_is_no_answer_is_refused(tmp_path: Path) -> None:
     ],
 )
 def test_a_configured_source_is_opened_with_its_options(kind: str, values: dict[str, str]) -> None:
-    found = open_configured(Source(kind=kind, **values), web=AT_ONCE)
-    assert found.name == kind
+    found = open_source(kind, web=AT_ONCE, **SourceSettings(kind=kind, **values).options)
+    assert found.spec.kind == kind
     for name, value in values.items():
         assert getattr(found, name, value) == value
 
@@ -205,4 +205,4 @@ def test_a_configured_source_is_opened_with_its_options(kind: str, values: dict[
     ],
 )
 def test_options_that_do_not_go_with_a_source_are_named(values: dict[str, str], key: str) -> None:
-    assert [name for name, _ in Source(**values).conflicts()] == [key]
+    assert [name for name, _ in SourceSettings(**values).conflicts()] == [key]

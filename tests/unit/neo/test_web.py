@@ -1,3 +1,4 @@
+import base64
 import errno
 import os
 from pathlib import Path
@@ -7,7 +8,8 @@ from typing import Any
 import pytest
 
 from asteroid_ll.errors import DataError
-from asteroid_ll.neo.sources.web import Web, download, shown
+from asteroid_ll.neo.sources.base import Web
+from asteroid_ll.neo.sources.web import download, get, shown
 
 CONTENT = bytes(range(256)) * 2_000
 TAG = '"v1"'
@@ -63,7 +65,7 @@ def test_a_later_process_goes_on_too(servers: ModuleType, web: Web, tmp_path: Pa
     with servers.serving(server.answer) as address:
         with pytest.raises(DataError, match=r"failed after 212000 bytes: .*cut: 212000 of 512000") as raised:
             download(f"{address}/list", tmp_path / "part", final=tmp_path / "list", web=web)
-        assert "goes on where it was cut" in raised.value.hint
+        assert "resumes where it was cut" in raised.value.hint
         download(f"{address}/list", tmp_path / "part", final=tmp_path / "list", web=web)
     assert server.ranges[-1] == "bytes=212000-"
     assert (tmp_path / "part").read_bytes() == CONTENT
@@ -144,6 +146,66 @@ def test_progress_is_told_every_other_second(servers: ModuleType, tmp_path: Path
         download(f"{address}/list", tmp_path / "part", final=tmp_path / "list", web=web)
     assert said
     assert all(line.endswith(" of 0.5 MB") for line in said)
+
+
+def test_a_download_goes_through_the_proxy_of_the_environment(
+    servers: ModuleType, web: Web, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    requests: list[Any] = []
+
+    def proxy(request: Any) -> Any:
+        requests.append(request)
+        return servers.Reply(body=CONTENT)
+
+    with servers.serving(proxy) as address:
+        monkeypatch.setenv("http_proxy", address.replace("http://", "user:pass%20word@"))
+        monkeypatch.setenv("no_proxy", "direct.example")
+        download("http://data.example/list", tmp_path / "part", final=tmp_path / "list", web=web)
+    (request,) = requests
+    assert request.headers["host"] == "data.example"
+    assert base64.b64decode(request.headers["proxy-authorization"].removeprefix("Basic ")) == b"user:pass word"
+    assert (tmp_path / "part").read_bytes() == CONTENT
+
+
+def test_a_download_follows_redirects_and_resumes_at_their_target(
+    servers: ModuleType, web: Web, tmp_path: Path
+) -> None:
+    server = FileServer(servers)
+    server.cuts = [500_000]
+
+    def redirecting(request: Any) -> Any:
+        if request.path == "/old":
+            return servers.Reply(status=302, headers={"Location": "/new"})
+        return server.answer(request)
+
+    with servers.serving(redirecting) as address:
+        download(f"{address}/old", tmp_path / "part", final=tmp_path / "list", web=web)
+    assert server.ranges == ["", "bytes=12000-"]
+    assert (tmp_path / "part").read_bytes() == CONTENT
+
+
+@pytest.mark.parametrize("target", ["/list?signature=secret", "http://[broken?signature=secret"])
+def test_a_redirect_that_leads_nowhere_is_an_error_without_its_secrets(
+    servers: ModuleType, web: Web, tmp_path: Path, target: str
+) -> None:
+    reply = servers.Reply(status=302, headers={"Location": target})
+    failure = pytest.raises(DataError, match=r"too many redirects|the address is not valid")
+    with servers.serving(lambda _: reply) as address, failure as raised:
+        download(f"{address}/list?signature=secret", tmp_path / "part", final=tmp_path / "list", web=web)
+    assert "secret" not in str(raised.value)
+
+
+def test_a_request_with_a_key_follows_redirects_on_the_same_host_only(servers: ModuleType) -> None:
+    def redirecting(request: Any) -> Any:
+        if request.path == "/new":
+            return servers.Reply(body=b"here")
+        target = {"/old": "/new", "/other": "http://other.example/new", "/loop": "/loop?again"}[request.path]
+        return servers.Reply(status=301, headers={"Location": target})
+
+    with servers.serving(redirecting) as address:
+        assert get(f"{address}/old", headers={"X-Api-Key": "key"})[1] == b"here"
+        assert get(f"{address}/other", headers={"X-Api-Key": "key"})[0].status == 301
+        assert get(f"{address}/loop", headers={"X-Api-Key": "key"})[0].status == 301
 
 
 def test_a_location_is_shown_without_its_secrets() -> None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from asteroid_ll.neo.sources.base import Note, Reading
+from asteroid_ll.neo.sources.reading import Note, Reading
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -15,8 +15,8 @@ import pandas as pd
 
 from asteroid_ll.errors import DataError
 from asteroid_ll.neo.label import labels_of
-from asteroid_ll.neo.sources.base import Reading, refuse_other_formats
 from asteroid_ll.neo.sources.packed import unpacked
+from asteroid_ll.neo.sources.reading import Reading, refuse_other_formats
 from asteroid_ll.neo.sources.spreadsheet import mend
 from asteroid_ll.neo.table import COLUMNS, LABEL, Column, Kind, header_key, lookup
 
