@@ -110,7 +110,7 @@ def test_an_operation_that_is_throttled_for_good_from_the_deployment_on_exits_4_
     ("faults", "says"),
     [
         ("sts:GetCallerIdentity:1:before:expired-token", "expired"),
-        ("sagemaker:DescribeTrainingJob:3:before:expired-token", "goes on, and so does its bill"),
+        ("sagemaker:DescribeTrainingJob:3:before:expired-token", "continues, and is billed until"),
     ],
     ids=["at-the-start", "while-it-trains"],
 )

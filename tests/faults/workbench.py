@@ -261,7 +261,7 @@ class Place:
     def wait_for_job(self, name: str) -> None:
         """Wait until a training job has completed."""
         with connect("emulator", region=REGION, emulator_dir=self.state) as aws:
-            wait_for_training_job(aws, name, timeout_s=60)
+            wait_for_training_job(aws, name)
 
     def names(self, kind: str) -> list[str]:
         """Names of all resources of a kind, such as ``training-job``."""

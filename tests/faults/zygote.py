@@ -103,8 +103,8 @@ def _become(order: dict[str, Any]) -> NoReturn:
 
 
 def _hook(order: dict[str, Any]) -> None:
-    for name, wanted in order["hooks"].items():
-        HOOKS[name](wanted)
+    for name, value in order["hooks"].items():
+        HOOKS[name](value)
     _make_retries_quick()
 
 
@@ -113,10 +113,10 @@ def _record_calls(file: str) -> None:
     path = Path(file)
 
     def note(*facts: object) -> None:
-        with path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(facts) + "\n")
+        with path.open("a", encoding="utf-8") as stream:
+            stream.write(json.dumps(facts) + "\n")
 
-    def before_send(request: Any, event_name: str, **_: object) -> None:
+    def before_send(request: Any, event_name: str, **_others: object) -> None:
         _, service, operation = event_name.split(".")
         note(service, operation, "x-amz-expected-bucket-owner" in {name.lower() for name in request.headers})
 
@@ -172,9 +172,11 @@ def _jump(wanted: tuple[int, float]) -> None:
         seen[0] += 1
         return append(journal, *arguments, **facts)
 
-    Journal.append = append_and_count  # type: ignore[method-assign]
+    Journal.append = append_and_count  # type: ignore[method-assign, assignment]
     time.time = lambda: now() + (seconds if seen[0] >= nth else 0.0)
-    Emulator.__init__.__kwdefaults__["clock"] = lambda: time.time()
+    defaults = Emulator.__init__.__kwdefaults__
+    assert defaults is not None
+    defaults["clock"] = lambda: time.time()
 
 
 def _kill_at_record(wanted: tuple[int, str]) -> None:
@@ -194,7 +196,7 @@ def _kill_at_record(wanted: tuple[int, str]) -> None:
             os.kill(os.getpid(), signal.SIGKILL)
         return record
 
-    Journal.append = append_or_die  # type: ignore[method-assign]
+    Journal.append = append_or_die  # type: ignore[method-assign, assignment]
 
 
 def _interrupt_before(stage: str) -> None:
@@ -211,14 +213,14 @@ def _interrupt_before(stage: str) -> None:
             os.kill(os.getpid(), signal.SIGINT)
         return plan(pipeline, *arguments, **named)
 
-    Pipeline.plan = plan_or_stop  # type: ignore[method-assign]
+    Pipeline.plan = plan_or_stop  # type: ignore[method-assign, assignment]
 
 
 def _make_retries_quick() -> None:
     """botocore's pauses between attempts pass at once; each would be up to 20 s."""
     import botocore.endpoint
 
-    botocore.endpoint.time = SimpleNamespace(sleep=lambda _: None, time=time.time)  # type: ignore[assignment]
+    botocore.endpoint.time = SimpleNamespace(sleep=lambda _: None, time=time.time)
 
 
 HOOKS: dict[str, Callable[[Any], None]] = {

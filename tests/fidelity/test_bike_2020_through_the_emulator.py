@@ -19,9 +19,9 @@ import pytest
 
 from asteroid_ll.emulator.app import Emulator
 from asteroid_ll.emulator.processes import reap_children
-from asteroid_ll.emulator.sagemaker.images import image_uri
 from asteroid_ll.emulator.transport import in_process as transport
 from asteroid_ll.formats import recordio
+from asteroid_ll.linear_learner.images import image_uri
 from asteroid_ll.linear_learner.log_reader import JobHistory, read_log
 
 DATA = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "bike-2020"

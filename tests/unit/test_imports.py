@@ -32,9 +32,9 @@ LEVELS: tuple[frozenset[str], ...] = (
 
 EMULATOR_IMPORTERS = {"aws.session", "cli.emulator"}
 FORBIDDEN = {
-    "linear_learner": {"run.workspace", "run.journal", "run.lock"},
-    "formats": {"run.workspace", "run.journal", "run.lock"},
-    "emulator": {"neo", "config", "run.workspace", "run.journal", "run.lock"},
+    "linear_learner": {"run.journal", "run.lock"},
+    "formats": {"run.journal", "run.lock"},
+    "emulator": {"neo", "config", "run.journal", "run.lock"},
     "neo": {"linear_learner", "formats"},
     "aws": {"neo", "config", "run.journal"},
     "evaluation": {"aws", "emulator"},

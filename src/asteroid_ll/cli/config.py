@@ -24,7 +24,7 @@ def init(output: Path) -> None:
     An existing file is left alone.
     """
     from asteroid_ll.config import SCHEMA_FILE, Config, dump_schema, dump_yaml
-    from asteroid_ll.run.workspace import atomic_write
+    from asteroid_ll.run.atomic import atomic_write
 
     try:
         with output.open("x", encoding="utf-8") as file:

@@ -101,7 +101,9 @@ def _accepted(part: Mapping[str, Any]) -> str:
         if bound in part
     ]
     kinds = {"integer": "whole number", "number": "number", "boolean": "`true`, `false`", "array": "list of texts"}
-    kind = {**kinds, "string": "text", "null": "`null`"}.get(str(part.get("type")), "text")
+    types = part.get("type")
+    kind = types[0] if isinstance(types, list) else str(types)
+    kind = {**kinds, "string": "text", "null": "`null`"}.get(kind, "text")
     return " ".join([kind, *bounds])
 
 

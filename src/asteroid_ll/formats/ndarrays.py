@@ -42,7 +42,7 @@ def loads(data: bytes) -> dict[str, npt.NDArray[np.float32]]:
     Raises:
         DataError: the bytes are no such file, are cut, or hold another kind of array; it names the byte offset.
     """
-    reader = _Reader(data)
+    reader = _ByteReader(data)
     magic, _, n_arrays = reader.take("QQQ", "the list's header")
     if magic != _LIST_MAGIC or n_arrays > _MAX_ARRAYS:
         raise DataError(f"The parameters are no MXNet array list: they begin with {data[:8].hex()}, {n_arrays} arrays.")
@@ -56,7 +56,7 @@ def loads(data: bytes) -> dict[str, npt.NDArray[np.float32]]:
     return dict(zip(names, arrays, strict=True))
 
 
-def _read_array(reader: _Reader) -> npt.NDArray[np.float32]:
+def _read_array(reader: _ByteReader) -> npt.NDArray[np.float32]:
     start = reader.at
     magic, storage, n_dimensions = reader.take("IiI", "an array's header")
     if magic != _ARRAY_MAGIC or storage != 0 or n_dimensions > _MAX_DIMENSIONS:
@@ -69,7 +69,7 @@ def _read_array(reader: _Reader) -> npt.NDArray[np.float32]:
     return np.frombuffer(values, "<f4").reshape(shape)
 
 
-class _Reader:
+class _ByteReader:
     """Bytes with a position; refuses to read beyond their end."""
 
     def __init__(self, data: bytes) -> None:

@@ -16,43 +16,28 @@ import orjson
 
 from asteroid_ll.errors import DataError
 from asteroid_ll.formats import recordio
+from asteroid_ll.formats.content_types import CSV, JSON, JSON_LINES, RECORDIO, media_type
 from asteroid_ll.formats.frames import MAGIC_BYTES, frames
 from asteroid_ll.formats.protobuf import LABEL, parse_record, tensor_prefix
-from asteroid_ll.formats.text import format_rows as csv_body
-from asteroid_ll.formats.text import parse_rows, split_by_bytes
-
-__all__ = ["Scores", "csv_body", "media_type", "parse_request", "parse_scores", "response_body", "split_by_bytes"]
+from asteroid_ll.formats.text import parse_rows
 
 Float32: TypeAlias = npt.NDArray[np.float32]
-
-CSV = "text/csv"
-JSON = "application/json"
-JSON_LINES = "application/jsonlines"
-RECORDIO = "application/x-recordio-protobuf"
-REQUEST_TYPES = (CSV, JSON, JSON_LINES, RECORDIO)
-RESPONSE_TYPES = (JSON, JSON_LINES, RECORDIO)
-MAX_INVOKE_BYTES = 6_291_456
-"""The longest body that InvokeEndpoint takes."""
 
 _MAX_DENSE_VALUES = 1 << 25
 
 
 @dataclass(frozen=True)
 class Scores:
-    """A model's answer.
+    """A model's scores of n rows.
 
     Attributes:
-        score: float32; shape ``(n,)``, or ``(n, k)`` of a multiclass model.
-        predicted_label: shape ``(n,)``, None of a regressor.
+        score: float32: a value (regressor), or the probability or hinge score of the positive class, shape ``(n,)``;
+            or the probabilities of k classes, shape ``(n, k)``.
+        predicted_label: class numbers, shape ``(n,)``; None for a regressor.
     """
 
     score: Float32
     predicted_label: npt.NDArray[Any] | None
-
-
-def media_type(content_type: str) -> str:
-    """Return a content type without its parameters, in lower case: ``text/csv`` for ``Text/CSV; label_size=0``."""
-    return content_type.partition(";")[0].strip().lower()
 
 
 def parse_request(body: bytes, content_type: str) -> Float32:
@@ -63,7 +48,7 @@ def parse_request(body: bytes, content_type: str) -> Float32:
 
     Args:
         body: at least one row.
-        content_type: one of ``REQUEST_TYPES``, parameters ignored.
+        content_type: one of ``content_types.REQUEST_TYPES``, parameters ignored.
 
     Returns:
         float32, shape ``(n, d)``.
@@ -99,7 +84,7 @@ def response_body(scores: Scores, accept: str) -> bytes:
 
     Args:
         scores: of n rows.
-        accept: one of ``RESPONSE_TYPES``, parameters ignored.
+        accept: one of ``content_types.RESPONSE_TYPES``, parameters ignored.
 
     Returns:
         JSON, JSON Lines (one object a line), or recordIO records whose label map holds ``predicted_label`` and

@@ -33,7 +33,7 @@ _MAX_DENSE_BYTES = 1 << 32
 
 
 @dataclass(frozen=True)
-class _Layout:
+class _FrameLayout:
     """The bytes of one dense record that are the same in every record, and where its numbers stand."""
 
     n_features: int
@@ -43,7 +43,7 @@ class _Layout:
     n_padding: int
 
     @classmethod
-    def of(cls, n_features: int, *, labelled: bool) -> _Layout:
+    def of(cls, n_features: int, *, labelled: bool) -> _FrameLayout:
         head = tensor_prefix(FEATURES, n_features)
         label_head = tensor_prefix(LABEL, 1) if labelled else b""
         n_payload = len(head) + 4 * n_features + len(label_head) + 4 * labelled
@@ -77,7 +77,7 @@ def encode(features: Float32, labels: Float32 | None = None) -> memoryview:
         DataError: the shapes do not fit.
     """
     features, labels = _checked(features, labels)
-    layout = _Layout.of(features.shape[1], labelled=labels is not None)
+    layout = _FrameLayout.of(features.shape[1], labelled=labels is not None)
     frames = _template(layout, len(features))
     _fill(frames, layout, features, labels)
     return frames.reshape(-1).data
@@ -180,7 +180,7 @@ def write_shards(
 
 def _write_file(path: Path, features: Float32, labels: Float32 | None) -> None:
     """Write block by block through one buffer, whose constant bytes are filled once."""
-    layout = _Layout.of(features.shape[1], labelled=labels is not None)
+    layout = _FrameLayout.of(features.shape[1], labelled=labels is not None)
     n_block = max(1, _BLOCK_BYTES // layout.n_bytes)
     buffer = _template(layout, min(n_block, len(features)))
     with atomic_path(path) as temporary, temporary.open("wb") as file:
@@ -202,7 +202,7 @@ def _checked(features: Float32, labels: Float32 | None) -> tuple[Float32, Float3
     return features, labels
 
 
-def _template(layout: _Layout, n_rows: int) -> npt.NDArray[np.uint8]:
+def _template(layout: _FrameLayout, n_rows: int) -> npt.NDArray[np.uint8]:
     frames = np.empty((n_rows, layout.n_bytes), np.uint8)
     head_end, label_at = len(layout.head), layout.label_at
     frames[:, :head_end] = np.frombuffer(layout.head, np.uint8)
@@ -211,7 +211,7 @@ def _template(layout: _Layout, n_rows: int) -> npt.NDArray[np.uint8]:
     return frames
 
 
-def _fill(frames: npt.NDArray[np.uint8], layout: _Layout, features: Float32, labels: Float32 | None) -> None:
+def _fill(frames: npt.NDArray[np.uint8], layout: _FrameLayout, features: Float32, labels: Float32 | None) -> None:
     values = np.ascontiguousarray(features, "<f4").view(np.uint8)
     frames[:, len(layout.head) : layout.label_head_at] = values
     if labels is not None:
@@ -226,7 +226,7 @@ def _uniform(flat: npt.NDArray[np.uint8]) -> tuple[Float32, Float32 | None] | No
     tensor = first.features.get("values")
     if tensor is None or not len(tensor.values):
         return None
-    layout = _Layout.of(len(tensor.values), labelled=bool(first.label))
+    layout = _FrameLayout.of(len(tensor.values), labelled=bool(first.label))
     if len(flat) % layout.n_bytes:
         return None
     matrix = flat.reshape(-1, layout.n_bytes)

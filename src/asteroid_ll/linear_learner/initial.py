@@ -1,8 +1,8 @@
-"""The weights that training starts from, the same in every job: MXNet's generator is never seeded.
+"""The initial weights, the same in every job because MXNet's generator is never seeded.
 
-Recovered from a real log and checked against MXNet 1.3.1 and 1.9.1: the CPU sampler holds mt19937 generators seeded
-with their own number, and an array of more than 64 numbers is filled by several of them, each of which keeps its
-position from one array to the next.
+The CPU sampler has mt19937 generators, each seeded with its own number. Several of them fill an array of more than 64
+numbers, and each keeps its position from one array to the next. Recovered from a real log; checked against MXNet 1.3.1
+and 1.9.1.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ def uniform_weights(n_models: int, size: int, *, scale: float) -> Float32Array:
     """Draw the initial weights of all models with ``init_method=uniform``.
 
     Args:
-        n_models: models of the job.
-        size: weights of a model: features times outputs, row-major.
+        n_models: number of models.
+        size: weights per model: features times outputs, row-major.
         scale: weights lie in [-scale, scale).
 
     Returns:
@@ -43,8 +43,8 @@ def normal_weights(n_models: int, size: int, *, sigma: float) -> Float32Array:
     """Draw the initial weights of all models with ``init_method=normal``.
 
     Args:
-        n_models: models of the job.
-        size: weights of a model: features times outputs, row-major.
+        n_models: number of models.
+        size: weights per model: features times outputs, row-major.
         sigma: standard deviation; the mean is 0.
 
     Returns:
@@ -58,7 +58,7 @@ def normal_weights(n_models: int, size: int, *, sigma: float) -> Float32Array:
 
 
 def initialisation_order(n_models: int) -> list[int]:
-    """Model numbers in the order in which their parameters are initialised: that of their names as strings."""
+    """Return the model numbers in the order of initialisation: that of their names as strings."""
     return sorted(range(n_models), key=lambda model: f"{model}_")
 
 
@@ -77,14 +77,14 @@ def _fill(n_models: int, size: int, *, draw: Callable[[np.random.RandomState, in
 
 
 def _unit(stream: np.random.RandomState, count: int) -> Float32Array:
-    """Uniform float32 numbers in [0, 1): a 32-bit output times 2**-32, as libstdc++ computes it."""
+    """Draw uniform float32 numbers in [0, 1): 32-bit outputs times 2**-32, as libstdc++ computes them."""
     words = stream.randint(0, 2**32, size=count, dtype=np.uint32)
     unit: Float32Array = np.minimum(words.astype(np.float32) * np.float32(2**-32), _BELOW_ONE)
     return unit
 
 
 def _polar(stream: np.random.RandomState, count: int) -> Float32Array:
-    """Standard normal float32 numbers by Marsaglia's polar method; the second number of each pair is thrown away."""
+    """Draw standard normal float32 numbers by Marsaglia's polar method, without the second number of each pair."""
     accepted: list[Float32Array] = []
     missing = count
     while missing > 0:

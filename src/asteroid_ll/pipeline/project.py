@@ -5,22 +5,27 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from asteroid_ll.aws.session import Aws, connect
 from asteroid_ll.config import Config, validate
 from asteroid_ll.errors import ConfigError
 from asteroid_ll.pipeline.layers import Layers
 from asteroid_ll.pipeline.run import Listener, Pipeline
 from asteroid_ll.pipeline.tracking import require_mlflow
 from asteroid_ll.run import paths
+from asteroid_ll.run.atomic import remove_temporaries
 from asteroid_ll.run.journal import Journal
 from asteroid_ll.run.lock import Lock
-from asteroid_ll.run.workspace import Workspace
 from asteroid_ll.stages.registry import STAGES
+
+if TYPE_CHECKING:
+    from asteroid_ll.aws.session import Aws
 
 
 def open_session(config: Config, workdir: Path) -> Aws:
     """Connect to what the configuration's ``target`` names: an account, or the emulator of this run directory."""
+    from asteroid_ll.aws.session import connect
+
     return connect(config.target, region=config.region, emulator_dir=workdir / paths.EMULATOR)
 
 
@@ -49,24 +54,23 @@ def open_pipeline(
     config = layers.load()
     validate(config)
     require_mlflow(config)
-    workspace = Workspace(workdir)
     if not exclusive:
-        with _closing(config, workspace, listener=listener) as pipeline:
+        with _closing(config, workdir, listener=listener) as pipeline:
             yield pipeline
         return
-    with Lock(workspace.lock_path, command=command), _closing(config, workspace, listener=listener) as pipeline:
-        workspace.remove_temporaries()
+    with Lock(workdir / paths.LOCK, command=command), _closing(config, workdir, listener=listener) as pipeline:
+        remove_temporaries(workdir)
         yield pipeline
 
 
 @contextmanager
-def _closing(config: Config, workspace: Workspace, *, listener: Listener | None) -> Iterator[Pipeline]:
+def _closing(config: Config, workdir: Path, *, listener: Listener | None) -> Iterator[Pipeline]:
     pipeline = Pipeline(
         STAGES,
         config,
-        workspace=workspace,
-        journal=Journal(workspace.journal_path),
-        connect=lambda: open_session(config, workspace.directory),
+        directory=workdir,
+        journal=Journal(workdir / paths.JOURNAL),
+        connect=lambda: open_session(config, workdir),
         listener=listener,
     )
     try:

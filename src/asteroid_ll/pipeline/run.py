@@ -21,11 +21,12 @@ from asteroid_ll.run.files import read_json
 from asteroid_ll.stages.stage import Context, Outcome, Settings, Stage
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from asteroid_ll.aws.billing import OpenResource
     from asteroid_ll.aws.session import Aws
     from asteroid_ll.config import Config
     from asteroid_ll.run.journal import Journal
-    from asteroid_ll.run.workspace import Workspace
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,7 @@ class Pipeline:
     Args:
         stages: all stages, in order.
         config: the configuration.
-        workspace: the run directory.
+        directory: the run directory.
         journal: its journal.
         connect: opens a session with AWS or the emulator.
         listener: is told of each stage.
@@ -92,18 +93,18 @@ class Pipeline:
         stages: Sequence[Stage],
         config: Config,
         *,
-        workspace: Workspace,
+        directory: Path,
         journal: Journal,
         connect: Callable[[], Aws],
         listener: Listener | None = None,
     ) -> None:
         self._stages = tuple(stages)
         self._config = config
-        self._workspace = workspace
+        self._directory = directory
         self._journal = journal
         self._connect = connect
         self._listener = listener or Listener()
-        self._reader = StateReader(workspace, journal)
+        self._reader = StateReader(directory, journal)
         self._problems: dict[str, str] = {}
         self._verified: set[str] = set()
 
@@ -229,7 +230,7 @@ class Pipeline:
 
     def _earlier(self, stage: Stage) -> Outcome:
         """The numbers of an earlier run, for a stage that is up to date."""
-        path = self._workspace.directory / (stage.result or "")
+        path = self._directory / (stage.result or "")
         if stage.result is None or not path.is_file():
             return Outcome()
         found = read_json(path)
@@ -239,7 +240,7 @@ class Pipeline:
         """Everything of ours that bills at this moment on the account, found by its tags, whoever made it."""
         from asteroid_ll.aws.billing import open_resources
 
-        if self._config.target == "emulator" and not self._workspace.directory.is_dir():
+        if self._config.target == "emulator" and not self._directory.is_dir():
             return []  # an account that nobody has used; to ask it would make it
         return open_resources(self._aws)
 
@@ -257,7 +258,7 @@ class Pipeline:
     def _context(self, stage: Stage, inputs: Mapping[str, str], *, say: Callable[[str], None]) -> Context:
         return Context(
             config=self._config,
-            workspace=self._workspace,
+            directory=self._directory,
             journal=self._journal,
             fingerprint=fingerprint_of(stage, self.settings[stage.name], inputs),
             inputs=inputs,

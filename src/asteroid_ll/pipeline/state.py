@@ -3,28 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from asteroid_ll.errors import DataError
 from asteroid_ll.pipeline.plan import Done, Snapshot
+from asteroid_ll.run.atomic import sha256_file
 from asteroid_ll.stages.stage import Stage
 
 if TYPE_CHECKING:
     from asteroid_ll.config import Config
     from asteroid_ll.run.journal import History, Journal
-    from asteroid_ll.run.workspace import Workspace
 
 
 class StateReader:
     """Reads snapshots of one run directory; a file is hashed once as long as it is not written again.
 
     Args:
-        workspace: the run directory.
+        directory: the run directory.
         journal: its journal.
     """
 
-    def __init__(self, workspace: Workspace, journal: Journal) -> None:
-        self._workspace = workspace
+    def __init__(self, directory: Path, journal: Journal) -> None:
+        self._directory = directory
         self._journal = journal
         self._digests: dict[str, tuple[tuple[int, int, int], str]] = {}
 
@@ -42,7 +43,7 @@ class StateReader:
 
     def digest_of(self, relative: str) -> str | None:
         """Sha256, hexadecimal, of a file of the run directory, or ``None`` where it is missing."""
-        path = self._workspace.directory / relative
+        path = self._directory / relative
         try:
             status = path.stat()
         except OSError:
@@ -50,7 +51,7 @@ class StateReader:
         key = (status.st_ino, status.st_size, status.st_mtime_ns)
         known = self._digests.get(relative)
         if known is None or known[0] != key:
-            known = (key, self._workspace.sha256_file(path))
+            known = (key, sha256_file(path))
             self._digests[relative] = known
         return known[1]
 

@@ -10,7 +10,7 @@ from typing import Any
 from asteroid_ll.errors import DataError
 from asteroid_ll.run.atomic import atomic_write
 
-AGAIN = "asteroid-ll run-all   makes it again once the damaged file is removed."
+AGAIN = "Remove the damaged file, then 'asteroid-ll run-all' makes it again."
 
 
 def write_json(path: Path, value: Mapping[str, Any]) -> None:
@@ -27,7 +27,7 @@ def read_json(path: Path) -> dict[str, Any]:
     try:
         value = json.loads(path.read_bytes())
     except (OSError, ValueError) as error:
-        raise DataError(f"{path} can't be read: {error}.", hint=AGAIN) from error
+        raise DataError(f"{path} cannot be read: {error}.", hint=AGAIN) from error
     if not isinstance(value, dict):
-        raise DataError(f"{path} does not hold a JSON object.", hint=AGAIN)
+        raise DataError(f"{path} is not a JSON object.", hint=AGAIN)
     return value

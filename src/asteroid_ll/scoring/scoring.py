@@ -39,7 +39,7 @@ def endpoint_scorer(context: Context, *, model: str) -> Scorer:
 
     path = context.path(paths.ENDPOINT)
     endpoint = read_json(path) if path.is_file() else {}
-    is_open = any(record["resource"] == endpoint.get("name") for record in context.journal.open_resources())
+    is_open = any(record["resource"] == endpoint.get("name") for record in context.journal.read().open_resources())
     if endpoint.get("model") != model or not is_open:
         raise AwsError("No endpoint serves this model.", hint="asteroid-ll deploy   or   asteroid-ll run-all")
 
@@ -99,14 +99,14 @@ def decide(answer: Scores, *, threshold: float | None) -> NDArray[np.bool_]:
 
 def _bodies(context: Context, features: NDArray[np.float32]) -> Iterator[bytes]:
     """The rows as request bodies, each within what an endpoint takes."""
-    from asteroid_ll.aws.endpoints import MAX_BODY_BYTES
+    from asteroid_ll.formats.content_types import MAX_INVOKE_BYTES
     from asteroid_ll.formats.recordio import encode
     from asteroid_ll.formats.text import split_by_bytes
 
     wanted = context.config.predict
     if wanted.content_type == "text/csv":
-        yield from split_by_bytes(features, max_bytes=MAX_BODY_BYTES, exact=wanted.number_format == "exact")
+        yield from split_by_bytes(features, max_bytes=MAX_INVOKE_BYTES, exact=wanted.number_format == "exact")
         return
-    rows_per_body = MAX_BODY_BYTES // len(encode(features[:1]))
+    rows_per_body = MAX_INVOKE_BYTES // len(encode(features[:1]))
     for start in range(0, len(features), rows_per_body):
         yield bytes(encode(features[start : start + rows_per_body]))

@@ -6,6 +6,7 @@ import time
 
 from asteroid_ll.config import Config
 from asteroid_ll.run import paths
+from asteroid_ll.run.atomic import sha256_file
 from asteroid_ll.run.files import read_json, write_json
 from asteroid_ll.stages.price import say_price
 from asteroid_ll.stages.stage import Context, Outcome, Settings, Stage
@@ -23,9 +24,9 @@ def _settings(config: Config) -> Settings:
 def run(context: Context) -> Outcome:
     """Put the trained model behind an endpoint and wait until it is in service."""
     from asteroid_ll.aws import endpoints
-    from asteroid_ll.aws.images import image_uri
     from asteroid_ll.aws.storage import parse_uri, stored, upload_file
     from asteroid_ll.aws.tags import tags
+    from asteroid_ll.linear_learner.images import image_uri
 
     say_price(context)
     aws = context.connect()
@@ -37,7 +38,7 @@ def run(context: Context) -> Outcome:
     artifact = context.path(paths.ARTIFACT)
     bucket, key = parse_uri(job["artifact"])
     if stored(aws, bucket, key) is None:
-        upload_file(aws, artifact, bucket=bucket, key=key, sha256=context.workspace.sha256_file(artifact))
+        upload_file(aws, artifact, bucket=bucket, key=key, sha256=sha256_file(artifact))
     owned = tags(
         fingerprint=context.fingerprint, run=context.run_mark, expires_s=time.time() + 3600 * hosting.keep_for_h
     )

@@ -7,6 +7,7 @@ from asteroid_ll.report.document import as_document, as_json
 from asteroid_ll.report.figures import DIRECTORY, draw_model, reused_figures
 from asteroid_ll.report.inputs import ReportInputs
 from asteroid_ll.run import paths
+from asteroid_ll.run.atomic import atomic_write
 from asteroid_ll.run.files import write_json
 from asteroid_ll.stages.stage import Context, Outcome, Settings, Stage
 
@@ -35,7 +36,7 @@ def run(context: Context) -> Outcome:
             figures[plot.name] = ReportFigure(plot.title, plot.alt, save(plot.figure, context.path(outputs[-1])))
     write_json(context.path(paths.REPORT_JSON), as_json(inputs))
     document = render_html(as_document(inputs, figures)).encode()
-    context.workspace.atomic_write(context.path(paths.REPORT_HTML), document)
+    atomic_write(context.path(paths.REPORT_HTML), document)
     return Outcome(
         outputs=tuple(outputs),
         note=f"{context.path(paths.REPORT_HTML)}, {len(document) / 1e6:.1f} MB, {len(figures)} figures",

@@ -6,6 +6,7 @@ from dataclasses import asdict
 
 from asteroid_ll.formats.table import load_table
 from asteroid_ll.run import paths
+from asteroid_ll.run.atomic import atomic_write
 from asteroid_ll.run.files import write_json
 from asteroid_ll.stages.stage import Context, Outcome, Stage
 
@@ -26,9 +27,7 @@ def run(context: Context) -> Outcome:
     else:
         found = split_by_row(len(table), validation=validation, test=test, seed=seed)
     description = describe(found, labels_of(table), asteroid_ids=identities)
-    context.workspace.atomic_write(
-        context.path(paths.SPLIT_ROWS), npz.dumps({part: found.part(part) for part in PARTS})
-    )
+    atomic_write(context.path(paths.SPLIT_ROWS), npz.dumps({part: found.part(part) for part in PARTS}))
     write_json(context.path(paths.SPLIT), {"by": wanted.by, **asdict(description)})
     sizes = ", ".join(f"{part.name} {part.n_rows:,}" for part in description.parts)
     known = description.test_rows_seen_in_train_share

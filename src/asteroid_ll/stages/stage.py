@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from asteroid_ll.aws.session import Aws
     from asteroid_ll.config import Config
     from asteroid_ll.run.journal import Journal
-    from asteroid_ll.run.workspace import Workspace
 
 Settings = Mapping[str, object]
 """The part of the configuration that a stage reads, as JSON values."""
@@ -51,7 +50,7 @@ class Context:
 
     Attributes:
         config: the whole configuration; a stage reads only what its ``settings`` name.
-        workspace: the run directory.
+        directory: the run directory.
         journal: where a name is written before the create is sent.
         fingerprint: digest of this stage's inputs, settings and version, hexadecimal.
         inputs: identity of each needed stage's outputs, by the stage's name.
@@ -60,7 +59,7 @@ class Context:
     """
 
     config: Config
-    workspace: Workspace
+    directory: Path
     journal: Journal
     fingerprint: str
     inputs: Mapping[str, str]
@@ -73,13 +72,13 @@ class Context:
 
         It is made of the machine and the path, so that it can be told without anything that the directory holds.
         """
-        directory = self.workspace.directory.resolve()
+        directory = self.directory.resolve()
         digest = hashlib.sha256(os.fsencode(f"{os.uname().nodename}:{directory}")).hexdigest()
         return f"{re.sub(r'[^A-Za-z0-9._-]', '-', directory.name)[:64]}-{digest[:16]}"
 
     def path(self, *parts: str) -> Path:
         """A path in the run directory."""
-        return self.workspace.directory.joinpath(*parts)
+        return self.directory.joinpath(*parts)
 
 
 def _always(_: Context) -> str | None:

@@ -28,7 +28,6 @@ def run(context: Context) -> Outcome:
         CredentialsError: they are missing or expired, so something may be left.
     """
     from asteroid_ll.aws.billing import open_resources
-    from asteroid_ll.aws.tags import RUN_TAG
 
     aws = context.connect()
     known = _known(context)
@@ -47,12 +46,12 @@ def run(context: Context) -> Outcome:
     for name, record in known.items():
         undo(name, record["bills"], fingerprint=record["fingerprint"])
     try:
-        forgotten = [found for found in open_resources(aws, tag=(RUN_TAG, context.run_mark)) if found.name not in known]
+        forgotten = [item for item in open_resources(aws, run=context.run_mark) if item.name not in known]
     except AsteroidError as error:
         problems.append(_unknown(error))
     else:
-        for found in forgotten:
-            undo(found.name, found.kind)
+        for item in forgotten:
+            undo(item.name, item.kind)
     if problems:
         raise _together(problems)
     if not known and not forgotten:
@@ -65,7 +64,7 @@ def run(context: Context) -> Outcome:
 def _known(context: Context) -> Mapping[str, Record]:
     """What the journal says is open, by name; nothing where it cannot be read, as the tags tell it too."""
     try:
-        return {record["resource"]: record for record in context.journal.open_resources()}
+        return {record["resource"]: record for record in context.journal.read().open_resources()}
     except DataError as error:
         context.say(f"{error.what} What this run directory made is looked for by its tags.")
         return {}
@@ -74,19 +73,19 @@ def _known(context: Context) -> Mapping[str, Record]:
 def _undo(context: Context, name: str, kind: str) -> int:
     """Delete an endpoint with its configuration and model, or stop a training job; how many of them there were."""
     from asteroid_ll.aws.jobs import stop_training_job
-    from asteroid_ll.aws.teardown import delete_endpoint_stack, prove_absent
+    from asteroid_ll.aws.teardown import delete_endpoint_stack, find_leftovers
 
     aws = context.connect()
     if kind == "endpoint":
         context.say(f"deleting endpoint {name}")
-        n_undone = len(delete_endpoint_stack(aws, name).deleted)
-        left = prove_absent(aws, [name])
+        n_undone = len(delete_endpoint_stack(aws, name))
+        leftovers = find_leftovers(aws, name)
     else:
         context.say(f"stopping training job {name}")
         n_undone = int(stop_training_job(aws, name) == "stopped")
-        left = prove_absent(aws, [name], kinds=("training-job",))
-    if left:
-        raise LeakError(f"Still there: {', '.join(map(str, left))}.", hint=_AGAIN, left=len(left))
+        leftovers = find_leftovers(aws, name, kinds=("training-job",))
+    if leftovers:
+        raise LeakError(f"Still there: {', '.join(map(str, leftovers))}.", hint=_AGAIN, left=len(leftovers))
     return n_undone
 
 

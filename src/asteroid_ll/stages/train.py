@@ -7,6 +7,7 @@ from pathlib import Path
 
 from asteroid_ll.config import Config
 from asteroid_ll.run import paths
+from asteroid_ll.run.atomic import atomic_write
 from asteroid_ll.run.files import read_json, write_json
 from asteroid_ll.stages.price import say_price
 from asteroid_ll.stages.stage import Context, Outcome, Settings, Stage
@@ -40,7 +41,9 @@ def run(context: Context) -> Outcome:
     how = ""
     try:
         how = create_or_adopt_training_job(aws, _request(context, name))
-        job = wait_for_training_job(aws, name, on_transition=lambda step: context.say(f"{step.status}: {step.message}"))
+        job = wait_for_training_job(
+            aws, name, on_transition=lambda status, message: context.say(f"{status}: {message}")
+        )
     except KeyboardInterrupt:
         state = "goes on" if how else "may have been started"
         raise InterruptedRunError(
@@ -53,8 +56,7 @@ def run(context: Context) -> Outcome:
     context.journal.append("gone", stage="train", fingerprint=context.fingerprint, resource=name)
     bucket, key = parse_uri(job.artifact_s3_uri)
     download_file(aws, bucket=bucket, key=key, path=context.path(paths.ARTIFACT))
-    lines = [line.message for line in read_job_log(aws, name)]
-    context.workspace.atomic_write(context.path(paths.JOB_LOG), "".join(f"{line}\n" for line in lines).encode())
+    atomic_write(context.path(paths.JOB_LOG), "".join(f"{line}\n" for line in read_job_log(aws, name)).encode())
     write_json(
         context.path(paths.JOB),
         {
@@ -91,21 +93,21 @@ def artifact_identity(path: Path) -> str:
 
 def _note_end(context: Context, name: str) -> None:
     """Journal that no job of ours bills under that name any more, where AWS still answers and says so."""
-    from asteroid_ll.aws.teardown import prove_absent
+    from asteroid_ll.aws.teardown import find_leftovers
     from asteroid_ll.errors import AsteroidError
 
     try:
-        left = prove_absent(context.connect(), [name], kinds=("training-job",))
+        leftovers = find_leftovers(context.connect(), name, kinds=("training-job",))
     except AsteroidError:
         return  # whether it still bills is unknown: it stays open in the journal
-    if not left:
+    if not leftovers:
         context.journal.append("gone", stage="train", fingerprint=context.fingerprint, resource=name)
 
 
 def _request(context: Context, name: str):  # type: ignore[no-untyped-def]
-    from asteroid_ll.aws.images import image_uri
     from asteroid_ll.aws.jobs import Channel, TrainingJobRequest
     from asteroid_ll.aws.tags import tags
+    from asteroid_ll.linear_learner.images import image_uri
 
     config = context.config
     manifest = read_json(context.path(paths.MANIFEST))

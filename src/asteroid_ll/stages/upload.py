@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from asteroid_ll.config import Config
 from asteroid_ll.run import paths
+from asteroid_ll.run.atomic import sha256_file
 from asteroid_ll.run.files import read_json, write_json
 from asteroid_ll.stages.stage import Context, Outcome, Settings, Stage
 
@@ -27,7 +28,7 @@ def run(context: Context) -> Outcome:
     for channel in CHANNELS:
         for path in sorted(context.path("encode", channel).glob("*.pbr")):
             key = f"{prefix}/{channel}/{path.name}"
-            digest = context.workspace.sha256_file(path)
+            digest = sha256_file(path)
             made_by.add(upload_file(aws, path, bucket=bucket, key=key, sha256=digest))
             objects.append({"key": key, "sha256": digest, "size_bytes": path.stat().st_size})
     channels = {channel: f"s3://{bucket}/{prefix}/{channel}/" for channel in CHANNELS}

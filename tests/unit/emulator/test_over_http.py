@@ -9,9 +9,9 @@ import pytest
 from botocore.config import Config
 
 from asteroid_ll.emulator.app import Emulator
-from asteroid_ll.emulator.sagemaker.images import image_uri
 from asteroid_ll.emulator.transport.messages import Request
 from asteroid_ll.emulator.transport.server import serve
+from asteroid_ll.linear_learner.images import image_uri
 
 REGION = "us-west-2"
 

@@ -12,7 +12,6 @@ from asteroid_ll.evaluation import k_fold as evaluation
 from asteroid_ll.formats.table import save_table
 from asteroid_ll.neo.label import is_hazardous_by_rule
 from asteroid_ll.run.journal import Journal
-from asteroid_ll.run.workspace import Workspace
 from asteroid_ll.stages.stage import Context
 
 
@@ -29,8 +28,8 @@ def context(tmp_path_factory):
             "hazardous": is_hazardous_by_rule(magnitude, moid),
         }
     )
-    workspace = Workspace(tmp_path_factory.mktemp("run"))
-    save_table(workspace.directory / "clean" / "table.npz", table)
+    directory = tmp_path_factory.mktemp("run")
+    save_table(directory / "clean" / "table.npz", table)
     config = Config.model_validate(
         {
             "features": {"set": "spline", "n_knots": 16},
@@ -39,8 +38,8 @@ def context(tmp_path_factory):
     )
     return Context(
         config=config,
-        workspace=workspace,
-        journal=Journal(workspace.journal_path),
+        directory=directory,
+        journal=Journal(directory / "journal.jsonl"),
         fingerprint="",
         inputs={},
         connect=lambda: pytest.fail("nothing here talks to AWS"),

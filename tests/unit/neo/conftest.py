@@ -23,7 +23,7 @@ N_ROWS = 60
 def small_table() -> pd.DataFrame:
     """Sixty close approaches of forty asteroids with all 40 canonical columns."""
     rng = np.random.default_rng(7)
-    values: dict[str, object] = {}
+    values: dict[str, Any] = {}
     for column in COLUMNS:
         if column.kind is Kind.INTEGER:
             values[column.name] = rng.integers(0, 9, N_ROWS)

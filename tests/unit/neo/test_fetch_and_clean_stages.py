@@ -12,7 +12,6 @@ import pytest
 from asteroid_ll.config import Config
 from asteroid_ll.errors import DataError
 from asteroid_ll.run.journal import Journal
-from asteroid_ll.run.workspace import Workspace
 from asteroid_ll.stages import clean, fetch
 from asteroid_ll.stages.stage import Context
 
@@ -25,11 +24,10 @@ def context_of(folder: Path, said: list[str] | None = None, **source: Any) -> Co
     def no_aws() -> Any:
         raise AssertionError("these stages need no AWS")
 
-    workspace = Workspace(folder)
     return Context(
         config=Config.model_validate({"source": source}),
-        workspace=workspace,
-        journal=Journal(workspace.journal_path),
+        directory=folder,
+        journal=Journal(folder / "journal.jsonl"),
         fingerprint="0" * 64,
         inputs={},
         connect=no_aws,

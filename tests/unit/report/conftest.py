@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from asteroid_ll.evaluation.calibration import calibrate
-from asteroid_ll.evaluation.metrics import scoreboard
+from asteroid_ll.evaluation.metrics import Scoreboard, scoreboard
 from asteroid_ll.report import plots
 from asteroid_ll.report.columns import PlainColumn
 from asteroid_ll.report.weights import piecewise, weigh
@@ -35,7 +35,7 @@ def table_values() -> SimpleNamespace:
 
 
 @pytest.fixture(scope="session")
-def board():
+def board() -> Scoreboard:
     rng = np.random.default_rng(1)
     labels = (rng.random(2000) < 0.1).astype(int)
     scores = 1 / (1 + np.exp(-(rng.normal(size=2000) * 2 + 8 * labels - 4)))
@@ -43,7 +43,7 @@ def board():
 
 
 @pytest.fixture(scope="session")
-def makers(table_values, board) -> dict[str, Callable[[], plots.Plot]]:
+def makers(table_values: SimpleNamespace, board: Scoreboard) -> dict[str, Callable[[], plots.Plot]]:
     """A function for every figure of the package that draws it anew."""
     v = table_values
     rng = np.random.default_rng(2)
@@ -52,6 +52,8 @@ def makers(table_values, board) -> dict[str, Callable[[], plots.Plot]]:
     across, along = np.linspace(15, 30, 31), np.geomspace(1e-4, 1, 41)
     margin = np.minimum((21.5 - across)[np.newaxis, :], -np.log(along / 0.04)[:, np.newaxis])
     steps = piecewise({"moid_au": (0.001, 0.05, 0.5), "absolute_magnitude_mag": (18, 22, 25)}, [-1, -2, -3, 0.5])
+    calibration = calibrate(labels, scores)
+    assert calibration is not None
     return {
         "distributions": lambda: plots.distributions(
             [
@@ -74,7 +76,7 @@ def makers(table_values, board) -> dict[str, Callable[[], plots.Plot]]:
             columns=(MAGNITUDE, MOID),
             grid=plots.DecisionGrid(across, along, margin),
         ),
-        "calibration": lambda: plots.calibration_curve(calibrate(labels, scores)),
+        "calibration": lambda: plots.calibration_curve(calibration),
         "learned-functions": lambda: plots.learned_functions(
             steps, {"moid_au": MOID, "absolute_magnitude_mag": MAGNITUDE}, score="log-odds (nats)"
         ),

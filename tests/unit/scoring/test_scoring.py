@@ -10,7 +10,6 @@ from asteroid_ll.errors import AwsError, DataError
 from asteroid_ll.formats.payload import Scores
 from asteroid_ll.run.files import write_json
 from asteroid_ll.run.journal import Journal
-from asteroid_ll.run.workspace import Workspace
 from asteroid_ll.scoring import scoring
 from asteroid_ll.stages.stage import Context
 
@@ -38,11 +37,10 @@ def context(tmp_path):
     def connect():
         raise AssertionError("nothing is to be sent")
 
-    workspace = Workspace(tmp_path)
     return Context(
         config=Config(),
-        workspace=workspace,
-        journal=Journal(workspace.journal_path),
+        directory=tmp_path,
+        journal=Journal(tmp_path / "journal.jsonl"),
         fingerprint="f" * 64,
         inputs={"train": "model-1"},
         connect=connect,

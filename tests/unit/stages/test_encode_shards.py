@@ -10,19 +10,17 @@ from asteroid_ll.config import Config
 from asteroid_ll.formats.table import save_table
 from asteroid_ll.neo.sources.tabular import read_table
 from asteroid_ll.run.journal import Journal
-from asteroid_ll.run.workspace import Workspace
 from asteroid_ll.stages import encode
 from asteroid_ll.stages.split import STAGE as SPLIT
 from asteroid_ll.stages.stage import Context
 
 
 def make_context(directory: Path, n_shards: int) -> Context:
-    workspace = Workspace(directory)
     features = {"set": "physics"}
     return Context(
         config=Config.model_validate({"encode": {"n_shards": n_shards}, "features": features}),
-        workspace=workspace,
-        journal=Journal(workspace.journal_path),
+        directory=directory,
+        journal=Journal(directory / "journal.jsonl"),
         fingerprint="f" * 64,
         inputs={},
         connect=lambda: pytest.fail("encode needs no connection"),

@@ -20,18 +20,18 @@ from asteroid_ll.emulator import ledger
 from asteroid_ll.emulator.logs.store import ENDPOINT_GROUP_PREFIX, LogStore
 from asteroid_ll.emulator.resources import ENDPOINT, ENDPOINT_CONFIG, MODEL, Resource
 from asteroid_ll.emulator.sagemaker.call import Call, Services
-from asteroid_ll.emulator.sagemaker.images import image_uri
 from asteroid_ll.emulator.sagemaker.listing import page
 from asteroid_ll.emulator.sagemaker.models import create_resource, existing
 from asteroid_ll.emulator.transport.messages import ApiError
 from asteroid_ll.emulator.worker.files import parse_s3_uri
 from asteroid_ll.errors import AsteroidError
+from asteroid_ll.linear_learner.images import image_uri
 
 if TYPE_CHECKING:
-    from asteroid_ll.linear_learner.serving import Scorer
+    from asteroid_ll.linear_learner.serving import ModelServer
 
 MOVING = ("Creating", "Updating", "Deleting")
-_scorers: dict[tuple[str, int], Scorer] = {}
+_scorers: dict[tuple[str, int], ModelServer] = {}
 """Loaded models by artifact and time of change; an endpoint's artifact never changes in place."""
 
 
@@ -120,7 +120,7 @@ def advance(services: Services) -> None:
             _bring_up(services, endpoint)
 
 
-def variant_scorer(services: Services, endpoint: Resource, variant: str) -> Scorer:
+def variant_scorer(services: Services, endpoint: Resource, variant: str) -> ModelServer:
     """The loaded model of a variant of an endpoint in service."""
     return _scorer(_directory(services, endpoint) / endpoint.body["generation"] / variant / "model.tar.gz")
 
@@ -190,12 +190,12 @@ def log_stream(variant: str, endpoint: Resource) -> str:
     return f"{variant}/i-{int(endpoint.created_s * 1000):017x}"
 
 
-def _scorer(path: Path) -> Scorer:
-    from asteroid_ll.linear_learner.serving import Scorer
+def _scorer(path: Path) -> ModelServer:
+    from asteroid_ll.linear_learner.serving import ModelServer
 
     key = (str(path), path.stat().st_mtime_ns)
     if key not in _scorers:
-        _scorers[key] = Scorer.load(path)
+        _scorers[key] = ModelServer.load(path)
     return _scorers[key]
 
 

@@ -12,9 +12,7 @@ from asteroid_ll.emulator.sagemaker import hosting
 from asteroid_ll.emulator.sagemaker.call import Services
 from asteroid_ll.emulator.state import ACCOUNT_ID
 from asteroid_ll.emulator.transport.messages import ApiError, Request, Response
-
-MAX_BODY_BYTES = 6_291_456
-"""InvokeEndpoint's limit of a request body, by the service's model; a client does not check it."""
+from asteroid_ll.formats.content_types import MAX_INVOKE_BYTES
 
 PATH = re.compile(r"/endpoints/([^/]+)/invocations")
 
@@ -42,11 +40,11 @@ class Runtime:
             raise ApiError(
                 "UnknownOperationException", f"The emulator has no {request.method} {request.path}.", status=404
             )
-        if len(request.body) > MAX_BODY_BYTES:
+        if len(request.body) > MAX_INVOKE_BYTES:
             raise ApiError(
                 "ValidationError",
                 "1 validation error detected: Value at 'body' failed to satisfy constraint: Member must have length "
-                f"less than or equal to {MAX_BODY_BYTES}",
+                f"less than or equal to {MAX_INVOKE_BYTES}",
             )
         endpoint = self._in_service(region, unquote(match.group(1)))
         variant = self._variant(endpoint, request.headers.get("x-amzn-sagemaker-target-variant", ""))

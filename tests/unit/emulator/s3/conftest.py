@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -106,13 +107,13 @@ def emulator(state: State, store: ObjectStore) -> object:
 
 
 @pytest.fixture
-def client(new_session: Callable[..., object], emulator: object) -> Callable[..., object]:
+def client(new_session: Callable[..., Any], emulator: Any) -> Callable[..., Any]:
     """Make an S3 client of the emulator that tries once."""
     from botocore.config import Config
 
     from asteroid_ll.emulator.transport.in_process import attach
 
-    def make(*, region: str = "us-east-1", **config: object) -> object:
+    def make(*, region: str = "us-east-1", **config: Any) -> Any:
         session = new_session(region=region)
         attach(session, emulator)
         return session.client("s3", config=Config(retries={"total_max_attempts": 1}, **config))
@@ -121,7 +122,7 @@ def client(new_session: Callable[..., object], emulator: object) -> Callable[...
 
 
 @pytest.fixture
-def s3(client: Callable[..., object]) -> object:
+def s3(client: Callable[..., Any]) -> Any:
     """An S3 client in us-east-1 with a bucket named ``rocks``."""
     made = client()
     made.create_bucket(Bucket="rocks")
@@ -142,12 +143,20 @@ def refused() -> Callable[..., dict[str, object]]:
 
 
 @pytest.fixture
-def exchange(emulator: object) -> Callable[..., Response]:
+def exchange(emulator: Any) -> Callable[..., Response]:
     """Send a request that botocore would not make, as if signed in us-east-1."""
     signed = {"authorization": "AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20260101/us-east-1/s3/aws4_request"}
 
-    def send(method: str, path: str, *, query: object = None, headers: object = None, body: bytes = b"") -> Response:
-        every = signed | {"content-length": str(len(body))} | (headers or {})
-        return emulator.handle(Request(method, "s3.amazonaws.com", path, query or {}, every, body))
+    def send(
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+        body: bytes = b"",
+    ) -> Response:
+        every = signed | {"content-length": str(len(body)), **(headers or {})}
+        response: Response = emulator.handle(Request(method, "s3.amazonaws.com", path, query or {}, every, body))
+        return response
 
     return send

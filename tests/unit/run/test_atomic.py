@@ -13,8 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from asteroid_ll.errors import DataError
-from asteroid_ll.run.atomic import TEMPORARY_PREFIX
-from asteroid_ll.run.workspace import Workspace, atomic_path, atomic_write, sha256_file
+from asteroid_ll.run.atomic import TEMPORARY_PREFIX, atomic_path, atomic_write, remove_temporaries, sha256_file
 
 KILL_AT = """
 import os, signal, sys
@@ -46,15 +45,6 @@ def child():
 
 def _temporaries(directory):
     return [path for path in directory.rglob("*") if path.name.startswith(TEMPORARY_PREFIX)]
-
-
-def test_a_stage_has_a_folder_and_files_in_it(tmp_path):
-    workspace = Workspace(tmp_path / "run")
-    assert workspace.path("train") == tmp_path / "run" / "train"
-    assert workspace.path("train", "logs", "job.log") == tmp_path / "run" / "train" / "logs" / "job.log"
-    assert workspace.journal_path == tmp_path / "run" / "journal.jsonl"
-    assert workspace.lock_path == tmp_path / "run" / "lock"
-    assert not workspace.directory.exists()
 
 
 @given(st.binary(max_size=100))
@@ -147,7 +137,7 @@ def test_a_disk_that_takes_half_of_the_file_leaves_the_old_one(tmp_path, child):
         import resource, sys
         from pathlib import Path
         from asteroid_ll.errors import DataError
-        from asteroid_ll.run.workspace import atomic_write
+        from asteroid_ll.run.atomic import atomic_write
         resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
         try:
             atomic_write(Path(sys.argv[1]), bytes(1_000_000))
@@ -206,13 +196,13 @@ def test_a_kill_at_any_step_leaves_the_old_or_the_new_file(tmp_path, child, func
     path.write_bytes(b"old")
     code = """
         from pathlib import Path
-        from asteroid_ll.run.workspace import atomic_write
+        from asteroid_ll.run.atomic import atomic_write
         atomic_write(Path(sys.argv[4]), b"new")
     """
     done = child(KILL_AT + textwrap.dedent(code), function, at, moment, path)
     assert done.returncode == -signal.SIGKILL, done.stderr
     assert path.read_bytes() == content
-    Workspace(tmp_path).remove_temporaries()
+    remove_temporaries(tmp_path)
     assert list(tmp_path.iterdir()) == [path]
 
 
@@ -222,20 +212,21 @@ def test_a_kill_in_the_middle_of_a_file_leaves_the_old_one_and_a_temporary_that_
     code = """
         import os, signal, sys
         from pathlib import Path
-        from asteroid_ll.run.workspace import atomic_path
+        from asteroid_ll.run.atomic import atomic_path
         with atomic_path(Path(sys.argv[1])) as temporary:
             temporary.write_bytes(b"ne")
             os.kill(os.getpid(), signal.SIGKILL)
     """
     assert child(code, path).returncode == -signal.SIGKILL
     assert path.read_bytes() == b"old"
-    (left,) = _temporaries(tmp_path)
-    assert Workspace(tmp_path).remove_temporaries() == (left,)
+    assert len(_temporaries(tmp_path)) == 1
+    remove_temporaries(tmp_path)
     assert list(path.parent.iterdir()) == [path]
 
 
-def test_removing_temporaries_where_there_is_no_directory_does_nothing(tmp_path):
-    assert Workspace(tmp_path / "none").remove_temporaries() == ()
+def test_removing_temporaries_of_a_missing_directory_does_nothing(tmp_path):
+    remove_temporaries(tmp_path / "none")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_files_checksum_is_its_sha256(tmp_path):
@@ -249,7 +240,7 @@ def test_the_checksum_of_a_missing_file_is_a_data_error(tmp_path):
         sha256_file(tmp_path / "x")
 
 
-def test_importing_the_workspace_imports_neither_pydantic_nor_numpy(child):
+def test_importing_the_module_imports_neither_pydantic_nor_numpy(child):
     heavy = {"pydantic", "numpy", "yaml", "boto3"}
-    code = f"import sys, asteroid_ll.run.workspace; print(sorted({heavy} & set(sys.modules)))"
+    code = f"import sys, asteroid_ll.run.atomic; print(sorted({heavy} & set(sys.modules)))"
     assert child(code).stdout.strip() == "[]"

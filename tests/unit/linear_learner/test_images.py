@@ -5,9 +5,8 @@ import re
 import pytest
 from botocore.session import Session
 
-from asteroid_ll.aws.images import image_uri
 from asteroid_ll.errors import ConfigError
-from asteroid_ll.linear_learner.images import ACCOUNT_BY_REGION
+from asteroid_ll.linear_learner.images import ACCOUNT_BY_REGION, image_uri
 
 
 @pytest.mark.parametrize(
