@@ -43,10 +43,10 @@ def saved(path: Path, records: Any) -> Path:
 
 def test_a_list_is_read_with_units_identities_and_what_follows_from_the_elements(tmp_path: Path) -> None:
     path = saved(tmp_path / "list.json.gz", [EROS, PK9, {**EROS, "H": None, "Number": "(1)"}])
-    found = open_source("mpc", location=str(path))
-    raw = tmp_path / "raw" / found.spec.file_name
-    assert "Minor Planet Center" in found.fetch(raw)["credit"]
-    reading = found.read(raw)
+    extended = open_source("mpc", location=str(path))
+    raw = tmp_path / "raw" / extended.spec.file_name
+    assert "Minor Planet Center" in extended.fetch(raw)["credit"]
+    reading = extended.read(raw)
     assert [(note.column, note.count) for note in reading.notes] == [("absolute_magnitude_mag", 1)]
     table = reading.table
     assert table["asteroid_id"].tolist() == ["433", "2010 PK9"]

@@ -68,10 +68,10 @@ def left_in(folder: Path) -> list[str]:
 def test_the_catalogue_is_copied_as_released(tmp_path: Path) -> None:
     source = open_source("catalogue")
     raw = tmp_path / "deep" / "er" / source.spec.file_name
-    told = source.fetch(raw)
-    assert hashlib.sha256(raw.read_bytes()).hexdigest() == told["sha256"] == provenance()["output_sha256"]
-    assert told["n_bytes"] == raw.stat().st_size
-    assert "Minor Planet Center" in told["credit"]
+    fetched = source.fetch(raw)
+    assert hashlib.sha256(raw.read_bytes()).hexdigest() == fetched["sha256"] == provenance()["output_sha256"]
+    assert fetched["n_bytes"] == raw.stat().st_size
+    assert "Minor Planet Center" in fetched["credit"]
     assert left_in(raw.parent) == [source.spec.file_name]
 
 
@@ -86,10 +86,10 @@ def test_a_file_is_fetched_byte_for_byte_from_anywhere(
         "http-without-length": f"{address}/no-length",
     }[spelling]
     source = open_source("csv", location=location)
-    told = source.fetch(earlier)
+    fetched = source.fetch(earlier)
     assert earlier.read_bytes() == export_file.read_bytes()
-    assert told["location"] == location
-    assert told["sha256"] == hashlib.sha256(export_file.read_bytes()).hexdigest()
+    assert fetched["location"] == location
+    assert fetched["sha256"] == hashlib.sha256(export_file.read_bytes()).hexdigest()
     assert len(source.read(earlier).table) == 60
 
 

@@ -28,11 +28,11 @@ class FileServer:
     def answer(self, request: Any) -> Any:
         self.ranges.append(request.headers.get("range", ""))
         cut = self.cuts.pop(0) if self.cuts else 0
-        wanted = request.headers.get("range")
-        if wanted and request.headers.get("if-range") == self.headers.get("ETag"):
-            start = int(wanted.removeprefix("bytes=").rstrip("-"))
-            told = f"bytes {start}-{len(self.content) - 1}/{len(self.content)}"
-            return self.reply(206, self.content[start:], self.headers | {"Content-Range": told}, cut)
+        requested = request.headers.get("range")
+        if requested and request.headers.get("if-range") == self.headers.get("ETag"):
+            start = int(requested.removeprefix("bytes=").rstrip("-"))
+            content_range = f"bytes {start}-{len(self.content) - 1}/{len(self.content)}"
+            return self.reply(206, self.content[start:], self.headers | {"Content-Range": content_range}, cut)
         return self.reply(200, self.content, self.headers, cut)
 
 
@@ -65,7 +65,7 @@ def test_a_later_process_goes_on_too(servers: ModuleType, web: Web, tmp_path: Pa
     with servers.serving(server.answer) as address:
         with pytest.raises(DataError, match=r"failed after 212000 bytes: .*cut: 212000 of 512000") as raised:
             download(f"{address}/list", tmp_path / "part", final=tmp_path / "list", web=web)
-        assert "resumes where it was cut" in raised.value.hint
+        assert "resumes the download" in raised.value.hint
         download(f"{address}/list", tmp_path / "part", final=tmp_path / "list", web=web)
     assert server.ranges[-1] == "bytes=212000-"
     assert (tmp_path / "part").read_bytes() == CONTENT
@@ -138,14 +138,14 @@ def test_the_address_with_its_signature_is_not_written_down(servers: ModuleType,
 
 
 def test_progress_is_told_every_other_second(servers: ModuleType, tmp_path: Path) -> None:
-    said: list[str] = []
+    lines: list[str] = []
     clock = iter(range(1_000))
     server = FileServer(servers)
     with servers.serving(server.answer) as address:
-        web = Web(say=said.append, now_s=lambda: float(next(clock)))
+        web = Web(say=lines.append, now_s=lambda: float(next(clock)))
         download(f"{address}/list", tmp_path / "part", final=tmp_path / "list", web=web)
-    assert said
-    assert all(line.endswith(" of 0.5 MB") for line in said)
+    assert lines
+    assert all(line.endswith(" of 0.5 MB") for line in lines)
 
 
 def test_a_download_goes_through_the_proxy_of_the_environment(

@@ -39,7 +39,7 @@ class Pages:
     """The pages that arrived, kept in a folder until the crawl is complete.
 
     Attributes:
-        folder: where they are kept.
+        folder: folder of the pages.
         query: the crawl's parameters; pages of another query are removed.
     """
 

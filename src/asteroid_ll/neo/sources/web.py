@@ -181,21 +181,11 @@ def download(url: str, target: Path, *, final: Path, web: Web) -> None:
     """
     final.parent.mkdir(parents=True, exist_ok=True)
     partial = _Partial.beside(final, url)
-    for attempt in range(1, ATTEMPTS + 1):
+    for attempt in range(ATTEMPTS):
         try:
             _attempt(url, partial, web)
         except CutError as error:
-            keep = bool(partial.validator())
-            if attempt == ATTEMPTS:
-                n_bytes = partial.path.stat().st_size if partial.path.is_file() else 0
-                if not keep:
-                    partial.remove()
-                raise DataError(
-                    f"The download of {shown(url)} failed after {n_bytes} bytes: {error}.",
-                    hint="Check the network and run the fetch stage again"
-                    + ("; it resumes where it was cut." if keep else "."),
-                ) from error
-            web.sleep(PAUSE_S * 2 ** (attempt - 1))
+            failure = error
         except DataError:
             partial.remove()
             raise
@@ -203,6 +193,16 @@ def download(url: str, target: Path, *, final: Path, web: Web) -> None:
             partial.path.replace(target)
             partial.remove()
             return
+        if attempt < ATTEMPTS - 1:
+            web.sleep(PAUSE_S * 2**attempt)
+    n_bytes = partial.path.stat().st_size if partial.path.is_file() else 0
+    resumes = "; it resumes the download" if partial.validator() else ""
+    if not resumes:
+        partial.remove()
+    raise DataError(
+        f"The download of {shown(url)} failed after {n_bytes} bytes: {failure}.",
+        hint=f"Check the network and run the fetch stage again{resumes}.",
+    ) from failure
 
 
 def _attempt(url: str, partial: _Partial, web: Web) -> None:
