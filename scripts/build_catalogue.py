@@ -3,9 +3,9 @@
 
     python scripts/build_catalogue.py nea_extended.json.gz
 
-The list is https://minorplanetcenter.net/Extended_Files/nea_extended.json.gz. The script writes ``catalogue.csv.gz`` (one
-row per asteroid; numbered ones by number, then the others by designation) and ``catalogue.provenance.json``. The same
-input gives the same bytes.
+The list is https://minorplanetcenter.net/Extended_Files/nea_extended.json.gz. The script writes
+``catalogue.provenance.json`` and ``catalogue.csv.gz``: one row per asteroid, numbered ones first by number, then the
+others by designation. The same input gives the same bytes.
 """
 
 from __future__ import annotations

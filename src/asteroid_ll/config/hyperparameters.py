@@ -88,7 +88,7 @@ def _schema(record: HyperparameterRecord) -> dict[str, Any]:
     default = DEFAULTS.get(record.name, record.default)
     return {
         **(forms[0] if len(forms) == 1 else {"anyOf": forms}),
-        "description": " ".join(filter(None, (record.description, record.applicability))),
+        "description": record.meaning,
         "default": default if default in words else json.loads(str(default)),
     }
 

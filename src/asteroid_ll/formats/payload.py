@@ -1,4 +1,4 @@
-"""The bodies of inference requests and answers, read and written: CSV, JSON, JSON Lines, recordIO-protobuf.
+"""The bodies of inference requests and responses: CSV, JSON, JSON Lines, recordIO-protobuf.
 
 Source: the SageMaker developer guide, "Common data formats for inference" and "Linear learner response formats".
 """
@@ -54,8 +54,8 @@ def parse_request(body: bytes, content_type: str) -> Float32:
         float32, shape ``(n, d)``.
 
     Raises:
-        DataError: the body is not what the content type says, is empty, or has rows of different length or numbers
-            that are not finite in float32; or the content type is another one.
+        DataError: the body does not match its content type, is empty, or has rows of different length or numbers
+            that are not finite in float32; or the content type is not supported.
     """
     kind = media_type(content_type)
     if kind == CSV:
@@ -75,23 +75,23 @@ def parse_request(body: bytes, content_type: str) -> Float32:
         raise DataError("The request has no rows.")
     finite = np.isfinite(features).all(axis=1)
     if not finite.all():
-        raise DataError(f"Row {int(np.argmin(finite))} of the request has a value that is no finite float32.")
+        raise DataError(f"Row {int(np.argmin(finite))} of the request has a value that is not a finite float32.")
     return features
 
 
 def response_body(scores: Scores, accept: str) -> bytes:
-    """Write an answer as the container does: ``{"predictions": [{"score": 11.719074249267578}]}``.
+    """Return scores as the container writes them: ``{"predictions": [{"score": 11.719074249267578}]}``.
 
     Args:
-        scores: of n rows.
+        scores: the scores of n rows.
         accept: one of ``content_types.RESPONSE_TYPES``, parameters ignored.
 
     Returns:
-        JSON, JSON Lines (one object a line), or recordIO records whose label map holds ``predicted_label`` and
-        ``score``. A float32 is written with all the digits of its double.
+        JSON, JSON Lines (one object per line), or recordIO records whose label map holds ``predicted_label`` and
+        ``score``. A float32 has all digits of its double.
 
     Raises:
-        DataError: another content type is asked for.
+        DataError: the content type is not supported.
     """
     kind = media_type(accept)
     if kind == RECORDIO:
@@ -104,10 +104,10 @@ def response_body(scores: Scores, accept: str) -> bytes:
 
 
 def parse_scores(body: bytes, content_type: str) -> Scores:
-    """Read an answer, the inverse of ``response_body``; predicted labels may be written as integers or decimals.
+    """Read a response, the inverse of ``response_body``; predicted labels may be integers or decimals.
 
     Raises:
-        DataError: the body is not what the content type says.
+        DataError: the body does not match its content type.
     """
     kind = media_type(content_type)
     if kind == RECORDIO:
@@ -160,7 +160,7 @@ def _loads(text: bytes) -> Any:
     try:
         return orjson.loads(text)
     except orjson.JSONDecodeError as error:
-        raise DataError(f"The body is no JSON: {error}.") from error
+        raise DataError(f"The body is not valid JSON: {error}.") from error
 
 
 def _instances(instances: Iterable[Any]) -> Float32:
@@ -175,14 +175,14 @@ def _instances(instances: Iterable[Any]) -> Float32:
 
 
 def _instance(item: Any, *, max_width: int) -> list[Any]:
-    """The dense features of one instance of any of the three forms; a sparse one is refused beyond ``max_width``."""
+    """Return the dense features of an instance in any of the three forms; a sparse one up to ``max_width`` columns."""
     features = item["features"] if "features" in item else item["data"]["features"]["values"]
     if "features" in item or "keys" not in item["data"]["features"]:
         return list(features)
     sparse = item["data"]["features"]
     (width,) = sparse["shape"]
     if not 0 < width <= max_width or len(set(sparse["keys"])) != len(features):
-        raise ValueError("a sparse instance needs a shape and one distinct key a value")
+        raise ValueError("a sparse instance needs a shape and one distinct key per value")
     row = [0.0] * width
     for key, value in zip(sparse["keys"], features, strict=True):
         if not 0 <= key < width:
@@ -192,9 +192,9 @@ def _instance(item: Any, *, max_width: int) -> list[Any]:
 
 
 def _matrix(rows: list[Any]) -> Float32:
-    """Numbers as float32; ValueError for text, null or ragged rows."""
+    """Return numbers as float32; raise ValueError for text, null or ragged rows."""
     array = np.array(rows)
     if array.dtype.kind not in "iuf" and array.size:
-        raise ValueError(f"these are no numbers but {array.dtype}")
+        raise ValueError(f"expected numbers, not {array.dtype}")
     with np.errstate(over="ignore"):
         return array.astype(np.float32)

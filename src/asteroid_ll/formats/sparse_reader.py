@@ -1,7 +1,7 @@
-"""recordIO-protobuf of any layout, read in blocks of records into a sparse matrix, never dense on the way.
+"""The reader of recordIO-protobuf of any layout, in blocks of records, into a sparse matrix.
 
-Memory is a small multiple of the file. Records as a protobuf runtime writes them are decoded all at once, the others
-one by one, with the same result.
+Memory is a small multiple of the file. Records in a protobuf runtime's layout are decoded all at once, others one by
+one, with the same result.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _BLOCK_BYTES = 1 << 22
 
 @dataclass(frozen=True)
 class _Block:
-    """The rows of some consecutive records, with an array a fact: one element a row, or one a value."""
+    """The rows of some consecutive records: each array has one element per row or per value."""
 
     starts: Int64
     counts: Int64
@@ -48,11 +48,12 @@ def read(flat: Bytes) -> tuple[Float32 | CsrMatrix, Float32 | None]:
         flat: the bytes of a file.
 
     Returns:
-        ``(features, labels)``. Features, shape ``(n, d)``, are sparse if any record is (the values of dense ones are
-        then all stored), else dense. Labels, shape ``(n,)``, are None where no record has one. All are float32.
+        ``(features, labels)``, float32. Features, shape ``(n, d)``, are sparse if any record is (all values of dense
+        records are then stored), else dense. Labels, shape ``(n,)``, are None if no record has one.
 
     Raises:
-        DataError: the data are damaged, or mix widths or labelled and unlabelled records; it names the byte offset.
+        DataError: the data are damaged, or mix widths or labelled and unlabelled records. The message has the byte
+            offset.
     """
     blocks = []
     n_columns = None
@@ -73,7 +74,7 @@ def read(flat: Bytes) -> tuple[Float32 | CsrMatrix, Float32 | None]:
 
 
 def _blocks(flat: Bytes) -> Iterator[tuple[Int64, Int64]]:
-    """Where the payloads of consecutive records begin and end, some megabytes at a time."""
+    """Yield the starts and ends of the payloads of consecutive records, some megabytes at a time."""
     starts: list[int] = []
     ends: list[int] = []
     for start, payload in frames(flat):
@@ -87,26 +88,33 @@ def _blocks(flat: Bytes) -> Iterator[tuple[Int64, Int64]]:
 
 
 def _read_block(flat: Bytes, starts: Int64, ends: Int64) -> _Block:
-    found = scan(flat, starts, ends)
-    known = found.known
+    scanned = scan(flat, starts, ends)
+    known = scanned.known
     if known.all():
         return _Block(
-            starts, found.counts, found.keys, found.values, found.widths, found.labels, found.labelled, is_sparse=True
+            starts,
+            scanned.counts,
+            scanned.keys,
+            scanned.values,
+            scanned.widths,
+            scanned.labels,
+            scanned.labelled,
+            is_sparse=True,
         )
     rows = [
         _read_row(flat, start, end) for start, end in zip(starts[~known].tolist(), ends[~known].tolist(), strict=True)
     ]
-    counts = _merged(known, found.counts, np.array([len(row.values) for row in rows], np.int64))
+    counts = _merged(known, scanned.counts, np.array([len(row.values) for row in rows], np.int64))
     is_known = np.repeat(known, counts)
     labels = np.array([np.nan if row.label is None else row.label for row in rows], np.float32)
     return _Block(
         starts,
         counts,
-        _merged(is_known, found.keys, np.concatenate([row.keys for row in rows])),
-        _merged(is_known, found.values, np.concatenate([row.values for row in rows])),
-        _merged(known, found.widths, np.array([row.width for row in rows], np.int64)),
-        _merged(known, found.labels, labels),
-        _merged(known, found.labelled, np.array([row.label is not None for row in rows], np.bool_)),
+        _merged(is_known, scanned.keys, np.concatenate([row.keys for row in rows])),
+        _merged(is_known, scanned.values, np.concatenate([row.values for row in rows])),
+        _merged(known, scanned.widths, np.array([row.width for row in rows], np.int64)),
+        _merged(known, scanned.labels, labels),
+        _merged(known, scanned.labelled, np.array([row.label is not None for row in rows], np.bool_)),
         is_sparse=bool(known.any()) or any(row.is_sparse for row in rows),
     )
 
@@ -116,7 +124,7 @@ def _read_row(flat: Bytes, start: int, end: int) -> Row:
 
 
 def _merged(first: npt.NDArray[np.bool_], ones: npt.NDArray[Any], others: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """One array that has the elements of ``ones`` where ``first`` is true, in their order, else those of ``others``."""
+    """Merge two arrays: ``first`` marks the places of the elements of ``ones``, and ``others`` fill the rest."""
     merged = np.empty(len(first), ones.dtype)
     merged[first], merged[~first] = ones, others
     return merged

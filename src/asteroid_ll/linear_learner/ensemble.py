@@ -10,8 +10,9 @@ import numpy.typing as npt
 
 from asteroid_ll.linear_learner.evaluation import Parameters
 from asteroid_ll.linear_learner.grid import Candidate
-from asteroid_ll.linear_learner.groups import ModelGroup, initial_weights
+from asteroid_ll.linear_learner.groups import ModelGroup
 from asteroid_ll.linear_learner.hyperparameters import Hyperparameters
+from asteroid_ll.linear_learner.initial import initial_weights
 from asteroid_ll.linear_learner.losses import Loss
 from asteroid_ll.linear_learner.rows import Rows, Standardised
 from asteroid_ll.linear_learner.scaler import Scaler

@@ -135,7 +135,7 @@ def _described(estimator: type[_Class]) -> type[_Class]:
     """Insert the descriptions of the hyperparameters into an estimator's docstring."""
     names = set(estimator._get_param_names())
     records = [record for record in HYPERPARAMETERS.values() if record.name in names]
-    lines = [f"        {record.name}: {record.description} {record.applicability}".rstrip() for record in records]
+    lines = [f"        {record.name}: {record.meaning}" for record in records]
     before, heading, after = (estimator.__doc__ or "").partition("    Attributes:")
     estimator.__doc__ = "\n".join([f"{before}    Args:", *lines, "", f"{heading}{after}"])
     return estimator

@@ -12,7 +12,7 @@ from concurrent.futures import Executor, Future
 import numpy as np
 import numpy.typing as npt
 
-from asteroid_ll.linear_learner import initial, optimizers
+from asteroid_ll.linear_learner import optimizers
 from asteroid_ll.linear_learner.grid import Candidate
 from asteroid_ll.linear_learner.hosts import ALONE, Hosts
 from asteroid_ll.linear_learner.hyperparameters import Hyperparameters
@@ -21,17 +21,6 @@ from asteroid_ll.linear_learner.schedule import Schedule
 
 Float32Array = npt.NDArray[np.float32]
 Float64Array = npt.NDArray[np.float64]
-
-
-def initial_weights(hyperparameters: Hyperparameters, *, n_models: int, feature_dim: int) -> Float32Array:
-    """Return the initial weights of all models, shape ``(n_models, feature_dim, n_outputs)``."""
-    hp = hyperparameters
-    size = feature_dim * hp.n_outputs
-    if hp.init_method == "normal":
-        weights = initial.normal_weights(n_models, size, sigma=hp.init_sigma)
-    else:
-        weights = initial.uniform_weights(n_models, size, scale=hp.init_scale)
-    return weights.reshape(n_models, feature_dim, hp.n_outputs)
 
 
 def sum_rows(values: Float32Array) -> Float32Array:

@@ -44,11 +44,6 @@ class Hosts:
     def __len__(self) -> int:
         return len(self.names)
 
-    def close(self) -> None:
-        """Close the links; the other hosts fail at their next call."""
-        for _, link in self._links:
-            link.close()
-
     def fewest(self, count: int) -> int:
         """Return the smallest of the hosts' counts."""
         return int(self.collect(np.array([count])).min())

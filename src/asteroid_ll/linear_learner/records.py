@@ -71,9 +71,7 @@ class HyperparameterRecord:
         words: texts that are accepted as they are, such as ``auto``.
         extra_words: further words that this engine accepts and AWS does not.
         auto: the value that ``auto`` stands for; empty if the data or the grid decide.
-        predictor_types: the predictor types that use it; empty for all. The same holds for the next two.
-        optimizers: the optimizers that use it.
-        losses: the losses that use it.
+        only: the predictor types, optimizers or losses that use it; empty for all.
         on_aws: whether AWS's container has it too.
     """
 
@@ -84,9 +82,7 @@ class HyperparameterRecord:
     words: tuple[str, ...] = ()
     extra_words: tuple[str, ...] = ()
     auto: str = ""
-    predictor_types: tuple[PredictorType, ...] = ()
-    optimizers: tuple[str, ...] = ()
-    losses: tuple[str, ...] = ()
+    only: tuple[str, ...] = ()
     on_aws: bool = True
 
     @property
@@ -116,10 +112,9 @@ class HyperparameterRecord:
         return f"{'[' if includes_low else '('}{low:g}, {high:g})"
 
     @property
-    def applicability(self) -> str:
-        """A sentence that names what it applies to, such as ``Only for regressor.``; empty if it applies always."""
-        parts = [("for", self.predictor_types), ("with optimizer", self.optimizers), ("with loss", self.losses)]
-        return "".join(f"Only {scope} {' or '.join(names)}." for scope, names in parts if names)
+    def meaning(self) -> str:
+        """The description, with a sentence about what uses it unless everything does."""
+        return f"{self.description} Only for {' or '.join(self.only)}." if self.only else self.description
 
     def check(self, value: str) -> None:
         """Refuse a value that is not of an accepted form; the message lists the forms that AWS accepts.

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -23,18 +23,6 @@ _BLOCK_ELEMENTS = 1 << 20
 _KEPT_COPY_BYTES = 1 << 30
 # A dense copy of sparse rows is many times their size and, for wide rows, not faster than conversion in every epoch.
 _KEPT_SPARSE_COPY_BYTES = 1 << 27
-
-
-class SparseRows(Protocol):
-    """A matrix whose rows can be sliced and made dense, such as ``scipy.sparse.csr_array``."""
-
-    shape: tuple[int, ...]
-
-    def __getitem__(self, rows: slice) -> SparseRows:
-        """Return consecutive rows."""
-
-    def toarray(self) -> npt.NDArray[Any]:
-        """Return a dense array."""
 
 
 @dataclass(frozen=True)

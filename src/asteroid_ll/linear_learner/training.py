@@ -345,7 +345,7 @@ def _metrics_params(job: _Job, threshold: float, best_index: int) -> dict[str, A
     is_binary = hp.predictor_type == "binary_classifier"
 
     def of_loss(name: str) -> Any:
-        return getattr(hp, name) if hp.loss in HYPERPARAMETERS[name].losses else None
+        return getattr(hp, name) if hp.loss in HYPERPARAMETERS[name].only else None
 
     return {
         "eps_insensitive_loss_type": hp.loss if of_loss("loss_insensitivity") else None,

@@ -68,12 +68,11 @@ def test_parameters_are_the_hyperparameters_that_apply_with_the_containers_defau
     estimator: type, predictor_types: tuple[str, ...]
 ) -> None:
     losses = {loss for predictor_type in predictor_types for loss in losses_of(predictor_type)}
+    users = {*predictor_types, *losses, *HYPERPARAMETERS["optimizer"].words}
     expected = {
         name: record.default
         for name, record in HYPERPARAMETERS.items()
-        if not record.is_internal
-        and (not record.predictor_types or set(record.predictor_types) & set(predictor_types))
-        and (not record.losses or set(record.losses) & losses)
+        if not record.is_internal and (not record.only or users & set(record.only))
     }
     # The data decide these.
     for name in ("predictor_type", "feature_dim", "num_classes"):

@@ -23,24 +23,30 @@ HELD_OUT = (FEATURES[0, :50] + np.float32(0.25), VALUES[0, :50])
 
 
 def linked(count):
+    """The hosts of a job, and each one's ends of the links."""
     names = [f"algo-{number + 1}" for number in range(count)]
     pairs = [socket.socketpair() for _ in names[1:]]
-    first = Hosts(names, name=names[0], links=[pair[0] for pair in pairs])
-    return [first, *(Hosts(names, name=name, links=[pair[1]]) for name, pair in zip(names[1:], pairs, strict=True))]
+    links = [[pair[0] for pair in pairs], *([pair[1]] for pair in pairs)]
+    return [Hosts(names, name=name, links=ends) for name, ends in zip(names, links, strict=True)], links
+
+
+def close(links):
+    for link in links:
+        link.close()
 
 
 def together(work, *, count=2):
     """Run the work on every host; the first error is raised."""
-    hosts = linked(count)
+    hosts, links = linked(count)
 
-    def one(host):
+    def one(number):
         try:
-            return work(host)
+            return work(hosts[number])
         finally:
-            host.close()
+            close(links[number])
 
     with ThreadPoolExecutor(count) as pool:
-        return [future.result() for future in [pool.submit(one, host) for host in hosts]]
+        return [future.result() for future in [pool.submit(one, number) for number in range(count)]]
 
 
 def labels_of(predictor_type, values):
@@ -166,14 +172,14 @@ def test_a_held_out_channel_in_parts_counts_as_one():
 
 
 def test_a_host_that_leaves_ends_the_job_on_the_others():
-    first, second, third = linked(3)
-    second.close()
+    (first, _, third), links = linked(3)
+    close(links[1])
     with pytest.raises(AlgorithmError, match="The host algo-2 left the job"):
         first.sum(np.ones(2))
-    first.close()
+    close(links[0])
     with pytest.raises(AlgorithmError, match="The host algo-1 left the job"):
         third.agree(np.ones(2))
-    third.close()
+    close(links[2])
 
 
 def test_hosts_with_rows_of_different_width_do_not_train():

@@ -54,17 +54,13 @@ def test_every_description_is_one_sentence_that_does_not_repeat_the_name() -> No
 
 
 def test_what_a_record_applies_to_exists() -> None:
-    for record in HYPERPARAMETERS.values():
-        assert set(record.predictor_types) <= set(PREDICTOR_TYPES)
-        assert set(record.losses) <= set(LOSSES)
-        assert set(record.optimizers) <= set(HYPERPARAMETERS["optimizer"].words)
+    users = {*PREDICTOR_TYPES, *LOSSES, *HYPERPARAMETERS["optimizer"].words}
+    assert all(set(record.only) <= users for record in HYPERPARAMETERS.values())
 
 
-def test_a_record_names_what_it_applies_to() -> None:
-    assert HYPERPARAMETERS["epochs"].applicability == ""
-    assert HYPERPARAMETERS["normalize_label"].applicability == "Only for regressor."
-    assert HYPERPARAMETERS["beta_1"].applicability == "Only with optimizer adam."
-    assert HYPERPARAMETERS["margin"].applicability == "Only with loss hinge_loss."
+def test_the_meaning_names_what_uses_a_hyperparameter() -> None:
+    assert HYPERPARAMETERS["epochs"].meaning == HYPERPARAMETERS["epochs"].description
+    assert HYPERPARAMETERS["beta_1"].meaning == "Decay rate of the mean of the gradients. Only for adam."
 
 
 @pytest.mark.usefixtures("extended")

@@ -37,7 +37,7 @@ def repair(table: pd.DataFrame, *, labels: pd.Series) -> Reading:
 
     Returns:
         The table with ISO 8601 dates, approach times to the millisecond and the Earth as approached body, if they can
-        be determined; and a note for each repair and each loss. The original export is returned unchanged without notes.
+        be determined, with a note for each repair and loss. The original export is returned unchanged without notes.
     """
     notes: list[Note] = []
     capitals = int(labels.str.strip().isin(["TRUE", "FALSE"]).sum())

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -18,7 +19,7 @@ from urllib.request import getproxies, proxy_bypass
 import urllib3
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import HTTPError
-from urllib3.util import Retry, parse_url
+from urllib3.util import parse_url
 
 from asteroid_ll.errors import DataError
 from asteroid_ll.neo.sources.base import Progress, Web
@@ -67,8 +68,37 @@ def _manager(proxy: str) -> urllib3.PoolManager:
     return manager
 
 
-def _open(url: str, headers: Mapping[str, str], *, redirects: int) -> urllib3.BaseHTTPResponse:
-    """Send a GET request, through the proxy that the environment names for the host."""
+@contextmanager
+def _opened(url: str, headers: Mapping[str, str], *, same_host: bool) -> Iterator[urllib3.BaseHTTPResponse]:
+    """Send a GET request, follow its redirects, and yield the response.
+
+    Args:
+        url: http or https.
+        headers: further headers, which redirects repeat.
+        same_host: do not follow redirects to another host or scheme, and yield them instead.
+
+    Raises:
+        CutError: the connection failed, also within the block, or there are too many redirects.
+        DataError: the disk is full, or another resource of the machine is exhausted.
+    """
+    origin = urlsplit(url)[:2]
+    try:
+        for _ in range(MAX_REDIRECTS):
+            with _request(url, headers) as response:
+                location = response.get_redirect_location()
+                target = urljoin(url, location or "")
+                if not location or (same_host and urlsplit(target)[:2] != origin):
+                    yield response
+                    return
+            url = target
+    except (OSError, HTTPError, ValueError) as error:
+        # A full disk is not a network failure, so another attempt would not help.
+        raise refused_by_system(error) or CutError(_reason(error)) from error
+    raise CutError("too many redirects")
+
+
+def _request(url: str, headers: Mapping[str, str]) -> urllib3.BaseHTTPResponse:
+    """Send one request, through the proxy that the environment names for the host."""
     parts = urlsplit(url)
     proxy = "" if proxy_bypass(parts.hostname or "") else getproxies().get(parts.scheme, "")
     return _manager(proxy).request(
@@ -76,9 +106,8 @@ def _open(url: str, headers: Mapping[str, str], *, redirects: int) -> urllib3.Ba
         url,
         headers={"User-Agent": "asteroid-ll", **headers},
         timeout=TIMEOUT_S,
-        retries=Retry(
-            None, connect=False, read=False, other=False, redirect=redirects, raise_on_redirect=redirects > 0
-        ),
+        redirect=False,
+        retries=False,
         preload_content=False,
         decode_content=False,
         enforce_content_length=False,
@@ -104,17 +133,8 @@ def get(url: str, *, headers: Mapping[str, str]) -> tuple[urllib3.BaseHTTPRespon
         CutError: the connection failed, or the body is shorter than announced.
         DataError: the body is longer than ``MAX_BODY_BYTES``.
     """
-    origin = urlsplit(url)[:2]
-    try:
-        for _ in range(MAX_REDIRECTS):
-            with _open(url, headers, redirects=0) as response:
-                body = response.read(MAX_BODY_BYTES + 1)
-            target = urljoin(url, response.get_redirect_location() or "")
-            if target == url or urlsplit(target)[:2] != origin:
-                break
-            url = target
-    except (OSError, HTTPError, ValueError) as error:
-        raise CutError(_reason(error)) from error
+    with _opened(url, headers, same_host=True) as response:
+        body = response.read(MAX_BODY_BYTES + 1)
     if len(body) > MAX_BODY_BYTES:
         raise DataError(f"{shown(url)} answered more than {MAX_BODY_BYTES} bytes.", hint="Check the address.")
     announced = response.headers.get("Content-Length", "")
@@ -209,29 +229,25 @@ def _attempt(url: str, partial: _Partial, web: Web) -> None:
     validator = partial.validator()
     start = partial.path.stat().st_size if validator else 0
     headers = {"Range": f"bytes={start}-", "If-Range": validator} if start else {}
-    try:
-        with _open(url, headers, redirects=MAX_REDIRECTS) as response:
-            if response.status == 206 and response.headers.get("Content-Range", "").startswith(f"bytes {start}-"):
-                _receive(response, partial.path, start=start, web=web)
-                return
-            if response.status in (206, 416):
-                partial.remove()
-                raise CutError("the server does not have the requested range")
-            if response.status >= 500:
-                raise CutError(f"the server answered {response.status} {response.reason}")
-            if response.status >= 300:
-                raise DataError(
-                    f"{shown(url)} answered {response.status} {response.reason}.",
-                    hint="Check the URL, or download the file by hand.",
-                )
+    with _opened(url, headers, same_host=False) as response:
+        if response.status == 206 and response.headers.get("Content-Range", "").startswith(f"bytes {start}-"):
+            _receive(response, partial.path, start=start, web=web)
+            return
+        if response.status in (206, 416):
             partial.remove()
-            validator = response.headers.get("ETag") or response.headers.get("Last-Modified") or ""
-            if validator and not validator.startswith("W/") and response.headers.get("Accept-Ranges") == "bytes":
-                partial.remember(validator)
-            _receive(response, partial.path, start=0, web=web)
-    except (OSError, HTTPError, ValueError) as error:
-        # A full disk is not a network failure, so another attempt would not help.
-        raise refused_by_system(error) or CutError(_reason(error)) from error
+            raise CutError("the server does not have the requested range")
+        if response.status >= 500:
+            raise CutError(f"the server answered {response.status} {response.reason}")
+        if response.status >= 300:
+            raise DataError(
+                f"{shown(url)} answered {response.status} {response.reason}.",
+                hint="Check the URL, or download the file by hand.",
+            )
+        partial.remove()
+        validator = response.headers.get("ETag") or response.headers.get("Last-Modified") or ""
+        if validator and not validator.startswith("W/") and response.headers.get("Accept-Ranges") == "bytes":
+            partial.remember(validator)
+        _receive(response, partial.path, start=0, web=web)
 
 
 def _receive(response: urllib3.BaseHTTPResponse, path: Path, *, start: int, web: Web) -> None:
