@@ -7,6 +7,7 @@ from importlib import import_module
 
 TYPE_CHECKING = False  # type checkers take it for true; importing it from ``typing`` would double the import time
 if TYPE_CHECKING:
+    from asteroid_ll.emulator.local import Emulator as Emulator
     from asteroid_ll.errors import AsteroidError as AsteroidError
     from asteroid_ll.errors import AwsError as AwsError
     from asteroid_ll.errors import ConfigError as ConfigError
@@ -29,6 +30,7 @@ _MODULES = {
     "ConfigError": "errors",
     "CredentialsError": "errors",
     "DataError": "errors",
+    "Emulator": "emulator.local",
     "InterruptedRunError": "errors",
     "LeakError": "errors",
     "LinearLearnerClassifier": "linear_learner.estimator",

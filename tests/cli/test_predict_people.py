@@ -8,7 +8,6 @@ import io
 import json
 import math
 import subprocess
-from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -39,7 +38,7 @@ REASONS = [
     "",
     "",
     "absolute_magnitude_mag has no value",
-    "moid_au is no number: 'far'",
+    "moid_au is not a number: 'far'",
     "3 fields, and the header has 4",
     "absolute_magnitude_mag is a placeholder: 99.99",
 ]
@@ -80,7 +79,7 @@ def test_a_row_that_cannot_be_scored_is_kept_with_the_reason(place):
     assert [bool(row["score"]) for row in rows] == [True, True, False, False, False, False]
     assert ended.err.splitlines() == [
         "2 of 6 rows scored, 1 hazardous.",
-        "Not scored: 4; the column error says why. Data row 3: absolute_magnitude_mag has no value.",
+        "Not scored: 4; the column error has the reasons. Data row 3: absolute_magnitude_mag has no value.",
     ]
 
 
@@ -97,7 +96,7 @@ def test_if_no_row_can_be_scored_the_exit_code_is_3_and_an_earlier_output_stays(
     ended = place.run("predict", "--offline", "-i", "bad.csv", "-o", "scored.csv")
     assert ended.code == 3
     assert ended.err.splitlines() == [
-        "Error: No row could be scored. Data row 1: moid_au is no number: 'far'.",
+        "Error: No row could be scored. Data row 1: moid_au is not a number: 'far'.",
         "Next:  The model needs absolute_magnitude_mag, moid_au; --input new.csv   scores rows of your own.",
     ]
     assert (place.folder / "scored.csv").read_text("utf-8") == "earlier"
@@ -218,7 +217,7 @@ def test_a_contradictory_command_line_exits_2(place, line, says):
 
 
 class Observatory:
-    """A source that knows one asteroid, and fails on another."""
+    """A source that has one asteroid, and fails on another."""
 
     title = "the observatory"
 
@@ -229,17 +228,15 @@ class Observatory:
         return known if designation == "9000077" else pd.DataFrame()
 
 
-def test_a_source_that_can_be_asked_for_one_asteroid_is_asked_for_those_not_in_the_table(
-    finished_once, several, monkeypatch
-):
-    monkeypatch.setattr("asteroid_ll.neo.sources.open_configured", lambda _section: Observatory())
-    context = SimpleNamespace(path=finished_once.workdir.joinpath, config=Config())
-    batch = look_up(context, [several[0]["name"], "9000077", "cloudy", "dark"], columns=INPUTS)
+def test_asteroids_that_are_not_in_the_table_are_looked_up_in_the_source(finished_once, several, monkeypatch):
+    monkeypatch.setattr("asteroid_ll.scoring.designation.open_configured", lambda _section: Observatory())
+    designations = [several[0]["name"], "9000077", "cloudy", "dark"]
+    batch = look_up(finished_once.workdir, designations, columns=INPUTS, source=Config().source)
     rows = dict(zip(batch.carried["designation"], batch.errors, strict=True))
     assert rows == {
         several[0]["name"]: "",
         "9000077": "",
-        "cloudy": "not among the 600 rows of this run's table, and the observatory was no help: "
+        "cloudy": "not among the 600 rows of this run's table, and looking it up in the observatory failed: "
         "The observatory has closed",
         "dark": "not among the 600 rows of this run's table, and not known to the observatory",
     }
@@ -301,7 +298,7 @@ def test_a_long_file_is_read_in_batches_and_no_further_than_asked(batches, monke
         ("", "is empty"),
         ("<html>", "is a web page"),
         ("PAR1....", "is Parquet"),
-        ("absolute_magnitude_mag,moid_au\n", "has a header and no rows"),
+        ("absolute_magnitude_mag,moid_au\n", "has a header but no rows"),
         (
             "asteroid_id\n1\n",
             r"lacks 2 of the 2 columns needed: absolute_magnitude_mag \(Absolute Magnitude\), moid_au",
@@ -329,7 +326,7 @@ def test_the_columns_may_have_the_exports_names_and_any_order(batches):
 def test_an_unknown_orbit_uncertainty_is_the_worst_as_in_the_cleaned_table():
     values, reasons = numbers("orbit_uncertainty", ["0", "", None, "9", "E"])
     assert values[:4].tolist() == [0, 9, 9, 9]
-    assert reasons == {4: "orbit_uncertainty is no number: 'E'"}
+    assert reasons == {4: "orbit_uncertainty is not a number: 'E'"}
 
 
 _CELLS = st.one_of(

@@ -1,8 +1,8 @@
-"""Replays documents: each command in a ``console`` block prints what the block says.
+"""Replays documents: each command in a ``console`` block must print the block's output.
 
-Times, names made from content, and counts that grow with the project are compared as values of any kind. A line
-``...`` in a block stands for any lines, and three dots in a line for any text. With ``ASTEROID_LL_REFRESH_DOCS=1`` in
-the environment a block that says something else, and has no such line, is written anew from what its command prints.
+Times, names made from content, and counts that grow with the project may differ. A line ``...`` in a block stands for
+any lines, and three dots in a line for any text. With ``ASTEROID_LL_REFRESH_DOCS=1`` in the environment, a block with
+another output and without such a line is written again from the command's output.
 """
 
 from __future__ import annotations
@@ -101,9 +101,16 @@ class Documents:
         )
         return Printed(done.stdout.replace(f"{ROOT}/", ""), done.returncode)
 
-    def refresh(self, document: str, replay: Replay, printed: Printed) -> None:
-        """Write a block's output anew."""
-        path = ROOT / document
+    def difference(self, document: str, replay: Replay, folder: Path) -> str | None:
+        """Replay a command; return its output if the document has another one, and refresh the document on request."""
+        printed = self.shell(replay.command, folder)
+        if self.agrees(printed, replay):
+            return None
+        if os.environ.get("ASTEROID_LL_REFRESH_DOCS") and "\n...\n" not in f"\n{replay.expected}\n":
+            self._refresh(ROOT / document, replay, printed)
+        return f"$ {replay.command}\n{printed.text}"
+
+    def _refresh(self, path: Path, replay: Replay, printed: Printed) -> None:
         text = path.read_text(encoding="utf-8")
         old, new = f"$ {replay.command}\n{replay.expected}\n", f"$ {replay.command}\n{printed.text.strip()}\n"
         path.write_text(text.replace(old, new, 1), encoding="utf-8")

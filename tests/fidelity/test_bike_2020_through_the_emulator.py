@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from asteroid_ll.emulator.app import Emulator
+from asteroid_ll.emulator.account import Account as EmulatedAccount
 from asteroid_ll.emulator.processes import reap_children
 from asteroid_ll.emulator.transport import in_process as transport
 from asteroid_ll.formats import recordio
@@ -41,7 +41,7 @@ class Account:
     def __init__(self, directory: Path) -> None:
         session = botocore.session.Session()
         session.set_credentials("emulator", "emulator")
-        self.emulator = Emulator(directory, loader=session.get_component("data_loader"))
+        self.emulator = EmulatedAccount(directory, loader=session.get_component("data_loader"))
         transport.attach(session, self.emulator)
         maker = boto3.session.Session(botocore_session=session)
         self.s3, self.sagemaker, self.runtime, self.logs = (

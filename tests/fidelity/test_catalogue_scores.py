@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from asteroid_ll.config import Config
-from asteroid_ll.evaluation.folds import grouped_folds
+from asteroid_ll.evaluation.cross_validation import grouped_folds
 from asteroid_ll.linear_learner import train
 from asteroid_ll.neo.cleaning import clean
 from asteroid_ll.neo.features import fit

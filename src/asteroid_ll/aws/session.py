@@ -6,7 +6,6 @@ connect: botocore takes 0.1 s.
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Callable
 from functools import cached_property
@@ -15,12 +14,6 @@ from types import TracebackType
 from typing import Any, Literal, Self
 
 from botocore.config import Config
-from botocore.configprovider import (
-    BOTOCORE_DEFAUT_SESSION_VARIABLES,
-    ConfigValueStore,
-    ConstantProvider,
-    create_botocore_default_config_mapping,
-)
 from botocore.session import Session
 
 from asteroid_ll.aws import hooks
@@ -132,7 +125,6 @@ class Aws:
                     retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
                     connect_timeout=CONNECT_TIMEOUT_S,
                     read_timeout=READ_TIMEOUT_S,
-                    ignore_configured_endpoint_urls=True if self.target == "emulator" else None,
                     user_agent_extra="asteroid-ll",
                 )
                 with aws_call(f"preparing to call {service}"):
@@ -165,24 +157,12 @@ def connect(target: Target, *, region: str, emulator_dir: Path) -> Aws:
 
 def _connect_emulator(directory: Path, *, region: str) -> Aws:
     """Return a connection that the emulator answers in process, independent of the user's AWS settings."""
-    from asteroid_ll.emulator.app import Emulator
+    from asteroid_ll.emulator.account import Account
+    from asteroid_ll.emulator.sessions import new_session
     from asteroid_ll.emulator.transport import in_process
 
-    session = Session()
-    _ignore_user_settings(session)
-    session.set_credentials("emulator", "emulator")
+    session = new_session()
     with aws_call("opening the emulator's state"):
-        emulator = Emulator(directory, loader=session.get_component("data_loader"))
-    in_process.attach(session, emulator)
-    return Aws(session, region=region, target="emulator", pace=EMULATOR_PACE, on_close=emulator.close)
-
-
-def _ignore_user_settings(session: Session) -> None:
-    """Give a botocore session its library defaults for every setting: no ``AWS_*`` variable, no ``~/.aws``."""
-    providers = dict(create_botocore_default_config_mapping(session))
-    for name, (_, _, default, _) in BOTOCORE_DEFAUT_SESSION_VARIABLES.items():
-        providers[name] = ConstantProvider(value=default)
-    for name in ("config_file", "credentials_file"):
-        providers[name] = ConstantProvider(value=os.devnull)
-    providers["s3"] = ConstantProvider(value={})
-    session.register_component("config_store", ConfigValueStore(mapping=providers))
+        account = Account(directory, loader=session.get_component("data_loader"))
+    in_process.attach(session, account)
+    return Aws(session, region=region, target="emulator", pace=EMULATOR_PACE, on_close=account.close)

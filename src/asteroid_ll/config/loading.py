@@ -24,12 +24,15 @@ _SECTIONS = {
     if isinstance(field.annotation, type) and issubclass(field.annotation, Section)
 } | {_FREE}
 _TOP_LEVEL = frozenset(Config.model_fields) - _SECTIONS
-_OVERRIDE = "command line"
 _MAX_LISTED = 100
 
 
 def load(
-    files: Path | Sequence[Path] | None, *, overrides: Sequence[str] = (), environment: Mapping[str, str] | None = None
+    files: Path | Sequence[Path] | None,
+    *,
+    overrides: Sequence[str] = (),
+    environment: Mapping[str, str] | None = None,
+    origin: str = "command line",
 ) -> Config:
     """Read configuration files and apply the environment and the overrides to them.
 
@@ -39,6 +42,7 @@ def load(
         overrides: ``KEY=VALUE`` each, such as ``training.max_runtime_s=600``, with the value in YAML. They win over
             all other values, and later overrides over earlier ones. A mapping is merged key by key.
         environment: environment variables, see `environment_overrides`; they win over the files.
+        origin: the name of the overrides' place in messages.
 
     Raises:
         ConfigError: a file is missing, unreadable or not YAML, or a value is wrong. The message lists every problem
@@ -55,15 +59,15 @@ def load(
         name, equals, text = override.partition("=")
         key = tuple(name.strip().split("."))
         if equals and all(key):
-            document = _overridden(document, key, text, origin=_OVERRIDE, problems=problems)
+            document = _overridden(document, key, text, origin=origin, problems=problems)
         else:
             what = "must be KEY=VALUE, such as training.max_runtime_s=600"
-            problems.append(Problem(_OVERRIDE, 0, legible(override), what))
+            problems.append(Problem(origin, 0, legible(override), what))
     values = _without_empty_sections(document.value)
     _restore_spelling(values, document.marks)
     config = _validated(values, document.marks, problems)
     if config is None or problems:
-        _refuse(paths, problems)
+        _refuse(paths, problems, origin=origin)
     return config
 
 
@@ -223,19 +227,19 @@ def _without(values: dict[str, Any], locations: Sequence[Key]) -> dict[str, Any]
     return rest
 
 
-def _refuse(paths: Sequence[Path], problems: Sequence[Problem]) -> NoReturn:
+def _refuse(paths: Sequence[Path], problems: Sequence[Problem], *, origin: str = "") -> NoReturn:
     files = [f"{path}, " for path in paths]
 
     def place(problem: Problem) -> tuple[int, int]:
-        origin = next((n for n, file in enumerate(files) if problem.where.startswith(file)), -1)
-        return origin, problem.line
+        number = next((n for n, file in enumerate(files) if problem.where.startswith(file)), -1)
+        return number, problem.line
 
     texts = tuple(str(problem) for problem in sorted(problems, key=place))
     if paths:
         name = str(paths[0]) if len(paths) == 1 else "The configuration"
     else:
         set_outside = any(problem.where.startswith(ENVIRONMENT_PREFIX) for problem in problems)
-        name = "The environment" if set_outside else "The command line"
+        name = "The environment" if set_outside else f"The {origin}"
     if len(texts) == 1:
         what = f"{name} has a problem: {texts[0]}."
     else:

@@ -16,7 +16,7 @@ import pytest
 from asteroid_ll.aws import billing, endpoints, jobs, logs, storage, tags, teardown
 from asteroid_ll.aws.policy import policy
 from asteroid_ll.aws.session import Aws, connect
-from asteroid_ll.emulator.app import Emulator
+from asteroid_ll.emulator.account import Account
 from asteroid_ll.errors import AwsError, DataError
 from asteroid_ll.linear_learner.images import image_uri
 
@@ -47,7 +47,7 @@ def directory(tmp_path: Path, loader: Any, monkeypatch: pytest.MonkeyPatch) -> P
     monkeypatch.setattr("botocore.loaders.create_loader", lambda _path: loader)
     program = tmp_path / "container.py"
     program.write_text(CONTAINER)
-    emulator = Emulator(tmp_path / "state")
+    emulator = Account(tmp_path / "state")
     emulator.configure(container_command=(sys.executable, str(program), "train"), stop_grace_s=0.1)
     emulator.close()
     return tmp_path / "state"
@@ -130,7 +130,7 @@ def deployed(aws: Aws, artifact_s3_uri: str) -> None:
 
 
 def open_intervals(directory: Path) -> list[object]:
-    emulator = Emulator(directory)
+    emulator = Account(directory)
     try:
         return list(emulator.open_intervals())
     finally:
@@ -230,7 +230,7 @@ def test_a_stopped_job_is_no_longer_billed_and_counts_as_a_failure(aws, uploaded
 
 
 def test_an_answer_that_comes_late_is_waited_for(aws, uploaded, directory):
-    emulator = Emulator(directory)
+    emulator = Account(directory)
     emulator.configure(invisible_polls=2)
     emulator.close()
     assert trained(aws).artifact_s3_uri
@@ -260,7 +260,7 @@ def test_a_model_without_our_tags_survives_our_teardown(aws, uploaded):
 
 
 def test_an_endpoint_that_is_still_being_created_is_torn_down(aws, uploaded, directory):
-    emulator = Emulator(directory)
+    emulator = Account(directory)
     emulator.configure(endpoint_creating_s=0.1, endpoint_deleting_s=0.1)
     emulator.close()
     deployed(aws, trained(aws).artifact_s3_uri)
@@ -271,7 +271,7 @@ def test_an_endpoint_that_is_still_being_created_is_torn_down(aws, uploaded, dir
 
 
 def test_linear_learner_trains_is_deployed_answers_and_is_gone(aws, uploaded, directory):
-    emulator = Emulator(directory)
+    emulator = Account(directory)
     emulator.configure(container_command=())
     emulator.close()
     uploaded.write_text("".join(f"{row % 2},{row % 2}.5,{row}\n" for row in range(200)))
@@ -320,13 +320,16 @@ OPERATIONS = {
         "after:truncated",
     ],
 )
-def test_every_call_of_a_whole_run_fails_once_and_nothing_is_repeated_or_left(directory, tmp_path, monkeypatch, fault):
+def test_every_call_of_a_whole_run_fails_once_and_nothing_is_repeated_or_left(
+    directory, tmp_path, monkeypatch, injector, fault
+):
     # A cut answer of STS reaches botocore as a broken connection, which is another of these faults.
     services = OPERATIONS.keys() - ({"sts"} if fault == "after:truncated" else set())
     faults = [f"{service}:{name}:1:{fault}" for service in services for name in OPERATIONS[service]]
-    monkeypatch.setenv("ASTEROID_LL_FAULTS", ";".join(faults))
+    injected = injector.Injector(injector.parse_faults(";".join(faults)))
+    monkeypatch.setattr("asteroid_ll.emulator.transport.in_process.attach", injected.attach)
     monkeypatch.setattr("botocore.endpoint.time", types.SimpleNamespace(sleep=lambda _seconds: None))
-    emulator = Emulator(directory)
+    emulator = Account(directory)
     emulator.configure(container_command=(), endpoint_deleting_s=0.05)
     emulator.close()
     path = tmp_path / "train.csv"

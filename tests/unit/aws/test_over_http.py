@@ -12,7 +12,7 @@ import pytest
 
 from asteroid_ll.aws import resources, storage
 from asteroid_ll.aws.session import connect
-from asteroid_ll.emulator.app import Emulator
+from asteroid_ll.emulator.account import Account
 from asteroid_ll.emulator.transport.server import serve
 from asteroid_ll.errors import AwsError
 
@@ -24,7 +24,7 @@ def account(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "emulator")
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
-    emulator = Emulator(tmp_path / "state")
+    emulator = Account(tmp_path / "state")
     ports: queue.Queue[int] = queue.Queue()
     stop = threading.Event()
     server = threading.Thread(target=serve, args=(emulator,), kwargs={"port": 0, "ready": ports.put, "stop": stop})

@@ -11,15 +11,17 @@ from types import SimpleNamespace
 from typing import Any
 
 import boto3
+import botocore.loaders
 import botocore.session
 import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from asteroid_ll.emulator.app import Emulator
+from asteroid_ll.emulator.account import Account
 from asteroid_ll.emulator.processes import reap_children
 from asteroid_ll.emulator.sagemaker import hosting
 from asteroid_ll.emulator.transport import in_process as transport
+from asteroid_ll.emulator.transport.messages import Request, Response
 from asteroid_ll.errors import DataError
 from asteroid_ll.linear_learner.images import image_uri
 
@@ -107,7 +109,7 @@ def clock() -> SimpleNamespace:
 @pytest.fixture
 def emulator(tmp_path: Path, front: Front, client_of: Any) -> Iterator[Any]:
     """An empty account on the real clock, in front of which the clients are."""
-    made = Emulator(tmp_path / "state", loader=front.loader)
+    made = Account(tmp_path / "state", loader=front.loader)
     front.emulator = made
     yield made
     made.reset()
@@ -119,7 +121,7 @@ def emulator(tmp_path: Path, front: Front, client_of: Any) -> Iterator[Any]:
 @pytest.fixture
 def virtual(tmp_path: Path, front: Front, client_of: Any, clock: SimpleNamespace) -> Iterator[Any]:
     """An empty account on a virtual clock."""
-    made = Emulator(tmp_path / "virtual", clock=lambda: clock.s, loader=front.loader)
+    made = Account(tmp_path / "virtual", clock=lambda: clock.s, loader=front.loader)
     front.emulator = made
     yield made
     made.close()
@@ -258,13 +260,14 @@ class FakeScorer:
 def fake_scorer(monkeypatch: pytest.MonkeyPatch) -> None:
     """Artifacts are their text; ``broken`` cannot be loaded."""
 
-    def load(path: Path) -> FakeScorer:
+    def load(services: Any, path: Path) -> FakeScorer:
         text = path.read_text()
         if text == "broken":
             raise DataError("The artifact is broken.")
-        return FakeScorer(text)
+        services.loaded_models[path] = model = FakeScorer(text)
+        return model
 
-    monkeypatch.setattr(hosting, "_scorer", load)
+    monkeypatch.setattr(hosting, "_load_model", load)
 
 
 @pytest.fixture
@@ -288,5 +291,52 @@ def hosted(virtual: Any, sagemaker: Any, fake_scorer: None) -> Callable[..., str
         ]
         sagemaker.create_endpoint_config(EndpointConfigName=name, ProductionVariants=chosen)
         return name
+
+    return make
+
+
+@pytest.fixture(autouse=True)
+def _no_aws_configuration(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in ("PROFILE", "ENDPOINT_URL", "ENDPOINT_URL_S3", "DEFAULT_REGION", "REGION"):
+        monkeypatch.delenv(f"AWS_{name}", raising=False)
+    for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
+        monkeypatch.setenv(name, str(tmp_path / "no-such-file"))
+
+
+@pytest.fixture(scope="session")
+def loader() -> Any:
+    """botocore's models, read once for all tests."""
+    return botocore.loaders.create_loader()
+
+
+@pytest.fixture
+def new_session(loader: Any) -> Callable[..., Any]:
+    """Make boto3 sessions with dummy keys that ignore the machine's configuration."""
+
+    def make(*, region: str = "us-east-1") -> Any:
+        core = botocore.session.Session()
+        core.register_component("data_loader", loader)
+        return boto3.session.Session(
+            aws_access_key_id="AKIDEXAMPLE",
+            aws_secret_access_key="secret",
+            region_name=region,
+            botocore_session=core,
+        )
+
+    return make
+
+
+@pytest.fixture
+def recorder() -> Callable[..., Any]:
+    """Make emulators that keep their requests and always return the same response."""
+
+    def make(response: Response) -> Any:
+        requests: list[Request] = []
+
+        def handle(request: Request) -> Response:
+            requests.append(request)
+            return response
+
+        return SimpleNamespace(handle=handle, requests=requests)
 
     return make

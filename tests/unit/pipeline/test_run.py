@@ -65,7 +65,7 @@ class Toy:
             directory=self.directory,
             journal=Journal(self.directory / "journal.jsonl"),
             connect=connect,
-            **more,
+            listener=more.pop("listener", Listener()),
         )
 
     def run(self, **more: Any) -> RunResult:
@@ -218,6 +218,40 @@ def test_the_numbers_of_a_stage_that_is_up_to_date_are_shown_again(toy: Toy) -> 
     assert statuses(second)["ask"] == "skipped"
     assert second.metrics["f1"] == first.metrics["f1"] == 1
     assert second.findings == ("good",)
+
+
+def test_an_older_result_is_made_anew_from_its_own_outputs_and_nothing_is_hosted(toy: Toy) -> None:
+    def write(context: Context, version: int) -> Outcome:
+        text = f'{{"metrics": {{"version": {version}}}, "findings": []}}'
+        atomic_write(context.path("ask/out"), text.encode())
+        return Outcome(outputs=("ask/out",), metrics={"version": version})
+
+    def stages(newest: int) -> tuple[Stage, ...]:
+        ask = replace(
+            toy.stages()[3],
+            run=lambda context: write(context, newest),
+            result="ask/out",
+            outdated=lambda path: None if f'"version": {newest}' in path.read_text() else "an older shape",
+            rescore=lambda context: write(context, newest),
+        )
+        look = Stage("look", 1, ("ask",), lambda _: {}, toy.work("look"), "Look.")
+        return (*toy.stages()[:3], ask, look, toy.stages()[4])
+
+    toy.pipeline(stages=stages(1)).run()
+    toy.ran.clear()
+    result = toy.pipeline(stages=stages(2)).run()
+    assert toy.ran == ["look"]
+    assert statuses(result) == {
+        "get": "skipped", "learn": "skipped", "host": "skipped", "ask": "run", "look": "run", "end": "skipped",
+    }  # fmt: skip
+    assert result.metrics["version"] == 2
+    assert set(statuses(toy.pipeline(stages=stages(2)).run()).values()) == {"skipped"}
+
+
+def test_a_result_says_in_a_line_what_came_out(toy: Toy) -> None:
+    result = replace(toy.run(), metrics={"scores": {"model": {"f1": 0.75}}})
+    assert repr(result) == f"RunResult('{toy.directory}', 5 of 5 stages run, F1 0.7500, nothing open)"
+    assert repr(replace(result, metrics={}, open={"e": "endpoint"})).endswith("stages run, 1 resources open)")
 
 
 def test_what_is_missing_outside_is_found_before_a_stage_needs_it(toy: Toy) -> None:

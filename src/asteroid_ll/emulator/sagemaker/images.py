@@ -1,4 +1,4 @@
-"""The check of an image: only the region's Linear Learner runs here."""
+"""The check of container images: the emulator runs Linear Learner's only."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ def check_image(image: str, region: str, *, what: str) -> None:
     """Refuse an image that is not the region's Linear Learner, in AWS's words.
 
     Args:
-        image: the image's URI; the tags ``1`` and ``latest`` are the same image, and so is none.
+        image: the image's URI; no tag, ``1`` and ``latest`` are the same image.
         region: the region of the job or model.
-        what: how the message calls it, such as ``training image``.
+        what: its name in the message, such as ``training image``.
 
     Raises:
         ApiError: ``ValidationException``.

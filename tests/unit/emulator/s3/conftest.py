@@ -32,64 +32,6 @@ def bodies(state: State) -> Callable[[], set[str]]:
     return lambda: {path.name for path in state.objects.iterdir()}
 
 
-@pytest.fixture(scope="session")
-def loader() -> object:
-    """Botocore's models, read once for all tests."""
-    from botocore.loaders import create_loader
-
-    return create_loader()
-
-
-@pytest.fixture
-def new_session(loader: object) -> Callable[..., object]:
-    """A boto3 session with dummy keys, deaf to the machine's own configuration."""
-    import boto3
-    import botocore.session
-
-    def make(*, region: str = "us-east-1") -> object:
-        core = botocore.session.Session()
-        core.register_component("data_loader", loader)
-        return boto3.session.Session(
-            aws_access_key_id="AKIDEXAMPLE",
-            aws_secret_access_key="secret",
-            region_name=region,
-            botocore_session=core,
-        )
-
-    return make
-
-
-@pytest.fixture(autouse=True)
-def _no_aws_configuration(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    for name in (
-        "AWS_PROFILE",
-        "AWS_ENDPOINT_URL",
-        "AWS_ENDPOINT_URL_S3",
-        "AWS_DEFAULT_REGION",
-        "AWS_REGION",
-        "ASTEROID_LL_FAULTS",
-    ):
-        monkeypatch.delenv(name, raising=False)
-    for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
-        monkeypatch.setenv(name, str(tmp_path / "no-such-file"))
-
-
-@pytest.fixture
-def recorder() -> Callable[..., SimpleNamespace]:
-    """An emulator that keeps its requests and always gives the same answer."""
-
-    def make(response: object) -> SimpleNamespace:
-        requests: list[object] = []
-
-        def handle(request: object) -> object:
-            requests.append(request)
-            return response
-
-        return SimpleNamespace(handle=handle, requests=requests)
-
-    return make
-
-
 @pytest.fixture
 def emulator(state: State, store: ObjectStore) -> object:
     """An emulator that is S3 alone, in the region of the request's signature."""
