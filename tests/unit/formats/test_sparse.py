@@ -289,9 +289,9 @@ def test_a_matrix_cannot_be_written_to():
 @pytest.mark.parametrize(
     ("indptr", "indices", "values", "shape", "says"),
     [
-        ([0, 1], [0], [1.0], (2, 3), "pointer per row"),
-        ([0, 2], [0], [1.0, 2.0], (1, 3), "column per value"),
-        ([0, 1], [0], [1.0], (1, 2**31), "pointer per row"),
+        ([0, 1], [0], [1.0], (2, 3), "pointer for each row"),
+        ([0, 2], [0], [1.0, 2.0], (1, 3), "column for each value"),
+        ([0, 1], [0], [1.0], (1, 2**31), "pointer for each row"),
         ([0, 1], [0, 1], [1.0, 2.0], (1, 3), "cover its 2 values"),
         ([1, 2], [0, 1], [1.0, 2.0], (1, 3), "cover its 2 values"),
         ([0, 3, 2], [0, 1], [1.0, 2.0], (2, 3), "cover its 2 values"),
