@@ -41,7 +41,7 @@ def data(n_rows: int, n_features: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def matrix_products(features: np.ndarray, *, batch: int) -> Callable[[], None]:
-    """Return a function with only the two products of every mini-batch: batch x weights, transposed batch x residual."""
+    """Return a function with only the two matrix products of every mini-batch."""
     weights = np.zeros((features.shape[1], N_MODELS), np.float32)
     scores = np.empty((batch, N_MODELS), np.float32)
     gradient = np.empty_like(weights)
