@@ -16,7 +16,7 @@ from types import ModuleType
 from typing import Any
 
 from asteroid_ll.errors import ConfigError, DataError
-from asteroid_ll.neo.sources.base import refuse_other_formats
+from asteroid_ll.neo.sources.reading import refuse_other_formats
 from asteroid_ll.neo.table import find, header_key, lookup
 from asteroid_ll.scoring.values import Batch, batch_of
 
@@ -28,7 +28,7 @@ MAX_LINE_CHARACTERS = 1 << 20
 
 STDIN = Path("-")
 CARRIED = ("asteroid_id", "name")
-"""Columns that are copied to the output; a row of a file with neither is named by its number."""
+"""Columns that are copied to the output; without them, rows are named by their numbers."""
 
 
 @dataclass(frozen=True)

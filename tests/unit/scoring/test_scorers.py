@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from asteroid_ll.config.models import Predict
+from asteroid_ll.config.models import PredictSettings
 from asteroid_ll.errors import AwsError, DataError
 from asteroid_ll.evaluation.thresholds import decide
 from asteroid_ll.formats.payload import Scores
@@ -25,7 +25,7 @@ SCORES = np.array([0.1, 0.5, 0.7], dtype=np.float32)
     ],
     ids=["the-models-own", "a-threshold-wins", "a-regressor-at-one-half", "a-regressor-at-a-threshold", "above-only"],
 )
-def test_the_predicted_label_is_the_models_or_what_lies_above_the_threshold(labels, threshold, decided):
+def test_the_predicted_label_is_the_models_decision_or_that_of_the_threshold(labels, threshold, decided):
     answer = Scores(SCORES, None if labels is None else np.array(labels, dtype=np.float32))
     assert decide(answer, threshold=threshold).tolist() == decided
 
@@ -36,7 +36,7 @@ def _connect():
 
 def _scorer(directory, *, connect=_connect):
     journal = Journal(directory / "journal.jsonl")
-    return endpoint_scorer(connect, directory=directory, journal=journal, model="model-1", settings=Predict())
+    return endpoint_scorer(connect, directory=directory, journal=journal, model="model-1", settings=PredictSettings())
 
 
 def _deploy(directory, *, model, is_gone):
