@@ -88,7 +88,7 @@ def test_bad_new_rows_exit_3_and_leave_an_earlier_output_alone(finished, content
     assert (finished.folder / "scored.csv").read_text("utf-8") == "earlier"
 
 
-def test_a_damaged_artifact_exits_3_and_says_how_to_get_another(finished):
+def test_a_damaged_artifact_exits_3_with_the_command_that_makes_another(finished):
     artifact = finished.workdir / "train" / "model.tar.gz"
     artifact.write_bytes(artifact.read_bytes()[:200])
     ended = finished.run("predict", "--input", "asteroids.csv", "--offline")

@@ -312,7 +312,7 @@ def test_a_long_file_is_read_in_batches_and_no_further_than_asked(batches, monke
     ],
     ids=["empty", "html", "parquet", "no-rows", "columns", "twice", "utf8", "quote", "open-quote", "line", "cut-gzip"],
 )
-def test_a_file_that_is_no_table_is_one_data_error(batches, content, says):
+def test_a_file_that_is_not_a_table_is_one_data_error(batches, content, says):
     with pytest.raises(DataError, match=says):
         batches(content)
 
@@ -357,7 +357,7 @@ def test_a_cell_is_a_finite_number_or_has_a_reason(cells):
 
 @given(st.lists(st.tuples(_CELLS, _CELLS), min_size=1, max_size=20), st.integers(1, 7))
 @settings(deadline=None, max_examples=50)
-def test_a_row_comes_out_for_each_row_that_came_in_whatever_the_batches(rows, size):
+def test_there_is_one_output_row_per_input_row_for_any_batch_size(rows, size):
     def scorer(features):
         from asteroid_ll.formats.payload import Scores
 
@@ -429,7 +429,7 @@ def test_the_header_is_written_once():
     [(None, True, "table"), (None, False, "csv"), ("a.JSONL", True, "jsonl"), ("a.pq", False, "parquet"),
      ("a.txt", False, "table"), ("a", True, "csv")],
 )  # fmt: skip
-def test_the_place_says_the_format(tmp_path, name, is_terminal, layout):
+def test_the_format_follows_from_the_place(tmp_path, name, is_terminal, layout):
     assert format_of(None if name is None else tmp_path / name, is_terminal=is_terminal) == layout
 
 

@@ -31,9 +31,9 @@ def evaluate(options: CommonOptions, folds: int, boosting: bool | None) -> None:
     console = Console(as_json=options.as_json)
     listener = Listener(started=console.stage_started, progress=console.stage_progress, ended=console.stage_ended)
     with open_pipeline(options.config, options.workdir, command="evaluate", listener=listener) as pipeline:
-        made = pipeline.run(selected=("fetch", "clean"), tear_down=False)
-        if made.error is not None:
-            raise made.error
+        prepared = pipeline.run(selected=("fetch", "clean"), tear_down=False)
+        if prepared.error is not None:
+            raise prepared.error
         console.stage_started("evaluate", f"{folds} folds")
         started_s = time.monotonic()
         status, note = "failed", "see below"
@@ -51,7 +51,11 @@ def evaluate(options: CommonOptions, folds: int, boosting: bool | None) -> None:
             console.stage_ended(StageResult("evaluate", status, note, time.monotonic() - started_s))
     if options.as_json:
         console.envelope(
-            "evaluate", status="success", stages=[], metrics=result.to_json(), billing={"open": open_json(made.open)}
+            "evaluate",
+            status="success",
+            stages=[],
+            metrics=result.to_json(),
+            billing={"open": open_json(prepared.open)},
         )
         return
     console.line(

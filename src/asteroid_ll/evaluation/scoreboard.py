@@ -82,7 +82,7 @@ def outdated(path: Path) -> str | None:
     try:
         stored = read_json(path)
         is_complete = has_every_metric(stored["metrics"]) and len(stored["findings"]) == len(stored["levels"])
-    except DataError:
+    except (DataError, KeyError, TypeError, AttributeError):
         is_complete = False
     return None if is_complete else "another version wrote its scores: computed from the stored predictions"
 

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from asteroid_ll.evaluation.metrics import BinaryScores
 from asteroid_ll.evaluation.ranking import precision_recall_curve, roc_curve
 from asteroid_ll.report.style import INK, MUTED, NEUTRAL, POSITIVE, Plot, add_axes, new_figure, theme
+from asteroid_ll.report.tables import format_score
 
 _MODEL = "#0072b2"
 
@@ -49,8 +50,8 @@ def ranking_curves(labels: ArrayLike, scores: ArrayLike, *, model: BinaryScores,
                 continue
             drawstyle = "default" if axes is roc_axes else "steps-pre"
             axes.plot(curve.x, curve.y, color=_MODEL, lw=1.8, drawstyle=drawstyle, label="model, all thresholds")
-            axes.set_title(f"{name} {area:.4f}{enlarged}")
-            words.append(f"{name} {area:.4f}")
+            axes.set_title(f"{name} {format_score(area)}{enlarged}")
+            words.append(f"{name} {format_score(area)}")
         roc_axes.plot([0, 1], [0, 1], color=NEUTRAL, lw=1, ls=(0, (4, 3)), zorder=1)
         share = model.n_positive / model.n
         if share > floor:

@@ -28,7 +28,7 @@ MAX_LINE_CHARACTERS = 1 << 20
 
 STDIN = Path("-")
 CARRIED = ("asteroid_id", "name")
-"""Columns that are copied to the output; a row of a file with neither is named by its number."""
+"""Columns that are copied to the output; without them, rows are named by their numbers."""
 
 
 @dataclass(frozen=True)

@@ -67,7 +67,7 @@ def test_features_without_the_labels_inputs_are_not_called_a_known_rule():
     assert "not-linear" not in _named(facts)
 
 
-def test_half_a_point_of_accuracy_is_no_gain_and_more_is_one():
+def test_half_a_point_of_accuracy_does_not_count_as_a_gain_and_more_does():
     common = ("binary_classifier", "logistic", 0.2, "spline")
     at_the_limit = _board(tp=5, fp=0, fn=195, tn=800)
     above = _board(tp=6, fp=0, fn=194, tn=800)
@@ -75,7 +75,7 @@ def test_half_a_point_of_accuracy_is_no_gain_and_more_is_one():
     assert "gain-over-majority" in _named(Facts(above, *common))
 
 
-def test_a_model_that_finds_nothing_says_how_much_it_misses():
+def test_the_missed_rows_of_a_model_that_finds_nothing_are_counted():
     facts = Facts(_board(tp=0, fp=0, fn=120, tn=900), "binary_classifier", "logistic", 0.1, "clean")
     found = _named(facts)
     assert "misses all 120" in found["nothing-predicted"].text
@@ -83,7 +83,7 @@ def test_a_model_that_finds_nothing_says_how_much_it_misses():
     assert "precision: nothing is predicted positive" in found["undefined"].text
 
 
-def test_a_good_ranking_behind_a_high_threshold_is_told_apart_from_a_bad_model():
+def test_a_good_ranking_with_a_high_threshold_is_distinguished_from_a_bad_model():
     labels = np.repeat([0, 1], [900, 100])
     scores = np.linspace(0, 1, 1000)
     predictions = Predictions(scores > 0.97, scores)

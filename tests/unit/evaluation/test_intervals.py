@@ -107,7 +107,7 @@ def test_a_score_that_no_replicate_has_is_none_and_the_rest_is_json():
     ],
     ids=["empty", "short-predictions", "short-identities"],
 )
-def test_what_does_not_go_together_is_refused(labels, predicted, groups, says):
+def test_columns_of_different_lengths_are_refused(labels, predicted, groups, says):
     with pytest.raises(DataError) as caught:
         bootstrap(labels, {"m": Predictions(predicted)}, groups=groups)
     assert says in caught.value.what

@@ -8,7 +8,7 @@ import pytest
 from asteroid_ll.errors import DataError
 from asteroid_ll.evaluation import intervals
 from asteroid_ll.evaluation.resamples import Predictions
-from asteroid_ll.evaluation.scoreboard import Scoreboard, has_every_metric, scoreboard
+from asteroid_ll.evaluation.scoreboard import Scoreboard, has_every_metric, outdated, scoreboard
 
 
 def _board(labels, train_labels, *, by_rule=None):
@@ -62,3 +62,9 @@ def test_stored_metrics_that_lack_a_metric_or_its_interval_are_noticed():
     metrics["intervals"]["scores"]["model"]["f1"] = None
     del metrics["scores"]["median"]["recall"]
     assert not has_every_metric(metrics)
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{}", '{"metrics": {"scores": {"model": 1}}}', '{"metrics": 3}'])
+def test_a_file_of_another_format_is_outdated(tmp_path, content):
+    (tmp_path / "metrics.json").write_text(content, "utf-8")
+    assert outdated(tmp_path / "metrics.json")

@@ -39,7 +39,7 @@ def test_every_figure_has_a_title_a_long_alternative_text_and_names_on_its_axes(
 
 
 @pytest.mark.parametrize("name", CHARTS)
-def test_the_horizontal_axis_of_every_chart_says_its_unit(makers, name):
+def test_the_horizontal_axis_of_every_chart_has_its_unit(makers, name):
     for axes in makers[name]().figure.axes:
         assert axes.get_xlabel().endswith(")")
 
@@ -69,7 +69,7 @@ def test_drawing_leaves_the_callers_settings_alone(makers):
     assert dict(matplotlib.rcParams) == before
 
 
-def test_the_alternative_texts_count_what_cannot_be_drawn(makers):
+def test_the_alternative_texts_count_rows_that_cannot_be_drawn(makers):
     assert "; left out: 1 row." in makers["distributions"]().alt
     assert "Left out without a positive MOID: 1 row." in makers["magnitude-moid"]().alt
 
@@ -116,7 +116,7 @@ def test_a_plane_without_a_single_drawable_row_is_still_a_figure():
     assert plot.alt.startswith("Scatter of 0 rows")
 
 
-def test_one_class_has_no_curves_and_says_so():
+def test_one_class_has_no_curves_and_the_text_states_it():
     model = binary_scores([0, 0], [0, 0], [0.2, 0.4])
     plot = ranking_curves([0, 0], [0.2, 0.4], model=model, rule=model)
     render(plot.figure)

@@ -125,7 +125,7 @@ def test_columns_of_numbers_are_aligned_to_the_right_and_words_are_not(full):
     assert "<td>a</td>" in document
 
 
-def test_what_is_empty_is_left_out():
+def test_empty_sections_are_left_out():
     tags = [tag for tag, _ in Outline(render_html(ReportData("Only a title"))).tags]
     assert not {"section", "dl", "table", "footer", "img"} & set(tags)
 

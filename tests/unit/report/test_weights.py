@@ -16,7 +16,7 @@ def weights():
     return weigh(NAMES, [0.002, 1.0, 50.0], steps=STEPS, features=features)
 
 
-def test_a_weight_times_its_spread_is_comparable_whatever_the_unit(weights):
+def test_a_weight_times_its_spread_is_comparable_in_any_unit(weights):
     assert [item.feature for item in by_effect(weights)] == NAMES
     assert weights[0].effect == pytest.approx(2 * weights[1].effect)
     assert weights[2].effect == 0.0

@@ -25,7 +25,7 @@ SCORES = np.array([0.1, 0.5, 0.7], dtype=np.float32)
     ],
     ids=["the-models-own", "a-threshold-wins", "a-regressor-at-one-half", "a-regressor-at-a-threshold", "above-only"],
 )
-def test_the_predicted_label_is_the_models_or_what_lies_above_the_threshold(labels, threshold, decided):
+def test_the_predicted_label_is_the_models_decision_or_that_of_the_threshold(labels, threshold, decided):
     answer = Scores(SCORES, None if labels is None else np.array(labels, dtype=np.float32))
     assert decide(answer, threshold=threshold).tolist() == decided
 
