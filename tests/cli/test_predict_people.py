@@ -229,7 +229,7 @@ class Observatory:
 
 
 def test_asteroids_that_are_not_in_the_table_are_looked_up_in_the_source(finished_once, several, monkeypatch):
-    monkeypatch.setattr("asteroid_ll.scoring.designation.open_configured", lambda _section: Observatory())
+    monkeypatch.setattr("asteroid_ll.scoring.designation.open_source", lambda *_, **__: Observatory())
     designations = [several[0]["name"], "9000077", "cloudy", "dark"]
     batch = look_up(finished_once.workdir, designations, columns=INPUTS, source=Config().source)
     rows = dict(zip(batch.carried["designation"], batch.errors, strict=True))

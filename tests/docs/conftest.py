@@ -70,12 +70,7 @@ class Documents:
             return False
         if not replay.expected:
             return True
-        pattern = ""
-        for line in self.normalised(replay.expected).splitlines():
-            if line.strip() == "...":
-                pattern += r"(?:.*\n)*?"
-            else:
-                pattern += ".*?".join(map(re.escape, line.split("..."))) + r"\n"
+        pattern = "".join(map(_pattern, self.normalised(replay.expected).splitlines()))
         return re.fullmatch(pattern, self.normalised(printed.text) + "\n") is not None
 
     def shell(self, command: str, folder: Path) -> Printed:
@@ -111,9 +106,19 @@ class Documents:
         return f"$ {replay.command}\n{printed.text}"
 
     def _refresh(self, path: Path, replay: Replay, printed: Printed) -> None:
-        text = path.read_text(encoding="utf-8")
-        old, new = f"$ {replay.command}\n{replay.expected}\n", f"$ {replay.command}\n{printed.text.strip()}\n"
-        path.write_text(text.replace(old, new, 1), encoding="utf-8")
+        """Write a block's output again; lines that still agree stay as they are."""
+        patterns = [(line, _pattern(self.normalised(line))) for line in replay.expected.splitlines()]
+        lines = []
+        for line in printed.text.strip().splitlines():
+            agreeing = (old for old, pattern in patterns if re.fullmatch(pattern, self.normalised(line) + "\n"))
+            lines.append(next(agreeing, line))
+        old, new = f"$ {replay.command}\n{replay.expected}\n", "\n".join([f"$ {replay.command}", *lines]) + "\n"
+        path.write_text(path.read_text(encoding="utf-8").replace(old, new, 1), encoding="utf-8")
+
+
+def _pattern(line: str) -> str:
+    """Return the regular expression for a line of a block."""
+    return r"(?:.*\n)*?" if line.strip() == "..." else ".*?".join(map(re.escape, line.split("..."))) + r"\n"
 
 
 @pytest.fixture(scope="session")

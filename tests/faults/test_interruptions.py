@@ -27,7 +27,7 @@ def test_an_interrupted_wait_names_the_job_and_how_to_stop_it(prepared, finished
         out, err = command.communicate(timeout=60)
     (name,) = prepared.names("training-job")
     assert command.returncode == INTERRUPTED
-    assert f"Interrupted. Training job {name} goes on" in err
+    assert f"Interrupted. Training job {name} is still running" in err
     assert "asteroid-ll teardown" in err
     assert f"Bill: open, and billing until   asteroid-ll teardown   {name}" in out
     assert "Traceback" not in err

@@ -8,39 +8,11 @@ must not import it.
 from asteroid_ll.config.algorithm import validate
 from asteroid_ll.config.describe import SCHEMA_FILE, dump_markdown, dump_schema, dump_yaml, json_schema
 from asteroid_ll.config.loading import load
-from asteroid_ll.config.models import (
-    AUTO,
-    Clean,
-    Config,
-    Cost,
-    Encode,
-    Features,
-    Hosting,
-    Predict,
-    Report,
-    Section,
-    Source,
-    Split,
-    Tracking,
-    Training,
-)
+from asteroid_ll.config.models import Config
 
 __all__ = [
-    "AUTO",
     "SCHEMA_FILE",
-    "Clean",
     "Config",
-    "Cost",
-    "Encode",
-    "Features",
-    "Hosting",
-    "Predict",
-    "Report",
-    "Section",
-    "Source",
-    "Split",
-    "Tracking",
-    "Training",
     "dump_markdown",
     "dump_schema",
     "dump_yaml",

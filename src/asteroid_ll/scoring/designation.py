@@ -13,10 +13,10 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 import pandas as pd
 
-from asteroid_ll.config.models import Source
+from asteroid_ll.config.models import SourceSettings
 from asteroid_ll.errors import DataError
 from asteroid_ll.formats.table import load_table
-from asteroid_ll.neo.sources import open_configured
+from asteroid_ll.neo.sources import open_source
 from asteroid_ll.neo.split import PARTS
 from asteroid_ll.neo.table import lookup
 from asteroid_ll.run import paths
@@ -43,7 +43,7 @@ class CanLookUp(Protocol):
         """
 
 
-def look_up(directory: Path, designations: Sequence[str], *, columns: Sequence[str], source: Source) -> Batch:
+def look_up(directory: Path, designations: Sequence[str], *, columns: Sequence[str], source: SourceSettings) -> Batch:
     """Find asteroids, and return their rows for scoring.
 
     Args:
@@ -81,9 +81,9 @@ def look_up(directory: Path, designations: Sequence[str], *, columns: Sequence[s
     return batch_of(cells, carried, errors=errors, named_by="designation")
 
 
-def _from_source(source: Source, designation: str) -> tuple[pd.DataFrame, str]:
+def _from_source(settings: SourceSettings, designation: str) -> tuple[pd.DataFrame, str]:
     """Return an asteroid's rows from the source, and the end of the error message if there are none."""
-    opened = open_configured(source)
+    opened = open_source(settings.kind, **settings.options)
     if not isinstance(opened, CanLookUp):
         return pd.DataFrame(), ""
     try:

@@ -16,7 +16,7 @@ from types import ModuleType
 from typing import Any
 
 from asteroid_ll.errors import ConfigError, DataError
-from asteroid_ll.neo.sources.base import refuse_other_formats
+from asteroid_ll.neo.sources.reading import refuse_other_formats
 from asteroid_ll.neo.table import find, header_key, lookup
 from asteroid_ll.scoring.values import Batch, batch_of
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from asteroid_ll.aws.endpoints import invoke
 from asteroid_ll.aws.errors import RESUME
 from asteroid_ll.aws.session import Aws
-from asteroid_ll.config.models import Predict
+from asteroid_ll.config.models import PredictSettings
 from asteroid_ll.errors import AwsError, DataError
 from asteroid_ll.formats.content_types import MAX_INVOKE_BYTES
 from asteroid_ll.formats.payload import Scores, parse_scores
@@ -30,7 +30,7 @@ Scorer: TypeAlias = Callable[[NDArray[np.float32]], Scores]
 
 
 def endpoint_scorer(
-    connect: Callable[[], Aws], *, directory: Path, journal: Journal, model: str, settings: Predict
+    connect: Callable[[], Aws], *, directory: Path, journal: Journal, model: str, settings: PredictSettings
 ) -> Scorer:
     """Return a function that scores through the run's endpoint.
 
@@ -79,7 +79,7 @@ def offline_scorer(artifact: Path) -> Scorer:
     return Model.load(artifact).predict
 
 
-def _bodies(features: NDArray[np.float32], settings: Predict) -> Iterator[bytes]:
+def _bodies(features: NDArray[np.float32], settings: PredictSettings) -> Iterator[bytes]:
     """Yield the rows as request bodies within the size limit of an endpoint."""
     if settings.content_type == "text/csv":
         yield from split_by_bytes(features, max_bytes=MAX_INVOKE_BYTES, exact=settings.number_format == "exact")

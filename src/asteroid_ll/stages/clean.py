@@ -9,8 +9,8 @@ from asteroid_ll.formats.table import save_table, write_csv
 from asteroid_ll.neo.cleaning import Cleaned, clean
 from asteroid_ll.neo.data_card import data_card
 from asteroid_ll.neo.label import labels_of
-from asteroid_ll.neo.sources import open_configured
-from asteroid_ll.neo.sources.base import Reading
+from asteroid_ll.neo.sources import open_source
+from asteroid_ll.neo.sources.reading import Reading
 from asteroid_ll.run import paths
 from asteroid_ll.run.files import read_json, write_json
 from asteroid_ll.stages.stage import Context, Outcome
@@ -20,7 +20,7 @@ def run(context: Context) -> Outcome:
     """Write the clean table, the rules with their counts, the data card and, on request, the table as CSV."""
     config = context.config
     provenance = read_json(context.path(paths.PROVENANCE))
-    source = open_configured(config.source)
+    source = open_source(config.source.kind, **config.source.options)
     reading = source.read(context.path("fetch", provenance["file"]))
     cleaned = clean(
         reading.table,
@@ -60,7 +60,7 @@ def _findings(card: dict[str, Any]) -> tuple[str, ...]:
     ]
     losses = [
         f"{loss['column']} loses up to {loss['worst_error']:.3g}{loss['unit'] and ' '}{loss['unit']} as float32, "
-        "as it is trained on."
+        "the type of the training data."
         for loss in card["float32_losses"]
     ]
     return (*notes, *losses)

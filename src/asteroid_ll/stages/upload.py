@@ -15,15 +15,15 @@ def run(context: Context) -> Outcome:
     """Upload the files that S3 does not have yet, and write the URI of each channel."""
     aws = context.connect()
     bucket = context.config.bucket_name(aws.account_id)
-    made = ensure_bucket(aws, bucket)
+    bucket_status = ensure_bucket(aws, bucket)
     prefix = f"{context.config.prefix}/{context.fingerprint[:16]}"
     objects: list[dict[str, object]] = []
-    made_by = set()
+    statuses = set()
     for channel in CHANNELS:
         for path in sorted(context.path("encode", channel).glob("*.pbr")):
             key = f"{prefix}/{channel}/{path.name}"
             digest = sha256_file(path)
-            made_by.add(upload_file(aws, path, bucket=bucket, key=key, sha256=digest))
+            statuses.add(upload_file(aws, path, bucket=bucket, key=key, sha256=digest))
             objects.append({"key": key, "sha256": digest, "size_bytes": path.stat().st_size})
     channels = {channel: f"s3://{bucket}/{prefix}/{channel}/" for channel in CHANNELS}
     write_json(
@@ -39,8 +39,8 @@ def run(context: Context) -> Outcome:
     note = f"{len(objects)} objects, {size_mb:.1f} MB"
     return Outcome(
         outputs=(paths.MANIFEST,),
-        status="adopted" if made_by == {"present"} else "run",
-        note=note + (", bucket created" if made == "created" else ""),
+        status="adopted" if statuses == {"present"} else "run",
+        note=note + (", bucket created" if bucket_status == "created" else ""),
     )
 
 

@@ -103,8 +103,8 @@ def test_the_schema_names_every_key_hyperparameter_and_default():
     assert set(schema["properties"]) == set(Config.model_fields)
     assert tuple(schema["properties"]["hyperparameters"]["properties"]) == KNOWN
     assert schema["properties"]["region"]["default"] == "us-east-1"
-    assert schema["$defs"]["Training"]["properties"]["max_runtime_s"]["minimum"] == 60
-    assert schema["$defs"]["Source"]["properties"]["sha256"]["anyOf"][0]["pattern"] == "^([0-9a-f]{64})$"
+    assert schema["$defs"]["TrainingSettings"]["properties"]["max_runtime_s"]["minimum"] == 60
+    assert schema["$defs"]["SourceSettings"]["properties"]["sha256"]["anyOf"][0]["pattern"] == "^([0-9a-f]{64})$"
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from asteroid_ll.config.models import Predict
+from asteroid_ll.config.models import PredictSettings
 from asteroid_ll.errors import AwsError, DataError
 from asteroid_ll.evaluation.thresholds import decide
 from asteroid_ll.formats.payload import Scores
@@ -36,7 +36,7 @@ def _connect():
 
 def _scorer(directory, *, connect=_connect):
     journal = Journal(directory / "journal.jsonl")
-    return endpoint_scorer(connect, directory=directory, journal=journal, model="model-1", settings=Predict())
+    return endpoint_scorer(connect, directory=directory, journal=journal, model="model-1", settings=PredictSettings())
 
 
 def _deploy(directory, *, model, is_gone):

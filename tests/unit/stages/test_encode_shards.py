@@ -8,7 +8,7 @@ import pytest
 
 from asteroid_ll.config import Config
 from asteroid_ll.formats.table import save_table
-from asteroid_ll.neo.sources.tabular import read_table
+from asteroid_ll.neo.sources.tabular import read
 from asteroid_ll.run.journal import Journal
 from asteroid_ll.stages import encode, split
 from asteroid_ll.stages.stage import Context
@@ -34,7 +34,7 @@ def write_asteroids(path: Path) -> None:
 
 def test_an_old_shard_does_not_outlive_a_run_with_fewer(tmp_path: Path) -> None:
     write_asteroids(tmp_path / "asteroids.csv")
-    save_table(tmp_path / "run" / "clean" / "table.npz", read_table(tmp_path / "asteroids.csv"))
+    save_table(tmp_path / "run" / "clean" / "table.npz", read(tmp_path / "asteroids.csv").table)
     split.run(make_context(tmp_path / "run", 1))
     three = encode.run(make_context(tmp_path / "run", 3))
     one = encode.run(make_context(tmp_path / "run", 1))
