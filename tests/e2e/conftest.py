@@ -98,7 +98,7 @@ class Page:
 
 
 @pytest.fixture(scope="session")
-def browser(tmp_path_factory: pytest.TempPathFactory, report: Path) -> Iterator[Page]:  # noqa: ARG001 - the run is not on its watch
+def browser(tmp_path_factory: pytest.TempPathFactory, report: Path) -> Iterator[Page]:
     executable = next(filter(None, map(shutil.which, NAMES)), None)
     if executable is None:
         pytest.skip(f"No browser is installed: none of {', '.join(NAMES)} is on the path.")
