@@ -13,11 +13,13 @@ if TYPE_CHECKING:
     from asteroid_ll.errors import ConfigError as ConfigError
     from asteroid_ll.errors import CredentialsError as CredentialsError
     from asteroid_ll.errors import DataError as DataError
-    from asteroid_ll.errors import InterruptedRunError as InterruptedRunError
     from asteroid_ll.errors import LeakError as LeakError
     from asteroid_ll.linear_learner.estimator import LinearLearnerClassifier as LinearLearnerClassifier
     from asteroid_ll.linear_learner.estimator import LinearLearnerRegressor as LinearLearnerRegressor
     from asteroid_ll.linear_learner.model import Model as Model
+    from asteroid_ll.pipeline.api import load_config as load_config
+    from asteroid_ll.pipeline.api import run_all as run_all
+    from asteroid_ll.pipeline.run import RunResult as RunResult
 
 __version__ = "0.1.0"
 
@@ -31,11 +33,13 @@ _MODULES = {
     "CredentialsError": "errors",
     "DataError": "errors",
     "Emulator": "emulator.local",
-    "InterruptedRunError": "errors",
     "LeakError": "errors",
     "LinearLearnerClassifier": "linear_learner.estimator",
     "LinearLearnerRegressor": "linear_learner.estimator",
     "Model": "linear_learner.model",
+    "RunResult": "pipeline.run",
+    "load_config": "pipeline.api",
+    "run_all": "pipeline.api",
 }
 __all__ = ["__version__", *_MODULES]
 

@@ -111,7 +111,7 @@ def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
 def job(account: Account, table: pd.DataFrame) -> dict[str, Any]:
     rows = table.iloc[: int(0.7 * len(table))]
     body = bytes(recordio.encode(rows[FEATURES].to_numpy(np.float32), rows["cnt"].to_numpy(np.float32)))
-    assert len(body) == 49056  # as the real job's reader says of its file
+    assert len(body) == 49056  # the size in the log of the real job's reader
     account.s3.create_bucket(Bucket="bikes", CreateBucketConfiguration={"LocationConstraint": REGION})
     account.s3.put_object(Bucket="bikes", Key="train/recordio-pb-data", Body=body)
     return account.train()

@@ -1,4 +1,4 @@
-"""What the pipeline's own Linear Learner reaches with each feature set, in folds of asteroids that it never saw."""
+"""The pipeline's scores with each feature set, in folds of asteroids that are not in training."""
 
 from importlib.resources import files
 from pathlib import Path

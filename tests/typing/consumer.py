@@ -13,11 +13,14 @@ from asteroid_ll import (
     ConfigError,
     CredentialsError,
     DataError,
-    InterruptedRunError,
+    Emulator,
     LeakError,
     LinearLearnerClassifier,
     LinearLearnerRegressor,
     Model,
+    RunResult,
+    load_config,
+    run_all,
 )
 
 assert_type(asteroid_ll.__version__, str)
@@ -61,9 +64,29 @@ assert_type(model.predict(features).score, npt.NDArray[np.float32])
 assert_type(model == model, bool)
 model.save(Path("model.tar.gz"))
 
+with Emulator() as emulator:
+    assert_type(emulator, Emulator)
+    assert_type(emulator.directory, Path)
+    with emulator.serve(port=0) as url:
+        assert_type(url, str)
+    assert_type(emulator.ledger()[0].instance_count, int)
+    emulator.reset()
+Emulator(3)  # type: ignore[arg-type]
+
+config = load_config("local.yaml", split={"seed": 3})
+assert_type(config.split.seed, int)
+assert_type(config.training.max_runtime_s, int)
+
+result = run_all(config, workdir="run", progress=print)
+assert_type(result, RunResult)
+assert_type(result.workdir, Path)
+assert_type(result.stages[0].name, str)
+assert_type(result.findings, tuple[str, ...])
+run_all(workdir=3)  # type: ignore[arg-type]
+
 failures: list[type[AsteroidError]] = [
     *(ConfigError, DataError, AwsError),
-    *(CredentialsError, LeakError, InterruptedRunError),
+    *(CredentialsError, LeakError),
 ]
 assert_type(failures[0]("It failed.", hint="Try again.").exit_code, int)
 assert_type(DataError("It failed.").hint, str)

@@ -16,7 +16,7 @@ from pydantic import AfterValidator, BeforeValidator, PlainSerializer, WithJsonS
 from pydantic_core import PydanticCustomError
 
 from asteroid_ll.config.wording import shown
-from asteroid_ll.linear_learner.records import HyperparameterRecord
+from asteroid_ll.linear_learner.records import RANGES, HyperparameterRecord
 from asteroid_ll.linear_learner.spec import HYPERPARAMETERS
 
 KNOWN = tuple(name for name, record in HYPERPARAMETERS.items() if not record.is_internal)
@@ -94,7 +94,7 @@ def _schema(record: HyperparameterRecord) -> dict[str, Any]:
 
 
 def _bounds(record: HyperparameterRecord) -> dict[str, float]:
-    low, includes_low, high = record.bounds
+    low, includes_low, high = RANGES[record.kind]
     bounds = {"minimum" if includes_low else "exclusiveMinimum": low, "exclusiveMaximum": high}
     return {keyword: bound for keyword, bound in bounds.items() if math.isfinite(bound)}
 

@@ -20,7 +20,9 @@ from asteroid_ll.emulator.ledger import BilledInterval
 from asteroid_ll.emulator.logs.service import TARGET_PREFIX as LOGS_TARGET
 from asteroid_ll.emulator.logs.service import Logs
 from asteroid_ll.emulator.processes import reap_children
+from asteroid_ll.emulator.resources import Resources
 from asteroid_ll.emulator.s3.service import S3
+from asteroid_ll.emulator.s3.store import ObjectStore
 from asteroid_ll.emulator.sagemaker import hosting
 from asteroid_ll.emulator.sagemaker import service as sagemaker
 from asteroid_ll.emulator.sagemaker.call import Services
@@ -30,6 +32,7 @@ from asteroid_ll.emulator.sagemaker.service import TARGET_PREFIX
 from asteroid_ll.emulator.state import State
 from asteroid_ll.emulator.sts import service as sts
 from asteroid_ll.emulator.transport.messages import JSON_1_1, ApiError, Request, Response
+from asteroid_ll.emulator.worker.jobs import Jobs
 
 if TYPE_CHECKING:
     from botocore.loaders import Loader
@@ -59,8 +62,8 @@ class Account:
 
     def _open(self) -> None:
         self.state = State(self.directory, clock=self._clock)
-        self.services = Services.over(self.state)
-        self.store = self.services.store
+        self.store = ObjectStore(self.state)
+        self.services = Services(self.state, self.store, Resources(self.state), Jobs(self.state))
         self.s3 = S3(self.state, self.store)
         self._runtime = Runtime(self.services)
         self._logs = Logs(self.state, self._model)
@@ -68,11 +71,10 @@ class Account:
     def handle(self, request: Request) -> Response:
         """Answer one request. A bug is a 500 with its traceback in ``emulator.log``."""
         request_id = str(uuid.uuid4())
-        region, service = _scope(request)
-        signed = bool(region)
-        service = _service(request, service)
+        region, signed_for = _scope(request)
+        service = _service(request, signed_for)
         try:
-            response = self._route(request, service, region=region, signed=signed, request_id=request_id)
+            response = self._route(request, service, region=region, request_id=request_id)
         except ApiError as refusal:
             response = _refusal(refusal, service, request_id=request_id)
         except Exception as error:
@@ -118,10 +120,10 @@ class Account:
         self.services.loaded_models.clear()
         self.state.close()
 
-    def _route(self, request: Request, service: str, *, region: str, signed: bool, request_id: str) -> Response:
+    def _route(self, request: Request, service: str, *, region: str, request_id: str) -> Response:
         if service == "s3":
             return self.s3.handle(request, region=region or DEFAULT_REGION)
-        if not signed:
+        if not region:  # the request is not signed
             raise ApiError("MissingAuthenticationTokenException", "Missing Authentication Token", status=403)
         with self._turn:
             if service == "sagemaker":

@@ -54,7 +54,9 @@ class CsrMatrix:
         n_rows, n_columns = self.shape
         n_values = len(self.values)
         if self.indptr.shape != (n_rows + 1,) or self.indices.shape != (n_values,) or not n_columns <= MAX_COLUMNS:
-            raise DataError(f"A sparse matrix of shape {self.shape} needs a pointer per row and a column per value.")
+            raise DataError(
+                f"A sparse matrix of shape {self.shape} has one pointer for each row and one column for each value."
+            )
         if self.indptr[0] != 0 or self.indptr[-1] != n_values or (np.diff(self.indptr) < 0).any():
             raise DataError(f"The rows of a sparse matrix must cover its {n_values} values in order.")
         if n_values and not (self.indices.min() >= 0 and self.indices.max() < n_columns):

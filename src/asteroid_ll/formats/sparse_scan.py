@@ -24,11 +24,10 @@ _KEY_BYTES = 5
 
 
 @dataclass(frozen=True)
-class Scan:
-    """The rows of the records that have the known layout, each array in the records' order.
+class RowArrays:
+    """The rows of several records, each array in the records' order.
 
     Attributes:
-        known: whether each record has the layout; the other arrays describe only such records.
         counts: values of each row, at least one.
         keys: the column of each value, ascending within a row and below its width.
         values: float32.
@@ -37,7 +36,6 @@ class Scan:
         labelled: whether each record has a label.
     """
 
-    known: Bools
     counts: Int64
     keys: npt.NDArray[np.int32]
     values: Float32
@@ -78,8 +76,12 @@ class _Cursors:
         return self.at + length
 
 
-def scan(flat: Bytes, starts: Int64, ends: Int64) -> Scan:
-    """Decode the sparse records whose payloads extend from ``starts`` to ``ends`` in a file's bytes."""
+def scan(flat: Bytes, starts: Int64, ends: Int64) -> tuple[Bools, RowArrays]:
+    """Decode the sparse records whose payloads extend from ``starts`` to ``ends`` in a file's bytes.
+
+    Returns:
+        Whether each record has the known layout, and the rows of those that have it.
+    """
     cursors = _Cursors(flat, starts)
     cursors.expect(bytes([FEATURES << 3 | 2]))
     entry_end = cursors.end()
@@ -111,7 +113,7 @@ def scan(flat: Bytes, starts: Int64, ends: Int64) -> Scan:
     labels = np.full(len(labelled), np.nan, np.float32)
     labels[labelled] = _join(flat, label_at[labelled], label_at[labelled] + 4).view("<f4")
     values = _join(flat, values_at[known], values_end[known]).view("<f4").astype(np.float32, copy=False)
-    return Scan(known, counts, keys, values, widths[known], labels, labelled)
+    return known, RowArrays(counts, keys, values, widths[known], labels, labelled)
 
 
 def _keys(

@@ -7,7 +7,6 @@ continued job ends with the same numbers as an undisturbed one.
 
 from __future__ import annotations
 
-import hashlib
 import io
 import json
 import zipfile
@@ -61,7 +60,7 @@ class Checkpoint:
 
         Args:
             saved: the state to keep.
-            job: digest of the job, see `identity`.
+            job: digest of the job, see `resume.identity`.
 
         Raises:
             DataError: the file cannot be written; the older file is intact.
@@ -101,19 +100,3 @@ class Checkpoint:
                 hint="Use another S3Uri in CheckpointConfig for every job that does not continue an earlier one.",
             )
         return saved
-
-
-def identity(facts: Mapping[str, Any], arrays: Sequence[npt.NDArray[Any] | np.floating[Any] | None]) -> str:
-    """Return a digest that two jobs share if they train the same models on the same data.
-
-    Args:
-        facts: JSON values: hyperparameters, shapes.
-        arrays: numbers that depend on the data, such as its means.
-
-    Returns:
-        A hexadecimal digest.
-    """
-    digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode())
-    for array in arrays:
-        digest.update(b"-" if array is None else np.ascontiguousarray(array).tobytes())
-    return digest.hexdigest()

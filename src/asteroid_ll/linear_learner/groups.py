@@ -84,9 +84,7 @@ class ModelGroup:
         self._rescale = np.float32(1 / (hp.mini_batch_size * len(hosts)))
         self._schedule = Schedule(members, enabled=hp.use_lr_scheduler)
         self._bias_mult = np.array([candidate.bias_lr_mult for candidate in members])
-        self._optimizer = optimizers.make(
-            members[0].optimizer, self.weights.shape, momentum=hp.momentum, beta_1=hp.beta_1, beta_2=hp.beta_2
-        )
+        self._optimizer = optimizers.make(members[0].optimizer, self.weights.shape, hp)
         self._rates = optimizers.Rates(self._n_features)
         outputs = () if self._n_outputs == 1 else (self._n_outputs,)
         batch = (hp.mini_batch_size, *outputs, self._n_models)

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from asteroid_ll.linear_learner.errors import ClientError
 from asteroid_ll.linear_learner.records import PredictorType
-from asteroid_ll.linear_learner.spec import HYPERPARAMETERS, OLD_CRITERIA, aws_defaults, losses_of
+from asteroid_ll.linear_learner.spec import HYPERPARAMETERS, LOSSES, OLD_CRITERIA, aws_defaults, losses_of
 
 
 @dataclass(frozen=True)
@@ -134,7 +134,7 @@ def _resolve_loss(predictor_type: str, loss: str | None) -> str:
     if loss not in allowed:
         raise ClientError(
             f"The loss '{loss}' is not applicable to predictor_type '{predictor_type}'.",
-            hint=f"Use auto or one of {list(allowed)}.",
+            hint=f"Use auto or one of {[name for name in allowed if LOSSES[name].on_aws]}.",
         )
     return loss
 

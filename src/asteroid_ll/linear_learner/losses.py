@@ -94,20 +94,16 @@ class EpsilonInsensitiveSquared(Loss):
 
     objective_name = "eps_insensitive_squared_loss_objective"
 
-    @property
-    def _epsilon(self) -> np.float32:
-        return np.float32(self._hp.loss_insensitivity)
-
     def gradient(self, prepared: Float32Array, targets: Float32Array, out: Float32Array) -> None:
         """The residual if it is larger than eps, else 0."""
         np.subtract(prepared, targets, out=out)
-        np.multiply(out, np.abs(out) > self._epsilon, out=out)
+        np.multiply(out, np.abs(out) > np.float32(self._hp.loss_insensitivity), out=out)
 
     def values(self, prepared: Float32Array, targets: Float32Array, out: Float32Array) -> Float32Array:
         """``max(0, (p - y)^2 - eps^2)``."""
         np.subtract(prepared, targets, out=out)
         np.multiply(out, out, out=out)
-        np.subtract(out, self._epsilon * self._epsilon, out=out)
+        np.subtract(out, np.square(np.float32(self._hp.loss_insensitivity)), out=out)
         return np.maximum(out, 0, out=out)
 
 
@@ -116,20 +112,16 @@ class EpsilonInsensitiveAbsolute(Loss):
 
     objective_name = "eps_insensitive_absolute_loss_objective"
 
-    @property
-    def _epsilon(self) -> np.float32:
-        return np.float32(self._hp.loss_insensitivity)
-
     def gradient(self, prepared: Float32Array, targets: Float32Array, out: Float32Array) -> None:
         """The residual's sign if it is larger than eps, else 0."""
         np.subtract(prepared, targets, out=out)
-        np.multiply(np.sign(out), np.abs(out) > self._epsilon, out=out)
+        np.multiply(np.sign(out), np.abs(out) > np.float32(self._hp.loss_insensitivity), out=out)
 
     def values(self, prepared: Float32Array, targets: Float32Array, out: Float32Array) -> Float32Array:
         """``max(0, |p - y| - eps)``."""
         np.subtract(prepared, targets, out=out)
         np.abs(out, out=out)
-        np.subtract(out, self._epsilon, out=out)
+        np.subtract(out, np.float32(self._hp.loss_insensitivity), out=out)
         return np.maximum(out, 0, out=out)
 
 
@@ -138,19 +130,16 @@ class Quantile(Loss):
 
     objective_name = "quantile_loss_objective"
 
-    @property
-    def _quantile(self) -> np.float32:
-        return np.float32(self._hp.quantile)
-
     def gradient(self, prepared: Float32Array, targets: Float32Array, out: Float32Array) -> None:
         """``-q`` below the label, ``1 - q`` from the label."""
         np.greater_equal(prepared, targets, out=out)
-        np.subtract(out, self._quantile, out=out)
+        np.subtract(out, np.float32(self._hp.quantile), out=out)
 
     def values(self, prepared: Float32Array, targets: Float32Array, out: Float32Array) -> Float32Array:
         """The larger of ``-q e`` and ``(1 - q) e`` for the residual e."""
         np.subtract(prepared, targets, out=out)
-        np.maximum(-self._quantile * out, (np.float32(1) - self._quantile) * out, out=out)
+        quantile = np.float32(self._hp.quantile)
+        np.maximum(-quantile * out, (np.float32(1) - quantile) * out, out=out)
         return out
 
 
@@ -159,20 +148,17 @@ class Huber(Loss):
 
     objective_name = "huber_loss_objective"
 
-    @property
-    def _delta(self) -> np.float32:
-        return np.float32(self._hp.huber_delta)
-
     def gradient(self, prepared: Float32Array, targets: Float32Array, out: Float32Array) -> None:
         """The residual, clipped at delta."""
         np.subtract(prepared, targets, out=out)
-        np.clip(out, -self._delta, self._delta, out=out)
+        delta = np.float32(self._hp.huber_delta)
+        np.clip(out, -delta, delta, out=out)
 
     def values(self, prepared: Float32Array, targets: Float32Array, out: Float32Array) -> Float32Array:
         """``c (2 |e| - c)`` with ``c = min(|e|, delta)``."""
         np.subtract(prepared, targets, out=out)
         np.abs(out, out=out)
-        clipped = np.minimum(out, self._delta)
+        clipped = np.minimum(out, np.float32(self._hp.huber_delta))
         np.multiply(out, np.float32(2), out=out)
         np.subtract(out, clipped, out=out)
         return np.multiply(out, clipped, out=out)
@@ -228,7 +214,6 @@ class Hinge(Loss):
 
     def __init__(self, hyperparameters: Hyperparameters) -> None:
         super().__init__(hyperparameters)
-        self._margin = np.float32(hyperparameters.margin)
         if hyperparameters.positive_example_weight_mult != 1.0:
             self.objective_name = "weighted_hinge_loss_objective"
 
@@ -239,12 +224,12 @@ class Hinge(Loss):
     def gradient(self, prepared: Float32Array, targets: Float32Array, out: Float32Array) -> None:
         """``-s`` below the margin, else 0."""
         np.multiply(prepared, targets, out=out)
-        np.multiply(out < self._margin, -targets, out=out)
+        np.multiply(out < np.float32(self._hp.margin), -targets, out=out)
 
     def values(self, prepared: Float32Array, targets: Float32Array, out: Float32Array) -> Float32Array:
         """``max(0, margin - s score)``."""
         np.multiply(prepared, targets, out=out)
-        np.subtract(self._margin, out, out=out)
+        np.subtract(np.float32(self._hp.margin), out, out=out)
         return np.maximum(out, 0, out=out)
 
 

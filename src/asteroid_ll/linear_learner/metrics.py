@@ -1,6 +1,7 @@
 """The scores that a job prints at its end, under the container's names and by its formulas.
 
-Macro precision is NaN if a class is never predicted, as in the container's log.
+Precision, recall and F score are 0 if they are undefined, but macro precision is NaN if a class is never predicted, as
+in the container's log.
 """
 
 from __future__ import annotations
@@ -27,46 +28,6 @@ class Score:
     name: str
     value: float
     tag: Literal["loss", "score"]
-
-
-@dataclass(frozen=True)
-class Confusion:
-    """Counts of a binary prediction."""
-
-    true_positive: int
-    false_positive: int
-    true_negative: int
-    false_negative: int
-
-    @property
-    def accuracy(self) -> float:
-        """``(N - FP - FN) / N``."""
-        right = self.true_positive + self.true_negative
-        return right / (right + self.false_positive + self.false_negative)
-
-    @property
-    def precision(self) -> float:
-        """``TP / (TP + FP)``; 0 if no row is predicted positive."""
-        return _ratio(self.true_positive, self.true_positive + self.false_positive)
-
-    @property
-    def recall(self) -> float:
-        """``TP / (TP + FN)``; 0 if no row is positive."""
-        return _ratio(self.true_positive, self.true_positive + self.false_negative)
-
-    def f_score(self, beta: float) -> float:
-        """``(1 + b^2) TP / ((1 + b^2) TP + b^2 FN + FP)``; 0 if undefined. Digit-exact for beta 1."""
-        weighted = (1 + beta**2) * self.true_positive
-        return _ratio(weighted, weighted + beta**2 * self.false_negative + self.false_positive)
-
-
-def confusion(labels: npt.NDArray[np.generic], predicted: npt.NDArray[np.generic]) -> Confusion:
-    """Return the counts of a binary prediction; both arrays hold 0 and 1, shape ``(n,)``."""
-    truth, positive = labels != 0, predicted != 0
-    true_positive = int(np.count_nonzero(truth & positive))
-    n_true, n_positive = int(np.count_nonzero(truth)), int(np.count_nonzero(positive))
-    false_positive = n_positive - true_positive
-    return Confusion(true_positive, false_positive, len(truth) - n_true - false_positive, n_true - true_positive)
 
 
 def roc_auc(labels: npt.NDArray[np.generic], scores: npt.NDArray[np.generic]) -> float:
@@ -107,13 +68,18 @@ def binary_scores(
         objective: the first score.
         f_beta: beta of the F score.
     """
-    counts = confusion(labels, scores >= np.float32(threshold))
+    truth, positive = labels != 0, scores >= np.float32(threshold)
+    true_positive = int(np.count_nonzero(truth & positive))
+    n_true, n_positive = int(np.count_nonzero(truth)), int(np.count_nonzero(positive))
+    # With beta 1 this form of the F score is digit-exact.
+    weighted = (1 + f_beta**2) * true_positive
+    f_score = _ratio(weighted, weighted + f_beta**2 * (n_true - true_positive) + (n_positive - true_positive))
     return (
         objective,
-        Score("binary_classification_accuracy", counts.accuracy, "score"),
-        Score(f"binary_f_{f_beta:.3f}", counts.f_score(f_beta), "score"),
-        Score("precision", counts.precision, "score"),
-        Score("recall", counts.recall, "score"),
+        Score("binary_classification_accuracy", float(np.mean(truth == positive)), "score"),
+        Score(f"binary_f_{f_beta:.3f}", f_score, "score"),
+        Score("precision", _ratio(true_positive, n_positive), "score"),
+        Score("recall", _ratio(true_positive, n_true), "score"),
         Score("roc_auc_score", roc_auc(labels, scores), "score"),
     )
 

@@ -11,6 +11,8 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
+from asteroid_ll.linear_learner.hyperparameters import Hyperparameters
+
 Float32Array = npt.NDArray[np.float32]
 
 _ADAM_EPSILON = np.float32(1e-8)
@@ -170,10 +172,10 @@ class RmsProp:
         np.subtract(weights, gradient, out=weights)
 
 
-def make(name: str, shape: tuple[int, int], *, momentum: float, beta_1: float, beta_2: float) -> Optimizer:
+def make(name: str, shape: tuple[int, int], hyperparameters: Hyperparameters) -> Optimizer:
     """Return the optimizer of a name: ``adam``, ``sgd`` or ``rmsprop``."""
     if name == "sgd":
-        return Sgd(shape, momentum=momentum)
+        return Sgd(shape, momentum=hyperparameters.momentum)
     if name == "rmsprop":
         return RmsProp(shape)
-    return Adam(shape, beta_1=beta_1, beta_2=beta_2)
+    return Adam(shape, beta_1=hyperparameters.beta_1, beta_2=hyperparameters.beta_2)

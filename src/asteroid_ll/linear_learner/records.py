@@ -21,8 +21,7 @@ PREDICTOR_TYPES: tuple[PredictorType, ...] = ("regressor", "binary_classifier", 
 
 Kind = Literal["word", "flag", "count", "whole", "number", "positive", "nonnegative", "share", "decay", "text"]
 
-# The lower bound, whether it is included, and the upper bound, which is not.
-_RANGES: dict[Kind, tuple[float, bool, float]] = {
+RANGES: dict[Kind, tuple[float, bool, float]] = {
     "count": (1, True, math.inf),
     "whole": (0, True, math.inf),
     "number": (-math.inf, False, math.inf),
@@ -31,6 +30,8 @@ _RANGES: dict[Kind, tuple[float, bool, float]] = {
     "share": (0, False, 1),
     "decay": (0, True, 1),
 }
+"""The lower bound of a number, whether it is included, and the upper bound, which is not."""
+
 _PATTERNS: dict[Kind, str] = {
     "whole": r"^([0-9]+)$",
     "count": r"^([1-9][0-9]*)$",
@@ -98,17 +99,12 @@ class HyperparameterRecord:
     @property
     def pattern(self) -> str:
         """The regular expression that other values match; empty if only words are accepted."""
-        return _PATTERNS.get(self.kind, _NUMBER if self.kind in _RANGES else "")
-
-    @property
-    def bounds(self) -> tuple[float, bool, float]:
-        """The lower bound of a number, whether it is included, and the upper bound, which is not."""
-        return _RANGES[self.kind]
+        return _PATTERNS.get(self.kind, _NUMBER if self.kind in RANGES else "")
 
     @property
     def interval(self) -> str:
         """The accepted range in the usual notation, such as ``[0, 1)``."""
-        low, includes_low, high = self.bounds
+        low, includes_low, high = RANGES[self.kind]
         return f"{'[' if includes_low else '('}{low:g}, {high:g})"
 
     @property
@@ -129,7 +125,7 @@ class HyperparameterRecord:
         if self.kind == "text":
             return
         number = float(value)
-        low, includes_low, high = self.bounds
+        low, includes_low, high = RANGES[self.kind]
         if not (math.isfinite(number) and low <= number < high and (includes_low or number > low)):
             raise ClientError(
                 f"The value '{value}' of hyperparameter '{self.name}' is outside its range {self.interval}."

@@ -34,8 +34,6 @@ from asteroid_ll.linear_learner.weighting import RowWeights
 
 Float64Array = npt.NDArray[np.float64]
 
-_EVERY_EPOCH_COUNTS = ("accuracy", "f_beta", "precision_at_target_recall", "recall_at_target_precision")
-
 
 @dataclass(frozen=True)
 class TrainingResult:
@@ -85,14 +83,16 @@ class _Job:
     has_validation: bool
 
     @property
+    def has_threshold_search(self) -> bool:
+        """Whether the models' thresholds are searched."""
+        hp = self.hyperparameters
+        criterion = hp.binary_classifier_model_selection_criteria
+        return hp.predictor_type == "binary_classifier" and criterion != "loss_function"
+
+    @property
     def is_searched(self) -> bool:
         """Whether a searched threshold's criterion compares models, not their loss."""
-        hp = self.hyperparameters
-        by_criterion = (
-            hp.predictor_type == "binary_classifier"
-            and hp.binary_classifier_model_selection_criteria in _EVERY_EPOCH_COUNTS
-        )
-        return self.judge is not None and by_criterion
+        return self.judge is not None and self.has_threshold_search
 
 
 def train(
@@ -329,10 +329,7 @@ def _export(job: _Job, kept: Parameters, best_index: int) -> Model:
         symbol_counter=len(job.candidates),
         candidates=job.candidates,
     )
-    if (
-        hp.predictor_type == "binary_classifier"
-        and hp.binary_classifier_model_selection_criteria in _EVERY_EPOCH_COUNTS
-    ):
+    if job.has_threshold_search:
         cut = evaluation.best_cut(model, job.judged, hyperparameters=hp, near=model.threshold)
         model = replace(model, threshold=cut.threshold)
     return replace(model, metrics_params=_metrics_params(job, model.threshold, best_index))

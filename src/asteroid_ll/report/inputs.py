@@ -31,6 +31,7 @@ from asteroid_ll.evaluation.thresholds import (
 )
 from asteroid_ll.linear_learner import log_reader
 from asteroid_ll.linear_learner.model import Model
+from asteroid_ll.linear_learner.spec import LOSSES
 from asteroid_ll.neo.features import FittedFeatures
 from asteroid_ll.neo.label import MAX_ABSOLUTE_MAGNITUDE_MAG, MAX_MOID_AU
 from asteroid_ll.report.model_plots import DecisionGrid
@@ -180,7 +181,8 @@ class ReportInputs:
     @cached_property
     def calibration(self) -> Calibration | None:
         """The calibration of the scores; None if they are not probabilities."""
-        return None if self.model.loss == "hinge_loss" else calibrate(self.labels, self.scores)
+        is_margin = self.model.predictor_type == "binary_classifier" and LOSSES[self.model.loss].response == "value"
+        return None if is_margin else calibrate(self.labels, self.scores)
 
     @cached_property
     def thresholds(self) -> tuple[ThresholdRow, ...]:

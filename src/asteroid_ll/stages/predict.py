@@ -12,6 +12,7 @@ from asteroid_ll.evaluation.mistakes import mistakes
 from asteroid_ll.evaluation.resamples import Predictions
 from asteroid_ll.evaluation.scoreboard import Scoreboard, scoreboard
 from asteroid_ll.evaluation.thresholds import decide
+from asteroid_ll.linear_learner.spec import losses_of
 from asteroid_ll.neo.features import FittedFeatures
 from asteroid_ll.neo.label import is_hazardous_by_rule
 from asteroid_ll.neo.table import IDENTITY, find
@@ -95,7 +96,7 @@ def _findings(
     predictor_type = config.hyperparameters["predictor_type"]
     loss = config.hyperparameters.get("loss", "auto")
     if loss == "auto":
-        loss = {"regressor": "squared_loss", "binary_classifier": "logistic"}[predictor_type]
+        loss = losses_of(predictor_type)[0]
     label_inputs = [name for name in ("absolute_magnitude_mag", "moid_au") if name in fitted.inputs]
     facts = Facts(
         board=board,

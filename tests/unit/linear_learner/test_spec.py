@@ -79,10 +79,11 @@ def test_the_containers_texts_list_only_the_values_of_aws() -> None:
     assert "shuffle" not in aws_defaults()
     assert "shuffle" not in merge({**REGRESSOR, "loss": "log_cosh"})
     assert merge(EXTRA)["shuffle"] == "true"
-    with pytest.raises(ClientError) as caught:
-        parse({**REGRESSOR, "loss": "nonsense"})
-    assert "huber_loss" in str(caught.value)
-    assert "log_cosh" not in str(caught.value)
+    for refused in ("nonsense", "logistic"):
+        with pytest.raises(ClientError) as caught:
+            parse({**REGRESSOR, "loss": refused})
+        assert "huber_loss" in str(caught.value)
+        assert "log_cosh" not in str(caught.value)
 
 
 @pytest.mark.usefixtures("extended")

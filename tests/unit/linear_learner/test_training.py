@@ -1,4 +1,4 @@
-"""A job from rows to exported model: what is read when, what is kept, what is told."""
+"""A job from rows to exported model: the order of rows, the kept epoch, and the observer's events."""
 
 from __future__ import annotations
 

@@ -37,11 +37,6 @@ class Services:
     jobs: Jobs
     loaded_models: dict[Path, ModelServer] = field(default_factory=dict)
 
-    @staticmethod
-    def over(state: State) -> Services:
-        """Return the services over a state."""
-        return Services(state, ObjectStore(state), Resources(state), Jobs(state))
-
 
 @dataclass(frozen=True)
 class SageMakerCall:

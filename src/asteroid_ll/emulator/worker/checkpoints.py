@@ -9,7 +9,7 @@ Source: the developer guide, "Use checkpoints in Amazon SageMaker".
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +37,7 @@ class Checkpoints:
         self._store = store
         self._seen: dict[Path, tuple[int, int]] = {}
 
-    def download(self, roots: Sequence[Path]) -> None:
+    def download(self, roots: Iterable[Path]) -> None:
         """Copy the objects under the prefix to every host.
 
         Args:
@@ -60,7 +60,7 @@ class Checkpoints:
                 shutil.copyfile(item.path, target)
                 self._seen[target] = _version(target)
 
-    def upload(self, roots: Sequence[Path]) -> None:
+    def upload(self, roots: Iterable[Path]) -> None:
         """Copy the files that changed since the last call; do nothing if the bucket was deleted."""
         if self._store.bucket(self._bucket) is None:
             return

@@ -11,7 +11,7 @@ import json
 import os
 import shutil
 import tarfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -118,7 +118,7 @@ def pack(model_directories: Sequence[Path], target: Path) -> bool:
     return True
 
 
-def failure_reason(roots: Sequence[Path], exit_code: int, *, host: str = "") -> str:
+def failure_reason(roots: Iterable[Path], exit_code: int, *, host: str = "") -> str:
     """Return a failed job's ``FailureReason``: the oldest ``output/failure`` of its hosts, else the exit code.
 
     Hosts that write theirs later have only lost the host that failed.

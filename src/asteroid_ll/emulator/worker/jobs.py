@@ -178,9 +178,10 @@ class Jobs:
 
     def stop_spawned(self) -> None:
         """Kill the processes that this object started; their jobs end as ``Stopped``."""
-        _kill(self._spawned.values())
-        for arn in self._spawned:
+        for arn, worker in self._spawned.items():
             job = self.resources.by_arn(arn)
+            container = None if job is None else _process(job, "container")
+            _kill([worker] if container is None else [worker, container])
             if job is not None:
                 self.finish(job, "Stopped")
 

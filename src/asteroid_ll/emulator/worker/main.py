@@ -46,7 +46,6 @@ class _Host:
     """A running container and the incomplete last line of its output."""
 
     name: str
-    root: Path
     process: subprocess.Popen[bytes]
     stream: str
     rest: bytes = b""
@@ -77,6 +76,10 @@ class Worker:
         self.logs = LogStore(state)
         self.request: dict[str, Any] = job.body["request"]
         self.directory = self.jobs.directory(job)
+        self.roots = {
+            name: self.directory if name == "algo-1" else self.directory / "hosts" / name
+            for name in job_files.host_names(self.request)
+        }
         self.settings = state.settings
         self.ending = _Ending()
         self.hosts: list[_Host] = []
@@ -93,8 +96,6 @@ class Worker:
 
     def run(self) -> None:
         """Run the job to its end and record the result in its row."""
-        names = job_files.host_names(self.request)
-        roots = [self._root(name) for name in names]
         self._wait(self.settings.training_starting_s)
         if self.ending.asked or not self.jobs.step(self.job, "Downloading"):
             return self.jobs.finish(self.job, "Stopped")
@@ -102,16 +103,16 @@ class Worker:
         pause_s = _FIRST_PAUSE_S
         while True:
             try:
-                self._prepare(names, roots)
+                self._prepare()
             except job_files.DownloadError as error:
                 reason = f"ClientError: Data download failed: {error}"[: job_files.FAILURE_REASON_CHARACTERS]
                 return self.jobs.finish(self.job, "Failed", reason=reason)
             if not self.jobs.step(self.job, "Training"):
                 return self.jobs.finish(self.job, "Stopped")
             with feeding(self.feeders):
-                exit_code = self._run_containers(names, roots)
+                exit_code = self._run_containers()
             if not self._was_interrupted():
-                return self._conclude(roots, exit_code)
+                return self._conclude(exit_code)
             if time.monotonic() >= give_up_at_s:
                 return self.jobs.finish(self.job, "Stopped", secondary="MaxWaitTimeExceeded")
             self.ending.kill_at_s = float("inf")
@@ -122,14 +123,14 @@ class Worker:
             if not (interrupted and self.jobs.step(self.job, "Downloading")):
                 return self.jobs.finish(self.job, "Stopped")
 
-    def _prepare(self, names: Sequence[str], roots: Sequence[Path]) -> None:
+    def _prepare(self) -> None:
         """Write every host's files, pipes and checkpoints."""
         self.feeders = []
-        for name, root in zip(names, roots, strict=True):
+        for name, root in self.roots.items():
             streams = job_files.prepare(root, self.request, host=name, store=self.store)
             self.feeders += [Feeder(root, channel, files=files) for channel, files in streams.items()]
         if self.checkpoints is not None:
-            self.checkpoints.download(roots)
+            self.checkpoints.download(self.roots.values())
 
     def _was_interrupted(self) -> bool:
         """Return whether a managed spot job lost an instance: its container was killed, but not by the worker."""
@@ -139,17 +140,13 @@ class Worker:
         ended_early = self.ending.asked or self.ending.too_long
         return killed and not ended_early and bool(self.request.get("EnableManagedSpotTraining"))
 
-    def _root(self, host: str) -> Path:
-        """Return a host's directory: the job's for the first host, else one below ``hosts/``."""
-        return self.directory if host == "algo-1" else self.directory / "hosts" / host
-
-    def _run_containers(self, names: Sequence[str], roots: Sequence[Path]) -> int:
+    def _run_containers(self) -> int:
         """Run all hosts' containers to their end; return 0 or a failed one's exit code (128 + n for signal n)."""
         command = [*(self.settings.container_command or DEFAULT_COMMAND), "--root"]
         started_s = self.state.now()
         self.hosts, self.failed = [], None
-        links = _links(len(names))
-        for name, root, ends in zip(names, roots, links, strict=True):
+        links = _links(len(self.roots))
+        for (name, root), ends in zip(self.roots.items(), links, strict=True):
             process = subprocess.Popen(  # noqa: S603
                 [*command, str(root)],
                 stdin=subprocess.DEVNULL,
@@ -159,7 +156,7 @@ class Worker:
                 env={**self._environment(name), _LINKS: ",".join(str(end.fileno()) for end in ends)},
                 pass_fds=[end.fileno() for end in ends],
             )
-            self.hosts.append(_Host(name, root, process, f"{self.job.name}/{name}-{int(started_s)}"))
+            self.hosts.append(_Host(name, process, f"{self.job.name}/{name}-{int(started_s)}"))
         # Only a host's process keeps its end open, so the other hosts notice its death.
         for end in (end for ends in links for end in ends):
             end.close()
@@ -174,7 +171,7 @@ class Worker:
         self.run_time_left_s -= time.monotonic() - begun_s
         codes = [host.process.wait() for host in self.hosts]
         if self.checkpoints is not None:
-            self.checkpoints.upload(roots)
+            self.checkpoints.upload(self.roots.values())
         code: int = self.failed.process.returncode if self.failed else max(codes, key=abs)
         return code if code >= 0 else 128 - code
 
@@ -197,7 +194,7 @@ class Worker:
                         selector.unregister(key.fileobj)
                         key.data.process.stdout.close()
                 if self.checkpoints is not None:
-                    self.checkpoints.upload([host.root for host in self.hosts])
+                    self.checkpoints.upload(self.roots.values())
                 failed = next((host for host in self.hosts if host.process.poll()), None)
                 if failed is not None:
                     self.failed = self.failed or failed
@@ -218,22 +215,22 @@ class Worker:
             self.logs.append(self.job.region, TRAINING_GROUP, host.stream, lines=texts)
         return bool(chunk)
 
-    def _conclude(self, roots: Sequence[Path], exit_code: int) -> None:
+    def _conclude(self, exit_code: int) -> None:
         """Upload the artifact and record the job's end."""
-        for root in roots:
+        for root in self.roots.values():
             shutil.rmtree(root / "input" / "data", ignore_errors=True)
             shutil.rmtree(root / "streams", ignore_errors=True)
         metrics = final_metrics(self.logs.lines(self.job.region, TRAINING_GROUP, self.hosts[0].stream))
         ended_early = self.ending.asked or self.ending.too_long
         if exit_code and not ended_early:
             name = self.failed.name if self.failed and len(self.hosts) > 1 else ""
-            reason = job_files.failure_reason(roots, exit_code, host=name)
+            reason = job_files.failure_reason(self.roots.values(), exit_code, host=name)
             return self.jobs.finish(self.job, "Failed", reason=reason, metrics=metrics)
         self.jobs.step(self.job, "Uploading")
         uri = self.request["OutputDataConfig"]["S3OutputPath"].rstrip("/") + f"/{self.job.name}/output/model.tar.gz"
         archive = self.directory / "output" / "model.tar.gz"
         facts: dict[str, Any] = {"metrics": metrics}
-        if job_files.pack([root / "model" for root in roots], archive):
+        if job_files.pack([root / "model" for root in self.roots.values()], archive):
             bucket, key = job_files.parse_s3_uri(uri)
             if self.store.bucket(bucket) is None:
                 reason = f'ClientError: Failed to upload the model artifact to "{uri}": the bucket does not exist.'
