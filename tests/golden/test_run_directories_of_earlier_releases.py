@@ -81,10 +81,14 @@ def numbers(metrics: dict[str, Any]) -> dict[str, dict[str, Any]]:
 
 
 @pytest.mark.parametrize("command", [*READERS, *WRITERS])
-def test_every_command_succeeds(old: Any, command: str) -> None:
+def test_every_command_succeeds_or_names_the_stage_to_run_first(old: Any, command: str) -> None:
     ended = old.run(*command.split())
-    assert ended.code == 0, ended.err
     assert "Traceback" not in ended.err
+    if ended.code != 0:
+        assert ended.code == 2, ended.err
+        assert "which are not up to date" in ended.err
+        assert old.run("run-all").code == 0
+        assert old.run(*command.split()).code == 0
 
 
 def test_a_stage_runs_again_only_if_its_version_is_newer(old: Any) -> None:
@@ -120,7 +124,8 @@ def test_scores_that_lack_a_metric_are_computed_from_the_stored_predictions_with
     assert ended.code == 0, ended.err
     assert {name for name in LASTING if ended.status_of(name) == "run"} == {"predict", "report"}
     assert ended.json["metrics"] == old.metrics()
-    assert numbers(old.metrics()) == before
+    after = numbers(old.metrics())
+    assert all(after[name].items() >= before[name].items() for name in before)
     with old.emulator() as emulator:
         assert emulator.ledger() == billed
 
