@@ -1,8 +1,8 @@
-"""How fast recordIO-protobuf is written and read, as ratios within one run.
+"""The speed of writing and reading recordIO-protobuf, as ratios within one run.
 
-Run: ``python benchmarks/recordio.py [rows]``. Each figure is the best of five; "times memcpy" is how many times longer
-than copying the same bytes, "times faster" is against code that builds or parses one record at a time. The last lines
-are of sparse records, whose bytes are others: "times memcpy" and "times faster" are against those.
+Run: ``python benchmarks/recordio.py [rows]``. Each figure is the best of five. "times memcpy" compares with a copy of
+the same bytes, "times faster" with code that builds or parses one record at a time. The last lines are for sparse
+records and compare with the same work on those.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from asteroid_ll.formats.sparse import CsrMatrix
 
 
 def best_s(action: Callable[[], object], repeats: int = 5) -> float:
-    """The shortest wall time of an action, in seconds."""
+    """Return the shortest wall time of an action, in seconds."""
     times = []
     for _ in range(repeats):
         started = time.perf_counter()
@@ -33,7 +33,7 @@ def best_s(action: Callable[[], object], repeats: int = 5) -> float:
 
 
 def write_row_by_row(features: np.ndarray, labels: np.ndarray) -> bytes:
-    """The usual way: one record after the other."""
+    """Encode one record after the other, as usual."""
     out = bytearray()
     for row, label in zip(features, labels, strict=True):
         payload = tensor_prefix(FEATURES, len(row)) + row.tobytes() + tensor_prefix(LABEL, 1) + label.tobytes()
@@ -43,7 +43,7 @@ def write_row_by_row(features: np.ndarray, labels: np.ndarray) -> bytes:
 
 
 def sparse_rows(n_rows: int, *, n_columns: int = 50_000, n_values: int = 50) -> CsrMatrix:
-    """Rows with one value in each stretch of ``n_columns / n_values`` columns."""
+    """Return rows with one value in each range of ``n_columns / n_values`` columns."""
     rng = np.random.default_rng(0)
     stretch = n_columns // n_values
     keys = rng.integers(0, stretch, (n_rows, n_values)) + stretch * np.arange(n_values)

@@ -1,6 +1,6 @@
-"""How fast training is, as ratios measured in one run: to its two bare matrix products, and to scikit-learn.
+"""The speed of training, as ratios measured in one run: to its two bare matrix products, and to scikit-learn.
 
-Run with ``python benchmarks/training.py``; one thread, so that the ratios do not depend on the number of cores.
+Run with ``python benchmarks/training.py``. It uses one thread, because ratios must not depend on the number of cores.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ N_MODELS = 32
 
 
 def best_of(repeats: int, work: Callable[[], object]) -> float:
-    """The shortest wall time of some repeats, in seconds."""
+    """Return the shortest wall time of some repeats, in seconds."""
     times = []
     for _ in range(repeats):
         started = time.perf_counter()
@@ -32,7 +32,7 @@ def best_of(repeats: int, work: Callable[[], object]) -> float:
 
 
 def data(n_rows: int, n_features: int) -> tuple[np.ndarray, np.ndarray]:
-    """Random features and the labels of a noisy hyperplane."""
+    """Return random features and the labels of a noisy hyperplane."""
     rng = np.random.default_rng(0)
     features = rng.standard_normal((n_rows, n_features), dtype=np.float32)
     direction = rng.standard_normal(n_features, dtype=np.float32)
@@ -41,7 +41,7 @@ def data(n_rows: int, n_features: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def matrix_products(features: np.ndarray, *, batch: int) -> Callable[[], None]:
-    """The two products of every mini-batch, bare: batch x weights, and transposed batch x residual."""
+    """Return a function with only the two matrix products of every mini-batch."""
     weights = np.zeros((features.shape[1], N_MODELS), np.float32)
     scores = np.empty((batch, N_MODELS), np.float32)
     gradient = np.empty_like(weights)
@@ -56,7 +56,7 @@ def matrix_products(features: np.ndarray, *, batch: int) -> Callable[[], None]:
 
 
 def epoch_seconds(features: np.ndarray, labels: np.ndarray, hyperparameters: dict[str, str]) -> float:
-    """The shortest epoch after the first, which alone standardises the rows."""
+    """Return the time of the shortest epoch after the first one, which standardises the rows."""
     training = train(features, labels, {**hyperparameters, "early_stopping_patience": "100"})
     return min(epoch.ended_s - epoch.started_s for epoch in training.epochs[1:])
 

@@ -47,7 +47,7 @@ def compare(title: str, ours: Callable[[], float], rival: Callable[[], float], *
 
 
 def main() -> None:
-    """Print one line a command."""
+    """Print one line per command."""
     imports = [sys.executable, "-c", "import numpy, pandas, boto3"]
     nothing = [sys.executable, "-c", "pass"]
     compare("run-all", run_all, lambda: wall_s(imports), bound_s=6.0)

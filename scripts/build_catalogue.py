@@ -3,9 +3,9 @@
 
     python scripts/build_catalogue.py nea_extended.json.gz
 
-The list is https://minorplanetcenter.net/Extended_Files/nea_extended.json.gz. Written are ``catalogue.csv.gz`` (a row
-an asteroid; numbered ones by number, then the others by designation) and ``catalogue.provenance.json``. The same
-input gives the same bytes.
+The list is https://minorplanetcenter.net/Extended_Files/nea_extended.json.gz. The script writes
+``catalogue.provenance.json`` and ``catalogue.csv.gz``: one row per asteroid, numbered ones first by number, then the
+others by designation. The same input gives the same bytes.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ HOW = {
 
 
 def select(records: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], dict[str, int]]:
-    """Return the records that have a measured magnitude, in the catalogue's order, and the counts of both kinds."""
+    """Return the records with a measured magnitude, in the catalogue's order, and the counts of all records."""
     without = [r for r in records if r.get("H") is None]
     placeholder = [r for r in records if r.get("H") is not None and r["H"] >= PLACEHOLDER_MAGNITUDE_MAG]
     kept = [r for r in records if r.get("H") is not None and r["H"] < PLACEHOLDER_MAGNITUDE_MAG]
@@ -72,13 +72,13 @@ def select(records: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], dict[st
 
 
 def number_of(record: dict[str, Any]) -> int | None:
-    """Return an asteroid's permanent number, None where it has none."""
+    """Return an asteroid's permanent number, None if it has none."""
     text = record.get("Number")
     return int(text.strip("()")) if text else None
 
 
 def catalogue_of(records: list[dict[str, Any]]) -> pd.DataFrame:
-    """Return the catalogue with its canonical columns, every value already the text that is written."""
+    """Return the catalogue with its canonical columns, every value as the text to write."""
     number = [number_of(r) for r in records]
     magnitude, a, e, i, node, argument = (
         np.array([r[key] for r in records], dtype=np.float64) for key in ("H", "a", "e", "i", "Node", "Peri")

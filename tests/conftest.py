@@ -18,23 +18,30 @@ from typing import Any
 import pytest
 
 
-def _workbench() -> Any:
-    """The helper module of ``tests/faults`` and ``tests/cli``, loaded once: no folder of tests is a package."""
-    if "asteroid_ll_workbench" not in sys.modules:
-        path = Path(__file__).resolve().parent / "faults" / "workbench.py"
-        spec = importlib.util.spec_from_file_location("asteroid_ll_workbench", path)
+def _helper(name: str) -> Any:
+    """Load a module of ``tests/faults`` once; no folder of tests is a package."""
+    full_name = f"asteroid_ll_{name}"
+    if full_name not in sys.modules:
+        path = Path(__file__).resolve().parent / "faults" / f"{name}.py"
+        spec = importlib.util.spec_from_file_location(full_name, path)
         assert spec is not None
         assert spec.loader is not None
         module = importlib.util.module_from_spec(spec)
-        sys.modules[spec.name] = module
+        sys.modules[full_name] = module
         spec.loader.exec_module(module)
-    return sys.modules["asteroid_ll_workbench"]
+    return sys.modules[full_name]
 
 
 @pytest.fixture(scope="session")
 def workbench() -> Any:
-    """The helper module."""
-    return _workbench()
+    """Folders in which tests run the command line."""
+    return _helper("workbench")
+
+
+@pytest.fixture(scope="session")
+def injector() -> Any:
+    """The fault injector for calls to AWS."""
+    return _helper("injector")
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,7 @@
-"""Every expected failure: one tree, one exit code a branch.
+"""Every expected failure: one tree of exceptions, one exit code for each branch.
 
-An error says what happened and, in ``hint``, the next command to try. Anything else that is raised is a bug
-and keeps its traceback.
+An error states what happened and, in ``hint``, the next command to try. Any other exception is a bug and keeps its
+traceback.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ class AsteroidError(Exception):
     """An expected failure: what happened, and the next command to try.
 
     Args:
-        what: one sentence that says what happened, with the offending value in it.
-        hint: the next command or action, without a leading verb such as "try"; empty when there is none.
+        what: one sentence about what happened, with the offending value in it.
+        hint: the next command or action, without a leading verb such as "try"; empty if there is none.
         context: named facts for machine-readable output (``--json``), such as ``column="H"``.
     """
 
@@ -35,7 +35,7 @@ class ConfigError(AsteroidError):
 
 
 class DataError(AsteroidError):
-    """Input data or an artifact is missing, damaged or not what it should be."""
+    """Input data or an artifact is missing, damaged or of the wrong form."""
 
     exit_code = 3
 
@@ -47,7 +47,7 @@ class AwsError(AsteroidError):
 
 
 class CredentialsError(AsteroidError):
-    """There are no usable credentials, or they expired."""
+    """The credentials are missing, wrong or expired."""
 
     exit_code = 5
 
@@ -59,6 +59,6 @@ class LeakError(AsteroidError):
 
 
 class InterruptedRunError(AsteroidError):
-    """The user interrupted the run; what was acknowledged is kept."""
+    """The user interrupted the run; completed work is kept."""
 
     exit_code = 130

@@ -74,8 +74,8 @@ def test_without_a_model_the_missing_stage_is_named(place):
     [
         ("", "is empty"),
         ("asteroid_id,absolute_magnitude_mag\n1,20\n", "lacks 1 of the 2 columns needed: moid_au"),
-        ("absolute_magnitude_mag,moid_au\n20,far\n", "Data row 1: moid_au is no number: 'far'"),
-        ("absolute_magnitude_mag,moid_au\n", "has a header and no rows"),
+        ("absolute_magnitude_mag,moid_au\n20,far\n", "Data row 1: moid_au is not a number: 'far'"),
+        ("absolute_magnitude_mag,moid_au\n", "has a header but no rows"),
     ],
     ids=["empty", "column-missing", "no-number", "no-rows"],
 )
@@ -88,7 +88,7 @@ def test_bad_new_rows_exit_3_and_leave_an_earlier_output_alone(finished, content
     assert (finished.folder / "scored.csv").read_text("utf-8") == "earlier"
 
 
-def test_a_damaged_artifact_exits_3_and_says_how_to_get_another(finished):
+def test_a_damaged_artifact_exits_3_with_the_command_that_makes_another(finished):
     artifact = finished.workdir / "train" / "model.tar.gz"
     artifact.write_bytes(artifact.read_bytes()[:200])
     ended = finished.run("predict", "--input", "asteroids.csv", "--offline")

@@ -8,7 +8,6 @@ import io
 import json
 import math
 import subprocess
-from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -39,7 +38,7 @@ REASONS = [
     "",
     "",
     "absolute_magnitude_mag has no value",
-    "moid_au is no number: 'far'",
+    "moid_au is not a number: 'far'",
     "3 fields, and the header has 4",
     "absolute_magnitude_mag is a placeholder: 99.99",
 ]
@@ -80,7 +79,7 @@ def test_a_row_that_cannot_be_scored_is_kept_with_the_reason(place):
     assert [bool(row["score"]) for row in rows] == [True, True, False, False, False, False]
     assert ended.err.splitlines() == [
         "2 of 6 rows scored, 1 hazardous.",
-        "Not scored: 4; the column error says why. Data row 3: absolute_magnitude_mag has no value.",
+        "Not scored: 4; the column error has the reasons. Data row 3: absolute_magnitude_mag has no value.",
     ]
 
 
@@ -97,7 +96,7 @@ def test_if_no_row_can_be_scored_the_exit_code_is_3_and_an_earlier_output_stays(
     ended = place.run("predict", "--offline", "-i", "bad.csv", "-o", "scored.csv")
     assert ended.code == 3
     assert ended.err.splitlines() == [
-        "Error: No row could be scored. Data row 1: moid_au is no number: 'far'.",
+        "Error: No row could be scored. Data row 1: moid_au is not a number: 'far'.",
         "Next:  The model needs absolute_magnitude_mag, moid_au; --input new.csv   scores rows of your own.",
     ]
     assert (place.folder / "scored.csv").read_text("utf-8") == "earlier"
@@ -218,7 +217,7 @@ def test_a_contradictory_command_line_exits_2(place, line, says):
 
 
 class Observatory:
-    """A source that knows one asteroid, and fails on another."""
+    """A source that has one asteroid, and fails on another."""
 
     title = "the observatory"
 
@@ -229,17 +228,15 @@ class Observatory:
         return known if designation == "9000077" else pd.DataFrame()
 
 
-def test_a_source_that_can_be_asked_for_one_asteroid_is_asked_for_those_not_in_the_table(
-    finished_once, several, monkeypatch
-):
-    monkeypatch.setattr("asteroid_ll.neo.sources.open_configured", lambda _section: Observatory())
-    context = SimpleNamespace(path=finished_once.workdir.joinpath, config=Config())
-    batch = look_up(context, [several[0]["name"], "9000077", "cloudy", "dark"], columns=INPUTS)
+def test_asteroids_that_are_not_in_the_table_are_looked_up_in_the_source(finished_once, several, monkeypatch):
+    monkeypatch.setattr("asteroid_ll.scoring.designation.open_source", lambda *_, **__: Observatory())
+    designations = [several[0]["name"], "9000077", "cloudy", "dark"]
+    batch = look_up(finished_once.workdir, designations, columns=INPUTS, source=Config().source)
     rows = dict(zip(batch.carried["designation"], batch.errors, strict=True))
     assert rows == {
         several[0]["name"]: "",
         "9000077": "",
-        "cloudy": "not among the 600 rows of this run's table, and the observatory was no help: "
+        "cloudy": "not among the 600 rows of this run's table, and looking it up in the observatory failed: "
         "The observatory has closed",
         "dark": "not among the 600 rows of this run's table, and not known to the observatory",
     }
@@ -301,7 +298,7 @@ def test_a_long_file_is_read_in_batches_and_no_further_than_asked(batches, monke
         ("", "is empty"),
         ("<html>", "is a web page"),
         ("PAR1....", "is Parquet"),
-        ("absolute_magnitude_mag,moid_au\n", "has a header and no rows"),
+        ("absolute_magnitude_mag,moid_au\n", "has a header but no rows"),
         (
             "asteroid_id\n1\n",
             r"lacks 2 of the 2 columns needed: absolute_magnitude_mag \(Absolute Magnitude\), moid_au",
@@ -315,7 +312,7 @@ def test_a_long_file_is_read_in_batches_and_no_further_than_asked(batches, monke
     ],
     ids=["empty", "html", "parquet", "no-rows", "columns", "twice", "utf8", "quote", "open-quote", "line", "cut-gzip"],
 )
-def test_a_file_that_is_no_table_is_one_data_error(batches, content, says):
+def test_a_file_that_is_not_a_table_is_one_data_error(batches, content, says):
     with pytest.raises(DataError, match=says):
         batches(content)
 
@@ -329,7 +326,7 @@ def test_the_columns_may_have_the_exports_names_and_any_order(batches):
 def test_an_unknown_orbit_uncertainty_is_the_worst_as_in_the_cleaned_table():
     values, reasons = numbers("orbit_uncertainty", ["0", "", None, "9", "E"])
     assert values[:4].tolist() == [0, 9, 9, 9]
-    assert reasons == {4: "orbit_uncertainty is no number: 'E'"}
+    assert reasons == {4: "orbit_uncertainty is not a number: 'E'"}
 
 
 _CELLS = st.one_of(
@@ -360,7 +357,7 @@ def test_a_cell_is_a_finite_number_or_has_a_reason(cells):
 
 @given(st.lists(st.tuples(_CELLS, _CELLS), min_size=1, max_size=20), st.integers(1, 7))
 @settings(deadline=None, max_examples=50)
-def test_a_row_comes_out_for_each_row_that_came_in_whatever_the_batches(rows, size):
+def test_there_is_one_output_row_per_input_row_for_any_batch_size(rows, size):
     def scorer(features):
         from asteroid_ll.formats.payload import Scores
 
@@ -432,7 +429,7 @@ def test_the_header_is_written_once():
     [(None, True, "table"), (None, False, "csv"), ("a.JSONL", True, "jsonl"), ("a.pq", False, "parquet"),
      ("a.txt", False, "table"), ("a", True, "csv")],
 )  # fmt: skip
-def test_the_place_says_the_format(tmp_path, name, is_terminal, layout):
+def test_the_format_follows_from_the_place(tmp_path, name, is_terminal, layout):
     assert format_of(None if name is None else tmp_path / name, is_terminal=is_terminal) == layout
 
 

@@ -148,7 +148,9 @@ def test_a_users_aws_settings_do_not_touch_the_emulator(prepared, workbench):
 def test_a_workdir_below_a_file_is_one_sentence(place):
     ended = place.run("run-all", "--workdir", "asteroids.csv/deeper")
     assert ended.code == 3
-    assert ended.err.startswith("Error: asteroids.csv/deeper cannot be worked in: Not a directory.\nNext:")
+    assert ended.err.startswith(
+        "Error: asteroids.csv/deeper cannot be used as a run directory: Not a directory.\nNext:"
+    )
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="for root no directory is read-only")

@@ -79,4 +79,4 @@ def test_a_password_in_the_uri_is_refused_and_not_repeated(uri):
 
 def test_only_finite_numbers_are_metrics():
     values = {"a": {"b": 1, "c": None, "d": "x", "e": float("nan"), "f": True}, "g": 2.5, "h": [1]}
-    assert dict(flat_numbers(values)) == {"a.b": 1.0, "g": 2.5}
+    assert flat_numbers(values) == {"a.b": 1.0, "g": 2.5}

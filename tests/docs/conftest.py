@@ -1,8 +1,8 @@
-"""Replays documents: each command in a ``console`` block prints what the block says.
+"""Replays documents: each command in a ``console`` block must print the block's output.
 
-Times, names made from content, and counts that grow with the project are compared as values of any kind. A line
-``...`` in a block stands for any lines, and three dots in a line for any text. With ``ASTEROID_LL_REFRESH_DOCS=1`` in
-the environment a block that says something else, and has no such line, is written anew from what its command prints.
+Times, names made from content, and counts that grow with the project may differ. A line ``...`` in a block stands for
+any lines, and three dots in a line for any text. With ``ASTEROID_LL_REFRESH_DOCS=1`` in the environment, a block with
+another output and without such a line is written again from the command's output.
 """
 
 from __future__ import annotations
@@ -70,12 +70,7 @@ class Documents:
             return False
         if not replay.expected:
             return True
-        pattern = ""
-        for line in self.normalised(replay.expected).splitlines():
-            if line.strip() == "...":
-                pattern += r"(?:.*\n)*?"
-            else:
-                pattern += ".*?".join(map(re.escape, line.split("..."))) + r"\n"
+        pattern = "".join(map(_pattern, self.normalised(replay.expected).splitlines()))
         return re.fullmatch(pattern, self.normalised(printed.text) + "\n") is not None
 
     def shell(self, command: str, folder: Path) -> Printed:
@@ -101,12 +96,29 @@ class Documents:
         )
         return Printed(done.stdout.replace(f"{ROOT}/", ""), done.returncode)
 
-    def refresh(self, document: str, replay: Replay, printed: Printed) -> None:
-        """Write a block's output anew."""
-        path = ROOT / document
-        text = path.read_text(encoding="utf-8")
-        old, new = f"$ {replay.command}\n{replay.expected}\n", f"$ {replay.command}\n{printed.text.strip()}\n"
-        path.write_text(text.replace(old, new, 1), encoding="utf-8")
+    def difference(self, document: str, replay: Replay, folder: Path) -> str | None:
+        """Replay a command; return its output if the document has another one, and refresh the document on request."""
+        printed = self.shell(replay.command, folder)
+        if self.agrees(printed, replay):
+            return None
+        if os.environ.get("ASTEROID_LL_REFRESH_DOCS") and "\n...\n" not in f"\n{replay.expected}\n":
+            self._refresh(ROOT / document, replay, printed)
+        return f"$ {replay.command}\n{printed.text}"
+
+    def _refresh(self, path: Path, replay: Replay, printed: Printed) -> None:
+        """Write a block's output again; lines that still agree stay as they are."""
+        patterns = [(line, _pattern(self.normalised(line))) for line in replay.expected.splitlines()]
+        lines = []
+        for line in printed.text.strip().splitlines():
+            agreeing = (old for old, pattern in patterns if re.fullmatch(pattern, self.normalised(line) + "\n"))
+            lines.append(next(agreeing, line))
+        old, new = f"$ {replay.command}\n{replay.expected}\n", "\n".join([f"$ {replay.command}", *lines]) + "\n"
+        path.write_text(path.read_text(encoding="utf-8").replace(old, new, 1), encoding="utf-8")
+
+
+def _pattern(line: str) -> str:
+    """Return the regular expression for a line of a block."""
+    return r"(?:.*\n)*?" if line.strip() == "..." else ".*?".join(map(re.escape, line.split("..."))) + r"\n"
 
 
 @pytest.fixture(scope="session")

@@ -47,7 +47,8 @@ class Page:
         while (answer := self._read()).get("id") != self._number:
             self.events.append(answer)
         assert "error" not in answer, f"{method}: {answer['error']}"
-        return answer["result"]
+        result: dict[str, Any] = answer["result"]
+        return result
 
     def wait_for(self, method: str) -> None:
         while not any(event.get("method") == method for event in self.events):
@@ -59,7 +60,8 @@ class Page:
             byte = self._answers.read(1)
             assert byte, "the browser has gone"
             message += byte
-        return json.loads(message[:-1])
+        parsed: dict[str, Any] = json.loads(message[:-1])
+        return parsed
 
     def attach(self) -> None:
         target = self.call("Target.createTarget", url="about:blank")["targetId"]
@@ -85,20 +87,20 @@ class Page:
         return base64.b64decode(self.call("Page.captureScreenshot", captureBeyondViewport=True)["data"])
 
     def complaints(self) -> list[dict[str, Any]]:
-        """Whatever a console of the browser would show."""
+        """The events that the browser's console shows."""
         kinds = ("Runtime.consoleAPICalled", "Runtime.exceptionThrown", "Log.entryAdded")
         return [event for event in self.events if event.get("method") in kinds]
 
     def requested(self) -> list[str]:
-        """The addresses that the page asked for."""
+        """The addresses that the page requested."""
         sent = [event for event in self.events if event.get("method") == "Network.requestWillBeSent"]
         return [event["params"]["request"]["url"] for event in sent]
 
 
 @pytest.fixture(scope="session")
-def browser(tmp_path_factory) -> Iterator[Page]:
-    found = next(filter(None, map(shutil.which, NAMES)), None)
-    if found is None:
+def browser(tmp_path_factory: pytest.TempPathFactory, report: Path) -> Iterator[Page]:
+    executable = next(filter(None, map(shutil.which, NAMES)), None)
+    if executable is None:
         pytest.skip(f"No browser is installed: none of {', '.join(NAMES)} is on the path.")
     to_browser, ours_out = os.pipe()
     ours_in, from_browser = os.pipe()
@@ -112,7 +114,7 @@ def browser(tmp_path_factory) -> Iterator[Page]:
         f"--user-data-dir={tmp_path_factory.mktemp('browser')}",
         "--remote-debugging-pipe",
     ]
-    command = [sys.executable, "-c", LAUNCH, str(to_browser), str(from_browser), found, *flags]
+    command = [sys.executable, "-c", LAUNCH, str(to_browser), str(from_browser), executable, *flags]
     with os.fdopen(ours_out, "wb") as requests, os.fdopen(ours_in, "rb", buffering=0) as answers:
         process = subprocess.Popen(
             command,
@@ -137,7 +139,7 @@ def browser(tmp_path_factory) -> Iterator[Page]:
 
 
 @pytest.fixture(scope="session")
-def report(tmp_path_factory) -> Path:
+def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The report of a run of the whole pipeline in a process of its own."""
     folder = tmp_path_factory.mktemp("run")
     command = [sys.executable, "-m", "asteroid_ll", "run-all", "--workdir", str(folder / "run")]

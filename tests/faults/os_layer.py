@@ -1,7 +1,7 @@
 """The file system as a command sees it: every write, sync and rename counted, and one of them failing.
 
-A point is ``ACTION PATH NUMBER``: the number-th such call on that path, which is relative to the working directory and
-has no random parts, so that it means the same in every run of the same command.
+A point is ``ACTION PATH NUMBER``: the number-th such call on that path. The path is relative to the working directory
+and has no random parts, so a point is the same in every run of a command.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ class OsLayer:
     """Stands between this process and its files.
 
     Args:
-        record: file that gets every point, a line each; None for none.
-        at: the point at which something happens; empty for none.
+        record: file that gets every point on its own line; None for none.
+        at: the point that fails; empty for none.
         kind: ``kill`` (``kill -9``), or the name of an error such as ``ENOSPC``.
         lasting: every later write and sync fails as well.
 
@@ -44,7 +44,7 @@ class OsLayer:
         self._write = os.write
 
     def install(self) -> None:
-        """Put this in the place of the functions by which Python writes."""
+        """Replace the functions with which Python writes."""
         layer, open_file, write, sendfile = self, builtins.open, os.write, os.sendfile
 
         class Raw(io.FileIO):
@@ -89,7 +89,7 @@ class OsLayer:
         return real(data)
 
     def happen(self, action: str, path: Any, *, first: Callable[[], object] = lambda: None) -> None:
-        """Count a call; die or raise where it is the one that fails."""
+        """Count a call; die or raise if it is the one that fails."""
         point = self._point(action, path)
         if point is None:
             return

@@ -12,7 +12,7 @@ import pytest
 N_SHARES = 6
 DATA = 3
 CONTINUED = 4
-"""Exit code where it is the emulated account that could not write: to the run, AWS failed."""
+"""Exit code if the emulated account could not write, which the run sees as a failure of AWS."""
 
 
 @pytest.fixture(scope="session")
@@ -109,7 +109,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     folder.mkdir()
     mount, umount = shutil.which("mount"), shutil.which("umount")
     if mount is None or umount is None:
-        pytest.skip("there is no mount command")
+        pytest.skip("the mount command is missing")
     if subprocess.run([mount, "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(folder)], capture_output=True).returncode:
         pytest.skip("this user may not mount a tmpfs")
     yield folder
@@ -136,8 +136,8 @@ def test_a_disk_of_a_mebibyte_is_full_in_a_sentence_and_the_run_goes_on_elsewher
 
 
 def _assert_nothing_half(place, old, new):
-    found = place.outputs()
-    assert set(found) == set(old.outputs())
-    for path, content in found.items():
+    outputs = place.outputs()
+    assert set(outputs) == set(old.outputs())
+    for path, content in outputs.items():
         if not path.startswith("train/"):
             assert content in (old.outputs()[path], new.outputs()[path]), path

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM: exit code 130, and either nothing bills any more or the last lines say what does."""
+"""Ctrl-C and SIGTERM: exit code 130, and the last lines name every resource that is still billed."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def test_an_interrupted_wait_names_the_job_and_how_to_stop_it(prepared, finished
         out, err = command.communicate(timeout=60)
     (name,) = prepared.names("training-job")
     assert command.returncode == INTERRUPTED
-    assert f"Interrupted. Training job {name} goes on" in err
+    assert f"Interrupted. Training job {name} is still running" in err
     assert "asteroid-ll teardown" in err
     assert f"Bill: open, and billing until   asteroid-ll teardown   {name}" in out
     assert "Traceback" not in err
@@ -75,8 +75,8 @@ def test_an_interruption_from_the_deployment_on_ends_with_teardown(trained, call
 def test_an_interrupted_teardown_says_what_may_be_left(trained, call, phase):
     ended = trained.run("run-all", "--json", faults=f"sagemaker:{call}:1:{phase}:sigint")
     assert ended.code == INTERRUPTED
-    (left,) = ended.json["billing"]["open"]
-    assert left["kind"] == "endpoint"
+    (resource,) = ended.json["billing"]["open"]
+    assert resource["kind"] == "endpoint"
     assert trained.run("teardown").code == 0
     assert trained.open_intervals() == []
 

@@ -1,7 +1,6 @@
 """kill -9 at each write, sync and rename of a run that replaces every output of an earlier one.
 
-The points are those of one recorded run. The default suite takes one of each share of them; all are taken with
-``ASTEROID_LL_EXHAUSTIVE=1``.
+The points come from one recorded run. The default suite takes one of each share, ``ASTEROID_LL_EXHAUSTIVE=1`` all.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ def points(finished_once, workbench, zygote, tmp_path_factory):
 def test_every_output_and_the_journal_are_written_synced_and_renamed_at_a_point(points, finished_once):
     renamed = {point.split()[1] for point in points if point.startswith("replace")}
     assert renamed == {f"asteroid-run/{path}" for path in finished_once.outputs()}
-    n_records = len(Journal(finished_once.workdir / "journal.jsonl").records())
+    n_records = len(finished_once.bytes_of("journal.jsonl").splitlines())
     assert sum(point.startswith("fsync asteroid-run/journal.jsonl") for point in points) == n_records
     assert len(points) > 4 * N_SHARES
 
@@ -47,8 +46,8 @@ def test_a_run_killed_at_a_point_leaves_old_or_new_files_and_is_finished_by_the_
 
 
 def _assert_old_or_new(place, old, new, *, point):
-    found = place.outputs()
-    whole = {path: content for path, content in found.items() if ".asteroid-ll-tmp-" not in path}
+    outputs = place.outputs()
+    whole = {path: content for path, content in outputs.items() if ".asteroid-ll-tmp-" not in path}
     assert set(whole) == set(old), point
     for path, content in whole.items():
         if content not in (old[path], new[path]):

@@ -1,4 +1,4 @@
-"""kill -9 as a record is written to the journal, before or after it is on the disk: each is a stage's boundary."""
+"""kill -9 between two stages: before or after the journal's record is on the disk."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def test_a_record_that_a_kill_cut_short_does_not_count(prepared):
 
 
 def test_what_a_killed_process_was_writing_is_swept_away(prepared):
-    left = prepared.workdir / "encode" / ".asteroid-ll-tmp-0123456789abcdef-features.json"
-    left.write_text("half", "utf-8")
+    temporary = prepared.workdir / "encode" / ".asteroid-ll-tmp-0123456789abcdef-features.json"
+    temporary.write_text("half", "utf-8")
     assert prepared.run("run-all", "--until", "encode").code == 0
-    assert not left.exists()
+    assert not temporary.exists()

@@ -1,4 +1,4 @@
-"""Random sequences of commands and faults, each by its seed; whatever happened, the end must be clean.
+"""Random sequences of commands and faults, one per seed, each with a clean end.
 
 Twelve seeds in the default suite, a thousand with ``ASTEROID_LL_EXHAUSTIVE=1``. A failure names its sequence.
 """
@@ -59,7 +59,7 @@ WRITTEN = (
     "replace asteroid-run/predict/metrics.json",
 )
 EXPECTED = {0, 1, 2, 3, 4, 5, 6, 130, -9}
-"""Every exit code that is none of a bug; 1 would be that of one too, and then there is a traceback."""
+"""Every exit code of an expected end. A bug exits with 1 too, but with a traceback."""
 
 
 def _call_fault(dice):
@@ -69,7 +69,7 @@ def _call_fault(dice):
 
 
 def _sequence(seed):
-    """Commands, each with what happens to it."""
+    """Return commands, each with its fault."""
     dice = random.Random(seed)
     steps = []
     for _ in range(dice.randint(2, 4)):
@@ -92,15 +92,15 @@ def _sequence(seed):
 def test_after_a_random_sequence_teardown_leaves_nothing_and_a_run_ends_as_if_undisturbed(
     seed, prepared, finished_once
 ):
-    told = []
+    steps = []
     for command, options in _sequence(seed):
         ended = prepared.run(*command, **options)
-        told.append(f"{' '.join(command)} {options}: {ended.code}")
-        assert ended.code in EXPECTED, "\n".join([*told, ended.err])
-        assert "Traceback" not in ended.err, "\n".join([*told, ended.err])
-        assert ended.code <= 0 or "Next:  " in ended.err or ended.code == 130, "\n".join([*told, ended.err])
+        steps.append(f"{' '.join(command)} {options}: {ended.code}")
+        assert ended.code in EXPECTED, "\n".join([*steps, ended.err])
+        assert "Traceback" not in ended.err, "\n".join([*steps, ended.err])
+        assert ended.code <= 0 or "Next:  " in ended.err or ended.code == 130, "\n".join([*steps, ended.err])
         prepared.check()
-    history = "\n".join(told)
+    history = "\n".join(steps)
     torn_down = prepared.run("teardown", "--json")
     assert torn_down.code == 0, "\n".join([history, torn_down.err])
     assert torn_down.json["billing"] == {"open": []}, history

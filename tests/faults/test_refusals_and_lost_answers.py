@@ -1,4 +1,4 @@
-"""AWS fails for a moment or for good, an answer is lost, credentials expire."""
+"""AWS fails once or always, a response is lost, credentials expire."""
 
 from __future__ import annotations
 
@@ -96,11 +96,11 @@ def test_an_operation_that_is_throttled_for_good_from_the_deployment_on_exits_4_
     workbench, trained, call
 ):
     ended = trained.run("run-all", "--json", faults=f"{call}:*:before:throttle")
-    left = trained.names("endpoint") + trained.names("endpoint-config") + trained.names("model")
-    may_be_left = ended.json["billing"]["open"]
+    remaining = trained.names("endpoint") + trained.names("endpoint-config") + trained.names("model")
+    may_remain = ended.json["billing"]["open"]
     is_unknown = call == "sagemaker:ListTrainingJobs"  # all that the journal names is gone, but is that all?
-    assert ended.code == (6 if may_be_left or is_unknown else 4), ended.err
-    assert may_be_left or not left
+    assert ended.code == (6 if may_remain or is_unknown else 4), ended.err
+    assert may_remain or not remaining
     workbench.assert_one_sentence(ended)
     assert trained.run("run-all").code == 0
     assert trained.open_intervals() == []
@@ -110,7 +110,7 @@ def test_an_operation_that_is_throttled_for_good_from_the_deployment_on_exits_4_
     ("faults", "says"),
     [
         ("sts:GetCallerIdentity:1:before:expired-token", "expired"),
-        ("sagemaker:DescribeTrainingJob:3:before:expired-token", "goes on, and so does its bill"),
+        ("sagemaker:DescribeTrainingJob:3:before:expired-token", "continues, and is billed until"),
     ],
     ids=["at-the-start", "while-it-trains"],
 )
@@ -130,8 +130,8 @@ def test_credentials_that_expire_with_an_endpoint_open_name_it(trained, first):
     faults = f"sagemaker:{first}:*:before:expired-token;sagemaker:ListTags:*:before:expired-token"
     ended = trained.run("run-all", "--json", faults=faults)
     assert ended.code in (5, 6)
-    (left,) = ended.json["billing"]["open"]
-    assert left["name"] in ended.json["error"]["what"]
+    (resource,) = ended.json["billing"]["open"]
+    assert resource["name"] in ended.json["error"]["what"]
     assert "asteroid-ll teardown" in ended.json["error"]["hint"]
     assert trained.run("teardown").code == 0
     assert trained.open_intervals() == []

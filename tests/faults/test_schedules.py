@@ -1,4 +1,4 @@
-"""Two processes at once, in orders that are chosen: one stops before a call, the other acts, the first goes on."""
+"""Two processes in a chosen order: one pauses before a call, the other acts, then the first continues."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ REACHED_WITHIN_S = 30
 
 @pytest.fixture(scope="session")
 def second_zygote(workbench, tmp_path_factory):
-    """What starts the command that is stopped on its way."""
+    """Starts the command that pauses."""
     started = workbench.Zygote(tmp_path_factory.mktemp("second-zygote"))
     yield started
     started.close()
@@ -32,23 +32,23 @@ def second_zygote(workbench, tmp_path_factory):
 
 @pytest.fixture
 def stopped_before(workbench, second_zygote, tmp_path):
-    """Runs a command in a place up to a call; the block's end lets it go on to its end."""
+    """Run a command in a place up to a call; it continues when the block ends."""
 
     @contextmanager
     def stopped(place, call, *arguments):
-        reached, go_on = tmp_path / "reached", tmp_path / "go-on"
-        for pipe in (reached, go_on):
+        reached, resume = tmp_path / "reached", tmp_path / "resume"
+        for pipe in (reached, resume):
             os.mkfifo(pipe)
         same = workbench.Place(place.folder, second_zygote)
         ended = []
-        options = {"pause_before": (call, str(reached), str(go_on))}
+        options = {"pause_before": (call, str(reached), str(resume))}
         runner = threading.Thread(target=lambda: ended.append(same.run(*arguments, **options)))
         listening = os.open(reached, os.O_RDONLY | os.O_NONBLOCK)
         try:
             runner.start()
             assert select.select([listening], [], [], REACHED_WITHIN_S)[0], f"there was no {call}"
             yield ended
-            go_on.write_bytes(b"")
+            resume.write_bytes(b"")
             runner.join()
         finally:
             os.close(listening)

@@ -17,13 +17,13 @@ LEAK = 6
 
 @pytest.fixture
 def hosted(trained):
-    """A place where an endpoint is in service."""
+    """A place with an endpoint in service."""
     assert trained.run("run-all", "--keep").code == 0
     assert [interval.kind for interval in trained.open_intervals()] == ["endpoint"]
     return trained
 
 
-def _left(place):
+def _remaining(place):
     return [kind for kind in KINDS if place.names(kind)]
 
 
@@ -36,20 +36,20 @@ def test_a_delete_that_fails_for_good_is_named_and_the_others_are_done(hosted, w
     assert ended.code == LEAK, ended.err
     workbench.assert_one_sentence(ended)
     words = {"endpoint": "endpoint ", "endpoint-config": "endpoint configuration ", "model": "model "}
-    left = _left(hosted)
+    remaining = _remaining(hosted)
     in_use = ["endpoint-config"] if call == "DeleteEndpoint" else []  # AWS deletes none under an endpoint
-    assert left == [KINDS[DELETES.index(call)], *in_use]
-    assert all(f"{words[kind]}{hosted.names(kind)[0]}" in ended.json["error"]["what"] for kind in left)
+    assert remaining == [KINDS[DELETES.index(call)], *in_use]
+    assert all(f"{words[kind]}{hosted.names(kind)[0]}" in ended.json["error"]["what"] for kind in remaining)
     assert ended.json["billing"]["open"], "it stays open in the journal"
     assert hosted.run("teardown").code == 0
-    assert _left(hosted) == []
+    assert _remaining(hosted) == []
 
 
 @pytest.mark.parametrize("fault", ["before:500", "before:throttle", "after:reset", "after:read-timeout"])
 def test_a_delete_that_fails_once_is_sent_again(hosted, fault):
     faults = ";".join(f"sagemaker:{call}:1:{fault}" for call in DELETES)
     assert hosted.run("teardown", faults=faults).code == 0
-    assert _left(hosted) == []
+    assert _remaining(hosted) == []
 
 
 @pytest.mark.parametrize("gone", [("endpoint",), ("endpoint", "endpoint-config"), ("model",), KINDS], ids="+".join)
@@ -63,7 +63,7 @@ def test_what_another_deleted_before_is_no_failure(hosted, workbench, gone):
                 delete(aws, kind, name)
     ended = hosted.run("teardown", "--json")
     assert ended.code == 0, ended.err
-    assert _left(hosted) == []
+    assert _remaining(hosted) == []
 
 
 @pytest.mark.parametrize("unproven", ["ListEndpoints", "ListTags", "DescribeEndpoint"])
@@ -72,7 +72,7 @@ def test_an_absence_that_cannot_be_proven_is_no_absence(hosted, workbench, unpro
     assert ended.code == LEAK, ended.err
     workbench.assert_one_sentence(ended)
     assert hosted.run("teardown").code == 0
-    assert _left(hosted) == []
+    assert _remaining(hosted) == []
 
 
 @pytest.mark.parametrize("damage", ["deleted", "emptied", "garbled", "of-another-version"])
@@ -86,7 +86,7 @@ def test_without_a_journal_what_bills_is_found_by_its_tags(hosted, damage):
     assert ended.code == 0, ended.err
     assert ended.status_of("teardown") == "run"
     assert ended.json["billing"] == {"open": []}
-    assert _left(hosted) == []
+    assert _remaining(hosted) == []
     assert hosted.open_intervals() == []
 
 
@@ -106,7 +106,7 @@ def test_what_another_run_directory_made_is_left_alone(hosted, new_place):
     other.workdir.mkdir()
     other.state.symlink_to(hosted.state)
     assert other.run("teardown").code == 0
-    assert _left(hosted) == list(KINDS)
+    assert _remaining(hosted) == list(KINDS)
     assert hosted.run("teardown").code == 0
 
 
@@ -120,5 +120,5 @@ def test_two_open_endpoints_are_both_tried_though_the_first_cannot_be_deleted(ho
     assert ended.code == LEAK, ended.err
     assert "asteroid-ll-0000000000000000" in ended.json["error"]["what"]
     assert name not in ended.json["error"]["what"]
-    assert _left(hosted) == []
+    assert _remaining(hosted) == []
     assert hosted.run("teardown").code == 0

@@ -1,4 +1,4 @@
-"""Two commands in one folder, and what is left when the last one has ended."""
+"""Two commands in one folder, and the processes that remain after the last one."""
 
 from __future__ import annotations
 
@@ -78,12 +78,12 @@ def _is_alive(pid, name):
 
 def _session(leader):
     """Numbers of the processes in the session that ``leader`` led."""
-    found = []
+    process_ids = []
     for path in Path("/proc").glob("[0-9]*/stat"):
         try:
             fields = path.read_text("utf-8").rpartition(")")[2].split()
         except OSError:
             continue
         if int(fields[3]) == leader:
-            found.append(int(path.parent.name))
-    return found
+            process_ids.append(int(path.parent.name))
+    return process_ids

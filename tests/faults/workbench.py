@@ -1,4 +1,4 @@
-"""Folders to run the command line in, and what must hold in each of them whatever was done."""
+"""Folders in which tests run the command line, and the checks that every one of them must pass."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ import numpy as np
 
 from asteroid_ll.aws.jobs import wait_for_training_job
 from asteroid_ll.aws.session import connect
-from asteroid_ll.emulator.app import Emulator
-from asteroid_ll.emulator.ledger import Interval
+from asteroid_ll.emulator.account import Account
+from asteroid_ll.emulator.ledger import BilledInterval
 
 T = TypeVar("T")
 
@@ -39,7 +39,7 @@ CANARIES = {
     "AWS_SESSION_TOKEN": "canary-token-never-to-be-seen",
     "NASA_API_KEY": "canary-nasa-key-never-to-be-seen",
 }
-"""Secrets in the environment of every command; none of them may turn up in a file or on a stream."""
+"""Secrets in the environment of every command, which must not appear in a file or on a stream."""
 
 CONFIG = """\
 source: {kind: csv, location: asteroids.csv}
@@ -49,20 +49,20 @@ report: {figures: false, html: false}
 """
 
 LIMIT_S = 60
-"""A process that lives longer hangs, and is killed."""
+"""A process that runs longer is killed."""
 
 COMMAND = (sys.executable, "-m", "asteroid_ll")
 
 
 def environment(**more: str) -> dict[str, str]:
-    """A command's environment: nothing of this machine's user, and the canaries."""
+    """Return a command's environment: the canaries, and nothing of this machine's user."""
     plain = {"PATH": os.environ["PATH"], "HOME": "/nonexistent", "LANG": "C.UTF-8", "OPENBLAS_NUM_THREADS": "1"}
     return {**plain, **CANARIES, **more}
 
 
 @dataclass(frozen=True)
 class Ended:
-    """How a command ended: exit code (minus the signal where one killed it), stdout and stderr."""
+    """The end of a command: exit code (minus the signal that killed it), stdout and stderr."""
 
     code: int
     out: str
@@ -71,12 +71,12 @@ class Ended:
     @property
     def json(self) -> dict[str, Any]:
         """The one JSON object on stdout."""
-        found = json.loads(self.out)
-        assert isinstance(found, dict)
-        return found
+        envelope = json.loads(self.out)
+        assert isinstance(envelope, dict)
+        return envelope
 
     def status_of(self, stage: str) -> str:
-        """What became of a stage, by the JSON object."""
+        """Return a stage's status in the JSON object."""
         return next(str(item["status"]) for item in self.json["stages"] if item["name"] == stage)
 
 
@@ -101,7 +101,7 @@ class Zygote:
         more_environment: Mapping[str, str],
         hooks: Mapping[str, object],
     ) -> Ended:
-        """Run one command to its end, with hooks by the names that ``zygote.py`` knows."""
+        """Run one command to its end, with hooks by their names in ``zygote.py``."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         order = {
@@ -114,11 +114,11 @@ class Zygote:
         }
         self._process.stdin.write(json.dumps(order) + "\n")
         self._process.stdin.flush()
-        answer = json.loads(self._process.stdout.readline())
-        return Ended(answer["code"], self._out.read_text("utf-8"), self._err.read_text("utf-8"))
+        result = json.loads(self._process.stdout.readline())
+        return Ended(result["code"], self._out.read_text("utf-8"), self._err.read_text("utf-8"))
 
     def close(self) -> None:
-        """Let the process go."""
+        """End the process."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._process.stdin.close()
@@ -131,10 +131,10 @@ class Place:
 
     Args:
         folder: the folder; ``asteroids.csv`` and ``small.yaml`` are in it.
-        zygote: what starts commands.
+        zygote: starts the commands.
 
     Attributes:
-        ahead_s: how far the clock is ahead from which the emulated account is looked at.
+        ahead_s: how far the clock of `emulator` is ahead.
     """
 
     def __init__(self, folder: Path, zygote: Zygote) -> None:
@@ -149,7 +149,6 @@ class Place:
         self,
         *arguments: str,
         config: str | None = "small.yaml",
-        faults: str = "",
         **more: Any,
     ) -> Ended:
         """Run one command line to its end.
@@ -157,8 +156,8 @@ class Place:
         Args:
             arguments: the command line.
             config: appended as ``--config``; None appends nothing.
-            faults: as ``ASTEROID_LL_FAULTS`` takes them.
-            more: by a name in capitals a further variable of the environment; by another name a hook:
+            more: a name in capitals is a further environment variable; another name is a hook:
+                ``faults``, see ``injector.py``;
                 ``calls``, a file that gets every request to AWS;
                 ``kill_at_record``, number of the journal's record from the start of this command, and ``before`` or
                 ``after``;
@@ -170,14 +169,12 @@ class Place:
         """
         more_environment = {name: value for name, value in more.items() if name.isupper()}
         hooks = {name: value for name, value in more.items() if not name.isupper()}
-        if faults:
-            more_environment["ASTEROID_LL_FAULTS"] = faults
         line = [*arguments, *(() if config is None else ("-c", config))]
         ended = self._zygote.run(
             self.folder,
             line,
             more_environment=more_environment,
-            hooks={name: str(wanted) if isinstance(wanted, Path) else wanted for name, wanted in hooks.items()},
+            hooks={name: str(value) if isinstance(value, Path) else value for name, value in hooks.items()},
         )
         ends_clean = arguments[0] in ("run-all", "teardown") and not {"--keep", "--dry-run"} & set(arguments)
         self._clean = ended.code == 0 and ends_clean
@@ -185,7 +182,7 @@ class Place:
         return ended
 
     def start(self, *arguments: str, config: str | None = "small.yaml", **options: Any) -> subprocess.Popen[str]:
-        """Start a command line as a process of its own, in a session of its own."""
+        """Start a command line as a separate process in a separate session."""
         line = [*COMMAND, *arguments, *(() if config is None else ("-c", config))]
         streams = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
         self._clean = False
@@ -200,18 +197,18 @@ class Place:
         return process
 
     def edit(self, old: str, new: str, *, file: str = "small.yaml") -> None:
-        """Replace a text in a file of the folder."""
+        """Replace text in a file of the folder."""
         path = self.folder / file
         text = path.read_text("utf-8")
         assert old in text
         path.write_text(text.replace(old, new), "utf-8")
 
     def bytes_of(self, relative: str) -> bytes:
-        """The content of a file in the run directory."""
+        """Return the content of a file in the run directory."""
         return (self.workdir / relative).read_bytes()
 
     def outputs(self) -> dict[str, bytes]:
-        """Every file of the run directory that a stage wrote, by its path."""
+        """Return the content of every output file of the stages, by path."""
         return {
             str(path.relative_to(self.workdir)): path.read_bytes()
             for path in sorted(self.workdir.rglob("*"))
@@ -219,22 +216,22 @@ class Place:
         }
 
     def metrics(self) -> dict[str, Any]:
-        """The metrics that the predict stage wrote."""
-        found = json.loads(self.bytes_of("predict/metrics.json"))["metrics"]
-        assert isinstance(found, dict)
-        return found
+        """Return the metrics that the predict stage wrote."""
+        metrics = json.loads(self.bytes_of("predict/metrics.json"))["metrics"]
+        assert isinstance(metrics, dict)
+        return metrics
 
     @contextmanager
-    def emulator(self) -> Iterator[Emulator]:
-        """The folder's emulated account."""
-        emulator = Emulator(self.state, clock=lambda: time.time() + self.ahead_s)
+    def emulator(self) -> Iterator[Account]:
+        """Open the folder's emulated account."""
+        emulator = Account(self.state, clock=lambda: time.time() + self.ahead_s)
         try:
             yield emulator
         finally:
             emulator.close()
 
-    def open_intervals(self) -> list[Interval]:
-        """What the emulated account bills at this moment."""
+    def open_intervals(self) -> list[BilledInterval]:
+        """Return the intervals that the emulated account currently bills."""
         with self.emulator() as emulator:
             return emulator.open_intervals()
 
@@ -244,13 +241,14 @@ class Place:
             emulator.configure(**changes)
 
     def status_of(self, kind: str, name: str) -> str:
-        """A resource's status, empty where there is none of that name."""
+        """Return a resource's status, empty if it does not exist."""
         with self.emulator() as emulator:
             emulator.settle()
-            return next((found.status for found in emulator.services.resources.find(kind) if found.name == name), "")
+            statuses = {item.name: item.status for item in emulator.services.resources.find(kind)}
+            return statuses.get(name, "")
 
     def worker_pid(self) -> int:
-        """The process of the one training job, once it has announced itself."""
+        """Return the process number of the only training job, once its worker runs."""
         while True:
             with self.emulator() as emulator:
                 (job,) = emulator.services.resources.find("training-job")
@@ -261,27 +259,27 @@ class Place:
     def wait_for_job(self, name: str) -> None:
         """Wait until a training job has completed."""
         with connect("emulator", region=REGION, emulator_dir=self.state) as aws:
-            wait_for_training_job(aws, name, timeout_s=60)
+            wait_for_training_job(aws, name)
 
     def names(self, kind: str) -> list[str]:
-        """Names of all resources of a kind, such as ``training-job``."""
+        """Return the names of all resources of a kind, such as ``training-job``."""
         with self.emulator() as emulator:
-            return [found.name for found in emulator.services.resources.find(kind)]
+            return [item.name for item in emulator.services.resources.find(kind)]
 
     def processes(self) -> list[str]:
-        """Command lines of the processes that have to do with this folder."""
-        found = []
+        """Return the command lines of processes that name this folder."""
+        lines = []
         for path in Path("/proc").glob("[0-9]*/cmdline"):
             try:
                 line = path.read_bytes().replace(b"\0", b" ").decode("utf-8", "replace")
             except OSError:
                 continue
             if str(self.folder) in line:
-                found.append(line)
-        return found
+                lines.append(line)
+        return lines
 
     def check(self) -> None:
-        """What must hold whatever was done: one job a fingerprint, no stray object, no secret, no bill in the end."""
+        """Check for duplicate jobs, stray objects, secrets, and bills after a clean end."""
         leaked = [str(path) for path in self.folder.rglob("*") if path.is_file() and _canaries_in(path.read_bytes())]
         assert not leaked, "a secret is in a file"
         if not (self.state / "state.sqlite3").exists():
@@ -311,27 +309,27 @@ def write_place(folder: Path) -> None:
 
 
 def with_other_rows(place: Place, folder: Path, zygote: Zygote) -> Place:
-    """A copy of a finished place whose source has changed, so that a run replaces every output."""
+    """Copy a finished place and change its source, which makes a run replace every output."""
     copy = copy_of(place, folder, zygote)
     (folder / "asteroids.csv").write_text(small_table(seed=8), "utf-8")
     return copy
 
 
 def disk_points(place: Place, file: Path) -> list[str]:
-    """Run everything in a place and give back every write, sync and rename, as ``os_layer.py`` names them."""
+    """Run everything in a place, and return every write, sync and rename, as ``os_layer.py`` names them."""
     ended = place.run("run-all", disk={"record": str(file)})
     assert ended.code == 0, ended.err
     return file.read_text("utf-8").splitlines()
 
 
 def shares(items: Sequence[T], share: int, *, n_shares: int) -> Sequence[T]:
-    """One of equal shares of a sequence: all of it where ``EXHAUSTIVE`` is set, else its middle item."""
+    """Return one of equal shares of a sequence: all of it if ``EXHAUSTIVE``, else its middle item."""
     part = items[share * len(items) // n_shares : (share + 1) * len(items) // n_shares]
     return part if EXHAUSTIVE else part[len(part) // 2 :][:1]
 
 
 def assert_finishes_like(place: Place, undisturbed: Place, *, after: str) -> None:
-    """The next run ends well: the same metrics and files, no temporary file, nothing billed, one job."""
+    """Check that the next run succeeds with the same metrics and files, one job, and nothing billed."""
     again = place.run("run-all", "--json")
     assert again.code == 0, (after, again.err)
     assert again.json["billing"] == {"open": []}, after
@@ -343,7 +341,7 @@ def assert_finishes_like(place: Place, undisturbed: Place, *, after: str) -> Non
 
 
 def assert_one_sentence(ended: Ended) -> None:
-    """A failure is told in one line with the next command, and is no bug."""
+    """Check that a failure is one line with the next command, and not a bug."""
     error = ended.json["error"]
     assert error["what"].endswith(".") or ":" in error["what"]
     assert "\n" not in error["what"]
@@ -353,7 +351,7 @@ def assert_one_sentence(ended: Ended) -> None:
 
 
 def small_table(*, n_rows: int = 600, seed: int = 7) -> str:
-    """A table of made-up asteroids as CSV, a quarter of them hazardous, with about 400 identities."""
+    """Return a table of invented asteroids as CSV, a quarter of them hazardous, with about 400 identities."""
     generator = np.random.default_rng(seed)
     h = generator.uniform(16.0, 27.0, n_rows)
     moid = generator.uniform(0.0005, 0.12, n_rows)
@@ -365,7 +363,7 @@ def small_table(*, n_rows: int = 600, seed: int = 7) -> str:
 
 
 def copy_of(place: Place, folder: Path, zygote: Zygote) -> Place:
-    """The same place in another folder."""
+    """Copy a place to another folder."""
     shutil.copytree(place.folder, folder)
     return Place(folder, zygote)
 

@@ -1,7 +1,7 @@
-"""Runs command lines of asteroid-ll, each in a fork of one warm process, with hooks where they are asked for.
+"""Runs command lines of asteroid-ll, each in a fork of one warm process, with the hooks that an order names.
 
-Every command is a real process with its own files, signals and exit code; only the imports are paid once. Orders come
-on stdin and answers go to stdout, one JSON object a line.
+Every command is a real process with its own files, signals and exit code; only the imports are shared. Orders come on
+stdin and results go to stdout, one JSON object per line.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import json
 import os
+import pkgutil
 import resource
 import signal
 import sys
@@ -20,46 +21,22 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, NoReturn
 
+import injector
 from os_layer import OsLayer
 
-WARM = (
-    "asteroid_ll.aws.billing",
-    "asteroid_ll.aws.endpoints",
-    "asteroid_ll.aws.images",
-    "asteroid_ll.aws.jobs",
-    "asteroid_ll.aws.logs",
-    "asteroid_ll.aws.storage",
-    "asteroid_ll.aws.teardown",
-    "asteroid_ll.cli.config",
-    "asteroid_ll.cli.emulator",
-    "asteroid_ll.cli.predict",
-    "asteroid_ll.cli.runs",
-    "asteroid_ll.emulator.app",
-    "asteroid_ll.emulator.transport.faults",
-    "asteroid_ll.emulator.transport.in_process",
-    "asteroid_ll.formats.payload",
-    "asteroid_ll.formats.recordio",
-    "asteroid_ll.linear_learner.artifact",
-    "asteroid_ll.neo.cleaning",
-    "asteroid_ll.neo.features",
-    "asteroid_ll.neo.sources.tabular",
-    "asteroid_ll.pipeline.project",
-    "asteroid_ll.evaluation.findings",
-    "asteroid_ll.report.summary",
-    "asteroid_ll.report.tables",
-    "asteroid_ll.stages.predict",
-    "botocore.configprovider",
-    "botocore.session",
-)
+WARM = ("aws", "cli", "emulator", "evaluation", "formats", "neo", "pipeline", "scoring", "stages")
+"""Rooms whose modules are imported once, before the first command."""
 
 LIMIT_S = 60
-"""A command that takes longer hangs, and is ended by SIGALRM."""
+"""SIGALRM ends a command that takes longer."""
 
 
 def main() -> None:
     """Carry out orders until stdin ends."""
-    for module in WARM:
-        import_module(module)
+    for room in WARM:
+        package = import_module(f"asteroid_ll.{room}")
+        for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+            import_module(module.name)
     for line in iter(sys.stdin.readline, ""):
         order = json.loads(line)
         pid = os.fork()
@@ -71,16 +48,16 @@ def main() -> None:
 
 
 def _become(order: dict[str, Any]) -> NoReturn:
-    """Turn this fork into the command and end it as the interpreter would."""
+    """Turn this fork into the command, and end it as the interpreter would."""
     signal.alarm(LIMIT_S)
     for number, path, flags in (
         (0, os.devnull, os.O_RDONLY),
         (1, order["out"], os.O_WRONLY | os.O_CREAT | os.O_TRUNC),
         (2, order["err"], os.O_WRONLY | os.O_CREAT | os.O_TRUNC),
     ):
-        opened = os.open(path, flags, 0o644)
-        os.dup2(opened, number)
-        os.close(opened)
+        descriptor = os.open(path, flags, 0o644)
+        os.dup2(descriptor, number)
+        os.close(descriptor)
     os.chdir(order["folder"])
     os.environ.clear()
     os.environ.update(order["environment"])
@@ -103,20 +80,21 @@ def _become(order: dict[str, Any]) -> NoReturn:
 
 
 def _hook(order: dict[str, Any]) -> None:
-    for name, wanted in order["hooks"].items():
-        HOOKS[name](wanted)
-    _make_retries_quick()
+    for name, install in HOOKS.items():
+        if name in order["hooks"]:
+            install(order["hooks"][name])
+    _skip_retry_pauses()
 
 
 def _record_calls(file: str) -> None:
-    """Write every request to AWS, whether it names the bucket's owner, and every socket, a JSON array a line."""
+    """Write every request to AWS, whether it names the bucket's owner, and every socket; one JSON array per line."""
     path = Path(file)
 
     def note(*facts: object) -> None:
-        with path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(facts) + "\n")
+        with path.open("a", encoding="utf-8") as stream:
+            stream.write(json.dumps(facts) + "\n")
 
-    def before_send(request: Any, event_name: str, **_: object) -> None:
+    def before_send(request: Any, event_name: str, **_others: object) -> None:
         _, service, operation = event_name.split(".")
         note(service, operation, "x-amz-expected-bucket-owner" in {name.lower() for name in request.headers})
 
@@ -125,7 +103,7 @@ def _record_calls(file: str) -> None:
 
 
 def _before_each_call(before_send: Callable[..., None]) -> None:
-    """Let a function see every request to AWS before anything answers it."""
+    """Call a function for every request to AWS before anything answers it."""
     from asteroid_ll.emulator.transport import in_process as transport
 
     attach = transport.attach
@@ -138,16 +116,16 @@ def _before_each_call(before_send: Callable[..., None]) -> None:
     transport.attach = attach_after
 
 
-def _pause_before(wanted: tuple[str, str, str]) -> None:
-    """Stop once before a call until told to go on: write to one named pipe, then read another to its end."""
-    call, reached, go_on = wanted
-    left = [1]
+def _pause_before(arguments: tuple[str, str, str]) -> None:
+    """Pause once before a call: write to one named pipe, then read another to its end."""
+    call, reached, resume = arguments
+    is_due = [True]
 
     def before_send(event_name: str, **_: object) -> None:
-        if left[0] and ":".join(event_name.split(".")[1:]) == call:
-            left[0] = 0
+        if is_due[0] and ":".join(event_name.split(".")[1:]) == call:
+            is_due[0] = False
             Path(reached).write_bytes(b".")
-            Path(go_on).read_bytes()
+            Path(resume).read_bytes()
 
     _before_each_call(before_send)
 
@@ -159,78 +137,81 @@ def _limit(limits: dict[str, int]) -> None:
         resource.setrlimit(number, (value, resource.getrlimit(number)[1]))
 
 
-def _jump(wanted: tuple[int, float]) -> None:
-    """Set the clock by so many seconds once the journal's n-th record from here is written."""
-    from asteroid_ll.emulator.app import Emulator
+def _jump(arguments: tuple[int, float]) -> None:
+    """Move the clock by some seconds after the journal's n-th record from here."""
+    from asteroid_ll.emulator.account import Account
     from asteroid_ll.run.journal import Journal
 
-    nth, seconds = wanted
+    nth, seconds = arguments
     append: Callable[..., Any] = Journal.append
-    now, seen = time.time, [0]
+    now, n_records = time.time, [0]
 
     def append_and_count(journal: Journal, *arguments: Any, **facts: Any) -> Any:
-        seen[0] += 1
+        n_records[0] += 1
         return append(journal, *arguments, **facts)
 
-    Journal.append = append_and_count  # type: ignore[method-assign]
-    time.time = lambda: now() + (seconds if seen[0] >= nth else 0.0)
-    Emulator.__init__.__kwdefaults__["clock"] = lambda: time.time()
+    Journal.append = append_and_count  # type: ignore[method-assign, assignment]
+    time.time = lambda: now() + (seconds if n_records[0] >= nth else 0.0)
+    defaults = Account.__init__.__kwdefaults__
+    assert defaults is not None
+    defaults["clock"] = lambda: time.time()
 
 
-def _kill_at_record(wanted: tuple[int, str]) -> None:
-    """Kill this process as it writes the journal's n-th record from here, before or after it is on the disk."""
+def _kill_at_record(arguments: tuple[int, str]) -> None:
+    """Kill this process at the journal's n-th record from here, before or after the record is on the disk."""
     from asteroid_ll.run.journal import Journal
 
-    nth, phase = wanted
+    nth, phase = arguments
     append: Callable[..., Any] = Journal.append
-    left = [nth]
+    remaining = [nth]
 
     def append_or_die(journal: Journal, *arguments: Any, **facts: Any) -> Any:
-        left[0] -= 1
-        if left[0] == 0 and phase == "before":
+        remaining[0] -= 1
+        if remaining[0] == 0 and phase == "before":
             os.kill(os.getpid(), signal.SIGKILL)
         record = append(journal, *arguments, **facts)
-        if left[0] == 0:
+        if remaining[0] == 0:
             os.kill(os.getpid(), signal.SIGKILL)
         return record
 
-    Journal.append = append_or_die  # type: ignore[method-assign]
+    Journal.append = append_or_die  # type: ignore[method-assign, assignment]
 
 
 def _interrupt_before(stage: str) -> None:
-    """Interrupt this process between two stages: once, when the one before ``stage`` is done."""
+    """Interrupt this process once, when the stage before ``stage`` is done."""
     from asteroid_ll.pipeline.run import Pipeline
     from asteroid_ll.stages.registry import STAGES
 
     plan: Callable[..., Any] = Pipeline.plan
-    left = [1 + [item.name for item in STAGES].index(stage)]
+    remaining = [1 + [item.name for item in STAGES].index(stage)]
 
     def plan_or_stop(pipeline: Pipeline, *arguments: Any, **named: Any) -> Any:
-        left[0] -= 1
-        if left[0] == 0:
+        remaining[0] -= 1
+        if remaining[0] == 0:
             os.kill(os.getpid(), signal.SIGINT)
         return plan(pipeline, *arguments, **named)
 
-    Pipeline.plan = plan_or_stop  # type: ignore[method-assign]
+    Pipeline.plan = plan_or_stop  # type: ignore[method-assign, assignment]
 
 
-def _make_retries_quick() -> None:
-    """botocore's pauses between attempts pass at once; each would be up to 20 s."""
+def _skip_retry_pauses() -> None:
+    """Skip botocore's pauses between attempts, which take up to 20 s each."""
     import botocore.endpoint
 
-    botocore.endpoint.time = SimpleNamespace(sleep=lambda _: None, time=time.time)  # type: ignore[assignment]
+    botocore.endpoint.time = SimpleNamespace(sleep=lambda _: None, time=time.time)
 
 
 HOOKS: dict[str, Callable[[Any], None]] = {
+    "faults": injector.install,
     "calls": _record_calls,
     "kill_at_record": _kill_at_record,
     "interrupt_before": _interrupt_before,
     "pause_before": _pause_before,
     "limits": _limit,
     "jump": _jump,
-    "disk": lambda wanted: OsLayer(**wanted).install(),
+    "disk": lambda arguments: OsLayer(**arguments).install(),
 }
-"""What a command can be given on its way, by the name in the order."""
+"""Hooks by the name in the order. They are installed in this order: later hooks wrap ``faults``."""
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from asteroid_ll.linear_learner import Training, train
+from asteroid_ll.linear_learner import TrainingResult, train
 
 DATA = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "bike-2020"
 FEATURES = [
@@ -28,7 +28,7 @@ def table() -> pd.DataFrame:
 
 
 @pytest.fixture(scope="module")
-def training(table: pd.DataFrame) -> Training:
+def training(table: pd.DataFrame) -> TrainingResult:
     rows = table.iloc[: int(0.7 * len(table))]
     return train(
         rows[FEATURES].to_numpy(np.float32),
@@ -42,25 +42,25 @@ def logged(table: pd.DataFrame) -> np.ndarray:
     return np.loadtxt(DATA / "per_model_train_mse_objective.csv", delimiter=",").T
 
 
-def test_all_480_logged_train_objectives_are_met(training: Training, logged: np.ndarray) -> None:
+def test_all_480_logged_train_objectives_are_met(training: TrainingResult, logged: np.ndarray) -> None:
     assert training.train_objective.shape == (15, 32)
     difference = np.abs(training.train_objective - logged)
     assert difference.max() <= 5e-6
     assert np.median(difference) <= 2e-8
 
 
-def test_the_best_model_of_every_epoch_is_the_logs(training: Training, logged: np.ndarray) -> None:
+def test_the_best_model_of_every_epoch_is_the_logs(training: TrainingResult, logged: np.ndarray) -> None:
     np.testing.assert_array_equal(training.train_objective.argmin(axis=1), logged.argmin(axis=1))
 
 
-def test_the_final_scores_are_the_logs(training: Training) -> None:
+def test_the_final_scores_are_the_logs(training: TrainingResult) -> None:
     scores = {score.name: score.value for score in training.scores["train"]}
     assert list(scores) == ["mse_objective", "mse", "absolute_loss"]
     assert scores["mse"] == pytest.approx(LOGGED_TRAIN_MSE, rel=1e-4)
     assert scores["absolute_loss"] == pytest.approx(LOGGED_TRAIN_ABSOLUTE, rel=1e-4)
 
 
-def test_the_base_model_is_exported(training: Training) -> None:
+def test_the_base_model_is_exported(training: TrainingResult) -> None:
     assert training.best_index == 0
     assert training.best_hyperparameters == {
         "optimizer": "adam",
@@ -73,7 +73,9 @@ def test_the_base_model_is_exported(training: Training) -> None:
     }
 
 
-def test_the_220_endpoint_answers_are_met_within_a_third_of_a_bike(table: pd.DataFrame, training: Training) -> None:
+def test_the_220_endpoint_answers_are_met_within_a_third_of_a_bike(
+    table: pd.DataFrame, training: TrainingResult
+) -> None:
     rows = table.iloc[int(0.7 * len(table)) :]
     logged = np.loadtxt(DATA / "test_predictions.csv", delimiter=",", skiprows=1)
     np.testing.assert_array_equal(rows["cnt"].to_numpy(), logged[:, 1])
@@ -82,7 +84,7 @@ def test_the_220_endpoint_answers_are_met_within_a_third_of_a_bike(table: pd.Dat
     assert difference.max() <= 0.5
 
 
-def test_the_scaler_prints_the_logged_digits(training: Training) -> None:
+def test_the_scaler_prints_the_logged_digits(training: TrainingResult) -> None:
     scaler = training.scaler
     assert (str(scaler.mean_label), str(scaler.std_label)) == ("4518.01", "1980.7333")
     assert (str(scaler.mean_features[0]), str(scaler.std_features[0])) == ("373.52948", "216.29556")

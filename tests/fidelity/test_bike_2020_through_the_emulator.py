@@ -17,11 +17,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from asteroid_ll.emulator.app import Emulator
+from asteroid_ll.emulator.account import Account as EmulatedAccount
 from asteroid_ll.emulator.processes import reap_children
-from asteroid_ll.emulator.sagemaker.images import image_uri
 from asteroid_ll.emulator.transport import in_process as transport
 from asteroid_ll.formats import recordio
+from asteroid_ll.linear_learner.images import image_uri
 from asteroid_ll.linear_learner.log_reader import JobHistory, read_log
 
 DATA = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "bike-2020"
@@ -41,7 +41,7 @@ class Account:
     def __init__(self, directory: Path) -> None:
         session = botocore.session.Session()
         session.set_credentials("emulator", "emulator")
-        self.emulator = Emulator(directory, loader=session.get_component("data_loader"))
+        self.emulator = EmulatedAccount(directory, loader=session.get_component("data_loader"))
         transport.attach(session, self.emulator)
         maker = boto3.session.Session(botocore_session=session)
         self.s3, self.sagemaker, self.runtime, self.logs = (
@@ -111,7 +111,7 @@ def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
 def job(account: Account, table: pd.DataFrame) -> dict[str, Any]:
     rows = table.iloc[: int(0.7 * len(table))]
     body = bytes(recordio.encode(rows[FEATURES].to_numpy(np.float32), rows["cnt"].to_numpy(np.float32)))
-    assert len(body) == 49056  # as the real job's reader says of its file
+    assert len(body) == 49056  # the size in the log of the real job's reader
     account.s3.create_bucket(Bucket="bikes", CreateBucketConfiguration={"LocationConstraint": REGION})
     account.s3.put_object(Bucket="bikes", Key="train/recordio-pb-data", Body=body)
     return account.train()

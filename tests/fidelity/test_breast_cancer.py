@@ -1,7 +1,7 @@
 """The published breast cancer tutorial: absolute loss, batch 100, 10 epochs, 32 models, a random 80/10/10 split.
 
 Two public runs of it have accuracies of 91.7% and 98.2% at a score of 0.5, and mean absolute errors of 0.201 and 0.183,
-on test parts of about 56 rows whose random split is not known: what can be told is whether such runs are usual here.
+on test parts of about 56 rows whose random split is not known. The test checks whether such runs are usual here.
 """
 
 from __future__ import annotations

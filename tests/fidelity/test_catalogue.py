@@ -13,7 +13,7 @@ import pytest
 from asteroid_ll.neo.derived import ALBEDO_BRIGHT, ALBEDO_DARK, diameter_km, orbital_period_d, tisserand_jupiter
 from asteroid_ll.neo.label import is_hazardous_by_rule
 from asteroid_ll.neo.sources.catalogue import provenance
-from asteroid_ll.neo.sources.tabular import read_table
+from asteroid_ll.neo.sources.tabular import read
 from asteroid_ll.neo.table import COLUMNS
 
 CATALOGUE = Path(str(files("asteroid_ll").joinpath("data", "catalogue.csv.gz")))
@@ -21,7 +21,7 @@ CATALOGUE = Path(str(files("asteroid_ll").joinpath("data", "catalogue.csv.gz")))
 
 @pytest.fixture(scope="module")
 def catalogue() -> pd.DataFrame:
-    return read_table(CATALOGUE)
+    return read(CATALOGUE).table
 
 
 def test_the_file_is_the_one_that_its_provenance_describes(catalogue: pd.DataFrame) -> None:

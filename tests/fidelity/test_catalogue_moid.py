@@ -11,7 +11,7 @@ import pytest
 
 from asteroid_ll.neo.label import MAX_MOID_AU
 from asteroid_ll.neo.moid import Orbits, earth_moid_au
-from asteroid_ll.neo.sources.tabular import read_table
+from asteroid_ll.neo.sources.tabular import read
 
 ROOT = Path(__file__).resolve().parents[2]
 DATA = ROOT.parent / "shared" / "data"
@@ -34,12 +34,12 @@ def input_file(name: str) -> Path:
 
 @pytest.fixture(scope="module")
 def catalogue() -> pd.DataFrame:
-    return read_table(BUNDLED)
+    return read(BUNDLED).table
 
 
 @pytest.fixture(scope="module")
 def published() -> pd.DataFrame:
-    table = read_table(input_file("nasa_asteroids.csv"))
+    table = read(input_file("nasa_asteroids.csv")).table
     return table.drop_duplicates("asteroid_id").reset_index(drop=True)
 
 

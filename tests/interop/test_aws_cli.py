@@ -10,7 +10,7 @@ import threading
 
 import pytest
 
-from asteroid_ll.emulator.app import Emulator
+from asteroid_ll.emulator.account import Account
 from asteroid_ll.emulator.transport.server import serve
 
 pytestmark = pytest.mark.interop
@@ -21,7 +21,7 @@ def aws(tmp_path):
     """Run an AWS CLI command against a served emulator in a temporary directory; its standard output comes back."""
     if shutil.which("aws") is None:
         pytest.skip("the AWS CLI is not installed")
-    port, stop, emulator = queue.SimpleQueue(), threading.Event(), Emulator(tmp_path / "state")
+    port, stop, emulator = queue.SimpleQueue(), threading.Event(), Account(tmp_path / "state")
     thread = threading.Thread(target=serve, args=(emulator,), kwargs={"port": 0, "ready": port.put, "stop": stop})
     thread.start()
     environment = {name: text for name, text in os.environ.items() if not name.startswith("AWS_")} | {

@@ -1,4 +1,4 @@
-"""The tree of errors: one exit code a branch, one sentence and the next command."""
+"""The tree of errors: one exit code for each branch, one sentence and the next command."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def test_each_branch_has_its_exit_code(kind: type[errors.AsteroidError], code: i
     assert issubclass(kind, errors.AsteroidError)
 
 
-def test_an_error_says_what_happened_and_what_to_do_next() -> None:
+def test_an_error_has_what_happened_and_what_to_do_next() -> None:
     error = errors.DataError("Row 3 has no H.", hint="Remove it.", row=3)
     assert str(error) == "Row 3 has no H. Remove it."
     assert error.context == {"row": 3}

@@ -1,1 +1,1 @@
-"""The only room that talks to AWS; the rest of the program sees plain values."""
+"""The only package that calls AWS; the rest of the program sees plain values."""

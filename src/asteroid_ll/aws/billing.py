@@ -1,19 +1,21 @@
-"""What is billed at this moment, found by our tags alone: no journal and no memory of a run is needed."""
+"""The resources that are billed now, found by our tags alone, without a journal or a run directory."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from asteroid_ll.aws import resources
 from asteroid_ll.aws.pricing import usd_per_h
-from asteroid_ll.aws.session import Aws
 from asteroid_ll.aws.tags import RUN_TAG, expires_s, owns
+
+if TYPE_CHECKING:
+    from asteroid_ll.aws.session import Aws
 
 Billed = Literal["endpoint", "training-job"]
 
-# An endpoint is billed, or may be, in any state; a job that is stopping is still billed.
+# An endpoint may be billed in any state; a job that is stopping is still billed.
 _BILLED: tuple[tuple[Billed, Mapping[str, str]], ...] = (
     ("endpoint", {}),
     ("training-job", {"StatusEquals": "InProgress"}),
@@ -23,19 +25,19 @@ _BILLED: tuple[tuple[Billed, Mapping[str, str]], ...] = (
 
 @dataclass(frozen=True)
 class OpenResource:
-    """Something of ours that costs money as long as it exists.
+    """A resource of this program that costs money while it exists.
 
     Attributes:
         kind: ``endpoint`` or ``training-job``.
         name: its name.
         arn: its ARN.
-        status: SageMaker's word for its state.
+        status: SageMaker's status.
         instance_type: None for an endpoint without instances.
-        count: how many instances.
-        since_s: created at, in seconds since 1970.
-        price_usd_per_h: all instances together; None where the price is not known.
-        expires_s: after this, in seconds since 1970, it counts as forgotten; None for never.
-        run: which workspace made it, as its tag says.
+        count: number of instances.
+        since_s: time of creation, in seconds since 1970.
+        price_usd_per_h: all instances together; None if the price is unknown.
+        expires_s: seconds since 1970 after which it counts as forgotten; None for never.
+        run: the run directory that created it, from its tag.
     """
 
     kind: Billed
@@ -46,35 +48,34 @@ class OpenResource:
     count: int
     since_s: float
     price_usd_per_h: float | None
-    expires_s: float | None = None
-    run: str = ""
+    expires_s: float | None
+    run: str
 
 
-def open_resources(aws: Aws, *, tag: tuple[str, str] | None = None) -> list[OpenResource]:
-    """The endpoints, and the training jobs in progress, that carry our tags, by kind and name.
+def open_resources(aws: Aws, *, run: str | None = None) -> list[OpenResource]:
+    """Return the endpoints and the unfinished training jobs that have our tags, by kind and name.
 
     Args:
         aws: the connection.
-        tag: a further tag, key and value, that they must carry; None for all of ours.
+        run: only those of one run directory, by its tag; None for all.
 
     Raises:
-        AwsError: SageMaker would not list something.
+        AwsError: SageMaker refused a listing.
     """
-    # A job may begin to stop between the two listings, and then is in both.
-    found: dict[str, OpenResource] = {}
+    # A job that begins to stop between the two listings is in both.
+    by_arn: dict[str, OpenResource] = {}
     for kind, filters in _BILLED:
         for summary in resources.list_named(aws, kind, **filters):
             tags = resources.tags_of(aws, resources.arn_of(kind, summary))
-            if owns(tags) and (tag is None or tags.get(tag[0]) == tag[1]):
+            if owns(tags) and run in (None, tags.get(RUN_TAG)):
                 described = resources.describe(aws, kind, resources.name_of(kind, summary))
                 if described is not None:
                     resource = _open_resource(aws, kind, described, tags)
-                    found[resource.arn] = resource
-    return sorted(found.values(), key=lambda resource: (resource.kind, resource.name))
+                    by_arn[resource.arn] = resource
+    return sorted(by_arn.values(), key=lambda resource: (resource.kind, resource.name))
 
 
 def _open_resource(aws: Aws, kind: Billed, described: Mapping[str, Any], tags: Mapping[str, str]) -> OpenResource:
-    """One resource of ours, with its price."""
     instance_type, count = _endpoint_size(aws, described) if kind == "endpoint" else _job_size(described)
     price = usd_per_h(instance_type)
     return OpenResource(
@@ -92,7 +93,7 @@ def _open_resource(aws: Aws, kind: Billed, described: Mapping[str, Any], tags: M
 
 
 def _endpoint_size(aws: Aws, described: Mapping[str, Any]) -> tuple[str | None, int]:
-    """Instance type and count of an endpoint; unknown where its configuration is gone or has no instances."""
+    """Return an endpoint's instance type and count; None and 0 if its configuration is gone or has no instances."""
     config = resources.describe(aws, "endpoint-config", described["EndpointConfigName"])
     if config is None:
         return None, 0
@@ -101,6 +102,6 @@ def _endpoint_size(aws: Aws, described: Mapping[str, Any]) -> tuple[str | None, 
 
 
 def _job_size(described: Mapping[str, Any]) -> tuple[str | None, int]:
-    """Instance type and count of a training job."""
-    resource = described["ResourceConfig"]
-    return resource.get("InstanceType"), resource.get("InstanceCount", 0)
+    """Return a training job's instance type and count."""
+    config = described["ResourceConfig"]
+    return config.get("InstanceType"), config.get("InstanceCount", 0)

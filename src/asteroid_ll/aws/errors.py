@@ -1,6 +1,6 @@
-"""What botocore raises, turned into one sentence and the next command.
+"""Exceptions of botocore, turned into one sentence and the next command.
 
-Which branch of the error tree (and so which exit code) an answer belongs to is decided here and nowhere else.
+Only this module decides the branch of the error tree (and so the exit code) of an answer.
 """
 
 from __future__ import annotations
@@ -9,10 +9,20 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+from botocore import exceptions as botocore_errors
+
 from asteroid_ll.errors import AsteroidError, AwsError, ConfigError, CredentialsError
 from asteroid_ll.run.atomic import refused_by_system
 
 RESUME = "Run the same command again: it continues where it stopped."
+
+BROKEN_BODY_ERRORS: tuple[type[Exception], ...] = (
+    botocore_errors.ResponseStreamingError,
+    botocore_errors.IncompleteReadError,
+    botocore_errors.ReadTimeoutError,
+    botocore_errors.FlexibleChecksumError,
+)
+"""Errors of botocore for a body that is truncated or corrupt while it is read."""
 
 _EXPIRED = {"ExpiredToken", "ExpiredTokenException", "RequestExpired", "TokenRefreshRequired"}
 _BAD_CREDENTIALS = {
@@ -47,31 +57,44 @@ _NOT_FOUND_CODES = {"ValidationException", "ResourceNotFound", "ResourceNotFound
 _NOT_FOUND_TEXTS = ("could not find", "requested resource not found", "does not exist")
 _EXISTS_TEXTS = ("cannot create already existing", "must be unique", "already exists")
 
+_NO_CREDENTIALS = (
+    botocore_errors.NoCredentialsError,
+    botocore_errors.PartialCredentialsError,
+    botocore_errors.CredentialRetrievalError,
+    botocore_errors.TokenRetrievalError,
+    botocore_errors.SSOError,
+    botocore_errors.ProfileNotFound,
+    botocore_errors.RefreshWithMFAUnsupportedError,
+)
+_NO_REGION = (
+    botocore_errors.NoRegionError,
+    botocore_errors.UnknownRegionError,
+    botocore_errors.InvalidRegionError,
+)
+_NETWORK = (
+    botocore_errors.ConnectionError,
+    botocore_errors.HTTPClientError,
+    botocore_errors.ResponseStreamingError,
+    botocore_errors.IncompleteReadError,
+)
+
+
+class GarbledAnswerError(Exception):
+    """The body of an answer is truncated or unreadable."""
+
 
 def answer(error: BaseException) -> tuple[str, str, int]:
-    """What a refusal said: AWS's code, its message and the HTTP status (``"", "", 0`` for anything else)."""
+    """Return the code, message and HTTP status of a refusal by AWS; ``"", "", 0`` for any other error."""
     response = getattr(error, "response", None)
     if not isinstance(response, Mapping):
         return "", "", 0
-    said: Mapping[str, Any] = response.get("Error", {})
+    refusal: Mapping[str, Any] = response.get("Error", {})
     status = response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-    return str(said.get("Code", "")), str(said.get("Message", "")), int(status)
-
-
-def broken_body_errors() -> tuple[type[Exception], ...]:
-    """What botocore raises for a body that breaks off, or is not what was sent, while it is read."""
-    from botocore import exceptions as botocore_errors
-
-    return (
-        botocore_errors.ResponseStreamingError,
-        botocore_errors.IncompleteReadError,
-        botocore_errors.ReadTimeoutError,
-        botocore_errors.FlexibleChecksumError,
-    )
+    return str(refusal.get("Code", "")), str(refusal.get("Message", "")), int(status)
 
 
 def is_not_found(error: BaseException) -> bool:
-    """Whether SageMaker or CloudWatch said that a resource does not exist: by code and by text, never by code alone.
+    """Return whether SageMaker or CloudWatch reports that a resource does not exist, by code and text together.
 
     ``ValidationException`` is also the answer to a malformed call, so the code proves nothing.
     """
@@ -80,53 +103,38 @@ def is_not_found(error: BaseException) -> bool:
 
 
 def is_already_there(error: BaseException) -> bool:
-    """Whether a create was refused because the name is taken, by code and by text."""
+    """Return whether a create was refused because the name is taken, by code and text together."""
     code, message, _ = answer(error)
     return code in {"ResourceInUse", "ValidationException"} and any(text in message.lower() for text in _EXISTS_TEXTS)
 
 
-def action_of(error: BaseException, service: str = "") -> str:
-    """The refused operation as AWS's permissions spell it, such as ``sagemaker:CreateEndpoint``."""
-    operation = str(getattr(error, "operation_name", "")) or "an operation"
-    named = {"HeadBucket": "ListBucket", "ListObjectsV2": "ListBucket", "HeadObject": "GetObject"}
-    return f"{service}:{named.get(operation, operation)}" if service else operation
-
-
-def translate(error: BaseException, doing: str, *, service: str = "") -> AsteroidError | None:
-    """The expected failure that an exception of a call stands for, or None for a bug.
+def translate(error: BaseException, doing: str, *, service: str = "sagemaker") -> AsteroidError | None:
+    """Return the expected failure for an exception of a call, or None for a bug.
 
     Args:
-        error: what was raised.
+        error: the exception.
         doing: the attempt in words that follow "while", such as ``creating training job x``.
         service: the service's name in permissions, such as ``s3``.
 
     Returns:
         CredentialsError for credentials that are missing, wrong or expired; ConfigError for a missing region or
-        a malformed argument; AwsError for every other refusal and for a network that fails; DataError for a disk
-        or a process that is full.
+        a malformed argument; AwsError for every other refusal and for a network that fails; DataError for a full
+        disk or too many open files.
     """
-    from botocore import exceptions as botocore_errors
-    from botocore.parsers import ResponseParserError
-
     if isinstance(error, AsteroidError):
         return error
-    if isinstance(error, ResponseParserError):
+    if isinstance(error, GarbledAnswerError) or type(error).__module__ == "botocore.parsers":  # costly to import
         return AwsError(f"AWS's answer was cut off or garbled while {doing}.", hint=RESUME)
     if isinstance(error, botocore_errors.ClientError):
-        return _translate_answer(error, doing, service)
+        return _translate_refusal(error, doing, service)
     if isinstance(error, botocore_errors.BotoCoreError):
         return _translate_local(error, doing)
-    return refused_by_system(error)  # of a file that is sent or received, or of the emulator's own
+    return refused_by_system(error)  # of a file that is sent or received, or of the emulator's state
 
 
 @contextmanager
 def aws_call(doing: str, *, service: str = "sagemaker") -> Iterator[None]:
-    """Translate what botocore raises inside; anything else (a bug) passes with its traceback.
-
-    Args:
-        doing: the attempt, in words that follow "while".
-        service: the service's name in permissions.
-    """
+    """Translate exceptions of botocore inside the block, see `translate`; a bug keeps its traceback."""
     try:
         yield
     except Exception as error:
@@ -136,10 +144,10 @@ def aws_call(doing: str, *, service: str = "sagemaker") -> Iterator[None]:
         raise translated from error
 
 
-def _translate_answer(error: BaseException, doing: str, service: str) -> AsteroidError:
-    """A refusal by AWS."""
+def _translate_refusal(error: botocore_errors.ClientError, doing: str, service: str) -> AsteroidError:
+    """Return the failure for a refusal by AWS."""
     code, message, status = answer(error)
-    facts = {"code": code, "operation": str(getattr(error, "operation_name", ""))}
+    facts = {"code": code, "operation": error.operation_name}
     if code in _EXPIRED:
         return CredentialsError(
             f"The AWS credentials expired while {doing}.",
@@ -157,9 +165,9 @@ def _translate_answer(error: BaseException, doing: str, service: str) -> Asteroi
             **facts,
         )
     if code in _DENIED or (code == "403" and status == 403):
-        action = action_of(error, service)
+        action = _permission(error.operation_name, service)
         return AwsError(
-            f"AWS denied {action} while {doing}{_said(message)}.",
+            f"AWS denied {action} while {doing}{_reason(message)}.",
             hint=f"Allow {action} in the caller's IAM policy, then run the same command again.",
             **facts,
         )
@@ -167,7 +175,7 @@ def _translate_answer(error: BaseException, doing: str, service: str) -> Asteroi
         return AwsError(f"AWS kept throttling ({code}) while {doing}.", hint=f"Wait a minute. {RESUME}", **facts)
     if code in _WRONG_REGION or status == 301:
         return AwsError(
-            f"The bucket is in another region than the one configured, found while {doing}{_said(message)}.",
+            f"The bucket is in another region than the configured one, found while {doing}{_reason(message)}.",
             hint="Set 'region' to the bucket's region, or choose another bucket.",
             **facts,
         )
@@ -178,54 +186,41 @@ def _translate_answer(error: BaseException, doing: str, service: str) -> Asteroi
             **facts,
         )
     if status >= 500:
-        return AwsError(f"AWS failed ({code or status}) while {doing}{_said(message)}.", hint=RESUME, **facts)
+        return AwsError(f"AWS failed ({code or status}) while {doing}{_reason(message)}.", hint=RESUME, **facts)
     return AwsError(
-        f"AWS refused ({code}) while {doing}{_said(message) or ' and gave no reason'}.",
-        hint="Mend what it says, or choose another value in the configuration; then run the same command again.",
+        f"AWS refused ({code}) while {doing}{_reason(message) or ' and gave no reason'}.",
+        hint="Correct the cause, or choose another value in the configuration; then run the same command again.",
         **facts,
     )
 
 
-def _translate_local(error: BaseException, doing: str) -> AsteroidError:
-    """A failure on this side of the wire: credentials, configuration or the network."""
-    from botocore import exceptions as botocore_errors
-
-    without_credentials = (
-        botocore_errors.NoCredentialsError,
-        botocore_errors.PartialCredentialsError,
-        botocore_errors.CredentialRetrievalError,
-        botocore_errors.TokenRetrievalError,
-        botocore_errors.SSOError,
-        botocore_errors.ProfileNotFound,
-        botocore_errors.RefreshWithMFAUnsupportedError,
-    )
-    if isinstance(error, without_credentials):
+def _translate_local(error: botocore_errors.BotoCoreError, doing: str) -> AsteroidError:
+    """Return the failure for a problem on this machine: credentials, configuration or the network."""
+    if isinstance(error, _NO_CREDENTIALS):
         return CredentialsError(
             f"There are no usable AWS credentials while {doing}: {error}",
             hint="Set AWS_PROFILE, or sign in ('aws sso login', 'aws configure'). No account? Set 'target: emulator'.",
         )
-    if isinstance(
-        error, botocore_errors.NoRegionError | botocore_errors.UnknownRegionError | botocore_errors.InvalidRegionError
-    ):
+    if isinstance(error, _NO_REGION):
         return ConfigError(
             f"There is no such AWS region, found while {doing}: {error}", hint="Set 'region', for example us-east-1."
         )
     if isinstance(error, botocore_errors.ParamValidationError):
         return ConfigError(
             f"AWS cannot take these values while {doing}: {' '.join(str(error).split())}",
-            hint="Mend the value in the configuration: 'asteroid-ll config show'.",
+            hint="Correct the value in the configuration: 'asteroid-ll config show'.",
         )
-    network = (
-        botocore_errors.ConnectionError,
-        botocore_errors.HTTPClientError,
-        botocore_errors.ResponseStreamingError,
-        botocore_errors.IncompleteReadError,
-    )
-    if isinstance(error, network):
+    if isinstance(error, _NETWORK):
         return AwsError(f"The connection to AWS failed while {doing}: {error}", hint=f"Check the network. {RESUME}")
     return AwsError(f"{type(error).__name__} while {doing}: {error}", hint=RESUME)
 
 
-def _said(message: str) -> str:
-    """AWS's own words as the tail of a sentence without a full stop; nothing where it gave none."""
+def _permission(operation: str, service: str) -> str:
+    """Return the permission for an operation, such as ``sagemaker:CreateEndpoint``."""
+    permissions = {"HeadBucket": "ListBucket", "ListObjectsV2": "ListBucket", "HeadObject": "GetObject"}
+    return f"{service}:{permissions.get(operation, operation)}"
+
+
+def _reason(message: str) -> str:
+    """Return AWS's own words as the end of a sentence without a full stop, or an empty text."""
     return f": {message.rstrip('.')}" if message and message not in {"Forbidden", "Moved Permanently"} else ""

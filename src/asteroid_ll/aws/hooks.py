@@ -1,6 +1,6 @@
-"""What every client does beyond botocore's own: name the bucket's owner, and take no garbled answer for a whole one.
+"""Additions to every botocore client: expect the bucket's owner, and retry unreadable answers.
 
-Each function is a handler of one of botocore's events; `install` registers them.
+Each function handles one of botocore's events; `install` registers them.
 """
 
 from __future__ import annotations
@@ -8,6 +8,9 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from typing import Any
+from xml.etree import ElementTree
+
+from asteroid_ll.aws.errors import GarbledAnswerError
 
 GARBLED_PAUSE_S = 0.5
 """Pause before a request with a garbled answer is sent again, times the attempts so far."""
@@ -21,7 +24,7 @@ def install(client: Any, *, most_attempts: int, account_id: Callable[[], str]) -
     Args:
         client: a botocore client.
         most_attempts: how often a request with a garbled answer is sent.
-        account_id: the account of the credentials; asked for by an S3 client only.
+        account_id: returns the account of the credentials; called only for an S3 client.
     """
     events = client.meta.events
     service_id = client.meta.service_model.service_id.hyphenize()
@@ -34,15 +37,15 @@ def install(client: Any, *, most_attempts: int, account_id: Callable[[], str]) -
             return None
         return GARBLED_PAUSE_S * attempts
 
-    # botocore's own handler answers for every response, so a later one is not heard.
+    # botocore's own handler decides about every response, so a later handler has no effect.
     events.register_first(f"needs-retry.{service_id}", pause_s)
     events.register("after-call", refuse_garbled)
-    if service_id == "sts":  # S3 has a handler of botocore's own that does the same
+    if service_id == "sts":  # for S3, botocore has such a handler
         events.register("before-parse.sts", set_aside_cut_xml)
 
 
 def expect_owner(params: dict[str, Any], model: Any, account_id: str) -> None:
-    """Name the bucket's expected owner, so that a bucket of somebody else's is refused and never read or filled."""
+    """Add the expected owner of the bucket: AWS then refuses a bucket of another account."""
     shape = model.input_shape
     members: Mapping[str, Any] = shape.members if shape is not None else {}
     for name in ("ExpectedBucketOwner", "ExpectedSourceBucketOwner"):
@@ -51,23 +54,20 @@ def expect_owner(params: dict[str, Any], model: Any, account_id: str) -> None:
 
 
 def set_aside_cut_xml(response_dict: dict[str, Any], **_: object) -> None:
-    """Let an XML answer that breaks off be parsed as a server's failure, which is asked for again.
+    """Turn a truncated XML answer into a server error, which is retried.
 
-    botocore's parser would raise instead, before its retries see anything.
+    botocore's parser would raise instead, before its retries.
     """
-    from xml.etree import ElementTree
-
     try:
-        ElementTree.fromstring(response_dict["body"])  # noqa: S314 - parsed by botocore in the same way
+        ElementTree.fromstring(response_dict["body"])  # noqa: S314 - botocore parses it in the same way
     except ElementTree.ParseError:
         response_dict.update(status_code=_SET_ASIDE, body=b"")
 
 
 def is_garbled(http_response: Any, parsed: Mapping[str, Any]) -> bool:
-    """Whether an answer has a body that cannot be read.
+    """Return whether the body of an answer is unreadable.
 
-    Of JSON, botocore takes such a body for an empty answer where it was a success, and for a refusal that gives no
-    reason where it was one.
+    botocore takes an unreadable JSON body for an empty answer, or for a refusal without a reason.
     """
     status = http_response.status_code
     if parsed.get("ResponseMetadata", {}).get("HTTPStatusCode", status) == _SET_ASIDE != status:
@@ -83,8 +83,6 @@ def is_garbled(http_response: Any, parsed: Mapping[str, Any]) -> bool:
 
 
 def refuse_garbled(http_response: Any, parsed: Mapping[str, Any], model: Any, **_: object) -> None:
-    """Refuse an answer that cannot be read, once it was asked for often enough."""
-    from botocore.parsers import ResponseParserError
-
+    """Raise `GarbledAnswerError` for an answer that is still unreadable after the last attempt."""
     if is_garbled(http_response, parsed):
-        raise ResponseParserError(f"The answer to {model.name} cannot be read.")
+        raise GarbledAnswerError(f"The answer to {model.name} cannot be read.")

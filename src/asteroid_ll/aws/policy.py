@@ -1,89 +1,67 @@
-"""The smallest IAM policy with which this program runs: JSON, for one bucket, prefix and role in one region."""
+"""The smallest IAM policy for this program: JSON, for one bucket, prefix and role in one region."""
 
 from __future__ import annotations
 
 from typing import Any
 
-RESOURCE_NAME_PREFIX = "asteroid-ll"
-"""What the names of all our training jobs, models, configurations and endpoints begin with."""
+_NAMED = "arn:{partition}:sagemaker:{region}:{account_id}:%s/asteroid-ll*"
+_JOBS, _MODELS, _CONFIGS, _ENDPOINTS = (
+    _NAMED % kind for kind in ("training-job", "model", "endpoint-config", "endpoint")
+)
+_BUCKET = "arn:{partition}:s3:::{bucket}"
+_OBJECTS = "arn:{partition}:s3:::{bucket}/{prefix}*"
+_LOG_STREAMS = "arn:{partition}:logs:{region}:{account_id}:log-group:/aws/sagemaker/TrainingJobs:*"
+_ROLE = "{role_arn}"
+
+_STATEMENTS: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
+    ("Bucket", "s3", "CreateBucket ListBucket ListBucketMultipartUploads", (_BUCKET,)),
+    ("Objects", "s3", "GetObject PutObject DeleteObject AbortMultipartUpload", (_OBJECTS,)),
+    ("Training", "sagemaker", "CreateTrainingJob DescribeTrainingJob StopTrainingJob", (_JOBS,)),
+    (
+        "Hosting",
+        "sagemaker",
+        "CreateModel DescribeModel DeleteModel CreateEndpointConfig DescribeEndpointConfig DeleteEndpointConfig "
+        "CreateEndpoint DescribeEndpoint DeleteEndpoint",
+        (_MODELS, _CONFIGS, _ENDPOINTS),
+    ),
+    ("Predicting", "sagemaker", "InvokeEndpoint", (_ENDPOINTS,)),
+    ("Tags", "sagemaker", "AddTags ListTags", (_JOBS, _MODELS, _CONFIGS, _ENDPOINTS)),
+    ("Listing", "sagemaker", "ListTrainingJobs ListModels ListEndpointConfigs ListEndpoints", ("*",)),
+    ("Logs", "logs", "DescribeLogStreams GetLogEvents", (_LOG_STREAMS,)),
+    ("PassTheRole", "iam", "PassRole", (_ROLE,)),
+)
+"""Statement id, service, operations and resources. Only listings have ``*``: AWS has no narrower resource for them."""
+
+_CONDITIONS = {"PassTheRole": {"StringEquals": {"iam:PassedToService": "sagemaker.amazonaws.com"}}}
 
 
 def policy(
-    *,
-    bucket: str,
-    prefix: str,
-    role_arn: str,
-    region: str,
-    account_id: str,
-    partition: str = "aws",
-    name_prefix: str = RESOURCE_NAME_PREFIX,
+    *, bucket: str, prefix: str, role_arn: str, region: str, account_id: str, partition: str = "aws"
 ) -> dict[str, Any]:
-    """The policy of the user who runs the pipeline (the execution role has its own).
-
-    Only the operations that list have ``*`` for a resource, since AWS knows no narrower one for them.
+    """Return the policy for the user who runs the pipeline; the execution role has its own.
 
     Args:
         bucket: the bucket.
-        prefix: the prefix of every object in it, without a ``/`` at either end.
-        role_arn: the execution role that SageMaker assumes; nothing else can be passed, and to SageMaker only.
+        prefix: the prefix of every object, without a ``/`` at either end.
+        role_arn: the execution role that SageMaker assumes; only this role can be passed, and only to SageMaker.
         region: AWS region.
-        account_id: the account of 12 digits.
+        account_id: the account's 12 digits.
         partition: partition of the ARNs.
-        name_prefix: what the resources' names begin with.
 
     Returns:
         A policy document, ready for ``json.dumps``.
     """
-    sagemaker = f"arn:{partition}:sagemaker:{region}:{account_id}"
-    logs = f"arn:{partition}:logs:{region}:{account_id}:log-group:/aws/sagemaker"
-    s3 = f"arn:{partition}:s3:::{bucket}"
-
-    def named(kind: str) -> str:
-        return f"{sagemaker}:{kind}/{name_prefix}*"
-
-    endpoint_parts = [named("model"), named("endpoint-config"), named("endpoint")]
-    statements = [
-        _allow("Bucket", ["s3:CreateBucket", "s3:ListBucket", "s3:ListBucketMultipartUploads"], [s3]),
-        _allow(
-            "Objects",
-            ["s3:GetObject", "s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload"],
-            [f"{s3}/{prefix}/*" if prefix else f"{s3}/*"],
-        ),
-        _allow(
-            "Training",
-            ["sagemaker:CreateTrainingJob", "sagemaker:DescribeTrainingJob", "sagemaker:StopTrainingJob"],
-            [named("training-job")],
-        ),
-        _allow(
-            "Hosting",
-            [
-                f"sagemaker:{verb}{noun}"
-                for noun in ("Model", "EndpointConfig", "Endpoint")
-                for verb in ("Create", "Describe", "Delete")
-            ],
-            endpoint_parts,
-        ),
-        _allow("Predicting", ["sagemaker:InvokeEndpoint"], [named("endpoint")]),
-        _allow("Tags", ["sagemaker:AddTags", "sagemaker:ListTags"], [named("training-job"), *endpoint_parts]),
-        _allow(
-            "Listing",
-            [
-                "sagemaker:ListTrainingJobs",
-                "sagemaker:ListModels",
-                "sagemaker:ListEndpointConfigs",
-                "sagemaker:ListEndpoints",
-            ],
-            ["*"],
-        ),
-        _allow("Logs", ["logs:DescribeLogStreams", "logs:GetLogEvents"], [f"{logs}/TrainingJobs:*"]),
-        {
-            **_allow("PassTheRole", ["iam:PassRole"], [role_arn]),
-            "Condition": {"StringEquals": {"iam:PassedToService": "sagemaker.amazonaws.com"}},
-        },
-    ]
+    facts = {"bucket": bucket, "role_arn": role_arn, "region": region, "account_id": account_id, "partition": partition}
+    facts["prefix"] = f"{prefix}/" if prefix else ""
+    statements: list[dict[str, Any]] = []
+    for sid, service, operations, resources in _STATEMENTS:
+        statement: dict[str, Any] = {
+            "Sid": sid,
+            "Effect": "Allow",
+            "Action": [f"{service}:{operation}" for operation in operations.split()],
+            "Resource": [resource.format(**facts) for resource in resources],
+        }
+        if sid in _CONDITIONS:
+            statement["Condition"] = _CONDITIONS[sid]
+        statements.append(statement)
     return {"Version": "2012-10-17", "Statement": statements}
-
-
-def _allow(sid: str, actions: list[str], resources: list[str]) -> dict[str, Any]:
-    """One statement that allows actions on resources."""
-    return {"Sid": sid, "Effect": "Allow", "Action": actions, "Resource": resources}

@@ -1,10 +1,10 @@
-"""What a run may cost, before it starts: bundled prices, an upper bound, and the cap that refuses.
+"""The cost of a run before it starts: bundled prices, an upper bound, and the cap that refuses.
 
-The prices are on-demand US dollars an hour in us-east-1, for training and for real-time hosting alike (AWS
-charges both the same for these types), as published at https://aws.amazon.com/sagemaker/pricing/ and checked in
-public lists of it on `PRICES_CHECKED_ON`. AWS cut its prices by up to 14 % on 19 April 2021; for the older
-families (t2.large and above, m4, c4) the figures are the published ones from before that day, so they bound
-today's from above. Storage and requests are left out: an hour of a 10 GB volume costs about 0.002 USD.
+The prices are on-demand US dollars per hour in us-east-1. AWS charges the same for training and real-time hosting on
+these types. Source: https://aws.amazon.com/sagemaker/pricing/, checked against public copies on `PRICES_CHECKED_ON`.
+AWS cut its prices by up to 14 % on 19 April 2021. For the older families (t2.large and above, m4, c4) the figures are
+from before that day, so they are upper bounds. Storage and requests are left out: a 10 GB volume costs about
+0.002 USD per hour.
 """
 
 from __future__ import annotations
@@ -52,14 +52,14 @@ _USD_PER_H = {
 
 @dataclass(frozen=True)
 class Estimate:
-    """The most that one run can cost.
+    """The maximum cost of one run.
 
     Attributes:
-        training_usd: the job running for its whole allowed time; None where the type's price is unknown.
-        hosting_usd: the endpoint for the given hours; None where the type's price is unknown.
-        hosting_usd_per_h: the endpoint for each hour it is kept; None where unknown.
+        training_usd: the job for its whole allowed time; None if the type's price is unknown.
+        hosting_usd: the endpoint for the given hours; None if the type's price is unknown.
+        hosting_usd_per_h: the endpoint for one hour; None if unknown.
         unknown_types: the instance types without a price.
-        is_home_region: whether the prices are those of the run's region and not only of `PRICES_REGION`.
+        is_home_region: whether the run is in `PRICES_REGION`.
     """
 
     training_usd: float | None
@@ -70,24 +70,24 @@ class Estimate:
 
     @property
     def total_usd(self) -> float | None:
-        """Training and hosting together; None where a price is unknown."""
+        """Training and hosting together; None if a price is unknown."""
         if self.training_usd is None or self.hosting_usd is None:
             return None
         return self.training_usd + self.hosting_usd
 
     def sentence(self) -> str:
-        """The estimate for people, such as ``at most 0.17 USD (training 0.06, hosting 0.115 an hour)``."""
+        """Return the estimate as text, such as ``at most 0.17 USD (training up to 0.06, hosting 0.115 an hour)``."""
         if self.total_usd is None:
             return f"unknown: no bundled price for {', '.join(self.unknown_types)}"
-        where = "" if self.is_home_region else f", at the prices of {PRICES_REGION}"
+        region = "" if self.is_home_region else f", at the prices of {PRICES_REGION}"
         return (
             f"at most {self.total_usd:.2f} USD (training up to {self.training_usd:.2f}, "
-            f"hosting {self.hosting_usd_per_h:.3f} an hour{where})"
+            f"hosting {self.hosting_usd_per_h:.3f} an hour{region})"
         )
 
 
 def usd_per_h(instance_type: str | None) -> float | None:
-    """On-demand price of one instance for an hour in `PRICES_REGION`; None where it is not known."""
+    """Return the on-demand price of one instance for an hour in `PRICES_REGION`, or None if it is unknown."""
     return None if instance_type is None else _USD_PER_H.get(instance_type)
 
 
@@ -99,18 +99,18 @@ def estimate(
     hosting_type: str,
     hosting_count: int,
     hosting_h: float,
-    region: str = PRICES_REGION,
+    region: str,
 ) -> Estimate:
-    """The most that one run can cost.
+    """Return the maximum cost of one run.
 
     Args:
         training_type: instance type of the job.
         training_count: instances of the job.
-        max_runtime_s: the job's limit, in seconds; AWS bills no more than that for each instance.
+        max_runtime_s: the job's limit in seconds, the most that AWS bills for each instance.
         hosting_type: instance type of the endpoint.
         hosting_count: instances of the endpoint.
-        hosting_h: hours for which the endpoint is meant to exist.
-        region: where it runs.
+        hosting_h: planned hours of the endpoint.
+        region: AWS region of the run.
     """
     training_price, hosting_price = usd_per_h(training_type), usd_per_h(hosting_type)
     per_h = None if hosting_price is None else hosting_price * hosting_count
@@ -125,7 +125,7 @@ def estimate(
 
 
 def refuse_above(estimated: Estimate, max_usd: float) -> None:
-    """Refuse a run that may cost more than the cap; a price that is not known cannot be under it.
+    """Refuse a run that may cost more than the cap, or has an unknown price.
 
     Raises:
         ConfigError: the estimate is above the cap or unknown.

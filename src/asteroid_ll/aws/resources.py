@@ -1,20 +1,22 @@
-"""What jobs, models, configurations and endpoints have in common: create or adopt, ownership, not-found.
+"""Operations shared by jobs, models, configurations and endpoints: describe, list, delete, create or adopt.
 
-Creates are sent more than once by botocore itself when an answer is lost, and SageMaker has no client token:
-the deterministic name is the idempotency key. So "that name exists" is answered by looking at what exists.
+botocore sends a create again when its answer is lost, and SageMaker has no client token. The deterministic name is
+the idempotency key, so a refusal because the name exists is resolved by examining the existing resource.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from asteroid_ll.aws.errors import aws_call, is_already_there, is_not_found
-from asteroid_ll.aws.session import Aws
 from asteroid_ll.aws.tags import FINGERPRINT_TAG, from_api, owns
 from asteroid_ll.aws.waiting import WaitError, poll
 from asteroid_ll.errors import AwsError
+
+if TYPE_CHECKING:
+    from asteroid_ll.aws.session import Aws
 
 Kind = Literal["training-job", "model", "endpoint-config", "endpoint"]
 CreatedOrAdopted = Literal["created", "adopted"]
@@ -25,57 +27,63 @@ SETTLING_S = 20
 
 @dataclass(frozen=True)
 class _Api:
-    """How SageMaker's API speaks of one kind of resource."""
+    """The names of one kind of resource in SageMaker's API."""
 
     words: str
     noun: str
-    name_field: str
-    arn_field: str
+    prefix: str
     listing: str
 
 
 _API: Mapping[str, _Api] = {
-    "training-job": _Api("training job", "training_job", "TrainingJobName", "TrainingJobArn", "TrainingJobSummaries"),
-    "model": _Api("model", "model", "ModelName", "ModelArn", "Models"),
-    "endpoint-config": _Api(
-        "endpoint configuration", "endpoint_config", "EndpointConfigName", "EndpointConfigArn", "EndpointConfigs"
-    ),
-    "endpoint": _Api("endpoint", "endpoint", "EndpointName", "EndpointArn", "Endpoints"),
+    "training-job": _Api("training job", "training_job", "TrainingJob", "TrainingJobSummaries"),
+    "model": _Api("model", "model", "Model", "Models"),
+    "endpoint-config": _Api("endpoint configuration", "endpoint_config", "EndpointConfig", "EndpointConfigs"),
+    "endpoint": _Api("endpoint", "endpoint", "Endpoint", "Endpoints"),
 }
 
 
 def words(kind: Kind) -> str:
-    """The kind in words, such as ``endpoint configuration``."""
+    """Return the kind in words, such as ``endpoint configuration``."""
     return _API[kind].words
 
 
+def name_of(kind: Kind, described: Mapping[str, Any]) -> str:
+    """Return the name in a description or a summary."""
+    return str(described[f"{_API[kind].prefix}Name"])
+
+
+def arn_of(kind: Kind, described: Mapping[str, Any]) -> str:
+    """Return the ARN in a description or a summary."""
+    return str(described[f"{_API[kind].prefix}Arn"])
+
+
 def describe(aws: Aws, kind: Kind, name: str) -> dict[str, Any] | None:
-    """What SageMaker says of a resource; None only when it says that there is none.
+    """Return SageMaker's description of a resource, or None if SageMaker reports that there is none.
 
     Raises:
-        AwsError: any other refusal: whether the resource exists is then unknown.
+        AwsError: any other refusal; it is unknown whether the resource exists.
     """
-    api = _API[kind]
-    with aws_call(f"describing {api.words} {name}"):
+    with aws_call(f"describing {words(kind)} {name}"):
         try:
-            answered: dict[str, Any] = getattr(aws.sagemaker, f"describe_{api.noun}")(**{api.name_field: name})
+            described: dict[str, Any] = _call(aws, "describe", kind, name)
         except Exception as error:
             if is_not_found(error):
                 return None
             raise
-    return answered
+    return described
 
 
 def describe_new(aws: Aws, kind: Kind, name: str) -> dict[str, Any]:
-    """`describe` for what was created a moment ago: AWS may not know of it for some seconds.
+    """Describe a resource that was created a moment ago, which AWS may not know for some seconds.
 
     Raises:
-        AwsError: it is not known after `SETTLING_S` either.
+        AwsError: it is still unknown after `SETTLING_S`.
     """
     try:
         described = poll(
             lambda: describe(aws, kind, name),
-            until=lambda found: found is not None,
+            until=lambda description: description is not None,
             pace=aws.pace,
             timeout_s=SETTLING_S,
             what=f"{words(kind)} {name} to be known",
@@ -87,23 +95,22 @@ def describe_new(aws: Aws, kind: Kind, name: str) -> dict[str, Any]:
 
 
 def find(aws: Aws, kind: Kind, name: str) -> dict[str, Any] | None:
-    """The description of a resource, or its summary in the listing; None only when neither knows it.
+    """Return the description of a resource, or its summary in the listing, or None if it is in neither.
 
-    Each of the two can lag behind a create or a delete, so absence takes both.
+    Each of the two can lag behind a create or a delete, so both are needed to prove absence.
     """
     described = describe(aws, kind, name)
     if described is not None:
         return described
-    listed = list_named(aws, kind, NameContains=name)
-    return next((summary for summary in listed if name_of(kind, summary) == name), None)
+    summaries = list_named(aws, kind, NameContains=name)
+    return next((summary for summary in summaries if name_of(kind, summary) == name), None)
 
 
 def delete(aws: Aws, kind: Kind, name: str) -> bool:
-    """Ask for the deletion of a resource; False where there is none. An endpoint goes asynchronously."""
-    api = _API[kind]
-    with aws_call(f"deleting {api.words} {name}"):
+    """Request the deletion of a resource (an endpoint disappears later); return whether it existed."""
+    with aws_call(f"deleting {words(kind)} {name}"):
         try:
-            getattr(aws.sagemaker, f"delete_{api.noun}")(**{api.name_field: name})
+            _call(aws, "delete", kind, name)
         except Exception as error:
             if is_not_found(error):
                 return False
@@ -112,7 +119,7 @@ def delete(aws: Aws, kind: Kind, name: str) -> bool:
 
 
 def list_named(aws: Aws, kind: Kind, **filters: object) -> list[dict[str, Any]]:
-    """The summaries of a kind's resources that pass SageMaker's filters, over as many pages as there are."""
+    """Return the summaries of a kind's resources that pass SageMaker's filters, from all pages."""
     api = _API[kind]
     with aws_call(f"listing {api.words}s"):
         pages = aws.sagemaker.get_paginator(f"list_{api.noun}s").paginate(**filters)
@@ -120,20 +127,15 @@ def list_named(aws: Aws, kind: Kind, **filters: object) -> list[dict[str, Any]]:
 
 
 def tags_of(aws: Aws, arn: str) -> dict[str, str]:
-    """All tags of a resource."""
+    """Return all tags of a resource."""
     with aws_call(f"reading the tags of {arn}"):
         pages = aws.sagemaker.get_paginator("list_tags").paginate(ResourceArn=arn)
         return from_api(tag for page in pages for tag in page["Tags"])
 
 
-def arn_of(kind: Kind, described: Mapping[str, Any]) -> str:
-    """The ARN in a description or a summary."""
-    return str(described[_API[kind].arn_field])
-
-
-def name_of(kind: Kind, described: Mapping[str, Any]) -> str:
-    """The name in a description or a summary."""
-    return str(described[_API[kind].name_field])
+def is_ours(aws: Aws, kind: Kind, described: Mapping[str, Any], fingerprint: str | None = None) -> bool:
+    """Return whether a resource has our tags, and the given fingerprint if there is one."""
+    return owns(tags_of(aws, arn_of(kind, described)), fingerprint)
 
 
 def create_or_adopt(
@@ -143,21 +145,21 @@ def create_or_adopt(
     *,
     create: Callable[[], object],
     tags: Mapping[str, str],
-    same: Callable[[Mapping[str, Any]], list[str]],
+    differences: Callable[[Mapping[str, Any]], list[str]],
 ) -> CreatedOrAdopted:
-    """Create a resource, or take the one of that name when it is ours and the same.
+    """Create a resource, or adopt the one of that name if it has our tags and the same settings.
 
     Args:
         aws: the connection.
         kind: kind of resource.
         name: its name.
         create: sends the create.
-        tags: the tags that a resource of ours carries.
-        same: given the description of what exists, the names of the settings in which it differs.
+        tags: the tags of the new resource.
+        differences: returns the settings that differ, given the description of an existing resource.
 
     Raises:
-        AwsError: the name is taken by somebody else's resource, or by one of ours with other settings; either is
-            left untouched. Or SageMaker refused.
+        AwsError: the name belongs to a resource that is not ours or has other settings; it is left untouched. Or
+            SageMaker refused.
     """
 
     def attempt() -> CreatedOrAdopted | dict[str, Any] | None:
@@ -171,35 +173,30 @@ def create_or_adopt(
                 return "created"
         return describe(aws, kind, name)
 
-    # A name that is taken by something unknown is on its way in or out: another attempt will tell.
+    # A name that is both taken and unknown is just being created or deleted: try again.
     existing = poll(
         attempt,
         until=lambda outcome: outcome is not None,
         pace=aws.pace,
         timeout_s=SETTLING_S,
-        what=f"{words(kind)} {name}, which SageMaker says both exists and does not",
+        what=f"{words(kind)} {name}, which SageMaker reports as both existing and missing",
     )
     if not isinstance(existing, dict):
         return "created"
-    require_ours(aws, kind, existing, fingerprint=tags.get(FINGERPRINT_TAG))
-    differing = same(existing)
-    if differing:
+    if not is_ours(aws, kind, existing, tags.get(FINGERPRINT_TAG)):
         raise AwsError(
-            f"{words(kind).capitalize()} {name} exists with other settings than wanted: {', '.join(differing)}.",
+            f"The name {name} is taken by a {words(kind)} that this run did not make; it was left untouched.",
+            hint="Rename or remove that resource, or change anything in the configuration that the name depends on.",
+        )
+    if differing := differences(existing):
+        raise AwsError(
+            f"{words(kind).capitalize()} {name} exists with other settings: {', '.join(differing)}.",
             hint="Delete it with 'asteroid-ll teardown', then run the same command again.",
         )
     return "adopted"
 
 
-def require_ours(aws: Aws, kind: Kind, existing: Mapping[str, Any], *, fingerprint: str | None) -> None:
-    """Refuse a resource that does not carry our tags with that fingerprint.
-
-    Raises:
-        AwsError: it is somebody else's.
-    """
-    if not owns(tags_of(aws, arn_of(kind, existing)), fingerprint):
-        raise AwsError(
-            f"The name {name_of(kind, existing)} is taken by a {words(kind)} that this run did not make; "
-            "it was left untouched.",
-            hint="Rename or remove that resource, or change anything in the configuration that the name depends on.",
-        )
+def _call(aws: Aws, verb: str, kind: Kind, name: str) -> Any:
+    """Send ``Describe...`` or ``Delete...`` for one resource."""
+    api = _API[kind]
+    return getattr(aws.sagemaker, f"{verb}_{api.noun}")(**{f"{api.prefix}Name": name})

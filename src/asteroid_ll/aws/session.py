@@ -1,12 +1,11 @@
-"""The connection: the one place that knows whether AWS or the embedded emulator answers.
+"""The connection: the only place that knows whether AWS or the embedded emulator answers.
 
-Importing this module costs nothing: botocore is imported by the first `connect`, a client is built when it is
-first used, and all clients share one session and its loader.
+A client is built when it is first used, and all clients share one session and its loader. Import this module only to
+connect: botocore takes 0.1 s.
 """
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Callable
 from functools import cached_property
@@ -14,15 +13,17 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
 
+from botocore.config import Config
+from botocore.session import Session
+
 from asteroid_ll.aws import hooks
 from asteroid_ll.aws.errors import aws_call
 from asteroid_ll.aws.waiting import AWS_PACE, EMULATOR_PACE, Pace
-from asteroid_ll.errors import ConfigError
 
 Target = Literal["emulator", "aws"]
 
 ATTEMPTS = 5
-"""How often botocore sends a request that fails in a way that another attempt can mend."""
+"""How often botocore sends a request whose failure may be temporary."""
 
 CONNECT_TIMEOUT_S = 10
 READ_TIMEOUT_S = 70
@@ -32,45 +33,30 @@ READ_TIMEOUT_S = 70
 class Aws:
     """Clients of one account in one region.
 
-    Use it as a context manager or call `close`: the emulator's files and the connections are closed then.
+    Use it as a context manager or call `close`, which closes the connections and the emulator's files.
 
     Args:
-        session: a botocore session that has its credentials.
+        session: a botocore session with credentials.
         region: AWS region of every client.
-        target: who answers.
-        pace: how waits poll.
-        endpoint_url: another address for every service, None for the region's own.
+        target: ``emulator`` or ``aws``.
+        pace: polling intervals of waits.
         on_close: called once by `close`, after the clients are closed.
     """
 
     def __init__(
-        self,
-        session: Any,
-        *,
-        region: str,
-        target: Target,
-        pace: Pace,
-        endpoint_url: str | None = None,
-        on_close: Callable[[], None] | None = None,
+        self, session: Any, *, region: str, target: Target, pace: Pace, on_close: Callable[[], None] = lambda: None
     ) -> None:
         self.region = region
         self.target = target
         self.pace = pace
         self._session = session
-        self._endpoint_url = endpoint_url
         self._on_close = on_close
         self._clients: dict[str, Any] = {}
         self._lock = threading.RLock()
 
     @cached_property
-    def partition(self) -> str:
-        """The partition of ARNs in this region: ``aws``, ``aws-cn``, ``aws-us-gov`` ..."""
-        with aws_call("looking up the region's partition"):
-            return str(self._session.get_partition_for_region(self.region))
-
-    @cached_property
     def account_id(self) -> str:
-        """The account that the credentials belong to; STS is asked once.
+        """The account of the credentials, from one call of STS.
 
         Raises:
             CredentialsError: there are none, or AWS does not accept them.
@@ -80,7 +66,7 @@ class Aws:
             return str(self.sts.get_caller_identity()["Account"])
 
     def verify_credentials(self) -> None:
-        """Ask STS whether the credentials are still accepted.
+        """Check with STS that the credentials are still valid.
 
         Raises:
             CredentialsError: they are not.
@@ -115,14 +101,13 @@ class Aws:
         return self._client("sts")
 
     def close(self) -> None:
-        """Close every client's connections, then what answers them; a second call does nothing."""
+        """Close every client's connections, then the emulator; a second call does nothing."""
         with self._lock:
             clients, self._clients = self._clients, {}
-            on_close, self._on_close = self._on_close, None
+            on_close, self._on_close = self._on_close, lambda: None
         for client in clients.values():
             client.close()
-        if on_close is not None:
-            on_close()
+        on_close()
 
     def __enter__(self) -> Self:
         return self
@@ -133,99 +118,51 @@ class Aws:
         self.close()
 
     def _client(self, service: str) -> Any:
-        """A service's client, built at first use."""
+        """Return a service's client; the first call builds it."""
         with self._lock:
             if service not in self._clients:
-                from botocore.config import Config
-
                 config = Config(
                     retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
                     connect_timeout=CONNECT_TIMEOUT_S,
                     read_timeout=READ_TIMEOUT_S,
-                    ignore_configured_endpoint_urls=True if self.target == "emulator" else None,
                     user_agent_extra="asteroid-ll",
                 )
                 with aws_call(f"preparing to call {service}"):
-                    client = self._session.create_client(
-                        service, region_name=self.region, endpoint_url=self._endpoint_url, config=config
-                    )
+                    client = self._session.create_client(service, region_name=self.region, config=config)
                 hooks.install(client, most_attempts=ATTEMPTS, account_id=lambda: self.account_id)
                 self._clients[service] = client
             return self._clients[service]
 
 
-def connect(
-    target: str,
-    *,
-    region: str,
-    emulator_dir: Path | None = None,
-    profile: str | None = None,
-    endpoint_url: str | None = None,
-    pace: Pace | None = None,
-) -> Aws:
+def connect(target: Target, *, region: str, emulator_dir: Path) -> Aws:
     """Open the connection; nothing is sent yet.
 
     Args:
-        target: ``emulator`` for the embedded emulator, ``aws`` for an account.
+        target: ``emulator`` for the embedded emulator, ``aws`` for the account of the user's AWS settings.
         region: AWS region.
-        emulator_dir: the emulator's state directory; required for ``emulator``.
-        profile: a profile of the AWS configuration files; only for ``aws``.
-        endpoint_url: an address in place of AWS's; only for ``aws``.
-        pace: how waits poll; the target's own where None.
+        emulator_dir: the emulator's state directory, for ``emulator``.
 
     Returns:
         The connection; the caller closes it.
 
     Raises:
-        ConfigError: the target is unknown, or an argument does not go with it.
-        CredentialsError: the profile does not exist.
+        CredentialsError: the profile of the user's settings does not exist.
+        DataError: the emulator's state cannot be opened.
     """
     if target == "emulator":
-        if emulator_dir is None:
-            raise ConfigError("The emulator needs a directory for its state.", hint="Choose one with --workdir.")
-        if profile is not None or endpoint_url is not None:
-            raise ConfigError(
-                "A profile or an endpoint URL does not go with 'target: emulator'.", hint="Set 'target: aws'."
-            )
-        return _connect_emulator(emulator_dir, region=region, pace=pace or EMULATOR_PACE)
-    if target == "aws":
-        from botocore.session import Session
-
-        with aws_call("reading the AWS configuration"):
-            session = Session(profile=profile)
-            return Aws(session, region=region, target="aws", pace=pace or AWS_PACE, endpoint_url=endpoint_url)
-    raise ConfigError(f"The target {target!r} is unknown.", hint="Set 'target' to emulator or aws.")
+        return _connect_emulator(emulator_dir, region=region)
+    with aws_call("reading the AWS configuration"):
+        return Aws(Session(), region=region, target="aws", pace=AWS_PACE)
 
 
-def _connect_emulator(directory: Path, *, region: str, pace: Pace) -> Aws:
-    """A session that the emulator answers in process, whatever the user's AWS settings are."""
-    from botocore.session import Session
+def _connect_emulator(directory: Path, *, region: str) -> Aws:
+    """Return a connection that the emulator answers in process, independent of the user's AWS settings."""
+    from asteroid_ll.emulator.account import Account
+    from asteroid_ll.emulator.sessions import new_session
+    from asteroid_ll.emulator.transport import in_process
 
-    from asteroid_ll.emulator.app import Emulator
-    from asteroid_ll.emulator.transport import in_process as transport
-
-    session = Session()
-    _ignore_user_settings(session)
-    session.set_credentials("emulator", "emulator")
+    session = new_session()
     with aws_call("opening the emulator's state"):
-        emulator = Emulator(directory, loader=session.get_component("data_loader"))
-    transport.attach(session, emulator)
-    return Aws(session, region=region, target="emulator", pace=pace, on_close=emulator.close)
-
-
-def _ignore_user_settings(session: Any) -> None:
-    """Give a botocore session its library defaults for every setting: no ``AWS_*`` variable, no ``~/.aws``."""
-    from botocore.configprovider import (
-        BOTOCORE_DEFAUT_SESSION_VARIABLES,
-        ConfigValueStore,
-        ConstantProvider,
-        create_botocore_default_config_mapping,
-    )
-
-    providers = dict(create_botocore_default_config_mapping(session))
-    for name, (_, _, default, _) in BOTOCORE_DEFAUT_SESSION_VARIABLES.items():
-        providers[name] = ConstantProvider(value=default)
-    for name in ("config_file", "credentials_file"):
-        providers[name] = ConstantProvider(value=os.devnull)
-    providers["s3"] = ConstantProvider(value={})
-    session.register_component("config_store", ConfigValueStore(mapping=providers))
+        account = Account(directory, loader=session.get_component("data_loader"))
+    in_process.attach(session, account)
+    return Aws(session, region=region, target="emulator", pace=EMULATOR_PACE, on_close=account.close)

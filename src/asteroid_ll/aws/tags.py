@@ -1,7 +1,7 @@
-"""The tags by which this program knows its own resources, without any state of a run.
+"""The tags that identify this program's resources without any local state.
 
-A resource is adopted or deleted only when it carries `OWNER_TAG` (and, where a fingerprint is asked for, the
-same fingerprint): a name alone proves nothing.
+Only a resource with `OWNER_TAG` is adopted or deleted. Adoption also requires the same fingerprint. A name alone
+proves nothing.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from asteroid_ll.errors import ConfigError
 
 OWNER_TAG = "asteroid-ll"
-"""Key of the tag on everything this program creates; its value is `OWNER_VALUE`."""
+"""Key of the tag on every resource that this program creates; its value is `OWNER_VALUE`."""
 
 OWNER_VALUE = "owned"
 FINGERPRINT_TAG = "asteroid-ll:fingerprint"
@@ -23,51 +23,48 @@ _VALUE = re.compile(r"[\w\s.:/=+\-@]{0,256}")
 
 
 def tags(*, fingerprint: str, run: str = "", expires_s: float | None = None) -> dict[str, str]:
-    """The tags of a new resource.
+    """Return the tags of a new resource, key to value.
 
     Args:
-        fingerprint: the content fingerprint that the resource's name was made from.
-        run: which workspace made it, in words for the reader of ``asteroid-ll leaks``.
+        fingerprint: the content fingerprint in the resource's name.
+        run: the run directory that creates it, as ``Context.run_mark`` names it.
         expires_s: seconds since 1970 after which the resource counts as forgotten; None for never.
 
-    Returns:
-        Key to value, as `to_api` wants it.
-
     Raises:
-        ConfigError: a value has a character that AWS does not allow in a tag, or over 256 of them.
+        ConfigError: a value has a character that AWS does not allow in a tag, or is longer than 256.
     """
-    made = {OWNER_TAG: OWNER_VALUE, FINGERPRINT_TAG: fingerprint}
+    values = {OWNER_TAG: OWNER_VALUE, FINGERPRINT_TAG: fingerprint}
     if run:
-        made[RUN_TAG] = run
+        values[RUN_TAG] = run
     if expires_s is not None:
-        made[EXPIRES_TAG] = str(int(expires_s))
-    for key, value in made.items():
+        values[EXPIRES_TAG] = str(int(expires_s))
+    for key, value in values.items():
         if not _VALUE.fullmatch(value):
             raise ConfigError(
                 f"The tag {key} cannot hold {value!r}.",
                 hint="AWS allows up to 256 letters, digits, spaces and _ . : / = + - @ in a tag.",
             )
-    return made
+    return values
 
 
 def to_api(values: Mapping[str, str]) -> list[dict[str, str]]:
-    """Tags as SageMaker's API writes them: a list of ``{"Key", "Value"}``, sorted by key."""
+    """Return tags in SageMaker's form: a list of ``{"Key", "Value"}``, sorted by key."""
     return [{"Key": key, "Value": value} for key, value in sorted(values.items())]
 
 
-def from_api(listed: Iterable[Mapping[str, str]]) -> dict[str, str]:
-    """The reverse of `to_api`."""
-    return {tag["Key"]: tag["Value"] for tag in listed}
+def from_api(entries: Iterable[Mapping[str, str]]) -> dict[str, str]:
+    """Return tags from SageMaker's form, key to value."""
+    return {entry["Key"]: entry["Value"] for entry in entries}
 
 
 def owns(values: Mapping[str, str], fingerprint: str | None = None) -> bool:
-    """Whether these are our tags; with a fingerprint, whether they are of that same content."""
+    """Return whether tags are ours, and of the given content if a fingerprint is given."""
     if values.get(OWNER_TAG) != OWNER_VALUE:
         return False
     return fingerprint is None or values.get(FINGERPRINT_TAG) == fingerprint
 
 
 def expires_s(values: Mapping[str, str]) -> float | None:
-    """Seconds since 1970 after which the resource counts as forgotten; None for never or for no number."""
-    written = values.get(EXPIRES_TAG, "")
-    return float(written) if written.isdecimal() else None
+    """Return the seconds since 1970 after which the resource counts as forgotten; None for never."""
+    text = values.get(EXPIRES_TAG, "")
+    return float(text) if text.isdecimal() else None

@@ -1,7 +1,7 @@
-"""Waiting for AWS: one loop that describes until something holds, at a pace that suits the target.
+"""Waiting for AWS: one polling loop, at a pace that suits the target.
 
-boto3's own waiters are not used: one of them counts ``Stopped`` as success, another takes any refusal for
-absence, they poll every 30 to 120 s, and none shows progress or the reason of a failure.
+boto3's own waiters are not used. One of them counts ``Stopped`` as success, another takes any refusal for absence,
+they poll every 30 to 120 s, and none shows progress or the reason of a failure.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ T = TypeVar("T")
 
 
 class WaitError(AwsError):
-    """The time for a wait has passed; what was waited for may still come."""
+    """The time limit of a wait has passed; the awaited state may still come."""
 
 
 @dataclass(frozen=True)
 class Pace:
-    """How often to ask, and with which clock.
+    """How often to poll, and with which clock.
 
     Attributes:
-        first_s: seconds before the second question; it doubles from there.
-        shortest_s: lower end of the interval that the doubling reaches.
-        longest_s: upper end; each interval is drawn between the two, so that clients do not poll in step.
+        first_s: seconds before the second call; the interval doubles from there.
+        shortest_s: lower bound of the settled interval.
+        longest_s: upper bound; each settled interval is random between the two, so clients do not poll in step.
         sleep: waits that many seconds.
         clock: monotonic seconds.
         random_uniform: draws a number between two bounds.
@@ -42,7 +42,7 @@ class Pace:
     random_uniform: Callable[[float, float], float] = random.uniform
 
     def intervals_s(self) -> Iterator[float]:
-        """Seconds to wait before each further question, without end."""
+        """Yield the seconds to wait before each further call, without end."""
         growing_s = self.first_s
         while True:
             yield min(growing_s, self.random_uniform(self.shortest_s, self.longest_s))
@@ -54,30 +54,30 @@ AWS_PACE = Pace(first_s=2.0, shortest_s=10.0, longest_s=30.0)
 
 
 def poll(describe: Callable[[], T], *, until: Callable[[T], bool], pace: Pace, timeout_s: float, what: str) -> T:
-    """Ask until the answer satisfies a condition.
+    """Call a function until its result satisfies a condition.
 
     Args:
-        describe: asks once; what it raises ends the wait.
-        until: says whether an answer is the one waited for.
+        describe: the function; its exceptions end the wait.
+        until: the condition.
         pace: interval, jitter and clock.
-        timeout_s: seconds after which the wait is given up; the resource itself is not touched.
-        what: the thing waited for, as the message names it.
+        timeout_s: seconds after which the wait ends; the resource itself is not touched.
+        what: the awaited thing, for the message.
 
     Returns:
-        The answer that satisfied ``until``.
+        The result that satisfied ``until``.
 
     Raises:
         WaitError: ``timeout_s`` passed first.
     """
     deadline_s = pace.clock() + timeout_s
     for interval_s in pace.intervals_s():
-        answer = describe()
-        if until(answer):
-            return answer
+        result = describe()
+        if until(result):
+            return result
         if pace.clock() >= deadline_s:
             break
         pace.sleep(interval_s)
     raise WaitError(
         f"Gave up waiting for {what} after {timeout_s:,.0f} s.",
-        hint="It may still be running: run the same command again to go on waiting, or 'asteroid-ll teardown'.",
+        hint="It may still be running: run the same command again to keep waiting, or 'asteroid-ll teardown'.",
     )

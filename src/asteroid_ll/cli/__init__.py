@@ -1,7 +1,7 @@
 """The command line: parse, call one function, print its outcome. No logic.
 
-Start-up is a feature: a group of commands is imported when one of its commands runs, and nothing heavy
-(numpy, pandas, boto3, pydantic) is imported before a command needs it.
+A command's module is imported when the command runs, and nothing heavy (numpy, pandas, boto3, pydantic) is imported
+before a command needs it.
 """
 
 from __future__ import annotations
@@ -12,50 +12,46 @@ from importlib import import_module
 import click
 
 from asteroid_ll import __version__
-from asteroid_ll.cli.options import guarded, read_from_environment
+from asteroid_ll.cli.exits import run_and_exit
+from asteroid_ll.cli.options import read_from_environment
+from asteroid_ll.stages.registry import STAGES
 
-LAZY: dict[str, tuple[str, str, str]] = {
-    "run-all": (
-        "runs",
-        "run_all",
-        "Everything, offline in seconds: every stage that is not up to date, then teardown.",
-    ),
-    "plan": ("runs", "show_plan", "What would run, what is up to date, and why."),
-    "status": ("runs", "status", "What was done here, and what is open and bills."),
-    "fetch": ("runs", "fetch", "Get the asteroids from the source."),
-    "clean": ("runs", "clean", "Check the source's rows and give them names and units."),
-    "explore": ("runs", "explore", "Numbers and figures of the cleaned table."),
-    "split": ("runs", "split", "Divide the asteroids into train, validation and test."),
-    "encode": ("runs", "encode", "Make features and write them as recordIO-protobuf."),
-    "upload": ("runs", "upload", "Put the encoded parts into S3."),
-    "train": ("runs", "train", "Run the Linear Learner training job."),
-    "deploy": ("runs", "deploy", "Put the model behind an endpoint."),
-    "predict": ("predict", "predict", "Score the test part, or the rows of a file."),
-    "report": ("report", "report", "Write everything that was found as one HTML file."),
-    "teardown": ("runs", "teardown", "Delete whatever bills, and prove that it is gone."),
-    "evaluate": ("evaluate", "evaluate", "Grouped k-fold: the model beside its baselines, with intervals."),
-    "features": ("features", "features", "What each feature set takes of a table, and why not the rest."),
-    "model": ("model", "model", "The trained model: its weights, and what the grid's other models did."),
+_OWN_MODULE = ("predict", "report")
+"""Stages whose command does more than run the stage."""
+
+COMMANDS: dict[str, tuple[str, str, str]] = {
+    "run-all": ("runs", "run_all", "Run every stage that is not up to date, then tear down everything that bills."),
+    "plan": ("runs", "show_plan", "Show which stages would run, and why."),
+    "status": ("runs", "status", "Show which stages are done, and which resources are billed now."),
+    **{
+        name: (name, name, summary) if name in _OWN_MODULE else ("runs", "STAGE_COMMANDS", summary)
+        for name, summary in ((stage.name, stage.summary) for stage in STAGES)
+    },
+    "evaluate": ("evaluate", "evaluate", "Score the configuration by k-fold, with baselines and intervals."),
+    "features": ("features", "features", "Show the columns that each feature set uses."),
+    "model": ("model", "model", "Show or export the trained model."),
     "config": ("config", "config", "Make, show and check configuration files."),
-    "emulator": ("emulator", "emulator", "The embedded AWS: serve it, reset it, read its bill."),
-    "completion": ("completion", "completion", "The script that makes bash, zsh or fish complete commands."),
+    "emulator": ("emulator", "emulator", "Serve or reset the embedded AWS, or read its bill."),
+    "completion": ("completion", "completion", "Print a completion script for bash, zsh or fish."),
 }
-"""Each command's module, function and line of help, so that ``--help`` imports none of them."""
+"""The module, the attribute and the summary of each command. ``--help`` imports none of the modules."""
 
 
 class LazyGroup(click.Group):
     """A group whose commands are imported when they are called."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
-        """The commands, in the order of the work."""
-        return list(LAZY)
+        """Return the commands, in the order of the work."""
+        return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
         """Import and return one command."""
-        if cmd_name not in LAZY:
+        if cmd_name not in COMMANDS:
             return None
-        module, function, _ = LAZY[cmd_name]
-        command = getattr(import_module(f"asteroid_ll.cli.{module}"), function)
+        module, attribute, _ = COMMANDS[cmd_name]
+        command = getattr(import_module(f"asteroid_ll.cli.{module}"), attribute)
+        if isinstance(command, dict):
+            command = command[cmd_name]
         assert isinstance(command, click.Command)
         read_from_environment(command, cmd_name)
         return command
@@ -63,7 +59,7 @@ class LazyGroup(click.Group):
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         """Write the table of commands without importing them."""
         with formatter.section("Commands"):
-            formatter.write_dl([(name, line) for name, (_, _, line) in LAZY.items()])
+            formatter.write_dl([(name, summary) for name, (_, _, summary) in COMMANDS.items()])
 
 
 @click.group(
@@ -73,12 +69,17 @@ class LazyGroup(click.Group):
 )
 @click.version_option(__version__, prog_name="asteroid-ll")
 def group() -> None:
-    """NASA's near-Earth asteroids through SageMaker's Linear Learner, end to end, offline by default."""
+    """NASA's near-Earth asteroids through SageMaker's Linear Learner, end to end, offline by default.
+
+    Options can also be set in the environment: ASTEROID_LL_CONFIG, ASTEROID_LL_WORKDIR and ASTEROID_LL_JSON for
+    every command, ASTEROID_LL_RUN_ALL_KEEP for run-all --keep (likewise for every option of a command), and
+    ASTEROID_LL_TRAINING__MAX_RUNTIME_S for the configuration's training.max_runtime_s (likewise for every key).
+    """
 
 
 def main() -> None:
-    """The console script: run a command and exit with its code."""
-    # The matrices are small: BLAS threads would only spin beside each other, and one thread gives the same bits
-    # whatever the number of cores. Jobs inherit it.
+    """Run a command and exit with its code; the console script calls this."""
+    # More BLAS threads do not help with matrices this small, and one thread gives the same bits on any number of
+    # cores. Training jobs inherit the setting.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    guarded(group)
+    run_and_exit(group)

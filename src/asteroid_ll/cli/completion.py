@@ -1,15 +1,16 @@
-"""``completion bash | zsh | fish``: the script that makes a shell complete our commands, options and keys."""
+"""``completion bash | zsh | fish``: the script that makes a shell complete commands, options and keys."""
 
 from __future__ import annotations
 
 import click
+from click.shell_completion import BashComplete, FishComplete, ShellComplete, ZshComplete
 
 from asteroid_ll.cli.console import Console
 
 SHELLS = ("bash", "zsh", "fish")
 PROGRAM = "asteroid-ll"
 COMPLETE_VARIABLE = "_ASTEROID_LL_COMPLETE"
-"""What the shell's script sets to ask the program for completions; click reads it."""
+"""The variable that the shell's script sets to get completions; click reads it."""
 
 
 @click.command("completion", epilog="Example:  asteroid-ll completion bash")
@@ -21,12 +22,10 @@ def completion(shell: str) -> None:
     bash  echo 'eval "$(asteroid-ll completion bash)"' >> ~/.bashrc
     zsh   echo 'eval "$(asteroid-ll completion zsh)"' >> ~/.zshrc
     fish  asteroid-ll completion fish > ~/.config/fish/completions/asteroid-ll.fish
-    """  # noqa: D301 - the character tells click to leave the lines as they are
-    from click.shell_completion import BashComplete, FishComplete, ShellComplete, ZshComplete
+    """  # noqa: D301 - with this character, click keeps the line breaks
+    from asteroid_ll.cli import group  # which imports this module
 
-    from asteroid_ll.cli import group
-
-    # Each class's own source() asks the shell at hand for its version; the script may be for another machine.
+    # click's own source() runs the shell to check its version, but the script may be for another machine.
     kind: type[ShellComplete] = {"bash": BashComplete, "zsh": ZshComplete, "fish": FishComplete}[shell]
-    made = kind(group, {}, PROGRAM, COMPLETE_VARIABLE)
-    Console().line((made.source_template % made.source_vars()).strip("\n"))
+    script = kind(group, {}, PROGRAM, COMPLETE_VARIABLE)
+    Console().line((script.source_template % script.source_vars()).strip("\n"))

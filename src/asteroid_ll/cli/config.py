@@ -7,8 +7,11 @@ from pathlib import Path
 import click
 
 from asteroid_ll.cli.console import Console
-from asteroid_ll.cli.options import Where, common
+from asteroid_ll.cli.options import CommonOptions, common
+from asteroid_ll.config import SCHEMA_FILE, Config, dump_markdown, dump_schema, dump_yaml
+from asteroid_ll.config import validate as check_algorithm
 from asteroid_ll.errors import ConfigError
+from asteroid_ll.run.atomic import atomic_write
 
 
 @click.group("config", epilog="Example:  asteroid-ll config init -o asteroid-ll.yaml")
@@ -19,13 +22,10 @@ def config() -> None:
 @config.command("init", epilog="Example:  asteroid-ll config init -o mine.yaml")
 @click.option("-o", "--output", type=click.Path(path_type=Path), default=Path("asteroid-ll.yaml"), show_default=True)
 def init(output: Path) -> None:
-    """Write a file with every default spelled out, and beside it the schema that editors check it with.
+    """Write a file with every default, and beside it the JSON schema for editors.
 
-    An existing file is left alone.
+    An existing file is not changed.
     """
-    from asteroid_ll.config import SCHEMA_FILE, Config, dump_schema, dump_yaml
-    from asteroid_ll.run.workspace import atomic_write
-
     try:
         with output.open("x", encoding="utf-8") as file:
             file.write(dump_yaml(Config()))
@@ -39,35 +39,30 @@ def init(output: Path) -> None:
 
 @config.command("show", epilog="Example:  asteroid-ll config show -c mine.yaml")
 @common
-def show(where: Where) -> None:
-    """Show the configuration in force, defaults included."""
-    from asteroid_ll.config import dump_yaml
-
-    found = where.config.load()
-    if where.as_json:
-        Console(as_json=True).envelope("config show", status="success", config=found.model_dump(mode="json"))
+def show(options: CommonOptions) -> None:
+    """Show the complete configuration, defaults included."""
+    if options.as_json:
+        values = options.config.model_dump(mode="json")
+        Console(as_json=True).envelope("config show", status="success", config=values)
     else:
-        Console().line(dump_yaml(found).rstrip())
+        Console().line(dump_yaml(options.config).rstrip())
 
 
 @config.command("schema", epilog="Example:  asteroid-ll config schema > asteroid-ll.schema.json")
-@click.option("--markdown", is_flag=True, help="Print the reference of the keys as Markdown instead.")
+@click.option("--markdown", is_flag=True, help="Print the reference of all keys as Markdown instead.")
 def schema(markdown: bool) -> None:
-    """Print the JSON schema of the file, for editors."""
-    from asteroid_ll.config import dump_markdown, dump_schema
-
+    """Print the JSON schema of configuration files, for editors."""
     Console().line((dump_markdown() if markdown else dump_schema()).removesuffix("\n"))
 
 
 @config.command("validate", epilog="Example:  asteroid-ll config validate -c mine.yaml")
 @common
-def validate(where: Where) -> None:
-    """Check a file and name every problem at once."""
-    from asteroid_ll.config import validate as check
-
-    check(where.config.load())
-    console = Console(as_json=where.as_json)
-    if where.as_json:
+def validate(options: CommonOptions) -> None:
+    """Check the files and list all problems."""
+    check_algorithm(options.config)
+    console = Console(as_json=options.as_json)
+    if options.as_json:
         console.envelope("config validate", status="success", problems=[])
     else:
-        console.line(f"{where.config} is valid.")
+        files = " with ".join(map(str, options.config_files))
+        console.line(f"{files or 'The default configuration'} is valid.")

@@ -1,18 +1,20 @@
-"""``emulator serve | reset | ledger``: the embedded AWS by itself."""
+"""``emulator serve | reset | ledger``: the emulator's directory by itself."""
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
+from asteroid_ll.aws.pricing import usd_per_h
 from asteroid_ll.cli.console import Console
 from asteroid_ll.cli.options import DEFAULT_WORKDIR
+from asteroid_ll.emulator.account import Account
+from asteroid_ll.emulator.ledger import BilledInterval
+from asteroid_ll.emulator.transport.server import serve as serve_http
 from asteroid_ll.errors import ConfigError
-
-if TYPE_CHECKING:
-    from asteroid_ll.emulator.ledger import Interval
 
 state_option = click.option(
     "--state",
@@ -25,7 +27,7 @@ state_option = click.option(
 
 @click.group("emulator", epilog="Example:  asteroid-ll emulator serve --port 4566")
 def emulator() -> None:
-    """The embedded AWS: serve it to any boto3 client, reset it, read its bill."""
+    """Serve the embedded AWS to any AWS client, reset it, or show its bill."""
 
 
 @emulator.command("serve", epilog="Example:  asteroid-ll emulator serve --port 4566 --state ./aws")
@@ -33,21 +35,11 @@ def emulator() -> None:
 @click.option("--port", type=click.IntRange(0, 65_535), default=4566, show_default=True, help="0 takes a free one.")
 def serve(state: Path, port: int) -> None:
     """Serve over HTTP on loopback until interrupted; point AWS_ENDPOINT_URL at it."""
-    from asteroid_ll.emulator.app import Emulator
-    from asteroid_ll.emulator.transport.server import serve as serve_http
-
     console = Console()
-    backend = Emulator(state)
-    try:
+    with closing(Account(state)) as account:
         serve_http(
-            backend, port=port, ready=lambda bound: console.line(f"export AWS_ENDPOINT_URL=http://127.0.0.1:{bound}")
+            account, port=port, ready=lambda bound: console.line(f"export AWS_ENDPOINT_URL=http://127.0.0.1:{bound}")
         )
-    except OSError as error:
-        raise ConfigError(
-            f"Port {port} can't be served: {error.strerror}.", hint="asteroid-ll emulator serve --port 0"
-        ) from None
-    finally:
-        backend.close()
 
 
 @emulator.command("reset", epilog="Example:  asteroid-ll emulator reset --yes")
@@ -58,11 +50,8 @@ def reset(state: Path, yes: bool) -> None:
     _require_state(state)
     if not yes:
         click.confirm(f"Delete everything in {state}?", abort=True)
-    from asteroid_ll.emulator.app import Emulator
-
-    backend = Emulator(state)
-    backend.reset()
-    backend.close()
+    with closing(Account(state)) as account:
+        account.reset()
     Console().note(f"{state} is empty.")
 
 
@@ -70,19 +59,10 @@ def reset(state: Path, yes: bool) -> None:
 @state_option
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
 def ledger(state: Path, as_json: bool) -> None:
-    """Show what AWS would have billed: every interval of instance time, and what is open."""
+    """Show the instance time that AWS would have billed, and the instances that still run."""
     _require_state(state)
-    from asteroid_ll.aws.pricing import usd_per_h
-    from asteroid_ll.emulator.app import Emulator
-
-    backend = Emulator(state)
-    try:
-        now_s = backend.state.now()
-        rows = [
-            _interval(item, now_s=now_s, price_usd_per_h=usd_per_h(item.instance_type)) for item in backend.ledger()
-        ]
-    finally:
-        backend.close()
+    with closing(Account(state)) as account:
+        rows = [_row(interval, now_s=account.state.now()) for interval in account.ledger()]
     console = Console(as_json=as_json)
     if as_json:
         still_open = [row["arn"] for row in rows if row["open"]]
@@ -101,23 +81,25 @@ def ledger(state: Path, as_json: bool) -> None:
     console.table([("Resource", "Instances", "Instance-seconds", "USD on AWS", ""), *cells])
 
 
-def _interval(item: Interval, *, now_s: float, price_usd_per_h: float | None) -> dict[str, Any]:
+def _row(interval: BilledInterval, *, now_s: float) -> dict[str, Any]:
+    usd_per_hour = usd_per_h(interval.instance_type)
     return {
-        "arn": item.arn,
-        "resource": item.arn.split(":", 5)[-1],
-        "kind": item.kind,
-        "instance_type": item.instance_type,
-        "instance_count": item.instance_count,
-        "started_s": item.started_s,
-        "ended_s": item.ended_s,
-        "instance_seconds": round(item.instance_seconds(now_s), 3),
-        "usd": None if price_usd_per_h is None else round(item.cost_usd(now_s, price_usd_per_h=price_usd_per_h), 6),
-        "open": item.ended_s is None or item.ended_s > now_s,
+        "arn": interval.arn,
+        "resource": interval.arn.split(":", 5)[-1],
+        "kind": interval.kind,
+        "instance_type": interval.instance_type,
+        "instance_count": interval.instance_count,
+        "started_s": interval.started_s,
+        "ended_s": interval.ended_s,
+        "instance_seconds": round(interval.instance_seconds(now_s), 3),
+        "usd": None if usd_per_hour is None else round(interval.cost_usd(now_s, price_usd_per_h=usd_per_hour), 6),
+        "open": interval.is_open(now_s),
     }
 
 
 def _require_state(state: Path) -> None:
     if not (state / "state.sqlite3").exists():
         raise ConfigError(
-            f"{state} is not an emulator's directory.", hint="asteroid-ll run-all   makes one, or name it with --state."
+            f"{state} is not an emulator's directory.",
+            hint="asteroid-ll run-all   creates one. Or name another with --state.",
         )

@@ -1,4 +1,4 @@
-"""``model show | export``."""
+"""``model show`` and ``model export``."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from asteroid_ll.cli.console import Console
-from asteroid_ll.cli.options import Where, common
+from asteroid_ll.cli.options import CommonOptions, common
 from asteroid_ll.run import paths
+from asteroid_ll.run.atomic import atomic_write
 
 if TYPE_CHECKING:
     from asteroid_ll.linear_learner.model import Model
@@ -22,31 +23,33 @@ _N_SHOWN = 8
 _MAX_OUTPUTS_SHOWN = 6
 
 _artifact = click.option(
-    "--artifact", type=click.Path(path_type=Path), help="A model.tar.gz of any job, in place of the run directory's."
+    "--artifact", type=click.Path(path_type=Path), help="A model.tar.gz of any job; default: the run directory's."
 )
 
 
 @click.group("model", epilog="Example:  asteroid-ll model show")
 def model() -> None:
-    """The trained model: its weights, and what the grid's other models did."""
+    """The trained model: its weights, and the losses of the grid's models."""
 
 
 @model.command("show", epilog="Example:  asteroid-ll model show --all")
 @common
 @_artifact
 @click.option("--log", type=click.Path(path_type=Path), help="The log of the job that trained --artifact.")
-@click.option("--all", "show_all", is_flag=True, help="Every feature and every model, not the most telling ones.")
-def show(where: Where, artifact: Path | None, log: Path | None, show_all: bool) -> None:
-    """Show weights in the features' own and in standardised units, the threshold, and the grid."""
-    _, _, found = _load(where, artifact=artifact, log=log)
-    console = Console(as_json=where.as_json)
-    if where.as_json:
-        console.envelope("model show", status="success", model=found.to_json())
+@click.option(
+    "--all", "show_all", is_flag=True, help="Show every feature and every model, not only the most important ones."
+)
+def show(options: CommonOptions, artifact: Path | None, log: Path | None, show_all: bool) -> None:
+    """Show the weights in the features' own and in standardised units, the threshold, and the grid."""
+    _, _, described = _load(options, artifact=artifact, log=log)
+    console = Console(as_json=options.as_json)
+    if options.as_json:
+        console.envelope("model show", status="success", model=described.to_json())
         return
     limit = None if show_all else _N_SHOWN
-    _show_head(console, found)
-    _show_features(console, found, limit=limit)
-    _show_grid(console, found, limit=limit)
+    _show_head(console, described)
+    _show_features(console, described, limit=limit)
+    _show_grid(console, described, limit=limit)
 
 
 @model.command("export", epilog="Example:  asteroid-ll model export --format onnx -o model.onnx")
@@ -56,37 +59,36 @@ def show(where: Where, artifact: Path | None, log: Path | None, show_all: bool) 
 @click.option(
     "-o", "--output", type=click.Path(path_type=Path, dir_okay=False), required=True, help="The file to write."
 )
-def export(where: Where, artifact: Path | None, kind: str, output: Path) -> None:
+def export(options: CommonOptions, artifact: Path | None, kind: str, output: Path) -> None:
     """Write the model for other programs: JSON with names, or ONNX."""
-    from asteroid_ll.run.atomic import atomic_write
+    trained, fitted, _ = _load(options, artifact=artifact, log=None)
+    if kind == "onnx":
+        from asteroid_ll.linear_learner.onnx_export import to_onnx
 
-    trained, fitted, _ = _load(where, artifact=artifact, log=None)
-    data = _onnx(trained) if kind == "onnx" else _json(trained, fitted)
+        data = to_onnx(trained)
+    else:
+        data = _json(trained, fitted)
     atomic_write(output, data)
-    console = Console(as_json=where.as_json)
-    if where.as_json:
+    console = Console(as_json=options.as_json)
+    if options.as_json:
         console.envelope("model export", status="success", format=kind, output=str(output), bytes=len(data))
     else:
         console.note(f"Wrote {output}: {trained.predictor_type} of {trained.feature_dim} features.")
 
 
-def _load(where: Where, *, artifact: Path | None, log: Path | None) -> tuple[Model, FittedFeatures | None, ModelView]:
+def _load(
+    options: CommonOptions, *, artifact: Path | None, log: Path | None
+) -> tuple[Model, FittedFeatures | None, ModelView]:
     from asteroid_ll.report.model_view import load
 
     if artifact is not None:
         return load(artifact, features=None, log=log)
-    features, own_log = where.workdir / paths.FEATURES, where.workdir / paths.JOB_LOG
+    features, log_of_run = options.workdir / paths.FEATURES, options.workdir / paths.JOB_LOG
     return load(
-        where.workdir / paths.ARTIFACT,
+        options.workdir / paths.ARTIFACT,
         features=features if features.is_file() else None,
-        log=log or (own_log if own_log.is_file() else None),
+        log=log or (log_of_run if log_of_run.is_file() else None),
     )
-
-
-def _onnx(trained: Model) -> bytes:
-    from asteroid_ll.linear_learner.onnx_export import to_onnx
-
-    return to_onnx(trained)
 
 
 def _json(trained: Model, fitted: FittedFeatures | None) -> bytes:
@@ -102,17 +104,17 @@ def _json(trained: Model, fitted: FittedFeatures | None) -> bytes:
     return (json.dumps(value, indent=1, allow_nan=False) + "\n").encode()
 
 
-def _show_head(console: Console, found: ModelView) -> None:
-    made = f", {found.feature_set}" if found.feature_set else ""
-    console.line(f"{found.predictor_type}, loss {found.loss}, {len(found.features)} features{made}")
-    if found.threshold is not None:
-        console.line(f"threshold {found.threshold:.6g}: a score above it is predicted positive")
-    console.line(f"bias {'  '.join(_cell(value) for value in found.bias[:_MAX_OUTPUTS_SHOWN])}")
+def _show_head(console: Console, described: ModelView) -> None:
+    feature_set = f", {described.feature_set}" if described.feature_set else ""
+    console.line(f"{described.predictor_type}, loss {described.loss}, {len(described.features)} features{feature_set}")
+    if described.threshold is not None:
+        console.line(f"threshold {described.threshold:.6g}: a score above it is predicted positive")
+    console.line(f"bias {'  '.join(_cell(value) for value in described.bias[:_MAX_OUTPUTS_SHOWN])}")
 
 
-def _show_features(console: Console, found: ModelView, *, limit: int | None) -> None:
+def _show_features(console: Console, described: ModelView, *, limit: int | None) -> None:
     groups: dict[str, list[FeatureWeight]] = {}
-    for feature in found.features:
+    for feature in described.features:
         groups.setdefault(feature.variable if feature.start is not None else "", []).append(feature)
     for variable, features in groups.items():
         chosen = _largest(features, key=_importance, limit=limit)
@@ -122,15 +124,15 @@ def _show_features(console: Console, found: ModelView, *, limit: int | None) -> 
             console.line(
                 f"{variable}: {len(features)} ramps, {total:+.4g} from {features[0].start:g} to {features[-1].end:g}"
             )
-        _say_how_many(console, len(chosen), len(features), what="features by their effect")
-        console.table([_head(found, is_ramp=bool(variable)), *(_feature_row(feature) for feature in chosen)])
+        _show_count(console, len(chosen), len(features), what="features by their effect")
+        console.table([_head(described, is_ramp=bool(variable)), *(_feature_row(feature) for feature in chosen)])
 
 
-def _head(found: ModelView, *, is_ramp: bool) -> list[str]:
+def _head(described: ModelView, *, is_ramp: bool) -> list[str]:
     place = ["from", "to"] if is_ramp else ["feature"]
-    outputs = range(min(len(found.bias), _MAX_OUTPUTS_SHOWN))
-    numbers = [""] if len(found.bias) == 1 else [f" {output}" for output in outputs]
-    names = ("weight", "standardised") if found.features[0].standardised else ("weight",)
+    outputs = range(min(len(described.bias), _MAX_OUTPUTS_SHOWN))
+    numbers = [""] if len(described.bias) == 1 else [f" {output}" for output in outputs]
+    names = ("weight", "standardised") if described.features[0].standardised else ("weight",)
     return [*place, *(f"{name}{number}" for name in names for number in numbers)]
 
 
@@ -141,15 +143,15 @@ def _feature_row(feature: FeatureWeight) -> list[str]:
     return [*place, *map(_cell, values)]
 
 
-def _show_grid(console: Console, found: ModelView, *, limit: int | None) -> None:
-    if not found.grid:
+def _show_grid(console: Console, described: ModelView, *, limit: int | None) -> None:
+    if not described.grid:
         return
-    chosen = [model for number, model in enumerate(found.grid) if limit is None or number < limit or model.exported]
+    chosen = [model for number, model in enumerate(described.grid) if limit is None or number < limit or model.exported]
     console.line()
-    console.line(f"The grid's {found.objective_name} in epoch {found.kept_epoch} (* is the exported model)")
-    _say_how_many(console, len(chosen), len(found.grid), what="models by their loss")
-    names = list(found.grid[0].hyperparameters)
-    has_validation = found.grid[0].validation_objective is not None
+    console.line(f"The grid's {described.objective_name} in epoch {described.kept_epoch} (* is the exported model)")
+    _show_count(console, len(chosen), len(described.grid), what="models by their loss")
+    names = list(described.grid[0].hyperparameters)
+    has_validation = described.grid[0].validation_objective is not None
     rows = [["model", *names, "train", *(["validation"] if has_validation else [])]]
     for item in chosen:
         losses = [item.train_objective, *([item.validation_objective] if has_validation else [])]
@@ -160,7 +162,7 @@ def _show_grid(console: Console, found: ModelView, *, limit: int | None) -> None
     console.table(rows)
 
 
-def _say_how_many(console: Console, n_shown: int, n_all: int, *, what: str) -> None:
+def _show_count(console: Console, n_shown: int, n_all: int, *, what: str) -> None:
     if n_shown < n_all:
         console.line(f"the first {n_shown} of {n_all} {what}; --all shows every one")
 
@@ -168,7 +170,7 @@ def _say_how_many(console: Console, n_shown: int, n_all: int, *, what: str) -> N
 def _largest(
     features: Sequence[FeatureWeight], *, key: Callable[[FeatureWeight], float], limit: int | None
 ) -> list[FeatureWeight]:
-    """The features with the largest effect, in their own order; all of them without a limit."""
+    """Return the features with the largest effect, in their own order; all of them without a limit."""
     if limit is None:
         return list(features)
     chosen = sorted(features, key=key, reverse=True)[:limit]

@@ -1,11 +1,13 @@
-"""``report``: the stage, opened in a browser or drawn once more as SVG where it is asked for."""
+"""``report``: the stage, with the options to open the page and to write the figures as SVG."""
 
 from __future__ import annotations
+
+import webbrowser
 
 import click
 
 from asteroid_ll.cli.console import Console
-from asteroid_ll.cli.options import Where, common
+from asteroid_ll.cli.options import CommonOptions, common
 from asteroid_ll.cli.outcomes import execute, finish, show_steps
 from asteroid_ll.errors import ConfigError
 from asteroid_ll.run import paths
@@ -17,35 +19,33 @@ from asteroid_ll.run import paths
 @click.option("--svg", is_flag=True, help="Write its figures as SVG too.")
 @click.option("--force", is_flag=True, help="Write it again even if it is up to date.")
 @click.option("--dry-run", is_flag=True, help="Show whether it would be written, and why, and stop.")
-def report(where: Where, open_it: bool, svg: bool, force: bool, dry_run: bool) -> None:
-    """Write everything that was found as one HTML file, with the same numbers as JSON and the figures as PNG."""
+def report(options: CommonOptions, open_it: bool, svg: bool, force: bool, dry_run: bool) -> None:
+    """Write the results as one HTML file, the same numbers as JSON, and the figures as PNG."""
     forced = ("report",) if force else ()
     if dry_run:
-        show_steps("report", where, selected=("report",), forced=forced)
+        show_steps("report", options, selected=("report",), forced=forced)
         return
-    result = execute("report", where, selected=("report",), forced=forced, tear_down=False)
+    result = execute("report", options, selected=("report",), forced=forced, tear_down=False)
     if result.error is None and svg:
-        _write_svg(where)
+        _write_svg(options)
     if result.error is None and open_it:
-        _open(where)
-    finish("report", where, result)
+        _open(options)
+    finish("report", options, result)
 
 
-def _write_svg(where: Where) -> None:
+def _write_svg(options: CommonOptions) -> None:
     from asteroid_ll.pipeline.project import open_pipeline
     from asteroid_ll.report.figures import save_svg
-    from asteroid_ll.report.inputs import ReportInputs
+    from asteroid_ll.stages.report import report_inputs
 
-    with open_pipeline(where.config, where.workdir, command="report") as pipeline:
-        figures = save_svg(ReportInputs(pipeline.context("report")))
-    Console(as_json=where.as_json).note(f"{len(figures)} figures as SVG in {figures[0].parent}")
+    with open_pipeline(options.config, options.workdir, command="report") as pipeline:
+        figures = save_svg(report_inputs(pipeline.context("report")))
+    Console(as_json=options.as_json).note(f"{len(figures)} figures as SVG in {figures[0].parent}")
 
 
-def _open(where: Where) -> None:
-    import webbrowser
-
-    path = where.workdir.absolute() / paths.REPORT_HTML
+def _open(options: CommonOptions) -> None:
+    path = options.workdir.absolute() / paths.REPORT_HTML
     if not path.is_file():
-        raise ConfigError("There is no report: report.html is false.", hint="Set report.html to true.")
+        raise ConfigError("No report was written, because report.html is false.", hint="Set report.html to true.")
     if not webbrowser.open(path.as_uri()):
-        Console(as_json=where.as_json).note(f"No browser could be started. The report is {path}")
+        Console(as_json=options.as_json).note(f"No browser could be opened. The report is {path}")

@@ -1,47 +1,18 @@
-"""The configuration: a YAML file, checked whole, as frozen values.
+"""The configuration: YAML files, validated, as frozen values.
 
-``load`` reads files and what is laid over them into a ``Config`` or names every problem at once; ``validate`` asks
-the algorithm about the hyperparameters' values; ``json_schema`` and ``dump_yaml`` describe the file to editors and to
-people.
-Importing this package costs pydantic and PyYAML, so ``--help`` must not.
+``load`` returns a ``Config`` or raises one error with every problem; ``validate`` checks the hyperparameters with the
+algorithm; ``json_schema`` and ``dump_yaml`` document the file. This package imports pydantic and PyYAML, so ``--help``
+must not import it.
 """
 
 from asteroid_ll.config.algorithm import validate
 from asteroid_ll.config.describe import SCHEMA_FILE, dump_markdown, dump_schema, dump_yaml, json_schema
 from asteroid_ll.config.loading import load
-from asteroid_ll.config.models import (
-    AUTO,
-    Clean,
-    Config,
-    Cost,
-    Encode,
-    Features,
-    Hosting,
-    Predict,
-    Report,
-    Section,
-    Source,
-    Split,
-    Tracking,
-    Training,
-)
+from asteroid_ll.config.models import Config
 
 __all__ = [
-    "AUTO",
     "SCHEMA_FILE",
-    "Clean",
     "Config",
-    "Cost",
-    "Encode",
-    "Features",
-    "Hosting",
-    "Predict",
-    "Report",
-    "Section",
-    "Source",
-    "Split",
-    "Tracking",
-    "Training",
     "dump_markdown",
     "dump_schema",
     "dump_yaml",

@@ -1,4 +1,4 @@
-"""The configuration described: a JSON schema for editors, and a commented YAML file for people."""
+"""Descriptions of the configuration: a JSON schema for editors, and a commented YAML file and tables for people."""
 
 from __future__ import annotations
 
@@ -43,10 +43,7 @@ def json_schema() -> dict[str, Any]:
 
 
 def dump_yaml(config: Config) -> str:
-    """Return a configuration as a YAML file with every key, its meaning and its choices in comments.
-
-    ``load`` of the text gives an equal configuration.
-    """
+    """Return a configuration as a YAML file with the meaning and the choices of every key in comments."""
     return _HEAD + "".join(f"\n{block}" for block in _blocks(config))
 
 
@@ -56,7 +53,7 @@ def dump_schema() -> str:
 
 
 def dump_markdown() -> str:
-    """Return the reference of every key, section by section, with its values and its default, as Markdown tables."""
+    """Return the reference of every key, its values and its default, as one Markdown table per section."""
     schema = json_schema()
     top = [(key, part) for key, part in schema["properties"].items() if "$ref" not in part and "properties" not in part]
     lines = ["## Top level", "", *_key_table(top, "")]
@@ -69,8 +66,8 @@ def dump_markdown() -> str:
 
 
 def _resolved(part: Mapping[str, Any], schema: Mapping[str, Any]) -> Mapping[str, Any]:
-    found: Mapping[str, Any] = schema["$defs"][part["$ref"].rpartition("/")[2]] if "$ref" in part else part
-    return found
+    section: Mapping[str, Any] = schema["$defs"][part["$ref"].rpartition("/")[2]] if "$ref" in part else part
+    return section
 
 
 def _key_table(parts: Iterable[tuple[str, Mapping[str, Any]]], prefix: str) -> list[str]:
@@ -83,7 +80,7 @@ def _key_table(parts: Iterable[tuple[str, Mapping[str, Any]]], prefix: str) -> l
 
 
 def _accepted(part: Mapping[str, Any]) -> str:
-    """What a key takes, in words."""
+    """Return the values that a key accepts, in words."""
     if "anyOf" in part:
         return " or ".join(_accepted(choice) for choice in part["anyOf"])
     if "enum" in part:
@@ -101,7 +98,9 @@ def _accepted(part: Mapping[str, Any]) -> str:
         if bound in part
     ]
     kinds = {"integer": "whole number", "number": "number", "boolean": "`true`, `false`", "array": "list of texts"}
-    kind = {**kinds, "string": "text", "null": "`null`"}.get(str(part.get("type")), "text")
+    types = part.get("type")
+    kind = types[0] if isinstance(types, list) else str(types)
+    kind = {**kinds, "string": "text", "null": "`null`"}.get(kind, "text")
     return " ".join([kind, *bounds])
 
 

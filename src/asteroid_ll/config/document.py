@@ -1,14 +1,14 @@
-"""YAML text to plain values, with the line of each: the only reader of YAML in the package.
+"""YAML text to plain values, with the line of each value: the package's only YAML reader.
 
-It reads less than YAML has. Anchors, aliases, tags and second documents are refused, so that a small file stays a
-small value; scalars follow YAML 1.2's core schema, with the words ``yes``, ``no``, ``on`` and ``off`` as booleans
-too because older readers take them so. A number keeps its spelling beside its value.
+It reads a subset of YAML. Anchors, aliases, tags and second documents are refused: a small file must not grow
+into a large value. Scalars follow YAML 1.2's core schema, plus ``yes``, ``no``, ``on`` and ``off`` as booleans, as in
+YAML 1.1. A number keeps its spelling beside its value.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,7 +21,7 @@ MAX_BYTES = 262_144
 MAX_DEPTH = 8
 
 Key = tuple[str | int, ...]
-"""Where a value is: keys of mappings and positions in lists, from the top."""
+"""The path to a value: keys of mappings and positions in lists, from the top."""
 
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _INTEGER = re.compile(r"[-+]?(0|[1-9][0-9]*)")
@@ -35,11 +35,11 @@ _MAX_DIGITS = 400
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """Where the text has a value.
+    """The place of a value in the text.
 
     Attributes:
         where: the place as a user would name it, such as ``line 12``.
-        line: number of the line, from 1.
+        line: line number from 1; 0 for a text without lines, such as an option.
         raw: the scalar's text as written; None for a list or a mapping.
     """
 
@@ -50,13 +50,13 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing that is wrong with a file.
+    """One problem of a configuration.
 
     Attributes:
-        where: the place, such as ``line 12``; empty where the file has none.
-        line: number of the line, from 1; 0 where the file has none.
+        where: the place, such as ``line 12``; empty if unknown.
+        line: line number from 1; 0 if there is none.
         key: dotted key; empty for the text as a whole.
-        what: clause that says what is wrong, without the key.
+        what: clause that follows the key, such as ``is not a key``.
     """
 
     where: str
@@ -70,11 +70,11 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A text read.
+    """A parsed text.
 
     Attributes:
-        value: what it holds: None, bool, int, float, str, list or dict with text keys.
-        marks: where each value is.
+        value: None, bool, int, float, str, list or dict with text keys.
+        marks: the place of each value.
         problems: duplicate keys, of which the first one counts.
     """
 
@@ -83,133 +83,118 @@ class Document:
     problems: tuple[Problem, ...] = ()
 
 
+class DocumentError(ConfigError):
+    """The text is not YAML, or uses a part of YAML that is refused.
+
+    Args:
+        line: line number from 1; 0 if unknown.
+        reason: clause that names the problem.
+    """
+
+    def __init__(self, line: int, reason: str) -> None:
+        super().__init__(f"line {line}: {reason}." if line else f"{reason}.")
+        self.line = line
+        self.reason = reason
+
+
 def dotted(key: Key) -> str:
     """Return a key as a person writes it: ``clean.drop[0]``."""
     text = "".join(f"[{part}]" if isinstance(part, int) else f".{legible(part)}" for part in key)
     return text.removeprefix(".")
 
 
-class DocumentError(ConfigError):
-    """The text is not YAML, or uses more of it than is read here.
-
-    Args:
-        problem: what is wrong, and where.
-    """
-
-    def __init__(self, problem: Problem) -> None:
-        super().__init__(f"{problem}.")
-        self.problem = problem
-
-
 def parse(data: bytes | str, *, origin: str = "", at: Key = ()) -> Document:
     """Read one YAML document.
 
     Args:
-        data: the text, in UTF-8 where it is bytes.
-        origin: where the text is from, for a text that is not a file and has no lines to name.
-        at: where in the configuration the document belongs.
+        data: the text; bytes are UTF-8.
+        origin: name of a text that is not a file and has no lines, such as ``command line``.
+        at: key of the document within the configuration.
 
     Returns:
-        The document; an empty text has the value None.
+        The document; the value of an empty text is None.
 
     Raises:
-        DocumentError: the text is not YAML or uses more of it than is read here.
+        DocumentError: the text is not YAML, or uses a part of YAML that is refused.
     """
-    reader = _Reader(origin)
+    text = _decoded(data)
+    _refuse_extras(text, depth=len(at))
+    marks: dict[Key, Mark] = {}
+    problems: list[Problem] = []
+
+    def mark(line: int, raw: str | None = None) -> Mark:
+        return Mark(origin, 0, raw) if origin else Mark(f"line {line}", line, raw)
+
+    def value_of(node: yaml.Node, key: Key, line: int) -> Any:
+        if isinstance(node, yaml.ScalarNode):
+            marks[key] = mark(line, node.value)
+            return node.value if node.style else _scalar(node.value, line)
+        marks[key] = mark(line)
+        if isinstance(node, yaml.SequenceNode):
+            return [value_of(item, (*key, number), _line(item)) for number, item in enumerate(node.value)]
+        values: dict[str, Any] = {}
+        for name, item in node.value:
+            if not isinstance(name, yaml.ScalarNode):
+                raise DocumentError(_line(name), "a list or a mapping cannot be a key")
+            inner = (*key, name.value)
+            if name.value in values:
+                second = mark(_line(name))
+                what = f"is given twice, first in {marks[inner].where}"
+                problems.append(Problem(second.where, second.line, dotted(inner), what))
+            else:
+                values[name.value] = value_of(item, inner, _line(name))
+        return values
+
+    root = yaml.compose(text, Loader=_LOADER)
+    value = None if root is None else value_of(root, at, _line(root))
+    return Document(value, marks, tuple(problems))
+
+
+def _decoded(data: bytes | str) -> str:
+    if len(data) > MAX_BYTES:
+        raise DocumentError(0, f"the text is longer than {MAX_BYTES:,} bytes; a configuration is a few thousand")
+    if isinstance(data, str):
+        return data
     try:
-        return reader.document(_events(_decoded(data)), at)
-    except _Refused as refused:
-        raise DocumentError(reader.problem(refused.line, at, refused.what)) from refused
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data[: error.start].count(b"\n") + 1
+        raise DocumentError(line, f"byte {error.start} is not UTF-8 text") from error
 
 
-class _Refused(Exception):  # noqa: N818 - control flow inside this module
-    def __init__(self, line: int, what: str) -> None:
-        super().__init__(what)
-        self.line = line
-        self.what = what
-
-
-class _Reader:
-    """Builds a document from the parser's events, so that nothing is expanded before it is looked at."""
-
-    def __init__(self, origin: str) -> None:
-        self._origin = origin
-        self._marks: dict[Key, Mark] = {}
-        self._problems: list[Problem] = []
-
-    def problem(self, line: int, key: Key, what: str) -> Problem:
-        mark = self._mark(line)
-        return Problem(mark.where, mark.line, dotted(key), what)
-
-    def _mark(self, line: int, raw: str | None = None) -> Mark:
-        if self._origin:
-            return Mark(self._origin, 0, raw)
-        return Mark(f"line {line}" if line else "", line, raw)
-
-    def document(self, events: Iterator[yaml.Event], at: Key) -> Document:
-        value = None
-        n_documents = 0
-        for event in events:
+def _refuse_extras(text: str, *, depth: int) -> None:
+    """Refuse a text that is not YAML, or uses a part of YAML that is not read here, before it is expanded."""
+    n_documents = 0
+    try:
+        for event in yaml.parse(text, Loader=_LOADER):
             if isinstance(event, yaml.DocumentStartEvent):
                 n_documents += 1
                 if n_documents > 1:
-                    raise _Refused(_line(event), "a second document begins; the file holds one")
+                    raise DocumentError(_line(event), "a second document begins; the file holds one")
+            elif isinstance(event, yaml.CollectionEndEvent):
+                depth -= 1
             elif isinstance(event, yaml.NodeEvent):
-                value = self._value(event, events, at)
-        return Document(value, self._marks, tuple(self._problems))
-
-    def _value(self, event: yaml.Event, events: Iterator[yaml.Event], key: Key) -> Any:
-        _refuse_extras(event)
-        line = _line(event)
-        if len(key) > MAX_DEPTH:
-            raise _Refused(line, f"nested more than {MAX_DEPTH} levels deep")
-        if isinstance(event, yaml.ScalarEvent):
-            raw = event.value
-            self._marks[key] = self._mark(line, raw)
-            return _scalar(raw, line) if event.implicit[0] else raw
-        self._marks[key] = self._mark(line)
-        if isinstance(event, yaml.SequenceStartEvent):
-            return self._list(events, key)
-        return self._mapping(events, key)
-
-    def _list(self, events: Iterator[yaml.Event], key: Key) -> list[Any]:
-        values: list[Any] = []
-        while not isinstance(event := next(events), yaml.SequenceEndEvent):
-            values.append(self._value(event, events, (*key, len(values))))
-        return values
-
-    def _mapping(self, events: Iterator[yaml.Event], key: Key) -> dict[str, Any]:
-        values: dict[str, Any] = {}
-        while not isinstance(event := next(events), yaml.MappingEndEvent):
-            _refuse_extras(event)
-            if not isinstance(event, yaml.ScalarEvent):
-                raise _Refused(_line(event), "a list or a mapping cannot be a key")
-            name, line = event.value, _line(event)
-            inner = (*key, name)
-            if name in values:
-                first = self._marks[inner].where
-                self._problems.append(self.problem(line, inner, f"is given twice, first in {first}"))
-                _Reader(self._origin)._value(next(events), events, inner)
-                continue
-            values[name] = self._value(next(events), events, inner)
-            self._marks[inner] = self._mark(line, self._marks[inner].raw)
-        return values
+                if reason := _extra(event):
+                    raise DocumentError(_line(event), reason)
+                if depth > MAX_DEPTH:
+                    raise DocumentError(_line(event), f"nested more than {MAX_DEPTH} levels deep")
+                depth += isinstance(event, yaml.CollectionStartEvent)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        raise DocumentError(mark.line + 1 if mark else 0, _syntax(error)) from error
+    except (yaml.YAMLError, ValueError, OverflowError) as error:
+        raise DocumentError(0, f"the text is not YAML ({' '.join(str(error).split())})") from error
 
 
-def _events(text: str) -> Iterator[yaml.Event]:
-    """Yield the parser's events; what it cannot parse is refused with its line and its reason."""
-    events = yaml.parse(text, Loader=_LOADER)
-    while True:
-        try:
-            event = next(events, None)
-        except yaml.MarkedYAMLError as error:
-            mark = error.problem_mark or error.context_mark
-            raise _Refused(mark.line + 1 if mark else 0, _syntax(error)) from error
-        except (yaml.YAMLError, ValueError, OverflowError) as error:
-            raise _Refused(0, f"the text is not YAML ({' '.join(str(error).split())})") from error
-        if event is None:
-            return
-        yield event
+def _extra(event: yaml.NodeEvent) -> str:
+    """Return why a node is refused, or an empty text."""
+    if isinstance(event, yaml.AliasEvent):
+        return f"the alias *{legible(event.anchor or '')} is not allowed; write the value out"
+    if event.anchor:
+        return f"the anchor &{legible(event.anchor)} is not allowed; remove it"
+    if isinstance(event, yaml.ScalarEvent | yaml.CollectionStartEvent) and event.tag:
+        return f"the tag {legible(event.tag)} is not allowed; remove it"
+    return ""
 
 
 def _syntax(error: yaml.MarkedYAMLError) -> str:
@@ -219,29 +204,8 @@ def _syntax(error: yaml.MarkedYAMLError) -> str:
     return f"the text is not YAML ({problem})"
 
 
-def _decoded(data: bytes | str) -> str:
-    if len(data) > MAX_BYTES:
-        raise _Refused(0, f"the text is longer than {MAX_BYTES:,} bytes; a configuration is a few thousand")
-    if isinstance(data, str):
-        return data
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = data[: error.start].count(b"\n") + 1
-        raise _Refused(line, f"byte {error.start} is not UTF-8 text") from error
-
-
-def _refuse_extras(event: yaml.Event) -> None:
-    if isinstance(event, yaml.AliasEvent):
-        raise _Refused(_line(event), f"the alias *{legible(event.anchor or '')} is not allowed; write the value out")
-    if isinstance(event, yaml.NodeEvent) and event.anchor:
-        raise _Refused(_line(event), f"the anchor &{legible(event.anchor)} is not allowed; remove it")
-    if isinstance(event, yaml.ScalarEvent | yaml.CollectionStartEvent) and event.tag:
-        raise _Refused(_line(event), f"the tag {legible(event.tag)} is not allowed; remove it")
-
-
-def _line(event: yaml.Event) -> int:
-    return int(event.start_mark.line) + 1 if event.start_mark else 0
+def _line(part: yaml.Event | yaml.Node) -> int:
+    return int(part.start_mark.line) + 1 if part.start_mark else 0
 
 
 def _scalar(raw: str, line: int) -> Any:
@@ -257,5 +221,5 @@ def _scalar(raw: str, line: int) -> Any:
     if not is_integer and not _FLOAT.fullmatch(raw):
         return float(raw.replace(".", "", 1)) if _SPECIAL_FLOAT.fullmatch(raw) else raw
     if len(raw) > _MAX_DIGITS:
-        raise _Refused(line, f"a number of {len(raw)} characters is too long")
+        raise DocumentError(line, f"a number of {len(raw)} characters is too long")
     return int(raw) if is_integer else float(raw)

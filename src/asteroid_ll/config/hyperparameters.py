@@ -1,11 +1,12 @@
-"""The hyperparameters as the file has them: known names, and each value as the text that the container gets.
+"""The hyperparameters in a configuration file: known names, and each value as the text that the container gets.
 
-SageMaker passes every hyperparameter as a string, so ``0.10`` in the file travels as ``0.10``. Whether a value is
-in its range is the algorithm's business, see ``asteroid_ll.config.validate``.
+SageMaker passes every hyperparameter as a string, so ``0.10`` in the file arrives as ``0.10``. Loading a file does not
+check ranges; ``asteroid_ll.config.validate`` does.
 """
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -15,54 +16,11 @@ from pydantic import AfterValidator, BeforeValidator, PlainSerializer, WithJsonS
 from pydantic_core import PydanticCustomError
 
 from asteroid_ll.config.wording import shown
+from asteroid_ll.linear_learner.records import RANGES, HyperparameterRecord
+from asteroid_ll.linear_learner.spec import HYPERPARAMETERS
 
-KNOWN = (
-    "predictor_type",
-    "feature_dim",
-    "num_classes",
-    "mini_batch_size",
-    "epochs",
-    "use_bias",
-    "num_models",
-    "loss",
-    "optimizer",
-    "learning_rate",
-    "wd",
-    "l1",
-    "momentum",
-    "beta_1",
-    "beta_2",
-    "bias_lr_mult",
-    "bias_wd_mult",
-    "use_lr_scheduler",
-    "lr_scheduler_step",
-    "lr_scheduler_factor",
-    "lr_scheduler_minimum_lr",
-    "normalize_data",
-    "normalize_label",
-    "unbias_data",
-    "unbias_label",
-    "num_point_for_scaler",
-    "init_method",
-    "init_scale",
-    "init_sigma",
-    "init_bias",
-    "early_stopping_patience",
-    "early_stopping_tolerance",
-    "binary_classifier_model_selection_criteria",
-    "target_recall",
-    "target_precision",
-    "f_beta",
-    "positive_example_weight_mult",
-    "balance_multiclass_weights",
-    "accuracy_top_k",
-    "num_calibration_samples",
-    "margin",
-    "quantile",
-    "loss_insensitivity",
-    "huber_delta",
-)
-"""Public hyperparameters of Linear Learner, in the order of the developer guide's table."""
+KNOWN = tuple(name for name, record in HYPERPARAMETERS.items() if not record.is_internal)
+"""The hyperparameters that a file may set, in the container's order."""
 
 DEFAULTS: Mapping[str, str] = MappingProxyType(
     {
@@ -72,12 +30,13 @@ DEFAULTS: Mapping[str, str] = MappingProxyType(
         "binary_classifier_model_selection_criteria": "loss_function",
     }
 )
-"""What a file that names no hyperparameters gets; names in the file are laid over these.
+"""The hyperparameters of a file that sets none; a file's own values replace them.
 
-Models are chosen by their loss: on a validation part of some thousand rows many of the 32 have the same accuracy.
+Models are chosen by their loss, because on a validation part of some thousand rows many of the 32 have the same
+accuracy.
 """
 
-_OF_BINARY_CLASSIFIERS = "binary_classifier_model_selection_criteria"
+_CRITERION = "binary_classifier_model_selection_criteria"
 
 
 def _known_name(name: str) -> str:
@@ -102,10 +61,10 @@ def value_text(value: object) -> str:
 def _with_defaults(value: Any) -> Any:
     if not isinstance(value, Mapping):
         return value
-    laid = {**DEFAULTS, **value}
-    if laid["predictor_type"] != "binary_classifier" and _OF_BINARY_CLASSIFIERS not in value:
-        del laid[_OF_BINARY_CLASSIFIERS]
-    return laid
+    values = {**DEFAULTS, **value}
+    if values["predictor_type"] != "binary_classifier" and _CRITERION not in value:
+        del values[_CRITERION]
+    return values
 
 
 def _as_dict(value: Mapping[str, str]) -> dict[str, str]:
@@ -117,7 +76,28 @@ def _read_only(value: Mapping[str, str]) -> Mapping[str, str]:
     return MappingProxyType({name: value[name] for name in in_table_order})
 
 
-_SCALAR_SCHEMA = {"type": ["string", "number", "boolean"]}
+def _schema(record: HyperparameterRecord) -> dict[str, Any]:
+    """Return the JSON schema of a value, which may be written as text too."""
+    words = [*record.words, *record.extra_words]
+    forms: list[dict[str, Any]] = [{"enum": words}] if words else []
+    if record.kind == "flag":
+        forms.append({"type": ["boolean", "string"], "pattern": "^(true|false)$"})
+    elif record.kind != "word":
+        number = "integer" if record.kind == "count" else "number"
+        forms.append({"type": [number, "string"], **_bounds(record), "pattern": record.pattern})
+    default = DEFAULTS.get(record.name, record.default)
+    return {
+        **(forms[0] if len(forms) == 1 else {"anyOf": forms}),
+        "description": record.meaning,
+        "default": default if default in words else json.loads(str(default)),
+    }
+
+
+def _bounds(record: HyperparameterRecord) -> dict[str, float]:
+    low, includes_low, high = RANGES[record.kind]
+    bounds = {"minimum" if includes_low else "exclusiveMinimum": low, "exclusiveMaximum": high}
+    return {keyword: bound for keyword, bound in bounds.items() if math.isfinite(bound)}
+
 
 Hyperparameters = Annotated[
     Mapping[
@@ -131,7 +111,7 @@ Hyperparameters = Annotated[
         {
             "type": "object",
             "additionalProperties": False,
-            "properties": {name: {**_SCALAR_SCHEMA, "description": f"Linear Learner's {name}."} for name in KNOWN},
+            "properties": {name: _schema(HYPERPARAMETERS[name]) for name in KNOWN},
         }
     ),
 ]

@@ -1,4 +1,4 @@
-"""A configuration file to a ``Config``, or to one error that names every problem with its line."""
+"""A configuration file to a ``Config``, or to one error that lists every problem with its line."""
 
 from __future__ import annotations
 
@@ -17,39 +17,41 @@ from asteroid_ll.config.models import Config, Section
 from asteroid_ll.config.wording import did_you_mean, legible, sentence
 from asteroid_ll.errors import ConfigError
 
-_SECTIONS = tuple(
+_FREE = "hyperparameters"
+_SECTIONS = {
     key
     for key, field in Config.model_fields.items()
     if isinstance(field.annotation, type) and issubclass(field.annotation, Section)
-)
-_FREE = "hyperparameters"
-_TOP_LEVEL = frozenset(Config.model_fields) - {*_SECTIONS, _FREE}
-_EMPTY = Document(None, {})
-_OVERRIDE = "command line"
+} | {_FREE}
+_TOP_LEVEL = frozenset(Config.model_fields) - _SECTIONS
 _MAX_LISTED = 100
 
 
 def load(
-    files: Path | Sequence[Path] | None, *, overrides: Sequence[str] = (), environment: Mapping[str, str] | None = None
+    files: Path | Sequence[Path] | None,
+    *,
+    overrides: Sequence[str] = (),
+    environment: Mapping[str, str] | None = None,
+    origin: str = "command line",
 ) -> Config:
-    """Read configuration files and lay the environment and the overrides over them.
+    """Read configuration files and apply the environment and the overrides to them.
 
     Args:
-        files: YAML files, of which a later one wins over an earlier one, key by key; none, and files without keys,
-            stand for the defaults.
-        overrides: ``KEY=VALUE`` each, such as ``training.max_runtime_s=600``; the value is read as YAML. It takes
-            the place of every other value, a mapping key by key; later overrides win over earlier ones.
-        environment: variables of which some may be keys of the configuration, see `environment_overrides`; they win
-            over the files. None for none.
+        files: YAML files; a later file wins over an earlier one, key by key. None, or files without keys, mean the
+            defaults.
+        overrides: ``KEY=VALUE`` each, such as ``training.max_runtime_s=600``, with the value in YAML. They win over
+            all other values, and later overrides over earlier ones. A mapping is merged key by key.
+        environment: environment variables, see `environment_overrides`; they win over the files.
+        origin: the name of the overrides' place in messages.
 
     Raises:
-        ConfigError: a file is missing, unreadable or not YAML, or any value is wrong. The message has every problem
-            on a line of its own, and the context has them as ``problems``, a tuple of texts.
+        ConfigError: a file is missing, unreadable or not YAML, or a value is wrong. The message lists every problem
+            on its own line, and the context has them as ``problems``, a tuple of texts.
     """
     paths = [files] if isinstance(files, Path) else list(files or ())
-    document = _EMPTY
+    document = Document({}, {})
     for path in paths:
-        document = _laid_over(document, _read(path, named=len(paths) > 1))
+        document = _merged_documents(document, _read(path, named=len(paths) > 1))
     problems = list(document.problems)
     for name, key, text in environment_overrides(environment or {}):
         document = _overridden(document, key, text, origin=name, problems=problems)
@@ -57,27 +59,23 @@ def load(
         name, equals, text = override.partition("=")
         key = tuple(name.strip().split("."))
         if equals and all(key):
-            document = _overridden(document, key, text, origin=_OVERRIDE, problems=problems)
+            document = _overridden(document, key, text, origin=origin, problems=problems)
         else:
             what = "must be KEY=VALUE, such as training.max_runtime_s=600"
-            problems.append(Problem(_OVERRIDE, 0, legible(override), what))
-    values = {} if document.value is None else document.value
-    if not isinstance(values, dict):
-        problems.append(Problem("line 1", 1, "", "the file must hold keys such as target: emulator"))
-        values = {}
-    values = _without_empty_sections(values)
-    _spell_hyperparameters(values, document.marks)
+            problems.append(Problem(origin, 0, legible(override), what))
+    values = _without_empty_sections(document.value)
+    _restore_spelling(values, document.marks)
     config = _validated(values, document.marks, problems)
     if config is None or problems:
-        _refuse(paths, problems)
+        _refuse(paths, problems, origin=origin)
     return config
 
 
 def environment_overrides(environment: Mapping[str, str]) -> Iterator[tuple[str, Key, str]]:
-    """Yield the variables that are keys of the configuration: name, key, and value as YAML text.
+    """Yield the variables that set a key of the configuration: name, key, and value as YAML text.
 
-    ``ASTEROID_LL_TRAINING__INSTANCE_TYPE`` is ``training.instance_type``: two underscores after the section, lower
-    case for upper. A key without a section has its name alone, ``ASTEROID_LL_REGION``. Other variables are not keys.
+    ``ASTEROID_LL_TRAINING__INSTANCE_TYPE`` is ``training.instance_type``: upper case, with two underscores after the
+    section. A key without a section is its name alone, ``ASTEROID_LL_REGION``. Other variables are ignored.
     """
     for name in sorted(environment):
         if not name.startswith(ENVIRONMENT_PREFIX):
@@ -88,7 +86,7 @@ def environment_overrides(environment: Mapping[str, str]) -> Iterator[tuple[str,
 
 
 def _read(path: Path, *, named: bool) -> Document:
-    """Read one file; its places have its name where there are several."""
+    """Read one file; add its name to each place if there are several files."""
     try:
         with path.open("rb") as file:
             data = file.read(MAX_BYTES + 1)
@@ -107,11 +105,11 @@ def _read(path: Path, *, named: bool) -> Document:
     try:
         document = parse(data)
     except DocumentError as error:
-        _refuse([path], [error.problem])
-    if not named:
-        return document
+        _refuse([path], [Problem(f"line {error.line}" if error.line else "", error.line, "", error.reason)])
     if not isinstance(document.value, dict | None):
         _refuse([path], [Problem("line 1", 1, "", "the file must hold keys such as target: emulator")])
+    if not named:
+        return document
     return Document(
         document.value,
         {key: replace(mark, where=f"{path}, {mark.where}") for key, mark in document.marks.items()},
@@ -119,30 +117,26 @@ def _read(path: Path, *, named: bool) -> Document:
     )
 
 
-def _laid_over(below: Document, above: Document) -> Document:
-    """Return a document with another one laid over it, key by key; an empty section above leaves what is below."""
-    if above.value is None:
-        return Document(below.value, below.marks, (*below.problems, *above.problems))
-    if below.value is None:
-        return Document(above.value, above.marks, (*below.problems, *above.problems))
-    kept = {key: value for key, value in above.value.items() if not (value is None and key in (*_SECTIONS, _FREE))}
-    return Document(_merged(below.value, kept), {**below.marks, **above.marks}, (*below.problems, *above.problems))
+def _merged_documents(below: Document, above: Document) -> Document:
+    """Return two documents merged key by key; an empty section above keeps the values below."""
+    value = _merged(below.value, _without_empty_sections(above.value or {}))
+    return Document(value, {**below.marks, **above.marks}, (*below.problems, *above.problems))
 
 
 def _overridden(document: Document, key: Key, text: str, *, origin: str, problems: list[Problem]) -> Document:
-    """Return the document with one value laid over it; what is wrong with that is added to the problems."""
+    """Return the document with one value replaced; add the value's problems to the list."""
     try:
-        laid = parse(text.strip(), origin=origin, at=key)
+        override = parse(text.strip(), origin=origin, at=key)
     except DocumentError as error:
-        problems.append(error.problem)
+        problems.append(Problem(origin, 0, dotted(key), error.reason))
         return document
-    problems.extend(laid.problems)
-    value = laid.value
+    problems.extend(override.problems)
+    value = override.value
     for part in reversed(key):
         value = {part: value}
-    made: dict[Key, Mark] = {key[:depth]: Mark(origin, 0) for depth in range(1, len(key))}
-    kept = {place: mark for place, mark in document.marks.items() if mark.raw is None or place not in made}
-    return Document(_merged(document.value, value), {**made, **kept, **laid.marks})
+    parents: dict[Key, Mark] = {key[:depth]: Mark(origin, 0) for depth in range(1, len(key))}
+    kept = {place: mark for place, mark in document.marks.items() if mark.raw is None or place not in parents}
+    return Document(_merged(document.value, value), {**parents, **kept, **override.marks})
 
 
 def _merged(below: Any, above: Any) -> Any:
@@ -152,47 +146,41 @@ def _merged(below: Any, above: Any) -> Any:
 
 
 def _without_empty_sections(values: dict[str, Any]) -> dict[str, Any]:
-    """Drop sections all of whose lines are commented out: they have their defaults."""
-    sections = (*_SECTIONS, _FREE)
-    return {key: value for key, value in values.items() if not (key in sections and value is None)}
+    """Drop sections without keys, for example with all lines commented out: they have their defaults."""
+    return {key: value for key, value in values.items() if not (key in _SECTIONS and value is None)}
 
 
-def _spell_hyperparameters(values: dict[str, Any], marks: Mapping[Key, Mark]) -> None:
-    """Put the spelling of each number in the place of its value: SageMaker passes text."""
-    given = values.get("hyperparameters")
+def _restore_spelling(values: dict[str, Any], marks: Mapping[Key, Mark]) -> None:
+    """Replace each number among the hyperparameters by its spelling: SageMaker passes text."""
+    given = values.get(_FREE)
     if not isinstance(given, dict):
         return
     spelt = dict(given)
     for name, value in given.items():
-        mark = marks.get(("hyperparameters", name))
-        if (
-            isinstance(value, int | float)
-            and not isinstance(value, bool)
-            and math.isfinite(value)
-            and mark
-            and mark.raw
-        ):
+        mark = marks.get((_FREE, name))
+        is_number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+        if is_number and mark and mark.raw:
             spelt[name] = mark.raw
-    values["hyperparameters"] = spelt
+    values[_FREE] = spelt
 
 
 def _validated(values: dict[str, Any], marks: Mapping[Key, Mark], problems: list[Problem]) -> Config | None:
-    """Return the configuration, or None after adding what is wrong with it to the problems.
+    """Return the configuration, or None after adding its problems to the list.
 
-    pydantic looks at how values go together only where each is fine alone, so wrong ones are left out for a second
-    look, and a conflict that names one of them is not reported.
+    pydantic checks combinations of values only if each value is valid alone. So validate again without the invalid
+    ones, and skip conflicts that name one of them.
     """
     try:
         return Config.model_validate(values)
     except ValidationError as error:
-        found = list(_problems(error, marks))
-        left = _without(values, [entry["loc"] for entry in error.errors()])
-        known = {problem.key for problem in found}
+        invalid = list(_problems(error, marks))
+        rest = _without(values, [entry["loc"] for entry in error.errors()])
+    problems.extend(invalid)
+    keys = {problem.key for problem in invalid}
     try:
-        Config.model_validate(left)
+        Config.model_validate(rest)
     except ValidationError as error:
-        found += [problem for problem in _problems(error, marks) if problem.key not in known]
-    problems.extend(found)
+        problems.extend(problem for problem in _problems(error, marks) if problem.key not in keys)
     return None
 
 
@@ -218,46 +206,46 @@ def _problem(key: Key, what: str, marks: Mapping[Key, Mark]) -> Problem:
 
 
 def _siblings(key: Key) -> list[str]:
-    """Return the known keys beside an unknown one."""
+    """Return the valid keys beside an unknown one."""
     if len(key) == 1:
         return list(Config.model_fields)
-    if key[0] == "hyperparameters":
+    if key[0] == _FREE:
         return list(KNOWN)
     section = Config.model_fields[str(key[0])].annotation
     return list(section.model_fields) if isinstance(section, type) and issubclass(section, Section) else []
 
 
 def _without(values: dict[str, Any], locations: Sequence[Key]) -> dict[str, Any]:
-    """Return the values less those at or around the given places, one or two levels down."""
-    left = {key: dict(value) if isinstance(value, dict) else value for key, value in values.items()}
+    """Return the values without those at or around the given places, one or two levels down."""
+    rest = {key: dict(value) if isinstance(value, dict) else value for key, value in values.items()}
     for location in locations:
-        inside = left.get(str(location[0])) if location else None
+        inside = rest.get(str(location[0])) if location else None
         if len(location) > 1 and isinstance(inside, dict):
             inside.pop(str(location[1]), None)
         elif location:
-            left.pop(str(location[0]), None)
-    return left
+            rest.pop(str(location[0]), None)
+    return rest
 
 
-def _refuse(paths: Sequence[Path], problems: Sequence[Problem]) -> NoReturn:
+def _refuse(paths: Sequence[Path], problems: Sequence[Problem], *, origin: str = "") -> NoReturn:
     files = [f"{path}, " for path in paths]
 
     def place(problem: Problem) -> tuple[int, int]:
-        origin = next((n for n, file in enumerate(files) if problem.where.startswith(file)), -1)
-        return origin, problem.line
+        number = next((n for n, file in enumerate(files) if problem.where.startswith(file)), -1)
+        return number, problem.line
 
     texts = tuple(str(problem) for problem in sorted(problems, key=place))
     if paths:
         name = str(paths[0]) if len(paths) == 1 else "The configuration"
     else:
         set_outside = any(problem.where.startswith(ENVIRONMENT_PREFIX) for problem in problems)
-        name = "The environment" if set_outside else "The command line"
+        name = "The environment" if set_outside else f"The {origin}"
     if len(texts) == 1:
         what = f"{name} has a problem: {texts[0]}."
     else:
         listed = "".join(f"\n  {text}" for text in texts[:_MAX_LISTED])
         rest = f"\n  and {len(texts) - _MAX_LISTED} more" if len(texts) > _MAX_LISTED else ""
         what = f"{name} has {len(texts)} problems.{listed}{rest}"
-    named = " ".join(f"-c {path}" for path in paths)
-    command = f"asteroid-ll config validate {named}" if paths else "asteroid-ll config schema"
+    options = " ".join(f"-c {path}" for path in paths)
+    command = f"asteroid-ll config validate {options}" if paths else "asteroid-ll config schema"
     raise ConfigError(what, hint=f"{'Check it again' if paths else 'The keys'}: {command}", problems=texts)

@@ -1,16 +1,15 @@
 """The configuration as frozen values: every key with its default, unit and range.
 
-The defaults are those of ``config/local.yaml``: the bundled catalogue through the embedded emulator. Durations are
-seconds or hours, sizes gigabytes, money US dollars, as each name says. The constraints on names are SageMaker's and
-S3's own (API reference: CreateTrainingJob, CreateModel, CreateBucket).
+The defaults are those of ``config/local.yaml``: the bundled catalogue through the embedded emulator. Each name gives
+the unit of durations, sizes and money. The constraints on names are SageMaker's and S3's own (API reference:
+CreateTrainingJob, CreateModel, CreateBucket).
 """
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
-from typing import Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
@@ -18,18 +17,26 @@ from pydantic_core import PydanticCustomError
 from asteroid_ll.config.hyperparameters import DEFAULTS, Hyperparameters
 from asteroid_ll.config.text import Text
 from asteroid_ll.config.wording import shown
+from asteroid_ll.neo import feature_sets
+from asteroid_ll.neo.sources import SOURCES, kinds_with, option_meaning
 
 AUTO = "auto"
-"""The value of ``bucket`` and ``role_arn`` that is worked out from the account."""
+"""The value of ``bucket`` and ``role_arn`` that stands for the account's own."""
 
 EMULATOR_ROLE_ARN = "arn:aws:iam::000000000000:role/asteroid-ll"
-"""The execution role that the embedded emulator knows."""
+"""The execution role of the embedded emulator."""
 
 
 class Section(BaseModel):
-    """A part of the configuration: frozen, strictly typed, and without room for unknown keys."""
+    """A part of the configuration: frozen, strictly typed, without unknown keys."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        strict=True,
+        allow_inf_nan=False,
+        model_title_generator=lambda model: model.__name__.removesuffix("Settings"),
+    )
 
     @field_validator("*", mode="before")
     @classmethod
@@ -48,201 +55,202 @@ Share = Annotated[float, Field(gt=0, lt=1)]
 Date = Annotated[str, Text(r"[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])", like="a date such as 2026-11-24")]
 
 
-class Source(Section):
+# The choices of two keys are those of the tables that declare them, which a type checker cannot follow.
+if TYPE_CHECKING:
+    SourceKind = str
+    FeatureSet = str
+else:
+    SourceKind = Literal[tuple(SOURCES)]
+    FeatureSet = Literal[feature_sets.NAMES]
+
+
+class SourceSettings(Section):
     """Where the asteroids come from."""
 
-    kind: Literal["catalogue", "csv", "sbdb", "neows", "mpc"] = Field(
-        default="catalogue",
-        description="catalogue: bundled, no network. csv: a file, such as the 40-column NeoWs export. "
-        "sbdb: JPL's small-body database, one request. neows: NASA's NeoWs, page by page, key in NASA_API_KEY. "
-        "mpc: the Minor Planet Center's extended list.",
+    kind: SourceKind = Field(
+        default="catalogue", description=" ".join(f"{kind}: {spec.meaning}." for kind, spec in SOURCES.items())
     )
     location: Annotated[str, Field(min_length=1)] | None = Field(
-        default=None,
-        description="For csv and mpc: a path, or an http(s) or s3 URL. A relative path is relative to the current "
-        "folder; null is the official address of mpc.",
+        default=None, description=f"{option_meaning('location')} Paths are relative to the current folder."
     )
     sha256: Annotated[str, Text(r"[0-9a-f]{64}", like="64 hexadecimal digits in lower case")] | None = Field(
-        default=None, description="Checksum that the fetched file must have; null accepts any file."
+        default=None, description="SHA-256 checksum of the fetched file; null accepts any file."
     )
     base_url: Annotated[str, Text(r"https?://[^\s@?#]+", like="an http(s) URL", max_length=2_048)] | None = Field(
-        default=None, description="For sbdb and neows: address of the service; null is the official one."
+        default=None, description=option_meaning("base_url")
     )
-    rows: Literal["asteroid", "approach"] = Field(
-        default="asteroid",
-        description="For sbdb and neows: a row an asteroid, or a row a close approach to the Earth, with velocity and "
-        "miss distance.",
-    )
-    crawl: Literal["browse", "feed"] = Field(
-        default="browse",
-        description="For neows: browse every asteroid, or those that the feed lists from start_date to end_date.",
-    )
-    start_date: Date | None = Field(
-        default=None, description="First day of approaches, YYYY-MM-DD: for the feed, and for sbdb's approaches."
-    )
-    end_date: Date | None = Field(default=None, description="Last day of approaches, YYYY-MM-DD.")
+    rows: Literal["asteroid", "approach"] = Field(default="asteroid", description=option_meaning("rows"))
+    crawl: Literal["browse", "feed"] = Field(default="browse", description=option_meaning("crawl"))
+    start_date: Date | None = Field(default=None, description=option_meaning("start_date"))
+    end_date: Date | None = Field(default=None, description=option_meaning("end_date"))
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """The options that the source takes, with their values."""
+        return {name: getattr(self, name) for name in SOURCES[self.kind].options}
 
     def conflicts(self) -> Iterator[tuple[str, str]]:
-        """Yield (key, what is wrong) for values that do not go together."""
-        if self.kind == "csv" and self.location is None:
-            yield "location", "is required for source.kind csv: a path or an http(s) or s3 URL"
-        if self.kind == "catalogue" and self.location is not None:
-            yield "location", "is for source.kind csv; the catalogue is bundled"
-        if self.kind in ("sbdb", "neows") and self.location is not None:
-            yield "location", f"is for source.kind csv and mpc; {self.kind} has base_url"
-        if self.kind not in ("sbdb", "neows") and self.base_url is not None:
-            yield "base_url", "is for source.kind sbdb and neows"
-        if self.kind not in ("sbdb", "neows") and self.rows == "approach":
-            yield "rows", "approach is for source.kind sbdb and neows"
-        if self.kind != "neows" and self.crawl == "feed":
-            yield "crawl", "feed is for source.kind neows"
-        wanted = self.crawl == "feed" or (self.kind == "sbdb" and self.rows == "approach")
-        for key, value in (("start_date", self.start_date), ("end_date", self.end_date)):
-            if wanted and value is None:
-                yield key, "is required for approaches: a date such as 2026-11-24"
-            if not wanted and value is not None:
-                yield key, "is for the feed of neows and the approaches of sbdb"
-        if wanted and self.start_date and self.end_date and self.start_date > self.end_date:
+        """Yield (key, problem) for values that cannot be combined."""
+        spec = SOURCES[self.kind]
+        given = [name for name, field in type(self).model_fields.items() if getattr(self, name) != field.default]
+        misplaced = [name for name in given if name not in ("kind", "sha256", *spec.options)]
+        for name in misplaced:
+            yield name, f"is for source.kind {kinds_with(name)}, not {self.kind}"
+        for name in spec.required:
+            if name not in given:
+                yield name, f"is required for source.kind {self.kind}: {spec.options[name]}"
+        if not spec.dated_by:
+            return
+        option, value = spec.dated_by
+        dated = getattr(self, option) == value
+        for name in ("start_date", "end_date"):
+            if dated and name not in given:
+                yield name, f"is required for source.{option} {value}: a date such as 2026-11-24"
+            if name in given and not dated and not misplaced:
+                yield name, f"is for source.{option} {value}"
+        if dated and self.start_date and self.end_date and self.start_date > self.end_date:
             yield "end_date", f"is before source.start_date {self.start_date}"
 
 
-class Clean(Section):
-    """What the table looks like before it is split."""
+class CleanSettings(Section):
+    """Changes to the table before it is split."""
 
     drop: Annotated[tuple[Annotated[str, Field(min_length=1)], ...], Field(strict=False)] = Field(
-        default=(), description="Columns to drop, by the names of the canonical table."
+        default=(), description="Columns to drop, by their canonical names."
     )
     column_names: Literal["canonical", "tutorial"] = Field(
         default="canonical",
-        description="Names in the exported table: with units, or as the published tutorial has them.",
+        description="Column names of the exported table: canonical names with units, or those of the published "
+        "tutorial.",
     )
     join_identities: bool = Field(
         default=True,
-        description="Whether an asteroid that is in the table under a provisional and a permanent number gets the "
-        "permanent one in all its rows, so that no split tears it apart.",
+        description="Whether an asteroid listed under a provisional and a permanent number gets the permanent number "
+        "in all its rows, which keeps its rows in one part.",
     )
-    export_csv: bool = Field(default=False, description="Whether to write the cleaned table as data.csv too.")
+    export_csv: bool = Field(default=False, description="Whether to write the cleaned table also as data.csv.")
 
 
-class Features(Section):
-    """What the model sees of an asteroid."""
+class FeaturesSettings(Section):
+    """The features that the model is trained on."""
 
-    set: Literal["raw", "clean", "physics", "spline", "no-label-inputs"] = Field(
+    set: FeatureSet = Field(
         default="spline",
-        description="raw: the columns as they are. clean: raw without copies, derived columns and leaks. physics: H, "
-        "MOID, ln MOID and hinges. spline: piecewise-linear bases of H, MOID and ln MOID. no-label-inputs: "
-        "piecewise-linear bases of the orbit, without H, MOID and diameters.",
+        description=" ".join(f"{name}: {summary}." for name, summary in feature_sets.SUMMARIES.items()),
     )
     n_knots: Annotated[int, Field(ge=2, le=512)] = Field(
         default=64,
-        description="For spline: knots per variable, at quantiles of the training part; no-label-inputs has a quarter "
-        "of them.",
+        description="Knots per variable of spline, at quantiles of the training part; no-label-inputs has a quarter "
+        "as many.",
     )
 
 
-class Split(Section):
-    """How rows are held out."""
+class SplitSettings(Section):
+    """How rows are assigned to the training, validation and test parts."""
 
     by: Literal["asteroid", "row"] = Field(
         default="asteroid",
-        description="asteroid: no asteroid is in two parts. row: one random draw a row, as in the tutorial.",
+        description="asteroid: all rows of an asteroid are in one part. row: one random draw per row, as in the "
+        "tutorial.",
     )
-    validation: Share = Field(default=0.15, description="Share held out to select the model and its threshold.")
-    test: Share = Field(default=0.15, description="Share held out for the final score.")
+    validation: Share = Field(default=0.15, description="Share of the data that selects the model and its threshold.")
+    test: Share = Field(default=0.15, description="Share of the data for the final score.")
     seed: Annotated[int, Field(ge=0, le=2**32 - 1)] = Field(
-        default=0, description="The same seed and asteroids give the same parts on every machine."
+        default=0, description="The same seed and asteroids give the same split on every machine."
     )
 
 
-class Encode(Section):
+class EncodeSettings(Section):
     """How the parts are written as recordIO-protobuf."""
 
     n_shards: Annotated[int, Field(ge=1, le=1000)] = Field(
-        default=1, description="Files that the training part is cut into."
+        default=1, description="Number of files of the training part."
     )
     shuffle: bool = Field(
         default=True,
-        description="Whether the training part is written in an order drawn with split.seed: Linear Learner reads rows "
-        "as they come, and catalogues list the brightest asteroids first.",
+        description="Whether the training rows are shuffled with split.seed. Linear Learner reads rows in file order, "
+        "and catalogues list the brightest asteroids first.",
     )
 
 
-class Training(Section):
+class TrainingSettings(Section):
     """One SageMaker training job."""
 
-    instance_type: InstanceType = Field(default="ml.m5.large", description="Machine that trains.")
+    instance_type: InstanceType = Field(default="ml.m5.large", description="Instance type of the training machines.")
     instance_count: Annotated[int, Field(ge=1, le=20)] = Field(default=1, description="Number of machines.")
     volume_size_gb: Annotated[int, Field(ge=1, le=16_384)] = Field(
-        default=10, description="Disk of each machine, in GB."
+        default=10, description="Disk size of each machine in GB."
     )
     max_runtime_s: Annotated[int, Field(ge=60, le=432_000)] = Field(
-        default=1_800, description="Seconds after which SageMaker stops the job; bounds its price."
+        default=1_800, description="Seconds after which SageMaker stops the job, which limits its price."
     )
     input_mode: Literal["File", "FastFile", "Pipe"] = Field(
-        default="File", description="How the data reach the container."
+        default="File", description="How the data reaches the container."
     )
     train_distribution: Literal["ShardedByS3Key", "FullyReplicated"] = Field(
         default="ShardedByS3Key",
-        description="Whether each machine gets its share of the training files or all of them.",
+        description="ShardedByS3Key: each machine gets a share of the training files. FullyReplicated: each machine "
+        "gets all of them.",
     )
 
 
-class Hosting(Section):
-    """The endpoint that answers predictions."""
+class HostingSettings(Section):
+    """The SageMaker endpoint that serves predictions."""
 
-    instance_type: InstanceType = Field(default="ml.t2.medium", description="Machine that hosts the model.")
+    instance_type: InstanceType = Field(default="ml.t2.medium", description="Instance type of the hosting machines.")
     instance_count: Annotated[int, Field(ge=1, le=20)] = Field(default=1, description="Number of machines.")
     variant_name: Annotated[
         str, Text(r"[a-zA-Z0-9](-*[a-zA-Z0-9])*", like="letters, digits and inner hyphens", max_length=63)
     ] = Field(default="AllTraffic", description="Name of the production variant.")
     keep_for_h: Annotated[float, Field(gt=0, le=168)] = Field(
-        default=2.0, description="Hours after which an endpoint kept with --keep counts as forgotten."
+        default=2.0, description="Hours after which an endpoint kept with --keep is reported as forgotten."
     )
 
 
-class Predict(Section):
+class PredictSettings(Section):
     """How the test part is scored."""
 
     content_type: Literal["application/x-recordio-protobuf", "text/csv"] = Field(
         default="application/x-recordio-protobuf", description="Format of the requests to the endpoint."
     )
     number_format: Literal["exact", "g"] = Field(
-        default="exact", description="Numbers in text/csv: the shortest exact digits, or six digits as C's %g."
+        default="exact", description="Numbers in text/csv. exact: the shortest exact digits. g: six digits, as C's %g."
     )
     threshold: float | None = Field(
-        default=None, description="Scores above it count as hazardous; null takes the model's own threshold."
+        default=None,
+        description="Score above which an asteroid is predicted hazardous; null uses the model's threshold.",
     )
     baseline: Literal["majority", "median"] = Field(
         default="majority",
-        description="Constant prediction to compare with: the training labels' majority class or median.",
+        description="Constant prediction to compare with: the majority class or the median of the training labels.",
     )
 
 
-class Cost(Section):
-    """What a run may cost."""
+class CostSettings(Section):
+    """Limits on the cost of a run."""
 
     max_usd: Annotated[float, Field(gt=0)] = Field(
-        default=1.0, description="A run whose price at list rates could exceed this many US dollars is refused."
+        default=1.0, description="Refuse a run whose price at list rates could exceed this many US dollars."
     )
 
 
-class Report(Section):
-    """What is written for people."""
+class ReportSettings(Section):
+    """The report of a run."""
 
     figures: bool = Field(default=True, description="Whether to draw the figures.")
     html: bool = Field(default=True, description="Whether to write the report as one HTML file.")
 
 
-class Tracking(Section):
-    """Where runs are recorded besides the run directory."""
+class TrackingSettings(Section):
+    """Tracking of runs in MLflow."""
 
     mlflow_uri: Annotated[str, Field(min_length=1)] | None = Field(
         default=None,
-        description="MLflow's tracking URI, such as mlruns (a folder) or http://127.0.0.1:5000; null records nothing. "
-        "Needs the extra mlflow.",
+        description="MLflow's tracking URI, such as mlruns (a folder) or http://127.0.0.1:5000; null disables "
+        "tracking. Needs the extra mlflow.",
     )
     experiment: Annotated[str, Field(min_length=1, max_length=250)] = Field(
-        default="asteroid-ll", description="Name of the experiment that a run is recorded under."
+        default="asteroid-ll", description="Name of the MLflow experiment."
     )
 
 
@@ -250,7 +258,7 @@ class Config(Section):
     """The whole configuration of a run."""
 
     target: Literal["emulator", "aws"] = Field(
-        default="emulator", description="Who answers: the embedded emulator, offline and free, or an AWS account."
+        default="emulator", description="emulator: the embedded emulator, offline and free. aws: an AWS account."
     )
     region: Annotated[str, Text(r"[a-z]{2}(-[a-z]+)+-[0-9]", like="an AWS region such as us-east-1")] = Field(
         default="us-east-1", description="AWS region of the bucket, the job and the endpoint."
@@ -269,7 +277,7 @@ class Config(Section):
             like="an S3 key prefix of letters, digits and !_.*'()- with single inner slashes",
             max_length=256,
         ),
-    ] = Field(default="asteroid-ll", description="Every object of a run is under this S3 key prefix.")
+    ] = Field(default="asteroid-ll", description="S3 key prefix of every object of a run.")
     role_arn: Annotated[
         str,
         Text(
@@ -278,35 +286,36 @@ class Config(Section):
             max_length=2_048,
         ),
     ] = Field(
-        default=AUTO, description="Execution role that SageMaker assumes; auto is the emulator's own. Required for aws."
+        default=AUTO,
+        description="Execution role that SageMaker assumes; auto is the emulator's role. Required for target aws.",
     )
-    source: Source = Field(default_factory=Source)
-    clean: Clean = Field(default_factory=Clean)
-    features: Features = Field(default_factory=Features)
-    split: Split = Field(default_factory=Split)
-    encode: Encode = Field(default_factory=Encode)
-    training: Training = Field(default_factory=Training)
+    source: SourceSettings = Field(default_factory=SourceSettings)
+    clean: CleanSettings = Field(default_factory=CleanSettings)
+    features: FeaturesSettings = Field(default_factory=FeaturesSettings)
+    split: SplitSettings = Field(default_factory=SplitSettings)
+    encode: EncodeSettings = Field(default_factory=EncodeSettings)
+    training: TrainingSettings = Field(default_factory=TrainingSettings)
     hyperparameters: Hyperparameters = Field(
         default_factory=lambda: DEFAULTS,
-        description="Linear Learner's hyperparameters; a name that is not here has the container's own default.",
+        description="Hyperparameters of Linear Learner; the container's default applies to those not listed.",
     )
-    hosting: Hosting = Field(default_factory=Hosting)
-    predict: Predict = Field(default_factory=Predict)
-    cost: Cost = Field(default_factory=Cost)
-    report: Report = Field(default_factory=Report)
-    tracking: Tracking = Field(default_factory=Tracking)
+    hosting: HostingSettings = Field(default_factory=HostingSettings)
+    predict: PredictSettings = Field(default_factory=PredictSettings)
+    cost: CostSettings = Field(default_factory=CostSettings)
+    report: ReportSettings = Field(default_factory=ReportSettings)
+    tracking: TrackingSettings = Field(default_factory=TrackingSettings)
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         conflicts = tuple(_conflicts(self))
         if conflicts:
-            text = "; ".join(f"{key}: {what}" for key, what in conflicts)
+            text = "; ".join(f"{key}: {problem}" for key, problem in conflicts)
             raise PydanticCustomError("conflict", "{text}", {"text": text, "conflicts": conflicts})
         return self
 
     @property
     def execution_role_arn(self) -> str:
-        """The role that SageMaker assumes: as configured, or the emulator's own."""
+        """The role that SageMaker assumes: the configured one, or the emulator's."""
         return EMULATOR_ROLE_ARN if self.role_arn == AUTO else self.role_arn
 
     def bucket_name(self, account_id: str) -> str:
@@ -314,7 +323,7 @@ class Config(Section):
         return f"asteroid-ll-{account_id}-{self.region}" if self.bucket == AUTO else self.bucket
 
     def section_values(self, name: str) -> dict[str, Any]:
-        """Return one section as plain JSON values, keys sorted, for a stage's fingerprint.
+        """Return one section as plain JSON values with sorted keys, for a stage's fingerprint.
 
         Args:
             name: key of a section such as ``training`` or ``hyperparameters``.
@@ -327,28 +336,24 @@ class Config(Section):
             raise KeyError(name)
         return dict(sorted(values.items()))
 
-    def canonical_json(self) -> str:
-        """Return the whole configuration as JSON with sorted keys: equal configurations, equal texts."""
-        return json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
-
 
 def _conflicts(config: Config) -> Iterator[tuple[str, str]]:
-    """Yield (dotted key, what is wrong) for values that are fine alone and not together."""
+    """Yield (dotted key, problem) for values that cannot be combined."""
     if config.target == "aws" and config.role_arn == AUTO:
         yield "role_arn", "is required for target aws: the ARN of a role that SageMaker may assume"
-    for key, what in config.source.conflicts():
-        yield f"source.{key}", what
+    for key, problem in config.source.conflicts():
+        yield f"source.{key}", problem
     if config.split.validation + config.split.test >= 1:
         yield "split.test", f"leaves nothing to train on together with split.validation {config.split.validation}"
     if re.match("[^/]*//[^/]*@", config.tracking.mlflow_uri or ""):
         yield (
             "tracking.mlflow_uri",
-            "holds a user or a password; MLflow reads them from MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD",
+            "has a user or a password; MLflow reads them from MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD",
         )
     sharded = config.training.train_distribution == "ShardedByS3Key"
     if sharded and config.encode.n_shards < config.training.instance_count:
         yield (
             "encode.n_shards",
             f"must be at least training.instance_count {config.training.instance_count} for ShardedByS3Key, "
-            f"not {config.encode.n_shards}: a machine without a file cannot train",
+            f"not {config.encode.n_shards}: each machine needs a file to train on",
         )

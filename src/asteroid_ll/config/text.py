@@ -1,4 +1,4 @@
-"""Texts with a form of their own: names, ARNs, checksums."""
+"""Texts of a fixed form: names, ARNs, checksums."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from asteroid_ll.config.wording import shown
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """Annotation of a ``str`` that must match a pattern as a whole.
+    """Annotation of a ``str`` that must match a pattern completely.
 
     Attributes:
-        pattern: regular expression, understood alike by Python and by JSON schema (ECMA 262), without anchors.
-        like: what a matching text is, in words: "an AWS region such as us-east-1".
-        max_length: longest text accepted, in characters.
+        pattern: regular expression without anchors that Python and JSON schema (ECMA 262) read in the same way.
+        like: description of a matching text: "an AWS region such as us-east-1".
+        max_length: maximum length in characters.
     """
 
     pattern: str
@@ -27,7 +27,7 @@ class Text:
     max_length: int = 1_024
 
     def check(self, value: str) -> str:
-        """Return the value if it matches; raise pydantic's error with ``like`` in it otherwise."""
+        """Return the value if it matches; otherwise raise pydantic's error with ``like`` in it."""
         if len(value) > self.max_length or re.fullmatch(self.pattern, value) is None:
             raise PydanticCustomError("text", "must be {like}, not {shown}", {"like": self.like, "shown": shown(value)})
         return value

@@ -1,24 +1,23 @@
-"""The sentences in which a wrong value is reported."""
+"""Messages about invalid values."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
 from typing import Any
 
 MAX_SHOWN = 80
-"""Characters of a wrong value, or of a key, that a message repeats."""
+"""Maximum number of characters of a value, or of a key, in a message."""
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """Return ``; did you mean X?`` for the known word nearest to a misspelt one, or an empty text."""
-    from difflib import get_close_matches
-
+    """Return ``; did you mean X?`` with the most similar known word, or an empty text."""
     near = get_close_matches(word, list(known), n=1, cutoff=0.6)
     return f"; did you mean {near[0]}?" if near else ""
 
 
 def legible(text: str) -> str:
-    """Return a text for a message: shortened, and with escapes where it has characters that do not print."""
+    """Return a text for a message: shortened, with unprintable characters escaped."""
     short = text if len(text) <= MAX_SHOWN else f"{text[: MAX_SHOWN - 3]}..."
     return short if short.isprintable() else repr(short)
 
@@ -43,11 +42,11 @@ _BOUNDS = {
 
 
 def sentence(error: Mapping[str, Any], *, raw: str | None = None) -> str:
-    """Return what is wrong with a value, without its key.
+    """Return the problem of a value, without its key.
 
     Args:
         error: one entry of ``pydantic.ValidationError.errors()``.
-        raw: the value as the file has it, where it is a scalar; the parsed value is shown otherwise.
+        raw: the value as written in the file, if it is a scalar; by default the parsed value is shown.
 
     Returns:
         A clause such as ``must be at least 60, not 5``.
@@ -74,7 +73,7 @@ def sentence(error: Mapping[str, Any], *, raw: str | None = None) -> str:
 
 
 def shown(value: object) -> str:
-    """Return a value for a sentence: a scalar as it is, anything larger by its kind."""
+    """Return a value for a message: a scalar itself, or the kind of a larger value."""
     if value is None or value == "":
         return "nothing"
     if isinstance(value, dict):

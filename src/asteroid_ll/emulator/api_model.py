@@ -1,8 +1,7 @@
-"""botocore's own service models as the emulator's rule book: what a request must look like, and an answer.
+"""Checks of requests and answers against botocore's service models.
 
-A request is checked against the constraints of its input shape (required members, enums, patterns, lengths and
-ranges), and refused in AWS's format. An answer is projected onto its output shape, so that nothing is sent which
-the service would not send.
+A request must satisfy the constraints of its input shape: required members, enums, patterns, lengths and ranges.
+Refusals have AWS's format. An answer keeps only the members of its output shape.
 """
 
 from __future__ import annotations
@@ -33,7 +32,7 @@ class ApiModel:
     """The service models, each loaded at its first use.
 
     Args:
-        loader: botocore's data loader; a client's own one has the models in memory already.
+        loader: botocore's data loader; that of a client has read the models already.
     """
 
     def __init__(self, loader: Loader | None = None) -> None:
@@ -41,7 +40,7 @@ class ApiModel:
         self._services: dict[str, ServiceModel] = {}
 
     def operation(self, service: str, name: str) -> OperationModel:
-        """The model of an operation.
+        """Return the model of an operation.
 
         Args:
             service: botocore's name of the service, such as ``sagemaker``.
@@ -70,13 +69,13 @@ class ApiModel:
             raise ApiError(code, f"{count}: {'; '.join(errors)}")
 
     def answer(self, service: str, name: str, *, values: Mapping[str, Any]) -> dict[str, Any]:
-        """The members of the operation's output that are set; None and what the output does not know are left out."""
+        """Return the members of the operation's output that are set; drop None and unknown members."""
         shape = self.operation(service, name).output_shape
         return {} if shape is None else project(shape, values)
 
 
 def project(shape: Shape, values: Any) -> Any:
-    """Keep of a value what its shape has; members that are None are left out, at any depth."""
+    """Return a value reduced to the members of its shape; drop None at any depth."""
     if shape.type_name == "structure":
         return {
             name: project(member, values[name])
@@ -89,10 +88,10 @@ def project(shape: Shape, values: Any) -> Any:
 
 
 def _violations(shape: Shape, value: Any, *, path: str) -> Iterator[str]:
-    """Every broken constraint of a value, in AWS's words."""
+    """Yield every broken constraint of a value, in AWS's words."""
     if shape.type_name == "structure":
         if not isinstance(value, Mapping):
-            yield _says(value, path, "Member must be a structure")
+            yield _violation(value, path, "Member must be a structure")
             return
         for name in shape.required_members:
             if value.get(name) is None:
@@ -100,31 +99,28 @@ def _violations(shape: Shape, value: Any, *, path: str) -> Iterator[str]:
         for name, member in shape.members.items():
             if value.get(name) is not None:
                 yield from _violations(member, value[name], path=_join(path, name))
-    elif shape.type_name == "list":
-        yield from _out_of_range(shape, len(value), _shown(value), path=path)
-        for number, item in enumerate(value, start=1):
-            yield from _violations(shape.member, item, path=f"{path}.{number}.member")
-    elif shape.type_name == "map":
-        yield from _out_of_range(shape, len(value), _shown(value), path=path)
+    elif shape.type_name in {"list", "map"}:
+        text = _java_text(value)
+        yield from (_violation(text, path, constraint) for constraint in _range(shape, len(value), noun="length"))
+        if shape.type_name == "list":
+            for number, item in enumerate(value, start=1):
+                yield from _violations(shape.member, item, path=f"{path}.{number}.member")
+            return
         for key, item in value.items():
-            yield from _inner(shape.key, key, value, path=path, whose="Map keys")
-            yield from _inner(shape.value, item, value, path=path, whose="Map value")
+            yield from _inner(shape.key, key, text, path=path, subject="Map keys")
+            yield from _inner(shape.value, item, text, path=path, subject="Map value")
     else:
-        yield from (_says(value, path, constraint) for constraint in _broken(shape, value))
+        yield from (_violation(value, path, constraint) for constraint in _broken(shape, value))
 
 
-def _inner(shape: Shape, value: Any, whole: Any, *, path: str, whose: str) -> Iterator[str]:
+def _inner(shape: Shape, value: Any, whole: str, *, path: str, subject: str) -> Iterator[str]:
     broken = list(_broken(shape, value))
     if broken:
-        yield _says(_shown(whole), path, f"{whose} must satisfy constraint: [{', '.join(broken)}]")
-
-
-def _out_of_range(shape: Shape, size: int, shown: str, *, path: str) -> Iterator[str]:
-    yield from (_says(shown, path, constraint) for constraint in _range(shape, size, noun="length"))
+        yield _violation(whole, path, f"{subject} must satisfy constraint: [{', '.join(broken)}]")
 
 
 def _broken(shape: Shape, value: Any) -> Iterator[str]:
-    """The constraints that a scalar breaks."""
+    """Yield the constraints that a scalar breaks."""
     if shape.type_name == "string":
         if shape.enum and value not in shape.enum:
             yield f"Member must satisfy enum value set: [{', '.join(shape.enum)}]"
@@ -144,11 +140,11 @@ def _range(shape: Shape, size: float, *, noun: str) -> Iterator[str]:
         yield f"Member must have {noun} less than or equal to {high}"
 
 
-def _says(value: Any, path: str, constraint: str) -> str:
+def _violation(value: Any, path: str, constraint: str) -> str:
     return f"Value '{value}' at '{path}' failed to satisfy constraint: {constraint}"
 
 
-def _shown(value: Mapping[str, Any] | Sequence[Any]) -> str:
+def _java_text(value: Mapping[str, Any] | Sequence[Any]) -> str:
     if isinstance(value, Mapping):
         return "{" + ", ".join(f"{key}={item}" for key, item in value.items()) + "}"
     return "[" + ", ".join(str(item) for item in value) + "]"
@@ -161,7 +157,7 @@ def _join(path: str, name: str) -> str:
 
 @lru_cache(maxsize=1024)
 def _compiled(pattern: str) -> re.Pattern[str]:
-    """A Java expression as Python's: the Unicode classes that the models use are spelled out."""
+    """Compile a Java expression; the Unicode classes that the models use are replaced by Python's."""
     for java, python in _CLASSES.items():
         pattern = pattern.replace(java, python)
     return re.compile(pattern)

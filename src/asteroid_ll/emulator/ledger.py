@@ -1,7 +1,7 @@
-"""What AWS would bill: one interval for every instance that runs, from its start to its end.
+"""The ledger: the instances that AWS would bill, from their start to their end.
 
-The ledger is the oracle of the reliability tests: after a teardown that succeeded no interval is open. Objects
-in S3 and log lines are free here. Money appears only where a price is passed in.
+The reliability tests check it: after a successful teardown no interval is open. Objects in S3 and log lines are
+free here. Costs in US dollars need a price from the caller.
 """
 
 from __future__ import annotations
@@ -25,17 +25,17 @@ CREATE INDEX IF NOT EXISTS intervals_arn ON intervals (arn);
 
 
 @dataclass(frozen=True)
-class Interval:
-    """Instances that run, or ran, for a resource.
+class BilledInterval:
+    """Instances that run, or ran, for a training job or an endpoint.
 
     Attributes:
-        arn: the training job or endpoint that they run for.
+        arn: the training job or endpoint.
         kind: ``training`` or ``endpoint``.
         instance_type: such as ``ml.m5.large``.
-        instance_count: how many of them.
+        instance_count: number of instances.
         started_s: seconds since 1970.
         ended_s: seconds since 1970; None while they run.
-        tags: the resource's tags.
+        tags: the tags of the job or endpoint.
     """
 
     arn: str
@@ -47,75 +47,60 @@ class Interval:
     tags: Mapping[str, str]
 
     def instance_seconds(self, now_s: float) -> float:
-        """Seconds of instance time so far, all instances together."""
+        """Return the seconds of instance time until ``now_s`` (seconds since 1970), summed over the instances."""
         ended_s = now_s if self.ended_s is None else min(self.ended_s, now_s)
         return max(0.0, ended_s - self.started_s) * self.instance_count
 
+    def is_open(self, now_s: float) -> bool:
+        """Return whether the instances are still billed at ``now_s``."""
+        return self.ended_s is None or self.ended_s > now_s
+
     def cost_usd(self, now_s: float, *, price_usd_per_h: float) -> float:
-        """What the interval cost so far at the price of one instance."""
+        """Return the cost until ``now_s`` at the price of one instance."""
         return self.instance_seconds(now_s) / 3600 * price_usd_per_h
 
 
-def open_interval(
-    state: State,
-    db: sqlite3.Connection,
-    *,
-    arn: str,
-    kind: str,
-    instance_type: str,
-    instance_count: int,
-    tags: Mapping[str, str],
-) -> None:
-    """Start to bill, from now on, inside the caller's transaction."""
+def ensure(state: State) -> None:
+    """Create the ledger's table if it is missing; call it before the first transaction."""
+    state.ensure(_SCHEMA)
+
+
+def open_interval(db: sqlite3.Connection, interval: BilledInterval) -> None:
+    """Start an interval; ``db`` is the connection of an open transaction."""
     db.execute(
         "INSERT INTO intervals (arn, kind, instance_type, instance_count, started_s, ended_s, tags)"
-        " VALUES (?, ?, ?, ?, ?, NULL, ?)",
-        (arn, kind, instance_type, instance_count, state.now(), json.dumps(dict(tags))),
+        " VALUES (:arn, :kind, :instance_type, :instance_count, :started_s, :ended_s, :tags)",
+        {**vars(interval), "tags": json.dumps(dict(interval.tags))},
     )
 
 
 def start_interval(db: sqlite3.Connection, arn: str, *, started_s: float) -> None:
-    """Move the start of an open interval: the instances were asked for before, and are there now."""
+    """Move the start of a resource's open interval to when its instances are up."""
     db.execute("UPDATE intervals SET started_s = ? WHERE arn = ? AND ended_s IS NULL", (started_s, arn))
 
 
 def close_intervals(db: sqlite3.Connection, arn: str, *, ended_s: float) -> None:
-    """Stop to bill for a resource; the end can lie in the future, when a deletion takes its time."""
+    """End a resource's open intervals; the end may be in the future if the deletion takes time."""
     db.execute("UPDATE intervals SET ended_s = MAX(started_s, ?) WHERE arn = ? AND ended_s IS NULL", (ended_s, arn))
 
 
 def retag_intervals(db: sqlite3.Connection, arn: str, *, tags: Mapping[str, str]) -> None:
-    """Follow a change of a resource's tags while it is billed."""
+    """Replace the tags of a resource's open intervals."""
     db.execute("UPDATE intervals SET tags = ? WHERE arn = ? AND ended_s IS NULL", (json.dumps(dict(tags)), arn))
 
 
-def ensure(state: State) -> None:
-    """Create the ledger's table where it is missing; call it before the first transaction."""
-    state.ensure(_SCHEMA)
-
-
-def all_intervals(state: State) -> list[Interval]:
-    """Every interval ever billed in this state, oldest first."""
+def all_intervals(state: State) -> list[BilledInterval]:
+    """Return every interval, oldest first."""
     ensure(state)
-    return [
-        Interval(
-            arn=row["arn"],
-            kind=row["kind"],
-            instance_type=row["instance_type"],
-            instance_count=row["instance_count"],
-            started_s=row["started_s"],
-            ended_s=row["ended_s"],
-            tags=json.loads(row["tags"]),
-        )
-        for row in state.connection.execute("SELECT * FROM intervals ORDER BY id")
-    ]
+    rows = state.connection.execute(
+        "SELECT arn, kind, instance_type, instance_count, started_s, ended_s, tags FROM intervals ORDER BY id"
+    )
+    return [BilledInterval(**{**row, "tags": json.loads(row["tags"])}) for row in map(dict, rows)]
 
 
-def open_intervals(state: State) -> list[Interval]:
-    """The intervals that are billed at this moment, by the state's clock.
+def open_intervals(state: State) -> list[BilledInterval]:
+    """Return the intervals that are billed at this moment, by the state's clock.
 
-    A training job whose process died is seen as such by the service at its next call, and by
-    `asteroid_ll.emulator.app.Emulator.ledger`; this function only reads.
+    This only reads. `asteroid_ll.emulator.account.Account.settle` closes the intervals of jobs that died.
     """
-    now_s = state.now()
-    return [interval for interval in all_intervals(state) if interval.ended_s is None or interval.ended_s > now_s]
+    return [interval for interval in all_intervals(state) if interval.is_open(state.now())]

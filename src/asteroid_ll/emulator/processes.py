@@ -1,4 +1,4 @@
-"""Processes that outlive their parent, named so that a recycled process number is not taken for them."""
+"""Detached processes, identified by process number and start time because numbers are reused."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from pathlib import Path
 
 _DEATH_POLL_S = 0.005
 _DEATH_PATIENCE_S = 5.0
-"""A killed process dies at once, except in the middle of a call to a disk that does not answer."""
+"""A killed process ends at once, unless it is in a system call to a disk that hangs."""
 
 
 @dataclass(frozen=True)
 class ProcessId:
-    """A process for good: its number, and a token of when it was started.
+    """A process: its number and its start time.
 
     Attributes:
-        pid: the process number, which the system uses again.
-        started: the machine's boot and the process's start, as the system tells them.
+        pid: the process number, which the system reuses.
+        started: the machine's boot id and the process's start time, as the system reports them.
     """
 
     pid: int
@@ -30,27 +30,23 @@ class ProcessId:
 
     @staticmethod
     def of(pid: int) -> ProcessId | None:
-        """The identity of a process that runs at this moment; None where there is none (a zombie is none)."""
+        """Return the identity of a running process; None if it has ended (a zombie has)."""
         started = _started(pid)
         return None if started is None else ProcessId(pid, started)
 
     def is_alive(self) -> bool:
-        """Whether this very process still runs."""
+        """Return whether the process is still running."""
         _reap(self.pid)
         return _started(self.pid) == self.started
 
-    def send(self, number: signal.Signals) -> bool:
-        """Send a signal to this very process; False when it is gone."""
-        if not self.is_alive():
-            return False
-        try:
-            os.kill(self.pid, number)
-        except ProcessLookupError:
-            return False
-        return True
+    def send(self, number: signal.Signals) -> None:
+        """Send a signal unless the process has ended."""
+        if self.is_alive():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.pid, number)
 
     def kill_session(self) -> None:
-        """Kill this very process (and all that it started, where it leads a session), and wait until it is dead."""
+        """Kill the process, with its children if it leads a session, and wait for its end."""
         if self.is_alive():
             with contextlib.suppress(ProcessLookupError):
                 if os.getpgid(self.pid) == self.pid:
@@ -63,7 +59,7 @@ class ProcessId:
 
 
 def spawn_detached(command: Sequence[str], *, log: Path) -> int:
-    """Start a process in a session of its own, with no terminal and no open file of ours; its output goes to ``log``.
+    """Start a process in a new session, without a terminal or inherited files; its output goes to ``log``.
 
     Returns:
         The process number.
@@ -79,7 +75,7 @@ def spawn_detached(command: Sequence[str], *, log: Path) -> int:
 
 
 def reap_children() -> None:
-    """Collect the exit codes of detached children that ended, so that none stays behind as a zombie."""
+    """Collect the exit codes of detached children that have ended; otherwise they stay as zombies."""
     for pid in tuple(_children):
         _reap(pid)
 

@@ -1,7 +1,6 @@
-"""The named things of an account: training jobs, models, endpoint configurations and endpoints, with their tags.
+"""The table of training jobs, models, endpoint configurations and endpoints, with their tags.
 
-A resource lives in one region; the same name in another region is another resource. Nothing heavy is imported
-here, because a training job's worker process reads and writes its own row.
+Names are unique per kind and region. Imports stay light because a training job's worker process uses this module.
 """
 
 from __future__ import annotations
@@ -30,14 +29,14 @@ CREATE TABLE IF NOT EXISTS tags (
 
 
 def partition(region: str) -> str:
-    """The ARN partition of a region: ``aws``, ``aws-cn`` or ``aws-us-gov``."""
+    """Return the ARN partition of a region: ``aws``, ``aws-cn`` or ``aws-us-gov``."""
     if region.startswith("cn-"):
         return "aws-cn"
     return "aws-us-gov" if region.startswith("us-gov-") else "aws"
 
 
 def resource_arn(kind: str, region: str, name: str) -> str:
-    """The Amazon resource name of a SageMaker resource in the emulated account."""
+    """Return the ARN of a SageMaker resource in the emulated account."""
     return f"arn:{partition(region)}:sagemaker:{region}:{ACCOUNT_ID}:{kind}/{name}"
 
 
@@ -47,12 +46,12 @@ class Resource:
 
     Attributes:
         kind: the ARN's resource type, such as ``training-job``.
-        region: the region it lives in.
-        name: unique in its kind and region.
-        status: the service's status, ``""`` for a kind that has none.
+        region: its region.
+        name: unique per kind and region.
+        status: the service's status; ``""`` for a kind without one.
         created_s: seconds since 1970.
         modified_s: seconds since 1970.
-        body: the create request and whatever the service adds; JSON values only.
+        body: the create request and the service's additions; JSON values only.
         hidden_polls: how many describes still answer "not found" (eventual consistency).
     """
 
@@ -67,7 +66,7 @@ class Resource:
 
     @property
     def arn(self) -> str:
-        """The Amazon resource name."""
+        """The resource's ARN."""
         return resource_arn(self.kind, self.region, self.name)
 
 
@@ -75,7 +74,7 @@ class Resources:
     """The table of resources in a state.
 
     Args:
-        state: where the table is kept.
+        state: the emulator's state.
     """
 
     def __init__(self, state: State) -> None:
@@ -83,54 +82,45 @@ class Resources:
         state.ensure(_SCHEMA)
 
     def get(self, kind: str, region: str, name: str) -> Resource | None:
-        """The resource of that name, or None."""
+        """Return the resource of that name, or None."""
         row = self.state.connection.execute(
             "SELECT * FROM resources WHERE kind = ? AND region = ? AND name = ?", (kind, region, name)
         ).fetchone()
         return None if row is None else _resource(row)
 
     def by_arn(self, arn: str) -> Resource | None:
-        """The resource of that ARN, or None."""
+        """Return the resource of that ARN, or None."""
         row = self.state.connection.execute("SELECT * FROM resources WHERE arn = ?", (arn,)).fetchone()
         return None if row is None else _resource(row)
 
     def find(self, kind: str, *, region: str | None = None, statuses: Iterable[str] = ()) -> list[Resource]:
-        """All resources of a kind, by name; only of a region, or of certain statuses, where given."""
-        wanted = tuple(statuses)
+        """Return the resources of a kind by name, optionally only those in a region or with certain statuses."""
+        statuses = tuple(statuses)
         sql = "SELECT * FROM resources WHERE kind = ?"
         values: list[str] = [kind]
         if region is not None:
             sql += " AND region = ?"
             values.append(region)
-        if wanted:
-            sql += f" AND status IN ({','.join('?' * len(wanted))})"
-            values.extend(wanted)
+        if statuses:
+            sql += f" AND status IN ({','.join('?' * len(statuses))})"
+            values.extend(statuses)
         return [_resource(row) for row in self.state.connection.execute(sql + " ORDER BY name", values)]
 
     def save(self, db: sqlite3.Connection, resource: Resource) -> None:
         """Insert or replace a row; ``db`` is the connection of an open transaction."""
         db.execute(
-            "INSERT OR REPLACE INTO resources VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (
-                resource.kind,
-                resource.region,
-                resource.name,
-                resource.arn,
-                resource.status,
-                resource.created_s,
-                resource.modified_s,
-                resource.hidden_polls,
-                json.dumps(resource.body),
-            ),
+            "INSERT OR REPLACE INTO resources VALUES"
+            " (:kind, :region, :name, :arn, :status, :created_s, :modified_s, :hidden_polls, :body)",
+            {**vars(resource), "arn": resource.arn, "body": json.dumps(resource.body)},
         )
 
     def delete(self, db: sqlite3.Connection, resource: Resource) -> None:
-        """Remove a resource and its tags."""
+        """Delete a resource and its tags; ``db`` is the connection of an open transaction."""
         db.execute("DELETE FROM resources WHERE arn = ?", (resource.arn,))
         db.execute("DELETE FROM tags WHERE arn = ?", (resource.arn,))
 
     def is_visible(self, resource: Resource) -> bool:
-        """Whether a describe sees the resource already; a describe that does not brings it one poll nearer."""
+        """Return whether a describe finds the resource; if not, count the poll."""
         if not resource.hidden_polls:
             return True
         with self.state.transaction() as db:
@@ -138,12 +128,12 @@ class Resources:
         return False
 
     def tags(self, arn: str) -> dict[str, str]:
-        """The tags of a resource, in the order in which the keys came."""
+        """Return the tags of a resource, in the order in which they were added."""
         rows = self.state.connection.execute("SELECT key, value FROM tags WHERE arn = ? ORDER BY position", (arn,))
         return {row["key"]: row["value"] for row in rows}
 
     def put_tags(self, db: sqlite3.Connection, arn: str, tags: Mapping[str, str]) -> None:
-        """Add tags; a key that exists gets the new value and keeps its place."""
+        """Add tags; an existing key gets the new value and keeps its place."""
         db.executemany(
             "INSERT INTO tags (arn, key, value) VALUES (?, ?, ?)"
             " ON CONFLICT (arn, key) DO UPDATE SET value = excluded.value",
@@ -151,18 +141,11 @@ class Resources:
         )
 
     def remove_tags(self, db: sqlite3.Connection, arn: str, keys: Iterable[str]) -> None:
-        """Remove tags by key; a key that is not there is no error."""
+        """Remove tags by key; missing keys are ignored."""
         db.executemany("DELETE FROM tags WHERE arn = ? AND key = ?", [(arn, key) for key in keys])
 
 
 def _resource(row: sqlite3.Row) -> Resource:
-    return Resource(
-        kind=row["kind"],
-        region=row["region"],
-        name=row["name"],
-        status=row["status"],
-        created_s=row["created_s"],
-        modified_s=row["modified_s"],
-        body=json.loads(row["body"]),
-        hidden_polls=row["hidden_polls"],
-    )
+    values = {**dict(row), "body": json.loads(row["body"])}
+    del values["arn"]
+    return Resource(**values)

@@ -1,8 +1,8 @@
 """The emulator's state: one directory that outlives the process, as SQLite keeps a database in a file.
 
-``DIR/state.sqlite3`` (WAL) holds everything small; ``DIR/objects/`` holds S3 bodies as files, written to a
-temporary name and renamed; ``DIR/jobs/REGION/NAME/`` is a training job's container directory. What was
-acknowledged survives ``kill -9``.
+``DIR/state.sqlite3`` (WAL) holds everything small. ``DIR/objects/`` holds S3 bodies as files, written to a
+temporary name and renamed. ``DIR/jobs/REGION/NAME/`` is a training job's container directory. Acknowledged writes
+survive ``kill -9``.
 """
 
 from __future__ import annotations
@@ -17,23 +17,23 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 ACCOUNT_ID = "000000000000"
-"""The emulated account; a role, bucket owner or ARN of another account is a stranger's."""
-
+"""The emulated account. Roles, bucket owners and ARNs with another number belong to someone else."""
 
 _SETTINGS_SCHEMA = "CREATE TABLE IF NOT EXISTS settings (id INTEGER PRIMARY KEY CHECK (id = 1), body TEXT NOT NULL);"
 
 
 @dataclass(frozen=True)
 class Settings:
-    """How the emulated account behaves; kept in the state, so that every process sees the same.
+    """Settings of the emulated account, shared by every process that uses the directory.
 
     Attributes:
-        training_starting_s: time a training job spends in ``Starting`` before its instances are there.
-        endpoint_creating_s: time an endpoint spends in ``Creating`` or ``Updating``.
-        endpoint_deleting_s: time an endpoint spends in ``Deleting``.
-        invisible_polls: eventual consistency: how many describes after a create still say "not found".
-        stop_grace_s: time between SIGTERM and SIGKILL for a container that is stopped.
-        quotas: instance limits by AWS's own name, such as ``ml.m5.large for endpoint usage``; no entry, no limit.
+        training_starting_s: seconds that a training job spends in ``Starting``.
+        endpoint_creating_s: seconds that an endpoint spends in ``Creating`` or ``Updating``.
+        endpoint_deleting_s: seconds that an endpoint spends in ``Deleting``.
+        invisible_polls: how many describes after a create still answer "not found" (eventual consistency).
+        stop_grace_s: seconds between SIGTERM and SIGKILL for a container that is stopped.
+        quotas: instance limits by AWS's name, such as ``ml.m5.large for endpoint usage``; a type without an entry
+            has no limit.
         container_command: the training container's command line, to which ``--root DIR`` is appended; empty for
             Linear Learner's.
     """
@@ -51,8 +51,8 @@ class State:
     """A directory with a SQLite database and object files.
 
     Args:
-        directory: created where it is missing.
-        clock: seconds since 1970; tests give a virtual one.
+        directory: created if it is missing.
+        clock: seconds since 1970; tests pass a virtual one.
     """
 
     def __init__(self, directory: Path, *, clock: Callable[[], float] = time.time) -> None:
@@ -68,7 +68,7 @@ class State:
 
     @property
     def connection(self) -> sqlite3.Connection:
-        """The database, opened at first use: WAL, 30 s of patience with other writers, autocommit."""
+        """The database, opened at first use: WAL, autocommit, waits up to 30 s for other writers."""
         with self._lock:
             if self._connection is None:
                 connection = sqlite3.connect(
@@ -81,7 +81,7 @@ class State:
             return self._connection
 
     def ensure(self, schema: str) -> None:
-        """Create a service's tables once; ``schema`` is a script of ``CREATE TABLE IF NOT EXISTS``."""
+        """Create a service's tables once with a script of ``CREATE TABLE IF NOT EXISTS``."""
         with self._lock:
             if schema not in self._ensured:
                 self.connection.executescript(schema)
@@ -89,7 +89,7 @@ class State:
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
-        """A write transaction: all of it or nothing; other threads and processes wait. It does not nest."""
+        """Run the block as one write transaction; other threads and processes wait. It does not nest."""
         with self._lock:
             connection = self.connection
             try:
@@ -97,14 +97,14 @@ class State:
                 yield connection
                 connection.execute("COMMIT")
             except BaseException:
-                # An interrupt can come between any two of these lines, before the beginning and after the end too.
+                # An interrupt can come between any two of these lines, also before BEGIN and after COMMIT.
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")
                 raise
 
     @property
     def settings(self) -> Settings:
-        """The settings as last written by `configure`, in whatever process; the defaults before that."""
+        """The settings last written by `configure` in any process, else the defaults."""
         self.ensure(_SETTINGS_SCHEMA)
         row = self.connection.execute("SELECT body FROM settings").fetchone()
         if row is None:
@@ -113,7 +113,7 @@ class State:
         return Settings(**{**values, "container_command": tuple(values["container_command"])})
 
     def configure(self, settings: Settings) -> None:
-        """Replace the settings, for every process that uses this directory."""
+        """Replace the settings for every process that uses this directory."""
         self.ensure(_SETTINGS_SCHEMA)
         body = json.dumps({**asdict(settings), "quotas": dict(settings.quotas)})
         with self.transaction() as db:

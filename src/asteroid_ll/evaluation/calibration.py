@@ -1,4 +1,4 @@
-"""Whether a score means what it says: of the rows with a score near 0.3, are three in ten hazardous?"""
+"""Calibration: are three in ten rows with a score near 0.3 hazardous?"""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ class Bin:
 
     Attributes:
         low: lower edge; a row at an edge is in the bin above it.
-        high: upper edge; the last bin holds its own.
-        n: rows.
+        high: upper edge; a row at the upper edge of the last bin is in it.
+        n: number of rows.
         mean_score: mean of their scores.
         positive_share: share of them whose label is 1.
         positive_share_low: lower end of that share's 95 % Wilson interval.
@@ -41,12 +41,12 @@ class Bin:
 
 @dataclass(frozen=True)
 class Calibration:
-    """How near scores are to probabilities.
+    """The agreement of scores with probabilities.
 
     Attributes:
         bins: the bins of equal width that hold a row, ascending.
         brier: mean squared difference of score and label; 0 is perfect.
-        brier_of_share: the same for the share of positives as everybody's score: what knowing nothing else gives.
+        brier_of_share: the same if every score were the share of positives: a forecast without features.
         expected_calibration_error: mean absolute difference of a bin's score and its share of positives, by rows.
     """
 
@@ -56,20 +56,19 @@ class Calibration:
     expected_calibration_error: float
 
     def to_json(self) -> dict[str, Any]:
-        """Everything by name, plain enough for JSON."""
+        """Return everything by name as JSON values."""
         return asdict(self)
 
 
-def calibrate(labels: ArrayLike, scores: ArrayLike, *, n_bins: int = N_BINS) -> Calibration | None:
-    """Compare scores with what happened.
+def calibrate(labels: ArrayLike, scores: ArrayLike) -> Calibration | None:
+    """Compare scores with the labels, in bins of equal width over [0, 1].
 
     Args:
-        labels: 0 or 1 a row, shape ``(n_rows,)``.
+        labels: 0 or 1 per row, shape ``(n_rows,)``.
         scores: probabilities of label 1, shape ``(n_rows,)``.
-        n_bins: bins of equal width over [0, 1].
 
     Returns:
-        The comparison; None where a score is outside [0, 1] and thus no probability, as a regressor's can be.
+        The comparison; None if a score is outside [0, 1], as a regressor's can be.
 
     Raises:
         DataError: empty, of different lengths, a label other than 0 and 1, or a score that is not finite.
@@ -81,16 +80,16 @@ def calibrate(labels: ArrayLike, scores: ArrayLike, *, n_bins: int = N_BINS) -> 
     values = as_scores(scores, truth.size)
     if values.min() < 0 or values.max() > 1:
         return None
-    number = np.minimum((values * n_bins).astype(np.intp), n_bins - 1)
-    counts = np.bincount(number, minlength=n_bins)
-    score_sums = np.bincount(number, weights=values, minlength=n_bins)
-    positives = np.bincount(number, weights=truth, minlength=n_bins)
+    number = np.minimum((values * N_BINS).astype(np.intp), N_BINS - 1)
+    counts = np.bincount(number, minlength=N_BINS)
+    score_sums = np.bincount(number, weights=values, minlength=N_BINS)
+    positives = np.bincount(number, weights=truth, minlength=N_BINS)
     share = float(truth.mean())
     return Calibration(
         bins=tuple(
             Bin(
-                index / n_bins,
-                (index + 1) / n_bins,
+                index / N_BINS,
+                (index + 1) / N_BINS,
                 int(counts[index]),
                 float(score_sums[index] / counts[index]),
                 float(positives[index] / counts[index]),
@@ -105,11 +104,11 @@ def calibrate(labels: ArrayLike, scores: ArrayLike, *, n_bins: int = N_BINS) -> 
 
 
 def wilson_interval(n_positive: int, n: int) -> tuple[float, float]:
-    """95 % interval of a share, useful also for few rows and for a share of 0 or 1.
+    """Return the 95 % interval of a share, which also holds for few rows and for a share of 0 or 1.
 
     Args:
-        n_positive: rows that count, at most ``n``.
-        n: rows, at least 1.
+        n_positive: number of positive rows, at most ``n``.
+        n: number of rows, at least 1.
 
     Source: Wilson, J. Am. Stat. Assoc. 22 (1927) 209.
     """

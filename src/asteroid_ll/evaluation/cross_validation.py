@@ -1,127 +1,201 @@
-"""Scores over folds: each predictor's mean with its interval, and every fold beside it."""
+"""Grouped k-fold cross-validation of the Linear Learner, in this process, beside the baselines on the same folds.
+
+Each fold fits the features on its training rows and trains the whole grid with the configured hyperparameters. Its
+validation rows select the model and the threshold. Its test rows belong to asteroids that are in neither part.
+"""
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
 
-from asteroid_ll.evaluation.intervals import CONFIDENCE, METRICS, Floats, Interval, interval
-from asteroid_ll.evaluation.metrics import BinaryScores
-from asteroid_ll.report.tables import NOTHING, Rows, format_score
+from asteroid_ll.config import Config
+from asteroid_ll.errors import ConfigError, DataError
+from asteroid_ll.evaluation.fold_scores import CrossValidation, summarise_folds
+from asteroid_ll.evaluation.intervals import bootstrap
+from asteroid_ll.evaluation.metrics import BinaryScores, binary_scores
+from asteroid_ll.evaluation.ranking import Floats
+from asteroid_ll.evaluation.resamples import Predictions
+from asteroid_ll.evaluation.scoreboard import TITLES
+from asteroid_ll.evaluation.thresholds import DEFAULT_THRESHOLD, decide
+from asteroid_ll.linear_learner.training import train
+from asteroid_ll.neo.features import fit
+from asteroid_ll.neo.label import is_hazardous_by_rule, labels_of
+from asteroid_ll.neo.split import PARTS, Split, training_order
+from asteroid_ll.neo.table import IDENTITY, locate
 
-
-@dataclass(frozen=True)
-class FoldScores:
-    """One predictor over all folds.
-
-    Attributes:
-        name: key for machines, such as ``model``.
-        title: the name for people.
-        folds: its scores on each fold's test rows.
-        means: mean over the folds that have a value, by metric; None where none has.
-        intervals: interval of the mean, by metric; None where it has none.
-    """
-
-    name: str
-    title: str
-    folds: tuple[BinaryScores, ...]
-    means: Mapping[str, float | None]
-    intervals: Mapping[str, Interval | None]
-
-    def to_json(self) -> dict[str, Any]:
-        """Everything by name, plain enough for JSON."""
-        return {
-            "title": self.title,
-            "mean": dict(self.means),
-            "interval": {name: None if found is None else asdict(found) for name, found in self.intervals.items()},
-            "folds": [scores.to_json() for scores in self.folds],
-        }
+WITHOUT_INTERVAL = ("majority", "median")
+"""Predictors of a constant score: its interval would only describe the draw of the rows."""
 
 
 @dataclass(frozen=True)
-class CrossValidation:
-    """A model and its baselines over the same folds; the model comes first.
-
-    Attributes:
-        feature_set: name of the feature set.
-        n_features: columns of the model's matrix, in the first fold.
-        n_rows: rows, each tested once.
-        n_hazardous: how many of them are hazardous.
-        n_asteroids: asteroids, each in one fold.
-        predictors: the model, then its baselines.
-    """
-
-    feature_set: str
-    n_features: int
-    n_rows: int
-    n_hazardous: int
-    n_asteroids: int
-    predictors: tuple[FoldScores, ...]
-
-    @property
-    def n_folds(self) -> int:
-        """How many folds."""
-        return len(self.predictors[0].folds)
-
-    def to_json(self) -> dict[str, Any]:
-        """Everything by name, plain enough for JSON."""
-        return {
-            "n_folds": self.n_folds,
-            "grouped_by": "asteroid",
-            "feature_set": self.feature_set,
-            "n_features": self.n_features,
-            "n_rows": self.n_rows,
-            "n_hazardous": self.n_hazardous,
-            "n_asteroids": self.n_asteroids,
-            "confidence": CONFIDENCE,
-            "scores": {item.name: item.to_json() for item in self.predictors},
-        }
+class _Table:
+    rows: pd.DataFrame
+    labels: NDArray[np.bool_]
+    asteroid_ids: NDArray[Any]
+    by_rule: NDArray[np.bool_]
 
 
-def summarise_folds(
-    name: str,
-    title: str,
-    *,
-    folds: Sequence[BinaryScores],
-    replicates: Sequence[Mapping[str, Floats]],
-) -> FoldScores:
-    """The means over folds, and their intervals: asteroids are resampled within each fold, and the folds averaged.
+def cross_validate(
+    table: pd.DataFrame, config: Config, *, n_folds: int, with_boosting: bool, progress: Callable[[str], None]
+) -> CrossValidation:
+    """Score the configured features and hyperparameters by grouped k-fold.
 
     Args:
-        name: key for machines.
-        title: the name for people.
-        folds: scores of each fold.
-        replicates: what `bootstrap` returned for the predictor in each fold, drawn independently.
+        table: the clean table.
+        config: the features, the hyperparameters, and the seed and validation share of the split.
+        n_folds: number of folds, at least 2.
+        with_boosting: whether to score scikit-learn's gradient boosting too.
+        progress: called with a line of text for each fold.
+
+    Returns:
+        Means over the folds with 95 % intervals, and the scores of every fold.
+
+    Raises:
+        ConfigError: fewer than 2 folds, or scikit-learn is needed and missing.
+        DataError: the table has too few asteroids, or does not suit the features.
     """
-    means: dict[str, float | None] = {}
-    intervals: dict[str, Interval | None] = {}
-    for metric in METRICS:
-        known = [value for scores in folds if (value := getattr(scores, metric)) is not None]
-        means[metric] = float(np.mean(known)) if known else None
-        drawn = [found[metric] for found in replicates if metric in found]
-        intervals[metric] = None if not drawn or not known else interval(_mean_of_known(np.stack(drawn)))
-    return FoldScores(name, title, tuple(folds), means, intervals)
+    if with_boosting:
+        _boosting_class()
+    data = _read(table)
+    splits = grouped_folds(
+        data.asteroid_ids.tolist(), n_folds=n_folds, validation=config.split.validation, seed=config.split.seed
+    )
+    folds: dict[str, list[BinaryScores]] = {}
+    replicates: dict[str, list[dict[str, Floats]]] = {}
+    n_features = 0
+    for number, split in enumerate(splits):
+        started_s = time.monotonic()
+        labels = data.labels[split.test]
+        predictors, n_features = _predict(data, config, split=split, with_boosting=with_boosting)
+        drawn = bootstrap(
+            labels,
+            {name: item for name, item in predictors.items() if name not in WITHOUT_INTERVAL},
+            groups=data.asteroid_ids[split.test],
+            seed=number,
+        )
+        for name, item in predictors.items():
+            folds.setdefault(name, []).append(binary_scores(labels, item.predicted, item.scores))
+            replicates.setdefault(name, []).append(drawn.get(name, {}))
+        model = folds["model"][-1]
+        progress(
+            f"fold {number + 1} of {n_folds}: {model.n:,} rows, {model.n_errors} wrong, "
+            f"F1 {model['f1'] or 0.0:.4f}, {time.monotonic() - started_s:.1f} s"
+        )
+    return CrossValidation(
+        feature_set=config.features.set,
+        n_features=n_features,
+        n_rows=data.labels.size,
+        n_hazardous=int(data.labels.sum()),
+        n_asteroids=int(np.unique(data.asteroid_ids).size),
+        predictors=tuple(
+            summarise_folds(name, folds=folds[name], replicates=replicates[name]) for name in TITLES if name in folds
+        ),
+    )
 
 
-def cross_validation_rows(result: CrossValidation) -> Rows:
-    """The means, a row a predictor, with the interval in the row below where there is one."""
-    rows: Rows = [("", "Accuracy", "Precision", "Recall", "F1", "ROC AUC", "Avg. precision")]
-    for item in result.predictors:
-        rows.append((item.title, *(format_score(item.means[metric]) for metric in METRICS)))
-        if any(item.intervals.values()):
-            said = (item.intervals[metric] for metric in METRICS)
-            cells = (NOTHING if found is None else f"{found.low:.4f} to {found.high:.4f}" for found in said)
-            rows.append((f"  {100 * CONFIDENCE:.0f} % interval", *cells))
-    return rows
+def grouped_folds(asteroid_ids: Sequence[str], *, n_folds: int, validation: float, seed: int) -> tuple[Split, ...]:
+    """Divide the rows into folds, and the rows outside each fold into train and validation.
+
+    Args:
+        asteroid_ids: identity per row, shape ``(n_rows,)``; all rows of an asteroid are in the same part.
+        n_folds: number of folds, at least 2; their numbers of asteroids differ by at most one.
+        validation: share of all asteroids that selects each fold's model, in (0, 1).
+        seed: the same seed and identities give the same folds on every machine, in any order of the rows.
+
+    Returns:
+        One split per fold, whose test part is the fold. The test parts are disjoint, and together every row once.
+
+    Raises:
+        ConfigError: fewer than 2 folds, or no share for validation.
+        DataError: too few asteroids for a part.
+    """
+    if n_folds < 2:
+        raise ConfigError(f"{n_folds} folds leave nothing to train on.", hint="asteroid-ll evaluate --folds 5")
+    share = validation * n_folds / (n_folds - 1)
+    if not 0 < share < 1:
+        raise ConfigError(
+            f"A share of {validation:g} for validation can't be taken from the rows outside one of {n_folds} folds.",
+            hint="Set split.validation to 0.15.",
+        )
+    unique, number = np.unique(np.asarray(asteroid_ids, dtype=str), return_inverse=True)
+    place = np.empty(unique.size, dtype=np.int64)
+    place[training_order(np.arange(unique.size, dtype=np.int64), seed=seed)] = np.arange(unique.size)
+    fold, turn = place % n_folds, place // n_folds
+    # The asteroids outside a fold that select its model are evenly spaced in the drawn order.
+    selects = np.floor((turn + 1) * share) > np.floor(turn * share)
+    splits = []
+    for tested in range(n_folds):
+        part = np.where(fold == tested, 2, np.where(selects, 1, 0))[number.reshape(-1)]
+        split = Split(*(np.flatnonzero(part == kind) for kind in range(3)))
+        if any(split.part(name).size == 0 for name in PARTS):
+            raise DataError(
+                f"{unique.size} asteroids are too few for {n_folds} folds.",
+                hint="Use fewer folds or more asteroids.",
+            )
+        splits.append(split)
+    return tuple(splits)
 
 
-def _mean_of_known(values: Floats) -> Floats:
-    with warnings.catch_warnings():
-        # A replicate that no fold has a value for has none itself.
-        warnings.simplefilter("ignore", RuntimeWarning)
-        means: Floats = np.nanmean(values, axis=0)
-    return means
+def has_boosting() -> bool:
+    """Return whether scikit-learn is installed."""
+    return find_spec("sklearn") is not None
+
+
+def _read(table: pd.DataFrame) -> _Table:
+    names = locate(table.columns, [IDENTITY, "absolute_magnitude_mag", "moid_au"])
+    identity, magnitude, moid = (table[name].to_numpy() for name in names.values())
+    return _Table(table, labels_of(table), identity.astype(str), is_hazardous_by_rule(magnitude, moid))
+
+
+def _predict(data: _Table, config: Config, *, split: Split, with_boosting: bool) -> tuple[dict[str, Predictions], int]:
+    """Return the predictions of each predictor for the fold's test rows, and the number of features."""
+    order = training_order(split.train, seed=config.split.seed) if config.encode.shuffle else split.train
+    fitted = fit(config.features.set, data.rows.iloc[split.train], n_knots=config.features.n_knots)
+    features = {
+        name: fitted.transform(data.rows.iloc[rows])
+        for name, rows in (("train", order), ("validation", split.validation), ("test", split.test))
+    }
+    labels = data.labels.astype(np.float32)
+    trained = train(
+        features["train"],
+        labels[order],
+        config.hyperparameters,
+        validation=(features["validation"], labels[split.validation]),
+    )
+    answer = trained.model.predict(features["test"])
+    predictors = {"model": Predictions(decide(answer, threshold=config.predict.threshold), answer.score)}
+    known_labels = data.labels[np.concatenate((order, split.validation))]
+    if with_boosting:
+        known = np.concatenate((features["train"], features["validation"]))
+        predictors["boosting"] = _boosted(known, known_labels, features["test"])
+    n_test = split.test.size
+    predictors["rule"] = Predictions(data.by_rule[split.test])
+    predictors["majority"] = Predictions(np.full(n_test, 2 * np.count_nonzero(known_labels) > known_labels.size))
+    predictors["median"] = Predictions(np.full(n_test, np.median(known_labels) > DEFAULT_THRESHOLD))
+    return predictors, features["train"].shape[1]
+
+
+def _boosted(features: NDArray[Any], labels: NDArray[np.bool_], tested: NDArray[Any]) -> Predictions:
+    """Train gradient boosting with scikit-learn's defaults on train and validation rows: it selects nothing."""
+    model = _boosting_class()(random_state=0).fit(features, labels)
+    scores = np.asarray(model.predict_proba(tested)[:, 1])
+    return Predictions(scores > 0.5, scores)
+
+
+def _boosting_class() -> Any:
+    try:
+        from sklearn.ensemble import HistGradientBoostingClassifier
+    except ImportError:
+        raise ConfigError(
+            "Gradient boosting needs scikit-learn, which is not installed.",
+            hint="pip install scikit-learn   or   asteroid-ll evaluate --no-boosting",
+        ) from None
+    return HistGradientBoostingClassifier

@@ -1,4 +1,4 @@
-"""Which asteroids a model is wrong about, worst first, each with the page where it can be looked up."""
+"""The asteroids that a model is wrong about, worst first, each with its page at JPL."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ JPL_PAGE = "https://ssd.jpl.nasa.gov/tools/sbdb_lookup.html#/?sstr="
 """JPL's Small-Body Database Lookup; it takes a number, a designation or an SPK-ID."""
 
 LIMIT = 100
+"""Largest number of listed rows."""
 
 
 @dataclass(frozen=True)
@@ -23,9 +24,9 @@ class Mistake:
 
     Attributes:
         asteroid_id: number, designation or SPK-ID.
-        name: the name for people; the identity where there is none.
+        name: its name; the identity if it has none.
         kind: ``missed`` (hazardous, not predicted so) or ``false alarm``.
-        score: the model's.
+        score: the model's score.
         absolute_magnitude_mag: H.
         moid_au: minimum orbit intersection distance with the Earth.
         url: the asteroid's page at JPL.
@@ -40,12 +41,12 @@ class Mistake:
     url: str
 
     def to_json(self) -> dict[str, Any]:
-        """Everything by name."""
+        """Return everything by name."""
         return asdict(self)
 
 
 def jpl_page(asteroid_id: str) -> str:
-    """The address of an asteroid's page in JPL's Small-Body Database Lookup.
+    """Return the address of an asteroid's page in JPL's Small-Body Database Lookup.
 
     >>> jpl_page("2010 PK9")
     'https://ssd.jpl.nasa.gov/tools/sbdb_lookup.html#/?sstr=2010%20PK9'
@@ -62,19 +63,17 @@ def mistakes(
     names: ArrayLike | None,
     absolute_magnitude_mag: ArrayLike,
     moid_au: ArrayLike,
-    limit: int = LIMIT,
 ) -> tuple[Mistake, ...]:
-    """The rows that were predicted wrong: the missed ones first, then the false alarms, each kind by its surest score.
+    """List the wrong predictions, at most `LIMIT`: missed ones first, then false alarms, the most confident first.
 
     Args:
-        labels: 0 or 1 a row, shape ``(n_rows,)``.
-        scores: a number that grows with the belief in 1, same shape.
+        labels: 0 or 1 per row, shape ``(n_rows,)``.
+        scores: numbers that grow with the belief in 1, same shape.
         predicted: the predicted labels, 0 or 1, same shape.
         asteroid_ids: identity of each row's asteroid, same shape.
-        names: names for people, same shape; None where the table has none.
+        names: names, same shape; None if the table has none.
         absolute_magnitude_mag: H in mag, same shape.
         moid_au: Earth MOID in au, same shape.
-        limit: list at most so many rows.
 
     Raises:
         DataError: see `binary_scores`.
@@ -85,8 +84,8 @@ def mistakes(
     titles = identities if names is None else np.asarray(names).astype(str)
     magnitude, distance = np.asarray(absolute_magnitude_mag, np.float64), np.asarray(moid_au, np.float64)
     wrong = np.flatnonzero(truth != guess)
-    surest = np.where(truth, values, -values)[wrong]
-    order = wrong[np.lexsort((identities[wrong], surest, guess[wrong]))]
+    confidence = np.where(truth, values, -values)[wrong]
+    order = wrong[np.lexsort((identities[wrong], confidence, guess[wrong]))]
     return tuple(
         Mistake(
             asteroid_id=str(identities[row]),
@@ -97,5 +96,5 @@ def mistakes(
             moid_au=float(distance[row]),
             url=jpl_page(str(identities[row])),
         )
-        for row in order[:limit].tolist()
+        for row in order[:LIMIT].tolist()
     )

@@ -1,7 +1,7 @@
-"""What a ranking by score achieves at every threshold: ROC and precision-recall curves, whole-array.
+"""ROC and precision-recall curves: the errors of a ranking by score at every threshold.
 
-A point of a curve stands for one distinct score: rows that share a score are taken together, so that the order of
-tied rows can never matter.
+A point of a curve stands for one distinct score. Rows with equal scores are taken together, so their order does not
+matter.
 """
 
 from __future__ import annotations
@@ -23,15 +23,13 @@ class Curve:
     Attributes:
         x: false positive rate (ROC) or recall (precision-recall), ascending, in [0, 1].
         y: true positive rate (ROC) or precision (precision-recall), in [0, 1].
-        thresholds: rows with a score at or above it count as positive; one for each point. The curve's first point
-            has an infinite threshold: nothing is positive.
-        area: area under the ROC curve (trapezoids), or average precision (steps).
+        thresholds: one per point; rows with a score at or above it count as positive. The first is infinite: no row
+            is positive.
     """
 
     x: Floats
     y: Floats
     thresholds: Floats
-    area: float
 
 
 def as_labels(labels: ArrayLike) -> NDArray[np.bool_]:
@@ -43,7 +41,7 @@ def as_labels(labels: ArrayLike) -> NDArray[np.bool_]:
     values = np.asarray(labels)
     if values.ndim != 1 or values.size == 0:
         raise DataError(
-            f"Scores need one label a row, and got an array of shape {values.shape}.",
+            f"Scores need one label per row, but the labels have shape {values.shape}.",
             hint="Check that the test part has rows: asteroid-ll split --force.",
         )
     truth: NDArray[np.bool_] = values == 1
@@ -66,7 +64,7 @@ def as_scores(scores: ArrayLike, n_rows: int) -> Floats:
     values = np.asarray(scores, dtype=np.float64)
     if values.shape != (n_rows,):
         raise DataError(
-            f"There are {n_rows} labels, and scores of shape {values.shape}.",
+            f"There are {n_rows} labels, but scores of shape {values.shape}.",
             hint="Predict again: asteroid-ll predict --force.",
         )
     if not np.isfinite(values).all():
@@ -79,14 +77,14 @@ def as_scores(scores: ArrayLike, n_rows: int) -> Floats:
 
 
 def roc_curve(labels: ArrayLike, scores: ArrayLike) -> Curve | None:
-    """Receiver operating characteristic: hits against false alarms.
+    """Return the receiver operating characteristic: true positive rate against false positive rate.
 
     Args:
-        labels: 0 or 1 a row, shape ``(n_rows,)``.
+        labels: 0 or 1 per row, shape ``(n_rows,)``.
         scores: higher means more likely positive, shape ``(n_rows,)``.
 
     Returns:
-        The curve from (0, 0) to (1, 1), or None where all labels are equal: one of the two rates has no denominator.
+        The curve from (0, 0) to (1, 1), or None if all labels are equal.
 
     Raises:
         DataError: see `as_labels` and `as_scores`.
@@ -96,24 +94,19 @@ def roc_curve(labels: ArrayLike, scores: ArrayLike) -> Curve | None:
     n_positive, n_negative = int(hits[-1]), int(alarms[-1])
     if n_positive == 0 or n_negative == 0:
         return None
-    # Integers up to here: the area of tied or perfect scores is exact, not off by rounding.
-    twice_the_area = int(np.sum(np.diff(alarms) * (hits[1:] + hits[:-1])))
-    area = twice_the_area / (2 * n_positive * n_negative)
-    return Curve(alarms / n_negative, hits / n_positive, thresholds, area)
+    return Curve(alarms / n_negative, hits / n_positive, thresholds)
 
 
 def precision_recall_curve(labels: ArrayLike, scores: ArrayLike) -> Curve | None:
-    """Precision against recall, with average precision as its area.
-
-    Average precision is the sum of precision times the gain in recall at each threshold, without interpolation.
+    """Return precision against recall.
 
     Args:
-        labels: 0 or 1 a row, shape ``(n_rows,)``.
+        labels: 0 or 1 per row, shape ``(n_rows,)``.
         scores: higher means more likely positive, shape ``(n_rows,)``.
 
     Returns:
-        The curve from recall 0 to recall 1, or None where no label is positive. Its first point, where nothing is
-        predicted and precision has no value, repeats the precision of the second.
+        The curve from recall 0 to recall 1, or None if no label is positive. Its first point, at which precision is
+        undefined, repeats the precision of the second.
 
     Raises:
         DataError: see `as_labels` and `as_scores`.
@@ -124,9 +117,7 @@ def precision_recall_curve(labels: ArrayLike, scores: ArrayLike) -> Curve | None
     if n_positive == 0:
         return None
     precision = hits[1:] / (hits[1:] + alarms[1:])
-    recall = hits / n_positive
-    area = float(np.sum(np.diff(recall) * precision))
-    return Curve(recall, np.concatenate((precision[:1], precision)), thresholds, area)
+    return Curve(hits / n_positive, np.concatenate((precision[:1], precision)), thresholds)
 
 
 def _cumulate(truth: NDArray[np.bool_], scores: Floats) -> tuple[NDArray[np.int64], NDArray[np.int64], Floats]:

@@ -1,1 +1,1 @@
-"""Bytes on the wire and on disk: recordIO-protobuf and inference payloads."""
+"""Data formats: recordIO-protobuf, inference payloads, CSV, sparse matrices and archives of arrays."""

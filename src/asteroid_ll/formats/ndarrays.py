@@ -40,23 +40,26 @@ def loads(data: bytes) -> dict[str, npt.NDArray[np.float32]]:
     """Decode a file of named dense float32 arrays.
 
     Raises:
-        DataError: the bytes are no such file, are cut, or hold another kind of array; it names the byte offset.
+        DataError: the bytes are not such a file, are truncated, or hold another kind of array. The message has the byte
+            offset.
     """
-    reader = _Reader(data)
+    reader = _ByteReader(data)
     magic, _, n_arrays = reader.take("QQQ", "the list's header")
     if magic != _LIST_MAGIC or n_arrays > _MAX_ARRAYS:
-        raise DataError(f"The parameters are no MXNet array list: they begin with {data[:8].hex()}, {n_arrays} arrays.")
+        raise DataError(
+            f"The parameters are not an MXNet array list: they begin with {data[:8].hex()} and list {n_arrays} arrays."
+        )
     arrays = [_read_array(reader) for _ in range(n_arrays)]
     (n_names,) = reader.take("Q", "the number of names")
     if n_names != n_arrays:
         raise DataError(f"The parameters have {n_arrays} arrays but {n_names} names.")
     names = [reader.text() for _ in range(n_names)]
     if reader.at != len(data) or len(set(names)) != n_names:
-        raise DataError(f"The parameters have repeated names, or go on after byte {reader.at}.")
+        raise DataError(f"The parameters have repeated names, or more data after byte {reader.at}.")
     return dict(zip(names, arrays, strict=True))
 
 
-def _read_array(reader: _Reader) -> npt.NDArray[np.float32]:
+def _read_array(reader: _ByteReader) -> npt.NDArray[np.float32]:
     start = reader.at
     magic, storage, n_dimensions = reader.take("IiI", "an array's header")
     if magic != _ARRAY_MAGIC or storage != 0 or n_dimensions > _MAX_DIMENSIONS:
@@ -69,21 +72,21 @@ def _read_array(reader: _Reader) -> npt.NDArray[np.float32]:
     return np.frombuffer(values, "<f4").reshape(shape)
 
 
-class _Reader:
-    """Bytes with a position; refuses to read beyond their end."""
+class _ByteReader:
+    """A reader of bytes that does not read beyond their end."""
 
     def __init__(self, data: bytes) -> None:
         self.data = data
         self.at = 0
 
-    def bytes(self, size: int, what: str) -> bytes:
+    def bytes(self, size: int, part: str) -> bytes:
         if size > len(self.data) - self.at:
-            raise DataError(f"The parameters end at byte {len(self.data)}, inside {what}.")
+            raise DataError(f"The parameters end at byte {len(self.data)}, inside {part}.")
         self.at += size
         return self.data[self.at - size : self.at]
 
-    def take(self, code: str, what: str) -> tuple[int, ...]:
-        return struct.unpack(f"<{code}", self.bytes(struct.calcsize(f"<{code}"), what))
+    def take(self, code: str, part: str) -> tuple[int, ...]:
+        return struct.unpack(f"<{code}", self.bytes(struct.calcsize(f"<{code}"), part))
 
     def text(self) -> str:
         (size,) = self.take("Q", "a name")

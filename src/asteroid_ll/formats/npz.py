@@ -1,4 +1,4 @@
-"""Named arrays as the bytes of a ``.npz`` archive: the same arrays give the same bytes, and nothing is pickled."""
+"""Named arrays as a ``.npz`` archive; the same arrays give the same bytes, and nothing is pickled."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 
 def dumps(arrays: Mapping[str, npt.NDArray[Any]]) -> memoryview:
-    """Write arrays of numbers, booleans or fixed-width text.
+    """Return an archive of arrays of numbers, booleans or fixed-width text.
 
     Args:
         arrays: by name, in the order of the archive.
@@ -20,9 +20,9 @@ def dumps(arrays: Mapping[str, npt.NDArray[Any]]) -> memoryview:
         ValueError: an array holds Python objects.
     """
     if any(array.dtype.hasobject for array in arrays.values()):
-        raise ValueError("An archive takes no array of Python objects.")
+        raise ValueError("An archive cannot hold an array of Python objects.")
     buffer = io.BytesIO()
-    # numpy 1.x would store a keyword such as allow_pickle as one more array.
+    # numpy 1.x would store a keyword such as allow_pickle as another array.
     members: Any = arrays
     np.savez(buffer, **members)
     return buffer.getbuffer()

@@ -1,4 +1,4 @@
-"""The bodies of inference requests and answers, read and written: CSV, JSON, JSON Lines, recordIO-protobuf.
+"""The bodies of inference requests and responses: CSV, JSON, JSON Lines, recordIO-protobuf.
 
 Source: the SageMaker developer guide, "Common data formats for inference" and "Linear learner response formats".
 """
@@ -16,43 +16,28 @@ import orjson
 
 from asteroid_ll.errors import DataError
 from asteroid_ll.formats import recordio
+from asteroid_ll.formats.content_types import CSV, JSON, JSON_LINES, RECORDIO, media_type
 from asteroid_ll.formats.frames import MAGIC_BYTES, frames
 from asteroid_ll.formats.protobuf import LABEL, parse_record, tensor_prefix
-from asteroid_ll.formats.text import format_rows as csv_body
-from asteroid_ll.formats.text import parse_rows, split_by_bytes
-
-__all__ = ["Scores", "csv_body", "media_type", "parse_request", "parse_scores", "response_body", "split_by_bytes"]
+from asteroid_ll.formats.text import parse_rows
 
 Float32: TypeAlias = npt.NDArray[np.float32]
-
-CSV = "text/csv"
-JSON = "application/json"
-JSON_LINES = "application/jsonlines"
-RECORDIO = "application/x-recordio-protobuf"
-REQUEST_TYPES = (CSV, JSON, JSON_LINES, RECORDIO)
-RESPONSE_TYPES = (JSON, JSON_LINES, RECORDIO)
-MAX_INVOKE_BYTES = 6_291_456
-"""The longest body that InvokeEndpoint takes."""
 
 _MAX_DENSE_VALUES = 1 << 25
 
 
 @dataclass(frozen=True)
 class Scores:
-    """A model's answer.
+    """A model's scores of n rows.
 
     Attributes:
-        score: float32; shape ``(n,)``, or ``(n, k)`` of a multiclass model.
-        predicted_label: shape ``(n,)``, None of a regressor.
+        score: float32: a value (regressor), or the probability or hinge score of the positive class, shape ``(n,)``;
+            or the probabilities of k classes, shape ``(n, k)``.
+        predicted_label: class numbers, shape ``(n,)``; None for a regressor.
     """
 
     score: Float32
     predicted_label: npt.NDArray[Any] | None
-
-
-def media_type(content_type: str) -> str:
-    """Return a content type without its parameters, in lower case: ``text/csv`` for ``Text/CSV; label_size=0``."""
-    return content_type.partition(";")[0].strip().lower()
 
 
 def parse_request(body: bytes, content_type: str) -> Float32:
@@ -63,14 +48,14 @@ def parse_request(body: bytes, content_type: str) -> Float32:
 
     Args:
         body: at least one row.
-        content_type: one of ``REQUEST_TYPES``, parameters ignored.
+        content_type: one of ``content_types.REQUEST_TYPES``, parameters ignored.
 
     Returns:
         float32, shape ``(n, d)``.
 
     Raises:
-        DataError: the body is not what the content type says, is empty, or has rows of different length or numbers
-            that are not finite in float32; or the content type is another one.
+        DataError: the body does not match its content type, is empty, or has rows of different length or numbers
+            that are not finite in float32; or the content type is not supported.
     """
     kind = media_type(content_type)
     if kind == CSV:
@@ -90,23 +75,23 @@ def parse_request(body: bytes, content_type: str) -> Float32:
         raise DataError("The request has no rows.")
     finite = np.isfinite(features).all(axis=1)
     if not finite.all():
-        raise DataError(f"Row {int(np.argmin(finite))} of the request has a value that is no finite float32.")
+        raise DataError(f"Row {int(np.argmin(finite))} of the request has a value that is not a finite float32.")
     return features
 
 
 def response_body(scores: Scores, accept: str) -> bytes:
-    """Write an answer as the container does: ``{"predictions": [{"score": 11.719074249267578}]}``.
+    """Return scores as the container writes them: ``{"predictions": [{"score": 11.719074249267578}]}``.
 
     Args:
-        scores: of n rows.
-        accept: one of ``RESPONSE_TYPES``, parameters ignored.
+        scores: the scores of n rows.
+        accept: one of ``content_types.RESPONSE_TYPES``, parameters ignored.
 
     Returns:
-        JSON, JSON Lines (one object a line), or recordIO records whose label map holds ``predicted_label`` and
-        ``score``. A float32 is written with all the digits of its double.
+        JSON, JSON Lines (one object per line), or recordIO records whose label map holds ``predicted_label`` and
+        ``score``. A float32 has all digits of its double.
 
     Raises:
-        DataError: another content type is asked for.
+        DataError: the content type is not supported.
     """
     kind = media_type(accept)
     if kind == RECORDIO:
@@ -119,10 +104,10 @@ def response_body(scores: Scores, accept: str) -> bytes:
 
 
 def parse_scores(body: bytes, content_type: str) -> Scores:
-    """Read an answer, the inverse of ``response_body``; predicted labels may be written as integers or decimals.
+    """Read a response, the inverse of ``response_body``; predicted labels may be integers or decimals.
 
     Raises:
-        DataError: the body is not what the content type says.
+        DataError: the body does not match its content type.
     """
     kind = media_type(content_type)
     if kind == RECORDIO:
@@ -175,7 +160,7 @@ def _loads(text: bytes) -> Any:
     try:
         return orjson.loads(text)
     except orjson.JSONDecodeError as error:
-        raise DataError(f"The body is no JSON: {error}.") from error
+        raise DataError(f"The body is not valid JSON: {error}.") from error
 
 
 def _instances(instances: Iterable[Any]) -> Float32:
@@ -190,14 +175,14 @@ def _instances(instances: Iterable[Any]) -> Float32:
 
 
 def _instance(item: Any, *, max_width: int) -> list[Any]:
-    """The dense features of one instance of any of the three forms; a sparse one is refused beyond ``max_width``."""
+    """Return the dense features of an instance in any of the three forms; a sparse one up to ``max_width`` columns."""
     features = item["features"] if "features" in item else item["data"]["features"]["values"]
     if "features" in item or "keys" not in item["data"]["features"]:
         return list(features)
     sparse = item["data"]["features"]
     (width,) = sparse["shape"]
     if not 0 < width <= max_width or len(set(sparse["keys"])) != len(features):
-        raise ValueError("a sparse instance needs a shape and one distinct key a value")
+        raise ValueError("a sparse instance needs a shape and one distinct key per value")
     row = [0.0] * width
     for key, value in zip(sparse["keys"], features, strict=True):
         if not 0 <= key < width:
@@ -207,9 +192,9 @@ def _instance(item: Any, *, max_width: int) -> list[Any]:
 
 
 def _matrix(rows: list[Any]) -> Float32:
-    """Numbers as float32; ValueError for text, null or ragged rows."""
+    """Return numbers as float32; raise ValueError for text, null or ragged rows."""
     array = np.array(rows)
     if array.dtype.kind not in "iuf" and array.size:
-        raise ValueError(f"these are no numbers but {array.dtype}")
+        raise ValueError(f"expected numbers, not {array.dtype}")
     with np.errstate(over="ignore"):
         return array.astype(np.float32)

@@ -1,8 +1,8 @@
 """The protobuf message of a recordIO file (``aialgs.data.Record``), read and written without a protobuf runtime.
 
-The reader takes any layout that the wire format allows: fields in any order, packed or unpacked numbers, unknown
-fields, dense or sparse tensors of float32, float64 or int32. ``asteroid_ll.formats.recordio`` comes here for the
-records that its fast path does not know.
+The reader accepts any layout that the wire format allows: fields in any order, packed or unpacked numbers, unknown
+fields, dense or sparse tensors of float32, float64 or int32. ``asteroid_ll.formats.recordio`` uses it for records
+outside its fast path.
 
 Sources: the SageMaker developer guide, "Common data formats for training" (the message, proto2, package
 ``aialgs.data``), and the Protocol Buffers encoding specification.
@@ -27,7 +27,7 @@ FEATURES, LABEL = 1, 2
 
 
 def varint(number: int) -> bytes:
-    """Encode a non-negative integer, seven bits a byte, lowest first."""
+    """Encode a non-negative integer, seven bits per byte, lowest first."""
     out = bytearray()
     while number > 0x7F:
         out.append(number & 0x7F | 0x80)
@@ -37,12 +37,12 @@ def varint(number: int) -> bytes:
 
 
 def tensor_prefix(map_field: int, n_values: int, *, key: str = "values") -> bytes:
-    """Encode what stands before the values of a dense float32 tensor in a map of a Record.
+    """Encode the bytes before the values of a dense float32 tensor in a map of a Record.
 
     Args:
         map_field: ``FEATURES`` or ``LABEL``.
-        n_values: how many float32 values follow; at least one.
-        key: the entry's key, ``values`` in training data, ``score`` or ``predicted_label`` in answers.
+        n_values: number of float32 values that follow, at least one.
+        key: the entry's key: ``values`` in training data, ``score`` or ``predicted_label`` in responses.
     """
     key_field = b"\x0a" + varint(len(key)) + key.encode()
     values = b"\x0a" + varint(4 * n_values)
@@ -62,7 +62,7 @@ class Tensor:
         values: the numbers, shape ``(n_values,)``, float32, float64 or int32 as encoded.
         keys: the column of each value in a sparse tensor, empty in a dense one.
         shape: the dense shape; mandatory for a sparse tensor.
-        offset: where in the file the tensor begins, for messages.
+        offset: the tensor's byte offset in the file, for messages.
     """
 
     offset: int
@@ -86,10 +86,10 @@ def parse_record(payload: bytes | memoryview, *, offset: int = 0) -> Record:
 
     Args:
         payload: the message alone, without its recordIO frame.
-        offset: where in the file the message begins; errors count from there.
+        offset: the message's byte offset in the file, for errors.
 
     Raises:
-        DataError: the bytes are no such message; it names the byte offset.
+        DataError: the bytes are not such a message. The error has the byte offset.
     """
     record = Record(offset)
     for number, wire_type, value, at in _fields(memoryview(payload), offset):
@@ -118,7 +118,7 @@ def _read_entry(tensors: dict[str, Tensor], entry: memoryview, offset: int) -> N
 
 
 def _read_value(message: memoryview, offset: int, tensor: Tensor | None) -> Tensor | None:
-    """Read a Value. Of a oneof that is given several times the last kind wins, the same kind is merged."""
+    """Read a Value. If a oneof occurs several times, the last kind wins, and the same kind is merged."""
     for number, wire_type, value, at in _fields(message, offset):
         if number == _BYTES_VALUE:
             raise DataError(f"The value at byte {at} holds bytes, not numbers.")
@@ -145,16 +145,16 @@ def _read_tensor(tensor: Tensor, message: memoryview, offset: int) -> None:
 
 
 def _numbers(value: int | memoryview, wire_type: int, offset: int, dtype: np.dtype[Any]) -> npt.NDArray[Any]:
-    """Numbers of a tensor: packed (length-delimited) or one unpacked element."""
+    """Decode numbers of a tensor: packed (length-delimited) or one unpacked element."""
     if dtype.kind == "i":
         integers = [value] if isinstance(value, int) else _varints(_submessage(value, wire_type, offset), offset)
-        # int32 travels as a 64-bit two's complement varint.
+        # int32 is encoded as a 64-bit two's complement varint.
         return np.array(integers, np.uint64).astype(np.int32)
     single = _FIXED32 if dtype.itemsize == 4 else _FIXED64
     if isinstance(value, int) or wire_type not in (_BYTES, single):
         raise DataError(f"The numbers at byte {offset} have the wrong wire type {wire_type}.")
     if len(value) % dtype.itemsize:
-        raise DataError(f"The numbers at byte {offset} take {len(value)} bytes, no multiple of {dtype.itemsize}.")
+        raise DataError(f"The numbers at byte {offset} have {len(value)} bytes, not a multiple of {dtype.itemsize}.")
     return np.frombuffer(value, dtype)
 
 
@@ -184,7 +184,7 @@ def _fields(message: memoryview, offset: int) -> Iterator[tuple[int, int, int | 
         else:
             raise DataError(f"The field before byte {offset + at} has the unknown wire type {wire_type}.")
         if size > end - at:
-            raise DataError(f"The field at byte {offset + at} says {size} bytes, but {end - at} are left.")
+            raise DataError(f"The field at byte {offset + at} has {size} bytes, but only {end - at} follow.")
         yield number, wire_type, message[at : at + size], offset + at
         at += size
 

@@ -1,4 +1,4 @@
-"""One row of numbers from a parsed record, whatever the layout of its tensors: dense or sparse, any number type."""
+"""The row of numbers of a parsed record, dense or sparse, of any number type."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ class Row:
     """The numbers of one record.
 
     Attributes:
-        keys: the column of each value, int32, ascending; of a dense record every column.
+        keys: the column of each value, int32, ascending; every column for a dense record.
         values: float32; float64 and int32 are rounded.
         width: number of columns.
-        is_sparse: whether the record says which columns it fills. One without a value, but with a shape, does: none.
-        label: None where the record has none.
-        offset: of the feature tensor, for messages.
+        is_sparse: whether the record lists its columns, or has a shape but no values.
+        label: None if the record has none.
+        offset: byte offset of the feature tensor, for messages.
     """
 
     keys: npt.NDArray[np.int32]
@@ -38,11 +38,11 @@ class Row:
 
 
 def row_of(record: Record) -> Row:
-    """Check a record and give its row.
+    """Check a record and return its row.
 
     Raises:
         DataError: a tensor ``values`` is missing, a sparse tensor is inconsistent, a label is not one value, or a value
-            is beyond float32; it names the byte offset.
+            is beyond float32. The message has the byte offset.
     """
     tensor = _values(record, record.features)
     width = _width(tensor)
@@ -73,14 +73,14 @@ def _values(record: Record, tensors: dict[str, Tensor]) -> Tensor:
 
 
 def _width(tensor: Tensor) -> int:
-    """The number of columns of a tensor, checked against its keys and shape."""
+    """Return the number of columns of a tensor, checked against its keys and shape."""
     n_values = len(tensor.values)
     width = tensor.shape[-1] if tensor.shape else n_values
     if width > MAX_COLUMNS:
         raise DataError(f"The {width} columns of the tensor at byte {tensor.offset} do not fit in memory.")
     if tensor.keys:
         if len(tensor.keys) != n_values or not tensor.shape:
-            raise DataError(f"The sparse tensor at byte {tensor.offset} needs a shape and one key a value.")
+            raise DataError(f"The sparse tensor at byte {tensor.offset} needs a shape and one key per value.")
         if max(tensor.keys) >= width or len(set(tensor.keys)) != n_values:
             raise DataError(f"The sparse tensor at byte {tensor.offset} has a repeated key, or one beyond {width - 1}.")
     elif n_values and n_values != width:

@@ -1,10 +1,9 @@
 """recordIO-protobuf, the training format of SageMaker's built-in algorithms, for whole arrays at a time.
 
 A file is a plain concatenation of frames: the magic ``0xCED7230A`` (uint32, little-endian), the payload's length
-(uint32), the payload (one ``aialgs.data.Record`` message) and zeros up to a multiple of four bytes. The dense
-float32 records of one data set all have the same length, so that a file is a matrix of bytes: it is written by
-filling columns of that matrix, and read as strided views of it. Records of any other layout are read by
-``asteroid_ll.formats.sparse_reader``.
+(uint32), the payload (one ``aialgs.data.Record`` message) and zeros up to a multiple of four bytes. All dense float32
+records of a data set have the same length, and a file of them is a matrix of bytes: it is written by filling columns
+of that matrix, and read as strided views of it. ``asteroid_ll.formats.sparse_reader`` reads every other layout.
 
 Sources: the SageMaker developer guide, "Common data formats for training", and MXNet's ``dmlc/recordio.h``.
 """
@@ -33,8 +32,8 @@ _MAX_DENSE_BYTES = 1 << 32
 
 
 @dataclass(frozen=True)
-class _Layout:
-    """The bytes of one dense record that are the same in every record, and where its numbers stand."""
+class _FrameLayout:
+    """The bytes that all dense records share, and the places of the numbers."""
 
     n_features: int
     labelled: bool
@@ -43,7 +42,7 @@ class _Layout:
     n_padding: int
 
     @classmethod
-    def of(cls, n_features: int, *, labelled: bool) -> _Layout:
+    def of(cls, n_features: int, *, labelled: bool) -> _FrameLayout:
         head = tensor_prefix(FEATURES, n_features)
         label_head = tensor_prefix(LABEL, 1) if labelled else b""
         n_payload = len(head) + 4 * n_features + len(label_head) + 4 * labelled
@@ -67,17 +66,17 @@ def encode(features: Float32, labels: Float32 | None = None) -> memoryview:
     """Encode rows as recordIO-protobuf, byte for byte as a protobuf runtime would.
 
     Args:
-        features: shape ``(n, d)``, d >= 1. Cast to float32.
+        features: shape ``(n, d)``, d >= 1; cast to float32.
         labels: shape ``(n,)``, or None for records without a label (inference).
 
     Returns:
-        The frames of the n records, one after the other; empty for n = 0.
+        The frames of the n records, concatenated.
 
     Raises:
         DataError: the shapes do not fit.
     """
     features, labels = _checked(features, labels)
-    layout = _Layout.of(features.shape[1], labelled=labels is not None)
+    layout = _FrameLayout.of(features.shape[1], labelled=labels is not None)
     frames = _template(layout, len(features))
     _fill(frames, layout, features, labels)
     return frames.reshape(-1).data
@@ -86,21 +85,21 @@ def encode(features: Float32, labels: Float32 | None = None) -> memoryview:
 def decode(buffer: Buffer, *, source: str = "The recordIO data") -> tuple[Float32, Float32 | None]:
     """Decode recordIO-protobuf.
 
-    Records of one dense float32 layout are not copied: both arrays are strided views into ``buffer``, possibly
-    unaligned, read-only when the buffer is, and valid as long as it is. Any other layout (sparse, float64, int32,
-    unknown fields) is decoded into new arrays, sparse rows made dense.
+    Uniform dense float32 records are not copied: both arrays are strided views into ``buffer``, possibly unaligned, and
+    read-only if the buffer is. Any other layout (sparse, float64, int32, unknown fields) is decoded into new arrays,
+    and sparse rows become dense.
 
     Args:
-        buffer: the bytes of a file, or several files' one after the other.
+        buffer: the bytes of one file or of several concatenated files.
         source: the subject of error messages, such as a file's name.
 
     Returns:
-        ``(features, labels)``: float32, shapes ``(n, d)`` and ``(n,)``; labels are None where no record has one.
+        ``(features, labels)``: float32, shapes ``(n, d)`` and ``(n,)``; labels are None if no record has one.
         An empty buffer gives shape ``(0, 0)`` and None.
 
     Raises:
         DataError: the data are damaged, mix widths or labelled and unlabelled records, or would take more than 4 GiB
-            once dense; where a record is at fault it names the byte offset.
+            as a dense array. The message has the byte offset of a wrong record.
     """
     features, labels = decode_rows(buffer, source=source)
     if not isinstance(features, CsrMatrix):
@@ -108,17 +107,18 @@ def decode(buffer: Buffer, *, source: str = "The recordIO data") -> tuple[Float3
     n_rows, n_columns = features.shape
     if n_rows * n_columns * 4 > _MAX_DENSE_BYTES:
         raise DataError(
-            f"{source} cannot be read: {n_rows} rows of {n_columns} columns do not fit in memory once dense.",
+            f"{source} cannot be read: {n_rows} rows of {n_columns} columns do not fit in memory as a dense array.",
             hint="Split the data into smaller files.",
         )
     return features.toarray(), labels
 
 
 def decode_rows(buffer: Buffer, *, source: str = "The recordIO data") -> tuple[Float32 | CsrMatrix, Float32 | None]:
-    """Decode recordIO-protobuf as ``decode`` does, but leave it sparse where any record is.
+    """Decode recordIO-protobuf as ``decode`` does, but leave it sparse if any record is sparse.
 
     Raises:
-        DataError: the data are damaged, or mix widths or labelled and unlabelled records; it names the byte offset.
+        DataError: the data are damaged, or mix widths or labelled and unlabelled records. The message has the byte
+            offset.
     """
     flat = np.frombuffer(buffer, np.uint8)
     if not len(flat):
@@ -134,7 +134,7 @@ def read_file(path: Path | str) -> tuple[Float32 | CsrMatrix, Float32 | None]:
     """Decode a file through a memory map as ``decode_rows`` does; a uniform dense file is not copied into memory.
 
     Raises:
-        DataError: the file cannot be opened, or see ``decode_rows``.
+        DataError: the file cannot be opened; or as in ``decode_rows``.
     """
     path = Path(path)
     try:
@@ -149,21 +149,21 @@ def read_file(path: Path | str) -> tuple[Float32 | CsrMatrix, Float32 | None]:
 def write_shards(
     directory: Path | str, stem: str, features: Float32, labels: Float32 | None, *, n_shards: int
 ) -> list[Path]:
-    """Write rows to n files of nearly equal row counts, each complete or absent.
+    """Write rows to n files with nearly equal row counts, each complete or absent.
 
     Args:
-        directory: made where it is missing.
-        stem: files are named ``STEM-00000.pbr``, so that the order of names is the order of rows.
+        directory: is created if it is missing.
+        stem: files are named ``STEM-00000.pbr``; the order of names is the order of rows.
         features: shape ``(n, d)``.
         labels: shape ``(n,)``, or None.
-        n_shards: number of files; not more than rows, except one empty file for no rows.
+        n_shards: number of files, at most one per row; one empty file for no rows.
 
     Returns:
         The files in the order of the rows.
 
     Raises:
-        DataError: the shapes do not fit, there are more shards than rows, or the disk refused; an older file of the
-            same name is then intact.
+        DataError: the shapes do not fit, there are more shards than rows, or a file cannot be written; an older file of
+            the same name is then intact.
     """
     features, labels = _checked(features, labels)
     if n_shards < 1 or n_shards > max(1, len(features)):
@@ -179,8 +179,8 @@ def write_shards(
 
 
 def _write_file(path: Path, features: Float32, labels: Float32 | None) -> None:
-    """Write block by block through one buffer, whose constant bytes are filled once."""
-    layout = _Layout.of(features.shape[1], labelled=labels is not None)
+    """Write block by block through one buffer; its constant bytes are filled once."""
+    layout = _FrameLayout.of(features.shape[1], labelled=labels is not None)
     n_block = max(1, _BLOCK_BYTES // layout.n_bytes)
     buffer = _template(layout, min(n_block, len(features)))
     with atomic_path(path) as temporary, temporary.open("wb") as file:
@@ -202,7 +202,7 @@ def _checked(features: Float32, labels: Float32 | None) -> tuple[Float32, Float3
     return features, labels
 
 
-def _template(layout: _Layout, n_rows: int) -> npt.NDArray[np.uint8]:
+def _template(layout: _FrameLayout, n_rows: int) -> npt.NDArray[np.uint8]:
     frames = np.empty((n_rows, layout.n_bytes), np.uint8)
     head_end, label_at = len(layout.head), layout.label_at
     frames[:, :head_end] = np.frombuffer(layout.head, np.uint8)
@@ -211,7 +211,7 @@ def _template(layout: _Layout, n_rows: int) -> npt.NDArray[np.uint8]:
     return frames
 
 
-def _fill(frames: npt.NDArray[np.uint8], layout: _Layout, features: Float32, labels: Float32 | None) -> None:
+def _fill(frames: npt.NDArray[np.uint8], layout: _FrameLayout, features: Float32, labels: Float32 | None) -> None:
     values = np.ascontiguousarray(features, "<f4").view(np.uint8)
     frames[:, len(layout.head) : layout.label_head_at] = values
     if labels is not None:
@@ -220,13 +220,13 @@ def _fill(frames: npt.NDArray[np.uint8], layout: _Layout, features: Float32, lab
 
 
 def _uniform(flat: npt.NDArray[np.uint8]) -> tuple[Float32, Float32 | None] | None:
-    """Views of the numbers where every record has the first one's dense float32 layout, else None."""
+    """Return views of the numbers if every record has the first one's dense float32 layout, else None."""
     offset, payload = next(iter(frames(flat)))
     first = parse_record(payload, offset=offset)
     tensor = first.features.get("values")
     if tensor is None or not len(tensor.values):
         return None
-    layout = _Layout.of(len(tensor.values), labelled=bool(first.label))
+    layout = _FrameLayout.of(len(tensor.values), labelled=bool(first.label))
     if len(flat) % layout.n_bytes:
         return None
     matrix = flat.reshape(-1, layout.n_bytes)
@@ -239,7 +239,7 @@ def _uniform(flat: npt.NDArray[np.uint8]) -> tuple[Float32, Float32 | None] | No
 
 
 def _same(matrix: npt.NDArray[np.uint8], column: int, expected: bytes) -> bool:
-    """Whether every row holds the expected bytes from a column on, compared eight at a time, in blocks of rows."""
+    """Return whether all rows have the expected bytes at a column; compared eight at a time in blocks of rows."""
     width = len(expected)
     if width < 8:
         return bool((matrix[:, column : column + width] == np.frombuffer(expected, np.uint8)).all())

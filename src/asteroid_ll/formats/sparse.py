@@ -1,4 +1,4 @@
-"""Sparse rows: a matrix that keeps what is not zero, and its recordIO-protobuf encoding.
+"""Sparse matrices and their recordIO-protobuf encoding.
 
 A sparse record's tensor has the values, their column numbers (``keys``, ascending) and the number of columns
 (``shape``, mandatory).
@@ -28,10 +28,10 @@ _BLOCK_ELEMENTS = 1 << 22
 
 @dataclass(frozen=True, eq=False)
 class CsrMatrix:
-    """A sparse float32 matrix in compressed rows. Its arrays cannot be written to.
+    """A sparse float32 matrix in compressed rows with read-only arrays.
 
     Attributes:
-        indptr: int64, shape ``(n + 1,)``: row i has the values from ``indptr[i]`` up to ``indptr[i + 1]``.
+        indptr: int64, shape ``(n + 1,)``: row i has the values ``indptr[i]`` to ``indptr[i + 1] - 1``.
         indices: int32, shape ``(n_values,)``: the column of each value, ascending and distinct within a row.
         values: float32, shape ``(n_values,)``.
         shape: ``(n, d)``.
@@ -46,7 +46,7 @@ class CsrMatrix:
     shape: tuple[int, int]
 
     def __post_init__(self) -> None:
-        """Take views that cannot be written to, and check them."""
+        """Make read-only views of the arrays and check them."""
         for name, dtype in (("indptr", np.int64), ("indices", np.int32), ("values", np.float32)):
             view = np.asarray(getattr(self, name), dtype).view()
             view.flags.writeable = False
@@ -54,7 +54,9 @@ class CsrMatrix:
         n_rows, n_columns = self.shape
         n_values = len(self.values)
         if self.indptr.shape != (n_rows + 1,) or self.indices.shape != (n_values,) or not n_columns <= MAX_COLUMNS:
-            raise DataError(f"A sparse matrix of shape {self.shape} has one pointer a row and one column a value.")
+            raise DataError(
+                f"A sparse matrix of shape {self.shape} has one pointer for each row and one column for each value."
+            )
         if self.indptr[0] != 0 or self.indptr[-1] != n_values or (np.diff(self.indptr) < 0).any():
             raise DataError(f"The rows of a sparse matrix must cover its {n_values} values in order.")
         if n_values and not (self.indices.min() >= 0 and self.indices.max() < n_columns):
@@ -66,7 +68,7 @@ class CsrMatrix:
 
     @classmethod
     def from_dense(cls, dense: npt.NDArray[np.float32]) -> CsrMatrix:
-        """Keep what is not zero, in blocks of rows; shape ``(n, d)``."""
+        """Return the sparse form of a dense array of shape ``(n, d)``."""
         n_rows, n_columns = dense.shape
         step = max(1, _BLOCK_ELEMENTS // max(1, n_columns))
         counts, indices, values = [np.zeros(1, np.int64)], [np.empty(0, np.int32)], [np.empty(0, np.float32)]
@@ -81,7 +83,7 @@ class CsrMatrix:
 
     @classmethod
     def stack(cls, parts: Sequence[CsrMatrix]) -> CsrMatrix:
-        """Put at least one matrix, all of one width, below each other."""
+        """Stack one or more matrices of equal width."""
         counts = [np.zeros(1, np.int64), *(np.diff(part.indptr) for part in parts)]
         n_rows = sum(part.shape[0] for part in parts)
         return cls(
@@ -95,32 +97,27 @@ class CsrMatrix:
         return self.shape[0]
 
     def __getitem__(self, rows: slice) -> CsrMatrix:
-        """Consecutive rows, without a copy of their values."""
+        """Return consecutive rows without a copy of their values."""
         start, stop, step = rows.indices(len(self))
         if step != 1:
-            raise ValueError(f"rows of a sparse matrix are taken one after the other, not in steps of {step}")
+            raise ValueError(f"rows of a sparse matrix must be consecutive, not in steps of {step}")
         stop = max(start, stop)
         indptr = self.indptr[start : stop + 1]
         inside = slice(indptr[0], indptr[-1])
         return CsrMatrix(indptr - indptr[0], self.indices[inside], self.values[inside], (stop - start, self.shape[1]))
 
     def toarray(self) -> Float32:
-        """The same as a new dense array, shape ``(n, d)``."""
+        """Return a new dense array, shape ``(n, d)``."""
         dense = np.zeros(self.shape, np.float32)
         dense[np.repeat(np.arange(len(self)), np.diff(self.indptr)), self.indices] = self.values
         return dense
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes of the three arrays."""
-        return self.indptr.nbytes + self.indices.nbytes + self.values.nbytes
 
 
 def encode(features: CsrMatrix, labels: Float32 | None = None) -> bytes:
     """Encode rows as sparse recordIO-protobuf, byte for byte as a protobuf runtime would.
 
     Args:
-        features: shape ``(n, d)``, d >= 1. A stored zero is written; a row without a value has its shape alone.
+        features: shape ``(n, d)``, d >= 1. A stored zero is written; an empty row has only its shape.
         labels: float32, shape ``(n,)``, or None for records without a label (inference).
 
     Raises:
@@ -139,7 +136,7 @@ def _pieces(features: CsrMatrix, labels: Float32 | None) -> Iterator[bytes | mem
     values = memoryview(features.values.astype("<f4").tobytes())
     packed, lengths = _pack(features.indices)
     keys = memoryview(packed.tobytes())
-    # Where each row's keys begin among the packed bytes.
+    # The offset of each row's keys in the packed bytes.
     key_bounds = np.concatenate([[0], np.cumsum(lengths)])[features.indptr].tolist()
     bounds = features.indptr.tolist()
     shape = _packed_field(3, varint(features.shape[1]))
@@ -163,7 +160,7 @@ def _pieces(features: CsrMatrix, labels: Float32 | None) -> Iterator[bytes | mem
 
 @lru_cache(maxsize=4096)
 def _head(n_value_bytes: int, n_key_bytes: int, n_shape: int) -> tuple[bytes, int]:
-    """What stands before the values of a sparse tensor, and how long the whole feature map's entry is."""
+    """Return the bytes before the values of a sparse tensor, and the length of the whole feature map's entry."""
     values = b"\x0a" + varint(n_value_bytes) if n_value_bytes else b""
     n_keys = len(varint(n_key_bytes)) + 1 + n_key_bytes if n_value_bytes else 0
     n_tensor = len(values) + n_value_bytes + n_keys + n_shape
@@ -178,7 +175,7 @@ def _packed_field(number: int, data: bytes) -> bytes:
 
 
 def _pack(numbers: npt.NDArray[np.int32]) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
-    """Varints one after the other, and the length of each."""
+    """Return concatenated varints and the length of each."""
     lengths = 1 + sum(
         ((numbers >= 1 << bits).astype(np.int64) for bits in (7, 14, 21, 28)), np.zeros(len(numbers), np.int64)
     )

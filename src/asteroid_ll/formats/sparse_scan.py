@@ -1,7 +1,7 @@
-"""Where the numbers of many sparse records stand, found for all of them at once.
+"""The fast decoder of sparse records, which decodes many at once.
 
-Known is one layout: the one in which a protobuf runtime writes a sparse float32 record. Whatever differs from it is
-left to ``asteroid_ll.formats.protobuf``.
+It knows one layout, in which a protobuf runtime writes a sparse float32 record. ``asteroid_ll.formats.protobuf``
+decodes all others.
 """
 
 from __future__ import annotations
@@ -24,20 +24,18 @@ _KEY_BYTES = 5
 
 
 @dataclass(frozen=True)
-class Scan:
-    """The rows of the records that have the known layout, each array in the records' order.
+class RowArrays:
+    """The rows of several records, each array in the records' order.
 
     Attributes:
-        known: for every record whether it has the layout; the other arrays are of these records alone.
         counts: values of each row, at least one.
         keys: the column of each value, ascending within a row and below its width.
         values: float32.
         widths: columns of each row.
-        labels: float32; NaN where there is none.
+        labels: float32; NaN for a record without a label.
         labelled: whether each record has a label.
     """
 
-    known: Bools
     counts: Int64
     keys: npt.NDArray[np.int32]
     values: Float32
@@ -47,7 +45,7 @@ class Scan:
 
 
 class _Cursors:
-    """One place in each record, moved together; a record that is not as expected is no longer ``good``."""
+    """A position in each of many records; ``good`` marks the records that have the expected bytes so far."""
 
     def __init__(self, flat: Bytes, at: Int64) -> None:
         self._flat = flat
@@ -55,13 +53,13 @@ class _Cursors:
         self.good: Bools = np.ones(len(at), np.bool_)
 
     def expect(self, text: bytes) -> None:
-        """Pass over bytes that must be there."""
+        """Move past expected bytes."""
         for byte in text:
             self.good = self.good & (self._flat.take(self.at, mode="clip") == byte)
             self.at = self.at + 1
 
     def number(self) -> Int64:
-        """Pass over a varint of at most five bytes and give its value."""
+        """Move past a varint of at most five bytes and return its value."""
         number = np.zeros(len(self.at), np.int64)
         more: Bools = np.ones(len(self.at), np.bool_)
         for place in range(5):
@@ -73,13 +71,17 @@ class _Cursors:
         return number
 
     def end(self) -> Int64:
-        """Pass over a length and give where what it measures ends."""
+        """Move past a length and return the end of the field that it measures."""
         length = self.number()
         return self.at + length
 
 
-def scan(flat: Bytes, starts: Int64, ends: Int64) -> Scan:
-    """Read the sparse records whose payloads lie from ``starts`` to ``ends`` in a file's bytes."""
+def scan(flat: Bytes, starts: Int64, ends: Int64) -> tuple[Bools, RowArrays]:
+    """Decode the sparse records whose payloads extend from ``starts`` to ``ends`` in a file's bytes.
+
+    Returns:
+        Whether each record has the known layout, and the rows of those that have it.
+    """
     cursors = _Cursors(flat, starts)
     cursors.expect(bytes([FEATURES << 3 | 2]))
     entry_end = cursors.end()
@@ -104,20 +106,20 @@ def scan(flat: Bytes, starts: Int64, ends: Int64) -> Scan:
     label = _Cursors(flat, entry_end)
     label.expect(tensor_prefix(LABEL, 1))
     known &= np.where(labelled, label.good & (label.at + 4 == ends), entry_end == ends)
-    # Keys that end in the middle of a number would run into the next record's.
+    # Keys that end inside a number would continue in the next record's.
     known &= flat.take(keys_end - 1, mode="clip") <= 0x7F
     known, counts, keys = _keys(flat, known, keys_at, keys_end, (values_end - values_at) // 4, widths)
     labelled, label_at = labelled[known], label.at[known]
     labels = np.full(len(labelled), np.nan, np.float32)
     labels[labelled] = _join(flat, label_at[labelled], label_at[labelled] + 4).view("<f4")
     values = _join(flat, values_at[known], values_end[known]).view("<f4").astype(np.float32, copy=False)
-    return Scan(known, counts, keys, values, widths[known], labels, labelled)
+    return known, RowArrays(counts, keys, values, widths[known], labels, labelled)
 
 
 def _keys(
     flat: Bytes, known: Bools, start: Int64, end: Int64, n_values: Int64, widths: Int64
 ) -> tuple[Bools, Int64, npt.NDArray[np.int32]]:
-    """Decode the keys; records whose keys are not one a value, ascending and inside are no longer known."""
+    """Decode the keys; records without one key per value, ascending and below the width, are not known."""
     start, end, n_values, widths = start[known], end[known], n_values[known], widths[known]
     packed = _join(flat, start, end)
     last = np.flatnonzero(packed <= 0x7F)
@@ -134,7 +136,7 @@ def _keys(
 
 
 def _varints(packed: Bytes, last: Int64) -> tuple[Int64, Bools]:
-    """The numbers that end at the bytes ``last``, and which of them are short enough to have been read."""
+    """Return the numbers that end at the bytes ``last``, and whether each has at most five bytes."""
     first = np.concatenate([[0], last[:-1] + 1]) if len(last) else last
     lengths = last - first + 1
     numbers = (packed[first] & 0x7F).astype(np.int64)
@@ -145,7 +147,7 @@ def _varints(packed: Bytes, last: Int64) -> tuple[Int64, Bools]:
 
 
 def _join(flat: Bytes, starts: Int64, ends: Int64) -> Bytes:
-    """Stretches of bytes, one after the other."""
+    """Concatenate ranges of bytes."""
     view = flat.data
     return np.frombuffer(
         b"".join([view[start:end] for start, end in zip(starts.tolist(), ends.tolist(), strict=True)]), np.uint8

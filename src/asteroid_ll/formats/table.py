@@ -1,7 +1,7 @@
-"""Tables as files: typed columns in a ``.npz`` archive, or CSV.
+"""Tables in files: typed columns in a ``.npz`` archive, or CSV.
 
-An archive has one array per column, in the table's order. It keeps every bit of a float64, reads in milliseconds, and
-the same table gives the same bytes.
+An archive has one array per column, in the table's order. It is exact for float64 and loads in milliseconds, and the
+same table gives the same bytes.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from asteroid_ll.run.files import AGAIN
 
 
 def save_table(path: Path, table: pd.DataFrame) -> None:
-    """Write a table: numbers and booleans as they are, texts as fixed-width unicode."""
+    """Write a table: numbers and booleans unchanged, texts as fixed-width unicode."""
     arrays = {}
     for name in table.columns:
         column = table[name]
@@ -28,17 +28,17 @@ def save_table(path: Path, table: pd.DataFrame) -> None:
 
 
 def load_table(path: Path) -> pd.DataFrame:
-    """Read what `save_table` wrote.
+    """Return a table that `save_table` wrote.
 
     Raises:
         DataError: the file is missing or damaged.
     """
     try:
-        # numpy leaves a file of a damaged archive open, so it is opened here.
+        # Opened here because numpy does not close the file of a damaged archive.
         with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             return pd.DataFrame({name: arrays[name] for name in arrays.files})
     except (OSError, EOFError, ValueError, zipfile.BadZipFile) as error:
-        raise DataError(f"{path} can't be read as a table: {error}.", hint=AGAIN) from error
+        raise DataError(f"{path} cannot be read as a table: {error}.", hint=AGAIN) from error
 
 
 def write_csv(path: Path, table: pd.DataFrame) -> None:

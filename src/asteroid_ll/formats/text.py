@@ -1,7 +1,7 @@
 """Numbers as comma-separated text: the ``text/csv`` of SageMaker, which has no header and no quotes.
 
-Both directions work on whole blocks: numpy's own parser reads, a JSON writer with its brackets replaced writes, each
-several times faster than a loop over the fields and exact in float32.
+Both directions work on whole blocks: numpy's parser reads, and a JSON writer with its brackets replaced writes. Each is
+several times faster than a loop over the fields, and exact in float32.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ def parse_rows(text: bytes) -> Float32:
     """Read rows of numbers.
 
     Args:
-        text: one row a line, fields separated by commas; lines may end in CR LF, blank lines are skipped.
+        text: one row per line, fields separated by commas. Lines may end in CR LF; blank lines are skipped.
 
     Returns:
-        float32, shape ``(n, d)``; ``(0, 0)`` for no rows. NaN and infinities are read as such, and a number beyond
-        float32's range becomes infinite.
+        float32, shape ``(n, d)``; ``(0, 0)`` for no rows. NaN and infinities are accepted, and a number beyond float32
+        becomes infinite.
 
     Raises:
-        DataError: a field is no number, or the rows differ in length; it names the line, from 1.
+        DataError: a field is not a number, or the rows differ in length. The message has the line, from 1.
     """
     text = text.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
     if not text.strip():
@@ -41,26 +41,26 @@ def parse_rows(text: bytes) -> Float32:
         with np.errstate(over="ignore"):
             return np.loadtxt(io.BytesIO(text), np.float32, delimiter=",", comments=None, ndmin=2)
     except ValueError as error:
-        raise DataError(_complaint(text) or f"The text is no table of numbers: {error}") from error
+        raise DataError(_first_problem(text) or f"The text is not a table of numbers: {error}") from error
 
 
 def format_rows(features: Float32, *, exact: bool = True) -> bytes:
-    """Write rows of numbers, one a line, without a newline at the end.
+    """Return rows of numbers as text, one per line, without a newline at the end.
 
     Args:
         features: shape ``(n, d)``, finite.
-        exact: the shortest text that gives the same float32 again; False writes six significant digits, the ``%g`` of
-            many tutorials, which loses the rest.
+        exact: True writes the shortest text of the same float32; False writes six significant digits, the ``%g`` of
+            many tutorials.
 
     Raises:
-        DataError: a value is NaN or infinite; it names row and column, from 0.
+        DataError: a value is NaN or infinite. The message has row and column, from 0.
     """
     features = np.ascontiguousarray(features, np.float32)
     finite = np.isfinite(features)
     if not finite.all():
         row, column = np.argwhere(~finite)[0]
         raise DataError(
-            f"Row {row} has {features[row, column]} in column {column}, which no request can carry.",
+            f"Row {row} has {features[row, column]} in column {column}, which a request cannot contain.",
             hint="Clean the rows first.",
         )
     if not features.size:
@@ -72,11 +72,11 @@ def format_rows(features: Float32, *, exact: bool = True) -> bytes:
 
 
 def split_by_bytes(features: Float32, *, max_bytes: int, exact: bool = True) -> Iterator[bytes]:
-    """Write rows as CSV bodies of at most ``max_bytes``, each with as many whole rows as fit, in order.
+    """Yield rows as CSV bodies of at most ``max_bytes``, each with as many whole rows as fit, in order.
 
     Args:
         features: shape ``(n, d)``, finite.
-        max_bytes: a body's limit; 6,291,456 for InvokeEndpoint.
+        max_bytes: largest size of a body.
         exact: as in ``format_rows``.
 
     Raises:
@@ -96,8 +96,8 @@ def split_by_bytes(features: Float32, *, max_bytes: int, exact: bool = True) -> 
         yield rest
 
 
-def _complaint(text: bytes) -> str:
-    """What is wrong with the first bad line, in words; empty where every line is good by itself."""
+def _first_problem(text: bytes) -> str:
+    """Return a sentence about the first bad line; empty if every line is valid by itself."""
     width = None
     for number, row in enumerate(text.split(b"\n"), start=1):
         if not row.strip():
@@ -107,9 +107,9 @@ def _complaint(text: bytes) -> str:
             for field in fields:
                 float(field)
         except ValueError:
-            return f"Line {number} has a field that is no number: {_shorten(row)}."
+            return f"Line {number} has a field that is not a number: {_shorten(row)}."
         if width is not None and len(fields) != width:
-            return f"Line {number} has {len(fields)} fields, the rows before have {width}."
+            return f"Line {number} has {len(fields)} fields, the earlier rows have {width}."
         width = len(fields)
     return ""
 

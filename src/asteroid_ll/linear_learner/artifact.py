@@ -1,10 +1,10 @@
-"""The saved model as AWS has it: ``model.tar.gz`` > ``model_algo-1`` (a zip) > four files.
+"""The saved model in AWS's format: ``model.tar.gz`` > ``model_algo-1`` (a zip) > four files.
 
 ``additional-params.json`` (threshold, loss, metric settings), ``mx-mod-symbol.json`` (the network),
 ``manifest.json`` and ``mx-mod-0000.params`` (weights and bias, normalisation folded in). Source: real artifacts.
 
-Reading trusts nothing: members are read into memory, never extracted, so that no path in an archive can write
-anywhere; anything but the expected regular files, and anything too large, is refused.
+An archive is not trusted. Members are read into memory, never extracted, so no path in it can write anywhere. Any
+member that is not expected or too large is refused.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _MEMBERS = (_ADDITIONAL_PARAMS, _SYMBOL, _MANIFEST, _PARAMS)
 _MANIFEST_CONTENT = {"additional-params.json": "json", "mx-mod": "mxnet_module", "version": 1}
 _MAX_BYTES = 512 << 20
 _MAX_TAR_MEMBERS = 16
-# The earliest time that a zip can say: the same model gives the same bytes whenever it is written.
+# The earliest time that a zip can hold; a fixed one gives the same bytes for the same model.
 _ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
@@ -56,14 +56,14 @@ class Artifact:
 
 
 def write(artifact: Artifact, path: Path | str) -> None:
-    """Write a model: complete at ``path``, or not at all. The same artifact gives the same bytes.
+    """Write a model, completely or not at all. The same artifact gives the same bytes.
 
     Args:
         artifact: the model.
-        path: a ``model.tar.gz`` where the name ends in ``.tar.gz``, else the bare zip ``model_algo-1``.
+        path: a name that ends in ``.tar.gz`` gets a ``model.tar.gz``, any other the bare zip ``model_algo-1``.
 
     Raises:
-        DataError: the disk refused; an older file is intact.
+        DataError: the file cannot be written; an older file is intact.
     """
     path = Path(path)
     data = _pack_zip(artifact)
@@ -73,7 +73,7 @@ def write(artifact: Artifact, path: Path | str) -> None:
 
 
 def read(path: Path | str) -> Artifact:
-    """Read a ``model.tar.gz`` or a bare ``model_algo-1``, whatever its name.
+    """Read a ``model.tar.gz`` or a bare ``model_algo-1`` under any name.
 
     Raises:
         DataError: the file is missing, damaged, not a Linear Learner model, or not safe to open.
@@ -118,9 +118,9 @@ def _pack_tar(model: bytes) -> bytes:
 
 
 def _unpack_tar(data: bytes) -> bytes:
-    """The one regular file of the archive, which must be the model."""
+    """Return the one regular file of the archive, which must be the model."""
     model: bytes | None = None
-    # A member's size is checked before its content is read, and skipped content is bounded by the limit below.
+    # A member's size is checked before its content is read; the stream itself bounds skipped content.
     with tarfile.open(fileobj=_Limited(data), mode="r|") as archive:
         for n_members, member in enumerate(archive):
             name = member.name.removeprefix("./")
@@ -164,7 +164,7 @@ def _read_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:
     with archive.open(member) as stream:
         content = stream.read(member.file_size + 1)
     if len(content) != member.file_size:
-        raise DataError(f"{member.filename} does not have the {member.file_size} bytes that it says")
+        raise DataError(f"{member.filename} does not have its declared {member.file_size} bytes")
     return content
 
 
@@ -181,7 +181,7 @@ def _refuse_large(n_bytes: int) -> None:
 
 
 class _Limited(io.RawIOBase):
-    """A gzip stream that refuses to give more than a model may have: a bomb is not unpacked."""
+    """A gzip stream that ends with an error beyond the largest size of a model, so a bomb is not unpacked."""
 
     def __init__(self, data: bytes) -> None:
         self._stream = gzip.GzipFile(fileobj=io.BytesIO(data))
@@ -199,13 +199,13 @@ class _Limited(io.RawIOBase):
 
 @contextmanager
 def _named(path: Path) -> Iterator[None]:
-    """Turn whatever the archive readers raise for damaged bytes into one error that names the file."""
+    """Turn the archive readers' errors about damaged bytes into one error that names the file."""
     try:
         yield
     except DataError as error:
         reason = error.what[:1].lower() + error.what[1:].rstrip(".")
         raise DataError(f"The model {path} cannot be read: {reason}.") from error
     except (tarfile.TarError, zipfile.BadZipFile, OSError, EOFError, zlib.error) as error:
-        raise DataError(f"The model {path} cannot be read: {error or 'it is cut'}.") from error
+        raise DataError(f"The model {path} cannot be read: {error or 'it is truncated'}.") from error
     except (ValueError, RecursionError, NotImplementedError) as error:
         raise DataError(f"The model {path} cannot be read: a file in it is damaged ({error}).") from error

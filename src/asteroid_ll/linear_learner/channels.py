@@ -1,8 +1,8 @@
 """The input channels of a training job: files of recordIO-protobuf or CSV in one folder, as features and labels.
 
-A channel of one recordIO file of uniform records is read as strided views of the mapped file, without a copy; more
-files are copied once, into one array. A channel in which any record is sparse is a sparse matrix, whatever the others
-are. File order is the order of names: the algorithm does not shuffle.
+One recordIO file of uniform records is read as strided views of the mapped file, without a copy; several files are
+copied once, into one array. A channel with at least one sparse record is a sparse matrix. Files are read in the order
+of their names: the algorithm does not shuffle.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from asteroid_ll.errors import DataError
 from asteroid_ll.formats import recordio
-from asteroid_ll.formats.payload import CSV, RECORDIO, media_type
+from asteroid_ll.formats.content_types import CSV, RECORDIO, media_type
 from asteroid_ll.formats.sparse import CsrMatrix
 from asteroid_ll.formats.text import parse_rows
 from asteroid_ll.linear_learner.errors import ClientError
@@ -26,18 +26,18 @@ from asteroid_ll.linear_learner.errors import ClientError
 Float32: TypeAlias = npt.NDArray[np.float32]
 
 CONTAINER_ROOT = "/opt/ml/input/data"
-"""Where the container sees its channels; messages and log lines name files by this place, wherever they really are."""
+"""The container's path of its channels, by which messages and log lines name files."""
 
 
 @dataclass(frozen=True)
-class Channel:
+class ChannelData:
     """The rows of one channel.
 
     Attributes:
         name: ``train``, ``validation`` or ``test``.
         features: float32, shape ``(n, d)``; sparse, or dense and possibly a read-only view of a mapped file.
         labels: float32, shape ``(n,)``.
-        n_record_bytes: size of the recordIO files, frames included; None of a CSV channel.
+        n_record_bytes: size of the recordIO files, frames included; None for CSV.
     """
 
     name: str
@@ -46,17 +46,17 @@ class Channel:
     n_record_bytes: int | None
 
 
-def read_channel(directory: Path, *, content_type: str | None = None, batch_rows: int = 1000) -> Channel:
+def read_channel(directory: Path, *, content_type: str | None = None, batch_rows: int = 1000) -> ChannelData:
     """Read the files of a channel, in the order of their names.
 
     Args:
-        directory: named as the channel; files in folders below it count too.
-        content_type: ``application/x-recordio-protobuf`` (also where it is None) or ``text/csv``, whose first column
-            is the label, optionally spelled out as ``text/csv;label_size=1``.
-        batch_rows: rows that one error message about CSV covers, the container's mini-batch.
+        directory: a folder with the channel's name; files in its subfolders count too.
+        content_type: ``application/x-recordio-protobuf`` (or None), or ``text/csv`` with the label in the first
+            column, optionally as ``text/csv;label_size=1``.
+        batch_rows: rows that one error message about CSV covers: the job's mini-batch.
 
     Returns:
-        At least one row. Nothing is said about the values: NaN passes.
+        At least one row. The values are not checked and may be NaN.
 
     Raises:
         ClientError: no file, no row or no label, damaged files, another content type, or files of different width.
@@ -76,16 +76,14 @@ def read_channel(directory: Path, *, content_type: str | None = None, batch_rows
     if not features.shape[1]:
         raise ClientError(f"The channel '{name}' has a label in each row but no features.")
     is_csv = media_type(content_type or RECORDIO) == CSV
-    return Channel(name, features, labels, None if is_csv else sum(path.stat().st_size for path in paths))
+    return ChannelData(name, features, labels, None if is_csv else sum(path.stat().st_size for path in paths))
 
 
 _Part: TypeAlias = tuple[Float32 | CsrMatrix, Float32]
+_PartReader: TypeAlias = Callable[[Path, str, int], Iterator[_Part]]
 
 
-_Reader: TypeAlias = Callable[[Path, str, int], Iterator[_Part]]
-
-
-def _reader(content_type: str | None) -> _Reader:
+def _reader(content_type: str | None) -> _PartReader:
     kind = media_type(content_type or RECORDIO)
     parameters = dict(item.strip().split("=", 1) for item in (content_type or "").split(";")[1:] if "=" in item)
     if kind == RECORDIO:
@@ -111,12 +109,12 @@ def _read_recordio(path: Path, place: str, _: int) -> Iterator[_Part]:
     if not len(features):
         return
     if labels is None:
-        raise ClientError(f"The records of {place} have no label.", hint="Training needs one label a record.")
+        raise ClientError(f"The records of {place} have no label.", hint="Training needs one label per record.")
     yield features, labels
 
 
 def _read_csv(path: Path, place: str, batch_rows: int) -> Iterator[_Part]:
-    """Read blocks of as many lines as a mini-batch has, so that an error names the block as the container does."""
+    """Read as many lines at once as a mini-batch has; an error names these rows, as the container does."""
     blocks = []
     with path.open("rb") as file:
         for first in itertools.count(1, batch_rows):

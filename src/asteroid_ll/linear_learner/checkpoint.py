@@ -1,13 +1,12 @@
-"""What a job keeps after every epoch, so that one that was interrupted goes on where it stopped.
+"""The checkpoint of a job after each epoch, from which an interrupted job continues.
 
-The container's own layout of ``/opt/ml/checkpoints`` is not public. Here it is one file, ``linear-learner.npz``: the
-weights and the optimisers' state, the kept epoch's models, and every epoch's record. All of it is stored bit for bit,
-so that a continued job ends with the numbers of an undisturbed one.
+The container's own layout of ``/opt/ml/checkpoints`` is not public. Here it is one file, ``linear-learner.npz``, with
+the weights, the optimizers' state, the kept epoch's models and every epoch's record. All are stored bit for bit: a
+continued job ends with the same numbers as an undisturbed one.
 """
 
 from __future__ import annotations
 
-import hashlib
 import io
 import json
 import zipfile
@@ -31,12 +30,12 @@ _PREFIX = "array:"
 
 @dataclass(frozen=True)
 class Saved:
-    """A job after an epoch.
+    """The state of a job after an epoch.
 
     Attributes:
-        arrays: weights, optimisers' states and kept models, by name.
-        epochs: the record of each epoch so far, as JSON values; losses are exact.
-        kept_model: number of the best model in the kept epoch, None while no epoch is kept.
+        arrays: weights, optimizers' states and kept models, by name.
+        epochs: the record of each epoch so far, as JSON values with exact losses.
+        kept_model: number of the best model in the kept epoch, None if no epoch is kept yet.
     """
 
     arrays: Mapping[str, npt.NDArray[Any]]
@@ -49,7 +48,7 @@ class Checkpoint:
 
     Args:
         directory: ``/opt/ml/checkpoints``.
-        read_only: True on every host but the first: all hosts continue from the first one's file.
+        read_only: True on every host but the first; all hosts continue from the first one's file.
     """
 
     def __init__(self, directory: Path, *, read_only: bool = False) -> None:
@@ -57,14 +56,14 @@ class Checkpoint:
         self._read_only = read_only
 
     def save(self, saved: Saved, *, job: str) -> None:
-        """Replace the file, whole or not at all.
+        """Replace the file, completely or not at all.
 
         Args:
             saved: the state to keep.
-            job: what the state belongs to, see `identity`.
+            job: digest of the job, see `resume.identity`.
 
         Raises:
-            DataError: the disk refused; the older file is intact.
+            DataError: the file cannot be written; the older file is intact.
         """
         if self._read_only:
             return
@@ -74,10 +73,10 @@ class Checkpoint:
         atomic_write(self.path, npz.dumps({_FACTS: text, **arrays}))
 
     def load(self, *, job: str) -> Saved | None:
-        """Read the file; None where there is none.
+        """Return the stored state, or None if there is no file.
 
         Args:
-            job: what the state must belong to.
+            job: digest of the job that must have stored it.
 
         Raises:
             ClientError: the file is damaged, or another job's.
@@ -88,32 +87,16 @@ class Checkpoint:
             with np.load(io.BytesIO(self.path.read_bytes()), allow_pickle=False) as content:
                 facts = json.loads(content[_FACTS].tobytes())
                 arrays = {name.removeprefix(_PREFIX): content[name] for name in content.files if name != _FACTS}
-            version, owner = facts["version"], facts["job"]
+            version, stored_job = facts["version"], facts["job"]
             saved = Saved(arrays, facts["epochs"], facts["kept_model"])
         except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
             raise ClientError(
-                f"The checkpoint {FILE} cannot be read: {error or 'it is cut'}.",
+                f"The checkpoint {FILE} cannot be read: {error or 'it is truncated'}.",
                 hint="Remove it, or use another S3Uri.",
             ) from error
-        if version != _VERSION or owner != job:
+        if version != _VERSION or stored_job != job:
             raise ClientError(
-                f"The checkpoint {FILE} is of a job with other hyperparameters, other data or another version.",
+                f"The checkpoint {FILE} belongs to a job with other hyperparameters, other data or another version.",
                 hint="Use another S3Uri in CheckpointConfig for every job that does not continue an earlier one.",
             )
         return saved
-
-
-def identity(facts: Mapping[str, Any], arrays: Sequence[npt.NDArray[Any] | np.floating[Any] | None]) -> str:
-    """Digest of what makes two jobs the same.
-
-    Args:
-        facts: JSON values: hyperparameters, shapes.
-        arrays: numbers that depend on the data, such as its means.
-
-    Returns:
-        A hexadecimal digest.
-    """
-    digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode())
-    for array in arrays:
-        digest.update(b"-" if array is None else np.ascontiguousarray(array).tobytes())
-    return digest.hexdigest()

@@ -1,13 +1,13 @@
 """The training container's entry point: ``python -m asteroid_ll.linear_learner.container train --root DIR``.
 
-DIR is what a container sees as ``/opt/ml``. Read are ``input/config/{hyperparameters,resourceconfig,
-inputdataconfig}.json`` and the channels, as files in ``input/data/CHANNEL`` or, in Pipe mode, as the stream
-``input/data/CHANNEL_0``; written are ``model/model_algo-1`` (by the first host) and, when the job fails,
-``output/failure``; the log goes to standard output. Where there is a folder ``checkpoints``, the job's state is kept
-in it after every epoch and continued from. Exit codes: 0 done, 1 failed, 143 stopped by SIGTERM.
+DIR stands for the container's ``/opt/ml``. The job reads ``input/config/{hyperparameters,resourceconfig,
+inputdataconfig}.json`` and the channels: files in ``input/data/CHANNEL`` or, in Pipe mode, the stream
+``input/data/CHANNEL_0``. It writes ``model/model_algo-1`` (on the first host), ``output/failure`` if it fails, and
+the log to standard output. If there is a folder ``checkpoints``, it stores its state there after every epoch and
+continues from it. Exit codes: 0 done, 1 failed, 143 stopped by SIGTERM.
 
-The hosts of a job are processes on one machine; whoever starts them connects each to the first one by a stream
-socket and names the open descriptors in ``LINEAR_LEARNER_LINKS``, separated by commas.
+The hosts of a job are processes on one machine. The caller connects each to the first one by a stream socket and
+lists the open descriptors in ``LINEAR_LEARNER_LINKS``, separated by commas.
 
 Source of the contract: the SageMaker developer guide, "How Amazon SageMaker provides training information".
 """
@@ -29,14 +29,14 @@ from types import FrameType
 from typing import Any
 
 from asteroid_ll.errors import DataError
-from asteroid_ll.linear_learner import losses
 from asteroid_ll.linear_learner.artifact import MODEL_FILE
-from asteroid_ll.linear_learner.channels import Channel, read_channel
+from asteroid_ll.linear_learner.channels import ChannelData, read_channel
 from asteroid_ll.linear_learner.checkpoint import Checkpoint
 from asteroid_ll.linear_learner.errors import AlgorithmError, ClientError
 from asteroid_ll.linear_learner.hosts import Hosts
-from asteroid_ll.linear_learner.hyperparameters import DEFAULTS, parse
-from asteroid_ll.linear_learner.log import JobLog
+from asteroid_ll.linear_learner.hyperparameters import parse
+from asteroid_ll.linear_learner.log import LogWriter
+from asteroid_ll.linear_learner.spec import aws_defaults
 from asteroid_ll.linear_learner.training import train
 
 _CHANNELS = ("train", "validation", "test")
@@ -45,21 +45,21 @@ _STOPPED = 128 + signal.SIGTERM
 
 
 def run(root: Path, *, write: Callable[[str], None]) -> int:
-    """Do one training job.
+    """Run one training job.
 
     Args:
-        root: the job's directory, see the module.
-        write: takes the log, a line at a time.
+        root: the job's directory, see the module's description.
+        write: is called with each line of the log.
 
     Returns:
         The exit code, 0 or 1. A failure is explained in the log and in ``output/failure``.
     """
     resources = _read_json(root, "resourceconfig")
-    names, own = resources.get("hosts", ["algo-1"]), resources.get("current_host", "algo-1")
-    log = JobLog(write, host=own, n_hosts=len(names))
+    names, name = resources.get("hosts", ["algo-1"]), resources.get("current_host", "algo-1")
+    log = LogWriter(write, host=name, n_hosts=len(names))
     links = _links()
     try:
-        _train(root, log, hosts=_hosts(names, own, links=links))
+        _train(root, log, hosts=_hosts(names, name, links=links))
     except DataError as error:
         return _fail(root, log, "ClientError", error=error)
     except AlgorithmError as error:
@@ -68,7 +68,7 @@ def run(root: Path, *, write: Callable[[str], None]) -> int:
         write(traceback.format_exc())
         return _fail(root, log, "AlgorithmError", error=DataError(f"{type(error).__name__}: {error}"))
     finally:
-        # Only now: the other hosts must not fail before this one has told why.
+        # Not earlier: the other hosts must not fail before this one has logged the reason.
         for link in links:
             link.close()
     return 0
@@ -78,19 +78,19 @@ def _links() -> list[socket.socket]:
     return [socket.socket(fileno=int(number)) for number in os.environ.get(_LINKS, "").split(",") if number]
 
 
-def _hosts(names: Sequence[str], own: str, *, links: Sequence[socket.socket]) -> Hosts:
-    n_links = len(names) - 1 if own == names[0] else 1
+def _hosts(names: Sequence[str], name: str, *, links: Sequence[socket.socket]) -> Hosts:
+    n_links = len(names) - 1 if name == names[0] else 1
     if len(names) > 1 and len(links) != n_links:
         raise AlgorithmError(
-            f"The host {own} has {len(links)} links to the other {len(names) - 1} hosts of the job, not {n_links}.",
-            hint=f"Start all hosts together, with {_LINKS}; the emulator does.",
+            f"The host {name} has {len(links)} links to the other {len(names) - 1} hosts of the job, not {n_links}.",
+            hint=f"Start all hosts together, with {_LINKS}, as the emulator does.",
         )
-    return Hosts(names, own=own, links=links if len(names) > 1 else ())
+    return Hosts(names, name=name, links=links if len(names) > 1 else ())
 
 
-def _train(root: Path, log: JobLog, *, hosts: Hosts) -> None:
+def _train(root: Path, log: LogWriter, *, hosts: Hosts) -> None:
     values = _read_json(root, "hyperparameters")
-    log.configured(DEFAULTS, values)
+    log.configured(aws_defaults(), values)
     parsed = parse(values)
     config = _read_json(root, "inputdataconfig")
     channels = _read_channels(root, config, batch_rows=parsed.mini_batch_size)
@@ -101,10 +101,7 @@ def _train(root: Path, log: JobLog, *, hosts: Hosts) -> None:
         data,
         validation=channels.get("validation"),
         test=channels.get("test"),
-        mini_batch_size=parsed.mini_batch_size,
-        num_point_for_scaler=parsed.num_point_for_scaler,
-        epochs=parsed.epochs,
-        objective_name=losses.make(parsed).objective_name,
+        hyperparameters=parsed,
         has_checkpoint=checkpoint is not None,
     )
     validation, test = (
@@ -127,7 +124,7 @@ def _train(root: Path, log: JobLog, *, hosts: Hosts) -> None:
         training.model.save(root / "model" / MODEL_FILE)
 
 
-def _read_channels(root: Path, config: Mapping[str, Any], *, batch_rows: int) -> dict[str, Channel]:
+def _read_channels(root: Path, config: Mapping[str, Any], *, batch_rows: int) -> dict[str, ChannelData]:
     if "train" not in config:
         raise ClientError("'train' is a required property", hint="Give the job a channel named train.")
     unknown = sorted(set(config) - set(_CHANNELS))
@@ -145,8 +142,8 @@ def _read_channels(root: Path, config: Mapping[str, Any], *, batch_rows: int) ->
     return channels
 
 
-def _read_stream(root: Path, name: str, *, content_type: str | None, batch_rows: int) -> Channel:
-    """Read a channel's first stream to its end. It serves every epoch: the stream would be the same each time."""
+def _read_stream(root: Path, name: str, *, content_type: str | None, batch_rows: int) -> ChannelData:
+    """Read a channel's first stream to its end; the streams of later epochs would be the same."""
     with tempfile.TemporaryDirectory(dir=root) as spool:
         folder = Path(spool) / name
         folder.mkdir()
@@ -154,25 +151,25 @@ def _read_stream(root: Path, name: str, *, content_type: str | None, batch_rows:
             with (root / "input" / "data" / f"{name}_0").open("rb") as stream, (folder / "stream").open("wb") as file:
                 shutil.copyfileobj(stream, file)
         except FileNotFoundError as error:
-            raise ClientError(f"The channel '{name}' is in Pipe mode, but there is no stream {name}_0.") from error
+            raise ClientError(f"The channel '{name}' is in Pipe mode, but its stream {name}_0 is missing.") from error
         return read_channel(folder, content_type=content_type, batch_rows=batch_rows)
 
 
 def _read_json(root: Path, name: str) -> dict[str, Any]:
-    """A configuration file; a missing one is empty, as for a container started by hand."""
+    """Return the content of a configuration file; empty if it is missing, as for a container started by hand."""
     path = root / "input" / "config" / f"{name}.json"
     try:
         value = json.loads(path.read_bytes())
     except FileNotFoundError:
         return {}
     except ValueError as error:
-        raise ClientError(f"{name}.json is no JSON: {error}.") from error
+        raise ClientError(f"{name}.json is not valid JSON: {error}.") from error
     if not isinstance(value, dict):
-        raise ClientError(f"{name}.json is no JSON object.")
+        raise ClientError(f"{name}.json does not contain a JSON object.")
     return value
 
 
-def _fail(root: Path, log: JobLog, kind: str, *, error: DataError | AlgorithmError) -> int:
+def _fail(root: Path, log: LogWriter, kind: str, *, error: DataError | AlgorithmError) -> int:
     reason = f"{error.what.rstrip('.')}. {error.hint}" if error.hint else error.what
     log.failed(f"{kind}: {reason}")
     output = root / "output"
@@ -185,8 +182,8 @@ def _stop(_number: int, _frame: FrameType | None) -> None:
     raise SystemExit(_STOPPED)
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Parse the command line and do what it says; returns the exit code."""
+def main(arguments: Sequence[str]) -> int:
+    """Run the command line and return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m asteroid_ll.linear_learner.container", description=__doc__)
     parser.add_argument("command", choices=["train"])
     parser.add_argument("--root", type=Path, default=Path("/opt/ml"), help="the job's directory (default: /opt/ml)")
@@ -196,4 +193,4 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

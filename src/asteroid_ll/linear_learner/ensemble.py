@@ -10,8 +10,9 @@ import numpy.typing as npt
 
 from asteroid_ll.linear_learner.evaluation import Parameters
 from asteroid_ll.linear_learner.grid import Candidate
-from asteroid_ll.linear_learner.groups import ModelGroup, initial_weights
+from asteroid_ll.linear_learner.groups import ModelGroup
 from asteroid_ll.linear_learner.hyperparameters import Hyperparameters
+from asteroid_ll.linear_learner.initial import initial_weights
 from asteroid_ll.linear_learner.losses import Loss
 from asteroid_ll.linear_learner.rows import Rows, Standardised
 from asteroid_ll.linear_learner.scaler import Scaler
@@ -19,9 +20,9 @@ from asteroid_ll.linear_learner.weighting import RowWeights
 
 Float64Array = npt.NDArray[np.float64]
 
-# Scores of this many numbers are handed to the thread that sums losses: enough to be worth it, and still in the cache.
+# Numbers per task of the thread that sums losses: enough to be worth a task, few enough for the cache.
 _SCORES_AT_ONCE = 1 << 19
-# A block of wide rows is one mini-batch or little more: sparse rows are dense in it.
+# Wide rows are read about one mini-batch at a time, because a block of sparse rows is dense.
 _BLOCK_ELEMENTS = 1 << 26
 
 
@@ -32,8 +33,8 @@ class Ensemble:
         candidates: the grid.
         rows: the training channel.
         scaler: its scaling.
-        loss: what is minimised.
-        row_weights: weights of rows; None for 1.
+        loss: the loss to minimise.
+        row_weights: weights of rows; None if all are 1.
         hp: the job's hyperparameters.
     """
 
@@ -59,7 +60,7 @@ class Ensemble:
         self._std = scaler.std_features if hp.normalize_data else None
         self._label_mean = scaler.mean_label if hp.unbias_label else None
         self._label_std = scaler.std_label if hp.normalize_label else None
-        # Hosts train in step, so that the one with the fewest mini-batches ends the epoch.
+        # Hosts train in step: the one with the fewest mini-batches ends the epoch.
         self.n_batches = rows.hosts.fewest(len(rows) // hp.mini_batch_size)
         self.n_records = self.n_batches * hp.mini_batch_size
         batch_scores = hp.mini_batch_size * len(candidates) * hp.n_outputs
@@ -90,17 +91,17 @@ class Ensemble:
             for optimizer in sorted(set(names))
         ]
         self._updates = 0
-        self._behind = ThreadPoolExecutor(1)
+        self._loss_executor = ThreadPoolExecutor(1)
 
     def train_epoch(self) -> Float64Array:
-        """Read the full mini-batches once, in order.
+        """Train on the full mini-batches once, in order.
 
         Returns:
-            The mean loss of each model over the rows, each predicted before its update; shape ``(n_models,)``.
+            The mean loss of each model over the rows, each scored before its update, shape ``(n_models,)``.
         """
         size = self._hp.mini_batch_size
         sums: list[tuple[list[int], Future[Float64Array]]] = []
-        # A model that diverges overflows on its way; it is left to selection, which passes it over.
+        # A model that diverges overflows; selection skips it.
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
             for first in range(0, self.n_batches, self._batches_at_once):
                 n_batches = min(self._batches_at_once, self.n_batches - first)
@@ -113,7 +114,7 @@ class Ensemble:
                         targets,
                         row_weights=self._weights(group, start, stop, n_batches),
                         first_update=self._updates + 1,
-                        behind=self._behind,
+                        loss_executor=self._loss_executor,
                     )
                     sums.append((group.numbers, losses))
                 self._updates += n_batches
@@ -139,7 +140,7 @@ class Ensemble:
         return weights.reshape(n_batches, -1, weights.shape[1])
 
     def state(self) -> dict[str, npt.NDArray[np.float32]]:
-        """All that an epoch changes, by name, as it is in use."""
+        """Return the arrays that an epoch changes, by name, without a copy."""
         return {
             f"group{number}.{part}": array
             for number, group in enumerate(self._groups)
@@ -147,13 +148,13 @@ class Ensemble:
         }
 
     def restore(self, state: Mapping[str, npt.NDArray[np.float32]], *, n_epochs: int) -> None:
-        """Go on from a state that was taken after some epochs."""
+        """Continue from the state after some epochs."""
         for name, array in self.state().items():
             np.copyto(array, state[name])
         self._updates = n_epochs * self.n_batches
 
     def parameters(self) -> Parameters:
-        """All models' weights with the scaling folded in: ``w = w' ystd / std``, ``b = b' ystd + ymean - w mean``."""
+        """Return all models' weights in raw units: ``w = w' ystd / std``, ``b = b' ystd + ymean - w mean``."""
         n_outputs = self._hp.n_outputs
         weight = np.empty((self._feature_dim, n_outputs, self._n_models), np.float32)
         bias = np.empty((n_outputs, self._n_models), np.float32)

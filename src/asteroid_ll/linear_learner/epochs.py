@@ -1,4 +1,4 @@
-"""What an epoch of a job ends with, and who is told of it."""
+"""The record of an epoch, and the observer of a training."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ Float64Array = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class EpochRecord:
-    """What an epoch ended with.
+    """The results of one epoch.
 
     Args:
         epoch: counted from 0.
         train_objective: mean loss of each model before its updates, float64, shape ``(n_models,)``; in units of the
             standardised label for a regressor.
         validation_objective: mean loss of each model over the validation channel, in the label's units, or None.
-        criterion: the name of what decides about stopping.
-        criterion_value: the best model's.
-        improved: whether this epoch is now the kept one.
-        misses: epochs without improvement so far, in a row.
+        criterion: the name of the measure that decides about stopping.
+        criterion_value: the best model's value of it.
+        improved: whether this epoch is the best so far, which is kept.
+        misses: epochs in a row without improvement.
         stops: whether training stops after this epoch because patience is exhausted.
         n_records: rows trained on in the epoch.
         n_batches: mini-batches of the epoch.
-        started_s: when it began, seconds since 1970.
-        ended_s: when it ended.
+        started_s: start, in seconds since 1970.
+        ended_s: end, in seconds since 1970.
     """
 
     epoch: int
@@ -50,13 +50,13 @@ class EpochRecord:
 
 
 class Observer:
-    """Told what happens during training; does nothing by itself."""
+    """Receives the events of a training; the methods do nothing until a subclass overrides them."""
 
     def scaled(self, scaler: Scaler) -> None:
-        """The scaling is known."""
+        """Receive the scaling."""
 
     def resumed(self, epochs: Sequence[EpochRecord]) -> None:
-        """These epochs were done before an interruption; the next one follows them."""
+        """Receive the epochs that were done before an interruption."""
 
     def epoch_ended(self, epoch: EpochRecord) -> None:
-        """An epoch has ended."""
+        """Receive the epoch that has just ended."""

@@ -1,4 +1,4 @@
-"""The two ways in which a training or inference container fails: the customer's fault, and ours."""
+"""The two kinds of failure of a training or inference container: the customer's and the algorithm's."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from asteroid_ll.errors import AsteroidError, DataError
 
 
 class ClientError(DataError):
-    """The data or the hyperparameters are at fault; the message is what the container would say.
+    """The data or the hyperparameters are wrong. The message is the container's.
 
     The container writes it to ``/opt/ml/output/failure`` with the prefix ``ClientError: `` and exits with 1.
     """

@@ -1,4 +1,4 @@
-"""Scoring whole channels: every model after an epoch, and the exported one at the end."""
+"""The evaluation of whole channels: of every model after an epoch, and of the exported one at the end."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _SEARCH_ELEMENTS = 1 << 20
 
 @dataclass(frozen=True)
 class Parameters:
-    """The weights of all models in the features' own units.
+    """The weights of all models in raw feature units.
 
     Args:
         weight: float32, shape ``(feature_dim, n_outputs, n_models)``.
@@ -39,7 +39,7 @@ class Parameters:
     bias: Float32Array
 
     def select(self, start: int, stop: int) -> Parameters:
-        """The parameters of some consecutive models."""
+        """Return the parameters of some consecutive models."""
         return Parameters(self.weight[:, :, start:stop], self.bias[:, start:stop])
 
 
@@ -51,14 +51,14 @@ def sum_losses(
     mini_batch_size: int,
     row_weights: RowWeights | None = None,
 ) -> Float64Array:
-    """The sum of the losses over rows: float32 sums of mini-batches, added in float64.
+    """Return the sum of the losses over rows: float32 sums of mini-batches, added in float64.
 
     Args:
         loss: the loss.
         scores: raw scores, shape ``(n, n_models)`` or ``(n, n_classes, n_models)``; overwritten.
         labels: shape ``(n,)``.
-        mini_batch_size: rows of a float32 sum; the last may have fewer.
-        row_weights: weights of rows; None for 1.
+        mini_batch_size: rows per float32 sum; the last one may have fewer.
+        row_weights: weights of rows; None if all are 1.
 
     Returns:
         Shape ``(n_models,)``.
@@ -81,13 +81,13 @@ def sum_losses(
 
 
 class Evaluator:
-    """Scores a channel with every model of the grid, in the label's own units.
+    """The evaluation of a channel with every model of the grid, in the label's units.
 
     Args:
         rows: the channel.
         loss: the job's loss.
         hyperparameters: the job's.
-        row_weights: weights of rows; None for 1.
+        row_weights: weights of rows; None if all are 1.
     """
 
     def __init__(
@@ -99,7 +99,7 @@ class Evaluator:
         self._row_weights = row_weights
 
     def objective(self, parameters: Parameters) -> Float64Array:
-        """The mean loss of each model over all rows, shape ``(n_models,)``."""
+        """Return the mean loss of each model over all rows, shape ``(n_models,)``."""
         total = np.zeros(parameters.weight.shape[-1] + 1)
         total[-1] = len(self._rows)
 
@@ -118,14 +118,14 @@ class Evaluator:
         return mean
 
     def cuts(self, parameters: Parameters, *, near: float) -> tuple[Cut | None, ...]:
-        """Each model's best threshold on this channel, for binary classifiers.
+        """Return each binary classifier's best threshold on this channel.
 
         Args:
-            parameters: the models'.
-            near: of equally good thresholds, the one nearest to this is taken.
+            parameters: the models' weights.
+            near: among equally good thresholds, the nearest to this one wins.
 
         Returns:
-            A cut per model; None for a model that diverged.
+            A threshold per model; None for a model that diverged.
         """
         n_models = parameters.bias.shape[-1]
         labels = self._rows.hosts.collect(self._rows.labels)
@@ -134,14 +134,12 @@ class Evaluator:
         for start in range(0, n_models, at_once):
             responses = self._responses(parameters.select(start, min(start + at_once, n_models)))
             finite: npt.NDArray[np.bool_] = np.logical_and.reduce(np.isfinite(responses), axis=0)
-            found = search_cuts(
-                np.where(finite, responses, 0), labels, hyperparameters=self._hyperparameters, near=near
-            )
-            cuts += [cut if usable else None for cut, usable in zip(found, finite, strict=True)]
+            best = search_cuts(np.where(finite, responses, 0), labels, hyperparameters=self._hyperparameters, near=near)
+            cuts += [cut if usable else None for cut, usable in zip(best, finite, strict=True)]
         return tuple(cuts)
 
     def _responses(self, parameters: Parameters) -> Float32Array:
-        """What each model's endpoint would answer, shape ``(n, n_models)``."""
+        """Return the scores that each model's endpoint would return, shape ``(n, n_models)``."""
         answers: list[Float32Array] = []
         self._each_block(parameters, lambda scores, _: answers.append(self._loss.respond(scores)))
         return self._rows.hosts.collect(np.concatenate(answers))
@@ -162,22 +160,22 @@ class Evaluator:
 
 
 def raw_scores(model: Model, rows: Rows) -> Float32Array:
-    """The exported model's weighted sums over a channel, in the endpoint's arithmetic, shape ``(n, k)``."""
+    """Return the exported model's weighted sums over a channel, in the endpoint's arithmetic, shape ``(n, k)``."""
     if isinstance(rows.features, CsrMatrix):
-        own = model.raw_scores(rows.features)
+        scores = model.raw_scores(rows.features)
     else:
-        own = np.concatenate([model.raw_scores(rows.block(start, stop)) for start, stop in rows.blocks()])
-    return rows.hosts.collect(own)
+        scores = np.concatenate([model.raw_scores(rows.block(start, stop)) for start, stop in rows.blocks()])
+    return rows.hosts.collect(scores)
 
 
 def best_cut(model: Model, rows: Rows, *, hyperparameters: Hyperparameters, near: float) -> Cut:
-    """The best threshold for the answers that the exported model's endpoint gives to a channel.
+    """Return the best threshold for the exported model's scores of a channel.
 
     Args:
         model: a binary classifier.
         rows: the channel.
         hyperparameters: the job's.
-        near: of equally good thresholds, the one nearest to this is taken.
+        near: among equally good thresholds, the nearest to this one wins.
     """
     score = model.answer(raw_scores(model, rows)).score
     labels = rows.hosts.collect(rows.labels)
@@ -187,14 +185,14 @@ def best_cut(model: Model, rows: Rows, *, hyperparameters: Hyperparameters, near
 def end_scores(
     model: Model, rows: Rows, *, loss: Loss, hyperparameters: Hyperparameters, row_weights: RowWeights | None
 ) -> tuple[Score, ...]:
-    """The scores of the exported model over all rows of a channel, in the log's order.
+    """Return the end scores of the exported model over all rows of a channel, in the log's order.
 
     Args:
         model: the exported model.
         rows: the channel.
         loss: the job's loss.
         hyperparameters: the job's.
-        row_weights: weights of rows in the objective; None for 1.
+        row_weights: weights of rows in the objective; None if all are 1.
     """
     raw, labels = raw_scores(model, rows), rows.hosts.collect(rows.labels)
     size = hyperparameters.mini_batch_size
@@ -205,7 +203,11 @@ def end_scores(
 
     objective = Score(loss.objective_name, mean(loss, row_weights), "loss")
     if model.predictor_type == "regressor":
-        return (objective, Score("mse", mean(Squared()), "loss"), Score("absolute_loss", mean(Absolute()), "loss"))
+        return (
+            objective,
+            Score("mse", mean(Squared(hyperparameters)), "loss"),
+            Score("absolute_loss", mean(Absolute(hyperparameters)), "loss"),
+        )
     answer = model.answer(raw).score
     f_beta = hyperparameters.f_beta
     if model.predictor_type == "binary_classifier":

@@ -1,13 +1,13 @@
-"""The models that one job trains side by side.
+"""The grid of models that one job trains side by side.
 
-Regression and binary classification share a fixed grid of 32; multiclass models are a base and random variations of it.
-Both laws were recovered from the logs of real jobs.
+Regression and binary classification share a fixed grid of 32. Multiclass models are a base and random variations of
+it. Both laws were recovered from the logs of real jobs.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import numpy as np
 
@@ -23,7 +23,7 @@ _GRID_SIZE = 32
 
 @dataclass(frozen=True)
 class Candidate:
-    """One model of the grid: how it is optimised and regularised.
+    """The optimizer and regularisation of one model of the grid.
 
     ``wd`` is the strength of L2 (added to the gradient of the batch mean), ``l1`` that of L1 (added to the gradient of
     the batch sum); ``lr_scheduler_step`` counts mini-batches.
@@ -39,28 +39,20 @@ class Candidate:
     bias_lr_mult: float = 10.0
 
     def as_logged(self) -> dict[str, object]:
-        """What the log's "Best model found for hyperparameters" line shows, in its order."""
-        return {
-            "optimizer": self.optimizer,
-            "learning_rate": self.learning_rate,
-            "wd": self.wd,
-            "l1": self.l1,
-            "lr_scheduler_step": self.lr_scheduler_step,
-            "lr_scheduler_factor": self.lr_scheduler_factor,
-            "lr_scheduler_minimum_lr": self.lr_scheduler_minimum_lr,
-        }
+        """Return the content of the log's "Best model found for hyperparameters" line, in its order."""
+        return {name: value for name, value in asdict(self).items() if name != "bias_lr_mult"}
 
 
 def grid(hyperparameters: Hyperparameters, *, feature_dim: int) -> tuple[Candidate, ...]:
-    """List the models that the job trains.
+    """Return the models that the job trains.
 
     Args:
-        hyperparameters: the job's; ``num_models`` None means as many as ``auto`` gives.
-        feature_dim: features of a row; the number of multiclass models depends on it.
+        hyperparameters: the job's; ``num_models`` None stands for ``auto``.
+        feature_dim: features per row, on which the number of multiclass models depends.
 
     Returns:
-        The candidates in the order of the log's model numbers. Values that the user fixed are the base model's
-        (number 0): in regression and binary jobs the others keep the grid's, in multiclass jobs their ratios to it.
+        The candidates in the order of the log's model numbers. Number 0 is the base model; it has the values that the
+        user fixed. The others keep the grid's values or, in multiclass jobs, their ratios to the base model's.
     """
     if hyperparameters.predictor_type == "multiclass_classifier":
         return _multiclass(hyperparameters, feature_dim=feature_dim)
@@ -69,10 +61,10 @@ def grid(hyperparameters: Hyperparameters, *, feature_dim: int) -> tuple[Candida
 
 
 def auto_multiclass_models(feature_dim: int) -> int:
-    """How many models ``num_models=auto`` means in a multiclass job.
+    """Return how many models ``num_models=auto`` stands for in a multiclass job.
 
     Args:
-        feature_dim: features of a row.
+        feature_dim: features per row.
 
     Returns:
         A count that grows with the logarithm of the number of features, from 1 to 32. It fits the four public logs.
@@ -81,7 +73,7 @@ def auto_multiclass_models(feature_dim: int) -> int:
 
 
 def _lattice(index: int, hyperparameters: Hyperparameters) -> Candidate:
-    """Model ``8a + 4b + 2c + d`` of the grid; numbers beyond 31 repeat it from other initial weights."""
+    """Return model ``8a + 4b + 2c + d`` of the grid; numbers from 32 repeat it with other initial weights."""
     index %= _GRID_SIZE
     return Candidate(
         optimizer=hyperparameters.optimizer or "adam",
@@ -125,7 +117,7 @@ def _multiclass(hyperparameters: Hyperparameters, *, feature_dim: int) -> tuple[
 
 
 def _variations(base: Candidate, hyperparameters: Hyperparameters, *, count: int) -> tuple[Candidate, ...]:
-    """Random models around the base: whole vectors drawn from one stream, in an order that is part of the law."""
+    """Draw random models around the base, as whole vectors from one stream; the order of draws is part of the law."""
     stream = np.random.RandomState(0)
     learning_rate = base.learning_rate * 8 ** (2 * stream.random_sample(count) - 1)
     l1 = base.l1 * 20 ** (2 * stream.random_sample(count) - 1)
@@ -152,5 +144,5 @@ def _variations(base: Candidate, hyperparameters: Hyperparameters, *, count: int
     )
 
 
-def _fixed(value: float | None, otherwise: float) -> float:
-    return otherwise if value is None else value
+def _fixed(value: float | None, default: float) -> float:
+    return default if value is None else value

@@ -1,7 +1,7 @@
-"""Models that train side by side: the columns of one matrix, so that a mini-batch costs two matrix products.
+"""Models that train side by side as the columns of one matrix; a mini-batch costs two matrix products.
 
-A group's models share an optimiser. Everything is float32 on preallocated arrays; per mini-batch nothing runs per model
-in Python, and the losses are summed for many mini-batches at once, on another core.
+A group's models share an optimizer. All arrays are float32 and preallocated. No Python code runs per model and
+mini-batch, and the losses of many mini-batches are summed at once on another core.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from concurrent.futures import Executor, Future
 import numpy as np
 import numpy.typing as npt
 
-from asteroid_ll.linear_learner import initial, optimizers
+from asteroid_ll.linear_learner import optimizers
 from asteroid_ll.linear_learner.grid import Candidate
 from asteroid_ll.linear_learner.hosts import ALONE, Hosts
 from asteroid_ll.linear_learner.hyperparameters import Hyperparameters
@@ -21,17 +21,6 @@ from asteroid_ll.linear_learner.schedule import Schedule
 
 Float32Array = npt.NDArray[np.float32]
 Float64Array = npt.NDArray[np.float64]
-
-
-def initial_weights(hyperparameters: Hyperparameters, *, n_models: int, feature_dim: int) -> Float32Array:
-    """The weights that all models start from, shape ``(n_models, feature_dim, n_outputs)``."""
-    hp = hyperparameters
-    size = feature_dim * hp.n_outputs
-    if hp.init_method == "normal":
-        weights = initial.normal_weights(n_models, size, sigma=hp.init_sigma)
-    else:
-        weights = initial.uniform_weights(n_models, size, scale=hp.init_scale)
-    return weights.reshape(n_models, feature_dim, hp.n_outputs)
 
 
 def sum_rows(values: Float32Array) -> Float32Array:
@@ -52,16 +41,16 @@ def sum_rows(values: Float32Array) -> Float32Array:
 
 
 class ModelGroup:
-    """Some models of the grid, with their weights and the state of their optimiser.
+    """Some models of the grid, with their weights and the state of their optimizer.
 
     Args:
-        numbers: the models' numbers in the grid, all with the same optimiser.
+        numbers: the models' numbers in the grid, all with the same optimizer.
         candidates: the whole grid.
         weights: initial weights of the whole grid, shape ``(n_models, feature_dim, n_outputs)``.
-        loss: what is minimised.
+        loss: the loss to minimise.
         hyperparameters: the job's.
-        batches_at_once: the most mini-batches that one call of ``train`` brings.
-        hosts: those whose gradients are added up in every step.
+        batches_at_once: most mini-batches per call of ``train``.
+        hosts: the hosts whose gradients are added in every step.
     """
 
     def __init__(
@@ -78,30 +67,28 @@ class ModelGroup:
         hp = hyperparameters
         self._hosts = hosts
         self.numbers = list(numbers)
-        own = [candidates[number] for number in self.numbers]
+        members = [candidates[number] for number in self.numbers]
         self._loss = loss
         self._n_features, self._n_outputs = weights.shape[1:]
-        self._n_models = len(own)
-        # Columns are class by class, and within a class model by model: a softmax runs over long rows of models.
+        self._n_models = len(members)
+        # Columns are ordered by class, then by model: a softmax runs over long rows of models.
         columns = weights[self.numbers].transpose(1, 2, 0).reshape(self._n_features, -1)
         self._use_bias = hp.use_bias
         bias = np.full((int(hp.use_bias), columns.shape[1]), hp.init_bias, np.float32)
         self.weights: Float32Array = np.concatenate([columns, bias])
         self._gradient = np.empty_like(self.weights)
         self._penalty = np.empty_like(self.weights)
-        self._l2 = self._strengths([candidate.wd for candidate in own], bias_mult=hp.bias_wd_mult)
-        self._l1 = self._strengths([candidate.l1 for candidate in own], bias_mult=0.0)
-        self._has_l1 = any(candidate.l1 > 0 for candidate in own)
+        self._l2 = self._strengths([candidate.wd for candidate in members], bias_mult=hp.bias_wd_mult)
+        self._l1 = self._strengths([candidate.l1 for candidate in members], bias_mult=0.0)
+        self._has_l1 = any(candidate.l1 > 0 for candidate in members)
         self._rescale = np.float32(1 / (hp.mini_batch_size * len(hosts)))
-        self._schedule = Schedule(own, enabled=hp.use_lr_scheduler)
-        self._bias_mult = np.array([candidate.bias_lr_mult for candidate in own])
-        self._optimizer = optimizers.make(
-            own[0].optimizer, self.weights.shape, momentum=hp.momentum, beta_1=hp.beta_1, beta_2=hp.beta_2
-        )
+        self._schedule = Schedule(members, enabled=hp.use_lr_scheduler)
+        self._bias_mult = np.array([candidate.bias_lr_mult for candidate in members])
+        self._optimizer = optimizers.make(members[0].optimizer, self.weights.shape, hp)
         self._rates = optimizers.Rates(self._n_features)
         outputs = () if self._n_outputs == 1 else (self._n_outputs,)
         batch = (hp.mini_batch_size, *outputs, self._n_models)
-        # Two sets of scores: while one is being trained on, the losses of the other are summed on another core.
+        # Two sets of scores: training fills one while another core sums the losses of the other.
         self._scores = np.empty((2, batches_at_once, *batch), np.float32)
         self._pending: list[Future[Float64Array] | None] = [None, None]
         self._turn = 0
@@ -122,19 +109,19 @@ class ModelGroup:
         *,
         row_weights: Float32Array | None,
         first_update: int,
-        behind: Executor,
+        loss_executor: Executor,
     ) -> Future[Float64Array]:
         """Update the weights with some mini-batches, in order.
 
         Args:
             batches: standardised rows with their column of ones, shape ``(n_batches, mini_batch_size, width)``.
-            targets: what the loss takes, shape ``(n_batches, mini_batch_size, ..., 1)``.
-            row_weights: a weight per row, shape ``(n_batches, mini_batch_size, 1 or n_models)``; None for 1.
+            targets: targets of the loss, shape ``(n_batches, mini_batch_size, ..., 1)``.
+            row_weights: a weight per row, shape ``(n_batches, mini_batch_size, 1 or n_models)``; None if all are 1.
             first_update: number of the first batch's update, from 1.
-            behind: one thread, which sums the losses: no update needs them.
+            loss_executor: single-thread executor that sums losses in the background.
 
         Returns:
-            The sum of the losses before each update, shape ``(n_models,)``, when it is known.
+            The sum of the losses before each update, shape ``(n_models,)``.
         """
         n_batches = len(batches)
         turn, self._turn = self._turn, 1 - self._turn
@@ -158,13 +145,13 @@ class ModelGroup:
             self._regularise()
             rates.feature, rates.bias = feature_rates[i], bias_rates[i]
             self._optimizer.step(weights, self._gradient, rates)
-        self._pending[turn] = found = behind.submit(self._sum_losses, scores, targets, row_weights)
-        return found
+        self._pending[turn] = losses = loss_executor.submit(self._sum_losses, scores, targets, row_weights)
+        return losses
 
     def _sum_losses(
         self, scores: Float32Array, targets: Float32Array, row_weights: Float32Array | None
     ) -> Float64Array:
-        # A thread has error settings of its own: a model that diverged is left to selection here too.
+        # A thread has its own error settings; here too a model that diverges is left to selection.
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
             losses = self._loss.values(scores, targets, self._losses[: len(scores)])
             if row_weights is not None:
@@ -186,7 +173,7 @@ class ModelGroup:
         return row_weights[:, :, np.newaxis, :]
 
     def _regularise(self) -> None:
-        """Batch sum to batch mean, plus L1 (which joins the sum) and L2 (which does not)."""
+        """Turn the batch sum into the batch mean; L1 is part of that sum, L2 is added to the mean."""
         gradient, penalty = self._gradient, self._penalty
         if self._has_l1:
             np.sign(self.weights, out=penalty)
@@ -198,11 +185,11 @@ class ModelGroup:
 
     @property
     def state(self) -> tuple[Float32Array, ...]:
-        """All that training changes, as it is in use: the weights and what the optimiser remembers."""
+        """The arrays that training changes, without a copy: the weights and the optimizer's state."""
         return (self.weights, *self._optimizer.state)
 
     def parameters(self) -> tuple[Float32Array, Float32Array]:
-        """Weights ``(feature_dim, n_outputs, n_models)`` and biases ``(n_outputs, n_models)`` on standardised data."""
+        """Return weights ``(feature_dim, n_outputs, n_models)`` and biases ``(n_outputs, n_models)``, still scaled."""
         shape = (self._n_outputs, self._n_models)
         weight = self.weights[: self._n_features].reshape(self._n_features, *shape).copy()
         bias = self.weights[self._n_features].reshape(shape).copy() if self._use_bias else np.zeros(shape, np.float32)

@@ -1,8 +1,7 @@
-"""The hosts of one job and what they do together: add, collect and agree, in step.
+"""The hosts of one job and their collective operations: add, collect and agree, in step.
 
-Every host has one stream to the first host, which adds what arrives in the order of the hosts' numbers and sends the
-result to all: the hosts hold the same bits after every call, whatever the network did. A host that leaves ends the
-job on the others.
+Every host has one stream to the first host, which adds the arrays in the order of the hosts' numbers and sends the
+result to all. All hosts have the same bits after every call. If one host leaves, the job fails on the others.
 """
 
 from __future__ import annotations
@@ -24,41 +23,36 @@ _HEADER = struct.Struct("<QQ")
 
 
 class Hosts:
-    """The hosts of a job as one of them sees them. A job on one host has no links, and every call is free.
+    """The hosts of a job, from the view of one of them. A job on one host has no links, and its calls cost nothing.
 
     Args:
-        names: of all hosts, ``algo-1`` first, in the same order on every host.
-        own: this host's name.
-        links: of the first host, a connected stream to each other host, in the order of ``names``; of another host,
-            the one to the first.
+        names: all hosts' names, ``algo-1`` first, in the same order on every host.
+        name: this host's name.
+        links: on the first host, a connected stream to each other host, in the order of ``names``; on another host,
+            the stream to the first.
     """
 
     def __init__(
-        self, names: Sequence[str] = ("algo-1",), *, own: str = "algo-1", links: Sequence[socket.socket] = ()
+        self, names: Sequence[str] = ("algo-1",), *, name: str = "algo-1", links: Sequence[socket.socket] = ()
     ) -> None:
         self.names = tuple(names)
-        self.own = own
-        self.is_first = own == self.names[0]
+        self.name = name
+        self.is_first = name == self.names[0]
         peers = self.names[1:] if self.is_first else self.names[:1]
         self._links = tuple(zip(peers, links, strict=True))
 
     def __len__(self) -> int:
         return len(self.names)
 
-    def close(self) -> None:
-        """Close the links, which tells the other hosts that this one is gone."""
-        for _, link in self._links:
-            link.close()
-
     def fewest(self, count: int) -> int:
-        """The smallest of the hosts' counts."""
+        """Return the smallest of the hosts' counts."""
         return int(self.collect(np.array([count])).min())
 
     def sum(self, values: npt.NDArray[Numbers]) -> None:
-        """Replace an array by the sum of the hosts' arrays, added in the order of their numbers.
+        """Replace an array by the sum of the hosts' arrays, added in the order of the hosts' numbers.
 
         Args:
-            values: contiguous (by rows or by columns), of the same shape, order and type on every host.
+            values: contiguous, with the same shape, order and type on every host.
 
         Raises:
             AlgorithmError: another host left, or sent an array of another size.
@@ -76,10 +70,10 @@ class Hosts:
         self._send(values)
 
     def collect(self, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        """Give the hosts' rows one below the other, in the order of the hosts' numbers.
+        """Return the hosts' rows stacked in the order of the hosts' numbers.
 
         Args:
-            values: shape ``(n, ...)``, where n may differ from host to host.
+            values: shape ``(n, ...)``; n may differ between hosts.
 
         Returns:
             Shape ``(sum of n, ...)``, the same on every host.
@@ -99,10 +93,10 @@ class Hosts:
         return self._receive(0, values)
 
     def agree(self, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        """Give every host the first host's array.
+        """Return the first host's array on every host.
 
         Args:
-            values: of the same shape and type on every host.
+            values: an array with the same shape and type on every host.
 
         Raises:
             AlgorithmError: another host left.
@@ -125,7 +119,7 @@ class Hosts:
                 raise _gone(name) from error
 
     def _receive(self, number: int, like: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        """Rows of a host, as many as it sent."""
+        """Return the rows that a host sends."""
         n_bytes = self._announced(number, like)
         values = np.empty((n_bytes // _row_bytes(like), *like.shape[1:]), like.dtype)
         self._fill(number, values)
@@ -137,7 +131,7 @@ class Hosts:
         self._fill(number, values)
 
     def _announced(self, number: int, like: npt.NDArray[Any]) -> int:
-        """How many bytes a host is about to send, of rows as wide as these."""
+        """Return how many bytes a host will send; its rows must be as wide as ``like``."""
         header = np.empty(_HEADER.size, np.uint8)
         self._fill(number, header)
         n_bytes, row_bytes = _HEADER.unpack(header.tobytes())
@@ -147,7 +141,7 @@ class Hosts:
 
     def _differs(self, number: int) -> AlgorithmError:
         return AlgorithmError(
-            f"The hosts {self._links[number][0]} and {self.own} do not train the same: their arrays differ in size.",
+            f"The hosts {self._links[number][0]} and {self.name} do not train the same: their arrays differ in size.",
             hint="Give every host the same hyperparameters and records of the same width.",
         )
 
@@ -169,14 +163,14 @@ def _row_bytes(values: npt.NDArray[Any]) -> int:
 
 
 def _bytes(values: npt.NDArray[Any]) -> memoryview:
-    """The bytes of an array in the order of its memory: not a copy, so that they can be received into."""
-    assert values.flags.forc, "an array with gaps has no bytes of its own"
+    """Return a view of an array's bytes in the order of its memory, which can be received into."""
+    assert values.flags.forc, "the array is not contiguous"
     flat = values.ravel(order="K").view(np.uint8)
-    return memoryview(flat)  # type: ignore[arg-type]  # arrays are buffers, whatever the stubs say
+    return memoryview(flat)  # type: ignore[arg-type]  # arrays are buffers, unlike their stubs
 
 
 def _gone(name: str) -> AlgorithmError:
-    return AlgorithmError(f"The host {name} left the job.", hint="Its own log says why.")
+    return AlgorithmError(f"The host {name} left the job.", hint="Its log has the reason.")
 
 
 ALONE = Hosts()

@@ -1,10 +1,12 @@
-"""Where AWS keeps the Linear Learner image: the facts that the client and the emulator both go by.
+"""The Linear Learner image of each region, which the client and the emulator both use.
 
-The accounts are those of the image table that AWS's SageMaker Python SDK carries for ``linear-learner``
-(repository ``linear-learner``, version 1, the same image for training and hosting).
+The accounts are those of the image table for ``linear-learner`` in AWS's SageMaker Python SDK (repository
+``linear-learner``, version 1, the same image for training and hosting).
 """
 
 from __future__ import annotations
+
+from asteroid_ll.errors import ConfigError
 
 REPOSITORY = "linear-learner"
 VERSION = "1"
@@ -59,12 +61,20 @@ _DOMAIN_BY_REGION_PREFIX = {
 
 
 def dns_suffix(region: str) -> str:
-    """The domain of a region's registry, such as ``amazonaws.com``."""
-    found = (domain for prefix, domain in _DOMAIN_BY_REGION_PREFIX.items() if region.startswith(prefix))
-    return next(found, "amazonaws.com")
+    """Return the domain of a region's registry, such as ``amazonaws.com``."""
+    domains = (domain for prefix, domain in _DOMAIN_BY_REGION_PREFIX.items() if region.startswith(prefix))
+    return next(domains, "amazonaws.com")
 
 
-def image_uri(region: str) -> str | None:
-    """The URI of the Linear Learner image in a region; None where no image is known."""
-    account_id = ACCOUNT_BY_REGION.get(region)
-    return None if account_id is None else f"{account_id}.dkr.ecr.{region}.{dns_suffix(region)}/{REPOSITORY}:{VERSION}"
+def image_uri(region: str) -> str:
+    """Return the URI of the Linear Learner image in a region.
+
+    Raises:
+        ConfigError: no image is known for the region.
+    """
+    if region not in ACCOUNT_BY_REGION:
+        raise ConfigError(
+            f"No Linear Learner image is known for region {region!r}.",
+            hint=f"Set 'region' to one of {', '.join(ACCOUNT_BY_REGION)}.",
+        )
+    return f"{ACCOUNT_BY_REGION[region]}.dkr.ecr.{region}.{dns_suffix(region)}/{REPOSITORY}:{VERSION}"

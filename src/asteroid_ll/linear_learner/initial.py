@@ -1,16 +1,16 @@
-"""The weights that training starts from, the same in every job: MXNet's generator is never seeded.
+"""The initial weights, the same in every job because MXNet's generator is never seeded.
 
-Recovered from a real log and checked against MXNet 1.3.1 and 1.9.1: the CPU sampler holds mt19937 generators seeded
-with their own number, and an array of more than 64 numbers is filled by several of them, each of which keeps its
-position from one array to the next.
+The CPU sampler has mt19937 generators, each seeded with its own number. Several of them fill an array of more than 64
+numbers, and each keeps its position from one array to the next. Recovered from a real log; checked against MXNet 1.3.1
+and 1.9.1.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 import numpy.typing as npt
+
+from asteroid_ll.linear_learner.hyperparameters import Hyperparameters
 
 Float32Array = npt.NDArray[np.float32]
 
@@ -19,50 +19,10 @@ _MAX_GENERATORS = 1024
 _BELOW_ONE = np.nextafter(np.float32(1), np.float32(0))
 
 
-def uniform_weights(n_models: int, size: int, *, scale: float) -> Float32Array:
-    """Draw the initial weights of all models with ``init_method=uniform``.
-
-    Args:
-        n_models: models of the job.
-        size: weights of a model: features times outputs, row-major.
-        scale: weights lie in [-scale, scale).
-
-    Returns:
-        Weights of shape ``(n_models, size)``, in the order of the models' numbers.
-    """
-    low = np.float32(-scale)
-    span = np.float32(scale) - low
-
-    def draw(stream: np.random.RandomState, count: int) -> Float32Array:
-        return low + span * _unit(stream, count)
-
-    return _fill(n_models, size, draw=draw)
-
-
-def normal_weights(n_models: int, size: int, *, sigma: float) -> Float32Array:
-    """Draw the initial weights of all models with ``init_method=normal``.
-
-    Args:
-        n_models: models of the job.
-        size: weights of a model: features times outputs, row-major.
-        sigma: standard deviation; the mean is 0.
-
-    Returns:
-        Weights of shape ``(n_models, size)``, in the order of the models' numbers.
-    """
-
-    def draw(stream: np.random.RandomState, count: int) -> Float32Array:
-        return np.float32(sigma) * _polar(stream, count)
-
-    return _fill(n_models, size, draw=draw)
-
-
-def initialisation_order(n_models: int) -> list[int]:
-    """Model numbers in the order in which their parameters are initialised: that of their names as strings."""
-    return sorted(range(n_models), key=lambda model: f"{model}_")
-
-
-def _fill(n_models: int, size: int, *, draw: Callable[[np.random.RandomState, int], Float32Array]) -> Float32Array:
+def initial_weights(hyperparameters: Hyperparameters, *, n_models: int, feature_dim: int) -> Float32Array:
+    """Return the initial weights of all models, shape ``(n_models, feature_dim, n_outputs)``."""
+    hp = hyperparameters
+    size = feature_dim * hp.n_outputs
     n_generators = min(-(-size // _NUMBERS_PER_GENERATOR), _MAX_GENERATORS)
     step = -(-size // n_generators)
     order = initialisation_order(n_models)
@@ -71,20 +31,32 @@ def _fill(n_models: int, size: int, *, draw: Callable[[np.random.RandomState, in
         start, stop = seed * step, min((seed + 1) * step, size)
         if start >= stop:
             break
-        numbers = draw(np.random.RandomState(seed), n_models * (stop - start))
+        numbers = _draw(np.random.RandomState(seed), n_models * (stop - start), hyperparameters=hp)
         weights[order, start:stop] = numbers.reshape(n_models, stop - start)
-    return weights
+    return weights.reshape(n_models, feature_dim, hp.n_outputs)
+
+
+def initialisation_order(n_models: int) -> list[int]:
+    """Return the model numbers in the order of initialisation: that of their names as strings."""
+    return sorted(range(n_models), key=lambda model: f"{model}_")
+
+
+def _draw(stream: np.random.RandomState, count: int, *, hyperparameters: Hyperparameters) -> Float32Array:
+    if hyperparameters.init_method == "normal":
+        return np.float32(hyperparameters.init_sigma) * _polar(stream, count)
+    low, high = np.float32(-hyperparameters.init_scale), np.float32(hyperparameters.init_scale)
+    return low + (high - low) * _unit(stream, count)
 
 
 def _unit(stream: np.random.RandomState, count: int) -> Float32Array:
-    """Uniform float32 numbers in [0, 1): a 32-bit output times 2**-32, as libstdc++ computes it."""
+    """Draw uniform float32 numbers in [0, 1): 32-bit outputs times 2**-32, as libstdc++ computes them."""
     words = stream.randint(0, 2**32, size=count, dtype=np.uint32)
     unit: Float32Array = np.minimum(words.astype(np.float32) * np.float32(2**-32), _BELOW_ONE)
     return unit
 
 
 def _polar(stream: np.random.RandomState, count: int) -> Float32Array:
-    """Standard normal float32 numbers by Marsaglia's polar method; the second number of each pair is thrown away."""
+    """Draw standard normal float32 numbers by Marsaglia's polar method, without the second number of each pair."""
     accepted: list[Float32Array] = []
     missing = count
     while missing > 0:

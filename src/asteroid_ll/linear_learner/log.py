@@ -1,7 +1,7 @@
-"""The log of a training job, line for line as the container of the Python 3 images prints it.
+"""The log of a training job, line by line as the container of the Python 3 images prints it.
 
-SageMaker finds a job's metrics in these lines by regular expressions, and so do people; order, names and number
-style are those of real jobs' logs. Times, throughput and names of temporary files differ from run to run there too.
+SageMaker reads a job's metrics from these lines by regular expressions. Order, names and number style are those of
+real jobs' logs. Times, throughput and names of temporary files differ between real runs too.
 """
 
 from __future__ import annotations
@@ -17,10 +17,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from asteroid_ll.linear_learner.channels import CONTAINER_ROOT, Channel
+from asteroid_ll.linear_learner import losses
+from asteroid_ll.linear_learner.channels import CONTAINER_ROOT, ChannelData
 from asteroid_ll.linear_learner.epochs import EpochRecord, Observer
+from asteroid_ll.linear_learner.hyperparameters import Hyperparameters
 from asteroid_ll.linear_learner.scaler import n_scaler_batches
-from asteroid_ll.linear_learner.training import Training
+from asteroid_ll.linear_learner.training import TrainingResult
 
 if TYPE_CHECKING:
     from asteroid_ll.linear_learner.metrics import Score
@@ -33,30 +35,30 @@ _NO_SYNC = "wait_for_all_workers will not sync workers since the kv store is not
 
 @dataclass(frozen=True)
 class _Pass:
-    """How many records and mini-batches one pass over a channel reads."""
+    """The numbers of records and mini-batches that one pass over a channel reads."""
 
     n_records: int
     n_batches: int
 
 
-class JobLog(Observer):
-    """Writes the log; training's observer in between.
+class LogWriter(Observer):
+    """The writer of a job's log, which observes the training.
 
-    Call ``configured``, ``started``, then train with this as the observer, then ``finished``; or ``failed``.
+    Call ``configured``, ``started``, then train with this observer, then ``finished``. On an error call ``failed``.
 
     Args:
-        write: takes one line without its end, or several with newlines between them.
+        write: is called with one line without its end, or several with newlines between them.
         host: this host's name, such as ``algo-1``.
-        n_hosts: hosts of the job.
-        clock: the time in seconds since 1970.
+        n_hosts: number of hosts of the job.
+        clock: returns the time in seconds since 1970.
     """
 
     def __init__(
         self,
         write: Callable[[str], None],
         *,
-        host: str = "algo-1",
-        n_hosts: int = 1,
+        host: str,
+        n_hosts: int,
         clock: Callable[[], float] = time.time,
     ):
         self._write = write
@@ -69,60 +71,56 @@ class JobLog(Observer):
         self._last_s = self._begun_s
 
     def configured(self, defaults: Mapping[str, str], provided: Mapping[str, str]) -> None:
-        """Tell the hyperparameters: the container's defaults, the job's own, and both merged."""
+        """Write the hyperparameters: the container's defaults, the job's, and both merged."""
         self._write("Docker entrypoint called with argument(s): train")
         self._write("Running default environment configuration script")
-        self._say(f"Reading default configuration from {_DEFAULTS_FILE}: {dict(defaults)}")
-        self._say(f"Merging with provided configuration from {_HYPERPARAMETERS_FILE}: {dict(provided)}")
-        self._say(f"Final configuration: { ({**defaults, **provided}) }")
-        self._say("Loggers have already been setup.", level="WARNING")
+        self._write_message(f"Reading default configuration from {_DEFAULTS_FILE}: {dict(defaults)}")
+        self._write_message(f"Merging with provided configuration from {_HYPERPARAMETERS_FILE}: {dict(provided)}")
+        self._write_message(f"Final configuration: { ({**defaults, **provided}) }")
+        self._write_message("Loggers have already been setup.", level="WARNING")
 
     def started(
         self,
-        train: Channel,
+        train: ChannelData,
         *,
-        validation: Channel | None,
-        test: Channel | None,
-        mini_batch_size: int,
-        num_point_for_scaler: int,
-        epochs: int,
-        objective_name: str,
-        has_checkpoint: bool = False,
+        validation: ChannelData | None,
+        test: ChannelData | None,
+        hyperparameters: Hyperparameters,
+        has_checkpoint: bool,
     ) -> None:
-        """Tell that training begins.
+        """Write the lines before the scaler's.
 
         Args:
-            train: the channel that is learned from.
+            train: the training channel.
             validation: the channel that selects the model, if any.
             test: the channel that is scored at the end, if any.
-            mini_batch_size: rows of a batch.
-            num_point_for_scaler: rows that the scaler wants.
-            epochs: the most epochs that there can be.
-            objective_name: the loss by its name in the log, such as ``mse_objective``.
+            hyperparameters: the job's.
             has_checkpoint: whether the job keeps checkpoints.
         """
+        mini_batch_size = hyperparameters.mini_batch_size
+        num_point_for_scaler = hyperparameters.num_point_for_scaler
         self._setup_s = self._clock() - self._begun_s
         self._train, self._validation, self._test = train, validation, test
         self._batch = mini_batch_size
-        self._n_epochs = epochs
-        self._objective = objective_name
+        self._n_epochs = hyperparameters.epochs
+        self._objective = losses.make(hyperparameters).objective_name
         n_rows = len(train.labels)
         self._probe = self._pass_over(min(mini_batch_size, n_rows))
         self._full = self._pass_over(n_rows)
         n_full = n_scaler_batches(n_rows, mini_batch_size=mini_batch_size, num_point_for_scaler=num_point_for_scaler)
         n_scaled = n_full * mini_batch_size
-        # The scaler asks for batches until it has more rows than it wants, so it reads a short last batch as well.
+        # The scaler reads batches until it has more rows than it needs; this includes a short last batch.
         self._scaler_pass = self._pass_over(n_scaled if n_scaled > num_point_for_scaler else n_rows)
         self._write("Process 1 is a worker.")
-        self._say("Using default worker.")
-        self._say(f"Checkpoint loading and saving are {'enabled' if has_checkpoint else 'disabled'}.")
+        self._write_message("Using default worker.")
+        self._write_message(f"Checkpoint loading and saving are {'enabled' if has_checkpoint else 'disabled'}.")
         self._read(train, 0, self._probe)
-        self._say(f"Create Store: {'local' if self._n_hosts == 1 else 'dist_sync'}")
+        self._write_message(f"Create Store: {'local' if self._n_hosts == 1 else 'dist_sync'}")
         self._read(train, 1, self._scaler_pass)
 
     def scaled(self, scaler: Scaler) -> None:
-        """Tell the means and standard deviations."""
-        self._say("Scaler algorithm parameters")
+        """Write the means and standard deviations."""
+        self._write_message("Scaler algorithm parameters")
         self._write(f" <algorithm.scaler.ScalerAlgorithmStable object at 0x{id(scaler):012x}>")
         values = {
             "stdev_label": scaler.std_label,
@@ -131,11 +129,11 @@ class JobLog(Observer):
             "mean_weight": scaler.mean_features,
         }
         text = ", ".join(f"'{name}': {_ndarray(value)}" for name, value in values.items())
-        self._say("Scaling model computed with parameters:")
+        self._write_message("Scaling model computed with parameters:")
         self._write(f" {{{text}}}")
-        self._say("nvidia-smi: took 0.000 seconds to run.")
-        self._say("nvidia-smi identified 0 GPUs.")
-        self._say("Number of GPUs being used: 0")
+        self._write_message("nvidia-smi: took 0.000 seconds to run.")
+        self._write_message("nvidia-smi identified 0 GPUs.")
+        self._write_message("Number of GPUs being used: 0")
         seen = _Pass(
             self._probe.n_records + self._scaler_pass.n_records, self._probe.n_batches + self._scaler_pass.n_batches
         )
@@ -146,13 +144,13 @@ class JobLog(Observer):
         self._last_s = now_s
 
     def resumed(self, epochs: Sequence[EpochRecord]) -> None:
-        """Tell that the job goes on after the epochs that a checkpoint has."""
+        """Write that the job continues after the epochs of a checkpoint."""
         self._epochs = list(epochs)
         self._epochs_ended_s = self._clock()
-        self._say(f"Loaded checkpoint of epoch {epochs[-1].epoch}. Continuing after it.")
+        self._write_message(f"Loaded checkpoint of epoch {epochs[-1].epoch}. Continuing after it.")
 
     def epoch_ended(self, epoch: EpochRecord) -> None:
-        """Tell an epoch's losses, whether it is kept, and the progress."""
+        """Write an epoch's losses, whether it is kept, and the progress."""
         began_s = self._clock()
         number = epoch.epoch
         self._read(self._train, (4 if self._validation is None else 3) + 2 * number, self._full)
@@ -164,27 +162,27 @@ class JobLog(Observer):
             self._losses("validation", epoch.validation_objective, epoch=number)
         self._criterion(epoch)
         if epoch.improved:
-            self._say(f"Epoch {number}: Loss improved. Updating best model")
+            self._write_message(f"Epoch {number}: Loss improved. Updating best model")
         elif self._epochs and epoch.criterion_value < min(past.criterion_value for past in self._epochs):
-            self._say(f"Epoch {number}: Loss has not improved for {epoch.misses - 1} epochs.")
+            self._write_message(f"Epoch {number}: Loss has not improved for {epoch.misses - 1} epochs.")
         self._epochs.append(epoch)
-        self._say(f"Saving model for epoch: {number}")
-        self._say_saved(number)
+        self._write_message(f"Saving model for epoch: {number}")
+        self._write_saved(number)
         if epoch.stops:
-            self._say("Early stop condition met. Stopping training.")
-            self._say(f"#progress_metric: host={self._host}, completed 100 % epochs")
+            self._write_message("Early stop condition met. Stopping training.")
+            self._write_message(f"#progress_metric: host={self._host}, completed 100 % epochs")
         else:
             done = 100 * (number + 1) / self._n_epochs
-            self._say(f"#progress_metric: host={self._host}, completed {done!r} % of epochs")
+            self._write_message(f"#progress_metric: host={self._host}, completed {done!r} % of epochs")
         self._throughput(epoch)
         self._epochs_ended_s = self._clock()
         self._checks_ms.append(1000 * (self._epochs_ended_s - began_s))
 
-    def finished(self, training: Training) -> None:
-        """Tell the scores of the exported model and its hyperparameters."""
+    def finished(self, training: TrainingResult) -> None:
+        """Write the scores of the exported model and its hyperparameters."""
         if self._n_hosts == 1:
-            self._say(_NO_SYNC, level="WARNING")
-            self._say(_NO_SYNC, level="WARNING")
+            self._write_message(_NO_SYNC, level="WARNING")
+            self._write_message(_NO_SYNC, level="WARNING")
         scored = "train" if self._validation is None else "validation"
         if self._validation is None:
             for offset in (0, 3, 5):
@@ -193,10 +191,10 @@ class JobLog(Observer):
             self._criterion(self._epochs[-1])
         self._scores(scored, training.scores[scored])
         best = json.dumps(dict(training.best_hyperparameters))
-        self._say(f"Best model found for hyperparameters: {best}")
-        self._say_saved(len(self._epochs))
+        self._write_message(f"Best model found for hyperparameters: {best}")
+        self._write_saved(len(self._epochs))
         if self._test is None:
-            self._say("Test data is not provided.")
+            self._write_message("Test data is not provided.")
         else:
             began_s = self._clock()
             read = self._pass_over(len(self._test.labels))
@@ -207,22 +205,22 @@ class JobLog(Observer):
         self._timings()
 
     def failed(self, message: str) -> None:
-        """Tell why the job ends without a model: ``ClientError: ...`` or ``AlgorithmError: ...``."""
+        """Write the reason of a failure: ``ClientError: ...`` or ``AlgorithmError: ...``."""
         kind, _, rest = message.partition(": ")
-        self._say(f"Customer Error: {rest}" if kind == "ClientError" else message, level="ERROR")
+        self._write_message(f"Customer Error: {rest}" if kind == "ClientError" else message, level="ERROR")
 
     def _pass_over(self, n_records: int) -> _Pass:
         return _Pass(n_records, -(-n_records // self._batch))
 
-    def _say(self, message: str, *, level: str = "INFO") -> None:
+    def _write_message(self, message: str, *, level: str = "INFO") -> None:
         moment = datetime.fromtimestamp(self._clock(), UTC)
         self._write(f"[{moment:%m/%d/%Y %H:%M:%S} {level} {threading.get_ident()}] {message}")
 
-    def _say_saved(self, number: int) -> None:
-        self._say(f'Saved checkpoint to "/tmp/tmp{number:08d}/mx-mod-0000.params"')
+    def _write_saved(self, number: int) -> None:
+        self._write_message(f'Saved checkpoint to "/tmp/tmp{number:08d}/mx-mod-0000.params"')
 
-    def _read(self, channel: Channel, index: int, read: _Pass) -> None:
-        """The record reader's own line; the CSV reader prints none."""
+    def _read(self, channel: ChannelData, index: int, read: _Pass) -> None:
+        """Write the record reader's line; the CSV reader has none."""
         if channel.n_record_bytes is None:
             return
         now_s = self._clock()
@@ -242,10 +240,12 @@ class JobLog(Observer):
         for model, value in enumerate(objective.tolist()):
             self._metrics({f"{part}_{self._objective}": value}, began_s=self._clock(), epoch=epoch, model=model)
         loss = repr(float(objective[0]))
-        self._say(f"#quality_metric: host={self._host}, epoch={epoch}, {part} {self._objective} <loss>={loss}")
+        self._write_message(
+            f"#quality_metric: host={self._host}, epoch={epoch}, {part} {self._objective} <loss>={loss}"
+        )
 
     def _criterion(self, epoch: EpochRecord) -> None:
-        self._say(
+        self._write_message(
             f"#early_stopping_criteria_metric: host={self._host}, epoch={epoch.epoch}, "
             f"criteria={epoch.criterion}, value={float(epoch.criterion_value)!r}"
         )
@@ -260,17 +260,17 @@ class JobLog(Observer):
         counts = _iterator_counts(seen, self._full, n_resets=2 + n_epochs, last=self._full)
         self._metrics(counts, began_s=self._clock() - duration_s, epoch=epoch.epoch, Meta="training_data_iter")
         rate = self._full.n_records / duration_s
-        self._say(f"#throughput_metric: host={self._host}, train throughput={rate!r} records/second")
+        self._write_message(f"#throughput_metric: host={self._host}, train throughput={rate!r} records/second")
 
     def _scores(self, part: str, scores: tuple[Score, ...]) -> None:
         for score in scores:
-            self._say(f"#{part}_score ({self._host}) : {(score.name, float(score.value))!r}")
+            self._write_message(f"#{part}_score ({self._host}) : {(score.name, float(score.value))!r}")
         for score in scores:
             value = repr(float(score.value))
-            self._say(f"#quality_metric: host={self._host}, {part} {score.name} <{score.tag}>={value}")
+            self._write_message(f"#quality_metric: host={self._host}, {part} {score.name} <{score.tag}>={value}")
 
     def _timings(self) -> None:
-        """The last line: where the time went, in milliseconds."""
+        """Write the last line: the time of each part, in milliseconds."""
         updates_ms = [1000 * (epoch.ended_s - epoch.started_s) for epoch in self._epochs]
         total_ms = 1000 * (self._clock() - self._begun_s)
         finalize_ms = 1000 * (self._clock() - self._epochs_ended_s)
@@ -321,7 +321,7 @@ def _summary(*values: float) -> dict[str, float]:
 
 
 def _ndarray(value: npt.NDArray[np.float32] | np.float32 | None) -> str:
-    """A value as MXNet's NDArray prints itself."""
+    """Return a value in MXNet's text form of an NDArray."""
     if value is None:
         return "None"
     array = np.atleast_1d(np.asarray(value, np.float32))

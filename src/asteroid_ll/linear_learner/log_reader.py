@@ -1,7 +1,7 @@
 """Reads the log of a Linear Learner job, AWS's or ours, back into numbers.
 
-The container tells the losses of every model after every epoch in ``#metrics`` lines, and the exported model's scores
-in ``#quality_metric`` lines. Lines of another kind, and whatever a terminal put around a line, are passed over.
+The container prints the losses of every model after every epoch in ``#metrics`` lines, and the exported model's scores
+in ``#quality_metric`` lines. Other lines are skipped, and so is any text around a line.
 """
 
 from __future__ import annotations
@@ -41,23 +41,23 @@ _SAME_RELATIVE = 1e-9
 
 @dataclass(frozen=True)
 class JobHistory:
-    """What a job's log tells.
+    """The facts in a job's log.
 
     Attributes:
         objective_name: the loss by its name in the log, such as ``mse_objective``.
-        train_objective: mean loss, shape ``(n_epochs, n_models)``; NaN where the log has none, as for the epochs that a
-            job continued from a checkpoint did before. Of a regressor in units of the standardised label.
+        train_objective: mean loss, shape ``(n_epochs, n_models)``; NaN if the log lacks it, as for epochs before a
+            checkpoint. A regressor's is in units of the standardised label.
         validation_objective: the same over the validation channel, in the label's units; None without one.
-        criterion: the name of what decided about stopping and selection.
-        criterion_value: the best model's, shape ``(n_epochs,)``; NaN where the log has none.
-        kept_epoch: the epoch whose models were kept, from 0; None where the log does not tell.
+        criterion: the name of the measure that decided about stopping and selection.
+        criterion_value: the best model's value of it, shape ``(n_epochs,)``; NaN if the log lacks it.
+        kept_epoch: the epoch whose models were kept, from 0; None if unknown.
         stopped_early: whether patience ended the job before its last epoch.
-        candidates: the grid by the job's hyperparameters; empty where the log does not tell those.
-        best_index: number of the exported model in the grid; None where the log does not identify one.
-        best_hyperparameters: the exported model's; empty where the job did not end well.
+        candidates: the grid that follows from the job's hyperparameters; empty if those are unknown.
+        best_index: number of the exported model in the grid; None if unknown.
+        best_hyperparameters: the exported model's; empty if the job failed.
         scores: final scores by channel and by name, such as ``scores["test"]["mse"]``.
-        scaler: the means and standard deviations; None where the log lacks them, or of more than 1,000 features, whose
-            numbers the container does not print in full.
+        scaler: the means and standard deviations; None if the log lacks them. The container does not print those of
+            more than 1,000 features in full.
     """
 
     objective_name: str
@@ -85,8 +85,8 @@ class JobHistory:
 
 
 @dataclass
-class _Found:
-    """What has been read so far."""
+class _Facts:
+    """The facts that have been read so far."""
 
     objective_name: str = ""
     losses: dict[str, dict[tuple[int, int], float]] = field(default_factory=lambda: {part: {} for part in _PARTS})
@@ -104,7 +104,7 @@ def read_log(text: str) -> JobHistory:
     """Read a job's log.
 
     Args:
-        text: one host's log; of a job that was continued, the logs one after the other.
+        text: one host's log. Concatenate the logs of a job that was continued.
 
     Returns:
         The losses of all models, the decisions, and the final scores.
@@ -112,61 +112,61 @@ def read_log(text: str) -> JobHistory:
     Raises:
         DataError: there is no model's loss in it.
     """
-    found = _Found()
+    facts = _Facts()
     for line in text.splitlines():
-        _read_line(line, found)
-    train = found.losses["train"]
+        _read_line(line, facts)
+    train = facts.losses["train"]
     if not train:
         raise DataError(
             "The log has no losses of models: it has no #metrics line with an epoch and a model.",
             hint="Give the whole log of a Linear Learner job that trained at least one epoch.",
         )
     shape = (1 + max(epoch for epoch, _ in train), 1 + max(model for _, model in train))
-    candidates = _candidates(found, n_models=shape[1])
-    objective = {part: _matrix(found.losses[part], shape) for part in _PARTS}
-    validation = objective["validation"] if found.losses["validation"] else None
-    criterion_value = _matrix({(epoch, 0): value for epoch, value in found.criterion_value.items()}, (shape[0], 1))
+    candidates = _candidates(facts, n_models=shape[1])
+    objective = {part: _matrix(facts.losses[part], shape) for part in _PARTS}
+    validation = objective["validation"] if facts.losses["validation"] else None
+    criterion_value = _matrix({(epoch, 0): value for epoch, value in facts.criterion_value.items()}, (shape[0], 1))
     judged = objective["train"] if validation is None else validation
     return JobHistory(
-        objective_name=found.objective_name,
+        objective_name=facts.objective_name,
         train_objective=objective["train"],
         validation_objective=validation,
-        criterion=found.criterion,
+        criterion=facts.criterion,
         criterion_value=criterion_value[:, 0],
-        kept_epoch=found.kept_epoch,
-        stopped_early=found.stopped_early,
+        kept_epoch=facts.kept_epoch,
+        stopped_early=facts.stopped_early,
         candidates=candidates,
-        best_index=_best_index(found, candidates, judged),
-        best_hyperparameters=found.best,
-        scores=found.scores,
+        best_index=_best_index(facts, candidates, judged),
+        best_hyperparameters=facts.best,
+        scores=facts.scores,
         scaler=_read_scaler(text),
     )
 
 
-def _read_line(line: str, found: _Found) -> None:
+def _read_line(line: str, facts: _Facts) -> None:
     if "#metrics " in line:
-        _read_metrics(line, found)
+        _read_metrics(line, facts)
     elif match := _CRITERION.search(line):
-        epoch, found.criterion = int(match.group(1)), match.group(2)
-        found.criterion_value[epoch] = float(match.group(3))
-        if found.criterion.startswith("sampled_"):
-            # Of a searched criterion the container keeps every epoch, whatever it prints.
-            found.kept_epoch = epoch
+        epoch, facts.criterion = int(match.group(1)), match.group(2)
+        facts.criterion_value[epoch] = float(match.group(3))
+        if facts.criterion.startswith("sampled_"):
+            # With a searched criterion the container keeps every epoch.
+            facts.kept_epoch = epoch
     elif match := _FINAL.search(line):
-        found.scores.setdefault(match.group(1), {})[match.group(2)] = float(match.group(3))
+        facts.scores.setdefault(match.group(1), {})[match.group(2)] = float(match.group(3))
     elif match := _IMPROVED.search(line):
-        found.kept_epoch = int(match.group(1))
+        facts.kept_epoch = int(match.group(1))
     elif _STOPPED in line:
-        found.stopped_early = True
+        facts.stopped_early = True
     elif match := _BEST.search(line):
-        found.best = _loads(match.group(1))
+        facts.best = _loads(match.group(1))
     elif match := _CONFIGURATION.search(line):
-        found.configuration = _literal(match.group(1))
+        facts.configuration = _literal(match.group(1))
     elif match := _WIDTH.search(line):
-        found.widths.append(int(match.group(1)))
+        facts.widths.append(int(match.group(1)))
 
 
-def _read_metrics(line: str, found: _Found) -> None:
+def _read_metrics(line: str, facts: _Facts) -> None:
     record = _loads(line.partition("#metrics ")[2])
     try:
         dimensions, metrics = record["Dimensions"], record["Metrics"]
@@ -176,31 +176,31 @@ def _read_metrics(line: str, found: _Found) -> None:
         return
     for name, loss in losses:
         part, _, objective = name.partition("_")
-        if part in found.losses and min(place) >= 0:
-            found.objective_name = objective
-            found.losses[part][place] = loss
+        if part in facts.losses and min(place) >= 0:
+            facts.objective_name = objective
+            facts.losses[part][place] = loss
 
 
 def _read_scaler(text: str) -> Scaler | None:
-    found: dict[str, npt.NDArray[np.float32] | None] = {}
+    moments: dict[str, npt.NDArray[np.float32] | None] = {}
     for match in _MOMENTS.finditer(text):
         numbers = match.group(2)
         # Three dots stand for the middle of a long array.
         if numbers is not None and ("..." in numbers or len(numbers.split()) != int(match.group(3))):
             return None
         values = None if numbers is None else np.array(numbers.split()).astype(np.float32)
-        found[match.group(1)] = values
-    mean, std = found.get("mean_weight"), found.get("stdev_weight")
+        moments[match.group(1)] = values
+    mean, std = moments.get("mean_weight"), moments.get("stdev_weight")
     if mean is None or std is None or mean.shape != std.shape:
         return None
-    label_mean, label_std = (found.get(name) for name in ("mean_label", "stdev_label"))
+    label_mean, label_std = (moments.get(name) for name in ("mean_label", "stdev_label"))
     if label_mean is None or label_std is None:
         return Scaler(mean, std, None, None)
     return Scaler(mean, std, label_mean[0], label_std[0])
 
 
 def _loads(text: str) -> dict[str, Any]:
-    """The JSON object that a text begins with; empty where there is none."""
+    """Return the JSON object at the start of a text; empty if there is none."""
     try:
         value, _ = json.JSONDecoder().raw_decode(text)
     except (ValueError, RecursionError):
@@ -224,31 +224,31 @@ def _matrix(values: Mapping[tuple[int, int], float], shape: tuple[int, int]) -> 
     return matrix
 
 
-def _candidates(found: _Found, *, n_models: int) -> tuple[Candidate, ...]:
-    """The grid that the configuration describes, where it has as many models as the log."""
-    if "predictor_type" not in found.configuration or not found.widths:
+def _candidates(facts: _Facts, *, n_models: int) -> tuple[Candidate, ...]:
+    """Return the grid of the logged configuration; empty unless it has as many models as the log."""
+    if "predictor_type" not in facts.configuration or not facts.widths:
         return ()
     try:
-        candidates = grid(parse(found.configuration), feature_dim=max(found.widths))
+        candidates = grid(parse(facts.configuration), feature_dim=max(facts.widths))
     except AsteroidError:
         return ()
     return candidates if len(candidates) == n_models else ()
 
 
-def _best_index(found: _Found, candidates: tuple[Candidate, ...], judged: Float64Array) -> int | None:
-    """The model with the exported one's hyperparameters; of several, the one of the lowest loss in the kept epoch."""
-    if not found.best or found.kept_epoch is None or found.kept_epoch >= len(judged):
+def _best_index(facts: _Facts, candidates: tuple[Candidate, ...], judged: Float64Array) -> int | None:
+    """Return the model with the exported one's hyperparameters and the lowest loss in the kept epoch."""
+    if not facts.best or facts.kept_epoch is None or facts.kept_epoch >= len(judged):
         return None
-    numbers = list(_matching(found.best, candidates)) if candidates else range(judged.shape[1])
-    losses = {number: judged[found.kept_epoch, number] for number in numbers}
+    numbers = list(_matching(facts.best, candidates)) if candidates else range(judged.shape[1])
+    losses = {number: judged[facts.kept_epoch, number] for number in numbers}
     finite = {number: loss for number, loss in losses.items() if np.isfinite(loss)}
     return min(finite, key=lambda number: finite[number]) if finite else None
 
 
 def _matching(best: Mapping[str, object], candidates: tuple[Candidate, ...]) -> Iterator[int]:
     for number, candidate in enumerate(candidates):
-        own = candidate.as_logged()
-        if own.keys() == best.keys() and all(_same(own[name], best[name]) for name in own):
+        settings = candidate.as_logged()
+        if settings.keys() == best.keys() and all(_same(settings[name], best[name]) for name in best):
             yield number
 
 

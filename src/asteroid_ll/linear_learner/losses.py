@@ -1,10 +1,9 @@
-"""The losses: what a score is worth against a label, and which way it should move.
+"""The losses and their gradients.
 
 Arrays are float32 and hold many models at once in the last axis. Scores of regression and binary classification have
 the shape ``(..., n_models)`` against targets ``(..., 1)``; scores of multiclass classification
 ``(..., n_classes, n_models)`` against one-hot targets ``(..., n_classes, 1)``. Formulas: the developer guide's loss
-functions, and what real logs show of their scale: a squared loss is reported without the factor 1/2, but its gradient
-is the plain residual.
+functions. Scale: real logs report a squared loss without the factor 1/2, but its gradient is the plain residual.
 """
 
 from __future__ import annotations
@@ -22,7 +21,11 @@ _LOG_EPSILON = np.float32(1e-8)
 
 
 class Loss(ABC):
-    """A loss function over arrays of scores."""
+    """A loss function over arrays of scores.
+
+    Args:
+        hyperparameters: the job's.
+    """
 
     objective_name: str
     """The loss's name in the log, as ``train <objective_name> <loss>=``."""
@@ -30,24 +33,29 @@ class Loss(ABC):
     default_threshold = 0.5
     """The threshold of a model whose threshold is not searched."""
 
+    def __init__(self, hyperparameters: Hyperparameters) -> None:
+        self._hp = hyperparameters
+
     def targets(self, labels: Float32Array) -> Float32Array:
-        """Labels of shape ``(n,)`` in the form that the other methods take: ``(n, 1)`` or ``(n, n_classes, 1)``."""
+        """Return the targets of labels of shape ``(n,)``: ``(n, 1)`` or ``(n, n_classes, 1)``."""
         return labels[:, np.newaxis]
 
-    def prepare(self, scores: Float32Array) -> None:  # noqa: B027 - identity is the right default
-        """Turn raw scores, in place, into what ``gradient`` and ``values`` take."""
+    @staticmethod  # noqa: B027 - identity is the right default
+    def prepare(scores: Float32Array) -> None:
+        """Turn raw scores, in place, into the input of ``gradient`` and ``values``."""
 
-    def respond(self, scores: Float32Array) -> Float32Array:
-        """What an endpoint answers for raw scores: a value, a probability, or probabilities over axis -2."""
+    @classmethod
+    def respond(cls, scores: Float32Array) -> Float32Array:
+        """Return an endpoint's answers for raw scores: values, probabilities, or class probabilities over axis -2."""
         return scores
 
     @abstractmethod
     def gradient(self, prepared: Float32Array, targets: Float32Array, out: Float32Array) -> None:
-        """The derivative of the loss by the raw score, into ``out`` of the scores' shape."""
+        """Write the derivative of the loss by the raw score to ``out``, which has the scores' shape."""
 
     @abstractmethod
     def values(self, prepared: Float32Array, targets: Float32Array, out: Float32Array) -> Float32Array:
-        """The losses; ``out`` of the scores' shape is scratch, and the result is it or a part of it."""
+        """Return the losses; ``out``, which has the scores' shape, is overwritten and may be the result."""
 
 
 class Squared(Loss):
@@ -82,101 +90,75 @@ class Absolute(Loss):
 
 
 class EpsilonInsensitiveSquared(Loss):
-    """``max(0, (p - y)^2 - eps^2)``.
-
-    Args:
-        epsilon: errors up to this cost nothing, in the label's units of the scores.
-    """
+    """``max(0, (p - y)^2 - eps^2)`` with eps in the scores' units."""
 
     objective_name = "eps_insensitive_squared_loss_objective"
 
-    def __init__(self, epsilon: float) -> None:
-        self._epsilon = np.float32(epsilon)
-
     def gradient(self, prepared: Float32Array, targets: Float32Array, out: Float32Array) -> None:
-        """The residual where it is larger than eps, else 0."""
+        """The residual if it is larger than eps, else 0."""
         np.subtract(prepared, targets, out=out)
-        np.multiply(out, np.abs(out) > self._epsilon, out=out)
+        np.multiply(out, np.abs(out) > np.float32(self._hp.loss_insensitivity), out=out)
 
     def values(self, prepared: Float32Array, targets: Float32Array, out: Float32Array) -> Float32Array:
         """``max(0, (p - y)^2 - eps^2)``."""
         np.subtract(prepared, targets, out=out)
         np.multiply(out, out, out=out)
-        np.subtract(out, self._epsilon * self._epsilon, out=out)
+        np.subtract(out, np.square(np.float32(self._hp.loss_insensitivity)), out=out)
         return np.maximum(out, 0, out=out)
 
 
 class EpsilonInsensitiveAbsolute(Loss):
-    """``max(0, |p - y| - eps)``.
-
-    Args:
-        epsilon: errors up to this cost nothing, in the label's units of the scores.
-    """
+    """``max(0, |p - y| - eps)`` with eps in the scores' units."""
 
     objective_name = "eps_insensitive_absolute_loss_objective"
 
-    def __init__(self, epsilon: float) -> None:
-        self._epsilon = np.float32(epsilon)
-
     def gradient(self, prepared: Float32Array, targets: Float32Array, out: Float32Array) -> None:
-        """The residual's sign where it is larger than eps, else 0."""
+        """The residual's sign if it is larger than eps, else 0."""
         np.subtract(prepared, targets, out=out)
-        np.multiply(np.sign(out), np.abs(out) > self._epsilon, out=out)
+        np.multiply(np.sign(out), np.abs(out) > np.float32(self._hp.loss_insensitivity), out=out)
 
     def values(self, prepared: Float32Array, targets: Float32Array, out: Float32Array) -> Float32Array:
         """``max(0, |p - y| - eps)``."""
         np.subtract(prepared, targets, out=out)
         np.abs(out, out=out)
-        np.subtract(out, self._epsilon, out=out)
+        np.subtract(out, np.float32(self._hp.loss_insensitivity), out=out)
         return np.maximum(out, 0, out=out)
 
 
 class Quantile(Loss):
-    """``q (y - p)`` below the label, ``(1 - q) (p - y)`` above it.
-
-    Args:
-        quantile: the share of labels that should lie below the prediction.
-    """
+    """``q (y - p)`` below the label, ``(1 - q) (p - y)`` above it."""
 
     objective_name = "quantile_loss_objective"
 
-    def __init__(self, quantile: float) -> None:
-        self._quantile = np.float32(quantile)
-
     def gradient(self, prepared: Float32Array, targets: Float32Array, out: Float32Array) -> None:
-        """``-q`` below the label, ``1 - q`` from it on."""
+        """``-q`` below the label, ``1 - q`` from the label."""
         np.greater_equal(prepared, targets, out=out)
-        np.subtract(out, self._quantile, out=out)
+        np.subtract(out, np.float32(self._hp.quantile), out=out)
 
     def values(self, prepared: Float32Array, targets: Float32Array, out: Float32Array) -> Float32Array:
         """The larger of ``-q e`` and ``(1 - q) e`` for the residual e."""
         np.subtract(prepared, targets, out=out)
-        np.maximum(-self._quantile * out, (np.float32(1) - self._quantile) * out, out=out)
+        quantile = np.float32(self._hp.quantile)
+        np.maximum(-quantile * out, (np.float32(1) - quantile) * out, out=out)
         return out
 
 
 class Huber(Loss):
-    """``e^2`` up to delta, beyond it the tangent ``2 delta |e| - delta^2``.
-
-    Args:
-        delta: where the loss becomes linear, in the label's units of the scores.
-    """
+    """``e^2`` up to delta, beyond it the tangent ``2 delta |e| - delta^2``; delta is in the scores' units."""
 
     objective_name = "huber_loss_objective"
-
-    def __init__(self, delta: float) -> None:
-        self._delta = np.float32(delta)
 
     def gradient(self, prepared: Float32Array, targets: Float32Array, out: Float32Array) -> None:
         """The residual, clipped at delta."""
         np.subtract(prepared, targets, out=out)
-        np.clip(out, -self._delta, self._delta, out=out)
+        delta = np.float32(self._hp.huber_delta)
+        np.clip(out, -delta, delta, out=out)
 
     def values(self, prepared: Float32Array, targets: Float32Array, out: Float32Array) -> Float32Array:
         """``c (2 |e| - c)`` with ``c = min(|e|, delta)``."""
         np.subtract(prepared, targets, out=out)
         np.abs(out, out=out)
-        clipped = np.minimum(out, self._delta)
+        clipped = np.minimum(out, np.float32(self._hp.huber_delta))
         np.multiply(out, np.float32(2), out=out)
         np.subtract(out, clipped, out=out)
         return np.multiply(out, clipped, out=out)
@@ -186,27 +168,29 @@ class Logistic(Loss):
     """``-(t log(p + 1e-8) + (1 - t) log(1 - p + 1e-8))`` with ``p = 1 / (1 + exp(-score))``.
 
     The 1e-8 is added inside the logarithm: clipping, or a stable softplus, differs measurably from real logs.
-
-    Args:
-        weighted: whether rows carry weights, which changes the name alone.
     """
 
-    def __init__(self, *, weighted: bool) -> None:
-        weighting = "weighted_" if weighted else ""
-        self.objective_name = f"binary_classification_{weighting}cross_entropy_objective"
+    objective_name = "binary_classification_cross_entropy_objective"
 
-    def prepare(self, scores: Float32Array) -> None:
-        """Scores become probabilities."""
+    def __init__(self, hyperparameters: Hyperparameters) -> None:
+        super().__init__(hyperparameters)
+        if hyperparameters.positive_example_weight_mult != 1.0:
+            self.objective_name = "binary_classification_weighted_cross_entropy_objective"
+
+    @staticmethod
+    def prepare(scores: Float32Array) -> None:
+        """Turn scores into probabilities."""
         np.negative(scores, out=scores)
         np.exp(scores, out=scores)
         np.add(scores, np.float32(1), out=scores)
         np.divide(np.float32(1), scores, out=scores)
 
-    def respond(self, scores: Float32Array) -> Float32Array:
-        """The probability of the positive class."""
+    @classmethod
+    def respond(cls, scores: Float32Array) -> Float32Array:
+        """Return the probabilities of the positive class."""
         probability = scores.copy()
         with np.errstate(over="ignore"):
-            self.prepare(probability)
+            cls.prepare(probability)
         return probability
 
     def gradient(self, prepared: Float32Array, targets: Float32Array, out: Float32Array) -> None:
@@ -223,61 +207,58 @@ class Logistic(Loss):
 
 
 class Hinge(Loss):
-    """``max(0, margin - s score)`` with s = 1 for label 1 and -1 for label 0.
+    """``max(0, margin - s score)`` with s = 1 for label 1 and -1 for label 0."""
 
-    Args:
-        margin: the score that a positive row must reach to cost nothing.
-        weighted: whether rows carry weights, which changes the name alone.
-    """
-
+    objective_name = "hinge_loss_objective"
     default_threshold = 0.0
 
-    def __init__(self, margin: float, *, weighted: bool) -> None:
-        self._margin = np.float32(margin)
-        self.objective_name = "weighted_hinge_loss_objective" if weighted else "hinge_loss_objective"
+    def __init__(self, hyperparameters: Hyperparameters) -> None:
+        super().__init__(hyperparameters)
+        if hyperparameters.positive_example_weight_mult != 1.0:
+            self.objective_name = "weighted_hinge_loss_objective"
 
     def targets(self, labels: Float32Array) -> Float32Array:
-        """-1 for label 0 and 1 for label 1, shape ``(n, 1)``."""
+        """Return -1 for label 0 and 1 for label 1, shape ``(n, 1)``."""
         return (np.float32(2) * labels - np.float32(1))[:, np.newaxis]
 
     def gradient(self, prepared: Float32Array, targets: Float32Array, out: Float32Array) -> None:
-        """``-s`` where the margin is not reached, else 0."""
+        """``-s`` below the margin, else 0."""
         np.multiply(prepared, targets, out=out)
-        np.multiply(out < self._margin, -targets, out=out)
+        np.multiply(out < np.float32(self._hp.margin), -targets, out=out)
 
     def values(self, prepared: Float32Array, targets: Float32Array, out: Float32Array) -> Float32Array:
         """``max(0, margin - s score)``."""
         np.multiply(prepared, targets, out=out)
-        np.subtract(self._margin, out, out=out)
+        np.subtract(np.float32(self._hp.margin), out, out=out)
         return np.maximum(out, 0, out=out)
 
 
 class Softmax(Loss):
-    """``-log`` of the softmax probability of the true class.
+    """``-log`` of the softmax probability of the true class."""
 
-    Args:
-        n_classes: number of classes.
-        weighted: whether rows carry weights, which changes the name alone.
-    """
+    objective_name = "multiclass_cross_entropy_objective"
 
-    def __init__(self, n_classes: int, *, weighted: bool) -> None:
-        self._n_classes = n_classes
-        self.objective_name = "weighted_softmax_loss_objective" if weighted else "multiclass_cross_entropy_objective"
+    def __init__(self, hyperparameters: Hyperparameters) -> None:
+        super().__init__(hyperparameters)
+        if hyperparameters.balance_multiclass_weights:
+            self.objective_name = "weighted_softmax_loss_objective"
 
     def targets(self, labels: Float32Array) -> Float32Array:
-        """One-hot rows, shape ``(n, n_classes, 1)``."""
-        hot: npt.NDArray[np.bool_] = labels[:, np.newaxis] == np.arange(self._n_classes, dtype=np.float32)
+        """Return one-hot rows, shape ``(n, n_classes, 1)``."""
+        hot: npt.NDArray[np.bool_] = labels[:, np.newaxis] == np.arange(self._hp.num_classes, dtype=np.float32)
         return hot.astype(np.float32)[:, :, np.newaxis]
 
-    def prepare(self, scores: Float32Array) -> None:
-        """Scores become logarithms of probabilities, which no difference of scores can overflow."""
+    @staticmethod
+    def prepare(scores: Float32Array) -> None:
+        """Turn scores into logarithms of probabilities, which do not overflow."""
         np.subtract(scores, scores.max(axis=-2, keepdims=True), out=scores)
         np.subtract(scores, np.log(np.exp(scores).sum(axis=-2, keepdims=True)), out=scores)
 
-    def respond(self, scores: Float32Array) -> Float32Array:
-        """The probabilities of the classes, over axis -2."""
+    @classmethod
+    def respond(cls, scores: Float32Array) -> Float32Array:
+        """Return the probabilities of the classes, over axis -2."""
         logarithms = scores.copy()
-        self.prepare(logarithms)
+        cls.prepare(logarithms)
         np.exp(logarithms, out=logarithms)
         return logarithms
 
@@ -288,26 +269,27 @@ class Softmax(Loss):
 
     def values(self, prepared: Float32Array, targets: Float32Array, out: Float32Array) -> Float32Array:
         """``-log`` of the true class's probability, shape ``(..., n_models)``."""
-        # A true class of probability 0 keeps its finite logarithm; the others' must not turn 0 * -inf into NaN.
+        # A product with the targets would give NaN for 0 * -inf.
         np.copyto(out, 0)
         np.copyto(out, prepared, where=targets != 0)
         losses: Float32Array = out.sum(axis=-2)
         return np.negative(losses, out=losses)
 
 
+CLASSES: dict[str, type[Loss]] = {
+    "squared_loss": Squared,
+    "absolute_loss": Absolute,
+    "eps_insensitive_squared_loss": EpsilonInsensitiveSquared,
+    "eps_insensitive_absolute_loss": EpsilonInsensitiveAbsolute,
+    "quantile_loss": Quantile,
+    "huber_loss": Huber,
+    "logistic": Logistic,
+    "hinge_loss": Hinge,
+    "softmax_loss": Softmax,
+}
+"""The class of each loss, by the name that ``spec.LOSSES`` has for it."""
+
+
 def make(hyperparameters: Hyperparameters) -> Loss:
-    """Build the loss that a job trains."""
-    hp = hyperparameters
-    weighted = hp.positive_example_weight_mult != 1.0
-    simple: dict[str, Loss] = {
-        "squared_loss": Squared(),
-        "absolute_loss": Absolute(),
-        "eps_insensitive_squared_loss": EpsilonInsensitiveSquared(hp.loss_insensitivity),
-        "eps_insensitive_absolute_loss": EpsilonInsensitiveAbsolute(hp.loss_insensitivity),
-        "quantile_loss": Quantile(hp.quantile),
-        "huber_loss": Huber(hp.huber_delta),
-        "logistic": Logistic(weighted=weighted),
-        "hinge_loss": Hinge(hp.margin, weighted=weighted),
-        "softmax_loss": Softmax(hp.num_classes, weighted=hp.balance_multiclass_weights),
-    }
-    return simple[hp.loss]
+    """Return the loss that a job trains."""
+    return CLASSES[hyperparameters.loss](hyperparameters)

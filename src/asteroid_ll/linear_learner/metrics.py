@@ -1,7 +1,7 @@
-"""The scores that a job prints at its end, under the container's names and in its forms.
+"""The scores that a job prints at its end, under the container's names and by its formulas.
 
-Some are oddities of the container that its log keeps (macro precision is NaN for a class that is never predicted, the
-multiclass log loss takes the softmax of probabilities); each says so.
+Precision, recall and F score are 0 if they are undefined, but macro precision is NaN if a class is never predicted, as
+in the container's log.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ Float64Array = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Score:
-    """One line of the end of the log.
+    """A score at the end of the log.
 
     Args:
         name: the container's name of the metric, such as ``binary_f_1.000``.
         value: the metric.
-        tag: how the log marks it: a ``loss`` or a ``score``.
+        tag: its mark in the log.
     """
 
     name: str
@@ -30,55 +30,15 @@ class Score:
     tag: Literal["loss", "score"]
 
 
-@dataclass(frozen=True)
-class Confusion:
-    """Counts of a binary prediction."""
-
-    true_positive: int
-    false_positive: int
-    true_negative: int
-    false_negative: int
-
-    @property
-    def accuracy(self) -> float:
-        """``(N - FP - FN) / N``."""
-        right = self.true_positive + self.true_negative
-        return right / (right + self.false_positive + self.false_negative)
-
-    @property
-    def precision(self) -> float:
-        """``TP / (TP + FP)``; 0 where nothing is predicted positive."""
-        return _ratio(self.true_positive, self.true_positive + self.false_positive)
-
-    @property
-    def recall(self) -> float:
-        """``TP / (TP + FN)``; 0 where nothing is positive."""
-        return _ratio(self.true_positive, self.true_positive + self.false_negative)
-
-    def f_score(self, beta: float) -> float:
-        """``(1 + b^2) TP / ((1 + b^2) TP + b^2 FN + FP)``; 0 where undefined. With beta 1 this form is digit-exact."""
-        weighted = (1 + beta**2) * self.true_positive
-        return _ratio(weighted, weighted + beta**2 * self.false_negative + self.false_positive)
-
-
-def confusion(labels: npt.NDArray[np.generic], predicted: npt.NDArray[np.generic]) -> Confusion:
-    """Count a binary prediction; both arrays hold 0 and 1, shape ``(n,)``."""
-    truth, positive = labels != 0, predicted != 0
-    true_positive = int(np.count_nonzero(truth & positive))
-    n_true, n_positive = int(np.count_nonzero(truth)), int(np.count_nonzero(positive))
-    false_positive = n_positive - true_positive
-    return Confusion(true_positive, false_positive, len(truth) - n_true - false_positive, n_true - true_positive)
-
-
 def roc_auc(labels: npt.NDArray[np.generic], scores: npt.NDArray[np.generic]) -> float:
-    """Area under the receiver operating characteristic, ties counting one half.
+    """Return the area under the receiver operating characteristic; a tie counts one half.
 
     Args:
         labels: 0 or 1, shape ``(n,)``.
         scores: any numbers, larger for positive rows, shape ``(n,)``.
 
     Returns:
-        The area, in [0, 1]; NaN where only one class occurs.
+        The area, in [0, 1]; NaN if only one class occurs.
     """
     _, inverse, counts = np.unique(scores, return_inverse=True, return_counts=True)
     last_rank = np.cumsum(counts)
@@ -99,22 +59,27 @@ def binary_scores(
     objective: Score,
     f_beta: float,
 ) -> tuple[Score, ...]:
-    """The end scores of a binary classifier.
+    """Return the end scores of a binary classifier.
 
     Args:
         labels: 0 or 1, shape ``(n,)``.
-        scores: what the endpoint answers, shape ``(n,)``.
-        threshold: rows whose score reaches it count as positive, as in the container's own evaluation.
-        objective: the first line.
+        scores: the endpoint's scores, shape ``(n,)``.
+        threshold: rows whose score reaches it count as positive, as in the container's evaluation.
+        objective: the first score.
         f_beta: beta of the F score.
     """
-    counts = confusion(labels, scores >= np.float32(threshold))
+    truth, positive = labels != 0, scores >= np.float32(threshold)
+    true_positive = int(np.count_nonzero(truth & positive))
+    n_true, n_positive = int(np.count_nonzero(truth)), int(np.count_nonzero(positive))
+    # With beta 1 this form of the F score is digit-exact.
+    weighted = (1 + f_beta**2) * true_positive
+    f_score = _ratio(weighted, weighted + f_beta**2 * (n_true - true_positive) + (n_positive - true_positive))
     return (
         objective,
-        Score("binary_classification_accuracy", counts.accuracy, "score"),
-        Score(f"binary_f_{f_beta:.3f}", counts.f_score(f_beta), "score"),
-        Score("precision", counts.precision, "score"),
-        Score("recall", counts.recall, "score"),
+        Score("binary_classification_accuracy", float(np.mean(truth == positive)), "score"),
+        Score(f"binary_f_{f_beta:.3f}", f_score, "score"),
+        Score("precision", _ratio(true_positive, n_positive), "score"),
+        Score("recall", _ratio(true_positive, n_true), "score"),
         Score("roc_auc_score", roc_auc(labels, scores), "score"),
     )
 
@@ -127,21 +92,21 @@ def multiclass_scores(
     f_beta: float,
     top_k: int,
 ) -> tuple[Score, ...]:
-    """The end scores of a multiclass classifier.
+    """Return the end scores of a multiclass classifier.
 
     Args:
         labels: class numbers from 0, shape ``(n,)``.
-        probabilities: what the endpoint answers, shape ``(n, n_classes)``.
-        objective: the first line.
+        probabilities: the endpoint's scores, shape ``(n, n_classes)``.
+        objective: the first score.
         f_beta: beta of the macro F score.
-        top_k: how many of the most probable classes may hold the true one.
+        top_k: a row counts as correct if its class is among this many most probable ones.
     """
     classes = labels.astype(np.int64)
     n_classes = probabilities.shape[1]
-    own = np.take_along_axis(probabilities, classes[:, np.newaxis], axis=1)
-    # A class of the same probability ranks before the true one where its number is smaller, as argmax does.
-    before = (probabilities == own) & (np.arange(n_classes) < classes[:, np.newaxis])
-    rank = 1 + np.count_nonzero((probabilities > own) | before, axis=1)
+    of_true = np.take_along_axis(probabilities, classes[:, np.newaxis], axis=1)
+    # Among classes of equal probability the smallest number ranks first, as in argmax.
+    before = (probabilities == of_true) & (np.arange(n_classes) < classes[:, np.newaxis])
+    rank = 1 + np.count_nonzero((probabilities > of_true) | before, axis=1)
     predicted = np.argmax(probabilities, axis=1)
     matrix = np.bincount(classes * n_classes + predicted, minlength=n_classes**2).reshape(n_classes, n_classes)
     right = np.diagonal(matrix).astype(np.float64)

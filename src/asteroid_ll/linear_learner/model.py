@@ -1,4 +1,4 @@
-"""The exported model: one weight per feature and output in the features' own units, and how it answers."""
+"""The exported model: its weights in the features' units, its arithmetic and its file."""
 
 from __future__ import annotations
 
@@ -12,48 +12,38 @@ import numpy as np
 import numpy.typing as npt
 
 from asteroid_ll.errors import DataError
+from asteroid_ll.formats.payload import Scores
 from asteroid_ll.formats.sparse import CsrMatrix
+from asteroid_ll.linear_learner import artifact, symbol
 from asteroid_ll.linear_learner.errors import ClientError
 from asteroid_ll.linear_learner.grid import Candidate
-from asteroid_ll.linear_learner.losses import Hinge, Logistic, Loss, Softmax, Squared
-from asteroid_ll.linear_learner.schema import LOSSES
+from asteroid_ll.linear_learner.losses import CLASSES
+from asteroid_ll.linear_learner.spec import losses_of
 
 Float32Array = npt.NDArray[np.float32]
 
 _LANES = 4
 _ROWS_AT_ONCE_ELEMENTS = 1 << 17
-# Wide rows are taken by some dozens too: every feature costs a call, whatever the number of rows.
+# Every feature costs a call, for one row or many, so wide rows are taken by some dozens too.
 _MIN_ROWS_AT_ONCE = 64
 
 
-@dataclass(frozen=True)
-class Prediction:
-    """What an endpoint answers for some rows.
-
-    Args:
-        score: float32: a value (regressor), the probability or the hinge score of the positive class, shape ``(n,)``;
-            or the classes' probabilities, shape ``(n, n_classes)``.
-        predicted_label: class numbers, shape ``(n,)``; None for a regressor.
-    """
-
-    score: Float32Array
-    predicted_label: npt.NDArray[np.int64] | None
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Model:
     """A trained linear model, normalisation folded in.
 
+    Models are equal if an endpoint could not distinguish them: weights, bias, threshold, loss and metric settings.
+
     Args:
         predictor_type: ``regressor``, ``binary_classifier`` or ``multiclass_classifier``.
-        loss: the loss that it was trained with, by its hyperparameter's name.
+        loss: the loss of its training, a value of the hyperparameter ``loss``.
         weight: float32, shape ``(d, k)`` with k outputs: the classes of a multiclass model, else 1.
         bias: float32, shape ``(k,)``.
-        threshold: a binary classifier answers 1 for a score above it.
-        metrics_params: the settings of metrics that the artifact keeps.
-        bias_lr_mult: kept in the artifact's symbol.
+        threshold: a binary classifier labels a row 1 if its score is above it.
+        metrics_params: the settings of metrics that the artifact holds.
+        bias_lr_mult: written to the artifact's symbol.
         symbol_counter: the number in the symbol's operator names.
-        candidates: every model of the grid, where known; the artifact does not keep them.
+        candidates: every model of the grid; empty for a loaded model, because the artifact does not hold them.
     """
 
     predictor_type: str
@@ -66,24 +56,43 @@ class Model:
     symbol_counter: int = 0
     candidates: tuple[Candidate, ...] = ()
 
+    def __repr__(self) -> str:
+        parts = [self.predictor_type, f"{self.feature_dim} features"]
+        if self.n_outputs > 1:
+            parts.append(f"{self.n_outputs} classes")
+        parts.append(f"loss={self.loss}")
+        if self.predictor_type == "binary_classifier":
+            parts.append(f"threshold={self.threshold:.3g}")
+        return f"Model({', '.join(parts)})"
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Model):
+            return NotImplemented
+        return (
+            (self.predictor_type, self.loss, self.threshold) == (other.predictor_type, other.loss, other.threshold)
+            and dict(self.metrics_params) == dict(other.metrics_params)
+            and np.array_equal(self.weight, other.weight)
+            and np.array_equal(self.bias, other.bias)
+        )
+
     @property
     def feature_dim(self) -> int:
-        """Features of a row."""
+        """Number of features per row."""
         return int(self.weight.shape[0])
 
     @property
     def n_outputs(self) -> int:
-        """Scores of a row."""
+        """Number of scores per row."""
         return int(self.weight.shape[1])
 
     def raw_scores(self, features: npt.ArrayLike | CsrMatrix) -> Float32Array:
-        """Weighted sums in the endpoint's float32 arithmetic.
+        """Return weighted sums in the endpoint's float32 arithmetic.
 
         Args:
-            features: shape ``(n, d)``, dense or sparse, with the same result for the same numbers.
+            features: shape ``(n, d)``. Dense and sparse features with the same numbers have the same sums.
 
         Returns:
-            Scores before any link function, shape ``(n, k)``.
+            Scores before the link function, shape ``(n, k)``.
 
         Raises:
             ClientError: the features are not a matrix with the model's number of columns.
@@ -109,8 +118,8 @@ class Model:
             scores += self.bias
         return scores
 
-    def predict(self, features: npt.ArrayLike | CsrMatrix) -> Prediction:
-        """Answer as the endpoint does.
+    def predict(self, features: npt.ArrayLike | CsrMatrix) -> Scores:
+        """Return what an endpoint would.
 
         Args:
             features: raw features, shape ``(n, d)``, dense or sparse.
@@ -123,21 +132,24 @@ class Model:
         """
         return self.answer(self.raw_scores(features))
 
-    def answer(self, raw_scores: Float32Array) -> Prediction:
-        """Turn weighted sums, shape ``(n, k)``, into the answer."""
+    def answer(self, raw_scores: Float32Array) -> Scores:
+        """Return the prediction for weighted sums of shape ``(n, k)``."""
+        respond = CLASSES[self.loss].respond
         if self.predictor_type == "multiclass_classifier":
-            probabilities = self._link().respond(raw_scores[:, :, np.newaxis])[:, :, 0]
-            return Prediction(probabilities, probabilities.argmax(axis=1))
-        score = self._link().respond(raw_scores)[:, 0]
+            probabilities = respond(raw_scores[:, :, np.newaxis])[:, :, 0]
+            return Scores(probabilities, probabilities.argmax(axis=1))
+        score = respond(raw_scores)[:, 0]
         if self.predictor_type == "regressor":
-            return Prediction(score, None)
-        # The threshold is a float32 that was observed; compared as one, a row of the same score stays below it.
-        return Prediction(score, (score > np.float32(self.threshold)).astype(np.int64))
+            return Scores(score, None)
+        # The threshold is a float32 score of some row. Compared as float32, that row stays at it and not above.
+        return Scores(score, (score > np.float32(self.threshold)).astype(np.int64))
 
     def save(self, path: Path | str) -> None:
-        """Write the artifact: ``model.tar.gz`` or, under any other name, the bare ``model_algo-1``."""
-        from asteroid_ll.linear_learner import artifact, symbol
+        """Write the artifact: a ``model.tar.gz`` if the name ends in ``.tar.gz``, else the bare ``model_algo-1``.
 
+        Raises:
+            DataError: the file cannot be written; an older file is intact.
+        """
         additional = {
             "threshold": self.threshold,
             "loss_type": self.loss,
@@ -145,11 +157,10 @@ class Model:
             "predictor_type": self.predictor_type,
         }
         network = symbol.build(
-            self.predictor_type,
             self.loss,
-            self.feature_dim,
-            self.n_outputs,
-            self.symbol_counter,
+            feature_dim=self.feature_dim,
+            n_outputs=self.n_outputs,
+            counter=self.symbol_counter,
             bias_lr_mult=self.bias_lr_mult,
         )
         arrays = {"fc0_weight": self.weight, "fc0_bias": self.bias[np.newaxis, :]}
@@ -157,13 +168,11 @@ class Model:
 
     @classmethod
     def load(cls, path: Path | str) -> Model:
-        """Read an artifact, AWS's or one that ``save`` wrote.
+        """Read an artifact of AWS or of ``save``.
 
         Raises:
-            DataError: the file is missing, damaged, or not a Linear Learner model.
+            DataError: the file is missing, damaged or not a Linear Learner model.
         """
-        from asteroid_ll.linear_learner import artifact
-
         content = artifact.read(Path(path))
         params = content.additional_params
         try:
@@ -171,29 +180,21 @@ class Model:
             bias = np.asarray(content.arrays["fc0_bias"], np.float32).reshape(-1)
             predictor_type, loss = str(params["predictor_type"]), str(params["loss_type"])
             threshold = float(params["threshold"])
+            metrics_params = dict(params.get("metrics_params") or {})
         except (KeyError, TypeError, ValueError) as error:
             raise DataError(f"The model in {path} lacks a usable {error}.") from error
-        if weight.ndim != 2 or bias.shape != (weight.shape[1],) or loss not in LOSSES.get(predictor_type, ()):
+        if weight.ndim != 2 or bias.shape != (weight.shape[1],) or loss not in losses_of(predictor_type):
             raise DataError(
                 f"The model in {path} is a {predictor_type} with loss {loss}, weights {weight.shape} and bias "
                 f"{bias.shape}, which do not go together."
             )
-        return cls(predictor_type, loss, weight, bias, threshold, params.get("metrics_params") or {})
-
-    def _link(self) -> Loss:
-        if self.loss == "logistic":
-            return Logistic(weighted=False)
-        if self.loss == "softmax_loss":
-            return Softmax(self.n_outputs, weighted=False)
-        if self.loss == "hinge_loss":
-            return Hinge(1.0, weighted=False)
-        return Squared()
+        return cls(predictor_type, loss, weight, bias, threshold, metrics_params)
 
 
 def _fused_dot(features: Float32Array, weight: Float32Array) -> Float32Array:
-    """Dot products with four interleaved fused accumulators, added pairwise: nearest to real endpoints' answers.
+    """Return dot products of four interleaved fused accumulators, added pairwise: nearest to real endpoints' answers.
 
-    A product of float32 numbers is exact in float64, so that one rounding back to float32 is a fused multiply-add.
+    A product of float32 numbers is exact in float64. Rounding its sum back to float32 is a fused multiply-add.
     """
     n_rows, n_features = features.shape
     n_steps = -(-n_features // _LANES)
@@ -216,7 +217,7 @@ def _fused_dot(features: Float32Array, weight: Float32Array) -> Float32Array:
 
 
 def _fused_sparse_dot(features: CsrMatrix, weight: Float32Array) -> Float32Array:
-    """What ``_fused_dot`` gives, bit for bit: a zero leaves its accumulator as it is.
+    """Return the same bits as ``_fused_dot``. Zeros are skipped, because they leave an accumulator unchanged.
 
     The accumulators of all rows take their first terms together, then their second ones, and so on.
     """
@@ -235,8 +236,8 @@ def _fused_sparse_dot(features: CsrMatrix, weight: Float32Array) -> Float32Array
         products = values * weight[column, output]
         total = np.zeros(n_rows * _LANES, np.float32)
         for start, stop in itertools.pairwise(bounds.tolist()):
-            own = accumulator[start:stop]
-            total[own] = products[start:stop] + total[own]
+            lane = accumulator[start:stop]
+            total[lane] = products[start:stop] + total[lane]
         lanes = total.reshape(n_rows, _LANES)
         result[:, output] = (lanes[:, 0] + lanes[:, 1]) + (lanes[:, 2] + lanes[:, 3])
     return result

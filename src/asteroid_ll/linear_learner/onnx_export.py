@@ -1,7 +1,7 @@
-"""A model as ONNX: the weighted sum, the link function and the decision, for any runtime.
+"""Export of a model to ONNX: the weighted sum, the link function and the decision.
 
-Inputs ``features`` (float32, ``(n, d)``); outputs ``score`` (float32, ``(n,)`` or ``(n, k)``) and, of classifiers,
-``predicted_label`` (int64, ``(n,)``). Scores agree with the endpoint's up to the order in which float32 sums are taken.
+The input is ``features`` (float32, shape ``(n, d)``). The outputs are ``score`` (float32, ``(n,)`` or ``(n, k)``) and,
+for classifiers, ``predicted_label`` (int64, ``(n,)``). Scores equal an endpoint's except for the order of float32 sums.
 """
 
 from __future__ import annotations
@@ -10,19 +10,14 @@ import numpy as np
 
 from asteroid_ll.errors import ConfigError
 from asteroid_ll.linear_learner.model import Model
+from asteroid_ll.linear_learner.spec import LOSSES
 
 OPSET = 17
 _IR_VERSION = 8
 
 
 def to_onnx(model: Model) -> bytes:
-    """Serialise a model.
-
-    Args:
-        model: of any predictor type.
-
-    Returns:
-        The ONNX file's bytes, opset 17.
+    """Return a model as the bytes of an ONNX file, opset 17.
 
     Raises:
         ConfigError: the package ``onnx`` is not installed.
@@ -45,7 +40,7 @@ def to_onnx(model: Model) -> bytes:
         nodes.append(helper.make_node("ArgMax", ["score"], ["predicted_label"], axis=1, keepdims=0))
     else:
         arrays["axis"] = np.array([1], np.int64)
-        link = "Sigmoid" if model.loss == "logistic" else "Identity"
+        link = "Sigmoid" if LOSSES[model.loss].response == "probability" else "Identity"
         nodes.append(helper.make_node(link, ["raw"], ["column"]))
         nodes.append(helper.make_node("Squeeze", ["column", "axis"], ["score"]))
     if model.predictor_type == "binary_classifier":
@@ -53,15 +48,15 @@ def to_onnx(model: Model) -> bytes:
         nodes.append(helper.make_node("Cast", ["positive"], ["predicted_label"], to=onnx.TensorProto.INT64))
     if model.predictor_type != "regressor":
         outputs.append(helper.make_tensor_value_info("predicted_label", onnx.TensorProto.INT64, ["n"]))
-    used = {name for node in nodes for name in node.input}
+    inputs = {name for node in nodes for name in node.input}
     graph = helper.make_graph(
         nodes,
         "linear_learner",
         [helper.make_tensor_value_info("features", onnx.TensorProto.FLOAT, ["n", model.feature_dim])],
         outputs,
-        [numpy_helper.from_array(array, name) for name, array in arrays.items() if name in used],
+        [numpy_helper.from_array(array, name) for name, array in arrays.items() if name in inputs],
     )
-    made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], producer_name="asteroid-ll")
-    made.ir_version = _IR_VERSION
-    onnx.checker.check_model(made)
-    return bytes(made.SerializeToString())
+    exported = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], producer_name="asteroid-ll")
+    exported.ir_version = _IR_VERSION
+    onnx.checker.check_model(exported)
+    return bytes(exported.SerializeToString())

@@ -1,7 +1,7 @@
-"""The optimisers, in MXNet's arithmetic: float32 on preallocated arrays, all models of a group at once.
+"""The optimizers, in MXNet's arithmetic: float32 on preallocated arrays, all models of a group at once.
 
-Sources: MXNet 1.3 ``sgd_mom_update``, ``adam_update`` and ``rmsprop_update``. The gradient that arrives is the batch
-mean with L1 and L2 already added.
+The gradient that a step receives is the batch mean with L1 and L2 already added. Sources: MXNet 1.3
+``sgd_mom_update``, ``adam_update`` and ``rmsprop_update``.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
+from asteroid_ll.linear_learner.hyperparameters import Hyperparameters
+
 Float32Array = npt.NDArray[np.float32]
 
 _ADAM_EPSILON = np.float32(1e-8)
@@ -19,24 +21,24 @@ _RMSPROP_EPSILON = np.float32(1e-8)
 
 
 class Optimizer(Protocol):
-    """One way to move weights along a gradient."""
+    """A rule that updates weights along a gradient."""
 
     @property
     def state(self) -> tuple[Float32Array, ...]:
-        """What it remembers from step to step, as it is in use."""
+        """The arrays that it keeps from step to step, without a copy."""
 
     def scale_rates(self, rates: npt.NDArray[np.float64], updates: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
-        """What the optimiser makes of the scheduled rates, shape ``(n, n_columns)``, at updates counted from 1."""
+        """Return the rates of some updates (from 1), given the scheduled ones of shape ``(n, n_columns)``."""
 
     def step(self, weights: Float32Array, gradient: Float32Array, rates: Rates) -> None:
         """Update ``weights`` in place, shape ``(n_rows, n_columns)``; ``gradient`` is overwritten."""
 
 
 class Rates:
-    """Multiplies a weight array by its learning rates: one per column, another for the bias row.
+    """The learning rates of a weight array: one per column, and another for the bias row.
 
     Args:
-        n_features: rows that take the first rate; the row after them, if there is one, takes the bias's.
+        n_features: number of rows before the bias row, if there is one.
     """
 
     def __init__(self, n_features: int) -> None:
@@ -45,7 +47,7 @@ class Rates:
         self.bias: Float32Array = np.zeros(0, np.float32)
 
     def multiply(self, values: Float32Array, out: Float32Array) -> None:
-        """``out = rate * values``, row by row."""
+        """Write ``rate * values`` to ``out``."""
         n_features = self._n_features
         np.multiply(values[:n_features], self.feature, out=out[:n_features])
         if len(values) > n_features:
@@ -75,7 +77,7 @@ class Adam:
         return self._mean, self._square
 
     def scale_rates(self, rates: npt.NDArray[np.float64], updates: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
-        """Fold both bias corrections into the rate, as MXNet does."""
+        """Multiply the rates by both bias corrections, as MXNet does."""
         correction = np.sqrt(1.0 - self._beta_2**updates) / (1.0 - self._beta_1**updates)
         scaled: npt.NDArray[np.float64] = rates * correction[:, np.newaxis]
         return scaled
@@ -117,9 +119,9 @@ class Sgd:
     def scale_rates(
         self,
         rates: npt.NDArray[np.float64],
-        updates: npt.NDArray[np.int64],  # noqa: ARG002 - the protocol's; descent does not count
+        updates: npt.NDArray[np.int64],  # noqa: ARG002 - of the protocol
     ) -> npt.NDArray[np.float64]:
-        """The scheduled rates as they are."""
+        """Return the scheduled rates unchanged."""
         return rates
 
     def step(self, weights: Float32Array, gradient: Float32Array, rates: Rates) -> None:
@@ -151,9 +153,9 @@ class RmsProp:
     def scale_rates(
         self,
         rates: npt.NDArray[np.float64],
-        updates: npt.NDArray[np.int64],  # noqa: ARG002 - the protocol's; RMSProp does not count
+        updates: npt.NDArray[np.int64],  # noqa: ARG002 - of the protocol
     ) -> npt.NDArray[np.float64]:
-        """The scheduled rates as they are."""
+        """Return the scheduled rates unchanged."""
         return rates
 
     def step(self, weights: Float32Array, gradient: Float32Array, rates: Rates) -> None:
@@ -170,10 +172,10 @@ class RmsProp:
         np.subtract(weights, gradient, out=weights)
 
 
-def make(name: str, shape: tuple[int, int], *, momentum: float, beta_1: float, beta_2: float) -> Optimizer:
-    """Build an optimiser by its hyperparameter's name: ``adam``, ``sgd`` or ``rmsprop``."""
+def make(name: str, shape: tuple[int, int], hyperparameters: Hyperparameters) -> Optimizer:
+    """Return the optimizer of a name: ``adam``, ``sgd`` or ``rmsprop``."""
     if name == "sgd":
-        return Sgd(shape, momentum=momentum)
+        return Sgd(shape, momentum=hyperparameters.momentum)
     if name == "rmsprop":
         return RmsProp(shape)
-    return Adam(shape, beta_1=beta_1, beta_2=beta_2)
+    return Adam(shape, beta_1=hyperparameters.beta_1, beta_2=hyperparameters.beta_2)

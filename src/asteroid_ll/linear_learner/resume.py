@@ -1,7 +1,9 @@
-"""A job's memory over interruptions: its state after each epoch, to and from a checkpoint."""
+"""A job's state after each epoch, stored in and restored from a checkpoint."""
 
 from __future__ import annotations
 
+import hashlib
+import json
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -9,7 +11,6 @@ from typing import Any
 
 import numpy as np
 
-from asteroid_ll.linear_learner import checkpoint as checkpoints
 from asteroid_ll.linear_learner.checkpoint import Checkpoint, Saved
 from asteroid_ll.linear_learner.ensemble import Ensemble
 from asteroid_ll.linear_learner.epochs import EpochRecord
@@ -25,20 +26,23 @@ _KEPT_WEIGHT, _KEPT_BIAS = "kept.weight", "kept.bias"
 
 
 def identity(hyperparameters: Mapping[str, str], rows: Rows, scaler: Scaler) -> str:
-    """What a checkpoint must agree with: hyperparameters, hosts, and the data by shape, moments and labels."""
+    """Return a digest of a job: its hyperparameters, hosts, and the shape, moments and labels of its data."""
     checksum = np.array([zlib.crc32(rows.labels.tobytes())])
     facts = {"hyperparameters": merge(hyperparameters), "feature_dim": rows.feature_dim, "n_hosts": len(rows.hosts)}
+    digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode())
     moments = (scaler.mean_features, scaler.std_features, scaler.mean_label, scaler.std_label)
-    return checkpoints.identity(facts, (*moments, rows.hosts.collect(checksum)))
+    for array in (*moments, rows.hosts.collect(checksum)):
+        digest.update(b"-" if array is None else np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()
 
 
 class Memory:
-    """Where a job's state goes after each epoch; without a checkpoint nowhere.
+    """The store of a job's state; without a checkpoint it stores nothing.
 
     Args:
         checkpoint: the job's, or None.
-        hosts: all of them continue from the same epoch.
-        job: what the checkpoint belongs to, see `identity`.
+        hosts: the job's hosts, which all continue from the same epoch.
+        job: digest of the job, see `identity`.
     """
 
     def __init__(self, checkpoint: Checkpoint | None, hosts: Hosts, *, job: str) -> None:
@@ -47,16 +51,16 @@ class Memory:
         self._job = job
 
     def recall(self, ensemble: Ensemble) -> tuple[list[EpochRecord], Kept | None]:
-        """Bring the ensemble to where an interrupted job left it; the epochs so far and the kept models.
+        """Restore the ensemble to its last stored state; return the epochs so far and the kept models.
 
         Raises:
-            ClientError: the checkpoint is damaged or another job's.
+            ClientError: the checkpoint is damaged or belongs to another job.
             AlgorithmError: the hosts have checkpoints of different epochs.
         """
         saved = self._checkpoint.load(job=self._job) if self._checkpoint else None
         n_epochs = len(saved.epochs) if saved else 0
         if self.hosts.fewest(n_epochs) != -self.hosts.fewest(-n_epochs):
-            raise AlgorithmError(f"The hosts have checkpoints of different epochs; {self.hosts.own} has {n_epochs}.")
+            raise AlgorithmError(f"The hosts have checkpoints of different epochs; {self.hosts.name} has {n_epochs}.")
         if saved is None:
             return [], None
         ensemble.restore(saved.arrays, n_epochs=n_epochs)
@@ -69,7 +73,7 @@ class Memory:
         """Store the state after an epoch.
 
         Raises:
-            DataError: the disk refused.
+            DataError: the checkpoint cannot be written.
         """
         if self._checkpoint is None:
             return

@@ -1,14 +1,15 @@
-"""A channel's rows, read in blocks: raw for scoring, standardised for training.
+"""A channel's rows in blocks: raw for scoring, standardised for training.
 
-The input is never copied whole: a memory-mapped view stays one. A standardised copy is kept where it is small enough,
-so that an epoch costs no standardising; beyond that each block is standardised when its turn comes.
+The input is never copied as a whole; a memory-mapped view stays one. A standardised copy is kept for all epochs if it
+is small enough. Otherwise each block is standardised in every epoch.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -16,27 +17,12 @@ import numpy.typing as npt
 from asteroid_ll.linear_learner.errors import ClientError
 from asteroid_ll.linear_learner.hosts import ALONE, Hosts
 
-if TYPE_CHECKING:
-    from concurrent.futures import Future, ThreadPoolExecutor
-
 Float32Array = npt.NDArray[np.float32]
 
 _BLOCK_ELEMENTS = 1 << 20
 _KEPT_COPY_BYTES = 1 << 30
-# A dense copy of sparse rows is many times their size, and for wide rows no faster than to make them dense again.
+# A dense copy of sparse rows is many times their size and, for wide rows, not faster than conversion in every epoch.
 _KEPT_SPARSE_COPY_BYTES = 1 << 27
-
-
-class SparseRows(Protocol):
-    """A matrix whose rows can be sliced and made dense, such as ``scipy.sparse.csr_array``."""
-
-    shape: tuple[int, ...]
-
-    def __getitem__(self, rows: slice) -> SparseRows:
-        """Some consecutive rows."""
-
-    def toarray(self) -> npt.NDArray[Any]:
-        """The same as a dense array."""
 
 
 @dataclass(frozen=True)
@@ -47,8 +33,8 @@ class Rows:
         channel: ``train``, ``validation`` or ``test``; for messages.
         features: shape ``(n, d)``, dense of any number type, or sparse.
         labels: float32, shape ``(n,)``.
-        is_sparse: whether ``features`` has to be made dense block by block.
-        hosts: those that each have a part of the channel.
+        is_sparse: whether ``features`` is sparse; its blocks are made dense.
+        hosts: the hosts that have a part of the channel each.
     """
 
     channel: str
@@ -62,17 +48,17 @@ class Rows:
 
     @property
     def feature_dim(self) -> int:
-        """Features of a row."""
+        """Features per row."""
         return int(self.features.shape[1])
 
     def block(self, start: int, stop: int) -> Float32Array:
-        """Consecutive rows as dense float32: a view where the input is that already."""
+        """Return consecutive rows as dense float32; a view if the input is dense float32."""
         rows = self.features[start:stop]
         dense = rows.toarray() if self.is_sparse else rows
         return np.asarray(dense, np.float32)
 
     def blocks(self, start: int = 0, stop: int | None = None) -> Iterator[tuple[int, int]]:
-        """The bounds of blocks of a moderate size that cover the rows from one to another, else all, in order."""
+        """Yield the bounds of blocks of a moderate size that cover some rows, by default all, in order."""
         stop = len(self) if stop is None else stop
         size = max(1, _BLOCK_ELEMENTS // max(1, self.feature_dim))
         for first in range(start, stop, size):
@@ -83,20 +69,20 @@ def read_channel(channel: str, features: Any, labels: Any, *, feature_dim: int |
     """Check a channel's shapes and numbers.
 
     Args:
-        channel: its name.
+        channel: the channel's name.
         features: shape ``(n, d)``: an array or a view, anything that ``numpy.asarray`` takes, or a sparse matrix.
         labels: shape ``(n,)`` or ``(n, 1)``.
-        feature_dim: the number of features that was promised; None accepts any.
-        hosts: those that each have a part of the channel, of which these are this host's rows.
+        feature_dim: the expected number of features; None accepts any.
+        hosts: the hosts that have a part of the channel each.
 
     Returns:
         The rows.
 
     Raises:
-        ClientError: there are no rows, shapes do not match, or a number is NaN, infinite or beyond float32.
+        ClientError: rows are missing, shapes do not match, or a number is NaN, infinite or beyond float32.
     """
     is_sparse = hasattr(features, "toarray")
-    # Rows are sliced block by block, which not every sparse layout can do.
+    # Not every sparse layout can be sliced by rows.
     sliceable = features.tocsr() if hasattr(features, "tocsr") else features
     matrix = sliceable if is_sparse else _as_numbers(channel, features)
     label = np.asarray(_as_numbers(channel, labels), np.float32)
@@ -153,11 +139,11 @@ class Standardised:
 
     Args:
         rows: the training channel.
-        n_rows: how many leading rows are used.
-        mean: subtracted, shape ``(d,)``; None to leave as is.
-        std: divided by, shape ``(d,)``; None to leave as is.
-        with_ones: append the column of ones.
-        block_rows: the most rows that one call of ``block`` asks for.
+        n_rows: number of leading rows to use.
+        mean: subtracted, shape ``(d,)``; None for no shift.
+        std: divided by, shape ``(d,)``; None for no scaling.
+        with_ones: whether to append the column of ones.
+        block_rows: most rows per call of ``block``.
     """
 
     def __init__(
@@ -183,7 +169,7 @@ class Standardised:
         self._values = np.ones((n_rows if self._keep else block_rows, self.width), np.float32)
 
     def block(self, start: int, stop: int) -> Float32Array:
-        """Standardised rows, shape ``(stop - start, width)``. Valid until the next call."""
+        """Return standardised rows, shape ``(stop - start, width)``, valid until the next call."""
         if not self._keep:
             self._fill(self._values[: stop - start], start, stop)
             return self._values[: stop - start]
@@ -201,16 +187,14 @@ class Standardised:
         return self._values[start:stop]
 
     def _prepare(self, stop: int) -> None:
-        """Fill the rows up to ``stop`` on another core, while the caller trains on those before."""
+        """Fill the rows up to ``stop`` on another core, while the caller trains on the earlier ones."""
         if self._helper is None:
-            from concurrent.futures import ThreadPoolExecutor  # late: a job of one block needs none
-
             self._helper = ThreadPoolExecutor(1)
         known, self._known_rows = self._known_rows, stop
         self._ahead = self._helper.submit(self._fill, self._values[known:stop], known, stop)
 
     def _fill(self, out: Float32Array, start: int, stop: int) -> None:
-        # Sparse rows become dense a few at a time, so that no second dense block stands beside ``out``.
+        # Sparse rows become dense a few at a time, to avoid a second dense block beside ``out``.
         for first, last in self._rows.blocks(start, stop):
             target = out[first - start : last - start, : self._rows.feature_dim]
             raw = self._rows.block(first, last)
@@ -219,5 +203,5 @@ class Standardised:
             else:
                 np.subtract(raw, self._mean, out=target)
             if self._std is not None:
-                # Multiplying by the reciprocal would round differently from the container.
+                # A product with the reciprocal would round differently from the container.
                 np.divide(target, self._std, out=target)

@@ -1,6 +1,6 @@
 """The means and standard deviations that standardise the data, in the container's float32 arithmetic.
 
-Every printed value of four real jobs, one with 784 features, equals what this computes, digit for digit.
+All values that four real jobs printed, one with 784 features, are reproduced to the digit.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ class Scaler:
 
     Args:
         mean_features: shape ``(d,)``, float32.
-        std_features: shape ``(d,)``, float32; 1 where a feature is constant.
+        std_features: shape ``(d,)``, float32; 1 for a constant feature.
         mean_label: of the label; None for classifiers.
-        std_label: of the label, 1 where it is constant; None for classifiers.
+        std_label: of the label, 1 if it is constant; None for classifiers.
     """
 
     mean_features: Float32Array
@@ -38,12 +38,12 @@ class Scaler:
 
 
 def n_scaler_batches(n_rows: int, *, mini_batch_size: int, num_point_for_scaler: int) -> int:
-    """How many full mini-batches the scaler reads: until more than ``num_point_for_scaler`` rows are read, or all."""
+    """Return how many full mini-batches have more than ``num_point_for_scaler`` rows; at most all."""
     return min(n_rows // mini_batch_size, num_point_for_scaler // mini_batch_size + 1)
 
 
 def n_batches_read(rows: Rows, *, mini_batch_size: int, num_point_for_scaler: int) -> int:
-    """How many of its own full mini-batches each host reads, so that all hosts together read as many rows as one."""
+    """Return how many full mini-batches each host reads; all together read as many rows as a single host would."""
     size = mini_batch_size * len(rows.hosts)
     n_rows = rows.hosts.fewest(len(rows) // mini_batch_size) * size
     return n_scaler_batches(n_rows, mini_batch_size=size, num_point_for_scaler=num_point_for_scaler)
@@ -52,13 +52,13 @@ def n_batches_read(rows: Rows, *, mini_batch_size: int, num_point_for_scaler: in
 def column_moments(
     read: Callable[[int, int], Float32Array], *, n_batches: int, mini_batch_size: int, hosts: Hosts = ALONE
 ) -> tuple[Float32Array, Float32Array]:
-    """Mean and standard deviation of each column, batch after batch.
+    """Return the mean and standard deviation of each column, computed batch by batch.
 
     Args:
-        read: gives the rows from the first number up to the second as float32, shape ``(n, n_columns)``.
-        n_batches: how many leading mini-batches are read, at least 1.
-        mini_batch_size: rows of a mini-batch.
-        hosts: those whose rows count, as many on each.
+        read: returns the rows from a start to a stop as float32, shape ``(n, n_columns)``.
+        n_batches: number of leading mini-batches, at least 1.
+        mini_batch_size: rows per mini-batch.
+        hosts: the hosts whose rows count, equally many on each.
 
     Returns:
         Means and standard deviations, float32, each of shape ``(n_columns,)``. A constant column's deviation is 1.
@@ -81,7 +81,7 @@ def column_moments(
             mean, std = _mix(mean, std, new_mean, new_std, seen=seen, size=mini_batch_size)
     if len(hosts) > 1:
         mean, std, constant = _mix_hosts(mean, std, constant, first=first, hosts=hosts)
-    # Rounding leaves a constant column a spread of a few units in the last place, which must not be divided by.
+    # Rounding gives a constant column a tiny spread, which must not be a divisor.
     std[constant | (std == 0)] = 1
     return mean, std
 
@@ -89,7 +89,7 @@ def column_moments(
 def _mix(
     mean: Float32Array, std: Float32Array, new_mean: Float32Array, new_std: Float32Array, *, seen: int, size: int
 ) -> tuple[Float32Array, Float32Array]:
-    """The moments of the rows seen and the new batch together."""
+    """Return the moments of the earlier rows and a new batch together."""
     old, new = np.float32(seen / (seen + size)), np.float32(size / (seen + size))
     mixed = mean * old + new_mean * new
     to_old, to_new = mean - mixed, new_mean - mixed
@@ -99,7 +99,7 @@ def _mix(
 def _mix_hosts(
     mean: Float32Array, std: Float32Array, constant: npt.NDArray[np.bool_], *, first: Float32Array, hosts: Hosts
 ) -> tuple[Float32Array, Float32Array, npt.NDArray[np.bool_]]:
-    """The moments of all hosts' rows together, and which columns are the same constant on all of them."""
+    """Return the moments of all hosts' rows together, and which columns have the same constant on all hosts."""
     firsts = hosts.collect(first[np.newaxis])
     constant = hosts.collect(constant[np.newaxis]).all(axis=0) & (firsts == firsts[0]).all(axis=0)
     means, stds = hosts.collect(mean[np.newaxis]), hosts.collect(std[np.newaxis])
@@ -112,7 +112,7 @@ def _mix_hosts(
 def _kahan_sum(
     batches: Float32Array, *, divisor: np.float32 | None = None, centre: Float32Array | None = None
 ) -> Float32Array:
-    """Compensated sums over the rows of each batch: of x / divisor, or of (x - centre)**2."""
+    """Return compensated sums over the rows of each batch: of x / divisor, or of (x - centre)**2."""
     total = np.zeros((batches.shape[0], batches.shape[2]), np.float32)
     lost = np.zeros_like(total)
     for row in range(batches.shape[1]):
@@ -129,19 +129,19 @@ def _kahan_sum(
 
 
 def fit(rows: Rows, *, mini_batch_size: int, num_point_for_scaler: int, with_label: bool) -> Scaler:
-    """Compute the scaling of a training channel.
+    """Return the scaling of a training channel.
 
     Args:
-        rows: the channel; at least one full mini-batch.
-        mini_batch_size: rows of a batch.
-        num_point_for_scaler: stop after the batch that passes this number of rows.
-        with_label: compute the label's moments too, as for a regressor.
+        rows: the channel, with at least one full mini-batch.
+        mini_batch_size: rows per mini-batch.
+        num_point_for_scaler: stop after the batch that exceeds this number of rows.
+        with_label: whether to scale the label too, as for a regressor.
 
     Returns:
         The scaling.
 
     Raises:
-        ClientError: values are so large that their squares have no float32.
+        ClientError: squares of the values are beyond float32.
     """
     n_batches = n_batches_read(rows, mini_batch_size=mini_batch_size, num_point_for_scaler=num_point_for_scaler)
     with np.errstate(over="ignore", invalid="ignore"):
@@ -160,10 +160,10 @@ def fit(rows: Rows, *, mini_batch_size: int, num_point_for_scaler: int, with_lab
     return Scaler(mean, std, label_mean[0], label_std[0])
 
 
-def _refuse_infinite(what: str, moments: Float32Array) -> None:
+def _refuse_infinite(kind: str, moments: Float32Array) -> None:
     bad = np.flatnonzero(~np.isfinite(moments))
     if bad.size:
         raise ClientError(
-            f"Unable to scale the training data: {what} {bad[0]} has values whose squares are too large for float32.",
+            f"Unable to scale the training data: {kind} {bad[0]} has values whose squares are too large for float32.",
             hint="Rescale them before training.",
         )

@@ -11,13 +11,13 @@ from asteroid_ll.linear_learner.grid import Candidate
 
 
 class Schedule:
-    """Learning rates that decay by a factor every so many updates, down to a minimum.
+    """Learning rates that decay by a factor after every ``lr_scheduler_step`` updates, down to a minimum.
 
     The rate of update k (from 1) has decayed ``(k - 1) // step`` times: MXNet counts the update, then reads the rate.
 
     Args:
-        candidates: models whose rates are wanted.
-        enabled: False keeps every model's first rate (``use_lr_scheduler=false``).
+        candidates: the models.
+        enabled: False keeps every model's initial rate (``use_lr_scheduler=false``).
     """
 
     def __init__(self, candidates: Sequence[Candidate], *, enabled: bool) -> None:
@@ -28,10 +28,10 @@ class Schedule:
         self._enabled = enabled
 
     def rates(self, updates: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
-        """The rates of some updates.
+        """Return the rates of some updates.
 
         Args:
-            updates: their numbers, counted from 1, shape ``(n,)``.
+            updates: numbers of the updates, counted from 1, shape ``(n,)``.
 
         Returns:
             Learning rates of shape ``(n, n_models)``.
@@ -40,5 +40,5 @@ class Schedule:
             return np.broadcast_to(self._first, (len(updates), len(self._first)))
         decays = (updates[:, np.newaxis] - 1) // self._step
         decayed = np.maximum(self._first * self._factor**decays, self._minimum)
-        # A first rate below the minimum is kept until the first decay lifts it.
+        # An initial rate below the minimum holds until the first decay raises it.
         return np.where(decays == 0, self._first, decayed)

@@ -1,7 +1,7 @@
-"""Which epoch is kept, which model is exported, and where a binary classifier cuts.
+"""The choice of the epoch and of a binary classifier's threshold.
 
-The stopping rule is exact on 44 of 49 public logs. The candidates of the container's threshold search are not known in
-full; here every observed score is one, and the best is exact.
+The stopping rule is exact on 44 of 49 public logs. The candidates of the container's threshold search are not fully
+known; here every observed score is a candidate, and the best of them is exact.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ _SIGN = np.uint32(1 << 31)
 
 
 class EarlyStopping:
-    """Counts the epochs that did not improve the criterion.
+    """A counter of epochs that did not improve the criterion.
 
-    An epoch improves when it lowers the lowest value so far by the tolerance, as a share of that value; the first
-    always does. Training stops when the number of misses in a row exceeds the patience.
+    An epoch improves if it is below the lowest value so far by the tolerance, as a share of that value; the first one
+    always improves. Training stops when the number of misses in a row exceeds the patience.
 
     Args:
-        patience: misses in a row that are forgiven.
-        tolerance: the relative improvement that counts.
-        every_epoch_counts: treat each epoch as improved, as the container does with searched criteria such as accuracy.
+        patience: misses in a row that are tolerated.
+        tolerance: smallest relative improvement that counts.
+        every_epoch_counts: whether each epoch improves, as with the container's searched criteria such as accuracy.
     """
 
     def __init__(self, *, patience: int, tolerance: float, every_epoch_counts: bool) -> None:
@@ -39,7 +39,7 @@ class EarlyStopping:
         self.misses = 0
 
     def update(self, value: float) -> bool:
-        """Take an epoch's criterion; tell whether the epoch improved and is to be kept."""
+        """Count an epoch by its criterion, and return whether it improved."""
         lowest = self._lowest
         if value < lowest:
             self._lowest = value
@@ -60,11 +60,11 @@ class EarlyStopping:
 
 @dataclass(frozen=True)
 class Cut:
-    """A threshold and what it achieves.
+    """A threshold and its value of the criterion.
 
     Args:
         threshold: rows with a higher score are predicted positive.
-        value: the selection criterion there, larger is better; 0 where a target cannot be reached.
+        value: the selection criterion, larger is better; 0 if a target cannot be reached.
     """
 
     threshold: float
@@ -74,16 +74,16 @@ class Cut:
 def search_cuts(
     scores: Float32Array, labels: Float32Array, *, hyperparameters: Hyperparameters, near: float
 ) -> tuple[Cut, ...]:
-    """Find the threshold that optimises the model-selection criterion, model by model.
+    """Return each model's threshold with the best value of the model-selection criterion.
 
     Args:
-        scores: what the endpoint would answer, finite, shape ``(n, n_models)``.
+        scores: scores of an endpoint, finite, shape ``(n, n_models)``.
         labels: 0 or 1, shape ``(n,)``.
-        hyperparameters: the criterion, its targets, and how many leading rows take part (``num_calibration_samples``).
-        near: of equally good thresholds, the one nearest to this is taken.
+        hyperparameters: the criterion, its targets, and ``num_calibration_samples``, the number of leading rows to use.
+        near: among equally good thresholds, the nearest to this one wins.
 
     Returns:
-        A cut per model: an observed score, or just under the lowest where every row had better be positive.
+        A cut per model: an observed score, or just under the lowest if all rows should be positive.
     """
     limit = hyperparameters.num_calibration_samples
     keys, positive = _sort(scores[:limit], labels[:limit])
@@ -94,7 +94,7 @@ def search_cuts(
     true_positive = n_positive - below
     predicted = n_rows - np.arange(n_rows + 1)
     value = _criterion(true_positive, predicted, n_positive, n_rows=n_rows, hyperparameters=hyperparameters)
-    # Rows of the same score fall on the same side: only the last of them is a cut.
+    # Rows of equal score are on the same side: only the last of them is a cut.
     value[:, 1:-1][keys[:, 1:] == keys[:, :-1]] = -np.inf
     ordered = _from_keys(keys)
     lowest = np.nextafter(ordered[:, :1], np.float32(-np.inf))
@@ -115,9 +115,9 @@ def _criterion(
     n_rows: int,
     hyperparameters: Hyperparameters,
 ) -> Float64Array:
-    """The criterion at each cut; a cut that misses a target is worth less than any that reaches it."""
+    """Return the criterion at each cut; a cut that misses a target ranks below every cut that reaches it."""
     false_positive = predicted - true_positive
-    kind = hyperparameters.selection_criterion
+    kind = hyperparameters.binary_classifier_model_selection_criteria
     if kind == "f_beta":
         square = hyperparameters.f_beta**2
         weighted = (1 + square) * true_positive
@@ -136,8 +136,8 @@ def _criterion(
 
 
 def _sort(scores: Float32Array, labels: Float32Array) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.bool_]]:
-    """Each model's scores in ascending order, as keys, with their labels: one integer sort for both."""
-    # Adding 0 turns -0 into 0, its equal.
+    """Sort each model's scores, as integer keys, together with their labels in one integer sort."""
+    # Adding 0 turns -0 into 0.
     bits = np.add(scores.T, np.float32(0), order="C").view(np.uint32)
     keys = np.where(bits & _SIGN, ~bits, bits | _SIGN)
     packed = (keys.astype(np.uint64) << np.uint64(1)) | (labels != 0)

@@ -1,8 +1,8 @@
 """The network of a saved model (``mx-mod-symbol.json``): one dot product, a bias and a head.
 
-``build`` makes the graph that MXNet's Module loads next to the parameters, ``dumps`` its text in MXNet's own
-layout. The graphs of logistic and squared loss are those of real artifacts. The heads of the other losses are this
-package's choice of MXNet operators with the right forward function: softmax for multiclass, the identity elsewhere.
+``build`` returns the graph that MXNet's Module loads with the parameters, ``dumps`` its text in MXNet's layout. The
+graphs of logistic and squared loss are those of real artifacts. The heads of the other losses are this package's
+choice of MXNet operators with the right forward function: softmax for multiclass, the identity for the rest.
 """
 
 from __future__ import annotations
@@ -10,36 +10,31 @@ from __future__ import annotations
 import json
 from typing import Any
 
-# An identity head keeps the label input that MXNet's Module expects; only its backward pass, unused here, differs.
+from asteroid_ll.linear_learner.spec import LOSSES
+
+# A regression head is the identity; it keeps the label input that MXNet's Module expects.
 _HEADS = {
-    "logistic": "LogisticRegressionOutput",
-    "softmax_loss": "SoftmaxOutput",
-    "absolute_loss": "MAERegressionOutput",
+    "probability": "LogisticRegressionOutput",
+    "probabilities": "SoftmaxOutput",
+    "value": "LinearRegressionOutput",
 }
-_IDENTITY_HEAD = "LinearRegressionOutput"
 _MXNET_VERSION = 10301
 
 
-def build(
-    predictor_type: str, loss: str, feature_dim: int, n_outputs: int, counter: int, *, bias_lr_mult: float = 10.0
-) -> dict[str, Any]:
-    """Build the symbol of a model.
+def build(loss: str, *, feature_dim: int, n_outputs: int, counter: int, bias_lr_mult: float = 10.0) -> dict[str, Any]:
+    """Return the symbol of a model.
 
     Args:
-        predictor_type: ``binary_classifier``, ``multiclass_classifier`` or ``regressor``.
-        loss: the loss by its hyperparameter's name; ``auto`` is the predictor type's own.
+        loss: value of the hyperparameter ``loss``, not ``auto``.
         feature_dim: rows of ``fc0_weight``.
         n_outputs: columns of ``fc0_weight``: the classes of a multiclass model, else 1.
-        counter: the number in the names of the operators; MXNet counts the symbols built before in the process.
-        bias_lr_mult: the multiplier of the bias's learning rate, kept as an attribute of ``fc0_bias``.
+        counter: the number in the operators' names. MXNet counts the symbols that a process has built.
+        bias_lr_mult: the multiplier of the bias's learning rate, an attribute of ``fc0_bias``.
 
     Returns:
         The graph as the JSON object of ``mx-mod-symbol.json``.
     """
-    default_loss = {"binary_classifier": "logistic", "multiclass_classifier": "softmax_loss"}
-    if loss == "auto":
-        loss = default_loss.get(predictor_type, "squared_loss")
-    head = _HEADS.get(loss, _IDENTITY_HEAD)
+    head = "MAERegressionOutput" if loss == "absolute_loss" else _HEADS[LOSSES[loss].response]
     weight_attrs = {"__shape__": f"({feature_dim}, {n_outputs})"}
     bias_attrs = {"__lr_mult__": str(float(bias_lr_mult)), "__shape__": f"(1, {n_outputs})"}
     nodes: list[dict[str, Any]] = [
@@ -61,7 +56,7 @@ def build(
 
 
 def dumps(symbol: dict[str, Any]) -> str:
-    """Write a symbol in MXNet's layout: nodes over several lines, number lists on one, a blank after a line's comma."""
+    """Return a symbol as text in MXNet's layout: nodes over several lines, lists of numbers on one line."""
     members = [f"{json.dumps(name)}: {_layout(value, indent=1)}" for name, value in symbol.items()]
     return "{\n  " + ", \n  ".join(members) + "\n}"
 

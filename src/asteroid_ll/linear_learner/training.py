@@ -1,7 +1,7 @@
-"""Training: the grid, epoch by epoch, until patience or epochs end; then one model out of it.
+"""Training of the grid, epoch by epoch, and the export of its best model.
 
-Rows are read in their order, never shuffled; a last partial mini-batch updates nothing but is scored in every
-evaluation.
+Rows are read in their order, never shuffled. A last partial mini-batch does not update the weights, but every
+evaluation scores it.
 """
 
 from __future__ import annotations
@@ -29,28 +29,27 @@ from asteroid_ll.linear_learner.model import Model
 from asteroid_ll.linear_learner.resume import Memory
 from asteroid_ll.linear_learner.rows import Rows, read_channel
 from asteroid_ll.linear_learner.scaler import Scaler
+from asteroid_ll.linear_learner.spec import HYPERPARAMETERS
 from asteroid_ll.linear_learner.weighting import RowWeights
 
 Float64Array = npt.NDArray[np.float64]
 
-_EVERY_EPOCH_COUNTS = ("accuracy", "f_beta", "precision_at_target_recall", "recall_at_target_precision")
-
 
 @dataclass(frozen=True)
-class Training:
-    """The outcome of a job.
+class TrainingResult:
+    """The result of a job.
 
     Args:
         model: the exported model.
         hyperparameters: the job's, typed.
         scaler: the scaling.
         candidates: the grid.
-        train_objective: shape ``(n_epochs, n_models)``.
-        validation_objective: shape ``(n_epochs, n_models)``; None without a validation channel.
+        train_objective: mean losses, shape ``(n_epochs, n_models)``.
+        validation_objective: the same for the validation channel; None without one.
         best_index: number of the exported model in the grid.
         best_epoch: the kept epoch, from 0.
-        best_hyperparameters: as in the log's "Best model found" line.
-        scores: end scores of ``train`` (without a validation channel) or ``validation``, and of ``test`` where given.
+        best_hyperparameters: those of the log's "Best model found" line.
+        scores: end scores of ``validation`` or, without it, ``train``; and of ``test`` if given.
         objective_name: the loss's name in the log.
         stopped_early: whether patience ended the training.
         epochs: every epoch's record.
@@ -73,7 +72,7 @@ class Training:
 
 @dataclass(frozen=True)
 class _Job:
-    """What stays fixed during a job."""
+    """The constants of a job."""
 
     hyperparameters: Hyperparameters
     loss: Loss
@@ -84,11 +83,16 @@ class _Job:
     has_validation: bool
 
     @property
-    def is_searched(self) -> bool:
-        """Whether models are compared by a searched threshold's criterion rather than by their loss."""
+    def has_threshold_search(self) -> bool:
+        """Whether the models' thresholds are searched."""
         hp = self.hyperparameters
-        by_criterion = hp.predictor_type == "binary_classifier" and hp.selection_criterion in _EVERY_EPOCH_COUNTS
-        return self.judge is not None and by_criterion
+        criterion = hp.binary_classifier_model_selection_criteria
+        return hp.predictor_type == "binary_classifier" and criterion != "loss_function"
+
+    @property
+    def is_searched(self) -> bool:
+        """Whether a searched threshold's criterion compares models, not their loss."""
+        return self.judge is not None and self.has_threshold_search
 
 
 def train(
@@ -102,20 +106,20 @@ def train(
     hosts: Hosts = ALONE,
     replicated: Collection[str] = (),
     checkpoint: Checkpoint | None = None,
-) -> Training:
+) -> TrainingResult:
     """Train the grid and export its best model.
 
     Args:
-        features: raw features, shape ``(n, d)``: a float32 view (which is not copied), anything that ``numpy.asarray``
-            takes, or a sparse matrix with ``toarray``.
-        labels: shape ``(n,)``: numbers; 0 and 1; or class numbers from 0.
+        features: raw features, shape ``(n, d)``: a float32 view (which is not copied), any input of
+            ``numpy.asarray``, or a sparse matrix with ``toarray``.
+        labels: shape ``(n,)``: numbers, or class numbers from 0.
         hyperparameters: strings, as in ``hyperparameters.json``.
-        validation: features and labels that decide about stopping and selection; without them, the training loss does.
+        validation: features and labels for stopping and selection; without them, the training loss decides.
         test: features and labels that are only scored.
-        observer: told of the scaling and of each epoch.
-        hosts: those that train together, each on rows of its own; every step adds up the gradients of all of them.
+        observer: receives the scaling and each epoch.
+        hosts: the hosts that train together, each on its rows; every step adds the gradients of all of them.
         replicated: the held-out channels of which every host has all rows.
-        checkpoint: where the job's state is kept after each epoch, and continued from where there is one.
+        checkpoint: stores the job's state after each epoch; an earlier state is continued.
 
     Returns:
         The exported model and the record of the job.
@@ -126,17 +130,8 @@ def train(
     """
     hp = parse(hyperparameters)
     observer = observer or Observer()
-    shared = {name: ALONE if name in replicated else hosts for name in ("validation", "test")}
-    rows = _read("train", features, labels, hp, feature_dim=hp.feature_dim, hosts=hosts)
-    if len(rows) < hp.mini_batch_size:
-        raise ClientError(
-            f"The channel 'train' has {len(rows)} records, fewer than mini_batch_size {hp.mini_batch_size}: "
-            "there is no full mini-batch to train on.",
-            hint="Set mini_batch_size to the number of records or less.",
-        )
-    held_out, tested = (
-        None if part is None else _read(name, *part, hp, feature_dim=rows.feature_dim, hosts=shared[name])
-        for name, part in (("validation", validation), ("test", test))
+    rows, held_out, tested = _read_channels(
+        hp, (features, labels), validation=validation, test=test, hosts=hosts, replicated=replicated
     )
     scaling = scaler.fit(
         rows,
@@ -149,33 +144,68 @@ def train(
     ensemble = Ensemble(job.candidates, rows=rows, scaler=scaling, loss=job.loss, row_weights=job.row_weights, hp=hp)
     memory = Memory(checkpoint, hosts, job=resume.identity(hyperparameters, rows, scaling) if checkpoint else "")
     epochs, kept, best_index = _run(job, ensemble, observer, memory=memory)
-    model = _export(job, kept, best_index)
-    own_weights = job.row_weights.select([best_index]) if job.row_weights else None
     scored = {"train": rows} if held_out is None else {"validation": held_out}
     if tested is not None:
         scored["test"] = tested
-    return Training(
+    return _result(job, scaling, epochs, model=_export(job, kept, best_index), best_index=best_index, scored=scored)
+
+
+def _read_channels(
+    hp: Hyperparameters,
+    train: tuple[Any, Any],
+    *,
+    validation: tuple[Any, Any] | None,
+    test: tuple[Any, Any] | None,
+    hosts: Hosts,
+    replicated: Collection[str],
+) -> tuple[Rows, Rows | None, Rows | None]:
+    rows = _read("train", *train, hp, feature_dim=hp.feature_dim, hosts=hosts)
+    if len(rows) < hp.mini_batch_size:
+        raise ClientError(
+            f"The channel 'train' has {len(rows)} records, fewer than mini_batch_size {hp.mini_batch_size}: "
+            "it does not fill a mini-batch.",
+            hint="Set mini_batch_size to the number of records or less.",
+        )
+    held_out, tested = (
+        None
+        if part is None
+        else _read(name, *part, hp, feature_dim=rows.feature_dim, hosts=ALONE if name in replicated else hosts)
+        for name, part in (("validation", validation), ("test", test))
+    )
+    return rows, held_out, tested
+
+
+def _result(
+    job: _Job,
+    scaling: Scaler,
+    epochs: tuple[EpochRecord, ...],
+    *,
+    model: Model,
+    best_index: int,
+    scored: Mapping[str, Rows],
+) -> TrainingResult:
+    validation = [epoch.validation_objective for epoch in epochs if epoch.validation_objective is not None]
+    weights = job.row_weights.select([best_index]) if job.row_weights else None
+    return TrainingResult(
         model=model,
-        hyperparameters=hp,
+        hyperparameters=job.hyperparameters,
         scaler=scaling,
         candidates=job.candidates,
         train_objective=np.stack([epoch.train_objective for epoch in epochs]),
-        validation_objective=_stack(epochs) if held_out is not None else None,
+        validation_objective=np.stack(validation) if job.has_validation else None,
         best_index=best_index,
         best_epoch=max(epoch.epoch for epoch in epochs if epoch.improved),
         best_hyperparameters=job.candidates[best_index].as_logged(),
         scores={
-            name: evaluation.end_scores(model, channel, loss=job.loss, hyperparameters=hp, row_weights=own_weights)
+            name: evaluation.end_scores(
+                model, channel, loss=job.loss, hyperparameters=job.hyperparameters, row_weights=weights
+            )
             for name, channel in scored.items()
         },
         objective_name=job.loss.objective_name,
         stopped_early=epochs[-1].stops,
         epochs=epochs,
     )
-
-
-def _stack(epochs: tuple[EpochRecord, ...]) -> Float64Array:
-    return np.stack([epoch.validation_objective for epoch in epochs if epoch.validation_objective is not None])
 
 
 def _read(
@@ -204,7 +234,7 @@ def _prepare(hp: Hyperparameters, rows: Rows, held_out: Rows | None) -> _Job:
     )
     sample = rows.hosts.collect(rows.labels[:n_sample])
     weights = weighting.row_weights(hp, sample, n_models=len(candidates))
-    # Losses under different weights of positives do not compare, so that `auto` judges by the criterion on train.
+    # Losses under different weights of positives do not compare: `auto` uses the criterion on the training channel.
     judged = rows if held_out is None else held_out
     is_auto = weights is not None and hp.positive_example_weight_mult == "auto"
     judge = None
@@ -216,7 +246,7 @@ def _prepare(hp: Hyperparameters, rows: Rows, held_out: Rows | None) -> _Job:
 def _run(
     job: _Job, ensemble: Ensemble, observer: Observer, *, memory: Memory
 ) -> tuple[tuple[EpochRecord, ...], Parameters, int]:
-    """All epochs; the parameters of the kept one and its best model."""
+    """Train all epochs; return them, the parameters of the kept one, and its best model."""
     hp = job.hyperparameters
     stopping = selection.EarlyStopping(
         patience=hp.early_stopping_patience,
@@ -236,7 +266,7 @@ def _run(
         parameters = ensemble.parameters()
         validation_objective = job.judge.objective(parameters) if job.judge and job.has_validation else None
         criterion, values = _criterion(job, parameters, train_objective, validation_objective)
-        # Rounding may differ between hosts; what they decide must not.
+        # Rounding may differ between hosts, but their decisions must not.
         values = memory.hosts.agree(values)
         best = int(np.argmin(np.where(np.isnan(values), np.inf, values)))
         improved = stopping.update(float(values[best]))
@@ -270,17 +300,17 @@ def _run(
 def _criterion(
     job: _Job, parameters: Parameters, train_objective: Float64Array, validation_objective: Float64Array | None
 ) -> tuple[str, Float64Array]:
-    """What compares models after an epoch: its name and the models' values, smaller is better."""
+    """Return the measure that compares models after an epoch: its name and the models' values, smaller is better."""
     if not job.is_searched or job.judge is None:
         values = train_objective if validation_objective is None else validation_objective
         return job.loss.objective_name, values
     cuts = job.judge.cuts(parameters, near=job.loss.default_threshold)
     values = np.array([-cut.value if cut else np.nan for cut in cuts])
-    return f"sampled_{job.hyperparameters.selection_criterion}", values
+    return f"sampled_{job.hyperparameters.binary_classifier_model_selection_criteria}", values
 
 
 def _export(job: _Job, kept: Parameters, best_index: int) -> Model:
-    """The best model of the kept epoch with its threshold."""
+    """Return the best model of the kept epoch with its threshold."""
     hp = job.hyperparameters
     weight = np.ascontiguousarray(kept.weight[:, :, best_index])
     bias = np.ascontiguousarray(kept.bias[:, best_index])
@@ -299,26 +329,30 @@ def _export(job: _Job, kept: Parameters, best_index: int) -> Model:
         symbol_counter=len(job.candidates),
         candidates=job.candidates,
     )
-    if hp.predictor_type == "binary_classifier" and hp.selection_criterion in _EVERY_EPOCH_COUNTS:
+    if job.has_threshold_search:
         cut = evaluation.best_cut(model, job.judged, hyperparameters=hp, near=model.threshold)
         model = replace(model, threshold=cut.threshold)
     return replace(model, metrics_params=_metrics_params(job, model.threshold, best_index))
 
 
 def _metrics_params(job: _Job, threshold: float, best_index: int) -> dict[str, Any]:
-    """What ``additional-params.json`` keeps of the metrics' settings; null where it does not apply."""
+    """Return the metrics' settings for ``additional-params.json``; null if one does not apply."""
     hp = job.hyperparameters
     weights = job.row_weights.select([best_index]).by_class[:, 0].tolist() if job.row_weights else None
     is_binary = hp.predictor_type == "binary_classifier"
+
+    def of_loss(name: str) -> Any:
+        return getattr(hp, name) if hp.loss in HYPERPARAMETERS[name].only else None
+
     return {
-        "eps_insensitive_loss_type": hp.loss if hp.loss.startswith("eps_insensitive") else None,
+        "eps_insensitive_loss_type": hp.loss if of_loss("loss_insensitivity") else None,
         "class_weights": weights if not is_binary else None,
-        "huber_delta": hp.huber_delta if hp.loss == "huber_loss" else None,
-        "quantile": hp.quantile if hp.loss == "quantile_loss" else None,
-        "loss_insensitivity": hp.loss_insensitivity if hp.loss.startswith("eps_insensitive") else None,
+        "huber_delta": of_loss("huber_delta"),
+        "quantile": of_loss("quantile"),
+        "loss_insensitivity": of_loss("loss_insensitivity"),
         "positive_example_weight_mult": weights[1] if weights and is_binary else 1.0,
         "accuracy_top_k": hp.accuracy_top_k,
         "threshold": threshold,
         "f_beta": hp.f_beta if hp.predictor_type != "regressor" else None,
-        "margin": hp.margin if hp.loss == "hinge_loss" else None,
+        "margin": of_loss("margin"),
     }

@@ -1,4 +1,4 @@
-"""Weights of rows by their class, so that rare classes count."""
+"""Weights of rows by their class, which give rare classes more influence."""
 
 from __future__ import annotations
 
@@ -20,22 +20,22 @@ class RowWeights:
     """A weight per class and model.
 
     Args:
-        by_class: float32, shape ``(n_classes, n_models)``, or ``(n_classes, 1)`` where all models share it.
+        by_class: float32, shape ``(n_classes, n_models)``, or ``(n_classes, 1)`` for all models.
     """
 
     by_class: Float32Array
 
     def of(self, labels: Float32Array) -> Float32Array:
-        """The weights of rows with these labels, shape ``(n, n_models or 1)``."""
+        """Return the weights of rows with some labels, shape ``(n, n_models or 1)``."""
         return self.by_class[labels.astype(np.intp)]
 
     def select(self, models: list[int]) -> RowWeights:
-        """The weights of some models alone."""
+        """Return the weights of some models."""
         return self if self.by_class.shape[1] == 1 else RowWeights(self.by_class[:, models])
 
 
 def row_weights(hyperparameters: Hyperparameters, sample: Float32Array, *, n_models: int) -> RowWeights | None:
-    """The weights that the job's hyperparameters ask for.
+    """Return the weights of rows for the job's hyperparameters.
 
     Args:
         hyperparameters: the job's.
@@ -43,10 +43,10 @@ def row_weights(hyperparameters: Hyperparameters, sample: Float32Array, *, n_mod
         n_models: models of the grid.
 
     Returns:
-        Negatives weigh 1 and positives ``positive_example_weight_mult``: the number; with ``balanced`` negatives per
-        positive of the sample; with ``auto`` a fourth of the models each takes 1, the balanced weight, and two powers
-        of it between. Or, with ``balance_multiclass_weights``, each class weighs the reciprocal of its share, and a
-        class that the sample lacks a million. None where every row weighs 1.
+        A negative row weighs 1. A positive row weighs ``positive_example_weight_mult``; ``balanced`` is the number of
+        negatives per positive in the sample; with ``auto`` the models take turns with 1, the balanced weight and two
+        powers of it in between. With ``balance_multiclass_weights`` each class weighs the reciprocal of its share, and
+        a class that the sample lacks weighs a million. None if every row weighs 1.
     """
     hp = hyperparameters
     if hp.predictor_type == "multiclass_classifier" and hp.balance_multiclass_weights:

@@ -1,4 +1,4 @@
-"""Clean a canonical table, and count what each rule did."""
+"""Rules that clean a canonical table, and their counts."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ if TYPE_CHECKING:
     import pandas as pd
 
 PLACEHOLDER_MAGNITUDE_MAG = 90.0
-"""Catalogues write 99.99 for an absolute magnitude that nobody measured."""
+"""Catalogues write 99.99 for an absolute magnitude that was not measured."""
 
 WORST_UNCERTAINTY = 9
-"""Upper end of the scale of orbit uncertainties, which runs from 0 (well known) to 9."""
+"""Upper end of the scale of orbit uncertainties, from 0 (well known) to 9."""
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
-    """What one rule did: ``unit`` says what ``count`` counts, ``rows``, ``values``, ``columns`` or ``identities``."""
+class CleaningRule:
+    """The effect of one rule: a count of ``rows``, ``values``, ``columns`` or ``identities``, as ``unit`` names."""
 
     name: str
     count: int
@@ -33,36 +33,35 @@ class Rule:
 
 @dataclass(frozen=True)
 class Cleaned:
-    """A clean table, and what each rule changed, in the order of application.
+    """A clean table, and the effects of the rules in the order of application.
 
     Attributes:
         table: the table.
-        rules: what each rule did.
-        joined: identities that were one asteroid's: the one that is kept, and the one that it took the place of.
+        rules: the effect of each rule.
+        joined: pairs of identities of one asteroid: the one that is kept, and the one that it replaces.
     """
 
     table: pd.DataFrame
-    rules: tuple[Rule, ...]
+    rules: tuple[CleaningRule, ...]
     joined: tuple[Pair, ...] = ()
 
 
 def clean(
     table: pd.DataFrame, *, drop: Sequence[str] = (), tutorial_names: bool = False, join_identities: bool = True
 ) -> Cleaned:
-    """Remove what cannot be learned from, and put the label first.
+    """Remove unusable rows and dropped columns, and put the label first.
 
     Args:
         table: canonical table with its label.
-        drop: columns to leave out, by any of their names, such as ``table.TUTORIAL_DROPS``.
-        tutorial_names: give the columns the tutorial's names instead of the canonical ones.
-        join_identities: give an asteroid that is listed under two identities the permanent one in all its rows.
+        drop: columns to leave out, by any of their names.
+        tutorial_names: use the tutorial's column names instead of the canonical ones.
+        join_identities: give an asteroid with two identities the permanent one in all its rows.
 
     Returns:
-        The table with the label in column 0, the other columns in their order, rows numbered from 0; and the rules.
+        The table with the label in column 0, the other columns in their order, rows numbered from 0; and the counts.
 
     Raises:
-        DataError: ``drop`` names an unknown column, one that the table does not have, the label or the identity; or no
-            row is left.
+        DataError: ``drop`` names an unknown or absent column, the label or the identity; or no row remains.
     """
     rules = []
     kept = table
@@ -75,21 +74,21 @@ def clean(
         ("approaches to other bodies than the Earth removed", _is_not_earth),
     ):
         mask = unusable(kept)
-        rules.append(Rule(name, int(mask.sum()), "rows"))
+        rules.append(CleaningRule(name, int(mask.sum()), "rows"))
         kept = kept[~mask] if mask.any() else kept
     if kept.empty:
         raise DataError(
             f"Cleaning leaves none of the {len(table)} rows.",
-            hint="Look at the source's magnitudes and orbiting bodies.",
+            hint="Check the source's magnitudes and orbiting bodies.",
         )
     kept, unknown = _fill_uncertainty(kept)
-    rules.append(Rule(f"unknown orbit uncertainties set to {WORST_UNCERTAINTY}, the worst", unknown, "values"))
+    rules.append(CleaningRule(f"unknown orbit uncertainties set to {WORST_UNCERTAINTY}, the worst", unknown, "values"))
     joined = one_asteroid(equal_orbits(kept), kept) if join_identities else ()
     if joined:
         kept = kept.assign(**{IDENTITY: kept[IDENTITY].replace({other: keep for keep, other in joined})})
-    rules.append(Rule("identities joined, by equal orbits", len(joined), "identities"))
+    rules.append(CleaningRule("identities joined, by equal orbits", len(joined), "identities"))
     dropped = _columns_to_drop(kept, drop)
-    rules.append(Rule("columns dropped", len(dropped), "columns"))
+    rules.append(CleaningRule("columns dropped", len(dropped), "columns"))
     order = [LABEL, *(name for name in kept.columns if name != LABEL and name not in dropped)]
     kept = kept[order].reset_index(drop=True)
     if tutorial_names:
@@ -104,7 +103,7 @@ def _is_not_earth(table: pd.DataFrame) -> np.ndarray[tuple[int], np.dtype[np.boo
 
 
 def _fill_uncertainty(table: pd.DataFrame) -> tuple[pd.DataFrame, int]:
-    """Return the table with integer uncertainties, and how many were unknown."""
+    """Return the table with integer uncertainties, and the number of unknown ones."""
     if "orbit_uncertainty" not in table:
         return table, 0
     unknown = int(table["orbit_uncertainty"].isna().sum())
@@ -123,6 +122,6 @@ def _columns_to_drop(table: pd.DataFrame, drop: Sequence[str]) -> set[str]:
     if needed:
         raise DataError(
             f"The columns {', '.join(needed)} cannot be dropped: the split and the score need them.",
-            hint="Features leave identity and label out by themselves.",
+            hint="The feature sets already leave them out.",
         )
     return names

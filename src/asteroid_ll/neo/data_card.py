@@ -1,4 +1,4 @@
-"""The data card: what a cleaned table holds, where it is from, what was done to it, and what in it can mislead."""
+"""The data card: a cleaned table's content, origin, cleaning, and hazards."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 from asteroid_ll.neo.cleaning import Cleaned
 from asteroid_ll.neo.hazards import hazards
 from asteroid_ll.neo.redundancy import float32_errors, float32_losses, redundant_columns
-from asteroid_ll.neo.sources.base import Note
+from asteroid_ll.neo.sources.reading import Note
 from asteroid_ll.neo.table import IDENTITY, LABEL, Column, Kind, find
 
 if TYPE_CHECKING:
@@ -26,10 +26,10 @@ def data_card(
     """Describe a cleaned table.
 
     Args:
-        raw: canonical table as the source gave it.
-        cleaned: what cleaning made of it, in any column names.
-        provenance: where the raw file is from, as JSON data.
-        notes: what the reader noticed in the raw file.
+        raw: canonical table of the source.
+        cleaned: the same table after cleaning, with any column names.
+        provenance: origin of the raw file, as JSON data.
+        notes: the reader's notes on the raw file.
 
     Returns:
         JSON data: ``source``, ``rows``, ``asteroids``, ``hazardous``, ``columns``, ``notes``, ``rules``,
@@ -43,13 +43,11 @@ def data_card(
         "rows": {"in": len(raw), "out": len(table)},
         "asteroids": int(table[IDENTITY].nunique()),
         "hazardous": {"rows": int(labels.sum()), "share": float(labels.mean())},
-        "columns": [
-            _column(str(spelled), table[find(str(spelled)).name], raw=raw) for spelled in cleaned.table.columns
-        ],
+        "columns": [_column(str(name), table[find(str(name)).name], raw=raw) for name in cleaned.table.columns],
         "notes": [asdict(note) for note in notes],
         "rules": [asdict(rule) for rule in cleaned.rules],
         "joined_identities": [{"kept": kept, "other": other} for kept, other in cleaned.joined],
-        "redundant": [asdict(found) for found in redundant_columns(table)],
+        "redundant": [asdict(redundant) for redundant in redundant_columns(table)],
         "float32_losses": [asdict(loss) for loss in float32_losses(table)],
         "hazards": [asdict(hazard) for hazard in hazards(table, joined=cleaned.joined)],
     }
@@ -73,7 +71,7 @@ def _column(spelled: str, values: pd.Series, *, raw: pd.DataFrame) -> dict[str, 
 
 
 def _range(column: Column, values: pd.Series) -> dict[str, Any]:
-    """Return smallest and largest value, and for numbers the worst error as float32, in the column's unit."""
+    """Return the smallest and largest value, and for numbers the worst float32 error, in the column's unit."""
     if column.kind is Kind.BOOLEAN:
         return {}
     if column.kind is Kind.TEXT:

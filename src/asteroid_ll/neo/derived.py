@@ -1,4 +1,4 @@
-"""Quantities that follow from an asteroid's magnitude and orbital elements alone."""
+"""Quantities that follow from an asteroid's magnitude and orbital elements."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from numpy.typing import ArrayLike, NDArray
 Array = NDArray[np.float64]
 
 ALBEDO_BRIGHT = 0.25
-"""Geometric albedo behind the smaller diameter estimate."""
+"""Geometric albedo of the smaller diameter estimate."""
 
 ALBEDO_DARK = 0.05
-"""Geometric albedo behind the larger diameter estimate."""
+"""Geometric albedo of the larger diameter estimate."""
 
 JUPITER_SEMI_MAJOR_AXIS_AU = 5.20336301
 _GAUSSIAN_CONSTANT_RAD_PER_D = 0.01720209895

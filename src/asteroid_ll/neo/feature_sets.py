@@ -1,8 +1,7 @@
-"""What each feature set is made of, and why a column is left out.
+"""The columns of each feature set, and the reasons for leaving columns out.
 
-``clean`` keeps one column of each kind of fact. ``no-label-inputs`` asks the scientifically interesting question: how
-much of the label can be told from the orbit's shape and the approach, when neither brightness nor the published MOID
-is known?
+``clean`` keeps one column per quantity. ``no-label-inputs`` answers the scientifically interesting question: how well
+do the orbit's shape and the approach predict the label, without brightness and the published MOID?
 """
 
 from __future__ import annotations
@@ -14,19 +13,18 @@ from types import MappingProxyType
 from asteroid_ll.errors import ConfigError
 from asteroid_ll.neo.table import COLUMNS, Column, Role, lookup
 
-NAMES = ("raw", "clean", "physics", "spline", "no-label-inputs")
-DEFAULT_NAME = "spline"
-
 SUMMARIES: Mapping[str, str] = MappingProxyType(
     {
         "raw": "every numeric column as it is",
-        "clean": "one column of each kind of fact: no copies in other units, nothing that Kepler's laws give, no leaks",
+        "clean": "one column per quantity, without copies in other units, values that Kepler's laws give, and leaks",
         "physics": "H, MOID, ln MOID and the two hinges of the definition",
         "spline": "H, MOID and ln MOID as piecewise-linear functions",
         "no-label-inputs": "orbit and approach as piecewise-linear functions, without H, MOID and diameters",
     }
 )
 """Each set in one line."""
+
+NAMES = tuple(SUMMARIES)
 
 LABEL_INPUTS = ("absolute_magnitude_mag", "moid_au")
 """The two columns that define the label."""
@@ -38,13 +36,13 @@ ELEMENTS = (
     "ascending_node_longitude_deg",
     "perihelion_argument_deg",
 )
-"""The five elements that say where an orbit lies."""
+"""The five elements that define the position of an orbit."""
 
 APPROACH_COLUMNS = ("tisserand_jupiter", "relative_velocity_km_per_s", "miss_distance_au")
-"""What ``no-label-inputs`` adds to the elements where a table has it and it varies."""
+"""Columns that ``no-label-inputs`` adds to the elements if a table has them and they vary."""
 
 _FROM_MAGNITUDE = "follows from H alone: 1329 km / sqrt(albedo) 10^(-H/5)"
-_OBSERVED = "tells how well the asteroid is observed, which brightness decides: a leak"
+_OBSERVED = "shows how well the asteroid is observed, which depends on its brightness: a leak"
 
 LEFT_OUT_OF_CLEAN: Mapping[str, str] = MappingProxyType(
     {
@@ -63,13 +61,13 @@ LEFT_OUT_OF_CLEAN: Mapping[str, str] = MappingProxyType(
         "orbit_uncertainty": _OBSERVED,
     }
 )
-"""Numeric columns that ``clean`` leaves out, and why."""
+"""Numeric columns that ``clean`` leaves out, with the reasons."""
 
 _NOT_NUMERIC: Mapping[Role, str] = MappingProxyType(
     {
         Role.IDENTITY: "identifies the asteroid",
         Role.LABEL: "is the label",
-        Role.DATE: "is a date, which says when the sample was drawn",
+        Role.DATE: "is a date, which depends on when the sample was drawn",
         Role.CONSTANT: "is the same in every row",
     }
 )
@@ -77,7 +75,7 @@ _NOT_NUMERIC: Mapping[Role, str] = MappingProxyType(
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """One column of a table under one set: taken, or left out for the reason in ``why``."""
+    """A column of a table under a set: taken, or left out for the reason ``why``."""
 
     column: Column
     taken: bool
@@ -85,24 +83,21 @@ class Choice:
 
 
 def require_name(name: str) -> None:
-    """Refuse a name that is no feature set's.
+    """Refuse an unknown feature set.
 
     Raises:
-        ConfigError: there is no such set.
+        ConfigError: the name is not one of ``NAMES``.
     """
     if name not in NAMES:
-        raise ConfigError(f"There is no feature set {name!r}.", hint=f"Choose one of {', '.join(NAMES)}.", name=name)
+        raise ConfigError(f"Unknown feature set {name!r}.", hint=f"Choose one of {', '.join(NAMES)}.", name=name)
 
 
 def choices(name: str, columns: Iterable[str]) -> tuple[Choice, ...]:
-    """Say of each known column of a table whether a set takes it.
+    """Return whether a set takes each known column of a table, in the given order.
 
     Args:
-        name: a name of ``NAMES``.
+        name: one of ``NAMES``.
         columns: the table's column names, in any spelling; unknown ones are skipped.
-
-    Returns:
-        One choice a known column, in the given order.
     """
     known = [column for spelled in columns if (column := lookup(spelled)) is not None]
     return tuple(_choice(name, column) for column in known)
@@ -130,5 +125,5 @@ def _why_not_orbit(name: str) -> str:
     if name in ("perihelion_distance_au", "aphelion_distance_au"):
         return "is computed from the elements, for every table alike"
     if name in ("mean_anomaly_deg", "epoch_osculation_jd"):
-        return "says where the asteroid was on one day, not where its orbit lies"
+        return "gives the position of the asteroid on one day, not of its orbit"
     return LEFT_OUT_OF_CLEAN[name]

@@ -1,27 +1,27 @@
-"""Feature sets: from a canonical table to the float32 matrix that a linear model sees.
+"""Feature sets: from a canonical table to the float32 matrix of a linear model.
 
 ``raw``
-    Every numeric column of the table that is neither identity, date nor label, in the table's order, as it is.
+    Every numeric column of the table except identity, date and label, in the table's order.
 ``clean``
-    The numeric columns that say something new, see ``feature_sets.LEFT_OUT_OF_CLEAN``. A Julian date is counted from a
-    reference day, the median of the rows it was fitted on: as float32 it would lose up to an eighth of a day.
+    One column per quantity, see ``feature_sets.LEFT_OUT_OF_CLEAN``. Julian dates are relative to a reference day, the
+    median of the training rows: absolute ones would lose up to an eighth of a day as float32.
 ``physics``
     Absolute magnitude H, MOID, ln MOID and the two hinges ``max(0, 22 - H)`` and ``max(0, 0.05 - MOID)``.
 ``spline``
-    H, MOID and ln MOID as piecewise-linear functions, see ``splines``. Knots are quantiles of the rows it was fitted
-    on, and the limits of the label's definition, ``DEFINITION_KNOTS``.
+    H, MOID and ln MOID as piecewise-linear functions, see ``splines``. Knots are quantiles of the training rows, and
+    the limits of the label's definition, ``DEFINITION_KNOTS``.
 ``no-label-inputs``
     The orbit's elements, its distances from the Sun at perihelion, aphelion and both nodes, the gap between a node and
-    the Earth's distance, and the circumstances of the approach where the table has them; all piecewise-linear. The
-    elements alone say how near an orbit comes to the Earth's; how bright the asteroid is, they do not say.
+    the Earth's distance, and the approach if the table has it; all piecewise-linear. The elements alone determine how
+    near an orbit comes to the Earth's, but not how bright the asteroid is.
 
-A fitted set is a value: it is stored as JSON and gives the same matrix for the same rows, whoever applies it.
+A fitted set is a value: it is stored as JSON and gives the same matrix for the same rows everywhere.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -31,15 +31,7 @@ from numpy.typing import NDArray
 
 from asteroid_ll.errors import DataError
 from asteroid_ll.neo.derived import node_distances_au
-from asteroid_ll.neo.feature_sets import (
-    APPROACH_COLUMNS,
-    DEFAULT_NAME,
-    ELEMENTS,
-    LABEL_INPUTS,
-    NAMES,
-    choices,
-    require_name,
-)
+from asteroid_ll.neo.feature_sets import APPROACH_COLUMNS, ELEMENTS, LABEL_INPUTS, NAMES, choices, require_name
 from asteroid_ll.neo.label import MAX_ABSOLUTE_MAGNITUDE_MAG, MAX_MOID_AU
 from asteroid_ll.neo.splines import fit_knots, ramp_names, ramps
 from asteroid_ll.neo.table import find, locate, lookup
@@ -47,21 +39,17 @@ from asteroid_ll.neo.table import find, locate, lookup
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["DEFAULT_NAME", "DEFAULT_N_KNOTS", "NAMES", "FittedFeatures", "fit"]
-
-DEFAULT_N_KNOTS = 64
-
 MIN_MOID_AU = 1e-7
-"""MOIDs are raised to this (15 km) before the logarithm: orbits are not known better."""
+"""Smallest MOID in the logarithm, 15 km: orbits are not known better."""
 
 MIN_NODE_GAP_AU = 1e-4
-"""Gaps between a node and the Earth's distance are raised to this before the logarithm."""
+"""Smallest gap between a node and the Earth's distance in the logarithm."""
 
 MIN_INCLINATION_DEG = 0.05
-"""Inclinations are raised to this before the logarithm of their sine."""
+"""Smallest inclination in the logarithm of its sine."""
 
 ORBIT_KNOTS_DIVISOR = 4
-"""``no-label-inputs`` has a quarter of the knots a variable: it has about five times the variables of ``spline``."""
+"""``no-label-inputs`` has a quarter as many knots per variable, and about five times the variables of ``spline``."""
 
 DEFINITION_KNOTS: Mapping[str, tuple[float, ...]] = MappingProxyType(
     {
@@ -70,7 +58,7 @@ DEFINITION_KNOTS: Mapping[str, tuple[float, ...]] = MappingProxyType(
         "ln_moid": (math.log(MAX_MOID_AU), math.log(MAX_MOID_AU * 1.01)),
     }
 )
-"""Knots of ``spline`` at the definition's limits and just beyond: the label jumps there, wherever the quantiles lie."""
+"""Knots of ``spline`` at the definition's limits and just beyond, because the label jumps there."""
 
 _FORMAT_VERSION = 1
 _JULIAN_DATE_UNIT = "JD"
@@ -88,14 +76,14 @@ Matrix = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class FittedFeatures:
-    """A feature set with everything it learned from the training rows.
+    """A feature set with the values that it learned from the training rows.
 
     Attributes:
         name: one of ``NAMES``.
-        inputs: canonical names of the columns that a table must have.
+        inputs: canonical names of the required columns.
         columns: names of the matrix's columns, shape ``(d,)``.
-        knots: ascending knots a variable of a piecewise-linear set, in the variable's unit; empty for the other sets.
-        references: value that is subtracted from an input before it is rounded to float32, in the input's unit.
+        knots: ascending knots per variable of a piecewise-linear set, in the variable's unit; empty for other sets.
+        references: value subtracted from an input before rounding to float32, in the input's unit.
     """
 
     name: str
@@ -107,7 +95,7 @@ class FittedFeatures:
     def transform(self, table: pd.DataFrame) -> Matrix:
         """Return the features of each row, float32 of shape ``(n_rows, d)``, C-contiguous.
 
-        Computed in float64 and rounded once.
+        Features are computed in float64 and rounded once.
 
         Raises:
             DataError: the table lacks an input column, or a value is not a finite number.
@@ -121,7 +109,7 @@ class FittedFeatures:
         return np.column_stack(columns).astype(np.float32)
 
     def to_json(self) -> dict[str, Any]:
-        """Return the set as JSON data; ``from_json`` takes it back."""
+        """Return the set as JSON data for ``from_json``."""
         return {
             "version": _FORMAT_VERSION,
             "name": self.name,
@@ -133,12 +121,12 @@ class FittedFeatures:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> FittedFeatures:
-        """Return the set that ``to_json`` wrote.
+        """Return the set from the JSON data of ``to_json``.
 
         Raises:
             DataError: the data is of another version, or not a feature set.
         """
-        hint = "Run the encode stage again to write it afresh."
+        hint = "Run the encode stage again with --force."
         if data.get("version") != _FORMAT_VERSION or data.get("name") not in NAMES:
             raise DataError(
                 f"The stored feature set has version {data.get('version')!r} and name {data.get('name')!r}; "
@@ -153,36 +141,33 @@ class FittedFeatures:
             raise DataError(f"The stored feature set is damaged: {error!r}.", hint=hint) from error
 
 
-def fit(name: str, table: pd.DataFrame, *, n_knots: int = DEFAULT_N_KNOTS) -> FittedFeatures:
+def fit(name: str, table: pd.DataFrame, *, n_knots: int) -> FittedFeatures:
     """Fit a feature set on the training rows.
 
     Args:
         name: one of ``NAMES``.
-        table: training rows only, canonical or the tutorial's column names.
-        n_knots: knots a variable of ``spline``, four times those of ``no-label-inputs``; ties can leave fewer.
+        table: training rows only, with canonical names or the tutorial's.
+        n_knots: knots per variable of ``spline``, four times those of ``no-label-inputs``; ties can leave fewer.
 
     Raises:
-        ConfigError: there is no such set, or fewer than 2 knots.
+        ConfigError: unknown set, or fewer than 2 knots.
         DataError: the table lacks a column, has a value that is not a finite number, or a variable does not vary.
     """
-    fitters: dict[str, Callable[[], FittedFeatures]] = {
-        "raw": lambda: _fit_columns("raw", table),
-        "clean": lambda: _fit_columns("clean", table),
-        "physics": lambda: FittedFeatures("physics", LABEL_INPUTS, _PHYSICS_COLUMNS),
-        "spline": lambda: _fit_ramps("spline", table, inputs=LABEL_INPUTS, n_knots=n_knots),
-        "no-label-inputs": lambda: _fit_ramps(
-            "no-label-inputs",
-            table,
-            inputs=(*ELEMENTS, *(name for name in APPROACH_COLUMNS if _varies(table, name))),
-            n_knots=max(2, n_knots // ORBIT_KNOTS_DIVISOR) if n_knots >= 2 else n_knots,
-        ),
-    }
     require_name(name)
-    return fitters[name]()
+    if name in ("raw", "clean"):
+        return _fit_columns(name, table)
+    if name == "physics":
+        return FittedFeatures(name, LABEL_INPUTS, _PHYSICS_COLUMNS)
+    if name == "spline":
+        return _fit_ramps(name, table, inputs=LABEL_INPUTS, n_knots=n_knots)
+    inputs = (*ELEMENTS, *(column for column in APPROACH_COLUMNS if _varies(table, column)))
+    if n_knots >= 2:
+        n_knots = max(2, n_knots // ORBIT_KNOTS_DIVISOR)
+    return _fit_ramps(name, table, inputs=inputs, n_knots=n_knots)
 
 
 def _varies(table: pd.DataFrame, name: str) -> bool:
-    """Tell whether a table has a column, in any spelling, and more than one value in it."""
+    """Return whether a table has a column, in any spelling, with more than one value."""
     spelled = [label for label in table.columns if (column := lookup(label)) is not None and column.name == name]
     return bool(spelled) and table[spelled[0]].nunique() > 1
 
@@ -190,9 +175,7 @@ def _varies(table: pd.DataFrame, name: str) -> bool:
 def _fit_columns(name: str, table: pd.DataFrame) -> FittedFeatures:
     inputs = tuple(choice.column.name for choice in choices(name, table.columns) if choice.taken)
     if not inputs:
-        raise DataError(
-            "The table has no numeric column to make features of.", hint="Check the source and its columns."
-        )
+        raise DataError("The table has no numeric column for features.", hint="Check the source and its columns.")
     spelled = locate(table.columns, inputs)
     if name == "raw":
         return FittedFeatures(name, inputs, tuple(spelled.values()))
@@ -203,20 +186,20 @@ def _fit_columns(name: str, table: pd.DataFrame) -> FittedFeatures:
 
 
 def _fit_ramps(name: str, table: pd.DataFrame, *, inputs: tuple[str, ...], n_knots: int) -> FittedFeatures:
-    fixed = DEFINITION_KNOTS if name == "spline" else None
+    fixed = DEFINITION_KNOTS if name == "spline" else {}
     knots = fit_knots(_variables(name, _values(table, inputs)), n_knots=n_knots, fixed=fixed)
     return FittedFeatures(name, inputs, ramp_names(knots), knots)
 
 
 def _values(table: pd.DataFrame, inputs: tuple[str, ...]) -> dict[str, Array]:
-    """Return the input columns as float64, every value finite."""
+    """Return the input columns as float64, all values finite."""
     values = {}
     for name, spelled in locate(table.columns, inputs).items():
         values[name] = table[spelled].to_numpy(dtype=np.float64, na_value=np.nan)
         bad = np.flatnonzero(~np.isfinite(values[name]))
         if bad.size:
             raise DataError(
-                f"Column {spelled} has {bad.size} values that are no finite numbers, first in data row {bad[0] + 1}.",
+                f"Column {spelled} has {bad.size} values that are not finite numbers, first in data row {bad[0] + 1}.",
                 hint="Remove those rows from the input.",
                 column=spelled,
                 row=int(bad[0]) + 1,
@@ -248,8 +231,9 @@ def _variables(name: str, values: Mapping[str, Array]) -> dict[str, Array]:
     open_orbits = np.flatnonzero((eccentricity < 0.0) | (eccentricity >= 1.0))
     if open_orbits.size:
         raise DataError(
-            f"Eccentricity {eccentricity[open_orbits[0]]:g} in data row {open_orbits[0] + 1} is that of no ellipse.",
-            hint="Remove that row, or correct its eccentricity: it is in [0, 1).",
+            f"Data row {open_orbits[0] + 1}: eccentricity {eccentricity[open_orbits[0]]:g} is not an elliptical orbit "
+            "(expected 0 <= e < 1).",
+            hint="Remove that row, or correct its eccentricity.",
             row=int(open_orbits[0]) + 1,
         )
     ascending_au, descending_au = node_distances_au(

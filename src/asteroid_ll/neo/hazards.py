@@ -1,4 +1,4 @@
-"""What in a table of asteroids can mislead whoever trains on it, each with the figure that shows it."""
+"""Hazards: properties of a table of asteroids that can mislead a model or its reader, with their figures."""
 
 from __future__ import annotations
 
@@ -16,26 +16,23 @@ if TYPE_CHECKING:
     import pandas as pd
 
 OBSERVATION_COLUMNS = ("orbit_id", "orbit_uncertainty")
-"""Columns that tell how well an asteroid is observed."""
+"""Columns that show how well an asteroid is observed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Hazard:
-    """Something that can mislead: its name, and a sentence with the figures of this table."""
+    """A property that can mislead: its name, and a sentence with the figures of this table."""
 
     name: str
     text: str
 
 
-def hazards(table: pd.DataFrame, *, joined: Sequence[Pair] = ()) -> tuple[Hazard, ...]:
-    """Find what can mislead in a table.
+def hazards(table: pd.DataFrame, *, joined: Sequence[Pair]) -> tuple[Hazard, ...]:
+    """Return the hazards of a table.
 
     Args:
         table: canonical table with its label.
-        joined: identities that cleaning has joined already.
-
-    Returns:
-        Only hazards that this table has.
+        joined: pairs of identities that cleaning has joined.
     """
     return (
         *_label_inputs(table),
@@ -53,7 +50,7 @@ def _label_inputs(table: pd.DataFrame) -> Iterator[Hazard]:
     yield Hazard(
         "label inputs",
         f"The label is defined by absolute magnitude and MOID: H <= 22 and MOID <= 0.05 au give it in all but {others} "
-        f"of {len(table)} rows. The feature set no-label-inputs has neither.",
+        f"of {len(table)} rows. The feature set no-label-inputs uses neither.",
     )
 
 
@@ -65,7 +62,7 @@ def _identity_leak(table: pd.DataFrame) -> Iterator[Hazard]:
         yield Hazard(
             "identity leak",
             f"{permanent.mean():.0%} of the rows of numbered asteroids are hazardous, {provisional.mean():.0%} of the "
-            "others: an identity tells how long an asteroid is known, and no feature set takes it.",
+            "others: an identity shows how long an asteroid has been known, so no feature set uses it.",
         )
 
 
@@ -88,16 +85,16 @@ def _two_identities(table: pd.DataFrame, joined: Sequence[Pair]) -> Iterator[Haz
         twice = f" {rows} approaches are listed twice for it." if rows else ""
         yield Hazard(
             "one asteroid under two identities",
-            f"{len(joined)} asteroids were listed under a provisional and a permanent number and are joined, so that "
-            f"a split by asteroid keeps their rows together.{twice}",
+            f"{len(joined)} asteroids were listed under a provisional and a permanent number and are joined: a split "
+            f"by asteroid keeps their rows together.{twice}",
         )
-    left = equal_orbits(table)
-    if left:
-        first = " and ".join(left[0])
+    pairs = equal_orbits(table)
+    if pairs:
+        first = " and ".join(pairs[0])
         yield Hazard(
             "equal orbits",
-            f"{len(left)} pairs of asteroids have all but equal orbits and magnitudes, such as {first}: one asteroid "
-            "under two names, or the parts of one that broke. A split by asteroid may tear such a pair apart.",
+            f"{len(pairs)} pairs of asteroids have almost equal orbits and magnitudes, such as {first}: one asteroid "
+            "under two names, or parts of one that broke. A split by asteroid may separate such a pair.",
         )
 
 
@@ -105,8 +102,8 @@ def _repeats(table: pd.DataFrame) -> Iterator[Hazard]:
     n_asteroids = table[IDENTITY].nunique()
     if n_asteroids < len(table):
         yield Hazard(
-            "several rows an asteroid",
-            f"{len(table)} rows are of {n_asteroids} asteroids: a split by row tests asteroids that were trained on.",
+            "several rows per asteroid",
+            f"{len(table)} rows belong to {n_asteroids} asteroids: a split by row tests on known asteroids.",
         )
 
 
@@ -114,5 +111,5 @@ def _selection(table: pd.DataFrame) -> Iterator[Hazard]:
     if "miss_distance_au" in table:
         yield Hazard(
             "selection",
-            f"No approach is farther than {table['miss_distance_au'].max():.4g} au: the list has near approaches only.",
+            f"The largest miss distance is {table['miss_distance_au'].max():.4g} au: only near approaches are listed.",
         )

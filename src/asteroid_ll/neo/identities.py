@@ -1,8 +1,8 @@
-"""Asteroids that a table lists under two identities, found by their orbits.
+"""Asteroids that a table lists under two identities, detected by their orbits.
 
-An asteroid gets a permanent number once its orbit is well known. A list that was collected over months has it under
-its provisional SPK-ID (3xxxxxx or 54xxxxxx) before that day and under the permanent one (2xxxxxx or 20xxxxxx) after
-it, with an orbit that was fitted again and differs in the last digits only.
+An asteroid gets a permanent number when its orbit is well known. A list that was collected over months has it under
+its provisional SPK-ID (3xxxxxx or 54xxxxxx) before that day, and under the permanent one (2xxxxxx or 20xxxxxx) with a
+new fit of the orbit after it. The two orbits differ only in the last digits.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ if TYPE_CHECKING:
     import pandas as pd
 
 TOLERANCES = (1e-3, 1e-3, 0.1, 1.0, 1.0)
-"""Largest differences of the same orbit fitted twice: e; a, relative; i, node and argument of perihelion in degrees.
+"""Largest differences between two fits of an orbit: e; a, relative; i, node and argument of perihelion in degrees.
 
-In the 40-column export, whatever is within a tenth of them is also within them but for four pairs; ten times as much
-adds four pairs, whose magnitudes differ by up to 1.2. Two of its 3,692 asteroids agree so by chance with 2e-5."""
+In the 40-column export, a tenth of these limits loses four pairs, and ten times the limits adds four pairs, whose
+magnitudes differ by up to 1.2. The probability that two of its 3,692 asteroids agree by chance is 2e-5."""
 
 MAX_MAGNITUDE_DIFFERENCE_MAG = 0.3
 """Largest difference of the absolute magnitudes of one asteroid listed twice."""
 
 MAX_MISS_DISTANCE_DIFFERENCE = 0.01
-"""Largest relative difference of one approach's miss distance, computed from both orbits; 0.0002 in the export."""
+"""Largest relative difference between the miss distances of one approach from two fits; 0.0002 in the export."""
 
 _SPK_ID = re.compile(r"[0-9]{7,8}")
 _PERMANENT_SPK_ID = re.compile(r"2[0-9]{6}|20[0-9]{6}")
@@ -39,7 +39,7 @@ Pair = tuple[str, str]
 
 
 def is_permanent(asteroid_id: str) -> bool | None:
-    """Tell whether an identity is that of a numbered asteroid; None where it does not say.
+    """Return whether an identity belongs to a numbered asteroid; None if it cannot be determined.
 
     Args:
         asteroid_id: an SPK-ID, a number, or a provisional designation such as ``2010 PK9``.
@@ -52,7 +52,7 @@ def is_permanent(asteroid_id: str) -> bool | None:
 
 
 def equal_orbits(table: pd.DataFrame) -> tuple[Pair, ...]:
-    """Find pairs of identities with the same orbit within ``TOLERANCES`` and nearly the same magnitude.
+    """Return pairs of identities with the same orbit within ``TOLERANCES`` and nearly the same magnitude.
 
     Args:
         table: canonical table; the first row of each asteroid counts.
@@ -66,7 +66,7 @@ def equal_orbits(table: pd.DataFrame) -> tuple[Pair, ...]:
     order = np.argsort(asteroids["semi_major_axis_au"].to_numpy(), kind="stable")
     orbits = asteroids[list(ELEMENTS)].to_numpy(dtype=np.float64)[order]
     magnitude_mag = asteroids["absolute_magnitude_mag"].to_numpy(dtype=np.float64)[order]
-    found = []
+    positions = []
     for step in range(1, len(orbits)):
         near = _relative_axis_difference(orbits, step) <= TOLERANCES[1]
         if not near.any():
@@ -75,21 +75,23 @@ def equal_orbits(table: pd.DataFrame) -> tuple[Pair, ...]:
         first = np.flatnonzero(near)
         same = _same(orbits[first], orbits[first + step])
         same &= np.abs(magnitude_mag[first] - magnitude_mag[first + step]) <= MAX_MAGNITUDE_DIFFERENCE_MAG
-        found += [tuple(sorted((order[i], order[i + step]))) for i in first[same]]
+        positions += [tuple(sorted((order[i], order[i + step]))) for i in first[same]]
     identities = asteroids[IDENTITY].tolist()
-    return tuple((identities[one], identities[other]) for one, other in sorted(found))
+    return tuple((identities[one], identities[other]) for one, other in sorted(positions))
 
 
 def one_asteroid(pairs: Sequence[Pair], table: pd.DataFrame) -> tuple[Pair, ...]:
-    """Choose the pairs that are one asteroid under two SPK-IDs, rather than two asteroids on one orbit.
+    """Return the pairs that are one asteroid under two SPK-IDs, rather than two asteroids on one orbit.
+
+    Both identities must have the same miss distance on each day that lists both.
 
     Args:
-        pairs: what ``equal_orbits`` found.
+        pairs: pairs of ``equal_orbits``.
         table: the same table.
 
     Returns:
-        Pairs of the identity to keep, the permanent one or else the smaller, and the other one; where both are listed
-        on one day, it is at one distance. No identity is in two pairs.
+        Pairs of the identity to keep (the permanent one, else the smaller) and the other one. Each identity is in at
+        most one pair.
     """
     chosen: list[Pair] = []
     taken: set[str] = set()
@@ -103,7 +105,7 @@ def one_asteroid(pairs: Sequence[Pair], table: pd.DataFrame) -> tuple[Pair, ...]
 
 
 def _differ(table: pd.DataFrame, pair: Pair) -> bool:
-    """Tell whether both are listed on one day at distances that are not the same approach's."""
+    """Return whether both identities are listed on one day with different distances."""
     if not {"close_approach_date", "miss_distance_au"} <= set(table.columns):
         return False
     one, other = (

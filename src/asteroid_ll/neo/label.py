@@ -1,4 +1,4 @@
-"""The label: which asteroids are potentially hazardous, as recorded and by the rule of CNEOS."""
+"""The label: whether an asteroid is potentially hazardous, as recorded and by the rule of CNEOS."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def is_hazardous_by_rule(absolute_magnitude_mag: ArrayLike, moid_au: ArrayLike) 
         moid_au: minimum orbit intersection distance with the Earth in au, shape ``(n,)``.
 
     Returns:
-        True where H <= 22.0 and MOID <= 0.05 au. NaN in either gives False.
+        True for H <= 22.0 and MOID <= 0.05 au; False for NaN.
 
     Source: CNEOS, "NEO Basics", https://cneos.jpl.nasa.gov/about/neo_groups.html.
     """
@@ -41,7 +41,7 @@ def labels_of(table: pd.DataFrame) -> NDArray[np.bool_]:
     """Return the table's label column, shape ``(n_rows,)``: True for potentially hazardous.
 
     Raises:
-        DataError: the table has no label, or the labels are all of one class.
+        DataError: the table has no label, or only one class.
     """
     labels = table[locate(table.columns, [LABEL])[LABEL]].to_numpy(dtype=np.bool_)
     require_two_classes(labels, where="The table")
@@ -49,14 +49,14 @@ def labels_of(table: pd.DataFrame) -> NDArray[np.bool_]:
 
 
 def require_two_classes(labels: NDArray[np.bool_], *, where: str) -> None:
-    """Refuse labels from which nothing can be learned.
+    """Refuse labels of one class, from which no model can learn.
 
     Args:
         labels: True for potentially hazardous, shape ``(n,)``.
         where: subject of the error's sentence, such as "The test part".
 
     Raises:
-        DataError: there is no hazardous asteroid, or no other one.
+        DataError: all or none of the asteroids are hazardous.
     """
     hazardous = int(labels.sum())
     if hazardous in (0, labels.size):

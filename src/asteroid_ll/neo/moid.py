@@ -1,10 +1,10 @@
 """Minimum orbit intersection distance (MOID) with the Earth, computed from orbital elements.
 
 The distance between two confocal ellipses has up to four minima. Each orbit is sampled on a grid of its eccentric
-anomaly; for every sample the nearest point of the Earth's orbit is found, which leaves a function of one angle; each of
-that function's minima on the grid starts a damped Newton iteration in both angles. The smallest result is the MOID.
-The idea of the start is that of Wisniowski and Rickman, "Fast Geometric Method for Calculating Accurate Minimum Orbit
-Intersection Distances", Acta Astronomica 63 (2013) 293-307; the arithmetic runs on all orbits at once.
+anomaly. The nearest point of the Earth's orbit to each sample gives a function of one angle, and each minimum of that
+function on the grid starts a damped Newton iteration in both angles. The smallest result is the MOID. The start follows
+Wisniowski and Rickman, "Fast Geometric Method for Calculating Accurate Minimum Orbit Intersection Distances", Acta
+Astronomica 63 (2013) 293-307. The arithmetic runs on all orbits at once.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 
 GRID_POINTS = 240
-"""Samples of the eccentric anomaly an orbit; twice as many change no MOID of the catalogue by 1e-8 au."""
+"""Samples of the eccentric anomaly per orbit; twice as many change no MOID of the catalogue by 1e-8 au."""
 
 _CHUNK = 2_000
 _NEWTON_STEPS = 60
@@ -64,7 +64,7 @@ def earth_orbit(epoch_jd: float) -> Orbits:
         epoch_jd: epoch as Julian date (TDB), within 1800 and 2050.
 
     Source: E. M. Standish, "Keplerian Elements for Approximate Positions of the Major Planets", JPL, table 1:
-    mean elements and rates a Julian century, mean ecliptic and equinox of J2000.
+    mean elements and rates per Julian century, mean ecliptic and equinox of J2000.
     """
     centuries = (epoch_jd - 2_451_545.0) / 36_525.0
     values = np.array(
@@ -122,7 +122,7 @@ def _nearest_on(earth: Orbits, positions: Array) -> tuple[Array, Array]:
     eccentricity = float(earth.eccentricity[0])
     along = positions @ (major / (major @ major)) + eccentricity
     across = positions @ (minor / (minor @ minor))
-    # On a circle the foot of the perpendicular has the point's own longitude; two Newton steps do for e = 0.017.
+    # On a circle the nearest point has the same longitude; two Newton steps suffice for e = 0.017.
     angle = np.arctan2(across, along)
     to_major, to_minor, a2, b2 = positions @ major, positions @ minor, major @ major, minor @ minor
     for _ in range(2):
@@ -136,7 +136,7 @@ def _nearest_on(earth: Orbits, positions: Array) -> tuple[Array, Array]:
 
 
 def _refine(orbit: tuple[Array, Array, Array], earth: Orbits, angle: Array, earth_angle: Array) -> Array:
-    """Follow damped Newton steps in both eccentric anomalies down to a minimum; return distances in au, ``(m,)``."""
+    """Return the distances in au, ``(m,)``, at the minima that damped Newton steps in both anomalies reach."""
     major, minor, eccentricity = orbit
     (earth_major,), (earth_minor,) = earth.axes()
     earth_e = float(earth.eccentricity[0])
@@ -188,7 +188,7 @@ def _newton_step(
 
     gradient_u, gradient_v = dot(difference, d_u), dot(difference, d_v)
     h_uu, h_vv, h_uv = dot(d_u, d_u) + dot(difference, dd_u), dot(d_v, d_v) + dot(difference, dd_v), dot(d_u, d_v)
-    # Away from a minimum the second derivatives may be indefinite: shift by the most negative eigenvalue.
+    # Far from a minimum the second derivatives may be indefinite: shift them by the most negative eigenvalue.
     smallest = (h_uu + h_vv) / 2 - np.sqrt(((h_uu - h_vv) / 2) ** 2 + h_uv**2)
     shift = np.maximum(0.0, -1.1 * smallest) + damping * (np.abs(h_uu) + np.abs(h_vv)) + 1e-300
     h_uu, h_vv = h_uu + shift, h_vv + shift

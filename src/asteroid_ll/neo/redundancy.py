@@ -1,4 +1,4 @@
-"""Columns that say nothing new, and columns that float32 cannot hold: found in the data, not assumed."""
+"""Redundant columns, and columns that float32 cannot represent, detected in the data."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 Array = NDArray[np.float64]
 
 MAX_RELATIVE_ERROR = 1e-4
-"""A column is redundant where the worst of its values is within this of what the others give."""
+"""Largest relative error with which other columns give the values of a redundant column."""
 
 MAX_FLOAT32_ERROR_IN_SPREADS = 1e-6
-"""Rounding to float32 is worth a warning where its median error is above this many standard deviations."""
+"""Median error of rounding to float32, in standard deviations, above which a column is reported."""
 
 _TIME_UNITS = ("JD", "ms")
 
@@ -35,7 +35,7 @@ class Redundant:
         column: canonical name.
         follows_from: the formula, in canonical names.
         kind: ``unit`` for a copy in another unit, ``magnitude`` or ``kepler``.
-        worst_error: largest error of the formula, relative to the value; of a time, relative to the period.
+        worst_error: largest error of the formula, relative to the value; for a time, relative to the period.
     """
 
     column: str
@@ -46,9 +46,9 @@ class Redundant:
 
 @dataclass(frozen=True, slots=True)
 class Float32Loss:
-    """What a column loses as float32, which is what Linear Learner reads: its largest error, in its unit.
+    """The largest rounding error of a column as float32, the type that Linear Learner reads.
 
-    The error of a Julian date is in days.
+    The error is in the column's unit, in days for a Julian date.
     """
 
     column: str
@@ -57,35 +57,27 @@ class Float32Loss:
 
 
 def redundant_columns(table: pd.DataFrame) -> tuple[Redundant, ...]:
-    """Find the columns that follow from others, whatever the names promise.
+    """Return the columns of a canonical table that follow from others by a formula that holds in every row.
 
-    Args:
-        table: canonical table.
-
-    Returns:
-        Copies in other units, then what H gives, then what Kepler's laws give. Only formulas that hold in every row.
+    Copies in other units come first, then columns that follow from H, then those that follow from Kepler's laws.
     """
     copies = list(_unit_copies(table))
-    told = {copy.column for copy in copies}
-    derived = [found for found in (*_from_magnitude(table), *_from_elements(table)) if found.column not in told]
-    return (*copies, *derived)
+    copied = {copy.column for copy in copies}
+    formulas = (*_from_magnitude(table), *_from_elements(table))
+    return (*copies, *(formula for formula in formulas if formula.column not in copied))
 
 
 def float32_errors(values: Array) -> Array:
-    """Return the error that rounding to float32 makes in each finite value, in the values' unit."""
+    """Return the error of rounding each finite value to float32, in the values' unit."""
     finite = values[np.isfinite(values)]
     return np.asarray(np.abs(finite.astype(np.float32).astype(np.float64) - finite))
 
 
 def float32_losses(table: pd.DataFrame) -> tuple[Float32Loss, ...]:
-    """Find the columns to which rounding to float32 matters.
+    """Return the columns of a canonical table that lose precision as float32.
 
-    Args:
-        table: canonical table.
-
-    Returns:
-        Times with any error at all, and whatever loses more than ``MAX_FLOAT32_ERROR_IN_SPREADS`` in half of its rows;
-        a column of one value has nothing to lose.
+    These are times with any error, and other columns with a median error above ``MAX_FLOAT32_ERROR_IN_SPREADS``.
+    Columns with a single value are left out.
     """
     losses = []
     for column in _numeric(table):
@@ -128,7 +120,7 @@ def _from_magnitude(table: pd.DataFrame) -> Iterator[Redundant]:
 
 
 def _from_elements(table: pd.DataFrame) -> Iterator[Redundant]:
-    """Yield what the semi-major axis, the eccentricity, the mean anomaly and the epoch give."""
+    """Yield columns that follow from the semi-major axis, the eccentricity, the mean anomaly and the epoch."""
     columns = set(table.columns)
     if not {"semi_major_axis_au", "eccentricity"} <= columns:
         return
@@ -155,12 +147,12 @@ def _from_elements(table: pd.DataFrame) -> Iterator[Redundant]:
 
 
 def _of(table: pd.DataFrame, name: str) -> Array:
-    """Return a column as float64, NaN where it has no value."""
+    """Return a column as float64, NaN for absent values."""
     return np.asarray(table[name].to_numpy(dtype=np.float64, na_value=np.nan))
 
 
 def _relative_error(values: Array, expected: Array) -> float:
-    """Return the largest relative error, infinite where nothing can be compared."""
+    """Return the largest relative error, infinite if a value is missing."""
     both = np.isfinite(values) & np.isfinite(expected)
     if not both.all() or not values.size:
         return float("inf")

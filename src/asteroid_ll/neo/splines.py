@@ -1,7 +1,7 @@
-"""Piecewise-linear functions as features: between two neighbouring knots a ramp that rises from 0 to 1.
+"""Piecewise-linear functions as features: a ramp that rises from 0 to 1 between each two neighbouring knots.
 
-A weighted sum of ramps is any continuous piecewise-linear function that is constant beyond the outer knots, and a
-weight is the step that the function takes between two knots.
+Every continuous piecewise-linear function that is constant beyond the outer knots is a weighted sum of ramps. A weight
+is the difference of the function between two knots.
 """
 
 from __future__ import annotations
@@ -17,47 +17,45 @@ Array = NDArray[np.float64]
 Knots = Mapping[str, tuple[float, ...]]
 
 
-def fit_knots(
-    variables: Mapping[str, Array], *, n_knots: int, fixed: Mapping[str, tuple[float, ...]] | None = None
-) -> dict[str, tuple[float, ...]]:
+def fit_knots(variables: Mapping[str, Array], *, n_knots: int, fixed: Knots) -> dict[str, tuple[float, ...]]:
     """Place knots at quantiles, and at given values within a variable's range.
 
     Args:
-        variables: values by the variable's name, shape ``(n_rows,)`` each.
-        n_knots: knots a variable at quantiles; ties leave fewer.
-        fixed: further knots by variable, in the variable's unit; those outside the outer quantile knots are left out.
+        variables: values by variable, shape ``(n_rows,)`` each.
+        n_knots: knots per variable at quantiles; ties leave fewer.
+        fixed: further knots by variable, in the variable's unit; those beyond the outer quantiles are left out.
 
     Returns:
         Ascending knots by variable, in the variable's unit, at least two each.
 
     Raises:
-        ConfigError: fewer than 2 knots are asked for.
-        DataError: a variable has one value only.
+        ConfigError: ``n_knots`` is less than 2.
+        DataError: a variable has only one value.
     """
     if n_knots < 2:
         raise ConfigError(f"A spline needs at least 2 knots, not {n_knots}.", hint="The default is 64.")
-    # Half a step inside the extremes, so that the outer ramps too have rows to learn from.
+    # Half a step inside the extremes: the outer ramps also need rows to learn from.
     shares = (np.arange(n_knots) + 0.5) / n_knots
     knots = {}
     for name, values in variables.items():
         at_quantiles = np.quantile(values, shares)
-        further = [knot for knot in (fixed or {}).get(name, ()) if at_quantiles[0] < knot < at_quantiles[-1]]
+        further = [knot for knot in fixed.get(name, ()) if at_quantiles[0] < knot < at_quantiles[-1]]
         knots[name] = tuple(np.unique([*at_quantiles, *further]).tolist())
         if len(knots[name]) < 2:
             raise DataError(
-                f"The training rows have one value of {name} only, {knots[name][0]:g}: no spline can be fitted.",
+                f"The training rows have only one value of {name}, {knots[name][0]:g}: no spline can be fitted.",
                 hint="Train on more asteroids, or choose the feature set physics.",
             )
     return knots
 
 
 def ramp_names(knots: Knots) -> tuple[str, ...]:
-    """Return a name a ramp, in the order of ``ramps``."""
+    """Return the names of the ramps, in the order of ``ramps``."""
     return tuple(f"{name}_ramp_{i:02d}" for name in knots for i in range(len(knots[name]) - 1))
 
 
 def ramps(variables: Mapping[str, Array], knots: Knots) -> NDArray[np.float32]:
-    """Return each variable's ramps side by side: 0 below the ramp, 1 above, the fraction of the way within.
+    """Return each variable's ramps side by side: 0 below a ramp, 1 above it, the fraction of the way within.
 
     Args:
         variables: values of at least the variables that have knots, shape ``(n_rows,)`` each.

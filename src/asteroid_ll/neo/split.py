@@ -1,7 +1,7 @@
-"""Who trains, who selects, who scores: a table's rows in three parts.
+"""The split of a table's rows into a training, a validation and a test part.
 
-By asteroid (the default): an asteroid's part is a hash of its identity and the seed, so that all its rows fall in one
-part, the same on every machine, and stay there when the table grows. By row: the tutorial's draw, kept for comparison.
+By asteroid (the default), the part is a hash of the asteroid's identity and the seed. All its rows are in one part, the
+same on every machine, also after the table grows. By row is the tutorial's random draw, kept for comparison.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from asteroid_ll.errors import DataError
@@ -23,7 +24,7 @@ _TWO_TO_53 = float(2**53)
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """Row numbers (0-based, ascending) of each part: disjoint, and together every row once."""
+    """Row numbers (0-based, ascending) of each part. Each row is in exactly one part."""
 
     train: NDArray[np.int64]
     validation: NDArray[np.int64]
@@ -36,7 +37,7 @@ class Split:
 
 @dataclass(frozen=True, slots=True)
 class PartDescription:
-    """What a part holds; ``hazardous_share`` is the share of its rows labelled hazardous, in [0, 1]."""
+    """Counts of a part; ``hazardous_share`` is the share of its rows that are hazardous, in [0, 1]."""
 
     name: str
     n_rows: int
@@ -47,7 +48,7 @@ class PartDescription:
 
 @dataclass(frozen=True, slots=True)
 class SplitDescription:
-    """All parts, and the share of test rows (in [0, 1]) whose asteroid also has a row in train."""
+    """All parts, and the share of test rows (in [0, 1]) whose asteroid also has a training row."""
 
     parts: tuple[PartDescription, ...]
     test_rows_seen_in_train_share: float
@@ -57,8 +58,8 @@ def split_by_asteroid(asteroid_ids: Sequence[str], *, validation: float, test: f
     """Assign each row to one part by hashing its asteroid.
 
     Args:
-        asteroid_ids: identity a row, shape ``(n_rows,)``. Repeats are expected: one asteroid has a row a close
-            approach.
+        asteroid_ids: identity per row, shape ``(n_rows,)``. Repeats are expected: one asteroid can have several close
+            approaches.
         validation: share of asteroids held out for model selection, in (0, 1).
         test: share of asteroids held out for the final score, in (0, 1).
         seed: the same seed and identities give the same split on every machine.
@@ -69,8 +70,6 @@ def split_by_asteroid(asteroid_ids: Sequence[str], *, validation: float, test: f
     Raises:
         DataError: the shares are impossible, or a part is empty.
     """
-    import pandas as pd
-
     _check_shares(validation, test)
     rows, identities = pd.factorize(np.asarray(asteroid_ids, dtype=object))
     draws = _draws([str(identity) for identity in identities], prefix=f"{seed}:")
@@ -78,9 +77,9 @@ def split_by_asteroid(asteroid_ids: Sequence[str], *, validation: float, test: f
 
 
 def split_by_row(n_rows: int, *, validation: float, test: float, seed: int) -> Split:
-    """Assign each row to one part by its own uniform draw, as the tutorial does.
+    """Assign each row to one part by a uniform draw, as the tutorial does.
 
-    Rows of one asteroid may fall in several parts, which flatters the score: see ``describe``.
+    Rows of one asteroid may be in several parts, which makes the score too good: see ``describe``.
 
     Args:
         n_rows: number of rows.
@@ -99,10 +98,10 @@ def split_by_row(n_rows: int, *, validation: float, test: float, seed: int) -> S
 
 
 def training_order(rows: NDArray[np.int64], *, seed: int) -> NDArray[np.int64]:
-    """Return row numbers in an order without pattern, the same for the same seed on every machine.
+    """Return row numbers in a random order, the same for the same seed on every machine.
 
-    Linear Learner reads its training rows in file order, and scales by the first 10,000 of them: rows in a catalogue's
-    own order, the oldest discoveries first, would be scaled by the largest asteroids.
+    Linear Learner reads the training rows in file order, and scales by the first 10,000 of them. A catalogue lists the
+    oldest discoveries, and with them the largest asteroids, first.
 
     Args:
         rows: row numbers, shape ``(n,)``.
@@ -112,15 +111,15 @@ def training_order(rows: NDArray[np.int64], *, seed: int) -> NDArray[np.int64]:
 
 
 def describe(split: Split, labels: NDArray[np.bool_], *, asteroid_ids: Sequence[str]) -> SplitDescription:
-    """Say what each part holds, and how much of the test part the training part already knows.
+    """Count the rows and asteroids of each part, and the test rows whose asteroid is also in the training part.
 
     Args:
         split: the parts.
         labels: True for potentially hazardous, shape ``(n_rows,)``.
-        asteroid_ids: identity a row, shape ``(n_rows,)``.
+        asteroid_ids: identity per row, shape ``(n_rows,)``.
 
     Raises:
-        DataError: a part has one class only.
+        DataError: a part has only one class.
     """
     identities = np.asarray(asteroid_ids, dtype=object)
     parts = []
@@ -136,14 +135,14 @@ def describe(split: Split, labels: NDArray[np.bool_], *, asteroid_ids: Sequence[
 
 
 def _draws(texts: Sequence[str], *, prefix: str) -> NDArray[np.float64]:
-    """Return a uniform draw in [0, 1) a text, by BLAKE2b; the prefix makes it another draw."""
+    """Return a uniform draw in [0, 1) per text, by BLAKE2b with a prefix."""
     start = hashlib.blake2b(prefix.encode(), digest_size=8)
     digests = bytearray()
     for text in texts:
-        one = start.copy()
-        one.update(text.encode())
-        digests += one.digest()
-    # The top 53 bits are what a double holds exactly.
+        digest = start.copy()
+        digest.update(text.encode())
+        digests += digest.digest()
+    # A double holds 53 bits exactly.
     return np.asarray((np.frombuffer(bytes(digests), dtype=">u8") >> np.uint64(11)) / _TWO_TO_53)
 
 
@@ -165,7 +164,7 @@ def _cut(draws: NDArray[np.float64], *, validation: float, test: float) -> Split
     empty = [name for name in PARTS if split.part(name).size == 0]
     if empty:
         raise DataError(
-            f"{draws.size} rows leave nothing in the part {' and '.join(empty)}.",
+            f"{draws.size} rows are too few: the part {' and '.join(empty)} is empty.",
             hint="Use more rows or larger shares for validation and test.",
             empty=empty,
         )

@@ -1,8 +1,8 @@
-"""Every column of an asteroid table, once: name, unit, type, role, and what each file calls it.
+"""The columns of an asteroid table: name, unit, type, role, and header in files.
 
-A table in memory is a pandas DataFrame whose columns carry the canonical names below, in this order, as far as
-its source has them. The headers are those of the 40-column NeoWs export, spelling mistakes included; the bundled
-catalogue uses the canonical names themselves.
+A table in memory is a pandas DataFrame with the canonical names below, in this order, as far as its source has them.
+The headers are those of the 40-column NeoWs export, including its spelling mistakes. The bundled catalogue uses the
+canonical names.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from asteroid_ll.errors import DataError
 
 
 class Kind(StrEnum):
-    """How a column's values are written and held."""
+    """Type of a column's values."""
 
     FLOAT = "float"
     INTEGER = "integer"
@@ -27,7 +27,7 @@ class Kind(StrEnum):
 
 
 class Role(StrEnum):
-    """What a column is for."""
+    """Purpose of a column."""
 
     IDENTITY = "identity"
     LABEL = "label"
@@ -41,15 +41,15 @@ class Column:
     """One column of an asteroid table.
 
     Attributes:
-        name: canonical name, with the unit in it where there is one.
-        title: what people call it, as in a figure's axis.
-        unit: unit as written in the field; empty for a pure number or a text.
-        kind: how the values are held.
-        role: what the column is for. Only ``FEATURE`` columns are given to a model.
-        header: name in the 40-column NeoWs export; empty when that file has no such column.
+        name: canonical name, which includes the unit.
+        title: name for people, as in a figure's axis.
+        unit: unit as astronomers write it; empty for a pure number or a text.
+        kind: type of the values.
+        role: purpose of the column. Only ``FEATURE`` columns are features of a model.
+        header: name in the 40-column NeoWs export; empty if that file does not have the column.
         in_catalogue: whether the bundled catalogue has the column.
-        required: whether no run can do without the column.
-        may_be_missing: whether a single value may be absent, as an uncertainty that was never computed.
+        required: whether every table needs the column.
+        may_be_missing: whether single values may be absent, such as an uncertainty that was never computed.
     """
 
     name: str
@@ -64,19 +64,17 @@ class Column:
 
     @property
     def tutorial_name(self) -> str:
-        """Name that the published tutorial gives the column: lower case, blanks to ``_``, no brackets."""
+        """Name of the column in the published tutorial: lower case, ``_`` for blanks, no brackets."""
         return header_key(self.header)
 
 
 def header_key(header: str) -> str:
-    """Return what two spellings of one header have in common: lower case, ``_`` for blanks, no brackets."""
+    """Return the normal form of a header: lower case, ``_`` for blanks, no brackets."""
     return re.sub(r"\s+", "_", header.strip().lower()).replace("(", "").replace(")", "")
 
 
-def _feature(
-    name: str, title: str, unit: str, header: str, *, in_catalogue: bool = False, integer: bool = False
-) -> Column:
-    return Column(name, title, unit, Kind.INTEGER if integer else Kind.FLOAT, Role.FEATURE, header, in_catalogue)
+def _feature(name: str, title: str, unit: str, header: str, *, kind: Kind = Kind.FLOAT, **flags: bool) -> Column:
+    return Column(name, title, unit, kind, Role.FEATURE, header, **flags)
 
 
 COLUMNS: tuple[Column, ...] = (
@@ -84,15 +82,8 @@ COLUMNS: tuple[Column, ...] = (
         "asteroid_id", "Identity", "", Kind.TEXT, Role.IDENTITY, "Neo Reference ID", in_catalogue=True, required=True
     ),
     Column("name", "Name", "", Kind.TEXT, Role.IDENTITY, "Name", in_catalogue=True),
-    Column(
-        "absolute_magnitude_mag",
-        "Absolute magnitude H",
-        "mag",
-        Kind.FLOAT,
-        Role.FEATURE,
-        "Absolute Magnitude",
-        in_catalogue=True,
-        required=True,
+    _feature(
+        "absolute_magnitude_mag", "Absolute magnitude H", "mag", "Absolute Magnitude", in_catalogue=True, required=True
     ),
     _feature("diameter_min_km", "Smallest diameter", "km", "Est Dia in KM(min)", in_catalogue=True),
     _feature("diameter_max_km", "Largest diameter", "km", "Est Dia in KM(max)", in_catalogue=True),
@@ -114,28 +105,18 @@ COLUMNS: tuple[Column, ...] = (
     _feature("miss_distance_km", "Miss distance", "km", "Miss Dist.(kilometers)"),
     _feature("miss_distance_mi", "Miss distance", "mi", "Miss Dist.(miles)"),
     Column("orbiting_body", "Approached body", "", Kind.TEXT, Role.CONSTANT, "Orbiting Body"),
-    _feature("orbit_id", "Orbit solution number", "", "Orbit ID", integer=True),
+    _feature("orbit_id", "Orbit solution number", "", "Orbit ID", kind=Kind.INTEGER),
     Column("orbit_determination_date", "Date of orbit solution", "", Kind.TEXT, Role.DATE, "Orbit Determination Date"),
-    Column(
+    _feature(
         "orbit_uncertainty",
         "Orbit uncertainty code",
         "",
-        Kind.INTEGER,
-        Role.FEATURE,
         "Orbit Uncertainity",
+        kind=Kind.INTEGER,
         in_catalogue=True,
         may_be_missing=True,
     ),
-    Column(
-        "moid_au",
-        "Earth MOID",
-        "au",
-        Kind.FLOAT,
-        Role.FEATURE,
-        "Minimum Orbit Intersection",
-        in_catalogue=True,
-        required=True,
-    ),
+    _feature("moid_au", "Earth MOID", "au", "Minimum Orbit Intersection", in_catalogue=True, required=True),
     _feature(
         "tisserand_jupiter", "Tisserand parameter to Jupiter", "", "Jupiter Tisserand Invariant", in_catalogue=True
     ),
@@ -168,14 +149,6 @@ COLUMNS: tuple[Column, ...] = (
 
 LABEL = "hazardous"
 IDENTITY = "asteroid_id"
-TUTORIAL_DROPS = (
-    "close_approach_date",
-    "close_approach_unix_ms",
-    "orbiting_body",
-    "orbit_determination_date",
-    "equinox",
-)
-"""The constant and date columns that the tutorial drops, which leaves 35."""
 
 
 @cache
@@ -192,36 +165,33 @@ def find(name: str) -> Column:
     """Return the column that ``name`` means.
 
     Raises:
-        DataError: there is no such column; the nearest name is in the hint.
+        DataError: unknown column; the nearest name is in the hint.
     """
     column = lookup(name)
     if column is None:
         near = difflib.get_close_matches(header_key(name), _index(), n=1)
         hint = f"The nearest name is {near[0]!r}." if near else f"Known columns: {', '.join(c.name for c in COLUMNS)}."
-        raise DataError(f"There is no asteroid column {name!r}.", hint=hint, column=name)
+        raise DataError(f"Unknown asteroid column {name!r}.", hint=hint, column=name)
     return column
 
 
-def locate(names: Iterable[str], wanted: Iterable[str]) -> dict[str, str]:
-    """Map each wanted canonical name to the spelling that a table uses for it.
+def locate(names: Iterable[str], required: Iterable[str]) -> dict[str, str]:
+    """Map each required canonical name to its spelling in a table, in the order of ``required``.
 
     Args:
-        names: the table's own column names, canonical or the tutorial's.
-        wanted: canonical names.
-
-    Returns:
-        Canonical name to the table's name, in the order of ``wanted``.
+        names: the table's column names, canonical or the tutorial's.
+        required: canonical names.
 
     Raises:
-        DataError: the table lacks wanted columns; all of them are named.
+        DataError: the table lacks required columns; the message names all of them.
     """
     present = {column.name: name for name in names if (column := lookup(name)) is not None}
-    wanted = list(wanted)
-    missing = [name for name in wanted if name not in present]
+    required = list(required)
+    missing = [name for name in required if name not in present]
     if missing:
         raise DataError(
             f"The table has no column {', '.join(missing)}.",
-            hint="Choose a source or a feature set that has what the other needs.",
+            hint="Choose another source or feature set.",
             missing=missing,
         )
-    return {name: present[name] for name in wanted}
+    return {name: present[name] for name in required}

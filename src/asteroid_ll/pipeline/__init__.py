@@ -1,1 +1,1 @@
-"""What would run, and why (plan); running it (run); what a stage is (stage)."""
+"""Plans and runs the stages of a run directory."""

@@ -1,8 +1,8 @@
-"""What would run, and why: a pure function of the settings, the journal and the state of the outputs.
+"""Decides which stages run, and why: a pure function of the settings, the journal and the state of the outputs.
 
-``run-all``, a single stage, ``--dry-run`` and ``plan --json`` all use the same `Plan`. Fingerprints are
-content only (input digests, the settings a stage reads, its version), never a time, so that a rerun in
-another folder or on another day finds its own work.
+``run-all``, a single stage, ``--dry-run`` and ``plan --json`` all use the same `Plan`. Fingerprints contain content
+only (input digests, the settings that a stage reads, its version), never a time or a place. A rerun in another folder
+or on another day therefore recognises finished work.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ Action = Literal["run", "skip"]
 
 @dataclass(frozen=True)
 class Done:
-    """What the journal says of a finished stage.
+    """The journal's record of a finished stage.
 
     Attributes:
-        fingerprint: digest of all that went in.
-        version: the stage's version then.
-        settings: the settings it read then.
+        fingerprint: digest of the stage's name, version, settings and inputs.
+        version: the stage's version at that time.
+        settings: the settings it read.
         inputs: identity of each needed stage's outputs and of each external input, by name.
         outputs: sha256 of each file it wrote, by path relative to the run directory.
-        identity: digest of what came out; goes into the fingerprints of the stages that need it.
+        identity: digest of the outputs; part of the fingerprints of the stages that need it.
     """
 
     fingerprint: str
@@ -41,29 +41,38 @@ class Done:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """The state that a plan is made from, read once.
+    """The state that a plan is made from.
 
     Attributes:
         done: the last success of each stage.
-        problems: what is wrong with a stage's outputs now, by stage, in words; absent when they are intact.
+        problems: a sentence by stage whose outputs are missing or changed.
+        outdated: a sentence by stage whose intact result was written in an older shape.
         external: digests of inputs outside the run directory, by stage and name.
-        open: billable resources that were created here and not yet proven gone: kind by name.
+        open: billable resources that were created here and not yet proven gone, kind by name.
     """
 
     done: Mapping[str, Done] = field(default_factory=dict)
     problems: Mapping[str, str] = field(default_factory=dict)
+    outdated: Mapping[str, str] = field(default_factory=dict)
     external: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     open: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Step:
-    """One stage of a plan: run or skip, with the reason, and the fingerprint where it is known already."""
+    """One stage of a plan.
+
+    Attributes:
+        stage: its name.
+        action: run or skip.
+        reason: why.
+        from_stored: it runs from its own stored outputs, so the transient stages that it uses need not run.
+    """
 
     stage: str
     action: Action
     reason: str
-    fingerprint: str | None = None
+    from_stored: bool = False
 
 
 @dataclass(frozen=True)
@@ -76,23 +85,23 @@ class Plan:
         return next(step for step in self.steps if step.stage == stage)
 
     def runs(self, stage: str) -> bool:
-        """Whether the stage would run."""
+        """Return whether the stage would run."""
         return self[stage].action == "run"
 
 
 def digest(value: object) -> str:
-    """Sha256, hexadecimal, of a JSON value in canonical form (sorted keys, no blanks)."""
+    """Return the sha256, hexadecimal, of a JSON value in canonical form (sorted keys, no blanks)."""
     return hashlib.sha256(json.dumps(value, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
 def inputs_of(stage: Stage, snapshot: Snapshot) -> dict[str, str]:
-    """Identity of everything the stage reads, by name; only for stages whose needs are all done."""
+    """Return the identity of everything that the stage reads, by name; its needs must all be done."""
     inputs = {need: snapshot.done[need].identity for need in stage.needs}
     return inputs | dict(snapshot.external.get(stage.name, {}))
 
 
 def fingerprint_of(stage: Stage, settings: Settings, inputs: Mapping[str, str]) -> str:
-    """The stage's fingerprint: sha256, hexadecimal, of its name, version, settings and inputs."""
+    """Return the sha256, hexadecimal, of the stage's name, version, settings and inputs."""
     return digest({"stage": stage.name, "version": stage.version, "settings": settings, "inputs": inputs})
 
 
@@ -110,8 +119,8 @@ def plan(
         stages: all stages, in order; a stage comes after those it needs.
         settings: the settings of each stage, by its name.
         snapshot: the journal and the state of the outputs.
-        forced: stages to run even where they are up to date.
-        selected: stages that may run; all where ``None``.
+        forced: stages to run even if they are up to date.
+        selected: stages that may run; None for all.
 
     Returns:
         A step for every stage, in the same order.
@@ -137,22 +146,19 @@ def _decide(
     inputs = inputs_of(stage, snapshot)
     fingerprint = fingerprint_of(stage, settings, inputs)
     if stage.name in forced:
-        return Step(stage.name, "run", "asked for with --force", fingerprint)
+        return Step(stage.name, "run", "asked for with --force")
     if running:
         return Step(stage.name, "run", f"after {' and '.join(running)}")
-    reason = _why(stage, settings, inputs, fingerprint, snapshot)
-    return Step(stage.name, "run" if reason else "skip", reason or "up to date", fingerprint)
-
-
-def _why(
-    stage: Stage, settings: Settings, inputs: Mapping[str, str], fingerprint: str, snapshot: Snapshot
-) -> str | None:
     done = snapshot.done.get(stage.name)
     if done is None:
-        return "never ran"
+        return Step(stage.name, "run", "never ran")
     if done.fingerprint != fingerprint:
-        return _difference(stage, settings, inputs, done)
-    return snapshot.problems.get(stage.name)
+        return Step(stage.name, "run", _difference(stage, settings, inputs, done))
+    if stage.name in snapshot.problems:
+        return Step(stage.name, "run", snapshot.problems[stage.name])
+    if stage.name in snapshot.outdated:
+        return Step(stage.name, "run", snapshot.outdated[stage.name], from_stored=True)
+    return Step(stage.name, "skip", "up to date")
 
 
 def _difference(stage: Stage, settings: Settings, inputs: Mapping[str, str], done: Done) -> str:
@@ -165,12 +171,12 @@ def _difference(stage: Stage, settings: Settings, inputs: Mapping[str, str], don
         before = flatten(done.settings).get(name)
         if before != value:
             return f"{name} is {value!r}, was {before!r}"
-    gone = sorted(set(flatten(done.settings)) - set(flatten(settings)))
-    return f"{', '.join(gone)} no longer set" if gone else "other settings"
+    removed = sorted(set(flatten(done.settings)) - set(flatten(settings)))
+    return f"{', '.join(removed)} no longer set" if removed else "other settings"
 
 
 def flatten(settings: Settings, *, prefix: str = "") -> dict[str, object]:
-    """Nested settings as one level of dotted keys."""
+    """Return a nested mapping as one level of dotted keys."""
     flat: dict[str, object] = {}
     for name, value in settings.items():
         if isinstance(value, Mapping):
@@ -186,13 +192,14 @@ def _decide_transient(
     if stage.name in forced:
         return Step(stage.name, "run", "asked for")
     if stage.undoes:
-        ends = [name for name in stage.undoes if name in steps and steps[name].action == "run"]
+        undone = [name for name in stage.undoes if name in steps and steps[name].action == "run"]
         if snapshot.open:
             return Step(stage.name, "run", f"{', '.join(snapshot.open)} may still bill")
-        return Step(stage.name, "run", f"after {' and '.join(ends)}") if ends else _idle(stage, "nothing is open")
-    waiting = [s.name for s in stages if stage.name in s.uses and s.name in steps and steps[s.name].action == "run"]
-    return Step(stage.name, "run", f"for {' and '.join(waiting)}") if waiting else _idle(stage, "nothing needs it")
-
-
-def _idle(stage: Stage, reason: str) -> Step:
-    return Step(stage.name, "skip", reason)
+        if undone:
+            return Step(stage.name, "run", f"after {' and '.join(undone)}")
+        return Step(stage.name, "skip", "nothing is open")
+    users = [steps[other.name] for other in stages if stage.name in other.uses and other.name in steps]
+    waiting = [step.stage for step in users if step.action == "run" and not step.from_stored]
+    if waiting:
+        return Step(stage.name, "run", f"for {' and '.join(waiting)}")
+    return Step(stage.name, "skip", "nothing needs it")

@@ -3,88 +3,80 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from asteroid_ll.aws.session import Aws, connect
 from asteroid_ll.config import Config, validate
 from asteroid_ll.errors import ConfigError
-from asteroid_ll.pipeline.layers import Layers
 from asteroid_ll.pipeline.run import Listener, Pipeline
 from asteroid_ll.pipeline.tracking import require_mlflow
 from asteroid_ll.run import paths
+from asteroid_ll.run.atomic import remove_temporaries
 from asteroid_ll.run.journal import Journal
 from asteroid_ll.run.lock import Lock
-from asteroid_ll.run.workspace import Workspace
 from asteroid_ll.stages.registry import STAGES
 
-
-def open_session(config: Config, workdir: Path) -> Aws:
-    """Connect to what the configuration's ``target`` names: an account, or the emulator of this run directory."""
-    return connect(config.target, region=config.region, emulator_dir=workdir / paths.EMULATOR)
+if TYPE_CHECKING:
+    from asteroid_ll.aws.session import Aws
 
 
 @contextmanager
 def open_pipeline(
-    layers: Layers,
+    config: Config,
     workdir: Path,
     *,
     command: str,
     listener: Listener | None = None,
     exclusive: bool = True,
 ) -> Iterator[Pipeline]:
-    """Load the configuration and open the run directory.
+    """Open the run directory.
 
     Args:
-        layers: where the configuration comes from.
-        workdir: the run directory; created where it is missing.
-        command: what is being done, for whoever meets the lock.
-        listener: is told of each stage.
-        exclusive: hold the run directory's lock; a command that only reads needs none.
+        config: the configuration.
+        workdir: the run directory; created if it is missing.
+        command: the command's name, which the lock shows to other processes.
+        listener: is called for each stage.
+        exclusive: hold the run directory's lock; commands that only read do not need it.
 
     Raises:
-        ConfigError: the configuration is wrong.
+        ConfigError: the algorithm refuses a hyperparameter.
         AsteroidError: another process works in this run directory.
     """
-    config = layers.load()
     validate(config)
     require_mlflow(config)
-    workspace = Workspace(workdir)
-    if not exclusive:
-        with _closing(config, workspace, listener=listener) as pipeline:
-            yield pipeline
-        return
-    with Lock(workspace.lock_path, command=command), _closing(config, workspace, listener=listener) as pipeline:
-        workspace.remove_temporaries()
-        yield pipeline
+    with ExitStack() as stack:
+        if exclusive:
+            stack.enter_context(Lock(workdir / paths.LOCK, command=command))
+            remove_temporaries(workdir)
+        pipeline = Pipeline(
+            STAGES,
+            config,
+            directory=workdir,
+            journal=Journal(workdir / paths.JOURNAL),
+            connect=lambda: _connect(config, workdir),
+            listener=listener or Listener(),
+        )
+        yield stack.enter_context(closing(pipeline))
 
 
-@contextmanager
-def _closing(config: Config, workspace: Workspace, *, listener: Listener | None) -> Iterator[Pipeline]:
-    pipeline = Pipeline(
-        STAGES,
-        config,
-        workspace=workspace,
-        journal=Journal(workspace.journal_path),
-        connect=lambda: open_session(config, workspace.directory),
-        listener=listener,
-    )
-    try:
-        yield pipeline
-    finally:
-        pipeline.close()
+def _connect(config: Config, workdir: Path) -> Aws:
+    """Connect to the account, or to the emulator of the run directory, that ``target`` names."""
+    from asteroid_ll.aws.session import connect  # botocore: commands that only read need none of it
+
+    return connect(config.target, region=config.region, emulator_dir=workdir / paths.EMULATOR)
 
 
 def select(*, start: str | None = None, until: str | None = None, only: Sequence[str] = ()) -> tuple[str, ...]:
-    """Names of the stages that may run, in order.
+    """Return the names of the stages that may run, in order.
 
     Args:
-        start: the first of them; from the beginning where ``None``.
-        until: the last of them; to the end where ``None``.
-        only: exactly these; excludes the other two.
+        start: the first stage; None for the beginning.
+        until: the last stage; None for the end.
+        only: exactly these stages; excludes the other two arguments.
 
     Raises:
-        ConfigError: the choice is contradictory or empty.
+        ConfigError: the selection is contradictory or empty.
     """
     names = [stage.name for stage in STAGES]
     if only:

@@ -1,8 +1,7 @@
-"""Executes a plan: one stage after the other, each decided anew from the state that the last one left.
+"""Executes a plan: one stage after the other, planned again after each one.
 
-The executor holds no rules of its own: whether a stage runs, and why, is `plan`'s answer. What it adds is
-order, the journal's record of each success, and the promise that whatever bills is torn down, also when a
-stage fails or the run is interrupted.
+`plan` decides whether a stage runs, and why. The executor adds the order, a journal record for each success, and the
+teardown of everything that bills, also after a failure or an interruption.
 """
 
 from __future__ import annotations
@@ -11,33 +10,36 @@ import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from asteroid_ll.errors import AsteroidError, ConfigError, InterruptedRunError, LeakError
 from asteroid_ll.pipeline.plan import Plan, Snapshot, Step, digest, fingerprint_of, inputs_of, plan
 from asteroid_ll.pipeline.state import StateReader
+from asteroid_ll.run import paths
 from asteroid_ll.run.atomic import refused_by_system
 from asteroid_ll.run.files import read_json
 from asteroid_ll.stages.stage import Context, Outcome, Settings, Stage
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from asteroid_ll.aws.billing import OpenResource
     from asteroid_ll.aws.session import Aws
     from asteroid_ll.config import Config
     from asteroid_ll.run.journal import Journal
-    from asteroid_ll.run.workspace import Workspace
 
 
 @dataclass(frozen=True)
 class StageResult:
-    """What became of one stage.
+    """The result of one stage.
 
     Attributes:
         name: the stage.
         status: ``"run"``, ``"skipped"``, ``"adopted"`` or ``"failed"``.
-        reason: why it ran or not; the error where it failed.
+        reason: why it ran or not; the error if it failed.
         seconds: wall time.
-        note: a few words on what came out.
+        note: a few words about the outcome.
     """
 
     name: str
@@ -47,28 +49,58 @@ class StageResult:
     note: str = ""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class RunResult:
-    """The outcome of a command that runs stages.
+    """The result of a run.
 
     Attributes:
-        stages: one result a stage, in order.
-        metrics: the numbers of the last prediction, where the run came that far.
-        findings: sentences that belong to the numbers.
-        open: what may still bill, kind by name.
-        error: the failure that ended the run, or ``None``.
+        workdir: the run directory.
+        stages: one result per stage, in order.
+        metrics: the numbers of the prediction; empty if the run ended before it.
+        findings: sentences that explain the numbers.
+        open: resources that may still be billed, kind by name.
+        error: the failure that ended the run, or None.
     """
 
+    workdir: Path
     stages: tuple[StageResult, ...]
-    metrics: Mapping[str, object] = field(default_factory=dict)
+    metrics: Mapping[str, Any] = field(default_factory=dict)
     findings: tuple[str, ...] = ()
     open: Mapping[str, str] = field(default_factory=dict)
-    error: BaseException | None = None
+    error: AsteroidError | None = None
+
+    @property
+    def scores(self) -> Mapping[str, Any]:
+        """The model's scores on the test part by name, such as ``f1``; empty if there are none."""
+        model: Mapping[str, Any] = self.metrics.get("scores", {}).get("model", {})
+        return model
+
+    @property
+    def artifact(self) -> Path:
+        """Path of the trained model, SageMaker's ``model.tar.gz``."""
+        return self.workdir / paths.ARTIFACT
+
+    @property
+    def predictions(self) -> Path:
+        """Path of the scored test part, a CSV file."""
+        return self.workdir / paths.PREDICTIONS
+
+    @property
+    def report(self) -> Path:
+        """Path of the HTML report."""
+        return self.workdir / paths.REPORT_HTML
+
+    def __repr__(self) -> str:
+        n_run = sum(stage.status != "skipped" for stage in self.stages)
+        f1 = self.scores.get("f1")
+        score = "" if f1 is None else f", F1 {f1:.4f}"
+        bill = f"{len(self.open)} resources open" if self.open else "nothing open"
+        return f"RunResult({str(self.workdir)!r}, {n_run} of {len(self.stages)} stages run{score}, {bill})"
 
 
 @dataclass(frozen=True)
 class Listener:
-    """Who wants to know while it happens; every function may be called often and must be quick."""
+    """Functions that are called during a run; they must return quickly."""
 
     started: Callable[[str, str], None] = lambda _stage, _reason: None
     progress: Callable[[str, str], None] = lambda _stage, _line: None
@@ -81,10 +113,10 @@ class Pipeline:
     Args:
         stages: all stages, in order.
         config: the configuration.
-        workspace: the run directory.
+        directory: the run directory.
         journal: its journal.
         connect: opens a session with AWS or the emulator.
-        listener: is told of each stage.
+        listener: is called for each stage.
     """
 
     def __init__(
@@ -92,18 +124,18 @@ class Pipeline:
         stages: Sequence[Stage],
         config: Config,
         *,
-        workspace: Workspace,
+        directory: Path,
         journal: Journal,
         connect: Callable[[], Aws],
-        listener: Listener | None = None,
+        listener: Listener,
     ) -> None:
         self._stages = tuple(stages)
         self._config = config
-        self._workspace = workspace
+        self._directory = directory
         self._journal = journal
         self._connect = connect
-        self._listener = listener or Listener()
-        self._reader = StateReader(workspace, journal)
+        self._listener = listener
+        self._reader = StateReader(directory, journal)
         self._problems: dict[str, str] = {}
         self._verified: set[str] = set()
 
@@ -117,35 +149,34 @@ class Pipeline:
         return self._connect()
 
     def close(self) -> None:
-        """Close the session, where one was opened."""
+        """Close the session, if one was opened."""
         if "_aws" in self.__dict__:
             self._aws.close()
 
     def snapshot(self) -> Snapshot:
-        """The state of the run directory now."""
+        """Return the present state of the run directory."""
         return self._reader.read(self._stages, self._config, problems=self._problems)
 
     def plan(self, *, forced: Collection[str] = (), selected: Collection[str] | None = None) -> Plan:
-        """What would run now, with what is missing outside the run directory found out first."""
+        """Return what would run now, after a check of the inputs outside the run directory."""
         while True:
             snapshot = self.snapshot()
-            found = plan(self._stages, self.settings, snapshot=snapshot, forced=forced, selected=selected)
-            if not self._verify_inputs(found, snapshot):
-                return found
+            current = plan(self._stages, self.settings, snapshot=snapshot, forced=forced, selected=selected)
+            if not self._verify_inputs(current, snapshot):
+                return current
 
     def run(
         self, *, forced: Collection[str] = (), selected: Collection[str] | None = None, tear_down: bool = True
     ) -> RunResult:
-        """Run what the plan says, stage by stage.
+        """Run the plan, stage by stage.
 
         Args:
-            forced: stages to run even where they are up to date.
-            selected: stages that may run; all where ``None``.
-            tear_down: end with the stage that undoes others, whatever happened before; otherwise it runs only
-                where it is forced.
+            forced: stages to run even if they are up to date.
+            selected: stages that may run; None for all.
+            tear_down: always end with the teardown, also after a failure; if False, teardown runs only if forced.
 
         Returns:
-            What became of each stage; an expected failure is in ``error``, a bug is raised.
+            The results of the stages. An expected failure is in ``error``; a bug is raised.
         """
         results: list[StageResult] = []
         outcomes: dict[str, Outcome] = {}
@@ -157,31 +188,32 @@ class Pipeline:
                 if stage in last and (tear_down or stage.name not in remaining):
                     continue
                 if selected is None or stage.name in selected:
-                    asked = Step(stage.name, "run", "asked for")
-                    step = asked if stage in last else self.plan(forced=remaining, selected=selected)[stage.name]
+                    requested = Step(stage.name, "run", "asked for")
+                    step = requested if stage in last else self.plan(forced=remaining, selected=selected)[stage.name]
                     results.append(self._take(stage, step, outcomes))
                 remaining.discard(stage.name)
         except StageFailedError as failure:
             results.append(failure.result)
             error = failure.error
-        except BaseException as failure:  # between two stages, where something may be open just as well
+        except BaseException as failure:  # between two stages, when a resource may be open too
             error = _as_expected(failure)
         if tear_down:
             error = self._tear_down(last, results, outcomes, error=error)
         if error is not None and not isinstance(error, AsteroidError):
             raise error
         return RunResult(
+            workdir=self._directory,
             stages=tuple(results),
             metrics={k: v for outcome in outcomes.values() for k, v in outcome.metrics.items()},
             findings=tuple(sentence for outcome in outcomes.values() for sentence in outcome.findings),
-            open=self._left_open(results),
+            open=self._open_after(results),
             error=error,
         )
 
-    def _left_open(self, results: Sequence[StageResult]) -> Mapping[str, str]:
-        """What may still bill: by the journal, which need not be asked where a teardown has proven absence."""
-        proven = {stage.name for stage in self._stages if stage.undoes}
-        if any(result.name in proven and result.status == "run" for result in results):
+    def _open_after(self, results: Sequence[StageResult]) -> Mapping[str, str]:
+        """Return the resources that may still be billed, from the journal; none after a successful teardown."""
+        undoing = {stage.name for stage in self._stages if stage.undoes}
+        if any(result.name in undoing and result.status == "run" for result in results):
             return {}
         return self.snapshot().open
 
@@ -196,7 +228,7 @@ class Pipeline:
         for stage in stages:
             touched = [result.name for result in results if result.name in stage.undoes and result.status != "skipped"]
             if error is not None and not touched:
-                continue  # a training job that was interrupted goes on, as on AWS; the error says how to stop it
+                continue  # an interrupted training job keeps running, as on AWS; the error names the command to stop it
             try:
                 reason = "after a failure" if error else f"after {' and '.join(touched)}"
                 step = Step(stage.name, "run", reason) if touched else self.plan(selected=(stage.name,))[stage.name]
@@ -207,19 +239,20 @@ class Pipeline:
         return error
 
     def _take(self, stage: Stage, step: Step, outcomes: dict[str, Outcome]) -> StageResult:
+        """Run or skip a stage, and add its outcome to the outcomes."""
         if step.action == "skip":
             result = StageResult(stage.name, "skipped", step.reason, 0.0)
             self._listener.ended(result)
-            outcomes[stage.name] = self._earlier(stage)
+            outcomes[stage.name] = self._stored_outcome(stage)
             return result
         self._listener.started(stage.name, step.reason)
         start = time.monotonic()
         try:
-            outcome = self._run_stage(stage)
+            outcome = self._run_stage(stage, stage.rescore if step.from_stored and stage.rescore else stage.run)
         except BaseException as error:
             expected = _as_expected(error)
-            said = str(expected) if isinstance(expected, AsteroidError) else f"{type(error).__name__}: {error}"
-            result = StageResult(stage.name, "failed", said, time.monotonic() - start)
+            reason = str(expected) if isinstance(expected, AsteroidError) else f"{type(error).__name__}: {error}"
+            result = StageResult(stage.name, "failed", reason, time.monotonic() - start)
             self._listener.ended(result)
             raise StageFailedError(result, expected) from error
         outcomes[stage.name] = outcome
@@ -227,24 +260,24 @@ class Pipeline:
         self._listener.ended(result)
         return result
 
-    def _earlier(self, stage: Stage) -> Outcome:
-        """The numbers of an earlier run, for a stage that is up to date."""
-        path = self._workspace.directory / (stage.result or "")
+    def _stored_outcome(self, stage: Stage) -> Outcome:
+        """Return the numbers of an earlier run, for a stage that is up to date."""
+        path = self._directory / (stage.result or "")
         if stage.result is None or not path.is_file():
             return Outcome()
-        found = read_json(path)
-        return Outcome(metrics=found["metrics"], findings=tuple(found["findings"]))
+        stored = read_json(path)
+        return Outcome(metrics=stored["metrics"], findings=tuple(stored["findings"]))
 
     def open_resources(self) -> list[OpenResource]:
-        """Everything of ours that bills at this moment on the account, found by its tags, whoever made it."""
+        """Return everything with our tags that bills now on the account, from any run."""
         from asteroid_ll.aws.billing import open_resources
 
-        if self._config.target == "emulator" and not self._workspace.directory.is_dir():
-            return []  # an account that nobody has used; to ask it would make it
+        if self._config.target == "emulator" and not self._directory.is_dir():
+            return []  # an unused account, which the question would create
         return open_resources(self._aws)
 
     def context(self, name: str) -> Context:
-        """What the stage would be given now.
+        """Return the context that the stage would get now.
 
         Raises:
             ConfigError: the outputs of a stage that it needs are missing or out of date.
@@ -257,7 +290,7 @@ class Pipeline:
     def _context(self, stage: Stage, inputs: Mapping[str, str], *, say: Callable[[str], None]) -> Context:
         return Context(
             config=self._config,
-            workspace=self._workspace,
+            directory=self._directory,
             journal=self._journal,
             fingerprint=fingerprint_of(stage, self.settings[stage.name], inputs),
             inputs=inputs,
@@ -265,14 +298,15 @@ class Pipeline:
             say=say,
         )
 
-    def _run_stage(self, stage: Stage) -> Outcome:
+    def _run_stage(self, stage: Stage, function: Callable[[Context], Outcome]) -> Outcome:
+        """Call a stage's function and record its success in the journal."""
         inputs: Mapping[str, str] = {}
-        if not stage.undoes:  # what ends a bill must not depend on whether anything else can be read
+        if not stage.undoes:  # a teardown must not depend on other files
             snapshot = self.snapshot()
             self._require_inputs(stage, snapshot)
             inputs = inputs_of(stage, snapshot)
         context = self._context(stage, inputs, say=lambda line: self._listener.progress(stage.name, line))
-        outcome = stage.run(context)
+        outcome = function(context)
         outputs = {path: self._reader.digest_of(path) for path in outcome.outputs}
         if not stage.transient:
             self._journal.append(
@@ -289,21 +323,26 @@ class Pipeline:
         return outcome
 
     def _require_inputs(self, stage: Stage, snapshot: Snapshot) -> None:
-        """A stage alone never works on inputs that are missing or out of date: its numbers would mislead."""
-        found = plan(self._stages, self.settings, snapshot=snapshot)
+        """Refuse to run a stage on inputs that are missing or out of date."""
+        current = plan(self._stages, self.settings, snapshot=snapshot)
         for need in stage.needs:
-            if found.runs(need):
+            if current.runs(need):
                 raise ConfigError(
-                    f"{stage.name} needs the outputs of {need}, which are not up to date: {found[need].reason}.",
+                    f"{stage.name} needs the outputs of {need}, which are not up to date: {current[need].reason}.",
                     hint=f"asteroid-ll {need}   or   asteroid-ll run-all --until {stage.name}",
                     stage=need,
                 )
 
-    def _verify_inputs(self, found: Plan, snapshot: Snapshot) -> bool:
-        """Ask outside the run directory for skipped stages that a running one needs; true when one is missing."""
+    def _verify_inputs(self, current: Plan, snapshot: Snapshot) -> bool:
+        """Verify the skipped stages that a running one needs; return True if an output is missing."""
         for stage in self._stages:
-            needed = any(found.runs(other.name) and stage.name in other.needs for other in self._stages)
-            if found.runs(stage.name) or not needed or stage.name in self._verified or stage.name not in snapshot.done:
+            needed = any(current.runs(other.name) and stage.name in other.needs for other in self._stages)
+            if (
+                current.runs(stage.name)
+                or not needed
+                or stage.name in self._verified
+                or stage.name not in snapshot.done
+            ):
                 continue
             self._verified.add(stage.name)
             context = self._context(stage, snapshot.done[stage.name].inputs, say=lambda _line: None)
@@ -324,6 +363,7 @@ class StageFailedError(Exception):
 
 
 def _as_expected(error: BaseException) -> BaseException:
+    """Return the expected failure that an error stands for, or the error itself."""
     if isinstance(error, KeyboardInterrupt):
-        return InterruptedRunError("Interrupted.", hint="asteroid-ll run-all   goes on where it stopped.")
+        return InterruptedRunError("Interrupted.", hint="asteroid-ll run-all   continues the run.")
     return refused_by_system(error) or error

@@ -1,65 +1,73 @@
-"""Reading the state that a plan is made from: the journal, the outputs on disk, inputs from outside."""
+"""Reads the state that a plan is made from: the journal, the outputs on disk, and inputs from outside."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from asteroid_ll.errors import DataError
 from asteroid_ll.pipeline.plan import Done, Snapshot
+from asteroid_ll.run.atomic import sha256_file
 from asteroid_ll.stages.stage import Stage
 
 if TYPE_CHECKING:
     from asteroid_ll.config import Config
     from asteroid_ll.run.journal import History, Journal
-    from asteroid_ll.run.workspace import Workspace
 
 
 class StateReader:
-    """Reads snapshots of one run directory; a file is hashed once as long as it is not written again.
+    """Reads snapshots of one run directory; hashes a file again only if it was written again.
 
     Args:
-        workspace: the run directory.
+        directory: the run directory.
         journal: its journal.
     """
 
-    def __init__(self, workspace: Workspace, journal: Journal) -> None:
-        self._workspace = workspace
+    def __init__(self, directory: Path, journal: Journal) -> None:
+        self._directory = directory
         self._journal = journal
         self._digests: dict[str, tuple[tuple[int, int, int], str]] = {}
 
-    def read(self, stages: Sequence[Stage], config: Config, *, problems: Mapping[str, str] | None = None) -> Snapshot:
-        """The state now; ``problems`` adds what was found missing outside the run directory."""
+    def read(self, stages: Sequence[Stage], config: Config, *, problems: Mapping[str, str]) -> Snapshot:
+        """Return the present state; ``problems`` are the outputs that are missing outside the run directory."""
         history = self._journal.read()
-        done = {stage.name: found for stage in stages if (found := _last_done(history, stage.name))}
-        found_problems = {name: wrong for name, record in done.items() if (wrong := self._problem(record))}
+        done = {stage.name: record for stage in stages if (record := _last_done(history, stage.name))}
+        problems = {**problems, **{name: what for name, record in done.items() if (what := self._problem(record))}}
         return Snapshot(
             done=done,
-            problems={**(problems or {}), **found_problems},
+            problems=problems,
+            outdated={
+                stage.name: what
+                for stage in stages
+                if stage.result and stage.name in done and stage.name not in problems
+                if (what := stage.outdated(self._directory / stage.result))
+            },
             external={stage.name: stage.external(config) for stage in stages},
             open={record["resource"]: record["bills"] for record in history.open_resources()},
         )
 
     def digest_of(self, relative: str) -> str | None:
-        """Sha256, hexadecimal, of a file of the run directory, or ``None`` where it is missing."""
-        path = self._workspace.directory / relative
+        """Return the sha256, hexadecimal, of a file of the run directory, or None if it is missing."""
+        path = self._directory / relative
         try:
             status = path.stat()
         except OSError:
             return None
         key = (status.st_ino, status.st_size, status.st_mtime_ns)
-        known = self._digests.get(relative)
-        if known is None or known[0] != key:
-            known = (key, self._workspace.sha256_file(path))
-            self._digests[relative] = known
-        return known[1]
+        cached = self._digests.get(relative)
+        if cached is None or cached[0] != key:
+            cached = (key, sha256_file(path))
+            self._digests[relative] = cached
+        return cached[1]
 
     def _problem(self, done: Done) -> str | None:
+        """Return a sentence about an output that is missing or was changed, or None."""
         for relative, expected in done.outputs.items():
-            found = self.digest_of(relative)
-            if found is None:
+            actual = self.digest_of(relative)
+            if actual is None:
                 return f"{relative} is missing"
-            if found != expected:
+            if actual != expected:
                 return f"{relative} was changed"
         return None
 

@@ -1,17 +1,18 @@
-"""Records a run with MLflow, where the configuration names a tracking URI and the extra is installed."""
+"""Records a run with MLflow if the configuration names a tracking URI."""
 
 from __future__ import annotations
 
 import math
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from asteroid_ll import __version__
 from asteroid_ll.errors import AsteroidError, ConfigError
+from asteroid_ll.pipeline.plan import flatten
 from asteroid_ll.run import paths
 
 if TYPE_CHECKING:
@@ -28,24 +29,24 @@ ARTIFACTS = (
     paths.FEATURES,
     paths.DATA_CARD,
 )
-"""Files of the run directory that are kept with the run, those of them that there are."""
+"""Files of the run directory that are stored with the run, if they exist."""
 
 MLFLOW_SETTINGS = {
-    "MLFLOW_DISABLE_TELEMETRY": "true",  # nothing leaves the machine unasked
-    "MLFLOW_ALLOW_FILE_STORE": "true",  # MLflow 3.7 and newer refuse a folder as a store without it
+    "MLFLOW_DISABLE_TELEMETRY": "true",  # send no usage data
+    "MLFLOW_ALLOW_FILE_STORE": "true",  # MLflow 3.7 and newer need it to use a folder as a store
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
 }
-"""Variables that MLflow reads, set where the user did not."""
+"""Environment variables of MLflow, set unless the user has set them."""
 
 _PARAMETERS_AT_ONCE = 100
 
 
 def require_mlflow(config: Config) -> None:
-    """Refuse a configuration that asks for MLflow where that is not installed, before anything is created.
+    """Refuse a configuration that needs MLflow if it is not installed, before anything is created.
 
     Raises:
-        ConfigError: it is not installed.
+        ConfigError: MLflow is not installed.
     """
     if config.tracking.mlflow_uri is not None and find_spec("mlflow") is None:
         raise ConfigError(
@@ -55,11 +56,11 @@ def require_mlflow(config: Config) -> None:
 
 
 def tracked(pipeline: Pipeline, result: RunResult) -> RunResult:
-    """Record a run whose test part was scored, and return its result; what MLflow refuses is its error.
+    """Record a run that scored the test part, and return its result; a failure of MLflow becomes its error.
 
     Args:
-        pipeline: that ran; where its configuration has no tracking URI, nothing is recorded.
-        result: what became of the stages.
+        pipeline: the pipeline that ran; nothing is recorded if its configuration has no tracking URI.
+        result: its result.
     """
     if not any(stage.name == "predict" and stage.status == "run" for stage in result.stages):
         return result
@@ -70,9 +71,9 @@ def tracked(pipeline: Pipeline, result: RunResult) -> RunResult:
     try:
         _record(context, uri, metrics=result.metrics)
     except Exception as error:  # MLflow's stores raise errors of many libraries
-        said = " ".join(str(error).split())[:300]
+        message = " ".join(str(error).split())[:300]
         failure = AsteroidError(
-            f"The run is done and MLflow did not record it: {type(error).__name__}: {said}.",
+            f"The run is done and MLflow did not record it: {type(error).__name__}: {message}.",
             hint="asteroid-ll run-all --force predict   scores and records it again.",
         )
         return replace(result, error=result.error or failure)
@@ -82,8 +83,7 @@ def tracked(pipeline: Pipeline, result: RunResult) -> RunResult:
 def _record(context: Context, uri: str, *, metrics: Mapping[str, Any]) -> None:
     for name, value in MLFLOW_SETTINGS.items():
         os.environ.setdefault(name, value)
-    from mlflow.entities import Metric, Param
-    from mlflow.tracking import MlflowClient
+    from mlflow import MlflowClient, entities
 
     client = MlflowClient(tracking_uri=uri)
     name = context.config.tracking.experiment
@@ -97,9 +97,10 @@ def _record(context: Context, uri: str, *, metrics: Mapping[str, Any]) -> None:
     run_id = client.create_run(experiment_id, run_name=f"predict-{context.fingerprint[:16]}", tags=tags).info.run_id
     status = "FAILED"
     try:
-        parameters = [Param(key, value) for key, value in _parameters(context.config)]
+        settings = flatten(context.config.model_dump(mode="json", exclude={"tracking"}))
+        parameters = [entities.Param(key, str(value)) for key, value in settings.items()]
         now_ms = int(time.time() * 1000)
-        numbers = [Metric(key, value, now_ms, 0) for key, value in flat_numbers(metrics)]
+        numbers = [entities.Metric(key, value, now_ms, 0) for key, value in flat_numbers(metrics).items()]
         for start in range(0, len(parameters), _PARAMETERS_AT_ONCE):
             client.log_batch(run_id, params=parameters[start : start + _PARAMETERS_AT_ONCE])
         client.log_batch(run_id, metrics=numbers)
@@ -111,20 +112,10 @@ def _record(context: Context, uri: str, *, metrics: Mapping[str, Any]) -> None:
         client.set_terminated(run_id, status)
 
 
-def _parameters(config: Config) -> Iterator[tuple[str, str]]:
-    """Every key of the configuration with its value, without the tracking's own."""
-    for key, value in config.model_dump(mode="json", exclude={"tracking"}).items():
-        if isinstance(value, dict):
-            yield from ((f"{key}.{name}", str(inner)) for name, inner in value.items())
-        else:
-            yield key, str(value)
-
-
-def flat_numbers(values: Mapping[str, Any], *, prefix: str = "") -> Iterator[tuple[str, float]]:
-    """The finite numbers of a nested mapping, each under its dotted key, such as ``scores.model.f1``."""
-    for key, value in values.items():
-        name = f"{prefix}{key}"
-        if isinstance(value, Mapping):
-            yield from flat_numbers(value, prefix=f"{name}.")
-        elif isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
-            yield name, float(value)
+def flat_numbers(values: Mapping[str, Any]) -> dict[str, float]:
+    """Return the finite numbers of a nested mapping by their dotted keys, such as ``scores.model.f1``."""
+    return {
+        key: float(value)
+        for key, value in flatten(values).items()
+        if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    }

@@ -1,19 +1,17 @@
-"""What the report says of the data and of the bill."""
+"""The report's sections about the data and the bill."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from asteroid_ll.report.html import Block, ReportFacts, ReportTable
 from asteroid_ll.report.inputs import ReportInputs
+from asteroid_ll.report.tables import NOTHING, format_number
 from asteroid_ll.run import paths
-from asteroid_ll.run.files import read_json
-
-if TYPE_CHECKING:
-    from asteroid_ll.report.html import Block
 
 _CARD_TABLES = (
-    ("hazards", "What to beware of in these data", {"name": "", "text": "What was found"}),
+    ("hazards", "Pitfalls of these data", {"name": "", "text": "Details"}),
     (
         "redundant",
         "Columns that follow from others",
@@ -21,7 +19,7 @@ _CARD_TABLES = (
     ),
     (
         "float32_losses",
-        "Columns that lose digits as float32, which is what Linear Learner reads",
+        "Columns that lose digits as float32, the type that Linear Learner reads",
         {"column": "Column", "unit": "Unit", "worst_error": "Worst error"},
     ),
 )
@@ -29,36 +27,29 @@ _CARD_FACTS = ("rows", "asteroids", "hazardous", "notes", "joined_identities")
 
 
 def data_blocks(inputs: ReportInputs) -> list[Block]:
-    """The data card, the cleaning rules and the columns of the clean table."""
-    from asteroid_ll.report.html import ReportTable
-    from asteroid_ll.report.tables import format_number
-
-    rules = read_json(inputs.context.path(paths.CLEANING_RULES))
+    """Return the data card, the cleaning rules and the columns of the clean table."""
+    rules = inputs.json(paths.CLEANING_RULES)
     cleaning = [(item["name"], format_number(item["count"]), item["unit"]) for item in rules["rules"]]
     names = ("name", "unit", "dtype", "missing", "distinct", "minimum", "median", "maximum")
-    columns = read_json(inputs.context.path(paths.SUMMARY))["columns"]
-    described = [tuple(_shown(column[name]) for name in names) for column in columns]
+    columns = [tuple(_shown(column[name]) for name in names) for column in inputs.json(paths.SUMMARY)["columns"]]
     heading = ("Column", "Unit", "Type", "Missing", "Distinct", "Min", "Median", "Max")
     return [
-        *_card(inputs.optional_json(paths.DATA_CARD)),
+        *_card(inputs.data_card),
         ReportTable(
             f"Cleaning: {rules['rows_in']:,} rows in, {rules['rows_out']:,} rows out",
             [("Rule", "Count", "Of"), *cleaning],
         ),
-        ReportTable("Columns of the clean table", [heading, *described]),
+        ReportTable("Columns of the clean table", [heading, *columns]),
     ]
 
 
 def bill_blocks(inputs: ReportInputs) -> list[Block]:
-    """What the training job and the endpoint cost."""
-    from asteroid_ll.report.html import ReportTable
-    from asteroid_ll.report.tables import NOTHING, format_number
-
+    """Return the costs of the training job and the endpoint."""
     bill = inputs.bill
     training, endpoint = bill["training"], bill["endpoint"]
-    who = "The emulator bills nobody; this is what AWS would ask" if bill["target"] == "emulator" else "Billed by AWS"
+    payer = "AWS's price; the emulator costs nothing" if bill["target"] == "emulator" else "Billed by AWS"
     rows = [
-        ("", "Instances", "Billable seconds", "USD an hour", "USD"),
+        ("", "Instances", "Billable seconds", "USD per hour", "USD"),
         (
             "Training job",
             training["instances"],
@@ -67,13 +58,11 @@ def bill_blocks(inputs: ReportInputs) -> list[Block]:
         ),
         ("Endpoint", endpoint["instances"], "until teardown", format_number(endpoint["usd_per_h"]), NOTHING),
     ]
-    return [ReportTable(f"{who}; {bill['prices']}", rows)]
+    return [ReportTable(f"{payer} ({bill['prices']})", rows)]
 
 
 def _card(card: Mapping[str, Any]) -> list[Block]:
-    """The data card without what stands elsewhere: its source, its columns and its rules."""
-    from asteroid_ll.report.html import ReportFacts, ReportTable
-
+    """Return the data card without its source, columns and rules, which other sections show."""
     blocks: list[Block] = []
     for name, caption, titles in _CARD_TABLES:
         items: Sequence[Mapping[str, object]] = card.get(name, ())
@@ -85,6 +74,4 @@ def _card(card: Mapping[str, Any]) -> list[Block]:
 
 
 def _shown(value: object) -> str:
-    from asteroid_ll.report.tables import format_number
-
     return format_number(value) if value is None or isinstance(value, int | float) else str(value)

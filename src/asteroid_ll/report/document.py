@@ -1,42 +1,50 @@
-"""The report as a document for people and as JSON: the same numbers in both."""
+"""The report as a document and as JSON, with the same numbers."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from asteroid_ll.evaluation import thresholds
+from asteroid_ll.evaluation.findings import Finding
+from asteroid_ll.evaluation.ranking import precision_recall_curve, roc_curve
+from asteroid_ll.report import result_tables
 from asteroid_ll.report.data import bill_blocks, data_blocks
-from asteroid_ll.report.figures import objective_title
+from asteroid_ll.report.html import (
+    Block,
+    ReportData,
+    ReportFacts,
+    ReportFigure,
+    ReportFindings,
+    ReportSection,
+    ReportTable,
+)
 from asteroid_ll.report.inputs import ReportInputs
+from asteroid_ll.report.tables import confusion_rows, format_number, format_score, reason_rows
+from asteroid_ll.report.weights import weight_rows
 from asteroid_ll.run import paths
-from asteroid_ll.run.files import read_json
-
-if TYPE_CHECKING:
-    from asteroid_ll.report.html import Block, ReportData, ReportFigure
 
 VERSION = 1
 _SHOWN_MISTAKES = 25
 _SHOWN_WEIGHTS = 30
 _CENT_USD = 0.01
-_NO_LOSSES = "The job's log has no losses of models: neither their curves nor the table of the grid can be shown."
+_NO_LOSSES = "The job's log has no losses of models, so their curves and the table of the grid are missing."
 
 
 def as_json(inputs: ReportInputs) -> dict[str, Any]:
-    """Everything that the report shows, plain enough for JSON; a loss that is not finite is None."""
-    from asteroid_ll.evaluation import thresholds
-
+    """Return everything that the report shows as JSON values; a loss that is not finite is None."""
     return {
         "version": VERSION,
         "metrics": inputs.metrics,
         "findings": [
             {"level": level, "text": text}
-            for level, text in zip(inputs.predicted["levels"], inputs.predicted["findings"], strict=True)
+            for level, text in zip(inputs.stored["levels"], inputs.stored["findings"], strict=True)
         ],
-        "threshold_in_force": asdict(inputs.own_threshold),
+        "threshold_in_force": asdict(inputs.current_threshold),
         **thresholds.to_json(inputs.thresholds, inputs.cheapest),
         "calibration": None if inputs.calibration is None else inputs.calibration.to_json(),
         "curves": _curves(inputs),
@@ -50,29 +58,26 @@ def as_json(inputs: ReportInputs) -> dict[str, Any]:
             "weights": [weight.to_json() for weight in inputs.weights],
         },
         "data": {
-            "cleaning": read_json(inputs.context.path(paths.CLEANING_RULES)),
-            "data_card": inputs.optional_json(paths.DATA_CARD),
-            "split": read_json(inputs.context.path(paths.SPLIT)),
+            "cleaning": inputs.json(paths.CLEANING_RULES),
+            "data_card": inputs.data_card,
+            "split": inputs.json(paths.SPLIT),
         },
         "bill": inputs.bill,
-        "configuration": inputs.context.config.model_dump(mode="json"),
-        "provenance": read_json(inputs.context.path(paths.PROVENANCE)),
-        "fingerprints": inputs.fingerprints,
+        "configuration": inputs.config.model_dump(mode="json"),
+        "provenance": inputs.json(paths.PROVENANCE),
+        "fingerprints": dict(inputs.fingerprints),
         "environment": inputs.environment,
     }
 
 
 def as_document(inputs: ReportInputs, figures: Mapping[str, ReportFigure]) -> ReportData:
-    """The report for people.
+    """Return the report as a document.
 
     Args:
-        inputs: what it shows.
-        figures: by name; those that are missing are left out.
+        inputs: its contents.
+        figures: the figures by name; any of them can be missing.
     """
-    from asteroid_ll.report.html import ReportData, ReportFacts, ReportSection
-
-    metrics, context = inputs.metrics, inputs.context
-    provenance = read_json(context.path(paths.PROVENANCE))
+    metrics = inputs.metrics
     sections = (
         ReportSection("Scores", _scores(inputs)),
         ReportSection("Findings", _findings(inputs)),
@@ -83,15 +88,13 @@ def as_document(inputs: ReportInputs, figures: Mapping[str, ReportFigure]) -> Re
             "Data", [*_chosen(figures, "distributions", "class-balance", "correlation"), *data_blocks(inputs)]
         ),
         ReportSection("Bill", bill_blocks(inputs)),
-        ReportSection(
-            "Configuration", [ReportFacts("The configuration in force", context.config.model_dump(mode="json"))]
-        ),
+        ReportSection("Configuration", [ReportFacts("Effective configuration", inputs.config.model_dump(mode="json"))]),
         ReportSection(
             "Provenance",
             [
-                ReportFacts("Where the data come from", provenance),
-                ReportFacts("Fingerprint of each stage's inputs, settings and version", inputs.fingerprints),
-                ReportFacts("What computed this", inputs.environment),
+                ReportFacts("Source of the data", inputs.json(paths.PROVENANCE)),
+                ReportFacts("Fingerprint of each stage (inputs, settings and version)", inputs.fingerprints),
+                ReportFacts("Software", inputs.environment),
             ],
         ),
     )
@@ -106,13 +109,11 @@ def as_document(inputs: ReportInputs, figures: Mapping[str, ReportFigure]) -> Re
 
 
 def _headline(inputs: ReportInputs) -> list[tuple[str, str]]:
-    from asteroid_ll.report.tables import format_number, format_score
-
     model, usd = inputs.board.model, inputs.bill["training"]["usd"]
     price = "unknown" if usd is None else "< 0.01 USD" if usd < _CENT_USD else f"{usd:.2f} USD"
     return [
-        ("F1", format_score(model.f1)),
-        ("Accuracy", format_score(model.accuracy)),
+        ("F1", format_score(model["f1"])),
+        ("Accuracy", format_score(model["accuracy"])),
         ("Hazardous found", f"{model.tp:,} of {model.n_positive:,}"),
         ("False alarms", format_number(model.fp)),
         ("Training at list price", price),
@@ -120,9 +121,6 @@ def _headline(inputs: ReportInputs) -> list[tuple[str, str]]:
 
 
 def _scores(inputs: ReportInputs) -> list[Block]:
-    from asteroid_ll.report import result_tables, tables
-    from asteroid_ll.report.html import ReportTable
-
     intervals, board = inputs.metrics["intervals"], inputs.board
     shown = 100 * intervals["confidence"]
     blocks: list[Block] = [
@@ -130,49 +128,40 @@ def _scores(inputs: ReportInputs) -> list[Block]:
             f"Test part with {shown:.0f} % intervals ({intervals['method']}, {intervals['n_replicates']:,} replicates)",
             result_tables.interval_rows(board, intervals["scores"]),
         ),
-        ReportTable("Counts of rows", tables.confusion_rows(board)),
+        ReportTable("Counts of rows", confusion_rows(board)),
     ]
     if "model_minus_rule" in intervals:
-        rows = result_tables.difference_rows(intervals["model_minus_rule"], title="Model less CNEOS rule")
+        rows = result_tables.difference_rows(intervals["model_minus_rule"])
         blocks.append(ReportTable(f"{shown:.0f} % interval of the difference on the same asteroids", rows))
-    reasons = tables.reason_rows(board)
-    return [*blocks, ReportTable("Values without a denominator", reasons)] if len(reasons) > 1 else blocks
+    reasons = reason_rows(board)
+    return [*blocks, ReportTable("Undefined values", reasons)] if len(reasons) > 1 else blocks
 
 
 def _findings(inputs: ReportInputs) -> list[Block]:
-    from asteroid_ll.evaluation.findings import Finding
-    from asteroid_ll.report.html import ReportFindings
-
-    pairs = zip(inputs.predicted["levels"], inputs.predicted["findings"], strict=True)
+    pairs = zip(inputs.stored["levels"], inputs.stored["findings"], strict=True)
     return [ReportFindings([Finding("", level, text) for level, text in pairs])]
 
 
 def _mistakes(inputs: ReportInputs) -> list[Block]:
-    from asteroid_ll.report.html import ReportTable
-    from asteroid_ll.report.result_tables import mistake_rows
-
     n, listed = inputs.metrics["errors"]["n"], inputs.mistakes[:_SHOWN_MISTAKES]
     if not listed:
         return []
-    some = "" if n == len(listed) else f", of which the surest {len(listed):,} are shown, the missed ones first"
-    caption = f"{n:,} rows predicted wrong{some}; each name leads to the asteroid's page at JPL"
-    return [ReportTable(caption, mistake_rows(listed), tuple(item.url for item in listed))]
+    some = "" if n == len(listed) else f" (the {len(listed):,} most confident ones, missed ones first)"
+    caption = f"{n:,} wrong predictions{some}; each name links to the asteroid's page at JPL"
+    return [ReportTable(caption, result_tables.mistake_rows(listed), tuple(item.url for item in listed))]
 
 
 def _thresholds(inputs: ReportInputs) -> list[Block]:
-    from asteroid_ll.report import result_tables
-    from asteroid_ll.report.html import ReportTable
-
-    own = inputs.own_threshold
+    current = inputs.current_threshold
     blocks: list[Block] = [
         ReportTable(
-            "What a threshold does: rows with a score above it count as hazardous",
-            result_tables.threshold_rows(inputs.thresholds, own=own),
+            "Predictions by threshold: rows with a score above it count as hazardous",
+            result_tables.threshold_rows(inputs.thresholds, current=current),
         ),
         ReportTable(
-            "The cheapest threshold by what a missed hazardous row costs, in false alarms; chosen on the rows that it "
-            "is scored on, so that it flatters",
-            result_tables.cheapest_rows(inputs.cheapest, own=own),
+            "Cheapest threshold by the cost of a missed hazardous row, in false alarms (optimistic, because it is "
+            "chosen on the rows that it is scored on)",
+            result_tables.cheapest_rows(inputs.cheapest, current=current),
         ),
     ]
     if inputs.calibration is not None:
@@ -181,32 +170,25 @@ def _thresholds(inputs: ReportInputs) -> list[Block]:
 
 
 def _model(inputs: ReportInputs) -> list[Block]:
-    from asteroid_ll.report.html import ReportTable
-    from asteroid_ll.report.weights import weight_rows
-
     shown = min(_SHOWN_WEIGHTS, len(inputs.weights))
     return [
         *_grid(inputs),
         ReportTable(
-            f"Weights in the features' own units: what a step of 1 adds to the {inputs.raw_score}; "
-            f"{shown} of {len(inputs.weights)}, bias {inputs.model.bias[0]:.4g}",
+            f"Weights in the features' own units: change of the {inputs.raw_score} per step of 1 "
+            f"({shown} of {len(inputs.weights)} features, bias {inputs.model.bias[0]:.4g})",
             weight_rows(inputs.weights, limit=_SHOWN_WEIGHTS),
         ),
     ]
 
 
 def _grid(inputs: ReportInputs) -> list[Block]:
-    """The models of the grid with their losses, or why there are none."""
-    from asteroid_ll.evaluation.findings import Finding
-    from asteroid_ll.report.html import ReportFindings, ReportTable
-    from asteroid_ll.report.result_tables import grid_rows
-
+    """Return the models of the grid with their losses, or a warning if there are none."""
     history = inputs.history
     if history is None:
         return [ReportFindings([Finding("", "warning", _NO_LOSSES)])]
     validation = history.validation_objective
     epoch = history.n_epochs - 1 if history.kept_epoch is None else history.kept_epoch
-    rows = grid_rows(
+    rows = result_tables.grid_rows(
         [candidate.as_logged() for candidate in history.candidates],
         train_loss=history.train_objective[epoch],
         validation_loss=None if validation is None else validation[epoch],
@@ -220,12 +202,12 @@ def _chosen(figures: Mapping[str, ReportFigure], *names: str) -> list[Block]:
 
 
 def _training(inputs: ReportInputs) -> dict[str, Any] | None:
-    """The losses of every model and what became of them; None where the job's log has none."""
+    """Return the losses of every model; None if the job's log has none."""
     history = inputs.history
     if history is None:
         return None
     return {
-        "objective": objective_title(inputs),
+        "objective": inputs.objective,
         "train": _finite(history.train_objective),
         "validation": None if history.validation_objective is None else _finite(history.validation_objective),
         "kept_epoch": history.kept_epoch,
@@ -236,18 +218,16 @@ def _training(inputs: ReportInputs) -> dict[str, Any] | None:
 
 
 def _curves(inputs: ReportInputs) -> dict[str, dict[str, list[float]]]:
-    """The points of the curves that are defined, without those inside a straight run along an axis."""
-    from asteroid_ll.evaluation.ranking import precision_recall_curve, roc_curve
-
-    found = {}
+    """Return the points of the defined curves, without those inside a straight line along an axis."""
+    curves = {}
     roc, precision_recall = (curve(inputs.labels, inputs.scores) for curve in (roc_curve, precision_recall_curve))
     if roc is not None:
         x, y = _corners(roc.x, roc.y)
-        found["roc"] = {"false_positive_rate": x, "true_positive_rate": y}
+        curves["roc"] = {"false_positive_rate": x, "true_positive_rate": y}
     if precision_recall is not None:
         x, y = _corners(precision_recall.x, precision_recall.y)
-        found["precision_recall"] = {"recall": x, "precision": y}
-    return found
+        curves["precision_recall"] = {"recall": x, "precision": y}
+    return curves
 
 
 def _corners(x: NDArray[np.float64], y: NDArray[np.float64]) -> tuple[list[float], list[float]]:

@@ -1,108 +1,72 @@
-"""The figures of the report: those of the table as explore drew them, those of the model drawn here."""
+"""The figures of the report: explore has drawn those of the table, those of the model are drawn here."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from asteroid_ll.formats.table import load_table
-from asteroid_ll.report.feature_names import variable_column
+from asteroid_ll.neo.table import LABEL, locate
+from asteroid_ll.report.html import ReportFigure
 from asteroid_ll.report.inputs import ReportInputs
+from asteroid_ll.report.model_plots import calibration_curve, decision_plane, function_panels, strongest_weights
+from asteroid_ll.report.result_plots import confusion_matrix, ranking_curves, training_curves
+from asteroid_ll.report.style import Plot, save
+from asteroid_ll.report.summary import summarise
+from asteroid_ll.report.table_plots import class_balance, draw_table
 from asteroid_ll.run import paths
-from asteroid_ll.run.files import read_json
-
-if TYPE_CHECKING:
-    from asteroid_ll.report.html import ReportFigure
-    from asteroid_ll.report.plots import Plot
 
 DIRECTORY = "report"
 _REUSED = ("distributions", "correlation")
 
 
 def draw_model(inputs: ReportInputs) -> list[Plot]:
-    """Draw the figures of the model and of its test part."""
-    from asteroid_ll.report import plots
-
-    magnitude, moid, columns = inputs.plane()
-    board = inputs.board
-    drawn = [
-        plots.decision_plane(
-            magnitude,
-            moid,
-            labels=inputs.labels,
-            predicted=inputs.predictions["predicted_hazardous"],
-            columns=columns,
-            grid=inputs.grid,
-        ),
-        plots.confusion_matrix(board.model),
-        plots.ranking_curves(inputs.labels, inputs.scores, model=board.model, rule=board.get("rule")),
+    """Draw the figures of the model and of the test part."""
+    board, predicted = inputs.board, inputs.part.predicted
+    plots = [
+        decision_plane(inputs.magnitude, inputs.moid_au, labels=inputs.labels, predicted=predicted, grid=inputs.grid),
+        confusion_matrix(board.model),
+        ranking_curves(inputs.labels, inputs.scores, model=board.model, rule=board.rule),
     ]
     if inputs.calibration is not None:
-        drawn.append(plots.calibration_curve(inputs.calibration))
+        plots.append(calibration_curve(inputs.calibration))
     if (history := inputs.history) is not None:
-        drawn.append(
-            plots.training_curves(
+        plots.append(
+            training_curves(
                 history.train_objective,
                 validation_objective=history.validation_objective,
                 best_index=history.best_index,
-                objective=objective_title(inputs),
+                objective=inputs.objective,
             )
         )
-    if inputs.steps:
-        named = {step.variable: variable_column(step.variable) for step in inputs.steps}
-        drawn.append(plots.learned_functions(inputs.steps, named, score=inputs.raw_score))
+    if inputs.functions:
+        plots.append(function_panels(inputs.functions, score=inputs.raw_score))
     else:
-        drawn.append(plots.strongest_weights(inputs.weights, score=inputs.raw_score))
-    drawn.append(plots.class_balance(_parts(inputs)))
-    return drawn
+        plots.append(strongest_weights(inputs.weights, score=inputs.raw_score))
+    parts = inputs.json(paths.SPLIT)["parts"]
+    plots.append(class_balance({part["name"]: np.arange(part["n_rows"]) < part["n_hazardous"] for part in parts}))
+    return plots
 
 
 def reused_figures(inputs: ReportInputs) -> dict[str, ReportFigure]:
-    """The figures that explore drew, by name."""
-    from asteroid_ll.report.html import ReportFigure
-
-    known = read_json(inputs.context.path(paths.EXPLORE_FIGURES))["figures"]
-    found = {}
-    for item in known:
+    """Return the figures that explore has drawn, by name."""
+    figures = {}
+    for item in inputs.json(paths.EXPLORE_FIGURES)["figures"]:
         name = Path(item["file"]).stem
         if name in _REUSED:
-            content = inputs.context.path("explore", item["file"]).read_bytes()
-            found[name] = ReportFigure(item["title"], item["alt"], content)
-    return found
+            content = (inputs.directory / "explore" / item["file"]).read_bytes()
+            figures[name] = ReportFigure(item["title"], item["alt"], content)
+    return figures
 
 
 def save_svg(inputs: ReportInputs) -> list[Path]:
-    """Write every figure of the report as SVG beside it, the table's own included.
-
-    Returns:
-        The files, in the order in which they were drawn.
-    """
-    from asteroid_ll.neo.table import LABEL, locate
-    from asteroid_ll.report.explore_figures import draw_table
-    from asteroid_ll.report.plots import save
-    from asteroid_ll.report.summary import summarise
-
-    table = load_table(inputs.context.path(paths.CLEANED_TABLE))
+    """Write every figure of the report as SVG beside it, and return the files in the order of drawing."""
+    table = load_table(inputs.directory / paths.CLEANED_TABLE)
     label = locate(table.columns, [LABEL])[LABEL]
     of_table = [plot for plot in draw_table(table, summarise(table, label=label), label=label) if plot.name in _REUSED]
-    directory = inputs.context.path(DIRECTORY)
-    directory.mkdir(parents=True, exist_ok=True)
-    written = []
+    files = []
     for plot in (*of_table, *draw_model(inputs)):
-        written.append(directory / f"{plot.name}.svg")
-        save(plot.figure, written[-1])
-    return written
-
-
-def objective_title(inputs: ReportInputs) -> str:
-    """What the training curves show, with its unit."""
-    loss = inputs.model.loss
-    return "cross-entropy (nats a row)" if loss == "logistic" else f"{loss.replace('_', ' ')} (mean a row, no unit)"
-
-
-def _parts(inputs: ReportInputs) -> dict[str, np.ndarray[tuple[int], np.dtype[np.bool_]]]:
-    """The labels of each part, of which only the numbers matter."""
-    parts = read_json(inputs.context.path(paths.SPLIT))["parts"]
-    return {part["name"]: np.arange(part["n_rows"]) < part["n_hazardous"] for part in parts}
+        files.append(inputs.directory / DIRECTORY / f"{plot.name}.svg")
+        save(plot.figure, files[-1])
+    return files

@@ -1,7 +1,6 @@
 """One self-contained HTML file: sections of figures, tables, findings and facts.
 
-The file asks nothing of the network, and its content security policy holds the browser to that; a link is followed
-only when it is clicked. Every text is escaped.
+The file loads nothing from the network, and its content security policy enforces that. Every text is escaped.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ _WEB = "https://"
 
 @dataclass(frozen=True)
 class ReportFigure:
-    """A drawn figure: a line of title, the alternative text, and a PNG or SVG file's bytes."""
+    """A figure: its title, its alternative text, and the bytes of a PNG or SVG file."""
 
     title: str
     alt: str
@@ -40,9 +39,9 @@ class ReportTable:
     """Rows of text under a caption, the first row being the heading.
 
     Attributes:
-        caption: what the table shows.
+        caption: one line above the table.
         rows: the heading, then the body.
-        links: a web address for the first cell of each row of the body; empty for a table without links.
+        links: a web address for the first cell of each row of the body, or nothing.
     """
 
     caption: str
@@ -52,7 +51,7 @@ class ReportTable:
 
 @dataclass(frozen=True)
 class ReportFindings:
-    """Sentences that say what the numbers mean, see `findings.findings`."""
+    """Findings, see `findings.findings`."""
 
     items: Sequence[Finding]
 
@@ -70,7 +69,7 @@ Block = ReportFigure | ReportTable | ReportFindings | ReportFacts
 
 @dataclass(frozen=True)
 class ReportSection:
-    """A heading and what is below it; a section without anything to show is left out."""
+    """A heading and its blocks; an empty section is left out."""
 
     title: str
     blocks: Sequence[Block]
@@ -78,14 +77,14 @@ class ReportSection:
 
 @dataclass(frozen=True)
 class ReportData:
-    """Everything that a report shows, as plain values.
+    """The contents of a report.
 
     Attributes:
         title: the heading.
         subtitle: one line below it: which data, which features, which split.
-        headline: the few numbers that matter, as name and text.
-        sections: in the order in which they are shown.
-        footer: a last line, such as the command that made the report.
+        headline: the most important numbers, as name and text.
+        sections: the sections in order.
+        footer: a last line.
     """
 
     title: str
@@ -96,10 +95,10 @@ class ReportData:
 
 
 def render_html(data: ReportData) -> str:
-    """The report as one HTML document, to be written as UTF-8.
+    """Return the report as one HTML document, to be written as UTF-8.
 
     Raises:
-        ValueError: a figure is neither PNG nor SVG, or a link is no https address.
+        ValueError: a figure is neither PNG nor SVG, or a link is not an https address.
     """
     sections = [(section.title, body) for section in data.sections if (body := "".join(_blocks(section.blocks)))]
     links = "".join(f'<li><a href="#{_anchor(title)}">{escape(title)}</a></li>' for title, _ in sections)
@@ -135,9 +134,9 @@ def render_html(data: ReportData) -> str:
 
 
 def flatten(values: Mapping[str, object], *, prefix: str = "") -> Iterator[tuple[str, str]]:
-    """Nested mappings as dotted keys with their values as text; a sequence is one comma-separated value.
+    """Yield nested mappings as dotted keys with their values as text; a sequence is one comma-separated value.
 
-    A sequence of mappings is a mapping by the ``name`` of each, or by its number where one has none.
+    The items of a sequence of mappings go by their ``name``, or by their number if one has no name.
     """
     for key, value in values.items():
         if isinstance(value, Mapping):
@@ -149,7 +148,7 @@ def flatten(values: Mapping[str, object], *, prefix: str = "") -> Iterator[tuple
 
 
 def _blocks(blocks: Sequence[Block]) -> Iterator[str]:
-    """The blocks in order; figures that follow each other share the width."""
+    """Yield the blocks in order; consecutive figures share the width."""
     for kind, run in groupby(blocks, key=type):
         drawn = "".join(_block(block) for block in run)
         yield f'<div class="figures">{drawn}</div>' if kind is ReportFigure and drawn else drawn
@@ -190,7 +189,7 @@ def _figure(item: ReportFigure) -> str:
         raise ValueError(f"The figure {item.title!r} is neither PNG nor SVG.")
     source = f"data:{media_type};base64,{base64.b64encode(item.content).decode('ascii')}"
     alt = escape(item.alt)
-    # The caption repeats the alternative text for those who see, so that a screen reader should not read it twice.
+    # The caption repeats the alternative text, so a screen reader skips it.
     return (
         f'<figure aria-label="{escape(item.title)}"><img src="{source}"{size} alt="{alt}">'
         f'<figcaption aria-hidden="true"{caption}>{alt}</figcaption></figure>\n'
@@ -201,7 +200,7 @@ def _table(table: ReportTable) -> str:
     if not table.rows:
         return ""
     heading, *body = table.rows
-    # A heading goes where its column's values go.
+    # A heading is aligned like its column's values.
     right = [all(_NUMBER.fullmatch(row[index]) for row in body) and bool(body) for index in range(len(heading))]
     head = "".join(_cell("th", text, right=flag, scope="col") for text, flag in zip(heading, right, strict=True))
     links = table.links or ("",) * len(body)

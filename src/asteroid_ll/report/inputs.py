@@ -1,4 +1,4 @@
-"""Everything that the report shows, gathered from the run directory; nothing is trained, scored or fetched again."""
+"""Everything that the report shows, read from the run directory; nothing is trained, scored or fetched again."""
 
 from __future__ import annotations
 
@@ -7,31 +7,38 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
-from asteroid_ll.formats.table import load_table
-from asteroid_ll.report.feature_names import feature_steps
+from asteroid_ll.aws.pricing import PRICES_CHECKED_ON, PRICES_REGION, usd_per_h
+from asteroid_ll.config import Config
+from asteroid_ll.errors import DataError
+from asteroid_ll.evaluation.calibration import Calibration, calibrate
+from asteroid_ll.evaluation.held_out import HeldOutRows
+from asteroid_ll.evaluation.mistakes import Mistake
+from asteroid_ll.evaluation.scoreboard import Scoreboard
+from asteroid_ll.evaluation.thresholds import (
+    DEFAULT_THRESHOLD,
+    Cheapest,
+    ThresholdRow,
+    cheapest_thresholds,
+    threshold_table,
+)
+from asteroid_ll.linear_learner import log_reader
+from asteroid_ll.linear_learner.model import Model
+from asteroid_ll.linear_learner.spec import LOSSES
+from asteroid_ll.neo.features import FittedFeatures
+from asteroid_ll.neo.label import MAX_ABSOLUTE_MAGNITUDE_MAG, MAX_MOID_AU
+from asteroid_ll.report.model_plots import DecisionGrid
+from asteroid_ll.report.quantities import feature_steps
+from asteroid_ll.report.weights import LearnedFunction, Weight, learned_functions, weigh
 from asteroid_ll.run import paths
 from asteroid_ll.run.files import read_json
-from asteroid_ll.scoring.scoring import DEFAULT_THRESHOLD
-from asteroid_ll.stages.stage import Context
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from asteroid_ll.evaluation.calibration import Calibration
-    from asteroid_ll.evaluation.metrics import Scoreboard
-    from asteroid_ll.evaluation.mistakes import Mistake
-    from asteroid_ll.evaluation.thresholds import Cheapest, ThresholdRow
-    from asteroid_ll.linear_learner import Model
-    from asteroid_ll.linear_learner.log_reader import JobHistory
-    from asteroid_ll.neo.features import FittedFeatures
-    from asteroid_ll.report.columns import ColumnLike
-    from asteroid_ll.report.plots import DecisionGrid
-    from asteroid_ll.report.weights import Step, Weight
 
 MAGNITUDE, MOID = "absolute_magnitude_mag", "moid_au"
 _GRID_COLUMNS, _GRID_ROWS = 60, 50
@@ -41,140 +48,125 @@ _PACKAGES = ("asteroid-ll", "boto3", "matplotlib", "numpy", "pandas", "pydantic"
 
 @dataclass(frozen=True)
 class ReportInputs:
-    """The run directory as values; each is read when it is first asked for, and once."""
+    """The contents of a run directory; each property is read once.
 
-    context: Context
+    Attributes:
+        directory: the run directory.
+        config: its configuration.
+        fingerprints: content fingerprint of each stage, the report's included.
+    """
+
+    directory: Path
+    config: Config
+    fingerprints: Mapping[str, str]
+
+    def json(self, relative: str) -> dict[str, Any]:
+        """Return a JSON file of the run directory."""
+        return read_json(self.directory / relative)
 
     @cached_property
-    def predicted(self) -> dict[str, Any]:
+    def stored(self) -> dict[str, Any]:
         """``predict/metrics.json``: the metrics and the findings."""
-        return read_json(self.context.path(paths.METRICS))
+        return self.json(paths.METRICS)
 
     @property
     def metrics(self) -> Mapping[str, Any]:
         """The metrics of the test part."""
-        found: dict[str, Any] = self.predicted["metrics"]
-        return found
+        metrics: dict[str, Any] = self.stored["metrics"]
+        return metrics
 
     @cached_property
     def board(self) -> Scoreboard:
-        """The model and its baselines."""
-        from asteroid_ll.evaluation.metrics import Scoreboard
-
+        """The scores of the model and its baselines."""
         return Scoreboard.from_json(self.metrics["scores"])
 
     @cached_property
     def mistakes(self) -> tuple[Mistake, ...]:
-        """The rows that were predicted wrong, as far as they are listed."""
-        from asteroid_ll.evaluation.mistakes import Mistake
-
+        """The listed wrong predictions."""
         return tuple(Mistake(**item) for item in self.metrics["errors"]["listed"])
 
     @cached_property
-    def predictions(self) -> pd.DataFrame:
-        """The test rows' labels, scores and predictions."""
-        import pandas as pd
+    def part(self) -> HeldOutRows:
+        """The test rows with their features and predictions."""
+        return HeldOutRows(self.directory)
 
-        table = pd.read_csv(self.context.path(paths.PREDICTIONS), dtype={"asteroid_id": str, "name": str})
-        # The file has the shortest digits that give the same float32 again.
-        return table.assign(score=table["score"].astype(np.float32).astype(np.float64))
-
-    @property
+    @cached_property
     def labels(self) -> NDArray[np.bool_]:
-        """The test rows' labels."""
-        return self.predictions["hazardous"].to_numpy(dtype=np.bool_)
+        """The labels of the test rows."""
+        return self.part.labels
 
     @property
     def scores(self) -> NDArray[np.float64]:
-        """The test rows' scores, as the endpoint answered them."""
-        return self.predictions["score"].to_numpy()
+        """The scores of the test rows."""
+        return self.part.scores
 
     @cached_property
-    def test_rows(self) -> pd.DataFrame:
-        """The test rows of the clean table."""
-        table = load_table(self.context.path(paths.CLEANED_TABLE))
-        with np.load(self.context.path(paths.SPLIT_ROWS)) as rows:
-            chosen: pd.DataFrame = table.iloc[rows["test"]]
-        return chosen
+    def magnitude(self) -> NDArray[np.float64]:
+        """Absolute magnitude H of the test rows, mag."""
+        return self.part.column(MAGNITUDE).astype(np.float64)
 
-    def plane(self) -> tuple[NDArray[np.float64], NDArray[np.float64], tuple[ColumnLike, ColumnLike]]:
-        """H and MOID of the test rows, and how they are called."""
-        from asteroid_ll.neo.table import find, locate
-
-        spelled = locate(self.test_rows.columns, [MAGNITUDE, MOID])
-        magnitude, moid = (self.test_rows[name].to_numpy(dtype=np.float64) for name in spelled.values())
-        return magnitude, moid, (find(MAGNITUDE), find(MOID))
+    @cached_property
+    def moid_au(self) -> NDArray[np.float64]:
+        """Earth MOID of the test rows, au."""
+        return self.part.column(MOID).astype(np.float64)
 
     @cached_property
     def features(self) -> FittedFeatures:
         """The fitted features."""
-        from asteroid_ll.neo.features import FittedFeatures
-
-        return FittedFeatures.from_json(read_json(self.context.path(paths.FEATURES)))
+        return FittedFeatures.from_json(self.json(paths.FEATURES))
 
     @cached_property
     def model(self) -> Model:
         """The exported model."""
-        from asteroid_ll.linear_learner import Model
-
-        return Model.load(self.context.path(paths.ARTIFACT))
+        return Model.load(self.directory / paths.ARTIFACT)
 
     @property
     def threshold(self) -> float:
-        """Scores above it were predicted hazardous."""
-        configured = self.context.config.predict.threshold
+        """Rows with a higher score were predicted hazardous."""
+        configured = self.config.predict.threshold
         if configured is not None:
             return configured
         return DEFAULT_THRESHOLD if self.model.predictor_type == "regressor" else self.model.threshold
 
     @property
     def raw_score(self) -> str:
-        """What the weights add up to, with its unit."""
+        """Name of the weighted sum, with its unit."""
         return "log-odds (nats)" if self.model.loss == "logistic" else "score (no unit)"
 
-    @cached_property
-    def history(self) -> JobHistory | None:
-        """The losses of every model, from the job's log; None where the log has none, such as one that was not kept."""
-        from asteroid_ll.errors import DataError
-        from asteroid_ll.linear_learner.log_reader import read_log
+    @property
+    def objective(self) -> str:
+        """Name of the training objective, with its unit."""
+        loss = self.model.loss
+        if loss == "logistic":
+            return "cross-entropy (nats per row)"
+        return f"{loss.replace('_', ' ')} (mean per row, no unit)"
 
-        text = self.context.path(paths.JOB_LOG).read_text(encoding="utf-8")
+    @cached_property
+    def history(self) -> log_reader.JobHistory | None:
+        """The losses of every model from the job's log; None if the log has none."""
+        text = (self.directory / paths.JOB_LOG).read_text(encoding="utf-8")
         try:
-            return read_log(text)
+            return log_reader.read_log(text)
         except DataError:
             return None
 
     @cached_property
     def weights(self) -> tuple[Weight, ...]:
         """The weights with the spread of their features over the test rows."""
-        from asteroid_ll.formats.recordio import read_file
-        from asteroid_ll.report.weights import weigh
-
-        files = sorted(self.context.path("encode", "test").glob("*.pbr"))
-        features = np.concatenate([read_file(file)[0] for file in files])
-        return weigh(
-            self.features.columns, self.model.weight[:, 0], steps=feature_steps(self.features), features=features
-        )
+        steps = feature_steps(self.features)
+        return weigh(self.features.columns, self.model.weight[:, 0], steps=steps, features=self.part.features)
 
     @cached_property
-    def steps(self) -> tuple[Step, ...]:
-        """The functions of single variables that a piecewise-linear set has learned; empty for another set."""
-        from asteroid_ll.report.weights import piecewise
-
-        return piecewise(self.features.knots, self.model.weight[:, 0])
+    def functions(self) -> tuple[LearnedFunction, ...]:
+        """The functions that a piecewise-linear feature set has learned; empty for another set."""
+        return learned_functions(self.features.knots, self.model.weight[:, 0])
 
     @cached_property
     def grid(self) -> DecisionGrid | None:
-        """The model's decision over H and MOID; None where it depends on anything else."""
-        import pandas as pd
-
-        from asteroid_ll.neo.label import MAX_ABSOLUTE_MAGNITUDE_MAG, MAX_MOID_AU
-        from asteroid_ll.report.plots import DecisionGrid
-
+        """The model's decision over H and MOID; None if it depends on other columns."""
         if not set(self.features.inputs) <= {MAGNITUDE, MOID}:
             return None
-        magnitude, moid, _ = self.plane()
-        positive = moid[moid > 0]
+        magnitude, positive = self.magnitude, self.moid_au[self.moid_au > 0]
         if positive.size == 0:
             return None
         across = _finer(np.linspace(magnitude.min(), magnitude.max(), _GRID_COLUMNS), around=MAX_ABSOLUTE_MAGNITUDE_MAG)
@@ -188,44 +180,34 @@ class ReportInputs:
 
     @cached_property
     def calibration(self) -> Calibration | None:
-        """How near the scores are to probabilities; None for scores that are none."""
-        from asteroid_ll.evaluation.calibration import calibrate
-
-        return None if self.model.loss == "hinge_loss" else calibrate(self.labels, self.scores)
+        """The calibration of the scores; None if they are not probabilities."""
+        is_margin = self.model.predictor_type == "binary_classifier" and LOSSES[self.model.loss].response == "value"
+        return None if is_margin else calibrate(self.labels, self.scores)
 
     @cached_property
     def thresholds(self) -> tuple[ThresholdRow, ...]:
-        """What other thresholds would do."""
-        from asteroid_ll.evaluation.thresholds import threshold_table
-
+        """The predictions at other thresholds."""
         return threshold_table(self.labels, self.scores)
 
     @cached_property
-    def own_threshold(self) -> ThresholdRow:
-        """What the threshold in force does."""
-        from asteroid_ll.evaluation.thresholds import threshold_table
-
+    def current_threshold(self) -> ThresholdRow:
+        """The predictions at the current threshold."""
         return threshold_table(self.labels, self.scores, thresholds=(self.threshold,))[0]
 
     @cached_property
     def cheapest(self) -> tuple[Cheapest, ...]:
-        """The cheapest threshold at each price of a missed object."""
-        from asteroid_ll.evaluation.thresholds import cheapest_thresholds
-
+        """The cheapest threshold by the cost of a missed object."""
         return cheapest_thresholds(self.labels, self.scores)
 
     @cached_property
     def bill(self) -> dict[str, Any]:
-        """What the training job and the endpoint cost at list prices; an emulated one costs nobody anything."""
-        from asteroid_ll.aws.pricing import PRICES_CHECKED_ON, PRICES_REGION, usd_per_h
-
-        config = self.context.config
-        training, hosting = config.training, config.hosting
-        billable_s = read_json(self.context.path(paths.JOB))["billable_s"]
+        """The cost of the training job and of the endpoint at list prices; an emulated one costs nothing."""
+        training, hosting = self.config.training, self.config.hosting
+        billable_s = self.json(paths.JOB)["billable_s"]
         price, hosting_price = usd_per_h(training.instance_type), usd_per_h(hosting.instance_type)
         hours = None if billable_s is None else billable_s * training.instance_count / 3600
         return {
-            "target": config.target,
+            "target": self.config.target,
             "prices": f"list prices of {PRICES_REGION}, checked on {PRICES_CHECKED_ON}",
             "training": {
                 "instances": f"{training.instance_count} x {training.instance_type}",
@@ -240,29 +222,18 @@ class ReportInputs:
         }
 
     @cached_property
-    def fingerprints(self) -> dict[str, str]:
-        """The content fingerprint of each stage that is done, this one's included."""
-        history = self.context.journal.read()
-        names = dict.fromkeys(record["stage"] for record in history.records if record["event"] == "done")
-        found = {name: history.last_done(name) for name in names if name != "report"}
-        known = {name: str(record["fingerprint"]) for name, record in found.items() if record is not None}
-        return {**known, "report": self.context.fingerprint}
+    def data_card(self) -> dict[str, Any]:
+        """The data card; empty for a run without one."""
+        return self.json(paths.DATA_CARD) if (self.directory / paths.DATA_CARD).is_file() else {}
 
-    @cached_property
+    @property
     def environment(self) -> dict[str, str]:
-        """Versions of what computed this."""
-        from importlib.metadata import version
-
+        """Versions of Python, the system and the packages."""
         return {
             "python": platform.python_version(),
             "system": f"{sys.platform} {platform.machine()}",
             **{package: version(package) for package in _PACKAGES},
         }
-
-    def optional_json(self, relative: str) -> dict[str, Any]:
-        """A JSON file of the run directory that not every run has; empty where it is missing."""
-        path = self.context.path(relative)
-        return read_json(path) if path.is_file() else {}
 
     def _raw_threshold(self) -> float:
         if self.model.loss != "logistic":
@@ -272,7 +243,7 @@ class ReportInputs:
 
 
 def _finer(places: NDArray[np.float64], *, around: float) -> NDArray[np.float64]:
-    """The same places with more of them near one, where the model's border turns."""
+    """Add places near a point at which the model's decision boundary bends."""
     near = np.linspace(around - _FINER_REACH, around + _FINER_REACH, _FINER_POINTS)
     inside = near[(near > places[0]) & (near < places[-1])]
     return np.unique(np.concatenate((places, inside)))

@@ -1,22 +1,22 @@
-"""Figures of the model itself: where it decides, what it has learned of each variable, what its scores are worth."""
+"""Figures of the model: its decisions, its calibration, and the functions or weights that it has learned."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 from numpy.typing import ArrayLike, NDArray
 
 from asteroid_ll.evaluation.calibration import Calibration
-from asteroid_ll.report.columns import ColumnLike, axis_label
+from asteroid_ll.neo.label import MAX_ABSOLUTE_MAGNITUDE_MAG, MAX_MOID_AU
+from asteroid_ll.report.quantities import quantity
 from asteroid_ll.report.style import INK, MUTED, NEGATIVE, NEUTRAL, POSITIVE, Plot, add_axes, new_figure, theme
-from asteroid_ll.report.weights import Step, Weight, by_effect
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
+from asteroid_ll.report.weights import LearnedFunction, Weight, by_effect
 
 _MODEL = "#0072b2"
 _PANELS_PER_LINE = 3
@@ -28,12 +28,12 @@ _BORDER_AT_MAG, _BORDER_AT_AU = 20.0, 0.01
 
 @dataclass(frozen=True)
 class DecisionGrid:
-    """A model's decision over a plane.
+    """A model's decision over the plane of magnitude and MOID.
 
     Attributes:
         magnitude: absolute magnitudes H of the columns, mag, ascending, shape ``(n,)``.
         moid_au: Earth MOIDs of the rows, au, ascending, shape ``(m,)``.
-        margin: raw score less its value at the threshold, shape ``(m, n)``: above 0 the model says hazardous.
+        margin: raw score minus its value at the threshold, shape ``(m, n)``; positive if predicted hazardous.
     """
 
     magnitude: NDArray[np.float64]
@@ -42,78 +42,64 @@ class DecisionGrid:
 
 
 def decision_plane(
-    magnitude: ArrayLike,
-    moid_au: ArrayLike,
-    *,
-    labels: ArrayLike,
-    predicted: ArrayLike,
-    columns: tuple[ColumnLike, ColumnLike],
-    grid: DecisionGrid | None,
-    limits: tuple[float, float] = (22.0, 0.05),
+    magnitude: ArrayLike, moid_au: ArrayLike, *, labels: ArrayLike, predicted: ArrayLike, grid: DecisionGrid | None
 ) -> Plot:
-    """The scored rows over H and MOID, the wrong ones ringed, with the rule's box and the model's own border.
+    """Draw the test rows over H and MOID, wrong ones ringed, with the rule's box and the model's decision boundary.
 
     Args:
         magnitude: absolute magnitude H, mag, shape ``(n_rows,)``.
         moid_au: Earth MOID, au, same shape; rows at 0 or below cannot be drawn on its logarithmic axis.
-        labels: 0 or 1 a row, same shape.
-        predicted: the model's answers, same shape.
-        columns: how to name the two axes.
-        grid: where the model decides; None for one that depends on more than these two, which has no border here.
-        limits: the rule's largest H (mag) and largest MOID (au), https://cneos.jpl.nasa.gov/about/neo_groups.html.
+        labels: 0 or 1 per row, same shape.
+        predicted: the model's predicted labels, same shape.
+        grid: the model's decision; None for a model of other columns, which has no boundary in this plane.
     """
-    from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
-
     title = "Decision over magnitude and MOID"
-    parts = (("all test rows", (0.85, 0.6, 4.3, 3.4)), ("around the rule's corner", (5.95, 0.6, 4.3, 3.4)))
     x, y = np.asarray(magnitude, dtype=np.float64), np.asarray(moid_au, dtype=np.float64)
     truth, guess = np.asarray(labels) == 1, np.asarray(predicted) == 1
     drawn, wrong = np.isfinite(x) & (y > 0), truth != guess
     with theme():
         figure = new_figure(title, width_in=10.5, height_in=5.1)
-        for number, (name, box) in enumerate(parts):
-            axes = add_axes(figure, box, grid="both")
+        whole = add_axes(figure, (0.85, 0.6, 4.3, 3.4), grid="both")
+        corner = add_axes(figure, (5.95, 0.6, 4.3, 3.4), grid="both")
+        for axes, name in ((whole, "all test rows"), (corner, "around the rule's corner")):
             axes.set_yscale("log")
             _draw_rows(axes, x, y, truth=truth, drawn=drawn, wrong=wrong)
-            left, right, bottom, top = (*axes.get_xlim(), *axes.get_ylim())
-            rule = f"rule: H ≤ {limits[0]:g} mag, MOID ≤ {limits[1]:g} au"
-            edge = ([left, limits[0], limits[0]], [limits[1], limits[1], bottom])
-            axes.plot(*edge, color=INK, lw=1.2, ls=(0, (4, 2)), label=rule)
-            if grid is not None:
-                axes.contour(grid.magnitude, grid.moid_au, grid.margin, levels=[0.0], colors=[_MODEL], linewidths=1.8)
-                axes.plot([], [], color=_MODEL, lw=1.8, label="model's border")
-            if number == 1:
-                left, right = limits[0] - _CORNER_MAG, limits[0] + _CORNER_MAG / 2
-                bottom, top = limits[1] / _CORNER_FACTOR, limits[1] * _CORNER_FACTOR
-            axes.set_xlim(left, right)
-            axes.set_ylim(bottom, top)
-            axes.set_title(name)
-            axes.set_xlabel(axis_label(columns[0]))
-            axes.set_ylabel(axis_label(columns[1]))
+            _draw_boundaries(axes, grid)
+            axes.set(title=name, xlabel=quantity("absolute_magnitude_mag").label, ylabel=quantity("moid_au").label)
             axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
             axes.yaxis.set_minor_locator(NullLocator())
-            if number == 1:
-                axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
-            else:
-                axes.legend(loc="lower left", bbox_to_anchor=(-0.02, 1.07), ncols=5, markerscale=1.5)
-    border = (
-        _border_words(grid)
+        corner.set_xlim(MAX_ABSOLUTE_MAGNITUDE_MAG - _CORNER_MAG, MAX_ABSOLUTE_MAGNITUDE_MAG + _CORNER_MAG / 2)
+        corner.set_ylim(MAX_MOID_AU / _CORNER_FACTOR, MAX_MOID_AU * _CORNER_FACTOR)
+        corner.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+        whole.legend(loc="lower left", bbox_to_anchor=(-0.02, 1.07), ncols=5, markerscale=1.5)
+    boundary = (
+        _boundary_text(grid)
         if grid is not None
-        else "The model depends on more than these two, so that it has no border here."
+        else "The model depends on other columns too, so it has no decision boundary here."
     )
     return Plot(
         "decision-plane",
         title,
         f"Scatter of {np.count_nonzero(drawn):,} test rows, MOID on a logarithmic axis; "
-        f"{np.count_nonzero(wrong):,} are predicted wrong. {border}",
+        f"{np.count_nonzero(wrong):,} are predicted wrong. {boundary}",
         figure,
     )
 
 
-def calibration_curve(calibration: Calibration) -> Plot:
-    """Share of hazardous rows against the score, with the number of rows in each bin below."""
-    from matplotlib.ticker import FuncFormatter, NullLocator
+def _draw_boundaries(axes: Axes, grid: DecisionGrid | None) -> None:
+    """Draw the rule's box and the model's decision boundary, within the current limits of the axes."""
+    x_limits, y_limits = axes.get_xlim(), axes.get_ylim()
+    max_h, max_moid = MAX_ABSOLUTE_MAGNITUDE_MAG, MAX_MOID_AU
+    edge = ([x_limits[0], max_h, max_h], [max_moid, max_moid, y_limits[0]])
+    axes.plot(*edge, color=INK, lw=1.2, ls=(0, (4, 2)), label=f"rule: H ≤ {max_h:g} mag, MOID ≤ {max_moid:g} au")
+    if grid is not None:
+        axes.contour(grid.magnitude, grid.moid_au, grid.margin, levels=[0.0], colors=[_MODEL], linewidths=1.8)
+        axes.plot([], [], color=_MODEL, lw=1.8, label="model's decision boundary")
+    axes.set(xlim=x_limits, ylim=y_limits)
 
+
+def calibration_curve(calibration: Calibration) -> Plot:
+    """Draw the share of hazardous rows against the score, with the number of rows in each bin below."""
     title = "Calibration"
     bins = calibration.bins
     mean, share = (np.array([getattr(item, name) for item in bins]) for name in ("mean_score", "positive_share"))
@@ -137,55 +123,54 @@ def calibration_curve(calibration: Calibration) -> Plot:
         for axes in (upper, lower):
             axes.set_xlim(-0.02, 1.02)
         upper.set_ylim(-0.03, 1.03)
-    said = "; ".join(f"{item.mean_score:.2f} gives {item.positive_share:.2f}" for item in bins)
+    shares = "; ".join(f"{item.positive_share:.2f} at {item.mean_score:.2f}" for item in bins)
     return Plot(
         "calibration",
         title,
-        f"Share of hazardous rows by mean score of a bin: {said}. Expected calibration error "
+        f"Share of hazardous rows at the mean score of their bin: {shares}. Expected calibration error "
         f"{calibration.expected_calibration_error:.4f}, Brier score {calibration.brier:.4f}.",
         figure,
     )
 
 
-def learned_functions(steps: Sequence[Step], columns: Mapping[str, ColumnLike], *, score: str) -> Plot:
-    """What each variable adds to the raw score, a panel a variable.
+def function_panels(functions: Sequence[LearnedFunction], *, score: str) -> Plot:
+    """Draw the contribution of each variable to the raw score, one panel per variable.
 
     Args:
-        steps: the piecewise-linear functions.
-        columns: how to name each variable.
-        score: what the raw score is, with its unit, such as ``log-odds (nats)``.
+        functions: the piecewise-linear functions.
+        score: name of the raw score with its unit, such as ``log-odds (nats)``.
     """
-    title = "What the model has learned of each variable"
-    lines = math.ceil(len(steps) / _PANELS_PER_LINE)
+    title = "Learned function of each variable"
+    lines = math.ceil(len(functions) / _PANELS_PER_LINE)
     height = 0.5 + 2.75 * lines
-    reach = max(float(np.ptp(step.values)) for step in steps)
+    reach = max(float(np.ptp(function.values)) for function in functions)
     words = []
     with theme():
-        figure = new_figure(title, width_in=0.4 + 3.0 * min(len(steps), _PANELS_PER_LINE), height_in=height)
-        for place, step in enumerate(steps):
+        figure = new_figure(title, width_in=0.4 + 3.0 * min(len(functions), _PANELS_PER_LINE), height_in=height)
+        for place, function in enumerate(functions):
             line, position = divmod(place, _PANELS_PER_LINE)
             axes = add_axes(figure, (0.75 + 3.0 * position, height - 2.75 * (line + 1) + 0.1, 2.3, 2.0), grid="both")
-            _draw_step(axes, step, column=columns[step.variable], reach=reach)
+            _draw_function(axes, function, reach=reach)
             if position == 0:
                 axes.set_ylabel(f"Added to the {score}")
-            words.append(f"{axis_label(columns[step.variable])} {np.ptp(step.values):.3g}")
+            words.append(f"{quantity(function.variable).label} {np.ptp(function.values):.3g}")
     return Plot(
         "learned-functions",
         title,
-        f"Piecewise-linear functions, each shifted to a middle of 0. Range of what each variable adds to the {score}: "
+        f"Piecewise-linear functions, each centred on 0. Range of each variable's contribution to the {score}: "
         f"{'; '.join(words)}.",
         figure,
     )
 
 
 def strongest_weights(weights: Sequence[Weight], *, score: str) -> Plot:
-    """The features that move the raw score most, as bars of weight times spread.
+    """Draw the features of largest effect on the raw score, as bars of weight times spread.
 
     Args:
         weights: of all features.
-        score: what the raw score is, with its unit, such as ``log-odds (nats)``.
+        score: name of the raw score with its unit, such as ``log-odds (nats)``.
     """
-    title = "Features that move the score most"
+    title = "Features with the largest effect on the score"
     shown = by_effect(weights)[:_SHOWN_WEIGHTS]
     margin = 0.3 + 0.075 * max(len(item.feature) for item in shown)
     height = 0.24 * len(shown) + 1.1
@@ -199,8 +184,8 @@ def strongest_weights(weights: Sequence[Weight], *, score: str) -> Plot:
         axes.set_yticks(places, [item.feature for item in shown])
         axes.set_ylim(len(shown) - 0.5, -0.5)
         axes.set_xlabel(f"Weight × standard deviation, added to the {score}")
-    said = ", ".join(f"{item.feature} {item.effect:+.3g}" for item in shown[:5])
-    alt = f"Bars of weight times standard deviation: {len(shown)} of {len(weights)} features, led by {said}."
+    largest = ", ".join(f"{item.feature} {item.effect:+.3g}" for item in shown[:5])
+    alt = f"Bars of weight times standard deviation: {len(shown)} of {len(weights)} features, led by {largest}."
     return Plot("weights", title, alt, figure)
 
 
@@ -220,38 +205,38 @@ def _draw_rows(
     axes.plot(x[drawn & wrong], y[drawn & wrong], label="predicted wrong", **ring)
 
 
-def _draw_step(axes: Axes, step: Step, *, column: ColumnLike, reach: float) -> None:
-    from matplotlib.ticker import FuncFormatter, NullLocator
-
-    middle = (step.values.min() + step.values.max()) / 2
-    if step.knots[0] > 0 and step.knots[-1] / step.knots[0] > _LOGARITHMIC_FROM:
+def _draw_function(axes: Axes, function: LearnedFunction, *, reach: float) -> None:
+    knots, values = function.knots, function.values
+    middle = (values.min() + values.max()) / 2
+    if knots[0] > 0 and knots[-1] / knots[0] > _LOGARITHMIC_FROM:
         axes.set_xscale("log")
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
         axes.xaxis.set_minor_locator(NullLocator())
-    axes.plot(step.knots, step.values - middle, color=_MODEL, lw=1.8, marker="o", ms=2.2)
+    axes.plot(knots, values - middle, color=_MODEL, lw=1.8, marker="o", ms=2.2)
     axes.axhline(0, color=MUTED, lw=0.8)
     axes.set_ylim(-0.55 * reach or -1.0, 0.55 * reach or 1.0)
-    axes.set_xlabel(axis_label(column) if column.unit else f"{column.title or column.name} (no unit)")
+    variable = quantity(function.variable)
+    axes.set_xlabel(variable.label if variable.unit else f"{variable.title} (no unit)")
 
 
-def _border_words(grid: DecisionGrid) -> str:
-    """Where the model's border lies in numbers: on one column and on one row of the plane, far from its corner."""
+def _boundary_text(grid: DecisionGrid) -> str:
+    """Describe the decision boundary by its position on one column and one row of the plane, far from its corner."""
     column = int(np.argmin(np.abs(grid.magnitude - _BORDER_AT_MAG)))
     row = int(np.argmin(np.abs(grid.moid_au - _BORDER_AT_AU)))
     moid = _crossing(np.log(grid.moid_au), grid.margin[:, column])
     magnitude = _crossing(grid.magnitude, grid.margin[row])
-    where = [
-        f"at H {grid.magnitude[column]:.3g} mag it runs at a MOID of {math.exp(moid):.4g} au"
-        if moid is not None
-        else "",
-        f"at a MOID of {grid.moid_au[row]:.3g} au it runs at H {magnitude:.4g} mag" if magnitude is not None else "",
-    ]
-    said = ", ".join(filter(None, where))
-    return f"The model's border: {said}." if said else "The model's border does not cross the middle of the plane."
+    points = []
+    if moid is not None:
+        points.append(f"H {grid.magnitude[column]:.3g} mag, MOID {math.exp(moid):.4g} au")
+    if magnitude is not None:
+        points.append(f"H {magnitude:.4g} mag, MOID {grid.moid_au[row]:.3g} au")
+    if not points:
+        return "The model's decision boundary does not cross the middle of the plane."
+    return f"The model's decision boundary runs through {' and '.join(points)}."
 
 
 def _crossing(places: NDArray[np.float64], margin: NDArray[np.float64]) -> float | None:
-    """The last place where the margin falls through 0, by linear interpolation; None where it never does."""
+    """Return the last zero crossing of a falling margin, by linear interpolation; None if there is none."""
     falls = np.flatnonzero((margin[:-1] > 0) & (margin[1:] <= 0))
     if falls.size == 0:
         return None

@@ -1,7 +1,7 @@
-"""A trained model in words that a person can check: what each feature weighs, and what the grid's other models did.
+"""A description of a trained model: the weight of each feature, and the losses of the grid's models.
 
-The artifact holds weights in the features' own units. A weight in standardised units says what one standard deviation
-of the feature moves the score (of a regressor: in standard deviations of the label); the moments are the job log's.
+The artifact has weights in the features' own units. A standardised weight is the change of the score per standard
+deviation of the feature (for a regressor, in standard deviations of the label); the job's log has these deviations.
 """
 
 from __future__ import annotations
@@ -10,29 +10,28 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from asteroid_ll.errors import DataError
-
-if TYPE_CHECKING:
-    from asteroid_ll.linear_learner.log_reader import JobHistory
-    from asteroid_ll.linear_learner.model import Model
-    from asteroid_ll.neo.features import FittedFeatures
+from asteroid_ll.linear_learner.log_reader import JobHistory, read_log
+from asteroid_ll.linear_learner.model import Model
+from asteroid_ll.neo.features import FittedFeatures
+from asteroid_ll.run.files import read_json
 
 FORMAT_VERSION = 1
 
 
 @dataclass(frozen=True)
 class FeatureWeight:
-    """What one feature does.
+    """The weight of one feature.
 
     Attributes:
-        name: the feature's.
-        variable: of a ramp, the quantity that it is a ramp of; else the name.
-        start: of a ramp, where it begins to rise, in the variable's unit.
-        end: of a ramp, where it has risen to 1.
-        weight: per output, in the feature's own unit; of a ramp, the step that the score takes from start to end.
-        standardised: per output, per standard deviation of the feature; None where the moments are not known.
+        name: the feature's name.
+        variable: the variable of a ramp; else the name.
+        start: begin of a ramp in the variable's unit; None for another feature.
+        end: end of a ramp, from which on it is 1; None for another feature.
+        weight: per output, in the feature's own unit; for a ramp, the change of the score from start to end.
+        standardised: per output, per standard deviation of the feature; None without a log.
     """
 
     name: str
@@ -45,13 +44,13 @@ class FeatureWeight:
 
 @dataclass(frozen=True)
 class GridModel:
-    """A model of the grid, with its loss in the kept epoch.
+    """A model of the grid with its loss in the kept epoch.
 
     Attributes:
-        number: in the grid, from 0.
+        number: its number in the grid, from 0.
         exported: whether it is the artifact's model.
-        hyperparameters: as the log names them.
-        train_objective: mean loss before the updates; None where it is no number.
+        hyperparameters: as in the log.
+        train_objective: mean loss before the updates; None if it is not finite.
         validation_objective: mean loss over the validation channel; None without one.
     """
 
@@ -64,16 +63,16 @@ class GridModel:
 
 @dataclass(frozen=True)
 class ModelView:
-    """A model and where it came from.
+    """A model and its training.
 
     Attributes:
         predictor_type: ``regressor``, ``binary_classifier`` or ``multiclass_classifier``.
-        loss: what it was trained with.
-        feature_set: the name of the encoding; None where it is not known.
-        threshold: a binary classifier answers 1 for a score above it; None of other models.
+        loss: its loss function.
+        feature_set: name of the feature set; None if unknown.
+        threshold: a binary classifier predicts 1 for a higher score; None for other models.
         bias: per output, in the label's own unit.
-        features: one a weight, in the order of the model's inputs.
-        objective_name: the loss's name in the log, None without a log.
+        features: one per weight, in the order of the model's inputs.
+        objective_name: name of the loss in the log; None without a log.
         kept_epoch: the epoch whose models were kept, from 0.
         grid: the job's models by their loss, best first; empty without a log.
         scores: final scores by channel and name.
@@ -91,25 +90,25 @@ class ModelView:
     scores: dict[str, dict[str, float]]
 
     def to_json(self) -> dict[str, Any]:
-        """The same as JSON values."""
+        """Return everything by name as JSON values."""
         return {"version": FORMAT_VERSION, **asdict(self)}
 
 
-def view(model: Model, *, fitted: FittedFeatures | None = None, history: JobHistory | None = None) -> ModelView:
+def view(model: Model, *, fitted: FittedFeatures | None, history: JobHistory | None) -> ModelView:
     """Describe a model.
 
     Args:
-        model: the artifact's.
-        fitted: the encoding whose columns the model takes; without it features are named by number.
-        history: the log of the job that trained it.
+        model: the model.
+        fitted: its features; None names them by number.
+        history: the log of its training job; None without one.
 
     Raises:
-        DataError: the encoding or the log is of a model with another number of features.
+        DataError: the features or the log belong to a model with another number of features.
     """
     if fitted is not None and len(fitted.columns) != model.feature_dim:
         raise DataError(
-            f"The model takes {model.feature_dim} features, but the encoding makes {len(fitted.columns)}.",
-            hint="asteroid-ll train   trains on the encoding in the run directory.",
+            f"The model takes {model.feature_dim} features, but the fitted feature set has {len(fitted.columns)}.",
+            hint="asteroid-ll train   trains on the features in the run directory.",
         )
     scores = {} if history is None else {part: dict(values) for part, values in history.scores.items()}
     return ModelView(
@@ -127,21 +126,16 @@ def view(model: Model, *, fitted: FittedFeatures | None = None, history: JobHist
 
 
 def load(artifact: Path, *, features: Path | None, log: Path | None) -> tuple[Model, FittedFeatures | None, ModelView]:
-    """Read a model and what is known of it.
+    """Read a model and describe it.
 
     Args:
         artifact: ``model.tar.gz`` or ``model_algo-1``.
-        features: the encode stage's ``features.json``, if there is one.
-        log: the job's log, if there is one.
+        features: the run's ``features.json``; None without one.
+        log: the job's log; None without one.
 
     Raises:
-        DataError: a file is missing or damaged, or they do not belong together.
+        DataError: a file is missing or damaged, or the files do not belong together.
     """
-    from asteroid_ll.linear_learner.log_reader import read_log
-    from asteroid_ll.linear_learner.model import Model
-    from asteroid_ll.neo.features import FittedFeatures
-    from asteroid_ll.run.files import read_json
-
     if not artifact.exists():
         raise DataError(f"There is no model at {artifact}.", hint="asteroid-ll train   or   --artifact FILE")
     model = Model.load(artifact)
@@ -160,7 +154,7 @@ def _features(model: Model, fitted: FittedFeatures | None, history: JobHistory |
     scaler = None if history is None else history.scaler
     if scaler is not None and len(scaler.std_features) != model.feature_dim:
         raise DataError(
-            f"The model takes {model.feature_dim} features, but the log is of a job with {len(scaler.std_features)}.",
+            f"The model takes {model.feature_dim} features, but the log's job has {len(scaler.std_features)}.",
             hint="Give the log of the job that trained the model.",
         )
     factors: Sequence[float] | None = None
@@ -174,7 +168,7 @@ def _features(model: Model, fitted: FittedFeatures | None, history: JobHistory |
 
 
 def _ramps(fitted: FittedFeatures | None) -> dict[int, tuple[str, float, float]]:
-    """Of a spline: each column's variable and its two knots."""
+    """Return the variable and the two knots of each column of a spline set, by the column's number."""
     if fitted is None:
         return {}
     ramps = [(variable, start, end) for variable, knots in fitted.knots.items() for start, end in pairwise(knots)]
@@ -203,5 +197,5 @@ def _loss(model: GridModel) -> tuple[bool, float]:
 
 
 def _number(value: float) -> float | None:
-    """JSON has no NaN and no infinity."""
+    """Return a finite value, or None, because JSON has neither NaN nor infinity."""
     return float(value) if abs(value) < float("inf") else None

@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 from numpy.typing import ArrayLike, NDArray
 
 from asteroid_ll.evaluation.metrics import BinaryScores
 from asteroid_ll.evaluation.ranking import precision_recall_curve, roc_curve
 from asteroid_ll.report.style import INK, MUTED, NEUTRAL, POSITIVE, Plot, add_axes, new_figure, theme
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
+from asteroid_ll.report.tables import format_score
 
 _MODEL = "#0072b2"
 
 
-def ranking_curves(
-    labels: ArrayLike, scores: ArrayLike, *, model: BinaryScores, rule: BinaryScores | None = None
-) -> Plot:
-    """ROC and precision-recall of the model, with its own operating point and, as a point, the rule.
+def ranking_curves(labels: ArrayLike, scores: ArrayLike, *, model: BinaryScores, rule: BinaryScores) -> Plot:
+    """Draw ROC and precision-recall curves of the model, with points for its threshold and for the rule.
 
     Args:
-        labels: 0 or 1 a row, shape ``(n_rows,)``.
+        labels: 0 or 1 per row, shape ``(n_rows,)``.
         scores: the model's scores, same shape.
         model: the model's scores at its threshold.
         rule: the CNEOS rule on the same rows.
@@ -38,48 +36,40 @@ def ranking_curves(
     words = []
     with theme():
         figure = new_figure(title, width_in=8.0, height_in=4.3)
-        left = add_axes(figure, (0.75, 0.6, 3.05, 3.05), grid="both")
-        right = add_axes(figure, (4.7, 0.6, 3.05, 3.05), grid="both")
-        for axes, curve, labels_of_axes, name in (
-            (left, roc, ("False positive rate (no unit)", "True positive rate (no unit)"), "ROC AUC"),
-            (right, precision_recall, ("Recall (no unit)", "Precision (no unit)"), "average precision"),
+        roc_axes = add_axes(figure, (0.75, 0.6, 3.05, 3.05), grid="both")
+        recall_axes = add_axes(figure, (4.7, 0.6, 3.05, 3.05), grid="both")
+        roc_axes.set(xlabel="False positive rate (no unit)", ylabel="True positive rate (no unit)")
+        recall_axes.set(xlabel="Recall (no unit)", ylabel="Precision (no unit)")
+        for axes, curve, area, name in (
+            (roc_axes, roc, model["roc_auc"], "ROC AUC"),
+            (recall_axes, precision_recall, model["average_precision"], "average precision"),
         ):
-            axes.set_xlabel(labels_of_axes[0])
-            axes.set_ylabel(labels_of_axes[1])
             if curve is None:
                 axes.text(0.5, 0.5, "undefined: one class only", ha="center", color=MUTED)
                 words.append(f"{name} is undefined, one class only")
                 continue
-            drawstyle = "default" if axes is left else "steps-pre"
+            drawstyle = "default" if axes is roc_axes else "steps-pre"
             axes.plot(curve.x, curve.y, color=_MODEL, lw=1.8, drawstyle=drawstyle, label="model, all thresholds")
-            axes.set_title(f"{name} {curve.area:.4f}{enlarged}")
-            words.append(f"{name} {curve.area:.4f}")
-        left.plot([0, 1], [0, 1], color=NEUTRAL, lw=1, ls=(0, (4, 3)), zorder=1)
+            axes.set_title(f"{name} {format_score(area)}{enlarged}")
+            words.append(f"{name} {format_score(area)}")
+        roc_axes.plot([0, 1], [0, 1], color=NEUTRAL, lw=1, ls=(0, (4, 3)), zorder=1)
         share = model.n_positive / model.n
         if share > floor:
-            right.plot([0, 1], [share, share], color=NEUTRAL, lw=1, ls=(0, (4, 3)), zorder=1, label="no skill")
-        _mark(left, right, scores=model, colour=_MODEL, marker="o", name="model, its threshold")
-        if rule is not None:
-            _mark(left, right, scores=rule, colour=POSITIVE, marker="D", name="CNEOS rule")
-        left.set_xlim(-0.02 * (1 - floor), 1.02 * (1 - floor))
-        right.set_xlim(floor, 1 + 0.02 * (1 - floor))
-        for axes in (left, right):
+            recall_axes.plot([0, 1], [share, share], color=NEUTRAL, lw=1, ls=(0, (4, 3)), zorder=1, label="no skill")
+        _mark(roc_axes, recall_axes, scores=model, colour=_MODEL, marker="o", name="model, its threshold")
+        _mark(roc_axes, recall_axes, scores=rule, colour=POSITIVE, marker="D", name="CNEOS rule")
+        roc_axes.set_xlim(-0.02 * (1 - floor), 1.02 * (1 - floor))
+        recall_axes.set_xlim(floor, 1 + 0.02 * (1 - floor))
+        for axes in (roc_axes, recall_axes):
             axes.set_ylim(floor - 0.02 * (1 - floor), 1 + 0.02 * (1 - floor))
-        if right.lines:
-            right.legend(loc="lower left", bbox_to_anchor=(0.0, 0.06))
+        if recall_axes.lines:
+            recall_axes.legend(loc="lower left", bbox_to_anchor=(0.0, 0.06))
     return Plot("ranking", title, f"ROC and precision-recall curves: {', '.join(words)}.", figure)
 
 
-def confusion_matrix(
-    scores: BinaryScores, *, classes: tuple[str, str] = ("not hazardous", "hazardous"), title: str = "Confusion matrix"
-) -> Plot:
-    """The four counts, shaded by their share of the true class.
-
-    Args:
-        scores: the counts.
-        classes: names of label 0 and label 1.
-        title: one line.
-    """
+def confusion_matrix(scores: BinaryScores) -> Plot:
+    """Draw the four counts, shaded by their share of the true class."""
+    title, classes = "Confusion matrix", ("not hazardous", "hazardous")
     counts = np.array([[scores.tn, scores.fp], [scores.fn, scores.tp]])
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     with theme():
@@ -102,8 +92,8 @@ def confusion_matrix(
     return Plot(
         "confusion",
         title,
-        f"Of {scores.n_positive:,} {classes[1]} rows {scores.tp:,} were found and {scores.fn:,} missed; of "
-        f"{scores.n - scores.n_positive:,} {classes[0]} rows {scores.fp:,} were called {classes[1]}.",
+        f"Of {scores.n_positive:,} hazardous rows {scores.tp:,} were found and {scores.fn:,} missed. Of "
+        f"{scores.n - scores.n_positive:,} other rows {scores.fp:,} were predicted hazardous.",
         figure,
     )
 
@@ -111,17 +101,17 @@ def confusion_matrix(
 def training_curves(
     train_objective: ArrayLike,
     *,
-    validation_objective: ArrayLike | None = None,
+    validation_objective: ArrayLike | None,
     best_index: int | None,
-    objective: str = "objective",
+    objective: str,
 ) -> Plot:
-    """The objective of every model of the grid by epoch, the exported model on top.
+    """Draw the objective of every model of the grid by epoch, the exported model on top.
 
     Args:
         train_objective: shape ``(n_epochs, n_models)``; a model that diverged may hold NaN or infinity.
-        validation_objective: the same on the validation channel; None leaves its panel out.
-        best_index: the exported model's column; None where it is not known.
-        objective: what the numbers are, with their unit, such as ``cross-entropy (nats a row)``.
+        validation_objective: the same on the validation channel; None without one.
+        best_index: the exported model's column; None if unknown.
+        objective: name of the objective with its unit, such as ``cross-entropy (nats per row)``.
     """
     parts = {"train": np.asarray(train_objective, dtype=np.float64)}
     if validation_objective is not None:
@@ -139,15 +129,13 @@ def training_curves(
             axes.set_xlabel("Epoch (passes over the train channel)")
             if position == 0:
                 axes.set_ylabel(objective[:1].upper() + objective[1:])
-                # At the figure's edge, where no curve can be.
+                # At the figure's edge, because a curve can be anywhere inside.
                 named = [line for line in axes.lines if not str(line.get_label()).startswith("_")]
                 figure.legend(handles=named, loc="upper right", borderaxespad=0.6)
             if best_index is not None:
                 words.append(f"{part} from {values[0, best_index]:.4g} to {values[-1, best_index]:.4g}")
     exported = (
-        f"The exported model is number {best_index}: {', '.join(words)}."
-        if words
-        else "Which of them was exported is not known."
+        f"The exported model is number {best_index}: {', '.join(words)}." if words else "The exported model is unknown."
     )
     return Plot(
         "training",
@@ -157,18 +145,17 @@ def training_curves(
     )
 
 
-def _floor(*points: BinaryScores | None) -> float:
-    """Where the axes begin: the corner that holds all points is enlarged, else a good model is one right angle."""
+def _floor(*points: BinaryScores) -> float:
+    """Return the start of the axes: with a good model only the corner that holds all points is shown."""
     rates: list[float | None] = []
     for point in points:
-        if point is not None:
-            rates += [point.precision, point.recall, 1 - point.fp / max(point.n - point.n_positive, 1)]
-    worst = min((0.0 if rate is None else rate for rate in rates), default=0.0)
+        rates += [point["precision"], point["recall"], 1 - point.fp / max(point.n - point.n_positive, 1)]
+    worst = min(rate or 0.0 for rate in rates)
     return next((floor for floor in (0.9, 0.8, 0.5) if worst > floor + 0.02), 0.0)
 
 
-def _mark(left: Axes, right: Axes, *, scores: BinaryScores, colour: str, marker: str, name: str) -> None:
-    """Put a point for one confusion matrix on both panels, where its rates are defined."""
+def _mark(roc_axes: Axes, recall_axes: Axes, *, scores: BinaryScores, colour: str, marker: str, name: str) -> None:
+    """Mark one confusion matrix on both panels if its rates are defined."""
     style: dict[str, Any] = {
         "ls": "none",
         "marker": marker,
@@ -179,21 +166,20 @@ def _mark(left: Axes, right: Axes, *, scores: BinaryScores, colour: str, marker:
         "zorder": 5,
     }
     n_negative = scores.n - scores.n_positive
-    if scores.recall is not None and n_negative:
-        left.plot([scores.fp / n_negative], [scores.recall], **style)
-    if scores.recall is not None and scores.precision is not None:
-        right.plot([scores.recall], [scores.precision], label=name, **style)
+    recall, precision = scores["recall"], scores["precision"]
+    if recall is not None and n_negative:
+        roc_axes.plot([scores.fp / n_negative], [recall], **style)
+    if recall is not None and precision is not None:
+        recall_axes.plot([recall], [precision], label=name, **style)
 
 
 def _draw_objectives(axes: Axes, values: NDArray[np.float64], *, best_index: int | None) -> None:
-    from matplotlib.ticker import MaxNLocator
-
     epochs = np.arange(1, values.shape[0] + 1)
     finite = np.where(np.isfinite(values), values, np.nan)
     others = finite if best_index is None else np.delete(finite, best_index, axis=1)
     marker = "o" if values.shape[0] == 1 else None
     if others.shape[1]:
-        # One line with gaps, which draws much faster than a line a model.
+        # One line with gaps draws much faster than one line per model.
         gap = np.full((1, others.shape[1]), np.nan)
         x = np.tile(np.append(epochs, np.nan), others.shape[1])
         y = np.concatenate((others, gap)).T.reshape(-1)
@@ -206,9 +192,7 @@ def _draw_objectives(axes: Axes, values: NDArray[np.float64], *, best_index: int
 
 
 def _scale_objective(axes: Axes, values: NDArray[np.float64]) -> None:
-    """Give all panels one vertical axis, logarithmic where the objective spans more than a factor of ten."""
-    from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
-
+    """Give all panels one vertical axis, logarithmic if the objective spans more than a factor of ten."""
     known = values[np.isfinite(values)]
     if known.size == 0:
         return
@@ -220,5 +204,5 @@ def _scale_objective(axes: Axes, values: NDArray[np.float64]) -> None:
         axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
         axes.set_ylim(low / 1.1, high * 1.1)
     else:
-        air = 0.05 * (high - low) or 0.5
-        axes.set_ylim(low - air, high + air)
+        margin = 0.05 * (high - low) or 0.5
+        axes.set_ylim(low - margin, high + margin)

@@ -3,63 +3,86 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from asteroid_ll.evaluation.calibration import Calibration
-from asteroid_ll.evaluation.intervals import METRICS
-from asteroid_ll.evaluation.metrics import Scoreboard
+from asteroid_ll.evaluation.fold_scores import CrossValidation
+from asteroid_ll.evaluation.metrics import interval_metrics
 from asteroid_ll.evaluation.mistakes import Mistake
+from asteroid_ll.evaluation.scoreboard import TITLES, Scoreboard
 from asteroid_ll.evaluation.thresholds import Cheapest, ThresholdRow
 from asteroid_ll.report.tables import NOTHING, Rows, format_number, format_score
 
-_METRIC_TITLES = ("Accuracy", "Precision", "Recall", "F1", "ROC AUC", "Avg. precision")
+Limits = Mapping[str, float]
+"""``low`` and ``high`` of an interval."""
 
 
-def interval_rows(board: Scoreboard, intervals: Mapping[str, Mapping[str, Mapping[str, float] | None]]) -> Rows:
-    """The model and its baselines, with the intervals in the row below where there are any.
+def interval_rows(board: Scoreboard, intervals: Mapping[str, Mapping[str, Limits | None]]) -> Rows:
+    """Return a table of scores with the intervals, if any, in the row below.
 
     Args:
         board: the scores.
-        intervals: ``low`` and ``high`` by predictor and metric, as `intervals.to_json` has them under ``scores``.
+        intervals: by predictor and metric, as ``scores`` in `intervals.to_json`.
     """
-    rows: Rows = [("", *_METRIC_TITLES)]
-    for row in board.rows:
-        rows.append((row.title, *(format_score(getattr(row.scores, metric)) for metric in METRICS)))
-        known = intervals.get(row.name, {})
-        if known:
-            found = (known.get(metric) for metric in METRICS)
-            cells = (f"{ends['low']:.4f} to {ends['high']:.4f}" if ends else NOTHING for ends in found)
-            rows.append(("interval", *cells))
+    rows = [_heading()]
+    for name, scores in board.scores.items():
+        rows += _with_intervals(TITLES[name], scores.values, intervals.get(name, {}), label="interval")
     return rows
 
 
-def difference_rows(differences: Mapping[str, Mapping[str, float] | None], *, title: str) -> Rows:
-    """The interval of each difference between two predictors that were scored on the same rows."""
-    rows: Rows = [(title, "From", "To", "Zero is inside")]
-    for metric, found in differences.items():
-        if found is not None:
-            name = _METRIC_TITLES[METRICS.index(metric)]
-            inside = "yes" if found["low"] <= 0 <= found["high"] else "no"
-            rows.append((name, f"{found['low']:+.4f}", f"{found['high']:+.4f}", inside))
+def cross_validation_rows(result: CrossValidation) -> Rows:
+    """Return a table of the mean scores over folds, with the intervals, if any, in the row below."""
+    rows = [_heading()]
+    for item in result.predictors:
+        limits = {key: None if value is None else asdict(value) for key, value in item.intervals.items()}
+        known = limits if any(limits.values()) else {}
+        rows += _with_intervals(TITLES[item.name], item.means, known, label="  95 % interval")
     return rows
 
 
-def threshold_rows(rows_of_table: Sequence[ThresholdRow], *, own: ThresholdRow) -> Rows:
-    """What each threshold does; the one in force is marked."""
+def _heading() -> tuple[str, ...]:
+    return ("", *(metric.title for metric in interval_metrics()))
+
+
+def _with_intervals(
+    title: str, values: Mapping[str, float | None], intervals: Mapping[str, Limits | None], *, label: str
+) -> Rows:
+    keys = [metric.key for metric in interval_metrics()]
+    rows: Rows = [(title, *(format_score(values[key]) for key in keys))]
+    if intervals:
+        limits = (intervals.get(key) for key in keys)
+        rows.append((label, *(f"{ends['low']:.4f} to {ends['high']:.4f}" if ends else NOTHING for ends in limits)))
+    return rows
+
+
+def difference_rows(differences: Mapping[str, Limits | None]) -> Rows:
+    """Return a table of intervals of the differences between the model and the rule on the same rows."""
+    rows: Rows = [("Model minus CNEOS rule", "From", "To", "Contains zero")]
+    for metric in interval_metrics():
+        limits = differences.get(metric.key)
+        if limits is not None:
+            inside = "yes" if limits["low"] <= 0 <= limits["high"] else "no"
+            rows.append((metric.title, f"{limits['low']:+.4f}", f"{limits['high']:+.4f}", inside))
+    return rows
+
+
+def threshold_rows(table: Sequence[ThresholdRow], *, current: ThresholdRow) -> Rows:
+    """Return a table of predictions by threshold, the current threshold among them."""
     rows: Rows = [("Threshold", "Found", "Missed", "False alarms", "Precision", "Recall", "F1", "")]
-    for row in sorted({*rows_of_table, own}, key=lambda item: (item.threshold, item != own)):
+    for row in sorted({*table, current}, key=lambda item: (item.threshold, item != current)):
         counts = (format_number(count) for count in (row.found, row.missed, row.false_alarms))
         shares = (format_score(value) for value in (row.precision, row.recall, row.f1))
-        rows.append((format_number(row.threshold), *counts, *shares, "in force" if row == own else ""))
+        rows.append((format_number(row.threshold), *counts, *shares, "current" if row == current else ""))
     return rows
 
 
-def cheapest_rows(cheapest: Sequence[Cheapest], *, own: ThresholdRow) -> Rows:
-    """The cheapest threshold for each price of a missed object, and what the one in force costs at that price."""
-    heading = ("A missed one costs", "Cheapest threshold", "Missed", "False alarms", "Cost", "Cost in force")
+def cheapest_rows(cheapest: Sequence[Cheapest], *, current: ThresholdRow) -> Rows:
+    """Return a table of the cheapest threshold by the cost of a missed object, beside the current threshold's cost."""
+    heading = ("Cost of a missed one", "Cheapest threshold", "Missed", "False alarms", "Cost", "Current cost")
     rows: Rows = [heading]
     for item in cheapest:
         ratio = format_number(item.cost_ratio)
@@ -68,14 +91,14 @@ def cheapest_rows(cheapest: Sequence[Cheapest], *, own: ThresholdRow) -> Rows:
                 f"{ratio} false alarm{'' if item.cost_ratio == 1 else 's'}",
                 format_number(item.row.threshold),
                 *(format_number(count) for count in (item.row.missed, item.row.false_alarms)),
-                *(format_number(cost) for cost in (item.cost, own.cost(item.cost_ratio))),
+                *(format_number(cost) for cost in (item.cost, current.cost(item.cost_ratio))),
             )
         )
     return rows
 
 
 def calibration_rows(calibration: Calibration) -> Rows:
-    """The bins of the scores."""
+    """Return a table of the bins of the scores."""
     rows: Rows = [("Scores", "Rows", "Mean score", "Hazardous", "95 % interval")]
     for item in calibration.bins:
         rows.append(
@@ -91,7 +114,7 @@ def calibration_rows(calibration: Calibration) -> Rows:
 
 
 def mistake_rows(mistakes: Sequence[Mistake]) -> Rows:
-    """The rows that were predicted wrong."""
+    """Return a table of wrong predictions."""
     rows: Rows = [("Asteroid", "Error", "Score", "H (mag)", "Earth MOID (au)")]
     for item in mistakes:
         numbers = (item.score, item.absolute_magnitude_mag, item.moid_au)
@@ -106,13 +129,13 @@ def grid_rows(
     validation_loss: NDArray[np.float64] | None,
     best_index: int | None,
 ) -> Rows:
-    """Every model of the grid: its hyperparameters and its losses.
+    """Return a table of the grid's models with their hyperparameters and losses.
 
     Args:
-        candidates: hyperparameters by name, one mapping a model; empty where they are not known.
+        candidates: hyperparameters by name, one mapping per model; empty if unknown.
         train_loss: shape ``(n_models,)``.
         validation_loss: the same on the validation channel; None without one.
-        best_index: number of the exported model; None where it is not known.
+        best_index: number of the exported model; None if unknown.
     """
     names = tuple(candidates[0]) if candidates else ()
     titles = (name.removeprefix("lr_scheduler_").replace("_", " ") for name in names)

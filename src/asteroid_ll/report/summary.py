@@ -1,38 +1,40 @@
-"""The numbers of a table: what each column holds, how the classes are shared out, which columns say the same."""
+"""A summary of a table: statistics of each column, the class balance, duplicate columns, correlations."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from asteroid_ll.errors import DataError
-from asteroid_ll.report.columns import ColumnLike, PlainColumn
-
-if TYPE_CHECKING:
-    import pandas as pd
+from asteroid_ll.neo.table import lookup
 
 EXACT = 1e-9
-"""How near to 1 the absolute correlation of unit copies comes: a decimal file rounds each of them on its own."""
+"""Largest distance from 1 of the absolute correlation of duplicates in other units, rounded separately in a file."""
+
+_Extent = tuple[float | None, float | None, float | None]
+"""Minimum, median and maximum."""
+_NO_EXTENT: _Extent = (None, None, None)
 
 
 @dataclass(frozen=True)
 class ColumnSummary:
-    """One column in numbers.
+    """Statistics of one column.
 
     Attributes:
-        name: the name in code.
-        title: the name for people; the name in code where there is none.
+        name: its name in the table.
+        title: its title; the name if it has none.
         unit: empty for a number without a unit and for text.
-        dtype: as pandas names it.
-        missing: rows without a value.
-        distinct: different values, missing ones not counted.
+        dtype: its type in pandas.
+        missing: number of rows without a value.
+        distinct: number of different values, missing ones not counted.
         minimum: smallest value; None for text and for a column without values.
-        median: middle value, None likewise.
-        maximum: largest value, None likewise.
+        median: middle value, or None.
+        maximum: largest value, or None.
     """
 
     name: str
@@ -48,15 +50,15 @@ class ColumnSummary:
 
 @dataclass(frozen=True)
 class TableSummary:
-    """A table in numbers.
+    """Statistics of a table.
 
     Attributes:
-        n_rows: rows.
-        columns: one summary a column, in the table's order.
-        n_positive: rows whose label is 1; None where no label was named.
+        n_rows: number of rows.
+        columns: one summary per column, in the table's order.
+        n_positive: number of rows whose label is 1; None without a label.
         identical_pairs: pairs of column names whose absolute correlation is 1 (see `EXACT`), in the table's order.
-        correlated_columns: names of the columns that vary, as rows and columns of ``correlation``.
-        correlation: Pearson's r, shape ``(n, n)``; NaN where two columns never have a value in the same row.
+        correlated_columns: names of the columns that vary, in the order of ``correlation``.
+        correlation: Pearson's r, shape ``(n, n)``; NaN for two columns without a shared row.
     """
 
     n_rows: int
@@ -68,11 +70,11 @@ class TableSummary:
 
     @property
     def redundant_columns(self) -> tuple[str, ...]:
-        """Names of the columns that repeat an earlier one, up to unit and sign."""
+        """Names of the columns that repeat an earlier one in another unit or sign."""
         return tuple(dict.fromkeys(later for _, later in self.identical_pairs))
 
     def to_json(self) -> dict[str, Any]:
-        """Everything by name, plain enough for JSON; a correlation that is not defined is None."""
+        """Return everything by name as JSON values; an undefined correlation is None."""
         return {
             "n_rows": self.n_rows,
             "n_columns": len(self.columns),
@@ -88,14 +90,11 @@ class TableSummary:
         }
 
 
-def summarise(
-    table: pd.DataFrame, columns: Mapping[str, ColumnLike] | Sequence[ColumnLike] = (), *, label: str | None = None
-) -> TableSummary:
-    """Describe a table.
+def summarise(table: pd.DataFrame, *, label: str | None = None) -> TableSummary:
+    """Summarise a table.
 
     Args:
-        table: one asteroid (or close approach) a row.
-        columns: units and titles of the columns, in any order; a column that is not among them has neither.
+        table: one asteroid or close approach per row.
         label: name of the 0/1 column, which also takes part in the correlations.
 
     Raises:
@@ -107,23 +106,15 @@ def summarise(
         raise DataError(
             f"The table has no column {label!r}.", hint=f"Its columns are: {', '.join(map(str, table.columns))}."
         )
-    known = {column.name: column for column in (columns.values() if isinstance(columns, Mapping) else columns)}
     names = [str(name) for name in table.columns]
     numeric = [name for name in names if table[name].dtype.kind in "biuf"]
-    values = (
-        np.column_stack([table[name].to_numpy(dtype=np.float64, na_value=np.nan) for name in numeric])
-        if numeric
-        else None
-    )
-    statistics = {} if values is None else dict(zip(numeric, _statistics(values), strict=True))
-    varying = [name for name in numeric if statistics[name][0] != statistics[name][2]]
-    chosen = [] if values is None else [numeric.index(name) for name in varying]
-    matrix = np.empty((0, 0)) if values is None or not chosen else correlate(values[:, chosen])
+    values = {name: table[name].to_numpy(dtype=np.float64, na_value=np.nan) for name in numeric}
+    extents = {name: _extent(column) for name, column in values.items()}
+    varying = [name for name in numeric if extents[name][0] != extents[name][2]]
+    matrix = correlate(np.column_stack([values[name] for name in varying])) if varying else np.empty((0, 0))
     return TableSummary(
         n_rows=len(table),
-        columns=tuple(
-            _column(table, known.get(name, PlainColumn(name)), numbers=statistics.get(name)) for name in names
-        ),
+        columns=tuple(_column(table, name, extent=extents.get(name, _NO_EXTENT)) for name in names),
         n_positive=None if label is None else int(np.count_nonzero(table[label].to_numpy() == 1)),
         identical_pairs=_identical(matrix, varying),
         correlated_columns=tuple(varying),
@@ -132,10 +123,10 @@ def summarise(
 
 
 def correlate(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Pearson's r of all pairs of columns, each over the rows where both have a value.
+    """Return Pearson's r of all pairs of columns, each over the rows in which both have a value.
 
     Args:
-        values: shape ``(n_rows, n_columns)``, NaN where a value is missing.
+        values: shape ``(n_rows, n_columns)``, NaN for a missing value.
 
     Returns:
         Symmetric, shape ``(n_columns, n_columns)``; NaN for a column that does not vary over the shared rows.
@@ -156,27 +147,18 @@ def correlate(values: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.where(flat | flat.T, np.nan, np.clip(r, -1.0, 1.0))
 
 
-def _statistics(values: NDArray[np.float64]) -> list[tuple[float | None, float | None, float | None]]:
-    """Minimum, median and maximum of each column's finite values, None for a column without any."""
-    columns: list[tuple[float | None, float | None, float | None]] = []
-    for column in values.T:
-        finite = column[np.isfinite(column)]
-        if finite.size:
-            columns.append((float(finite.min()), float(np.median(finite)), float(finite.max())))
-        else:
-            columns.append((None, None, None))
-    return columns
+def _extent(values: NDArray[np.float64]) -> _Extent:
+    finite = values[np.isfinite(values)]
+    return (float(finite.min()), float(np.median(finite)), float(finite.max())) if finite.size else _NO_EXTENT
 
 
-def _column(
-    table: pd.DataFrame, column: ColumnLike, *, numbers: tuple[float | None, float | None, float | None] | None
-) -> ColumnSummary:
-    series = table[column.name]
-    minimum, median, maximum = numbers or (None, None, None)
+def _column(table: pd.DataFrame, name: str, *, extent: _Extent) -> ColumnSummary:
+    series, column = table[name], lookup(name)
+    minimum, median, maximum = extent
     return ColumnSummary(
-        name=column.name,
-        title=column.title or column.name,
-        unit=column.unit,
+        name=name,
+        title=column.title if column else name,
+        unit=column.unit if column else "",
         dtype=str(series.dtype),
         missing=int(series.isna().sum()),
         distinct=int(series.nunique()),

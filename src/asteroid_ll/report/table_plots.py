@@ -1,19 +1,24 @@
-"""Figures of the table itself: distributions, class balance, correlations, and the plane that defines the label."""
+"""Figures of the table: distributions, class balance, correlations, and the two columns that define the label."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.patches import Rectangle
+from matplotlib.ticker import FuncFormatter, NullLocator
 from numpy.typing import ArrayLike, NDArray
 
-from asteroid_ll.report.columns import ColumnLike, axis_label
+from asteroid_ll.neo.label import MAX_ABSOLUTE_MAGNITUDE_MAG, MAX_MOID_AU
+from asteroid_ll.neo.table import find, locate
+from asteroid_ll.report.quantities import Quantity, quantity
 from asteroid_ll.report.style import INK, MUTED, NEGATIVE, POSITIVE, Plot, add_axes, new_figure, theme
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
+from asteroid_ll.report.summary import TableSummary
 
 _BINS = 48
 _HAZARDOUS, _OTHER = "hazardous", "not hazardous"
@@ -24,26 +29,48 @@ class Panel:
     """One histogram.
 
     Attributes:
-        column: what is on the axis.
-        values: one number a row, shape ``(n_rows,)``; NaN where it is missing.
-        scale: ``linear``, ``log`` (values that are not positive are left out and counted), or ``integer`` (a bar a
+        quantity: the quantity on the axis.
+        values: one number per row, shape ``(n_rows,)``; NaN if missing.
+        scale: ``linear``, ``log`` (values that are not positive are left out and counted), or ``integer`` (one bar per
             value, for codes such as the orbit's uncertainty 0 to 9).
     """
 
-    column: ColumnLike
+    quantity: Quantity
     values: ArrayLike
     scale: Literal["linear", "log", "integer"] = "linear"
 
 
-def distributions(panels: Sequence[Panel], *, labels: ArrayLike | None = None) -> Plot:
-    """Histograms side by side, hazardous rows stacked on the others.
+def draw_table(table: pd.DataFrame, summary: TableSummary, *, label: str) -> list[Plot]:
+    """Draw distributions, class balance, correlations, and magnitude against MOID, in this order.
+
+    Args:
+        table: the clean table, with canonical or the tutorial's column names.
+        summary: its summary.
+        label: the table's name of the label column.
+    """
+    h, moid = locate(table.columns, ["absolute_magnitude_mag", "moid_au"]).values()
+    labels = table[label].to_numpy()
+    panels = [Panel(quantity(h), table[h].to_numpy()), Panel(quantity(moid), table[moid].to_numpy(), "log")]
+    uncertainty = next((name for name in table.columns if name.startswith("orbit_uncertai")), None)
+    if uncertainty is not None:
+        panels.append(Panel(quantity(uncertainty), table[uncertainty].to_numpy(), "integer"))
+    return [
+        distributions(panels, labels=labels),
+        class_balance({"all": labels}),
+        correlation_map(summary.correlation, [find(name).name for name in summary.correlated_columns]),
+        magnitude_moid(table[h].to_numpy(), table[moid].to_numpy(), labels=labels),
+    ]
+
+
+def distributions(panels: Sequence[Panel], *, labels: ArrayLike) -> Plot:
+    """Draw histograms side by side, hazardous rows stacked on the others.
 
     Args:
         panels: at most four, all with the same number of rows.
-        labels: 0 or 1 a row, shape ``(n_rows,)``; None for one colour.
+        labels: 0 or 1 per row, shape ``(n_rows,)``.
     """
     title, panel_width, height = "Distributions", 3.0, 3.1
-    truth = None if labels is None else np.asarray(labels) == 1
+    truth = np.asarray(labels) == 1
     words = []
     with theme():
         figure = new_figure(title, width_in=panel_width * len(panels) + 0.35, height_in=height)
@@ -52,17 +79,17 @@ def distributions(panels: Sequence[Panel], *, labels: ArrayLike | None = None) -
             words.append(_histogram(axes, panel, truth=truth))
             if position == 0:
                 axes.set_ylabel("Rows")
-                if truth is not None:
-                    # Above the axes, where no bar can be.
+                if axes.patches:
+                    # Above the axes, because a bar can be anywhere inside.
                     axes.legend(loc="lower left", bbox_to_anchor=(-0.02, 1.0), ncols=2, borderaxespad=0.2)
     return Plot("distributions", title, f"Histograms. {' '.join(words)}", figure)
 
 
 def class_balance(parts: Mapping[str, ArrayLike]) -> Plot:
-    """Share of hazardous rows, a bar a part.
+    """Draw the share of hazardous rows, one bar per part.
 
     Args:
-        parts: the labels, 0 or 1 a row, by the part's name; such as all, train, validation, test. None is empty.
+        parts: the labels, 0 or 1 per row, at least one, by the part's name.
     """
     title = "Class balance"
     names = list(parts)
@@ -84,26 +111,24 @@ def class_balance(parts: Mapping[str, ArrayLike]) -> Plot:
         axes.set_xlabel("Share of rows (%)")
         axes.tick_params(axis="y", labelcolor=INK)
         axes.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=2, borderaxespad=0.2)
-    said = "; ".join(
+    shares_text = "; ".join(
         f"{name}: {share:.1f} % hazardous, {positive:,} of {total:,} rows"
         for name, share, positive, total in zip(names, shares, positives, totals, strict=True)
     )
-    return Plot("class-balance", title, f"Stacked bars. {said}.", figure)
+    return Plot("class-balance", title, f"Stacked bars. {shares_text}.", figure)
 
 
-def correlation_map(correlation: NDArray[np.float64], columns: Sequence[ColumnLike]) -> Plot:
-    """Heat map of Pearson's r in a diverging palette: blue for -1, red for +1, near white for none.
+def correlation_map(correlation: NDArray[np.float64], names: Sequence[str]) -> Plot:
+    """Draw a heat map of Pearson's r in a diverging palette: blue for -1, red for +1, near white for 0.
 
     Args:
         correlation: shape ``(n_columns, n_columns)``; NaN, for a constant column, is drawn grey.
-        columns: the columns in the order of the matrix.
+        names: names of the columns in the order of the matrix.
     """
-    from matplotlib.colors import LinearSegmentedColormap
-
     title = "Correlation of the columns"
-    n_columns = len(columns)
+    n_columns = len(names)
     side = max(2.4, 0.2 * n_columns)
-    margin = 0.3 + 0.06 * max(len(column.name) for column in columns)
+    margin = 0.3 + 0.06 * max(map(len, names))
     hues = ["#2b6a99", "#8db4d2", "#f4f4f2", "#e39a86", "#b3353b"]
     palette = LinearSegmentedColormap.from_list("diverging", hues).with_extremes(bad="#c9ced6")
     with theme():
@@ -111,7 +136,6 @@ def correlation_map(correlation: NDArray[np.float64], columns: Sequence[ColumnLi
         axes = add_axes(figure, (margin, margin, side, side), grid="both")
         axes.grid(visible=False)
         image = axes.imshow(correlation, cmap=palette, vmin=-1, vmax=1, interpolation="nearest")
-        names = [column.name for column in columns]
         axes.set_xticks(range(n_columns), names, rotation=90, size=7.5)
         axes.set_yticks(range(n_columns), names, size=7.5)
         axes.spines[:].set_visible(False)
@@ -134,79 +158,68 @@ def magnitude_moid(
     moid_au: ArrayLike,
     *,
     labels: ArrayLike,
-    columns: tuple[ColumnLike, ColumnLike],
-    limits: tuple[float, float] = (22.0, 0.05),
 ) -> Plot:
-    """Absolute magnitude against Earth MOID, coloured by label, with the box that the CNEOS rule draws.
+    """Draw absolute magnitude against Earth MOID, coloured by label, with the box of the CNEOS rule.
 
     Args:
         magnitude: absolute magnitude H, mag, shape ``(n_rows,)``.
-        moid_au: minimum orbit intersection distance with Earth, au, same shape; rows at 0 or below, or with a value
-            missing, are left out and counted.
-        labels: 0 or 1 a row, same shape.
-        columns: how to name the two axes.
-        limits: the rule's largest H (mag) and largest MOID (au), https://cneos.jpl.nasa.gov/about/neo_groups.html.
+        moid_au: minimum orbit intersection distance with Earth, au, same shape; rows at 0 or below, or with a
+            missing value, are left out and counted.
+        labels: 0 or 1 per row, same shape.
     """
-    from matplotlib.patches import Rectangle
-    from matplotlib.ticker import FuncFormatter, NullLocator
-
     title = "Magnitude against MOID"
     x, y = np.asarray(magnitude, dtype=np.float64), np.asarray(moid_au, dtype=np.float64)
     truth = np.asarray(labels) == 1
     drawn = np.isfinite(x) & (y > 0)
-    in_box = (x <= limits[0]) & (y <= limits[1])
+    max_h, max_moid = MAX_ABSOLUTE_MAGNITUDE_MAG, MAX_MOID_AU
+    in_box = (x <= max_h) & (y <= max_moid)
     with theme():
         figure = new_figure(title, width_in=7.2, height_in=4.9)
         axes = add_axes(figure, (0.85, 0.6, 6.1, 3.55), grid="both")
         axes.set_yscale("log")
-        for wanted, colour, name in ((False, NEGATIVE, _OTHER), (True, POSITIVE, _HAZARDOUS)):
-            chosen = drawn & (truth == wanted)
+        for label, colour, name in ((False, NEGATIVE, _OTHER), (True, POSITIVE, _HAZARDOUS)):
+            chosen = drawn & (truth == label)
             axes.plot(
                 x[chosen], y[chosen], ls="none", marker="o", ms=2.2, mew=0, color=colour, label=name, rasterized=True
             )
         axes.set_ylim(*_padded(y[drawn]))
-        left, bottom = axes.get_xlim()[0], axes.get_ylim()[0]
+        x_limits, y_min = axes.get_xlim(), axes.get_ylim()[0]
         axes.add_patch(
-            Rectangle((left, bottom), limits[0] - left, limits[1] - bottom, fill=False, ec=INK, lw=1.3, zorder=3)
+            Rectangle((x_limits[0], y_min), max_h - x_limits[0], max_moid - y_min, fill=False, ec=INK, lw=1.3, zorder=3)
         )
-        axes.set_xlim(left, axes.get_xlim()[1])
-        axes.set_xlabel(axis_label(columns[0]))
-        axes.set_ylabel(axis_label(columns[1]))
+        axes.set_xlim(x_limits)
+        axes.set_xlabel(quantity("absolute_magnitude_mag").label)
+        axes.set_ylabel(quantity("moid_au").label)
         axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
         axes.yaxis.set_minor_locator(NullLocator())
-        axes.plot([], [], color=INK, lw=1.3, label=f"rule: H ≤ {limits[0]:g} mag, MOID ≤ {limits[1]:g} au")
+        axes.plot([], [], color=INK, lw=1.3, label=f"rule: H ≤ {max_h:g} mag, MOID ≤ {max_moid:g} au")
         axes.legend(loc="lower left", bbox_to_anchor=(-0.01, 1.0), ncols=3, markerscale=2.5, borderaxespad=0.2)
-    left_out = "" if drawn.all() else f" Left out for want of a positive value: {_rows(~drawn)}."
+    left_out = "" if drawn.all() else f" Left out without a positive MOID: {_rows(~drawn)}."
     return Plot(
         "magnitude-moid",
         title,
         f"Scatter of {np.count_nonzero(drawn):,} rows, MOID on a logarithmic axis. The rule's box (H at most "
-        f"{limits[0]:g} mag and MOID at most {limits[1]:g} au) holds {np.count_nonzero(truth & in_box):,} of "
+        f"{max_h:g} mag and MOID at most {max_moid:g} au) holds {np.count_nonzero(truth & in_box):,} of "
         f"{np.count_nonzero(truth):,} hazardous rows, and {np.count_nonzero(~truth & in_box):,} others.{left_out}",
         figure,
     )
 
 
-def _histogram(axes: Axes, panel: Panel, *, truth: NDArray[np.bool_] | None) -> str:
-    """Draw one panel and return the sentence that describes it."""
-    from matplotlib.ticker import FuncFormatter, NullLocator
-
+def _histogram(axes: Axes, panel: Panel, *, truth: NDArray[np.bool_]) -> str:
+    """Draw one panel, and return a sentence that describes it."""
     values = np.asarray(panel.values, dtype=np.float64)
     usable = np.isfinite(values) & ((values > 0) if panel.scale == "log" else True)
     shown = values[usable]
-    name = panel.column.title or panel.column.name
-    axes.set_xlabel(axis_label(panel.column))
+    name = panel.quantity.title
+    axes.set_xlabel(panel.quantity.label)
     if shown.size == 0:
         axes.text(0.5, 0.5, "no values", transform=axes.transAxes, ha="center", color=MUTED)
         return f"{name}: no values."
     edges = _edges(shown, panel.scale)
     counts, _ = np.histogram(shown, edges)
-    positive = None if truth is None else np.histogram(shown[truth[usable]], edges)[0]
-    if positive is None:
-        axes.stairs(counts, edges, fill=True, color=NEGATIVE)
-    else:
-        axes.stairs(counts, edges, baseline=positive, fill=True, color=NEGATIVE, label=_OTHER)
-        axes.stairs(positive, edges, fill=True, color=POSITIVE, label=_HAZARDOUS)
+    positive, _ = np.histogram(shown[truth[usable]], edges)
+    axes.stairs(counts, edges, baseline=positive, fill=True, color=NEGATIVE, label=_OTHER)
+    axes.stairs(positive, edges, fill=True, color=POSITIVE, label=_HAZARDOUS)
     axes.set_ylim(0, 1.06 * counts.max())
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
     if panel.scale == "log":
@@ -215,14 +228,14 @@ def _histogram(axes: Axes, panel: Panel, *, truth: NDArray[np.bool_] | None) -> 
         axes.xaxis.set_minor_locator(NullLocator())
     if panel.scale == "integer" and edges.size <= 16:
         axes.set_xticks(edges[:-1] + 0.5)
-    unit = f" {panel.column.unit}" if panel.column.unit else ""
+    unit = f" {panel.quantity.unit}" if panel.quantity.unit else ""
     low, middle, high = (f"{value:.4g}" for value in np.percentile(shown, (5, 50, 95)))
     missing = "" if usable.all() else f"; left out: {_rows(~usable)}"
     return f"{name}: median {middle}{unit}, 90 % of rows from {low} to {high}{unit}{missing}."
 
 
 def _edges(values: NDArray[np.float64], scale: str) -> NDArray[np.float64]:
-    """Bin edges that hold all values; a column of one value gets one bin around it."""
+    """Return bin edges that hold all values; a column of one value gets one bin around it."""
     low, high = float(values.min()), float(values.max())
     if scale == "integer" and high - low < 64:
         return np.arange(np.floor(low), np.floor(high) + 2) - 0.5
@@ -239,5 +252,5 @@ def _rows(chosen: NDArray[np.bool_]) -> str:
 
 
 def _padded(values: NDArray[np.float64]) -> tuple[float, float]:
-    """Limits of a logarithmic axis that hold all values with some air around them."""
+    """Return limits of a logarithmic axis that hold all values with a margin."""
     return (float(values.min()) / 1.3, float(values.max()) * 1.3) if values.size else (1e-3, 1.0)

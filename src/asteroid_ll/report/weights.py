@@ -1,4 +1,4 @@
-"""The weights of a linear model in the features' own units, and how much each of them moves the score."""
+"""The weights of a linear model in the features' own units, and their effects on the score."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ class Weight:
 
     Attributes:
         feature: name of the matrix's column.
-        step: what a step of 1 in the feature is, such as ``1 km`` or ``from 21.9 to 22.1 mag``.
-        weight: what a step of 1 in the feature adds to the raw score (of a logistic model: to the log-odds).
-        spread: standard deviation of the feature over the rows that were looked at.
+        step: meaning of a step of 1 in the feature, such as ``1 km`` or ``from 21.9 to 22.1 mag``.
+        weight: change of the raw score per step (of the log-odds, for a logistic model).
+        spread: standard deviation of the feature over the given rows.
     """
 
     feature: str
@@ -30,22 +30,22 @@ class Weight:
 
     @property
     def effect(self) -> float:
-        """What one standard deviation of the feature adds to the raw score: comparable between features."""
+        """Change of the raw score per standard deviation of the feature: comparable between features."""
         return self.weight * self.spread
 
     def to_json(self) -> dict[str, Any]:
-        """Everything by name."""
+        """Return everything by name."""
         return {**asdict(self), "effect": self.effect}
 
 
 @dataclass(frozen=True)
-class Step:
+class LearnedFunction:
     """A piecewise-linear function of one variable that a model has learned.
 
     Attributes:
         variable: its name.
         knots: ascending, in the variable's unit, shape ``(n,)``.
-        values: what the variable adds to the raw score at each knot, 0 at the first, shape ``(n,)``.
+        values: contribution to the raw score at each knot, 0 at the first, shape ``(n,)``.
     """
 
     variable: str
@@ -56,12 +56,12 @@ class Step:
 def weigh(
     columns: Sequence[str], weights: ArrayLike, *, steps: Sequence[str], features: ArrayLike
 ) -> tuple[Weight, ...]:
-    """Name the weights, in the order of the matrix's columns.
+    """Return the weights with their names, in the order of the matrix's columns.
 
     Args:
         columns: names of the columns, shape ``(d,)``.
         weights: in the features' own units, shape ``(d,)``.
-        steps: what a step of 1 is, shape ``(d,)``.
+        steps: meaning of a step of 1 in each feature, shape ``(d,)``.
         features: rows whose spread is taken, shape ``(n, d)``.
     """
     spread = np.asarray(features, dtype=np.float64).std(axis=0)
@@ -72,30 +72,30 @@ def weigh(
     )
 
 
-def piecewise(knots: Mapping[str, Sequence[float]], weights: ArrayLike) -> tuple[Step, ...]:
-    """The functions that the weights of ramps are the steps of.
+def learned_functions(knots: Mapping[str, Sequence[float]], weights: ArrayLike) -> tuple[LearnedFunction, ...]:
+    """Sum the weights of each variable's ramps to the function that they form.
 
     Args:
-        knots: ascending knots a variable; n knots stand for n - 1 ramps, in the order of ``weights``.
-        weights: the steps, shape ``(number of ramps,)``.
+        knots: ascending knots per variable; n knots stand for n - 1 ramps, in the order of ``weights``.
+        weights: weights of the ramps, shape ``(number of ramps,)``.
     """
     steps = np.asarray(weights, dtype=np.float64)
-    found, start = [], 0
+    functions, start = [], 0
     for variable, edges in knots.items():
         stop = start + len(edges) - 1
         values = np.concatenate(([0.0], np.cumsum(steps[start:stop])))
-        found.append(Step(variable, np.asarray(edges, dtype=np.float64), values))
+        functions.append(LearnedFunction(variable, np.asarray(edges, dtype=np.float64), values))
         start = stop
-    return tuple(found)
+    return tuple(functions)
 
 
 def by_effect(weights: Sequence[Weight]) -> list[Weight]:
-    """The weights that move the score most first; equal ones by name."""
+    """Sort weights by the size of their effect, largest first, then by name."""
     return sorted(weights, key=lambda item: (-abs(item.effect), item.feature))
 
 
 def weight_rows(weights: Sequence[Weight], *, limit: int) -> Rows:
-    """The weights that move the score most, at most ``limit`` of them."""
+    """Return a table of the weights of largest effect, at most ``limit`` of them."""
     rows: Rows = [("Feature", "A step of 1 is", "Weight", "Spread of the feature", "Weight × spread")]
     for item in by_effect(weights)[:limit]:
         numbers = (item.weight, item.spread, item.effect)

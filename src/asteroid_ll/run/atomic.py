@@ -1,7 +1,7 @@
 """Files that appear whole or not at all.
 
-A file is written under a temporary name in its own folder, synced, and renamed over the old one, so that a reader,
-a crash or a full disk meets the old content or the new, never half.
+A file is written under a temporary name in its final folder, synced, and renamed over the old one. A reader, a crash
+or a full disk meets the old content or the new, never half. A killed process can leave a temporary file.
 """
 
 from __future__ import annotations
@@ -32,32 +32,30 @@ _REFUSALS = {
     errno.EEXIST: "a part of its path is a file",
     errno.ENAMETOOLONG: "its name is too long",
 }
-"""What the file system can answer to a write, in words."""
+"""Reasons for which a file system refuses to write."""
 
-_EXHAUSTED = {
-    number: words
-    for number, words in _REFUSALS.items()
-    if errno.errorcode[number] in {"ENOSPC", "EDQUOT", "EFBIG", "EROFS", "EIO", "EMFILE", "ENFILE"}
-}
-"""Of these what is no bug of the program, whatever it was doing."""
+_EXHAUSTED = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO, errno.EMFILE, errno.ENFILE}
+"""The subset that always means the machine is out of resources."""
 
 
 def refused_by_system(error: BaseException) -> DataError | None:
-    """What an error says of the machine: a full or failing disk, too many open files; None for any other error.
+    """Return the failure of a machine that is out of resources (disk, open files), or None for any other error.
 
-    SQLite tells the same in words alone, so each of its operational errors counts.
+    SQLite reports these only in words, so all its operational errors count.
     """
     if isinstance(error, OSError):
-        reason = _EXHAUSTED.get(error.errno or 0, "")
-        if not reason:
+        if error.errno not in _EXHAUSTED:
             return None
-        where = f"{os.fsdecode(error.filename)} could not be used" if error.filename else "A file could not be written"
+        reason = _REFUSALS[error.errno]
+        problem = (
+            f"{os.fsdecode(error.filename)} could not be used" if error.filename else "A file could not be written"
+        )
     elif type(error).__module__ == "sqlite3" and type(error).__name__ == "OperationalError":
-        reason, where = str(error), "The emulator's state could not be used"
+        reason, problem = str(error), "The emulator's state could not be used"
     else:
         return None
     return DataError(
-        f"{where}: {reason}.",
+        f"{problem}: {reason}.",
         hint="Make room, allow more open files (ulimit -n), or choose another directory with --workdir; "
         "then run the same command again.",
     )
@@ -65,13 +63,12 @@ def refused_by_system(error: BaseException) -> DataError | None:
 
 @contextmanager
 def atomic_path(path: Path) -> Iterator[Path]:
-    """Give a temporary path to write to, which becomes ``path`` when the block ends well.
+    """Provide a temporary path that replaces ``path`` when the block succeeds.
 
-    The temporary file is in the same folder and its name ends like the final one, so that writers which look at
-    the suffix do the same. The folder is made when it is missing.
+    The temporary name ends like the final one, for writers that choose a format by suffix.
 
     Args:
-        path: the file to make or to replace.
+        path: the file to create or replace; missing folders are created.
 
     Yields:
         The path to write to. The block must leave a closed file there.
@@ -101,7 +98,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
 
 
 def atomic_write(path: Path, data: bytes | bytearray | memoryview) -> None:
-    """Make or replace a file whole, see ``atomic_path``.
+    """Create or replace a file, see ``atomic_path``.
 
     Raises:
         DataError: the file system refused; the old file is intact.
@@ -112,8 +109,18 @@ def atomic_write(path: Path, data: bytes | bytearray | memoryview) -> None:
             rest = rest[file.write(rest) :]
 
 
+def remove_temporaries(directory: Path) -> None:
+    """Remove the temporary files that killed processes left in a run directory.
+
+    Hold the directory's lock, or a temporary file may belong to a running process.
+    """
+    for path in directory.rglob(f"{TEMPORARY_PREFIX}*"):
+        if not path.is_dir():
+            path.unlink(missing_ok=True)
+
+
 def sha256_file(path: Path) -> str:
-    """Return the SHA-256 of a file's content, 64 hexadecimal digits.
+    """Return a file's SHA-256, 64 hexadecimal digits.
 
     Raises:
         DataError: the file is missing or cannot be read.
@@ -130,13 +137,13 @@ def sha256_file(path: Path) -> str:
 
 
 def sync_directory(path: Path) -> None:
-    """Bring a directory's entries to the disk, where its file system can do that for a directory."""
+    """Flush a directory's entries to disk if its file system can."""
     with suppress(OSError):
         _sync(path)
 
 
 def _concerns(error: OSError, path: Path, temporary: Path) -> bool:
-    """Tell whether an error is about the file being written, rather than about one the block reads."""
+    """Return whether an error concerns the file being written, not one that the block reads."""
     if error.filename is None:
         return True
     named = Path(os.fsdecode(error.filename))

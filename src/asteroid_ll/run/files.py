@@ -10,7 +10,26 @@ from typing import Any
 from asteroid_ll.errors import DataError
 from asteroid_ll.run.atomic import atomic_write
 
-AGAIN = "asteroid-ll run-all   makes it again once the damaged file is removed."
+AGAIN = "Remove the damaged file, then 'asteroid-ll run-all' makes it again."
+
+
+class StoredObject(dict[str, Any]):
+    """A JSON object of a stored file; to read a key that it lacks is a `DataError`, not a bug.
+
+    Args:
+        values: the members.
+        path: the file, in the folder of the stage that wrote it.
+    """
+
+    def __init__(self, values: Mapping[str, Any], path: Path) -> None:
+        super().__init__(values)
+        self._path = path
+
+    def __missing__(self, key: str) -> Any:
+        raise DataError(
+            f"{self._path} has no {key!r}: another version of asteroid-ll wrote it.",
+            hint=f"asteroid-ll run-all --force {self._path.parent.name}   writes it again.",
+        )
 
 
 def write_json(path: Path, value: Mapping[str, Any]) -> None:
@@ -18,16 +37,16 @@ def write_json(path: Path, value: Mapping[str, Any]) -> None:
     atomic_write(path, (json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode())
 
 
-def read_json(path: Path) -> dict[str, Any]:
+def read_json(path: Path) -> StoredObject:
     """Read a JSON object.
 
     Raises:
         DataError: the file is missing or damaged.
     """
     try:
-        value = json.loads(path.read_bytes())
+        value = json.loads(path.read_bytes(), object_hook=lambda values: StoredObject(values, path))
     except (OSError, ValueError) as error:
-        raise DataError(f"{path} can't be read: {error}.", hint=AGAIN) from error
-    if not isinstance(value, dict):
-        raise DataError(f"{path} does not hold a JSON object.", hint=AGAIN)
+        raise DataError(f"{path} cannot be read: {error}.", hint=AGAIN) from error
+    if not isinstance(value, StoredObject):
+        raise DataError(f"{path} is not a JSON object.", hint=AGAIN)
     return value

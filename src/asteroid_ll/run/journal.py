@@ -1,8 +1,8 @@
-"""The journal: what a run was about to do and what became of it, one JSON object a line, only ever appended to.
+"""The journal: what a run is about to do and the outcome, one JSON object per line, append-only.
 
-A record is on the disk before ``append`` returns, so that a create sent after its ``intent`` can be found again
-whatever happens. A line counts when its newline is there: a last line without one is a write that a crash cut
-short, never acknowledged, and is dropped and counted. The lock's holder alone appends.
+A record is on disk before ``append`` returns, so a create that follows its ``intent`` can always be found again. Only
+lines that end in a newline count: a crash can cut the last one short, and then it was never acknowledged. Append only
+while holding the lock.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import errno
 import json
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -33,45 +33,29 @@ _SECRET_VALUE = re.compile(
 
 
 Record = Mapping[str, Any]
-"""One line, read-only: ``v``, ``at`` (UTC, ISO 8601; for people, as the order is that of the lines), ``event``,
-``stage``, where they apply ``fingerprint`` and ``resource`` (what is created or deleted), and further facts."""
+"""One line, read-only: ``v``, ``at`` (UTC, ISO 8601; the order is that of the lines), ``event``, ``stage``, optionally
+``fingerprint`` and ``resource`` (the created or deleted resource), and further facts."""
 
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """What a journal says.
+    """The content of a journal.
 
     Attributes:
         records: the complete lines, oldest first.
-        torn_bytes: length of an incomplete last line; 0 where the journal ends well.
     """
 
     records: tuple[Record, ...]
-    torn_bytes: int = 0
 
     def last_done(self, stage: str) -> Record | None:
-        """Return the stage's latest ``done`` record about the stage as a whole; None where there is none."""
+        """Return the stage's latest ``done`` record about the stage as a whole, or None."""
         whole = (record for record in reversed(self.records) if "resource" not in record)
         return next((record for record in whole if (record["event"], record["stage"]) == ("done", stage)), None)
-
-    def open_intents(self) -> tuple[Record, ...]:
-        """Return the intents whose outcome no later record tells, oldest first.
-
-        A later ``done``, ``failed`` or ``gone`` is the outcome of the intents for the resource it names, whichever
-        stage tells it; naming none, of all intents of its stage and fingerprint. A repeated intent counts once, as
-        the latest.
-        """
-        pending: list[Record] = []
-        for record in self.records:
-            pending = [intent for intent in pending if not _tells(record, intent)]
-            if record["event"] == "intent":
-                pending.append(record)
-        return tuple(pending)
 
     def open_resources(self) -> tuple[Record, ...]:
         """Return the intents to create something billable that no later ``gone`` of that resource ends, oldest first.
 
-        Such an intent has ``bills``, the kind of what it creates: ``endpoint`` or ``training-job``.
+        Such an intent has ``bills``, the kind of resource: ``endpoint`` or ``training-job``.
         """
         pending: dict[str, Record] = {}
         for record in self.records:
@@ -82,66 +66,46 @@ class History:
         return tuple(pending.values())
 
 
-def _tells(record: Record, intent: Record) -> bool:
-    """Tell whether a record is the outcome of an earlier intent, or its repetition."""
-    if "resource" in record:
-        return bool(record["resource"] == intent.get("resource"))
-    same_run = (record["stage"], record.get("fingerprint")) == (intent["stage"], intent.get("fingerprint"))
-    return same_run and (record["event"] != "intent" or "resource" not in intent)
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)
-
-
 class Journal:
     """A journal file.
 
     Args:
-        path: the file; made by the first record.
-        clock: tells the time of a record.
+        path: the file; the first record creates it.
     """
 
-    def __init__(self, path: Path, *, clock: Callable[[], datetime] = _now) -> None:
+    def __init__(self, path: Path) -> None:
         self.path = path
-        self._clock = clock
 
-    def append(self, event: Event, *, stage: str, **facts: Any) -> Record:
-        """Write a record to the disk; when this returns it is there.
-
-        Access keys and signed URLs inside the facts are blacked out.
+    def append(self, event: Event, *, stage: str, **facts: Any) -> None:
+        """Write a record to disk. Access keys and signed URLs inside the facts are redacted.
 
         Args:
-            event: what happened.
+            event: the kind of record.
             stage: the stage concerned.
             facts: plain JSON values; by convention ``fingerprint`` of the stage's inputs, settings and version,
-                and ``resource``, what is created or deleted, such as ``endpoint/NAME``.
-
-        Returns:
-            The record as a reader will see it.
+                and ``resource``, the created or deleted resource, such as ``endpoint/NAME``.
 
         Raises:
-            DataError: the file system refused; the journal is as it was.
-            ValueError: a fact's name is that of a secret or of the journal's own, or a value is not JSON.
+            DataError: the file system refused; the journal is unchanged.
+            ValueError: a fact has the name of a secret or a reserved name, or a value is not JSON.
         """
         refused = next((name for name in facts if _SECRET_NAME.search(name) or name in {"v", "at"}), None)
         if refused is not None:
             raise ValueError(f"a journal takes no fact named {refused}")
-        at = self._clock().isoformat(timespec="milliseconds")
+        at = _now().isoformat(timespec="milliseconds")
         values = {"v": VERSION, "at": at, "event": event, "stage": stage, **facts}
-        line = _SECRET_VALUE.sub(_black_out, json.dumps(values, allow_nan=False, separators=(",", ":"))).encode("ascii")
+        text = json.dumps(values, allow_nan=False, separators=(",", ":"))
         try:
-            _append_line(self.path, line + b"\n")
+            _append_line(self.path, f"{_SECRET_VALUE.sub(_redacted, text)}\n".encode("ascii"))
         except OSError as error:
             raise DataError(
                 f"The journal {self.path} could not be written: {error.strerror}; it is as it was.",
                 hint="Make room or choose another directory with --workdir, then run the same command again.",
                 path=str(self.path),
             ) from error
-        return _parse(line)
 
     def read(self) -> History:
-        """Return what the journal says; a missing file says nothing.
+        """Return the journal's content; that of a missing file is empty.
 
         Raises:
             DataError: a complete line is not a record of this version, or the file cannot be read.
@@ -156,24 +120,8 @@ class Journal:
                 hint="Make it readable, or choose another directory with --workdir.",
                 path=str(self.path),
             ) from error
-        *lines, rest = content.split(b"\n")
-        return History(tuple(self._record(line, number) for number, line in enumerate(lines, start=1)), len(rest))
-
-    def records(self) -> tuple[Record, ...]:
-        """Return the complete records, oldest first, see ``read``."""
-        return self.read().records
-
-    def last_done(self, stage: str) -> Record | None:
-        """Return the stage's latest ``done`` record, see ``History.last_done``."""
-        return self.read().last_done(stage)
-
-    def open_intents(self) -> tuple[Record, ...]:
-        """Return the intents without an outcome, see ``History.open_intents``."""
-        return self.read().open_intents()
-
-    def open_resources(self) -> tuple[Record, ...]:
-        """Return what was created here, bills, and is not proven gone, see ``History.open_resources``."""
-        return self.read().open_resources()
+        lines = content.split(b"\n")[:-1]
+        return History(tuple(self._record(line, number) for number, line in enumerate(lines, start=1)))
 
     def _record(self, line: bytes, number: int) -> Record:
         try:
@@ -187,12 +135,16 @@ class Journal:
             ) from error
 
 
-def _black_out(match: re.Match[str]) -> str:
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _redacted(match: re.Match[str]) -> str:
     return f"{match['name'] or ''}[removed]"
 
 
 def _parse(line: bytes) -> Record:
-    """Return the record in a line; raise ValueError where there is none."""
+    """Return the record in a line; raise ValueError if there is none."""
     values = json.loads(line)
     if not isinstance(values, dict) or values.get("v") != VERSION or values.get("event") not in get_args(Event):
         raise ValueError("not a record of this version")
@@ -202,7 +154,7 @@ def _parse(line: bytes) -> Record:
 
 
 def _append_line(path: Path, line: bytes) -> None:
-    """Append one line with one write and sync it; an incomplete last line gives way to it."""
+    """Append one line with one write and sync it, replacing an incomplete last line."""
     path.parent.mkdir(parents=True, exist_ok=True)
     is_new = not path.exists()
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
@@ -224,7 +176,7 @@ def _append_line(path: Path, line: bytes) -> None:
 
 
 def _end_of_last_line(descriptor: int) -> int:
-    """Return the offset behind the last newline, reading backwards."""
+    """Return the offset after the last newline, reading backwards."""
     end = os.fstat(descriptor).st_size
     while end > 0:
         start = max(0, end - 4_096)

@@ -1,7 +1,7 @@
-"""The lock of a run directory: one process works in it at a time, and the next one is told who.
+"""The lock of a run directory: one process works in it at a time, and others see who holds it.
 
-The kernel holds the lock (``flock``) for as long as the process lives, so that a killed process leaves nothing to
-clean up. What the file says is for people: it names the holder. The file itself stays, empty when nobody works.
+The kernel holds the lock (``flock``) while the process lives, so a killed process leaves nothing to clean up. The
+file's content names the holder and is only for people. It is empty while no process holds the lock.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ _HOLDER_PATIENCE_S = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """Who works in a directory.
+    """The process that works in a directory.
 
     Attributes:
         pid: process number on its host.
         host: name of the machine.
-        since: when it began, ISO 8601 with the offset of its time zone.
-        command: the command it runs, such as ``run-all``.
+        since: start of its work, ISO 8601 with a time zone offset.
+        command: its command, such as ``run-all``.
     """
 
     pid: int
@@ -41,34 +41,31 @@ class Holder:
     def __str__(self) -> str:
         began = datetime.fromisoformat(self.since)
         is_today = began.date() == datetime.now(began.tzinfo).date()
-        where = "" if self.host == os.uname().nodename else f" on {self.host}"
-        return (
-            f'PID {self.pid}{where}, "{self.command}", since {began:{"%H:%M:%S" if is_today else "%Y-%m-%d %H:%M:%S"}}'
-        )
+        machine = "" if self.host == os.uname().nodename else f" on {self.host}"
+        time_format = "%H:%M:%S" if is_today else "%Y-%m-%d %H:%M:%S"
+        return f'PID {self.pid}{machine}, "{self.command}", since {began:{time_format}}'
 
 
 class Lock:
     """Exclusive work in a directory, as a context manager; not re-entrant.
 
     Args:
-        path: the lock's file, in the directory that it guards; made when it is missing.
-        command: what the holder does, for the message to others.
-        wait_s: seconds to wait for another holder before giving up.
+        path: the lock file, in the directory that it guards; created if missing.
+        command: the holder's command, shown to others.
     """
 
-    def __init__(self, path: Path, *, command: str, wait_s: float = 0.0) -> None:
+    def __init__(self, path: Path, *, command: str) -> None:
         self.path = path
         self._command = command
-        self._wait_s = wait_s
         self._descriptor = -1
 
     def __enter__(self) -> Self:
         """Take the lock.
 
         Raises:
-            AsteroidError: another process, or this one already, holds it; exit code 1, because neither the
-                configuration nor the data are wrong: the same command will do later.
-            DataError: the file cannot be made, or its file system has no locks.
+            AsteroidError: a process, this one included, holds it. The exit code is 1, because the configuration and
+                the data are fine and the same command succeeds later.
+            DataError: the file cannot be created, or its file system has no locks.
         """
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -76,12 +73,7 @@ class Lock:
         except OSError as error:
             raise self._refused(error) from error
         try:
-            if not self._acquire(descriptor):
-                raise self._busy(descriptor)
-            _write(descriptor, self._holder())
-        except OSError as error:
-            os.close(descriptor)
-            raise self._refused(error) from error
+            self._acquire(descriptor)
         except BaseException:
             os.close(descriptor)
             raise
@@ -91,31 +83,24 @@ class Lock:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        """Give the lock back."""
+        """Release the lock."""
         descriptor, self._descriptor = self._descriptor, -1
         try:
             os.ftruncate(descriptor, 0)
         finally:
             os.close(descriptor)
 
-    def _acquire(self, descriptor: int) -> bool:
-        deadline_s = time.monotonic() + self._wait_s
-        while True:
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                if time.monotonic() >= deadline_s:
-                    return False
-                time.sleep(_POLL_INTERVAL_S)
-            else:
-                return True
+    def _acquire(self, descriptor: int) -> None:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            since = datetime.now().astimezone().isoformat(timespec="seconds")
+            _write(descriptor, Holder(os.getpid(), os.uname().nodename, since, self._command))
+        except BlockingIOError:
+            raise self._busy(_read_patiently(descriptor)) from None
+        except OSError as error:
+            raise self._refused(error) from error
 
-    def _holder(self) -> Holder:
-        since = datetime.now().astimezone().isoformat(timespec="seconds")
-        return Holder(os.getpid(), os.uname().nodename, since, self._command)
-
-    def _busy(self, descriptor: int) -> AsteroidError:
-        holder = _read_patiently(descriptor)
+    def _busy(self, holder: Holder | None) -> AsteroidError:
         who = f" ({holder})" if holder else ""
         stop = f" or stop it with: kill {holder.pid}" if holder and holder.host == os.uname().nodename else ""
         return AsteroidError(
@@ -126,7 +111,7 @@ class Lock:
 
     def _refused(self, error: OSError) -> DataError:
         return DataError(
-            f"{self.path.parent} cannot be worked in: {error.strerror}.",
+            f"{self.path.parent} cannot be used as a run directory: {error.strerror}.",
             hint="Choose another directory with --workdir.",
             path=str(self.path),
         )
@@ -138,10 +123,10 @@ def _write(descriptor: int, holder: Holder) -> None:
 
 
 def _read_patiently(descriptor: int) -> Holder | None:
-    """Return who holds the lock; None where the file does not say.
+    """Return the holder of the lock, or None if the file does not name one.
 
-    Between taking the lock and writing its name a holder is nameless, or bears the name of a dead predecessor,
-    for an instant: so a name is read again until it is that of a living process.
+    Between taking the lock and writing its name, a holder has no name or that of a dead predecessor, so read again
+    until the name is that of a living process.
     """
     deadline_s = time.monotonic() + _HOLDER_PATIENCE_S
     while True:

@@ -8,7 +8,7 @@ from __future__ import annotations
 JOURNAL = "journal.jsonl"
 LOCK = "lock"
 EMULATOR = "emulator"
-"""The embedded emulator's state, for runs with ``target: emulator``."""
+"""State of the embedded emulator, for runs with ``target: emulator``."""
 
 PROVENANCE = "fetch/provenance.json"
 CLEANED_TABLE = "clean/table.npz"

@@ -1,118 +1,115 @@
-"""Finds asteroids by what people call them: number, name or provisional designation.
+"""Finds asteroids by number, name or provisional designation.
 
-They are looked for in the run's own cleaned table first; a source that can be asked for one asteroid is asked next.
+The run's cleaned table is searched first, then a configured source that can look up single asteroids.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from pathlib import Path
+from typing import Protocol, runtime_checkable
 
+import numpy as np
+import pandas as pd
+
+from asteroid_ll.config.models import SourceSettings
 from asteroid_ll.errors import DataError
 from asteroid_ll.formats.table import load_table
+from asteroid_ll.neo.sources import open_source
+from asteroid_ll.neo.split import PARTS
+from asteroid_ll.neo.table import lookup
 from asteroid_ll.run import paths
 from asteroid_ll.scoring.values import Batch, batch_of
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from asteroid_ll.stages.stage import Context
-
-PARTS = ("train", "validation", "test")
-
 _NAMED = re.compile(r"(?:(?P<number>\d+)\s*)?(?P<name>[^()]*?)\s*(?:\((?P<provisional>[^()]+)\))?")
 _SPK_ID_BASES = (2_000_000, 20_000_000)
-"""JPL's identity of a numbered asteroid is its number added to the one, since 2020 for new ones to the other."""
+"""JPL identifies a numbered asteroid by its number plus one of these; the second is for those numbered since 2020."""
 
 
 @runtime_checkable
 class CanLookUp(Protocol):
-    """A source that can be asked for one asteroid."""
+    """A source that can look up a single asteroid."""
 
     @property
     def title(self) -> str:
-        """What people call it, in one phrase."""
+        """Its name in messages."""
 
     def lookup(self, designation: str) -> pd.DataFrame:
-        """Return the rows of one asteroid as a canonical table; without rows where the source does not know it.
+        """Return the rows of one asteroid as a canonical table, without rows if the source does not have it.
 
         Raises:
-            DataError: the source cannot be reached or answers something else.
+            DataError: the source cannot be reached or its answer is unusable.
         """
 
 
-def look_up(context: Context, designations: Sequence[str], *, columns: Sequence[str]) -> Batch:
-    """Find asteroids and make rows to be scored of them.
+def look_up(directory: Path, designations: Sequence[str], *, columns: Sequence[str], source: SourceSettings) -> Batch:
+    """Find asteroids, and return their rows for scoring.
 
     Args:
-        context: of the ``predict`` stage.
-        designations: numbers (``433``), names (``Eros``) or provisional designations (``2010 PK9``), in any case,
-            blanks or not.
-        columns: canonical names of the columns that the score needs.
+        directory: the run directory.
+        designations: numbers (``433``), names (``Eros``) or provisional designations (``2010 PK9``); case and blanks
+            do not matter.
+        columns: canonical names of the columns that the features need.
+        source: the configured source.
 
     Returns:
-        A row for each row that an asteroid has in the table, in the order asked for, and one with an error for an
-        asteroid that is not found; the part that it was split into shows whether the model was trained on it.
+        Every row of each asteroid in the order of the designations, with the part of the split that it is in, and a
+        row with an error for each asteroid that is not found.
     """
-    import pandas as pd
-
-    table = _canonical(load_table(context.path(paths.CLEANED_TABLE)))
-    part_of = _parts(context, len(table))
-    found = find(table, designations)
-    pieces: list[tuple[str, str, pd.DataFrame]] = []
+    table = _canonical(load_table(directory / paths.CLEANED_TABLE))
+    part_of = _parts(directory, len(table))
+    row_numbers = find(table, designations)
+    names: list[str] = []
+    errors: list[str] = []
+    tables = []
     for designation in designations:
-        rows = table.iloc[found[designation]].assign(part=[part_of[row] for row in found[designation]])
-        reason = ""
+        numbers = row_numbers[designation]
+        rows = table.iloc[numbers].assign(part=[part_of[number] for number in numbers])
+        error = ""
         if rows.empty:
-            rows, why = _ask_source(context, designation)
-            reason = "" if len(rows) else f"not among the {len(table):,} rows of this run's table{why}"
-        pieces.append((designation, reason, rows if len(rows) else pd.DataFrame([{}])))
-    every = pd.concat([rows for _, _, rows in pieces], ignore_index=True)
-    carried: dict[str, list[object]] = {"designation": [name for name, _, rows in pieces for _ in range(len(rows))]}
+            rows, reason = _from_source(source, designation)
+            if rows.empty:
+                rows, error = pd.DataFrame([{}]), f"not among the {len(table):,} rows of this run's table{reason}"
+        names += [designation] * len(rows)
+        errors += [error] * len(rows)
+        tables.append(rows)
+    every = pd.concat(tables, ignore_index=True)
+    carried: dict[str, list[object]] = {"designation": list(names)}
     carried |= {name: _values(every, name) for name in ("asteroid_id", "name", "hazardous", "part")}
-    return batch_of(
-        {name: _values(every, name) for name in columns},
-        carried,
-        errors=[reason for _, reason, rows in pieces for _ in range(len(rows))],
-        named_by="designation",
-    )
+    cells = {name: _values(every, name) for name in columns}
+    return batch_of(cells, carried, errors=errors, named_by="designation")
 
 
-def _ask_source(context: Context, designation: str) -> tuple[pd.DataFrame, str]:
-    """Return an asteroid's rows from the configured source, and what to say where there are none."""
-    import pandas as pd
-
-    from asteroid_ll.neo.sources import open_configured
-
-    source = open_configured(context.config.source)
-    if not isinstance(source, CanLookUp):
+def _from_source(settings: SourceSettings, designation: str) -> tuple[pd.DataFrame, str]:
+    """Return an asteroid's rows from the source, and the end of the error message if there are none."""
+    opened = open_source(settings.kind, **settings.options)
+    if not isinstance(opened, CanLookUp):
         return pd.DataFrame(), ""
     try:
-        rows = _canonical(source.lookup(designation))
+        rows = _canonical(opened.lookup(designation))
     except DataError as error:
-        return pd.DataFrame(), f", and {source.title} was no help: {error.what.rstrip('.')}"
-    return rows, f", and not known to {source.title}"
+        return pd.DataFrame(), f", and looking it up in {opened.title} failed: {error.what.rstrip('.')}"
+    return rows, f", and not known to {opened.title}"
 
 
 def find(table: pd.DataFrame, designations: Sequence[str]) -> dict[str, list[int]]:
-    """Return the rows (0-based) of each asteroid in a canonical table; none for one that is not there."""
-    wanted: dict[str, list[str]] = {}
+    """Return the row numbers (0-based) of each asteroid in a canonical table."""
+    by_key: dict[str, list[str]] = {}
     for designation in designations:
-        for key in _asked(designation):
-            wanted.setdefault(key, []).append(designation)
-    found: dict[str, list[int]] = {designation: [] for designation in designations}
+        for key in _keys_of_designation(designation):
+            by_key.setdefault(key, []).append(designation)
+    rows: dict[str, list[int]] = {designation: [] for designation in designations}
     identities = table["asteroid_id"].tolist()
     names = table["name"].tolist() if "name" in table else identities
     for row, (identity, name) in enumerate(zip(identities, names, strict=True)):
         keys = {_key(str(identity)), *_keys_of_name(str(name))}
-        for designation in {match for key in keys & wanted.keys() for match in wanted[key]}:
-            found[designation].append(row)
-    return found
+        for designation in {match for key in keys & by_key.keys() for match in by_key[key]}:
+            rows[designation].append(row)
+    return rows
 
 
-def _asked(designation: str) -> set[str]:
-    """The keys that a designation may go by."""
+def _keys_of_designation(designation: str) -> set[str]:
     key = _key(designation.strip().strip("()"))
     keys = {key, _key(designation)}
     if key.isdecimal() and len(key) < 7:
@@ -121,7 +118,7 @@ def _asked(designation: str) -> set[str]:
 
 
 def _keys_of_name(name: str) -> set[str]:
-    """The keys of ``99942 Apophis (2004 MN4)``: the whole, its number, its name and its provisional designation."""
+    """Return the keys of ``99942 Apophis (2004 MN4)``: all of it, its number, its name, its provisional designation."""
     keys = {_key(name)}
     match = _NAMED.fullmatch(name.strip())
     if match:
@@ -134,17 +131,14 @@ def _key(text: str) -> str:
 
 
 def _canonical(table: pd.DataFrame) -> pd.DataFrame:
-    """The table under the canonical names, whatever spelling it was cleaned to."""
-    from asteroid_ll.neo.table import lookup
-
+    """Return the table under canonical column names."""
     return table.rename(columns={name: column.name for name in table.columns if (column := lookup(str(name)))})
 
 
-def _parts(context: Context, n_rows: int) -> list[str]:
-    import numpy as np
-
+def _parts(directory: Path, n_rows: int) -> list[str]:
+    """Return the part of the split that each row of the table is in."""
     names = [""] * n_rows
-    with np.load(context.path(paths.SPLIT_ROWS)) as rows:
+    with np.load(directory / paths.SPLIT_ROWS) as rows:
         for part in PARTS:
             for row in rows[part].tolist():
                 names[row] = part
@@ -152,9 +146,7 @@ def _parts(context: Context, n_rows: int) -> list[str]:
 
 
 def _values(table: pd.DataFrame, name: str) -> list[object]:
-    """A column's values, None where there is none."""
-    import pandas as pd
-
+    """Return a column's values, None for each missing one."""
     if name not in table:
         return [None] * len(table)
     return [None if pd.isna(value) else value for value in table[name].tolist()]

@@ -1,51 +1,32 @@
-"""Scores rows that were never in the table: the same features, the same model, batch after batch.
+"""Scores rows that are not in the run's table, with the same features and model, one batch at a time.
 
-A row that cannot be scored is kept with the reason, so that what comes out has a row for each row that came in.
+A row that cannot be scored is kept with the reason: there is one output row for each input row.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
 
-from asteroid_ll.errors import AwsError, DataError
-from asteroid_ll.run import paths
-from asteroid_ll.run.files import read_json
-from asteroid_ll.scoring.scoring import Scorer, decide, endpoint_scorer, offline_scorer
+import numpy as np
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
-
-    import numpy as np
-    from numpy.typing import NDArray
-
-    from asteroid_ll.formats.payload import Scores
-    from asteroid_ll.neo.features import FittedFeatures
-    from asteroid_ll.scoring.values import Batch
-    from asteroid_ll.stages.stage import Context
-
-
-NO_ENDPOINT = "--offline   scores with the downloaded model;   asteroid-ll deploy   makes an endpoint."
-"""What to do where an endpoint does not answer."""
-
-
-class RowWriter(Protocol):
-    """Takes scored rows, batch after batch."""
-
-    def write(self, rows: Mapping[str, Sequence[object]]) -> None:
-        """Write some rows: columns by name, all of one length, ``None`` where there is no value."""
+from asteroid_ll.errors import DataError
+from asteroid_ll.evaluation.thresholds import decide
+from asteroid_ll.neo.features import FittedFeatures
+from asteroid_ll.scoring.scorers import Scorer
+from asteroid_ll.scoring.values import Batch
+from asteroid_ll.scoring.writer import RowWriter
 
 
 @dataclass(frozen=True)
 class Tally:
-    """What became of the rows.
+    """Counts of scored rows.
 
     Attributes:
-        n_rows: how many came in.
-        n_scored: how many of them have a score.
-        n_hazardous: how many of those the model takes for hazardous.
-        first_error: why the first row without a score has none, with its place; empty where every row has one.
+        n_rows: number of input rows.
+        n_scored: number of them that have a score.
+        n_hazardous: number of those that are predicted hazardous.
+        first_error: place and error of the first row without a score; empty if every row has one.
     """
 
     n_rows: int = 0
@@ -55,45 +36,13 @@ class Tally:
 
     @property
     def n_errors(self) -> int:
-        """How many rows have no score."""
+        """Number of rows without a score."""
         return self.n_rows - self.n_scored
 
     def to_json(self) -> dict[str, int]:
-        """The counts, for the outcome of the command."""
+        """Return the counts by name."""
         counts = {"n_rows": self.n_rows, "n_scored": self.n_scored, "n_errors": self.n_errors}
         return {**counts, "n_hazardous": self.n_hazardous}
-
-
-def fitted_features(context: Context) -> FittedFeatures:
-    """The features that the run's model was trained on.
-
-    Raises:
-        DataError: they cannot be read.
-    """
-    from asteroid_ll.neo.features import FittedFeatures
-
-    return FittedFeatures.from_json(read_json(context.path(paths.FEATURES)))
-
-
-def new_row_scorer(context: Context, *, offline: bool) -> Scorer:
-    """What scores the rows: the endpoint that serves the run's model, or the downloaded artifact.
-
-    Returns:
-        The scorer; it raises AwsError where no endpoint serves the model.
-
-    Raises:
-        DataError: the artifact is missing or damaged.
-    """
-    if offline:
-        return offline_scorer(context.path(paths.ARTIFACT))
-
-    def score(features: NDArray[np.float32]) -> Scores:
-        try:
-            return endpoint_scorer(context, model=context.inputs["train"])(features)
-        except AwsError as error:
-            raise AwsError(error.what, hint=NO_ENDPOINT) from error
-
-    return score
 
 
 def score_batches(
@@ -105,7 +54,7 @@ def score_batches(
     threshold: float | None,
     progress: Callable[[int], None],
 ) -> Tally:
-    """Score rows and write them, a batch at a time.
+    """Score rows and write them, one batch at a time.
 
     Args:
         batches: the rows; at least one row in all.
@@ -113,11 +62,11 @@ def score_batches(
         features: the features that the model was trained on.
         scorer: scores a matrix of them.
         threshold: scores above it count as hazardous; None takes the model's own decision.
-        progress: is told how many rows are done, after each batch.
+        progress: called with the number of rows so far after each batch.
 
     Raises:
-        DataError: not one row could be scored.
-        AwsError: the endpoint refused or answered something unexpected.
+        DataError: no row could be scored.
+        AwsError: the endpoint refused a request or gave an unusable answer.
     """
     tally = Tally()
     for batch in batches:
@@ -154,9 +103,7 @@ def score_batches(
 def _scored(
     batch: Batch, *, features: FittedFeatures, scorer: Scorer, threshold: float | None
 ) -> tuple[list[float | None], list[bool | None]]:
-    """Return the score and the decision of each row, None for both where the row has an error."""
-    import numpy as np
-
+    """Return the score and the decision of each row, None for both if the row has an error."""
     scores: list[float | None] = [None] * len(batch.errors)
     hazardous: list[bool | None] = [None] * len(batch.errors)
     good = [n for n, reason in enumerate(batch.errors) if not reason]

@@ -1,4 +1,4 @@
-"""Rows to be scored from a CSV file, from stdin or from Parquet, a bounded number at a time."""
+"""Reads rows to score from a CSV file, stdin or Parquet, a bounded number at a time."""
 
 from __future__ import annotations
 
@@ -12,35 +12,33 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from types import ModuleType
+from typing import Any
 
 from asteroid_ll.errors import ConfigError, DataError
-from asteroid_ll.neo.sources.base import refuse_other_formats
+from asteroid_ll.neo.sources.reading import refuse_other_formats
 from asteroid_ll.neo.table import find, header_key, lookup
 from asteroid_ll.scoring.values import Batch, batch_of
 
-if TYPE_CHECKING:
-    from types import ModuleType
-
 BATCH_ROWS = 50_000
-"""Rows at a time: what bounds the memory of a file of any length."""
+"""Rows per batch: bounds the memory for a file of any length."""
 
 MAX_LINE_CHARACTERS = 1 << 20
-"""Longest line of a CSV file, as a bound on what is held of one that has no line ends."""
+"""Longest line of a CSV file: bounds the memory for a file without line ends."""
 
 STDIN = Path("-")
 CARRIED = ("asteroid_id", "name")
-"""Columns that go through where the file has them; where it has neither, a row goes by its number."""
+"""Columns that are copied to the output; without them, rows are named by their numbers."""
 
 
 @dataclass(frozen=True)
 class RowSource:
-    """Rows, batch after batch.
+    """Rows to score, in batches.
 
     Attributes:
         batches: the rows; reading them can raise DataError.
-        size_bytes: length of the file that they are read from, None where that is not known.
-        position_bytes: gives how far the file was read.
+        size_bytes: length of the file, None if unknown.
+        position_bytes: returns the number of bytes read so far.
     """
 
     batches: Iterator[Batch]
@@ -48,13 +46,13 @@ class RowSource:
     position_bytes: Callable[[], int] = lambda: 0
 
     def share_read(self) -> float | None:
-        """How much of the source was read, from 0 to 1; None where that is not known."""
+        """Return the share of the source that was read, in [0, 1]; None if unknown."""
         return None if self.size_bytes is None else min(1.0, self.position_bytes() / self.size_bytes)
 
 
 @dataclass(frozen=True)
-class _Layout:
-    """Where a file has what: position of each input and each carried column."""
+class _FileLayout:
+    """Positions of a file's input columns and carried columns."""
 
     inputs: dict[str, int]
     carried: dict[str, int]
@@ -63,15 +61,15 @@ class _Layout:
 
 @contextmanager
 def open_rows(path: Path, *, columns: Sequence[str]) -> Iterator[RowSource]:
-    """Open rows to be scored.
+    """Open rows to score.
 
     Args:
         path: CSV in UTF-8, plain or gzip; a file that ends in ``.parquet``; or ``-`` for CSV from stdin.
-        columns: canonical names of the columns that the score needs; any known spelling will do in the file.
+        columns: canonical names of the columns that the features need; the file may have any known spelling.
 
     Raises:
-        ConfigError: Parquet is asked for and pyarrow is not installed.
-        DataError: the file cannot be read, is no table, or lacks columns.
+        ConfigError: the file is Parquet and pyarrow is not installed.
+        DataError: the file cannot be read, is not a table, or lacks columns.
     """
     shown = "stdin" if path == STDIN else str(path)
     if path.suffix.lower() in (".parquet", ".pq"):
@@ -90,7 +88,7 @@ def open_rows(path: Path, *, columns: Sequence[str]) -> Iterator[RowSource]:
 
 
 def _text(raw: io.BufferedReader, *, shown: str) -> io.TextIOWrapper:
-    """Return the file's text, decompressed; what is no table by its first bytes is refused."""
+    """Return the file's text, decompressed; refuse a file whose first bytes are not a table's."""
     head = raw.peek(512)
     if head.startswith(b"\x1f\x8b"):
         return io.TextIOWrapper(gzip.GzipFile(fileobj=raw), encoding="utf-8-sig", newline="")
@@ -108,7 +106,7 @@ def _header(reader: Any, *, shown: str) -> list[str]:
 
 
 def _lines(text: io.TextIOWrapper, *, shown: str) -> Iterator[str]:
-    """Yield the lines; what keeps one from being read is a DataError."""
+    """Yield the lines; raise DataError for one that cannot be read."""
     number = 0
     try:
         while line := text.readline(MAX_LINE_CHARACTERS + 1):
@@ -124,9 +122,9 @@ def _lines(text: io.TextIOWrapper, *, shown: str) -> Iterator[str]:
         raise DataError(f"{shown} can't be read after line {number}: {error}.", hint="Get the file again.") from error
 
 
-def _csv_batches(reader: Any, layout: _Layout, *, shown: str) -> Iterator[Batch]:
+def _csv_batches(reader: Any, layout: _FileLayout, *, shown: str) -> Iterator[Batch]:
     first_row = 1
-    filled = filter(None, reader)  # a blank line is no row
+    filled = filter(None, reader)  # a blank line is not a row
     while True:
         try:
             rows = list(islice(filled, BATCH_ROWS))
@@ -138,11 +136,11 @@ def _csv_batches(reader: Any, layout: _Layout, *, shown: str) -> Iterator[Batch]
         yield _batch(rows, layout, first_row=first_row)
         first_row += len(rows)
     if first_row == 1:
-        raise DataError(f"{shown} has a header and no rows.", hint="Check what wrote it.")
+        raise DataError(f"{shown} has a header but no rows.", hint="Check how the file was made.")
 
 
-def _batch(rows: list[list[str]], layout: _Layout, *, first_row: int) -> Batch:
-    """Rows of texts as a batch; one with too few or too many fields is kept, with what it has, and an error."""
+def _batch(rows: list[list[str]], layout: _FileLayout, *, first_row: int) -> Batch:
+    """Make a batch of rows of text; a row with too few or too many fields gets an error."""
     n_fields = layout.n_fields
     errors = [""] * len(rows)
     for n, row in enumerate(rows):
@@ -156,8 +154,8 @@ def _batch(rows: list[list[str]], layout: _Layout, *, first_row: int) -> Batch:
     return batch_of(cells, carried, errors=errors, first_row=first_row)
 
 
-def _layout(header: Sequence[str], wanted: Sequence[str], *, shown: str) -> _Layout:
-    """Find the columns that are needed and those that go through."""
+def _layout(header: Sequence[str], names: Sequence[str], *, shown: str) -> _FileLayout:
+    """Find the input columns and the carried columns of a file."""
     positions: dict[str, int] = {}
     for position, name in enumerate(header):
         column = lookup(name)
@@ -168,17 +166,17 @@ def _layout(header: Sequence[str], wanted: Sequence[str], *, shown: str) -> _Lay
             what = f"{shown} has the column {column.name} twice: {first!r} and {name!r}."
             raise DataError(what, hint="Remove one of them.")
         positions[column.name] = position
-    missing = [name for name in wanted if name not in positions]
+    missing = [name for name in names if name not in positions]
     if missing:
-        names = ", ".join(f"{name} ({find(name).header})" if find(name).header else name for name in missing)
-        found = ", ".join(header_key(name) for name in header[:20])
+        shown_names = ", ".join(f"{name} ({find(name).header})" if find(name).header else name for name in missing)
+        present = ", ".join(header_key(name) for name in header[:20])
         raise DataError(
-            f"{shown} lacks {len(missing)} of the {len(wanted)} columns needed: {names}.",
-            hint=f"Rename or add them; the file has {found or 'none'}.",
+            f"{shown} lacks {len(missing)} of the {len(names)} columns needed: {shown_names}.",
+            hint=f"Rename or add them; the file has {present or 'none'}.",
             missing=missing,
         )
     carried = {name: positions[name] for name in CARRIED if name in positions}
-    return _Layout({name: positions[name] for name in wanted}, carried, len(header))
+    return _FileLayout({name: positions[name] for name in names}, carried, len(header))
 
 
 @contextmanager
@@ -191,11 +189,11 @@ def _parquet(path: Path, *, columns: Sequence[str]) -> Iterator[RowSource]:
     with file:
         layout = _layout(file.schema_arrow.names, columns, shown=str(path))
         if not file.metadata.num_rows:
-            raise DataError(f"{path} has no rows.", hint="Check what wrote it.")
+            raise DataError(f"{path} has no rows.", hint="Check how the file was made.")
         yield RowSource(_parquet_batches(file, layout, shown=str(path)))
 
 
-def _parquet_batches(file: Any, layout: _Layout, *, shown: str) -> Iterator[Batch]:
+def _parquet_batches(file: Any, layout: _FileLayout, *, shown: str) -> Iterator[Batch]:
     names = file.schema_arrow.names
     used = [names[position] for position in (*layout.inputs.values(), *layout.carried.values())]
     first_row = 1

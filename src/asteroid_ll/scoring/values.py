@@ -1,19 +1,16 @@
-"""A batch of rows to score, and how the cells of a file become its numbers or the reason why not."""
+"""A batch of rows to score: the cells of a file as numbers, with an error for each row that lacks one."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
 
 from asteroid_ll.neo.cleaning import PLACEHOLDER_MAGNITUDE_MAG, WORST_UNCERTAINTY
-
-if TYPE_CHECKING:
-    import pandas as pd
-    from numpy.typing import NDArray
 
 MISSING = frozenset({"", "na", "n/a", "nan", "null", "none"})
 """Spellings of an absent value, in lower case."""
@@ -27,11 +24,11 @@ class Batch:
     """Some rows, in the order of their source.
 
     Attributes:
-        carried: columns that go through unchanged, such as identity and name, by their output name.
-        inputs: what the features are made of: canonical columns, float64; NaN in a row with an error.
-        errors: why a row cannot be scored; empty where it can. Shape ``(n_rows,)``, as each carried column.
+        carried: columns that are copied to the output, such as identity and name, by their output name.
+        inputs: canonical columns that the features are made of, float64; NaN in a row with an error.
+        errors: the reason why a row cannot be scored, empty if it can, shape ``(n_rows,)`` like a carried column.
         first_row: number of the first row in its source, from 1.
-        named_by: carried column whose value names a row to the person; empty where the row's number does.
+        named_by: carried column that names a row in messages; if empty, the row's number does.
     """
 
     carried: Mapping[str, Sequence[object]]
@@ -41,7 +38,7 @@ class Batch:
     named_by: str = ""
 
     def place(self, n: int) -> str:
-        """Where the batch's row ``n`` (0-based) is, in words."""
+        """Return the name of the batch's row ``n`` (0-based) in messages."""
         return str(self.carried[self.named_by][n]) if self.named_by else f"Data row {self.first_row + n}"
 
 
@@ -53,31 +50,29 @@ def batch_of(
     first_row: int = 1,
     named_by: str = "",
 ) -> Batch:
-    """Make a batch of cells as a file has them.
+    """Make a batch from the cells of a file.
 
     Args:
         cells: cells of the input columns by canonical name: texts, numbers or None.
-        carried: columns that go through.
-        errors: what is wrong with a row as a whole, empty where nothing is.
+        carried: columns that are copied to the output.
+        errors: the error of each row as a whole, empty for none.
         first_row: number of the first row in its source, from 1.
         named_by: see `Batch`.
 
     Returns:
-        The batch; an unknown orbit uncertainty is the worst, as in the cleaned table.
+        The batch. An unknown orbit uncertainty counts as the worst, as in the cleaned table.
     """
-    import pandas as pd
-
-    found = list(errors)
+    row_errors = list(errors)
     columns = {}
     for name, values in cells.items():
         columns[name], reasons = numbers(name, values)
         for row, reason in reasons.items():
-            found[row] = found[row] or reason
-    return Batch(carried, pd.DataFrame(columns), found, first_row, named_by)
+            row_errors[row] = row_errors[row] or reason
+    return Batch(carried, pd.DataFrame(columns), row_errors, first_row, named_by)
 
 
 def numbers(name: str, values: Sequence[object]) -> tuple[NDArray[np.float64], dict[int, str]]:
-    """Return a column as numbers, and the reason for each row (0-based) that has none.
+    """Return a column as numbers, and the error of each row (0-based) without a usable number.
 
     Args:
         name: canonical name of the column.
@@ -96,7 +91,7 @@ def numbers(name: str, values: Sequence[object]) -> tuple[NDArray[np.float64], d
 
 
 def _all_numbers(values: Sequence[object]) -> NDArray[np.float64] | None:
-    """Return the values as numbers where every one of them is, else None; Python's ``1_000`` is not one."""
+    """Return the values as numbers, or None if one is not a number; Python's ``1_000`` is not."""
     if any(isinstance(value, bool) or (isinstance(value, str) and "_" in value) for value in values):
         return None
     try:
@@ -106,7 +101,7 @@ def _all_numbers(values: Sequence[object]) -> NDArray[np.float64] | None:
 
 
 def _number(value: object) -> float:
-    """Return a cell's number, NaN where it is none."""
+    """Return a cell's number, NaN if it is not one."""
     if isinstance(value, bool) or not isinstance(value, str | int | float) or "_" in str(value):
         return math.nan
     try:
@@ -125,7 +120,7 @@ def _reason(name: str, value: object) -> str:
         return f"{name} has no value"
     number = _number(value)
     if math.isnan(number):
-        return f"{name} is no number: {shown!r}"
+        return f"{name} is not a number: {shown!r}"
     if abs(number) > _MAX_FLOAT32:
         return f"{name} is beyond what float32 holds: {shown}"
     return f"{name} is a placeholder: {shown}"

@@ -1,4 +1,4 @@
-"""Scored rows as a table for people, as CSV, JSON Lines or Parquet, or as values for a JSON object."""
+"""Writes scored rows as a text table, CSV, JSON Lines or Parquet, or keeps them as JSON values."""
 
 from __future__ import annotations
 
@@ -7,14 +7,13 @@ import io
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
+
+import orjson
 
 from asteroid_ll.errors import ConfigError
 from asteroid_ll.run.atomic import atomic_path
 from asteroid_ll.scoring.reader import parquet_module
-
-if TYPE_CHECKING:
-    from asteroid_ll.scoring.new_rows import RowWriter
 
 Columns = Mapping[str, Sequence[object]]
 Emit = Callable[[str], object]
@@ -26,8 +25,15 @@ _BOOLEANS = frozenset({"hazardous", "predicted_hazardous"})
 _NUMBERS = frozenset({"row", "score"})
 
 
+class RowWriter(Protocol):
+    """Takes scored rows, one batch at a time."""
+
+    def write(self, rows: Columns) -> None:
+        """Write some rows: columns by name, all of one length, None for an absent value."""
+
+
 def format_of(output: Path | None, *, is_terminal: bool) -> str:
-    """The format that suits a place: by the file's name, else a table on a terminal and CSV anywhere else."""
+    """Return the format for a file by its name; without a file, a table for a terminal, else CSV."""
     if output is None:
         return "table" if is_terminal else "csv"
     return "table" if output.suffix.lower() in _SUFFIXES_OF_TABLES else SUFFIXES.get(output.suffix.lower(), "csv")
@@ -35,12 +41,12 @@ def format_of(output: Path | None, *, is_terminal: bool) -> str:
 
 @contextmanager
 def open_writer(name: str, *, output: Path | None, line: Emit) -> Iterator[RowWriter]:
-    """Open what takes scored rows.
+    """Open a writer of scored rows.
 
     Args:
         name: ``table``, ``csv``, ``jsonl`` or ``parquet``.
-        output: file to write, whole at the end of the block or not at all; None for ``line``.
-        line: takes text, one or more lines without the last line end.
+        output: the file, written whole at the end of the block or not at all; None to use ``line``.
+        line: takes text of one or more lines, without the last line end.
 
     Raises:
         ConfigError: Parquet without a file, or without pyarrow.
@@ -80,21 +86,19 @@ class CsvRows:
 
 
 class JsonLines:
-    """One JSON object a row; an absent value is null."""
+    """One JSON object per row; an absent value is null."""
 
     def __init__(self, emit: Emit) -> None:
         self._emit = emit
 
     def write(self, rows: Columns) -> None:
         """Write some rows."""
-        import orjson
-
         lines = [orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE) for row in _objects(rows)]
         self._emit(b"".join(lines).decode())
 
 
 class TableRows:
-    """Columns under their names, as wide as the first rows need."""
+    """A text table whose columns are as wide as the first batch needs."""
 
     def __init__(self, emit: Emit) -> None:
         self._emit = emit
@@ -130,7 +134,7 @@ class Collected:
 
 
 class _ParquetRows:
-    """Parquet with one row group a batch."""
+    """Parquet with one row group per batch."""
 
     def __init__(self, path: Path) -> None:
         self._path = path

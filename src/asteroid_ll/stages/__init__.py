@@ -1,1 +1,1 @@
-"""The pipeline's stages, a file each; none knows another, click or boto3."""
+"""The pipeline's stages, one file each. A stage imports no other stage."""

@@ -1,30 +1,26 @@
-"""clean: read the raw bytes as a table with names and units, apply the rules, and say what was found and done."""
+"""clean: read the raw bytes as a table with names and units, and apply the cleaning rules."""
 
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from asteroid_ll.formats.table import save_table, write_csv
+from asteroid_ll.neo.cleaning import Cleaned, clean
+from asteroid_ll.neo.data_card import data_card
+from asteroid_ll.neo.label import labels_of
+from asteroid_ll.neo.sources import open_source
+from asteroid_ll.neo.sources.reading import Reading
 from asteroid_ll.run import paths
 from asteroid_ll.run.files import read_json, write_json
-from asteroid_ll.stages.stage import Context, Outcome, Stage
-
-if TYPE_CHECKING:
-    from asteroid_ll.neo.cleaning import Cleaned
-    from asteroid_ll.neo.sources.base import Reading
+from asteroid_ll.stages.stage import Context, Outcome
 
 
 def run(context: Context) -> Outcome:
     """Write the clean table, the rules with their counts, the data card and, on request, the table as CSV."""
-    from asteroid_ll.neo.cleaning import clean
-    from asteroid_ll.neo.data_card import data_card
-    from asteroid_ll.neo.label import labels_of
-    from asteroid_ll.neo.sources import open_configured
-
     config = context.config
     provenance = read_json(context.path(paths.PROVENANCE))
-    source = open_configured(config.source)
+    source = open_source(config.source.kind, **config.source.options)
     reading = source.read(context.path("fetch", provenance["file"]))
     cleaned = clean(
         reading.table,
@@ -56,7 +52,7 @@ def _rules(reading: Reading, cleaned: Cleaned) -> dict[str, Any]:
 
 
 def _findings(card: dict[str, Any]) -> tuple[str, ...]:
-    """What the file has lost or was mended, and what float32 will lose, a sentence each."""
+    """Return one sentence per loss or repair in the file, and per column that loses precision as float32."""
     notes = [
         f"{note['kind'].capitalize()}: {note['what']} ({note['count']:,}"
         + (f" in {note['column']})." if note["column"] else ").")
@@ -64,20 +60,7 @@ def _findings(card: dict[str, Any]) -> tuple[str, ...]:
     ]
     losses = [
         f"{loss['column']} loses up to {loss['worst_error']:.3g}{loss['unit'] and ' '}{loss['unit']} as float32, "
-        "as it is trained on."
+        "the type of the training data."
         for loss in card["float32_losses"]
     ]
     return (*notes, *losses)
-
-
-STAGE = Stage(
-    name="clean",
-    version=2,
-    needs=("fetch",),
-    settings=lambda config: {
-        "source": {"kind": config.source.kind, "rows": config.source.rows},
-        "clean": config.section_values("clean"),
-    },
-    run=run,
-    summary="Check the source's rows and give them names and units.",
-)

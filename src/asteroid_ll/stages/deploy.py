@@ -4,30 +4,19 @@ from __future__ import annotations
 
 import time
 
-from asteroid_ll.config import Config
+from asteroid_ll.aws import endpoints
+from asteroid_ll.aws.storage import parse_uri, stored, upload_file
+from asteroid_ll.aws.tags import tags
+from asteroid_ll.linear_learner.images import image_uri
 from asteroid_ll.run import paths
+from asteroid_ll.run.atomic import sha256_file
 from asteroid_ll.run.files import read_json, write_json
-from asteroid_ll.stages.price import say_price
-from asteroid_ll.stages.stage import Context, Outcome, Settings, Stage
-
-
-def _settings(config: Config) -> Settings:
-    return {
-        "target": config.target,
-        "region": config.region,
-        "role_arn": config.execution_role_arn,
-        "hosting": config.section_values("hosting"),
-    }
+from asteroid_ll.stages.stage import Context, Outcome
 
 
 def run(context: Context) -> Outcome:
     """Put the trained model behind an endpoint and wait until it is in service."""
-    from asteroid_ll.aws import endpoints
-    from asteroid_ll.aws.images import image_uri
-    from asteroid_ll.aws.storage import parse_uri, stored, upload_file
-    from asteroid_ll.aws.tags import tags
-
-    say_price(context)
+    context.check_price()
     aws = context.connect()
     config, hosting = context.config, context.config.hosting
     name = f"asteroid-ll-{context.fingerprint[:16]}"
@@ -37,11 +26,11 @@ def run(context: Context) -> Outcome:
     artifact = context.path(paths.ARTIFACT)
     bucket, key = parse_uri(job["artifact"])
     if stored(aws, bucket, key) is None:
-        upload_file(aws, artifact, bucket=bucket, key=key, sha256=context.workspace.sha256_file(artifact))
+        upload_file(aws, artifact, bucket=bucket, key=key, sha256=sha256_file(artifact))
     owned = tags(
         fingerprint=context.fingerprint, run=context.run_mark, expires_s=time.time() + 3600 * hosting.keep_for_h
     )
-    made = (
+    statuses = {
         endpoints.create_or_adopt_model(
             aws,
             name,
@@ -60,21 +49,10 @@ def run(context: Context) -> Outcome:
             tags=owned,
         ),
         endpoints.create_or_adopt_endpoint(aws, name, config_name=name, tags=owned),
-    )
+    }
     endpoints.wait_for_endpoint(aws, name)
     return Outcome(
         outputs=(paths.ENDPOINT,),
-        status="adopted" if set(made) == {"adopted"} else "run",
+        status="adopted" if statuses == {"adopted"} else "run",
         note=f"endpoint {name} is in service",
     )
-
-
-STAGE = Stage(
-    name="deploy",
-    version=1,
-    needs=("train",),
-    settings=_settings,
-    run=run,
-    summary="Put the model behind an endpoint.",
-    transient=True,
-)

@@ -1,63 +1,37 @@
-"""explore: the clean table in numbers and figures."""
+"""explore: a summary and figures of the clean table."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from asteroid_ll.formats.table import load_table
-from asteroid_ll.report.explore_figures import draw_table
+from asteroid_ll.neo.table import LABEL, locate
+from asteroid_ll.report.style import Plot, save
+from asteroid_ll.report.summary import summarise
+from asteroid_ll.report.table_plots import draw_table
 from asteroid_ll.run import paths
 from asteroid_ll.run.files import write_json
-from asteroid_ll.stages.stage import Context, Outcome, Stage
-
-if TYPE_CHECKING:
-    from asteroid_ll.report.plots import Plot
+from asteroid_ll.stages.stage import Context, Outcome
 
 
 def run(context: Context) -> Outcome:
-    """Write the summary and, unless switched off, a PNG a figure with its alternative text."""
-    from asteroid_ll.neo.table import COLUMNS, LABEL, locate
-    from asteroid_ll.report.columns import PlainColumn
-    from asteroid_ll.report.summary import summarise
-
+    """Write the summary and, unless switched off, the figures as PNG with their alternative texts."""
     table = load_table(context.path(paths.CLEANED_TABLE))
     label = locate(table.columns, [LABEL])[LABEL]
-    known = [
-        PlainColumn(name, column.unit, column.title)
-        for column in COLUMNS
-        for name in (column.name, column.tutorial_name)
-        if name in table.columns
-    ]
-    summary = summarise(table, known, label=label)
+    summary = summarise(table, label=label)
     write_json(context.path(paths.SUMMARY), summary.to_json())
-    outputs = [paths.SUMMARY]
-    if context.config.report.figures:
-        plots = draw_table(table, summary, label=label)
-        outputs += _save(context, plots)
-    pairs = len(summary.identical_pairs)
-    figures = max(len(outputs) - 2, 0)
-    same = f"{pairs} pair{'' if pairs == 1 else 's'} of columns say{'s' if pairs == 1 else ''} the same"
-    return Outcome(outputs=tuple(outputs), note=f"{figures} figures, {same}")
+    plots = draw_table(table, summary, label=label) if context.config.report.figures else []
+    n_pairs = len(summary.identical_pairs)
+    return Outcome(
+        outputs=(paths.SUMMARY, *_save(context, plots)),
+        note=f"{len(plots)} figures, {n_pairs} pair{'' if n_pairs == 1 else 's'} of duplicate columns",
+    )
 
 
-def _save(context: Context, drawn: list[Plot]) -> list[str]:
-    from asteroid_ll.report.plots import save
-
-    context.path("explore").mkdir(parents=True, exist_ok=True)
-    figures = []
-    for plot in drawn:
-        figures.append(f"explore/{plot.name}.png")
-        save(plot.figure, context.path(figures[-1]))
-    texts = [{"file": f"{plot.name}.png", "title": plot.title, "alt": plot.alt} for plot in drawn]
+def _save(context: Context, plots: list[Plot]) -> list[str]:
+    if not plots:
+        return []
+    files = [f"explore/{plot.name}.png" for plot in plots]
+    for plot, file in zip(plots, files, strict=True):
+        save(plot.figure, context.path(file))
+    texts = [{"file": f"{plot.name}.png", "title": plot.title, "alt": plot.alt} for plot in plots]
     write_json(context.path(paths.EXPLORE_FIGURES), {"figures": texts})
-    return [*figures, paths.EXPLORE_FIGURES]
-
-
-STAGE = Stage(
-    name="explore",
-    version=1,
-    needs=("clean",),
-    settings=lambda config: {"report": {"figures": config.report.figures}},
-    run=run,
-    summary="Numbers and figures of the clean table.",
-)
+    return [*files, paths.EXPLORE_FIGURES]

@@ -1,20 +1,158 @@
-"""All stages, in the order of the work."""
+"""All stages, in the order of the work.
+
+The records are cheap to read. A stage's module is imported when one of its functions is called.
+"""
 
 from __future__ import annotations
 
-from asteroid_ll.stages import clean, deploy, encode, explore, fetch, predict, report, split, teardown, train, upload
+from collections.abc import Callable, Mapping
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from asteroid_ll.run import paths
+from asteroid_ll.run.atomic import sha256_file
 from asteroid_ll.stages.stage import Stage
 
+if TYPE_CHECKING:
+    from asteroid_ll.config import Config
+
+
+def _lazy(name: str) -> Callable[..., Any]:
+    """Return a function that imports a function by its dotted name, below ``asteroid_ll``, and calls it."""
+
+    def call(argument: object) -> Any:
+        module, _, function = name.rpartition(".")
+        return getattr(import_module(f"asteroid_ll.{module}"), function)(argument)
+
+    return call
+
+
+def _account(config: Config) -> dict[str, object]:
+    """Return the settings that name who answers, and where."""
+    return {"target": config.target, "region": config.region}
+
+
+def _source_file(config: Config) -> Mapping[str, str]:
+    """Return the digest of a local source file; a remote source is only read when fetch runs."""
+    location = config.source.location
+    if location is None or "://" in location or not Path(location).is_file():
+        return {}
+    return {"source file": sha256_file(Path(location))}
+
+
 STAGES: tuple[Stage, ...] = (
-    fetch.STAGE,
-    clean.STAGE,
-    explore.STAGE,
-    split.STAGE,
-    encode.STAGE,
-    upload.STAGE,
-    train.STAGE,
-    deploy.STAGE,
-    predict.STAGE,
-    report.STAGE,
-    teardown.STAGE,
+    Stage(
+        name="fetch",
+        version=2,
+        needs=(),
+        settings=lambda config: {"source": config.section_values("source")},
+        run=_lazy("stages.fetch.run"),
+        summary="Get the asteroids from the source.",
+        external=_source_file,
+    ),
+    Stage(
+        name="clean",
+        version=2,
+        needs=("fetch",),
+        settings=lambda config: {
+            "source": {"kind": config.source.kind, "rows": config.source.rows},
+            "clean": config.section_values("clean"),
+        },
+        run=_lazy("stages.clean.run"),
+        summary="Check the source's rows and give them names and units.",
+    ),
+    Stage(
+        name="explore",
+        version=1,
+        needs=("clean",),
+        settings=lambda config: {"report": {"figures": config.report.figures}},
+        run=_lazy("stages.explore.run"),
+        summary="Summarise the clean table in numbers and figures.",
+    ),
+    Stage(
+        name="split",
+        version=1,
+        needs=("clean",),
+        settings=lambda config: {"split": config.section_values("split")},
+        run=_lazy("stages.split.run"),
+        summary="Divide the asteroids into train, validation and test.",
+    ),
+    Stage(
+        name="encode",
+        version=1,
+        needs=("clean", "split"),
+        settings=lambda config: {
+            "features": config.section_values("features"),
+            "encode": config.section_values("encode"),
+            "split": {"seed": config.split.seed} if config.encode.shuffle else {},
+        },
+        run=_lazy("stages.encode.run"),
+        summary="Make features and write them as recordIO-protobuf.",
+    ),
+    Stage(
+        name="upload",
+        version=1,
+        needs=("encode",),
+        settings=lambda config: {**_account(config), "bucket": config.bucket, "prefix": config.prefix},
+        run=_lazy("stages.upload.run"),
+        summary="Put the encoded parts into S3.",
+        verify=_lazy("stages.upload.verify"),
+    ),
+    Stage(
+        name="train",
+        version=1,
+        needs=("upload",),
+        settings=lambda config: {
+            **_account(config),
+            "role_arn": config.execution_role_arn,
+            "training": config.section_values("training"),
+            "hyperparameters": config.section_values("hyperparameters"),
+        },
+        run=_lazy("stages.train.run"),
+        summary="Run the Linear Learner training job.",
+    ),
+    Stage(
+        name="deploy",
+        version=1,
+        needs=("train",),
+        settings=lambda config: {
+            **_account(config),
+            "role_arn": config.execution_role_arn,
+            "hosting": config.section_values("hosting"),
+        },
+        run=_lazy("stages.deploy.run"),
+        summary="Put the model behind an endpoint.",
+        transient=True,
+    ),
+    Stage(
+        name="predict",
+        version=2,
+        needs=("clean", "split", "encode", "train"),
+        settings=lambda config: {"predict": config.section_values("predict")},
+        run=_lazy("stages.predict.run"),
+        summary="Score the test part through the endpoint, beside the baselines.",
+        uses=("deploy",),
+        result=paths.METRICS,
+        outdated=_lazy("evaluation.scoreboard.outdated"),
+        rescore=_lazy("stages.predict.evaluate_stored_predictions"),
+    ),
+    Stage(
+        name="report",
+        version=1,
+        needs=("fetch", "clean", "explore", "split", "encode", "train", "predict"),
+        settings=lambda config: config.model_dump(mode="json"),  # the report shows all of them
+        run=_lazy("stages.report.run"),
+        summary="Write all results as one HTML file.",
+    ),
+    Stage(
+        name="teardown",
+        version=1,
+        needs=(),
+        settings=_account,
+        run=_lazy("stages.teardown.run"),
+        summary="Delete everything that bills, and prove that it is gone.",
+        transient=True,
+        undoes=("deploy",),
+    ),
 )

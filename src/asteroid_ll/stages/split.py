@@ -4,45 +4,33 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
+from asteroid_ll.formats import npz
 from asteroid_ll.formats.table import load_table
+from asteroid_ll.neo.label import labels_of
+from asteroid_ll.neo.split import PARTS, describe, split_by_asteroid, split_by_row
+from asteroid_ll.neo.table import IDENTITY, locate
 from asteroid_ll.run import paths
+from asteroid_ll.run.atomic import atomic_write
 from asteroid_ll.run.files import write_json
-from asteroid_ll.stages.stage import Context, Outcome, Stage
+from asteroid_ll.stages.stage import Context, Outcome
 
 
 def run(context: Context) -> Outcome:
-    """Write the row numbers of each part, and what each part holds."""
-    from asteroid_ll.formats import npz
-    from asteroid_ll.neo.label import labels_of
-    from asteroid_ll.neo.split import PARTS, describe, split_by_asteroid, split_by_row
-    from asteroid_ll.neo.table import IDENTITY, locate
-
-    wanted = context.config.split
+    """Write the row numbers of each part and a summary of the parts."""
+    config = context.config.split
     table = load_table(context.path(paths.CLEANED_TABLE))
     identities = table[locate(table.columns, [IDENTITY])[IDENTITY]].tolist()
-    validation, test, seed = wanted.validation, wanted.test, wanted.seed
-    if wanted.by == "asteroid":
-        found = split_by_asteroid(identities, validation=validation, test=test, seed=seed)
+    validation, test, seed = config.validation, config.test, config.seed
+    if config.by == "asteroid":
+        split = split_by_asteroid(identities, validation=validation, test=test, seed=seed)
     else:
-        found = split_by_row(len(table), validation=validation, test=test, seed=seed)
-    description = describe(found, labels_of(table), asteroid_ids=identities)
-    context.workspace.atomic_write(
-        context.path(paths.SPLIT_ROWS), npz.dumps({part: found.part(part) for part in PARTS})
-    )
-    write_json(context.path(paths.SPLIT), {"by": wanted.by, **asdict(description)})
+        split = split_by_row(len(table), validation=validation, test=test, seed=seed)
+    description = describe(split, labels_of(table), asteroid_ids=identities)
+    atomic_write(context.path(paths.SPLIT_ROWS), npz.dumps({part: split.part(part) for part in PARTS}))
+    write_json(context.path(paths.SPLIT), {"by": config.by, **asdict(description)})
     sizes = ", ".join(f"{part.name} {part.n_rows:,}" for part in description.parts)
-    known = description.test_rows_seen_in_train_share
+    shared = description.test_rows_seen_in_train_share
     return Outcome(
         outputs=(paths.SPLIT_ROWS, paths.SPLIT),
-        note=f"{sizes}" + (f"; {known:.1%} of test known to train" if known else ""),
+        note=sizes + (f"; {shared:.1%} of test known to train" if shared else ""),
     )
-
-
-STAGE = Stage(
-    name="split",
-    version=1,
-    needs=("clean",),
-    settings=lambda config: {"split": config.section_values("split")},
-    run=run,
-    summary="Divide the asteroids into train, validation and test.",
-)

@@ -1,6 +1,6 @@
-"""What a stage is: a frozen record of its inputs, its outputs, the settings that count, and one function.
+"""A stage is a frozen record of its inputs, its outputs, its settings, and one function.
 
-The planner reads the record, the executor calls the function; neither knows what a stage does inside.
+The planner reads the record and the executor calls the function.
 """
 
 from __future__ import annotations
@@ -13,28 +13,29 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from asteroid_ll.aws.pricing import estimate, refuse_above
+
 if TYPE_CHECKING:
     from asteroid_ll.aws.session import Aws
     from asteroid_ll.config import Config
     from asteroid_ll.run.journal import Journal
-    from asteroid_ll.run.workspace import Workspace
 
 Settings = Mapping[str, object]
-"""The part of the configuration that a stage reads, as JSON values."""
+"""The settings that a stage reads, as JSON values."""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a stage did.
+    """The result of one stage.
 
     Attributes:
-        outputs: files it wrote, relative to the run directory; the planner holds them against their digests.
-        identity: digest of what the outputs *mean*, for outputs that carry times (a job's artifact and log);
-            ``None`` where the files' own digests say it.
-        status: ``"run"``, or ``"adopted"`` where an existing resource of ours was taken over.
-        note: a few words for the person at the terminal, such as ``"40,860 asteroids"``.
-        metrics: numbers for the outcome of the command.
-        findings: sentences worth reading beside the numbers.
+        outputs: files it wrote, relative to the run directory; the journal records their digests.
+        identity: digest of the outputs' content, for files that contain times (a job's artifact and log); None if
+            the digests of the files serve.
+        status: ``"run"``, or ``"adopted"`` if an existing resource of this run was used.
+        note: a few words for the terminal, such as ``"40,860 asteroids"``.
+        metrics: numbers for the command's output.
+        findings: sentences that explain the numbers.
     """
 
     outputs: tuple[str, ...] = ()
@@ -47,20 +48,20 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Context:
-    """What a stage is given.
+    """The arguments of a stage.
 
     Attributes:
-        config: the whole configuration; a stage reads only what its ``settings`` name.
-        workspace: the run directory.
-        journal: where a name is written before the create is sent.
+        config: the whole configuration; a stage reads only the keys in its ``settings``.
+        directory: the run directory.
+        journal: its journal; a resource's name is written here before it is created.
         fingerprint: digest of this stage's inputs, settings and version, hexadecimal.
-        inputs: identity of each needed stage's outputs, by the stage's name.
-        connect: opens the session with AWS or the emulator; the same one at every call.
-        say: shows a line of progress.
+        inputs: identity of the outputs of each needed stage, by its name.
+        connect: opens the session with AWS or the emulator; every call returns the same session.
+        say: reports a line of progress.
     """
 
     config: Config
-    workspace: Workspace
+    directory: Path
     journal: Journal
     fingerprint: str
     inputs: Mapping[str, str]
@@ -69,21 +70,38 @@ class Context:
 
     @property
     def run_mark(self) -> str:
-        """What tells this run directory from all others, as the tag of its resources: its name and a digest.
+        """The tag of this run directory's resources: its name and a digest of machine and path.
 
-        It is made of the machine and the path, so that it can be told without anything that the directory holds.
+        It does not depend on the directory's content, so it is known even if the journal is lost.
         """
-        directory = self.workspace.directory.resolve()
+        directory = self.directory.resolve()
         digest = hashlib.sha256(os.fsencode(f"{os.uname().nodename}:{directory}")).hexdigest()
         return f"{re.sub(r'[^A-Za-z0-9._-]', '-', directory.name)[:64]}-{digest[:16]}"
 
     def path(self, *parts: str) -> Path:
-        """A path in the run directory."""
-        return self.workspace.directory.joinpath(*parts)
+        """Return a path in the run directory."""
+        return self.directory.joinpath(*parts)
 
+    def check_price(self) -> None:
+        """Report the most that the run can cost on an account, and refuse it above ``cost.max_usd``.
 
-def _always(_: Context) -> str | None:
-    return None
+        Raises:
+            ConfigError: the price is above the cap, or not known.
+        """
+        config = self.config
+        if config.target != "aws":
+            return  # the emulator's bill costs nothing
+        price = estimate(
+            training_type=config.training.instance_type,
+            training_count=config.training.instance_count,
+            max_runtime_s=config.training.max_runtime_s,
+            hosting_type=config.hosting.instance_type,
+            hosting_count=config.hosting.instance_count,
+            hosting_h=config.hosting.keep_for_h,
+            region=config.region,
+        )
+        self.say(f"price: {price.sentence()}, cap {config.cost.max_usd:.2f} USD")
+        refuse_above(price, config.cost.max_usd)
 
 
 @dataclass(frozen=True)
@@ -94,16 +112,18 @@ class Stage:
         name: the command's name.
         version: raised when the same inputs would give other outputs.
         needs: stages whose outputs it reads.
-        settings: picks the settings that count from the configuration.
+        settings: returns the settings that the stage reads, from the configuration.
         run: does the work.
         summary: one line of help.
-        uses: stages whose *effect* it needs while it runs, but whose outputs do not change its own.
+        uses: transient stages that must have run; their outputs do not change this stage's outputs.
         transient: its effect does not last, so it runs when a stage that uses it runs.
-        undoes: transient stages whose effect it ends; it runs after them, and whenever something is open.
+        undoes: transient stages whose effect it ends; it runs after them, and if a resource is open.
         result: a JSON output with ``metrics`` and ``findings``, shown again when the stage is skipped.
-        external: digests of inputs outside the run directory by name, such as the source file.
-        verify: what is missing outside the run directory (an object in S3), or ``None``; asked only when
-            the local outputs are intact.
+        outdated: returns a sentence if the file at the path of ``result`` has an older shape, or None.
+        rescore: makes the result anew from the stage's own outputs, without the transient stages.
+        external: returns digests of inputs outside the run directory by name, such as the source file.
+        verify: returns a sentence about an output that is missing outside the run directory (an object in S3), or
+            None; called only if the local outputs are intact.
     """
 
     name: str
@@ -116,5 +136,7 @@ class Stage:
     transient: bool = False
     undoes: tuple[str, ...] = ()
     result: str | None = None
+    outdated: Callable[[Path], str | None] = lambda _: None
+    rescore: Callable[[Context], Outcome] | None = None
     external: Callable[[Config], Mapping[str, str]] = lambda _: {}
-    verify: Callable[[Context], str | None] = _always
+    verify: Callable[[Context], str | None] = lambda _: None

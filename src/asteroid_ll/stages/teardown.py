@@ -1,35 +1,30 @@
-"""teardown: delete whatever bills, prove by listing that it is gone, and only then say so in the journal."""
+"""teardown: delete everything that bills, prove by listing that it is gone, then record it in the journal."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
 
-from asteroid_ll.config import Config
+from asteroid_ll.aws.billing import open_resources
+from asteroid_ll.aws.jobs import stop_training_job
+from asteroid_ll.aws.teardown import delete_endpoint_stack, find_leftovers
 from asteroid_ll.errors import AsteroidError, AwsError, CredentialsError, DataError, LeakError
 from asteroid_ll.run.journal import Record
-from asteroid_ll.stages.stage import Context, Outcome, Settings, Stage
+from asteroid_ll.stages.stage import Context, Outcome
 
 _AGAIN = "asteroid-ll teardown   tries again."
 
 
-def _settings(config: Config) -> Settings:
-    return {"target": config.target, "region": config.region}
-
-
 def run(context: Context) -> Outcome:
-    """Delete what the journal says is open, then what the tags of this run directory still find; prove absence.
+    """Delete the resources that are open in the journal, then those with this run's tag; prove absence.
 
-    Each deletion is tried, whatever became of the others. The tags need no journal: they find what a run left whose
-    journal was lost.
+    Every deletion is tried, also after another one failed. The tags find a run's resources even if its journal is
+    lost.
 
     Raises:
         LeakError: something is, or may be, left.
         CredentialsError: they are missing or expired, so something may be left.
     """
-    from asteroid_ll.aws.billing import open_resources
-    from asteroid_ll.aws.tags import RUN_TAG
-
     aws = context.connect()
     known = _known(context)
     done: Counter[str] = Counter()
@@ -47,12 +42,13 @@ def run(context: Context) -> Outcome:
     for name, record in known.items():
         undo(name, record["bills"], fingerprint=record["fingerprint"])
     try:
-        forgotten = [found for found in open_resources(aws, tag=(RUN_TAG, context.run_mark)) if found.name not in known]
+        tagged = open_resources(aws, run=context.run_mark)
     except AsteroidError as error:
         problems.append(_unknown(error))
     else:
-        for found in forgotten:
-            undo(found.name, found.kind)
+        forgotten = [resource for resource in tagged if resource.name not in known]
+        for resource in forgotten:
+            undo(resource.name, resource.kind)
     if problems:
         raise _together(problems)
     if not known and not forgotten:
@@ -63,35 +59,32 @@ def run(context: Context) -> Outcome:
 
 
 def _known(context: Context) -> Mapping[str, Record]:
-    """What the journal says is open, by name; nothing where it cannot be read, as the tags tell it too."""
+    """Return the journal's open resources by name; none if it cannot be read, since the tags list them too."""
     try:
-        return {record["resource"]: record for record in context.journal.open_resources()}
+        return {record["resource"]: record for record in context.journal.read().open_resources()}
     except DataError as error:
-        context.say(f"{error.what} What this run directory made is looked for by its tags.")
+        context.say(f"{error.what} Looking for this run directory's resources by their tags.")
         return {}
 
 
 def _undo(context: Context, name: str, kind: str) -> int:
-    """Delete an endpoint with its configuration and model, or stop a training job; how many of them there were."""
-    from asteroid_ll.aws.jobs import stop_training_job
-    from asteroid_ll.aws.teardown import delete_endpoint_stack, prove_absent
-
+    """Delete an endpoint with its configuration and model, or stop a training job; return the number of resources."""
     aws = context.connect()
     if kind == "endpoint":
         context.say(f"deleting endpoint {name}")
-        n_undone = len(delete_endpoint_stack(aws, name).deleted)
-        left = prove_absent(aws, [name])
+        n_undone = len(delete_endpoint_stack(aws, name))
+        leftovers = find_leftovers(aws, name)
     else:
         context.say(f"stopping training job {name}")
         n_undone = int(stop_training_job(aws, name) == "stopped")
-        left = prove_absent(aws, [name], kinds=("training-job",))
-    if left:
-        raise LeakError(f"Still there: {', '.join(map(str, left))}.", hint=_AGAIN, left=len(left))
+        leftovers = find_leftovers(aws, name, kinds=("training-job",))
+    if leftovers:
+        raise LeakError(f"Still there: {', '.join(map(str, leftovers))}.", hint=_AGAIN, left=len(leftovers))
     return n_undone
 
 
 def _unknown(error: AsteroidError) -> AsteroidError:
-    """The failure to list what carries this run directory's tags."""
+    """Return the error for a failure to list the resources with this run's tag."""
     kind = CredentialsError if isinstance(error, CredentialsError) else LeakError
     return kind(
         f"Whether anything else of this run directory is left is unknown: {error.what}", hint=error.hint or _AGAIN
@@ -99,20 +92,8 @@ def _unknown(error: AsteroidError) -> AsteroidError:
 
 
 def _together(problems: list[AsteroidError]) -> AsteroidError:
-    """One error for all: about credentials or data where each of them is, else about what may be left."""
+    """Return one error for all: of their common type, or a LeakError if their types differ."""
     if len({type(error) for error in problems}) == 1:
         first = problems[0]
         return type(first)(" ".join(error.what for error in problems), hint=first.hint, **first.context)
     return LeakError(" ".join(error.what for error in problems), hint=_AGAIN)
-
-
-STAGE = Stage(
-    name="teardown",
-    version=1,
-    needs=(),
-    settings=_settings,
-    run=run,
-    summary="Delete whatever bills, and prove that it is gone.",
-    transient=True,
-    undoes=("deploy",),
-)

@@ -1,48 +1,48 @@
-"""train: one Linear Learner job, created or adopted, watched to its end, its artifact and log brought home."""
+"""train: create or adopt one Linear Learner job, wait for it, and download its artifact and log."""
 
 from __future__ import annotations
 
 import hashlib
 from pathlib import Path
 
-from asteroid_ll.config import Config
+from asteroid_ll.aws.jobs import (
+    Channel,
+    TrainingJobRequest,
+    create_or_adopt_training_job,
+    usable_training_job_name,
+    wait_for_training_job,
+)
+from asteroid_ll.aws.logs import read_job_log
+from asteroid_ll.aws.storage import download_file, parse_uri
+from asteroid_ll.aws.tags import tags
+from asteroid_ll.aws.teardown import find_leftovers
+from asteroid_ll.errors import AsteroidError, InterruptedRunError
+from asteroid_ll.linear_learner import artifact
+from asteroid_ll.linear_learner.images import image_uri
 from asteroid_ll.run import paths
+from asteroid_ll.run.atomic import atomic_write
 from asteroid_ll.run.files import read_json, write_json
-from asteroid_ll.stages.price import say_price
-from asteroid_ll.stages.stage import Context, Outcome, Settings, Stage
+from asteroid_ll.stages.stage import Context, Outcome
 
 CONTENT_TYPE = "application/x-recordio-protobuf"
 
 
-def _settings(config: Config) -> Settings:
-    return {
-        "target": config.target,
-        "region": config.region,
-        "role_arn": config.execution_role_arn,
-        "training": config.section_values("training"),
-        "hyperparameters": config.section_values("hyperparameters"),
-    }
-
-
 def run(context: Context) -> Outcome:
-    """Start the job (or take over our own), wait, download the artifact and the log."""
-    from asteroid_ll.aws.jobs import create_or_adopt_training_job, usable_training_job_name, wait_for_training_job
-    from asteroid_ll.aws.logs import read_job_log
-    from asteroid_ll.aws.storage import download_file, parse_uri
-    from asteroid_ll.errors import InterruptedRunError
-
-    say_price(context)
+    """Start the job or adopt this run's, wait for it, and download the artifact and the log."""
+    context.check_price()
     aws = context.connect()
     name = usable_training_job_name(aws, f"asteroid-ll-{context.fingerprint[:16]}")
     context.journal.append(
         "intent", stage="train", fingerprint=context.fingerprint, resource=name, bills="training-job"
     )
-    how = ""
+    outcome = ""
     try:
-        how = create_or_adopt_training_job(aws, _request(context, name))
-        job = wait_for_training_job(aws, name, on_transition=lambda step: context.say(f"{step.status}: {step.message}"))
+        outcome = create_or_adopt_training_job(aws, _request(context, name))
+        job = wait_for_training_job(
+            aws, name, on_transition=lambda status, message: context.say(f"{status}: {message}")
+        )
     except KeyboardInterrupt:
-        state = "goes on" if how else "may have been started"
+        state = "is still running" if outcome else "may have been started"
         raise InterruptedRunError(
             f"Interrupted. Training job {name} {state}, and bills until it ends.",
             hint="asteroid-ll train   waits for it again;   asteroid-ll teardown   stops it.",
@@ -53,8 +53,7 @@ def run(context: Context) -> Outcome:
     context.journal.append("gone", stage="train", fingerprint=context.fingerprint, resource=name)
     bucket, key = parse_uri(job.artifact_s3_uri)
     download_file(aws, bucket=bucket, key=key, path=context.path(paths.ARTIFACT))
-    lines = [line.message for line in read_job_log(aws, name)]
-    context.workspace.atomic_write(context.path(paths.JOB_LOG), "".join(f"{line}\n" for line in lines).encode())
+    atomic_write(context.path(paths.JOB_LOG), "".join(f"{line}\n" for line in read_job_log(aws, name)).encode())
     write_json(
         context.path(paths.JOB),
         {
@@ -68,7 +67,7 @@ def run(context: Context) -> Outcome:
     return Outcome(
         outputs=(paths.ARTIFACT, paths.JOB_LOG, paths.JOB),
         identity=artifact_identity(context.path(paths.ARTIFACT)),
-        status="adopted" if how == "adopted" else "run",
+        status="adopted" if outcome == "adopted" else "run",
         note=f"job {name}, {job.billable_s} billable seconds",
     )
 
@@ -79,34 +78,25 @@ def artifact_identity(path: Path) -> str:
     Raises:
         DataError: the artifact is missing or damaged.
     """
-    from asteroid_ll.linear_learner import artifact
-
-    found = artifact.read(path)
-    digest = hashlib.sha256(repr(sorted(found.additional_params.items())).encode())
-    for name, array in sorted(found.arrays.items()):
+    model = artifact.read(path)
+    digest = hashlib.sha256(repr(sorted(model.additional_params.items())).encode())
+    for name, array in sorted(model.arrays.items()):
         digest.update(f"{name} {array.dtype} {array.shape}".encode())
         digest.update(array.tobytes())
     return digest.hexdigest()
 
 
 def _note_end(context: Context, name: str) -> None:
-    """Journal that no job of ours bills under that name any more, where AWS still answers and says so."""
-    from asteroid_ll.aws.teardown import prove_absent
-    from asteroid_ll.errors import AsteroidError
-
+    """Record in the journal that the job no longer bills, if AWS confirms it."""
     try:
-        left = prove_absent(context.connect(), [name], kinds=("training-job",))
+        leftovers = find_leftovers(context.connect(), name, kinds=("training-job",))
     except AsteroidError:
-        return  # whether it still bills is unknown: it stays open in the journal
-    if not left:
+        return  # it may still bill, so it stays open in the journal
+    if not leftovers:
         context.journal.append("gone", stage="train", fingerprint=context.fingerprint, resource=name)
 
 
-def _request(context: Context, name: str):  # type: ignore[no-untyped-def]
-    from asteroid_ll.aws.images import image_uri
-    from asteroid_ll.aws.jobs import Channel, TrainingJobRequest
-    from asteroid_ll.aws.tags import tags
-
+def _request(context: Context, name: str) -> TrainingJobRequest:
     config = context.config
     manifest = read_json(context.path(paths.MANIFEST))
     distribution = {"train": config.training.train_distribution}
@@ -127,13 +117,3 @@ def _request(context: Context, name: str):  # type: ignore[no-untyped-def]
         input_mode=config.training.input_mode,
         tags=tags(fingerprint=context.fingerprint, run=context.run_mark),
     )
-
-
-STAGE = Stage(
-    name="train",
-    version=1,
-    needs=("upload",),
-    settings=_settings,
-    run=run,
-    summary="Run the Linear Learner training job.",
-)

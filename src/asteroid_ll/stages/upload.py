@@ -1,34 +1,29 @@
-"""upload: put the encoded parts into S3, under a prefix that the content names, so that nothing stale is in reach."""
+"""upload: put the encoded parts into S3, under a prefix made from their content."""
 
 from __future__ import annotations
 
-from asteroid_ll.config import Config
+from asteroid_ll.aws.storage import ensure_bucket, stored, upload_file
 from asteroid_ll.run import paths
+from asteroid_ll.run.atomic import sha256_file
 from asteroid_ll.run.files import read_json, write_json
-from asteroid_ll.stages.stage import Context, Outcome, Settings, Stage
+from asteroid_ll.stages.stage import Context, Outcome
 
 CHANNELS = ("train", "validation")
 
 
-def _settings(config: Config) -> Settings:
-    return {"target": config.target, "region": config.region, "bucket": config.bucket, "prefix": config.prefix}
-
-
 def run(context: Context) -> Outcome:
-    """Upload what is not there yet; write where each channel is."""
-    from asteroid_ll.aws.storage import ensure_bucket, upload_file
-
+    """Upload the files that S3 does not have yet, and write the URI of each channel."""
     aws = context.connect()
     bucket = context.config.bucket_name(aws.account_id)
-    made = ensure_bucket(aws, bucket)
+    bucket_status = ensure_bucket(aws, bucket)
     prefix = f"{context.config.prefix}/{context.fingerprint[:16]}"
     objects: list[dict[str, object]] = []
-    made_by = set()
+    statuses = set()
     for channel in CHANNELS:
         for path in sorted(context.path("encode", channel).glob("*.pbr")):
             key = f"{prefix}/{channel}/{path.name}"
-            digest = context.workspace.sha256_file(path)
-            made_by.add(upload_file(aws, path, bucket=bucket, key=key, sha256=digest))
+            digest = sha256_file(path)
+            statuses.add(upload_file(aws, path, bucket=bucket, key=key, sha256=digest))
             objects.append({"key": key, "sha256": digest, "size_bytes": path.stat().st_size})
     channels = {channel: f"s3://{bucket}/{prefix}/{channel}/" for channel in CHANNELS}
     write_json(
@@ -44,28 +39,15 @@ def run(context: Context) -> Outcome:
     note = f"{len(objects)} objects, {size_mb:.1f} MB"
     return Outcome(
         outputs=(paths.MANIFEST,),
-        status="adopted" if made_by == {"present"} else "run",
-        note=note + (", bucket created" if made == "created" else ""),
+        status="adopted" if statuses == {"present"} else "run",
+        note=note + (", bucket created" if bucket_status == "created" else ""),
     )
 
 
 def verify(context: Context) -> str | None:
-    """The first object that is not in S3 any more, in words."""
-    from asteroid_ll.aws.storage import stored
-
+    """Return a sentence about the first object that S3 no longer has, or None."""
     manifest = read_json(context.path(paths.MANIFEST))
     for item in manifest["objects"]:
         if stored(context.connect(), manifest["bucket"], item["key"]) != (item["size_bytes"], item["sha256"]):
             return f"s3://{manifest['bucket']}/{item['key']} is missing"
     return None
-
-
-STAGE = Stage(
-    name="upload",
-    version=1,
-    needs=("encode",),
-    settings=_settings,
-    run=run,
-    summary="Put the encoded parts into S3.",
-    verify=verify,
-)

@@ -71,16 +71,15 @@ def account(script):
     )
 
 
-def test_what_is_billed_is_found_by_tags_alone(aws, account):
-    found = billing.open_resources(aws)
-    assert [(resource.kind, resource.name, resource.status) for resource in found] == [
+def test_billed_resources_are_found_by_tags_alone(aws, account):
+    assert [(resource.kind, resource.name, resource.status) for resource in billing.open_resources(aws)] == [
         ("endpoint", "mine", "InService"),
         ("training-job", "running", "InProgress"),
         ("training-job", "stopping", "Stopping"),
     ]
 
 
-def test_each_finding_has_its_price_its_age_and_its_limit(aws, account):
+def test_each_resource_has_its_price_its_age_and_its_limit(aws, account):
     mine = billing.open_resources(aws)[0]
     assert mine.price_usd_per_h == pytest.approx(0.23)
     assert (mine.since_s, mine.expires_s, mine.run) == (1000, 2000, "laptop")
@@ -91,9 +90,9 @@ def test_a_type_without_a_price_is_unknown_and_never_free(aws, account):
     assert (running.instance_type, running.count, running.price_usd_per_h) == ("ml.x9.huge", 2, None)
 
 
-def test_a_further_tag_narrows_the_search(aws, account):
-    assert billing.open_resources(aws, tag=(tags.RUN_TAG, "elsewhere")) == []
-    assert len(billing.open_resources(aws, tag=(tags.RUN_TAG, "laptop"))) == 3
+def test_the_resources_of_one_run_are_found_by_its_tag(aws, account):
+    assert billing.open_resources(aws, run="elsewhere") == []
+    assert len(billing.open_resources(aws, run="laptop")) == 3
 
 
 def test_a_listing_that_is_denied_is_not_an_empty_bill(aws, script, say):

@@ -5,6 +5,7 @@ import pytest
 from asteroid_ll.aws import endpoints, tags
 from asteroid_ll.emulator.transport.messages import Response
 from asteroid_ll.errors import AwsError, CredentialsError, DataError
+from asteroid_ll.formats.content_types import MAX_INVOKE_BYTES
 
 ARN = "arn:aws:sagemaker:us-east-1:111122223333:endpoint/asteroid-ll-abc"
 GONE = f'Could not find endpoint "{ARN}".'
@@ -25,7 +26,7 @@ def described(status: str = "InService", **more: object) -> dict:
 
 @pytest.fixture
 def gone(script, say):
-    """What SageMaker says of the endpoint once it is gone, and so does the listing."""
+    """SageMaker's answer about the endpoint after its deletion; the listing is empty too."""
     script.on("ListEndpoints", {"Endpoints": []})
     return say.refusal("ValidationException", GONE)
 
@@ -39,23 +40,23 @@ def test_an_endpoint_of_ours_is_adopted(aws, script, taken):
     script.on("CreateEndpoint", taken)
     script.on("DescribeEndpoint", described("Creating"))
     script.on("ListTags", {"Tags": tags.to_api(OURS)})
-    how = endpoints.create_or_adopt_endpoint(aws, "asteroid-ll-abc", config_name="asteroid-ll-abc", tags=OURS)
-    assert how == "adopted"
+    outcome = endpoints.create_or_adopt_endpoint(aws, "asteroid-ll-abc", config_name="asteroid-ll-abc", tags=OURS)
+    assert outcome == "adopted"
     assert "DeleteEndpoint" not in script.names()
 
 
 @pytest.mark.parametrize("state", ["Failed", "Deleting"])
-def test_an_endpoint_of_ours_that_is_no_use_is_made_anew(aws, script, taken, gone, state):
+def test_an_unusable_endpoint_of_ours_is_replaced(aws, script, taken, gone, state):
     script.on("CreateEndpoint", taken, {"EndpointArn": ARN})
     script.on("DescribeEndpoint", described(state), described(state), described(state), described("Deleting"), gone)
     script.on("ListTags", {"Tags": tags.to_api(OURS)})
     script.on("DeleteEndpoint", {})
-    how = endpoints.create_or_adopt_endpoint(aws, "asteroid-ll-abc", config_name="asteroid-ll-abc", tags=OURS)
-    assert how == "created"
+    outcome = endpoints.create_or_adopt_endpoint(aws, "asteroid-ll-abc", config_name="asteroid-ll-abc", tags=OURS)
+    assert outcome == "created"
     assert script.names().count("DeleteEndpoint") == (1 if state == "Failed" else 0)
 
 
-def test_an_endpoint_of_somebody_else_is_refused_and_left_untouched(aws, script, taken):
+def test_an_endpoint_without_our_tags_is_refused_and_left_untouched(aws, script, taken):
     script.on("CreateEndpoint", taken)
     script.on("DescribeEndpoint", described())
     script.on("ListTags", {"Tags": []})
@@ -64,7 +65,7 @@ def test_an_endpoint_of_somebody_else_is_refused_and_left_untouched(aws, script,
     assert script.names() == ["CreateEndpoint", "DescribeEndpoint", "ListTags"]
 
 
-def test_an_endpoint_that_fails_is_deleted_before_the_failure_is_told(aws, script, gone):
+def test_an_endpoint_that_fails_is_deleted_before_the_failure_is_reported(aws, script, gone):
     failed = described("Failed", FailureReason="Could not assume role.")
     script.on("DescribeEndpoint", described("Creating"), failed, failed, gone)
     script.on("DeleteEndpoint", {})
@@ -73,7 +74,7 @@ def test_an_endpoint_that_fails_is_deleted_before_the_failure_is_told(aws, scrip
     assert script.names()[-3:] == ["DeleteEndpoint", "DescribeEndpoint", "ListEndpoints"]
 
 
-def test_a_failed_endpoint_that_cannot_be_deleted_is_said_to_be_there(aws, script, say):
+def test_a_failed_endpoint_that_cannot_be_deleted_is_reported_as_left(aws, script, say):
     script.on("DescribeEndpoint", described("Failed", FailureReason="No capacity."))
     script.on("DeleteEndpoint", say.refusal("AccessDeniedException", "no"))
     with pytest.raises(AwsError, match=r"No capacity\. It could not be deleted either") as caught:
@@ -81,9 +82,9 @@ def test_a_failed_endpoint_that_cannot_be_deleted_is_said_to_be_there(aws, scrip
     assert "teardown" in caught.value.hint
 
 
-def test_credentials_that_expire_during_the_wait_say_what_goes_on(aws, script, say):
+def test_credentials_that_expire_during_the_wait_name_the_billed_endpoint(aws, script, say):
     script.on("DescribeEndpoint", described("Creating"), say.refusal("ExpiredTokenException", "expired"))
-    with pytest.raises(CredentialsError, match="Endpoint asteroid-ll-abc goes on") as caught:
+    with pytest.raises(CredentialsError, match="Endpoint asteroid-ll-abc continues") as caught:
         endpoints.wait_for_endpoint(aws, "asteroid-ll-abc")
     assert "teardown" in caught.value.hint
 
@@ -100,7 +101,7 @@ def test_deletion_waits_for_an_endpoint_that_is_being_created_and_until_it_is_go
     ]
 
 
-def test_deleting_what_is_not_there_is_nothing_to_do(aws, script, gone):
+def test_deleting_a_missing_endpoint_does_nothing(aws, script, gone):
     script.on("DescribeEndpoint", gone)
     script.on("DeleteEndpoint", gone)
     assert not endpoints.delete_endpoint(aws, "asteroid-ll-abc")
@@ -144,7 +145,7 @@ def test_the_payload_and_its_types_arrive_and_the_answer_comes_back(aws, script)
         ("ModelError", 424, {"OriginalStatusCode": 500, "OriginalMessage": "busy"}),
     ],
 )
-def test_an_answer_that_is_not_the_payloads_fault_is_asked_for_again(aws, script, say, code, status, fields):
+def test_a_failure_that_is_not_the_payloads_fault_is_retried(aws, script, say, code, status, fields):
     script.on("InvokeEndpoint", say.refusal(code, "no", status=status, **fields), Response(200, {}, b"{}"))
     assert ask(aws) == b"{}"
 
@@ -152,12 +153,12 @@ def test_an_answer_that_is_not_the_payloads_fault_is_asked_for_again(aws, script
 CUT = Response(200, {"Content-Type": "application/json", "Content-Length": "19"}, b'{"predict')
 
 
-def test_an_answer_whose_body_breaks_off_is_asked_for_again(aws, script):
+def test_a_truncated_answer_is_retried(aws, script):
     script.on("InvokeEndpoint", CUT, Response(200, {}, b"{}"))
     assert ask(aws) == b"{}"
 
 
-def test_an_endpoint_whose_answers_all_break_off_is_given_up(aws, script):
+def test_an_endpoint_whose_answers_are_all_truncated_is_given_up(aws, script):
     script.on("InvokeEndpoint", CUT)
     with pytest.raises(AwsError, match=r"in 6 attempts \(the answer broke off: 9 read, but total bytes expected is 19"):
         ask(aws)
@@ -189,5 +190,5 @@ def test_a_missing_endpoint_is_a_refusal_at_once(aws, script, say):
 
 def test_a_payload_over_the_limit_is_not_sent(aws, script):
     with pytest.raises(DataError, match="6,291,456"):
-        ask(aws, b"x" * (endpoints.MAX_BODY_BYTES + 1))
+        ask(aws, b"x" * (MAX_INVOKE_BYTES + 1))
     assert script.calls == []

@@ -14,7 +14,7 @@ def refused(code: str, message: str = "", *, status: int = 400, operation: str =
 
 
 @pytest.mark.parametrize(
-    ("error", "branch", "says"),
+    ("error", "branch", "text"),
     [
         (refused("ExpiredToken"), CredentialsError, "expired while deploying"),
         (refused("ExpiredTokenException"), CredentialsError, "expired while deploying"),
@@ -41,11 +41,11 @@ def refused(code: str, message: str = "", *, status: int = 400, operation: str =
     ],
     ids=lambda value: value.response["Error"]["Code"] if isinstance(value, botocore_errors.ClientError) else None,
 )
-def test_each_failure_has_its_branch_and_one_sentence_about_it(error, branch, says):
+def test_each_failure_has_its_branch_and_one_sentence_about_it(error, branch, text):
     with pytest.raises(AsteroidError) as caught, aws_call("deploying"):
         raise error
     assert type(caught.value) is branch
-    assert says in str(caught.value)
+    assert text in str(caught.value)
     assert "\n" not in str(caught.value)
     assert caught.value.hint
     assert caught.value.__cause__ is error

@@ -16,6 +16,7 @@ def of(**changed: object) -> Estimate:
         "hosting_type": "ml.m5.large",
         "hosting_count": 1,
         "hosting_h": 1,
+        "region": "us-east-1",
     }
     return estimate(**(arguments | changed))
 
@@ -47,7 +48,7 @@ def test_the_refusal_names_the_price_and_the_cap():
         refuse_above(of(), 0.10)
 
 
-def test_prices_of_another_region_are_said_to_be_from_elsewhere():
+def test_prices_of_another_region_are_named():
     assert "us-east-1" in of(region="eu-west-1").sentence()
     assert "us-east-1" not in of().sentence()
 

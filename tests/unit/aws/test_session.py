@@ -16,11 +16,12 @@ from asteroid_ll.errors import AwsError, ConfigError, CredentialsError
 S3 = Session().get_service_model("s3")
 
 
-def test_importing_the_room_imports_nothing_heavy():
+def test_only_the_session_imports_the_client_library():
+    heavy = {"boto3", "botocore.session", "botocore.parsers", "numpy", "pandas", "sqlite3"}
     code = (
         "import sys\n"
-        "from asteroid_ll.aws import billing, images, policy, pricing, session, storage, teardown\n"
-        "print([m for m in sys.modules if m.partition('.')[0] in {'boto3', 'botocore', 'numpy', 'pandas', 'sqlite3'}])"
+        "from asteroid_ll.aws import billing, endpoints, jobs, logs, policy, pricing, storage, teardown\n"
+        f"print(sorted({heavy} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
@@ -50,7 +51,7 @@ def test_a_client_is_built_once(aws):
     assert aws.logs is aws.logs
 
 
-def test_expired_credentials_are_found_by_the_first_question(aws, script):
+def test_expired_credentials_are_found_by_the_first_call(aws, script):
     body = b"<ErrorResponse><Error><Code>ExpiredToken</Code><Message>expired</Message></Error></ErrorResponse>"
     script.on("GetCallerIdentity", Response(403, {"Content-Type": "text/xml"}, body))
     with pytest.raises(CredentialsError, match="expired"):
@@ -66,26 +67,26 @@ def test_a_throttled_call_is_sent_again_and_then_given_up(aws, script, say, time
 
 
 @pytest.mark.parametrize("body", [b'{"EndpointName": "asteroid-', b"<html>"], ids=["cut", "html"])
-def test_a_success_that_cannot_be_read_is_no_success(aws, script, body):
+def test_an_unreadable_success_is_not_a_success(aws, script, body):
     script.on("DescribeEndpoint", Response(200, {"Content-Type": "application/x-amz-json-1.1"}, body))
     with pytest.raises(AwsError, match="cut off or garbled while describing endpoint x"):
         resources.describe(aws, "endpoint", "x")
     assert script.names() == ["DescribeEndpoint"] * session_module.ATTEMPTS
 
 
-def test_an_answer_that_was_cut_off_once_is_asked_for_again(aws, script):
+def test_an_answer_that_was_truncated_once_is_retried(aws, script):
     json_type = {"Content-Type": "application/x-amz-json-1.1"}
     script.on("ListModels", Response(200, json_type, b'{"Models": ['), Response(200, json_type, b'{"Models": []}'))
     assert resources.list_named(aws, "model") == []
 
 
-def test_a_refusal_that_was_cut_off_once_is_asked_for_again(aws, script, say):
+def test_a_refusal_that_was_truncated_once_is_retried(aws, script, say):
     cut = Response(400, {"Content-Type": "application/x-amz-json-1.1"}, b'{"__type":"ValidationExc')
     script.on("DescribeModel", cut, say.refusal("ValidationException", 'Could not find model "x".'))
     assert resources.describe(aws, "model", "x") is None
 
 
-def test_a_refusal_that_cannot_be_read_is_no_absence_and_names_the_next_command(aws, script):
+def test_an_unreadable_refusal_is_not_absence_and_names_the_next_command(aws, script):
     script.on("DescribeModel", Response(400, {"Content-Type": "application/x-amz-json-1.1"}, b'{"__type":"Valid'))
     with pytest.raises(AwsError, match="cut off or garbled while describing model x") as caught:
         resources.describe(aws, "model", "x")
@@ -94,7 +95,7 @@ def test_a_refusal_that_cannot_be_read_is_no_absence_and_names_the_next_command(
 
 
 @pytest.mark.parametrize("n_cut", [1, session_module.ATTEMPTS])
-def test_an_identity_that_was_cut_off_is_asked_for_again_so_many_times(aws, script, n_cut):
+def test_a_truncated_identity_is_retried_a_limited_number_of_times(aws, script, n_cut):
     (whole,) = script._answers["GetCallerIdentity"]
     cut = Response(200, whole.headers, whole.body[: len(whole.body) // 2])
     script.on("GetCallerIdentity", *[cut] * n_cut, whole)
@@ -111,11 +112,6 @@ def test_an_empty_answer_is_a_success(aws, script):
     assert resources.delete(aws, "model", "x")
 
 
-@pytest.mark.parametrize(("region", "partition"), [("us-east-1", "aws"), ("cn-north-1", "aws-cn")])
-def test_the_partition_is_the_regions(make_aws, region, partition):
-    assert make_aws(region=region).partition == partition
-
-
 def test_closing_twice_is_closing_once():
     closed: list[bool] = []
     aws = session_module.Aws(
@@ -130,39 +126,31 @@ def test_closing_twice_is_closing_once():
     assert closed == [True]
 
 
-@pytest.mark.parametrize(
-    ("target", "more"),
-    [
-        ("emulator", {}),
-        ("azure", {}),
-        ("emulator", {"profile": "work", "emulator_dir": "here"}),
-        ("emulator", {"endpoint_url": "http://x", "emulator_dir": "here"}),
-    ],
-    ids=["no directory", "unknown target", "profile", "endpoint"],
-)
-def test_arguments_that_do_not_go_together_are_refused(target, more):
-    with pytest.raises(ConfigError):
-        connect(target, region="us-east-1", **more)
-
-
-def test_a_profile_that_does_not_exist_is_a_matter_of_credentials(monkeypatch, tmp_path):
+def test_a_profile_that_does_not_exist_is_a_credentials_error(monkeypatch, tmp_path):
+    monkeypatch.setenv("AWS_PROFILE", "nobody")
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
-    with pytest.raises(CredentialsError, match="nobody"), connect("aws", region="us-east-1", profile="nobody") as aws:
+    with (
+        pytest.raises(CredentialsError, match="nobody"),
+        connect("aws", region="us-east-1", emulator_dir=tmp_path) as aws,
+    ):
         _ = aws.sagemaker
 
 
-def test_an_account_without_credentials_is_a_matter_of_credentials(monkeypatch, tmp_path):
+def test_an_account_without_credentials_is_a_credentials_error(monkeypatch, tmp_path):
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
-    with connect("aws", region="us-east-1") as aws, pytest.raises(CredentialsError, match="no usable AWS credentials"):
+    with (
+        connect("aws", region="us-east-1", emulator_dir=tmp_path) as aws,
+        pytest.raises(CredentialsError, match="no usable AWS credentials"),
+    ):
         _ = aws.account_id
 
 
-def test_a_region_that_does_not_exist_is_a_matter_of_configuration(make_aws):
+def test_a_region_that_does_not_exist_is_a_configuration_error(make_aws):
     with pytest.raises((ConfigError, AwsError)) as caught:
         _ = make_aws(region="not a region").sagemaker
     assert caught.value.exit_code == 2

@@ -36,7 +36,7 @@ def test_a_missing_bucket_is_created_in_the_region(make_aws, script, say, region
     assert storage.ensure_bucket(make_aws(region=region), "b") == "created"
 
 
-def test_a_bucket_of_somebody_else_is_refused_by_name(aws, script, say):
+def test_a_bucket_of_another_account_is_refused_by_name(aws, script, say):
     script.on("S3 HEAD", say.s3_refusal("403", status=403))
     with pytest.raises(AwsError, match=f"Bucket b does not belong to account {say.account_id}"):
         storage.ensure_bucket(aws, "b")
@@ -44,7 +44,7 @@ def test_a_bucket_of_somebody_else_is_refused_by_name(aws, script, say):
 
 
 @pytest.mark.parametrize(("code", "status"), [("400", 400), ("403", 403)])
-def test_credentials_that_expired_are_told_from_a_refused_look(aws, script, say, table, code, status):
+def test_expired_credentials_are_distinguished_from_a_denied_look(aws, script, say, table, code, status):
     assert aws.account_id == say.account_id
     expired = b"<ErrorResponse><Error><Code>ExpiredToken</Code><Message>expired</Message></Error></ErrorResponse>"
     script.on("S3 HEAD", say.s3_refusal(code, status=status))
@@ -108,7 +108,7 @@ def test_a_file_that_is_not_there_is_named(aws, tmp_path):
         storage.upload_file(aws, tmp_path / "nothing", bucket="b", key="k", sha256="")
 
 
-def test_a_refused_upload_says_what_it_was(aws, script, say, table):
+def test_a_refused_upload_is_named(aws, script, say, table):
     script.on("S3 HEAD", say.s3_refusal("404", status=404))
     script.on("S3 PUT", say.s3_refusal("AccessDenied", "no", status=403))
     with pytest.raises(AwsError, match=r"s3:PutObject while uploading s3://b/k"):
@@ -137,7 +137,7 @@ def test_a_download_that_breaks_off_once_is_repeated(aws, script, table):
     assert storage.download_file(aws, bucket="b", key="k", path=table) == 5
 
 
-def test_a_download_that_cannot_be_written_is_a_matter_of_data(aws, script, table):
+def test_a_download_that_cannot_be_written_is_a_data_error(aws, script, table):
     script.on("S3 GET", Response(200, {"Content-Length": "5"}, b"model"))
     with pytest.raises(DataError, match="could not be written"):
         storage.download_file(aws, bucket="b", key="k", path=table / "model")
@@ -155,26 +155,3 @@ def test_a_connection_that_breaks_is_a_refusal_that_can_be_resumed(aws, script, 
     with pytest.raises(AwsError, match="connection") as caught:
         storage.download_file(aws, bucket="b", key="k", path=table)
     assert "continues" in caught.value.hint
-
-
-def test_a_listing_that_is_cut_off_is_no_listing(aws, script):
-    script.on("S3 GET", Response(200, {}, b"<ListBucketResult><Contents><Key>p/a</K"))
-    with pytest.raises(AwsError, match=r"listing s3://b/p/"):
-        storage.list_objects(aws, bucket="b", prefix="p/")
-
-
-@pytest.mark.parametrize("prefix", ["", "/", "runs"], ids=["empty", "slash", "no slash at the end"])
-def test_a_prefix_that_may_take_in_a_neighbour_is_not_deleted(aws, script, prefix):
-    with pytest.raises(DataError, match="Refusing"):
-        storage.delete_prefix(aws, bucket="b", prefix=prefix)
-    assert script.calls == []
-
-
-def test_objects_that_s3_keeps_are_named(aws, script):
-    listing = b"""<ListBucketResult><IsTruncated>false</IsTruncated><Contents><Key>p/a</Key><Size>1</Size>
-        <ETag>"e"</ETag><LastModified>2026-01-01T00:00:00Z</LastModified></Contents></ListBucketResult>"""
-    kept = b"<DeleteResult><Error><Key>p/a</Key><Code>AccessDenied</Code><Message>no</Message></Error></DeleteResult>"
-    script.on("S3 GET", Response(200, {}, listing))
-    script.on("S3 POST", Response(200, {}, kept))
-    with pytest.raises(AwsError, match=r"kept 1 .*p/a \(AccessDenied: no\)"):
-        storage.delete_prefix(aws, bucket="b", prefix="p/")

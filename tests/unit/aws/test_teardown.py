@@ -65,17 +65,15 @@ def deletes(script) -> list[str]:
 
 
 def test_the_endpoint_goes_first_then_its_configuration_then_its_model(aws, script, deployed):
-    done = teardown.delete_endpoint_stack(aws, NAME)
+    deleted = teardown.delete_endpoint_stack(aws, NAME)
     assert deletes(script) == ["DeleteEndpoint", "DeleteEndpointConfig", "DeleteModel"]
-    assert [item.kind for item in done.deleted] == ["endpoint", "endpoint-config", "model"]
-    assert teardown.prove_absent(aws, [NAME]) == []
+    assert [item.kind for item in deleted] == ["endpoint", "endpoint-config", "model"]
+    assert teardown.find_leftovers(aws, NAME) == []
 
 
 def test_a_second_teardown_finds_nothing_to_do(aws, script, deployed):
     teardown.delete_endpoint_stack(aws, NAME)
-    done = teardown.delete_endpoint_stack(aws, NAME)
-    assert done.deleted == ()
-    assert len(done.absent) == 3
+    assert teardown.delete_endpoint_stack(aws, NAME) == []
     assert len(deletes(script)) == 3
 
 
@@ -88,24 +86,22 @@ def test_the_other_deletes_are_tried_when_one_fails_and_the_rest_is_named(aws, s
     assert deployed == {"Endpoint", "EndpointConfig", "Model"} - {kind}
 
 
-def test_a_delete_that_finds_nothing_is_no_failure(aws, script, say, deployed):
+def test_deleting_a_missing_resource_is_not_a_failure(aws, script, say, deployed):
     script.on("DeleteModel", say.refusal("ValidationException", 'Could not find model "x".'))
-    done = teardown.delete_endpoint_stack(aws, NAME)
-    assert [item.kind for item in done.absent] == ["model"]
+    assert [item.kind for item in teardown.delete_endpoint_stack(aws, NAME)] == ["endpoint", "endpoint-config"]
 
 
-def test_what_carries_our_name_but_not_our_tags_is_left_untouched(aws, script, deployed):
+def test_a_resource_with_our_name_but_not_our_tags_is_left_untouched(aws, script, deployed):
     script.on("ListTags", {"Tags": [{"Key": "Owner", "Value": "somebody"}]})
-    done = teardown.delete_endpoint_stack(aws, NAME)
+    assert teardown.delete_endpoint_stack(aws, NAME) == []
     assert deletes(script) == []
-    assert len(done.foreign) == 3
-    assert teardown.prove_absent(aws, [NAME]) == []
+    assert teardown.find_leftovers(aws, NAME) == []
 
 
-def test_a_leftover_of_which_the_owner_is_unknown_may_be_ours(aws, script, say, deployed):
+def test_a_leftover_with_an_unknown_owner_may_be_ours(aws, script, say, deployed):
     script.on("ListTags", say.refusal("AccessDeniedException", "not allowed"))
     with pytest.raises(LeakError, match="unknown"):
-        teardown.prove_absent(aws, [NAME])
+        teardown.find_leftovers(aws, NAME)
 
 
 def test_tags_that_may_not_be_read_leave_the_owner_unknown_and_nothing_is_deleted(aws, script, say, deployed):
@@ -115,7 +111,7 @@ def test_tags_that_may_not_be_read_leave_the_owner_unknown_and_nothing_is_delete
     assert deletes(script) == []
 
 
-def test_credentials_that_expired_say_what_may_be_left(aws, script, say, deployed):
+def test_expired_credentials_name_the_possible_leftovers(aws, script, say, deployed):
     for kind in ("Endpoint", "EndpointConfig", "Model"):
         script.on(f"Describe{kind}", say.refusal("ExpiredTokenException", "expired"))
     with pytest.raises(CredentialsError, match=f"possibly billed: endpoint {NAME}") as caught:
@@ -123,18 +119,17 @@ def test_credentials_that_expired_say_what_may_be_left(aws, script, say, deploye
     assert "teardown" in caught.value.hint
 
 
-def test_the_proof_names_what_is_left(aws, deployed):
-    left = teardown.prove_absent(aws, [NAME])
-    assert [str(item) for item in left] == [
+def test_leftovers_are_named_with_their_status(aws, deployed):
+    assert [str(item) for item in teardown.find_leftovers(aws, NAME)] == [
         f"endpoint {NAME} (InService)",
         f"endpoint configuration {NAME}",
         f"model {NAME}",
     ]
 
 
-def test_what_only_the_listing_knows_is_left_too(aws, script, say, deployed):
+def test_a_resource_that_is_only_in_the_listing_is_left_too(aws, script, say, deployed):
     script.on("DescribeEndpoint", say.refusal("ValidationException", 'Could not find endpoint "x".'))
-    assert teardown.prove_absent(aws, [NAME], kinds=["endpoint"])[0].status == "InService"
+    assert teardown.find_leftovers(aws, NAME, kinds=["endpoint"])[0].status == "InService"
 
 
 @pytest.mark.parametrize(
@@ -144,14 +139,14 @@ def test_what_only_the_listing_knows_is_left_too(aws, script, say, deployed):
 def test_a_refusal_that_is_not_a_plain_not_found_is_never_absence(aws, script, say, deployed, code, message):
     script.on("DescribeEndpoint", say.refusal(code, message))
     with pytest.raises(LeakError, match="unknown"):
-        teardown.prove_absent(aws, [NAME], kinds=["endpoint"])
+        teardown.find_leftovers(aws, NAME, kinds=["endpoint"])
 
 
 def test_a_neighbour_whose_name_contains_ours_is_not_ours(aws, script, say):
     longer = ENDPOINT | {"EndpointName": NAME + "-2"}
     script.on("ListEndpoints", {"Endpoints": [longer]})
     script.on("DescribeEndpoint", say.refusal("ValidationException", 'Could not find endpoint "x".'))
-    assert teardown.prove_absent(aws, [NAME], kinds=["endpoint"]) == []
+    assert teardown.find_leftovers(aws, NAME, kinds=["endpoint"]) == []
 
 
 def test_the_listing_is_read_to_its_last_page(aws, script, say):
@@ -163,12 +158,12 @@ def test_the_listing_is_read_to_its_last_page(aws, script, say):
     )
     script.on("DescribeEndpoint", say.refusal("ValidationException", 'Could not find endpoint "x".'))
     script.on("ListTags", OURS)
-    assert len(teardown.prove_absent(aws, [NAME], kinds=["endpoint"])) == 1
+    assert len(teardown.find_leftovers(aws, NAME, kinds=["endpoint"])) == 1
     assert script.names().count("ListEndpoints") == 26
 
 
-@pytest.mark.parametrize(("status", "left"), [("InProgress", 1), ("Stopping", 1), ("Completed", 0), ("Stopped", 0)])
-def test_a_training_job_is_left_as_long_as_it_is_billed(aws, script, status, left):
+@pytest.mark.parametrize(("status", "n_left"), [("InProgress", 1), ("Stopping", 1), ("Completed", 0), ("Stopped", 0)])
+def test_a_training_job_is_left_while_it_is_billed(aws, script, status, n_left):
     job = {
         "TrainingJobName": NAME,
         "TrainingJobArn": arn("training-job"),
@@ -178,4 +173,4 @@ def test_a_training_job_is_left_as_long_as_it_is_billed(aws, script, status, lef
     script.on("ListTrainingJobs", {"TrainingJobSummaries": [job]})
     script.on("DescribeTrainingJob", job)
     script.on("ListTags", OURS)
-    assert len(teardown.prove_absent(aws, [NAME], kinds=["training-job"])) == left
+    assert len(teardown.find_leftovers(aws, NAME, kinds=["training-job"])) == n_left

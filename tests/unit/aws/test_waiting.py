@@ -12,10 +12,10 @@ from asteroid_ll.errors import AwsError
 
 def test_the_answer_that_satisfies_the_condition_is_returned_without_a_further_pause(virtual_pace, time_passes):
     answers = iter(["Creating", "Creating", "InService", "never asked"])
-    found = poll(
-        lambda: next(answers), until=lambda said: said == "InService", pace=virtual_pace, timeout_s=99, what="x"
+    answer = poll(
+        lambda: next(answers), until=lambda state: state == "InService", pace=virtual_pace, timeout_s=99, what="x"
     )
-    assert found == "InService"
+    assert answer == "InService"
     assert time_passes.slept_s == [1.0, 2.0]
 
 
@@ -30,7 +30,7 @@ def test_a_wait_is_given_up_when_its_time_has_passed(virtual_pace, time_passes):
     assert 50 <= time_passes.now_s < 50 + virtual_pace.longest_s
 
 
-def test_what_the_question_raises_ends_the_wait(virtual_pace, time_passes):
+def test_an_exception_of_the_call_ends_the_wait(virtual_pace, time_passes):
     def refused() -> str:
         raise AwsError("no")
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 
 import pytest
 
@@ -130,6 +131,73 @@ def test_a_table_has_its_first_column_to_the_left_and_the_others_to_the_right():
         "Linear Learner  0.9655",
         "Rule                 –",
     ]
+
+
+SCORES = [
+    ("", "Accuracy", "Precision", "Recall", "F1", "ROC AUC", "Avg. precision", "MAE"),
+    ("CNEOS rule (H, MOID)", "0.9655", "0.9655", "0.9655", "0.9655", "0.9655", "0.9655", "0.9655"),
+]
+PLAIN = re.compile(r"\x1b\[[0-9;]*m")
+
+
+def _terminal(monkeypatch, *, columns):
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", str(columns))
+    out = Stream(is_terminal=True)
+    return Console(out=out, err=Stream()), lambda: PLAIN.sub("", out.getvalue()).splitlines()
+
+
+def test_a_table_fits_a_terminal_of_80_columns_and_no_number_is_broken(monkeypatch):
+    console, lines = _terminal(monkeypatch, columns=80)
+    console.table(SCORES)
+    assert max(map(len, lines())) <= 80
+    assert lines()[-1].split("  ")[0] == "CNEOS rule (H, MOID)"
+    assert lines()[-1].split().count("0.9655") == 7
+    assert "Avg." in lines()[0]
+
+
+def test_a_wide_terminal_shows_a_table_as_a_pipe_does(monkeypatch):
+    console, lines = _terminal(monkeypatch, columns=120)
+    console.table(SCORES)
+    piped, out, _ = _console()
+    piped.table(SCORES)
+    assert [line.rstrip() for line in lines()] == out.getvalue().splitlines()
+
+
+def test_a_heading_without_a_blank_is_broken_before_a_number_is(monkeypatch):
+    console, lines = _terminal(monkeypatch, columns=40)
+    console.table([("model", *["lr_scheduler_minimum"] * 4), ("3*", *["0.0001"] * 4)])
+    assert max(map(len, lines())) <= 40
+    assert lines()[-1].split() == ["3*", *["0.0001"] * 4]
+
+
+def test_brackets_in_a_table_are_shown_as_they_are(monkeypatch):
+    console, lines = _terminal(monkeypatch, columns=80)
+    console.table([("feature", "weight"), ("[bold]a[/bold]", "1")])
+    assert lines()[-1].split() == ["[bold]a[/bold]", "1"]
+
+
+def test_the_reasons_of_steps_wrap_in_their_own_column(monkeypatch):
+    console, lines = _terminal(monkeypatch, columns=40)
+    console.steps([("report", "run", "after split and encode and train and predict")])
+    assert lines()[1].startswith("report  run  after split")
+    assert lines()[2].startswith(" " * 13)
+    assert max(map(len, lines())) <= 40
+
+
+def test_steps_in_a_pipe_are_a_line_each():
+    console, out, _ = _console()
+    console.steps([("fetch", "run", "never ran"), ("teardown", "skip", "nothing is open")])
+    assert out.getvalue() == "fetch     run   never ran\nteardown  skip  nothing is open\n"
+
+
+def test_a_paragraph_is_as_wide_as_the_terminal_and_100_characters_in_a_pipe(monkeypatch):
+    console, lines = _terminal(monkeypatch, columns=30)
+    console.paragraph("word " * 40)
+    assert max(map(len, lines())) <= 30
+    piped, out, _ = _console()
+    piped.paragraph("word " * 40)
+    assert max(map(len, out.getvalue().splitlines())) == 99
 
 
 def test_a_stderr_whose_reader_went_away_stops_nothing():

@@ -141,7 +141,7 @@ def test_what_is_missing_or_does_not_belong_together_is_named(run_directory, tmp
     with pytest.raises(DataError, match="There is no model at"):
         invoke("show", "--workdir", tmp_path / "nowhere")
     workdir, _ = run_directory("regressor", fitted=FittedFeatures("physics", (), ("a", "b")))
-    with pytest.raises(DataError, match="takes 5 features, but the encoding makes 2"):
+    with pytest.raises(DataError, match="takes 5 features, but the fitted feature set has 2"):
         invoke("show", "--workdir", workdir)
     with pytest.raises(DataError, match="cannot be read"):
         invoke("show", "--artifact", workdir / "train/model.tar.gz", "--log", tmp_path / "nowhere")

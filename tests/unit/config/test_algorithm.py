@@ -1,3 +1,4 @@
+import dataclasses
 import subprocess
 import sys
 
@@ -5,6 +6,8 @@ import pytest
 
 from asteroid_ll.config import Config, load, validate
 from asteroid_ll.errors import ConfigError
+from asteroid_ll.linear_learner.records import LossRecord
+from asteroid_ll.linear_learner.spec import HYPERPARAMETERS, LOSSES
 
 
 def test_the_defaults_are_hyperparameters_that_the_algorithm_accepts():
@@ -36,6 +39,26 @@ def test_each_value_out_of_its_range_is_named(hyperparameters, problems):
 def test_values_that_do_not_go_together_are_refused_in_the_algorithms_words():
     with pytest.raises(ConfigError, match="loss 'softmax_loss' is not applicable"):
         validate(load(None, overrides=["hyperparameters.loss=softmax_loss"]))
+
+
+def with_a_loss_beyond_aws(monkeypatch):
+    loss = dataclasses.replace(HYPERPARAMETERS["loss"], extra_words=("log_cosh",))
+    monkeypatch.setitem(HYPERPARAMETERS, "loss", loss)
+    monkeypatch.setitem(LOSSES, "log_cosh", LossRecord("log_cosh", "binary_classifier", on_aws=False))
+    return {"loss": "log_cosh"}
+
+
+def test_a_loss_that_aws_does_not_have_is_refused_for_aws_with_a_next_command(monkeypatch):
+    hyperparameters = with_a_loss_beyond_aws(monkeypatch)
+    role = "arn:aws:iam::123456789012:role/asteroid-ll"
+    with pytest.raises(ConfigError) as caught:
+        validate(Config(target="aws", role_arn=role, hyperparameters=hyperparameters))
+    assert caught.value.what == "hyperparameters.loss=log_cosh is not available on AWS."
+    assert "asteroid-ll run-all --set target=emulator" in caught.value.hint
+
+
+def test_a_loss_that_aws_does_not_have_is_accepted_by_the_emulator(monkeypatch):
+    validate(Config(hyperparameters=with_a_loss_beyond_aws(monkeypatch)))
 
 
 def test_loading_a_configuration_imports_neither_numpy_nor_pandas_nor_boto3():

@@ -103,8 +103,37 @@ def test_the_schema_names_every_key_hyperparameter_and_default():
     assert set(schema["properties"]) == set(Config.model_fields)
     assert tuple(schema["properties"]["hyperparameters"]["properties"]) == KNOWN
     assert schema["properties"]["region"]["default"] == "us-east-1"
-    assert schema["$defs"]["Training"]["properties"]["max_runtime_s"]["minimum"] == 60
-    assert schema["$defs"]["Source"]["properties"]["sha256"]["anyOf"][0]["pattern"] == "^([0-9a-f]{64})$"
+    assert schema["$defs"]["TrainingSettings"]["properties"]["max_runtime_s"]["minimum"] == 60
+    assert schema["$defs"]["SourceSettings"]["properties"]["sha256"]["anyOf"][0]["pattern"] == "^([0-9a-f]{64})$"
+
+
+@pytest.mark.parametrize(
+    ("hyperparameters", "is_valid"),
+    [
+        ({"epochs": 3, "wd": "auto", "use_bias": True, "momentum": 0.5, "loss": "logistic"}, True),
+        ({"epochs": "3", "wd": "0.10", "use_bias": "true", "normalize_data": "auto"}, True),
+        ({"epochs": 0}, False),
+        ({"epochs": "0"}, False),
+        ({"epochs": "auto"}, False),
+        ({"momentum": 1}, False),
+        ({"loss": "log"}, False),
+        ({"use_bias": "auto"}, False),
+    ],
+)
+def test_the_schema_holds_the_ranges_of_the_hyperparameters(hyperparameters, is_valid):
+    validator = jsonschema.Draft202012Validator(json_schema())
+    assert validator.is_valid({"hyperparameters": hyperparameters}) == is_valid
+
+
+def test_every_hyperparameter_has_a_description_and_a_default_in_the_schema():
+    parts = json_schema()["properties"]["hyperparameters"]["properties"]
+    assert all(part["description"].endswith(".") for part in parts.values())
+    assert {name: parts[name]["default"] for name in ("mini_batch_size", "wd", "use_bias", "quantile")} == {
+        "mini_batch_size": 100,
+        "wd": "auto",
+        "use_bias": True,
+        "quantile": 0.5,
+    }
 
 
 def test_a_validator_of_the_schema_accepts_the_default_file_and_refuses_a_typo():

@@ -51,9 +51,9 @@ def any_loader(request, monkeypatch):
     ],
 )
 @pytest.mark.usefixtures("any_loader")
-def test_scalars_are_read_as_yaml_1_2_has_them_with_the_old_boolean_words(text, value):
-    found = parse(text).value
-    assert (found, type(found)) == (value, type(value))
+def test_scalars_follow_yaml_1_2_with_the_old_boolean_words(text, value):
+    parsed = parse(text).value
+    assert (parsed, type(parsed)) == (value, type(value))
 
 
 def test_not_a_number_is_a_float():
@@ -73,14 +73,14 @@ def test_each_value_has_its_line_and_its_spelling():
 
 
 def test_a_key_given_twice_is_a_problem_and_the_first_one_counts():
-    found = parse("a: {b: 1}\nc: 2\na: {b: 3}\n")
-    assert found.value == {"a": {"b": 1}, "c": 2}
-    assert [str(problem) for problem in found.problems] == ["line 3: a: is given twice, first in line 1"]
-    assert found.marks["a", "b"].line == 1
+    parsed = parse("a: {b: 1}\nc: 2\na: {b: 3}\n")
+    assert parsed.value == {"a": {"b": 1}, "c": 2}
+    assert [str(problem) for problem in parsed.problems] == ["line 3: a: is given twice, first in line 1"]
+    assert parsed.marks["a", "b"].line == 1
 
 
 @pytest.mark.parametrize(
-    ("text", "says"),
+    ("text", "message"),
     [
         ("a: &x 1", "the anchor &x is not allowed"),
         ("a: 1\nb: *x", "line 2: the alias *x is not allowed"),
@@ -104,10 +104,10 @@ def test_a_key_given_twice_is_a_problem_and_the_first_one_counts():
     ids=lambda part: ascii(part)[:40],
 )
 @pytest.mark.usefixtures("any_loader")
-def test_what_a_configuration_does_not_need_of_yaml_is_refused_with_a_sentence(text, says):
+def test_other_parts_of_yaml_are_refused_with_a_sentence(text, message):
     with pytest.raises(DocumentError) as caught:
         parse(text)
-    assert says in str(caught.value)
+    assert message in str(caught.value)
     assert "\n" not in caught.value.what
 
 
@@ -135,14 +135,14 @@ _PIECES = st.sampled_from(
 @example('"\\UFFFFFFFF"')
 @example("%YAML 99999999999999999999.1\n--- a")
 @example("\ud800")
-def test_any_text_is_read_or_refused_and_nothing_else(text):
+def test_any_text_is_read_or_refused(text):
     for loader in {yaml.SafeLoader, getattr(yaml, "CSafeLoader", yaml.SafeLoader)}:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(document, "_LOADER", loader)
             try:
                 value = parse(text).value
             except DocumentError as error:
-                assert error.problem.what  # noqa: PT017 - either outcome is right, a third is not
+                assert error.reason  # noqa: PT017 - either outcome is right, a third is not
             else:
                 assert isinstance(value, str | int | float | bool | list | dict | None)
 
@@ -158,7 +158,7 @@ _PLAIN = st.recursive(
 
 @given(_PLAIN)
 @settings(deadline=None)
-def test_what_a_yaml_writer_writes_is_read_as_it_was(value):
+def test_a_written_value_is_read_unchanged(value):
     import json
 
     assert parse(json.dumps(value, ensure_ascii=False)).value == value

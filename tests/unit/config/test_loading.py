@@ -88,7 +88,7 @@ def test_aws_yaml_is_refused_until_its_placeholders_are_replaced(tmp_path):
     assert load(tmp_path / "aws.yaml").target == "aws"
 
 
-def test_a_number_travels_to_the_container_as_it_was_written(tmp_path):
+def test_a_number_reaches_the_container_as_written(tmp_path):
     path = tmp_path / "c.yaml"
     path.write_text("hyperparameters: {wd: 0.10, l1: 1E-3, use_bias: on, epochs: 010, loss: 'logistic'}")
     config = load(path, overrides=["hyperparameters.wd=5.0"])
@@ -174,7 +174,7 @@ def test_overrides_win_over_the_file_and_later_ones_over_earlier_ones(tmp_path):
     assert (config.clean.drop, config.split.seed, config.split.by) == (("a", "b"), 3, "asteroid")
 
 
-def test_an_override_can_mend_a_value_of_the_file(tmp_path):
+def test_an_override_can_correct_a_value_of_the_file(tmp_path):
     path = tmp_path / "c.yaml"
     path.write_text("region: nowhere\n")
     assert load(path, overrides=["region=eu-west-1"]).region == "eu-west-1"
@@ -199,7 +199,7 @@ def test_a_wrong_override_is_named_as_such(override, problem):
     assert caught.value.hint == "The keys: asteroid-ll config schema"
 
 
-def test_an_override_takes_the_place_of_a_value_that_is_in_its_way(tmp_path, problems_of):
+def test_an_override_replaces_a_value_of_another_kind(tmp_path, problems_of):
     path = tmp_path / "c.yaml"
     path.write_text("training: 5")
     assert load(path, overrides=["training.instance_count=1"]) == Config()
@@ -213,7 +213,7 @@ def test_a_missing_file_names_the_command_that_makes_one(tmp_path):
     assert caught.value.hint == f"Make one: asteroid-ll config init -o {tmp_path / 'no.yaml'}"
 
 
-def test_a_directory_is_no_configuration_file(tmp_path):
+def test_a_directory_is_not_a_configuration_file(tmp_path):
     with pytest.raises(ConfigError, match="could not be read: Is a directory"):
         load(tmp_path)
 
@@ -229,7 +229,7 @@ def test_a_number_as_long_as_the_file_is_refused_at_once(problems_of):
 
 
 @pytest.mark.parametrize("line", ["key{}: 1\n", "hyperparameters.{}: 1\n", "region: a{}\n"])
-def test_thousands_of_problems_are_counted_and_the_first_hundred_told(tmp_path, line):
+def test_thousands_of_problems_are_counted_and_the_first_hundred_listed(tmp_path, line):
     path = tmp_path / "c.yaml"
     path.write_text("".join(line.format(n) for n in range(10_000)))
     with pytest.raises(ConfigError) as caught:
@@ -239,7 +239,7 @@ def test_thousands_of_problems_are_counted_and_the_first_hundred_told(tmp_path, 
     assert caught.value.what.endswith("\n  and 9900 more")
 
 
-def test_thousands_of_unknown_hyperparameters_are_told_in_bounded_time(tmp_path):
+def test_thousands_of_unknown_hyperparameters_are_listed_in_bounded_time(tmp_path):
     path = tmp_path / "c.yaml"
     path.write_text("hyperparameters:\n" + "".join(f"  epoch{n}: 1\n" for n in range(10_000)))
     with pytest.raises(ConfigError, match=r"line 2: hyperparameters\.epoch0: .*; did you mean epochs\?"):

@@ -1,22 +1,29 @@
 """Real botocore clients in front of an emulator of each test's own, and a stand-in for the training container."""
 
+from __future__ import annotations
+
 import sys
 import textwrap
 import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import boto3
+import botocore.loaders
 import botocore.session
 import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from asteroid_ll.emulator.app import Emulator
+from asteroid_ll.emulator.account import Account
 from asteroid_ll.emulator.processes import reap_children
 from asteroid_ll.emulator.sagemaker import hosting
-from asteroid_ll.emulator.sagemaker.images import image_uri
 from asteroid_ll.emulator.transport import in_process as transport
+from asteroid_ll.emulator.transport.messages import Request, Response
 from asteroid_ll.errors import DataError
+from asteroid_ll.linear_learner.images import image_uri
 
 REGION = "us-west-2"
 ROLE = "arn:aws:iam::000000000000:role/trainer"
@@ -60,29 +67,31 @@ if wish != "no model":
 
 
 class Front:
-    """What the clients talk to: whichever emulator the running test has."""
+    """The clients' counterpart: it passes requests on to the emulator of the running test."""
 
-    emulator = None
+    emulator: Any = None
+    loader: Any = None
 
-    def handle(self, request):
+    def handle(self, request: Any) -> Any:
         return self.emulator.handle(request)
 
 
 @pytest.fixture(scope="session")
-def front():
+def front() -> Front:
     return Front()
 
 
 @pytest.fixture(scope="session")
-def client_of(front):
+def client_of(front: Front) -> Callable[..., Any]:
     """A factory of clients; one per service and region for the whole session, as they are slow to make."""
     session = botocore.session.Session()
     session.set_credentials("emulator", "emulator")
     transport.attach(session, front)
-    maker, made = boto3.session.Session(botocore_session=session), {}
+    maker = boto3.session.Session(botocore_session=session)
+    made: dict[tuple[str, str], Any] = {}
     front.loader = session.get_component("data_loader")
 
-    def client(service, region=REGION):
+    def client(service: str, region: str = REGION) -> Any:
         if (service, region) not in made:
             config = Config(retries={"total_max_attempts": 1})
             made[service, region] = maker.client(service, region_name=region, config=config)
@@ -92,15 +101,15 @@ def client_of(front):
 
 
 @pytest.fixture
-def clock():
+def clock() -> SimpleNamespace:
     """Seconds since 1970 that pass only when a test says so."""
     return SimpleNamespace(s=1_700_000_000.0)
 
 
 @pytest.fixture
-def emulator(tmp_path, front, client_of):
+def emulator(tmp_path: Path, front: Front, client_of: Any) -> Iterator[Any]:
     """An empty account on the real clock, in front of which the clients are."""
-    made = Emulator(tmp_path / "state", loader=front.loader)
+    made = Account(tmp_path / "state", loader=front.loader)
     front.emulator = made
     yield made
     made.reset()
@@ -110,9 +119,9 @@ def emulator(tmp_path, front, client_of):
 
 
 @pytest.fixture
-def virtual(tmp_path, front, client_of, clock):
+def virtual(tmp_path: Path, front: Front, client_of: Any, clock: SimpleNamespace) -> Iterator[Any]:
     """An empty account on a virtual clock."""
-    made = Emulator(tmp_path / "virtual", clock=lambda: clock.s, loader=front.loader)
+    made = Account(tmp_path / "virtual", clock=lambda: clock.s, loader=front.loader)
     front.emulator = made
     yield made
     made.close()
@@ -120,12 +129,12 @@ def virtual(tmp_path, front, client_of, clock):
 
 
 @pytest.fixture
-def sagemaker(client_of):
+def sagemaker(client_of: Callable[..., Any]) -> Any:
     return client_of("sagemaker")
 
 
 @pytest.fixture
-def stand_in(emulator, tmp_path):
+def stand_in(emulator: Any, tmp_path: Path) -> Any:
     """The emulator with the stand-in container; the hyperparameter ``wish`` says what it does."""
     script = tmp_path / "container.py"
     script.write_text(textwrap.dedent(CONTAINER))
@@ -134,7 +143,7 @@ def stand_in(emulator, tmp_path):
 
 
 @pytest.fixture
-def bucket(emulator):
+def bucket(emulator: Any) -> str:
     """A bucket of the account with one training object."""
     emulator.store.create_bucket("asteroids", region=REGION)
     emulator.store.put_bytes("asteroids", "in/train/part-0", b"1,2,3\n")
@@ -142,16 +151,16 @@ def bucket(emulator):
 
 
 @pytest.fixture
-def job_request():
+def job_request() -> Callable[..., dict[str, Any]]:
     """A valid CreateTrainingJob request; keyword arguments replace members."""
 
-    def build(name="job-1", **changes):
+    def build(name: str = "job-1", **changes: Any) -> dict[str, Any]:
         source = {
             "S3DataType": "S3Prefix",
             "S3Uri": "s3://asteroids/in/train",
             "S3DataDistributionType": "FullyReplicated",
         }
-        request = {
+        request: dict[str, Any] = {
             "TrainingJobName": name,
             "RoleArn": ROLE,
             "AlgorithmSpecification": {"TrainingImage": image_uri(REGION), "TrainingInputMode": "File"},
@@ -167,10 +176,13 @@ def job_request():
 
 
 @pytest.fixture
-def ended(sagemaker):
-    """Wait for a job's end and give its description."""
+def ended(sagemaker: Any) -> Callable[..., Any]:
+    """Wait for a job's end and return its description."""
 
-    def wait(name="job-1", *, until=lambda job: job["TrainingJobStatus"] not in ("InProgress", "Stopping")):
+    def has_ended(job: Any) -> bool:
+        return job["TrainingJobStatus"] not in ("InProgress", "Stopping")
+
+    def wait(name: str = "job-1", *, until: Callable[[Any], bool] = has_ended) -> Any:
         limit_s = time.monotonic() + 30
         while time.monotonic() < limit_s:
             job = sagemaker.describe_training_job(TrainingJobName=name)
@@ -183,10 +195,10 @@ def ended(sagemaker):
 
 
 @pytest.fixture
-def refused():
-    """Call and give back (code, message) of the refusal that must follow."""
+def refused() -> Callable[..., tuple[str, str]]:
+    """Make a call that must be refused, and return the code and message of the refusal."""
 
-    def call(operation, **params):
+    def call(operation: Callable[..., Any], **params: Any) -> tuple[str, str]:
         with pytest.raises(ClientError) as caught:
             operation(**params)
         error = caught.value.response["Error"]
@@ -214,13 +226,13 @@ sys.exit(container.main(["train", *sys.argv[2:]]))
 
 
 @pytest.fixture
-def halted(emulator, tmp_path):
+def halted(emulator: Any, tmp_path: Path) -> Callable[[], None]:
     """Let the first container that keeps a checkpoint halt after its third; ``halted()`` waits until it has."""
     script, marker = tmp_path / "halting.py", tmp_path / "halted"
     script.write_text(HALTING_CONTAINER)
     emulator.configure(container_command=(sys.executable, str(script), str(marker)))
 
-    def wait():
+    def wait() -> None:
         limit_s = time.monotonic() + 30
         while not marker.exists():
             assert time.monotonic() < limit_s
@@ -229,40 +241,41 @@ def halted(emulator, tmp_path):
 
 
 class FakeScorer:
-    """A loaded model for tests of what surrounds it: scores by length, refuses what says ``bad``."""
+    """Stands in for a loaded model: it scores by length and refuses the body ``bad``."""
 
-    def __init__(self, text):
+    def __init__(self, text: str) -> None:
         self.text = text
 
-    def invoke(self, body, *, content_type, accept):
+    def invoke(self, body: bytes, *, content_type: str, accept: str) -> SimpleNamespace:
         if body == b"bad":
             line = "Customer Error: The feature dimension of the input: 4 does not match"
             return SimpleNamespace(
                 status=400, content_type="text/plain", body=b"unable to evaluate payload provided", log_lines=(line,)
             )
-        said = f"{self.text}|{content_type}|{accept}|{len(body)}"
-        return SimpleNamespace(status=200, content_type="application/json", body=said.encode(), log_lines=())
+        reply = f"{self.text}|{content_type}|{accept}|{len(body)}"
+        return SimpleNamespace(status=200, content_type="application/json", body=reply.encode(), log_lines=())
 
 
 @pytest.fixture
-def fake_scorer(monkeypatch):
+def fake_scorer(monkeypatch: pytest.MonkeyPatch) -> None:
     """Artifacts are their text; ``broken`` cannot be loaded."""
 
-    def load(path):
+    def load(services: Any, path: Path) -> FakeScorer:
         text = path.read_text()
         if text == "broken":
             raise DataError("The artifact is broken.")
-        return FakeScorer(text)
+        services.loaded_models[path] = model = FakeScorer(text)
+        return model
 
-    monkeypatch.setattr(hosting, "_scorer", load)
+    monkeypatch.setattr(hosting, "_load_model", load)
 
 
 @pytest.fixture
-def hosted(virtual, sagemaker, fake_scorer):
+def hosted(virtual: Any, sagemaker: Any, fake_scorer: None) -> Callable[..., str]:
     """Make a model and a configuration named alike, from an artifact's text; ``endpoint`` is not created yet."""
     virtual.store.create_bucket("asteroids", region=REGION)
 
-    def make(name="ep", *, text="weights", variants=1, instance_type="ml.m5.large"):
+    def make(name: str = "ep", *, text: str = "weights", variants: int = 1, instance_type: str = "ml.m5.large") -> str:
         virtual.store.put_bytes("asteroids", f"out/{name}/model.tar.gz", text.encode())
         container = {"Image": image_uri(REGION), "ModelDataUrl": f"s3://asteroids/out/{name}/model.tar.gz"}
         sagemaker.create_model(ModelName=name, PrimaryContainer=container, ExecutionRoleArn=ROLE)
@@ -278,5 +291,52 @@ def hosted(virtual, sagemaker, fake_scorer):
         ]
         sagemaker.create_endpoint_config(EndpointConfigName=name, ProductionVariants=chosen)
         return name
+
+    return make
+
+
+@pytest.fixture(autouse=True)
+def _no_aws_configuration(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in ("PROFILE", "ENDPOINT_URL", "ENDPOINT_URL_S3", "DEFAULT_REGION", "REGION"):
+        monkeypatch.delenv(f"AWS_{name}", raising=False)
+    for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
+        monkeypatch.setenv(name, str(tmp_path / "no-such-file"))
+
+
+@pytest.fixture(scope="session")
+def loader() -> Any:
+    """botocore's models, read once for all tests."""
+    return botocore.loaders.create_loader()
+
+
+@pytest.fixture
+def new_session(loader: Any) -> Callable[..., Any]:
+    """Make boto3 sessions with dummy keys that ignore the machine's configuration."""
+
+    def make(*, region: str = "us-east-1") -> Any:
+        core = botocore.session.Session()
+        core.register_component("data_loader", loader)
+        return boto3.session.Session(
+            aws_access_key_id="AKIDEXAMPLE",
+            aws_secret_access_key="secret",
+            region_name=region,
+            botocore_session=core,
+        )
+
+    return make
+
+
+@pytest.fixture
+def recorder() -> Callable[..., Any]:
+    """Make emulators that keep their requests and always return the same response."""
+
+    def make(response: Response) -> Any:
+        requests: list[Request] = []
+
+        def handle(request: Request) -> Response:
+            requests.append(request)
+            return response
+
+        return SimpleNamespace(handle=handle, requests=requests)
 
     return make

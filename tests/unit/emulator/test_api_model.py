@@ -3,11 +3,11 @@
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from asteroid_ll.emulator.api_model import ApiModel, _compiled
-from asteroid_ll.emulator.sagemaker.service import _OPERATIONS
+from asteroid_ll.emulator.sagemaker.service import OPERATIONS
 from asteroid_ll.emulator.transport.messages import ApiError
 
 
@@ -84,7 +84,7 @@ def test_an_answer_keeps_only_what_its_shape_has_and_what_was_set(model):
     assert model.answer("sagemaker", "DeleteModel", values={"x": 1}) == {}
 
 
-@pytest.mark.parametrize("operation", sorted(_OPERATIONS))
+@pytest.mark.parametrize("operation", sorted(OPERATIONS))
 def test_every_pattern_of_an_operation_compiles(model, operation):
     seen, todo = set(), [model.operation("sagemaker", operation).input_shape]
     while todo:
@@ -99,6 +99,7 @@ def test_every_pattern_of_an_operation_compiles(model, operation):
     assert seen
 
 
+@settings(deadline=None)  # the first example loads the model
 @given(st.lists(st.sampled_from("aZ09"), min_size=1, max_size=32).map("-".join))
 def test_every_name_of_the_documented_form_is_accepted(name):
     _MODEL.check("sagemaker", "DescribeTrainingJob", params={"TrainingJobName": name})

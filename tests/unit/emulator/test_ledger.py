@@ -17,9 +17,8 @@ def state(tmp_path, clock):
 @pytest.fixture
 def opened(state):
     with state.transaction() as db:
-        ledger.open_interval(
-            state, db, arn="arn", kind=ledger.ENDPOINT, instance_type="ml.m5.large", instance_count=2, tags={"a": "1"}
-        )
+        interval = ledger.BilledInterval("arn", ledger.ENDPOINT, "ml.m5.large", 2, state.now(), None, {"a": "1"})
+        ledger.open_interval(db, interval)
 
 
 def test_an_interval_grows_while_it_is_open(state, clock, opened):

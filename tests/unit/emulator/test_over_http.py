@@ -8,10 +8,10 @@ import boto3
 import pytest
 from botocore.config import Config
 
-from asteroid_ll.emulator.app import Emulator
-from asteroid_ll.emulator.sagemaker.images import image_uri
+from asteroid_ll.emulator.account import Account
 from asteroid_ll.emulator.transport.messages import Request
 from asteroid_ll.emulator.transport.server import serve
+from asteroid_ll.linear_learner.images import image_uri
 
 REGION = "us-west-2"
 
@@ -89,7 +89,7 @@ def _request(operation, **params):
 
 
 def test_of_two_processes_that_create_the_same_job_one_is_refused(stand_in, bucket, job_request, ended):
-    other = Emulator(stand_in.directory)
+    other = Account(stand_in.directory)
     answers, together = [], threading.Barrier(2)
 
     def create(emulator):

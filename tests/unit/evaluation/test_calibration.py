@@ -28,13 +28,13 @@ def test_bins_and_brier_score_equal_scikit_learns(rows):
     json.dumps(got.to_json(), allow_nan=False)
 
 
-def test_scores_that_keep_their_word_have_a_small_error_and_others_a_large_one():
+def test_calibrated_scores_have_a_small_error_and_random_ones_a_large_one():
     rng = np.random.default_rng(0)
     scores = rng.random(50_000)
-    honest, boastful = rng.random(50_000) < scores, rng.random(50_000) < 0.5
-    assert calibrate(honest, scores).expected_calibration_error < 0.01
-    assert calibrate(boastful, scores).expected_calibration_error > 0.2
-    assert calibrate(honest, scores).brier < calibrate(honest, scores).brier_of_share
+    calibrated, unrelated = rng.random(50_000) < scores, rng.random(50_000) < 0.5
+    assert calibrate(calibrated, scores).expected_calibration_error < 0.01
+    assert calibrate(unrelated, scores).expected_calibration_error > 0.2
+    assert calibrate(calibrated, scores).brier < calibrate(calibrated, scores).brier_of_share
 
 
 def test_a_score_of_one_is_in_the_last_bin():
@@ -42,12 +42,12 @@ def test_a_score_of_one_is_in_the_last_bin():
 
 
 @pytest.mark.parametrize("stray", [-0.01, 1.5])
-def test_a_score_that_is_no_probability_has_no_calibration(stray):
+def test_a_score_outside_0_to_1_has_no_calibration(stray):
     assert calibrate([0, 1], [0.5, stray]) is None
 
 
 @given(st.integers(1, 500).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
-def test_the_wilson_interval_holds_the_shares_whose_score_test_does_not_reject_the_count(counts):
+def test_the_wilson_interval_has_the_shares_whose_score_test_does_not_reject_the_count(counts):
     n_positive, n = counts
     low, high = wilson_interval(n_positive, n)
     assert 0 <= low <= n_positive / n <= high <= 1

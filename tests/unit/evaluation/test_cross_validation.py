@@ -1,73 +1,123 @@
 from __future__ import annotations
 
-import json
+import builtins
 
 import numpy as np
+import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from asteroid_ll.evaluation.cross_validation import CrossValidation, cross_validation_rows, summarise_folds
-from asteroid_ll.evaluation.intervals import Answers, bootstrap
-from asteroid_ll.evaluation.metrics import binary_scores
+from asteroid_ll.config import Config
+from asteroid_ll.errors import ConfigError, DataError
+from asteroid_ll.evaluation.cross_validation import cross_validate, grouped_folds
+from asteroid_ll.neo.label import is_hazardous_by_rule
+
+CONFIG = Config.model_validate(
+    {
+        "features": {"set": "spline", "n_knots": 16},
+        "hyperparameters": {"predictor_type": "binary_classifier", "mini_batch_size": "20", "epochs": "4"},
+    }
+)
 
 
 @pytest.fixture(scope="module")
-def result():
+def table():
+    """A clean table of 900 rows, three per asteroid, labelled by the rule."""
     rng = np.random.default_rng(0)
-    folds, replicates, rule = [], [], []
-    for number in range(4):
-        labels = rng.random(200) < 0.3
-        scores = np.clip(labels + rng.normal(0, 0.4, 200), 0, 1)
-        answers = {"model": Answers(scores > 0.5, scores)}
-        folds.append(binary_scores(labels, scores))
-        replicates.append(bootstrap(labels, answers, groups=np.arange(200), seed=number)["model"])
-        rule.append(binary_scores(labels, None, predicted=np.zeros(200)))
-    model = summarise_folds("model", "Linear Learner", folds=folds, replicates=replicates)
-    majority = summarise_folds("majority", "Majority class", folds=rule, replicates=[{}] * 4)
-    return CrossValidation("spline", 3, 800, 240, 800, (model, majority))
+    magnitude, moid = np.repeat(rng.uniform(17, 26, 300), 3), np.repeat(rng.lognormal(-3, 1, 300), 3)
+    return pd.DataFrame(
+        {
+            "asteroid_id": np.repeat([f"2001 A{n}" for n in range(300)], 3),
+            "absolute_magnitude_mag": magnitude,
+            "moid_au": moid,
+            "hazardous": is_hazardous_by_rule(magnitude, moid),
+        }
+    )
 
 
-def test_a_mean_is_that_of_the_folds_and_lies_in_its_interval(result):
-    model = result.predictors[0]
-    for metric, mean in model.means.items():
-        assert mean == pytest.approx(np.mean([getattr(fold, metric) for fold in model.folds]))
-        assert model.intervals[metric].low < mean < model.intervals[metric].high
+def test_the_model_is_scored_on_every_row_beside_the_baselines_with_a_line_per_fold(table):
+    lines = []
+    result = cross_validate(table, CONFIG, n_folds=3, with_boosting=True, progress=lines.append)
+    assert [item.name for item in result.predictors] == ["model", "boosting", "rule", "majority", "median"]
+    assert (result.n_rows, result.n_asteroids, result.n_folds) == (900, 300, 3)
+    by_name = {item.name: item for item in result.predictors}
+    for item in result.predictors:
+        assert sum(fold.n for fold in item.folds) == 900
+        assert sum(fold.n_positive for fold in item.folds) == result.n_hazardous
+    assert by_name["rule"].means["f1"] == 1.0
+    assert by_name["majority"].means["recall"] == 0.0
+    assert by_name["model"].means["f1"] > 0.8
+    assert by_name["model"].means["roc_auc"] > 0.97
+    assert by_name["model"].intervals["f1"].low < by_name["model"].means["f1"]
+    assert len(lines) == 3
+    assert lines[0].startswith("fold 1 of 3: 300 rows, ")
 
 
-def test_four_folds_make_the_interval_of_the_mean_half_as_wide_as_one_folds():
-    rng = np.random.default_rng(1)
-    labels = rng.random(500) < 0.5
-    wrong = rng.random(500) < 0.2
-    fold = binary_scores(labels, None, predicted=labels ^ wrong)
-    drawn = [
-        bootstrap(labels, {"m": Answers(labels ^ wrong)}, groups=np.arange(500), seed=seed)["m"] for seed in range(4)
-    ]
-    one = summarise_folds("m", "m", folds=[fold], replicates=drawn[:1]).intervals["accuracy"]
-    four = summarise_folds("m", "m", folds=[fold] * 4, replicates=drawn).intervals["accuracy"]
-    assert (four.high - four.low) / (one.high - one.low) == pytest.approx(0.5, abs=0.06)
+def test_the_same_evaluation_gives_the_same_numbers(table):
+    one, other = (
+        cross_validate(table, CONFIG, n_folds=2, with_boosting=False, progress=lambda _: None).to_json()
+        for _ in range(2)
+    )
+    assert one == other
+    assert "boosting" not in one["scores"]
 
 
-def test_a_metric_without_a_value_in_any_fold_has_neither_mean_nor_interval(result):
-    majority = result.predictors[1]
-    assert majority.means["precision"] is None
-    assert set(majority.intervals.values()) == {None}
+def test_boosting_without_scikit_learn_is_refused_before_anything_is_trained(table, monkeypatch):
+    real = builtins.__import__
+
+    def without_scikit_learn(name, *rest):
+        if name.startswith("sklearn"):
+            raise ImportError(name)
+        return real(name, *rest)
+
+    monkeypatch.setattr(builtins, "__import__", without_scikit_learn)
+    with pytest.raises(ConfigError, match="scikit-learn") as caught:
+        cross_validate(table, CONFIG, n_folds=2, with_boosting=True, progress=lambda _: pytest.fail("trained"))
+    assert "--no-boosting" in caught.value.hint
 
 
-def test_a_replicate_without_a_value_in_one_fold_takes_the_mean_of_the_others():
-    fold = binary_scores([0, 1], [0.1, 0.9])
-    drawn = [{"f1": np.array([np.nan, np.nan, 1.0])}, {"f1": np.array([np.nan, 0.5, 0.5])}]
-    found = summarise_folds("m", "m", folds=[fold, fold], replicates=drawn).intervals["f1"]
-    assert 0.5 <= found.low < found.high <= 0.75
+IDENTITIES = st.lists(st.integers(0, 60), max_size=150).map(lambda ids: [f"a{i}" for i in [*ids, *range(60)]])
 
 
-def test_the_table_has_an_interval_below_each_predictor_that_has_one(result):
-    rows = cross_validation_rows(result)
-    assert [row[0] for row in rows] == ["", "Linear Learner", "  95 % interval", "Majority class"]
-    assert {len(row) for row in rows} == {7}
-    assert " to " in rows[2][4]
+@settings(max_examples=40, deadline=None)
+@given(ids=IDENTITIES, n_folds=st.integers(2, 6), seed=st.integers(0, 3))
+def test_every_row_is_tested_once_and_no_asteroid_is_in_two_parts_of_a_fold(ids, n_folds, seed):
+    folds = grouped_folds(ids, n_folds=n_folds, validation=0.15, seed=seed)
+    names = np.array(ids)
+    assert len(folds) == n_folds
+    assert sorted(np.concatenate([fold.test for fold in folds]).tolist()) == list(range(len(ids)))
+    for fold in folds:
+        parts = [set(names[rows]) for rows in (fold.train, fold.validation, fold.test)]
+        assert sum(map(len, parts)) == len(set.union(*parts)) == len(set(ids))
+        assert fold.train.size + fold.validation.size + fold.test.size == len(ids)
 
 
-def test_everything_is_json_with_each_fold_in_it(result):
-    data = json.loads(json.dumps(result.to_json(), allow_nan=False))
-    assert (data["n_folds"], data["grouped_by"], list(data["scores"])) == (4, "asteroid", ["model", "majority"])
-    assert len(data["scores"]["model"]["folds"]) == 4
-    assert data["scores"]["model"]["interval"]["f1"].keys() == {"low", "high"}
+def test_folds_have_as_many_asteroids_and_validation_has_its_share():
+    ids = [str(number) for number in range(10_000)]
+    for fold in grouped_folds(ids, n_folds=5, validation=0.15, seed=0):
+        assert fold.test.size == 2000
+        assert fold.validation.size == pytest.approx(1500, abs=5)
+
+
+def test_the_order_of_the_rows_changes_no_asteroids_fold_and_the_seed_does():
+    ids = [str(number) for number in range(300)]
+    backwards = ids[::-1]
+    one = grouped_folds(ids, n_folds=3, validation=0.2, seed=1)
+    other = grouped_folds(backwards, n_folds=3, validation=0.2, seed=1)
+    seeded = grouped_folds(ids, n_folds=3, validation=0.2, seed=2)
+    for a, b, c in zip(one, other, seeded, strict=True):
+        assert {ids[row] for row in a.validation} == {backwards[row] for row in b.validation}
+        assert {ids[row] for row in a.test} == {backwards[row] for row in b.test}
+        assert a.test.tolist() != c.test.tolist()
+
+
+@pytest.mark.parametrize(
+    ("n_asteroids", "n_folds", "validation", "error"),
+    [(100, 1, 0.1, ConfigError), (100, 5, 0.0, ConfigError), (100, 5, 0.9, ConfigError), (4, 5, 0.1, DataError)],
+    ids=["one-fold", "no-validation", "all-validation", "four-asteroids"],
+)
+def test_impossible_folds_are_refused_with_the_next_step(n_asteroids, n_folds, validation, error):
+    with pytest.raises(error) as caught:
+        grouped_folds([str(n) for n in range(n_asteroids)], n_folds=n_folds, validation=validation, seed=0)
+    assert caught.value.hint

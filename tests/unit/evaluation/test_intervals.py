@@ -9,8 +9,11 @@ from hypothesis import strategies as st
 
 from asteroid_ll.errors import DataError
 from asteroid_ll.evaluation import intervals
-from asteroid_ll.evaluation.intervals import METRICS, Answers, bootstrap
-from asteroid_ll.evaluation.metrics import binary_scores
+from asteroid_ll.evaluation.intervals import bootstrap
+from asteroid_ll.evaluation.metrics import binary_scores, interval_metrics
+from asteroid_ll.evaluation.resamples import Predictions
+
+KEYS = [metric.key for metric in interval_metrics()]
 
 ROWS = st.lists(
     st.tuples(st.booleans(), st.sampled_from([0.0, 0.25, 0.5, 0.75, 1.0]), st.integers(0, 9)), min_size=1, max_size=50
@@ -32,19 +35,19 @@ def _drawn_rows(groups, *, n_replicates, seed):
 @given(rows=ROWS, seed=st.integers(0, 5))
 def test_every_replicate_equals_the_scores_of_its_rows_spelled_out(rows, seed):
     labels, scores, groups = (np.array(column) for column in zip(*rows, strict=True))
-    found = bootstrap(labels, {"model": Answers(scores > 0.5, scores)}, groups=groups, n_replicates=7, seed=seed)
+    found = bootstrap(labels, {"model": Predictions(scores > 0.5, scores)}, groups=groups, n_replicates=7, seed=seed)
     for number, chosen in enumerate(_drawn_rows(groups, n_replicates=7, seed=seed)):
-        expected = binary_scores(labels[chosen], scores[chosen], threshold=0.5)
-        for metric in METRICS:
-            value, wanted = found["model"][metric][number], getattr(expected, metric)
-            assert np.isnan(value) if wanted is None else value == pytest.approx(wanted, abs=1e-12), metric
+        expected = binary_scores(labels[chosen], scores[chosen] > 0.5, scores[chosen])
+        for metric in KEYS:
+            value = found["model"][metric][number]
+            assert np.isnan(value) if expected[metric] is None else value == pytest.approx(expected[metric], abs=1e-12)
 
 
 def test_the_interval_of_independent_rows_is_that_of_the_binomial():
     rng = np.random.default_rng(0)
     labels = rng.random(5000) < 0.5
     wrong = rng.random(5000) < 0.1
-    found = bootstrap(labels, {"model": Answers(labels ^ wrong)}, groups=np.arange(5000))
+    found = bootstrap(labels, {"model": Predictions(labels ^ wrong)}, groups=np.arange(5000))
     got = intervals.interval(found["model"]["accuracy"])
     error = 1.96 * np.sqrt(wrong.mean() * (1 - wrong.mean()) / 5000)
     assert got.low == pytest.approx(1 - wrong.mean() - error, abs=0.002)
@@ -56,7 +59,9 @@ def test_rows_of_one_asteroid_count_as_one_piece_of_evidence():
     labels, wrong = np.repeat(rng.random(300) < 0.5, 10), np.repeat(rng.random(300) < 0.2, 10)
     widths = []
     for groups in (np.arange(3000), np.repeat(np.arange(300), 10)):
-        found = intervals.interval(bootstrap(labels, {"m": Answers(labels ^ wrong)}, groups=groups)["m"]["accuracy"])
+        found = intervals.interval(
+            bootstrap(labels, {"m": Predictions(labels ^ wrong)}, groups=groups)["m"]["accuracy"]
+        )
         widths.append(found.high - found.low)
     assert widths[1] / widths[0] == pytest.approx(np.sqrt(10), rel=0.15)
 
@@ -64,12 +69,12 @@ def test_rows_of_one_asteroid_count_as_one_piece_of_evidence():
 def test_names_of_asteroids_and_the_size_of_a_block_change_nothing(monkeypatch):
     rng = np.random.default_rng(2)
     labels, scores, groups = rng.random(400) < 0.2, rng.random(400), rng.integers(0, 90, 400)
-    answers = {"model": Answers(scores > 0.5, scores)}
+    answers = {"model": Predictions(scores > 0.5, scores)}
     one = bootstrap(labels, answers, groups=groups, n_replicates=50)
     named = bootstrap(labels, answers, groups=[f"asteroid {200 - group}" for group in groups], n_replicates=50)
     monkeypatch.setattr(intervals, "_ELEMENTS_AT_ONCE", 400 * 7)
     in_blocks = bootstrap(labels, answers, groups=groups, n_replicates=50)
-    for metric in METRICS:
+    for metric in KEYS:
         np.testing.assert_array_equal(one["model"][metric], named["model"][metric])
         np.testing.assert_allclose(one["model"][metric], in_blocks["model"][metric], rtol=1e-12)
 
@@ -77,7 +82,7 @@ def test_names_of_asteroids_and_the_size_of_a_block_change_nothing(monkeypatch):
 def test_two_predictors_are_compared_on_the_same_resamples():
     rng = np.random.default_rng(3)
     labels = rng.random(300) < 0.3
-    answers = {"model": Answers(labels, labels * 1.0), "rule": Answers(labels)}
+    answers = {"model": Predictions(labels, labels * 1.0), "rule": Predictions(labels)}
     data = intervals.to_json(bootstrap(labels, answers, groups=np.arange(300), n_replicates=100))
     assert data["model_minus_rule"]["f1"] == {"low": 0.0, "high": 0.0}
     assert "roc_auc" not in data["model_minus_rule"]
@@ -86,11 +91,11 @@ def test_two_predictors_are_compared_on_the_same_resamples():
 
 
 def test_a_score_that_no_replicate_has_is_none_and_the_rest_is_json():
-    data = intervals.to_json(bootstrap([0, 0, 0], {"m": Answers([0, 0, 0], [0.1, 0.2, 0.3])}, groups=[1, 2, 3]))
-    assert json.loads(json.dumps(data, allow_nan=False))["scores"]["m"] == {
-        "accuracy": {"low": 1.0, "high": 1.0},
-        **dict.fromkeys(("precision", "recall", "f1", "roc_auc", "average_precision")),
-    }
+    data = intervals.to_json(bootstrap([0, 0, 0], {"m": Predictions([0, 0, 0], [0.1, 0.2, 0.3])}, groups=[1, 2, 3]))
+    scores = json.loads(json.dumps(data, allow_nan=False))["scores"]["m"]
+    assert list(scores) == KEYS
+    assert scores["accuracy"] == {"low": 1.0, "high": 1.0}
+    assert {scores[key] for key in ("precision", "recall", "f1", "roc_auc", "average_precision")} == {None}
 
 
 @pytest.mark.parametrize(
@@ -102,7 +107,7 @@ def test_a_score_that_no_replicate_has_is_none_and_the_rest_is_json():
     ],
     ids=["empty", "short-predictions", "short-identities"],
 )
-def test_what_does_not_go_together_is_refused(labels, predicted, groups, says):
+def test_columns_of_different_lengths_are_refused(labels, predicted, groups, says):
     with pytest.raises(DataError) as caught:
-        bootstrap(labels, {"m": Answers(predicted)}, groups=groups)
+        bootstrap(labels, {"m": Predictions(predicted)}, groups=groups)
     assert says in caught.value.what

@@ -19,7 +19,7 @@ GIVEN = {
 }
 
 
-def test_the_missed_come_first_and_the_surest_mistake_of_each_kind_leads():
+def test_missed_ones_come_first_and_the_most_confident_mistake_of_each_kind_leads():
     found = mistakes(**GIVEN)
     assert [(m.asteroid_id, m.kind, m.score) for m in found] == [
         ("2010 PK9", "missed", 0.1),
@@ -30,12 +30,13 @@ def test_the_missed_come_first_and_the_surest_mistake_of_each_kind_leads():
     assert found[0].to_json()["url"] == jpl_page("2010 PK9")
 
 
-def test_a_limit_keeps_the_worst_and_a_table_without_names_shows_identities():
-    found = mistakes(**{**GIVEN, "names": None}, limit=1)
+def test_a_limit_keeps_the_worst_and_a_table_without_names_shows_identities(monkeypatch):
+    monkeypatch.setattr("asteroid_ll.evaluation.mistakes.LIMIT", 1)
+    found = mistakes(**{**GIVEN, "names": None})
     assert [(m.asteroid_id, m.name) for m in found] == [("2010 PK9", "2010 PK9")]
 
 
-def test_nobody_is_named_where_nothing_is_wrong():
+def test_no_asteroid_is_listed_if_nothing_is_wrong():
     assert mistakes(**{**GIVEN, "predicted": GIVEN["labels"]}) == ()
 
 

@@ -21,22 +21,21 @@ ROWS = st.lists(
 def test_every_row_equals_the_scores_at_its_threshold(rows):
     labels, scores = (np.array(column, dtype=float) for column in zip(*rows, strict=True))
     for row in threshold_table(labels, scores, thresholds=(0.0, 0.1, 0.5, 0.9, 1.0)):
-        expected = binary_scores(labels, scores, threshold=row.threshold)
+        expected = binary_scores(labels, scores > row.threshold)
         assert (row.found, row.missed, row.false_alarms) == (expected.tp, expected.fn, expected.fp)
-        assert (row.precision, row.recall) == (expected.precision, expected.recall)
-        assert row.f1 == pytest.approx(expected.f1)
+        assert (row.precision, row.recall) == (expected["precision"], expected["recall"])
+        assert row.f1 == pytest.approx(expected["f1"])
 
 
 @settings(max_examples=80, deadline=None)
-@given(rows=ROWS, ratio=st.sampled_from([0.5, 1.0, 10.0]))
-def test_no_threshold_is_cheaper_than_the_cheapest_and_its_row_is_what_it_does(rows, ratio):
+@given(rows=ROWS)
+def test_no_threshold_is_cheaper_than_the_cheapest_and_its_row_has_its_counts(rows):
     labels, scores = (np.array(column, dtype=float) for column in zip(*rows, strict=True))
-    (best,) = cheapest_thresholds(labels, scores, cost_ratios=(ratio,))
-    at_it = binary_scores(labels, scores, threshold=best.row.threshold)
-    assert best.cost == ratio * at_it.fn + at_it.fp == best.row.cost(ratio)
-    for threshold in (-1.0, *scores):
-        other = binary_scores(labels, scores, threshold=threshold)
-        assert best.cost <= ratio * other.fn + other.fp
+    others = [binary_scores(labels, scores > threshold) for threshold in (-1.0, *scores)]
+    for best in cheapest_thresholds(labels, scores):
+        ratio, at_it = best.cost_ratio, binary_scores(labels, scores > best.row.threshold)
+        assert best.cost == ratio * at_it.fn + at_it.fp == best.row.cost(ratio)
+        assert all(best.cost <= ratio * other.fn + other.fp for other in others)
 
 
 def test_the_dearer_a_missed_one_the_lower_the_threshold():

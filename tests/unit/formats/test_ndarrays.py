@@ -43,7 +43,7 @@ def test_one_changed_byte_is_read_or_is_a_data_error(data):
 
 @pytest.mark.parametrize(
     ("at", "value", "says"),
-    [(0, 0x13, "no MXNet array list"), (24, 0, "version 2"), (52, 1, "not float32"), (-1, 0xFF, "UTF-8")],
+    [(0, 0x13, "not an MXNet array list"), (24, 0, "version 2"), (52, 1, "not float32"), (-1, 0xFF, "UTF-8")],
 )
 def test_what_is_wrong_is_named(at, value, says):
     data = bytearray(ndarrays.dumps({"a": np.ones((1,), np.float32)}))
@@ -53,5 +53,5 @@ def test_what_is_wrong_is_named(at, value, says):
 
 
 def test_bytes_after_the_end_are_refused():
-    with pytest.raises(DataError, match="go on after byte"):
+    with pytest.raises(DataError, match="more data after byte"):
         ndarrays.loads(ndarrays.dumps({"a": np.ones(1, np.float32)}) + b"\0")

@@ -172,15 +172,15 @@ LABEL = entry(2, floats([1]))
         (entry(1, tensor([0, 4], [5, 6], 4)), "byte 62 has a repeated key, or one beyond 3"),
         (entry(1, tensor([2, 2], [5, 6], 4)), "byte 62 has a repeated key, or one beyond 3"),
         (entry(1, tensor([0, 2**40], [5, 6], 4)), "byte 62 has a repeated key, or one beyond 3"),
-        (entry(1, tensor([0, 2], [5, 6], None)), "byte 62 needs a shape and one key a value"),
-        (entry(1, tensor([0, 1, 2], [5, 6], 4)), "byte 62 needs a shape and one key a value"),
-        (entry(1, tensor([0], [5, 6], 4)), "byte 62 needs a shape and one key a value"),
+        (entry(1, tensor([0, 2], [5, 6], None)), "byte 62 needs a shape and one key per value"),
+        (entry(1, tensor([0, 1, 2], [5, 6], 4)), "byte 62 needs a shape and one key per value"),
+        (entry(1, tensor([0], [5, 6], 4)), "byte 62 needs a shape and one key per value"),
         (entry(1, tensor([0, 2], [5, 6], 5)), "byte 62 has 5 features, the first has 4"),
         (entry(1, tensor([0, 2], [5, 6], 2**31)), "2147483648 columns of the tensor at byte 62 do not fit in memory"),
         (entry(1, tensor([0, 2], [5, 6], 4)) + LABEL, "byte 8 has no label, but others have one"),
         (entry(1, tensor([0, 2], [5, 6], 4)) + entry(2, floats([1, 2])), "byte 93 has 2 values instead of one"),
         (entry(1, floats([5, 6]) + field(2, b"\x00\x82") + field(3, b"\x04")), "byte 75 has no end"),
-        (entry(1, floats([5, 6]) + field(2, b"\x00\x02") + b"\x1a\x09\x04"), "says 9 bytes, but 1 are left"),
+        (entry(1, floats([5, 6]) + field(2, b"\x00\x02") + b"\x1a\x09\x04"), "has 9 bytes, but only 1 follow"),
     ],
     ids=[
         "key-beyond-shape",
@@ -205,7 +205,7 @@ def test_a_sparse_record_that_makes_no_sense_is_named_by_its_byte(payload, says)
 def test_rows_that_would_be_too_large_once_dense_are_refused_only_where_they_must_be_dense():
     data = sparse.encode(csr([{5: 1.0}, {7: 2.0}], 2**30))
     assert recordio.decode_rows(data)[0].shape == (2, 2**30)
-    with pytest.raises(DataError, match="2 rows of 1073741824 columns do not fit in memory once dense"):
+    with pytest.raises(DataError, match="2 rows of 1073741824 columns do not fit in memory as a dense array"):
         recordio.decode(data)
 
 
@@ -231,15 +231,15 @@ def test_changed_bytes_decode_as_the_reader_of_single_records_decodes_them_or_ar
 
 
 def outcome(file, *, singly=False):
-    """What decoding says, in bytes; singly, every record goes past the fast path."""
+    """Return the decoded bytes or the error; singly, no record takes the fast path."""
     with pytest.MonkeyPatch.context() as patch:
         if singly:
             fast = sparse_reader.scan
             nowhere = np.zeros(0, np.int64)
 
             def none_known(flat, starts, _ends):
-                found = fast(flat, nowhere, nowhere)
-                return type(found)(np.zeros(len(starts), np.bool_), *list(vars(found).values())[1:])
+                _, no_rows = fast(flat, nowhere, nowhere)
+                return np.zeros(len(starts), np.bool_), no_rows
 
             patch.setattr(sparse_reader, "scan", none_known)
         try:
@@ -278,9 +278,8 @@ def test_matrices_below_each_other_are_one():
     assert same(CsrMatrix.stack(parts), csr([{0: 1.0}, {}, {1: 2.0, 2: 3.0}], 3))
 
 
-def test_a_matrix_cannot_be_written_to_and_knows_its_size():
+def test_a_matrix_cannot_be_written_to():
     matrix = csr([{0: 1.0, 2: 2.0}], 3)
-    assert matrix.nbytes == 2 * 8 + 2 * 4 + 2 * 4
     with pytest.raises(ValueError, match="read-only"):
         matrix.values[0] = 3
     with pytest.raises(ValueError, match="not in steps of 2"):
@@ -290,9 +289,9 @@ def test_a_matrix_cannot_be_written_to_and_knows_its_size():
 @pytest.mark.parametrize(
     ("indptr", "indices", "values", "shape", "says"),
     [
-        ([0, 1], [0], [1.0], (2, 3), "one pointer a row"),
-        ([0, 2], [0], [1.0, 2.0], (1, 3), "one column a value"),
-        ([0, 1], [0], [1.0], (1, 2**31), "one pointer a row"),
+        ([0, 1], [0], [1.0], (2, 3), "pointer for each row"),
+        ([0, 2], [0], [1.0, 2.0], (1, 3), "column for each value"),
+        ([0, 1], [0], [1.0], (1, 2**31), "pointer for each row"),
         ([0, 1], [0, 1], [1.0, 2.0], (1, 3), "cover its 2 values"),
         ([1, 2], [0, 1], [1.0, 2.0], (1, 3), "cover its 2 values"),
         ([0, 3, 2], [0, 1], [1.0, 2.0], (2, 3), "cover its 2 values"),

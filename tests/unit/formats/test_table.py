@@ -45,14 +45,14 @@ def test_a_cut_table_is_a_data_error_with_its_path(tmp_path, share):
     save_table(path, TABLE)
     whole = path.read_bytes()
     path.write_bytes(whole[: int(len(whole) * share)])
-    with pytest.raises(DataError, match="can't be read as a table") as refusal:
+    with pytest.raises(DataError, match="cannot be read as a table") as refusal:
         load_table(path)
     assert str(path) in refusal.value.what
     assert refusal.value.hint
 
 
 def test_a_missing_table_is_a_data_error(tmp_path):
-    with pytest.raises(DataError, match=r"none\.npz can't be read"):
+    with pytest.raises(DataError, match=r"none\.npz cannot be read"):
         load_table(tmp_path / "none.npz")
 
 

@@ -56,13 +56,13 @@ def test_no_rows_are_an_empty_matrix(body):
 @pytest.mark.parametrize(
     ("body", "says"),
     [
-        (b"id,h\n1,2", "Line 1 has a field that is no number: 'id,h'"),
+        (b"id,h\n1,2", "Line 1 has a field that is not a number: 'id,h'"),
         (b"1,2\n\n3,x", "Line 3 has a field"),
-        (b"1,2\n3", "Line 2 has 1 fields, the rows before have 2"),
+        (b"1,2\n3", "Line 2 has 1 fields, the earlier rows have 2"),
         (b"1,,2", "Line 1 has a field"),
         (b'"1","2"', "Line 1 has a field"),
         (b"\xff", "Line 1 has a field"),
-        (b"1_0,2", "no table of numbers"),
+        (b"1_0,2", "not a table of numbers"),
         (b"x" * 100, r"x{60}\.\.\."),
     ],
 )

@@ -105,7 +105,7 @@ def test_csv_is_read_when_the_channel_says_so(job):
         ({"mini_batch_size": "61"}, None, 1, "61"),
         ({}, {}, 1, "'train' is a required property"),
         ({}, {"train": {}, "extra": {}}, 1, "Additional properties are not allowed ('extra' was unexpected)"),
-        ({}, {"train": {"TrainingInputMode": "Pipe"}}, 1, "in Pipe mode, but there is no stream train_0"),
+        ({}, {"train": {"TrainingInputMode": "Pipe"}}, 1, "in Pipe mode, but its stream train_0 is missing"),
         ({}, {"train": {"ContentType": "csv"}}, 1, "No iterator has been registered for ContentType ('csv', '1.0')"),
     ],
 )
@@ -132,10 +132,10 @@ def test_bad_csv_fails_in_the_containers_words(job):
 
 def test_configuration_that_is_no_json_object_is_the_customers_fault(job):
     root = job()
-    for text in ("{", "[]"):
+    for text, problem in (("{", "is not valid JSON"), ("[]", "does not contain a JSON object")):
         (root / "input" / "config" / "hyperparameters.json").write_text(text)
         assert run(root)[0] == 1
-        assert failure(root).startswith("ClientError: hyperparameters.json is no JSON")
+        assert failure(root).startswith(f"ClientError: hyperparameters.json {problem}")
 
 
 def test_a_bug_is_an_algorithm_error_with_its_traceback_in_the_log(job, monkeypatch):

@@ -42,7 +42,7 @@ MULTICLASS = parse({"predictor_type": "multiclass_classifier", "num_classes": "4
 def test_the_sum_of_losses_does_not_depend_on_the_batch(n_rows: int, size: int) -> None:
     rng = np.random.default_rng(n_rows)
     scores, labels = rng.normal(size=(n_rows, 3)).astype(np.float32), rng.normal(size=n_rows).astype(np.float32)
-    found = sum_losses(losses.Squared(), scores.copy(), labels, mini_batch_size=size)
+    found = sum_losses(losses.Squared(BINARY), scores.copy(), labels, mini_batch_size=size)
     expected = ((scores - labels[:, np.newaxis]).astype(np.float64) ** 2).sum(axis=0)
     np.testing.assert_allclose(found, expected, rtol=1e-5)
 

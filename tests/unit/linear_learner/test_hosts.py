@@ -23,24 +23,30 @@ HELD_OUT = (FEATURES[0, :50] + np.float32(0.25), VALUES[0, :50])
 
 
 def linked(count):
+    """The hosts of a job, and each one's ends of the links."""
     names = [f"algo-{number + 1}" for number in range(count)]
     pairs = [socket.socketpair() for _ in names[1:]]
-    first = Hosts(names, own=names[0], links=[pair[0] for pair in pairs])
-    return [first, *(Hosts(names, own=name, links=[pair[1]]) for name, pair in zip(names[1:], pairs, strict=True))]
+    links = [[pair[0] for pair in pairs], *([pair[1]] for pair in pairs)]
+    return [Hosts(names, name=name, links=ends) for name, ends in zip(names, links, strict=True)], links
+
+
+def close(links):
+    for link in links:
+        link.close()
 
 
 def together(work, *, count=2):
     """Run the work on every host; the first error is raised."""
-    hosts = linked(count)
+    hosts, links = linked(count)
 
-    def one(host):
+    def one(number):
         try:
-            return work(host)
+            return work(hosts[number])
         finally:
-            host.close()
+            close(links[number])
 
     with ThreadPoolExecutor(count) as pool:
-        return [future.result() for future in [pool.submit(one, host) for host in hosts]]
+        return [future.result() for future in [pool.submit(one, number) for number in range(count)]]
 
 
 def labels_of(predictor_type, values):
@@ -78,7 +84,7 @@ def test_two_hosts_equal_one_host_with_twice_the_batch(predictor_type, more, val
     validation = (HELD_OUT[0], labels_of(predictor_type, HELD_OUT[1])) if validated else None
 
     def work(host):
-        rank = host.names.index(host.own)
+        rank = host.names.index(host.name)
         return train(
             FEATURES[rank],
             labels[rank],
@@ -110,7 +116,9 @@ def test_two_hosts_equal_one_host_with_twice_the_batch(predictor_type, more, val
 def test_the_scaling_of_two_hosts_is_that_of_all_rows():
     values = {"predictor_type": "regressor", "epochs": "1", "mini_batch_size": str(SIZE)}
     first, second = together(
-        lambda host: train(FEATURES[host.names.index(host.own)], VALUES[host.names.index(host.own)], values, hosts=host)
+        lambda host: train(
+            FEATURES[host.names.index(host.name)], VALUES[host.names.index(host.name)], values, hosts=host
+        )
     )
     full = FEATURES[:, : SIZE * N_BATCHES].reshape(-1, 4).astype(np.float64)
     np.testing.assert_allclose(first.scaler.mean_features, full.mean(axis=0), rtol=2e-6)
@@ -122,7 +130,7 @@ def test_a_feature_that_is_constant_on_each_host_but_not_the_same_is_not_constan
     values = {"predictor_type": "regressor", "epochs": "1", "mini_batch_size": "2"}
 
     def work(host):
-        rank = host.names.index(host.own)
+        rank = host.names.index(host.name)
         return train(np.full((4, 1), rank, np.float32), np.arange(4, dtype=np.float32), values, hosts=host)
 
     assert together(work)[0].scaler.std_features.tolist() == [0.5]
@@ -144,7 +152,7 @@ def test_a_held_out_channel_in_parts_counts_as_one():
     whole = FEATURES.reshape(-1, 4), labels.reshape(-1)
 
     def work(host, *, in_parts):
-        rank = host.names.index(host.own)
+        rank = host.names.index(host.name)
         held_out = (FEATURES[rank], labels[rank]) if in_parts else whole
         return train(
             FEATURES[rank],
@@ -164,14 +172,14 @@ def test_a_held_out_channel_in_parts_counts_as_one():
 
 
 def test_a_host_that_leaves_ends_the_job_on_the_others():
-    first, second, third = linked(3)
-    second.close()
+    (first, _, third), links = linked(3)
+    close(links[1])
     with pytest.raises(AlgorithmError, match="The host algo-2 left the job"):
         first.sum(np.ones(2))
-    first.close()
+    close(links[0])
     with pytest.raises(AlgorithmError, match="The host algo-1 left the job"):
         third.agree(np.ones(2))
-    third.close()
+    close(links[2])
 
 
 def test_hosts_with_rows_of_different_width_do_not_train():
@@ -195,7 +203,7 @@ def test_every_host_gets_the_same_sum_and_the_same_rows(n_rows, width, seed):
     addends = [np.random.default_rng(seed + n).normal(size=width) for n in range(len(n_rows))]
 
     def work(host):
-        rank = host.names.index(host.own)
+        rank = host.names.index(host.name)
         total = addends[rank].copy()
         host.sum(total)
         return total, host.collect(parts[rank]), host.agree(addends[rank].copy()), host.fewest(n_rows[rank])

@@ -2,28 +2,48 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
+import typing
 
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
+from pydantic import TypeAdapter
 
 from asteroid_ll.linear_learner.errors import ClientError
-from asteroid_ll.linear_learner.hyperparameters import DEFAULTS, merge, parse
-from asteroid_ll.linear_learner.schema import CRITERIA, LOSSES, RULES
+from asteroid_ll.linear_learner.hyperparameters import Hyperparameters, merge, parse
+from asteroid_ll.linear_learner.records import HyperparameterRecord
+from asteroid_ll.linear_learner.spec import HYPERPARAMETERS, PREDICTOR_TYPES, aws_defaults, losses_of
 
 BINARY = {"predictor_type": "binary_classifier"}
 
 
-def test_every_default_is_acceptable_and_every_rule_has_a_default_but_predictor_type() -> None:
-    assert set(RULES) == {*DEFAULTS, "predictor_type"}
-    parse({**DEFAULTS, **BINARY})
+def test_the_container_accepts_its_own_defaults() -> None:
+    parse({**aws_defaults(), **BINARY})
 
 
 def test_the_final_configuration_keeps_the_containers_order_and_ends_with_predictor_type() -> None:
     merged = merge({"predictor_type": "regressor", "mini_batch_size": "32"})
-    assert list(merged) == [*DEFAULTS, "predictor_type"]
+    assert list(merged) == [*aws_defaults(), "predictor_type"]
     assert merged["mini_batch_size"] == "32"
+
+
+def test_the_typed_value_has_one_field_for_each_hyperparameter_of_the_table() -> None:
+    in_table = {name for name, record in HYPERPARAMETERS.items() if not record.is_internal}
+    assert {field.name for field in dataclasses.fields(Hyperparameters)} == in_table
+
+
+@pytest.mark.parametrize(
+    ("name", "record"), [(name, record) for name, record in HYPERPARAMETERS.items() if not record.is_internal]
+)
+def test_each_field_has_the_type_that_the_table_names(name: str, record: HyperparameterRecord) -> None:
+    values = [*record.choices, "" if record.kind in ("word", "flag") else "7" if record.kind == "count" else "0.5"]
+    field = TypeAdapter(typing.get_type_hints(Hyperparameters)[name])
+    for value in filter(None, values):
+        typed = record.parse(value)
+        if (name, value) != ("loss", "auto"):  # resolved before the typed value is made
+            assert field.validate_python(typed, strict=True) == typed
 
 
 def test_an_unknown_name_is_refused_in_the_containers_words() -> None:
@@ -121,12 +141,12 @@ def test_predictor_type_is_required() -> None:
         parse({"mini_batch_size": "10"})
 
 
-@pytest.mark.parametrize("predictor_type", LOSSES)
+@pytest.mark.parametrize("predictor_type", PREDICTOR_TYPES)
 def test_a_loss_belongs_to_its_predictor_type(predictor_type: str) -> None:
     base = {"predictor_type": predictor_type, "num_classes": "3"}
-    assert parse(base).loss == LOSSES[predictor_type][0]
-    for owner, losses in LOSSES.items():
-        for loss in losses:
+    assert parse(base).loss == losses_of(predictor_type)[0]
+    for owner in PREDICTOR_TYPES:
+        for loss in losses_of(owner):
             if owner == predictor_type:
                 assert parse({**base, "loss": loss}).loss == loss
             else:
@@ -146,10 +166,11 @@ def test_a_tuning_job_trains_one_model_whatever_num_models_says() -> None:
 
 
 @pytest.mark.parametrize(
-    ("old", "new"), [("f1", "f_beta"), ("cross_entropy_loss", "loss_function"), *zip(CRITERIA, CRITERIA, strict=True)]
+    ("old", "new"), [("f1", "f_beta"), ("cross_entropy_loss", "loss_function"), ("accuracy", "accuracy")]
 )
 def test_the_names_of_2017_still_name_a_selection_criterion(old: str, new: str) -> None:
-    assert parse({**BINARY, "binary_classifier_model_selection_criteria": old}).selection_criterion == new
+    hyperparameters = parse({**BINARY, "binary_classifier_model_selection_criteria": old})
+    assert hyperparameters.binary_classifier_model_selection_criteria == new
 
 
 def test_labels_are_scaled_for_regressors_alone() -> None:
@@ -178,6 +199,6 @@ def test_any_way_to_write_a_positive_number_is_read(value: float) -> None:
 def test_no_text_that_is_no_number_is_read_as_one(value: str) -> None:
     assume(not re.fullmatch(r"[-+]?(\d+[.]?\d*|[.]\d+)(e[-+]?\d+)?", value, re.ASCII | re.IGNORECASE))
     for name in ("learning_rate", "f_beta", "epochs", "loss", "use_bias"):
-        assume(value not in RULES[name].words)
+        assume(value not in HYPERPARAMETERS[name].choices)
         with pytest.raises(ClientError, match=name):
             parse({**BINARY, name: value})

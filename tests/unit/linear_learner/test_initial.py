@@ -7,7 +7,21 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from asteroid_ll.linear_learner.initial import initialisation_order, normal_weights, uniform_weights
+from asteroid_ll.linear_learner.hyperparameters import parse
+from asteroid_ll.linear_learner.initial import initial_weights, initialisation_order
+
+
+def weights_of(n_models: int, size: int, **settings: str) -> np.ndarray:
+    hyperparameters = parse({"predictor_type": "regressor", **settings})
+    return initial_weights(hyperparameters, n_models=n_models, feature_dim=size)[:, :, 0]
+
+
+def uniform_weights(n_models: int, size: int, *, scale: float) -> np.ndarray:
+    return weights_of(n_models, size, init_scale=repr(scale))
+
+
+def normal_weights(n_models: int, size: int, *, sigma: float) -> np.ndarray:
+    return weights_of(n_models, size, init_method="normal", init_sigma=repr(sigma))
 
 
 def reference(n_models: int, size: int, *, scale: float) -> np.ndarray:

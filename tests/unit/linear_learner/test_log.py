@@ -4,28 +4,22 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from asteroid_ll.linear_learner.channels import Channel
-from asteroid_ll.linear_learner.log import JobLog
+from asteroid_ll.linear_learner.channels import ChannelData
+from asteroid_ll.linear_learner.hyperparameters import parse
+from asteroid_ll.linear_learner.log import LogWriter
 from asteroid_ll.linear_learner.scaler import Scaler
 from asteroid_ll.linear_learner.training import EpochRecord
 
-TRAIN = Channel("train", np.zeros((227, 2), np.float32), np.zeros(227, np.float32), 227 * 48)
+TRAIN = ChannelData("train", np.zeros((227, 2), np.float32), np.zeros(227, np.float32), 227 * 48)
 
 
 @pytest.fixture
 def log():
     """A started log of 227 rows in batches of 200, its clock at 1,000,000,000 seconds."""
     lines = []
-    written = JobLog(lines.append, host="algo-1", clock=lambda: 1_000_000_000.25)
-    written.started(
-        TRAIN,
-        validation=None,
-        test=None,
-        mini_batch_size=200,
-        num_point_for_scaler=10_000,
-        epochs=3,
-        objective_name="mse_objective",
-    )
+    written = LogWriter(lines.append, host="algo-1", n_hosts=1, clock=lambda: 1_000_000_000.25)
+    hyperparameters = parse({"predictor_type": "regressor", "mini_batch_size": "200", "epochs": "3"})
+    written.started(TRAIN, validation=None, test=None, hyperparameters=hyperparameters, has_checkpoint=False)
     return written, lines
 
 
@@ -114,16 +108,9 @@ def test_classifiers_have_no_label_scale_and_long_arrays_break_lines_as_mxnet_do
 
 def test_a_short_scaler_pass_stops_once_it_has_enough_rows():
     lines = []
-    log = JobLog(lines.append)
-    log.started(
-        TRAIN,
-        validation=None,
-        test=None,
-        mini_batch_size=10,
-        num_point_for_scaler=100,
-        epochs=1,
-        objective_name="mse_objective",
-    )
+    log = LogWriter(lines.append, host="algo-1", n_hosts=1)
+    values = {"predictor_type": "regressor", "mini_batch_size": "10", "num_point_for_scaler": "100", "epochs": "1"}
+    log.started(TRAIN, validation=None, test=None, hyperparameters=parse(values), has_checkpoint=False)
     log.scaled(scaler(2))
     assert metrics_of(lines)[0]["Metrics"]["Total Records Seen"]["max"] == 10 + 110
 

@@ -32,6 +32,10 @@ def binary_loss(name: str) -> Loss:
     return losses.make(parse({"predictor_type": "binary_classifier", "loss": name, "margin": "0.8"}))
 
 
+def multiclass_loss(n_classes: int) -> losses.Loss:
+    return losses.make(parse({"predictor_type": "multiclass_classifier", "num_classes": str(n_classes)}))
+
+
 def values(loss: Loss, scores: np.ndarray, labels: np.ndarray) -> np.ndarray:
     prepared = scores.copy()
     loss.prepare(prepared)
@@ -93,7 +97,7 @@ def test_a_binary_losses_gradient_is_its_slope(name: str, seed: int) -> None:
 def test_the_softmax_gradient_is_its_slope_for_every_class_and_model(seed: int) -> None:
     rng = np.random.default_rng(seed)
     scores, labels = 3 * rng.normal(size=(4, 5, 2)), rng.integers(0, 5, 4).astype(np.float64)
-    loss = losses.Softmax(5, weighted=False)
+    loss = multiclass_loss(5)
     np.testing.assert_allclose(gradient(loss, scores, labels), differences(loss, scores, labels), atol=1e-7)
 
 
@@ -113,7 +117,7 @@ def test_the_hinge_reaches_zero_at_its_margin() -> None:
 
 def test_softmax_probabilities_survive_scores_of_any_size() -> None:
     scores = np.array([[[1e30], [-1e30], [0.0]]], np.float32)
-    loss = losses.Softmax(3, weighted=False)
+    loss = multiclass_loss(3)
     with np.errstate(over="ignore"):
         np.testing.assert_allclose(loss.respond(scores)[0, :, 0], [1, 0, 0])
         assert values(loss, scores, np.zeros(1, np.float32))[0, 0] == 0

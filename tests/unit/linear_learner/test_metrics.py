@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics as sk
 
-from asteroid_ll.linear_learner.metrics import Score, binary_scores, confusion, multiclass_scores, roc_auc
+from asteroid_ll.linear_learner.metrics import Score, binary_scores, multiclass_scores, roc_auc
 
 OBJECTIVE = Score("objective", 1.5, "loss")
 
@@ -20,14 +20,19 @@ binary_rows = st.lists(st.tuples(st.booleans(), st.integers(0, 10)), min_size=2,
 
 @settings(max_examples=100, deadline=None)
 @given(binary_rows, st.floats(0.1, 5))
-def test_counts_and_their_ratios_are_scikit_learns(rows: list[tuple[bool, int]], beta: float) -> None:
+def test_the_scores_of_a_binary_classifier_are_scikit_learns(rows: list[tuple[bool, int]], beta: float) -> None:
     labels = np.array([label for label, _ in rows], np.float32)
-    predicted = np.array([score > 5 for _, score in rows])
-    counts = confusion(labels, predicted)
-    assert counts.accuracy == pytest.approx(sk.accuracy_score(labels, predicted))
-    assert counts.precision == pytest.approx(sk.precision_score(labels, predicted, zero_division=0))
-    assert counts.recall == pytest.approx(sk.recall_score(labels, predicted, zero_division=0))
-    assert counts.f_score(beta) == pytest.approx(sk.fbeta_score(labels, predicted, beta=beta, zero_division=0))
+    scores = np.array([score for _, score in rows], np.float32)
+    predicted = scores >= 5
+    values = [score.value for score in binary_scores(labels, scores, threshold=5, objective=OBJECTIVE, f_beta=beta)]
+    assert values[1:5] == pytest.approx(
+        [
+            sk.accuracy_score(labels, predicted),
+            sk.fbeta_score(labels, predicted, beta=beta, zero_division=0),
+            sk.precision_score(labels, predicted, zero_division=0),
+            sk.recall_score(labels, predicted, zero_division=0),
+        ]
+    )
 
 
 @settings(max_examples=100, deadline=None)

@@ -1,8 +1,10 @@
-"""The exported model: its arithmetic, its answers, its file."""
+"""The exported model: its arithmetic, its predictions, its file."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -22,7 +24,7 @@ def model(predictor_type: str = "regressor", loss: str = "squared_loss", *, d: i
 
 @settings(max_examples=30, deadline=None)
 @given(st.integers(1, 70), st.integers(0, 20), st.integers(1, 3), st.integers(0, 2**32 - 1))
-def test_raw_scores_are_the_weighted_sums(d: int, n: int, k: int, seed: int) -> None:
+def test_raw_scores_are_weighted_sums(d: int, n: int, k: int, seed: int) -> None:
     rng = np.random.default_rng(seed)
     linear = model(d=d, k=k)
     features = rng.normal(size=(n, d)).astype(np.float32)
@@ -47,39 +49,84 @@ def test_blocks_of_rows_give_the_same_bits_as_single_rows() -> None:
         assert linear.predict(features[row : row + 1]).score[0] == whole[row]
 
 
-def test_a_regressor_answers_values_alone() -> None:
-    answer = model().predict(np.zeros((2, 5)))
-    assert answer.predicted_label is None
-    assert answer.score.shape == (2,)
-    assert answer.score.dtype == np.float32
+def test_a_regressor_predicts_a_score_and_no_label() -> None:
+    prediction = model().predict(np.zeros((2, 5)))
+    assert prediction.predicted_label is None
+    assert prediction.score.shape == (2,)
+    assert prediction.score.dtype == np.float32
 
 
-def test_a_binary_classifier_answers_one_above_its_threshold_and_zero_at_it() -> None:
+def test_a_binary_classifier_labels_a_row_1_above_its_threshold_and_0_at_it() -> None:
     weight, bias = np.array([[1.0]], np.float32), np.zeros(1, np.float32)
     at_zero = Model("binary_classifier", "logistic", weight, bias, threshold=0.5)
-    answer = at_zero.predict([[-1.0], [0.0], [1.0]])
-    np.testing.assert_allclose(answer.score, [0.26894143, 0.5, 0.7310586], rtol=1e-6)
-    assert answer.predicted_label is not None
-    assert answer.predicted_label.tolist() == [0, 0, 1]
+    prediction = at_zero.predict([[-1.0], [0.0], [1.0]])
+    np.testing.assert_allclose(prediction.score, [0.26894143, 0.5, 0.7310586], rtol=1e-6)
+    assert prediction.predicted_label is not None
+    assert prediction.predicted_label.tolist() == [0, 0, 1]
 
 
-def test_a_hinge_classifier_answers_its_score() -> None:
+def test_a_hinge_classifier_returns_its_weighted_sum() -> None:
     hinge = Model("binary_classifier", "hinge_loss", np.array([[2.0]], np.float32), np.zeros(1, np.float32), 0.0)
-    answer = hinge.predict([[-1.0], [1.5]])
-    assert answer.score.tolist() == [-2.0, 3.0]
-    assert answer.predicted_label is not None
-    assert answer.predicted_label.tolist() == [0, 1]
+    prediction = hinge.predict([[-1.0], [1.5]])
+    assert prediction.score.tolist() == [-2.0, 3.0]
+    assert prediction.predicted_label is not None
+    assert prediction.predicted_label.tolist() == [0, 1]
 
 
-def test_a_multiclass_classifier_answers_probabilities_and_the_likeliest_class() -> None:
-    answer = model("multiclass_classifier", "softmax_loss", k=4).predict(np.random.default_rng(0).normal(size=(6, 5)))
-    assert answer.score.shape == (6, 4)
-    np.testing.assert_allclose(answer.score.sum(axis=1), 1, rtol=1e-6)
-    np.testing.assert_array_equal(answer.predicted_label, answer.score.argmax(axis=1))
+def test_a_multiclass_classifier_returns_probabilities_and_the_likeliest_class() -> None:
+    prediction = model("multiclass_classifier", "softmax_loss", k=4).predict(
+        np.random.default_rng(0).normal(size=(6, 5))
+    )
+    assert prediction.score.shape == (6, 4)
+    np.testing.assert_allclose(prediction.score.sum(axis=1), 1, rtol=1e-6)
+    np.testing.assert_array_equal(prediction.predicted_label, prediction.score.argmax(axis=1))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"predictor_type": "binary_classifier"},
+        {"loss": "huber_loss"},
+        {"threshold": 0.25},
+        {"metrics_params": {"f_beta": 2.0}},
+        {"weight": np.zeros((5, 1), np.float32)},
+        {"weight": np.zeros((4, 1), np.float32)},
+        {"bias": np.zeros(1, np.float32)},
+    ],
+    ids=["predictor-type", "loss", "threshold", "metric-settings", "weights", "shape", "bias"],
+)
+def test_models_that_differ_in_one_value_are_not_equal(change: dict[str, Any]) -> None:
+    assert model() == model()
+    assert replace(model(), **change) != model()
+
+
+def test_a_model_equals_no_other_object_and_has_no_hash() -> None:
+    assert model() != "model"
+    with pytest.raises(TypeError, match="unhashable"):
+        hash(model())
+
+
+@pytest.mark.parametrize(
+    ("linear", "text"),
+    [
+        (model(d=7), "Model(regressor, 7 features, loss=squared_loss)"),
+        (
+            replace(model("binary_classifier", "logistic", d=195), threshold=0.43123),
+            "Model(binary_classifier, 195 features, loss=logistic, threshold=0.431)",
+        ),
+        (
+            model("multiclass_classifier", "softmax_loss", k=4),
+            "Model(multiclass_classifier, 5 features, 4 classes, loss=softmax_loss)",
+        ),
+    ],
+    ids=["regressor", "binary", "multiclass"],
+)
+def test_the_repr_is_one_line_without_arrays(linear: Model, text: str) -> None:
+    assert repr(linear) == text
 
 
 @pytest.mark.parametrize("features", [np.zeros((2, 4)), np.zeros(5), np.zeros((1, 2, 5))])
-def test_another_width_is_refused_in_the_containers_words(features: np.ndarray) -> None:
+def test_features_of_another_width_are_refused_in_the_containers_words(features: np.ndarray) -> None:
     with pytest.raises(ClientError, match="The feature dimension of the input: ") as caught:
         model().predict(features)
     assert "does not match the feature dimension of the model: 5. Please fix the input" in str(caught.value)
@@ -94,13 +141,13 @@ def test_another_width_is_refused_in_the_containers_words(features: np.ndarray) 
         ("multiclass_classifier", "softmax_loss", 3),
     ],
 )
-def test_a_saved_model_loads_with_the_same_answers(
+def test_a_saved_model_loads_as_an_equal_model(
     tmp_path: Path, predictor_type: str, loss: str, k: int, name: str
 ) -> None:
     saved = model(predictor_type, loss, k=k)
     saved.save(tmp_path / name)
     loaded = Model.load(tmp_path / name)
-    assert (loaded.predictor_type, loaded.loss, loaded.threshold) == (predictor_type, loss, 0.5)
+    assert loaded == saved
     features = np.random.default_rng(1).normal(size=(7, 5))
     np.testing.assert_array_equal(loaded.predict(features).score, saved.predict(features).score)
 
@@ -113,15 +160,16 @@ def test_a_saved_model_loads_with_the_same_answers(
         ({}, {"loss_type": "logistic"}),
         ({}, {"threshold": "high"}),
         ({}, {"predictor_type": "ranker"}),
+        ({}, {"metrics_params": [1]}),
     ],
-    ids=["no-bias", "shapes", "loss", "threshold", "predictor-type"],
+    ids=["no-bias", "shapes", "loss", "threshold", "predictor-type", "metric-settings"],
 )
-def test_an_artifact_that_is_no_linear_learners_is_refused(
+def test_an_artifact_of_another_algorithm_is_refused(
     tmp_path: Path, arrays: dict[str, np.ndarray], params: dict[str, object]
 ) -> None:
     good = {"fc0_weight": np.zeros((5, 1), np.float32), "fc0_bias": np.zeros((1, 1), np.float32)}
     additional = {"predictor_type": "regressor", "loss_type": "squared_loss", "threshold": 0.5, **params}
-    network = symbol.build("regressor", "squared_loss", 5, 1, 1)
+    network = symbol.build("squared_loss", feature_dim=5, n_outputs=1, counter=1)
     path = tmp_path / "model.tar.gz"
     artifact.write(artifact.Artifact(additional, network, arrays or good), path)
     with pytest.raises(DataError, match=str(path)):

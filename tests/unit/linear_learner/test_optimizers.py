@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from asteroid_ll.linear_learner import optimizers
+from asteroid_ll.linear_learner.hyperparameters import parse
 
 N_FEATURES, N_COLUMNS, N_UPDATES = 4, 3, 12
 Update = Callable[[np.ndarray, np.ndarray, int], np.ndarray]
@@ -66,9 +67,10 @@ def gradients(seed: int) -> Iterator[np.ndarray]:
 @given(seed=st.integers(0, 2**32 - 1))
 def test_the_update_is_the_references(name: str, reference: Callable[[], Update], seed: int) -> None:
     shape = (N_FEATURES + 1, N_COLUMNS)
-    beta_1, beta_2 = (0.5, 0.75) if name == "adam-other-betas" else (0.9, 0.999)
-    momentum = 0.9 if name == "sgd-momentum" else 0.0
-    optimizer = optimizers.make(name.split("-")[0], shape, momentum=momentum, beta_1=beta_1, beta_2=beta_2)
+    betas = {"beta_1": "0.5", "beta_2": "0.75"} if name == "adam-other-betas" else {}
+    momentum = {"momentum": "0.9"} if name == "sgd-momentum" else {}
+    hyperparameters = parse({"predictor_type": "regressor", **betas, **momentum})
+    optimizer = optimizers.make(name.split("-")[0], shape, hyperparameters)
     update = reference()
     expected = np.random.default_rng(seed).normal(size=shape)
     weights = expected.astype(np.float32)

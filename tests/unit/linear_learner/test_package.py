@@ -1,4 +1,4 @@
-"""What the package offers, and what importing it costs."""
+"""The names of the package, and the cost of importing it."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ import pytest
 import asteroid_ll.linear_learner as package
 
 
-def test_train_training_and_model_are_offered_by_the_package() -> None:
+def test_train_its_result_and_model_are_offered_by_the_package() -> None:
     assert callable(package.train)
-    assert package.Training.__name__ == "Training"
+    assert package.TrainingResult.__name__ == "TrainingResult"
     assert package.Model.__name__ == "Model"
     with pytest.raises(AttributeError, match="has no attribute 'Modell'"):
         package.Modell  # noqa: B018

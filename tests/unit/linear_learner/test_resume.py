@@ -17,7 +17,7 @@ BASE = {"predictor_type": "regressor", "mini_batch_size": "10", "epochs": "5"}
 
 
 class Interrupts(Observer):
-    """Interrupts a job after some epochs; knows which epochs it was told of."""
+    """An observer that interrupts a job after some epochs and records the epochs."""
 
     def __init__(self, after=99):
         self.after, self.seen, self.before = after, [], 0

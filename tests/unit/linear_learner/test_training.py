@@ -1,4 +1,4 @@
-"""A job from rows to exported model: what is read when, what is kept, what is told."""
+"""A job from rows to exported model: the order of rows, the kept epoch, and the observer's events."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import scipy.sparse
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from asteroid_ll.linear_learner import Model, Training, train
-from asteroid_ll.linear_learner.schema import LOSSES
+from asteroid_ll.linear_learner import Model, TrainingResult, train
+from asteroid_ll.linear_learner.spec import losses_of
 from asteroid_ll.linear_learner.training import EpochRecord, Observer, Scaler
 
 REGRESSOR = {"predictor_type": "regressor", "mini_batch_size": "10", "epochs": "3"}
@@ -34,7 +34,7 @@ def labelled(values: dict[str, str], labels: np.ndarray) -> np.ndarray:
     return np.searchsorted(cuts, labels).astype(np.float32)
 
 
-def run(values: dict[str, str], **overrides: str) -> Training:
+def run(values: dict[str, str], **overrides: str) -> TrainingResult:
     features, labels = table()
     return train(features, labelled(values, labels), {**values, **overrides})
 
@@ -42,7 +42,7 @@ def run(values: dict[str, str], **overrides: str) -> Training:
 EVERY_LOSS = [
     ({**base, "loss": loss}, optimizer)
     for base in (REGRESSOR, BINARY, MULTICLASS)
-    for loss in LOSSES[base["predictor_type"]]
+    for loss in losses_of(base["predictor_type"])
     for optimizer in ("adam", "sgd", "rmsprop")
 ]
 

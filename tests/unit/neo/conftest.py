@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 
 from asteroid_ll.neo.label import is_hazardous_by_rule
-from asteroid_ll.neo.table import COLUMNS, Kind
+from asteroid_ll.neo.table import COLUMNS, Kind, Role
 
 N_ROWS = 60
 
@@ -23,7 +23,7 @@ N_ROWS = 60
 def small_table() -> pd.DataFrame:
     """Sixty close approaches of forty asteroids with all 40 canonical columns."""
     rng = np.random.default_rng(7)
-    values: dict[str, object] = {}
+    values: dict[str, Any] = {}
     for column in COLUMNS:
         if column.kind is Kind.INTEGER:
             values[column.name] = rng.integers(0, 9, N_ROWS)
@@ -42,6 +42,12 @@ def small_table() -> pd.DataFrame:
     }
     values["hazardous"] = is_hazardous_by_rule(values["absolute_magnitude_mag"], values["moid_au"])
     return pd.DataFrame({column.name: values[column.name] for column in COLUMNS})
+
+
+@pytest.fixture
+def tutorial_drops() -> tuple[str, ...]:
+    """The constant and date columns that the tutorial drops, which leaves 35."""
+    return tuple(column.name for column in COLUMNS if column.role in (Role.CONSTANT, Role.DATE))
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ import pytest
 from asteroid_ll.errors import DataError
 from asteroid_ll.neo.cleaning import clean
 from asteroid_ll.neo.features import fit
-from asteroid_ll.neo.table import TUTORIAL_DROPS
 
 
 def counts(cleaned) -> list[int]:
@@ -35,15 +34,17 @@ def test_each_rule_counts_what_it_did(small_table: pd.DataFrame) -> None:
     assert cleaned.table["orbit_uncertainty"].dtype == np.int64
 
 
-def test_the_tutorials_table_has_35_columns_and_32_raw_features(small_table: pd.DataFrame) -> None:
-    table = clean(small_table, drop=TUTORIAL_DROPS, tutorial_names=True).table
+def test_the_tutorials_table_has_35_columns_and_32_raw_features(
+    small_table: pd.DataFrame, tutorial_drops: tuple[str, ...]
+) -> None:
+    table = clean(small_table, drop=tutorial_drops, tutorial_names=True).table
     assert table.shape[1] == 35
     assert list(table.columns[:4]) == ["hazardous", "neo_reference_id", "name", "absolute_magnitude"]
-    assert list(fit("raw", table).columns) == list(table.columns[3:])
+    assert list(fit("raw", table, n_knots=64).columns) == list(table.columns[3:])
     assert len(table.columns[3:]) == 32
 
 
-def test_columns_are_dropped_by_any_of_their_names(small_table: pd.DataFrame) -> None:
+def test_columns_are_dropped_by_any_of_their_names(small_table: pd.DataFrame, tutorial_drops: tuple[str, ...]) -> None:
     by_tutorial = [
         "close_approach_date",
         "epoch_date_close_approach",
@@ -52,14 +53,14 @@ def test_columns_are_dropped_by_any_of_their_names(small_table: pd.DataFrame) ->
         "equinox",
     ]
     assert clean(small_table, drop=by_tutorial).table.columns.equals(
-        clean(small_table, drop=TUTORIAL_DROPS).table.columns
+        clean(small_table, drop=tutorial_drops).table.columns
     )
 
 
 @pytest.mark.parametrize(
     ("drop", "says"),
     [
-        (["equinoxe"], "no asteroid column 'equinoxe'"),
+        (["equinoxe"], "Unknown asteroid column 'equinoxe'"),
         (["hazardous"], "hazardous cannot be dropped"),
         (["Neo Reference ID"], "asteroid_id cannot be dropped"),
     ],
@@ -79,7 +80,7 @@ def test_a_table_of_placeholders_leaves_nothing(small_table: pd.DataFrame) -> No
         clean(small_table.assign(absolute_magnitude_mag=99.99))
 
 
-def test_the_given_table_is_not_changed(small_table: pd.DataFrame) -> None:
+def test_the_given_table_is_not_changed(small_table: pd.DataFrame, tutorial_drops: tuple[str, ...]) -> None:
     before = small_table.copy(deep=True)
-    clean(small_table, drop=TUTORIAL_DROPS, tutorial_names=True)
+    clean(small_table, drop=tutorial_drops, tutorial_names=True)
     pd.testing.assert_frame_equal(small_table, before)

@@ -32,9 +32,9 @@ def test_a_set_is_shown_column_by_column_with_the_reason_of_what_it_leaves_out(a
     text = answer("show", "no-label-inputs")
     assert "takes  eccentricity" in text
     assert "       moid_au                       defines the label" in text
-    told = {item["name"]: item for item in json.loads(answer("show", "clean", "--json"))["columns"]}
-    assert told["absolute_magnitude_mag"]["taken"]
-    assert told["aphelion_distance_au"]["why"] == "is a (1 + e)"
+    listed = {item["name"]: item for item in json.loads(answer("show", "clean", "--json"))["columns"]}
+    assert listed["absolute_magnitude_mag"]["taken"]
+    assert listed["aphelion_distance_au"]["why"] == "is a (1 + e)"
 
 
 def test_the_fitted_set_of_the_run_directory_is_shown_with_what_it_learned(
@@ -50,7 +50,7 @@ def test_the_fitted_set_of_the_run_directory_is_shown_with_what_it_learned(
 
 
 def test_what_is_not_there_is_named(answer: Callable[..., str], tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="no feature set 'hats'"):
+    with pytest.raises(ConfigError, match="Unknown feature set 'hats'"):
         answer("show", "hats")
     with pytest.raises(DataError, match="no fitted feature set"):
         answer("show", "--workdir", str(tmp_path))

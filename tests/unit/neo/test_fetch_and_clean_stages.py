@@ -12,28 +12,26 @@ import pytest
 from asteroid_ll.config import Config
 from asteroid_ll.errors import DataError
 from asteroid_ll.run.journal import Journal
-from asteroid_ll.run.workspace import Workspace
 from asteroid_ll.stages import clean, fetch
 from asteroid_ll.stages.stage import Context
 
 CANARY = "CanaryKey0123456789abcdefCanary"
 
 
-def context_of(folder: Path, said: list[str] | None = None, **source: Any) -> Context:
+def context_of(folder: Path, lines: list[str] | None = None, **source: Any) -> Context:
     """A context for stages that need no AWS."""
 
     def no_aws() -> Any:
         raise AssertionError("these stages need no AWS")
 
-    workspace = Workspace(folder)
     return Context(
         config=Config.model_validate({"source": source}),
-        workspace=workspace,
-        journal=Journal(workspace.journal_path),
+        directory=folder,
+        journal=Journal(folder / "journal.jsonl"),
         fingerprint="0" * 64,
         inputs={},
         connect=no_aws,
-        say=(said if said is not None else []).append,
+        say=(lines if lines is not None else []).append,
     )
 
 
@@ -81,10 +79,10 @@ def test_the_small_body_database_is_fetched_and_cleaned_as_configured(jpl: tuple
 
 def test_neows_says_what_it_does(neows: tuple[Any, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NASA_API_KEY", CANARY)
-    said: list[str] = []
-    outcome = fetch.run(context_of(tmp_path, said, kind="neows", base_url=neows[1]))
+    lines: list[str] = []
+    outcome = fetch.run(context_of(tmp_path, lines, kind="neows", base_url=neows[1]))
     assert outcome.note.startswith("NASA NeoWs")
-    assert said == ["2 pages to come at 1,000 requests an hour: less than an hour"]
+    assert lines == ["2 pages to come at 1,000 requests per hour: less than an hour"]
 
 
 def test_a_fetch_that_fails_leaves_the_earlier_one(jpl: tuple[Any, str], servers: ModuleType, tmp_path: Path) -> None:

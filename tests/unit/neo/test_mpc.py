@@ -8,7 +8,6 @@ import pytest
 
 from asteroid_ll.errors import DataError
 from asteroid_ll.neo.sources import open_source
-from asteroid_ll.neo.sources.catalogue import CatalogueSource
 
 LIST = Path(__file__).resolve().parents[4] / "shared" / "data" / "nea_extended.json.gz"
 
@@ -44,10 +43,10 @@ def saved(path: Path, records: Any) -> Path:
 
 def test_a_list_is_read_with_units_identities_and_what_follows_from_the_elements(tmp_path: Path) -> None:
     path = saved(tmp_path / "list.json.gz", [EROS, PK9, {**EROS, "H": None, "Number": "(1)"}])
-    found = open_source("mpc", location=str(path))
-    raw = tmp_path / "raw" / found.file_name
-    assert "Minor Planet Center" in found.fetch(raw)["credit"]
-    reading = found.read(raw)
+    extended = open_source("mpc", location=str(path))
+    raw = tmp_path / "raw" / extended.spec.file_name
+    assert "Minor Planet Center" in extended.fetch(raw)["credit"]
+    reading = extended.read(raw)
     assert [(note.column, note.count) for note in reading.notes] == [("absolute_magnitude_mag", 1)]
     table = reading.table
     assert table["asteroid_id"].tolist() == ["433", "2010 PK9"]
@@ -59,15 +58,15 @@ def test_a_list_is_read_with_units_identities_and_what_follows_from_the_elements
 
 
 @pytest.mark.parametrize("content", [{"a": 1}, [1], [{"H": 1.0}], "text"])
-def test_what_is_no_extended_list_is_refused(tmp_path: Path, content: Any) -> None:
+def test_another_file_than_the_extended_list_is_refused(tmp_path: Path, content: Any) -> None:
     path = saved(tmp_path / "list.json.gz", content)
     with pytest.raises(DataError, match="is not the Minor Planet Center's extended list"):
         open_source("mpc", location=str(path)).read(path)
 
 
-def test_an_orbit_that_is_no_ellipse_is_refused(tmp_path: Path) -> None:
+def test_an_orbit_that_is_not_elliptical_is_refused(tmp_path: Path) -> None:
     path = saved(tmp_path / "list.json.gz", [EROS, {**PK9, "e": 1.2}])
-    with pytest.raises(DataError, match="no ellipse"):
+    with pytest.raises(DataError, match="not elliptical"):
         open_source("mpc", location=str(path)).read(path)
 
 
@@ -77,7 +76,7 @@ def test_the_list_of_the_bundled_catalogue_gives_the_bundled_catalogue(tmp_path:
     records = json.loads(gzip.decompress(LIST.read_bytes()))[::40]
     path = saved(tmp_path / "list.json.gz", records)
     ours = open_source("mpc", location=str(path)).read(path).table.set_index("asteroid_id")
-    source = CatalogueSource()
+    source = open_source("catalogue")
     source.fetch(tmp_path / "catalogue.csv.gz")
     theirs = source.read(tmp_path / "catalogue.csv.gz").table.set_index("asteroid_id")
     ours = ours[ours["absolute_magnitude_mag"] < 90]

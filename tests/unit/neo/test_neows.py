@@ -14,8 +14,8 @@ import pytest
 from asteroid_ll.errors import ConfigError, CredentialsError, DataError
 from asteroid_ll.neo.cleaning import clean
 from asteroid_ll.neo.sources import open_source
+from asteroid_ll.neo.sources.base import Web
 from asteroid_ll.neo.sources.neows_crawl import weeks
-from asteroid_ll.neo.sources.web import Web
 
 CANARY = "CanaryKey0123456789abcdefCanary"
 Fake = tuple[Any, str]
@@ -27,15 +27,15 @@ def key(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class Waits:
-    """What was said and how long was waited, without waiting."""
+    """The lines of progress and the waiting times, without waiting."""
 
     def __init__(self) -> None:
-        self.said: list[str] = []
+        self.lines: list[str] = []
         self.slept_s: list[float] = []
 
     @property
     def web(self) -> Web:
-        return Web(say=self.said.append, sleep=self.slept_s.append)
+        return Web(say=self.lines.append, sleep=self.slept_s.append)
 
 
 @pytest.fixture
@@ -58,10 +58,10 @@ def all_of(fake: Any) -> list[str]:
 def test_every_asteroid_comes_once_with_its_units(neows: Fake, waits: Waits, tmp_path: Path) -> None:
     fake, address = neows
     raw = tmp_path / "neows.jsonl.gz"
-    told = source(address, waits).fetch(raw)
+    fetched = source(address, waits).fetch(raw)
     assert identities(raw) == all_of(fake)
     assert [request.query["page"] for request in fake.requests] == ["0", "1", "2"]
-    assert told["location"] == address
+    assert fetched["location"] == address
     assert [path.name for path in tmp_path.iterdir()] == ["neows.jsonl.gz"]
     reading = source(address, waits).read(raw)
     row = reading.table.iloc[0]
@@ -79,9 +79,9 @@ def test_a_row_an_approach_has_velocity_and_miss_distance_and_only_the_earths(
     fake, address = neows
     fake.objects[1]["close_approach_data"] = []
     fake.objects[2]["close_approach_data"][0]["orbiting_body"] = "Juptr"
-    found = source(address, waits, rows="approach")
-    found.fetch(tmp_path / "raw.gz")
-    reading = found.read(tmp_path / "raw.gz")
+    archive = source(address, waits, rows="approach")
+    archive.fetch(tmp_path / "raw.gz")
+    reading = archive.read(tmp_path / "raw.gz")
     assert len(reading.table) == 50 * 2 - 2 - 1
     assert reading.table["miss_distance_au"].unique().tolist() == [0.3027478814]
     assert set(reading.table["orbiting_body"]) == {"Earth"}
@@ -92,9 +92,9 @@ def test_asteroids_without_a_magnitude_are_left_out_and_counted(neows: Fake, wai
     fake, address = neows
     fake.objects[4]["absolute_magnitude_h"] = None
     fake.objects[5]["orbital_data"] = {}
-    found = source(address, waits)
-    found.fetch(tmp_path / "raw.gz")
-    reading = found.read(tmp_path / "raw.gz")
+    archive = source(address, waits)
+    archive.fetch(tmp_path / "raw.gz")
+    reading = archive.read(tmp_path / "raw.gz")
     assert len(reading.table) == 48
     assert [(note.kind, note.column, note.count) for note in reading.notes] == [
         ("left out", "absolute_magnitude_mag", 1),
@@ -107,9 +107,9 @@ def test_an_old_payload_without_id_and_uncertainty_is_read(neows: Fake, waits: W
     for item in fake.objects:
         del item["id"]
         item["orbital_data"]["orbit_uncertainty"] = "E"
-    found = source(address, waits)
-    found.fetch(tmp_path / "raw.gz")
-    table = found.read(tmp_path / "raw.gz").table
+    archive = source(address, waits)
+    archive.fetch(tmp_path / "raw.gz")
+    table = archive.read(tmp_path / "raw.gz").table
     assert table["asteroid_id"].is_unique
     assert table["orbit_uncertainty"].isna().all()
     assert set(clean(table).table["orbit_uncertainty"]) == {9}
@@ -119,30 +119,30 @@ def test_the_feed_comes_week_by_week_and_joins_an_asteroids_approaches(
     neows: Fake, waits: Waits, tmp_path: Path
 ) -> None:
     fake, address = neows
-    found = source(address, waits, crawl="feed", rows="approach", start_date="2015-09-01", end_date="2015-09-16")
-    found.fetch(tmp_path / "raw.gz")
+    archive = source(address, waits, crawl="feed", rows="approach", start_date="2015-09-01", end_date="2015-09-16")
+    archive.fetch(tmp_path / "raw.gz")
     assert [(request.query["start_date"], request.query["end_date"]) for request in fake.requests] == [
         ("2015-09-01", "2015-09-07"),
         ("2015-09-08", "2015-09-14"),
         ("2015-09-15", "2015-09-16"),
     ]
-    assert len(found.read(tmp_path / "raw.gz").table) == 100
+    assert len(archive.read(tmp_path / "raw.gz").table) == 100
     assert list(weeks("2016-02-27", "2016-03-01")) == [("2016-02-27", "2016-03-01")]
 
 
 def test_a_day_that_is_none_is_refused(neows: Fake, waits: Waits, tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="2015-02-30 to 2015-03-01 are no days"):
+    with pytest.raises(DataError, match="2015-02-30 to 2015-03-01 are not days"):
         source(neows[1], waits, crawl="feed", start_date="2015-02-30", end_date="2015-03-01").fetch(tmp_path / "raw.gz")
 
 
 def test_one_asteroid_is_looked_up_by_number_or_identity(neows: Fake, servers: ModuleType, waits: Waits) -> None:
     fake, address = neows
     fake.objects.append(servers.neo(7, id="2000433", neo_reference_id="2000433", name="433 Eros (A898 PA)"))
-    found = source(address, waits)
-    assert found.lookup("433")["name"].tolist() == ["433 Eros (A898 PA)"]
-    assert found.lookup("3000012")["asteroid_id"].tolist() == ["3000012"]
-    assert found.lookup("99999").empty
-    assert found.lookup("2010 PK9").empty
+    archive = source(address, waits)
+    assert archive.lookup("433")["name"].tolist() == ["433 Eros (A898 PA)"]
+    assert archive.lookup("3000012")["asteroid_id"].tolist() == ["3000012"]
+    assert archive.lookup("99999").empty
+    assert archive.lookup("2010 PK9").empty
 
 
 @pytest.mark.parametrize("kind", ["web-page", "other-page", "empty-page", "cut", "500", "no-json", "no-page"])
@@ -183,7 +183,7 @@ def test_a_page_that_stays_wrong_ends_the_crawl_and_keeps_what_came(
     fake.before = lambda request: servers.Reply.json(fake.page(0)) if request.query["page"] == "2" else None
     with pytest.raises(DataError, match="failed 4 times: page 0 came instead of page 2") as raised:
         source(address, waits).fetch(raw)
-    assert "goes on there" in raised.value.hint
+    assert "resumes there" in raised.value.hint
     assert raw.read_bytes() == b"earlier"
     fake.before, fake.requests = lambda _: None, []
     source(address, waits).fetch(raw)
@@ -218,11 +218,11 @@ def test_a_list_that_changes_while_it_is_read_comes_whole(
     fake.before = alter
     before = set(all_of(fake))
     source(address, waits).fetch(tmp_path / "raw.gz")
-    found = identities(tmp_path / "raw.gz")
-    assert len(found) == len(set(found))
-    assert before & set(all_of(fake)) <= set(found)
+    crawled = identities(tmp_path / "raw.gz")
+    assert len(crawled) == len(set(crawled))
+    assert before & set(all_of(fake)) <= set(crawled)
     if change != "both":
-        assert found == all_of(fake)
+        assert crawled == all_of(fake)
 
 
 def test_a_crawl_that_goes_on_after_the_list_has_changed_comes_whole(
@@ -249,7 +249,7 @@ def test_a_count_that_never_fits_is_told(neows: Fake, servers: ModuleType, waits
         return servers.Reply.json(page)
 
     fake.before = overstate
-    with pytest.raises(DataError, match="says that it has 51 asteroids and gave 50 in 3 passes"):
+    with pytest.raises(DataError, match="announces 51 asteroids and gave 50 in 3 passes"):
         source(address, waits).fetch(tmp_path / "raw.gz")
 
 
@@ -277,7 +277,7 @@ def test_a_block_is_waited_for(
     fake.before = lambda request: refused.pop() if request.query["page"] == "1" and refused else None
     source(address, waits).fetch(tmp_path / "raw.gz")
     assert waits.slept_s == waited_s
-    assert any("too many requests" in line for line in waits.said)
+    assert any("too many requests" in line for line in waits.lines)
     assert identities(tmp_path / "raw.gz") == all_of(fake)
 
 
@@ -312,13 +312,13 @@ def test_the_time_that_it_will_take_is_told_beforehand(
     fake.before = many_pages
     with pytest.raises(DataError):
         source(address, waits).fetch(tmp_path / "raw.gz")
-    assert waits.said == ["2,091 pages to come at 1,000 requests an hour: about 2.1 h"]
+    assert waits.lines == ["2,091 pages to come at 1,000 requests per hour: about 2.1 h"]
     monkeypatch.delenv("NASA_API_KEY")
     fake.limits = {"X-RateLimit-Limit": "30", "X-RateLimit-Remaining": "29"}
     demo = Waits()
     with pytest.raises(DataError):
         source(address, demo).fetch(tmp_path / "other" / "raw.gz")
-    assert demo.said[0].startswith("2,091 pages to come; DEMO_KEY has 30 requests an hour and 50 a day: 42 days.")
+    assert demo.lines[0].startswith("2,091 pages to come; DEMO_KEY has 30 requests per hour and 50 per day: 42 days.")
     assert fake.requests[-1].headers["x-api-key"] == "DEMO_KEY"
 
 
@@ -339,7 +339,7 @@ def test_what_is_no_key_is_refused_without_repeating_it(
     neows: Fake, waits: Waits, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str
 ) -> None:
     monkeypatch.setenv("NASA_API_KEY", f"sesame{text}sesame")
-    with pytest.raises(ConfigError, match="holds no API key") as raised:
+    with pytest.raises(ConfigError, match="does not hold an API key") as raised:
         source(neows[1], waits).fetch(tmp_path / "raw.gz")
     assert "sesame" not in str(raised.value)
     assert neows[0].requests == []
@@ -383,19 +383,28 @@ def test_the_key_is_in_no_file_no_stream_no_log_and_no_error(
         item["links"]["self"] = f"http://www.neowsapp.com/rest/v1/neo/1?api_key={CANARY}"
         item["sentry_data"] = f"http://www.neowsapp.com/rest/v1/neo/sentry/1?api_key={CANARY}"
         item["nasa_jpl_url"] = f"https://ssd.jpl.nasa.gov/?key={CANARY}"
-    said = {"code": 400, "error_message": f"Bad request for api_key={CANARY}"}
-    fake.before = lambda request: servers.Reply.json(said, status=400) if request.query["page"] == "2" else None
+    refusal = {"code": 400, "error_message": f"Bad request for api_key={CANARY}"}
+    fake.before = lambda request: servers.Reply.json(refusal, status=400) if request.query["page"] == "2" else None
     with pytest.raises(DataError) as raised:
         source(address, waits).fetch(tmp_path / "raw.gz")
     fake.before = lambda _: None
     written = [path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()]
     assert len(written) == 3
-    told = source(address, waits).fetch(tmp_path / "raw.gz")
+    fetched = source(address, waits).fetch(tmp_path / "raw.gz")
     written.append(gzip.decompress((tmp_path / "raw.gz").read_bytes()))
     assert {request.headers["x-api-key"] for request in fake.requests} == {CANARY}
     assert not any("api_key" in request.query for request in fake.requests)
     out, err = capfd.readouterr()
-    everything = [*written, out, err, caplog.text, str(raised.value), repr(raised.value), json.dumps(told), *waits.said]
+    everything = [
+        *written,
+        out,
+        err,
+        caplog.text,
+        str(raised.value),
+        repr(raised.value),
+        json.dumps(fetched),
+        *waits.lines,
+    ]
     assert not any(CANARY in (text.decode() if isinstance(text, bytes) else text) for text in everything)
 
 

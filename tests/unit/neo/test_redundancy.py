@@ -10,9 +10,8 @@ from asteroid_ll.neo.data_card import data_card
 from asteroid_ll.neo.derived import ALBEDO_BRIGHT, diameter_km, orbital_period_d
 from asteroid_ll.neo.feature_sets import LEFT_OUT_OF_CLEAN
 from asteroid_ll.neo.redundancy import float32_losses, redundant_columns
-from asteroid_ll.neo.sources.base import Note
-from asteroid_ll.neo.sources.tabular import read_table
-from asteroid_ll.neo.table import TUTORIAL_DROPS
+from asteroid_ll.neo.sources.reading import Note
+from asteroid_ll.neo.sources.tabular import read
 
 EXPORT = Path(__file__).resolve().parents[4] / "shared" / "data" / "nasa_asteroids.csv"
 
@@ -21,7 +20,7 @@ EXPORT = Path(__file__).resolve().parents[4] / "shared" / "data" / "nasa_asteroi
 def export_table() -> pd.DataFrame:
     if not EXPORT.is_file():
         pytest.skip("nasa_asteroids.csv is not beside the repository")
-    return read_table(EXPORT)
+    return read(EXPORT).table
 
 
 @pytest.fixture
@@ -49,7 +48,7 @@ def orbits() -> pd.DataFrame:
 
 
 def test_unit_copies_diameters_and_what_kepler_gives_are_found(orbits: pd.DataFrame) -> None:
-    assert [(found.column, found.kind) for found in redundant_columns(orbits)] == [
+    assert [(column.column, column.kind) for column in redundant_columns(orbits)] == [
         ("miss_distance_km", "unit"),
         ("diameter_min_km", "magnitude"),
         ("perihelion_distance_au", "kepler"),
@@ -66,7 +65,7 @@ def test_unit_copies_diameters_and_what_kepler_gives_are_found(orbits: pd.DataFr
 )
 def test_one_row_that_breaks_a_formula_is_enough(orbits: pd.DataFrame, name: str) -> None:
     orbits.loc[17, name] *= 1.1 if name != "perihelion_time_jd" else 1.0001
-    assert name not in {found.column for found in redundant_columns(orbits)}
+    assert name not in {column.column for column in redundant_columns(orbits)}
 
 
 def test_random_numbers_are_not_redundant(small_table: pd.DataFrame) -> None:
@@ -74,10 +73,10 @@ def test_random_numbers_are_not_redundant(small_table: pd.DataFrame) -> None:
 
 
 def test_the_export_says_itself_what_the_set_clean_leaves_out(export_table: pd.DataFrame) -> None:
-    found = {item.column: item for item in redundant_columns(export_table)}
-    assert set(found) == set(LEFT_OUT_OF_CLEAN) - {"orbit_id", "orbit_uncertainty"}
-    assert found["miss_distance_ld"].follows_from == "miss_distance_au x 389"
-    assert max(item.worst_error for item in found.values()) < 1e-7
+    redundant = {item.column: item for item in redundant_columns(export_table)}
+    assert set(redundant) == set(LEFT_OUT_OF_CLEAN) - {"orbit_id", "orbit_uncertainty"}
+    assert redundant["miss_distance_ld"].follows_from == "miss_distance_au x 389"
+    assert max(item.worst_error for item in redundant.values()) < 1e-7
 
 
 def test_the_export_loses_a_minute_of_its_epochs_and_an_eighth_of_a_day_as_float32(export_table: pd.DataFrame) -> None:
@@ -113,25 +112,27 @@ def test_the_data_card_is_json_and_describes_every_column(small_table: pd.DataFr
 
 def test_the_data_card_names_the_hazards_of_the_export(export_table: pd.DataFrame) -> None:
     card = data_card(export_table, clean(export_table), provenance={})
-    told = {hazard["name"]: hazard["text"] for hazard in card["hazards"]}
-    assert list(told) == [
+    hazards = {hazard["name"]: hazard["text"] for hazard in card["hazards"]}
+    assert list(hazards) == [
         "label inputs",
         "identity leak",
         "observation leak",
         "one asteroid under two identities",
-        "several rows an asteroid",
+        "several rows per asteroid",
         "selection",
     ]
-    assert "all but 21 of 4687 rows" in told["label inputs"]
-    assert "33% of the rows of numbered asteroids are hazardous" in told["identity leak"]
-    assert "94 asteroids" in told["one asteroid under two identities"]
-    assert "136 approaches are listed twice" in told["one asteroid under two identities"]
+    assert "all but 21 of 4687 rows" in hazards["label inputs"]
+    assert "33% of the rows of numbered asteroids are hazardous" in hazards["identity leak"]
+    assert "94 asteroids" in hazards["one asteroid under two identities"]
+    assert "136 approaches are listed twice" in hazards["one asteroid under two identities"]
     assert len(card["joined_identities"]) == 94
     assert card["asteroids"] == 3_692 - 94
 
 
-def test_the_data_card_of_the_tutorials_table_has_the_tutorials_names(export_table: pd.DataFrame) -> None:
-    cleaned = clean(export_table, drop=TUTORIAL_DROPS, tutorial_names=True, join_identities=False)
+def test_the_data_card_of_the_tutorials_table_has_the_tutorials_names(
+    export_table: pd.DataFrame, tutorial_drops: tuple[str, ...]
+) -> None:
+    cleaned = clean(export_table, drop=tutorial_drops, tutorial_names=True, join_identities=False)
     card = data_card(export_table, cleaned, provenance={})
     assert [column["name"] for column in card["columns"]] == list(cleaned.table.columns)
     assert card["columns"][1]["canonical_name"] == "asteroid_id"

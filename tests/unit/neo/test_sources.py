@@ -1,16 +1,18 @@
 import hashlib
 import http.server
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from asteroid_ll.config.models import SourceSettings
 from asteroid_ll.errors import AwsError, ConfigError, DataError
-from asteroid_ll.neo.sources import open_source
-from asteroid_ll.neo.sources.base import whole_file
+from asteroid_ll.neo.sources import SOURCES, open_source
+from asteroid_ll.neo.sources.base import Web
 from asteroid_ll.neo.sources.catalogue import provenance
-from asteroid_ll.neo.sources.web import Web
 
 AT_ONCE = Web(sleep=lambda _: None)
 
@@ -65,12 +67,12 @@ def left_in(folder: Path) -> list[str]:
 
 def test_the_catalogue_is_copied_as_released(tmp_path: Path) -> None:
     source = open_source("catalogue")
-    raw = tmp_path / "deep" / "er" / source.file_name
-    told = source.fetch(raw)
-    assert hashlib.sha256(raw.read_bytes()).hexdigest() == told["sha256"] == provenance()["output_sha256"]
-    assert told["n_bytes"] == raw.stat().st_size
-    assert "Minor Planet Center" in told["credit"]
-    assert left_in(raw.parent) == [source.file_name]
+    raw = tmp_path / "deep" / "er" / source.spec.file_name
+    fetched = source.fetch(raw)
+    assert hashlib.sha256(raw.read_bytes()).hexdigest() == fetched["sha256"] == provenance()["output_sha256"]
+    assert fetched["n_bytes"] == raw.stat().st_size
+    assert "Minor Planet Center" in fetched["credit"]
+    assert left_in(raw.parent) == [source.spec.file_name]
 
 
 @pytest.mark.parametrize("spelling", ["path", "file-url", "http", "http-without-length"])
@@ -84,10 +86,10 @@ def test_a_file_is_fetched_byte_for_byte_from_anywhere(
         "http-without-length": f"{address}/no-length",
     }[spelling]
     source = open_source("csv", location=location)
-    told = source.fetch(earlier)
+    fetched = source.fetch(earlier)
     assert earlier.read_bytes() == export_file.read_bytes()
-    assert told["location"] == location
-    assert told["sha256"] == hashlib.sha256(export_file.read_bytes()).hexdigest()
+    assert fetched["location"] == location
+    assert fetched["sha256"] == hashlib.sha256(export_file.read_bytes()).hexdigest()
     assert len(source.read(earlier).table) == 60
 
 
@@ -98,7 +100,7 @@ def test_an_unknown_scheme_is_left_to_the_given_callable(export_file: Path, earl
         asked.append(url)
         path.write_bytes(export_file.read_bytes())
 
-    open_source("csv", location="s3://bucket/nasa.csv", web=AT_ONCE).fetch(earlier, download=download)
+    open_source("csv", location="s3://bucket/nasa.csv", web=Web(download_other=download)).fetch(earlier)
     assert asked == ["s3://bucket/nasa.csv"]
     assert earlier.read_bytes() == export_file.read_bytes()
 
@@ -145,7 +147,7 @@ def test_an_error_of_the_callable_passes_and_leaves_the_earlier_file(earlier: Pa
         raise AwsError(f"{url}: access denied.")
 
     with pytest.raises(AwsError, match="access denied"):
-        open_source("csv", location="s3://bucket/nasa.csv", web=AT_ONCE).fetch(earlier, download=refuse)
+        open_source("csv", location="s3://bucket/nasa.csv", web=Web(download_other=refuse)).fetch(earlier)
     assert earlier.read_text() == "earlier"
     assert left_in(earlier.parent) == ["asteroids.csv"]
 
@@ -158,38 +160,24 @@ def test_secrets_of_an_address_are_not_told(address: str, earlier: Path) -> None
     assert "secret" not in str(raised.value)
 
 
-@pytest.mark.parametrize(
-    ("name", "location", "says"),
-    [
-        ("catalog", None, "no source 'catalog'"),
-        ("csv", None, "needs a location"),
-        ("catalogue", "nasa.csv", "bundled and has no location"),
-    ],
-)
-def test_a_source_that_cannot_be_opened_is_a_configuration_error(name: str, location: str | None, says: str) -> None:
-    with pytest.raises(ConfigError, match=says):
-        open_source(name, location=location)
-
-
 def test_a_scheme_that_nothing_can_download_is_a_configuration_error(earlier: Path) -> None:
-    with pytest.raises(ConfigError, match="can download ftp:// URLs"):
+    with pytest.raises(ConfigError, match="ftp:// URLs cannot be downloaded"):
         open_source("csv", location="ftp://host/nasa.csv", web=AT_ONCE).fetch(earlier)
 
 
-def test_a_whole_file_replaces_only_at_the_end(earlier: Path) -> None:
-    with whole_file(earlier) as temporary:
-        temporary.write_text("later")
-        assert earlier.read_text() == "earlier"
-    assert earlier.read_text() == "later"
+def test_every_source_has_a_class_that_takes_its_options() -> None:
+    for kind, spec in SOURCES.items():
+        source = open_source(kind, **dict.fromkeys(spec.options, "x"))
+        assert (source.spec, source.title) == (spec, spec.title)
+        assert set(spec.required) <= spec.options.keys()
 
 
-def test_an_interrupted_write_leaves_the_earlier_file(earlier: Path) -> None:
-    def interrupted() -> None:
-        with whole_file(earlier) as temporary:
-            temporary.write_text("never")
-            raise KeyboardInterrupt
+def test_every_option_of_a_source_is_a_key_of_the_configuration() -> None:
+    options = {option for spec in SOURCES.values() for option in spec.options}
+    assert options | {"kind", "sha256"} == set(SourceSettings.model_fields)
 
-    with pytest.raises(KeyboardInterrupt):
-        interrupted()
-    assert earlier.read_text() == "earlier"
-    assert left_in(earlier.parent) == ["asteroids.csv"]
+
+def test_the_configuration_loads_no_module_of_a_source() -> None:
+    program = "import sys, asteroid_ll.config; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.split()
+    assert not {"numpy", "pandas", "urllib3", "asteroid_ll.neo.sources.csv"} & set(loaded)

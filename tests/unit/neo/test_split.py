@@ -62,7 +62,7 @@ def test_shares_that_leave_a_part_without_rows_are_refused(validation: float, te
 
 
 def test_an_empty_part_is_named() -> None:
-    with pytest.raises(DataError, match="1 rows leave nothing in the part"):
+    with pytest.raises(DataError, match="1 rows are too few: the part"):
         split_by_asteroid(["433"], **SHARES)
 
 

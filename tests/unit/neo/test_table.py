@@ -1,7 +1,7 @@
 import pytest
 
 from asteroid_ll.errors import DataError
-from asteroid_ll.neo.table import COLUMNS, TUTORIAL_DROPS, Role, find, locate, lookup
+from asteroid_ll.neo.table import COLUMNS, Role, find, locate, lookup
 
 TUTORIAL_NAMES = [
     "hazardous",
@@ -68,12 +68,11 @@ def test_a_column_is_found_by_any_of_its_names(spelling: str) -> None:
 
 def test_32_columns_are_features() -> None:
     assert sum(column.role is Role.FEATURE for column in COLUMNS) == 32
-    assert not {name for name in TUTORIAL_DROPS if find(name).role is Role.FEATURE}
 
 
 def test_an_unknown_name_gets_the_nearest_one() -> None:
     assert lookup("moid") is None
-    with pytest.raises(DataError, match="no asteroid column 'moid_a'") as raised:
+    with pytest.raises(DataError, match="Unknown asteroid column 'moid_a'") as raised:
         find("moid_a")
     assert "'moid_au'" in raised.value.hint
 

@@ -1,3 +1,4 @@
+import base64
 import errno
 import os
 from pathlib import Path
@@ -7,7 +8,8 @@ from typing import Any
 import pytest
 
 from asteroid_ll.errors import DataError
-from asteroid_ll.neo.sources.web import Web, download, shown
+from asteroid_ll.neo.sources.base import Web
+from asteroid_ll.neo.sources.web import CutError, download, get, shown
 
 CONTENT = bytes(range(256)) * 2_000
 TAG = '"v1"'
@@ -26,11 +28,11 @@ class FileServer:
     def answer(self, request: Any) -> Any:
         self.ranges.append(request.headers.get("range", ""))
         cut = self.cuts.pop(0) if self.cuts else 0
-        wanted = request.headers.get("range")
-        if wanted and request.headers.get("if-range") == self.headers.get("ETag"):
-            start = int(wanted.removeprefix("bytes=").rstrip("-"))
-            told = f"bytes {start}-{len(self.content) - 1}/{len(self.content)}"
-            return self.reply(206, self.content[start:], self.headers | {"Content-Range": told}, cut)
+        requested = request.headers.get("range")
+        if requested and request.headers.get("if-range") == self.headers.get("ETag"):
+            start = int(requested.removeprefix("bytes=").rstrip("-"))
+            content_range = f"bytes {start}-{len(self.content) - 1}/{len(self.content)}"
+            return self.reply(206, self.content[start:], self.headers | {"Content-Range": content_range}, cut)
         return self.reply(200, self.content, self.headers, cut)
 
 
@@ -63,7 +65,7 @@ def test_a_later_process_goes_on_too(servers: ModuleType, web: Web, tmp_path: Pa
     with servers.serving(server.answer) as address:
         with pytest.raises(DataError, match=r"failed after 212000 bytes: .*cut: 212000 of 512000") as raised:
             download(f"{address}/list", tmp_path / "part", final=tmp_path / "list", web=web)
-        assert "goes on where it was cut" in raised.value.hint
+        assert "resumes the download" in raised.value.hint
         download(f"{address}/list", tmp_path / "part", final=tmp_path / "list", web=web)
     assert server.ranges[-1] == "bytes=212000-"
     assert (tmp_path / "part").read_bytes() == CONTENT
@@ -136,14 +138,75 @@ def test_the_address_with_its_signature_is_not_written_down(servers: ModuleType,
 
 
 def test_progress_is_told_every_other_second(servers: ModuleType, tmp_path: Path) -> None:
-    said: list[str] = []
+    lines: list[str] = []
     clock = iter(range(1_000))
     server = FileServer(servers)
     with servers.serving(server.answer) as address:
-        web = Web(say=said.append, now_s=lambda: float(next(clock)))
+        web = Web(say=lines.append, now_s=lambda: float(next(clock)))
         download(f"{address}/list", tmp_path / "part", final=tmp_path / "list", web=web)
-    assert said
-    assert all(line.endswith(" of 0.5 MB") for line in said)
+    assert lines
+    assert all(line.endswith(" of 0.5 MB") for line in lines)
+
+
+def test_a_download_goes_through_the_proxy_of_the_environment(
+    servers: ModuleType, web: Web, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    requests: list[Any] = []
+
+    def proxy(request: Any) -> Any:
+        requests.append(request)
+        return servers.Reply(body=CONTENT)
+
+    with servers.serving(proxy) as address:
+        monkeypatch.setenv("http_proxy", address.replace("http://", "user:pass%20word@"))
+        monkeypatch.setenv("no_proxy", "direct.example")
+        download("http://data.example/list", tmp_path / "part", final=tmp_path / "list", web=web)
+    (request,) = requests
+    assert request.headers["host"] == "data.example"
+    assert base64.b64decode(request.headers["proxy-authorization"].removeprefix("Basic ")) == b"user:pass word"
+    assert (tmp_path / "part").read_bytes() == CONTENT
+
+
+def test_a_download_follows_redirects_and_resumes_at_their_target(
+    servers: ModuleType, web: Web, tmp_path: Path
+) -> None:
+    server = FileServer(servers)
+    server.cuts = [500_000]
+
+    def redirecting(request: Any) -> Any:
+        if request.path == "/old":
+            return servers.Reply(status=302, headers={"Location": "/new"})
+        return server.answer(request)
+
+    with servers.serving(redirecting) as address:
+        download(f"{address}/old", tmp_path / "part", final=tmp_path / "list", web=web)
+    assert server.ranges == ["", "bytes=12000-"]
+    assert (tmp_path / "part").read_bytes() == CONTENT
+
+
+@pytest.mark.parametrize("target", ["/list?signature=secret", "http://[broken?signature=secret"])
+def test_a_redirect_that_leads_nowhere_is_an_error_without_its_secrets(
+    servers: ModuleType, web: Web, tmp_path: Path, target: str
+) -> None:
+    reply = servers.Reply(status=302, headers={"Location": target})
+    failure = pytest.raises(DataError, match=r"too many redirects|the address is not valid")
+    with servers.serving(lambda _: reply) as address, failure as raised:
+        download(f"{address}/list?signature=secret", tmp_path / "part", final=tmp_path / "list", web=web)
+    assert "secret" not in str(raised.value)
+
+
+def test_a_request_with_a_key_follows_redirects_on_the_same_host_only(servers: ModuleType) -> None:
+    def redirecting(request: Any) -> Any:
+        if request.path == "/new":
+            return servers.Reply(body=b"here")
+        target = {"/old": "/new", "/other": "http://other.example/new", "/loop": "/loop?again"}[request.path]
+        return servers.Reply(status=301, headers={"Location": target})
+
+    with servers.serving(redirecting) as address:
+        assert get(f"{address}/old", headers={"X-Api-Key": "key"})[1] == b"here"
+        assert get(f"{address}/other", headers={"X-Api-Key": "key"})[0].status == 301
+        with pytest.raises(CutError, match="too many redirects"):
+            get(f"{address}/loop", headers={"X-Api-Key": "key"})
 
 
 def test_a_location_is_shown_without_its_secrets() -> None:

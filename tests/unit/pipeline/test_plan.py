@@ -99,6 +99,14 @@ def test_an_output_that_was_lost_runs_its_stage_with_that_reason() -> None:
     assert running(found) == {"learn", "host", "ask", "end"}
 
 
+def test_a_result_of_an_older_shape_is_made_anew_without_what_its_stage_uses() -> None:
+    found = plan(STAGES, SETTINGS, snapshot=replace(finished(), outdated={"ask": "an older shape"}))
+    assert running(found) == {"ask"}
+    assert found["ask"].reason == "an older shape"
+    assert found["ask"].from_stored
+    assert not plan(STAGES, SETTINGS, snapshot=finished(), forced=("ask",))["ask"].from_stored
+
+
 def test_the_same_output_from_a_stage_that_ran_again_leaves_the_next_one_up_to_date() -> None:
     settings = changed("get", 2)
     again = finished(settings)

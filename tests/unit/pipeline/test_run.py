@@ -12,8 +12,8 @@ import pytest
 from asteroid_ll.config import Config
 from asteroid_ll.errors import ConfigError, DataError, InterruptedRunError, LeakError
 from asteroid_ll.pipeline.run import Listener, Pipeline, RunResult
+from asteroid_ll.run.atomic import atomic_write
 from asteroid_ll.run.journal import Journal
-from asteroid_ll.run.workspace import Workspace
 from asteroid_ll.stages.stage import Context, Outcome, Stage
 
 
@@ -21,7 +21,7 @@ class Toy:
     """A pipeline of four toy stages over a real run directory; records what ran."""
 
     def __init__(self, directory: Path) -> None:
-        self.workspace = Workspace(directory)
+        self.directory = directory
         self.ran: list[str] = []
         self.fail: dict[str, BaseException] = {}
         self.content = {"get": "1", "learn": "2"}
@@ -34,11 +34,11 @@ class Toy:
             if name in self.fail:
                 raise self.fail[name]
             if name == "end":
-                for record in context.journal.open_resources():
+                for record in context.journal.read().open_resources():
                     context.journal.append("gone", stage=name, fingerprint="f", resource=record["resource"])
                 return Outcome()
             path = context.path(name, "out")
-            context.workspace.atomic_write(path, self.content.get(name, name).encode())
+            atomic_write(path, self.content.get(name, name).encode())
             return Outcome(outputs=(f"{name}/out",), metrics={name: 1}, findings=(f"{name} was done",))
 
         return run
@@ -62,10 +62,10 @@ class Toy:
         return Pipeline(
             more.pop("stages", self.stages()),
             Config(),
-            workspace=self.workspace,
-            journal=Journal(self.workspace.journal_path),
+            directory=self.directory,
+            journal=Journal(self.directory / "journal.jsonl"),
             connect=connect,
-            **more,
+            listener=more.pop("listener", Listener()),
         )
 
     def run(self, **more: Any) -> RunResult:
@@ -99,7 +99,7 @@ def test_a_second_run_does_nothing(toy: Toy) -> None:
 
 def test_an_output_that_was_changed_by_hand_is_made_again_and_the_rest_stays(toy: Toy) -> None:
     toy.run()
-    (toy.workspace.directory / "get" / "out").write_text("tampered")
+    (toy.directory / "get" / "out").write_text("tampered")
     result = toy.run()
     assert toy.ran == ["get"]
     assert next(s.reason for s in result.stages if s.name == "get") == "get/out was changed"
@@ -108,7 +108,7 @@ def test_an_output_that_was_changed_by_hand_is_made_again_and_the_rest_stays(toy
 def test_new_content_runs_the_stages_after_it(toy: Toy) -> None:
     toy.run()
     toy.content = {"get": "new", "learn": "new too"}
-    (toy.workspace.directory / "get" / "out").unlink()
+    (toy.directory / "get" / "out").unlink()
     toy.run()
     assert toy.ran == ["get", "learn", "host", "ask", "end"]
 
@@ -116,7 +116,7 @@ def test_new_content_runs_the_stages_after_it(toy: Toy) -> None:
 def test_new_content_that_changes_nothing_further_on_stops_there(toy: Toy) -> None:
     toy.run()
     toy.content["get"] = "new"
-    (toy.workspace.directory / "get" / "out").unlink()
+    (toy.directory / "get" / "out").unlink()
     toy.run()
     assert toy.ran == ["get", "learn"]
 
@@ -207,7 +207,7 @@ def test_stages_alone_in_order_are_the_same_as_all_at_once(toy: Toy, tmp_path: P
 
 def test_the_numbers_of_a_stage_that_is_up_to_date_are_shown_again(toy: Toy) -> None:
     def ask(context: Context) -> Outcome:
-        context.workspace.atomic_write(context.path("ask/out"), b'{"metrics": {"f1": 1}, "findings": ["good"]}')
+        atomic_write(context.path("ask/out"), b'{"metrics": {"f1": 1}, "findings": ["good"]}')
         return Outcome(outputs=("ask/out",), metrics={"f1": 1}, findings=("good",))
 
     stages = tuple(
@@ -218,6 +218,40 @@ def test_the_numbers_of_a_stage_that_is_up_to_date_are_shown_again(toy: Toy) -> 
     assert statuses(second)["ask"] == "skipped"
     assert second.metrics["f1"] == first.metrics["f1"] == 1
     assert second.findings == ("good",)
+
+
+def test_an_older_result_is_made_anew_from_its_own_outputs_and_nothing_is_hosted(toy: Toy) -> None:
+    def write(context: Context, version: int) -> Outcome:
+        text = f'{{"metrics": {{"version": {version}}}, "findings": []}}'
+        atomic_write(context.path("ask/out"), text.encode())
+        return Outcome(outputs=("ask/out",), metrics={"version": version})
+
+    def stages(newest: int) -> tuple[Stage, ...]:
+        ask = replace(
+            toy.stages()[3],
+            run=lambda context: write(context, newest),
+            result="ask/out",
+            outdated=lambda path: None if f'"version": {newest}' in path.read_text() else "an older shape",
+            rescore=lambda context: write(context, newest),
+        )
+        look = Stage("look", 1, ("ask",), lambda _: {}, toy.work("look"), "Look.")
+        return (*toy.stages()[:3], ask, look, toy.stages()[4])
+
+    toy.pipeline(stages=stages(1)).run()
+    toy.ran.clear()
+    result = toy.pipeline(stages=stages(2)).run()
+    assert toy.ran == ["look"]
+    assert statuses(result) == {
+        "get": "skipped", "learn": "skipped", "host": "skipped", "ask": "run", "look": "run", "end": "skipped",
+    }  # fmt: skip
+    assert result.metrics["version"] == 2
+    assert set(statuses(toy.pipeline(stages=stages(2)).run()).values()) == {"skipped"}
+
+
+def test_a_result_says_in_a_line_what_came_out(toy: Toy) -> None:
+    result = replace(toy.run(), metrics={"scores": {"model": {"f1": 0.75}}})
+    assert repr(result) == f"RunResult('{toy.directory}', 5 of 5 stages run, F1 0.7500, nothing open)"
+    assert repr(replace(result, metrics={}, open={"e": "endpoint"})).endswith("stages run, 1 resources open)")
 
 
 def test_what_is_missing_outside_is_found_before_a_stage_needs_it(toy: Toy) -> None:

@@ -8,14 +8,16 @@ import numpy as np
 import pytest
 
 from asteroid_ll.evaluation.calibration import calibrate
-from asteroid_ll.evaluation.metrics import scoreboard
-from asteroid_ll.report import plots
-from asteroid_ll.report.columns import PlainColumn
-from asteroid_ll.report.weights import piecewise, weigh
+from asteroid_ll.evaluation.resamples import Predictions
+from asteroid_ll.evaluation.scoreboard import Scoreboard, scoreboard
+from asteroid_ll.report import model_plots, result_plots, table_plots
+from asteroid_ll.report.quantities import Quantity, quantity
+from asteroid_ll.report.style import Plot
+from asteroid_ll.report.table_plots import Panel
+from asteroid_ll.report.weights import learned_functions, weigh
 
-MAGNITUDE = PlainColumn("absolute_magnitude_mag", "mag", "Absolute magnitude H")
-MOID = PlainColumn("moid_au", "au", "Earth MOID")
-UNCERTAINTY = PlainColumn("orbit_uncertainty", "MPC code", "Orbit uncertainty")
+NAMES = ["absolute_magnitude_mag", "moid_au", "orbit_uncertainty"]
+MAGNITUDE, MOID, UNCERTAINTY = quantity(NAMES[0]), quantity(NAMES[1]), Quantity("Orbit uncertainty", "MPC code")
 
 
 @pytest.fixture(scope="session")
@@ -35,15 +37,15 @@ def table_values() -> SimpleNamespace:
 
 
 @pytest.fixture(scope="session")
-def board():
+def board() -> Scoreboard:
     rng = np.random.default_rng(1)
     labels = (rng.random(2000) < 0.1).astype(int)
     scores = 1 / (1 + np.exp(-(rng.normal(size=2000) * 2 + 8 * labels - 4)))
-    return scoreboard(labels, scores, train_labels=labels, rule_predicted=labels)
+    return scoreboard(labels, Predictions(scores > 0.5, scores), train_labels=labels, predicted_by_rule=labels)
 
 
 @pytest.fixture(scope="session")
-def makers(table_values, board) -> dict[str, Callable[[], plots.Plot]]:
+def makers(table_values: SimpleNamespace, board: Scoreboard) -> dict[str, Callable[[], Plot]]:
     """A function for every figure of the package that draws it anew."""
     v = table_values
     rng = np.random.default_rng(2)
@@ -51,38 +53,39 @@ def makers(table_values, board) -> dict[str, Callable[[], plots.Plot]]:
     labels, scores = np.arange(50) % 2, rng.permutation(50) / 50
     across, along = np.linspace(15, 30, 31), np.geomspace(1e-4, 1, 41)
     margin = np.minimum((21.5 - across)[np.newaxis, :], -np.log(along / 0.04)[:, np.newaxis])
-    steps = piecewise({"moid_au": (0.001, 0.05, 0.5), "absolute_magnitude_mag": (18, 22, 25)}, [-1, -2, -3, 0.5])
+    functions = learned_functions(
+        {"moid_au": (0.001, 0.05, 0.5), "absolute_magnitude_mag": (18, 22, 25)}, [-1, -2, -3, 0.5]
+    )
+    calibration = calibrate(labels, scores)
+    assert calibration is not None
     return {
-        "distributions": lambda: plots.distributions(
+        "distributions": lambda: table_plots.distributions(
             [
-                plots.Panel(MAGNITUDE, v.magnitude),
-                plots.Panel(MOID, v.moid, "log"),
-                plots.Panel(UNCERTAINTY, v.uncertainty, "integer"),
+                Panel(MAGNITUDE, v.magnitude),
+                Panel(MOID, v.moid, "log"),
+                Panel(UNCERTAINTY, v.uncertainty, "integer"),
             ],
             labels=v.labels,
         ),
-        "class-balance": lambda: plots.class_balance({"train": v.labels[:300], "test": v.labels[300:]}),
-        "correlation": lambda: plots.correlation_map(np.eye(3), [MAGNITUDE, MOID, UNCERTAINTY]),
-        "magnitude-moid": lambda: plots.magnitude_moid(v.magnitude, v.moid, labels=v.labels, columns=(MAGNITUDE, MOID)),
-        "ranking": lambda: plots.ranking_curves(labels, scores, model=board.model, rule=board.get("rule")),
-        "confusion": lambda: plots.confusion_matrix(board.model),
-        "decision-plane": lambda: plots.decision_plane(
+        "class-balance": lambda: table_plots.class_balance({"train": v.labels[:300], "test": v.labels[300:]}),
+        "correlation": lambda: table_plots.correlation_map(np.eye(3), NAMES),
+        "magnitude-moid": lambda: table_plots.magnitude_moid(v.magnitude, v.moid, labels=v.labels),
+        "ranking": lambda: result_plots.ranking_curves(labels, scores, model=board.model, rule=board.rule),
+        "confusion": lambda: result_plots.confusion_matrix(board.model),
+        "decision-plane": lambda: model_plots.decision_plane(
             v.magnitude,
             v.moid,
             labels=v.labels,
             predicted=(v.magnitude <= 21.5) & (v.moid <= 0.04),
-            columns=(MAGNITUDE, MOID),
-            grid=plots.DecisionGrid(across, along, margin),
+            grid=model_plots.DecisionGrid(across, along, margin),
         ),
-        "calibration": lambda: plots.calibration_curve(calibrate(labels, scores)),
-        "learned-functions": lambda: plots.learned_functions(
-            steps, {"moid_au": MOID, "absolute_magnitude_mag": MAGNITUDE}, score="log-odds (nats)"
-        ),
-        "weights": lambda: plots.strongest_weights(
+        "calibration": lambda: model_plots.calibration_curve(calibration),
+        "learned-functions": lambda: model_plots.function_panels(functions, score="log-odds (nats)"),
+        "weights": lambda: model_plots.strongest_weights(
             weigh(["a", "b"], [1.0, -2.0], steps=["1 km", "1 au"], features=[[0, 0], [1, 3]]), score="score (no unit)"
         ),
-        "training": lambda: plots.training_curves(
-            train, validation_objective=train, best_index=3, objective="cross-entropy (nats a row)"
+        "training": lambda: result_plots.training_curves(
+            train, validation_objective=train, best_index=3, objective="cross-entropy (nats per row)"
         ),
     }
 

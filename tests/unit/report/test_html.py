@@ -6,7 +6,6 @@ from html.parser import HTMLParser
 import pytest
 
 from asteroid_ll.evaluation.findings import Finding
-from asteroid_ll.report import plots
 from asteroid_ll.report.html import (
     ReportData,
     ReportFacts,
@@ -17,6 +16,7 @@ from asteroid_ll.report.html import (
     flatten,
     render_html,
 )
+from asteroid_ll.report.style import render
 
 VOID = {"meta", "link", "img"}
 HOSTILE = "<script>alert('x')</script> & \"quoted\""
@@ -59,8 +59,8 @@ def full(makers) -> ReportData:
             ReportSection(
                 "All figures",
                 [
-                    ReportFigure("png", HOSTILE, plots.render(makers["confusion"]().figure)),
-                    ReportFigure("svg", HOSTILE, plots.render(makers["confusion"]().figure, "svg")),
+                    ReportFigure("png", HOSTILE, render(makers["confusion"]().figure)),
+                    ReportFigure("svg", HOSTILE, render(makers["confusion"]().figure, "svg")),
                 ],
             ),
             ReportSection("Facts", [ReportFacts(HOSTILE, {"training": {HOSTILE: HOSTILE}, "none": None})]),
@@ -76,7 +76,7 @@ def test_every_text_is_escaped_and_the_tags_nest(full):
     assert outline.text.count(HOSTILE) >= 12
 
 
-def test_the_report_asks_nothing_of_the_network(full):
+def test_the_report_loads_nothing_from_the_network(full):
     document = render_html(full)
     without_images = re.sub(r"data:[a-z/+]+;base64,[A-Za-z0-9+/=]+", "", document)
     assert without_images.count("://") == without_images.count('<a href="https://ssd.jpl.nasa.gov/') == 1
@@ -125,7 +125,7 @@ def test_columns_of_numbers_are_aligned_to_the_right_and_words_are_not(full):
     assert "<td>a</td>" in document
 
 
-def test_what_is_empty_is_left_out():
+def test_empty_sections_are_left_out():
     tags = [tag for tag, _ in Outline(render_html(ReportData("Only a title"))).tags]
     assert not {"section", "dl", "table", "footer", "img"} & set(tags)
 

@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 
 from asteroid_ll.evaluation.calibration import calibrate
+from asteroid_ll.evaluation.fold_scores import CrossValidation, summarise_folds
+from asteroid_ll.evaluation.metrics import binary_scores, interval_metrics
 from asteroid_ll.evaluation.mistakes import mistakes
 from asteroid_ll.evaluation.thresholds import cheapest_thresholds, threshold_table
 from asteroid_ll.report import result_tables as tables
@@ -18,32 +20,44 @@ def _is_rectangular(rows):
 def test_an_interval_stands_below_its_scores_and_nothing_below_those_without_one(board):
     rows = tables.interval_rows(board, {"model": {"accuracy": {"low": 0.5, "high": 0.75}, "f1": None}})
     assert _is_rectangular(rows)
+    assert rows[0] == ("", *(metric.title for metric in interval_metrics()))
     assert [row[0] for row in rows[1:4]] == ["Linear Learner", "interval", "Majority class"]
-    assert rows[2][1] == "0.5000 to 0.7500"
-    assert rows[2][4] == "–"
+    assert rows[2][rows[0].index("Accuracy")] == "0.5000 to 0.7500"
+    assert rows[2][rows[0].index("F1")] == "–"
 
 
-def test_a_difference_says_whether_it_could_be_none():
+def test_a_cross_validation_has_an_interval_below_each_predictor_that_has_one():
+    folds = [binary_scores([0, 1], [0, 1], [0.1, 0.9])]
+    replicates = {metric.key: np.array([0.25, 0.5]) for metric in interval_metrics()}
+    model = summarise_folds("model", folds=folds, replicates=[replicates])
+    result = CrossValidation("spline", 3, 2, 1, 2, (model, summarise_folds("majority", folds=folds, replicates=[{}])))
+    rows = tables.cross_validation_rows(result)
+    assert _is_rectangular(rows)
+    assert [row[0] for row in rows] == ["", "Linear Learner", "  95 % interval", "Majority class"]
+    assert all(" to " in cell for cell in rows[2][1:])
+
+
+def test_a_difference_states_whether_its_interval_contains_zero():
     rows = tables.difference_rows(
-        {"f1": {"low": -0.02, "high": 0.0}, "recall": {"low": -0.02, "high": -0.01}, "precision": None}, title="less"
+        {"f1": {"low": -0.02, "high": 0.0}, "recall": {"low": -0.02, "high": -0.01}, "precision": None}
     )
-    assert rows[1:] == [("F1", "-0.0200", "+0.0000", "yes"), ("Recall", "-0.0200", "-0.0100", "no")]
+    assert sorted(rows[1:]) == [("F1", "-0.0200", "+0.0000", "yes"), ("Recall", "-0.0200", "-0.0100", "no")]
 
 
-def test_the_threshold_in_force_is_marked_in_its_place():
-    (own,) = threshold_table(LABELS, SCORES, thresholds=(0.45,))
-    rows = tables.threshold_rows(threshold_table(LABELS, SCORES, thresholds=(0.3, 0.5)), own=own)
+def test_the_current_threshold_is_marked_in_its_place():
+    (current,) = threshold_table(LABELS, SCORES, thresholds=(0.45,))
+    rows = tables.threshold_rows(threshold_table(LABELS, SCORES, thresholds=(0.3, 0.5)), current=current)
     assert [row[0] for row in rows[1:]] == ["0.3", "0.45", "0.5"]
-    assert [row[-1] for row in rows[1:]] == ["", "in force", ""]
+    assert [row[-1] for row in rows[1:]] == ["", "current", ""]
     (same,) = threshold_table(LABELS, SCORES, thresholds=(0.5,))
-    assert len(tables.threshold_rows(threshold_table(LABELS, SCORES, thresholds=(0.3, 0.5)), own=same)) == 3
+    assert len(tables.threshold_rows(threshold_table(LABELS, SCORES, thresholds=(0.3, 0.5)), current=same)) == 3
 
 
-def test_each_price_of_a_missed_one_has_its_threshold_beside_the_one_in_force():
-    (own,) = threshold_table(LABELS, SCORES, thresholds=(0.95,))
-    rows = tables.cheapest_rows(cheapest_thresholds(LABELS, SCORES, cost_ratios=(1.0, 10.0)), own=own)
-    assert [row[0] for row in rows[1:]] == ["1 false alarm", "10 false alarms"]
-    assert [row[-1] for row in rows[1:]] == ["2", "20"]
+def test_each_cost_of_a_missed_one_has_its_threshold_beside_the_current_cost():
+    (current,) = threshold_table(LABELS, SCORES, thresholds=(0.95,))
+    rows = tables.cheapest_rows(cheapest_thresholds(LABELS, SCORES), current=current)
+    assert [row[0] for row in rows[1:3]] == ["1 false alarm", "3 false alarms"]
+    assert [row[-1] for row in rows[1:3]] == ["2", "6"]
     assert _is_rectangular(rows)
 
 
@@ -65,7 +79,7 @@ def test_calibration_and_mistakes_have_a_row_each():
 
 
 @pytest.mark.parametrize("with_settings", [True, False])
-def test_every_model_of_the_grid_has_its_losses_and_a_diverged_one_says_so(with_settings):
+def test_every_model_of_the_grid_has_its_losses_and_a_diverged_one_is_marked(with_settings):
     settings = [{"optimizer": "adam", "lr_scheduler_step": 10}, {"optimizer": "sgd", "lr_scheduler_step": 100}]
     rows = tables.grid_rows(
         settings if with_settings else [],

@@ -7,7 +7,6 @@ import pandas as pd
 import pytest
 
 from asteroid_ll.errors import DataError
-from asteroid_ll.report.columns import PlainColumn
 from asteroid_ll.report.summary import correlate, summarise
 
 
@@ -26,7 +25,7 @@ def table() -> pd.DataFrame:
 
 
 def test_each_column_is_described_in_the_tables_order(table):
-    summary = summarise(table, [PlainColumn("moid_au", "au", "Earth MOID")], label="hazardous")
+    summary = summarise(table, label="hazardous")
     assert [column.name for column in summary.columns] == list(table.columns)
     moid = summary.columns[3]
     assert (moid.title, moid.unit, moid.dtype, moid.missing, moid.distinct) == ("Earth MOID", "au", "float64", 0, 4)

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from asteroid_ll.report.weights import by_effect, piecewise, weigh, weight_rows
+from asteroid_ll.report.weights import by_effect, learned_functions, weigh, weight_rows
 
 NAMES, STEPS = ["tiny_unit", "large_unit", "constant"], ["1 m", "1 km", "1"]
 
@@ -16,13 +16,13 @@ def weights():
     return weigh(NAMES, [0.002, 1.0, 50.0], steps=STEPS, features=features)
 
 
-def test_a_weight_times_its_spread_is_comparable_whatever_the_unit(weights):
+def test_a_weight_times_its_spread_is_comparable_in_any_unit(weights):
     assert [item.feature for item in by_effect(weights)] == NAMES
     assert weights[0].effect == pytest.approx(2 * weights[1].effect)
     assert weights[2].effect == 0.0
 
 
-def test_the_table_has_the_strongest_first_and_says_what_a_step_is(weights):
+def test_the_table_has_the_strongest_first_and_names_the_step(weights):
     rows = weight_rows(weights, limit=2)
     assert [row[:3] for row in rows[1:]] == [("tiny_unit", "1 m", "0.002"), ("large_unit", "1 km", "1")]
     assert {len(row) for row in rows} == {5}
@@ -31,7 +31,7 @@ def test_the_table_has_the_strongest_first_and_says_what_a_step_is(weights):
 
 def test_weights_of_ramps_add_up_to_the_function_that_the_model_evaluates():
     knots = {"x": (0.0, 1.0, 3.0), "y": (10.0, 20.0)}
-    x, y = piecewise(knots, [2.0, -1.0, 0.5])
+    x, y = learned_functions(knots, [2.0, -1.0, 0.5])
     assert x.values.tolist() == [0.0, 2.0, 1.0]
     assert y.values.tolist() == [0.0, 0.5]
     assert (x.variable, x.knots.tolist()) == ("x", [0.0, 1.0, 3.0])
@@ -40,4 +40,4 @@ def test_weights_of_ramps_add_up_to_the_function_that_the_model_evaluates():
 
 
 def test_a_set_without_knots_has_no_functions():
-    assert piecewise({}, [1.0, 2.0]) == ()
+    assert learned_functions({}, [1.0, 2.0]) == ()

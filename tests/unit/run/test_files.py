@@ -25,3 +25,15 @@ def test_damaged_json_is_a_data_error(tmp_path, content):
     (tmp_path / "a.json").write_bytes(content)
     with pytest.raises(DataError):
         read_json(tmp_path / "a.json")
+
+
+def test_a_key_that_a_stored_file_lacks_is_a_data_error_at_any_depth(tmp_path):
+    path = tmp_path / "predict" / "metrics.json"
+    write_json(path, {"scores": {"model": {"f1": 1.0}}, "levels": []})
+    stored = read_json(path)
+    assert stored["scores"]["model"]["f1"] == 1.0
+    assert stored["scores"].get("rule") is None
+    with pytest.raises(DataError) as caught:
+        stored["scores"]["rule"]
+    assert "has no 'rule': another version of asteroid-ll wrote it." in caught.value.what
+    assert caught.value.hint == "asteroid-ll run-all --force predict   writes it again."

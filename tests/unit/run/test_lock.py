@@ -41,25 +41,25 @@ def start():
         process.communicate()
 
 
-def test_the_holder_writes_who_it_is_and_wipes_it_off_at_the_end(tmp_path):
+def test_the_lock_file_names_the_holder_and_is_empty_afterwards(tmp_path):
     path = tmp_path / "new" / "lock"
     with Lock(path, command="run-all"):
-        said = json.loads(path.read_text())
-        assert (said["pid"], said["host"], said["command"]) == (os.getpid(), os.uname().nodename, "run-all")
+        holder = json.loads(path.read_text())
+        assert (holder["pid"], holder["host"], holder["command"]) == (os.getpid(), os.uname().nodename, "run-all")
     assert path.read_text() == ""
     with Lock(path, command="again"):
         pass
 
 
-def test_a_second_holder_is_told_who_works_there_since_when_and_what_to_do(tmp_path, start):
+def test_a_second_holder_sees_who_works_there_since_when_and_what_to_do(tmp_path, start):
     process = start(tmp_path / "lock", "run-all -c mine.yaml")
     with pytest.raises(AsteroidError) as caught, Lock(tmp_path / "lock", command="teardown"):
         pass
-    says = (
+    expected = (
         rf'Another asteroid-ll \(PID {process.pid}, "run-all -c mine\.yaml", since (\S+ )?\d\d:\d\d:\d\d\) '
         rf"is working in {re.escape(str(tmp_path))}\."
     )
-    assert re.fullmatch(says, caught.value.what)
+    assert re.fullmatch(expected, caught.value.what)
     assert caught.value.hint == (
         f"Wait for it or stop it with: kill {process.pid}, or choose another directory with --workdir."
     )
@@ -97,7 +97,7 @@ def test_a_lock_is_not_reentrant(tmp_path):
         pass
 
 
-def test_a_lock_is_given_back_when_its_block_fails(tmp_path):
+def test_a_lock_is_released_when_its_block_fails(tmp_path):
     with pytest.raises(ZeroDivisionError), Lock(tmp_path / "lock", command="x"):
         raise ZeroDivisionError
     with Lock(tmp_path / "lock", command="x"):
@@ -109,32 +109,10 @@ def test_two_directories_are_two_locks(tmp_path):
         pass
 
 
-def test_waiting_takes_the_lock_as_soon_as_the_holder_ends(tmp_path, start, monkeypatch):
-    process = start(tmp_path / "lock", "run-all")
-
-    def end_holder(seconds):
-        process.kill()
-        process.wait()
-
-    monkeypatch.setattr(lock_module.time, "sleep", end_holder)
-    with Lock(tmp_path / "lock", command="teardown", wait_s=60.0):
-        assert json.loads((tmp_path / "lock").read_text())["command"] == "teardown"
-
-
-def test_waiting_ends_with_the_holders_name(tmp_path, start, monkeypatch):
-    process = start(tmp_path / "lock", "run-all")
-    now_s = [0.0]
-    monkeypatch.setattr(lock_module.time, "monotonic", lambda: now_s[0])
-    monkeypatch.setattr(lock_module.time, "sleep", lambda seconds: now_s.__setitem__(0, now_s[0] + seconds))
-    with pytest.raises(AsteroidError, match=f"PID {process.pid}"), Lock(tmp_path / "lock", command="x", wait_s=5.0):
-        pass
-    assert 5.0 <= now_s[0] < 5.5
-
-
-@pytest.mark.parametrize("said", ["", "garbage", '{"pid": 1}', "[]"])
-def test_a_holder_that_does_not_say_who_it_is_is_reported_without_a_name(tmp_path, start, monkeypatch, said):
+@pytest.mark.parametrize("content", ["", "garbage", '{"pid": 1}', "[]"])
+def test_a_holder_without_a_name_in_the_file_is_reported_without_one(tmp_path, start, monkeypatch, content):
     start(tmp_path / "lock", "run-all")
-    (tmp_path / "lock").write_text(said)
+    (tmp_path / "lock").write_text(content)
     now_s = [0.0]
     monkeypatch.setattr(lock_module.time, "monotonic", lambda: now_s[0])
     monkeypatch.setattr(lock_module.time, "sleep", lambda seconds: now_s.__setitem__(0, now_s[0] + seconds))
@@ -164,7 +142,7 @@ def test_a_directory_that_cannot_be_made_is_a_data_error(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(DataError) as caught, Lock(tmp_path / "file" / "lock", command="x"):
         pass
-    assert caught.value.what == f"{tmp_path / 'file'} cannot be worked in: File exists."
+    assert caught.value.what == f"{tmp_path / 'file'} cannot be used as a run directory: File exists."
 
 
 def test_a_file_system_without_locks_is_a_data_error(tmp_path, monkeypatch):
@@ -173,22 +151,28 @@ def test_a_file_system_without_locks_is_a_data_error(tmp_path, monkeypatch):
 
     monkeypatch.setattr(lock_module.fcntl, "flock", refuse)
     with (
-        pytest.raises(DataError, match="cannot be worked in: No locks available"),
+        pytest.raises(DataError, match="cannot be used as a run directory: No locks available"),
         Lock(tmp_path / "lock", command="x"),
     ):
         pass
 
 
-def test_processes_that_wait_for_each_other_work_one_at_a_time(tmp_path):
+def test_processes_that_try_again_work_one_at_a_time(tmp_path):
     code = """
         import sys
         from pathlib import Path
+        from asteroid_ll.errors import AsteroidError
         from asteroid_ll.run import lock
-        lock._POLL_INTERVAL_S = 0.0005
+        lock._HOLDER_PATIENCE_S = 0.0
         counter = Path(sys.argv[1]) / "counter"
-        for _ in range(20):
-            with lock.Lock(Path(sys.argv[1]) / "lock", command="count", wait_s=60.0):
-                counter.write_text(str(int(counter.read_text()) + 1))
+        n_counted = 0
+        while n_counted < 20:
+            try:
+                with lock.Lock(Path(sys.argv[1]) / "lock", command="count"):
+                    counter.write_text(str(int(counter.read_text()) + 1))
+            except AsteroidError:
+                continue
+            n_counted += 1
     """
     (tmp_path / "counter").write_text("0")
     command = [sys.executable, "-c", textwrap.dedent(code), str(tmp_path)]

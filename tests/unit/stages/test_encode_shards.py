@@ -8,21 +8,18 @@ import pytest
 
 from asteroid_ll.config import Config
 from asteroid_ll.formats.table import save_table
-from asteroid_ll.neo.sources.tabular import read_table
+from asteroid_ll.neo.sources.tabular import read
 from asteroid_ll.run.journal import Journal
-from asteroid_ll.run.workspace import Workspace
-from asteroid_ll.stages import encode
-from asteroid_ll.stages.split import STAGE as SPLIT
+from asteroid_ll.stages import encode, split
 from asteroid_ll.stages.stage import Context
 
 
 def make_context(directory: Path, n_shards: int) -> Context:
-    workspace = Workspace(directory)
     features = {"set": "physics"}
     return Context(
         config=Config.model_validate({"encode": {"n_shards": n_shards}, "features": features}),
-        workspace=workspace,
-        journal=Journal(workspace.journal_path),
+        directory=directory,
+        journal=Journal(directory / "journal.jsonl"),
         fingerprint="f" * 64,
         inputs={},
         connect=lambda: pytest.fail("encode needs no connection"),
@@ -37,8 +34,8 @@ def write_asteroids(path: Path) -> None:
 
 def test_an_old_shard_does_not_outlive_a_run_with_fewer(tmp_path: Path) -> None:
     write_asteroids(tmp_path / "asteroids.csv")
-    save_table(tmp_path / "run" / "clean" / "table.npz", read_table(tmp_path / "asteroids.csv"))
-    SPLIT.run(make_context(tmp_path / "run", 1))
+    save_table(tmp_path / "run" / "clean" / "table.npz", read(tmp_path / "asteroids.csv").table)
+    split.run(make_context(tmp_path / "run", 1))
     three = encode.run(make_context(tmp_path / "run", 3))
     one = encode.run(make_context(tmp_path / "run", 1))
     assert sum(path.startswith("encode/train/") for path in three.outputs) == 3

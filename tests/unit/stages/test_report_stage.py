@@ -10,10 +10,13 @@ import pytest
 from click.testing import CliRunner
 
 from asteroid_ll.cli import group
+from asteroid_ll.config import Config
 from asteroid_ll.errors import ConfigError, DataError
 from asteroid_ll.neo.features import FittedFeatures
-from asteroid_ll.report.columns import axis_label
-from asteroid_ll.report.feature_names import feature_steps, variable_column
+from asteroid_ll.report.quantities import feature_steps, quantity
+from asteroid_ll.run.journal import Journal
+from asteroid_ll.stages.predict import evaluate_stored_predictions
+from asteroid_ll.stages.stage import Context
 
 FIGURES = ["calibration", "class-balance", "confusion", "decision-plane", "learned-functions", "ranking", "training"]
 
@@ -36,7 +39,7 @@ def _call(*arguments, workdir):
     return CliRunner().invoke(group, [*arguments, "--workdir", str(workdir)], catch_exceptions=False)
 
 
-def test_the_report_has_one_page_the_numbers_as_json_and_a_png_a_figure(run):
+def test_the_report_has_one_page_the_numbers_as_json_and_a_png_per_figure(run):
     files = sorted(path.name for path in (run / "report").iterdir())
     assert files == sorted([*(f"{name}.png" for name in FIGURES), "report.html", "report.json"])
     page = (run / "report" / "report.html").read_text(encoding="utf-8")
@@ -93,6 +96,42 @@ def test_the_same_run_gives_the_same_bytes_and_is_up_to_date_without_being_asked
     assert {path.name: path.read_bytes() for path in (copied / "report").iterdir()} == before
 
 
+def test_metrics_are_computed_again_from_stored_predictions_without_an_endpoint(copied):
+    metrics = copied / "predict" / "metrics.json"
+    before = metrics.read_bytes()
+    stored = json.loads(before)
+    del stored["metrics"]["scores"]["model"]["f1"]
+    metrics.write_text(json.dumps(stored), "utf-8")
+    outcome = evaluate_stored_predictions(_context(copied))
+    assert metrics.read_bytes() == before
+    assert outcome.metrics == json.loads(before)["metrics"]
+    assert "predict/metrics.json" in outcome.outputs
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [("asteroid_id,score\n1,0.5\n", "can't be read"), ("score,predicted_hazardous\n0.5,True\n", "has 1 rows")],
+    ids=["a-column-missing", "rows-missing"],
+)
+def test_damaged_predictions_are_refused_with_the_next_command(copied, content, says):
+    (copied / "predict" / "predictions.csv").write_text(content, "utf-8")
+    with pytest.raises(DataError, match=says) as refusal:
+        evaluate_stored_predictions(_context(copied))
+    assert "predict --force" in refusal.value.hint
+
+
+def _context(directory):
+    return Context(
+        config=Config(),
+        directory=directory,
+        journal=Journal(directory / "journal.jsonl"),
+        fingerprint="",
+        inputs={},
+        connect=lambda: pytest.fail("no endpoint is needed"),
+        say=lambda _: None,
+    )
+
+
 def test_svg_draws_every_figure_of_the_page_once_more(copied):
     done = _call("report", "--svg", workdir=copied)
     assert done.exit_code == 0
@@ -108,7 +147,7 @@ def test_open_hands_the_page_to_the_browser(copied, monkeypatch):
     assert opened == [(copied / "report" / "report.html").as_uri()]
 
 
-def test_a_machine_without_a_browser_is_told_the_path(copied, monkeypatch):
+def test_without_a_browser_the_path_is_printed(copied, monkeypatch):
     monkeypatch.setattr("webbrowser.open", lambda _: False)
     done = _call("report", "--open", workdir=copied)
     assert done.exit_code == 0
@@ -152,39 +191,39 @@ def test_a_report_of_nothing_names_the_stage_that_is_missing(tmp_path):
     assert "report needs the outputs of fetch" in done.stderr
 
 
-def test_evaluate_shows_a_table_on_stdout_and_a_line_a_fold_on_stderr_and_the_same_as_json(copied):
+def test_evaluate_shows_a_table_on_stdout_and_a_line_per_fold_on_stderr_and_the_same_as_json(copied):
     done = _call("evaluate", "--folds", "2", "--no-boosting", workdir=copied)
     assert done.exit_code == 0
     assert "2 folds by asteroid" in done.stdout
     assert "95 % interval" in done.stdout
     assert "fold 2 of 2: " in done.stderr
     assert re.search(r"evaluate  ran +\d+\.\d\d s  40,863 rows tested once", done.stderr)
-    told = json.loads(_call("evaluate", "--folds", "2", "--no-boosting", "--json", workdir=copied).stdout)
-    assert (told["command"], told["status"], told["metrics"]["n_folds"]) == ("evaluate", "success", 2)
-    mean = told["metrics"]["scores"]["model"]["mean"]["f1"]
+    envelope = json.loads(_call("evaluate", "--folds", "2", "--no-boosting", "--json", workdir=copied).stdout)
+    assert (envelope["command"], envelope["status"], envelope["metrics"]["n_folds"]) == ("evaluate", "success", 2)
+    mean = envelope["metrics"]["scores"]["model"]["mean"]["f1"]
     assert f"{mean:.4f}" in done.stdout
 
 
-def test_the_data_card_is_told_as_tables(copied):
+def test_the_data_card_is_shown_as_tables(copied):
     page = copied / "report" / "report.html"
     hazard = json.loads((copied / "clean" / "data_card.json").read_bytes())["hazards"][0]["text"]
-    assert "What to beware of in these data" in page.read_text(encoding="utf-8")
+    assert "Pitfalls of these data" in page.read_text(encoding="utf-8")
     assert html.escape(hazard) in page.read_text(encoding="utf-8")
 
 
-def test_what_a_step_of_a_feature_is_and_what_a_variable_is_called():
+def test_steps_of_features_and_variables_have_titles_and_units():
     ramps = FittedFeatures(
         "spline", ("moid_au",), ("moid_au_ramp_00", "ln_moid_ramp_00"), {"moid_au": (0.01, 0.5), "ln_moid": (-5.0, 0.0)}
     )
     assert feature_steps(ramps) == ["from 0.01 to 0.5 au", "from -5 to 0 ln au"]
     columns = FittedFeatures("raw", ("moid_au", "eccentricity"), ("minimum_orbit_intersection", "eccentricity"))
     assert feature_steps(columns) == ["1 au", "1"]
-    assert axis_label(variable_column("ln_moid")) == "ln of MOID (ln au)"
-    assert axis_label(variable_column("ascending_node_distance_au")) == "Ascending node distance (au)"
-    assert axis_label(variable_column("moid_au")) == "Earth MOID (au)"
+    assert quantity("ln_moid").label == "ln of MOID (ln au)"
+    assert quantity("ascending_node_distance_au").label == "Ascending node distance (au)"
+    assert quantity("moid_au").label == "Earth MOID (au)"
 
 
-def test_an_evaluation_that_fails_ends_its_line_before_the_error_is_told(copied):
+def test_an_evaluation_that_fails_ends_its_line_before_the_error(copied):
     command = ["evaluate", "--set", "split.validation=0.9", "--set", "split.test=0.05", "--workdir", str(copied)]
     done = CliRunner().invoke(group, command)
     assert isinstance(done.exception, ConfigError)

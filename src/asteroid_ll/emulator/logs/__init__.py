@@ -1,1 +1,1 @@
-"""The emulated CloudWatch Logs."""
+"""The emulated CloudWatch Logs. `service.py` has its operations, and `store.py` keeps the lines."""

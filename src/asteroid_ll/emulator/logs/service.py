@@ -1,4 +1,4 @@
-"""CloudWatch Logs as a reader needs it: groups, streams, events, filter, and the deletion of a group (JSON 1.1)."""
+"""CloudWatch Logs: the operations that read log groups, streams and events, and DeleteLogGroup (JSON 1.1)."""
 
 from __future__ import annotations
 
@@ -10,23 +10,22 @@ from typing import Any
 from asteroid_ll.emulator.api_model import ApiModel
 from asteroid_ll.emulator.logs.store import LogStore
 from asteroid_ll.emulator.resources import partition
-from asteroid_ll.emulator.sagemaker.service import JSON_1_1, parse_json
 from asteroid_ll.emulator.state import ACCOUNT_ID, State
-from asteroid_ll.emulator.transport.messages import ApiError, Request, Response
+from asteroid_ll.emulator.transport.messages import JSON_1_1, ApiError, Request, Response, parse_json
 
 TARGET_PREFIX = "Logs_20140328."
 MAX_EVENTS = 10_000
-"""A page of events: AWS's own limit of 10,000 lines."""
+"""AWS's limit for a page of events."""
 
 Params = dict[str, Any]
 
 
 class Logs:
-    """Answers the operations that the emulator has; any other is refused by name.
+    """Answers the operations in its table, and refuses others by name.
 
     Args:
-        state: where the lines are.
-        model: the rule book.
+        state: the state with the lines.
+        model: botocore's service models.
     """
 
     def __init__(self, state: State, model: ApiModel) -> None:
@@ -45,7 +44,7 @@ class Logs:
         """Answer one request.
 
         Raises:
-            ApiError: what CloudWatch Logs would refuse.
+            ApiError: CloudWatch Logs would refuse the request.
         """
         name = request.headers.get("x-amz-target", "").removeprefix(TARGET_PREFIX)
         if name not in self._operations:
@@ -107,15 +106,15 @@ class Logs:
         return _page(streams, params, member="logStreams")
 
     def _get_events(self, region: str, params: Params) -> Params:
-        """GetLogEvents: a token is a direction and an event's number; at either end the same token comes back."""
+        """Answer GetLogEvents. A token is a direction and an event's number; at either end it stays the same."""
         group = self._group(region, params)
-        found = self._rows(
+        streams = self._rows(
             "SELECT id FROM log_streams WHERE region = ? AND log_group = ? AND name = ?",
             region,
             group,
             params["logStreamName"],
         )
-        if not found:
+        if not streams:
             raise ApiError("ResourceNotFoundException", "The specified log stream does not exist.")
         limit = params.get("limit", MAX_EVENTS)
         token = params.get("nextToken")
@@ -124,7 +123,7 @@ class Logs:
         rows = self._rows(
             f"SELECT * FROM log_events WHERE stream = ? AND id {'>' if forward else '<'} ?"  # noqa: S608
             f" AND timestamp_ms >= ? AND timestamp_ms < ? ORDER BY id {'ASC' if forward else 'DESC'} LIMIT ?",
-            found[0]["id"],
+            streams[0]["id"],
             bound,
             params.get("startTime", 0),
             params.get("endTime", 1 << 62),
@@ -133,10 +132,7 @@ class Logs:
         if not forward:
             rows.reverse()
         first, last = (rows[0]["id"], rows[-1]["id"]) if rows else (bound, bound)
-        events = [
-            {"timestamp": row["timestamp_ms"], "message": row["message"], "ingestionTime": row["timestamp_ms"]}
-            for row in rows
-        ]
+        events = [_event(row) for row in rows]
         return {"events": events, "nextForwardToken": f"f/{last}/s", "nextBackwardToken": f"b/{first}/s"}
 
     def _filter_events(self, region: str, params: Params) -> Params:
@@ -164,14 +160,7 @@ class Logs:
             and all(term in row["message"] for term in terms)
         ]
         events = [
-            {
-                "logStreamName": row["name"],
-                "timestamp": row["timestamp_ms"],
-                "message": row["message"],
-                "ingestionTime": row["timestamp_ms"],
-                "eventId": f"{row['id']:056d}",
-            }
-            for row in chosen[:limit]
+            {"logStreamName": row["name"], **_event(row), "eventId": f"{row['id']:056d}"} for row in chosen[:limit]
         ]
         token = f"f/{chosen[limit - 1]['id']}/s" if len(chosen) > limit else None
         return {"events": events, "searchedLogStreams": [], "nextToken": token}
@@ -182,7 +171,7 @@ class Logs:
         return {}
 
     def _group(self, region: str, params: Params) -> str:
-        """The group's name, from ``logGroupName`` or ``logGroupIdentifier``."""
+        """Return the group's name, from ``logGroupName`` or ``logGroupIdentifier``."""
         group = str(params.get("logGroupName") or params.get("logGroupIdentifier", "").rpartition(":log-group:")[2])
         if not self._rows("SELECT 1 FROM log_streams WHERE region = ? AND log_group = ? LIMIT 1", region, group):
             raise _no_group()
@@ -192,17 +181,21 @@ class Logs:
         return self.state.connection.execute(sql, values).fetchall()
 
 
-def _page(found: list[Params], params: Params, *, member: str) -> Params:
+def _page(items: list[Params], params: Params, *, member: str) -> Params:
     try:
         start = int(params.get("nextToken", "0"))
     except ValueError:
         raise _bad_token() from None
     stop = start + params.get("limit", 50)
-    return {member: found[start:stop], "nextToken": str(stop) if stop < len(found) else None}
+    return {member: items[start:stop], "nextToken": str(stop) if stop < len(items) else None}
+
+
+def _event(row: sqlite3.Row) -> Params:
+    return {"timestamp": row["timestamp_ms"], "message": row["message"], "ingestionTime": row["timestamp_ms"]}
 
 
 def _direction(token: str) -> tuple[bool, int]:
-    """Whether a token goes forward, and the number of the event that it stands at."""
+    """Return whether a token goes forward, and the number of its event."""
     direction, _, rest = token.partition("/")
     number = rest.removesuffix("/s")
     if direction not in {"f", "b"} or not number.lstrip("-").isdecimal():
@@ -211,7 +204,7 @@ def _direction(token: str) -> tuple[bool, int]:
 
 
 def _terms(pattern: str) -> list[str]:
-    """The terms that a line must have: words, or phrases in double quotes.
+    """Return the terms that a line must contain: words, or phrases in double quotes.
 
     Raises:
         ApiError: ``InvalidParameterException`` for the other pattern languages.

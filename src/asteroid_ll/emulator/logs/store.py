@@ -1,6 +1,6 @@
-"""CloudWatch Logs' storage: log groups, streams and their lines, as rows.
+"""Log groups, streams and their lines as rows.
 
-Light enough for a training job's worker process, which writes its container's output here line by line.
+A training job's worker process writes its container's output here, so nothing heavy is imported.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ CREATE INDEX IF NOT EXISTS log_events_stream ON log_events (stream, id);
 
 
 class LogStore:
-    """The log streams of a state.
+    """The log streams of an account.
 
     Args:
-        state: where they are kept.
+        state: the account's state.
     """
 
     def __init__(self, state: State) -> None:
@@ -34,13 +34,13 @@ class LogStore:
         state.ensure(_SCHEMA)
 
     def append(self, region: str, group: str, stream: str, *, lines: Iterable[tuple[float, str]]) -> None:
-        """Add lines to a stream, which is created with its group where it is missing.
+        """Add lines to a stream, and create the stream and its group if they are missing.
 
         Args:
             region: the region of the group.
             group: such as ``/aws/sagemaker/TrainingJobs``.
             stream: such as ``JOB/algo-1-1700000000``.
-            lines: (seconds since 1970, text) pairs in order; an empty text is left out, as CloudWatch refuses it.
+            lines: (seconds since 1970, text) pairs in order; empty texts are left out, as CloudWatch refuses them.
         """
         with self.state.transaction() as db:
             db.execute(
@@ -56,7 +56,7 @@ class LogStore:
             )
 
     def lines(self, region: str, group: str, stream: str) -> list[tuple[float, str]]:
-        """All lines of a stream, as (seconds since 1970, text); empty where there is no such stream."""
+        """Return all lines of a stream as (seconds since 1970, text); none if there is no such stream."""
         rows = self.state.connection.execute(
             "SELECT e.timestamp_ms, e.message FROM log_events e JOIN log_streams s ON s.id = e.stream"
             " WHERE s.region = ? AND s.log_group = ? AND s.name = ? ORDER BY e.id",
@@ -65,12 +65,12 @@ class LogStore:
         return [(row["timestamp_ms"] / 1000, row["message"]) for row in rows]
 
     def delete_group(self, region: str, group: str) -> bool:
-        """Delete a group with its streams and lines; False where there was none."""
+        """Delete a group with its streams and lines; return False if there was none."""
         with self.state.transaction() as db:
-            chosen = (region, group)
             db.execute(
                 "DELETE FROM log_events WHERE stream IN"
                 " (SELECT id FROM log_streams WHERE region = ? AND log_group = ?)",
-                chosen,
+                (region, group),
             )
-            return db.execute("DELETE FROM log_streams WHERE region = ? AND log_group = ?", chosen).rowcount > 0
+            rows = db.execute("DELETE FROM log_streams WHERE region = ? AND log_group = ?", (region, group))
+            return rows.rowcount > 0

@@ -1,13 +1,15 @@
-"""Calls on the account and on a bucket itself."""
+"""Operations on the account's buckets and their settings."""
 
 from __future__ import annotations
 
 import hashlib
 import re
 
-from asteroid_ll.emulator.s3.call import Call
-from asteroid_ll.emulator.s3.tags import check_tags, tags_in
-from asteroid_ll.emulator.s3.xml import document, element, group, iso_time, parse
+from asteroid_ll.emulator.s3.call import S3Call
+from asteroid_ll.emulator.s3.errors import not_implemented, s3_error
+from asteroid_ll.emulator.s3.operations import operation
+from asteroid_ll.emulator.s3.tags import parse_tagging, tags_in
+from asteroid_ll.emulator.s3.xml import document, elements, group, iso_time, parse, required_text
 from asteroid_ll.emulator.state import ACCOUNT_ID
 from asteroid_ll.emulator.transport.messages import ApiError, Response
 
@@ -18,11 +20,9 @@ _NAME = re.compile(r"(?!\d+\.\d+\.\d+\.\d+$)(?!.*\.\.)[a-z0-9][a-z0-9.-]{1,61}[a
 _RESERVED_START = ("xn--", "sthree-", "amzn-s3-demo-")
 _RESERVED_END = ("-s3alias", "--ol-s3", ".mrap", "--x-s3", "--table-s3")
 _REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-\d")
-_ALL_PRIVATE = "<PublicAccessBlockConfiguration>{}</PublicAccessBlockConfiguration>".format(
-    "".join(
-        f"<{name}>true</{name}>"
-        for name in ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")
-    )
+_ALL_PRIVATE = group(
+    "PublicAccessBlockConfiguration",
+    elements(BlockPublicAcls=True, IgnorePublicAcls=True, BlockPublicPolicy=True, RestrictPublicBuckets=True),
 )
 _SSE_S3 = (
     "<ServerSideEncryptionConfiguration><Rule><ApplyServerSideEncryptionByDefault><SSEAlgorithm>AES256</SSEAlgorithm>"
@@ -31,8 +31,9 @@ _SSE_S3 = (
 )
 
 
-def list_buckets(call: Call) -> Response:
-    """ListBuckets: this account's buckets by name, a page at a time where ``max-buckets`` asks for pages."""
+@operation("ListBuckets", "GET /", query="prefix max-buckets continuation-token bucket-region")
+def list_buckets(call: S3Call) -> Response:
+    """ListBuckets: this account's buckets by name, in pages of ``max-buckets``."""
     prefix, after, region = call.query("prefix"), call.query("continuation-token"), call.query("bucket-region")
     most = call.count("max-buckets", default=10_000, most=10_000)
     buckets = [
@@ -42,60 +43,40 @@ def list_buckets(call: Call) -> Response:
     ]
     page = buckets[:most]
     entries = [
-        group(
-            "Bucket",
-            element("Name", bucket.name),
-            element("CreationDate", iso_time(bucket.created_s)),
-            element("BucketRegion", bucket.region),
-        )
+        elements(Name=bucket.name, CreationDate=iso_time(bucket.created_s), BucketRegion=bucket.region)
         for bucket in page
     ]
-    more = [element("ContinuationToken", page[-1].name)] if page and len(buckets) > most else []
-    owner = group("Owner", element("ID", OWNER_ID))
-    return document("ListAllMyBucketsResult", owner, group("Buckets", *entries), *more)
+    return document(
+        "ListAllMyBucketsResult",
+        group("Owner", elements(ID=OWNER_ID)),
+        group("Buckets", *(group("Bucket", entry) for entry in entries)),
+        elements(ContinuationToken=page[-1].name if page and len(buckets) > most else None),
+    )
 
 
-def create_bucket(call: Call) -> Response:
-    """CreateBucket, with AWS's rules of names, places and repeated creation.
-
-    Creating a bucket again succeeds in us-east-1 alone, as it always did there.
-    """
+@operation("CreateBucket", "PUT /Bucket", headers="x-amz-acl x-amz-object-ownership")
+def create_bucket(call: S3Call) -> Response:
+    """CreateBucket, with AWS's rules for names, regions and repeated creation, which only us-east-1 allows."""
     name = call.bucket
     if not _NAME.fullmatch(name) or name.startswith(_RESERVED_START) or name.endswith(_RESERVED_END):
-        raise ApiError("InvalidBucketName", "The specified bucket is not valid.", BucketName=name)
+        raise s3_error("InvalidBucketName", BucketName=name)
     if call.header("x-amz-object-ownership") not in ("", "BucketOwnerEnforced"):
-        raise ApiError(
-            "NotImplemented", "Object ownership other than BucketOwnerEnforced is not implemented.", status=501
-        )
+        raise not_implemented("Object ownership other than BucketOwnerEnforced is not implemented.")
     if call.header("x-amz-acl") not in ("", "private"):
-        raise ApiError(
-            "InvalidBucketAclWithObjectOwnership",
-            "Bucket cannot have ACLs set with ObjectOwnership's BucketOwnerEnforced setting",
-        )
-    region = _place(call)
-    old = call.store.bucket(name)
-    if old is None:
-        old = call.store.create_bucket(name, region=region)
-    elif old.owner == ACCOUNT_ID and not old.region == region == call.region == "us-east-1":
-        raise ApiError(
-            "BucketAlreadyOwnedByYou",
-            "Your previous request to create the named bucket succeeded and you already own it.",
-            status=409,
-            BucketName=name,
-        )
-    if old.owner != ACCOUNT_ID:
-        raise ApiError(
-            "BucketAlreadyExists",
-            "The requested bucket name is not available. The bucket namespace is shared by all users of the system. "
-            "Please select a different name and try again.",
-            status=409,
-            BucketName=name,
-        )
+        raise s3_error("InvalidBucketAclWithObjectOwnership")
+    region = _requested_region(call)
+    bucket = call.store.bucket(name)
+    if bucket is None:
+        bucket = call.store.create_bucket(name, region=region)
+    elif bucket.owner == ACCOUNT_ID and not bucket.region == region == call.region == "us-east-1":
+        raise s3_error("BucketAlreadyOwnedByYou", BucketName=name)
+    if bucket.owner != ACCOUNT_ID:
+        raise s3_error("BucketAlreadyExists", BucketName=name)
     return Response(headers={"Location": f"/{name}"})
 
 
-def _place(call: Call) -> str:
-    """The region that a CreateBucket asks for.
+def _requested_region(call: S3Call) -> str:
+    """Return the region that a CreateBucket asks for.
 
     Raises:
         ApiError: ``InvalidLocationConstraint``, ``IllegalLocationConstraintException``, ``NotImplemented``.
@@ -103,24 +84,19 @@ def _place(call: Call) -> str:
     constraint = None
     if call.request.body:
         node = parse(call.request.body, "CreateBucketConfiguration")
-        constraint = node.text("LocationConstraint")
+        constraint = node.findtext("LocationConstraint")
         for unknown in ("Location", "Bucket"):
-            if node.text(unknown) is not None:
-                raise ApiError("NotImplemented", f"Directory buckets ({unknown}) are not implemented.", status=501)
-        tags = {name: text for child in node.children("Tags") for name, text in tags_in(child).items()}
-        if tags:
-            raise ApiError("NotImplemented", "Tags at creation are not implemented; use PutBucketTagging.", status=501)
+            if node.findtext(unknown) is not None:
+                raise not_implemented(f"Directory buckets ({unknown}) are not implemented.")
+        if any(tags_in(child) for child in node.findall("Tags")):
+            raise not_implemented("Tags at creation are not implemented; use PutBucketTagging.")
     if call.region == "us-east-1":
         if constraint is None:
             return "us-east-1"
-        place = "eu-west-1" if constraint == "EU" else constraint
-        if place == "us-east-1" or not _REGION.fullmatch(place):
-            raise ApiError(
-                "InvalidLocationConstraint",
-                "The specified location-constraint is not valid",
-                LocationConstraint=constraint,
-            )
-        return place
+        region = "eu-west-1" if constraint == "EU" else constraint
+        if region == "us-east-1" or not _REGION.fullmatch(region):
+            raise s3_error("InvalidLocationConstraint", LocationConstraint=constraint)
+        return region
     if constraint != call.region:
         named = "unspecified" if constraint is None else constraint
         raise ApiError(
@@ -131,79 +107,86 @@ def _place(call: Call) -> str:
     return call.region
 
 
-def head_bucket(_call: Call) -> Response:
-    """HeadBucket: that the bucket is there and may be used; the caller adds its region."""
+@operation("HeadBucket", "HEAD /Bucket")
+def head_bucket(_call: S3Call) -> Response:
+    """HeadBucket; the caller has checked the bucket, and adds its region."""
     return Response(headers={"Content-Type": "application/xml", "x-amz-access-point-alias": "false"})
 
 
-def delete_bucket(call: Call) -> Response:
-    """DeleteBucket: only an empty one."""
+@operation("DeleteBucket", "DELETE /Bucket")
+def delete_bucket(call: S3Call) -> Response:
+    """DeleteBucket, if it is empty."""
     call.store.delete_bucket(call.bucket)
     return Response(204)
 
 
-def get_location(call: Call) -> Response:
+@operation("GetBucketLocation", "GET /Bucket?location")
+def get_bucket_location(call: S3Call) -> Response:
     """GetBucketLocation: empty for us-east-1."""
     bucket = call.store.bucket(call.bucket)
     region = "" if bucket is None or bucket.region == "us-east-1" else bucket.region
     return document("LocationConstraint", region)
 
 
-def get_versioning(_call: Call) -> Response:
-    """GetBucketVersioning: never switched on."""
+@operation("GetBucketVersioning", "GET /Bucket?versioning")
+def get_bucket_versioning(_call: S3Call) -> Response:
+    """GetBucketVersioning: always off."""
     return document("VersioningConfiguration")
 
 
-def get_encryption(call: Call) -> Response:
-    """GetBucketEncryption: what was put, else SSE-S3, the default of every bucket since January 2023."""
+@operation("GetBucketEncryption", "GET /Bucket?encryption")
+def get_bucket_encryption(call: S3Call) -> Response:
+    """GetBucketEncryption: the stored setting, else SSE-S3, the default since January 2023."""
     return _xml(call.store.setting(call.bucket, "encryption") or _SSE_S3)
 
 
-def put_encryption(call: Call) -> Response:
-    """PutBucketEncryption: remembered; bodies are stored as they are."""
-    rules = list(parse(call.request.body, "ServerSideEncryptionConfiguration").children("Rule"))
-    for rule in rules:
-        for default in rule.children("ApplyServerSideEncryptionByDefault"):
-            default.need("SSEAlgorithm")
-    return _remember(call, "encryption")
+@operation("PutBucketEncryption", "PUT /Bucket?encryption")
+def put_bucket_encryption(call: S3Call) -> Response:
+    """PutBucketEncryption: stores the setting; nothing is encrypted."""
+    configuration = parse(call.request.body, "ServerSideEncryptionConfiguration")
+    for default in configuration.findall("Rule/ApplyServerSideEncryptionByDefault"):
+        required_text(default, "SSEAlgorithm")
+    return _store_setting(call, "encryption")
 
 
-def get_public_access_block(call: Call) -> Response:
-    """GetPublicAccessBlock: what was put, else all four on, the default of every bucket since April 2023."""
+@operation("GetPublicAccessBlock", "GET /Bucket?publicAccessBlock")
+def get_public_access_block(call: S3Call) -> Response:
+    """GetPublicAccessBlock: the stored setting, else all four on, the default since April 2023."""
     return _xml(call.store.setting(call.bucket, "publicAccessBlock") or _ALL_PRIVATE)
 
 
-def put_public_access_block(call: Call) -> Response:
-    """PutPublicAccessBlock: remembered; nobody but this account reaches a bucket anyway."""
+@operation("PutPublicAccessBlock", "PUT /Bucket?publicAccessBlock")
+def put_public_access_block(call: S3Call) -> Response:
+    """PutPublicAccessBlock: stores the setting, which changes nothing, as there is only one account."""
     parse(call.request.body, "PublicAccessBlockConfiguration")
-    return _remember(call, "publicAccessBlock")
+    return _store_setting(call, "publicAccessBlock")
 
 
-def get_tagging(call: Call) -> Response:
-    """GetBucketTagging; a bucket without tags has no tag set."""
-    found = call.store.setting(call.bucket, "tagging")
-    if found is None:
-        raise ApiError("NoSuchTagSet", "The TagSet does not exist", status=404, BucketName=call.bucket)
-    return _xml(found)
+@operation("GetBucketTagging", "GET /Bucket?tagging")
+def get_bucket_tagging(call: S3Call) -> Response:
+    """GetBucketTagging; for a bucket without tags S3 answers ``NoSuchTagSet``."""
+    tagging = call.store.setting(call.bucket, "tagging")
+    if tagging is None:
+        raise s3_error("NoSuchTagSet", BucketName=call.bucket)
+    return _xml(tagging)
 
 
-def put_tagging(call: Call) -> Response:
+@operation("PutBucketTagging", "PUT /Bucket?tagging")
+def put_bucket_tagging(call: S3Call) -> Response:
     """PutBucketTagging: replaces all tags, at most 50."""
-    tags = {}
-    for tag_set in parse(call.request.body, "Tagging").children("TagSet"):
-        tags.update(tags_in(tag_set))
-    check_tags(tags, most=50)
-    _remember(call, "tagging")
+    parse_tagging(call.request.body, most=50)
+    _store_setting(call, "tagging")
     return Response(204)
 
 
-def delete_tagging(call: Call) -> Response:
-    """DeleteBucketTagging; a bucket without tags is no error."""
+@operation("DeleteBucketTagging", "DELETE /Bucket?tagging")
+def delete_bucket_tagging(call: S3Call) -> Response:
+    """DeleteBucketTagging; succeeds for a bucket without tags."""
     call.store.set_setting(call.bucket, "tagging", document=None)
     return Response(204)
 
 
-def _remember(call: Call, name: str) -> Response:
+def _store_setting(call: S3Call, name: str) -> Response:
     call.store.set_setting(call.bucket, name, document=call.request.body.decode())
     return Response()
 

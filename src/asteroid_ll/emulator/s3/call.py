@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from calendar import timegm
-from collections.abc import Mapping
 from dataclasses import dataclass
 from time import strptime
 from urllib.parse import unquote
 
+from asteroid_ll.emulator.s3.errors import invalid_argument, s3_error
 from asteroid_ll.emulator.s3.store import Bucket, ObjectStore, StoredObject
 from asteroid_ll.emulator.state import ACCOUNT_ID
 from asteroid_ll.emulator.transport.messages import ApiError, Request
@@ -19,8 +19,8 @@ _HOST = re.compile(
 
 
 @dataclass(frozen=True)
-class Call:
-    """An addressed S3 call.
+class S3Call:
+    """A request with the bucket and key it addresses.
 
     Attributes:
         store: buckets and objects.
@@ -36,63 +36,42 @@ class Call:
     bucket: str
     key: str
 
-    @property
-    def headers(self) -> Mapping[str, str]:
-        """The request's headers, names in lower case."""
-        return self.request.headers
-
     def header(self, name: str) -> str:
-        """A header's value, empty where it is missing."""
+        """Return a header's value, empty if it is missing."""
         return self.request.headers.get(name, "")
 
     def query(self, name: str, *, default: str = "") -> str:
-        """A query parameter's value."""
+        """Return a query parameter's value."""
         return self.request.query.get(name, default)
 
     def count(self, name: str, *, default: int, most: int) -> int:
-        """A query parameter that counts, such as ``max-keys``; more than ``most`` is taken as ``most``.
+        """Return a query parameter that is a count, such as ``max-keys``, and at most ``most``.
 
         Raises:
             ApiError: ``InvalidArgument``.
         """
         text = self.query(name) or str(default)
         if not text.isascii() or not text.isdecimal() or int(text) >= 2**31:
-            raise ApiError(
-                "InvalidArgument",
-                f"Provided {name} not an integer or within integer range",
-                ArgumentName=name,
-                ArgumentValue=text,
-            )
+            raise invalid_argument(f"Provided {name} not an integer or within integer range", name=name, value=text)
         return min(int(text), most)
 
     def object(self) -> StoredObject:
-        """The object that the call names.
+        """Return the object that the call names.
 
         Raises:
-            ApiError: ``NoSuchKey``, or ``NoSuchVersion`` for any version but ``null``: buckets keep no versions.
+            ApiError: ``NoSuchKey``, or ``NoSuchVersion`` for any version but ``null``, as buckets keep no versions.
         """
-        if self.query("versionId", default="null") != "null":
-            raise ApiError(
-                "NoSuchVersion", "The specified version does not exist.", status=404, VersionId=self.query("versionId")
-            )
-        found = self.store.get(self.bucket, self.key)
-        if found is None:
-            raise no_such_key(self.key)
-        return found
+        version = self.query("versionId", default="null")
+        if version != "null":
+            raise s3_error("NoSuchVersion", VersionId=version)
+        stored = self.store.get(self.bucket, self.key)
+        if stored is None:
+            raise s3_error("NoSuchKey", Key=self.key)
+        return stored
 
 
-def no_such_key(key: str) -> ApiError:
-    """The error for an object that is not there."""
-    return ApiError("NoSuchKey", "The specified key does not exist.", status=404, Key=key)
-
-
-def access_denied(message: str = "Access Denied") -> ApiError:
-    """The error for whatever this account may not do."""
-    return ApiError("AccessDenied", message, status=403)
-
-
-def address(request: Request) -> tuple[str, str, str]:
-    """Where a request points: virtual-host style (``BUCKET.s3.REGION.amazonaws.com``) or path style.
+def parse_address(request: Request) -> tuple[str, str, str]:
+    """Read bucket and key from the host (``BUCKET.s3.REGION.amazonaws.com``) or from the path.
 
     Returns:
         Bucket, key (both may be empty), and the region that the host names (empty for hosts without one).
@@ -107,7 +86,7 @@ def address(request: Request) -> tuple[str, str, str]:
     try:
         path = unquote(request.path[1:], errors="strict")
     except UnicodeDecodeError:
-        raise ApiError("InvalidURI", "Couldn't parse the specified URI.", URI=request.path) from None
+        raise s3_error("InvalidURI", URI=request.path) from None
     if bucket:
         key = path
     else:
@@ -116,7 +95,7 @@ def address(request: Request) -> tuple[str, str, str]:
 
 
 def check_signed(request: Request, *, now_s: float) -> None:
-    """Refuse anonymous calls and presigned addresses that are past their time; signatures are not computed.
+    """Refuse anonymous calls and expired presigned URLs. Signatures are not computed.
 
     Raises:
         ApiError: ``AccessDenied``.
@@ -128,7 +107,7 @@ def check_signed(request: Request, *, now_s: float) -> None:
     elif "X-Amz-Credential" in request.query:
         version, expires = 4, request.query.get("X-Amz-Expires", "")
     else:
-        raise access_denied()
+        raise s3_error("AccessDenied")
     try:
         signed_s = timegm(strptime(request.query.get("X-Amz-Date", ""), "%Y%m%dT%H%M%SZ")) if version == 4 else 0
         expires_s = signed_s + int(expires)
@@ -139,32 +118,26 @@ def check_signed(request: Request, *, now_s: float) -> None:
             status=400 if version == 4 else 403,
         ) from None
     if expires_s < now_s:
-        raise access_denied("Request has expired")
+        raise s3_error("AccessDenied", "Request has expired")
 
 
-def check_bucket(call: Call, *, host_region: str, any_region: bool = False) -> Bucket:
-    """The bucket that the call names, if it is there, this account's, the expected owner's, and in this region.
+def check_bucket(call: S3Call, bucket: Bucket | None, *, host_region: str, any_region: bool) -> None:
+    """Check that the bucket exists, has the expected owner and is in the call's region.
 
     Args:
         call: the call.
+        bucket: the bucket that the call names, None if there is none.
         host_region: region in the host's name; empty for hosts that serve every region.
-        any_region: whether the call is answered from everywhere (GetBucketLocation).
+        any_region: whether every region answers the call (GetBucketLocation).
 
     Raises:
         ApiError: ``NoSuchBucket``, ``AccessDenied``, ``PermanentRedirect``, ``AuthorizationHeaderMalformed``.
     """
-    bucket = call.store.bucket(call.bucket)
     if bucket is None:
-        raise ApiError("NoSuchBucket", "The specified bucket does not exist", status=404, BucketName=call.bucket)
+        raise s3_error("NoSuchBucket", BucketName=call.bucket)
     if not any_region and bucket.region != (host_region or bucket.region):
-        endpoint = f"{bucket.name}.s3.{bucket.region}.amazonaws.com"
-        raise ApiError(
-            "PermanentRedirect",
-            "The bucket you are attempting to access must be addressed using the specified endpoint. "
-            "Please send all future requests to this endpoint.",
-            status=301,
-            Endpoint=endpoint,
-            Bucket=bucket.name,
+        raise s3_error(
+            "PermanentRedirect", Endpoint=f"{bucket.name}.s3.{bucket.region}.amazonaws.com", Bucket=bucket.name
         )
     if not any_region and bucket.region != call.region:
         raise ApiError(
@@ -173,14 +146,13 @@ def check_bucket(call: Call, *, host_region: str, any_region: bool = False) -> B
             Region=bucket.region,
         )
     check_owner(bucket, expected=call.header("x-amz-expected-bucket-owner"))
-    return bucket
 
 
 def check_owner(bucket: Bucket, *, expected: str) -> None:
-    """Refuse a bucket of another account, and one whose owner is not the expected one (empty: none expected).
+    """Refuse a bucket of another account, or of another owner than ``expected`` (empty: any).
 
     Raises:
         ApiError: ``AccessDenied``.
     """
     if bucket.owner != ACCOUNT_ID or expected not in ("", bucket.owner):
-        raise access_denied()
+        raise s3_error("AccessDenied")

@@ -6,110 +6,89 @@ import re
 from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
 
-from asteroid_ll.emulator.s3.call import no_such_key
+from asteroid_ll.emulator.s3.errors import s3_error, unsupported_header
 from asteroid_ll.emulator.s3.store import Guard, StoredObject
-from asteroid_ll.emulator.transport.messages import ApiError
 
 _RANGE = re.compile(r"bytes=(\d*)-(\d*)")
 
 
-def check_read(headers: Mapping[str, str], found: StoredObject, *, prefix: str = "") -> bool:
-    """Whether a read is to be answered with the object (True), or with "not modified" (False).
+def check_read(headers: Mapping[str, str], stored: StoredObject, *, prefix: str = "") -> bool:
+    """Check a read's conditions; return False if the answer is "not modified".
 
     Args:
-        headers: the request's.
-        found: the object.
+        headers: the request's headers.
+        stored: the object.
         prefix: ``x-amz-copy-source-`` for the conditions of a copy.
 
     Raises:
         ApiError: ``PreconditionFailed``.
     """
-    modified_s = int(found.modified_s)
+    modified_s = int(stored.modified_s)
     match, unmodified = headers.get(prefix + "if-match"), headers.get(prefix + "if-unmodified-since")
     if match is not None:
-        if not _matches(match, found.etag):
-            raise _failed("If-Match")
-    elif unmodified is not None and modified_s > _seconds(unmodified, otherwise=modified_s):
-        raise _failed("If-Unmodified-Since")
+        if not _matches(match, stored.etag):
+            raise s3_error("PreconditionFailed", Condition="If-Match")
+    elif unmodified is not None and modified_s > _seconds(unmodified, default=modified_s):
+        raise s3_error("PreconditionFailed", Condition="If-Unmodified-Since")
     none_match, since = headers.get(prefix + "if-none-match"), headers.get(prefix + "if-modified-since")
     if none_match is not None:
-        return not _matches(none_match, found.etag)
-    return since is None or modified_s > _seconds(since, otherwise=modified_s - 1)
+        return not _matches(none_match, stored.etag)
+    return since is None or modified_s > _seconds(since, default=modified_s - 1)
 
 
 def write_guard(headers: Mapping[str, str], key: str) -> Guard | None:
-    """The conditions of a write, to be checked in the write's own transaction; None where there are none.
+    """Return the check of a write's conditions, to run in the write's own transaction; None without conditions.
 
     Raises:
         ApiError: ``NotImplemented`` for an ``If-None-Match`` other than ``*``.
     """
     none_match, match = headers.get("if-none-match"), headers.get("if-match")
     if none_match not in (None, "*"):
-        raise ApiError(
-            "NotImplemented",
-            "A header you provided implies functionality that is not implemented",
-            status=501,
-            Header="If-None-Match",
-        )
+        raise unsupported_header("If-None-Match")
     if none_match is None and match is None:
         return None
 
     def guard(old: StoredObject | None) -> None:
         if none_match is not None and old is not None:
-            raise _failed("If-None-Match")
+            raise s3_error("PreconditionFailed", Condition="If-None-Match")
         if match is not None and old is None:
-            raise no_such_key(key)
+            raise s3_error("NoSuchKey", Key=key)
         if match is not None and old is not None and not _matches(match, old.etag):
-            raise _failed("If-Match")
+            raise s3_error("PreconditionFailed", Condition="If-Match")
 
     return guard
 
 
 def byte_range(text: str, *, size_bytes: int) -> tuple[int, int] | None:
-    """The range ``[start, stop)`` that a ``Range`` header asks for; None for the whole object.
+    """Return the range ``[start, stop)`` of a ``Range`` header; None for the whole object.
 
     A header that S3 does not understand, or one with several ranges, is ignored, as HTTP allows.
 
     Raises:
-        ApiError: ``InvalidRange``: nothing of the object lies in the range.
+        ApiError: ``InvalidRange``: no byte of the object is in the range.
     """
-    asked = _RANGE.fullmatch(text.strip())
-    if asked is None or asked[1] == asked[2] == "":
+    match = _RANGE.fullmatch(text.strip())
+    if match is None or match[1] == match[2] == "":
         return None
-    if asked[1] == "":
-        start, stop = max(0, size_bytes - int(asked[2])), size_bytes
+    if match[1] == "":
+        start, stop = max(0, size_bytes - int(match[2])), size_bytes
     else:
-        start, stop = int(asked[1]), min(size_bytes, int(asked[2]) + 1 if asked[2] else size_bytes)
-        if asked[2] and int(asked[2]) < start:
+        start, stop = int(match[1]), min(size_bytes, int(match[2]) + 1 if match[2] else size_bytes)
+        if match[2] and int(match[2]) < start:
             return None
     if start >= size_bytes:
-        raise ApiError(
-            "InvalidRange",
-            "The requested range is not satisfiable",
-            status=416,
-            RangeRequested=text,
-            ActualObjectSize=size_bytes,
-        )
+        raise s3_error("InvalidRange", RangeRequested=text, ActualObjectSize=size_bytes)
     return start, stop
 
 
 def _matches(condition: str, etag: str) -> bool:
-    """Whether an ETag is among those of a condition; ``*`` is any."""
+    """Return whether a condition lists an ETag; ``*`` matches any."""
     return any(choice.strip().removeprefix("W/").strip('"') in ("*", etag) for choice in condition.split(","))
 
 
-def _seconds(text: str, *, otherwise: int) -> float:
-    """An HTTP date in seconds since 1970; a date that is none counts as ``otherwise``, so that it is ignored."""
+def _seconds(text: str, *, default: int) -> float:
+    """Return an HTTP date in seconds since 1970; ``default`` for an invalid date, which the caller then ignores."""
     try:
         return parsedate_to_datetime(text).timestamp()
     except ValueError:
-        return otherwise
-
-
-def _failed(condition: str) -> ApiError:
-    return ApiError(
-        "PreconditionFailed",
-        "At least one of the pre-conditions you specified did not hold",
-        status=412,
-        Condition=condition,
-    )
+        return default

@@ -1,7 +1,7 @@
-"""CRC-32C and CRC-64/NVME, which Python's library lacks and newer AWS clients send unasked.
+"""CRC-32C and CRC-64/NVME, which Python's library lacks and newer AWS clients send by default.
 
-A CRC is linear: the data is cut into lanes of equal length, all lanes are divided at once, a byte of each at a
-time, and neighbours are joined by moving the left one past the right one's length. Parameters: Cook, "Catalogue of
+A CRC is linear. The data is cut into lanes of equal length. One pass divides all lanes at once, a byte of each per
+step. Then neighbours are joined: the left state is moved past the right lane's length. Parameters: Cook, "Catalogue of
 parametrised CRC algorithms" (CRC-32/ISCSI and CRC-64/NVME), both reflected, started and finished with all ones.
 """
 
@@ -21,14 +21,14 @@ _POLYNOMIAL = {"CRC32C": 0x82F63B78, "CRC64NVME": 0x9A6C9329AC4BC9B5}
 
 
 def digest(algorithm: str, pieces: Iterable[bytes | memoryview]) -> bytes:
-    """The checksum of data that comes in pieces.
+    """Return the checksum of data in pieces.
 
     Args:
         algorithm: ``CRC32C`` or ``CRC64NVME``.
         pieces: the data in order.
 
     Returns:
-        The checksum, big-endian, 4 or 8 bytes, as S3 takes it before base64.
+        The checksum, big-endian, 4 or 8 bytes, which S3 then encodes in base64.
     """
     width = WIDTH_BITS[algorithm]
     ones = np.array([2**width - 1], dtype=np.uint64)
@@ -41,10 +41,10 @@ def digest(algorithm: str, pieces: Iterable[bytes | memoryview]) -> bytes:
 
 
 def _remainder(algorithm: str, data: npt.NDArray[np.uint8]) -> _Words:
-    """The CRC of data, started with zero and not inverted, shape ``(1,)``."""
+    """Return the CRC of data, started with zero and not inverted, shape ``(1,)``."""
     lane_bits = (len(data).bit_length() + 1) // 2
     lane = 1 << lane_bits
-    # leading zeros change nothing where the start is zero
+    # From a start of zero, leading zeros change nothing.
     padded = np.concatenate([np.zeros(-len(data) % lane, dtype=np.uint8), data])
     columns = np.ascontiguousarray(padded.reshape(-1, lane).T).astype(np.uint64)
     table, low, eight = _table(algorithm), np.uint64(0xFF), np.uint64(8)
@@ -61,7 +61,7 @@ def _remainder(algorithm: str, data: npt.NDArray[np.uint8]) -> _Words:
 
 
 def _skip(algorithm: str, state: _Words, *, length: int) -> _Words:
-    """States after ``length`` more bytes of zeros."""
+    """Return the states after ``length`` more bytes of zeros."""
     power = 0
     while length >> power:
         if length >> power & 1:
@@ -71,7 +71,7 @@ def _skip(algorithm: str, state: _Words, *, length: int) -> _Words:
 
 
 def _apply(images: _Words, states: _Words) -> _Words:
-    """A linear map, given by the image of each bit, on many states."""
+    """Apply a linear map, given by the image of each bit, to many states."""
     result = np.zeros_like(states)
     for bit, image in enumerate(images):
         result ^= ((states >> np.uint64(bit)) & np.uint64(1)) * image
@@ -80,7 +80,7 @@ def _apply(images: _Words, states: _Words) -> _Words:
 
 @cache
 def _zero_bytes(algorithm: str, power: int) -> _Words:
-    """What ``2**power`` bytes of zeros do to each bit of a state."""
+    """Return the image of each bit of a state after ``2**power`` bytes of zeros."""
     if power:
         half = _zero_bytes(algorithm, power - 1)
         return _apply(half, half)
@@ -91,7 +91,7 @@ def _zero_bytes(algorithm: str, power: int) -> _Words:
 
 @cache
 def _table(algorithm: str) -> _Words:
-    """The remainder of each byte."""
+    """Return the remainder of each byte."""
     table = np.arange(256, dtype=np.uint64)
     one, polynomial = np.uint64(1), np.uint64(_POLYNOMIAL[algorithm])
     for _ in range(8):

@@ -1,4 +1,4 @@
-"""Listings of a bucket: ListObjectsV2, ListObjects, ListObjectVersions, with prefixes rolled up and pages."""
+"""Listings of a bucket: ListObjectsV2, ListObjects and ListObjectVersions, in pages, with common prefixes."""
 
 from __future__ import annotations
 
@@ -10,169 +10,167 @@ from itertools import islice
 from urllib.parse import quote
 
 from asteroid_ll.emulator.s3.buckets import OWNER_ID
-from asteroid_ll.emulator.s3.call import Call
+from asteroid_ll.emulator.s3.call import S3Call
+from asteroid_ll.emulator.s3.errors import invalid_argument
+from asteroid_ll.emulator.s3.operations import LIST_QUERY, operation
 from asteroid_ll.emulator.s3.store import LAST_OF_PREFIX, StoredObject
-from asteroid_ll.emulator.s3.xml import document, element, group, iso_time
+from asteroid_ll.emulator.s3.xml import document, element, elements, group, iso_time
 from asteroid_ll.emulator.transport.messages import ApiError, Response
 
 MOST_KEYS = 1000
 _ROWS_BETWEEN_JUMPS = 50
 
 
-@dataclass(frozen=True)
-class Page:
-    """One page: objects and rolled-up prefixes in the order of their keys; ``last`` starts the next page, if any."""
-
-    objects: tuple[StoredObject, ...]
-    prefixes: tuple[str, ...]
-    last: str
-    truncated: bool
-
-
-class Writer:
-    """Writes names as the call's ``encoding-type`` asks.
+class KeyEncoder:
+    """Encodes keys, prefixes and delimiters with the ``encoding-type`` of a call.
 
     Raises:
         ApiError: ``InvalidArgument``: an encoding other than ``url``.
     """
 
-    def __init__(self, call: Call) -> None:
-        self.encoding = call.query("encoding-type")
-        if self.encoding not in ("", "url"):
-            raise ApiError(
-                "InvalidArgument",
-                "Invalid Encoding Method specified in Request",
-                ArgumentName="encoding-type",
-                ArgumentValue=self.encoding,
-            )
+    def __init__(self, call: S3Call) -> None:
+        self._query = call.request.query
+        self.encoding = self._query.get("encoding-type") or None
+        if self.encoding not in (None, "url"):
+            message = "Invalid Encoding Method specified in Request"
+            raise invalid_argument(message, name="encoding-type", value=self.encoding)
 
-    def element(self, name: str, text: str) -> str:
-        """An element whose text is a key, a prefix or a delimiter."""
-        return element(name, quote(text, safe="/*-._~") if self.encoding else text)
+    def encode(self, text: str) -> str:
+        """Return the text as the listing shows it."""
+        return quote(text, safe="/*-._~") if self.encoding else text
 
-    def head(self, call: Call, *names: tuple[str, str]) -> list[str]:
-        """The elements that repeat the request: (element, query parameter) for those that were given."""
-        given = [self.element(name, call.query(query)) for name, query in names if query in call.request.query]
-        encoding = [element("EncodingType", self.encoding)] if self.encoding else []
-        bucket = [element("Name", call.bucket), self.element("Prefix", call.query("prefix"))]
-        return [*bucket, *given, *encoding]
+    def parameter(self, name: str) -> str | None:
+        """Return an encoded query parameter, or None if the request has none of that name."""
+        return self.encode(self._query[name]) if name in self._query else None
 
 
-def list_objects_v2(call: Call) -> Response:
+@dataclass(frozen=True)
+class Page:
+    """A page of a listing.
+
+    Attributes:
+        entries: objects and common prefixes in order; a prefix stands for all keys that start with it.
+        last: the last key or prefix, after which the next page starts.
+        most: the largest number of entries.
+        truncated: whether there is a next page.
+    """
+
+    entries: tuple[StoredObject | str, ...]
+    last: str
+    most: int
+    truncated: bool
+
+
+@operation("ListObjectsV2", "GET /Bucket?list-type", query=f"{LIST_QUERY} continuation-token start-after fetch-owner")
+def list_objects_v2(call: S3Call) -> Response:
     """ListObjectsV2."""
-    writer, most = Writer(call), call.count("max-keys", default=MOST_KEYS, most=MOST_KEYS)
-    token = call.query("continuation-token")
-    after = _untoken(token) if "continuation-token" in call.request.query else call.query("start-after")
-    page = _page(call, after=after, most=most)
-    owner = call.query("fetch-owner") == "true"
-    more = [element("NextContinuationToken", _token(page.last))] if page.truncated else []
-    given = [element("ContinuationToken", token)] if token else []
+    encoder, token = KeyEncoder(call), call.query("continuation-token")
+    page = _page(
+        call, after=_key_in(token) if "continuation-token" in call.request.query else call.query("start-after")
+    )
+    fields = elements(
+        StartAfter=encoder.parameter("start-after"),
+        ContinuationToken=token or None,
+        NextContinuationToken=_token(page.last) if page.truncated else None,
+        KeyCount=len(page.entries),
+    )
+    return _listing(call, encoder, page, fields=fields, owner=call.query("fetch-owner") == "true")
+
+
+@operation("ListObjects", "GET /Bucket", query=f"{LIST_QUERY} marker")
+def list_objects(call: S3Call) -> Response:
+    """ListObjects, version 1. ``NextMarker`` needs a delimiter."""
+    encoder, page = KeyEncoder(call), _page(call, after=call.query("marker"))
+    fields = elements(
+        Marker=encoder.encode(call.query("marker")),
+        NextMarker=encoder.encode(page.last) if page.truncated and call.query("delimiter") else None,
+    )
+    return _listing(call, encoder, page, fields=fields)
+
+
+@operation("ListObjectVersions", "GET /Bucket?versions", query=f"{LIST_QUERY} key-marker version-id-marker")
+def list_object_versions(call: S3Call) -> Response:
+    """ListObjectVersions. Buckets are not versioned, so every object is its own version ``null``."""
+    encoder, page = KeyEncoder(call), _page(call, after=call.query("key-marker"))
+    fields = elements(
+        KeyMarker=encoder.encode(call.query("key-marker")),
+        NextKeyMarker=encoder.encode(page.last) if page.truncated else None,
+        NextVersionIdMarker="null" if page.truncated else None,
+    )
+    return _listing(call, encoder, page, fields=fields, versions=True)
+
+
+def _listing(
+    call: S3Call, encoder: KeyEncoder, page: Page, *, fields: str, owner: bool = True, versions: bool = False
+) -> Response:
+    """Return a page as a document, with the operation's own fields."""
+    objects = [entry for entry in page.entries if isinstance(entry, StoredObject)]
+    prefixes = [entry for entry in page.entries if isinstance(entry, str)]
     return document(
-        "ListBucketResult",
-        *writer.head(call, ("Delimiter", "delimiter"), ("StartAfter", "start-after")),
-        *given,
-        *more,
-        element("KeyCount", len(page.objects) + len(page.prefixes)),
-        element("MaxKeys", most),
-        element("IsTruncated", page.truncated),
-        *(_contents(writer, found, owner=owner) for found in page.objects),
-        *(group("CommonPrefixes", writer.element("Prefix", prefix)) for prefix in page.prefixes),
+        "ListVersionsResult" if versions else "ListBucketResult",
+        elements(
+            Name=call.bucket,
+            Prefix=encoder.encode(call.query("prefix")),
+            Delimiter=encoder.parameter("delimiter"),
+            EncodingType=encoder.encoding,
+        ),
+        fields,
+        elements(MaxKeys=page.most, IsTruncated=page.truncated),
+        *(_object(stored, encoder, owner=owner, version=versions) for stored in objects),
+        *(group("CommonPrefixes", elements(Prefix=encoder.encode(prefix))) for prefix in prefixes),
     )
 
 
-def list_objects(call: Call) -> Response:
-    """ListObjects, version 1: ``NextMarker`` only where a delimiter is given."""
-    writer, most = Writer(call), call.count("max-keys", default=MOST_KEYS, most=MOST_KEYS)
-    page = _page(call, after=call.query("marker"), most=most)
-    more = [writer.element("NextMarker", page.last)] if page.truncated and call.query("delimiter") else []
-    return document(
-        "ListBucketResult",
-        *writer.head(call, ("Delimiter", "delimiter")),
-        writer.element("Marker", call.query("marker")),
-        *more,
-        element("MaxKeys", most),
-        element("IsTruncated", page.truncated),
-        *(_contents(writer, found, owner=True) for found in page.objects),
-        *(group("CommonPrefixes", writer.element("Prefix", prefix)) for prefix in page.prefixes),
+def _object(stored: StoredObject, encoder: KeyEncoder, *, owner: bool, version: bool) -> str:
+    attributes = stored.attributes
+    return group(
+        "Version" if version else "Contents",
+        elements(Key=encoder.encode(stored.key)),
+        elements(VersionId="null", IsLatest=True) if version else "",
+        elements(LastModified=iso_time(stored.modified_s), ETag=f'"{stored.etag}"'),
+        *(element("ChecksumAlgorithm", algorithm) for algorithm in attributes.checksums),
+        elements(ChecksumType=attributes.checksum_type, Size=stored.size_bytes),
+        group("Owner", elements(ID=OWNER_ID)) if owner else "",
+        elements(StorageClass=attributes.headers.get("x-amz-storage-class", "STANDARD")),
     )
 
 
-def list_object_versions(call: Call) -> Response:
-    """ListObjectVersions: of a bucket without versioning, so every object is its own version ``null``."""
-    writer, most = Writer(call), call.count("max-keys", default=MOST_KEYS, most=MOST_KEYS)
-    page = _page(call, after=call.query("key-marker"), most=most)
-    more = [writer.element("NextKeyMarker", page.last), element("NextVersionIdMarker", "null")]
-    version = (element("VersionId", "null"), element("IsLatest", True))
-    return document(
-        "ListVersionsResult",
-        *writer.head(call, ("Delimiter", "delimiter")),
-        writer.element("KeyMarker", call.query("key-marker")),
-        *(more if page.truncated else []),
-        element("MaxKeys", most),
-        element("IsTruncated", page.truncated),
-        *(_contents(writer, found, owner=True, name="Version", extra=version) for found in page.objects),
-        *(group("CommonPrefixes", writer.element("Prefix", prefix)) for prefix in page.prefixes),
-    )
-
-
-def _page(call: Call, *, after: str, most: int) -> Page:
-    """One page of at most ``most`` objects and rolled-up prefixes after a key (or after a whole rolled-up prefix)."""
+def _page(call: S3Call, *, after: str) -> Page:
+    """Return the page after a key, or after a whole common prefix."""
+    most = call.count("max-keys", default=MOST_KEYS, most=MOST_KEYS)
     entries = list(islice(_entries(call, after=after, most=most), most + 1)) if most else []
     kept = entries[:most]
     last = kept[-1] if kept else ""
-    return Page(
-        objects=tuple(entry for entry in kept if isinstance(entry, StoredObject)),
-        prefixes=tuple(entry for entry in kept if isinstance(entry, str)),
-        last=last if isinstance(last, str) else last.key,
-        truncated=len(entries) > most,
-    )
+    return Page(tuple(kept), last=last if isinstance(last, str) else last.key, most=most, truncated=len(entries) > most)
 
 
-def _entries(call: Call, *, after: str, most: int) -> Iterator[StoredObject | str]:
-    """Objects and rolled-up prefixes in order; a prefix's other keys are jumped over, not read."""
+def _entries(call: S3Call, *, after: str, most: int) -> Iterator[StoredObject | str]:
+    """Yield objects and common prefixes in order. The other keys of a common prefix are skipped without a read."""
     prefix, delimiter = call.query("prefix"), call.query("delimiter")
     if delimiter and after.startswith(prefix) and after[len(prefix) :].endswith(delimiter):
         after += LAST_OF_PREFIX
     limit = min(most + 1, _ROWS_BETWEEN_JUMPS) if delimiter else most + 1
     while True:
         batch = call.store.list(call.bucket, prefix, after=after, limit=limit)
-        for found in batch:
-            cut = found.key.find(delimiter, len(prefix)) if delimiter else -1
+        for stored in batch:
+            cut = stored.key.find(delimiter, len(prefix)) if delimiter else -1
             if cut >= 0:
-                rolled = found.key[: cut + len(delimiter)]
-                yield rolled
-                after = rolled + LAST_OF_PREFIX
+                common = stored.key[: cut + len(delimiter)]
+                yield common
+                after = common + LAST_OF_PREFIX
                 break
-            yield found
-            after = found.key
+            yield stored
+            after = stored.key
         else:
             if len(batch) < limit:
                 return
-
-
-def _contents(
-    writer: Writer, found: StoredObject, *, owner: bool, name: str = "Contents", extra: tuple[str, ...] = ()
-) -> str:
-    said = found.attributes
-    return group(
-        name,
-        writer.element("Key", found.key),
-        *extra,
-        element("LastModified", iso_time(found.modified_s)),
-        element("ETag", f'"{found.etag}"'),
-        *(element("ChecksumAlgorithm", algorithm) for algorithm in said.checksums),
-        element("ChecksumType", said.checksum_type),
-        element("Size", found.size_bytes),
-        *([group("Owner", element("ID", OWNER_ID))] if owner else []),
-        element("StorageClass", said.headers.get("x-amz-storage-class", "STANDARD")),
-    )
 
 
 def _token(last: str) -> str:
     return base64.urlsafe_b64encode(last.encode()).decode()
 
 
-def _untoken(token: str) -> str:
+def _key_in(token: str) -> str:
     try:
         last = base64.b64decode(token, altchars=b"-_", validate=True).decode()
     except (binascii.Error, ValueError):

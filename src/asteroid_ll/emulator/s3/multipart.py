@@ -1,4 +1,4 @@
-"""Multipart uploads: parts are bodies of their own until the upload is completed or aborted."""
+"""Multipart uploads. Each part is a body of its own until the upload is completed or aborted."""
 
 from __future__ import annotations
 
@@ -9,15 +9,18 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
+from xml.etree.ElementTree import Element
 
-from asteroid_ll.emulator.s3.attributes import encryption_headers, said_by
-from asteroid_ll.emulator.s3.bodies import Body, read_chunks
-from asteroid_ll.emulator.s3.body import check_algorithm, checksum, composite, receive
-from asteroid_ll.emulator.s3.call import Call
+from asteroid_ll.emulator.s3.body_files import Body, read_chunks
+from asteroid_ll.emulator.s3.call import S3Call
 from asteroid_ll.emulator.s3.conditions import byte_range, write_guard
-from asteroid_ll.emulator.s3.objects import checksum_headers, copy_source
+from asteroid_ll.emulator.s3.errors import invalid_argument, s3_error
+from asteroid_ll.emulator.s3.object_headers import checksum_headers, encryption_headers, read_attributes
+from asteroid_ll.emulator.s3.objects import copy_source
+from asteroid_ll.emulator.s3.operations import ATTRIBUTE_HEADERS, COPY_HEADERS, operation
+from asteroid_ll.emulator.s3.payload import check_algorithm, checksum, composite, receive
 from asteroid_ll.emulator.s3.store import Attributes
-from asteroid_ll.emulator.s3.xml import Node, document, element, iso_time, malformed, parse
+from asteroid_ll.emulator.s3.xml import checksum_elements, document, elements, iso_time, parse, required_text
 from asteroid_ll.emulator.transport.messages import ApiError, Response
 
 LEAST_PART_BYTES = 5 * 2**20
@@ -25,45 +28,47 @@ LEAST_PART_BYTES = 5 * 2**20
 
 MOST_PARTS = 10_000
 
-_KINDS = {
+_CHECKSUM_TYPES = {
     "CRC32": ("COMPOSITE", "FULL_OBJECT"),
     "CRC32C": ("COMPOSITE", "FULL_OBJECT"),
     "CRC64NVME": ("FULL_OBJECT",),
     "SHA1": ("COMPOSITE",),
     "SHA256": ("COMPOSITE",),
 }
-"""What an object's checksum can be of, the default first: of the parts' checksums, or of the whole object."""
-
-_DEFAULT_KIND = {algorithm: kinds[0] for algorithm, kinds in _KINDS.items()}
+"""Checksum types by algorithm, the default first: of the parts' checksums, or of the whole object."""
 
 
-def create_multipart_upload(call: Call) -> Response:
-    """CreateMultipartUpload: remembers what the client says about the object to be."""
+@operation(
+    "CreateMultipartUpload",
+    "POST /Bucket/Key?uploads",
+    headers=f"{ATTRIBUTE_HEADERS} x-amz-checksum-algorithm x-amz-checksum-type",
+)
+def create_multipart_upload(call: S3Call) -> Response:
+    """CreateMultipartUpload: stores the attributes of the future object."""
     algorithm = call.header("x-amz-checksum-algorithm").upper()
     check_algorithm(algorithm)
-    kind = call.header("x-amz-checksum-type").upper() or _DEFAULT_KIND.get(algorithm, "")
-    if kind and kind not in _KINDS.get(algorithm, ()):
+    kinds = _CHECKSUM_TYPES.get(algorithm, ("",))
+    kind = call.header("x-amz-checksum-type").upper() or kinds[0]
+    if kind not in kinds:
         raise ApiError(
             "InvalidRequest",
             f"The {kind} checksum type cannot be used with the {algorithm.lower() or 'null'} checksum algorithm.",
         )
-    said = {**asdict(said_by(call.headers)), "algorithm": algorithm, "checksum_type": kind or "FULL_OBJECT"}
+    attributes = replace(read_attributes(call.request.headers), checksum_type=kind or "FULL_OBJECT")
     upload_id = uuid.uuid4().hex
-    row = (upload_id, call.bucket, call.key, call.store.state.now(), json.dumps(said))
+    stored = json.dumps({**asdict(attributes), "algorithm": algorithm})
+    row = (upload_id, call.bucket, call.key, call.store.state.now(), stored)
     with call.store.state.transaction() as connection:
         connection.execute("INSERT INTO s3_upload VALUES (?, ?, ?, ?, ?)", row)
-    answer = document(
-        "InitiateMultipartUploadResult",
-        element("Bucket", call.bucket),
-        element("Key", call.key),
-        element("UploadId", upload_id),
-    )
+    result = elements(Bucket=call.bucket, Key=call.key, UploadId=upload_id)
+    response = document("InitiateMultipartUploadResult", result)
     announced = {"x-amz-checksum-algorithm": algorithm, "x-amz-checksum-type": kind} if algorithm else {}
-    return replace(answer, headers={**answer.headers, **announced, **encryption_headers(_attributes(said))})
+    return replace(response, headers={**response.headers, **announced, **encryption_headers(attributes)})
 
 
-def upload_part(call: Call) -> Response:
-    """UploadPart: verified; a part of the same number is replaced."""
+@operation("UploadPart", "PUT /Bucket/Key?uploadId", query="partNumber")
+def upload_part(call: S3Call) -> Response:
+    """UploadPart: verifies the body and replaces the part of that number."""
     upload = find_upload(call)
     number = _number(call)
     body, checksums = receive(call.request, call.store.bodies)
@@ -76,177 +81,165 @@ def upload_part(call: Call) -> Response:
             f"Checksum Type mismatch occurred, expected checksum Type: {algorithm.lower()}, "
             f"actual checksum Type: {sent}",
         )
-    _keep_part(call, number, body=body, checksums=checksums or {"CRC32": body.crc32})
+    _store_part(call, number, body=body, checksums=checksums or {"CRC32": body.crc32})
     sent_headers = {f"x-amz-checksum-{name.lower()}": text for name, text in checksums.items()}
     return Response(headers={"ETag": f'"{body.md5}"', **sent_headers})
 
 
-def upload_part_copy(call: Call) -> Response:
+@operation(
+    "UploadPartCopy",
+    "PUT /Bucket/Key?uploadId x-amz-copy-source",
+    query="partNumber",
+    headers=f"{COPY_HEADERS} x-amz-copy-source-range",
+)
+def upload_part_copy(call: S3Call) -> Response:
     """UploadPartCopy: a part from an object, or from a byte range of it."""
     upload = find_upload(call)
     number, source = _number(call), copy_source(call)
-    start, stop = 0, source.size_bytes
-    if asked := call.header("x-amz-copy-source-range"):
-        chosen = byte_range(asked, size_bytes=source.size_bytes)
-        if chosen is None:
-            raise ApiError(
-                "InvalidArgument",
-                "The x-amz-copy-source-range value must be of the form bytes=first-last where first and last are the "
-                "zero-based offsets of the first and last bytes to copy",
-                ArgumentName="x-amz-copy-source-range",
-                ArgumentValue=asked,
-            )
-        start, stop = chosen
+    text = call.header("x-amz-copy-source-range")
+    span = byte_range(text, size_bytes=source.size_bytes) if text else (0, source.size_bytes)
+    if span is None:
+        raise invalid_argument(
+            "The x-amz-copy-source-range value must be of the form bytes=first-last where first and last are the "
+            "zero-based offsets of the first and last bytes to copy",
+            name="x-amz-copy-source-range",
+            value=text,
+        )
+    start, stop = span
     body = call.store.bodies.write(read_chunks(source.path, start=start, stop=stop))
     algorithm = json.loads(upload["attributes"])["algorithm"] or "CRC32"
-    computed = checksum(algorithm, read_chunks(call.store.bodies.path(body.name)))
-    _keep_part(call, number, body=body, checksums={algorithm: computed})
+    checksums = {algorithm: checksum(algorithm, read_chunks(call.store.bodies.path(body.name)))}
+    _store_part(call, number, body=body, checksums=checksums)
     return document(
         "CopyPartResult",
-        element("LastModified", iso_time(call.store.state.now())),
-        element("ETag", f'"{body.md5}"'),
-        element(f"Checksum{algorithm}", computed),
+        elements(LastModified=iso_time(call.store.state.now()), ETag=f'"{body.md5}"'),
+        checksum_elements(checksums),
     )
 
 
-def complete_multipart_upload(call: Call) -> Response:
-    """CompleteMultipartUpload: the parts named, in order, become the object in one step.
+@operation(
+    "CompleteMultipartUpload",
+    "POST /Bucket/Key?uploadId",
+    headers="x-amz-checksum-type x-amz-mp-object-size",
+)
+def complete_multipart_upload(call: S3Call) -> Response:
+    """CompleteMultipartUpload: the listed parts become the object in one step.
 
     The ETag is the MD5 of the parts' MD5s, ``-`` and their number.
     """
     upload, store = find_upload(call), call.store
-    guard = write_guard(call.headers, call.key)
-    wanted = list(parse(call.request.body, "CompleteMultipartUpload").children("Part"))
-    parts = _chosen(call, wanted)
-    said = json.loads(upload["attributes"])
+    guard = write_guard(call.request.headers, call.key)
+    parts = _chosen(call, parse(call.request.body, "CompleteMultipartUpload").findall("Part"))
+    given = json.loads(upload["attributes"])
+    algorithm, attributes = given.pop("algorithm"), Attributes(**given)
     digests = b"".join(bytes.fromhex(part["md5"]) for part in parts)
     etag = f"{hashlib.md5(digests, usedforsecurity=False).hexdigest()}-{len(parts)}"
     body = store.bodies.write(read_chunks(*(store.bodies.path(part["body"]) for part in parts)))
     try:
-        checksums = _checksums(said, parts, whole=store.bodies.path(body.name))
-        _check_whole(call, body, checksums=checksums, kind=said["checksum_type"])
+        checksums = _checksums(algorithm, attributes.checksum_type, parts, whole=store.bodies.path(body.name))
+        _check_whole(call, body, checksums=checksums, kind=attributes.checksum_type)
     except ApiError:
         store.bodies.discard(body.name)
         raise
     sizes = tuple(part["size_bytes"] for part in parts)
-    attributes = replace(_attributes(said), checksums=checksums, etag=etag, part_sizes_bytes=sizes)
+    attributes = replace(attributes, checksums=checksums, etag=etag, part_sizes_bytes=sizes)
     stored = store.record(call.bucket, call.key, body, attributes=attributes, guard=guard)
-    _forget(call)
-    answer = document(
+    _delete_upload(call)
+    response = document(
         "CompleteMultipartUploadResult",
-        element("Location", f"https://{call.bucket}.s3.{call.region}.amazonaws.com/{call.key}"),
-        element("Bucket", call.bucket),
-        element("Key", call.key),
-        element("ETag", f'"{etag}"'),
-        *(element(f"Checksum{name}", text) for name, text in stored.attributes.checksums.items()),
-        element("ChecksumType", stored.attributes.checksum_type),
+        elements(
+            Location=f"https://{call.bucket}.s3.{call.region}.amazonaws.com/{call.key}",
+            Bucket=call.bucket,
+            Key=call.key,
+            ETag=f'"{etag}"',
+        ),
+        checksum_elements(stored.attributes.checksums),
+        elements(ChecksumType=stored.attributes.checksum_type),
     )
-    return replace(answer, headers={**answer.headers, **encryption_headers(attributes), **checksum_headers(stored)})
+    headers = {**encryption_headers(attributes), **checksum_headers(stored.attributes)}
+    return replace(response, headers={**response.headers, **headers})
 
 
-def abort_multipart_upload(call: Call) -> Response:
-    """AbortMultipartUpload: the upload and its parts are gone."""
+@operation("AbortMultipartUpload", "DELETE /Bucket/Key?uploadId")
+def abort_multipart_upload(call: S3Call) -> Response:
+    """AbortMultipartUpload: removes the upload and its parts."""
     find_upload(call)
-    _forget(call)
+    _delete_upload(call)
     return Response(204)
 
 
-def find_upload(call: Call) -> sqlite3.Row:
-    """The upload that the call names.
+def find_upload(call: S3Call) -> sqlite3.Row:
+    """Return the upload that the call names.
 
     Raises:
         ApiError: ``NoSuchUpload``.
     """
-    row: sqlite3.Row | None = call.store.connection.execute(
+    row: sqlite3.Row | None = call.store.state.connection.execute(
         "SELECT * FROM s3_upload WHERE id = ? AND bucket = ? AND key = ?",
         (call.query("uploadId"), call.bucket, call.key),
     ).fetchone()
     if row is None:
-        raise ApiError(
-            "NoSuchUpload",
-            "The specified upload does not exist. The upload ID may be invalid, or the upload may have been aborted "
-            "or completed.",
-            status=404,
-            UploadId=call.query("uploadId"),
-        )
+        raise s3_error("NoSuchUpload", UploadId=call.query("uploadId"))
     return row
 
 
-def _number(call: Call) -> int:
+def _number(call: S3Call) -> int:
     number = call.query("partNumber")
     if not (number.isascii() and number.isdecimal() and 1 <= int(number) <= MOST_PARTS):
-        raise ApiError(
-            "InvalidArgument",
-            f"Part number must be an integer between 1 and {MOST_PARTS}, inclusive",
-            ArgumentName="partNumber",
-            ArgumentValue=number,
-        )
+        message = f"Part number must be an integer between 1 and {MOST_PARTS}, inclusive"
+        raise invalid_argument(message, name="partNumber", value=number)
     return int(number)
 
 
-def _keep_part(call: Call, number: int, *, body: Body, checksums: Mapping[str, str]) -> None:
-    upload, connection = call.query("uploadId"), call.store.connection
+def _store_part(call: S3Call, number: int, *, body: Body, checksums: Mapping[str, str]) -> None:
+    upload, connection = call.query("uploadId"), call.store.state.connection
+    row = (upload, number, body.size_bytes, body.md5, body.name, call.store.state.now(), json.dumps(dict(checksums)))
     try:
         with call.store.state.transaction():
             find_upload(call)
             old = connection.execute(
                 "SELECT body FROM s3_part WHERE upload = ? AND number = ?", (upload, number)
             ).fetchone()
-            connection.execute(
-                "INSERT OR REPLACE INTO s3_part VALUES (?, ?, ?, ?, ?, ?, ?)",
-                (
-                    upload,
-                    number,
-                    body.size_bytes,
-                    body.md5,
-                    body.name,
-                    call.store.state.now(),
-                    json.dumps(dict(checksums)),
-                ),
-            )
-    except Exception:  # an interrupt may come after the commit, when the body is the part's already
+            connection.execute("INSERT OR REPLACE INTO s3_part VALUES (?, ?, ?, ?, ?, ?, ?)", row)
+    except Exception:  # not an interrupt: after the commit the body already belongs to the part
         call.store.bodies.discard(body.name)
         raise
     if old is not None:
         call.store.bodies.discard(old["body"])
 
 
-def parts_of(call: Call) -> list[sqlite3.Row]:
-    """The parts of the upload that the call names, by number."""
-    return call.store.connection.execute(
+def parts_of(call: S3Call) -> list[sqlite3.Row]:
+    """Return the parts of the upload that the call names, by number."""
+    return call.store.state.connection.execute(
         "SELECT * FROM s3_part WHERE upload = ? ORDER BY number", (call.query("uploadId"),)
     ).fetchall()
 
 
-def _chosen(call: Call, wanted: list[Node]) -> list[sqlite3.Row]:
-    """The parts that the client names, checked: there, in order, with the right ETag and checksum, large enough."""
-    have, chosen, last = {row["number"]: row for row in parts_of(call)}, [], 0
-    if not wanted:
-        raise malformed()
-    for node in wanted:
-        number = node.need("PartNumber")
-        row = have.get(int(number)) if number.isdecimal() else None
-        if row is None or (node.text("ETag") or "").strip('"') != row["md5"] or not _same_checksums(node, row):
+def _chosen(call: S3Call, nodes: list[Element]) -> list[sqlite3.Row]:
+    """Return the parts that the client lists, after a check of their ETags, checksums, order and sizes."""
+    parts, chosen, last = {row["number"]: row for row in parts_of(call)}, [], 0
+    if not nodes:
+        raise s3_error("MalformedXML")
+    for node in nodes:
+        number = required_text(node, "PartNumber")
+        row = parts.get(int(number)) if number.isdecimal() else None
+        if row is None or (node.findtext("ETag") or "").strip('"') != row["md5"] or not _same_checksums(node, row):
             raise ApiError(
                 "InvalidPart",
                 "One or more of the specified parts could not be found.  The part may not have been uploaded, or the "
                 "specified entity tag may not match the part's entity tag.",
                 UploadId=call.query("uploadId"),
                 PartNumber=number,
-                ETag=(node.text("ETag") or "").strip('"'),
+                ETag=(node.findtext("ETag") or "").strip('"'),
             )
         if row["number"] <= last:
-            raise ApiError(
-                "InvalidPartOrder",
-                "The list of parts was not in ascending order. Parts must be ordered by part number.",
-            )
+            raise s3_error("InvalidPartOrder")
         last = row["number"]
         chosen.append(row)
     for row in chosen[:-1]:
         if row["size_bytes"] < LEAST_PART_BYTES:
-            raise ApiError(
+            raise s3_error(
                 "EntityTooSmall",
-                "Your proposed upload is smaller than the minimum allowed size",
                 ProposedSize=row["size_bytes"],
                 MinSizeAllowed=LEAST_PART_BYTES,
                 PartNumber=row["number"],
@@ -255,21 +248,20 @@ def _chosen(call: Call, wanted: list[Node]) -> list[sqlite3.Row]:
     return chosen
 
 
-def _same_checksums(node: Node, row: sqlite3.Row) -> bool:
-    have = json.loads(row["checksums"])
-    return all(node.text(f"Checksum{name}") in (None, text) for name, text in have.items())
+def _same_checksums(node: Element, row: sqlite3.Row) -> bool:
+    checksums = json.loads(row["checksums"])
+    return all(node.findtext(f"Checksum{name}") in (None, text) for name, text in checksums.items())
 
 
-def _checksums(said: Mapping[str, str], parts: list[sqlite3.Row], *, whole: Path) -> dict[str, str]:
-    """The object's checksums: of the parts' checksums or of the whole; none where the upload announced none.
+def _checksums(algorithm: str, kind: str, parts: list[sqlite3.Row], *, whole: Path) -> dict[str, str]:
+    """Return the object's checksums; none if the upload was created without an algorithm.
 
     Raises:
-        ApiError: ``InvalidPart``: a part came without the checksum that the upload was announced with.
+        ApiError: ``InvalidPart``: a part came without the checksum that the upload was created with.
     """
-    algorithm = said["algorithm"]
     if not algorithm:
         return {}
-    if said["checksum_type"] == "FULL_OBJECT":
+    if kind == "FULL_OBJECT":
         return {algorithm: checksum(algorithm, read_chunks(whole))}
     texts = [json.loads(part["checksums"]).get(algorithm) for part in parts]
     if None in texts:
@@ -277,8 +269,8 @@ def _checksums(said: Mapping[str, str], parts: list[sqlite3.Row], *, whole: Path
     return {algorithm: composite(algorithm, texts)}
 
 
-def _check_whole(call: Call, body: Body, *, checksums: Mapping[str, str], kind: str) -> None:
-    """Compare the finished object with the size and the checksum, and its type, that the client expects.
+def _check_whole(call: S3Call, body: Body, *, checksums: Mapping[str, str], kind: str) -> None:
+    """Compare the finished object with the size, the checksum and the checksum type that the client expects.
 
     Raises:
         ApiError: ``InvalidRequest``, ``BadDigest``.
@@ -298,13 +290,8 @@ def _check_whole(call: Call, body: Body, *, checksums: Mapping[str, str], kind: 
             raise ApiError("BadDigest", f"The {algorithm} you specified did not match the calculated checksum.")
 
 
-def _attributes(said: Mapping[str, object]) -> Attributes:
-    fields = {name: value for name, value in said.items() if name != "algorithm"}
-    return Attributes(**fields)  # type: ignore[arg-type]
-
-
-def _forget(call: Call) -> None:
-    upload, connection = call.query("uploadId"), call.store.connection
+def _delete_upload(call: S3Call) -> None:
+    upload, connection = call.query("uploadId"), call.store.state.connection
     with call.store.state.transaction():
         rows = connection.execute("DELETE FROM s3_part WHERE upload = ? RETURNING body", (upload,)).fetchall()
         connection.execute("DELETE FROM s3_upload WHERE id = ?", (upload,))

@@ -1,154 +1,153 @@
-"""Calls on one object: put, get, head, delete, copy; and the deletion of many."""
+"""Operations on objects: put, get, head, delete and copy one, or delete many."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from urllib.parse import unquote
 
-from asteroid_ll.emulator.s3.attributes import encryption_headers, object_headers, said_by
-from asteroid_ll.emulator.s3.bodies import read_chunks
-from asteroid_ll.emulator.s3.body import payload, receive, verify
-from asteroid_ll.emulator.s3.call import Call, check_owner, no_such_key
+from asteroid_ll.emulator.s3.body_files import read_chunks
+from asteroid_ll.emulator.s3.call import S3Call, check_owner
 from asteroid_ll.emulator.s3.conditions import byte_range, check_read, write_guard
+from asteroid_ll.emulator.s3.errors import invalid_argument, not_implemented, s3_error
+from asteroid_ll.emulator.s3.object_headers import checksum_headers, encryption_headers, object_headers, read_attributes
+from asteroid_ll.emulator.s3.operations import ATTRIBUTE_HEADERS, COPY_HEADERS, READ_QUERY, operation
+from asteroid_ll.emulator.s3.payload import read_payload, receive, verify
 from asteroid_ll.emulator.s3.store import Attributes, StoredObject
-from asteroid_ll.emulator.s3.xml import document, element, group, iso_time, malformed, parse
+from asteroid_ll.emulator.s3.xml import checksum_elements, document, elements, group, iso_time, parse, required_text
 from asteroid_ll.emulator.transport.messages import ApiError, Response
 
 _MOST_DELETES = 1000
-_OVERRIDES = {
-    f"response-{name.lower()}": name
-    for name in (
-        "Cache-Control",
-        "Content-Disposition",
-        "Content-Encoding",
-        "Content-Language",
-        "Content-Type",
-        "Expires",
-    )
-}
 
 
-def put_object(call: Call) -> Response:
-    """PutObject: verified, then replaced in one step, under the write's conditions."""
-    said, guard = said_by(call.headers), write_guard(call.headers, call.key)
+@operation("PutObject", "PUT /Bucket/Key", headers=ATTRIBUTE_HEADERS)
+def put_object(call: S3Call) -> Response:
+    """PutObject: verifies the body, then replaces the object in one step if the write's conditions hold."""
+    attributes, guard = read_attributes(call.request.headers), write_guard(call.request.headers, call.key)
     body, checksums = receive(call.request, call.store.bodies)
-    stored = call.store.record(call.bucket, call.key, body, attributes=replace(said, checksums=checksums), guard=guard)
-    return Response(
-        headers={
-            "ETag": f'"{stored.etag}"',
-            **encryption_headers(said),
-            **checksum_headers(stored),
-        }
-    )
+    attributes = replace(attributes, checksums=checksums)
+    stored = call.store.record(call.bucket, call.key, body, attributes=attributes, guard=guard)
+    headers = {**encryption_headers(attributes), **checksum_headers(stored.attributes)}
+    return Response(headers={"ETag": f'"{stored.etag}"', **headers})
 
 
-def get_object(call: Call) -> Response:
-    """GetObject, whole, by range or by part, under the read's conditions; streamed from the body's file."""
-    found = call.object()
-    if not check_read(call.headers, found):
-        return Response(304, headers={"ETag": f'"{found.etag}"'})
-    headers = object_headers(found)
-    headers |= {_OVERRIDES[name]: text for name, text in call.request.query.items() if name in _OVERRIDES}
-    chosen = _part(call, found) if "partNumber" in call.request.query else None
-    if chosen is None and "range" in call.headers:
-        chosen = byte_range(call.header("range"), size_bytes=found.size_bytes)
-    start, stop = chosen or (0, found.size_bytes)
-    if call.header("x-amz-checksum-mode").upper() == "ENABLED" and (start, stop) == (0, found.size_bytes):
-        headers |= checksum_headers(found)
+@operation("GetObject", "GET /Bucket/Key", query=READ_QUERY, headers="x-amz-checksum-mode")
+@operation("HeadObject", "HEAD /Bucket/Key", query=READ_QUERY, headers="x-amz-checksum-mode")
+def get_object(call: S3Call) -> Response:
+    """GetObject and HeadObject: whole, a range or a part, if the read's conditions hold."""
+    stored = call.object()
+    if not check_read(call.request.headers, stored):
+        return Response(304, headers={"ETag": f'"{stored.etag}"'})
+    headers = object_headers(stored)
+    overrides = {name: text for name, text in call.request.query.items() if name.startswith("response-")}
+    headers |= {name.removeprefix("response-").title(): text for name, text in overrides.items()}
+    span = _part_range(call, stored) if "partNumber" in call.request.query else None
+    if span is None and "range" in call.request.headers:
+        span = byte_range(call.header("range"), size_bytes=stored.size_bytes)
+    start, stop = span or (0, stored.size_bytes)
+    if call.header("x-amz-checksum-mode").upper() == "ENABLED" and (start, stop) == (0, stored.size_bytes):
+        headers |= checksum_headers(stored.attributes)
     headers["Content-Length"] = str(stop - start)
-    if chosen is not None:
-        headers["Content-Range"] = f"bytes {start}-{stop - 1}/{found.size_bytes}"
-    if "partNumber" in call.request.query and found.attributes.part_sizes_bytes:
-        headers["x-amz-mp-parts-count"] = str(len(found.attributes.part_sizes_bytes))
-    status = 200 if chosen is None else 206
+    if span is not None:
+        headers["Content-Range"] = f"bytes {start}-{stop - 1}/{stored.size_bytes}"
+    if "partNumber" in call.request.query and stored.attributes.part_sizes_bytes:
+        headers["x-amz-mp-parts-count"] = str(len(stored.attributes.part_sizes_bytes))
+    status = 200 if span is None else 206
     if call.request.method == "HEAD":
         return Response(status, headers=headers)
-    return Response(status, headers=headers, file=found.path, start=start, stop=stop)
+    return Response(status, headers=headers, file=stored.path, start=start, stop=stop)
 
 
-def _part(call: Call, found: StoredObject) -> tuple[int, int] | None:
-    """The byte range of a part; an object put whole is its own part 1.
+def _part_range(call: S3Call, stored: StoredObject) -> tuple[int, int] | None:
+    """Return the byte range of a part; an object put whole is its own part 1.
 
     Raises:
         ApiError: ``InvalidPartNumber``, ``InvalidRequest``.
     """
-    if "range" in call.headers:
+    if "range" in call.request.headers:
         raise ApiError("InvalidRequest", "Cannot specify both Range header and partNumber query parameter")
     number = call.count("partNumber", default=1, most=2**31)
-    sizes = found.attributes.part_sizes_bytes or (found.size_bytes,)
+    sizes = stored.attributes.part_sizes_bytes or (stored.size_bytes,)
     if not 1 <= number <= len(sizes):
-        raise ApiError("InvalidPartNumber", "The requested partnumber is not satisfiable", status=416)
+        raise s3_error("InvalidPartNumber")
     start = sum(sizes[: number - 1])
-    return (start, start + sizes[number - 1]) if found.size_bytes else None
+    return (start, start + sizes[number - 1]) if stored.size_bytes else None
 
 
-def delete_object(call: Call) -> Response:
-    """DeleteObject; one that is not there is no error, unless ``If-Match`` wants it to be there."""
+@operation("DeleteObject", "DELETE /Bucket/Key", query="versionId")
+def delete_object(call: S3Call) -> Response:
+    """DeleteObject; succeeds for an object that does not exist, unless ``If-Match`` requires one."""
     if call.query("versionId", default="null") != "null":
         call.object()
-    if "if-match" in call.headers:
+    if "if-match" in call.request.headers:
         check_read({"if-match": call.header("if-match")}, call.object())
     call.store.delete(call.bucket, call.key)
     return Response(204)
 
 
-def delete_objects(call: Call) -> Response:
-    """DeleteObjects: up to 1,000 keys; the body's digest is required, and verified."""
-    data = payload(call.request)
-    if "content-md5" not in call.headers and not data.checksums:
+@operation("DeleteObjects", "POST /Bucket?delete")
+def delete_objects(call: S3Call) -> Response:
+    """DeleteObjects: up to 1,000 keys. A digest of the body is required and verified."""
+    data = read_payload(call.request)
+    if "content-md5" not in call.request.headers and not data.checksums:
         raise ApiError("InvalidRequest", "Missing required header for this request: Content-MD5 OR x-amz-checksum-*")
     verify(call.request, data)
-    root = parse(b"".join(data), "Delete")
-    wanted = list(root.children("Object"))
-    if not 1 <= len(wanted) <= _MOST_DELETES:
-        raise malformed()
-    quiet, done = root.text("Quiet") == "true", []
-    for item in wanted:
-        key, version = item.need("Key"), item.text("VersionId") or "null"
-        if any(item.text(name) is not None for name in ("ETag", "LastModifiedTime", "Size")):
-            raise ApiError("NotImplemented", "Conditions in DeleteObjects are not implemented.", status=501)
+    root = parse(b"".join(data.pieces), "Delete")
+    items = root.findall("Object")
+    if not 1 <= len(items) <= _MOST_DELETES:
+        raise s3_error("MalformedXML")
+    quiet, results = root.findtext("Quiet") == "true", []
+    for item in items:
+        key, version = required_text(item, "Key"), item.findtext("VersionId") or "null"
+        if any(item.findtext(name) is not None for name in ("ETag", "LastModifiedTime", "Size")):
+            raise not_implemented("Conditions in DeleteObjects are not implemented.")
         if version != "null":
-            error = [element("Code", "NoSuchVersion"), element("Message", "The specified version does not exist.")]
-            done.append(group("Error", element("Key", key), element("VersionId", version), *error))
+            error = s3_error("NoSuchVersion")
+            contents = elements(Key=key, VersionId=version, Code=error.code, Message=error.message)
+            results.append(group("Error", contents))
             continue
         call.store.delete(call.bucket, key)
         if not quiet:
-            done.append(group("Deleted", element("Key", key)))
-    return document("DeleteResult", *done)
+            results.append(group("Deleted", elements(Key=key)))
+    return document("DeleteResult", *results)
 
 
-def copy_object(call: Call) -> Response:
-    """CopyObject: bytes from another object, attributes from it or from the request, as the directives say."""
+@operation(
+    "CopyObject",
+    "PUT /Bucket/Key x-amz-copy-source",
+    headers=f"{ATTRIBUTE_HEADERS} {COPY_HEADERS} x-amz-metadata-directive x-amz-tagging-directive",
+)
+def copy_object(call: S3Call) -> Response:
+    """CopyObject: the bytes of another object, with its attributes or the request's, as the directives choose."""
     source = copy_source(call)
-    asked = said_by(call.headers)
+    requested = read_attributes(call.request.headers)
     keep = _directive(call, "x-amz-metadata-directive")
     keep_tags = _directive(call, "x-amz-tagging-directive")
-    said = replace(_kept(source.attributes, asked), etag="", part_sizes_bytes=()) if keep else asked
-    if (source.bucket, source.key) == (call.bucket, call.key) and keep and said.headers == source.attributes.headers:
+    attributes = replace(_copied(source.attributes, requested), etag="", part_sizes_bytes=()) if keep else requested
+    to_itself = (source.bucket, source.key) == (call.bucket, call.key)
+    if to_itself and keep and attributes.headers == source.attributes.headers:
         raise ApiError(
             "InvalidRequest",
             "This copy request is illegal because it is trying to copy an object to itself without changing the "
             "object's metadata, storage class, website redirect location or encryption attributes.",
         )
-    said = replace(
-        said,
-        tags=source.attributes.tags if keep_tags else asked.tags,
+    attributes = replace(
+        attributes,
+        tags=source.attributes.tags if keep_tags else requested.tags,
         checksums={} if source.attributes.checksum_type == "COMPOSITE" else source.attributes.checksums,
         checksum_type="FULL_OBJECT",
     )
     body = call.store.bodies.write(read_chunks(source.path))
-    guard = write_guard(call.headers, call.key)
-    stored = call.store.record(call.bucket, call.key, body, attributes=said, guard=guard)
+    guard = write_guard(call.request.headers, call.key)
+    stored = call.store.record(call.bucket, call.key, body, attributes=attributes, guard=guard)
     return document(
         "CopyObjectResult",
-        element("LastModified", iso_time(stored.modified_s)),
-        element("ETag", f'"{stored.etag}"'),
-        *(element(f"Checksum{name}", text) for name, text in stored.attributes.checksums.items()),
+        elements(LastModified=iso_time(stored.modified_s), ETag=f'"{stored.etag}"'),
+        checksum_elements(stored.attributes.checksums),
     )
 
 
-def copy_source(call: Call) -> StoredObject:
-    """The object that ``x-amz-copy-source`` names, if it may be read and its conditions hold.
+def copy_source(call: S3Call) -> StoredObject:
+    """Return the object that ``x-amz-copy-source`` names, if it may be read and its conditions hold.
 
     Raises:
         ApiError: ``InvalidArgument``, ``NoSuchBucket``, ``NoSuchKey``, ``AccessDenied``, ``PreconditionFailed``.
@@ -156,43 +155,33 @@ def copy_source(call: Call) -> StoredObject:
     path, _, version = call.header("x-amz-copy-source").partition("?versionId=")
     name, _, key = unquote(path).removeprefix("/").partition("/")
     if not name or not key:
-        raise ApiError(
-            "InvalidArgument",
+        raise invalid_argument(
             "Copy Source must mention the source bucket and key: sourcebucket/sourcekey",
-            ArgumentName="x-amz-copy-source",
-            ArgumentValue=call.header("x-amz-copy-source"),
+            name="x-amz-copy-source",
+            value=call.header("x-amz-copy-source"),
         )
     bucket = call.store.bucket(name)
     if bucket is None:
-        raise ApiError("NoSuchBucket", "The specified bucket does not exist", status=404, BucketName=name)
+        raise s3_error("NoSuchBucket", BucketName=name)
     check_owner(bucket, expected=call.header("x-amz-source-expected-bucket-owner"))
-    found = call.store.get(name, key)
-    if found is None or version not in ("", "null"):
-        raise no_such_key(key)
-    if not check_read(call.headers, found, prefix="x-amz-copy-source-"):
-        raise ApiError(
-            "PreconditionFailed", "At least one of the pre-conditions you specified did not hold", status=412
-        )
-    return found
+    stored = call.store.get(name, key)
+    if stored is None or version not in ("", "null"):
+        raise s3_error("NoSuchKey", Key=key)
+    if not check_read(call.request.headers, stored, prefix="x-amz-copy-source-"):
+        raise s3_error("PreconditionFailed")
+    return stored
 
 
-def checksum_headers(found: StoredObject) -> dict[str, str]:
-    """An object's checksums as headers."""
-    said = found.attributes
-    headers = {f"x-amz-checksum-{name.lower()}": text for name, text in said.checksums.items()}
-    return {**headers, "x-amz-checksum-type": said.checksum_type}
+def _copied(source: Attributes, requested: Attributes) -> Attributes:
+    """Return the source's attributes with the request's storage class and encryption, which S3 never copies."""
+    kept = {name: text for name, text in source.headers.items() if not name.startswith("x-amz-")}
+    replaced = {name: text for name, text in requested.headers.items() if name.startswith("x-amz-")}
+    return replace(source, headers={**kept, **replaced})
 
 
-def _kept(source: Attributes, asked: Attributes) -> Attributes:
-    """The source's attributes, with what is never copied taken from the request: storage class and encryption."""
-    own = {name: text for name, text in source.headers.items() if not name.startswith("x-amz-")}
-    chosen = {name: text for name, text in asked.headers.items() if name.startswith("x-amz-")}
-    return replace(source, headers={**own, **chosen})
-
-
-def _directive(call: Call, name: str) -> bool:
-    """Whether a copy keeps what the source has (COPY, the default) rather than take the request's (REPLACE)."""
+def _directive(call: S3Call, name: str) -> bool:
+    """Return whether a copy keeps the source's attributes (COPY, the default) or takes the request's (REPLACE)."""
     directive = call.header(name) or "COPY"
     if directive not in ("COPY", "REPLACE"):
-        raise ApiError("InvalidArgument", f"Unknown {name} directive.", ArgumentName=name, ArgumentValue=directive)
+        raise invalid_argument(f"Unknown {name} directive.", name=name, value=directive)
     return directive == "COPY"

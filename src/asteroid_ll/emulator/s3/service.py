@@ -1,7 +1,7 @@
 """S3 over a directory: one HTTP request in, one response out, with S3's own checks, codes and words.
 
-What is not implemented is refused with ``NotImplemented``, down to the single header or query parameter: a
-setting that is silently ignored here would be a difference that only AWS shows.
+A request that is not implemented gets ``NotImplemented``, even for a single header or query parameter. A setting that
+was silently ignored here would be a difference that only AWS shows.
 """
 
 from __future__ import annotations
@@ -10,8 +10,12 @@ import base64
 import secrets
 from dataclasses import replace
 
-from asteroid_ll.emulator.s3.call import Call, address, check_bucket, check_signed
-from asteroid_ll.emulator.s3.routes import route
+from asteroid_ll.emulator.s3 import buckets, listing, multipart, multipart_listing, objects, tags  # noqa: F401
+from asteroid_ll.emulator.s3.call import S3Call, check_bucket, check_signed, parse_address
+
+# Each of these modules adds its operations to the table.
+from asteroid_ll.emulator.s3.errors import s3_error
+from asteroid_ll.emulator.s3.operations import find_operation
 from asteroid_ll.emulator.s3.store import ObjectStore
 from asteroid_ll.emulator.s3.xml import error_body, http_time
 from asteroid_ll.emulator.state import State
@@ -33,45 +37,45 @@ class S3:
         self.store = store
 
     def handle(self, request: Request, *, region: str) -> Response:
-        """Answer one request; a refusal is S3's error document, without a body for HEAD.
+        """Answer one request. An error is S3's error document, without a body for HEAD.
 
         Args:
             request: the HTTP request, in virtual-host or path style.
             region: the region that the request was signed for.
         """
         request_id, host_id = secrets.token_hex(8).upper(), base64.b64encode(secrets.token_bytes(56)).decode()
-        common = {
+        headers = {
             "x-amz-request-id": request_id,
             "x-amz-id-2": host_id,
             "Date": http_time(self.state.now()),
             "Server": "AmazonS3",
         }
-        place: dict[str, str] = {}
         try:
-            answer = self._answer(request, region, place=place)
+            response = self._answer(request, region, headers=headers)
         except ApiError as error:
+            headers["Content-Type"] = "application/xml"
             body = error_body(error, request_id=request_id, host_id=host_id)
-            headers = {**common, **place, "Content-Type": "application/xml"}
             return Response(error.status, headers=headers, body=b"" if request.method == "HEAD" else body)
-        return replace(answer, headers={**common, **place, **answer.headers})
+        return replace(response, headers={**headers, **response.headers})
 
-    def _answer(self, request: Request, region: str, *, place: dict[str, str]) -> Response:
+    def _answer(self, request: Request, region: str, *, headers: dict[str, str]) -> Response:
         """Check what every call must satisfy, then run its operation.
 
-        ``place`` gets the bucket's region where S3 says it: on HeadBucket and on calls to the wrong region.
+        S3 names the bucket's region in ``headers`` for HeadBucket and for calls to the wrong region.
         """
         check_signed(request, now_s=self.state.now())
-        bucket, key, host_region = address(request)
+        name, key, host_region = parse_address(request)
         if len(key.encode()) > _MOST_KEY_BYTES:
-            raise ApiError("KeyTooLongError", "Your key is too long", Size=len(key), MaxSizeAllowed=_MOST_KEY_BYTES)
-        operation = route(request, bucket=bucket, key=key)
-        call = Call(self.store, request, region, bucket, key)
-        if bucket and operation.name != "CreateBucket":
-            found = self.store.bucket(bucket)
-            if found is not None and "AWSAccessKeyId" in request.query:
-                call = replace(call, region=found.region)  # signature version 2 is for no region
-            anywhere = operation.name == "GetBucketLocation"
-            if found is not None and (operation.name == "HeadBucket" or found.region != call.region) and not anywhere:
-                place["x-amz-bucket-region"] = found.region
-            check_bucket(call, host_region=host_region, any_region=anywhere)
+            raise s3_error("KeyTooLongError", Size=len(key), MaxSizeAllowed=_MOST_KEY_BYTES)
+        operation = find_operation(request, bucket=name, key=key)
+        call = S3Call(self.store, request, region, name, key)
+        if name and operation.name != "CreateBucket":
+            bucket = self.store.bucket(name)
+            any_region = operation.name == "GetBucketLocation"
+            if bucket is not None:
+                if "AWSAccessKeyId" in request.query:
+                    call = replace(call, region=bucket.region)  # signature version 2 names no region
+                if operation.name == "HeadBucket" or (bucket.region != call.region and not any_region):
+                    headers["x-amz-bucket-region"] = bucket.region
+            check_bucket(call, bucket, host_region=host_region, any_region=any_region)
         return operation.run(call)

@@ -1,26 +1,25 @@
-"""Buckets and objects, kept as rows and files: what S3 remembers, without S3's HTTP.
+"""Buckets and objects as rows and files: S3's memory, without its HTTP.
 
-A body is written to a file of its own under ``State.objects`` first, then one row makes it the object; a
-replaced body is removed after its row changed. A process killed in between leaves the old object whole and at
-most one file that nobody names, which the next start sweeps. A reader that has a body open keeps reading it.
+A body is first written to its own file under ``State.objects``. Then one row makes it the object, and the replaced body
+is removed. A process killed in between leaves the old object whole, and at most one file that no row names. The next
+start removes it. A reader that has a body open keeps reading it.
 """
 
 from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
-from asteroid_ll.emulator.s3.bodies import Bodies, Body, read_chunks
+from asteroid_ll.emulator.s3.body_files import Body, BodyFiles, read_chunks
+from asteroid_ll.emulator.s3.errors import s3_error
 from asteroid_ll.emulator.state import ACCOUNT_ID, State
-from asteroid_ll.emulator.transport.messages import ApiError
 
 DEFAULT_CONTENT_TYPE = "binary/octet-stream"
 LAST_OF_PREFIX = "\U0010ffff" * 256
-"""Appended to a prefix: not before any key with that prefix, as a key has at most 1,024 bytes of UTF-8."""
+"""A prefix with this at its end sorts after every key with that prefix, as a key has at most 1,024 bytes of UTF-8."""
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS s3_bucket (
@@ -50,17 +49,17 @@ class Bucket:
     name: str
     region: str
     owner: str
-    created_s: float = 0.0
+    created_s: float
 
 
 @dataclass(frozen=True)
 class Attributes:
-    """What a client says about an object besides its bytes.
+    """A client's description of an object, apart from its bytes.
 
     Attributes:
-        content_type: the ``Content-Type`` that reads answer with.
+        content_type: the ``Content-Type`` of reads.
         metadata: user metadata, names without ``x-amz-meta-``.
-        headers: system headers to be given back, such as ``Cache-Control``.
+        headers: system headers for reads, such as ``Cache-Control``.
         checksums: base64 checksum by algorithm, such as ``{"CRC32": "..."}``; the CRC-32 when it is empty.
         checksum_type: ``FULL_OBJECT``, or ``COMPOSITE`` for a checksum of the parts' checksums.
         tags: object tags.
@@ -80,10 +79,7 @@ class Attributes:
 
 @dataclass(frozen=True)
 class StoredObject:
-    """An object: its ETag without quotes, what was said of it, and where its ``size_bytes`` bytes are.
-
-    The body is the file ``body`` in the directory ``bodies``.
-    """
+    """An object. Its ETag has no quotes; its bytes are the file ``body`` in the directory ``bodies``."""
 
     bucket: str
     key: str
@@ -96,53 +92,36 @@ class StoredObject:
 
     @property
     def path(self) -> Path:
-        """The body's own file; read it, never write it."""
+        """The body's file; read it, never write it."""
         return self.bodies / self.body
-
-    @property
-    def content_type(self) -> str:
-        """The object's media type."""
-        return self.attributes.content_type
-
-    @property
-    def metadata(self) -> Mapping[str, str]:
-        """User metadata, names without ``x-amz-meta-``."""
-        return self.attributes.metadata
 
 
 Guard = Callable[[StoredObject | None], None]
-"""Called with the object that is about to be replaced, inside the write transaction; raises to refuse."""
+"""Called in the write transaction with the object to be replaced, or None; raises to refuse the write."""
 
 
 class ObjectStore:
     """Buckets and objects over a state directory; several processes may use one directory at once.
 
+    Opening it removes bodies that a killed process left.
+
     Args:
         state: the directory and its database.
 
     Attributes:
-        bodies: the bytes on disk; what is written there belongs to nothing until `record`.
+        bodies: the files with bytes; a new one belongs to no object until `record`.
     """
 
     def __init__(self, state: State) -> None:
         self.state = state
-        self.bodies = Bodies(state.objects)
-        self._ready = False
-
-    @property
-    def connection(self) -> sqlite3.Connection:
-        """The database with the store's tables; the first use sweeps bodies that a killed process left."""
-        connection = self.state.connection
-        self.state.ensure(_SCHEMA)
-        if not self._ready:
-            self._ready = True
-            self._sweep(connection)
-        return connection
+        self.bodies = BodyFiles(state.objects)
+        state.ensure(_SCHEMA)
+        self._remove_lost_bodies()
 
     # ---------------------------------------------------------------- buckets
 
     def create_bucket(self, name: str, *, region: str, owner: str = ACCOUNT_ID) -> Bucket:
-        """Create a bucket, or give back the one of that name, whoever owns it.
+        """Create a bucket, or return the one of that name, even if another account owns it.
 
         Args:
             name: the bucket's name, checked by the caller.
@@ -150,47 +129,47 @@ class ObjectStore:
             owner: the owning account.
 
         Returns:
-            The bucket of that name, with the region and owner it really has.
+            The bucket of that name, with its actual region and owner.
         """
         row = (name, region, owner, self.state.now())
-        with self._writing() as connection:
+        with self.state.transaction() as connection:
             connection.execute("INSERT OR IGNORE INTO s3_bucket VALUES (?, ?, ?, ?)", row)
             return Bucket(**connection.execute("SELECT * FROM s3_bucket WHERE name = ?", (name,)).fetchone())
 
     def bucket(self, name: str) -> Bucket | None:
-        """The bucket of that name, or None."""
-        row = self.connection.execute("SELECT * FROM s3_bucket WHERE name = ?", (name,)).fetchone()
+        """Return the bucket of that name, or None."""
+        row = self.state.connection.execute("SELECT * FROM s3_bucket WHERE name = ?", (name,)).fetchone()
         return None if row is None else Bucket(**row)
 
-    def buckets(self, *, owner: str = ACCOUNT_ID) -> list[Bucket]:
-        """An account's buckets by name."""
-        rows = self.connection.execute("SELECT * FROM s3_bucket WHERE owner = ? ORDER BY name", (owner,))
+    def buckets(self) -> list[Bucket]:
+        """Return this account's buckets by name."""
+        rows = self.state.connection.execute("SELECT * FROM s3_bucket WHERE owner = ? ORDER BY name", (ACCOUNT_ID,))
         return [Bucket(**row) for row in rows]
 
     def delete_bucket(self, name: str) -> None:
-        """Delete an empty bucket, and the multipart uploads that nobody completed.
+        """Delete an empty bucket and its unfinished multipart uploads.
 
         Raises:
             ApiError: ``BucketNotEmpty``.
         """
-        with self._writing() as connection:
+        with self.state.transaction() as connection:
             if connection.execute("SELECT 1 FROM s3_object WHERE bucket = ? LIMIT 1", (name,)).fetchone():
-                raise ApiError("BucketNotEmpty", "The bucket you tried to delete is not empty", status=409)
+                raise s3_error("BucketNotEmpty")
             bodies = _drop_uploads(connection, name)
             connection.execute("DELETE FROM s3_setting WHERE bucket = ?", (name,))
             connection.execute("DELETE FROM s3_bucket WHERE name = ?", (name,))
         self.bodies.discard(*bodies)
 
     def setting(self, bucket: str, name: str) -> str | None:
-        """A bucket's configuration document, such as ``tagging``, or None."""
-        row = self.connection.execute(
+        """Return a bucket's configuration document, such as ``tagging``, or None."""
+        row = self.state.connection.execute(
             "SELECT document FROM s3_setting WHERE bucket = ? AND name = ?", (bucket, name)
         ).fetchone()
         return None if row is None else str(row["document"])
 
     def set_setting(self, bucket: str, name: str, *, document: str | None) -> None:
         """Replace a bucket's configuration document; None removes it."""
-        with self._writing() as connection:
+        with self.state.transaction() as connection:
             if document is None:
                 connection.execute("DELETE FROM s3_setting WHERE bucket = ? AND name = ?", (bucket, name))
             else:
@@ -199,47 +178,43 @@ class ObjectStore:
     # ---------------------------------------------------------------- objects
 
     def list(self, bucket: str, prefix: str = "", *, after: str = "", limit: int = -1) -> list[StoredObject]:
-        """Objects whose key starts with ``prefix``, in S3's order: by the UTF-8 bytes of the key.
+        """Return objects whose key starts with ``prefix``, in S3's order: by the UTF-8 bytes of the key.
 
         Args:
             bucket: the bucket's name; one that does not exist has no objects.
-            prefix: start of the keys wanted.
+            prefix: start of the keys.
             after: only keys after this one.
-            limit: at most so many; -1 for all.
+            limit: the largest number of objects; -1 for all.
         """
-        rows = self.connection.execute(
+        rows = self.state.connection.execute(
             "SELECT * FROM s3_object WHERE bucket = ? AND key >= ? AND key <= ? AND key > ? ORDER BY key LIMIT ?",
             (bucket, prefix, prefix + LAST_OF_PREFIX, after, limit),
         )
         return [self._object(row) for row in rows.fetchall()]
 
     def get(self, bucket: str, key: str) -> StoredObject | None:
-        """The object of that key, or None."""
-        row = self.connection.execute("SELECT * FROM s3_object WHERE bucket = ? AND key = ?", (bucket, key)).fetchone()
+        """Return the object of that key, or None."""
+        row = self.state.connection.execute(
+            "SELECT * FROM s3_object WHERE bucket = ? AND key = ?", (bucket, key)
+        ).fetchone()
         return None if row is None else self._object(row)
 
-    def put_file(
-        self, bucket: str, key: str, source: Path, *, content_type: str = DEFAULT_CONTENT_TYPE
-    ) -> StoredObject:
+    def put_file(self, bucket: str, key: str, source: Path) -> StoredObject:
         """Store a copy of a file; a later change of ``source`` does not reach the object.
 
         Raises:
             ApiError: ``NoSuchBucket``.
-            OSError: the file cannot be read, or the disk is full; an older object of that key stays as it was.
+            OSError: the file cannot be read, or the disk is full. The old object of that key is unchanged.
         """
-        return self.record(
-            bucket, key, self.bodies.write(read_chunks(source)), attributes=Attributes(content_type=content_type)
-        )
+        return self.record(bucket, key, self.bodies.write(read_chunks(source)))
 
-    def put_bytes(
-        self, bucket: str, key: str, data: bytes, *, content_type: str = DEFAULT_CONTENT_TYPE
-    ) -> StoredObject:
+    def put_bytes(self, bucket: str, key: str, data: bytes) -> StoredObject:
         """Store bytes; errors as `put_file`."""
-        return self.record(bucket, key, self.bodies.write([data]), attributes=Attributes(content_type=content_type))
+        return self.record(bucket, key, self.bodies.write([data]))
 
     def delete(self, bucket: str, key: str) -> None:
-        """Delete an object; one that does not exist is no error, as in S3."""
-        with self._writing() as connection:
+        """Delete an object, if it exists."""
+        with self.state.transaction() as connection:
             rows = connection.execute(
                 "DELETE FROM s3_object WHERE bucket = ? AND key = ? RETURNING body", (bucket, key)
             ).fetchall()
@@ -250,39 +225,39 @@ class ObjectStore:
         statement = (
             "UPDATE s3_object SET attributes = json_set(attributes, '$.tags', json(?)) WHERE bucket = ? AND key = ?"
         )
-        with self._writing() as connection:
+        with self.state.transaction() as connection:
             connection.execute(statement, (json.dumps(dict(tags)), bucket, key))
 
     def record(
         self, bucket: str, key: str, body: Body, *, attributes: Attributes | None = None, guard: Guard | None = None
     ) -> StoredObject:
-        """Make a body the object of that key, in one step for every reader; the replaced body is removed.
+        """Make a body the object of that key, in one step for every reader, and remove the replaced body.
 
         Args:
             bucket: an existing bucket.
             key: the object's key.
-            body: from `bodies.write`; discarded where the call refuses.
-            attributes: what the client says of the object.
-            guard: called inside the transaction with the object of that key, or None; raises to refuse.
+            body: from `bodies.write`; removed if the call raises.
+            attributes: the client's description.
+            guard: the write's conditions.
 
         Raises:
-            ApiError: ``NoSuchBucket``, or what the guard raises.
+            ApiError: ``NoSuchBucket``, or the guard's error.
         """
-        said = attributes or Attributes()
-        said = replace(said, etag=said.etag or body.md5, checksums=said.checksums or {"CRC32": body.crc32})
+        given = attributes or Attributes()
+        kept = replace(given, etag=given.etag or body.md5, checksums=given.checksums or {"CRC32": body.crc32})
         try:
-            with self._writing() as connection:
+            with self.state.transaction() as connection:
                 if connection.execute("SELECT 1 FROM s3_bucket WHERE name = ?", (bucket,)).fetchone() is None:
-                    raise ApiError("NoSuchBucket", "The specified bucket does not exist", status=404, BucketName=bucket)
+                    raise s3_error("NoSuchBucket", BucketName=bucket)
                 old = self.get(bucket, key)
                 if guard is not None:
                     guard(old)
                 connection.execute(
                     "INSERT OR REPLACE INTO s3_object VALUES (?, ?, ?, ?, ?, ?, ?)",
-                    (bucket, key, body.size_bytes, said.etag, body.name, self.state.now(), json.dumps(asdict(said))),
+                    (bucket, key, body.size_bytes, kept.etag, body.name, self.state.now(), json.dumps(asdict(kept))),
                 )
                 new = self.get(bucket, key)
-        except Exception:  # an interrupt may come after the commit, when the body is the object's already
+        except Exception:  # not an interrupt: after the commit the body already belongs to the object
             self.bodies.discard(body.name)
             raise
         if old is not None:
@@ -290,40 +265,32 @@ class ObjectStore:
         assert new is not None
         return new
 
-    @contextmanager
-    def _writing(self) -> Iterator[sqlite3.Connection]:
-        """A transaction with the store's tables there, which must exist before it begins."""
-        opened = self.connection
-        with self.state.transaction():
-            yield opened
+    def _remove_lost_bodies(self) -> None:
+        """Remove bodies that have no row and whose writer is dead.
 
-    def _sweep(self, connection: sqlite3.Connection) -> None:
-        """Remove bodies without a row whose writer is dead.
-
-        The order matters: first the files whose writer is dead, then the rows. A dead writer has committed all
-        it ever will, so its rows are seen.
+        The files are listed before the rows, because a dead writer has already committed all of its rows.
         """
         lost = self.bodies.ownerless()
         if lost:
-            rows = connection.execute("SELECT body FROM s3_object UNION ALL SELECT body FROM s3_part")
+            rows = self.state.connection.execute("SELECT body FROM s3_object UNION ALL SELECT body FROM s3_part")
             self.bodies.discard(*lost.difference(row["body"] for row in rows))
 
     def _object(self, row: sqlite3.Row) -> StoredObject:
-        said = json.loads(row["attributes"])
+        attributes = json.loads(row["attributes"])
         return StoredObject(
             bucket=row["bucket"],
             key=row["key"],
             size_bytes=row["size_bytes"],
             etag=row["etag"],
             modified_s=row["modified_s"],
-            attributes=Attributes(**{**said, "part_sizes_bytes": tuple(said["part_sizes_bytes"])}),
+            attributes=Attributes(**{**attributes, "part_sizes_bytes": tuple(attributes["part_sizes_bytes"])}),
             bodies=self.bodies.directory,
             body=row["body"],
         )
 
 
 def _drop_uploads(connection: sqlite3.Connection, bucket: str) -> list[str]:
-    """Forget a bucket's multipart uploads; the bodies of their parts are given back."""
+    """Delete a bucket's multipart uploads, and return the bodies of their parts."""
     parts = connection.execute(
         "DELETE FROM s3_part WHERE upload IN (SELECT id FROM s3_upload WHERE bucket = ?) RETURNING body", (bucket,)
     ).fetchall()

@@ -1,34 +1,74 @@
-"""Tags of objects and buckets: their limits, their two notations, and the calls on an object's tags."""
+"""Tags of objects and buckets: their limits, their two notations, and the operations on an object's tags."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from urllib.parse import parse_qsl
+from xml.etree.ElementTree import Element
 
-from asteroid_ll.emulator.s3.call import Call
-from asteroid_ll.emulator.s3.xml import Node, document, element, group, parse
+from asteroid_ll.emulator.s3.call import S3Call
+from asteroid_ll.emulator.s3.errors import invalid_argument
+from asteroid_ll.emulator.s3.operations import operation
+from asteroid_ll.emulator.s3.xml import document, elements, group, parse, required_text
 from asteroid_ll.emulator.transport.messages import ApiError, Response
 
 OBJECT_TAGS = 10
 
 
-def tags_in(tag_set: Node) -> dict[str, str]:
-    """The tags of a ``TagSet`` element.
+@operation("GetObjectTagging", "GET /Bucket/Key?tagging", query="versionId")
+def get_object_tagging(call: S3Call) -> Response:
+    """GetObjectTagging."""
+    tags = call.object().attributes.tags
+    entries = [group("Tag", elements(Key=key, Value=text)) for key, text in tags.items()]
+    return document("Tagging", group("TagSet", *entries))
+
+
+@operation("PutObjectTagging", "PUT /Bucket/Key?tagging", query="versionId")
+def put_object_tagging(call: S3Call) -> Response:
+    """PutObjectTagging: replaces all tags."""
+    call.object()
+    call.store.set_tags(call.bucket, call.key, parse_tagging(call.request.body, most=OBJECT_TAGS))
+    return Response()
+
+
+@operation("DeleteObjectTagging", "DELETE /Bucket/Key?tagging", query="versionId")
+def delete_object_tagging(call: S3Call) -> Response:
+    """DeleteObjectTagging."""
+    call.object()
+    call.store.set_tags(call.bucket, call.key, {})
+    return Response(204)
+
+
+def parse_tagging(body: bytes, *, most: int) -> dict[str, str]:
+    """Return the tags of a ``Tagging`` document, at most ``most``.
+
+    Raises:
+        ApiError: as `tags_in` and `_check`.
+    """
+    tags: dict[str, str] = {}
+    for tag_set in parse(body, "Tagging").findall("TagSet"):
+        tags.update(tags_in(tag_set))
+    _check(tags, most=most)
+    return tags
+
+
+def tags_in(tag_set: Element) -> dict[str, str]:
+    """Return the tags of a ``TagSet`` element.
 
     Raises:
         ApiError: ``InvalidTag``: a key twice; ``MalformedXML``.
     """
     tags: dict[str, str] = {}
-    for tag in tag_set.children("Tag"):
-        key = tag.need("Key")
+    for tag in tag_set.findall("Tag"):
+        key = required_text(tag, "Key")
         if key in tags:
             raise ApiError("InvalidTag", "Cannot provide multiple Tags with the same key", TagKey=key)
-        tags[key] = tag.need("Value")
+        tags[key] = required_text(tag, "Value")
     return tags
 
 
 def tags_in_header(text: str) -> dict[str, str]:
-    """The tags of an ``x-amz-tagging`` header, which is written like a query string.
+    """Return the tags of an ``x-amz-tagging`` header, which is written like a query string.
 
     Raises:
         ApiError: ``InvalidArgument``, ``InvalidTag``, ``BadRequest``.
@@ -36,18 +76,17 @@ def tags_in_header(text: str) -> dict[str, str]:
     pairs = parse_qsl(text, keep_blank_values=True)
     tags = dict(pairs)
     if len(tags) != len(pairs) or (text and not pairs):
-        raise ApiError(
-            "InvalidArgument",
+        raise invalid_argument(
             "The header 'x-amz-tagging' shall be encoded as UTF-8 then URLEncoded URL query parameters without tag "
             "name duplicates.",
-            ArgumentName="x-amz-tagging",
-            ArgumentValue=text,
+            name="x-amz-tagging",
+            value=text,
         )
-    check_tags(tags, most=OBJECT_TAGS)
+    _check(tags, most=OBJECT_TAGS)
     return tags
 
 
-def check_tags(tags: Mapping[str, str], *, most: int) -> None:
+def _check(tags: Mapping[str, str], *, most: int) -> None:
     """Check the number of tags and the length of their keys (128) and values (256).
 
     Raises:
@@ -60,28 +99,3 @@ def check_tags(tags: Mapping[str, str], *, most: int) -> None:
             raise ApiError("InvalidTag", "The TagKey you have provided is invalid", TagKey=key)
         if len(text) > 256:
             raise ApiError("InvalidTag", "The TagValue you have provided is invalid", TagKey=key, TagValue=text)
-
-
-def get_object_tagging(call: Call) -> Response:
-    """GetObjectTagging."""
-    tags = call.object().attributes.tags
-    entries = [group("Tag", element("Key", key), element("Value", text)) for key, text in tags.items()]
-    return document("Tagging", group("TagSet", *entries))
-
-
-def put_object_tagging(call: Call) -> Response:
-    """PutObjectTagging: replaces all tags."""
-    call.object()
-    tags = {}
-    for tag_set in parse(call.request.body, "Tagging").children("TagSet"):
-        tags.update(tags_in(tag_set))
-    check_tags(tags, most=OBJECT_TAGS)
-    call.store.set_tags(call.bucket, call.key, tags)
-    return Response()
-
-
-def delete_object_tagging(call: Call) -> Response:
-    """DeleteObjectTagging."""
-    call.object()
-    call.store.set_tags(call.bucket, call.key, {})
-    return Response(204)

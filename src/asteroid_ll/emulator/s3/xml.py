@@ -1,12 +1,14 @@
-"""S3's XML: documents in, documents out, errors, and its two ways to write a time."""
+"""S3's XML documents, read and written, and its two ways to write a time."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Mapping
 from email.utils import formatdate
 from xml.etree import ElementTree
+from xml.etree.ElementTree import Element
 
+from asteroid_ll.emulator.s3.errors import s3_error
 from asteroid_ll.emulator.transport.messages import ApiError, Response
 
 NAMESPACE = "http://s3.amazonaws.com/doc/2006-03-01/"
@@ -14,8 +16,8 @@ _ESCAPES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "\r": "&#13;"
 _DECLARATION = '<?xml version="1.0" encoding="UTF-8"?>\n'
 
 
-def element(name: str, content: object = "") -> str:
-    """One element with text, escaped; booleans as ``true`` and ``false``."""
+def element(name: str, content: object) -> str:
+    """Return an element with escaped text; booleans are ``true`` and ``false``."""
     text = str(content).lower() if isinstance(content, bool) else str(content)
     for plain, escaped in _ESCAPES.items():
         if plain in text:
@@ -23,83 +25,69 @@ def element(name: str, content: object = "") -> str:
     return f"<{name}>{text}</{name}>"
 
 
+def elements(**contents: object) -> str:
+    """Return an element per argument, in order; None is left out."""
+    return "".join(element(name, content) for name, content in contents.items() if content is not None)
+
+
+def checksum_elements(checksums: Mapping[str, str]) -> str:
+    """Return an element per checksum by algorithm, such as ``ChecksumCRC32``."""
+    return elements(**{f"Checksum{algorithm}": text for algorithm, text in checksums.items()})
+
+
 def group(name: str, *children: str) -> str:
-    """One element with elements inside."""
+    """Return an element with elements inside."""
     return f"<{name}>{''.join(children)}</{name}>"
 
 
 def document(name: str, *children: str) -> Response:
-    """A 200 answer whose body is one document in S3's namespace."""
+    """Return a 200 response whose body is one document in S3's namespace."""
     body = f'{_DECLARATION}<{name} xmlns="{NAMESPACE}">{"".join(children)}</{name}>'
     return Response(headers={"Content-Type": "application/xml"}, body=body.encode())
 
 
 def error_body(error: ApiError, *, request_id: str, host_id: str) -> bytes:
-    """S3's error document: no namespace, the error's own fields between message and request id."""
-    fields = [element(name, value) for name, value in error.fields.items()]
-    ids = [element("RequestId", request_id), element("HostId", host_id)]
-    head = [element("Code", error.code), element("Message", error.message)]
-    return (_DECLARATION + group("Error", *head, *fields, *ids)).encode()
+    """Return S3's error document: no namespace, the error's fields between message and request id."""
+    contents = {"Code": error.code, "Message": error.message, **error.fields}
+    return (_DECLARATION + group("Error", elements(**contents, RequestId=request_id, HostId=host_id))).encode()
 
 
-class Node:
-    """An element of a request's document, names without their namespace."""
-
-    def __init__(self, source: ElementTree.Element) -> None:
-        self._source = source
-        self.name = source.tag.rpartition("}")[2]
-
-    def children(self, name: str) -> Iterable[Node]:
-        """The children of that name, in order."""
-        return (child for child in map(Node, self._source) if child.name == name)
-
-    def text(self, name: str) -> str | None:
-        """The text of the first child of that name, or None where there is no such child."""
-        for child in self.children(name):
-            return child._source.text or ""
-        return None
-
-    def need(self, name: str) -> str:
-        """The text of a child that must be there.
-
-        Raises:
-            ApiError: ``MalformedXML``.
-        """
-        found = self.text(name)
-        if found is None:
-            raise malformed()
-        return found
-
-
-def parse(body: bytes, root: str) -> Node:
-    """Parse a request's document whose root has that name.
+def parse(body: bytes, root: str) -> Element:
+    """Parse a request's document, and remove the namespaces from its elements' names.
 
     Raises:
-        ApiError: ``MalformedXML``: not XML, another root, or with a document type, which could expand without end.
+        ApiError: ``MalformedXML``: not XML, another root, or a document type, which could expand without end.
     """
     if b"<!DOCTYPE" in body:
-        raise malformed()
+        raise s3_error("MalformedXML")
     try:
-        node = Node(ElementTree.fromstring(body.decode()))  # noqa: S314 - without a document type there are no entities
+        tree = ElementTree.fromstring(body.decode())  # noqa: S314 - no document type means no entities
     except (ElementTree.ParseError, UnicodeDecodeError):
-        raise malformed() from None
-    if node.name != root:
-        raise malformed()
-    return node
+        raise s3_error("MalformedXML") from None
+    for node in tree.iter():
+        node.tag = node.tag.rpartition("}")[2]
+    if tree.tag != root:
+        raise s3_error("MalformedXML")
+    return tree
 
 
-def malformed() -> ApiError:
-    """The error for a document that S3 does not understand."""
-    return ApiError(
-        "MalformedXML", "The XML you provided was not well-formed or did not validate against our published schema"
-    )
+def required_text(parent: Element, name: str) -> str:
+    """Return the text of a required child.
+
+    Raises:
+        ApiError: ``MalformedXML``.
+    """
+    text = parent.findtext(name)
+    if text is None:
+        raise s3_error("MalformedXML")
+    return text
 
 
 def iso_time(seconds: float) -> str:
-    """A time as in listings: ``2026-01-31T12:00:00.000Z``, whole seconds as S3 gives them."""
+    """Return a time as in listings: ``2026-01-31T12:00:00.000Z``, in whole seconds."""
     return time.strftime("%Y-%m-%dT%H:%M:%S.000Z", time.gmtime(seconds))
 
 
 def http_time(seconds: float) -> str:
-    """A time as in headers: ``Sat, 31 Jan 2026 12:00:00 GMT``."""
+    """Return a time as in headers: ``Sat, 31 Jan 2026 12:00:00 GMT``."""
     return formatdate(seconds, usegmt=True)

@@ -1,1 +1,4 @@
-"""The emulated SageMaker: control plane and runtime."""
+"""The emulated SageMaker. Start with the operation table in ``service.py``; it names the function of each operation.
+
+``training_jobs``, ``models``, ``hosting`` and ``tags`` hold the operations, ``runtime`` answers InvokeEndpoint.
+"""

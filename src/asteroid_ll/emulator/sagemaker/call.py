@@ -1,11 +1,12 @@
-"""One call of a service: who asks for what, where, and the state that answers."""
+"""One call of a SageMaker operation: its parameters, its region and the state behind it."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from asteroid_ll.emulator.ledger import open_intervals
 from asteroid_ll.emulator.resources import Resource, Resources, resource_arn
@@ -14,35 +15,35 @@ from asteroid_ll.emulator.state import ACCOUNT_ID, Settings, State
 from asteroid_ll.emulator.transport.messages import ApiError
 from asteroid_ll.emulator.worker.jobs import Jobs
 
+if TYPE_CHECKING:
+    from asteroid_ll.linear_learner.serving import ModelServer
+
 
 @dataclass(frozen=True)
 class Services:
-    """What every service shares.
+    """The parts of an account that its services share.
 
     Attributes:
         state: the emulator's state.
         store: its buckets and objects.
         resources: its named resources.
         jobs: its training jobs.
+        loaded_models: the loaded models of the endpoints, by the path of the endpoint's copy of the artifact.
     """
 
     state: State
     store: ObjectStore
     resources: Resources
     jobs: Jobs
-
-    @staticmethod
-    def over(state: State) -> Services:
-        """The services over a state."""
-        return Services(state, ObjectStore(state), Resources(state), Jobs(state))
+    loaded_models: dict[Path, ModelServer] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
-class Call:
+class SageMakerCall:
     """One validated call.
 
     Attributes:
-        services: the state and what is in it.
+        services: the state and its parts.
         region: the region that the request was signed for.
         params: the request's members, as the service's model names them.
     """
@@ -67,55 +68,66 @@ class Call:
         return self.state.settings
 
     def arn(self, kind: str, name: str) -> str:
-        """The ARN that a name has in the call's region."""
+        """Return the ARN of a name in the call's region."""
         return resource_arn(kind, self.region, name)
 
     def new_tags(self) -> dict[str, str]:
-        """The request's ``Tags``.
+        """Return the request's ``Tags``.
 
         Raises:
-            ApiError: a key twice, or one that is AWS's own.
+            ApiError: a key is repeated or reserved for AWS.
         """
         tags: dict[str, str] = {}
         for tag in self.params.get("Tags", []):
             key = tag["Key"]
             if key in tags:
-                raise ApiError(
-                    "ValidationException",
-                    f"Duplicate tag keys found. Please note that Tag keys are case insensitive: {key}",
-                )
+                raise invalid(f"Duplicate tag keys found. Please note that Tag keys are case insensitive: {key}")
             if key.lower().startswith("aws:"):
-                raise ApiError("ValidationException", "Tag keys starting with 'aws:' are reserved for system use")
+                raise invalid("Tag keys starting with 'aws:' are reserved for system use")
             tags[key] = tag["Value"]
         return tags
 
-    def found(self, kind: str, name: str) -> Resource | None:
-        """The resource of that name as a describe sees it: None before it becomes visible."""
+    def visible(self, kind: str, name: str) -> Resource | None:
+        """Return the resource as a describe sees it: None until it becomes visible."""
         resource = self.resources.get(kind, self.region, name)
         return resource if resource is not None and self.resources.is_visible(resource) else None
 
+    def has_bucket(self, name: str) -> bool:
+        """Return whether the account has a bucket of that name in the call's region."""
+        bucket = self.services.store.bucket(name)
+        return bucket is not None and (bucket.region, bucket.owner) == (self.region, ACCOUNT_ID)
+
+    def refuse_unsupported(self, values: Mapping[str, Any], *members: str, prefix: str = "") -> None:
+        """Refuse members that the emulator does not implement.
+
+        Raises:
+            ApiError: one of them is set.
+        """
+        for member in members:
+            if values.get(member):
+                raise invalid(f"The emulator has no {prefix}{member}.")
+
     def check_role(self, role_arn: str) -> None:
-        """Refuse a role that SageMaker could not assume: every role of the emulated account can be, no other.
+        """Refuse a role of another account: SageMaker could not assume it.
 
         Raises:
             ApiError: ``ValidationException``, in AWS's words.
         """
         fields = role_arn.split(":")
         if len(fields) != 6 or fields[4] != ACCOUNT_ID or not fields[5].startswith("role/"):
-            raise ApiError(
-                "ValidationException",
+            raise invalid(
                 f"Could not assume role {role_arn}. Please ensure that the role exists and allows principal "
-                "'sagemaker.amazonaws.com' to assume the role.",
+                "'sagemaker.amazonaws.com' to assume the role."
             )
 
     def check_quota(self, purpose: str, *, kind: str, instance_type: str, count: int) -> None:
         """Refuse instances above the account's limit.
 
         Args:
-            purpose: how the quota is called, such as ``endpoint usage``.
-            kind: the ledger's kind of interval that uses it up.
+            purpose: the quota's name after the instance type, such as ``endpoint usage``.
+            kind: the ledger's kind of interval that uses the quota.
             instance_type: such as ``ml.m5.large``.
-            count: instances asked for.
+            count: number of requested instances.
 
         Raises:
             ApiError: ``ResourceLimitExceeded``.
@@ -138,3 +150,8 @@ class Call:
                 "increase for this quota. If AWS Service Quotas is not available, contact AWS support to request an "
                 "increase for this quota.",
             )
+
+
+def invalid(message: str) -> ApiError:
+    """Return a ``ValidationException``."""
+    return ApiError("ValidationException", message)

@@ -1,8 +1,7 @@
-"""SageMaker's endpoints: they go up and down by the clock, without a process of their own.
+"""SageMaker's endpoints: create, update, describe, list and delete.
 
-An endpoint's state advances at the next call of anybody: what should have happened by then happens then. Its
-model is really loaded; what it serves is its own copy of the artifact, so that a later change in S3 does not
-reach it.
+An endpoint has no process. Its transitions are applied by the first call after they are due. It loads and serves
+its own copy of the artifact, so later changes in S3 do not reach it.
 """
 
 from __future__ import annotations
@@ -10,37 +9,34 @@ from __future__ import annotations
 import os
 import shutil
 import sqlite3
-from collections.abc import Mapping
+from collections import Counter
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from asteroid_ll.emulator import ledger
+from asteroid_ll.emulator.ledger import BilledInterval
 from asteroid_ll.emulator.logs.store import ENDPOINT_GROUP_PREFIX, LogStore
 from asteroid_ll.emulator.resources import ENDPOINT, ENDPOINT_CONFIG, MODEL, Resource
-from asteroid_ll.emulator.sagemaker.call import Call, Services
-from asteroid_ll.emulator.sagemaker.images import image_uri
+from asteroid_ll.emulator.sagemaker.call import SageMakerCall, Services, invalid
 from asteroid_ll.emulator.sagemaker.listing import page
 from asteroid_ll.emulator.sagemaker.models import create_resource, existing
-from asteroid_ll.emulator.transport.messages import ApiError
 from asteroid_ll.emulator.worker.files import parse_s3_uri
 from asteroid_ll.errors import AsteroidError
+from asteroid_ll.linear_learner.images import image_uri
 
 if TYPE_CHECKING:
-    from asteroid_ll.linear_learner.serving import Scorer
+    from asteroid_ll.linear_learner.serving import ModelServer
 
 MOVING = ("Creating", "Updating", "Deleting")
-_scorers: dict[tuple[str, int], Scorer] = {}
-"""Loaded models by artifact and time of change; an endpoint's artifact never changes in place."""
 
 
-def create(call: Call) -> dict[str, Any]:
+def create(call: SageMakerCall) -> dict[str, Any]:
     """CreateEndpoint."""
     name = call.params["EndpointName"]
     advance(call.services)
-    if call.params.get("DeploymentConfig"):
-        raise ApiError("ValidationException", "The emulator has no DeploymentConfig.")
+    call.refuse_unsupported(call.params, "DeploymentConfig")
     config = existing(call, ENDPOINT_CONFIG, call.params["EndpointConfigName"])
     if call.resources.get(ENDPOINT, call.region, name) is None:
         _check_quotas(call, config)
@@ -53,15 +49,13 @@ def create(call: Call) -> dict[str, Any]:
     return {"EndpointArn": endpoint.arn}
 
 
-def update(call: Call) -> dict[str, Any]:
-    """UpdateEndpoint: to another configuration; the old one serves until the new one is up."""
+def update(call: SageMakerCall) -> dict[str, Any]:
+    """UpdateEndpoint: change the configuration; the old one serves until the new one is up."""
     endpoint = _settled(call)
     config = existing(call, ENDPOINT_CONFIG, call.params["EndpointConfigName"])
     if endpoint.status != "InService":
-        raise ApiError("ValidationException", f'Cannot update endpoint "{endpoint.arn}" in status {endpoint.status}.')
-    for member in ("DeploymentConfig", "RetainAllVariantProperties", "RetainDeploymentConfig"):
-        if call.params.get(member):
-            raise ApiError("ValidationException", f"The emulator has no {member}.")
+        raise invalid(f'Cannot update endpoint "{endpoint.arn}" in status {endpoint.status}.')
+    call.refuse_unsupported(call.params, "DeploymentConfig", "RetainAllVariantProperties", "RetainDeploymentConfig")
     _check_quotas(call, config)
     now_s = call.state.now()
     body = {
@@ -75,7 +69,7 @@ def update(call: Call) -> dict[str, Any]:
     return {"EndpointArn": endpoint.arn}
 
 
-def describe(call: Call) -> dict[str, Any]:
+def describe(call: SageMakerCall) -> dict[str, Any]:
     """DescribeEndpoint."""
     advance(call.services)
     endpoint = existing(call, ENDPOINT, call.params["EndpointName"])
@@ -87,28 +81,28 @@ def describe(call: Call) -> dict[str, Any]:
     }
 
 
-def listed(call: Call) -> dict[str, Any]:
+def list_endpoints(call: SageMakerCall) -> dict[str, Any]:
     """ListEndpoints."""
     advance(call.services)
-    found = call.resources.find(ENDPOINT, region=call.region)
-    return page(found, call.params, member="Endpoints", summary=_summary)
+    return page(call.resources.find(ENDPOINT, region=call.region), call.params, member="Endpoints", summary=_summary)
 
 
-def delete(call: Call) -> dict[str, Any]:
-    """DeleteEndpoint: asynchronous; refused while the endpoint is going up."""
+def delete(call: SageMakerCall) -> dict[str, Any]:
+    """DeleteEndpoint: asynchronous; refused while the endpoint is created or updated."""
     endpoint = _settled(call)
     if endpoint.status != "Deleting":
         now_s = call.state.now()
         due_s = now_s + call.settings.endpoint_deleting_s
-        leaving = replace(endpoint, status="Deleting", modified_s=now_s, body={**endpoint.body, "due_s": due_s})
+        deleting = replace(endpoint, status="Deleting", modified_s=now_s, body={**endpoint.body, "due_s": due_s})
         with call.state.transaction() as db:
-            call.resources.save(db, leaving)
+            call.resources.save(db, deleting)
             ledger.close_intervals(db, endpoint.arn, ended_s=due_s)
+        _drop_unserved(call.services)
     return {}
 
 
 def advance(services: Services) -> None:
-    """Let every endpoint of the account be where it is by now."""
+    """Apply endpoint transitions that are due."""
     for endpoint in services.resources.find(ENDPOINT, statuses=MOVING):
         if endpoint.body["due_s"] > services.state.now():
             continue
@@ -118,15 +112,22 @@ def advance(services: Services) -> None:
             shutil.rmtree(_directory(services, endpoint), ignore_errors=True)
         else:
             _bring_up(services, endpoint)
+    _drop_unserved(services)
 
 
-def variant_scorer(services: Services, endpoint: Resource, variant: str) -> Scorer:
-    """The loaded model of a variant of an endpoint in service."""
-    return _scorer(_directory(services, endpoint) / endpoint.body["generation"] / variant / "model.tar.gz")
+def variant_model(services: Services, endpoint: Resource, variant: str) -> ModelServer:
+    """Return the loaded model of a variant of an endpoint in service."""
+    path = _artifact(services, endpoint, endpoint.body["generation"], variant)
+    return services.loaded_models.get(path) or _load_model(services, path)
+
+
+def log_stream(variant: str, endpoint: Resource) -> str:
+    """Return the name of a variant's log stream: the variant and its instance's number."""
+    return f"{variant}/i-{int(endpoint.created_s * 1000):017x}"
 
 
 def _bring_up(services: Services, endpoint: Resource) -> None:
-    """Load the models of a new or updated endpoint; what cannot be loaded fails it."""
+    """Load the models of a new or updated endpoint. It fails, or rolls back, if one cannot be loaded."""
     now_s = services.state.now()
     body = dict(endpoint.body)
     updating = endpoint.status == "Updating"
@@ -134,86 +135,88 @@ def _bring_up(services: Services, endpoint: Resource) -> None:
     config = body.pop("next_config") if updating else body["config"]
     generation = f"{int(now_s * 1000)}-{config}"
     reason = _load(services, endpoint, generation, variants=variants)
-    if reason and updating:
-        # A failed update rolls back to what served before.
-        up = replace(endpoint, status="InService", modified_s=now_s, body={**body, "reason": reason})
-    elif reason:
-        up = replace(endpoint, status="Failed", modified_s=now_s, body={**body, "reason": reason})
+    if reason:
+        # A failed update rolls back to the variants that served before.
+        status, body["reason"] = "InService" if updating else "Failed", reason
     else:
+        status = "InService"
         body |= {"config": config, "variants": variants, "generation": generation}
         body.pop("reason", None)
-        up = replace(endpoint, status="InService", modified_s=now_s, body=body)
+    up = replace(endpoint, status=status, modified_s=now_s, body=body)
     with services.state.transaction() as db:
         services.resources.save(db, up)
         if updating and not reason:
             ledger.close_intervals(db, endpoint.arn, ended_s=now_s)
             _bill(services, db, up)
-        elif up.status == "Failed":
+        elif status == "Failed":
             ledger.close_intervals(db, endpoint.arn, ended_s=now_s)
 
 
 def _load(services: Services, endpoint: Resource, generation: str, *, variants: list[dict[str, Any]]) -> str:
-    """Fetch and load every variant's artifact; the reason why it cannot be, else ``""``."""
+    """Copy and load every variant's artifact; return the reason of a failure, else ``""``."""
     for variant in variants:
-        bucket, key = parse_s3_uri(variant["model_data_url"])
-        found = services.store.get(bucket, key)
-        if found is None:
+        name, url = variant["VariantName"], variant["model_data_url"]
+        source = services.store.get(*parse_s3_uri(url))
+        if source is None:
             return (
-                f'Failed to download model data for container "container_1" from URL: "{variant["model_data_url"]}". '
+                f'Failed to download model data for container "container_1" from URL: "{url}". '
                 "Please ensure that there is an object located at the URL and that the role passed to CreateModel has "
                 "permissions to download the object."
             )
-        target = _directory(services, endpoint) / generation / variant["VariantName"] / "model.tar.gz"
+        target = _artifact(services, endpoint, generation, name)
         target.parent.mkdir(parents=True, exist_ok=True)
         target.unlink(missing_ok=True)
         try:
-            os.link(found.path, target)
+            os.link(source.path, target)
         except OSError:
-            shutil.copyfile(found.path, target)
+            shutil.copyfile(source.path, target)
         try:
-            _scorer(target)
+            _load_model(services, target)
         except AsteroidError as error:
+            lines = [(services.state.now(), f"Unable to load the model: {error}")]
             group = ENDPOINT_GROUP_PREFIX + endpoint.name
-            line = (services.state.now(), f"Unable to load the model: {error}")
-            LogStore(services.state).append(
-                endpoint.region, group, log_stream(variant["VariantName"], endpoint), lines=[line]
-            )
+            LogStore(services.state).append(endpoint.region, group, log_stream(name, endpoint), lines=lines)
             return (
-                f"The primary container for production variant {variant['VariantName']} did not pass the ping health "
+                f"The primary container for production variant {name} did not pass the ping health "
                 "check. Please check CloudWatch logs for this endpoint."
             )
     return ""
 
 
-def log_stream(variant: str, endpoint: Resource) -> str:
-    """The name of a variant's log stream: the variant and its instance's number."""
-    return f"{variant}/i-{int(endpoint.created_s * 1000):017x}"
+def _load_model(services: Services, path: Path) -> ModelServer:
+    from asteroid_ll.linear_learner.serving import ModelServer  # numpy, which most calls do not need
+
+    services.loaded_models[path] = model = ModelServer.load(path)
+    return model
 
 
-def _scorer(path: Path) -> Scorer:
-    from asteroid_ll.linear_learner.serving import Scorer
+def _drop_unserved(services: Services) -> None:
+    """Drop the loaded models that no endpoint serves; another process may have changed the endpoints."""
+    if services.loaded_models:
+        served = {
+            _artifact(services, endpoint, endpoint.body["generation"], variant["VariantName"])
+            for endpoint in services.resources.find(ENDPOINT, statuses=("InService", "Updating"))
+            for variant in endpoint.body["variants"]
+        }
+        for path in services.loaded_models.keys() - served:
+            del services.loaded_models[path]
 
-    key = (str(path), path.stat().st_mtime_ns)
-    if key not in _scorers:
-        _scorers[key] = Scorer.load(path)
-    return _scorers[key]
 
-
-def _settled(call: Call) -> Resource:
-    """The endpoint that an update or a deletion is about.
+def _settled(call: SageMakerCall) -> Resource:
+    """Return the endpoint to update or delete.
 
     Raises:
-        ApiError: there is none, or it is on its way up.
+        ApiError: it does not exist, or is being created or updated.
     """
     advance(call.services)
     endpoint = existing(call, ENDPOINT, call.params["EndpointName"])
     if endpoint.status in ("Creating", "Updating"):
-        raise ApiError("ValidationException", f'Cannot update in-progress endpoint "{endpoint.arn}".')
+        raise invalid(f'Cannot update in-progress endpoint "{endpoint.arn}".')
     return endpoint
 
 
-def _variants(call: Call, config: Resource) -> list[dict[str, Any]]:
-    """A configuration's variants with the artifacts that their models have at this moment."""
+def _variants(call: SageMakerCall, config: Resource) -> list[dict[str, Any]]:
+    """Return a configuration's variants, each with the current artifact of its model."""
     variants = []
     for variant in config.body["ProductionVariants"]:
         model = existing(call, MODEL, variant["ModelName"])
@@ -222,44 +225,35 @@ def _variants(call: Call, config: Resource) -> list[dict[str, Any]]:
     return variants
 
 
-def _check_quotas(call: Call, config: Resource) -> None:
-    counts: dict[str, int] = {}
+def _check_quotas(call: SageMakerCall, config: Resource) -> None:
+    counts: Counter[str] = Counter()
     for variant in config.body["ProductionVariants"]:
-        counts[variant["InstanceType"]] = counts.get(variant["InstanceType"], 0) + variant["InitialInstanceCount"]
+        counts[variant["InstanceType"]] += variant["InitialInstanceCount"]
     for instance_type, count in counts.items():
         call.check_quota("endpoint usage", kind=ledger.ENDPOINT, instance_type=instance_type, count=count)
 
 
 def _bill(services: Services, db: sqlite3.Connection, endpoint: Resource) -> None:
+    now_s, tags = services.state.now(), services.resources.tags(endpoint.arn)
     for variant in endpoint.body["variants"]:
-        ledger.open_interval(
-            services.state,
-            db,
-            arn=endpoint.arn,
-            kind=ledger.ENDPOINT,
-            instance_type=variant["InstanceType"],
-            instance_count=variant["InitialInstanceCount"],
-            tags=services.resources.tags(endpoint.arn),
-        )
+        type_and_count = variant["InstanceType"], variant["InitialInstanceCount"]
+        ledger.open_interval(db, BilledInterval(endpoint.arn, ledger.ENDPOINT, *type_and_count, now_s, None, tags))
 
 
 def _variant_summaries(endpoint: Resource) -> list[dict[str, Any]] | None:
     if endpoint.status in ("Creating", "Failed"):
         return None
-    image = image_uri(endpoint.region)
-    return [_variant_summary(variant, image) for variant in endpoint.body["variants"]]
-
-
-def _variant_summary(variant: Mapping[str, Any], image: str) -> dict[str, Any]:
-    weight = variant.get("InitialVariantWeight", 1.0)
-    return {
-        "VariantName": variant["VariantName"],
-        "DeployedImages": [{"SpecifiedImage": image}],
-        "CurrentWeight": weight,
-        "DesiredWeight": weight,
-        "CurrentInstanceCount": variant["InitialInstanceCount"],
-        "DesiredInstanceCount": variant["InitialInstanceCount"],
-    }
+    return [
+        {
+            "VariantName": variant["VariantName"],
+            "DeployedImages": [{"SpecifiedImage": image_uri(endpoint.region)}],
+            "CurrentWeight": variant.get("InitialVariantWeight", 1.0),
+            "DesiredWeight": variant.get("InitialVariantWeight", 1.0),
+            "CurrentInstanceCount": variant["InitialInstanceCount"],
+            "DesiredInstanceCount": variant["InitialInstanceCount"],
+        }
+        for variant in endpoint.body["variants"]
+    ]
 
 
 def _summary(endpoint: Resource) -> dict[str, Any]:
@@ -274,3 +268,7 @@ def _summary(endpoint: Resource) -> dict[str, Any]:
 
 def _directory(services: Services, endpoint: Resource) -> Path:
     return services.state.directory / "endpoints" / endpoint.region / endpoint.name
+
+
+def _artifact(services: Services, endpoint: Resource, generation: str, variant: str) -> Path:
+    return _directory(services, endpoint) / generation / variant / "model.tar.gz"

@@ -1,35 +1,28 @@
-"""Linear Learner's image, by region; no other image runs here."""
+"""The check of container images: the emulator runs Linear Learner's only."""
 
 from __future__ import annotations
 
 from asteroid_ll.emulator.transport.messages import ApiError
-from asteroid_ll.linear_learner import images as image_registry
-
-
-def image_uri(region: str) -> str:
-    """Linear Learner's image in a region.
-
-    Raises:
-        ApiError: ``ValidationException`` for a region without one.
-    """
-    uri = image_registry.image_uri(region)
-    if uri is None:
-        raise ApiError("ValidationException", f"Linear Learner has no image in the region {region}.")
-    return uri
+from asteroid_ll.errors import ConfigError
+from asteroid_ll.linear_learner.images import dns_suffix, image_uri
 
 
 def check_image(image: str, region: str, *, what: str) -> None:
     """Refuse an image that is not the region's Linear Learner, in AWS's words.
 
     Args:
-        image: the image's URI; the tags ``1`` and ``latest`` are the same image, and so is none.
+        image: the image's URI; no tag, ``1`` and ``latest`` are the same image.
         region: the region of the job or model.
-        what: how the message calls it, such as ``training image``.
+        what: its name in the message, such as ``training image``.
 
     Raises:
         ApiError: ``ValidationException``.
     """
-    expected = image_uri(region)
+    try:
+        expected = image_uri(region)
+    except ConfigError as error:
+        message = f"Linear Learner has no image in the region {region}."
+        raise ApiError("ValidationException", message) from error
     repository = expected.removesuffix(":1")
     if image in {repository, expected, f"{repository}:latest"} or image.startswith(f"{repository}@sha256:"):
         return
@@ -39,6 +32,6 @@ def check_image(image: str, region: str, *, what: str) -> None:
         raise ApiError(
             "ValidationException",
             f"Invalid DNS suffix '{'.'.join(fields[4:])}' for region '{fields[3]}' in {what}. Please provide the valid "
-            f"<region>.<dns-suffix>: '{region}.{image_registry.dns_suffix(region)}'",
+            f"<region>.<dns-suffix>: '{region}.{dns_suffix(region)}'",
         )
     raise ApiError("ValidationException", f"Cannot find the requested image: {image}")

@@ -1,4 +1,4 @@
-"""What all List operations share: filters, order and pages."""
+"""Filters, order and pages of the List operations."""
 
 from __future__ import annotations
 
@@ -12,35 +12,35 @@ from asteroid_ll.emulator.resources import Resource
 from asteroid_ll.emulator.transport.messages import ApiError
 
 DEFAULT_PAGE_SIZE = 10
-"""SageMaker's own default of ``MaxResults``."""
+"""SageMaker's default of ``MaxResults``."""
 
 
 def page(
-    found: Sequence[Resource],
+    resources: Sequence[Resource],
     params: Mapping[str, Any],
     *,
     member: str,
     summary: Callable[[Resource], dict[str, Any]],
     default_order: str = "Descending",
 ) -> dict[str, Any]:
-    """One page of a listing, as the operation's output.
+    """Return one page of a listing as the operation's output.
 
     Args:
-        found: all resources of the kind in the region.
+        resources: all resources of the kind in the region.
         params: the request: filters, ``SortBy``, ``SortOrder``, ``MaxResults``, ``NextToken``.
-        member: the output's member that holds the list.
-        summary: a resource as the list shows it.
-        default_order: the operation's own default of ``SortOrder``.
+        member: the output's member for the list.
+        summary: returns a resource's entry in the list.
+        default_order: the operation's default of ``SortOrder``.
 
     Returns:
-        The output, with ``NextToken`` when more is left.
+        The output, with ``NextToken`` if there are more pages.
 
     Raises:
-        ApiError: ``ValidationException`` for a token that is not of this listing.
+        ApiError: ``ValidationException`` for a token of another listing.
     """
     by = params.get("SortBy", "CreationTime")
     descending = params.get("SortOrder", default_order) == "Descending"
-    rows = sorted((r for r in found if _matches(r, params)), key=lambda r: _key(r, by), reverse=descending)
+    rows = sorted((r for r in resources if _matches(r, params)), key=lambda r: _key(r, by), reverse=descending)
     if "NextToken" in params:
         after = _decode(params["NextToken"], member=member)
         rows = [r for r in rows if (_key(r, by) < after if descending else _key(r, by) > after)]

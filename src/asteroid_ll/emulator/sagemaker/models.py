@@ -7,34 +7,38 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from asteroid_ll.emulator.resources import ENDPOINT, ENDPOINT_CONFIG, MODEL, Resource
-from asteroid_ll.emulator.sagemaker.call import Call
+from asteroid_ll.emulator.sagemaker.call import SageMakerCall, invalid
 from asteroid_ll.emulator.sagemaker.images import check_image
 from asteroid_ll.emulator.sagemaker.listing import page
-from asteroid_ll.emulator.state import ACCOUNT_ID
-from asteroid_ll.emulator.transport.messages import ApiError
 from asteroid_ll.emulator.worker.files import parse_s3_uri
 
-Also = Callable[[sqlite3.Connection, Resource], None]
-"""A further step inside the transaction that records a resource."""
-
 WORDS = {MODEL: "model", ENDPOINT_CONFIG: "endpoint configuration", ENDPOINT: "endpoint"}
-"""How AWS's messages call the kinds of resources."""
+"""The kinds of resources in AWS's messages."""
+
+_MEMBERS = {MODEL: "Model", ENDPOINT_CONFIG: "EndpointConfig"}
+"""The kinds of resources in the names of members, such as ``ModelName``."""
 
 
-def existing(call: Call, kind: str, name: str) -> Resource:
-    """The resource of that name.
+def existing(call: SageMakerCall, kind: str, name: str) -> Resource:
+    """Return the resource of that name.
 
     Raises:
         ApiError: ``ValidationException``, ``Could not find ...``.
     """
-    found = call.found(kind, name)
-    if found is None:
-        raise ApiError("ValidationException", f'Could not find {WORDS[kind]} "{call.arn(kind, name)}".')
-    return found
+    resource = call.visible(kind, name)
+    if resource is None:
+        raise invalid(f'Could not find {WORDS[kind]} "{call.arn(kind, name)}".')
+    return resource
 
 
 def create_resource(
-    call: Call, kind: str, name: str, *, body: dict[str, Any], status: str = "", also: Also | None = None
+    call: SageMakerCall,
+    kind: str,
+    name: str,
+    *,
+    body: dict[str, Any],
+    status: str = "",
+    also: Callable[[sqlite3.Connection, Resource], None] | None = None,
 ) -> Resource:
     """Record a new resource with the request's tags.
 
@@ -42,19 +46,19 @@ def create_resource(
         call: the create call.
         kind: the resource's kind.
         name: its name.
-        body: what is recorded of it.
+        body: the values to record.
         status: its first status.
-        also: what has to happen with it or not at all.
+        also: a further step in the same transaction.
 
     Raises:
-        ApiError: ``ValidationException`` when the name is taken.
+        ApiError: ``ValidationException`` if the name is taken.
     """
     tags = call.new_tags()
     now_s = call.state.now()
     resource = Resource(kind, call.region, name, status, now_s, now_s, body, call.settings.invisible_polls)
     with call.state.transaction() as db:
         if call.resources.get(kind, call.region, name) is not None:
-            raise ApiError("ValidationException", f'Cannot create already existing {WORDS[kind]} "{resource.arn}".')
+            raise invalid(f'Cannot create already existing {WORDS[kind]} "{resource.arn}".')
         call.resources.save(db, resource)
         call.resources.put_tags(db, resource.arn, tags)
         if also is not None:
@@ -62,150 +66,128 @@ def create_resource(
     return resource
 
 
-def create_model(call: Call) -> dict[str, Any]:
+def create_model(call: SageMakerCall) -> dict[str, Any]:
     """CreateModel."""
-    request = _request(call, "ModelName")
+    request = call.params
     role_arn = request.get("ExecutionRoleArn")
     if not role_arn:
-        raise _refused("A model needs an ExecutionRoleArn.")
+        raise invalid("A model needs an ExecutionRoleArn.")
     call.check_role(role_arn)
     containers = [
         *request.get("Containers", []),
         *([request["PrimaryContainer"]] if "PrimaryContainer" in request else []),
     ]
     if len(containers) != 1:
-        raise _refused("The emulator's models have exactly one container.")
+        raise invalid("The emulator's models have exactly one container.")
     _check_container(call, containers[0], role_arn=role_arn)
-    if request.get("VpcConfig"):
-        raise _refused("The emulator has no VpcConfig.")
-    return {"ModelArn": create_resource(call, MODEL, call.params["ModelName"], body=request).arn}
+    call.refuse_unsupported(request, "VpcConfig")
+    return _create(call, MODEL)
 
 
-def describe_model(call: Call) -> dict[str, Any]:
+def describe_model(call: SageMakerCall) -> dict[str, Any]:
     """DescribeModel."""
-    model = existing(call, MODEL, call.params["ModelName"])
-    return {
-        "EnableNetworkIsolation": False,
-        **model.body,
-        "ModelName": model.name,
-        "ModelArn": model.arn,
-        "CreationTime": model.created_s,
-    }
+    return _describe(call, MODEL)
 
 
-def list_models(call: Call) -> dict[str, Any]:
+def list_models(call: SageMakerCall) -> dict[str, Any]:
     """ListModels."""
-    return page(
-        call.resources.find(MODEL, region=call.region),
-        call.params,
-        member="Models",
-        summary=lambda model: {"ModelName": model.name, "ModelArn": model.arn, "CreationTime": model.created_s},
-    )
+    return page(call.resources.find(MODEL, region=call.region), call.params, member="Models", summary=_summary)
 
 
-def delete_model(call: Call) -> dict[str, Any]:
-    """DeleteModel; an endpoint that was created from it goes on."""
-    model = existing(call, MODEL, call.params["ModelName"])
-    with call.state.transaction() as db:
-        call.resources.delete(db, model)
-    return {}
+def delete_model(call: SageMakerCall) -> dict[str, Any]:
+    """DeleteModel; endpoints that were created from the model keep running."""
+    return _delete(call, existing(call, MODEL, call.params["ModelName"]))
 
 
-def create_endpoint_config(call: Call) -> dict[str, Any]:
+def create_endpoint_config(call: SageMakerCall) -> dict[str, Any]:
     """CreateEndpointConfig."""
-    request = _request(call, "EndpointConfigName")
-    variants = request["ProductionVariants"]
+    variants = call.params["ProductionVariants"]
     names = [variant["VariantName"] for variant in variants]
     if len(set(names)) < len(names):
-        raise _refused(f"Variant names must be unique: {', '.join(names)}")
-    for member in ("AsyncInferenceConfig", "DataCaptureConfig", "ExplainerConfig", "ShadowProductionVariants"):
-        if request.get(member):
-            raise _refused(f"The emulator has no {member}.")
+        raise invalid(f"Variant names must be unique: {', '.join(names)}")
+    call.refuse_unsupported(
+        call.params, "AsyncInferenceConfig", "DataCaptureConfig", "ExplainerConfig", "ShadowProductionVariants"
+    )
     for variant in variants:
         _check_variant(call, variant)
-    config = create_resource(call, ENDPOINT_CONFIG, call.params["EndpointConfigName"], body=request)
-    return {"EndpointConfigArn": config.arn}
+    return _create(call, ENDPOINT_CONFIG)
 
 
-def describe_endpoint_config(call: Call) -> dict[str, Any]:
+def describe_endpoint_config(call: SageMakerCall) -> dict[str, Any]:
     """DescribeEndpointConfig."""
-    config = existing(call, ENDPOINT_CONFIG, call.params["EndpointConfigName"])
-    return {
-        "EnableNetworkIsolation": False,
-        **config.body,
-        "EndpointConfigName": config.name,
-        "EndpointConfigArn": config.arn,
-        "CreationTime": config.created_s,
-    }
+    return _describe(call, ENDPOINT_CONFIG)
 
 
-def list_endpoint_configs(call: Call) -> dict[str, Any]:
+def list_endpoint_configs(call: SageMakerCall) -> dict[str, Any]:
     """ListEndpointConfigs."""
-    return page(
-        call.resources.find(ENDPOINT_CONFIG, region=call.region),
-        call.params,
-        member="EndpointConfigs",
-        summary=lambda config: {
-            "EndpointConfigName": config.name,
-            "EndpointConfigArn": config.arn,
-            "CreationTime": config.created_s,
-        },
-    )
+    configs = call.resources.find(ENDPOINT_CONFIG, region=call.region)
+    return page(configs, call.params, member="EndpointConfigs", summary=_summary)
 
 
-def delete_endpoint_config(call: Call) -> dict[str, Any]:
+def delete_endpoint_config(call: SageMakerCall) -> dict[str, Any]:
     """DeleteEndpointConfig; refused while an endpoint uses it."""
     config = existing(call, ENDPOINT_CONFIG, call.params["EndpointConfigName"])
     for endpoint in call.resources.find(ENDPOINT, region=call.region):
         if config.name in (endpoint.body["config"], endpoint.body.get("next_config")):
-            raise _refused(
+            raise invalid(
                 f'Cannot delete endpoint configuration "{config.arn}" because it is in use by endpoint '
                 f'"{endpoint.arn}".'
             )
+    return _delete(call, config)
+
+
+def _create(call: SageMakerCall, kind: str) -> dict[str, Any]:
+    name = f"{_MEMBERS[kind]}Name"
+    body = {member: value for member, value in call.params.items() if member not in (name, "Tags")}
+    return {f"{_MEMBERS[kind]}Arn": create_resource(call, kind, call.params[name], body=body).arn}
+
+
+def _describe(call: SageMakerCall, kind: str) -> dict[str, Any]:
+    resource = existing(call, kind, call.params[f"{_MEMBERS[kind]}Name"])
+    return {"EnableNetworkIsolation": False, **resource.body, **_summary(resource)}
+
+
+def _summary(resource: Resource) -> dict[str, Any]:
+    prefix = _MEMBERS[resource.kind]
+    return {f"{prefix}Name": resource.name, f"{prefix}Arn": resource.arn, "CreationTime": resource.created_s}
+
+
+def _delete(call: SageMakerCall, resource: Resource) -> dict[str, Any]:
     with call.state.transaction() as db:
-        call.resources.delete(db, config)
+        call.resources.delete(db, resource)
     return {}
 
 
-def _check_container(call: Call, container: Mapping[str, Any], *, role_arn: str) -> None:
+def _check_container(call: SageMakerCall, container: Mapping[str, Any], *, role_arn: str) -> None:
     check_image(container.get("Image", ""), call.region, what="model image")
-    for member in ("MultiModelConfig", "ModelPackageName", "ModelDataSource", "AdditionalModelDataSources"):
-        if container.get(member):
-            raise _refused(f"The emulator has no {member}.")
+    call.refuse_unsupported(
+        container, "MultiModelConfig", "ModelPackageName", "ModelDataSource", "AdditionalModelDataSources"
+    )
     if container.get("Mode", "SingleModel") != "SingleModel":
-        raise _refused("The emulator's containers have a single model.")
+        raise invalid("The emulator's containers have a single model.")
     uri = container.get("ModelDataUrl")
     if not uri:
-        raise _refused("The emulator's models need a ModelDataUrl.")
-    name, key = parse_s3_uri(uri)
-    bucket = call.services.store.bucket(name)
-    if bucket is None or (bucket.region, bucket.owner) != (call.region, ACCOUNT_ID):
-        raise _refused(
+        raise invalid("The emulator's models need a ModelDataUrl.")
+    bucket, key = parse_s3_uri(uri)
+    if not call.has_bucket(bucket):
+        raise invalid(
             f'Could not access model data at {uri}. Please ensure that the role "{role_arn}" exists and that its trust '
             'relationship policy allows the action "sts:AssumeRole" for the service principal '
             '"sagemaker.amazonaws.com". '
             f'Also ensure that the role has "s3:GetObject" permissions and that the object is located in {call.region}.'
         )
-    if call.services.store.get(name, key) is None:
-        raise _refused(f"Could not find model data at {uri}.")
+    if call.services.store.get(bucket, key) is None:
+        raise invalid(f"Could not find model data at {uri}.")
 
 
-def _check_variant(call: Call, variant: Mapping[str, Any]) -> None:
+def _check_variant(call: SageMakerCall, variant: Mapping[str, Any]) -> None:
+    name = variant["VariantName"]
     if "ModelName" not in variant:
-        raise _refused(f"The variant {variant['VariantName']} needs a ModelName.")
+        raise invalid(f"The variant {name} needs a ModelName.")
     existing(call, MODEL, variant["ModelName"])
-    if variant.get("ServerlessConfig"):
-        raise _refused("The emulator has no ServerlessConfig.")
+    call.refuse_unsupported(variant, "ServerlessConfig")
     missing = [member for member in ("InstanceType", "InitialInstanceCount") if member not in variant]
     if missing:
-        raise _refused(f"The variant {variant['VariantName']} needs {' and '.join(missing)}.")
+        raise invalid(f"The variant {name} needs {' and '.join(missing)}.")
     if variant["InitialInstanceCount"] < 1:
-        raise _refused(f"The variant {variant['VariantName']} needs at least one instance.")
-
-
-def _request(call: Call, name: str) -> dict[str, Any]:
-    return {key: value for key, value in call.params.items() if key not in (name, "Tags")}
-
-
-def _refused(message: str) -> ApiError:
-    return ApiError("ValidationException", message)
+        raise invalid(f"The variant {name} needs at least one instance.")

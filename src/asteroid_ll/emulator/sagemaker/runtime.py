@@ -1,4 +1,4 @@
-"""SageMaker's data plane: InvokeEndpoint, answered by the model that the endpoint loaded (REST-JSON)."""
+"""SageMaker's data plane: InvokeEndpoint answers with the endpoint's loaded model (REST-JSON)."""
 
 from __future__ import annotations
 
@@ -12,9 +12,7 @@ from asteroid_ll.emulator.sagemaker import hosting
 from asteroid_ll.emulator.sagemaker.call import Services
 from asteroid_ll.emulator.state import ACCOUNT_ID
 from asteroid_ll.emulator.transport.messages import ApiError, Request, Response
-
-MAX_BODY_BYTES = 6_291_456
-"""InvokeEndpoint's limit of a request body, by the service's model; a client does not check it."""
+from asteroid_ll.formats.content_types import MAX_INVOKE_BYTES
 
 PATH = re.compile(r"/endpoints/([^/]+)/invocations")
 
@@ -23,7 +21,7 @@ class Runtime:
     """Answers InvokeEndpoint.
 
     Args:
-        services: the state and what is in it.
+        services: the state and its parts.
     """
 
     def __init__(self, services: Services) -> None:
@@ -35,22 +33,22 @@ class Runtime:
         """Answer one request.
 
         Raises:
-            ApiError: ``ValidationError``, or ``ModelError`` when the container refuses the payload.
+            ApiError: ``ValidationError``, or ``ModelError`` if the container refuses the payload.
         """
         match = PATH.fullmatch(request.path)
         if match is None or request.method != "POST":
             raise ApiError(
                 "UnknownOperationException", f"The emulator has no {request.method} {request.path}.", status=404
             )
-        if len(request.body) > MAX_BODY_BYTES:
+        if len(request.body) > MAX_INVOKE_BYTES:
             raise ApiError(
                 "ValidationError",
                 "1 validation error detected: Value at 'body' failed to satisfy constraint: Member must have length "
-                f"less than or equal to {MAX_BODY_BYTES}",
+                f"less than or equal to {MAX_INVOKE_BYTES}",
             )
         endpoint = self._in_service(region, unquote(match.group(1)))
         variant = self._variant(endpoint, request.headers.get("x-amzn-sagemaker-target-variant", ""))
-        answer = hosting.variant_scorer(self.services, endpoint, variant).invoke(
+        answer = hosting.variant_model(self.services, endpoint, variant).invoke(
             request.body,
             content_type=request.headers.get("content-type", ""),
             accept=request.headers.get("accept", "") or request.headers.get("x-amzn-sagemaker-accept", ""),
@@ -73,7 +71,7 @@ class Runtime:
         return endpoint
 
     def _variant(self, endpoint: Resource, target: str) -> str:
-        """The variant asked for, or one drawn by weight."""
+        """Return the target variant, or one drawn by weight."""
         variants = endpoint.body["variants"]
         weights: dict[str, float] = {v["VariantName"]: v.get("InitialVariantWeight", 1.0) for v in variants}
         if target and target not in weights:
@@ -84,12 +82,12 @@ class Runtime:
 
 
 def _model_error(status: int, body: bytes, *, region: str, group: str) -> ApiError:
-    """The container's refusal in the words of InvokeEndpoint: HTTP 424 with what the model said."""
-    said = body.decode("utf-8", errors="replace")
+    """Return the container's refusal in InvokeEndpoint's words: HTTP 424 with the model's message."""
+    text = body.decode("utf-8", errors="replace")
     side = "client" if status < 500 else "server"
     console = f"https://{region}.console.aws.amazon.com/cloudwatch/home?region={region}#logEventViewer:group={group}"
     message = (
-        f'Received {side} error ({status}) from model with message "{said}". See {console} in account {ACCOUNT_ID} '
+        f'Received {side} error ({status}) from model with message "{text}". See {console} in account {ACCOUNT_ID} '
         "for more information."
     )
     return ApiError(
@@ -97,6 +95,6 @@ def _model_error(status: int, body: bytes, *, region: str, group: str) -> ApiErr
         message,
         status=424,
         OriginalStatusCode=status,
-        OriginalMessage=said,
+        OriginalMessage=text,
         LogStreamArn=f"arn:{partition(region)}:logs:{region}:{ACCOUNT_ID}:log-group:{group}",
     )

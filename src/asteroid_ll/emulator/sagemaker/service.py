@@ -1,4 +1,8 @@
-"""SageMaker's control plane: an operation's name, its checked request, its answer (JSON 1.1)."""
+"""SageMaker's control plane: the table of operations, and how a request becomes a call (JSON 1.1).
+
+To add an operation, write a function from a `SageMakerCall` to the output's members and enter it in ``OPERATIONS``.
+Requests and answers are checked against botocore's service model.
+"""
 
 from __future__ import annotations
 
@@ -8,16 +12,15 @@ from typing import Any
 
 from asteroid_ll.emulator.api_model import ApiModel
 from asteroid_ll.emulator.sagemaker import hosting, models, tags, training_jobs
-from asteroid_ll.emulator.sagemaker.call import Call, Services
-from asteroid_ll.emulator.transport.messages import ApiError, Request, Response
+from asteroid_ll.emulator.sagemaker.call import SageMakerCall, Services
+from asteroid_ll.emulator.transport.messages import JSON_1_1, ApiError, Request, Response, parse_json
 
-JSON_1_1 = "application/x-amz-json-1.1"
 TARGET_PREFIX = "SageMaker."
 
-_OPERATIONS: dict[str, Callable[[Call], dict[str, Any]]] = {
+OPERATIONS: dict[str, Callable[[SageMakerCall], dict[str, Any]]] = {
     "CreateTrainingJob": training_jobs.create,
     "DescribeTrainingJob": training_jobs.describe,
-    "ListTrainingJobs": training_jobs.listed,
+    "ListTrainingJobs": training_jobs.list_jobs,
     "StopTrainingJob": training_jobs.stop,
     "DeleteTrainingJob": training_jobs.delete,
     "CreateModel": models.create_model,
@@ -31,53 +34,31 @@ _OPERATIONS: dict[str, Callable[[Call], dict[str, Any]]] = {
     "CreateEndpoint": hosting.create,
     "UpdateEndpoint": hosting.update,
     "DescribeEndpoint": hosting.describe,
-    "ListEndpoints": hosting.listed,
+    "ListEndpoints": hosting.list_endpoints,
     "DeleteEndpoint": hosting.delete,
     "AddTags": tags.add,
-    "ListTags": tags.listed,
+    "ListTags": tags.list_tags,
     "DeleteTags": tags.delete,
 }
 
 
-class SageMaker:
-    """Answers the operations that the emulator has; any other is refused by name.
+def handle(request: Request, *, region: str, services: Services, model: ApiModel) -> Response:
+    """Answer one request of the control plane.
 
     Args:
-        services: the state and what is in it.
-        model: the rule book.
-    """
-
-    def __init__(self, services: Services, model: ApiModel) -> None:
-        self.services = services
-        self.model = model
-
-    def handle(self, request: Request, *, region: str) -> Response:
-        """Answer one request.
-
-        Raises:
-            ApiError: what SageMaker would refuse.
-        """
-        name = request.headers.get("x-amz-target", "").removeprefix(TARGET_PREFIX)
-        operation = _OPERATIONS.get(name)
-        if operation is None:
-            raise ApiError("UnknownOperationException", f"The emulator has no SageMaker operation {name!r}.")
-        params = parse_json(request.body)
-        self.model.check("sagemaker", name, params=params)
-        values = operation(Call(self.services, region, params))
-        answer = self.model.answer("sagemaker", name, values=values)
-        return Response(headers={"Content-Type": JSON_1_1}, body=json.dumps(answer).encode())
-
-
-def parse_json(body: bytes) -> dict[str, Any]:
-    """A JSON object from a request's body.
+        request: the request.
+        region: the region that it was signed for.
+        services: the account.
+        model: botocore's service models.
 
     Raises:
-        ApiError: ``SerializationException``.
+        ApiError: SageMaker would refuse the request.
     """
-    try:
-        params = json.loads(body or b"{}")
-    except ValueError:
-        params = None
-    if not isinstance(params, dict):
-        raise ApiError("SerializationException", "The request's body is not a JSON object.")
-    return params
+    name = request.headers.get("x-amz-target", "").removeprefix(TARGET_PREFIX)
+    operation = OPERATIONS.get(name)
+    if operation is None:
+        raise ApiError("UnknownOperationException", f"The emulator has no SageMaker operation {name!r}.")
+    params = parse_json(request.body)
+    model.check("sagemaker", name, params=params)
+    answer = model.answer("sagemaker", name, values=operation(SageMakerCall(services, region, params)))
+    return Response(headers={"Content-Type": JSON_1_1}, body=json.dumps(answer).encode())

@@ -5,40 +5,41 @@ from __future__ import annotations
 from typing import Any
 
 from asteroid_ll.emulator import ledger
-from asteroid_ll.emulator.sagemaker.call import Call
+from asteroid_ll.emulator.sagemaker.call import SageMakerCall, invalid
 from asteroid_ll.emulator.transport.messages import ApiError
 
 MAX_TAGS = 50
 DEFAULT_PAGE_SIZE = 50
 
 
-def add(call: Call) -> dict[str, Any]:
+def add(call: SageMakerCall) -> dict[str, Any]:
     """AddTags: an existing key gets the new value."""
     arn = _existing_arn(call)
-    tags = {**call.resources.tags(arn), **call.new_tags()}
+    new_tags = call.new_tags()
+    tags = {**call.resources.tags(arn), **new_tags}
     if len(tags) > MAX_TAGS:
         raise ApiError(
             "ResourceLimitExceeded", f"A resource can have at most {MAX_TAGS} tags; {arn} would have {len(tags)}."
         )
     with call.state.transaction() as db:
-        call.resources.put_tags(db, arn, call.new_tags())
+        call.resources.put_tags(db, arn, new_tags)
         ledger.retag_intervals(db, arn, tags=tags)
     return {"Tags": _as_list(tags)}
 
 
-def listed(call: Call) -> dict[str, Any]:
+def list_tags(call: SageMakerCall) -> dict[str, Any]:
     """ListTags."""
     tags = _as_list(call.resources.tags(_existing_arn(call)))
     try:
         start = int(call.params.get("NextToken", "0"))
     except ValueError:
-        raise ApiError("ValidationException", "Invalid pagination token.") from None
+        raise invalid("Invalid pagination token.") from None
     stop = start + call.params.get("MaxResults", DEFAULT_PAGE_SIZE)
     return {"Tags": tags[start:stop], "NextToken": str(stop) if stop < len(tags) else None}
 
 
-def delete(call: Call) -> dict[str, Any]:
-    """DeleteTags: a key that is not there is no error."""
+def delete(call: SageMakerCall) -> dict[str, Any]:
+    """DeleteTags: missing keys are ignored."""
     arn = _existing_arn(call)
     with call.state.transaction() as db:
         call.resources.remove_tags(db, arn, call.params["TagKeys"])
@@ -46,11 +47,11 @@ def delete(call: Call) -> dict[str, Any]:
     return {}
 
 
-def _existing_arn(call: Call) -> str:
+def _existing_arn(call: SageMakerCall) -> str:
     arn = str(call.params["ResourceArn"])
     resource = call.resources.by_arn(arn)
     if resource is None or resource.region != call.region:
-        raise ApiError("ValidationException", f'Could not find resource "{arn}".')
+        raise invalid(f'Could not find resource "{arn}".')
     return arn
 
 

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import math
-import sqlite3
 from collections.abc import Mapping
 from typing import Any
 
 from asteroid_ll.emulator import ledger
 from asteroid_ll.emulator.resources import TRAINING_JOB, Resource
-from asteroid_ll.emulator.sagemaker.call import Call
+from asteroid_ll.emulator.sagemaker.call import SageMakerCall, invalid
 from asteroid_ll.emulator.sagemaker.images import check_image
 from asteroid_ll.emulator.sagemaker.listing import page
-from asteroid_ll.emulator.state import ACCOUNT_ID
 from asteroid_ll.emulator.transport.messages import ApiError
 from asteroid_ll.emulator.worker.checkpoints import LOCAL_PATH
 from asteroid_ll.emulator.worker.files import parse_s3_uri
@@ -23,8 +21,8 @@ DEFAULT_MAX_RUNTIME_S = 86_400
 NOT_FOUND = "Requested resource not found."
 
 
-def create(call: Call) -> dict[str, Any]:
-    """CreateTrainingJob: check all that AWS checks, then start the job's own process."""
+def create(call: SageMakerCall) -> dict[str, Any]:
+    """CreateTrainingJob: check the request as AWS does, then start the job's process."""
     name = call.params["TrainingJobName"]
     request = {key: value for key, value in call.params.items() if key not in ("TrainingJobName", "Tags")}
     tags = call.new_tags()
@@ -33,22 +31,23 @@ def create(call: Call) -> dict[str, Any]:
     _check(call, request)
     request.setdefault("StoppingCondition", {}).setdefault("MaxRuntimeInSeconds", DEFAULT_MAX_RUNTIME_S)
     jobs = call.services.jobs
-    try:
-        job = jobs.new(call.region, name, request=request, tags=tags, polls=call.settings.invisible_polls)
-    except sqlite3.IntegrityError as error:
-        raise _name_taken(call, name) from error
+    job = jobs.new(call.region, name, request=request, tags=tags)
+    if job is None:  # another process was faster
+        raise _name_taken(call, name)
     jobs.spawn(job)
     return {"TrainingJobArn": job.arn}
 
 
-def describe(call: Call) -> dict[str, Any]:
+def describe(call: SageMakerCall) -> dict[str, Any]:
     """DescribeTrainingJob."""
     call.services.jobs.settle()
-    job = _found(call)
+    job = _existing(call)
     body, request = job.body, job.body["request"]
     algorithm = {
         **request["AlgorithmSpecification"],
-        "MetricDefinitions": [{"Name": metric.name, "Regex": metric.regex} for metric in DEFINITIONS],
+        "MetricDefinitions": [
+            {"Name": metric, "Regex": expression.pattern} for metric, expression in DEFINITIONS.items()
+        ],
         "EnableSageMakerMetricsTimeSeries": False,
     }
     artifact = body.get("artifact")
@@ -73,13 +72,13 @@ def describe(call: Call) -> dict[str, Any]:
     }
 
 
-def listed(call: Call) -> dict[str, Any]:
+def list_jobs(call: SageMakerCall) -> dict[str, Any]:
     """ListTrainingJobs."""
     call.services.jobs.settle()
-    # Warm pools and training plans do not exist here: no job has any.
-    wanted_unknown = {"WarmPoolStatusEquals", "TrainingPlanArnEquals"} & call.params.keys()
+    # No job here has a warm pool or a training plan.
+    no_matches = {"WarmPoolStatusEquals", "TrainingPlanArnEquals"} & call.params.keys()
     return page(
-        [] if wanted_unknown else call.resources.find(TRAINING_JOB, region=call.region),
+        [] if no_matches else call.resources.find(TRAINING_JOB, region=call.region),
         call.params,
         member="TrainingJobSummaries",
         default_order="Ascending",
@@ -95,22 +94,20 @@ def listed(call: Call) -> dict[str, Any]:
     )
 
 
-def stop(call: Call) -> dict[str, Any]:
-    """StopTrainingJob: asynchronous; the container gets SIGTERM, and the bill goes on until it has ended."""
+def stop(call: SageMakerCall) -> dict[str, Any]:
+    """StopTrainingJob: asynchronous; the container gets SIGTERM and is billed until it has ended."""
     call.services.jobs.settle()
-    job = _found(call)
+    job = _existing(call)
     if job.status != "InProgress":
-        raise ApiError(
-            "ValidationException", f"The request was rejected because the training job is in status {job.status}."
-        )
+        raise invalid(f"The request was rejected because the training job is in status {job.status}.")
     call.services.jobs.request_stop(job)
     return {}
 
 
-def delete(call: Call) -> dict[str, Any]:
-    """DeleteTrainingJob: of a job that has ended; its name is free again."""
+def delete(call: SageMakerCall) -> dict[str, Any]:
+    """DeleteTrainingJob: only a job that has ended; its name becomes free."""
     call.services.jobs.settle()
-    job = _found(call)
+    job = _existing(call)
     if job.status not in TERMINAL:
         raise ApiError("ResourceInUse", f"The request was rejected because the training job is in status {job.status}.")
     with call.state.transaction() as db:
@@ -118,14 +115,14 @@ def delete(call: Call) -> dict[str, Any]:
     return {}
 
 
-def _found(call: Call) -> Resource:
-    job = call.found(TRAINING_JOB, call.params["TrainingJobName"])
+def _existing(call: SageMakerCall) -> Resource:
+    job = call.visible(TRAINING_JOB, call.params["TrainingJobName"])
     if job is None:
-        raise ApiError("ValidationException", NOT_FOUND)
+        raise invalid(NOT_FOUND)
     return job
 
 
-def _name_taken(call: Call, name: str) -> ApiError:
+def _name_taken(call: SageMakerCall, name: str) -> ApiError:
     return ApiError(
         "ResourceInUse",
         "Training job names must be unique within an AWS account and region, and a training job with this name "
@@ -134,7 +131,7 @@ def _name_taken(call: Call, name: str) -> ApiError:
 
 
 def _times(body: Mapping[str, Any]) -> dict[str, Any]:
-    """When the instances ran, and how long that is on the bill (seconds, of one instance)."""
+    """Return the start, the end and the billed seconds per instance."""
     if "started_s" not in body:
         return {}
     times = {"TrainingStartTime": body["started_s"]}
@@ -148,23 +145,24 @@ def _times(body: Mapping[str, Any]) -> dict[str, Any]:
     return times
 
 
-def _check(call: Call, request: Mapping[str, Any]) -> None:
-    """Refuse what AWS refuses before a job exists, and what this emulator cannot do."""
+def _check(call: SageMakerCall, request: Mapping[str, Any]) -> None:
+    """Refuse requests that AWS refuses and options that the emulator does not have."""
     call.check_role(request["RoleArn"])
     algorithm = request.get("AlgorithmSpecification", {})
     if not algorithm.get("TrainingImage"):
-        raise _refused("A training job needs an AlgorithmSpecification with the TrainingImage of Linear Learner.")
+        raise invalid("A training job needs an AlgorithmSpecification with the TrainingImage of Linear Learner.")
     check_image(algorithm["TrainingImage"], call.region, what="training image")
     if algorithm.get("MetricDefinitions"):
-        raise _refused(
+        raise invalid(
             "You can't override the metric definitions for Amazon SageMaker algorithms. Please retry the request "
             "without specifying metric definitions."
         )
+    call.refuse_unsupported(request, "VpcConfig", "ServerlessJobConfig", "MlflowConfig", "ModelPackageConfig")
     _check_modes(request)
     _check_resources(call, request.get("ResourceConfig", {}))
     names = [channel["ChannelName"] for channel in request.get("InputDataConfig", [])]
     if len(set(names)) < len(names):
-        raise _refused(f"Channel names must be unique: {', '.join(names)}")
+        raise invalid(f"Channel names must be unique: {', '.join(names)}")
     for channel in request.get("InputDataConfig", []):
         _check_channel(call, channel, role_arn=request["RoleArn"])
     _check_location(call, request["OutputDataConfig"]["S3OutputPath"], what="output")
@@ -172,29 +170,26 @@ def _check(call: Call, request: Mapping[str, Any]) -> None:
 
 
 def _check_modes(request: Mapping[str, Any]) -> None:
-    for member in ("VpcConfig", "ServerlessJobConfig", "MlflowConfig", "ModelPackageConfig"):
-        if request.get(member):
-            raise _refused(f"The emulator has no {member}.")
     if request["OutputDataConfig"].get("CompressionType", "GZIP") != "GZIP":
-        raise _refused("The emulator writes compressed artifacts only (OutputDataConfig.CompressionType).")
+        raise invalid("The emulator writes compressed artifacts only (OutputDataConfig.CompressionType).")
     stopping = request.get("StoppingCondition", {})
     wait_s, runtime_s = stopping.get("MaxWaitTimeInSeconds"), stopping.get("MaxRuntimeInSeconds", DEFAULT_MAX_RUNTIME_S)
     if request.get("EnableManagedSpotTraining") and (wait_s is None or wait_s < runtime_s):
-        raise _refused(
+        raise invalid(
             "Invalid MaxWaitTimeInSeconds. It must be present and be greater than or equal to MaxRuntimeInSeconds "
             f"({runtime_s})."
         )
     if wait_s is not None and not request.get("EnableManagedSpotTraining"):
-        raise _refused("Invalid MaxWaitTimeInSeconds. It is only supported when EnableManagedSpotTraining is true.")
+        raise invalid("Invalid MaxWaitTimeInSeconds. It is only supported when EnableManagedSpotTraining is true.")
 
 
-def _check_resources(call: Call, resources: Mapping[str, Any]) -> None:
+def _check_resources(call: SageMakerCall, resources: Mapping[str, Any]) -> None:
     missing = [name for name in ("InstanceType", "InstanceCount", "VolumeSizeInGB") if not resources.get(name)]
     if missing:
-        raise _refused(f"ResourceConfig needs {' and '.join(missing)}.")
-    for member in ("InstanceGroups", "KeepAlivePeriodInSeconds", "TrainingPlanArn"):
-        if resources.get(member):
-            raise _refused(f"The emulator has no ResourceConfig.{member}.")
+        raise invalid(f"ResourceConfig needs {' and '.join(missing)}.")
+    call.refuse_unsupported(
+        resources, "InstanceGroups", "KeepAlivePeriodInSeconds", "TrainingPlanArn", prefix="ResourceConfig."
+    )
     call.check_quota(
         "training job usage",
         kind=ledger.TRAINING,
@@ -203,44 +198,37 @@ def _check_resources(call: Call, resources: Mapping[str, Any]) -> None:
     )
 
 
-def _check_channel(call: Call, channel: Mapping[str, Any], *, role_arn: str) -> None:
+def _check_channel(call: SageMakerCall, channel: Mapping[str, Any], *, role_arn: str) -> None:
     source = channel["DataSource"].get("S3DataSource")
     if source is None or source["S3DataType"] != "S3Prefix":
-        raise _refused(f"The emulator reads the channel {channel['ChannelName']!r} from an S3Prefix only.")
+        raise invalid(f"The emulator reads the channel {channel['ChannelName']!r} from an S3Prefix only.")
     if channel.get("RecordWrapperType", "None") != "None" or channel.get("ShuffleConfig"):
-        raise _refused(f"The emulator has no record wrapper and no shuffling (channel {channel['ChannelName']!r}).")
-    name, prefix = parse_s3_uri(source["S3Uri"])
-    bucket = call.services.store.bucket(name)
-    reachable = bucket is not None and (bucket.region, bucket.owner) == (call.region, ACCOUNT_ID)
-    objects = call.services.store.list(name, prefix) if reachable else []
-    if not any(not found.key.endswith("/") for found in objects):
-        raise _refused(
+        raise invalid(f"The emulator has no record wrapper and no shuffling (channel {channel['ChannelName']!r}).")
+    bucket, prefix = parse_s3_uri(source["S3Uri"])
+    objects = call.services.store.list(bucket, prefix) if call.has_bucket(bucket) else []
+    if all(item.key.endswith("/") for item in objects):
+        raise invalid(
             f'No S3 objects found under S3 URL "{source["S3Uri"]}" given in input data source. Please ensure that the '
             f"bucket exists in the selected region ({call.region}), that objects exist under that S3 prefix, and that "
-            f'the role "{role_arn}" has "s3:ListBucket" permissions on bucket "{name}".'
+            f'the role "{role_arn}" has "s3:ListBucket" permissions on bucket "{bucket}".'
         )
 
 
-def _check_checkpoints(call: Call, config: Mapping[str, Any] | None) -> None:
+def _check_checkpoints(call: SageMakerCall, config: Mapping[str, Any] | None) -> None:
     if config is None:
         return
     local = config.get("LocalPath", LOCAL_PATH)
     if local.rstrip("/") != LOCAL_PATH:
-        raise _refused(
+        raise invalid(
             f"Linear Learner keeps its checkpoints in {LOCAL_PATH}, not in CheckpointConfig.LocalPath {local}."
         )
     _check_location(call, config["S3Uri"], what="checkpoint")
 
 
-def _check_location(call: Call, uri: str, *, what: str) -> None:
-    name, _ = parse_s3_uri(uri)
-    bucket = call.services.store.bucket(name)
-    if bucket is None or (bucket.region, bucket.owner) != (call.region, ACCOUNT_ID):
-        raise _refused(
-            f'The {what} location "{uri}" cannot be used. Please ensure that the bucket "{name}" exists in the '
+def _check_location(call: SageMakerCall, uri: str, *, what: str) -> None:
+    bucket, _ = parse_s3_uri(uri)
+    if not call.has_bucket(bucket):
+        raise invalid(
+            f'The {what} location "{uri}" cannot be used. Please ensure that the bucket "{bucket}" exists in the '
             f"selected region ({call.region}) and belongs to the account."
         )
-
-
-def _refused(message: str) -> ApiError:
-    return ApiError("ValidationException", message)

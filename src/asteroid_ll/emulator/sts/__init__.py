@@ -1,1 +1,1 @@
-"""The emulated STS."""
+"""The emulated STS, in `service.py`."""

@@ -1,4 +1,4 @@
-"""STS: GetCallerIdentity, the account behind the credentials (query protocol, XML)."""
+"""STS: GetCallerIdentity, the account of the credentials (query protocol, XML)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def handle(request: Request, *, request_id: str) -> Response:
 
     Args:
         request: form-encoded, with its ``Action``.
-        request_id: repeated in the answer's metadata.
+        request_id: repeated in the response's metadata.
 
     Raises:
         ApiError: ``InvalidAction``.
@@ -35,7 +35,7 @@ def handle(request: Request, *, request_id: str) -> Response:
 
 
 def error(refusal: ApiError, *, request_id: str) -> Response:
-    """A refusal as the query protocol puts it."""
+    """Return an error in the query protocol's format."""
     side = "Sender" if refusal.status < 500 else "Receiver"
     body = (
         f'<ErrorResponse xmlns="{NAMESPACE}"><Error><Type>{side}</Type><Code>{escape(refusal.code)}</Code>'

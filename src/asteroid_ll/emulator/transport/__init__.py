@@ -1,1 +1,1 @@
-"""How a request reaches the emulator: in process, or over HTTP."""
+"""The ways into the emulator, in process or over HTTP, and the messages that both pass on."""

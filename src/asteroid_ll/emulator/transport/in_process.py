@@ -1,8 +1,7 @@
-"""The in-process transport: botocore's requests answered by the emulator, with no socket opened.
+"""The in-process transport: the emulator answers botocore's requests without a socket.
 
-botocore emits ``before-send`` with the signed, serialised request and takes an answer given there for the
-server's. Everything before (serialisation, signing, checksums) and after it (parsing, retries, streaming
-bodies) is botocore's own and runs as it does against AWS.
+botocore emits ``before-send`` with the signed, serialised request, and takes a response returned there for the
+server's. Serialisation, signing, checksums, parsing, retries and streaming are botocore's own, as with AWS.
 """
 
 from __future__ import annotations
@@ -14,7 +13,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Protocol
 from urllib.parse import parse_qsl, urlsplit
 
-from asteroid_ll.emulator.transport.faults import Injector, from_environment
+from botocore.awsrequest import AWSResponse
+
 from asteroid_ll.emulator.transport.messages import Request, Response
 
 _TURN = threading.RLock()
@@ -22,72 +22,43 @@ _TURN = threading.RLock()
 
 
 class Handler(Protocol):
-    """What answers a request: the whole emulator, or one service of it."""
+    """The whole emulator, or one service of it."""
 
     def handle(self, request: Request) -> Response:
         """Answer one request."""
         ...
 
 
-class FileBody(io.RawIOBase):
-    """Bytes ``[start, stop)`` of a file as a response body, opened at once and read as they are asked for.
+def attach(session: Any, emulator: Handler) -> None:
+    """Make the emulator answer every client that this session creates from now on.
 
-    The file is closed at its end and when the body is let go, so that a caller who never reads it leaks nothing.
-
-    Raises:
-        FileNotFoundError: the file is gone.
+    Args:
+        session: a `boto3.session.Session` or a `botocore.session.Session`.
+        emulator: the emulator.
     """
-
-    def __init__(self, path: str | os.PathLike[str], *, start: int, stop: int) -> None:
-        super().__init__()
-        self._descriptor = -1
-        self._descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
-        os.lseek(self._descriptor, start, os.SEEK_SET)
-        self._left = stop - start
-
-    def readable(self) -> bool:
-        """Whether the body can be read: it always can."""
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        """Fill a buffer with the next bytes; 0 at the end."""
-        view = memoryview(buffer)[: self._left]
-        chunk = os.read(self._descriptor, len(view)) if len(view) else b""
-        view[: len(chunk)] = chunk
-        self._left -= len(chunk)
-        return len(chunk)
-
-    def close(self) -> None:
-        """Close the file; closing twice is no error."""
-        if not self.closed and self._descriptor >= 0:
-            os.close(self._descriptor)
-        super().close()
+    emitter = session.events if hasattr(session, "events") else session.get_component("event_emitter")
+    emitter.register("before-send", lambda request, **_: send(emulator, request))
 
 
-class _Raw(io.BufferedReader):
-    """A body in the form that botocore reads: ``read``, ``readinto`` and urllib3's ``stream``."""
-
-    def stream(self, amt: int = 1 << 16, **_: object) -> Iterator[bytes]:
-        """The bytes that are left, in pieces of at most ``amt``; the body is closed after the last."""
-        while chunk := self.read(amt):
-            yield chunk
-        self.close()
-
-
-class _Bytes(io.BytesIO):
-    """A body in memory in the form that botocore reads."""
-
-    def stream(self, *_: object, **__: object) -> Iterator[bytes]:
-        """The bytes that are left, in one piece."""
-        rest = self.read()
-        if rest:
-            yield rest
+def send(emulator: Handler, prepared: Any) -> Any:
+    """Do the work of botocore's HTTP session without HTTP: an `AWSPreparedRequest` in, an `AWSResponse` out."""
+    headers = {
+        name.lower(): value.decode("utf-8") if isinstance(value, bytes) else str(value)
+        for name, value in prepared.headers.items()
+    }
+    request = to_request(prepared.method, prepared.url, headers=headers, body=_body_bytes(prepared.body))
+    response, body = answer(emulator, request)
+    result = AWSResponse(prepared.url, response.status, dict(response.headers), body)
+    if not prepared.stream_output:
+        # botocore reads such a body at once, which also closes its file.
+        _ = result.content
+    return result
 
 
-def answer(emulator: Handler, request: Request) -> tuple[Response, io.BufferedIOBase]:
-    """Let the emulator answer, and open the answer's body before anything else can replace it.
+def answer(emulator: Handler, request: Request) -> tuple[Response, io.BufferedReader]:
+    """Answer a request and open the response's body before another thread can replace it.
 
-    A body that another process replaced between the answer and the opening is asked for once more.
+    If another process has already replaced the body, the request is answered once more.
 
     Returns:
         The response, and its body to be read once.
@@ -104,47 +75,6 @@ def answer(emulator: Handler, request: Request) -> tuple[Response, io.BufferedIO
             return response, _open(response)
 
 
-def _open(response: Response) -> io.BufferedIOBase:
-    if response.file is None:
-        return _Bytes(response.body)
-    return _Raw(FileBody(response.file, start=response.start, stop=response.stop), 1 << 16)
-
-
-def attach(session: Any, emulator: Handler, *, faults: Injector | None = None) -> None:
-    """Let the emulator answer every client that this session makes from now on.
-
-    Args:
-        session: a `boto3.session.Session` or a `botocore.session.Session`.
-        emulator: what answers.
-        faults: stands between the two; None for the faults that the environment asks for, if any.
-    """
-    emitter = session.events if hasattr(session, "events") else session.get_component("event_emitter")
-    injector = faults or from_environment()
-
-    def send(request: Any, event_name: str, **_context: object) -> Any:
-        if injector is None:
-            return _send(emulator, request)
-        service, operation = event_name.split(".")[1:]
-        return injector.send(lambda: _send(emulator, request), request, service=service, operation=operation)
-
-    emitter.register("before-send", send)
-
-
-def _send(emulator: Handler, prepared: Any) -> Any:
-    """What botocore's HTTP session does, without HTTP: an `AWSPreparedRequest` to an `AWSResponse`."""
-    from botocore.awsrequest import AWSResponse
-
-    request = to_request(
-        prepared.method, prepared.url, headers=_text_headers(prepared.headers), body=_body_bytes(prepared.body)
-    )
-    response, body = answer(emulator, request)
-    result = AWSResponse(prepared.url, response.status, dict(response.headers), body)
-    if not prepared.stream_output:
-        # botocore empties such a body at once, which also frees the file behind it
-        _ = result.content
-    return result
-
-
 def to_request(method: str, url: str, *, headers: Mapping[str, str], body: bytes) -> Request:
     """Build the emulator's request from a method, an absolute URL, headers (names in lower case) and a body."""
     parts = urlsplit(url)
@@ -154,25 +84,65 @@ def to_request(method: str, url: str, *, headers: Mapping[str, str], body: bytes
     )
 
 
-def _text_headers(headers: Mapping[str, str | bytes]) -> dict[str, str]:
-    return {
-        name.lower(): value.decode("utf-8") if isinstance(value, bytes) else str(value)
-        for name, value in headers.items()
-    }
+class FileBody(io.RawIOBase):
+    """Bytes ``[start, stop)`` of a file, which is opened at once and read on demand.
+
+    The file is closed with the body, also when the body is garbage, so a caller that never reads it leaks nothing.
+
+    Raises:
+        FileNotFoundError: the file does not exist any more.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], *, start: int, stop: int) -> None:
+        super().__init__()
+        self._descriptor = -1
+        self._descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
+        os.lseek(self._descriptor, start, os.SEEK_SET)
+        self._remaining = stop - start
+
+    def readable(self) -> bool:
+        """Return True."""
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """Fill a buffer with the next bytes; 0 at the end."""
+        view = memoryview(buffer)[: self._remaining]
+        chunk = os.read(self._descriptor, len(view)) if len(view) else b""
+        view[: len(chunk)] = chunk
+        self._remaining -= len(chunk)
+        return len(chunk)
+
+    def close(self) -> None:
+        """Close the file; a second call does nothing."""
+        if not self.closed and self._descriptor >= 0:
+            os.close(self._descriptor)
+        super().close()
+
+
+class _Body(io.BufferedReader):
+    """A body as botocore reads it: ``read``, ``readinto`` and urllib3's ``stream``."""
+
+    def stream(self, amt: int = 1 << 16, **_: object) -> Iterator[bytes]:
+        """Yield the rest in chunks of at most ``amt`` bytes, then close the body."""
+        while chunk := self.read(amt):
+            yield chunk
+        self.close()
+
+
+def _open(response: Response) -> io.BufferedReader:
+    if response.file is None:
+        return _Body(io.BytesIO(response.body))
+    return _Body(FileBody(response.file, start=response.start, stop=response.stop), 1 << 16)
 
 
 def _body_bytes(body: Any) -> bytes:
-    """The bytes of whatever botocore calls a body: nothing, bytes, text, a file or stream, an iterable of bytes."""
+    """Return the bytes of a botocore body: None, bytes, text, a file or stream, or an iterable of bytes."""
     if body is None:
         return b""
-    if isinstance(body, bytes):
-        return body
+    if hasattr(body, "read"):
+        body = body.read()
     if isinstance(body, str):
         return body.encode("utf-8")
-    if isinstance(body, bytearray | memoryview):
+    if isinstance(body, bytes | bytearray | memoryview):
         return bytes(body)
-    read = getattr(body, "read", None)
-    if read is None:
-        return b"".join(body)
-    data = read()
-    return data.encode("utf-8") if isinstance(data, str) else bytes(data)
+    return b"".join(body)

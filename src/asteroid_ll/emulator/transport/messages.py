@@ -1,14 +1,19 @@
-"""What goes into the emulator and what comes out: an HTTP request and a response, without a socket.
+"""The emulator's input and output: an HTTP request and a response, without a socket.
 
-Both transports (in process and over loopback) build a `Request` and write out a `Response`; nothing else in
-the emulator knows which of them is in front.
+Both transports (in process and over loopback) build a `Request` and write out a `Response`. The rest of the emulator
+does not depend on the transport.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
+
+JSON_1_1 = "application/x-amz-json-1.1"
+"""The media type of AWS's JSON 1.1 protocol, which SageMaker and CloudWatch Logs use."""
 
 
 @dataclass(frozen=True)
@@ -21,7 +26,7 @@ class Request:
         path: the percent-encoded path, starting with ``/``; never with the query.
         query: decoded query parameters; a key without a value maps to ``""``.
         headers: header names in lower case.
-        body: the whole body, aws-chunked framing still in place where ``content-encoding`` says so.
+        body: the whole body, with its aws-chunked framing if ``content-encoding`` names it.
     """
 
     method: str
@@ -52,12 +57,12 @@ class Response:
 
 
 class ApiError(Exception):
-    """An answer that refuses: the service's own code and message.
+    """A service's error response, with its own code and message.
 
     Args:
         code: AWS's error code, such as ``ValidationException`` or ``NoSuchBucket``.
         message: AWS's own words.
-        status: HTTP status, 400 unless told.
+        status: HTTP status.
         fields: further members of the error's shape, such as ``OriginalStatusCode``.
     """
 
@@ -67,3 +72,18 @@ class ApiError(Exception):
         self.message = message
         self.status = status
         self.fields = fields
+
+
+def parse_json(body: bytes) -> dict[str, Any]:
+    """Return the JSON object in a request's body.
+
+    Raises:
+        ApiError: ``SerializationException``.
+    """
+    try:
+        params = json.loads(body or b"{}")
+    except ValueError:
+        params = None
+    if not isinstance(params, dict):
+        raise ApiError("SerializationException", "The request's body is not a JSON object.")
+    return params

@@ -1,7 +1,7 @@
 """The HTTP transport: the emulator on a loopback port, for any AWS client that takes ``AWS_ENDPOINT_URL``.
 
-HTTP/1.1 with connections kept alive and ``Expect: 100-continue`` answered at once, as an S3 client waits a second
-for it otherwise. Large bodies go to and come from disk.
+HTTP/1.1 with connections kept alive. ``Expect: 100-continue`` is answered at once, as an S3 client would wait a second
+for it. Large bodies are streamed to and from disk.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ SPOOL_BYTES = 16 * 2**20
 """A request body longer than this is kept in a temporary file instead of memory."""
 
 IDLE_S = 60.0
-"""A connection that says nothing for so long is closed."""
+"""An idle connection is closed after this time."""
 
 _COPY_BYTES = 1 << 20
 _LOGGER = logging.getLogger(__name__)
@@ -42,17 +42,17 @@ def serve(
     ready: Callable[[int], None] | None = None,
     stop: threading.Event | None = None,
 ) -> None:
-    """Answer HTTP requests until SIGINT, SIGTERM or ``stop``; requests under way are answered first.
+    """Answer HTTP requests until SIGINT, SIGTERM or ``stop``, then finish the requests under way.
 
     Args:
-        emulator: what answers.
-        host: a loopback address; the emulator checks no signatures, so it is for this machine alone.
+        emulator: the emulator.
+        host: a loopback address only, because the emulator checks no signatures.
         port: the port; 0 takes a free one.
         ready: called with the port once connections are accepted.
-        stop: set it to end the server from another thread. Signals are handled in the main thread alone.
+        stop: set it to end the server from another thread. Signals are handled only in the main thread.
 
     Raises:
-        ConfigError: the address is not of this machine alone, or the port is taken.
+        ConfigError: the address is not a loopback address, or the port is taken.
     """
     if host != "localhost" and not _is_loopback(host):
         raise ConfigError(f"The emulator does not listen on {host}.", hint="Use a loopback address such as 127.0.0.1.")
@@ -77,7 +77,7 @@ def serve(
 
 
 class _Server(ThreadingHTTPServer):
-    """Threads, one a connection, that can be asked to end."""
+    """A server with a thread for each connection, which can end them."""
 
     daemon_threads = False
     request_queue_size = 128
@@ -99,10 +99,10 @@ class _Server(ThreadingHTTPServer):
         super().shutdown_request(request)
 
     def finish(self) -> None:
-        """No connection gets another request: reading ends, what is being answered is still written."""
+        """Read no more requests; responses under way are still written."""
         with self._guard:
             for connection in self._open:
-                with suppress(OSError):  # the client may have gone already
+                with suppress(OSError):  # the client may already be gone
                     connection.shutdown(socket.SHUT_RD)
 
 
@@ -116,20 +116,20 @@ class _Connection(BaseHTTPRequestHandler):
     server: _Server
 
     def handle_expect_100(self) -> bool:
-        """Tell the client to go on, now."""
+        """Ask for the body at once."""
         super().handle_expect_100()
         self.wfile.flush()
         return True
 
     def _serve(self) -> None:
-        """Read a request, have it answered, write the answer."""
+        """Read a request and write its response."""
         headers = {name.lower(): text for name, text in self.headers.items()}
         try:
             body = _read_body(self.rfile, headers)
         except (ValueError, EOFError, TimeoutError):
             self.close_connection = True
             return
-        # the request line, not self.path: that one has its leading slashes merged, and a key may start with one
+        # Not self.path, which merges leading slashes: a key may start with one.
         url = f"http://{headers.get('host') or 'localhost'}{self.requestline.split()[1]}"
         request = to_request(self.command, url, headers=headers, body=body)
         try:
@@ -159,15 +159,15 @@ class _Connection(BaseHTTPRequestHandler):
     do_GET = do_HEAD = do_PUT = do_POST = do_DELETE = do_PATCH = do_OPTIONS = _serve  # noqa: N815 - http.server's names
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - http.server's name
-        """Log what http.server would print."""
+        """Log the lines that http.server would print."""
         _LOGGER.debug(format, *args)
 
 
 def _read_body(stream: io.BufferedIOBase, headers: dict[str, str]) -> bytes:
-    """Read a request's body: so many bytes as announced, or chunks until the last.
+    """Read a request's body, by its length or in chunks.
 
     Raises:
-        ValueError: the length is no number, or negative.
+        ValueError: the length is not a number, or negative.
         EOFError: the connection ended before the body.
     """
     if "chunked" in headers.get("transfer-encoding", ""):
@@ -176,17 +176,15 @@ def _read_body(stream: io.BufferedIOBase, headers: dict[str, str]) -> bytes:
     if length <= SPOOL_BYTES:
         return _exactly(stream, length)
     with tempfile.TemporaryFile() as spool:
-        left = length
-        while left:
-            spool.write(_exactly(stream, min(left, _COPY_BYTES)))
-            left -= min(left, _COPY_BYTES)
+        for start in range(0, length, _COPY_BYTES):
+            spool.write(_exactly(stream, min(length - start, _COPY_BYTES)))
         spool.flush()
-        # whoever takes bytes takes this too, and only the pages that are looked at are in memory
+        # It works like bytes, and only the pages in use are in memory.
         return cast(bytes, mmap.mmap(spool.fileno(), length, access=mmap.ACCESS_READ))
 
 
 def _chunks(stream: io.BufferedIOBase) -> Iterator[bytes]:
-    """The chunks of a body in HTTP's chunked coding, RFC 9112 section 7.1; trailers are read and dropped."""
+    """Yield the chunks of a body in HTTP's chunked coding (RFC 9112, section 7.1); trailers are dropped."""
     while length := int(stream.readline().partition(b";")[0], 16):
         yield _exactly(stream, length)
         stream.readline()
@@ -205,7 +203,7 @@ def _exactly(stream: io.BufferedIOBase, length: int) -> bytes:
 
 @contextmanager
 def _signals_set(stopped: threading.Event) -> Iterator[None]:
-    """While inside, SIGINT and SIGTERM set an event instead; in another thread than the main one, nothing."""
+    """Make SIGINT and SIGTERM set an event, if this is the main thread."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return

@@ -1,1 +1,1 @@
-"""A training job's process."""
+"""Training jobs: their rows, and the worker process that runs one job's containers."""

@@ -1,7 +1,7 @@
-"""A job's checkpoints, in step with S3: CheckpointConfig of CreateTrainingJob.
+"""Copies of a job's checkpoints to and from S3: CheckpointConfig of CreateTrainingJob.
 
-What is under the S3 prefix is laid out in ``/opt/ml/checkpoints`` before the container starts; what the container
-writes there is copied to S3 as it changes, so that a job that is killed leaves its last checkpoint behind.
+Objects under the S3 prefix are copied to ``/opt/ml/checkpoints`` before the container starts. The container's changes
+there are copied to S3 while it runs, so a killed job leaves its last checkpoint behind.
 
 Source: the developer guide, "Use checkpoints in Amazon SageMaker".
 """
@@ -9,7 +9,7 @@ Source: the developer guide, "Use checkpoints in Amazon SageMaker".
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,17 +18,17 @@ from asteroid_ll.emulator.worker.files import DownloadError, parse_s3_uri
 from asteroid_ll.run.atomic import TEMPORARY_PREFIX
 
 LOCAL_PATH = "/opt/ml/checkpoints"
-"""Where the container looks: the default of CheckpointConfig.LocalPath."""
+"""The container's folder, the default of CheckpointConfig.LocalPath."""
 
 _FOLDER = "checkpoints"
 
 
 class Checkpoints:
-    """The checkpoint folders of a job's hosts and their place in S3.
+    """The checkpoint folders of a job's hosts and their prefix in S3.
 
     Args:
         config: the request's ``CheckpointConfig``.
-        store: where the objects are.
+        store: the account's objects.
     """
 
     def __init__(self, config: Mapping[str, Any], *, store: ObjectStore) -> None:
@@ -37,11 +37,11 @@ class Checkpoints:
         self._store = store
         self._seen: dict[Path, tuple[int, int]] = {}
 
-    def download(self, roots: Sequence[Path]) -> None:
-        """Lay out what S3 has, the same on every host.
+    def download(self, roots: Iterable[Path]) -> None:
+        """Copy the objects under the prefix to every host.
 
         Args:
-            roots: what each host's container sees as ``/opt/ml``.
+            roots: each host's ``/opt/ml``.
 
         Raises:
             DownloadError: a key leads out of the folder.
@@ -50,18 +50,18 @@ class Checkpoints:
             folder = root / _FOLDER
             shutil.rmtree(folder, ignore_errors=True)
             folder.mkdir(parents=True)
-            for found in self._store.list(self._bucket, self._prefix):
-                if found.key.endswith("/"):
+            for item in self._store.list(self._bucket, self._prefix):
+                if item.key.endswith("/"):
                     continue
-                target = folder / found.key.removeprefix(self._prefix)
+                target = folder / item.key.removeprefix(self._prefix)
                 if not target.resolve().is_relative_to(folder.resolve()):
-                    raise DownloadError(f'The key "{found.key}" leads out of {LOCAL_PATH}')
+                    raise DownloadError(f'The key "{item.key}" leads out of {LOCAL_PATH}')
                 target.parent.mkdir(parents=True, exist_ok=True)
-                shutil.copyfile(found.path, target)
+                shutil.copyfile(item.path, target)
                 self._seen[target] = _version(target)
 
-    def upload(self, roots: Sequence[Path]) -> None:
-        """Copy what changed since the last time; a bucket that is gone takes nothing."""
+    def upload(self, roots: Iterable[Path]) -> None:
+        """Copy the files that changed since the last call; do nothing if the bucket was deleted."""
         if self._store.bucket(self._bucket) is None:
             return
         for root in roots:
@@ -75,12 +75,12 @@ class Checkpoints:
                         continue
                     self._store.put_file(self._bucket, self._prefix + path.relative_to(folder).as_posix(), path)
                 except FileNotFoundError:
-                    # The container replaced or removed it in this moment; the next look finds what there is.
+                    # The container has just replaced or removed it; the next call sees the new state.
                     continue
                 self._seen[path] = version
 
 
 def _version(path: Path) -> tuple[int, int]:
-    """What a file that is replaced by renaming changes."""
-    found = path.stat()
-    return found.st_ino, found.st_mtime_ns
+    """Return the inode and the time of change; replacing a file by renaming changes them."""
+    status = path.stat()
+    return status.st_ino, status.st_mtime_ns

@@ -1,7 +1,7 @@
-"""The files of a training job as its container finds them under ``/opt/ml``, and the artifact that it leaves.
+"""The files under a training container's ``/opt/ml``, and the artifact made from them.
 
-Layout and names follow the CreateTrainingJob contract for containers: ``input/config/*.json``,
-``input/data/CHANNEL``, ``model``, ``output/failure``.
+The layout is SageMaker's contract for training containers: ``input/config/*.json``, ``input/data/CHANNEL``,
+``model``, ``output/failure``.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import json
 import os
 import shutil
 import tarfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,34 +22,34 @@ _STREAMS = "streams"
 
 
 class DownloadError(Exception):
-    """A channel's objects cannot be laid out as files; the message says which and why."""
+    """A channel's objects cannot be copied to files; the message names the object and the reason."""
 
 
 def parse_s3_uri(uri: str) -> tuple[str, str]:
-    """Bucket and key (or prefix) of an ``s3://`` URI."""
+    """Return the bucket and the key (or prefix) of an ``s3://`` URI."""
     bucket, _, key = uri.removeprefix("s3://").partition("/")
     return bucket, key
 
 
 def host_names(request: Mapping[str, Any]) -> list[str]:
-    """The names of a job's hosts: ``algo-1`` to ``algo-n``."""
+    """Return the names of a job's hosts: ``algo-1`` to ``algo-n``."""
     return [f"algo-{number}" for number in range(1, request["ResourceConfig"]["InstanceCount"] + 1)]
 
 
 def prepare(root: Path, request: Mapping[str, Any], *, host: str, store: ObjectStore) -> dict[str, tuple[Path, ...]]:
-    """Lay out one host's container directory.
+    """Write one host's container directory.
 
     Args:
-        root: what the container sees as ``/opt/ml``.
+        root: the container's ``/opt/ml``.
         request: the CreateTrainingJob request.
         host: the host's name, such as ``algo-1``.
-        store: where the input objects are.
+        store: the account's objects.
 
     Returns:
-        The files of each channel in Pipe mode, in their order; they are not where the container looks.
+        The files of each channel in Pipe mode, in order. They are outside the container's folders.
 
     Raises:
-        DownloadError: a channel's objects are gone, or cannot be files below the channel's directory.
+        DownloadError: a channel has no objects, or they cannot be files below the channel's directory.
     """
     streams: dict[str, tuple[Path, ...]] = {}
     for name in ("input", "model", "output", _STREAMS):
@@ -65,7 +65,7 @@ def prepare(root: Path, request: Mapping[str, Any], *, host: str, store: ObjectS
     for channel in channels:
         source = channel["DataSource"]["S3DataSource"]
         bucket, prefix = parse_s3_uri(source["S3Uri"])
-        objects = [found for found in store.list(bucket, prefix) if not found.key.endswith("/")]
+        objects = [item for item in store.list(bucket, prefix) if not item.key.endswith("/")]
         if not objects:
             raise DownloadError(f'No S3 objects found under S3 URL "{source["S3Uri"]}"')
         if source.get("S3DataDistributionType") == "ShardedByS3Key":
@@ -75,32 +75,32 @@ def prepare(root: Path, request: Mapping[str, Any], *, host: str, store: ObjectS
         folder = root / _STREAMS / name if is_pipe else root / "input" / "data" / name
         folder.mkdir(parents=True)
         if is_pipe:
-            streams[name] = tuple(folder / _relative(found.key, prefix) for found in objects)
-        for found in objects:
-            name = _relative(found.key, prefix)
-            if not (folder / name).resolve().is_relative_to(folder.resolve()):
-                raise DownloadError(f'The key "{found.key}" leads out of the channel {channel["ChannelName"]}')
+            streams[name] = tuple(folder / _relative(item.key, prefix) for item in objects)
+        for item in objects:
+            target = folder / _relative(item.key, prefix)
+            if not target.resolve().is_relative_to(folder.resolve()):
+                raise DownloadError(f'The key "{item.key}" leads out of the channel {name}')
             try:
-                _download(found, folder / name, gunzip=channel.get("CompressionType") == "Gzip")
+                _download(item, target, gunzip=channel.get("CompressionType") == "Gzip")
             except (FileExistsError, NotADirectoryError, IsADirectoryError, gzip.BadGzipFile) as error:
-                raise DownloadError(f'The object "s3://{bucket}/{found.key}" cannot be a file: {error}') from error
+                raise DownloadError(f'The object "s3://{bucket}/{item.key}" cannot be a file: {error}') from error
     return streams
 
 
 def input_mode(channel: Mapping[str, Any], request: Mapping[str, Any]) -> str:
-    """``File``, ``FastFile`` or ``Pipe``: the channel's own, else the algorithm's."""
+    """Return ``File``, ``FastFile`` or ``Pipe``: the channel's mode, else the algorithm's."""
     mode: str = channel.get("InputMode") or request["AlgorithmSpecification"]["TrainingInputMode"]
     return mode
 
 
 def pack(model_directories: Sequence[Path], target: Path) -> bool:
-    """Write ``model.tar.gz`` from what the hosts left in their model directories.
+    """Write ``model.tar.gz`` from the files in the hosts' model directories.
 
-    The archive depends on the files' names, bytes and times alone: sorted members, root as owner, no time in the
-    compression's own header.
+    The archive depends only on the files' names, bytes and times: sorted members, root as owner, no time in the
+    gzip header.
 
     Returns:
-        Whether there was anything to pack; without it no file is written.
+        False, and no archive, if the directories are empty.
     """
     members: dict[str, Path] = {}
     for directory in model_directories:
@@ -118,20 +118,20 @@ def pack(model_directories: Sequence[Path], target: Path) -> bool:
     return True
 
 
-def failure_reason(roots: Sequence[Path], exit_code: int, *, host: str = "") -> str:
-    """``FailureReason`` of a job that ended badly: the first ``output/failure`` of its hosts, else the exit code.
+def failure_reason(roots: Iterable[Path], exit_code: int, *, host: str = "") -> str:
+    """Return a failed job's ``FailureReason``: the oldest ``output/failure`` of its hosts, else the exit code.
 
-    What comes later, on other hosts, is that they miss the one that failed.
+    Hosts that write theirs later have only lost the host that failed.
 
     Args:
-        roots: what each host's container sees as ``/opt/ml``.
+        roots: each host's ``/opt/ml``.
         exit_code: of the host that failed first.
-        host: its name, where there are several.
+        host: its name if the job has several.
     """
     written = [path for root in roots if (path := root / "output" / "failure").is_file()]
     if not written:
-        said = f"The host {host} left the job" if host else ""
-        return f"AlgorithmError: {said}, exit code: {exit_code}"
+        event = f"The host {host} left the job" if host else ""
+        return f"AlgorithmError: {event}, exit code: {exit_code}"
     path = min(written, key=lambda path: path.stat().st_mtime_ns)
     text = path.read_text(encoding="utf-8", errors="replace").strip()
     known = text.startswith(("ClientError", "AlgorithmError", "InternalServerError"))
@@ -164,22 +164,22 @@ def _channel_config(channel: Mapping[str, Any], request: Mapping[str, Any]) -> d
 
 
 def _relative(key: str, prefix: str) -> str:
-    """An object's path in its channel: the key below the folder that the prefix names."""
+    """Return an object's path in its channel: the key below the prefix's folder."""
     if key != prefix and key.startswith(prefix.rstrip("/") + "/"):
         return key[len(prefix.rstrip("/")) + 1 :]
     return key[prefix.rfind("/") + 1 :]
 
 
-def _download(found: StoredObject, target: Path, *, gunzip: bool) -> None:
+def _download(item: StoredObject, target: Path, *, gunzip: bool) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     if gunzip:
-        with gzip.open(found.path, "rb") as packed, target.open("wb") as file:
+        with gzip.open(item.path, "rb") as packed, target.open("wb") as file:
             shutil.copyfileobj(packed, file)
         return
     try:
-        os.link(found.path, target)
+        os.link(item.path, target)
     except OSError:
-        shutil.copyfile(found.path, target)
+        shutil.copyfile(item.path, target)
 
 
 def _owned_by_root(member: tarfile.TarInfo) -> tarfile.TarInfo:

@@ -1,22 +1,22 @@
-"""A training job's life as rows: its states, its messages in AWS's words, its worker, its bill.
+"""The rows of training jobs: states, AWS's status messages, worker processes and billed intervals.
 
-Used by the service (which creates, describes and stops) and by the job's worker process (which does the work).
-Every change re-reads the row inside a write transaction, so that the two never overwrite each other.
+Both the service and the job's worker process use this module. Every change re-reads the row inside a write
+transaction, so they never overwrite each other.
 """
 
 from __future__ import annotations
 
 import os
 import signal
-import sqlite3
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from asteroid_ll.emulator import ledger
+from asteroid_ll.emulator.ledger import BilledInterval
 from asteroid_ll.emulator.processes import ProcessId, spawn_detached
 from asteroid_ll.emulator.resources import TRAINING_JOB, Resource, Resources
 from asteroid_ll.emulator.state import State
@@ -37,71 +37,64 @@ MESSAGES: Mapping[str, str] = {
     "MaxWaitTimeExceeded": "Training job wait time exceeded MaxWaitTimeInSeconds provided",
     "MaxRuntimeExceeded": "Training job runtime exceeded MaxRuntimeInSeconds provided",
 }
-"""The status message of each secondary status, as DescribeTrainingJob shows them."""
+"""The status message of each secondary status in DescribeTrainingJob."""
 
 WORKER_DIED = (
     "InternalServerError: We encountered an internal error. Please try again. (The job's worker process has died.)"
 )
 _CLAIM_PATIENCE_S = 10.0
-"""A worker that has not announced itself after this long was killed before it could: another one is started."""
+"""If a worker has not claimed its job after this time, it was killed and a new one is started."""
 
 
 class Jobs:
     """The training jobs of a state.
 
     Args:
-        state: where they are kept.
+        state: the emulator's state.
     """
 
     def __init__(self, state: State) -> None:
         self.state = state
         self.resources = Resources(state)
+        self._spawned: dict[str, ProcessId] = {}
         ledger.ensure(state)
 
     def get(self, region: str, name: str) -> Resource | None:
-        """The job of that name, or None."""
+        """Return the job of that name, or None."""
         return self.resources.get(TRAINING_JOB, region, name)
 
     def directory(self, job: Resource) -> Path:
-        """The job's directory: the containers' files and the worker's own log."""
+        """Return the job's directory, which holds the containers' files and the worker's log."""
         return self.state.jobs / job.region / job.name
 
-    def new(self, region: str, name: str, *, request: dict[str, Any], tags: Mapping[str, str], polls: int) -> Resource:
-        """The first row of a job, with its tags and its open bill; `spawn` starts the work.
-
-        Raises:
-            sqlite3.IntegrityError: the name is taken (another process was faster).
-        """
-        now_s = self.state.now()
+    def new(self, region: str, name: str, *, request: dict[str, Any], tags: Mapping[str, str]) -> Resource | None:
+        """Record a job with its tags and its billed interval; return None if the name is taken."""
+        now_s, polls = self.state.now(), self.state.settings.invisible_polls
         body = {"request": request, "spawned_s": now_s, "transitions": []}
         job = _moved(Resource(TRAINING_JOB, region, name, "InProgress", now_s, now_s, body, polls), "Starting", now_s)
         resources = request["ResourceConfig"]
         with self.state.transaction() as db:
             if self.get(region, name) is not None:
-                raise sqlite3.IntegrityError(job.arn)
+                return None
             self.resources.save(db, job)
             self.resources.put_tags(db, job.arn, tags)
-            ledger.open_interval(
-                self.state,
-                db,
-                arn=job.arn,
-                kind=ledger.TRAINING,
-                instance_type=resources["InstanceType"],
-                instance_count=resources["InstanceCount"],
-                tags=tags,
-            )
+            type_and_count = resources["InstanceType"], resources["InstanceCount"]
+            ledger.open_interval(db, BilledInterval(job.arn, ledger.TRAINING, *type_and_count, now_s, None, tags))
         return job
 
     def spawn(self, job: Resource) -> None:
-        """Start the job's worker: a process that outlives this one."""
+        """Start the job's worker, a process that outlives this one."""
         directory = self.directory(job)
         directory.mkdir(parents=True, exist_ok=True)
         ahead_s = self.state.now() - time.time()
         command = [sys.executable, "-m", "asteroid_ll.emulator.worker.main", str(self.state.directory.resolve())]
-        spawn_detached([*command, job.region, job.name, f"{ahead_s:.6f}"], log=directory / "worker.log")
+        pid = spawn_detached([*command, job.region, job.name, f"{ahead_s:.6f}"], log=directory / "worker.log")
+        worker = ProcessId.of(pid)
+        if worker is not None:
+            self._spawned[job.arn] = worker
 
     def claim(self, region: str, name: str) -> Resource | None:
-        """Make this process the job's worker; None when another one lives, or there is nothing left to do."""
+        """Make this process the job's worker; return None if another one runs or the job has ended."""
         me = ProcessId.of(os.getpid())
         assert me is not None
         with self.state.transaction() as db:
@@ -122,7 +115,7 @@ class Jobs:
             self.resources.save(db, replace(now, body={**now.body, **facts}))
 
     def step(self, job: Resource, secondary: str) -> bool:
-        """Go to the next secondary status; False, and no step, when the job is being stopped."""
+        """Go to the next secondary status; return False instead if the job is being stopped."""
         now_s = self.state.now()
         with self.state.transaction() as db:
             now = self._fresh(job)
@@ -135,7 +128,7 @@ class Jobs:
         return True
 
     def request_stop(self, job: Resource) -> None:
-        """Go to ``Stopping`` and tell the worker."""
+        """Go to ``Stopping`` and send SIGTERM to the worker."""
         with self.state.transaction() as db:
             now = self._fresh(job)
             if now.status != "InProgress":
@@ -146,21 +139,25 @@ class Jobs:
             worker.send(signal.SIGTERM)
 
     def finish(self, job: Resource, status: str, *, secondary: str = "", **facts: Any) -> None:
-        """Go to a terminal status and close the bill; a job that is terminal already stays as it is.
+        """Go to a terminal status and end the billed interval; a job that has ended does not change.
 
         Args:
             job: the job.
             status: ``Completed``, ``Failed`` or ``Stopped``.
-            secondary: the secondary status where it differs, such as ``MaxRuntimeExceeded``.
+            secondary: the secondary status if it differs, such as ``MaxRuntimeExceeded``.
             facts: ``reason``, ``artifact`` (an S3 URI) or ``metrics``.
         """
         with self.state.transaction() as db:
             now = self._fresh(job)
-            if now.status in ACTIVE:
-                self._finish(db, now, status, secondary=secondary or status, facts=facts)
+            if now.status not in ACTIVE:
+                return
+            now_s = self.state.now()
+            ended = replace(now, status=status, body={**now.body, **facts, "ended_s": now_s})
+            self.resources.save(db, _moved(ended, secondary or status, now_s))
+            ledger.close_intervals(db, now.arn, ended_s=now_s if "started_s" in now.body else 0.0)
 
     def settle(self) -> None:
-        """Notice what happened while nobody looked: workers that died, or never started."""
+        """Fail jobs whose worker died; start a worker again if it died before it claimed its job."""
         for job in self.resources.find(TRAINING_JOB, statuses=ACTIVE):
             worker = _process(job, "worker")
             if worker is None and self.state.now() - job.body["spawned_s"] > _CLAIM_PATIENCE_S:
@@ -169,40 +166,34 @@ class Jobs:
             elif worker is not None and not worker.is_alive():
                 self._bury(job)
 
-    def forget_all(self) -> None:
-        """Forget every job and end its processes at once; none of them runs when this returns."""
+    def delete_all(self) -> None:
+        """Delete every job and kill its processes; none of them runs when this returns."""
         with self.state.transaction() as db:
-            # A worker that has not claimed its job yet finds none, and leaves.
-            found = self.resources.find(TRAINING_JOB)
-            for job in found:
+            # A worker that has not claimed its job yet finds no row and exits.
+            jobs = self.resources.find(TRAINING_JOB)
+            for job in jobs:
                 self.resources.delete(db, job)
-        processes = [p for job in found for role in ("worker", "container") if (p := _process(job, role))]
-        for process in processes:
-            process.kill_session()
-        while any(process.is_alive() for process in processes):
-            time.sleep(0.001)
+        _kill([process for job in jobs for role in ("worker", "container") if (process := _process(job, role))])
+        _kill(self._spawned.values())
+
+    def stop_spawned(self) -> None:
+        """Kill the processes that this object started; their jobs end as ``Stopped``."""
+        for arn, worker in self._spawned.items():
+            job = self.resources.by_arn(arn)
+            container = None if job is None else _process(job, "container")
+            _kill([worker] if container is None else [worker, container])
+            if job is not None:
+                self.finish(job, "Stopped")
 
     def _bury(self, job: Resource) -> None:
-        with self.state.transaction() as db:
-            # The worker may have finished between the two looks: what it wrote last is what counts.
-            now = self._fresh(job)
-            if now.status not in ACTIVE:
-                return
-            if now.status == "Stopping":
-                self._finish(db, now, "Stopped", secondary="Stopped", facts={})
-            else:
-                self._finish(db, now, "Failed", secondary="Failed", facts={"reason": WORKER_DIED})
+        now = self._fresh(job)
+        if now.status == "Stopping":
+            self.finish(job, "Stopped")
+        else:
+            self.finish(job, "Failed", reason=WORKER_DIED)
         container = _process(now, "container")
         if container is not None:
             container.send(signal.SIGKILL)
-
-    def _finish(
-        self, db: sqlite3.Connection, job: Resource, status: str, *, secondary: str, facts: Mapping[str, Any]
-    ) -> None:
-        now_s = self.state.now()
-        ended = replace(job, status=status, body={**job.body, **facts, "ended_s": now_s})
-        self.resources.save(db, _moved(ended, secondary, now_s, ends=True))
-        ledger.close_intervals(db, job.arn, ended_s=now_s if "started_s" in job.body else 0.0)
 
     def _fresh(self, job: Resource) -> Resource:
         now = self.get(job.region, job.name)
@@ -211,18 +202,25 @@ class Jobs:
         return now
 
 
-def _moved(job: Resource, secondary: str, now_s: float, *, ends: bool = False) -> Resource:
-    """The job one secondary status further."""
+def _moved(job: Resource, secondary: str, now_s: float) -> Resource:
+    """Return the job with its next secondary status."""
     before = [dict(step) for step in job.body["transitions"]]
     if before and "EndTime" not in before[-1]:
         before[-1]["EndTime"] = now_s
     step: dict[str, Any] = {"Status": secondary, "StartTime": now_s, "StatusMessage": MESSAGES[secondary]}
-    if ends:
+    if job.status in TERMINAL:
         step["EndTime"] = now_s
     body = {**job.body, "secondary": secondary, "transitions": [*before, step]}
     return replace(job, body=body, modified_s=now_s)
 
 
 def _process(job: Resource, role: str) -> ProcessId | None:
-    found = job.body.get(role)
-    return None if found is None else ProcessId(found["pid"], found["started"])
+    process = job.body.get(role)
+    return None if process is None else ProcessId(**process)
+
+
+def _kill(processes: Collection[ProcessId]) -> None:
+    for process in processes:
+        process.kill_session()
+    while any(process.is_alive() for process in processes):
+        time.sleep(0.001)

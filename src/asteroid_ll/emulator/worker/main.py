@@ -1,9 +1,8 @@
-"""A training job's own process: what SageMaker's training platform does around the algorithm's container.
+"""A training job's worker process, in the place of SageMaker's training platform.
 
-``python -m asteroid_ll.emulator.worker.main STATE_DIR REGION JOB CLOCK_AHEAD_S`` lays out the container's directory,
-runs the container as a child, stores its output as the job's CloudWatch log, and puts the artifact in the output
-bucket. It outlives the client that created the job. Nothing heavy is imported: the container's own start-up is
-the job's.
+``python -m asteroid_ll.emulator.worker.main STATE_DIR REGION JOB CLOCK_AHEAD_S`` writes the container's directory,
+runs the container as a child, stores its output as the job's CloudWatch log, and uploads the artifact to the output
+bucket. It outlives the client that created the job. Imports stay light because they delay every job.
 """
 
 from __future__ import annotations
@@ -44,10 +43,9 @@ DEFAULT_COMMAND = (sys.executable, "-m", "asteroid_ll.linear_learner.container",
 
 @dataclass
 class _Host:
-    """One container that runs, and the part of its last line that is not complete yet."""
+    """A running container and the incomplete last line of its output."""
 
     name: str
-    root: Path
     process: subprocess.Popen[bytes]
     stream: str
     rest: bytes = b""
@@ -55,7 +53,7 @@ class _Host:
 
 @dataclass
 class _Ending:
-    """Why the containers are being ended: a stop request, or the limit of the run time."""
+    """Why the containers must end: a stop request or the limit of the run time."""
 
     asked: bool = False
     too_long: bool = False
@@ -78,80 +76,77 @@ class Worker:
         self.logs = LogStore(state)
         self.request: dict[str, Any] = job.body["request"]
         self.directory = self.jobs.directory(job)
+        self.roots = {
+            name: self.directory if name == "algo-1" else self.directory / "hosts" / name
+            for name in job_files.host_names(self.request)
+        }
         self.settings = state.settings
         self.ending = _Ending()
         self.hosts: list[_Host] = []
         self.failed: _Host | None = None
-        self.run_time_left_s: float = self.request.get("StoppingCondition", {}).get("MaxRuntimeInSeconds", 86_400)
+        self.run_time_left_s: float = self.request["StoppingCondition"]["MaxRuntimeInSeconds"]
         self.feeders: list[Feeder] = []
         config = self.request.get("CheckpointConfig")
         self.checkpoints = None if config is None else Checkpoints(config, store=self.store)
 
     def stop(self, _number: int = signal.SIGTERM, _frame: FrameType | None = None) -> None:
-        """Answer SIGTERM: pass it on to the containers, and kill them after the grace time."""
+        """Handle SIGTERM: send it to the containers and kill them after the grace time."""
         self.ending.asked = True
         self._terminate()
 
     def run(self) -> None:
-        """Do the job; its row says how it ended."""
-        names = job_files.host_names(self.request)
-        roots = [self._root(name) for name in names]
+        """Run the job to its end and record the result in its row."""
         self._wait(self.settings.training_starting_s)
         if self.ending.asked or not self.jobs.step(self.job, "Downloading"):
             return self.jobs.finish(self.job, "Stopped")
-        stopping = self.request.get("StoppingCondition", {})
-        give_up_at_s = time.monotonic() + stopping.get("MaxWaitTimeInSeconds", 0)
+        give_up_at_s = time.monotonic() + self.request["StoppingCondition"].get("MaxWaitTimeInSeconds", 0)
         pause_s = _FIRST_PAUSE_S
         while True:
             try:
-                self._lay_out(names, roots)
+                self._prepare()
             except job_files.DownloadError as error:
                 reason = f"ClientError: Data download failed: {error}"[: job_files.FAILURE_REASON_CHARACTERS]
                 return self.jobs.finish(self.job, "Failed", reason=reason)
             if not self.jobs.step(self.job, "Training"):
                 return self.jobs.finish(self.job, "Stopped")
             with feeding(self.feeders):
-                exit_code = self._run_containers(names, roots)
+                exit_code = self._run_containers()
             if not self._was_interrupted():
-                return self._conclude(roots, exit_code)
+                return self._conclude(exit_code)
             if time.monotonic() >= give_up_at_s:
                 return self.jobs.finish(self.job, "Stopped", secondary="MaxWaitTimeExceeded")
             self.ending.kill_at_s = float("inf")
             interrupted = self.jobs.step(self.job, "Interrupted")
-            # New instances are harder to have each time: a job that cannot live does not spin.
+            # Wait longer for new instances each time, so a job that always dies does not spin.
             self._wait(pause_s)
             pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
             if not (interrupted and self.jobs.step(self.job, "Downloading")):
                 return self.jobs.finish(self.job, "Stopped")
 
-    def _lay_out(self, names: Sequence[str], roots: Sequence[Path]) -> None:
-        """Give every host its files, pipes and checkpoints."""
+    def _prepare(self) -> None:
+        """Write every host's files, pipes and checkpoints."""
         self.feeders = []
-        for name, root in zip(names, roots, strict=True):
+        for name, root in self.roots.items():
             streams = job_files.prepare(root, self.request, host=name, store=self.store)
             self.feeders += [Feeder(root, channel, files=files) for channel, files in streams.items()]
         if self.checkpoints is not None:
-            self.checkpoints.download(roots)
+            self.checkpoints.download(self.roots.values())
 
     def _was_interrupted(self) -> bool:
-        """Whether a managed spot job lost an instance: somebody killed its container, and it was not us."""
-        # The first that failed: others that would not end may have been killed by us.
-        lost = [self.failed] if self.failed else self.hosts
-        killed = any(host.process.returncode == -signal.SIGKILL for host in lost)
-        ended_by_us = self.ending.asked or self.ending.too_long
-        return killed and not ended_by_us and bool(self.request.get("EnableManagedSpotTraining"))
+        """Return whether a managed spot job lost an instance: its container was killed, but not by the worker."""
+        # Only the first failure counts: the worker may have killed the other hosts after it.
+        hosts = [self.failed] if self.failed else self.hosts
+        killed = any(host.process.returncode == -signal.SIGKILL for host in hosts)
+        ended_early = self.ending.asked or self.ending.too_long
+        return killed and not ended_early and bool(self.request.get("EnableManagedSpotTraining"))
 
-    def _root(self, host: str) -> Path:
-        """The first host's directory is the job's own; each further host has one below ``hosts/``."""
-        return self.directory if host == "algo-1" else self.directory / "hosts" / host
-
-    def _run_containers(self, names: Sequence[str], roots: Sequence[Path]) -> int:
-        """Run all hosts' containers to their end; 0, or an exit code of one that failed (128 + n for signal n)."""
+    def _run_containers(self) -> int:
+        """Run all hosts' containers to their end; return 0 or a failed one's exit code (128 + n for signal n)."""
         command = [*(self.settings.container_command or DEFAULT_COMMAND), "--root"]
         started_s = self.state.now()
         self.hosts, self.failed = [], None
-        links = _links(len(names))
-        for name, root, ends in zip(names, roots, links, strict=True):
+        links = _links(len(self.roots))
+        for (name, root), ends in zip(self.roots.items(), links, strict=True):
             process = subprocess.Popen(  # noqa: S603
                 [*command, str(root)],
                 stdin=subprocess.DEVNULL,
@@ -161,8 +156,8 @@ class Worker:
                 env={**self._environment(name), _LINKS: ",".join(str(end.fileno()) for end in ends)},
                 pass_fds=[end.fileno() for end in ends],
             )
-            self.hosts.append(_Host(name, root, process, f"{self.job.name}/{name}-{int(started_s)}"))
-        # A host's end is open in its own process alone, so that the others notice when that is gone.
+            self.hosts.append(_Host(name, process, f"{self.job.name}/{name}-{int(started_s)}"))
+        # Only a host's process keeps its end open, so the other hosts notice its death.
         for end in (end for ends in links for end in ends):
             end.close()
         leader = ProcessId.of(self.hosts[0].process.pid)
@@ -170,17 +165,18 @@ class Worker:
             self.jobs.note(self.job, container={"pid": leader.pid, "started": leader.started})
         if self.ending.asked:
             self._terminate()
-        # An interrupted job has what is left of its run time.
+        # An interrupted job continues with its remaining run time.
         begun_s = time.monotonic()
         self._follow(begun_s + self.run_time_left_s)
         self.run_time_left_s -= time.monotonic() - begun_s
         codes = [host.process.wait() for host in self.hosts]
         if self.checkpoints is not None:
-            self.checkpoints.upload(roots)
-        return _exit_code(self.failed.process.returncode if self.failed else max(codes, key=abs))
+            self.checkpoints.upload(self.roots.values())
+        code: int = self.failed.process.returncode if self.failed else max(codes, key=abs)
+        return code if code >= 0 else 128 - code
 
     def _follow(self, limit_at_s: float) -> None:
-        """Store the containers' output as it comes, until every one of them closed it."""
+        """Store the containers' output until all of them have closed it."""
         with selectors.DefaultSelector() as selector:
             for host in self.hosts:
                 assert host.process.stdout is not None
@@ -191,22 +187,22 @@ class Worker:
                     self.ending.too_long = True
                     self._terminate()
                 if now_s >= self.ending.kill_at_s:
-                    self._kill()
+                    self._signal(signal.SIGKILL)
                 due_s = min(self.ending.kill_at_s, float("inf") if self.ending.too_long else limit_at_s)
                 for key, _ in selector.select(min(1.0, max(0.0, due_s - now_s))):
                     if not self._store_output(key.data):
                         selector.unregister(key.fileobj)
                         key.data.process.stdout.close()
                 if self.checkpoints is not None:
-                    self.checkpoints.upload([host.root for host in self.hosts])
+                    self.checkpoints.upload(self.roots.values())
                 failed = next((host for host in self.hosts if host.process.poll()), None)
                 if failed is not None:
                     self.failed = self.failed or failed
-                    # One host's failure ends the job: the others would wait for it for ever.
+                    # One host's failure ends the job; the others would wait for it forever.
                     self._terminate()
 
     def _store_output(self, host: _Host) -> bool:
-        """Read what there is and store whole lines; False at the end of the output."""
+        """Read the available output and store its whole lines; return False at the end."""
         stdout: IO[bytes] | None = host.process.stdout
         assert stdout is not None
         chunk = os.read(stdout.fileno(), _READ_BYTES)
@@ -219,24 +215,22 @@ class Worker:
             self.logs.append(self.job.region, TRAINING_GROUP, host.stream, lines=texts)
         return bool(chunk)
 
-    def _conclude(self, roots: Sequence[Path], exit_code: int) -> None:
-        """Upload the artifact and end the job by how its containers ended."""
-        for root in roots:
+    def _conclude(self, exit_code: int) -> None:
+        """Upload the artifact and record the job's end."""
+        for root in self.roots.values():
             shutil.rmtree(root / "input" / "data", ignore_errors=True)
             shutil.rmtree(root / "streams", ignore_errors=True)
-        first = self.hosts[0]
-        found = final_metrics(self.logs.lines(self.job.region, TRAINING_GROUP, first.stream))
-        metrics = [{"MetricName": m.name, "Value": m.value, "Timestamp": m.time_s} for m in found]
+        metrics = final_metrics(self.logs.lines(self.job.region, TRAINING_GROUP, self.hosts[0].stream))
         ended_early = self.ending.asked or self.ending.too_long
         if exit_code and not ended_early:
             name = self.failed.name if self.failed and len(self.hosts) > 1 else ""
-            reason = job_files.failure_reason(roots, exit_code, host=name)
+            reason = job_files.failure_reason(self.roots.values(), exit_code, host=name)
             return self.jobs.finish(self.job, "Failed", reason=reason, metrics=metrics)
         self.jobs.step(self.job, "Uploading")
         uri = self.request["OutputDataConfig"]["S3OutputPath"].rstrip("/") + f"/{self.job.name}/output/model.tar.gz"
         archive = self.directory / "output" / "model.tar.gz"
         facts: dict[str, Any] = {"metrics": metrics}
-        if job_files.pack([root / "model" for root in roots], archive):
+        if job_files.pack([root / "model" for root in self.roots.values()], archive):
             bucket, key = job_files.parse_s3_uri(uri)
             if self.store.bucket(bucket) is None:
                 reason = f'ClientError: Failed to upload the model artifact to "{uri}": the bucket does not exist.'
@@ -254,23 +248,20 @@ class Worker:
     def _terminate(self) -> None:
         if self.hosts and self.ending.kill_at_s == float("inf"):
             self.ending.kill_at_s = time.monotonic() + self.settings.stop_grace_s
-        for host in self.hosts:
-            if host.process.poll() is None:
-                host.process.terminate()
+        self._signal(signal.SIGTERM)
 
-    def _kill(self) -> None:
+    def _signal(self, number: signal.Signals) -> None:
         for host in self.hosts:
-            if host.process.poll() is None:
-                host.process.kill()
+            host.process.send_signal(number)  # which ignores processes that have ended
 
     def _wait(self, duration_s: float) -> None:
-        """Pass the time that instances take to come up; a stop request ends it."""
+        """Wait until the instances are up or a stop is requested."""
         until_s = time.monotonic() + duration_s
-        while not self.ending.asked and (left_s := until_s - time.monotonic()) > 0:
-            time.sleep(min(left_s, 0.05))
+        while not self.ending.asked and (remaining_s := until_s - time.monotonic()) > 0:
+            time.sleep(min(remaining_s, 0.05))
 
     def _environment(self, host: str) -> dict[str, str]:
-        """A container's environment: the request's own variables, and none of the client's secrets."""
+        """Return a container's environment: the request's variables, without the client's secrets."""
         kept = {
             name: value
             for name, value in os.environ.items()
@@ -287,19 +278,14 @@ class Worker:
         }
 
 
-def _exit_code(returncode: int) -> int:
-    """As a shell says it: 128 + n for signal n."""
-    return returncode if returncode >= 0 else 128 - returncode
-
-
 def _links(n_hosts: int) -> list[list[socket.socket]]:
-    """A stream between the first host and every other one: the ends of each host, those of the first in order."""
+    """Connect the first host to every other one; return the ends of each host, those of the first in order."""
     pairs = [socket.socketpair() for _ in range(n_hosts - 1)]
     return [[first for first, _ in pairs], *([other] for _, other in pairs)]
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Claim the job and run it; a bug here fails the job, with the traceback in ``worker.log``."""
+    """Claim the job and run it. A bug fails the job, with its traceback in ``worker.log``."""
     directory, region, name, ahead_s = arguments
     offset_s = float(ahead_s)
     state = State(Path(directory), clock=lambda: time.time() + offset_s)
@@ -309,7 +295,7 @@ def main(arguments: Sequence[str]) -> None:
         return
     worker = Worker(state, job)
     signal.signal(signal.SIGTERM, worker.stop)
-    # A stop that came before the handler was there is in the row.
+    # The row has a stop request that came before the handler was installed.
     current = jobs.get(region, name)
     if current is None or current.status == "Stopping":
         worker.stop()

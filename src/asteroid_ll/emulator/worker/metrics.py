@@ -1,7 +1,7 @@
 """The metrics that SageMaker reads from a Linear Learner log.
 
-The expressions are those that DescribeTrainingJob shows for the built-in algorithm; the metric's last line in the
-log gives its final value.
+The expressions are those of the built-in algorithm in DescribeTrainingJob. A metric's last line in the log gives its
+final value.
 """
 
 from __future__ import annotations
@@ -9,42 +9,24 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from typing import Any
 
 _QUALITY = r"#quality_metric: host=\S+, "
 _ALL = ("train", "validation", "test")
 _HELD_OUT = ("validation", "test")
 
 
-@dataclass(frozen=True)
-class MetricDefinition:
-    """A metric's name and the expression whose first group is its value."""
-
-    name: str
-    regex: str
-
-
-@dataclass(frozen=True)
-class MetricValue:
-    """A metric's final value and when it was logged, in seconds since 1970."""
-
-    name: str
-    value: float
-    time_s: float
-
-
-def _definitions() -> tuple[MetricDefinition, ...]:
-    found = [
-        MetricDefinition("train:progress", r"#progress_metric: host=\S+, completed (\S+) %"),
-        MetricDefinition("train:throughput", r"#throughput_metric: host=\S+, train throughput=(\S+) records/second"),
-    ]
+def _definitions() -> dict[str, re.Pattern[str]]:
+    patterns = {
+        "train:progress": r"#progress_metric: host=\S+, completed (\S+) %",
+        "train:throughput": r"#throughput_metric: host=\S+, train throughput=(\S+) records/second",
+    }
 
     def add(part: str, suffix: str, logged: str, *, tag: str) -> None:
-        found.append(MetricDefinition(f"{part}:{suffix}", _QUALITY + rf"{part} {logged} <{tag}>=(\S+)"))
+        patterns[f"{part}:{suffix}"] = _QUALITY + rf"{part} {logged} <{tag}>=(\S+)"
 
     for part in ("train", "validation"):
-        pattern = _QUALITY + rf"epoch=\S+, {part} \S+_objective <loss>=(\S+)"
-        found.append(MetricDefinition(f"{part}:objective_loss", pattern))
+        patterns[f"{part}:objective_loss"] = _QUALITY + rf"epoch=\S+, {part} \S+_objective <loss>=(\S+)"
         add(part, "objective_loss:final", r"\S+_objective", tag="loss")
     add("test", "objective_loss", r"\S+_objective", tag="loss")
     for part in _ALL:
@@ -59,40 +41,38 @@ def _definitions() -> tuple[MetricDefinition, ...]:
         add(part, "multiclass_top_k_accuracy", r"multiclass_top_k_accuracy_\S+", tag="score")
         add(part, "macro_f_beta", r"macro_f_\S+", tag="score")
     add("validation", "rmse", "rmse", tag="loss")
-    return tuple(found)
+    return {name: re.compile(pattern) for name, pattern in patterns.items()}
 
 
 DEFINITIONS = _definitions()
-"""The built-in algorithm's ``AlgorithmSpecification.MetricDefinitions``."""
-
-_COMPILED = tuple((definition.name, re.compile(definition.regex)) for definition in DEFINITIONS)
+"""The built-in algorithm's ``MetricDefinitions``: an expression per metric, whose first group is the value."""
 
 
-def final_metrics(lines: Iterable[tuple[float, str]]) -> list[MetricValue]:
-    """The last value of every metric in a log, in the order of `DEFINITIONS`.
+def final_metrics(lines: Iterable[tuple[float, str]]) -> list[dict[str, Any]]:
+    """Return the last value of every metric in a log, in the order of `DEFINITIONS`.
 
     Args:
         lines: (seconds since 1970, text) pairs in order.
 
     Returns:
-        A value each; a metric that is only ever logged as NaN, infinite or no number has none.
+        ``FinalMetricDataList``. Metrics that are only logged as NaN, infinite or text are left out.
     """
-    last: dict[str, MetricValue] = {}
+    last: dict[str, dict[str, Any]] = {}
     for time_s, text in lines:
         # Most lines of a log are per-model records without any of these metrics.
         if "_metric: host=" not in text:
             continue
-        for name, pattern in _COMPILED:
+        for name, pattern in DEFINITIONS.items():
             match = pattern.search(text)
             if match:
                 value = _finite(match.group(1))
                 if value is not None:
-                    last[name] = MetricValue(name, value, time_s)
-    return [last[name] for name, _ in _COMPILED if name in last]
+                    last[name] = {"MetricName": name, "Value": value, "Timestamp": time_s}
+    return [last[name] for name in DEFINITIONS if name in last]
 
 
 def _finite(text: str) -> float | None:
-    """A number that an answer in JSON can hold."""
+    """Return the number, or None if JSON cannot hold it."""
     try:
         value = float(text)
     except ValueError:

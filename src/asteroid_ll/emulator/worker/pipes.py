@@ -1,7 +1,7 @@
-"""Pipe mode: a channel as a stream, from the beginning again in every epoch.
+"""Pipe mode: each epoch of a channel is a stream of all its objects.
 
-A container that wants the epoch n of a channel opens the named pipe ``input/data/CHANNEL_n`` and reads the channel's
-objects one after the other. The pipe of the next epoch exists before that of the last one ends.
+For epoch n of a channel the container opens the named pipe ``input/data/CHANNEL_n`` and reads the channel's objects
+in order. The next epoch's pipe exists before the current one ends.
 
 Source: the developer guide, "How Amazon SageMaker provides training information", on the Pipe input mode.
 """
@@ -19,17 +19,17 @@ _LOOK_AGAIN_S = 0.01
 
 
 def pipe_path(root: Path, channel: str, *, epoch: int) -> Path:
-    """The named pipe of a channel's epoch, counted from 0."""
+    """Return the named pipe of a channel's epoch, counted from 0."""
     return root / "input" / "data" / f"{channel}_{epoch}"
 
 
 class Feeder:
-    """Feeds one channel of one host until it is stopped.
+    """Writes one channel of one host to its pipes until it is stopped.
 
     Args:
-        root: what the container sees as ``/opt/ml``.
+        root: the container's ``/opt/ml``.
         channel: its name.
-        files: the channel's objects in their order.
+        files: the channel's objects in order.
     """
 
     def __init__(self, root: Path, channel: str, *, files: Sequence[Path]) -> None:
@@ -41,11 +41,11 @@ class Feeder:
         self._make(0)
 
     def start(self) -> None:
-        """Begin; the first epoch's pipe exists already."""
+        """Start the thread; the first epoch's pipe exists already."""
         self._thread.start()
 
     def stop(self) -> None:
-        """End, when no reader is left."""
+        """Stop the thread; it ends when no reader is left."""
         self._stopped.set()
         self._thread.join()
 
@@ -60,14 +60,14 @@ class Feeder:
         while (descriptor := self._opened(pipe_path(self._root, self._channel, epoch=epoch))) is not None:
             epoch += 1
             self._make(epoch)
-            # A reader that has enough closes its end: the epoch is over.
+            # A reader that closes its end early ends the epoch.
             with os.fdopen(descriptor, "wb") as stream, contextlib.suppress(BrokenPipeError):
                 for file in self._files:
                     with file.open("rb") as source:
                         shutil.copyfileobj(source, stream)
 
     def _opened(self, path: Path) -> int | None:
-        """The pipe, once somebody reads it; None after the stop."""
+        """Return the pipe's descriptor when a reader opens it; None after the stop."""
         while not self._stopped.is_set():
             try:
                 descriptor = os.open(path, os.O_WRONLY | os.O_NONBLOCK)
@@ -81,7 +81,7 @@ class Feeder:
 
 @contextlib.contextmanager
 def feeding(feeders: Sequence[Feeder]) -> Iterator[None]:
-    """Feed while the block runs, which must outlast the readers."""
+    """Run the feeders during the block, which must outlast the readers."""
     for feeder in feeders:
         feeder.start()
     try:

@@ -1,123 +1,103 @@
-"""Where asteroids come from: a module a source, each giving the same canonical table."""
+"""The sources of asteroids, one declaration each. A source's module is imported when the source is opened."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Mapping
+from importlib import import_module
+from types import MappingProxyType
 
-from asteroid_ll.errors import ConfigError
-from asteroid_ll.neo.sources.base import Source
+from asteroid_ll.neo.sources.base import Source, SourceSpec, Web
 
-if TYPE_CHECKING:
-    from asteroid_ll.neo.sources.web import Web
+_BASE_URL = "address of the service; null is the official one"
+_ROWS = "asteroid is one row per asteroid, approach one per close approach to the Earth, with velocity and distance"
+_START = "first day of approaches, YYYY-MM-DD"
+_END = "last day of approaches, YYYY-MM-DD"
 
-NAMES = ("catalogue", "csv", "sbdb", "neows", "mpc")
-
-
-def open_source(
-    name: str,
-    *,
-    location: str | None = None,
-    base_url: str | None = None,
-    rows: str = "asteroid",
-    crawl: str = "browse",
-    start_date: str | None = None,
-    end_date: str | None = None,
-    web: Web | None = None,
-) -> Source:
-    """Return the source of that name, ready to fetch and to read.
-
-    Args:
-        name: one of ``NAMES``.
-        location: path or URL of the file, for ``csv`` and ``mpc``.
-        base_url: address of the service, for ``sbdb`` and ``neows``; None for the official one.
-        rows: ``asteroid`` or ``approach``, for ``sbdb`` and ``neows``.
-        crawl: ``browse`` or ``feed``, for ``neows``.
-        start_date: first day of approaches, YYYY-MM-DD.
-        end_date: last day of approaches, YYYY-MM-DD.
-        web: how the network is used: progress, clock and pauses.
-
-    Raises:
-        ConfigError: there is no such source, or its location is missing or needless.
-    """
-    if name == "catalogue":
-        if location:
-            raise ConfigError(
-                f"The source catalogue is bundled and has no location; {location!r} was given.",
-                hint="Choose the source csv to read a file of yours.",
-            )
-        from asteroid_ll.neo.sources.catalogue import CatalogueSource
-
-        return CatalogueSource()
-    if name == "csv":
-        from asteroid_ll.neo.sources.csv import CsvSource
-
-        if not location:
-            raise ConfigError("The source csv needs a location.", hint="Give the path or URL of the file.")
-        return CsvSource(location, web=web)
-    if name == "mpc":
-        from asteroid_ll.neo.sources.mpc import MpcSource
-
-        return MpcSource(location, web=web)
-    if name == "sbdb":
-        from asteroid_ll.neo.sources.sbdb import SbdbSource
-
-        return SbdbSource(base_url=base_url, rows=rows, start_date=start_date, end_date=end_date, web=web)
-    if name == "neows":
-        from asteroid_ll.neo.sources.neows import NeowsSource
-
-        return NeowsSource(base_url=base_url, rows=rows, crawl=crawl, start_date=start_date, end_date=end_date, web=web)
-    raise ConfigError(f"There is no source {name!r}.", hint=f"Choose one of {', '.join(NAMES)}.", name=name)
-
-
-class Configured(Protocol):
-    """The options of a source, as the section ``source`` of a configuration has them."""
-
-    @property
-    def kind(self) -> str:
-        """One of ``NAMES``."""
-
-    @property
-    def location(self) -> str | None:
-        """Path or URL."""
-
-    @property
-    def base_url(self) -> str | None:
-        """Address of a service."""
-
-    @property
-    def rows(self) -> str:
-        """``asteroid`` or ``approach``."""
-
-    @property
-    def crawl(self) -> str:
-        """``browse`` or ``feed``."""
-
-    @property
-    def start_date(self) -> str | None:
-        """First day of approaches."""
-
-    @property
-    def end_date(self) -> str | None:
-        """Last day of approaches."""
+SOURCES: Mapping[str, SourceSpec] = MappingProxyType(
+    {
+        spec.kind: spec
+        for spec in (
+            SourceSpec(
+                kind="catalogue",
+                title="bundled catalogue of near-Earth asteroids",
+                meaning="every known near-Earth asteroid with a measured magnitude; bundled, needs no network",
+                opener="asteroid_ll.neo.sources.catalogue:CatalogueSource",
+                file_name="catalogue.csv.gz",
+                credit="Minor Planet Center (International Astronomical Union), public catalogue data",
+            ),
+            SourceSpec(
+                kind="csv",
+                title="CSV file",
+                meaning="a CSV file, such as the 40-column NeoWs export",
+                opener="asteroid_ll.neo.sources.csv:CsvSource",
+                file_name="asteroids.csv",
+                options={"location": "a path or an http(s) or s3 URL"},
+                required=("location",),
+            ),
+            SourceSpec(
+                kind="sbdb",
+                title="JPL small-body database",
+                meaning="JPL's small-body database, with one request",
+                opener="asteroid_ll.neo.sources.sbdb:SbdbSource",
+                file_name="sbdb.jsonl",
+                credit="NASA/JPL-Caltech, Solar System Dynamics",
+                options={"base_url": _BASE_URL, "rows": _ROWS, "start_date": _START, "end_date": _END},
+                dated_by=("rows", "approach"),
+            ),
+            SourceSpec(
+                kind="neows",
+                title="NASA NeoWs",
+                meaning="NASA's NeoWs, page by page, with the key in NASA_API_KEY",
+                opener="asteroid_ll.neo.sources.neows:NeowsSource",
+                file_name="neows.jsonl.gz",
+                credit="NASA NeoWs, data of NASA/JPL-Caltech",
+                options={
+                    "base_url": _BASE_URL,
+                    "rows": _ROWS,
+                    "crawl": "browse reads every asteroid, feed those that approach from start_date to end_date",
+                    "start_date": _START,
+                    "end_date": _END,
+                },
+                dated_by=("crawl", "feed"),
+            ),
+            SourceSpec(
+                kind="mpc",
+                title="Minor Planet Center's extended list",
+                meaning="the Minor Planet Center's extended list",
+                opener="asteroid_ll.neo.sources.mpc:MpcSource",
+                file_name="nea_extended.json.gz",
+                credit="Minor Planet Center (International Astronomical Union)",
+                options={"location": "a path or an http(s) or s3 URL; null is the official address"},
+            ),
+        )
+    }
+)
+"""Every source by its kind."""
 
 
-def open_configured(wanted: Configured, *, web: Web | None = None) -> Source:
-    """Return the source that a configuration names.
+def kinds_with(option: str) -> str:
+    """Return the kinds of source that take an option: ``sbdb and neows``."""
+    return " and ".join(kind for kind, spec in SOURCES.items() if option in spec.options)
+
+
+def option_meaning(option: str) -> str:
+    """Return the meaning of an option for each kind of source that takes it: ``For sbdb and neows: ...``."""
+    kinds: dict[str, list[str]] = {}
+    for kind, spec in SOURCES.items():
+        if option in spec.options:
+            kinds.setdefault(spec.options[option], []).append(kind)
+    return " ".join(f"For {' and '.join(names)}: {meaning}." for meaning, names in kinds.items())
+
+
+def open_source(kind: str, *, web: Web | None = None, **options: str | None) -> Source:
+    """Return a source, ready to fetch and to read.
 
     Args:
-        wanted: its section ``source``.
+        kind: a key of ``SOURCES``.
         web: how the network is used.
-
-    Raises:
-        ConfigError: as for ``open_source``.
+        options: values of the options that the source takes.
     """
-    return open_source(
-        wanted.kind,
-        location=wanted.location,
-        base_url=wanted.base_url,
-        rows=wanted.rows,
-        crawl=wanted.crawl,
-        start_date=wanted.start_date,
-        end_date=wanted.end_date,
-        web=web,
-    )
+    spec = SOURCES[kind]
+    module, _, name = spec.opener.partition(":")
+    source: Source = getattr(import_module(module), name)(spec, web or Web(), **options)
+    return source

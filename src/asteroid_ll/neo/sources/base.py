@@ -1,35 +1,61 @@
-"""What every source is, and how its bytes reach the disk: whole and verified, or not at all."""
+"""The base of every source: its bytes reach the disk whole and verified, or not at all."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Protocol, TypedDict
+from typing import TYPE_CHECKING, TypedDict
 
 from asteroid_ll.errors import DataError
+from asteroid_ll.neo.sources.reading import Note, Reading, Record, refuse_other_formats
 from asteroid_ll.run.atomic import atomic_path
 
 if TYPE_CHECKING:
     import pandas as pd
 
-Download = Callable[[str, Path], None]
-"""Fetch a URL into an existing empty file; raise an AsteroidError where that fails."""
+_PROGRESS_EVERY_S = 2.0
 
-_BLOCK_BYTES = 1 << 20
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceSpec:
+    """The declaration of a source.
+
+    Attributes:
+        kind: name in the configuration.
+        title: name for people, in one phrase.
+        meaning: description in the configuration's reference.
+        opener: class of the source, as ``module:name``.
+        file_name: name of the raw file.
+        credit: whom to name for the data; empty if unknown.
+        options: keys of the section ``source`` that the source takes, with their meaning.
+        required: options that must be set.
+        dated_by: option and value with which ``start_date`` and ``end_date`` are required; empty if they never are.
+    """
+
+    kind: str
+    title: str
+    meaning: str
+    opener: str
+    file_name: str
+    credit: str = ""
+    options: Mapping[str, str] = field(default_factory=dict)
+    required: tuple[str, ...] = ()
+    dated_by: tuple[str, ...] = ()
 
 
 class Provenance(TypedDict):
-    """Where a raw file came from and what it is, as JSON data.
+    """Origin and digest of a raw file, as JSON data.
 
     Attributes:
-        source: name of the source.
+        source: kind of the source.
         location: path or URL without user, password and query; empty for a bundled file.
         n_bytes: length of the raw file.
         sha256: digest of the raw file, hexadecimal.
-        credit: whom to name for the data; empty when that is not known.
+        credit: whom to name for the data; empty if unknown.
     """
 
     source: str
@@ -39,131 +65,145 @@ class Provenance(TypedDict):
     credit: str
 
 
-@dataclass(frozen=True, slots=True)
-class Note:
-    """What a reader noticed in a file.
+@dataclass(frozen=True)
+class Web:
+    """How the network is used.
 
     Attributes:
-        kind: ``repaired``: read without loss, though written another way; ``lost``: what the file no longer has;
-            ``left out``: rows that cannot be used.
-        what: a clause that says it, such as ``dates written day first``.
-        count: how many values or rows.
-        column: canonical name of the column; empty where it is about rows.
+        say: shows a line of progress.
+        sleep: waits for a number of seconds.
+        now_s: a monotonic clock in seconds.
+        download_other: downloads a URL that is neither a file nor http(s), such as ``s3://``, into a file.
     """
 
-    kind: Literal["repaired", "lost", "left out"]
-    what: str
-    count: int
-    column: str = ""
+    say: Callable[[str], None] = lambda _: None
+    sleep: Callable[[float], None] = time.sleep
+    now_s: Callable[[], float] = time.monotonic
+    download_other: Callable[[str, Path], None] | None = None
+
+
+class Progress:
+    """Shows the progress of a long transfer, at most every other second."""
+
+    def __init__(self, web: Web) -> None:
+        self._web = web
+        self._shown_s = web.now_s()
+
+    def __call__(self, text: str) -> None:
+        """Show a line, unless the last one is too recent."""
+        now_s = self._web.now_s()
+        if now_s - self._shown_s >= _PROGRESS_EVERY_S:
+            self._shown_s = now_s
+            self._web.say(text)
 
 
 @dataclass(frozen=True)
-class Reading:
-    """The canonical table of a raw file, label included, and what was noticed on the way."""
+class Source(ABC):
+    """A place that asteroids come from, with its options as fields."""
 
-    table: pd.DataFrame
-    notes: tuple[Note, ...] = ()
-
-
-class Source(Protocol):
-    """A place that asteroids come from."""
-
-    @property
-    def name(self) -> str:
-        """Name in the configuration."""
+    spec: SourceSpec
+    web: Web
 
     @property
     def title(self) -> str:
-        """What people call it, in one phrase."""
+        """Name for people, in one phrase."""
+        return self.spec.title
 
-    @property
-    def file_name(self) -> str:
-        """File name that suits the raw bytes."""
-
-    def fetch(self, raw_path: Path, *, sha256: str | None = None, download: Download | None = None) -> Provenance:
-        """Write the source's raw bytes to ``raw_path``, replacing an earlier file only by a whole new one.
+    @abstractmethod
+    def write(self, target: Path, *, final: Path) -> str:
+        """Write the raw bytes, and return the path or URL that they came from, without its secrets.
 
         Args:
-            raw_path: where to write.
-            sha256: expected digest in hexadecimal; None when it is not known.
-            download: called for URLs that the source cannot download itself, such as ``s3://``.
+            target: file to write.
+            final: file that ``target`` will replace. What an interrupted fetch can use later is kept beside it.
 
         Raises:
-            DataError: the source cannot be reached, or what it gave is empty, cut, or not what was asked for.
+            ConfigError: an option cannot be used.
+            CredentialsError: the service refuses the key.
+            DataError: the source cannot be reached, or its answer is cut or not the one that was requested.
+        """
+
+    def fetch(self, raw_path: Path, *, sha256: str | None = None) -> Provenance:
+        """Write the source's raw bytes to ``raw_path``; an earlier file is replaced only by a whole new one.
+
+        Args:
+            raw_path: file to write.
+            sha256: expected digest in hexadecimal; None accepts any.
+
+        Raises:
+            AsteroidError: as for ``write``; a DataError also if the file is empty, a web page, or has another digest.
+        """
+        with atomic_path(raw_path) as temporary:
+            location = self.write(temporary, final=raw_path)
+            return _verified(temporary, self.spec, location=location, sha256=sha256)
+
+    def read(self, raw_path: Path) -> Reading:
+        """Return the canonical table of a fetched CSV file, label included.
+
+        Raises:
+            DataError: the file is not a usable table of asteroids; see ``tabular.read``.
+        """
+        from asteroid_ll.neo.sources.tabular import read
+
+        return read(raw_path)
+
+
+class RecordSource(Source):
+    """A source whose raw file holds records rather than CSV."""
+
+    @abstractmethod
+    def records(self, raw_path: Path) -> tuple[list[Record], tuple[Note, ...]]:
+        """Return the asteroids of a fetched file, and notes on those that were left out.
+
+        Raises:
+            DataError: the file is not one that ``fetch`` wrote.
         """
 
     def read(self, raw_path: Path) -> Reading:
         """Return the canonical table of a fetched file, label included.
 
         Raises:
-            DataError: the file is not a usable table of asteroids; see ``tabular.read_table``.
+            DataError: the file does not hold usable records; see ``records.reading_of``.
+        """
+        from asteroid_ll.neo.sources.records import reading_of
+
+        records, notes = self.records(raw_path)
+        return reading_of(records, where=str(raw_path), notes=notes)
+
+
+class Archive(RecordSource):
+    """A source that can be searched for one asteroid."""
+
+    @abstractmethod
+    def search(self, designation: str) -> list[Record]:
+        """Return the records of one asteroid, empty if the archive does not have it.
+
+        Raises:
+            AsteroidError: as for ``write``.
         """
 
+    def lookup(self, designation: str) -> pd.DataFrame:
+        """Return the canonical rows of one asteroid, with its label if it is known; no rows for an unknown one.
 
-@contextmanager
-def whole_file(path: Path) -> Iterator[Path]:
-    """Give an empty temporary file beside ``path`` that takes its place when the block ends without an error.
+        Raises:
+            AsteroidError: as for ``write``.
+        """
+        from asteroid_ll.neo.sources.records import rows_of
 
-    Raises:
-        DataError: the file system refused, see ``atomic_path``.
-    """
-    with atomic_path(path) as temporary:
-        temporary.touch()
-        yield temporary
+        return rows_of(self.search(designation), where=self.title)
 
 
-def verified(path: Path, *, source: str, location: str, credit: str = "", sha256: str | None = None) -> Provenance:
-    """Return what a fetched file is, after a look at whether it can be what was asked for.
-
-    Args:
-        path: the fetched file.
-        source: name of the source.
-        location: where it came from, already fit to be shown.
-        credit: whom to name for the data.
-        sha256: expected digest in hexadecimal; None when it is not known.
-
-    Raises:
-        DataError: the file is empty, a web page, or has another digest.
-    """
-    digest = hashlib.sha256()
-    n_bytes = 0
-    head = b""
+def _verified(path: Path, spec: SourceSpec, *, location: str, sha256: str | None) -> Provenance:
     with path.open("rb") as stream:
-        while block := stream.read(_BLOCK_BYTES):
-            head = head or block[:256]
-            digest.update(block)
-            n_bytes += len(block)
-    shown = location or f"the bundled {source}"
+        head = stream.read(256)
+        stream.seek(0)
+        digest = hashlib.file_digest(stream, "sha256").hexdigest()
+    shown = location or f"the bundled {spec.kind}"
     refuse_other_formats(head, shown=shown)
-    if sha256 and digest.hexdigest() != sha256.lower():
+    if sha256 and digest != sha256.lower():
         raise DataError(
-            f"{shown} has the SHA-256 digest {digest.hexdigest()}, expected {sha256.lower()}.",
+            f"{shown} has the SHA-256 digest {digest}, expected {sha256.lower()}.",
             hint="Download it again, or correct the digest in the configuration.",
         )
-    return {
-        "source": source,
-        "location": location,
-        "n_bytes": n_bytes,
-        "sha256": digest.hexdigest(),
-        "credit": credit,
-    }
-
-
-def refuse_other_formats(head: bytes, *, shown: str) -> None:
-    """Refuse bytes that are no table at all.
-
-    Args:
-        head: the first bytes of the file.
-        shown: what the message calls the file.
-
-    Raises:
-        DataError: the file is empty or a web page.
-    """
-    text = head.removeprefix(b"\xef\xbb\xbf").lstrip()
-    if not text:
-        raise DataError(f"{shown} is empty.", hint="Fetch it again, or check what wrote it.")
-    if text.startswith(b"<"):
-        raise DataError(
-            f"{shown} is a web page, not a table.",
-            hint="Open the address in a browser: it may ask for a login; use the direct link to the CSV file.",
-        )
+    n_bytes = path.stat().st_size
+    return {"source": spec.kind, "location": location, "n_bytes": n_bytes, "sha256": digest, "credit": spec.credit}

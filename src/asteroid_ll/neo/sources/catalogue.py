@@ -1,6 +1,6 @@
 """The bundled catalogue: every known near-Earth asteroid with a measured magnitude, no network needed.
 
-Its provenance, the Minor Planet Center's list and how each column was made, is in ``data/catalogue.provenance.json``.
+It is made from the Minor Planet Center's list; ``data/catalogue.provenance.json`` describes each column's origin.
 """
 
 from __future__ import annotations
@@ -12,56 +12,31 @@ from pathlib import Path
 from typing import Any
 
 from asteroid_ll.errors import DataError
-from asteroid_ll.neo.sources.base import Download, Provenance, Reading, verified, whole_file
-
-_FILE = "catalogue.csv.gz"
-_PROVENANCE = "catalogue.provenance.json"
+from asteroid_ll.neo.sources.base import Provenance, Source
 
 
 def provenance() -> dict[str, Any]:
-    """Return the catalogue's provenance: source, dates, digests, counts, and how each column was made."""
-    text = files("asteroid_ll").joinpath("data", _PROVENANCE).read_text(encoding="utf-8")
+    """Return the catalogue's provenance: source, dates, digests, counts, and the origin of each column."""
+    text = files("asteroid_ll").joinpath("data", "catalogue.provenance.json").read_text(encoding="utf-8")
     data: dict[str, Any] = json.loads(text)
     return data
 
 
-class CatalogueSource:
+class CatalogueSource(Source):
     """The catalogue inside the package."""
 
-    name = "catalogue"
-    title = "bundled catalogue of near-Earth asteroids"
-    file_name = _FILE
+    def fetch(self, raw_path: Path, *, sha256: str | None = None) -> Provenance:
+        """Copy the catalogue to ``raw_path``, verified by the package's own digest if none is given."""
+        return super().fetch(raw_path, sha256=sha256 or provenance()["output_sha256"])
 
-    def fetch(self, raw_path: Path, *, sha256: str | None = None, download: Download | None = None) -> Provenance:  # noqa: ARG002 - nothing to download
-        """Copy the catalogue to ``raw_path``.
-
-        Args:
-            raw_path: where to write.
-            sha256: expected digest; None for the one in the package's own provenance.
-            download: not needed.
-
-        Raises:
-            DataError: the package's file is missing or is not the one that was released.
-        """
-        origin = provenance()
-        with whole_file(raw_path) as temporary:
-            try:
-                with files("asteroid_ll").joinpath("data", _FILE).open("rb") as stream, temporary.open("wb") as copy:
-                    shutil.copyfileobj(stream, copy)
-            except FileNotFoundError as error:
-                raise DataError(
-                    f"The package has no {_FILE}.", hint="Install it again: pip install --force-reinstall asteroid-ll."
-                ) from error
-            return verified(
-                temporary,
-                source=self.name,
-                location="",
-                credit=origin["credit"],
-                sha256=sha256 or origin["output_sha256"],
-            )
-
-    def read(self, raw_path: Path) -> Reading:
-        """Return the catalogue's canonical table."""
-        from asteroid_ll.neo.sources.tabular import read
-
-        return read(raw_path)
+    def write(self, target: Path, *, final: Path) -> str:  # noqa: ARG002 - a copy cannot be interrupted for long
+        """Copy the catalogue."""
+        name = self.spec.file_name
+        try:
+            with files("asteroid_ll").joinpath("data", name).open("rb") as stream, target.open("wb") as copy:
+                shutil.copyfileobj(stream, copy)
+        except FileNotFoundError as error:
+            raise DataError(
+                f"The package has no {name}.", hint="Install it again: pip install --force-reinstall asteroid-ll."
+            ) from error
+        return ""

@@ -1,7 +1,7 @@
 """NASA's NeoWs (https://api.nasa.gov): asteroids page by page, or those that approach the Earth in a span of days.
 
-Every number of an orbit and of an approach is a text, often without its leading zero; ``close_approach_data`` may be
-empty and lists approaches to other planets as well. Units are those of the canonical columns.
+Every number of an orbit and of an approach is a text, often without its leading zero. ``close_approach_data`` may be
+empty, and also lists approaches to other planets. Units are those of the canonical columns.
 """
 
 from __future__ import annotations
@@ -11,19 +11,18 @@ import io
 import json
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from asteroid_ll.errors import DataError
-from asteroid_ll.neo.sources.base import Download, Note, Provenance, Reading, verified, whole_file
-from asteroid_ll.neo.sources.neows_client import Key, NeowsClient
+from asteroid_ll.neo.sources.base import Archive, Provenance
+from asteroid_ll.neo.sources.neows_client import BASE_URL, Key, NeowsClient
 from asteroid_ll.neo.sources.neows_crawl import Objects, Pages, browse, feed, identity
-from asteroid_ll.neo.sources.web import Web, shown
+from asteroid_ll.neo.sources.packed import unpacked
+from asteroid_ll.neo.sources.reading import Note, Record
+from asteroid_ll.neo.sources.web import shown
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-CREDIT = "NASA NeoWs, data of NASA/JPL-Caltech"
 MAX_TEXT_BYTES = 1 << 30
 """Longest text of a crawl, 1 GB: every asteroid with all its approaches has less than half of it."""
 
@@ -60,120 +59,86 @@ _DISTANCE = {
 _DIAMETER_UNITS = {"kilometers": "km", "meters": "m", "miles": "mi", "feet": "ft"}
 
 
-class NeowsSource:
-    """NeoWs.
+@dataclass(frozen=True)
+class NeowsSource(Archive):
+    """NeoWs."""
 
-    Args:
-        base_url: address of the service; None for NASA's own.
-        rows: ``asteroid``, or ``approach`` for a row a close approach to the Earth.
-        crawl: ``browse`` for every asteroid, or ``feed`` for those that approach the Earth in a span of days.
-        start_date: first day of the feed, YYYY-MM-DD.
-        end_date: last day of the feed, YYYY-MM-DD.
-        web: how the network is used.
-    """
+    base_url: str | None = None
+    rows: str = "asteroid"
+    crawl: str = "browse"
+    start_date: str | None = None
+    end_date: str | None = None
 
-    name = "neows"
-    title = "NASA NeoWs"
-    file_name = "neows.jsonl.gz"
+    def fetch(self, raw_path: Path, *, sha256: str | None = None) -> Provenance:
+        """Crawl, write the objects to ``raw_path``, and remove the pages that an interrupted crawl resumes from."""
+        provenance = super().fetch(raw_path, sha256=sha256)
+        self._pages(raw_path).remove()
+        return provenance
 
-    def __init__(
-        self,
-        *,
-        base_url: str | None = None,
-        rows: str = "asteroid",
-        crawl: str = "browse",
-        start_date: str | None = None,
-        end_date: str | None = None,
-        web: Web | None = None,
-    ) -> None:
-        self.base_url = base_url
-        self.rows = rows
-        self.crawl = crawl
-        self.days = (start_date or "", end_date or "")
-        self.web = web or Web()
-
-    def fetch(self, raw_path: Path, *, sha256: str | None = None, download: Download | None = None) -> Provenance:  # noqa: ARG002 - http is downloaded here
-        """Crawl, and write the objects as JSON Lines by identity; a crawl that ended early goes on where it was.
-
-        Raises:
-            ConfigError: the environment variable holds no key, or the key would travel over plain http.
-            CredentialsError: the key is refused.
-            DataError: NeoWs blocks, refuses or fails; the pages that came are kept.
-        """
-        key = Key.of_environment()
-        client = NeowsClient(base_url=self.base_url, key=key, web=self.web)
-        query = {"base_url": client.base_url, "crawl": self.crawl, "days": self.days}
-        pages = Pages(raw_path.with_name("neows-pages"), query)
+    def write(self, target: Path, *, final: Path) -> str:
+        """Crawl, and write the objects as JSON Lines by identity; an interrupted crawl resumes."""
+        client = self._client()
+        pages = self._pages(final)
         if self.crawl == "browse":
-            found = browse(client, pages, key=key, web=self.web)
+            objects = browse(client, pages, web=self.web)
         else:
-            found = feed(client, pages, days=self.days, web=self.web)
-        with whole_file(raw_path) as temporary:
-            temporary.write_bytes(_packed(found))
-            told = verified(temporary, source=self.name, location=shown(client.base_url), credit=CREDIT, sha256=sha256)
-        pages.remove()
-        return told
+            objects = feed(client, pages, start=str(self.start_date), end=str(self.end_date), web=self.web)
+        target.write_bytes(_packed(objects))
+        return shown(self._address)
 
-    def read(self, raw_path: Path) -> Reading:
-        """Return the canonical table of a fetched file."""
-        from asteroid_ll.neo.sources.packed import unpacked
-        from asteroid_ll.neo.sources.records import reading_of
-
+    def records(self, raw_path: Path) -> tuple[list[Record], tuple[Note, ...]]:
+        """Return the asteroids, or their approaches to the Earth."""
         try:
             objects = [json.loads(line) for line in unpacked(raw_path, max_bytes=MAX_TEXT_BYTES).splitlines()]
-            rows = [row for item in objects for row in self._rows(item)]
+            rows = [self._rows(item) for item in objects]
         except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise DataError(f"{raw_path} is no crawl of NeoWs: {error!r}.", hint="asteroid-ll fetch --force") from error
-        alone = sum(not any(True for _ in _earth_approaches(item)) for item in objects) if self._by_approach else 0
-        notes = (Note("left out", "asteroids without an approach to the Earth", alone),) if alone else ()
-        return reading_of(rows, where=str(raw_path), notes=notes)
+            raise DataError(
+                f"{raw_path} is not a crawl of NeoWs: {error!r}.", hint="asteroid-ll fetch --force"
+            ) from error
+        without = sum(not item_rows for item_rows in rows)
+        notes = (Note("left out", "asteroids without an approach to the Earth", without),) if without else ()
+        return [row for item_rows in rows for row in item_rows], notes
 
-    def lookup(self, designation: str) -> pd.DataFrame:
-        """Return the rows of one asteroid by number or SPK-ID; no row where NeoWs does not know it.
-
-        NeoWs finds nothing by provisional designation.
-
-        Raises:
-            ConfigError: the environment variable holds no key.
-            CredentialsError: the key is refused.
-            DataError: NeoWs blocks, refuses or fails.
-        """
-        import pandas as pd
-
-        from asteroid_ll.neo.sources.records import reading_of
-
+    def search(self, designation: str) -> list[Record]:
+        """Return the rows of one asteroid by number or SPK-ID. NeoWs does not know provisional designations."""
         text = designation.strip()
         if not re.fullmatch(r"[0-9]{1,8}", text):
-            return pd.DataFrame()
+            return []
         spk_id = text if len(text) >= 7 else str(2_000_000 + int(text))
-        client = NeowsClient(base_url=self.base_url, key=Key.of_environment(), web=self.web)
-        item = client.ask(f"/neo/{spk_id}", {})
-        rows = [] if item is None else self._rows(item)
-        return reading_of(rows, where="NeoWs", labelled=False).table if rows else pd.DataFrame()
+        item = self._client().ask(f"/neo/{spk_id}", {})
+        return [] if item is None else self._rows(item)
+
+    def _client(self) -> NeowsClient:
+        return NeowsClient(self._address, key=Key.of_environment(), web=self.web)
+
+    def _pages(self, raw_path: Path) -> Pages:
+        days = (self.start_date or "", self.end_date or "")
+        query = {"base_url": self._address, "crawl": self.crawl, "days": days}
+        return Pages(raw_path.with_name("neows-pages"), query)
 
     @property
-    def _by_approach(self) -> bool:
-        return self.rows == "approach"
+    def _address(self) -> str:
+        return (self.base_url or BASE_URL).rstrip("/")
 
-    def _rows(self, item: Mapping[str, Any]) -> list[dict[str, Any]]:
+    def _rows(self, item: Mapping[str, Any]) -> list[Record]:
         asteroid = _asteroid(item)
-        if not self._by_approach:
+        if self.rows == "asteroid":
             return [asteroid]
         return [asteroid | _approach(approach) for approach in _earth_approaches(item)]
 
 
-def _packed(found: Objects) -> bytes:
+def _packed(objects: Objects) -> bytes:
     """Return objects as gzipped JSON Lines in the order of their identities; the same objects give the same bytes."""
     buffer = io.BytesIO()
     with gzip.GzipFile(filename="", mode="wb", fileobj=buffer, mtime=0) as stream:
-        for name in sorted(found, key=lambda text: (len(text), text)):
-            stream.write(json.dumps(found[name], sort_keys=True, separators=(",", ":")).encode() + b"\n")
+        for name in sorted(objects, key=lambda text: (len(text), text)):
+            stream.write(json.dumps(objects[name], sort_keys=True, separators=(",", ":")).encode() + b"\n")
     return buffer.getvalue()
 
 
-def _asteroid(item: Mapping[str, Any]) -> dict[str, Any]:
+def _asteroid(item: Mapping[str, Any]) -> Record:
     orbit = item.get("orbital_data") or {}
-    row: dict[str, Any] = {column: orbit.get(field) for field, column in _ORBIT.items()}
+    row: Record = {column: orbit.get(field) for field, column in _ORBIT.items()}
     code = str(orbit.get("orbit_uncertainty") or "")
     row["orbit_uncertainty"] = int(code) if re.fullmatch(r"[0-9]", code) else None
     row["asteroid_id"] = identity(item)
@@ -191,7 +156,7 @@ def _earth_approaches(item: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
     return (a for a in item.get("close_approach_data") or [] if a.get("orbiting_body") == "Earth")
 
 
-def _approach(approach: Mapping[str, Any]) -> dict[str, Any]:
+def _approach(approach: Mapping[str, Any]) -> Record:
     return {
         "close_approach_date": approach["close_approach_date"],
         "close_approach_unix_ms": approach.get("epoch_date_close_approach"),

@@ -1,8 +1,8 @@
-"""Requests to NeoWs: the key in a header and nowhere else, the rate limits kept, every answer checked.
+"""Requests to NeoWs: the key travels only in a header, the rate limits are kept, and every answer is checked.
 
-Limits (https://api.nasa.gov, api.data.gov developer manual): a personal key has 1,000 requests an hour in a rolling
-window, DEMO_KEY 30 an hour and 50 a day for an address. ``X-RateLimit-Limit`` and ``X-RateLimit-Remaining`` come with
-every answer; a refusal is 429 without a promised time, and lifts within an hour.
+Limits (https://api.nasa.gov, api.data.gov developer manual): a personal key has 1,000 requests per hour in a rolling
+window, DEMO_KEY 30 per hour and 50 per day for each address. Every answer has ``X-RateLimit-Limit`` and
+``X-RateLimit-Remaining``. A refusal is 429, may come without ``Retry-After``, and lifts within an hour.
 """
 
 from __future__ import annotations
@@ -10,13 +10,17 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode, urlsplit
 
 from asteroid_ll.errors import AsteroidError, ConfigError, CredentialsError, DataError
-from asteroid_ll.neo.sources.web import Answer, CutError, Web, get, shown
+from asteroid_ll.neo.sources.base import Web
+from asteroid_ll.neo.sources.web import CutError, get, shown
+
+if TYPE_CHECKING:
+    from urllib3 import BaseHTTPResponse
 
 BASE_URL = "https://api.nasa.gov/neo/rest/v1"
 KEY_VARIABLE = "NASA_API_KEY"
@@ -26,10 +30,10 @@ DEMO_REQUESTS_PER_H = 30
 DEMO_REQUESTS_PER_DAY = 50
 
 ATTEMPTS = 4
-"""How often a request is sent before it fails."""
+"""Attempts to send a request before it fails."""
 
 MAX_BLOCKED_S = 3_700.0
-"""Longest wait for a block to lift: an hour and a little."""
+"""Longest wait for a refusal to lift, slightly more than an hour."""
 
 _FIRST_PAUSE_S = 1.0
 _FIRST_BLOCK_S = 60.0
@@ -38,28 +42,28 @@ _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 @dataclass(frozen=True)
 class Key:
-    """An API key, which shows itself to nobody."""
+    """An API key, hidden in representations and logs."""
 
     text: str = field(repr=False)
 
     @classmethod
     def of_environment(cls) -> Key:
-        """Return the key of the environment variable ``NASA_API_KEY``, else DEMO_KEY.
+        """Return the key of the environment variable ``NASA_API_KEY``, or DEMO_KEY if it is not set.
 
         Raises:
-            ConfigError: the variable holds no key.
+            ConfigError: the variable does not hold a key.
         """
         text = os.environ.get(KEY_VARIABLE, "").strip() or DEMO_KEY
         if not re.fullmatch(r"[A-Za-z0-9_-]{1,128}", text):
             raise ConfigError(
-                f"The environment variable {KEY_VARIABLE} holds no API key: a key has letters, digits, - and _ only.",
-                hint="Copy the key again from the mail of https://api.nasa.gov.",
+                f"The environment variable {KEY_VARIABLE} does not hold an API key: only letters, digits, - and _.",
+                hint="Copy the key again from the e-mail of https://api.nasa.gov.",
             )
         return cls(text)
 
     @property
     def is_demo(self) -> bool:
-        """Whether it is the key that everybody may use, thirty times an hour."""
+        """Whether it is the public key, with thirty requests per hour."""
         return self.text == DEMO_KEY
 
     def removed_from(self, text: str) -> str:
@@ -68,14 +72,14 @@ class Key:
 
 
 class UnusableError(Exception):
-    """An answer that another attempt may mend: a web page, another page than asked for, an error of the server."""
+    """An answer that another attempt may replace: a web page, a page that was not requested, a server error."""
 
 
 class NeowsClient:
     """Sends requests one after the other.
 
     Args:
-        base_url: address of the service; None for NASA's own.
+        base_url: address of the service, without a final slash.
         key: the API key.
         web: clock and pauses.
 
@@ -83,66 +87,67 @@ class NeowsClient:
         ConfigError: the key would travel over plain http.
     """
 
-    def __init__(self, *, base_url: str | None, key: Key, web: Web) -> None:
-        self.base_url = (base_url or BASE_URL).rstrip("/")
-        parts = urlsplit(self.base_url)
+    def __init__(self, base_url: str, *, key: Key, web: Web) -> None:
+        parts = urlsplit(base_url)
         if parts.scheme != "https" and parts.hostname not in _LOOPBACK:
             raise ConfigError(
                 f"The API key would travel over plain http to {parts.hostname}.", hint="Use an https:// address."
             )
+        self.key = key
         self.requests_per_h = DEMO_REQUESTS_PER_H if key.is_demo else REQUESTS_PER_H
-        self._key = key
+        self._base_url = base_url
         self._web = web
         self._remaining: int | None = None
 
-    def ask(self, path: str, query: Mapping[str, str], *, check: Any = None) -> dict[str, Any] | None:
-        """Send one request until it is answered.
+    def ask(
+        self, path: str, query: Mapping[str, str], *, check: Callable[[dict[str, Any]], None] = lambda _: None
+    ) -> dict[str, Any] | None:
+        """Send one request, repeated until its answer is usable.
 
         Args:
             path: below the base address, such as ``/neo/browse``.
             query: parameters.
-            check: called with the answer's JSON; raises ``UnusableError`` where another attempt is needed.
+            check: called with the answer's JSON; raises ``UnusableError`` to request it again.
 
         Returns:
-            The answer's JSON object, without links and without the key; None where NeoWs knows no such object.
+            The answer's JSON object, without links and without the key; None if NeoWs does not have the object.
 
         Raises:
             CredentialsError: the key is refused.
             DataError: NeoWs refuses the request, blocks for longer than an hour, or fails ``ATTEMPTS`` times.
         """
-        url = f"{self.base_url}{path}" + (f"?{urlencode(query)}" if query else "")
+        url = f"{self._base_url}{path}" + (f"?{urlencode(query)}" if query else "")
         failure = ""
         for attempt in range(ATTEMPTS):
             if attempt:
                 self._web.sleep(_FIRST_PAUSE_S * 2 ** (attempt - 1))
             try:
-                answer = self._unblocked(url)
-                if answer.status == 404:
+                response, body = self._unblocked(url)
+                if response.status == 404:
                     return None
-                found = self._parsed(answer)
-                if check is not None:
-                    check(found)
+                answer = self._parsed(response.status, body)
+                check(answer)
             except (CutError, UnusableError) as error:
-                failure = self._key.removed_from(str(error))
+                failure = self.key.removed_from(str(error))
             else:
-                return found
+                return answer
         raise DataError(
             f"{shown(url)} failed {ATTEMPTS} times: {failure}.",
-            hint="Run the same command again: what came is kept, and it goes on there.",
+            hint="Run the same command again: it keeps the pages that arrived and resumes there.",
         )
 
-    def _unblocked(self, url: str) -> Answer:
-        """Send a request, waiting while NeoWs says that there were too many."""
+    def _unblocked(self, url: str) -> tuple[BaseHTTPResponse, bytes]:
+        """Send a request, and wait while NeoWs answers that there were too many."""
         if self._remaining == 0:
             self._web.sleep(3_600.0 / self.requests_per_h)
         waited_s, pause_s = 0.0, _FIRST_BLOCK_S
         while True:
-            answer = get(url, headers={"X-Api-Key": self._key.text, "Accept": "application/json"})
-            self._note_limits(answer)
-            if answer.status != 429:
-                return answer
-            told = answer.headers.get("retry-after", "")
-            wait_s = float(told) if told.isdigit() else pause_s
+            response, body = get(url, headers={"X-Api-Key": self.key.text, "Accept": "application/json"})
+            self._note_limits(response.headers)
+            if response.status != 429:
+                return response, body
+            retry_after = response.headers.get("Retry-After", "")
+            wait_s = float(retry_after) if retry_after.isdigit() else pause_s
             if waited_s + wait_s > MAX_BLOCKED_S:
                 raise self._blocked(waited_s)
             self._web.say(f"too many requests: waiting {wait_s:.0f} s")
@@ -150,61 +155,63 @@ class NeowsClient:
             waited_s += wait_s
             pause_s = min(pause_s * 2, 900.0)
 
-    def _note_limits(self, answer: Answer) -> None:
-        limit = answer.headers.get("x-ratelimit-limit", "")
-        remaining = answer.headers.get("x-ratelimit-remaining", "")
+    def _note_limits(self, headers: Mapping[str, str]) -> None:
+        limit, remaining = (headers.get(f"X-RateLimit-{name}", "") for name in ("Limit", "Remaining"))
         if limit.isdigit() and int(limit):
             self.requests_per_h = int(limit)
         self._remaining = int(remaining) if remaining.isdigit() else None
 
     def _blocked(self, waited_s: float) -> AsteroidError:
-        who = (
-            f"DEMO_KEY, which has {DEMO_REQUESTS_PER_H} requests an hour and {DEMO_REQUESTS_PER_DAY} a day,"
-            if self._key.is_demo
+        key = (
+            f"DEMO_KEY, which has {DEMO_REQUESTS_PER_H} requests per hour and {DEMO_REQUESTS_PER_DAY} per day,"
+            if self.key.is_demo
             else "this API key"
         )
         return DataError(
-            f"NeoWs still refuses {who} after {waited_s / 60:.0f} minutes.",
-            hint="Run the same command again later: the pages that came are kept. The source sbdb needs one request.",
+            f"NeoWs still refuses {key} after {waited_s / 60:.0f} minutes.",
+            hint="Run the same command again later: it keeps the pages. The source sbdb needs one request.",
         )
 
-    def _parsed(self, answer: Answer) -> dict[str, Any]:
-        text = answer.body.decode("utf-8", errors="replace")
+    def _parsed(self, status: int, body: bytes) -> dict[str, Any]:
+        text = body.decode("utf-8", errors="replace")
         try:
-            found = json.loads(text)
+            answer = json.loads(text)
         except ValueError:
-            found = None
-        if answer.status in (401, 403):
+            answer = None
+        if status in (401, 403):
             raise CredentialsError(
-                f"NeoWs refuses the API key ({_code(found) or answer.status}).",
+                f"NeoWs refuses the API key ({_code(answer) or status}).",
                 hint=f"Set {KEY_VARIABLE} to a key from https://api.nasa.gov, or unset it to use DEMO_KEY.",
             )
-        if answer.status >= 500:
-            raise UnusableError(f"NeoWs answered {answer.status}")
-        if answer.status != 200:
-            said = self._key.removed_from(str((found or {}).get("error_message", "")))[:200]
+        if status >= 500:
+            raise UnusableError(f"NeoWs answered {status}")
+        if status != 200:
+            message = self.key.removed_from(str((answer or {}).get("error_message", "")))[:200]
             raise DataError(
-                f"NeoWs answered {answer.status}" + (f": {said}." if said else "."),
+                f"NeoWs answered {status}" + (f": {message}." if message else "."),
                 hint="Check source.start_date, source.end_date and source.base_url.",
             )
-        if not isinstance(found, dict):
-            raise UnusableError("a web page came instead of JSON" if text.lstrip().startswith("<") else "no JSON came")
-        cleaned = without_links(found, key=self._key)
-        assert isinstance(cleaned, dict)
+        if not isinstance(answer, dict):
+            raise UnusableError(
+                "the answer is a web page instead of JSON"
+                if text.lstrip().startswith("<")
+                else "the answer is not JSON"
+            )
+        cleaned: dict[str, Any] = without_links(answer, key=self.key)
         return cleaned
 
 
-def _code(found: Any) -> str:
-    """The code of an api.data.gov error, empty where there is none."""
+def _code(answer: Any) -> str:
+    """Return the code of an api.data.gov error, empty if there is none."""
     try:
-        code = str(found["error"]["code"])
+        code = str(answer["error"]["code"])
     except (KeyError, TypeError):
         return ""
     return code if re.fullmatch(r"[A-Z_]{1,40}", code) else ""
 
 
 def without_links(value: Any, *, key: Key) -> Any:
-    """Return JSON data without links, which repeat the key, and without the key wherever else it may stand."""
+    """Return JSON data without links, which repeat the key, and with the key removed from all other texts."""
     if isinstance(value, dict):
         return {
             key.removed_from(name): without_links(inner, key=key)

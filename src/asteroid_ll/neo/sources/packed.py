@@ -1,4 +1,4 @@
-"""The text inside a file: as it is, gzip, or alone in a zip archive."""
+"""The text in a file: plain, gzip, or alone in a zip archive."""
 
 from __future__ import annotations
 
@@ -7,31 +7,27 @@ import io
 import zipfile
 import zlib
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import IO
 
 from asteroid_ll.errors import DataError
 
 MAX_TEXT_BYTES = 1 << 28
-"""Longest text that a file may hold, 268 MB: forty times the bundled catalogue's."""
+"""Longest text of a file, 268 MB: forty times the bundled catalogue's."""
 
 _HINT_AGAIN = "Run the fetch stage again with --force."
 _KINDS = {b"\x1f\x8b": "gzip", b"PK": "zip"}
 _TEXT_SUFFIXES = (".csv", ".txt", ".json")
 
 
-class _Readable(Protocol):
-    def read(self, size: int, /) -> bytes: ...
-
-
 def unpacked(path: Path, *, max_bytes: int = MAX_TEXT_BYTES) -> bytes:
     """Return the text of a file.
 
     Args:
-        path: plain, gzip, or a zip archive that holds one file of text.
-        max_bytes: longest text to take, so that neither a wrong file nor a bomb fills the memory.
+        path: plain, gzip, or a zip archive with one text file.
+        max_bytes: longest text to accept, which protects the memory from wrong files and zip bombs.
 
     Raises:
-        DataError: the file is missing, damaged, too long, a workbook, or an archive of several texts or none.
+        DataError: the file is missing, damaged, too long, a workbook, or an archive without exactly one text.
     """
     head = b""
     try:
@@ -52,26 +48,26 @@ def unpacked(path: Path, *, max_bytes: int = MAX_TEXT_BYTES) -> bytes:
         ) from error
 
 
-def _limited(stream: _Readable, path: Path, max_bytes: int) -> bytes:
+def _limited(stream: IO[bytes] | gzip.GzipFile, path: Path, max_bytes: int) -> bytes:
     parts = io.BytesIO()
     while block := stream.read(1 << 20):
         parts.write(block)
         if parts.tell() > max_bytes:
-            raise DataError(f"{path} holds more than {max_bytes} bytes.", hint="Split it, or use a smaller export.")
+            raise DataError(f"{path} contains more than {max_bytes} bytes.", hint="Split it, or use a smaller export.")
     return parts.getvalue()
 
 
-def _from_archive(stream: BinaryIO, path: Path, max_bytes: int) -> bytes:
+def _from_archive(stream: IO[bytes], path: Path, max_bytes: int) -> bytes:
     with zipfile.ZipFile(stream) as archive:
         names = [info.filename for info in archive.infolist() if not info.is_dir()]
         if "[Content_Types].xml" in names:
             raise DataError(f"{path} is a spreadsheet workbook.", hint="Export the sheet as CSV, and use that.")
         texts = [name for name in names if name.lower().endswith(_TEXT_SUFFIXES) and not name.startswith("__MACOSX/")]
         if len(texts) != 1:
-            told = ", ".join(texts[:5]) or "none"
+            listed = ", ".join(texts[:5]) or "none"
             raise DataError(
-                f"{path} is a zip archive with {len(texts)} files of text ({told}), not one.",
-                hint="Unpack it, and use the one with the asteroids.",
+                f"{path} is a zip archive with {len(texts)} text files ({listed}), expected one.",
+                hint="Unpack it, and use the file with the asteroids.",
             )
         try:
             with archive.open(texts[0]) as member:

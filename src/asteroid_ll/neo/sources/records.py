@@ -1,83 +1,85 @@
-"""From records of an archive to the canonical table: units, types, and what cannot be used left out and counted."""
+"""From an archive's records to the canonical table. Unusable rows are left out and counted."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 
 from asteroid_ll.errors import DataError
-from asteroid_ll.neo.derived import ALBEDO_BRIGHT, ALBEDO_DARK, diameter_km
-from asteroid_ll.neo.sources.base import Note, Reading
+from asteroid_ll.neo.derived import ALBEDO_BRIGHT, ALBEDO_DARK, diameter_km, orbital_period_d, tisserand_jupiter
+from asteroid_ll.neo.feature_sets import ELEMENTS
+from asteroid_ll.neo.moid import Orbits, earth_moid_au
+from asteroid_ll.neo.sources.reading import Note, Reading, Record
 from asteroid_ll.neo.sources.tabular import checked
 from asteroid_ll.neo.table import COLUMNS, LABEL, Kind
 
-_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
+def reading_of(records: Sequence[Record], *, where: str, notes: tuple[Note, ...] = ()) -> Reading:
+    """Make the canonical table of an archive's records.
 
-def reading_of(
-    records: Iterable[Mapping[str, Any]], *, where: str, notes: tuple[Note, ...] = (), labelled: bool = True
-) -> Reading:
-    """Make a canonical table of records.
+    Rows without a required value are left out, with a note per column. The MOID and other quantities that follow from
+    the elements are added if the records have no MOID, the diameters if they have none.
 
     Args:
-        records: canonical names to values, texts or numbers, None where there is none.
-        where: what a message calls their source.
-        notes: what was noticed before.
-        labelled: whether a record without a label is left out; else the column is absent where one has none.
-
-    Returns:
-        The table, rows with an absent value that is needed left out, with a note a column on how many.
+        records: one per row.
+        where: name of the records' source in messages.
+        notes: earlier notes, to which the new ones are added.
 
     Raises:
-        DataError: a value is not what its column holds, or no record is left.
+        DataError: a value does not fit its column, an orbit is not elliptical, or no row is usable.
     """
     raw = pd.DataFrame.from_records(list(records))
     if raw.empty:
-        raise DataError(f"{where} has no asteroid.", hint="Check what was asked for.")
-    if not labelled and LABEL in raw and raw[LABEL].isna().any():
-        raw = raw.drop(columns=LABEL)
-    told = list(notes)
+        raise DataError(f"{where} has no asteroid.", hint="Check the options of the source.")
+    all_notes = list(notes)
     for column in COLUMNS:
         if column.name not in raw or column.may_be_missing or (column.kind is Kind.TEXT and not column.required):
             continue
         absent = raw[column.name].isna().to_numpy()
         if absent.any():
-            told.append(Note("left out", f"rows without {column.title}", int(absent.sum()), column.name))
+            all_notes.append(Note("left out", f"rows without {column.title}", int(absent.sum()), column.name))
             raw = raw[~absent]
     if raw.empty:
         raise DataError(f"{where} has no asteroid with magnitude, MOID, orbit and label.", hint="Use another source.")
     raw = raw.reset_index(drop=True)
-    texts = {column.name: raw[column.name].fillna("").astype(str) for column in COLUMNS if _is_text(column, raw)}
-    return Reading(checked(raw.assign(**texts), where=where), tuple(told))
+    texts = {
+        column.name: raw[column.name].fillna("").astype(str)
+        for column in COLUMNS
+        if column.name in raw and column.kind in (Kind.TEXT, Kind.BOOLEAN)
+    }
+    table = checked(raw.assign(**texts), where=where)
+    return Reading(_completed(table, where=where), tuple(all_notes))
 
 
-def _is_text(column: Any, raw: pd.DataFrame) -> bool:
-    return column.name in raw and column.kind in (Kind.TEXT, Kind.BOOLEAN)
+def rows_of(records: Sequence[Record], *, where: str) -> pd.DataFrame:
+    """Return the table of one asteroid's records, without a label unless all of them have one; empty for none."""
+    if not records:
+        return pd.DataFrame()
+    if any(record.get(LABEL) is None for record in records):
+        records = [{name: value for name, value in record.items() if name != LABEL} for record in records]
+    return reading_of(records, where=where).table
 
 
-def with_diameters(reading: Reading) -> Reading:
-    """Add the two diameters in km that follow from the magnitude, where they belong among the columns."""
-    magnitude_mag = reading.table["absolute_magnitude_mag"].to_numpy(dtype=np.float64)
-    table = reading.table.assign(
-        diameter_min_km=diameter_km(magnitude_mag, albedo=ALBEDO_BRIGHT),
-        diameter_max_km=diameter_km(magnitude_mag, albedo=ALBEDO_DARK),
-    )
-    return Reading(table[[column.name for column in COLUMNS if column.name in table]], reading.notes)
-
-
-def calendar_time(text: str) -> tuple[str, int]:
-    """Return a JPL calendar time such as ``2029-Apr-13 21:46`` as its ISO date and in milliseconds since 1970.
-
-    Times are TDB, which is about 69 s ahead of UTC; to the minute given, they are taken as UTC.
-
-    Raises:
-        ValueError: the text is no such time.
-    """
-    date, _, clock = text.strip().partition(" ")
-    year, month, day = date.split("-")
-    iso = f"{int(year):04d}-{_MONTHS.index(month) + 1:02d}-{int(day):02d}"
-    minutes = np.datetime64(f"{iso}T{clock or '00:00'}", "m")
-    return iso, int(minutes.astype("datetime64[ms]").astype(np.int64))
+def _completed(table: pd.DataFrame, *, where: str) -> pd.DataFrame:
+    """Add the quantities that follow from magnitude and elements, in the columns' order."""
+    if "diameter_min_km" not in table:
+        magnitude_mag = table["absolute_magnitude_mag"].to_numpy(dtype=np.float64)
+        table = table.assign(
+            diameter_min_km=diameter_km(magnitude_mag, albedo=ALBEDO_BRIGHT),
+            diameter_max_km=diameter_km(magnitude_mag, albedo=ALBEDO_DARK),
+        )
+    if "moid_au" not in table:
+        e, a, i, node, argument = (table[name].to_numpy(dtype=np.float64) for name in ELEMENTS)
+        if not ((e >= 0.0) & (e < 1.0) & (a > 0.0)).all():
+            raise DataError(f"{where} has an orbit that is not elliptical.", hint="Fetch it again with --force.")
+        epoch_jd = float(table["epoch_osculation_jd"].median())
+        table = table.assign(
+            moid_au=earth_moid_au(Orbits(a, e, i, node, argument), epoch_jd=epoch_jd),
+            tisserand_jupiter=tisserand_jupiter(a, e, inclination_deg=i),
+            orbital_period_d=orbital_period_d(a),
+            perihelion_distance_au=a * (1.0 - e),
+            aphelion_distance_au=a * (1.0 + e),
+        )
+    return table[[column.name for column in COLUMNS if column.name in table]]

@@ -1,9 +1,8 @@
-"""What a spreadsheet does to the 40-column export, undone where nothing is lost and named where something is.
+"""Repair of the 40-column export after a spreadsheet has rewritten it. Losses that cannot be repaired are reported.
 
-Two rewritten copies of the export circulate beside the original. In both, dates are written day first and times without
-seconds, truth values in capitals, numbers in at most eleven characters, and the time of the approach, which is in
-milliseconds, is rounded: to six digits in one (7.88947E+11), to three in the other, which also calls the approached
-body "sun".
+Two rewritten copies of the export circulate beside the original. Both write dates day first, times without seconds,
+truth values in capitals, and numbers in at most eleven characters. They round the time of the approach, which is in
+milliseconds, to six digits (7.88947E+11) or to three. The copy with three digits also calls the approached body "sun".
 """
 
 from __future__ import annotations
@@ -14,13 +13,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from asteroid_ll.neo.sources.base import Note, Reading
+from asteroid_ll.neo.sources.reading import Note, Reading
 
 if TYPE_CHECKING:
     import pandas as pd
 
 MAX_IDENTITY_ERROR_AU = 1e-12
-"""Numbers with all their digits give q = a (1 - e) within this; eleven characters give it within 1e-8."""
+"""Largest error of q = a (1 - e) for numbers with all digits. Numbers of eleven characters differ by up to 1e-8."""
 
 _DATE_COLUMNS = ("close_approach_date", "orbit_determination_date")
 _SPREADSHEET_DATE = r"(\d{1,2})[-/.](\d{1,2})[-/.](\d{4})(?: (\d{1,2}):(\d{2})(?::(\d{2}))?)?"
@@ -29,31 +28,30 @@ _MS_PER_DAY = 24 * _MS_PER_H
 _PACIFIC_STANDARD_H = 8
 
 
-def mend(table: pd.DataFrame, *, labels: pd.Series) -> Reading:
-    """Undo what a spreadsheet did to the export.
+def repair(table: pd.DataFrame, *, labels: pd.Series) -> Reading:
+    """Undo a spreadsheet's changes to the export.
 
     Args:
         table: canonical table of all 40 columns.
-        labels: the label's texts as the file has them.
+        labels: the label's texts in the file.
 
     Returns:
-        The table with dates as ISO 8601 has them, approach times to the millisecond and the Earth as approached body,
-        as far as that can be told; and a note each on what was mended and what the file has lost. The original export
-        comes back as it is, without notes.
+        The table with ISO 8601 dates, approach times to the millisecond and the Earth as approached body, if they can
+        be determined, with a note for each repair and loss. The original export is returned unchanged without notes.
     """
     notes: list[Note] = []
     capitals = int(labels.str.strip().isin(["TRUE", "FALSE"]).sum())
     if capitals:
         notes.append(Note("repaired", "truth values written in capitals", capitals, "hazardous"))
     for name in _DATE_COLUMNS:
-        table = _mend_dates(table, name, notes)
-    table = _mend_epochs(table, notes)
-    table = _mend_body(table, notes)
+        table = _repair_dates(table, name, notes)
+    table = _repair_epochs(table, notes)
+    table = _repair_body(table, notes)
     _note_digits(table, notes)
     return Reading(table, tuple(notes))
 
 
-def _mend_dates(table: pd.DataFrame, name: str, notes: list[Note]) -> pd.DataFrame:
+def _repair_dates(table: pd.DataFrame, name: str, notes: list[Note]) -> pd.DataFrame:
     texts = table[name]
     parts = texts.str.extract(f"^{_SPREADSHEET_DATE}$")
     if parts[0].isna().any():
@@ -66,19 +64,19 @@ def _mend_dates(table: pd.DataFrame, name: str, notes: list[Note]) -> pd.DataFra
         return table
     month_first = second.max() > 12
     month, day = (parts[0], parts[1]) if month_first else (parts[1], parts[0])
-    mended = parts[2] + "-" + month.str.zfill(2) + "-" + day.str.zfill(2)
+    repaired = parts[2] + "-" + month.str.zfill(2) + "-" + day.str.zfill(2)
     with_time = parts[3].notna()
     seconds = parts[5].fillna("00")
-    mended = mended.where(~with_time, mended + " " + parts[3].str.zfill(2) + ":" + parts[4] + ":" + seconds)
+    repaired = repaired.where(~with_time, repaired + " " + parts[3].str.zfill(2) + ":" + parts[4] + ":" + seconds)
     order = "month" if month_first else "day"
     notes.append(Note("repaired", f"dates written {order} first", len(table), name))
     without_seconds = int((with_time & parts[5].isna()).sum())
     if without_seconds:
         notes.append(Note("lost", "seconds of the time of day", without_seconds, name))
-    return table.assign(**{name: mended})
+    return table.assign(**{name: repaired})
 
 
-def _mend_epochs(table: pd.DataFrame, notes: list[Note]) -> pd.DataFrame:
+def _repair_epochs(table: pd.DataFrame, notes: list[Note]) -> pd.DataFrame:
     """Restore rounded approach times: in the export each is midnight in California on the approach's date."""
     name = "close_approach_unix_ms"
     days = table["close_approach_date"]
@@ -106,14 +104,14 @@ def pacific_midnights_ms(days: NDArray[np.datetime64]) -> NDArray[np.int64]:
     Args:
         days: dates, ``datetime64[D]``, shape ``(n,)``.
 
-    Source: summer time from the first Sunday of April to the last of October from 1987 on, from the second Sunday of
-    March to the first of November from 2007 on (United States Code, title 15, section 260a, and its amendments).
+    Source: daylight saving time is from the first Sunday of April to the last of October since 1987, and from the
+    second Sunday of March to the first of November since 2007 (United States Code, title 15, section 260a).
     """
     years = days.astype("datetime64[Y]").astype(np.int64) + 1970
     summer = np.zeros(days.shape, dtype=bool)
     for year in np.unique(years):
         start, end = _summer_time(int(year))
-        # The clocks change at 2 in the morning: midnight of the first day is still winter, of the last still summer.
+        # The clocks change at 2 in the morning: the first day's midnight is standard time, the last day's is not.
         summer |= (years == year) & (days > np.datetime64(start)) & (days <= np.datetime64(end))
     offset_ms = (_PACIFIC_STANDARD_H - summer.astype(np.int64)) * _MS_PER_H
     return np.asarray(days.astype(np.int64) * _MS_PER_DAY + offset_ms)
@@ -135,8 +133,8 @@ def _rounded(values: NDArray[np.int64], n_digits: int) -> NDArray[np.float64]:
     return np.array([float(f"{value:.{n_digits - 1}e}") for value in values.tolist()])
 
 
-def _mend_body(table: pd.DataFrame, notes: list[Note]) -> pd.DataFrame:
-    """Read "sun" as the Earth: nothing else than a planet is ever approached, and the column says one thing only."""
+def _repair_body(table: pd.DataFrame, notes: list[Note]) -> pd.DataFrame:
+    """Replace "sun" by the Earth, if all rows have it: the export lists only approaches to the Earth."""
     if not table["orbiting_body"].str.strip().str.lower().eq("sun").all():
         return table
     notes.append(Note("repaired", 'approached body written as "sun"', len(table), "orbiting_body"))

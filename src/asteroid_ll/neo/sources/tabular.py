@@ -1,4 +1,4 @@
-"""From the bytes of a CSV file to the canonical table, or to one sentence that says why not."""
+"""From the bytes of a CSV file to the canonical table, or to an error that names the problem."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ import pandas as pd
 
 from asteroid_ll.errors import DataError
 from asteroid_ll.neo.label import labels_of
-from asteroid_ll.neo.sources.base import Reading, refuse_other_formats
 from asteroid_ll.neo.sources.packed import unpacked
-from asteroid_ll.neo.sources.spreadsheet import mend
+from asteroid_ll.neo.sources.reading import Reading, refuse_other_formats
+from asteroid_ll.neo.sources.spreadsheet import repair
 from asteroid_ll.neo.table import COLUMNS, LABEL, Column, Kind, header_key, lookup
 
 _MISSING = ["", "NA", "N/A", "NaN", "nan", "null", "NULL", "None"]
@@ -33,23 +33,21 @@ def read(path: Path) -> Reading:
         path: CSV file in UTF-8, with or without a byte order mark, plain, gzip, or alone in a zip archive.
 
     Returns:
-        The canonical columns that the file has, in canonical order. Of the NeoWs export all 40 are required, else those
-        that every run needs. What a spreadsheet did to the export is undone, see ``spreadsheet``.
+        The canonical columns of the file, in canonical order. The NeoWs export must have all 40 columns, other tables
+        those that every run needs. A spreadsheet's changes to the export are undone, see ``spreadsheet``.
 
     Raises:
         DataError: the file is missing, empty, cut, a web page or a workbook; lacks columns; has a cell of the wrong
-            type, or NaN or an infinity; or has labels of one class.
+            type, NaN or an infinity; or has labels of only one class.
     """
-    header, text = open_text(path)
-    columns = _recognised(header, path)
+    header, text = _opened(path)
+    positions = _positions(header, path)
     export = _is_export(header)
-    wanted = [column for column in COLUMNS if column.header] if export else COLUMNS
-    needed = [column for column in wanted if column.required or export]
-    _require(needed, columns, header=header, path=path)
-    raw = _parse(text, columns, path=path, n_fields=len(header))
+    _require([column for column in COLUMNS if column.required or export], positions, header=header, path=path)
+    raw = _parse(text, positions, path=path, n_fields=len(header))
     reading = Reading(checked(raw, where=str(path)))
     if export:
-        reading = mend(reading.table, labels=raw[LABEL])
+        reading = repair(reading.table, labels=raw[LABEL])
     try:
         labels_of(reading.table)
     except DataError as error:
@@ -57,13 +55,8 @@ def read(path: Path) -> Reading:
     return reading
 
 
-def read_table(path: Path) -> pd.DataFrame:
-    """Return the table of ``read`` alone."""
-    return read(path).table
-
-
-def open_text(path: Path) -> tuple[list[str], bytes]:
-    """Return the header's names and the file's text, unpacked and without a byte order mark."""
+def _opened(path: Path) -> tuple[list[str], bytes]:
+    """Return the names in the header, and the file's text without a byte order mark."""
     text = unpacked(path)
     refuse_other_formats(text[:256], shown=str(path))
     text = text.removeprefix(b"\xef\xbb\xbf")
@@ -75,57 +68,55 @@ def open_text(path: Path) -> tuple[list[str], bytes]:
     return header, text
 
 
-def _recognised(header: Sequence[str], path: Path) -> dict[str, int]:
-    """Return the position of each canonical column that the header names."""
+def _positions(header: Sequence[str], path: Path) -> dict[str, int]:
+    """Return the position of each canonical column in the header."""
     keys = {header_key(name) for name in header}
     if keys >= _OTHER_FILE and lookup("moid_au") not in [lookup(key) for key in keys]:
         raise DataError(
-            f"{path} is the {len(header)}-column list of NASA's nearest objects (neo.csv), which has no minimum orbit "
-            "intersection distance: from it nobody can learn which asteroids are hazardous.",
+            f"{path} is the {len(header)}-column list of NASA's nearest objects (neo.csv), which lacks the minimum "
+            "orbit intersection distance. The label depends on it.",
             hint="Use the source catalogue, or the 40-column export of NeoWs.",
         )
-    found: dict[str, int] = {}
+    positions: dict[str, int] = {}
     for position, name in enumerate(header):
         column = lookup(name)
         if column is None:
             continue
-        if column.name in found:
+        if column.name in positions:
             raise DataError(
-                f"{path} has the column {column.name} twice: {header[found[column.name]]!r} and {name!r}.",
+                f"{path} has the column {column.name} twice: {header[positions[column.name]]!r} and {name!r}.",
                 hint="Remove one of them.",
             )
-        found[column.name] = position
-    return found
+        positions[column.name] = position
+    return positions
 
 
 def _is_export(header: Sequence[str]) -> bool:
-    """Tell whether most of the recognised names are the NeoWs export's own spelling."""
+    """Return whether most of the known names have the spelling of the NeoWs export."""
     spelled = [(key, column) for name in header if (column := lookup(key := header_key(name)))]
     theirs = sum(key == column.tutorial_name != column.name for key, column in spelled)
     ours = sum(key == column.name != column.tutorial_name for key, column in spelled)
     return theirs > ours
 
 
-def _require(needed: Sequence[Column], found: dict[str, int], *, header: Sequence[str], path: Path) -> None:
-    missing = [column for column in needed if column.name not in found]
+def _require(required: Sequence[Column], positions: dict[str, int], *, header: Sequence[str], path: Path) -> None:
+    missing = [column for column in required if column.name not in positions]
     if not missing:
         return
-    spare = {header_key(name): name for name in header if lookup(name) is None}
-    export = _is_export(header)
-    told = []
-    for column in missing:
-        name = column.header if export else column.name
-        near = difflib.get_close_matches(header_key(name), spare, n=1, cutoff=0.5)
-        told.append(f"{name} (nearest found: {spare[near[0]]!r})" if near else name)
+    unknown = {header_key(name): name for name in header if lookup(name) is None}
+    names = [column.header if _is_export(header) else column.name for column in missing]
+    for number, name in enumerate(names):
+        for near in difflib.get_close_matches(header_key(name), unknown, n=1, cutoff=0.5):
+            names[number] = f"{name} (nearest found: {unknown[near]!r})"
     raise DataError(
-        f"{path} lacks {len(missing)} of the {len(needed)} columns needed: {', '.join(told)}.",
+        f"{path} lacks {len(missing)} of the {len(required)} required columns: {', '.join(names)}.",
         hint="Rename or add them in the file, or choose the source catalogue.",
         missing=[column.name for column in missing],
     )
 
 
 def _parse(text: bytes, positions: dict[str, int], *, path: Path, n_fields: int) -> pd.DataFrame:
-    """Parse the text and return the columns at ``positions`` under their canonical names, not yet checked."""
+    """Parse the text, and return the columns at ``positions`` by canonical name, unchecked."""
     columns = [column for column in COLUMNS if column.name in positions]
     texts = {positions[c.name]: str for c in columns if c.kind in (Kind.TEXT, Kind.BOOLEAN)}
     numbers: Any = {positions[c.name]: _MISSING for c in columns if c.kind not in (Kind.TEXT, Kind.BOOLEAN)}
@@ -154,21 +145,21 @@ def checked(raw: pd.DataFrame, *, where: str) -> pd.DataFrame:
     """Check every cell and return the columns with their types.
 
     Args:
-        raw: columns under canonical names, in any order, cells as texts or numbers.
-        where: what a message calls the source of the rows.
+        raw: columns with canonical names, in any order, cells as texts or numbers.
+        where: name of the rows' source in messages.
 
     Returns:
         The columns in canonical order.
 
     Raises:
-        DataError: a cell is no number, not finite, absent where a value is needed, or neither true nor false.
+        DataError: a cell is not a number, not finite, absent though required, or neither true nor false.
     """
     checks = {Kind.TEXT: _text, Kind.BOOLEAN: _boolean, Kind.INTEGER: _integer, Kind.FLOAT: _number}
     return pd.DataFrame({c.name: checks[c.kind](raw[c.name], c, where) for c in COLUMNS if c.name in raw})
 
 
 def _refuse(series: pd.Series, bad: np.ndarray, column: Column, where: str, *, problem: str) -> None:
-    """Raise for the first bad cell of a column, if there is one."""
+    """Raise an error for the first bad cell of a column, if there is one."""
     rows = np.flatnonzero(bad)
     if rows.size:
         value = series.iloc[rows[0]]
@@ -197,7 +188,9 @@ def _number(series: pd.Series, column: Column, where: str) -> pd.Series:
     values = series
     if series.dtype.kind not in "iuf":
         values = pd.to_numeric(series.astype(str).where(series.notna()), errors="coerce")
-        _refuse(series, (values.isna() & series.notna()).to_numpy(), column, where, problem="a value that is no number")
+        _refuse(
+            series, (values.isna() & series.notna()).to_numpy(), column, where, problem="a value that is not a number"
+        )
     numbers = values.to_numpy(dtype=np.float64, na_value=np.nan)
     _refuse(series, np.isinf(numbers), column, where, problem="an infinite value")
     if not column.may_be_missing:
@@ -213,5 +206,5 @@ def _integer(series: pd.Series, column: Column, where: str) -> pd.Series:
     with np.errstate(invalid="ignore"):
         fractional = (numbers != np.rint(numbers)) & ~np.isnan(numbers)
         outside = np.abs(numbers) >= 2.0**63
-    _refuse(series, fractional | outside, column, where, problem="a value that is no integer")
+    _refuse(series, fractional | outside, column, where, problem="a value that is not an integer")
     return values if np.isnan(numbers).any() else values.astype(np.int64)

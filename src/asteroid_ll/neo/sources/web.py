@@ -1,180 +1,184 @@
-"""HTTP as the sources need it: one opener, bodies checked against their announced length, downloads that go on.
+"""HTTP for the sources: body lengths are checked, and interrupted downloads resume.
 
-A secret travels in a header of the first request only: a redirect to another host, or to plain http, is refused, and
-debugging output of the standard library's client is off whatever the process has set, because it prints headers.
+A key travels in a header of one request only: a redirect to another host or scheme is not followed, and the debug
+output of ``http.client``, which prints headers, stays off.
 """
 
 from __future__ import annotations
 
 import hashlib
-import http.client
 import json
-import time
-import urllib.error
-import urllib.request
-from collections.abc import Callable, Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
-from typing import Any
-from urllib.parse import SplitResult, urlsplit, urlunsplit
+from urllib.parse import SplitResult, unquote, urljoin, urlsplit, urlunsplit
+from urllib.request import getproxies, proxy_bypass
+
+import urllib3
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.exceptions import HTTPError
+from urllib3.util import parse_url
 
 from asteroid_ll.errors import DataError
+from asteroid_ll.neo.sources.base import Progress, Web
 from asteroid_ll.run.atomic import refused_by_system
 
 TIMEOUT_S = 30.0
-"""Longest wait for the next bytes."""
+"""Longest wait for a connection, and for the next bytes."""
 
 ATTEMPTS = 3
-"""How often a download is begun or gone on with before it fails."""
+"""Attempts to start or resume a download before it fails."""
 
 PAUSE_S = 2.0
-"""First pause between two attempts; each further one is twice as long."""
+"""Pause after the first attempt; each later pause is twice as long."""
+
+MAX_REDIRECTS = 10
+"""Redirects that one request follows."""
 
 MAX_BODY_BYTES = 1 << 26
-"""Longest body that is held in memory, 67 MB: a page of NeoWs has less than one."""
+"""Longest body that is held in memory, 67 MB. A page of NeoWs is shorter than 1 MB."""
 
 _BLOCK_BYTES = 1 << 16
-_PROGRESS_EVERY_S = 2.0
-_USER_AGENT = "asteroid-ll"
-
-
-def _silent(_: str) -> None:
-    return None
-
-
-@dataclass(frozen=True)
-class Web:
-    """How the network is used.
-
-    Attributes:
-        say: shows a line of progress.
-        sleep: waits so many seconds.
-        now_s: a clock in seconds that never goes back.
-    """
-
-    say: Callable[[str], None] = _silent
-    sleep: Callable[[float], None] = time.sleep
-    now_s: Callable[[], float] = time.monotonic
-
-
-class Progress:
-    """Says where a long transfer is, but not more often than every other second."""
-
-    def __init__(self, web: Web) -> None:
-        self._web = web
-        self._told_s = web.now_s()
-
-    def __call__(self, text: str) -> None:
-        """Say it, or leave it out."""
-        now_s = self._web.now_s()
-        if now_s - self._told_s >= _PROGRESS_EVERY_S:
-            self._told_s = now_s
-            self._web.say(text)
-
-
-@dataclass(frozen=True)
-class Answer:
-    """A whole answer: status, headers by lower-case name, and the body."""
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
 
 
 class CutError(Exception):
-    """A connection that failed, or a body that is shorter than announced; another attempt may succeed."""
+    """A failed connection, or a body that is shorter than announced. Another attempt may succeed."""
 
 
-class _SameHost(urllib.request.HTTPRedirectHandler):
-    """Follows redirects, but carries no secret to another host and none over plain http."""
-
-    def redirect_request(
-        self, req: urllib.request.Request, fp: Any, code: int, msg: str, headers: Any, newurl: str
-    ) -> urllib.request.Request | None:
-        """Return the next request, None to refuse it."""
-        old, new = urlsplit(req.full_url), urlsplit(newurl)
-        secret = any(name.lower() == "x-api-key" for name in req.headers)
-        if secret and (old.hostname != new.hostname or (old.scheme == "https" and new.scheme != "https")):
-            return None
-        return super().redirect_request(req, fp, code, msg, headers, newurl)
+class _Http(urllib3.HTTPConnectionPool):
+    ConnectionCls = type("Quiet", (HTTPConnection,), {"debuglevel": 0})
 
 
-def _opener() -> urllib.request.OpenerDirector:
-    return urllib.request.build_opener(
-        urllib.request.HTTPHandler(debuglevel=0), urllib.request.HTTPSHandler(debuglevel=0), _SameHost()
+class _Https(urllib3.HTTPSConnectionPool):
+    ConnectionCls = type("Quiet", (HTTPSConnection,), {"debuglevel": 0})
+
+
+@cache
+def _manager(proxy: str) -> urllib3.PoolManager:
+    """Return the connections through a proxy, or direct ones for an empty address."""
+    if proxy:
+        address = parse_url(proxy if "://" in proxy else f"http://{proxy}")
+        headers = urllib3.make_headers(proxy_basic_auth=unquote(address.auth)) if address.auth else None
+        manager: urllib3.PoolManager = urllib3.ProxyManager(address.url, proxy_headers=headers)
+    else:
+        manager = urllib3.PoolManager()
+    manager.pool_classes_by_scheme = {"http": _Http, "https": _Https}
+    return manager
+
+
+@contextmanager
+def _opened(url: str, headers: Mapping[str, str], *, same_host: bool) -> Iterator[urllib3.BaseHTTPResponse]:
+    """Send a GET request, follow its redirects, and yield the response.
+
+    Args:
+        url: http or https.
+        headers: further headers, which redirects repeat.
+        same_host: do not follow redirects to another host or scheme, and yield them instead.
+
+    Raises:
+        CutError: the connection failed, also within the block, or there are too many redirects.
+        DataError: the disk is full, or another resource of the machine is exhausted.
+    """
+    origin = urlsplit(url)[:2]
+    try:
+        for _ in range(MAX_REDIRECTS):
+            with _request(url, headers) as response:
+                location = response.get_redirect_location()
+                target = urljoin(url, location or "")
+                if not location or (same_host and urlsplit(target)[:2] != origin):
+                    yield response
+                    return
+            url = target
+    except (OSError, HTTPError, ValueError) as error:
+        # A full disk is not a network failure, so another attempt would not help.
+        raise refused_by_system(error) or CutError(_reason(error)) from error
+    raise CutError("too many redirects")
+
+
+def _request(url: str, headers: Mapping[str, str]) -> urllib3.BaseHTTPResponse:
+    """Send one request, through the proxy that the environment names for the host."""
+    parts = urlsplit(url)
+    proxy = "" if proxy_bypass(parts.hostname or "") else getproxies().get(parts.scheme, "")
+    return _manager(proxy).request(
+        "GET",
+        url,
+        headers={"User-Agent": "asteroid-ll", **headers},
+        timeout=TIMEOUT_S,
+        redirect=False,
+        retries=False,
+        preload_content=False,
+        decode_content=False,
+        enforce_content_length=False,
     )
 
 
 def shown(location: str) -> str:
-    """Return a location without user, password, query and fragment, where secrets travel."""
+    """Return a location without its user, password, query and fragment, which may hold secrets."""
     parts = urlsplit(location)
     if not parts.netloc:
         return location
     return urlunsplit(SplitResult(parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
 
 
-def get(url: str, *, headers: Mapping[str, str] | None = None) -> Answer:
-    """Send one request and read its whole answer, whatever its status.
+def get(url: str, *, headers: Mapping[str, str]) -> tuple[urllib3.BaseHTTPResponse, bytes]:
+    """Send one request, and return the response, of any status, with its whole body.
 
     Args:
         url: http or https.
-        headers: further headers.
+        headers: further headers. They may hold a key, so only redirects to the same host and scheme are followed.
 
     Raises:
         CutError: the connection failed, or the body is shorter than announced.
         DataError: the body is longer than ``MAX_BODY_BYTES``.
     """
-    request = urllib.request.Request(url, headers={"User-Agent": _USER_AGENT, **(headers or {})})  # noqa: S310
-    try:
-        try:
-            response = _opener().open(request, timeout=TIMEOUT_S)
-        except urllib.error.HTTPError as error:
-            response = error
-        with response:
-            body = response.read(MAX_BODY_BYTES + 1)
-            told = {name.lower(): value for name, value in response.headers.items()}
-            status = int(response.status)
-    except (OSError, http.client.HTTPException) as error:
-        raise CutError(_reason(error)) from error
+    with _opened(url, headers, same_host=True) as response:
+        body = response.read(MAX_BODY_BYTES + 1)
     if len(body) > MAX_BODY_BYTES:
         raise DataError(f"{shown(url)} answered more than {MAX_BODY_BYTES} bytes.", hint="Check the address.")
-    announced = told.get("content-length", "")
+    announced = response.headers.get("Content-Length", "")
     if announced.isdigit() and len(body) < int(announced):
         raise CutError(f"{len(body)} of {announced} bytes came")
-    return Answer(status, told, body)
+    return response, body
 
 
-def _reason(error: Exception) -> str:
-    return str(error.reason if isinstance(error, urllib.error.URLError) else error) or type(error).__name__
+def _reason(error: BaseException) -> str:
+    """Return the first cause of an error. The messages of urllib3 itself may repeat the address with its secrets."""
+    while error.__cause__ is not None and not isinstance(error, ValueError):
+        error = error.__cause__
+    if isinstance(error, ValueError):
+        return "the address is not valid"
+    return str(error) or type(error).__name__
 
 
-@dataclass
+@dataclass(frozen=True)
 class _Partial:
-    """A download that may go on later: the bytes so far, and the validator that says of which version they are."""
+    """A download that can resume: its bytes so far, and the validator of the version that they belong to."""
 
     path: Path
     note: Path
-    url: str
+    url_digest: str
 
     @classmethod
     def beside(cls, target: Path, url: str) -> _Partial:
-        # The address itself may hold a signature: a digest tells it from another one.
-        key = hashlib.sha256(url.encode()).hexdigest()
+        # The address itself may hold a signature, so only its digest is stored.
+        digest = hashlib.sha256(url.encode()).hexdigest()
         folder = target.parent
-        return cls(folder / f".{target.name}.partial", folder / f".{target.name}.partial.json", key)
+        return cls(folder / f".{target.name}.partial", folder / f".{target.name}.partial.json", digest)
 
     def validator(self) -> str:
-        """Return the validator of the bytes so far, empty where there is nothing to go on with."""
+        """Return the validator of the bytes so far, empty if the download cannot resume."""
         try:
-            told = json.loads(self.note.read_bytes())
-            if told["url"] == self.url and self.path.is_file():
-                return str(told["validator"])
+            note = json.loads(self.note.read_bytes())
+            if note["url"] == self.url_digest and self.path.is_file():
+                return str(note["validator"])
         except (OSError, ValueError, KeyError, TypeError):
             pass
         return ""
 
     def remember(self, validator: str) -> None:
-        self.note.write_text(json.dumps({"url": self.url, "validator": validator}), encoding="utf-8")
+        self.note.write_text(json.dumps({"url": self.url_digest, "validator": validator}), encoding="utf-8")
 
     def remove(self) -> None:
         self.path.unlink(missing_ok=True)
@@ -182,9 +186,9 @@ class _Partial:
 
 
 def download(url: str, target: Path, *, final: Path, web: Web) -> None:
-    """Stream a URL into a file; go on where an earlier attempt, also one of another process, was cut.
+    """Stream a URL into a file, and resume an earlier attempt of this or another process.
 
-    A server that gives no validator (ETag, Last-Modified), or does not take ranges, is asked for the whole again.
+    The whole file is requested again if the server gives no validator (ETag, Last-Modified) or takes no ranges.
 
     Args:
         url: http or https.
@@ -197,21 +201,11 @@ def download(url: str, target: Path, *, final: Path, web: Web) -> None:
     """
     final.parent.mkdir(parents=True, exist_ok=True)
     partial = _Partial.beside(final, url)
-    for attempt in range(1, ATTEMPTS + 1):
+    for attempt in range(ATTEMPTS):
         try:
             _attempt(url, partial, web)
         except CutError as error:
-            keep = bool(partial.validator())
-            if attempt == ATTEMPTS:
-                n_bytes = partial.path.stat().st_size if partial.path.is_file() else 0
-                if not keep:
-                    partial.remove()
-                raise DataError(
-                    f"The download of {shown(url)} failed after {n_bytes} bytes: {error}.",
-                    hint="Check the network and run the fetch stage again"
-                    + ("; it goes on where it was cut." if keep else "."),
-                ) from error
-            web.sleep(PAUSE_S * 2 ** (attempt - 1))
+            failure = error
         except DataError:
             partial.remove()
             raise
@@ -219,48 +213,44 @@ def download(url: str, target: Path, *, final: Path, web: Web) -> None:
             partial.path.replace(target)
             partial.remove()
             return
+        if attempt < ATTEMPTS - 1:
+            web.sleep(PAUSE_S * 2**attempt)
+    n_bytes = partial.path.stat().st_size if partial.path.is_file() else 0
+    resumes = "; it resumes the download" if partial.validator() else ""
+    if not resumes:
+        partial.remove()
+    raise DataError(
+        f"The download of {shown(url)} failed after {n_bytes} bytes: {failure}.",
+        hint=f"Check the network and run the fetch stage again{resumes}.",
+    ) from failure
 
 
 def _attempt(url: str, partial: _Partial, web: Web) -> None:
     validator = partial.validator()
     start = partial.path.stat().st_size if validator else 0
-    headers = {"User-Agent": _USER_AGENT}
-    if start:
-        headers |= {"Range": f"bytes={start}-", "If-Range": validator}
-    request = urllib.request.Request(url, headers=headers)  # noqa: S310 - the caller checked the scheme
-    try:
-        with _opener().open(request, timeout=TIMEOUT_S) as response:
-            goes_on = response.status == 206 and _starts_at(response.headers.get("Content-Range", ""), start)
-            if response.status == 206 and not goes_on:
-                partial.remove()
-                raise CutError("the server sent another range than the one asked for")
-            if not goes_on:
-                start = 0
-                partial.remove()
-                found = response.headers.get("ETag") or response.headers.get("Last-Modified") or ""
-                if found and not found.startswith("W/") and response.headers.get("Accept-Ranges") == "bytes":
-                    partial.remember(found)
+    headers = {"Range": f"bytes={start}-", "If-Range": validator} if start else {}
+    with _opened(url, headers, same_host=False) as response:
+        if response.status == 206 and response.headers.get("Content-Range", "").startswith(f"bytes {start}-"):
             _receive(response, partial.path, start=start, web=web)
-    except urllib.error.HTTPError as error:
-        error.close()
-        if error.code == 416 and start:
+            return
+        if response.status in (206, 416):
             partial.remove()
-            raise CutError("the server has no more of it") from error
-        if error.code >= 500:
-            raise CutError(f"the server answered {error.code} {error.reason}") from error
-        raise DataError(
-            f"{shown(url)} answered {error.code} {error.reason}.", hint="Check the URL, or download the file by hand."
-        ) from error
-    except (OSError, http.client.HTTPException) as error:
-        # A full disk is no fault of the network: to ask again would not help.
-        raise refused_by_system(error) or CutError(_reason(error)) from error
+            raise CutError("the server does not have the requested range")
+        if response.status >= 500:
+            raise CutError(f"the server answered {response.status} {response.reason}")
+        if response.status >= 300:
+            raise DataError(
+                f"{shown(url)} answered {response.status} {response.reason}.",
+                hint="Check the URL, or download the file by hand.",
+            )
+        partial.remove()
+        validator = response.headers.get("ETag") or response.headers.get("Last-Modified") or ""
+        if validator and not validator.startswith("W/") and response.headers.get("Accept-Ranges") == "bytes":
+            partial.remember(validator)
+        _receive(response, partial.path, start=0, web=web)
 
 
-def _starts_at(content_range: str, start: int) -> bool:
-    return content_range.startswith(f"bytes {start}-")
-
-
-def _receive(response: Any, path: Path, *, start: int, web: Web) -> None:
+def _receive(response: urllib3.BaseHTTPResponse, path: Path, *, start: int, web: Web) -> None:
     announced = response.headers.get("Content-Length", "")
     total = start + int(announced) if announced.isdigit() else None
     received = start

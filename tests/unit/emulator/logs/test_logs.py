@@ -80,8 +80,8 @@ def test_streams_are_listed_by_prefix_time_and_page(logs, write):
 def test_groups_are_listed_and_deleted(logs, write, refused):
     write("x")
     write("x", group="/aws/sagemaker/Endpoints/ep")
-    found = logs.describe_log_groups(logGroupNamePrefix="/aws/sagemaker/Endpoints")["logGroups"]
-    assert [group["logGroupName"] for group in found] == ["/aws/sagemaker/Endpoints/ep"]
+    groups = logs.describe_log_groups(logGroupNamePrefix="/aws/sagemaker/Endpoints")["logGroups"]
+    assert [group["logGroupName"] for group in groups] == ["/aws/sagemaker/Endpoints/ep"]
     logs.delete_log_group(logGroupName="/aws/sagemaker/Endpoints/ep")
     assert len(logs.describe_log_groups()["logGroups"]) == 1
     assert refused(logs.delete_log_group, logGroupName="/aws/sagemaker/Endpoints/ep") == (

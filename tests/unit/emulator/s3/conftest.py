@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -31,64 +32,6 @@ def bodies(state: State) -> Callable[[], set[str]]:
     return lambda: {path.name for path in state.objects.iterdir()}
 
 
-@pytest.fixture(scope="session")
-def loader() -> object:
-    """Botocore's models, read once for all tests."""
-    from botocore.loaders import create_loader
-
-    return create_loader()
-
-
-@pytest.fixture
-def new_session(loader: object) -> Callable[..., object]:
-    """A boto3 session with dummy keys, deaf to the machine's own configuration."""
-    import boto3
-    import botocore.session
-
-    def make(*, region: str = "us-east-1") -> object:
-        core = botocore.session.Session()
-        core.register_component("data_loader", loader)
-        return boto3.session.Session(
-            aws_access_key_id="AKIDEXAMPLE",
-            aws_secret_access_key="secret",
-            region_name=region,
-            botocore_session=core,
-        )
-
-    return make
-
-
-@pytest.fixture(autouse=True)
-def _no_aws_configuration(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    for name in (
-        "AWS_PROFILE",
-        "AWS_ENDPOINT_URL",
-        "AWS_ENDPOINT_URL_S3",
-        "AWS_DEFAULT_REGION",
-        "AWS_REGION",
-        "ASTEROID_LL_FAULTS",
-    ):
-        monkeypatch.delenv(name, raising=False)
-    for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
-        monkeypatch.setenv(name, str(tmp_path / "no-such-file"))
-
-
-@pytest.fixture
-def recorder() -> Callable[..., SimpleNamespace]:
-    """An emulator that keeps its requests and always gives the same answer."""
-
-    def make(response: object) -> SimpleNamespace:
-        requests: list[object] = []
-
-        def handle(request: object) -> object:
-            requests.append(request)
-            return response
-
-        return SimpleNamespace(handle=handle, requests=requests)
-
-    return make
-
-
 @pytest.fixture
 def emulator(state: State, store: ObjectStore) -> object:
     """An emulator that is S3 alone, in the region of the request's signature."""
@@ -106,13 +49,13 @@ def emulator(state: State, store: ObjectStore) -> object:
 
 
 @pytest.fixture
-def client(new_session: Callable[..., object], emulator: object) -> Callable[..., object]:
+def client(new_session: Callable[..., Any], emulator: Any) -> Callable[..., Any]:
     """Make an S3 client of the emulator that tries once."""
     from botocore.config import Config
 
     from asteroid_ll.emulator.transport.in_process import attach
 
-    def make(*, region: str = "us-east-1", **config: object) -> object:
+    def make(*, region: str = "us-east-1", **config: Any) -> Any:
         session = new_session(region=region)
         attach(session, emulator)
         return session.client("s3", config=Config(retries={"total_max_attempts": 1}, **config))
@@ -121,7 +64,7 @@ def client(new_session: Callable[..., object], emulator: object) -> Callable[...
 
 
 @pytest.fixture
-def s3(client: Callable[..., object]) -> object:
+def s3(client: Callable[..., Any]) -> Any:
     """An S3 client in us-east-1 with a bucket named ``rocks``."""
     made = client()
     made.create_bucket(Bucket="rocks")
@@ -142,12 +85,20 @@ def refused() -> Callable[..., dict[str, object]]:
 
 
 @pytest.fixture
-def exchange(emulator: object) -> Callable[..., Response]:
+def exchange(emulator: Any) -> Callable[..., Response]:
     """Send a request that botocore would not make, as if signed in us-east-1."""
     signed = {"authorization": "AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20260101/us-east-1/s3/aws4_request"}
 
-    def send(method: str, path: str, *, query: object = None, headers: object = None, body: bytes = b"") -> Response:
-        every = signed | {"content-length": str(len(body))} | (headers or {})
-        return emulator.handle(Request(method, "s3.amazonaws.com", path, query or {}, every, body))
+    def send(
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+        body: bytes = b"",
+    ) -> Response:
+        every = signed | {"content-length": str(len(body)), **(headers or {})}
+        response: Response = emulator.handle(Request(method, "s3.amazonaws.com", path, query or {}, every, body))
+        return response
 
     return send

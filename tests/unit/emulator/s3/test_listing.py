@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 
 def rolled_up(keys, *, prefix, delimiter):
-    """What a listing shows, by the definition: keys and rolled-up prefixes, in the order of their UTF-8 bytes."""
+    """Return a listing by its definition: keys and common prefixes in the order of their UTF-8 bytes."""
     entries = set()
     for key in keys:
         if key.startswith(prefix):
@@ -16,8 +16,8 @@ def rolled_up(keys, *, prefix, delimiter):
 
 
 def entries_of(page):
-    found = [item["Key"] for item in page.get("Contents", [])]
-    return found + [item["Prefix"] for item in page.get("CommonPrefixes", [])]
+    keys = [item["Key"] for item in page.get("Contents", [])]
+    return keys + [item["Prefix"] for item in page.get("CommonPrefixes", [])]
 
 
 KEYS = st.sets(st.text("ab/%+ &ü\U0001f311", min_size=1, max_size=6), max_size=14)

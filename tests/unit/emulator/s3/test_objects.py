@@ -18,14 +18,14 @@ def eros(s3):
 
 
 def test_what_was_put_is_read_back_with_everything_said_of_it(s3):
-    said = {
+    attributes = {
         "ContentType": "text/csv", "CacheControl": "no-store", "ContentDisposition": "inline",
         "ContentEncoding": "gzip", "ContentLanguage": "en", "Metadata": {"unit": "au"}, "StorageClass": "STANDARD_IA",
         "ServerSideEncryption": "AES256",
     }  # fmt: skip
-    put = s3.put_object(Bucket="rocks", Key="k", Body=b"433", Tagging="a=1&b=%C3%BC", **said)
+    put = s3.put_object(Bucket="rocks", Key="k", Body=b"433", Tagging="a=1&b=%C3%BC", **attributes)
     for read in (s3.get_object(Bucket="rocks", Key="k"), s3.head_object(Bucket="rocks", Key="k")):
-        assert {name: read[name] for name in said} == said
+        assert {name: read[name] for name in attributes} == attributes
         assert (read["ETag"], read["ContentLength"]) == (put["ETag"], 3)
     assert s3.get_object(Bucket="rocks", Key="k")["TagCount"] == 2
     assert put["ETag"] == f'"{hashlib.md5(b"433").hexdigest()}"'

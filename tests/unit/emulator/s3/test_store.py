@@ -26,10 +26,10 @@ def bucket(store):
 
 
 def test_a_stored_object_knows_its_size_etag_checksum_and_bytes(store, bucket):
-    stored = store.put_bytes(bucket, "a/b", b"433 Eros", content_type="text/plain")
+    stored = store.put_bytes(bucket, "a/b", b"433 Eros")
     assert stored == store.get(bucket, "a/b")
     assert stored.path.read_bytes() == b"433 Eros"
-    assert (stored.size_bytes, stored.content_type) == (8, "text/plain")
+    assert (stored.size_bytes, stored.attributes.content_type) == (8, "binary/octet-stream")
     assert stored.etag == hashlib.md5(b"433 Eros").hexdigest()
     assert base64.b64decode(stored.attributes.checksums["CRC32"]) == zlib.crc32(b"433 Eros").to_bytes(4, "big")
 
@@ -121,12 +121,12 @@ def test_a_full_disk_leaves_the_old_object_and_no_half_body(store, bucket, bodie
 
 
 def test_attributes_come_back_as_they_were_given(store, bucket):
-    said = Attributes(
+    attributes = Attributes(
         content_type="text/csv", metadata={"unit": "au"}, headers={"Cache-Control": "no-store"}, tags={"a": "ü"},
         checksums={"SHA256": "x-2"}, checksum_type="COMPOSITE", etag="e-2", part_sizes_bytes=(5, 3),
     )  # fmt: skip
-    store.record(bucket, "k", store.bodies.write([b"12345", b"678"]), attributes=said)
-    assert store.get(bucket, "k").attributes == said
+    store.record(bucket, "k", store.bodies.write([b"12345", b"678"]), attributes=attributes)
+    assert store.get(bucket, "k").attributes == attributes
 
 
 def test_the_next_start_sweeps_a_dead_writers_body_and_no_other(state, store, bucket):

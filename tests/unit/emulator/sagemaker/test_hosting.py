@@ -1,5 +1,8 @@
 """Endpoints go up, serve, move and go down by the clock, and refuse what AWS refuses."""
 
+import gc
+import weakref
+
 import pytest
 
 ARN = "arn:aws:sagemaker:us-west-2:000000000000"
@@ -228,3 +231,63 @@ def test_an_endpoint_outlives_the_process_that_made_it(virtual, front, up, runti
     front.emulator = type(virtual)(tmp_path / "virtual", clock=lambda: clock.s, loader=front.loader)
     assert runtime.invoke_endpoint(EndpointName="ep", Body=b"1")["Body"].read().startswith(b"weights")
     front.emulator.close()
+
+
+@pytest.fixture
+def loaded(virtual):
+    """Weak references to the models that are loaded at this moment."""
+    return lambda: [weakref.ref(scorer) for scorer in virtual.services.loaded_models.values()]
+
+
+def freed(references):
+    gc.collect()
+    return [reference() is None for reference in references]
+
+
+def test_a_deleted_endpoint_frees_its_model(sagemaker, up, loaded):
+    up("kept")
+    up("ep")
+    assert freed(references := loaded()) == [False, False]
+    sagemaker.delete_endpoint(EndpointName="ep")
+    assert freed(references) == [False, True]
+
+
+def test_an_update_frees_the_model_that_it_replaces(sagemaker, up, hosted, status, loaded):
+    up()
+    references = loaded()
+    hosted("next", text="better")
+    sagemaker.update_endpoint(EndpointName="ep", EndpointConfigName="next")
+    assert freed(references) == [False]
+    assert status() == "InService"
+    assert freed(references) == [True]
+    assert freed(loaded()) == [False]
+
+
+def test_an_update_that_rolls_back_keeps_only_the_model_that_serves(sagemaker, up, hosted, status, loaded):
+    up()
+    before = loaded()
+    hosted("next", text="broken")
+    sagemaker.update_endpoint(EndpointName="ep", EndpointConfigName="next")
+    assert status() == "InService"
+    assert freed(before) == [False]
+    assert loaded() == before
+
+
+def test_an_endpoint_that_another_process_deleted_frees_its_model(virtual, sagemaker, up, loaded, clock):
+    up()
+    references = loaded()
+    other = type(virtual)(virtual.directory, clock=lambda: clock.s)
+    endpoint = other.services.resources.get("endpoint", "us-west-2", "ep")
+    with other.state.transaction() as db:
+        other.services.resources.delete(db, endpoint)
+    other.close()
+    sagemaker.list_endpoints()
+    assert freed(references) == [True]
+
+
+@pytest.mark.parametrize("end", ["reset", "close"])
+def test_a_reset_and_a_close_free_every_model(virtual, up, loaded, end):
+    up()
+    references = loaded()
+    getattr(virtual, end)()
+    assert freed(references) == [True]

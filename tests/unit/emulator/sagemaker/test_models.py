@@ -2,7 +2,7 @@
 
 import pytest
 
-from asteroid_ll.emulator.sagemaker.images import image_uri
+from asteroid_ll.linear_learner.images import image_uri
 
 ARN = "arn:aws:sagemaker:us-west-2:000000000000"
 ROLE = "arn:aws:iam::000000000000:role/trainer"

@@ -11,7 +11,7 @@ import tarfile
 import pytest
 
 from asteroid_ll.emulator.processes import ProcessId
-from asteroid_ll.emulator.sagemaker.images import image_uri
+from asteroid_ll.linear_learner.images import image_uri
 
 LOGS = "/aws/sagemaker/TrainingJobs"
 

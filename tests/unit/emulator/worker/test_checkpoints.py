@@ -145,7 +145,7 @@ def test_another_jobs_checkpoint_fails_the_job_with_the_reason(account, sagemake
         values = {**VALUES, "epochs": "1", "mini_batch_size": batch}
         sagemaker.create_training_job(**job_request(name, HyperParameters=values, CheckpointConfig=CONFIG))
         job = ended(name)
-    assert job["FailureReason"].startswith("ClientError: The checkpoint linear-learner.npz is of a job with other")
+    assert job["FailureReason"].startswith("ClientError: The checkpoint linear-learner.npz belongs to a job with other")
 
 
 def test_what_lies_under_the_prefix_is_laid_out_and_only_changes_come_back(

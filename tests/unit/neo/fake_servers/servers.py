@@ -16,7 +16,7 @@ PAGE_SIZE = 20
 
 @dataclass
 class Reply:
-    """What a server answers; ``cut`` bytes of the announced length are not sent."""
+    """A server's reply; ``cut`` bytes of the announced length are not sent."""
 
     status: int = 200
     body: bytes = b""
@@ -30,7 +30,7 @@ class Reply:
 
 @dataclass
 class Request:
-    """What a server was asked."""
+    """A request that a server received."""
 
     path: str
     query: dict[str, str]
@@ -138,7 +138,7 @@ class FakeNeows:
 
     Attributes:
         objects: the list, in its order; may be changed between requests.
-        requests: what was asked, in order.
+        requests: the requests, in order.
         before: called with each request; a reply of its own takes the place of the usual one.
     """
 
@@ -146,14 +146,14 @@ class FakeNeows:
         self.objects = [neo(number) for number in range(n)]
         self.requests: list[Request] = []
         self.before: Callable[[Request], Reply | None] = lambda _: None
-        self.limits = {"X-RateLimit-Limit": "1000", "X-RateLimit-Remaining": "900"}
+        self.limits: dict[str, Any] = {"X-RateLimit-Limit": "1000", "X-RateLimit-Remaining": "900"}
 
     def answer(self, request: Request) -> Reply:
         """Answer as NeoWs does."""
         self.requests.append(request)
-        own = self.before(request)
-        if own is not None:
-            return own
+        reply = self.before(request)
+        if reply is not None:
+            return reply
         if "x-api-key" not in request.headers:
             return Reply.json({"error": {"code": "API_KEY_MISSING", "message": "No api_key."}}, status=403)
         if request.path == "/neo/browse":
@@ -182,8 +182,8 @@ class FakeNeows:
     def feed(self, start: str, end: str) -> Reply:
         """The approaches of at most seven days."""
         if int(end[-2:]) - int(start[-2:]) > 7 and start[:7] == end[:7]:
-            said = "Date Format Exception - Expected format (yyyy-mm-dd) - The Feed date limit is only 7 Days"
-            return Reply.json({"code": 400, "http_error": "BAD_REQUEST", "error_message": said}, status=400)
+            message = "Date Format Exception - Expected format (yyyy-mm-dd) - The Feed date limit is only 7 Days"
+            return Reply.json({"code": 400, "http_error": "BAD_REQUEST", "error_message": message}, status=400)
         listed: dict[str, list[dict[str, Any]]] = {}
         for item in self.objects:
             for approach in item["close_approach_data"]:
@@ -255,7 +255,7 @@ class FakeJpl:
     Attributes:
         rows: the asteroids.
         approaches: rows of designation, time, distance in au and velocity in km/s.
-        requests: what was asked, in order.
+        requests: the requests, in order.
         before: called with each request; a reply of its own takes the place of the usual one.
     """
 
@@ -268,15 +268,15 @@ class FakeJpl:
     def answer(self, request: Request) -> Reply:
         """Answer as JPL does."""
         self.requests.append(request)
-        own = self.before(request)
-        if own is not None:
-            return own
+        reply = self.before(request)
+        if reply is not None:
+            return reply
         if request.path == "/cad.api":
             return Reply.json(self.cad())
         rows = self.rows
         if "sb-cdata" in request.query:
-            wanted = json.loads(request.query["sb-cdata"])["AND"][0].rpartition("|")[2]
-            rows = [row for row in rows if row[0] == wanted]
+            designation = json.loads(request.query["sb-cdata"])["AND"][0].rpartition("|")[2]
+            rows = [row for row in rows if row[0] == designation]
         if request.query["fields"].split(",") != SBDB_FIELDS:
             return Reply.json({"code": 400, "message": "one or more invalid fields"}, status=400)
         return Reply.json(self.sbdb(rows))

@@ -1,0 +1,112 @@
+"""Runs a command and exits with its code: the one place that maps errors to exit codes."""
+
+from __future__ import annotations
+
+import codecs
+import io
+import os
+import signal
+import sys
+from typing import NoReturn
+
+import click
+
+from asteroid_ll.cli.console import Console
+from asteroid_ll.cli.options import GROUPS, JSON_VARIABLE
+from asteroid_ll.errors import AsteroidError, ConfigError, InterruptedRunError
+from asteroid_ll.run.atomic import refused_by_system
+
+
+def run_and_exit(command: click.Command) -> NoReturn:
+    """Run a command and exit; an expected failure prints one sentence, a bug prints its traceback."""
+    signal.signal(signal.SIGTERM, _interrupt)
+    _make_encodable()
+    stdout = sys.stdout
+    try:
+        code = _run(command)
+        if sys.stdout is not None:  # it is None if it was closed before the start
+            sys.stdout.flush()
+    except (BrokenPipeError, SystemExit) as error:
+        # click answers a broken pipe by another stdout, which it wraps around this one, and exit code 1.
+        if isinstance(error, SystemExit) and sys.stdout is stdout:
+            raise
+        _discard_stdout()
+        code = 141
+    except OSError as error:  # stdout is a file on a full disk
+        _discard_stdout()
+        code = report(error, Console(as_json=_wants_json()), command=_command_name())
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _run(command: click.Command) -> object:
+    """Run a command; return its exit code, or the command's return value."""
+    try:
+        return command.main(standalone_mode=False)
+    except click.ClickException as error:
+        if not _wants_json():
+            error.show()
+            return error.exit_code
+        failure: BaseException = error
+    except (AsteroidError, click.exceptions.Abort, KeyboardInterrupt, OSError) as error:
+        failure = error
+    return report(failure, Console(as_json=_wants_json()), command=_command_name())
+
+
+def report(error: BaseException, console: Console, *, command: str, **members: object) -> int:
+    """Print an expected failure and return its exit code; raise anything else.
+
+    Args:
+        error: the failure.
+        console: prints it.
+        command: the command's name.
+        members: further members of the JSON envelope.
+    """
+    failure: AsteroidError | None = None
+    if isinstance(error, AsteroidError):
+        failure = error
+    elif isinstance(error, click.ClickException):
+        failure = ConfigError(error.format_message(), hint=f"asteroid-ll {command} --help".replace("  ", " "))
+    elif isinstance(error, OSError):
+        failure = refused_by_system(error)
+    else:
+        failure = InterruptedRunError(
+            "Interrupted.", hint="asteroid-ll status   shows what is open;   asteroid-ll run-all   continues."
+        )
+    if failure is None:
+        raise error
+    console.error(failure, command=command, **members)
+    return failure.exit_code
+
+
+def _discard_stdout() -> None:
+    """Discard everything that is still written to stdout, also by Python at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _make_encodable() -> None:
+    """Make every text printable: as UTF-8 if the locale is ASCII, else with ``?`` for characters it lacks."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            if codecs.lookup(stream.encoding).name == "ascii":
+                stream.reconfigure(encoding="utf-8")
+            else:
+                stream.reconfigure(errors="replace")
+
+
+def _wants_json() -> bool:
+    if "--json" in sys.argv:
+        return True
+    try:
+        return click.BOOL.convert(os.environ.get(JSON_VARIABLE) or "false", None, None)
+    except click.BadParameter:
+        return False
+
+
+def _command_name() -> str:
+    """Return the command's name in its envelope: ``run-all``, ``config validate``."""
+    words = [word for word in sys.argv[1:3] if not word.startswith("-")]
+    return " ".join(words if words and words[0] in GROUPS else words[:1])
+
+
+def _interrupt(_signal: int, _frame: object) -> None:
+    raise KeyboardInterrupt

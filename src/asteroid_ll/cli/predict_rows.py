@@ -1,0 +1,132 @@
+"""``predict`` for rows that are not the test part: those of a file, or of asteroids by their designations."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from asteroid_ll.cli.console import Console
+from asteroid_ll.cli.options import CommonOptions
+from asteroid_ll.cli.outcomes import open_json
+from asteroid_ll.errors import AwsError
+from asteroid_ll.formats.payload import Scores
+from asteroid_ll.neo.features import FittedFeatures
+from asteroid_ll.pipeline.project import open_pipeline
+from asteroid_ll.run import paths
+from asteroid_ll.run.files import read_json
+from asteroid_ll.scoring import reader
+from asteroid_ll.scoring.designation import look_up
+from asteroid_ll.scoring.new_rows import Tally, score_batches
+from asteroid_ll.scoring.scorers import Scorer, endpoint_scorer, offline_scorer
+from asteroid_ll.scoring.writer import Collected, format_of, open_writer
+from asteroid_ll.stages.stage import Context
+
+_NO_ENDPOINT = "--offline   scores with the downloaded model;   asteroid-ll deploy   makes an endpoint."
+
+
+@dataclass(frozen=True)
+class ScoringRequest:
+    """Rows to score, and the place of the scores.
+
+    Attributes:
+        designations: asteroids by number, name or provisional designation; empty for the rows of a file.
+        input_file: file with new rows, ``-`` for stdin.
+        output: file for the scores; None for stdout.
+        layout: ``table``, ``csv``, ``jsonl`` or ``parquet``; None for the default of the place.
+        offline: score with the downloaded artifact instead of the endpoint.
+    """
+
+    designations: tuple[str, ...]
+    input_file: Path | None
+    output: Path | None
+    layout: str | None
+    offline: bool
+
+
+def predict_rows(options: CommonOptions, request: ScoringRequest) -> None:
+    """Score asteroids or the rows of a file, and print or write the scores."""
+    console = Console(as_json=options.as_json)
+    layout = request.layout or format_of(request.output, is_terminal=sys.stdout.isatty())
+    collected = Collected()
+    with open_pipeline(options.config, options.workdir, command="predict", exclusive=False) as pipeline:
+        context = pipeline.context("predict")
+        features = FittedFeatures.from_json(read_json(context.path(paths.FEATURES)))
+        scorer = _scorer(context, offline=request.offline)
+        with (
+            _open_source(context, request, columns=features.inputs) as source,
+            nullcontext(collected)
+            if options.as_json and request.output is None
+            else open_writer(layout, output=request.output, line=console.line) as writer,
+        ):
+            tally = score_batches(
+                source.batches,
+                writer,
+                features=features,
+                scorer=scorer,
+                threshold=context.config.predict.threshold,
+                progress=lambda n_rows: _show_progress(console, source, n_rows=n_rows),
+            )
+        still_open = pipeline.snapshot().open
+    if request.output is not None or tally.n_errors:
+        console.note(_summary(tally, request.output))
+    if options.as_json:
+        console.envelope(
+            "predict",
+            status="success",
+            stages=[],
+            metrics=tally.to_json(),
+            predictions=collected.rows,
+            billing={"open": open_json(still_open)},
+        )
+
+
+def _scorer(context: Context, *, offline: bool) -> Scorer:
+    """Return a scorer with the artifact or with the endpoint, which is looked up when the first row is scored."""
+    if offline:
+        return offline_scorer(context.path(paths.ARTIFACT))
+
+    def score(features: NDArray[np.float32]) -> Scores:
+        try:
+            return endpoint_scorer(
+                context.connect,
+                directory=context.directory,
+                journal=context.journal,
+                model=context.inputs["train"],
+                settings=context.config.predict,
+            )(features)
+        except AwsError as error:
+            raise AwsError(error.what, hint=_NO_ENDPOINT) from error
+
+    return score
+
+
+def _open_source(
+    context: Context, request: ScoringRequest, *, columns: Sequence[str]
+) -> AbstractContextManager[reader.RowSource]:
+    if request.input_file is not None:
+        return reader.open_rows(request.input_file, columns=columns)
+    batch = look_up(context.directory, request.designations, columns=columns, source=context.config.source)
+    return nullcontext(reader.RowSource(iter([batch])))
+
+
+def _show_progress(console: Console, source: reader.RowSource, *, n_rows: int) -> None:
+    """Show the progress after each full batch that is not the last."""
+    share = source.share_read()
+    if n_rows % reader.BATCH_ROWS == 0 and share != 1:
+        console.stage_progress("predict", f"{n_rows:,} rows" + ("" if share is None else f" ({share:.0%})"))
+
+
+def _summary(tally: Tally, output: Path | None) -> str:
+    """Return the outcome in one line, and the first error if a row has no score."""
+    scored = f"{tally.n_scored:,}" if not tally.n_errors else f"{tally.n_scored:,} of {tally.n_rows:,}"
+    text = f"{scored} rows scored, {tally.n_hazardous:,} hazardous"
+    text += f": {output}" if output is not None else "."
+    if tally.n_errors:
+        text += f"\nNot scored: {tally.n_errors:,}; the column error has the reasons. {tally.first_error}."
+    return text

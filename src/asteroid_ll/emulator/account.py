@@ -1,0 +1,179 @@
+"""The emulated AWS account: a function from an HTTP request to a response, over a state directory."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import threading
+import time
+import traceback
+import uuid
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from asteroid_ll.emulator import ledger
+from asteroid_ll.emulator.api_model import ApiModel
+from asteroid_ll.emulator.ledger import BilledInterval
+from asteroid_ll.emulator.logs.service import TARGET_PREFIX as LOGS_TARGET
+from asteroid_ll.emulator.logs.service import Logs
+from asteroid_ll.emulator.processes import reap_children
+from asteroid_ll.emulator.resources import Resources
+from asteroid_ll.emulator.s3.service import S3
+from asteroid_ll.emulator.s3.store import ObjectStore
+from asteroid_ll.emulator.sagemaker import hosting
+from asteroid_ll.emulator.sagemaker import service as sagemaker
+from asteroid_ll.emulator.sagemaker.call import Services
+from asteroid_ll.emulator.sagemaker.runtime import PATH as INVOCATIONS
+from asteroid_ll.emulator.sagemaker.runtime import Runtime
+from asteroid_ll.emulator.sagemaker.service import TARGET_PREFIX
+from asteroid_ll.emulator.state import State
+from asteroid_ll.emulator.sts import service as sts
+from asteroid_ll.emulator.transport.messages import JSON_1_1, ApiError, Request, Response
+from asteroid_ll.emulator.worker.jobs import Jobs
+
+if TYPE_CHECKING:
+    from botocore.loaders import Loader
+
+_SCOPE = re.compile(r"[^/]+/\d{8}/([^/]+)/([^/]+)/aws4_request")
+_CREDENTIAL = re.compile(r"Credential=([^,\s]+)")
+DEFAULT_REGION = "us-east-1"
+
+
+class Account:
+    """All services of one account and the state that they share.
+
+    Args:
+        directory: the state; created if it is missing.
+        clock: seconds since 1970; tests pass a virtual one.
+        loader: botocore's data loader of the client in front, which has read the service models already.
+    """
+
+    def __init__(
+        self, directory: Path, *, clock: Callable[[], float] = time.time, loader: Loader | None = None
+    ) -> None:
+        self.directory = directory
+        self._clock = clock
+        self._model = ApiModel(loader)
+        self._turn = threading.RLock()
+        self._open()
+
+    def _open(self) -> None:
+        self.state = State(self.directory, clock=self._clock)
+        self.store = ObjectStore(self.state)
+        self.services = Services(self.state, self.store, Resources(self.state), Jobs(self.state))
+        self.s3 = S3(self.state, self.store)
+        self._runtime = Runtime(self.services)
+        self._logs = Logs(self.state, self._model)
+
+    def handle(self, request: Request) -> Response:
+        """Answer one request. A bug is a 500 with its traceback in ``emulator.log``."""
+        request_id = str(uuid.uuid4())
+        region, signed_for = _scope(request)
+        service = _service(request, signed_for)
+        try:
+            response = self._route(request, service, region=region, request_id=request_id)
+        except ApiError as refusal:
+            response = _refusal(refusal, service, request_id=request_id)
+        except Exception as error:
+            self._log_bug(request, error)
+            message = f"{type(error).__name__}: {error}. The traceback is in {self.directory / 'emulator.log'}."
+            response = _refusal(ApiError("InternalFailure", message, status=500), service, request_id=request_id)
+        if any(name.lower() == "x-amzn-requestid" for name in response.headers):
+            return response
+        return replace(response, headers={**response.headers, "x-amzn-RequestId": request_id})
+
+    def ledger(self) -> list[BilledInterval]:
+        """Return every interval that AWS would bill, oldest first, after `settle`."""
+        with self._turn:
+            self.settle()
+            return ledger.all_intervals(self.state)
+
+    def open_intervals(self) -> list[BilledInterval]:
+        """Return the intervals that are billed at this moment."""
+        with self._turn:
+            self.settle()
+            return ledger.open_intervals(self.state)
+
+    def settle(self) -> None:
+        """Fail jobs whose worker died and apply endpoint transitions that are due."""
+        self.services.jobs.settle()
+        hosting.advance(self.services)
+
+    def configure(self, **changes: Any) -> None:
+        """Change some of the account's settings; the names are those of `asteroid_ll.emulator.state.Settings`."""
+        self.state.configure(replace(self.state.settings, **changes))
+
+    def reset(self) -> None:
+        """Kill every training job's processes and delete everything: an empty account in the same directory."""
+        with self._turn:
+            self.services.jobs.delete_all()
+            self.close()
+            shutil.rmtree(self.directory)
+            self._open()
+
+    def close(self) -> None:
+        """Close the files and drop the loaded models. Training jobs keep running."""
+        reap_children()
+        self.services.loaded_models.clear()
+        self.state.close()
+
+    def _route(self, request: Request, service: str, *, region: str, request_id: str) -> Response:
+        if service == "s3":
+            return self.s3.handle(request, region=region or DEFAULT_REGION)
+        if not region:  # the request is not signed
+            raise ApiError("MissingAuthenticationTokenException", "Missing Authentication Token", status=403)
+        with self._turn:
+            if service == "sagemaker":
+                return sagemaker.handle(request, region=region, services=self.services, model=self._model)
+            if service == "runtime":
+                return self._runtime.handle(request, region=region)
+            if service == "logs":
+                return self._logs.handle(request, region=region)
+            if service == "sts":
+                return sts.handle(request, request_id=request_id)
+        raise ApiError("UnknownOperationException", f"The emulator has no service {service!r}.", status=404)
+
+    def _log_bug(self, request: Request, error: Exception) -> None:
+        target = request.headers.get("x-amz-target", "")
+        with (self.directory / "emulator.log").open("a", encoding="utf-8") as log:
+            log.write(f"{request.method} {request.path} {target}\n")
+            traceback.print_exception(error, file=log)
+
+
+def _scope(request: Request) -> tuple[str, str]:
+    """Return the region and service that the request was signed for; empty if it is not signed."""
+    match = _CREDENTIAL.search(request.headers.get("authorization", ""))
+    credential = match.group(1) if match else request.query.get("X-Amz-Credential", "")
+    scope = _SCOPE.fullmatch(credential)
+    return (scope.group(1), scope.group(2)) if scope else ("", "")
+
+
+def _service(request: Request, signed_for: str) -> str:
+    """Return the service that the request is for: from the signature, else from its headers and path."""
+    target = request.headers.get("x-amz-target", "")
+    if INVOCATIONS.fullmatch(request.path) and signed_for in {"", "sagemaker"}:
+        return "runtime"
+    if signed_for:
+        return signed_for
+    if target.startswith(TARGET_PREFIX):
+        return "sagemaker"
+    if target.startswith(LOGS_TARGET):
+        return "logs"
+    return "sts" if b"Action=" in request.body[:4096] and request.path == "/" else "s3"
+
+
+def _refusal(refusal: ApiError, service: str, *, request_id: str) -> Response:
+    """Return a refusal in the service's format."""
+    if service in {"sts", "s3"}:
+        return sts.error(refusal, request_id=request_id)
+    if service == "runtime":
+        body = {"ErrorCode": refusal.code, "Message": refusal.message, **refusal.fields}
+        content_type = "application/json"
+    else:
+        body = {"__type": refusal.code, "message": refusal.message, **refusal.fields}
+        content_type = JSON_1_1
+    headers = {"Content-Type": content_type, "x-amzn-ErrorType": refusal.code}
+    return Response(refusal.status, headers, json.dumps(body).encode())

@@ -1,0 +1,175 @@
+"""The emulator for programs and tests that use boto3: an AWS account in a directory of this machine."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from types import TracebackType
+from typing import Any, Self
+
+import boto3
+
+from asteroid_ll.emulator.account import DEFAULT_REGION, Account
+from asteroid_ll.emulator.ledger import BilledInterval
+from asteroid_ll.emulator.sessions import QuickWaiters, data_loader, new_session
+from asteroid_ll.emulator.transport import in_process, server
+from asteroid_ll.emulator.transport.messages import Request, Response
+
+
+class Emulator:
+    """An AWS account in a directory, with S3, SageMaker's Linear Learner, CloudWatch Logs and STS.
+
+    Use it as a context manager, or call `close`. Training jobs are processes of this machine. `close` ends those that
+    still run, so none is left, and removes the directory if it is a temporary one.
+
+    Args:
+        directory: the account's state, created if it is missing; None for an empty account in a temporary directory.
+
+    Example:
+        >>> from asteroid_ll import Emulator
+        >>> with Emulator() as emulator:
+        ...     s3 = emulator.session().client("s3")
+        ...     bucket = s3.create_bucket(Bucket="asteroids")
+        ...     [bucket["Name"] for bucket in s3.list_buckets()["Buckets"]]
+        ['asteroids']
+    """
+
+    def __init__(self, directory: str | os.PathLike[str] | None = None) -> None:
+        self._temporary = None
+        if directory is None:
+            self._temporary = TemporaryDirectory(prefix="asteroid-ll-")
+            directory = self._temporary.name
+        self.directory = Path(directory).absolute()
+        self._account: Account | None = Account(self.directory, loader=data_loader())
+
+    def __repr__(self) -> str:
+        state = "closed" if self._account is None else "temporary" if self._temporary else "kept"
+        return f"<Emulator in {self.directory} ({state})>"
+
+    def session(self, region_name: str = DEFAULT_REGION) -> boto3.Session:
+        """Return a boto3 session whose clients and resources are answered in this process, without a port.
+
+        The session has dummy credentials and ignores the machine's AWS configuration, profile and endpoint variables.
+        Waiters poll every 0.05 s instead of their delay (120 s for a training job).
+
+        Args:
+            region_name: the region of clients that are made without one.
+
+        Example:
+            >>> from asteroid_ll import Emulator
+            >>> with Emulator() as emulator:
+            ...     sts = emulator.session("eu-west-1").client("sts")
+            ...     sts.get_caller_identity()["Account"]
+            '000000000000'
+        """
+        self._opened()
+        core = new_session(region_name)
+        in_process.attach(core, self)
+        core.register("creating-client-class", _add_quick_waiters)
+        return boto3.Session(botocore_session=core)
+
+    @contextmanager
+    def serve(self, port: int = 0) -> Iterator[str]:
+        """Answer over HTTP on 127.0.0.1 during the block, for clients of other processes and languages.
+
+        Clients need any credentials, a region, and the URL as ``endpoint_url`` or ``AWS_ENDPOINT_URL``.
+
+        Args:
+            port: the port; 0 takes a free one.
+
+        Yields:
+            The URL, such as ``http://127.0.0.1:4566``.
+
+        Raises:
+            ConfigError: the port is taken.
+
+        Example:
+            >>> import boto3
+            >>> from asteroid_ll import Emulator
+            >>> session = boto3.Session("any-key", "any-secret", region_name="us-east-1")
+            >>> with Emulator() as emulator, emulator.serve() as url:
+            ...     sts = session.client("sts", endpoint_url=url)
+            ...     sts.get_caller_identity()["Account"]
+            '000000000000'
+        """
+        self._opened()
+        bound: Future[int] = Future()
+        stop = threading.Event()
+
+        def run() -> None:
+            try:
+                server.serve(self, port=port, ready=bound.set_result, stop=stop)
+            except Exception as error:
+                bound.set_exception(error)
+
+        thread = threading.Thread(target=run, name="emulator server")
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{bound.result()}"
+        finally:
+            stop.set()
+            thread.join()
+
+    def ledger(self) -> list[BilledInterval]:
+        """Return the instances that AWS would bill, oldest first; ``ended_s`` is None while they run.
+
+        Example:
+            >>> from asteroid_ll import Emulator
+            >>> with Emulator() as emulator:
+            ...     emulator.ledger()
+            []
+        """
+        return self._opened().ledger()
+
+    def configure(self, **settings: Any) -> None:
+        """Change how the account behaves; see `asteroid_ll.emulator.state.Settings` for the names.
+
+        Example:
+            >>> from asteroid_ll import Emulator
+            >>> with Emulator() as emulator:
+            ...     emulator.configure(quotas={"ml.m5.large for training job usage": 0}, endpoint_creating_s=1.5)
+        """
+        self._opened().configure(**settings)
+
+    def reset(self) -> None:
+        """Delete everything in the account and end its training jobs. Sessions stay usable."""
+        self._opened().reset()
+
+    def close(self) -> None:
+        """End the training jobs that this object started and close the files; a second call does nothing.
+
+        A job that still runs ends as ``Stopped``. A temporary directory is removed.
+        """
+        account, self._account = self._account, None
+        if account is None:
+            return
+        account.services.jobs.stop_spawned()
+        account.close()
+        if self._temporary is not None:
+            self._temporary.cleanup()
+
+    def handle(self, request: Request) -> Response:
+        """Answer one HTTP request; the transports of `session` and `serve` call it."""
+        return self._opened().handle(request)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _opened(self) -> Account:
+        if self._account is None:
+            raise RuntimeError(f"The emulator in {self.directory} is closed. Create a new one with Emulator().")
+        return self._account
+
+
+def _add_quick_waiters(base_classes: list[type], **_: object) -> None:
+    base_classes.insert(0, QuickWaiters)

@@ -1,0 +1,105 @@
+"""Listings of multipart uploads: ListParts and ListMultipartUploads."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+
+from asteroid_ll.emulator.s3.buckets import OWNER_ID
+from asteroid_ll.emulator.s3.call import S3Call
+from asteroid_ll.emulator.s3.errors import not_implemented
+from asteroid_ll.emulator.s3.listing import MOST_KEYS, KeyEncoder
+from asteroid_ll.emulator.s3.multipart import MOST_PARTS, find_upload, parts_of
+from asteroid_ll.emulator.s3.operations import operation
+from asteroid_ll.emulator.s3.xml import checksum_elements, document, elements, group, iso_time
+from asteroid_ll.emulator.transport.messages import Response
+
+
+@operation("ListParts", "GET /Bucket/Key?uploadId", query="max-parts part-number-marker")
+def list_parts(call: S3Call) -> Response:
+    """ListParts, in pages."""
+    upload, most = find_upload(call), call.count("max-parts", default=MOST_KEYS, most=MOST_KEYS)
+    after = call.count("part-number-marker", default=0, most=MOST_PARTS)
+    rows = [row for row in parts_of(call) if row["number"] > after]
+    page = rows[:most]
+    entries = [
+        group(
+            "Part",
+            elements(
+                PartNumber=row["number"],
+                LastModified=iso_time(row["modified_s"]),
+                ETag=f'"{row["md5"]}"',
+                Size=row["size_bytes"],
+            ),
+            checksum_elements(json.loads(row["checksums"])),
+        )
+        for row in page
+    ]
+    return document(
+        "ListPartsResult",
+        elements(
+            Bucket=call.bucket,
+            Key=call.key,
+            UploadId=call.query("uploadId"),
+            PartNumberMarker=after,
+            NextPartNumberMarker=page[-1]["number"] if len(rows) > len(page) > 0 else None,
+            MaxParts=most,
+            IsTruncated=len(rows) > len(page),
+            ChecksumAlgorithm=json.loads(upload["attributes"])["algorithm"] or None,
+            StorageClass="STANDARD",
+        ),
+        *entries,
+    )
+
+
+@operation(
+    "ListMultipartUploads",
+    "GET /Bucket?uploads",
+    query="prefix delimiter encoding-type key-marker max-uploads upload-id-marker",
+)
+def list_multipart_uploads(call: S3Call) -> Response:
+    """ListMultipartUploads by key, then by start, in pages, without common prefixes."""
+    if call.query("delimiter"):
+        raise not_implemented("A delimiter in ListMultipartUploads is not implemented.")
+    encoder, most = KeyEncoder(call), call.count("max-uploads", default=MOST_KEYS, most=MOST_KEYS)
+    rows = call.store.state.connection.execute(
+        "SELECT * FROM s3_upload WHERE bucket = ? ORDER BY key, initiated_s, id", (call.bucket,)
+    ).fetchall()
+    rows = [row for row in rows if row["key"].startswith(call.query("prefix")) and _is_after(call, row)]
+    page = rows[:most]
+    last = page[-1] if len(rows) > len(page) > 0 else None
+    owner = elements(ID=OWNER_ID)
+    entries = [
+        group(
+            "Upload",
+            elements(Key=encoder.encode(row["key"]), UploadId=row["id"]),
+            group("Initiator", owner),
+            group("Owner", owner),
+            elements(StorageClass="STANDARD", Initiated=iso_time(row["initiated_s"])),
+        )
+        for row in page
+    ]
+    return document(
+        "ListMultipartUploadsResult",
+        elements(
+            Bucket=call.bucket,
+            Prefix=encoder.encode(call.query("prefix")),
+            KeyMarker=encoder.parameter("key-marker"),
+            UploadIdMarker=encoder.parameter("upload-id-marker"),
+            EncodingType=encoder.encoding,
+            NextKeyMarker=None if last is None else encoder.encode(last["key"]),
+            NextUploadIdMarker=None if last is None else last["id"],
+            MaxUploads=most,
+            IsTruncated=len(rows) > len(page),
+        ),
+        *entries,
+    )
+
+
+def _is_after(call: S3Call, row: sqlite3.Row) -> bool:
+    """Return whether an upload comes after the page's marker, which is a key or an upload of that key."""
+    key, upload = call.query("key-marker"), call.query("upload-id-marker")
+    if row["key"] != key or not upload:
+        return bool(row["key"] > key)
+    marker = call.store.state.connection.execute("SELECT * FROM s3_upload WHERE id = ?", (upload,)).fetchone()
+    return marker is None or (row["initiated_s"], row["id"]) > (marker["initiated_s"], marker["id"])

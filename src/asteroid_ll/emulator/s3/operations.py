@@ -1,0 +1,113 @@
+"""The table of S3 operations, and the one that a request names.
+
+A function joins the table with its decorator, which is all that a new operation needs::
+
+    @operation("GetBucketLocation", "GET /Bucket?location")
+    def get_bucket_location(call: S3Call) -> Response: ...
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from asteroid_ll.emulator.s3.call import S3Call
+from asteroid_ll.emulator.s3.errors import not_implemented, s3_error, unsupported_header
+from asteroid_ll.emulator.transport.messages import Request, Response
+
+Run = Callable[[S3Call], Response]
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+LIST_QUERY = "prefix delimiter max-keys encoding-type"
+READ_QUERY = (
+    "versionId partNumber response-cache-control response-content-disposition response-content-encoding "
+    "response-content-language response-content-type response-expires"
+)
+ATTRIBUTE_HEADERS = (
+    "x-amz-acl x-amz-storage-class x-amz-tagging x-amz-website-redirect-location x-amz-server-side-encryption "
+    "x-amz-server-side-encryption-aws-kms-key-id x-amz-server-side-encryption-bucket-key-enabled"
+)
+COPY_HEADERS = (
+    "x-amz-copy-source x-amz-copy-source-if-match x-amz-copy-source-if-none-match "
+    "x-amz-copy-source-if-modified-since x-amz-copy-source-if-unmodified-since x-amz-source-expected-bucket-owner"
+)
+
+_SUBRESOURCES = _words(
+    "abac accelerate acl analytics attributes cors delete encryption intelligent-tiering inventory legal-hold "
+    "lifecycle list-type location logging metadataConfiguration metadataInventoryTable metadataJournalTable "
+    "metadataTable metrics notification object-lock ownershipControls policy policyStatus publicAccessBlock "
+    "renameObject replication requestPayment restore retention select session tagging torrent uploadId uploads "
+    "versioning versions website"
+)
+"""Query parameters that make a request another operation."""
+
+_COMMON_QUERY = _words("x-id AWSAccessKeyId Signature Expires")
+_COMMON_HEADERS = _words(
+    "x-amz-date x-amz-content-sha256 x-amz-security-token x-amz-user-agent x-amz-expected-bucket-owner "
+    "x-amz-request-payer x-amz-decoded-content-length x-amz-trailer x-amz-sdk-checksum-algorithm "
+    "x-amz-checksum-crc32 x-amz-checksum-crc32c x-amz-checksum-crc64nvme x-amz-checksum-sha1 x-amz-checksum-sha256"
+)
+
+
+@dataclass(frozen=True)
+class Operation:
+    """An S3 operation: its name, its function, and the query parameters and ``x-amz-`` headers it understands."""
+
+    name: str
+    run: Run
+    query: frozenset[str]
+    headers: frozenset[str]
+
+
+OPERATIONS: dict[str, Operation] = {}
+"""Operations by route, such as ``GET /Bucket?location``."""
+
+
+def operation(name: str, route: str, *, query: str = "", headers: str = "") -> Callable[[Run], Run]:
+    """Add the decorated function to the table.
+
+    Args:
+        name: AWS's name of the operation.
+        route: the method, then ``/``, ``/Bucket`` or ``/Bucket/Key``, with the subresource, if any. For a copy also
+            `` x-amz-copy-source``.
+        query: the query parameters it understands besides the common ones, separated by spaces.
+        headers: the ``x-amz-`` headers it understands besides the common ones, separated by spaces.
+    """
+
+    def register(run: Run) -> Run:
+        OPERATIONS[route] = Operation(name, run, _words(query), _words(headers))
+        return run
+
+    return register
+
+
+def find_operation(request: Request, *, bucket: str, key: str) -> Operation:
+    """Return the operation that a request names.
+
+    Raises:
+        ApiError: ``MethodNotAllowed``; ``NotImplemented`` for an operation, a query parameter or a header that is not
+            implemented here.
+    """
+    subresources = [name for name in request.query if name in _SUBRESOURCES]
+    route = f"{request.method} {'/Bucket/Key' if key else '/Bucket' if bucket else '/'}"
+    route += "".join(f"?{name}" for name in subresources)
+    if request.method == "PUT" and key and "x-amz-copy-source" in request.headers:
+        route += " x-amz-copy-source"
+    match = OPERATIONS.get(route)
+    if match is None:
+        if not subresources and request.method not in ("GET", "HEAD", "PUT", "POST", "DELETE"):
+            raise s3_error("MethodNotAllowed", Method=request.method)
+        raise not_implemented(f"The S3 operation {route} is not implemented.")
+    query = match.query | _COMMON_QUERY | set(subresources)
+    for name in request.query:
+        if name not in query and not name.startswith("X-Amz-"):
+            raise not_implemented(f"The query parameter {name} is not implemented.")
+    headers = match.headers | _COMMON_HEADERS
+    for name in request.headers:
+        if name.startswith("x-amz-") and not name.startswith("x-amz-meta-") and name not in headers:
+            raise unsupported_header(name)
+    return match

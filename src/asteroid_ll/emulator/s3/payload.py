@@ -1,0 +1,216 @@
+"""A request's body: removes its aws-chunked framing, and verifies every digest that the client sent."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import re
+import zlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from asteroid_ll.emulator.s3.body_files import Body, BodyFiles
+from asteroid_ll.emulator.s3.errors import s3_error
+from asteroid_ll.emulator.transport.messages import ApiError, Request
+
+MAX_PUT_BYTES = 5 * 2**30
+"""The largest body of one PutObject or UploadPart."""
+
+_CHUNK_HEAD = re.compile(rb"([0-9a-fA-F]+)(?:;chunk-signature=[0-9a-f]{64})?\r\n")
+_PAYLOAD_HASH = re.compile(r"[0-9a-f]{64}")
+_DIGEST_BYTES = {"CRC32": 4, "CRC32C": 4, "CRC64NVME": 8, "SHA1": 20, "SHA256": 32}
+
+
+@dataclass(frozen=True)
+class Payload:
+    """The data in a request's body.
+
+    Attributes:
+        pieces: the data, as views into the request's body.
+        checksums: the client's base64 checksums by algorithm, from headers or from the trailer.
+    """
+
+    pieces: tuple[memoryview, ...]
+    checksums: dict[str, str]
+
+
+def read_payload(request: Request) -> Payload:
+    """Return a request's data without its framing.
+
+    Format: ``HEX-LENGTH[;chunk-signature=...] CRLF data CRLF`` repeated, a chunk of length 0, then trailing
+    headers (Amazon S3 API reference, "Signature calculations: transferring payload in multiple chunks").
+
+    Raises:
+        ApiError: ``IncompleteBody``, ``MalformedTrailerError``, ``InvalidRequest``, ``NotImplemented``,
+            ``EntityTooLarge``.
+    """
+    sent = {name: text for name, text in request.headers.items() if _is_checksum(name)}
+    if "aws-chunked" in request.headers.get("content-encoding", ""):
+        pieces, trailer = _unframe(request.body)
+        promised = request.headers.get("x-amz-trailer", "").lower()
+        if promised and promised not in trailer:
+            raise s3_error("MalformedTrailerError")
+        sent.update((name, text) for name, text in trailer.items() if _is_checksum(name))
+        declared = request.headers.get("x-amz-decoded-content-length", "")
+    else:
+        pieces = (memoryview(request.body),) if request.body else ()
+        declared = request.headers.get("content-length", "")
+    data = Payload(pieces, _by_algorithm(sent))
+    if "x-amz-sdk-checksum-algorithm" in request.headers and not data.checksums:
+        raise ApiError(
+            "InvalidRequest",
+            "x-amz-sdk-checksum-algorithm specified, but no corresponding x-amz-checksum-* or x-amz-trailer headers "
+            "were found.",
+        )
+    size_bytes = sum(len(piece) for piece in pieces)
+    if declared and declared != str(size_bytes):
+        raise s3_error("IncompleteBody")
+    if size_bytes > MAX_PUT_BYTES:
+        raise s3_error("EntityTooLarge")
+    return data
+
+
+def receive(request: Request, bodies: BodyFiles) -> tuple[Body, dict[str, str]]:
+    """Write a request's data to disk and verify it.
+
+    Returns:
+        The body, and the client's checksums by algorithm.
+
+    Raises:
+        ApiError: as `read_payload` and `verify`; the body's file is removed.
+    """
+    data = read_payload(request)
+    body = bodies.write(data.pieces)
+    try:
+        verify(request, data, md5=bytes.fromhex(body.md5), crc32=body.crc32)
+    except ApiError:
+        bodies.discard(body.name)
+        raise
+    return body, data.checksums
+
+
+def verify(request: Request, data: Payload, *, md5: bytes | None = None, crc32: str | None = None) -> None:
+    """Compare the data with every digest the client sent.
+
+    Args:
+        request: for ``Content-MD5`` and ``x-amz-content-sha256``.
+        data: the body and the checksums that came with it.
+        md5: the data's MD5, if it is known already.
+        crc32: the data's CRC-32 (base64), if it is known already.
+
+    Raises:
+        ApiError: ``InvalidDigest``, ``BadDigest``, ``XAmzContentSHA256Mismatch``.
+    """
+    content_md5 = request.headers.get("content-md5")
+    if content_md5 is not None:
+        if len(_decode(content_md5)) != 16:
+            raise s3_error("InvalidDigest")
+        if _decode(content_md5) != (md5 or _hash("MD5", data.pieces)):
+            raise ApiError("BadDigest", "The Content-MD5 you specified did not match what we received.")
+    for algorithm, claimed in data.checksums.items():
+        computed = crc32 if algorithm == "CRC32" and crc32 else checksum(algorithm, data.pieces)
+        if claimed != computed:
+            raise ApiError("BadDigest", f"The {algorithm} you specified did not match the calculated checksum.")
+    claimed_hash = request.headers.get("x-amz-content-sha256", "")
+    if _PAYLOAD_HASH.fullmatch(claimed_hash):
+        computed_hash = hashlib.sha256(request.body).hexdigest()
+        if claimed_hash != computed_hash:
+            raise s3_error(
+                "XAmzContentSHA256Mismatch",
+                ClientComputedContentSHA256=claimed_hash,
+                S3ComputedContentSHA256=computed_hash,
+            )
+
+
+def composite(algorithm: str, parts: Iterable[str]) -> str:
+    """Return the checksum of a multipart object: of the parts' raw checksums, with ``-N``."""
+    raw = [base64.b64decode(part) for part in parts]
+    return f"{checksum(algorithm, [b''.join(raw)])}-{len(raw)}"
+
+
+def check_algorithm(name: str) -> None:
+    """Refuse an unknown checksum algorithm; an empty name passes.
+
+    Raises:
+        ApiError: ``InvalidRequest``.
+    """
+    if name not in ("", *_DIGEST_BYTES):
+        raise ApiError(
+            "InvalidRequest",
+            "Checksum algorithm provided is unsupported. Please try again with any of the "
+            f"valid types: [{', '.join(_DIGEST_BYTES)}]",
+        )
+
+
+def checksum(algorithm: str, pieces: Iterable[bytes | memoryview]) -> str:
+    """Return the checksum of data in pieces, in base64."""
+    return base64.b64encode(_hash(algorithm, pieces)).decode()
+
+
+def _unframe(body: bytes) -> tuple[tuple[memoryview, ...], dict[str, str]]:
+    """Return the data and the trailing headers (names in lower case) of an aws-chunked body."""
+    view, position, pieces = memoryview(body), 0, []
+    while True:
+        head = _CHUNK_HEAD.match(body, position)
+        if head is None:
+            raise s3_error("IncompleteBody")
+        length = int(head[1], 16)
+        if length == 0:
+            break
+        start, stop = head.end(), head.end() + length
+        if body[stop : stop + 2] != b"\r\n":
+            raise s3_error("IncompleteBody")
+        pieces.append(view[start:stop])
+        position = stop + 2
+    lines = bytes(view[head.end() :]).decode("latin-1").split("\r\n")
+    pairs = (line.partition(":") for line in lines if line)
+    return tuple(pieces), {name.strip().lower(): text.strip() for name, _, text in pairs}
+
+
+def _is_checksum(header: str) -> bool:
+    return header.startswith("x-amz-checksum-") and header not in (
+        "x-amz-checksum-mode",
+        "x-amz-checksum-algorithm",
+        "x-amz-checksum-type",
+    )
+
+
+def _by_algorithm(sent: dict[str, str]) -> dict[str, str]:
+    """Check the length of the checksums in headers, and return them by algorithm."""
+    if len(sent) > 1:
+        raise ApiError(
+            "InvalidRequest", "Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed."
+        )
+    checksums = {}
+    for header, text in sent.items():
+        algorithm = header.removeprefix("x-amz-checksum-").upper()
+        check_algorithm(algorithm)
+        if len(_decode(text)) != _DIGEST_BYTES[algorithm]:
+            raise ApiError("InvalidRequest", f"Value for {header} header is invalid.")
+        checksums[algorithm] = text
+    return checksums
+
+
+def _hash(algorithm: str, data: Iterable[bytes | memoryview]) -> bytes:
+    if algorithm == "CRC32":
+        crc32 = 0
+        for piece in data:
+            crc32 = zlib.crc32(piece, crc32)
+        return crc32.to_bytes(4, "big")
+    if algorithm in ("CRC32C", "CRC64NVME"):
+        from asteroid_ll.emulator.s3.crc import digest as crc_digest  # imports numpy, which few calls need
+
+        return crc_digest(algorithm, data)
+    digest = hashlib.new(algorithm, usedforsecurity=False)
+    for piece in data:
+        digest.update(piece)
+    return digest.digest()
+
+
+def _decode(text: str) -> bytes:
+    """Decode base64; return no bytes for text that is not base64."""
+    try:
+        return base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        return b""

@@ -1,0 +1,106 @@
+"""The test part of a run directory: its rows, their encoded features and their stored predictions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from asteroid_ll.errors import DataError
+from asteroid_ll.formats.payload import Scores
+from asteroid_ll.formats.recordio import read_file
+from asteroid_ll.formats.table import load_table, write_csv
+from asteroid_ll.neo.label import labels_of
+from asteroid_ll.neo.table import IDENTITY, locate
+from asteroid_ll.run import paths
+
+
+@dataclass(frozen=True)
+class HeldOutRows:
+    """The rows of the test part; each property is read once.
+
+    Attributes:
+        directory: the run directory.
+    """
+
+    directory: Path
+
+    @cached_property
+    def _table(self) -> pd.DataFrame:
+        return load_table(self.directory / paths.CLEANED_TABLE)
+
+    @cached_property
+    def _parts(self) -> dict[str, NDArray[np.int64]]:
+        with np.load(self.directory / paths.SPLIT_ROWS) as rows:
+            return {name: rows[name] for name in ("train", "test")}
+
+    @cached_property
+    def rows(self) -> pd.DataFrame:
+        """The test rows of the clean table."""
+        return self._table.iloc[self._parts["test"]]
+
+    @property
+    def labels(self) -> NDArray[np.bool_]:
+        """The labels of the test rows."""
+        return labels_of(self.rows)
+
+    @property
+    def train_labels(self) -> NDArray[np.bool_]:
+        """The labels of the train rows."""
+        return labels_of(self._table.iloc[self._parts["train"]])
+
+    @cached_property
+    def features(self) -> NDArray[np.float32]:
+        """The encoded features of the test rows, shape ``(n_rows, n_features)``."""
+        files = sorted((self.directory / "encode" / "test").glob("*.pbr"))
+        return np.concatenate([read_file(file)[0] for file in files])
+
+    @cached_property
+    def scores(self) -> NDArray[np.float64]:
+        """The stored scores.
+
+        Raises:
+            DataError: the stored predictions are damaged, or have another number of rows than the test part.
+        """
+        # The file has the shortest digits of each float32.
+        return self._predictions["score"].to_numpy().astype(np.float32).astype(np.float64)
+
+    @cached_property
+    def predicted(self) -> NDArray[np.bool_]:
+        """The stored predicted labels; raises DataError as `scores` does."""
+        return self._predictions["predicted_hazardous"].to_numpy(dtype=np.bool_)
+
+    @cached_property
+    def _predictions(self) -> pd.DataFrame:
+        path = self.directory / paths.PREDICTIONS
+        try:
+            table = pd.read_csv(path, usecols=["score", "predicted_hazardous"], dtype={"predicted_hazardous": bool})
+        except (OSError, ValueError) as error:
+            raise DataError(f"{path} can't be read: {error}.", hint="asteroid-ll predict --force") from error
+        if len(table) != len(self.rows):
+            raise DataError(
+                f"{path} has {len(table)} rows, but the test part has {len(self.rows)}.",
+                hint="asteroid-ll predict --force",
+            )
+        return table
+
+    def column(self, name: str) -> NDArray[Any]:
+        """Return the values of the column with this canonical name."""
+        return self.rows[locate(self.rows.columns, [name])[name]].to_numpy()
+
+    def write_predictions(self, answer: Scores, predicted: NDArray[np.bool_]) -> None:
+        """Store the scores and the predicted labels beside the identities and the labels."""
+        names = {"name": self.rows["name"].to_numpy()} if "name" in self.rows.columns else {}
+        columns = {
+            IDENTITY: self.column(IDENTITY),
+            **names,
+            "hazardous": self.labels,
+            "score": answer.score,
+            "predicted_hazardous": predicted,
+        }
+        write_csv(self.directory / paths.PREDICTIONS, pd.DataFrame(columns))

@@ -1,0 +1,60 @@
+"""The result of reading a raw file: the canonical table, and the reader's notes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from asteroid_ll.errors import DataError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Record = dict[str, Any]
+"""Values of one row by canonical column name, texts or numbers; None for an absent value."""
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """Something that a reader noticed in a file.
+
+    Attributes:
+        kind: ``repaired``: read without loss, though written another way; ``lost``: missing from the file;
+            ``left out``: rows that cannot be used.
+        what: a clause that describes it, such as ``dates written day first``.
+        count: number of values or rows.
+        column: canonical name of the column; empty if the note is about rows.
+    """
+
+    kind: Literal["repaired", "lost", "left out"]
+    what: str
+    count: int
+    column: str = ""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """The canonical table of a raw file, label included, and the reader's notes."""
+
+    table: pd.DataFrame
+    notes: tuple[Note, ...] = ()
+
+
+def refuse_other_formats(head: bytes, *, shown: str) -> None:
+    """Refuse an empty file and a web page.
+
+    Args:
+        head: the first bytes of the file.
+        shown: name of the file in the message.
+
+    Raises:
+        DataError: the file is empty or a web page.
+    """
+    text = head.removeprefix(b"\xef\xbb\xbf").lstrip()
+    if not text:
+        raise DataError(f"{shown} is empty.", hint="Fetch it again, or check what wrote it.")
+    if text.startswith(b"<"):
+        raise DataError(
+            f"{shown} is a web page, not a table.",
+            hint="Open the address in a browser: it may ask for a login; use the direct link to the CSV file.",
+        )

@@ -1,0 +1,89 @@
+"""Functions that score a matrix of features: through an endpoint, or with a downloaded artifact."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from asteroid_ll.aws.endpoints import invoke
+from asteroid_ll.aws.errors import RESUME
+from asteroid_ll.aws.session import Aws
+from asteroid_ll.config.models import PredictSettings
+from asteroid_ll.errors import AwsError, DataError
+from asteroid_ll.formats.content_types import MAX_INVOKE_BYTES
+from asteroid_ll.formats.payload import Scores, parse_scores
+from asteroid_ll.formats.recordio import encode
+from asteroid_ll.formats.text import split_by_bytes
+from asteroid_ll.linear_learner.model import Model
+from asteroid_ll.run import paths
+from asteroid_ll.run.files import read_json
+from asteroid_ll.run.journal import Journal
+
+ACCEPT = "application/json"
+
+Scorer: TypeAlias = Callable[[NDArray[np.float32]], Scores]
+"""Scores a matrix of features, shape ``(n_rows, n_features)``, row by row."""
+
+
+def endpoint_scorer(
+    connect: Callable[[], Aws], *, directory: Path, journal: Journal, model: str, settings: PredictSettings
+) -> Scorer:
+    """Return a function that scores through the run's endpoint.
+
+    Args:
+        connect: opens the session with AWS or the emulator.
+        directory: the run directory.
+        journal: its journal.
+        model: identity of the model that the endpoint must serve.
+        settings: format of the requests.
+
+    Raises:
+        AwsError: no endpoint of the run serves the model. The scorer raises it for an unusable answer.
+    """
+    path = directory / paths.ENDPOINT
+    endpoint = read_json(path) if path.is_file() else {}
+    is_open = any(record["resource"] == endpoint.get("name") for record in journal.read().open_resources())
+    if endpoint.get("model") != model or not is_open:
+        raise AwsError("No endpoint serves this model.", hint="asteroid-ll deploy   or   asteroid-ll run-all")
+    name = endpoint["name"]
+
+    def score(features: NDArray[np.float32]) -> Scores:
+        aws = connect()
+        answers = []
+        for body in _bodies(features, settings):
+            answer = invoke(aws, name, body, content_type=settings.content_type, accept=ACCEPT)
+            try:
+                answers.append(parse_scores(answer, ACCEPT))
+            except DataError as error:
+                what = f"Endpoint {name} gave an answer that can't be read: {error.what}"
+                raise AwsError(what, hint=RESUME) from error
+        scores = np.concatenate([answer.score for answer in answers])
+        if scores.size != len(features):
+            raise AwsError(f"Endpoint {name} gave {scores.size} scores for {len(features)} rows.", hint=RESUME)
+        labels = [answer.predicted_label for answer in answers if answer.predicted_label is not None]
+        return Scores(scores, np.concatenate(labels) if labels else None)
+
+    return score
+
+
+def offline_scorer(artifact: Path) -> Scorer:
+    """Return a function that scores with the artifact, in this process.
+
+    Raises:
+        DataError: the artifact is missing or damaged.
+    """
+    return Model.load(artifact).predict
+
+
+def _bodies(features: NDArray[np.float32], settings: PredictSettings) -> Iterator[bytes]:
+    """Yield the rows as request bodies within the size limit of an endpoint."""
+    if settings.content_type == "text/csv":
+        yield from split_by_bytes(features, max_bytes=MAX_INVOKE_BYTES, exact=settings.number_format == "exact")
+        return
+    rows_per_body = MAX_INVOKE_BYTES // len(encode(features[:1]))
+    for start in range(0, len(features), rows_per_body):
+        yield bytes(encode(features[start : start + rows_per_body]))

@@ -1,0 +1,25 @@
+from __future__ import annotations
+
+from asteroid_ll.aws.logs import read_job_log
+
+
+def stream(host: str) -> dict[str, str]:
+    return {"logStreamName": f"asteroid-ll-abc/{host}-1700"}
+
+
+def test_the_lines_of_all_hosts_are_in_the_order_of_time(aws, script):
+    script.on("DescribeLogStreams", {"logStreams": [stream("algo-1"), stream("algo-2")]})
+    script.on(
+        "GetLogEvents",
+        {"events": [{"timestamp": 1, "message": "one\n"}], "nextForwardToken": "f/1"},
+        {"events": [{"timestamp": 3, "message": "three"}], "nextForwardToken": "f/2"},
+        {"events": [], "nextForwardToken": "f/2"},
+        {"events": [{"timestamp": 2, "message": "two"}], "nextForwardToken": "f/1"},
+        {"events": [], "nextForwardToken": "f/1"},
+    )
+    assert read_job_log(aws, "asteroid-ll-abc") == ["one", "two", "three"]
+
+
+def test_a_log_that_does_not_exist_has_no_lines(aws, script, say):
+    script.on("DescribeLogStreams", say.refusal("ResourceNotFoundException", "The specified log group does not exist."))
+    assert read_job_log(aws, "asteroid-ll-abc") == []

@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+import re
+
+import pytest
+from botocore.session import Session
+
+from asteroid_ll.errors import ConfigError
+from asteroid_ll.linear_learner.images import ACCOUNT_BY_REGION, image_uri
+
+
+@pytest.mark.parametrize(
+    ("region", "uri"),
+    [
+        ("us-east-1", "382416733822.dkr.ecr.us-east-1.amazonaws.com/linear-learner:1"),
+        ("us-west-2", "174872318107.dkr.ecr.us-west-2.amazonaws.com/linear-learner:1"),
+        ("cn-north-1", "390948362332.dkr.ecr.cn-north-1.amazonaws.com.cn/linear-learner:1"),
+    ],
+)
+def test_the_image_of_a_region(region, uri):
+    assert image_uri(region) == uri
+
+
+@pytest.fixture(scope="module")
+def session() -> Session:
+    return Session()
+
+
+@pytest.mark.parametrize("region", sorted(ACCOUNT_BY_REGION))
+def test_the_domain_is_that_of_the_regions_partition(session, region):
+    resolver = session.get_component("endpoint_resolver")
+    suffix = resolver.get_partition_dns_suffix(session.get_partition_for_region(region))
+    assert re.fullmatch(rf"\d{{12}}\.dkr\.ecr\.{region}\.{re.escape(suffix)}/linear-learner:1", image_uri(region))
+
+
+def test_37_regions_have_the_image_each_in_its_own_account():
+    assert len(ACCOUNT_BY_REGION) == 37
+    assert len(set(ACCOUNT_BY_REGION.values())) == 37
+
+
+def test_a_region_without_an_image_is_named():
+    with pytest.raises(ConfigError, match="mars-1") as caught:
+        image_uri("mars-1")
+    assert "us-east-1" in caught.value.hint

@@ -1,0 +1,246 @@
+import errno
+import hashlib
+import io
+import os
+import signal
+import stat
+import subprocess
+import sys
+import textwrap
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from asteroid_ll.errors import DataError
+from asteroid_ll.run.atomic import TEMPORARY_PREFIX, atomic_path, atomic_write, remove_temporaries, sha256_file
+
+KILL_AT = """
+import os, signal, sys
+name, at, moment = sys.argv[1], int(sys.argv[2]), sys.argv[3]
+real, calls = getattr(os, name), 0
+def call(*arguments, **options):
+    global calls
+    calls += 1
+    if calls == at and moment == "before":
+        os.kill(os.getpid(), signal.SIGKILL)
+    result = real(*arguments, **options)
+    if calls == at:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return result
+setattr(os, name, call)
+"""
+
+
+@pytest.fixture
+def child():
+    """Runs Python code in a process of its own and returns the finished process."""
+
+    def child(code, *arguments):
+        command = [sys.executable, "-c", textwrap.dedent(code), *map(str, arguments)]
+        return subprocess.run(command, capture_output=True, text=True, check=False)
+
+    return child
+
+
+def _temporaries(directory):
+    return [path for path in directory.rglob("*") if path.name.startswith(TEMPORARY_PREFIX)]
+
+
+@given(st.binary(max_size=100))
+@settings(deadline=None, max_examples=20)
+def test_a_file_is_what_was_written(tmp_path_factory, data):
+    path = tmp_path_factory.mktemp("written") / "deep" / "er" / "x.bin"
+    atomic_write(path, memoryview(data))
+    assert path.read_bytes() == data
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_an_array_of_wider_items_is_written_byte_for_byte(tmp_path):
+    import array
+
+    numbers = array.array("d", [1.5, -2.5])
+    atomic_write(tmp_path / "x", memoryview(numbers))
+    assert (tmp_path / "x").read_bytes() == numbers.tobytes()
+
+
+def test_the_temporary_name_ends_like_the_final_one_and_is_in_the_same_folder(tmp_path):
+    with atomic_path(tmp_path / "table.csv.gz") as temporary:
+        assert temporary.parent == tmp_path
+        assert temporary.suffixes[-2:] == [".csv", ".gz"]
+        temporary.write_bytes(b"new")
+        assert not (tmp_path / "table.csv.gz").exists()
+    assert (tmp_path / "table.csv.gz").read_bytes() == b"new"
+
+
+def test_a_name_as_long_as_the_file_system_allows_can_be_written(tmp_path):
+    path = tmp_path / ("x" * 251 + ".csv")
+    atomic_write(path, b"new")
+    assert path.read_bytes() == b"new"
+
+
+@pytest.mark.parametrize("failure", [ValueError("bad row"), KeyboardInterrupt()], ids=["error", "interrupt"])
+def test_a_block_that_fails_leaves_the_old_file_and_no_temporary_one(tmp_path, failure):
+    path = tmp_path / "x"
+    path.write_bytes(b"old")
+
+    def fail():
+        with atomic_path(path) as temporary:
+            temporary.write_bytes(b"half")
+            raise failure
+
+    with pytest.raises(type(failure)):
+        fail()
+    assert path.read_bytes() == b"old"
+    assert _temporaries(tmp_path) == []
+
+
+@pytest.mark.parametrize("function", ["fsync", "replace", "open"])
+@pytest.mark.parametrize(
+    "number", [errno.ENOSPC, errno.EACCES, errno.EROFS, errno.EMFILE, errno.EDQUOT], ids=errno.errorcode.get
+)
+def test_a_file_system_that_refuses_is_a_data_error_and_the_old_file_is_intact(tmp_path, monkeypatch, function, number):
+    path = tmp_path / "x"
+    path.write_bytes(b"old")
+
+    def refuse(*arguments, **options):
+        raise OSError(number, os.strerror(number))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, function, refuse)
+        with pytest.raises(DataError) as caught:
+            atomic_write(path, b"new")
+    assert caught.value.exit_code == 3
+    assert "the old output is intact" in caught.value.what
+    assert "--workdir" in caught.value.hint
+    assert path.read_bytes() == b"old"
+    assert _temporaries(tmp_path) == []
+
+
+def test_a_file_system_that_cannot_sync_a_directory_is_good_enough(tmp_path, monkeypatch):
+    real = os.fsync
+
+    def refuse_directories(descriptor):
+        if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+            raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
+        real(descriptor)
+
+    monkeypatch.setattr(os, "fsync", refuse_directories)
+    atomic_write(tmp_path / "x", b"new")
+    assert (tmp_path / "x").read_bytes() == b"new"
+
+
+def test_a_disk_that_takes_half_of_the_file_leaves_the_old_one(tmp_path, child):
+    path = tmp_path / "x"
+    path.write_bytes(b"old")
+    code = """
+        import resource, sys
+        from pathlib import Path
+        from asteroid_ll.errors import DataError
+        from asteroid_ll.run.atomic import atomic_write
+        resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
+        try:
+            atomic_write(Path(sys.argv[1]), bytes(1_000_000))
+        except DataError as error:
+            print(error.what)
+    """
+    done = child(code, path)
+    assert done.stdout == f"{path} could not be written: the file would be too large; the old output is intact.\n"
+    assert path.read_bytes() == b"old"
+    assert _temporaries(tmp_path) == []
+
+
+def test_a_file_in_the_place_of_the_folder_is_a_data_error(tmp_path):
+    (tmp_path / "stage").write_bytes(b"file")
+    with pytest.raises(DataError, match="a part of its path is a file"):
+        atomic_write(tmp_path / "stage" / "x", b"new")
+    with pytest.raises(DataError, match="a part of its path is a file"):
+        atomic_write(tmp_path / "stage" / "deep" / "x", b"new")
+
+
+def test_a_folder_in_the_place_of_the_file_is_a_data_error(tmp_path):
+    (tmp_path / "x").mkdir()
+    with pytest.raises(DataError, match="there is a directory of that name"):
+        atomic_write(tmp_path / "x", b"new")
+    assert _temporaries(tmp_path) == []
+
+
+def test_an_error_about_another_file_is_not_taken_for_one_of_the_output(tmp_path):
+    error = PermissionError(errno.EACCES, "Permission denied", str(tmp_path / "input.csv"))
+    with pytest.raises(PermissionError), atomic_path(tmp_path / "x"):
+        raise error
+
+
+def test_an_error_that_is_not_the_file_systems_passes_through(tmp_path):
+    with pytest.raises(ConnectionResetError), atomic_path(tmp_path / "x"):
+        raise ConnectionResetError(errno.ECONNRESET, "reset")
+    with pytest.raises(io.UnsupportedOperation), atomic_path(tmp_path / "x"):
+        raise io.UnsupportedOperation("seek")
+
+
+@pytest.mark.parametrize(
+    ("function", "at", "moment", "content"),
+    [
+        ("mkdir", 1, "before", b"old"),
+        ("fsync", 1, "before", b"old"),
+        ("fsync", 1, "after", b"old"),
+        ("replace", 1, "before", b"old"),
+        ("replace", 1, "after", b"new"),
+        ("fsync", 2, "before", b"new"),
+        ("fsync", 2, "after", b"new"),
+        ("unlink", 1, "before", b"new"),
+    ],
+)
+def test_a_kill_at_any_step_leaves_the_old_or_the_new_file(tmp_path, child, function, at, moment, content):
+    path = tmp_path / "x"
+    path.write_bytes(b"old")
+    code = """
+        from pathlib import Path
+        from asteroid_ll.run.atomic import atomic_write
+        atomic_write(Path(sys.argv[4]), b"new")
+    """
+    done = child(KILL_AT + textwrap.dedent(code), function, at, moment, path)
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    assert path.read_bytes() == content
+    remove_temporaries(tmp_path)
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_kill_in_the_middle_of_a_file_leaves_the_old_one_and_a_temporary_that_is_removed_later(tmp_path, child):
+    path = tmp_path / "fetch" / "x"
+    atomic_write(path, b"old")
+    code = """
+        import os, signal, sys
+        from pathlib import Path
+        from asteroid_ll.run.atomic import atomic_path
+        with atomic_path(Path(sys.argv[1])) as temporary:
+            temporary.write_bytes(b"ne")
+            os.kill(os.getpid(), signal.SIGKILL)
+    """
+    assert child(code, path).returncode == -signal.SIGKILL
+    assert path.read_bytes() == b"old"
+    assert len(_temporaries(tmp_path)) == 1
+    remove_temporaries(tmp_path)
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_removing_temporaries_of_a_missing_directory_does_nothing(tmp_path):
+    remove_temporaries(tmp_path / "none")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_files_checksum_is_its_sha256(tmp_path):
+    data = bytes(range(256)) * 5_000
+    (tmp_path / "x").write_bytes(data)
+    assert sha256_file(tmp_path / "x") == hashlib.sha256(data).hexdigest()
+
+
+def test_the_checksum_of_a_missing_file_is_a_data_error(tmp_path):
+    with pytest.raises(DataError, match="could not be read: No such file or directory"):
+        sha256_file(tmp_path / "x")
+
+
+def test_importing_the_module_imports_neither_pydantic_nor_numpy(child):
+    heavy = {"pydantic", "numpy", "yaml", "boto3"}
+    code = f"import sys, asteroid_ll.run.atomic; print(sorted({heavy} & set(sys.modules)))"
+    assert child(code).stdout.strip() == "[]"
