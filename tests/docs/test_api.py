@@ -16,9 +16,8 @@ SOURCE = ROOT / "src" / "asteroid_ll"
 FENCED = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 API = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
 README_EXAMPLES = FENCED.findall((ROOT / "README.md").read_text(encoding="utf-8"))
-FIXTURES = 'pytest_plugins = ["asteroid_ll.testing"]\n'
-PROGRAMS = [program for program in FENCED.findall(API) if program != FIXTURES and "\ndef test_" not in program]
-TESTS = [program for program in FENCED.findall(API) if "\ndef test_" in program]
+FILES = {text.partition("\n")[0].removeprefix("# "): text for text in FENCED.findall(API) if text.startswith("# ")}
+PROGRAMS = [text for text in FENCED.findall(API) if not text.startswith("# ")]
 
 
 def run(arguments: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
@@ -32,12 +31,12 @@ def test_an_example_of_the_api_page_runs(program: str, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
 
 
-def test_the_tests_of_the_api_page_pass_in_another_project(tmp_path: Path) -> None:
-    assert FIXTURES in FENCED.findall(API)
-    assert len(TESTS) == 1
-    (tmp_path / "conftest.py").write_text(FIXTURES, encoding="utf-8")
-    (tmp_path / "test_mine.py").write_text(TESTS[0], encoding="utf-8")
-    done = run(["-m", "pytest", "-q", "-p", "no:cacheprovider"], tmp_path)
+def test_the_project_of_the_api_page_passes_its_test(tmp_path: Path) -> None:
+    assert FILES.keys() == {"conftest.py", "stars.py", "test_stars.py"}
+    assert len(FILES["test_stars.py"].splitlines()) <= 10
+    for name, text in FILES.items():
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    done = run(["-m", "pytest", "-q", "-W", "error", "-p", "no:cacheprovider"], tmp_path)
     assert done.returncode == 0, done.stdout
     assert "1 passed" in done.stdout
 
@@ -47,7 +46,9 @@ def test_the_example_of_the_readme_is_short_and_scores_through_an_endpoint(tmp_p
     assert len(program.splitlines()) <= 12
     done = run(["-c", program], tmp_path)
     assert done.returncode == 0, done.stderr
-    assert re.fullmatch(r"\{\"predictions\": ?\[\{\"score\": ?0\.\d+, ?\"predicted_label\": ?[01](\.0)?\}\]\}\n", done.stdout)
+    assert re.fullmatch(
+        r"\{\"predictions\": ?\[\{\"score\": ?0\.\d+, ?\"predicted_label\": ?[01](\.0)?\}\]\}\n", done.stdout
+    )
 
 
 def test_every_public_name_has_an_example_and_a_reference() -> None:
