@@ -37,7 +37,7 @@ BAD = {
         "column hazardous has neither True nor False in data row 3: 'maybe'",
     ),
     "an empty file": (lambda _: "", "is empty"),
-    "a header alone": (lambda _: GOOD_HEADER + "\n", "has a header and no rows"),
+    "a header alone": (lambda _: GOOD_HEADER + "\n", "has a header but no rows"),
     "one class": (lambda text: text.replace("True", "False"), "only harmless asteroids among its 600 rows"),
     "nan": (lambda text: _with_cell(text, 5, "moid_au", "NaN"), "column moid_au has no value in data row 5"),
     "an infinity": (
