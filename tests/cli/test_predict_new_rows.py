@@ -73,7 +73,7 @@ def test_without_a_model_the_missing_stage_is_named(place):
     ("content", "says"),
     [
         ("", "is empty"),
-        ("asteroid_id,absolute_magnitude_mag\n1,20\n", "lacks 1 of the 2 columns needed: moid_au"),
+        ("asteroid_id,absolute_magnitude_mag\n1,20\n", "lacks 1 of the 2 required columns: moid_au"),
         ("absolute_magnitude_mag,moid_au\n20,far\n", "Data row 1: moid_au is not a number: 'far'"),
         ("absolute_magnitude_mag,moid_au\n", "has a header but no rows"),
     ],

@@ -301,7 +301,7 @@ def test_a_long_file_is_read_in_batches_and_no_further_than_asked(batches, monke
         ("absolute_magnitude_mag,moid_au\n", "has a header but no rows"),
         (
             "asteroid_id\n1\n",
-            r"lacks 2 of the 2 columns needed: absolute_magnitude_mag \(Absolute Magnitude\), moid_au",
+            r"lacks 2 of the 2 required columns: absolute_magnitude_mag \(Absolute Magnitude\), moid_au",
         ),
         ("moid_au,MOID_AU\n1,2\n", "has the column moid_au twice"),
         (b"absolute_magnitude_mag,moid_au\n1,\xff\n", "is not UTF-8 text"),

@@ -48,15 +48,17 @@ def show(options: CommonOptions, name: str | None) -> None:
 
 def _show_recipe(options: CommonOptions, name: str) -> None:
     require_name(name)
-    described = choices(name, [column.name for column in COLUMNS])
+    column_choices = choices(name, [column.name for column in COLUMNS])
     console = Console(as_json=options.as_json)
     if options.as_json:
-        columns = [{"name": c.column.name, "unit": c.column.unit, "taken": c.taken, "why": c.why} for c in described]
+        columns = [
+            {"name": c.column.name, "unit": c.column.unit, "taken": c.taken, "why": c.why} for c in column_choices
+        ]
         console.envelope("features show", status="success", set=name, summary=SUMMARIES[name], columns=columns)
         return
     console.line(f"{name}: {SUMMARIES[name]}")
-    width = max(len(choice.column.name) for choice in described)
-    for choice in described:
+    width = max(len(choice.column.name) for choice in column_choices)
+    for choice in column_choices:
         mark = "takes" if choice.taken else "     "
         console.line(f"{mark}  {choice.column.name:<{width}}  {choice.why or choice.column.unit}".rstrip())
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -41,15 +41,15 @@ def model() -> None:
 )
 def show(options: CommonOptions, artifact: Path | None, log: Path | None, show_all: bool) -> None:
     """Show the weights in the features' own and in standardised units, the threshold, and the grid."""
-    _, _, described = _load(options, artifact=artifact, log=log)
+    _, _, view = _load(options, artifact=artifact, log=log)
     console = Console(as_json=options.as_json)
     if options.as_json:
-        console.envelope("model show", status="success", model=described.to_json())
+        console.envelope("model show", status="success", model=view.to_json())
         return
     limit = None if show_all else _N_SHOWN
-    _show_head(console, described)
-    _show_features(console, described, limit=limit)
-    _show_grid(console, described, limit=limit)
+    _show_head(console, view)
+    _show_features(console, view, limit=limit)
+    _show_grid(console, view, limit=limit)
 
 
 @model.command("export", epilog="Example:  asteroid-ll model export --format onnx -o model.onnx")
@@ -104,20 +104,20 @@ def _json(trained: Model, fitted: FittedFeatures | None) -> bytes:
     return (json.dumps(value, indent=1, allow_nan=False) + "\n").encode()
 
 
-def _show_head(console: Console, described: ModelView) -> None:
-    feature_set = f", {described.feature_set}" if described.feature_set else ""
-    console.line(f"{described.predictor_type}, loss {described.loss}, {len(described.features)} features{feature_set}")
-    if described.threshold is not None:
-        console.line(f"threshold {described.threshold:.6g}: a score above it is predicted positive")
-    console.line(f"bias {'  '.join(_cell(value) for value in described.bias[:_MAX_OUTPUTS_SHOWN])}")
+def _show_head(console: Console, view: ModelView) -> None:
+    feature_set = f", {view.feature_set}" if view.feature_set else ""
+    console.line(f"{view.predictor_type}, loss {view.loss}, {len(view.features)} features{feature_set}")
+    if view.threshold is not None:
+        console.line(f"threshold {view.threshold:.6g}: a score above it is predicted positive")
+    console.line(f"bias {'  '.join(_cell(value) for value in view.bias[:_MAX_OUTPUTS_SHOWN])}")
 
 
-def _show_features(console: Console, described: ModelView, *, limit: int | None) -> None:
+def _show_features(console: Console, view: ModelView, *, limit: int | None) -> None:
     groups: dict[str, list[FeatureWeight]] = {}
-    for feature in described.features:
+    for feature in view.features:
         groups.setdefault(feature.variable if feature.start is not None else "", []).append(feature)
     for variable, features in groups.items():
-        chosen = _largest(features, key=_importance, limit=limit)
+        chosen = _largest(features, limit=limit)
         console.line()
         if variable:
             total = sum(feature.weight[0] for feature in features)
@@ -125,14 +125,14 @@ def _show_features(console: Console, described: ModelView, *, limit: int | None)
                 f"{variable}: {len(features)} ramps, {total:+.4g} from {features[0].start:g} to {features[-1].end:g}"
             )
         _show_count(console, len(chosen), len(features), what="features by their effect")
-        console.table([_head(described, is_ramp=bool(variable)), *(_feature_row(feature) for feature in chosen)])
+        console.table([_head(view, is_ramp=bool(variable)), *(_feature_row(feature) for feature in chosen)])
 
 
-def _head(described: ModelView, *, is_ramp: bool) -> list[str]:
+def _head(view: ModelView, *, is_ramp: bool) -> list[str]:
     place = ["from", "to"] if is_ramp else ["feature"]
-    outputs = range(min(len(described.bias), _MAX_OUTPUTS_SHOWN))
-    numbers = [""] if len(described.bias) == 1 else [f" {output}" for output in outputs]
-    names = ("weight", "standardised") if described.features[0].standardised else ("weight",)
+    outputs = range(min(len(view.bias), _MAX_OUTPUTS_SHOWN))
+    numbers = [""] if len(view.bias) == 1 else [f" {output}" for output in outputs]
+    names = ("weight", "standardised") if view.features[0].standardised else ("weight",)
     return [*place, *(f"{name}{number}" for name in names for number in numbers)]
 
 
@@ -143,15 +143,15 @@ def _feature_row(feature: FeatureWeight) -> list[str]:
     return [*place, *map(_cell, values)]
 
 
-def _show_grid(console: Console, described: ModelView, *, limit: int | None) -> None:
-    if not described.grid:
+def _show_grid(console: Console, view: ModelView, *, limit: int | None) -> None:
+    if not view.grid:
         return
-    chosen = [model for number, model in enumerate(described.grid) if limit is None or number < limit or model.exported]
+    chosen = [model for number, model in enumerate(view.grid) if limit is None or number < limit or model.exported]
     console.line()
-    console.line(f"The grid's {described.objective_name} in epoch {described.kept_epoch} (* is the exported model)")
-    _show_count(console, len(chosen), len(described.grid), what="models by their loss")
-    names = list(described.grid[0].hyperparameters)
-    has_validation = described.grid[0].validation_objective is not None
+    console.line(f"The grid's {view.objective_name} in epoch {view.kept_epoch} (* is the exported model)")
+    _show_count(console, len(chosen), len(view.grid), what="models by their loss")
+    names = list(view.grid[0].hyperparameters)
+    has_validation = view.grid[0].validation_objective is not None
     rows = [["model", *names, "train", *(["validation"] if has_validation else [])]]
     for item in chosen:
         losses = [item.train_objective, *([item.validation_objective] if has_validation else [])]
@@ -167,13 +167,11 @@ def _show_count(console: Console, n_shown: int, n_all: int, *, what: str) -> Non
         console.line(f"the first {n_shown} of {n_all} {what}; --all shows every one")
 
 
-def _largest(
-    features: Sequence[FeatureWeight], *, key: Callable[[FeatureWeight], float], limit: int | None
-) -> list[FeatureWeight]:
+def _largest(features: Sequence[FeatureWeight], *, limit: int | None) -> list[FeatureWeight]:
     """Return the features with the largest effect, in their own order; all of them without a limit."""
     if limit is None:
         return list(features)
-    chosen = sorted(features, key=key, reverse=True)[:limit]
+    chosen = sorted(features, key=_importance, reverse=True)[:limit]
     return [feature for feature in features if feature in chosen]
 
 

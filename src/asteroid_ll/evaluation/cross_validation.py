@@ -23,7 +23,7 @@ from asteroid_ll.evaluation.intervals import bootstrap
 from asteroid_ll.evaluation.metrics import BinaryScores, binary_scores
 from asteroid_ll.evaluation.ranking import Floats
 from asteroid_ll.evaluation.resamples import Predictions
-from asteroid_ll.evaluation.scoreboard import TITLES
+from asteroid_ll.evaluation.scoreboard import TITLES, constant_scores
 from asteroid_ll.evaluation.thresholds import DEFAULT_THRESHOLD, decide
 from asteroid_ll.linear_learner.training import train
 from asteroid_ll.neo.features import fit
@@ -176,10 +176,9 @@ def _predict(data: _Table, config: Config, *, split: Split, with_boosting: bool)
     if with_boosting:
         known = np.concatenate((features["train"], features["validation"]))
         predictors["boosting"] = _boosted(known, known_labels, features["test"])
-    n_test = split.test.size
     predictors["rule"] = Predictions(data.by_rule[split.test])
-    predictors["majority"] = Predictions(np.full(n_test, 2 * np.count_nonzero(known_labels) > known_labels.size))
-    predictors["median"] = Predictions(np.full(n_test, np.median(known_labels) > DEFAULT_THRESHOLD))
+    for name, score in constant_scores(known_labels).items():
+        predictors[name] = Predictions(np.full(split.test.size, score > DEFAULT_THRESHOLD))
     return predictors, features["train"].shape[1]
 
 

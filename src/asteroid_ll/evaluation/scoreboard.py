@@ -87,14 +87,23 @@ def outdated(path: Path) -> str | None:
     return None if is_complete else "another version wrote its scores: computed from the stored predictions"
 
 
+def constant_scores(train_labels: ArrayLike) -> dict[str, float]:
+    """Return the scores of the predictors without features.
+
+    `majority` is the more frequent class of the train labels, 0 for equal classes. `median` is the median train label,
+    0.5 for equal classes, as in the tutorial.
+    """
+    labels = as_labels(train_labels)
+    majority = float(2 * np.count_nonzero(labels) > labels.size)
+    return {"majority": majority, "median": float(np.median(labels.astype(np.float64)))}
+
+
 def scoreboard(
     labels: ArrayLike, predictions: Predictions, *, train_labels: ArrayLike, predicted_by_rule: ArrayLike
 ) -> Scoreboard:
-    """Score the model, and the predictors that know no features, on the same rows.
+    """Score the model, the `constant_scores` and the rule on the same rows.
 
-    `majority` predicts the train part's more frequent class for each row, 0 for equal classes. `median` predicts the
-    median train label as a number and cuts it at 0.5, as the tutorial does. `rule` is the CNEOS definition of a
-    potentially hazardous asteroid, H <= 22.0 mag and Earth MOID <= 0.05 au.
+    The rule is the CNEOS definition of a potentially hazardous asteroid, H <= 22.0 mag and Earth MOID <= 0.05 au.
 
     Args:
         labels: 0 or 1 per row, shape ``(n_rows,)``.
@@ -106,13 +115,8 @@ def scoreboard(
         DataError: see `binary_scores`.
     """
     model = binary_scores(labels, predictions.predicted, predictions.scores)
-    known = as_labels(train_labels)
-    constants = {
-        "majority": float(2 * np.count_nonzero(known) > known.size),
-        "median": float(np.median(known.astype(np.float64))),
-    }
     baselines = {
         name: binary_scores(labels, np.full(model.n, score > DEFAULT_THRESHOLD), np.full(model.n, score))
-        for name, score in constants.items()
+        for name, score in constant_scores(train_labels).items()
     }
     return Scoreboard({"model": model, **baselines, "rule": binary_scores(labels, predicted_by_rule)})

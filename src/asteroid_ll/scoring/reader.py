@@ -171,7 +171,7 @@ def _layout(header: Sequence[str], names: Sequence[str], *, shown: str) -> _File
         shown_names = ", ".join(f"{name} ({find(name).header})" if find(name).header else name for name in missing)
         present = ", ".join(header_key(name) for name in header[:20])
         raise DataError(
-            f"{shown} lacks {len(missing)} of the {len(names)} columns needed: {shown_names}.",
+            f"{shown} lacks {len(missing)} of the {len(names)} required columns: {shown_names}.",
             hint=f"Rename or add them; the file has {present or 'none'}.",
             missing=missing,
         )
