@@ -27,10 +27,10 @@ def _with_cell(text, row, column, value):
 
 
 BAD = {
-    "a column missing": (lambda text: _without_column(text, "moid_au"), "lacks 1 of the 4 columns needed: moid_au"),
+    "a column missing": (lambda text: _without_column(text, "moid_au"), "lacks 1 of the 4 required columns: moid_au"),
     "a wrong type": (
         lambda text: _with_cell(text, 17, "absolute_magnitude_mag", "bright"),
-        "column absolute_magnitude_mag has a value that is no number in data row 17: 'bright'",
+        "column absolute_magnitude_mag has a value that is not a number in data row 17: 'bright'",
     ),
     "a label that is none": (
         lambda text: _with_cell(text, 3, "hazardous", "maybe"),

@@ -85,18 +85,8 @@ def _accepted(part: Mapping[str, Any]) -> str:
         return " or ".join(_accepted(choice) for choice in part["anyOf"])
     if "enum" in part:
         return ", ".join(f"`{choice}`" for choice in part["enum"])
-    if "const" in part:
-        return f"`{part['const']}`"
-    bounds = [
-        f"{word} {part[bound]:,}"
-        for bound, word in (
-            ("minimum", "from"),
-            ("exclusiveMinimum", "above"),
-            ("maximum", "to"),
-            ("exclusiveMaximum", "below"),
-        )
-        if bound in part
-    ]
+    words = {"minimum": "from", "exclusiveMinimum": "above", "maximum": "to", "exclusiveMaximum": "below"}
+    bounds = [f"{word} {part[bound]:,}" for bound, word in words.items() if bound in part]
     kinds = {"integer": "whole number", "number": "number", "boolean": "`true`, `false`", "array": "list of texts"}
     types = part.get("type")
     kind = types[0] if isinstance(types, list) else str(types)
@@ -106,16 +96,16 @@ def _accepted(part: Mapping[str, Any]) -> str:
 
 def keys() -> list[str]:
     """Return every key of the file as a person writes it, ``training.max_runtime_s``, in the file's order."""
-    found = []
+    names = []
     for key, field in Config.model_fields.items():
         section = field.annotation
         if isinstance(section, type) and issubclass(section, Section):
-            found += [f"{key}.{name}" for name in section.model_fields]
+            names += [f"{key}.{name}" for name in section.model_fields]
         elif key == "hyperparameters":
-            found += [f"{key}.{name}" for name in KNOWN]
+            names += [f"{key}.{name}" for name in KNOWN]
         else:
-            found.append(key)
-    return found
+            names.append(key)
+    return names
 
 
 def _blocks(config: Config) -> Iterator[str]:
@@ -124,7 +114,8 @@ def _blocks(config: Config) -> Iterator[str]:
         if isinstance(value, Section):
             yield f"{_comment(type(value).__doc__)}{key}:\n" + "".join(_section_lines(value))
         elif isinstance(value, Mapping):
-            lines = (f"  {name}: {_hyperparameter(text)}\n" for name, text in value.items())
+            texts = {name: text if _PLAIN_VALUE.fullmatch(text) else _scalar(text) for name, text in value.items()}
+            lines = (f"  {name}: {text}\n" for name, text in texts.items())
             yield f"{_comment(_meaning(field))}{key}:\n" + "".join(lines)
         else:
             yield f"{_comment(_meaning(field))}{key}: {_scalar(value)}\n"
@@ -144,10 +135,6 @@ def _comment(text: str | None, *, indent: str = "") -> str:
 def _meaning(field: FieldInfo) -> str:
     choices = [choice for choice in getattr(field.annotation, "__args__", ()) if isinstance(choice, str)]
     return f"{field.description} One of: {', '.join(choices)}." if choices else str(field.description)
-
-
-def _hyperparameter(text: str) -> str:
-    return text if _PLAIN_VALUE.fullmatch(text) else _scalar(text)
 
 
 def _scalar(value: str | float | None) -> str:

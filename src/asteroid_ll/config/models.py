@@ -65,7 +65,7 @@ else:
 
 
 class SourceSettings(Section):
-    """Where the asteroids come from."""
+    """The source of the asteroids."""
 
     kind: SourceKind = Field(
         default="catalogue", description=" ".join(f"{kind}: {spec.meaning}." for kind, spec in SOURCES.items())

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from asteroid_ll.errors import DataError
 from asteroid_ll.neo.identities import Pair, equal_orbits, one_asteroid
@@ -96,10 +97,10 @@ def clean(
     return Cleaned(kept, tuple(rules), joined)
 
 
-def _is_not_earth(table: pd.DataFrame) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+def _is_not_earth(table: pd.DataFrame) -> NDArray[np.bool_]:
     if "orbiting_body" not in table:
         return np.zeros(len(table), dtype=np.bool_)
-    return np.asarray(table["orbiting_body"].ne("Earth").to_numpy(dtype=np.bool_))
+    return np.asarray(table["orbiting_body"].to_numpy() != "Earth", dtype=np.bool_)
 
 
 def _fill_uncertainty(table: pd.DataFrame) -> tuple[pd.DataFrame, int]:

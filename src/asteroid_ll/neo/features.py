@@ -213,13 +213,9 @@ def _ln_moid(moid_au: Array) -> Array:
 
 def _physics(values: Mapping[str, Array]) -> Matrix:
     magnitude_mag, moid_au = (values[name] for name in LABEL_INPUTS)
-    matrix = np.empty((magnitude_mag.size, len(_PHYSICS_COLUMNS)), dtype=np.float32)
-    matrix[:, 0] = magnitude_mag
-    matrix[:, 1] = moid_au
-    matrix[:, 2] = _ln_moid(moid_au)
-    matrix[:, 3] = np.maximum(0.0, MAX_ABSOLUTE_MAGNITUDE_MAG - magnitude_mag)
-    matrix[:, 4] = np.maximum(0.0, MAX_MOID_AU - moid_au)
-    return matrix
+    magnitude_hinge = np.maximum(0.0, MAX_ABSOLUTE_MAGNITUDE_MAG - magnitude_mag)
+    moid_hinge = np.maximum(0.0, MAX_MOID_AU - moid_au)
+    return np.column_stack([magnitude_mag, moid_au, _ln_moid(moid_au), magnitude_hinge, moid_hinge]).astype(np.float32)
 
 
 def _variables(name: str, values: Mapping[str, Array]) -> dict[str, Array]:

@@ -68,7 +68,7 @@ def equal_orbits(table: pd.DataFrame) -> tuple[Pair, ...]:
     magnitude_mag = asteroids["absolute_magnitude_mag"].to_numpy(dtype=np.float64)[order]
     positions = []
     for step in range(1, len(orbits)):
-        near = _relative_axis_difference(orbits, step) <= TOLERANCES[1]
+        near = (orbits[step:, 1] - orbits[:-step, 1]) / orbits[:-step, 1] <= TOLERANCES[1]
         if not near.any():
             break
         near &= np.abs(orbits[step:, 0] - orbits[:-step, 0]) <= TOLERANCES[0]
@@ -114,11 +114,6 @@ def _differ(table: pd.DataFrame, pair: Pair) -> bool:
     )
     ratio = (one / other).dropna()
     return bool((np.abs(ratio - 1.0) > MAX_MISS_DISTANCE_DIFFERENCE).any())
-
-
-def _relative_axis_difference(orbits: NDArray[np.float64], step: int) -> NDArray[np.float64]:
-    axis_au = orbits[:, 1]
-    return np.asarray((axis_au[step:] - axis_au[:-step]) / axis_au[:-step])
 
 
 def _same(one: NDArray[np.float64], other: NDArray[np.float64]) -> NDArray[np.bool_]:

@@ -285,9 +285,9 @@ class Pipeline:
         stage = next(stage for stage in self._stages if stage.name == name)
         snapshot = self.snapshot()
         self._require_inputs(stage, snapshot)
-        return self._context(stage, inputs_of(stage, snapshot), say=lambda _line: None)
+        return self._context(stage, inputs_of(stage, snapshot), progress=lambda _line: None)
 
-    def _context(self, stage: Stage, inputs: Mapping[str, str], *, say: Callable[[str], None]) -> Context:
+    def _context(self, stage: Stage, inputs: Mapping[str, str], *, progress: Callable[[str], None]) -> Context:
         return Context(
             config=self._config,
             directory=self._directory,
@@ -295,7 +295,7 @@ class Pipeline:
             fingerprint=fingerprint_of(stage, self.settings[stage.name], inputs),
             inputs=inputs,
             connect=lambda: self._aws,
-            say=say,
+            progress=progress,
         )
 
     def _run_stage(self, stage: Stage, function: Callable[[Context], Outcome]) -> Outcome:
@@ -305,7 +305,7 @@ class Pipeline:
             snapshot = self.snapshot()
             self._require_inputs(stage, snapshot)
             inputs = inputs_of(stage, snapshot)
-        context = self._context(stage, inputs, say=lambda line: self._listener.progress(stage.name, line))
+        context = self._context(stage, inputs, progress=lambda line: self._listener.progress(stage.name, line))
         outcome = function(context)
         outputs = {path: self._reader.digest_of(path) for path in outcome.outputs}
         if not stage.transient:
@@ -345,7 +345,7 @@ class Pipeline:
             ):
                 continue
             self._verified.add(stage.name)
-            context = self._context(stage, snapshot.done[stage.name].inputs, say=lambda _line: None)
+            context = self._context(stage, snapshot.done[stage.name].inputs, progress=lambda _line: None)
             missing = stage.verify(context)
             if missing:
                 self._problems[stage.name] = missing

@@ -16,7 +16,7 @@ from asteroid_ll.stages.stage import Context, Outcome
 def run(context: Context) -> Outcome:
     """Fetch into ``fetch/``; an earlier file is replaced when the new one is complete and verified."""
     settings = context.config.source
-    web = Web(say=context.say, download_other=lambda url, path: _download_s3(context, url, path))
+    web = Web(say=context.progress, download_other=lambda url, path: _download_s3(context, url, path))
     source = open_source(settings.kind, web=web, **settings.options)
     raw = context.path("fetch", source.spec.file_name)
     provenance = source.fetch(raw, sha256=settings.sha256)

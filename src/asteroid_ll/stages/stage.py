@@ -57,7 +57,7 @@ class Context:
         fingerprint: digest of this stage's inputs, settings and version, hexadecimal.
         inputs: identity of the outputs of each needed stage, by its name.
         connect: opens the session with AWS or the emulator; every call returns the same session.
-        say: reports a line of progress.
+        progress: reports a line of progress.
     """
 
     config: Config
@@ -66,7 +66,7 @@ class Context:
     fingerprint: str
     inputs: Mapping[str, str]
     connect: Callable[[], Aws]
-    say: Callable[[str], None]
+    progress: Callable[[str], None]
 
     @property
     def run_mark(self) -> str:
@@ -100,7 +100,7 @@ class Context:
             hosting_h=config.hosting.keep_for_h,
             region=config.region,
         )
-        self.say(f"price: {price.sentence()}, cap {config.cost.max_usd:.2f} USD")
+        self.progress(f"price: {price.sentence()}, cap {config.cost.max_usd:.2f} USD")
         refuse_above(price, config.cost.max_usd)
 
 

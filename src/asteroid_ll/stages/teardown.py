@@ -63,7 +63,7 @@ def _known(context: Context) -> Mapping[str, Record]:
     try:
         return {record["resource"]: record for record in context.journal.read().open_resources()}
     except DataError as error:
-        context.say(f"{error.what} Looking for this run directory's resources by their tags.")
+        context.progress(f"{error.what} Looking for this run directory's resources by their tags.")
         return {}
 
 
@@ -71,11 +71,11 @@ def _undo(context: Context, name: str, kind: str) -> int:
     """Delete an endpoint with its configuration and model, or stop a training job; return the number of resources."""
     aws = context.connect()
     if kind == "endpoint":
-        context.say(f"deleting endpoint {name}")
+        context.progress(f"deleting endpoint {name}")
         n_undone = len(delete_endpoint_stack(aws, name))
         leftovers = find_leftovers(aws, name)
     else:
-        context.say(f"stopping training job {name}")
+        context.progress(f"stopping training job {name}")
         n_undone = int(stop_training_job(aws, name) == "stopped")
         leftovers = find_leftovers(aws, name, kinds=("training-job",))
     if leftovers:

@@ -39,7 +39,7 @@ def run(context: Context) -> Outcome:
     try:
         outcome = create_or_adopt_training_job(aws, _request(context, name))
         job = wait_for_training_job(
-            aws, name, on_transition=lambda status, message: context.say(f"{status}: {message}")
+            aws, name, on_transition=lambda status, message: context.progress(f"{status}: {message}")
         )
     except KeyboardInterrupt:
         state = "is still running" if outcome else "may have been started"

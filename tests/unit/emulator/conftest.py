@@ -1,4 +1,4 @@
-"""Real botocore clients in front of an emulator of each test's own, and a stand-in for the training container."""
+"""Real botocore clients in front of one emulator per test, and a stand-in for the training container."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ wish = hyperparameters.get("wish", "model")
 print("Docker entrypoint called with argument(s): train")
 if wish == "wait":
     def leave(number, frame):
-        print("told to stop")
+        print("stopping")
         if "model" in hyperparameters:
             (root / "model/model_algo-1").write_text("half")
         sys.exit(3)
@@ -55,8 +55,8 @@ if wish == "exit":
 if wish == "environment":
     print(json.dumps(dict(os.environ)))
 if wish == "layout":
-    found = sorted(str(p.relative_to(root)) for p in (root / "input").rglob("*") if p.is_file())
-    print(json.dumps({name: (root / name).read_text() for name in found}))
+    names = sorted(str(p.relative_to(root)) for p in (root / "input").rglob("*") if p.is_file())
+    print(json.dumps({name: (root / name).read_text() for name in names}))
 print("#quality_metric: host=algo-1, epoch=0, train mse_objective <loss>=0.5")
 print("#quality_metric: host=algo-1, epoch=1, train mse_objective <loss>=0.25")
 print("#progress_metric: host=algo-1, completed 100.0 % of epochs")
@@ -102,7 +102,7 @@ def client_of(front: Front) -> Callable[..., Any]:
 
 @pytest.fixture
 def clock() -> SimpleNamespace:
-    """Seconds since 1970 that pass only when a test says so."""
+    """Seconds since 1970 that pass only when a test changes them."""
     return SimpleNamespace(s=1_700_000_000.0)
 
 
@@ -135,7 +135,7 @@ def sagemaker(client_of: Callable[..., Any]) -> Any:
 
 @pytest.fixture
 def stand_in(emulator: Any, tmp_path: Path) -> Any:
-    """The emulator with the stand-in container; the hyperparameter ``wish`` says what it does."""
+    """The emulator with the stand-in container; the hyperparameter ``wish`` chooses its behaviour."""
     script = tmp_path / "container.py"
     script.write_text(textwrap.dedent(CONTAINER))
     emulator.configure(container_command=(sys.executable, "-S", str(script)))

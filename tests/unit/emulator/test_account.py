@@ -1,4 +1,4 @@
-"""The account's front door: who is asked, who asks, and what a bug or an unknown thing looks like from outside."""
+"""The account routes requests to its services, and answers unknown requests and bugs as AWS does."""
 
 import pytest
 from botocore.exceptions import ClientError
@@ -8,8 +8,8 @@ from asteroid_ll.emulator.transport.messages import Request
 
 
 def test_the_caller_is_the_emulated_account(virtual, client_of):
-    found = client_of("sts").get_caller_identity()
-    assert (found["Account"], found["Arn"]) == ("000000000000", "arn:aws:iam::000000000000:user/emulator")
+    caller = client_of("sts").get_caller_identity()
+    assert (caller["Account"], caller["Arn"]) == ("000000000000", "arn:aws:iam::000000000000:user/emulator")
 
 
 def test_every_answer_has_a_request_id_of_its_own(virtual, client_of):
@@ -39,7 +39,7 @@ def test_sts_without_credentials_is_refused_as_xml(virtual):
     assert b"<Code>MissingAuthenticationToken" in answer.body
 
 
-def test_an_operation_that_the_emulator_has_not_is_refused_by_name(virtual, client_of, refused):
+def test_an_operation_that_the_emulator_does_not_have_is_refused_by_name(virtual, client_of, refused):
     assert refused(client_of("sagemaker").list_notebook_instances) == (
         "UnknownOperationException",
         "The emulator has no SageMaker operation 'ListNotebookInstances'.",
@@ -48,14 +48,14 @@ def test_an_operation_that_the_emulator_has_not_is_refused_by_name(virtual, clie
     assert refused(client_of("sts").get_session_token)[0] == "InvalidAction"
 
 
-def test_a_service_that_the_emulator_has_not_is_refused_by_name(virtual):
+def test_a_service_that_the_emulator_does_not_have_is_refused_by_name(virtual):
     headers = {"authorization": "AWS4-HMAC-SHA256 Credential=a/20260101/us-east-1/iam/aws4_request, Signature=0"}
     answer = virtual.handle(Request("POST", "localhost", "/", headers=headers))
     assert answer.status == 404
     assert b"no service 'iam'" in answer.body
 
 
-def test_a_body_that_is_no_json_is_refused(virtual):
+def test_a_body_that_is_not_json_is_refused(virtual):
     headers = {
         "authorization": "AWS4-HMAC-SHA256 Credential=a/20260101/us-east-1/sagemaker/aws4_request, Signature=0",
         "x-amz-target": "SageMaker.ListModels",

@@ -1,4 +1,4 @@
-"""botocore's models say what a request must look like; the words are AWS's."""
+"""Requests are checked against botocore's models and refused in AWS's words."""
 
 import re
 
@@ -40,7 +40,7 @@ def test_an_enum_is_spelled_out(complaint):
     )
 
 
-def test_lengths_and_ranges_are_told(complaint):
+def test_lengths_and_ranges_are_in_the_message(complaint):
     assert "Member must have value less than or equal to 100" in complaint("ListModels", {"MaxResults": 101})
     assert "Member must have value greater than or equal to 1" in complaint("ListModels", {"MaxResults": 0})
     long_name = complaint("DescribeModel", {"ModelName": "x" * 64})
@@ -70,7 +70,7 @@ def test_values_of_maps_are_checked(complaint):
     )
 
 
-def test_an_operation_that_the_service_has_not_is_unknown(model):
+def test_an_operation_that_the_service_does_not_have_is_unknown(model):
     with pytest.raises(ApiError, match="UnknownOperationException"):
         model.operation("sagemaker", "MakeCoffee")
 

@@ -1,4 +1,4 @@
-"""The ledger counts instance seconds, and money only where a price is given."""
+"""The ledger counts instance seconds, and costs if it gets a price."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The whole account over a loopback port, and two processes' worth of clients at once."""
+"""The whole account over a loopback port, with clients of several threads and processes."""
 
 import json
 import queue
@@ -103,8 +103,8 @@ def test_of_two_processes_that_create_the_same_job_one_is_refused(stand_in, buck
     for thread in threads:
         thread.join()
     for number in range(5):
-        said = sorted(answer.headers.get("x-amzn-ErrorType", "") for which, answer in answers if which == number)
-        assert said == ["", "ResourceInUse"]
+        codes = sorted(answer.headers.get("x-amzn-ErrorType", "") for which, answer in answers if which == number)
+        assert codes == ["", "ResourceInUse"]
         assert ended(f"job-{number}")["TrainingJobStatus"] == "Completed"
     assert len(stand_in.ledger()) == 5
     other.close()

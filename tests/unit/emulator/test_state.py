@@ -1,4 +1,4 @@
-"""The state is one directory: settings and rows are seen by every process, a transaction is all or nothing."""
+"""Every process sees the settings and rows in the directory, and a transaction is all or nothing."""
 
 import threading
 

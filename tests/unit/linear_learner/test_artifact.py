@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from asteroid_ll.errors import DataError
@@ -202,6 +202,7 @@ def test_a_missing_file_is_named(tmp_path):
         artifact.read(tmp_path / "none.tar.gz")
 
 
+@settings(deadline=None)
 @given(st.data())
 def test_a_cut_or_changed_file_is_read_or_is_a_data_error(tmp_path_factory, data):
     folder = tmp_path_factory.mktemp("fuzz")

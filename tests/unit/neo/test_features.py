@@ -53,7 +53,7 @@ def test_raw_takes_the_32_numeric_columns_as_they_are_in_the_tables_order(small_
     assert np.array_equal(fitted.transform(small_table), small_table[names].to_numpy(dtype=np.float32))
 
 
-def test_raw_ignores_columns_that_nobody_knows(sky: pd.DataFrame) -> None:
+def test_raw_ignores_unknown_columns(sky: pd.DataFrame) -> None:
     assert fit("raw", sky.assign(other=1.0)).columns == ("absolute_magnitude_mag", "moid_au")
 
 

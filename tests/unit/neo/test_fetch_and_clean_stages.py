@@ -31,7 +31,7 @@ def context_of(folder: Path, lines: list[str] | None = None, **source: Any) -> C
         fingerprint="0" * 64,
         inputs={},
         connect=no_aws,
-        say=(lines if lines is not None else []).append,
+        progress=(lines if lines is not None else []).append,
     )
 
 

@@ -115,7 +115,7 @@ def test_cleaning_joins_identities_and_loses_nothing(twice: Callable[[], pd.Data
     assert [rule.count for rule in cleaned.rules if rule.unit == "identities"] == [1]
 
 
-def test_cleaning_leaves_identities_alone_where_told(twice: Callable[[], pd.DataFrame]) -> None:
+def test_cleaning_leaves_identities_alone_on_request(twice: Callable[[], pd.DataFrame]) -> None:
     cleaned = clean(twice(), join_identities=False)
     assert cleaned.table["asteroid_id"].tolist() == ["3671135", "2495323", "3000001"]
     assert cleaned.joined == ()

@@ -225,7 +225,7 @@ def test_a_list_that_changes_while_it_is_read_comes_whole(
         assert crawled == all_of(fake)
 
 
-def test_a_crawl_that_goes_on_after_the_list_has_changed_comes_whole(
+def test_a_crawl_that_resumes_after_the_list_has_changed_is_complete(
     neows: Fake, servers: ModuleType, waits: Waits, tmp_path: Path
 ) -> None:
     fake, address = neows
@@ -240,7 +240,7 @@ def test_a_crawl_that_goes_on_after_the_list_has_changed_comes_whole(
     assert identities(tmp_path / "raw.gz") == all_of(fake)
 
 
-def test_a_count_that_never_fits_is_told(neows: Fake, servers: ModuleType, waits: Waits, tmp_path: Path) -> None:
+def test_a_count_that_never_fits_is_an_error(neows: Fake, servers: ModuleType, waits: Waits, tmp_path: Path) -> None:
     fake, address = neows
 
     def overstate(request: Any) -> Any:
@@ -299,7 +299,7 @@ def test_the_last_allowed_request_is_followed_by_a_pause(neows: Fake, waits: Wai
     assert waits.slept_s == [3.6, 3.6]
 
 
-def test_the_time_that_it_will_take_is_told_beforehand(
+def test_the_duration_is_shown_beforehand(
     neows: Fake, servers: ModuleType, waits: Waits, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fake, address = neows
@@ -423,7 +423,7 @@ def crawl(address: str, raw: Path) -> "subprocess.Popen[bytes]":
     )
 
 
-def test_a_crawl_that_is_killed_at_any_page_goes_on_and_has_every_asteroid_once(
+def test_a_crawl_that_is_killed_at_any_page_resumes_and_has_every_asteroid_once(
     neows: Fake, servers: ModuleType, tmp_path: Path
 ) -> None:
     fake, address = neows

@@ -82,7 +82,7 @@ def test_a_row_an_approach_joins_both_services_by_designation(jpl: Fake, tmp_pat
     assert [note.what for note in reading.notes] == ["approaches of asteroids without an orbit"]
 
 
-def test_no_approach_at_all_is_told(jpl: Fake, tmp_path: Path) -> None:
+def test_a_file_without_approaches_is_refused(jpl: Fake, tmp_path: Path) -> None:
     fake, address = jpl
     fake.approaches = []
     archive = approaches(address)
@@ -137,7 +137,7 @@ def test_another_version_of_the_approaches_is_refused(jpl: Fake, servers: Module
 
 
 @pytest.mark.parametrize("status", [300, 400, 405])
-def test_a_refusal_is_told_at_once(jpl: Fake, servers: ModuleType, tmp_path: Path, status: int) -> None:
+def test_a_refusal_is_not_tried_again(jpl: Fake, servers: ModuleType, tmp_path: Path, status: int) -> None:
     fake, address = jpl
     fake.before = lambda _: servers.Reply.json({"code": status, "message": "no"}, status=status)
     with pytest.raises(DataError, match=f"answered {status}"):

@@ -152,7 +152,7 @@ def test_an_error_of_the_callable_passes_and_leaves_the_earlier_file(earlier: Pa
     assert left_in(earlier.parent) == ["asteroids.csv"]
 
 
-def test_secrets_of_an_address_are_not_told(address: str, earlier: Path) -> None:
+def test_secrets_of_an_address_are_not_shown(address: str, earlier: Path) -> None:
     location = f"{address}/nasa.csv?X-Amz-Signature=secret#part"
     assert open_source("csv", location=location, web=AT_ONCE).fetch(earlier)["location"] == f"{address}/nasa.csv"
     with pytest.raises(DataError) as raised:

@@ -114,9 +114,7 @@ def test_dates_that_are_written_month_first_are_mended_too(export: pd.DataFrame,
 
 
 @pytest.mark.parametrize("written", [["09-08-2016"] * 60, ["28-09-2016", "09-28-2016"] * 30, ["2016-09-08", "x"] * 30])
-def test_dates_that_cannot_be_told_are_left_as_they_are(
-    export: pd.DataFrame, tmp_path: Path, written: list[str]
-) -> None:
+def test_ambiguous_dates_are_left_as_they_are(export: pd.DataFrame, tmp_path: Path, written: list[str]) -> None:
     path = small_variant(export, tmp_path / "a.csv", **{"Close Approach Date": written})
     assert read(path).table["close_approach_date"].tolist() == written
 

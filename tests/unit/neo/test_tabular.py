@@ -193,7 +193,7 @@ def test_a_bomb_is_refused_before_it_is_unpacked_whole(tmp_path: Path) -> None:
 
 
 def test_a_header_without_rows_is_refused(export: pd.DataFrame, tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="a header and no rows"):
+    with pytest.raises(DataError, match="a header but no rows"):
         read(save(export.iloc[:0], tmp_path / "a.csv"))
 
 

@@ -46,7 +46,7 @@ def web(slept_s: list[float]) -> Web:
     return Web(sleep=slept_s.append)
 
 
-def test_a_download_that_is_cut_goes_on_where_it_was(
+def test_a_download_that_is_cut_resumes_there(
     servers: ModuleType, web: Web, slept_s: list[float], tmp_path: Path
 ) -> None:
     server = FileServer(servers)
@@ -59,7 +59,7 @@ def test_a_download_that_is_cut_goes_on_where_it_was(
     assert [path.name for path in tmp_path.iterdir()] == ["part"]
 
 
-def test_a_later_process_goes_on_too(servers: ModuleType, web: Web, tmp_path: Path) -> None:
+def test_a_later_process_resumes_too(servers: ModuleType, web: Web, tmp_path: Path) -> None:
     server = FileServer(servers)
     server.cuts = [500_000, 400_000, 300_000]
     with servers.serving(server.answer) as address:
@@ -71,7 +71,7 @@ def test_a_later_process_goes_on_too(servers: ModuleType, web: Web, tmp_path: Pa
     assert (tmp_path / "part").read_bytes() == CONTENT
 
 
-def test_a_full_disk_is_said_at_once_and_the_server_is_not_asked_again(
+def test_a_full_disk_is_reported_without_another_request(
     servers: ModuleType, web: Web, slept_s: list[float], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     server = FileServer(servers)
@@ -137,7 +137,7 @@ def test_the_address_with_its_signature_is_not_written_down(servers: ModuleType,
     assert "secret" not in kept[0].read_text() + str(raised.value)
 
 
-def test_progress_is_told_every_other_second(servers: ModuleType, tmp_path: Path) -> None:
+def test_progress_is_shown_every_other_second(servers: ModuleType, tmp_path: Path) -> None:
     lines: list[str] = []
     clock = iter(range(1_000))
     server = FileServer(servers)

@@ -23,7 +23,7 @@ def make_context(directory: Path, n_shards: int) -> Context:
         fingerprint="f" * 64,
         inputs={},
         connect=lambda: pytest.fail("encode needs no connection"),
-        say=lambda _line: None,
+        progress=lambda _line: None,
     )
 
 

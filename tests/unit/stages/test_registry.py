@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from importlib import import_module
 
 import pytest
 
@@ -53,6 +54,11 @@ def test_a_setting_counts_for_the_stages_that_read_it_and_for_no_other(section):
     changed = Config(**{section: value})
     differing = {stage.name for stage in STAGES if stage.settings(changed) != stage.settings(Config())}
     assert differing - FOR_PEOPLE == readers
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_stage_has_a_module_of_its_name_with_the_function_run(name):
+    assert callable(import_module(f"asteroid_ll.stages.{name}").run)
 
 
 def test_every_stage_says_in_a_line_what_it_does():

@@ -128,7 +128,7 @@ def _context(directory):
         fingerprint="",
         inputs={},
         connect=lambda: pytest.fail("no endpoint is needed"),
-        say=lambda _: None,
+        progress=lambda _: None,
     )
 
 

@@ -115,7 +115,7 @@ class Source(ABC):
 
         Args:
             target: file to write.
-            final: file that ``target`` will replace. What an interrupted fetch can use later is kept beside it.
+            final: file that ``target`` will replace. An interrupted fetch keeps its progress beside it.
 
         Raises:
             ConfigError: an option cannot be used.

@@ -137,7 +137,7 @@ def _parse(text: bytes, positions: dict[str, int], *, path: Path, n_fields: int)
         reason = " ".join(str(error).split())
         raise DataError(f"{path} cannot be parsed as CSV: {reason}", hint="Check that line in the file.") from error
     if raw.empty:
-        raise DataError(f"{path} has a header and no rows.", hint="Fetch it again, or check what wrote it.")
+        raise DataError(f"{path} has a header but no rows.", hint="Fetch it again, or check what wrote it.")
     return pd.DataFrame({column.name: raw[positions[column.name]] for column in columns})
 
 

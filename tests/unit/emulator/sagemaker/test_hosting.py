@@ -1,4 +1,4 @@
-"""Endpoints go up, serve, move and go down by the clock, and refuse what AWS refuses."""
+"""Endpoints are created, serve, are updated and deleted by the clock, and refuse what AWS refuses."""
 
 import gc
 import weakref
@@ -61,11 +61,11 @@ def test_an_endpoint_answers_from_the_model_that_it_loaded(virtual, up, runtime)
 
 def test_a_description_names_the_variants(sagemaker, up):
     up()
-    found = sagemaker.describe_endpoint(EndpointName="ep")
-    (variant,) = found["ProductionVariants"]
+    description = sagemaker.describe_endpoint(EndpointName="ep")
+    (variant,) = description["ProductionVariants"]
     assert (variant["VariantName"], variant["CurrentInstanceCount"], variant["DesiredWeight"]) == ("v0", 1, 1.0)
-    assert "FailureReason" not in found
-    assert "DataCaptureConfig" not in found
+    assert "FailureReason" not in description
+    assert "DataCaptureConfig" not in description
 
 
 def test_a_refusal_by_the_model_is_a_model_error_with_a_log_line(up, runtime, client_of):
@@ -104,9 +104,9 @@ def test_a_target_variant_is_chosen_and_weights_share_the_rest(up, runtime, refu
 def test_an_artifact_that_cannot_be_loaded_fails_the_endpoint(virtual, sagemaker, hosted):
     hosted(text="broken")
     sagemaker.create_endpoint(EndpointName="ep", EndpointConfigName="ep")
-    found = sagemaker.describe_endpoint(EndpointName="ep")
-    assert found["EndpointStatus"] == "Failed"
-    assert found["FailureReason"] == (
+    description = sagemaker.describe_endpoint(EndpointName="ep")
+    assert description["EndpointStatus"] == "Failed"
+    assert description["FailureReason"] == (
         "The primary container for production variant v0 did not pass the ping health check. Please check CloudWatch "
         "logs for this endpoint."
     )
@@ -118,9 +118,11 @@ def test_an_artifact_that_is_gone_fails_the_endpoint(virtual, sagemaker, hosted)
     hosted()
     virtual.store.delete("asteroids", "out/ep/model.tar.gz")
     sagemaker.create_endpoint(EndpointName="ep", EndpointConfigName="ep")
-    found = sagemaker.describe_endpoint(EndpointName="ep")
-    assert found["EndpointStatus"] == "Failed"
-    assert found["FailureReason"].startswith('Failed to download model data for container "container_1" from URL:')
+    description = sagemaker.describe_endpoint(EndpointName="ep")
+    assert description["EndpointStatus"] == "Failed"
+    assert description["FailureReason"].startswith(
+        'Failed to download model data for container "container_1" from URL:'
+    )
 
 
 def test_deleting_takes_its_time_and_the_bill_ends_with_it(virtual, clock, sagemaker, up, status, runtime, refused):
@@ -190,9 +192,9 @@ def test_an_update_to_a_broken_model_rolls_back(sagemaker, up, hosted, runtime):
     up()
     hosted("next", text="broken")
     sagemaker.update_endpoint(EndpointName="ep", EndpointConfigName="next")
-    found = sagemaker.describe_endpoint(EndpointName="ep")
-    assert (found["EndpointStatus"], found["EndpointConfigName"]) == ("InService", "ep")
-    assert "ping health check" in found["FailureReason"]
+    description = sagemaker.describe_endpoint(EndpointName="ep")
+    assert (description["EndpointStatus"], description["EndpointConfigName"]) == ("InService", "ep")
+    assert "ping health check" in description["FailureReason"]
     assert runtime.invoke_endpoint(EndpointName="ep", Body=b"1")["Body"].read().startswith(b"weights")
 
 

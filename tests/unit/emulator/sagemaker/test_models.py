@@ -35,11 +35,11 @@ def variant(**changes):
 
 def test_a_model_is_described_as_it_was_created(sagemaker, create, container):
     assert create()["ModelArn"] == f"{ARN}:model/m"
-    found = sagemaker.describe_model(ModelName="m")
-    assert found["PrimaryContainer"] == container
-    assert found["ExecutionRoleArn"] == ROLE
-    assert "VpcConfig" not in found
-    assert "Containers" not in found
+    description = sagemaker.describe_model(ModelName="m")
+    assert description["PrimaryContainer"] == container
+    assert description["ExecutionRoleArn"] == ROLE
+    assert "VpcConfig" not in description
+    assert "Containers" not in description
 
 
 def test_a_model_is_created_once_and_deleted_once(sagemaker, create, refused):
@@ -51,33 +51,33 @@ def test_a_model_is_created_once_and_deleted_once(sagemaker, create, refused):
 
 
 @pytest.mark.parametrize(
-    ("changes", "says"),
+    ("changes", "message_part"),
     [
         ({"ModelDataUrl": "s3://asteroids/none.tar.gz"}, "Could not find model data at s3://asteroids/none.tar.gz."),
-        ({"ModelDataUrl": "s3://nobody/x.tar.gz"}, "Could not access model data at s3://nobody/x.tar.gz."),
+        ({"ModelDataUrl": "s3://no-bucket/x.tar.gz"}, "Could not access model data at s3://no-bucket/x.tar.gz."),
         ({"Image": image_uri("eu-west-1")}, "Invalid DNS suffix 'amazonaws.com' for region 'eu-west-1'"),
         ({"Image": "busybox"}, "Cannot find the requested image: busybox"),
         ({"role": "arn:aws:iam::111111111111:role/x"}, "Could not assume role arn:aws:iam::111111111111:role/x."),
         ({"role": "arn:aws:iam::000000000000:user/x"}, "1 validation error detected: Value"),
     ],
 )
-def test_a_model_that_could_not_be_served_is_refused(create, refused, changes, says):
+def test_a_model_that_could_not_be_served_is_refused(create, refused, changes, message_part):
     code, message = refused(create, **changes)
     assert code == "ValidationException"
-    assert says in message
+    assert message_part in message
 
 
 def test_a_configuration_is_described_as_it_was_created(sagemaker, create):
     create()
     answer = sagemaker.create_endpoint_config(EndpointConfigName="c", ProductionVariants=[variant()])
     assert answer["EndpointConfigArn"] == f"{ARN}:endpoint-config/c"
-    found = sagemaker.describe_endpoint_config(EndpointConfigName="c")
-    assert found["ProductionVariants"] == [variant()]
-    assert "DataCaptureConfig" not in found
+    description = sagemaker.describe_endpoint_config(EndpointConfigName="c")
+    assert description["ProductionVariants"] == [variant()]
+    assert "DataCaptureConfig" not in description
 
 
 @pytest.mark.parametrize(
-    ("variants", "says"),
+    ("variants", "message_part"),
     [
         ([variant(ModelName="none")], f'Could not find model "{ARN}:model/none".'),
         ([variant(), variant()], "Variant names must be unique"),
@@ -85,11 +85,11 @@ def test_a_configuration_is_described_as_it_was_created(sagemaker, create):
         ([{"VariantName": "v", "ModelName": "m"}], "needs InstanceType and InitialInstanceCount"),
     ],
 )
-def test_a_configuration_that_could_not_be_served_is_refused(sagemaker, create, refused, variants, says):
+def test_a_configuration_that_could_not_be_served_is_refused(sagemaker, create, refused, variants, message_part):
     create()
     code, message = refused(sagemaker.create_endpoint_config, EndpointConfigName="c", ProductionVariants=variants)
     assert code == "ValidationException"
-    assert says in message
+    assert message_part in message
 
 
 def test_a_missing_configuration_is_named(virtual, sagemaker, refused):

@@ -1,4 +1,4 @@
-"""A job that is interrupted goes on from its checkpoint in S3, with the numbers of an undisturbed one."""
+"""An interrupted job continues from its checkpoint in S3, with the numbers of an undisturbed one."""
 
 import os
 import re
@@ -67,13 +67,13 @@ def kill_container_of(account, name):
 def assert_undisturbed(account, name):
     stored = account.store.get("asteroids", f"out/{name}/output/model.tar.gz")
     expected = train(FEATURES, LABELS, VALUES).model
-    found = Model.load(stored.path)
-    np.testing.assert_array_equal(found.weight, expected.weight)
-    np.testing.assert_array_equal(found.bias, expected.bias)
+    model = Model.load(stored.path)
+    np.testing.assert_array_equal(model.weight, expected.weight)
+    np.testing.assert_array_equal(model.bias, expected.bias)
 
 
 @pytest.mark.parametrize("how", ["stopped", "killed"])
-def test_a_second_job_goes_on_where_the_first_was_interrupted(
+def test_a_second_job_continues_from_the_first_ones_checkpoint(
     account, sagemaker, job_request, ended, log_text, halted, how
 ):
     request = job_request("first", HyperParameters=VALUES, CheckpointConfig=CONFIG)
@@ -165,13 +165,13 @@ def test_what_lies_under_the_prefix_is_laid_out_and_only_changes_come_back(
 
 
 @pytest.mark.parametrize(
-    ("config", "says"),
+    ("config", "message_part"),
     [
         ({"S3Uri": "s3://nowhere/a"}, 'The checkpoint location "s3://nowhere/a" cannot be used'),
         ({**CONFIG, "LocalPath": "/opt/ml/else"}, "keeps its checkpoints in /opt/ml/checkpoints"),
     ],
 )
-def test_a_checkpoint_config_that_cannot_work_is_refused(bucket, sagemaker, job_request, refused, config, says):
+def test_a_checkpoint_config_that_cannot_work_is_refused(bucket, sagemaker, job_request, refused, config, message_part):
     code, message = refused(sagemaker.create_training_job, **job_request(CheckpointConfig=config))
     assert code == "ValidationException"
-    assert says in message
+    assert message_part in message

@@ -88,9 +88,9 @@ def test_a_job_reads_its_channel_in_any_mode(
     job = ended()
     assert job["TrainingJobStatus"] == "Completed", job.get("FailureReason")
     stored = emulator.store.get("asteroids", "out/job-1/output/model.tar.gz")
-    found, expected = Model.load(stored.path), train(FEATURES, LABELS, VALUES).model
-    np.testing.assert_array_equal(found.weight, expected.weight)
-    np.testing.assert_array_equal(found.bias, expected.bias)
+    model, expected = Model.load(stored.path), train(FEATURES, LABELS, VALUES).model
+    np.testing.assert_array_equal(model.weight, expected.weight)
+    np.testing.assert_array_equal(model.bias, expected.bias)
     with tarfile.open(stored.path) as archive:
         assert archive.getnames() == ["model_algo-1"]
 

@@ -1,4 +1,4 @@
-"""A job on several instances: each host's own shard, one model, and a reason where a host fails."""
+"""A job on several instances: one shard per host, one model, and a reason if a host fails."""
 
 import os
 import signal
@@ -43,9 +43,9 @@ def test_two_hosts_train_the_model_of_one_with_twice_the_batch(emulator, two_hos
     job = ended()
     assert job["TrainingJobStatus"] == "Completed", job.get("FailureReason")
     alone = train(by_turns(FEATURES), by_turns(LABELS)[:, 0], {**VALUES, "mini_batch_size": str(2 * SIZE)})
-    found = Model.load(emulator.store.get("asteroids", "out/job-1/output/model.tar.gz").path)
-    np.testing.assert_allclose(found.weight, alone.model.weight, atol=1e-4)
-    np.testing.assert_allclose(found.bias, alone.model.bias, atol=1e-4)
+    model = Model.load(emulator.store.get("asteroids", "out/job-1/output/model.tar.gz").path)
+    np.testing.assert_allclose(model.weight, alone.model.weight, atol=1e-4)
+    np.testing.assert_allclose(model.bias, alone.model.bias, atol=1e-4)
     metrics = {metric["MetricName"]: metric["Value"] for metric in job["FinalMetricDataList"]}
     assert metrics["train:mse"] == pytest.approx(
         next(s.value for s in alone.scores["train"] if s.name == "mse"), rel=1e-4
@@ -61,15 +61,15 @@ def test_the_hosts_log_the_same_losses_under_their_own_names(emulator, two_hosts
     events = client_of("logs").filter_log_events(
         logGroupName="/aws/sagemaker/TrainingJobs", filterPattern='"train mse_objective"'
     )["events"]
-    said = {host: [] for host in ("algo-1", "algo-2")}
+    losses = {host: [] for host in ("algo-1", "algo-2")}
     for event in events:
         host, _, rest = event["message"].partition("host=")[2].partition(",")
-        said[host].append(rest)
-    assert len(said["algo-1"]) == 4
-    assert said["algo-1"] == said["algo-2"]
+        losses[host].append(rest)
+    assert len(losses["algo-1"]) == 4
+    assert losses["algo-1"] == losses["algo-2"]
 
 
-def test_a_host_without_a_shard_fails_the_job_and_says_so(emulator, two_hosts, sagemaker, ended):
+def test_a_host_without_a_shard_fails_the_job_with_a_reason(emulator, two_hosts, sagemaker, ended):
     emulator.store.delete("asteroids", "in/train/part-1")
     sagemaker.create_training_job(**two_hosts)
     job = ended()
@@ -89,7 +89,7 @@ def test_a_host_that_dies_fails_the_job_with_a_reason(emulator, two_hosts, sagem
     assert job["FailureReason"].startswith("AlgorithmError: The host algo-1 left the job")
 
 
-def test_two_hosts_of_a_spot_job_go_on_together_after_an_interruption(emulator, two_hosts, sagemaker, ended, halted):
+def test_two_hosts_of_a_spot_job_continue_together_after_an_interruption(emulator, two_hosts, sagemaker, ended, halted):
     two_hosts["HyperParameters"] = {**VALUES, "epochs": "6"}
     sagemaker.create_training_job(**{**two_hosts, "TrainingJobName": "undisturbed"})
     ended("undisturbed")

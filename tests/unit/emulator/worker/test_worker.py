@@ -1,4 +1,4 @@
-"""A job's process belongs to nobody: it starts fast, outlives its client, and runs once."""
+"""A job's process is independent: it starts fast, outlives its client, and runs once."""
 
 import os
 import signal
@@ -22,7 +22,7 @@ def test_the_workers_imports_are_light():
     assert not {"numpy", "pandas", "boto3", "botocore", "orjson", "pydantic"} & set(names)
 
 
-def test_a_job_goes_on_when_its_client_is_killed(stand_in, bucket, sagemaker, job_request, ended, tmp_path):
+def test_a_job_continues_when_its_client_is_killed(stand_in, bucket, sagemaker, job_request, ended, tmp_path):
     request = job_request(HyperParameters={"wish": "until", "path": str(tmp_path / "go")})
     code = f"""
         import os, pathlib, signal

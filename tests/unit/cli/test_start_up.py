@@ -1,0 +1,57 @@
+"""A command imports only what it needs: each is run or imported in a fresh interpreter."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+GOLDEN = Path(__file__).parents[2] / "golden" / "0.1.0"
+HEAVY = {"boto3", "botocore", "matplotlib", "numpy", "pandas", "pydantic", "rich", "scipy", "sklearn", "urllib3"}
+
+RUN = """
+import sys
+from asteroid_ll.cli import main
+try:
+    main()
+finally:
+    print(*sys.modules, file=sys.stderr)
+"""
+
+
+def heavy_modules(*line: str, folder: Path) -> set[str]:
+    done = subprocess.run([sys.executable, *line], cwd=folder, capture_output=True, text=True, timeout=60, check=True)
+    return HEAVY & set(done.stderr.split())
+
+
+@pytest.mark.parametrize(
+    ("line", "needed"),
+    [
+        ("--help", set()),
+        ("--version", set()),
+        ("plan -c small.yaml", {"pydantic", "numpy"}),
+        ("train --dry-run -c small.yaml", {"pydantic", "numpy"}),
+        ("status -c small.yaml", {"pydantic", "numpy", "botocore", "urllib3"}),
+    ],
+)
+def test_a_command_that_only_shows_something_imports_nothing_heavy(tmp_path: Path, line: str, needed: set[str]) -> None:
+    shutil.copytree(GOLDEN, tmp_path / "run")
+    assert heavy_modules("-c", RUN, *line.split(), folder=tmp_path / "run") <= needed
+
+
+@pytest.mark.parametrize(
+    ("stages", "needed"),
+    [
+        ("fetch upload train deploy teardown", {"botocore", "numpy", "urllib3"}),
+        ("clean split encode", {"numpy", "pandas"}),
+        ("predict", {"botocore", "urllib3", "numpy", "pandas", "pydantic"}),
+    ],
+)
+def test_a_stage_does_not_import_what_only_others_need(tmp_path: Path, stages: str, needed: set[str]) -> None:
+    imports = "; ".join(f"import asteroid_ll.stages.{stage}" for stage in stages.split())
+    assert (
+        heavy_modules("-c", f"{imports}; import sys; print(*sys.modules, file=sys.stderr)", folder=tmp_path) <= needed
+    )
