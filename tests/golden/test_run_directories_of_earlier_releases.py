@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from asteroid_ll.evaluation.scoreboard import outdated
 from asteroid_ll.stages.registry import STAGES
 
 HERE = Path(__file__).parent
@@ -83,6 +84,9 @@ def numbers(metrics: dict[str, Any]) -> dict[str, dict[str, Any]]:
 @pytest.mark.parametrize("command", [*READERS, *WRITERS])
 def test_every_command_succeeds(old: Any, command: str) -> None:
     ended = old.run(*command.split())
+    if "needs the outputs of predict" in ended.err and outdated(old.workdir / "predict" / "metrics.json"):
+        assert old.run("predict").code == 0
+        ended = old.run(*command.split())
     assert ended.code == 0, ended.err
     assert "Traceback" not in ended.err
 
@@ -95,6 +99,7 @@ def test_a_stage_runs_again_only_if_its_version_is_newer(old: Any) -> None:
         if record["event"] == "done":
             versions[record["stage"]] = record["version"]
     newer = {stage.name for stage in STAGES if versions.get(stage.name, stage.version) < stage.version}
+    newer |= {"predict"} if outdated(old.workdir / "predict" / "metrics.json") else set()
     for stage in STAGES:
         if not newer & {stage.name, *stage.needs, *stage.uses, *stage.undoes}:
             assert steps[stage.name]["status"] == "skipped", steps[stage.name]
@@ -120,7 +125,8 @@ def test_scores_that_lack_a_metric_are_computed_from_the_stored_predictions_with
     assert ended.code == 0, ended.err
     assert {name for name in LASTING if ended.status_of(name) == "run"} == {"predict", "report"}
     assert ended.json["metrics"] == old.metrics()
-    assert numbers(old.metrics()) == before
+    after = numbers(old.metrics())
+    assert {name: {key: after[name][key] for key in row} for name, row in before.items()} == before
     with old.emulator() as emulator:
         assert emulator.ledger() == billed
 
