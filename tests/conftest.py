@@ -16,6 +16,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
+
+pytest_plugins = ["asteroid_ll.testing"]
+
+settings.register_profile("asteroid-ll", deadline=None, derandomize=not os.environ.get("ASTEROID_LL_EXHAUSTIVE"))
+settings.load_profile("asteroid-ll")
+"""The same examples in every run, except in the nightly one; no deadline, which a busy machine would miss."""
 
 
 def _helper(name: str) -> Any:

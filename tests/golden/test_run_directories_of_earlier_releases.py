@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from asteroid_ll.evaluation.scoreboard import outdated
 from asteroid_ll.stages.registry import STAGES
 
 HERE = Path(__file__).parent
@@ -81,24 +82,28 @@ def numbers(metrics: dict[str, Any]) -> dict[str, dict[str, Any]]:
 
 
 @pytest.mark.parametrize("command", [*READERS, *WRITERS])
-def test_every_command_succeeds_or_names_the_stage_to_run_first(old: Any, command: str) -> None:
+def test_every_command_succeeds(old: Any, command: str) -> None:
     ended = old.run(*command.split())
+    if "needs the outputs of predict" in ended.err and outdated(old.workdir / "predict" / "metrics.json"):
+        assert old.run("predict").code == 0
+        ended = old.run(*command.split())
+    assert ended.code == 0, ended.err
     assert "Traceback" not in ended.err
-    if ended.code != 0:
-        assert ended.code == 2, ended.err
-        assert "which are not up to date" in ended.err
-        assert old.run("run-all").code == 0
-        assert old.run(*command.split()).code == 0
 
 
-def test_a_stage_runs_again_only_if_its_version_is_newer_or_its_scores_lack_a_metric(old: Any) -> None:
+def test_a_stage_runs_again_only_if_its_version_is_newer(old: Any) -> None:
     steps = {step["name"]: step for step in old.run("plan", "--json").json["stages"]}
-    running = {name for name, step in steps.items() if step["status"] == "run"}
+    versions = {}
+    for line in (old.workdir / "journal.jsonl").read_text("utf-8").splitlines():
+        record = json.loads(line)
+        if record["event"] == "done":
+            versions[record["stage"]] = record["version"]
+    newer = {stage.name for stage in STAGES if versions.get(stage.name, stage.version) < stage.version}
+    newer |= {"predict"} if outdated(old.workdir / "predict" / "metrics.json") else set()
     for stage in STAGES:
-        reason = steps[stage.name]["reason"]
-        is_newer = reason.startswith("stage version ") or "stored predictions" in reason
-        if not is_newer and not running & {*stage.needs, *stage.uses, *stage.undoes}:
-            assert stage.name not in running or stage.transient, reason
+        if not newer & {stage.name, *stage.needs, *stage.uses, *stage.undoes}:
+            assert steps[stage.name]["status"] == "skipped", steps[stage.name]
+        newer |= {stage.name} if steps[stage.name]["status"] == "run" else set()
 
 
 def test_scores_that_lack_a_metric_are_computed_from_the_stored_predictions_without_an_endpoint(old: Any) -> None:
@@ -121,7 +126,7 @@ def test_scores_that_lack_a_metric_are_computed_from_the_stored_predictions_with
     assert {name for name in LASTING if ended.status_of(name) == "run"} == {"predict", "report"}
     assert ended.json["metrics"] == old.metrics()
     after = numbers(old.metrics())
-    assert all(after[name].items() >= before[name].items() for name in before)
+    assert {name: {key: after[name][key] for key in row} for name, row in before.items()} == before
     with old.emulator() as emulator:
         assert emulator.ledger() == billed
 

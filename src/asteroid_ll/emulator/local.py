@@ -17,8 +17,12 @@ import boto3
 from asteroid_ll.emulator.account import DEFAULT_REGION, Account
 from asteroid_ll.emulator.ledger import BilledInterval
 from asteroid_ll.emulator.sessions import QuickWaiters, data_loader, new_session
+from asteroid_ll.emulator.state import ACCOUNT_ID
 from asteroid_ll.emulator.transport import in_process, server
 from asteroid_ll.emulator.transport.messages import Request, Response
+from asteroid_ll.linear_learner.images import image_uri
+
+_MODEL_BUCKET = "asteroid-ll-models"
 
 
 class Emulator:
@@ -114,6 +118,44 @@ class Emulator:
         finally:
             stop.set()
             thread.join()
+
+    def host(self, artifact: str | os.PathLike[str], *, endpoint_name: str) -> None:
+        """Host a ``model.tar.gz`` of Linear Learner in us-east-1, and return when its endpoint is in service.
+
+        The model and the endpoint configuration have the endpoint's name. The artifact is copied to a bucket.
+
+        Args:
+            artifact: the file.
+            endpoint_name: name of the new endpoint.
+
+        Raises:
+            botocore.exceptions.ClientError: SageMaker refuses, for example because the name is taken.
+
+        Example:
+            >>> from asteroid_ll import Emulator
+            >>> def score(artifact, row):
+            ...     with Emulator() as emulator:
+            ...         emulator.host(artifact, endpoint_name="rocks")
+            ...         runtime = emulator.session().client("sagemaker-runtime")
+            ...         answer = runtime.invoke_endpoint(EndpointName="rocks", ContentType="text/csv", Body=row)
+            ...         return answer["Body"].read()
+        """
+        session = self.session()
+        s3, sagemaker = session.client("s3"), session.client("sagemaker")
+        s3.create_bucket(Bucket=_MODEL_BUCKET)
+        key = f"{endpoint_name}/model.tar.gz"
+        s3.upload_file(os.fspath(artifact), _MODEL_BUCKET, key)
+        sagemaker.create_model(
+            ModelName=endpoint_name,
+            PrimaryContainer={"Image": image_uri(DEFAULT_REGION), "ModelDataUrl": f"s3://{_MODEL_BUCKET}/{key}"},
+            ExecutionRoleArn=f"arn:aws:iam::{ACCOUNT_ID}:role/asteroid-ll",
+        )
+        variant = {"VariantName": "AllTraffic", "ModelName": endpoint_name, "InstanceType": "ml.t2.medium"}
+        sagemaker.create_endpoint_config(
+            EndpointConfigName=endpoint_name, ProductionVariants=[variant | {"InitialInstanceCount": 1}]
+        )
+        sagemaker.create_endpoint(EndpointName=endpoint_name, EndpointConfigName=endpoint_name)
+        sagemaker.get_waiter("endpoint_in_service").wait(EndpointName=endpoint_name)
 
     def ledger(self) -> list[BilledInterval]:
         """Return the instances that AWS would bill, oldest first; ``ended_s`` is None while they run.

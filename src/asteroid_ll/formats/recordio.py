@@ -21,7 +21,7 @@ import numpy.typing as npt
 from asteroid_ll.errors import DataError
 from asteroid_ll.formats.frames import MAGIC_BYTES, Buffer, frames
 from asteroid_ll.formats.protobuf import FEATURES, LABEL, parse_record, tensor_prefix
-from asteroid_ll.formats.sparse import CsrMatrix
+from asteroid_ll.formats.sparse import CsrMatrix, checked_labels
 from asteroid_ll.formats.sparse_reader import read
 from asteroid_ll.run.atomic import atomic_path
 
@@ -75,7 +75,8 @@ def encode(features: Float32, labels: Float32 | None = None) -> memoryview:
     Raises:
         DataError: the shapes do not fit.
     """
-    features, labels = _checked(features, labels)
+    features = np.asarray(features, np.float32)
+    labels = checked_labels(features.shape, labels)
     layout = _FrameLayout.of(features.shape[1], labelled=labels is not None)
     frames = _template(layout, len(features))
     _fill(frames, layout, features, labels)
@@ -165,7 +166,8 @@ def write_shards(
         DataError: the shapes do not fit, there are more shards than rows, or a file cannot be written; an older file of
             the same name is then intact.
     """
-    features, labels = _checked(features, labels)
+    features = np.asarray(features, np.float32)
+    labels = checked_labels(features.shape, labels)
     if n_shards < 1 or n_shards > max(1, len(features)):
         raise DataError(f"{len(features)} rows cannot be written as {n_shards} shards.", hint="Ask for fewer shards.")
     directory = Path(directory)
@@ -189,17 +191,6 @@ def _write_file(path: Path, features: Float32, labels: Float32 | None) -> None:
             block = buffer[: len(features[rows])]
             _fill(block, layout, features[rows], None if labels is None else labels[rows])
             file.write(block.data)
-
-
-def _checked(features: Float32, labels: Float32 | None) -> tuple[Float32, Float32 | None]:
-    features = np.asarray(features, np.float32)
-    if features.ndim != 2 or features.shape[1] == 0:
-        raise DataError(f"Records need a matrix with at least one column, but the shape is {features.shape}.")
-    if labels is not None:
-        labels = np.asarray(labels, np.float32)
-        if labels.shape != (len(features),):
-            raise DataError(f"{len(features)} rows need as many labels, but their shape is {labels.shape}.")
-    return features, labels
 
 
 def _template(layout: _FrameLayout, n_rows: int) -> npt.NDArray[np.uint8]:

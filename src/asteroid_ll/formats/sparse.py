@@ -123,13 +123,19 @@ def encode(features: CsrMatrix, labels: Float32 | None = None) -> bytes:
     Raises:
         DataError: the shapes do not fit.
     """
-    if not features.shape[1]:
-        raise DataError(f"Records need a matrix with at least one column, but the shape is {features.shape}.")
-    if labels is not None:
-        labels = np.asarray(labels, "<f4")
-        if labels.shape != (len(features),):
-            raise DataError(f"{len(features)} rows need as many labels, but their shape is {labels.shape}.")
-    return b"".join(_pieces(features, labels))
+    return b"".join(_pieces(features, checked_labels(features.shape, labels)))
+
+
+def checked_labels(shape: tuple[int, ...], labels: npt.ArrayLike | None) -> Float32 | None:
+    """Return the labels as float32 after a check of the features' shape and theirs."""
+    if len(shape) != 2 or not shape[1]:
+        raise DataError(f"Records need a matrix with at least one column, but the shape is {shape}.")
+    if labels is None:
+        return None
+    values = np.asarray(labels, "<f4")
+    if values.shape != shape[:1]:
+        raise DataError(f"{shape[0]} rows need as many labels, but their shape is {values.shape}.")
+    return values
 
 
 def _pieces(features: CsrMatrix, labels: Float32 | None) -> Iterator[bytes | memoryview]:

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
-if TYPE_CHECKING:
-    from asteroid_ll.linear_learner.scaler import Scaler
+from asteroid_ll.linear_learner.scaler import Scaler
 
 Float64Array = npt.NDArray[np.float64]
 

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -21,12 +21,9 @@ from asteroid_ll.linear_learner import losses
 from asteroid_ll.linear_learner.channels import CONTAINER_ROOT, ChannelData
 from asteroid_ll.linear_learner.epochs import EpochRecord, Observer
 from asteroid_ll.linear_learner.hyperparameters import Hyperparameters
-from asteroid_ll.linear_learner.scaler import n_scaler_batches
+from asteroid_ll.linear_learner.metrics import Score
+from asteroid_ll.linear_learner.scaler import Scaler, n_scaler_batches
 from asteroid_ll.linear_learner.training import TrainingResult
-
-if TYPE_CHECKING:
-    from asteroid_ll.linear_learner.metrics import Score
-    from asteroid_ll.linear_learner.scaler import Scaler
 
 _DEFAULTS_FILE = "/opt/amazon/lib/python3.8/site-packages/algorithm/resources/default-input.json"
 _HYPERPARAMETERS_FILE = "/opt/ml/input/config/hyperparameters.json"

@@ -1,10 +1,12 @@
 """The public emulator: sessions without a port, a served URL, the ledger, and nothing left after the end."""
 
 import doctest
+import json
 import sys
 import time
 
 import boto3
+import numpy as np
 import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError, WaiterError
@@ -67,6 +69,32 @@ def test_the_examples_of_the_docstrings_run(name):
 
 def test_every_part_of_the_interface_has_an_example():
     assert EXAMPLES.keys() >= {f"Emulator{part}" for part in ("", ".session", ".serve", ".ledger", ".configure")}
+
+
+def test_an_artifact_is_hosted_by_one_call_and_billed_until_its_endpoint_is_deleted(
+    emulator, linear_learner_model, tmp_path
+):
+    linear_learner_model.save(tmp_path / "model.tar.gz")
+    emulator.host(tmp_path / "model.tar.gz", endpoint_name="rocks")
+    session = emulator.session()
+    answer = session.client("sagemaker-runtime").invoke_endpoint(
+        EndpointName="rocks", ContentType="text/csv", Body=b"2.0,0.5\n-2.0,0.5\n"
+    )
+    scores = [row["score"] for row in json.loads(answer["Body"].read())["predictions"]]
+    assert scores == pytest.approx(linear_learner_model.predict(np.array([[2.0, 0.5], [-2.0, 0.5]])).score.tolist())
+    assert [(billed.arn.rpartition(":")[2], billed.ended_s) for billed in emulator.ledger()] == [
+        ("endpoint/rocks", None)
+    ]
+    session.client("sagemaker").delete_endpoint(EndpointName="rocks")
+    assert all(billed.ended_s is not None for billed in emulator.ledger())
+
+
+def test_a_second_artifact_can_be_hosted_and_a_taken_name_is_refused(emulator, linear_learner_model, tmp_path):
+    linear_learner_model.save(tmp_path / "model.tar.gz")
+    for name in ("rocks", "stones"):
+        emulator.host(tmp_path / "model.tar.gz", endpoint_name=name)
+    with pytest.raises(ClientError, match="already existing"):
+        emulator.host(tmp_path / "model.tar.gz", endpoint_name="rocks")
 
 
 def test_a_session_is_answered_in_process_and_ignores_the_machines_settings(monkeypatch, tmp_path):
