@@ -15,11 +15,19 @@ STAGE_NAMES = tuple(stage.name for stage in STAGES)
 
 @click.command("run-all", epilog="Example:  asteroid-ll run-all --from train --force train")
 @common
-@click.option("--from", "start", type=click.Choice(STAGE_NAMES), help="First stage that may run.")
-@click.option("--until", type=click.Choice(STAGE_NAMES), help="Last stage that may run, except for teardown.")
-@click.option("--only", multiple=True, type=click.Choice(STAGE_NAMES), help="Run only this stage; repeatable.")
+@click.option("--from", "start", type=click.Choice(STAGE_NAMES), metavar="STAGE", help="First stage that may run.")
 @click.option(
-    "--force", multiple=True, type=click.Choice((*STAGE_NAMES, "all")), help="Run it even if up to date; repeatable."
+    "--until", type=click.Choice(STAGE_NAMES), metavar="STAGE", help="Last stage that may run, except for teardown."
+)
+@click.option(
+    "--only", multiple=True, type=click.Choice(STAGE_NAMES), metavar="STAGE", help="Run only this stage; repeatable."
+)
+@click.option(
+    "--force",
+    multiple=True,
+    type=click.Choice((*STAGE_NAMES, "all")),
+    metavar="STAGE|all",
+    help="Run it even if up to date; repeatable.",
 )
 @click.option("--dry-run", is_flag=True, help="Show which stages would run, and why, and stop.")
 @click.option("--keep", is_flag=True, help="Leave the endpoint running (it bills) instead of tearing it down.")
@@ -32,7 +40,10 @@ def run_all(
     dry_run: bool,
     keep: bool,
 ) -> None:
-    """Run every stage that is not up to date, then tear down everything that bills."""
+    """Run every stage that is not up to date, then tear down everything that bills.
+
+    STAGE is the name of a stage, as asteroid-ll plan lists them.
+    """
     selected = select(start=start, until=until, only=only)
     forced = STAGE_NAMES if "all" in force else force
     if dry_run:
