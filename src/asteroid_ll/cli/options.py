@@ -44,14 +44,25 @@ class CommonOptions:
 
     @cached_property
     def config(self) -> Config:
-        """The configuration from the files, the environment and the overrides, read when first used.
+        """The configuration, read when first used.
+
+        The files are the base, or without files the run directory's own configuration; the environment and the
+        overrides are laid over it.
 
         Raises:
             ConfigError: a file is missing or a value is wrong; the message names every problem.
+            DataError: the run directory's configuration is damaged.
         """
         from asteroid_ll.config import load
+        from asteroid_ll.run.identity import read_identity
 
-        return load(self.config_files, overrides=self.overrides, environment=os.environ)
+        identity = None if self.config_files else read_identity(self.workdir)
+        return load(
+            self.config_files,
+            overrides=self.overrides,
+            environment=os.environ,
+            base=identity.config if identity else None,
+        )
 
 
 def common(function: Callable[..., None]) -> Callable[..., None]:

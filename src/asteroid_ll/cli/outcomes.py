@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import asdict
+from contextlib import AbstractContextManager
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 from asteroid_ll.cli.console import Console
 from asteroid_ll.cli.exits import report
 from asteroid_ll.cli.options import CommonOptions
 from asteroid_ll.pipeline.project import open_pipeline
-from asteroid_ll.pipeline.run import Listener, RunResult, StageResult
+from asteroid_ll.pipeline.run import Listener, Pipeline, RunResult, StageResult
 from asteroid_ll.pipeline.tracking import tracked
 
 if TYPE_CHECKING:
     from asteroid_ll.aws.billing import OpenResource
+
+
+def open_run(
+    options: CommonOptions, *, command: str, listener: Listener | None = None, exclusive: bool = True
+) -> AbstractContextManager[Pipeline]:
+    """Open the run directory, and print on stderr the differences from its stored configuration."""
+    listener = replace(listener or Listener(), note=Console(as_json=options.as_json).note)
+    return open_pipeline(options.config, options.workdir, command=command, listener=listener, exclusive=exclusive)
 
 
 def execute(
@@ -29,7 +38,7 @@ def execute(
             console.stage_ended(result)
 
     listener = Listener(started=console.stage_started, progress=console.stage_progress, ended=ended)
-    with open_pipeline(options.config, options.workdir, command=command, listener=listener) as pipeline:
+    with open_run(options, command=command, listener=listener) as pipeline:
         return tracked(pipeline, pipeline.run(forced=forced, selected=selected, tear_down=tear_down))
 
 
@@ -99,7 +108,7 @@ def show_steps(
     command: str, options: CommonOptions, *, selected: Collection[str] | None, forced: Collection[str]
 ) -> None:
     """Print which stages would run, and why."""
-    with open_pipeline(options.config, options.workdir, command=command, exclusive=False) as pipeline:
+    with open_run(options, command=command, exclusive=False) as pipeline:
         plan = pipeline.plan(forced=forced, selected=selected)
         open_now = pipeline.snapshot().open
     steps = [step for step in plan.steps if selected is None or step.stage in selected]
@@ -118,7 +127,7 @@ def show_steps(
 
 def show_status(options: CommonOptions) -> None:
     """Print whether each stage is up to date, and the open resources with their prices."""
-    with open_pipeline(options.config, options.workdir, command="status", exclusive=False) as pipeline:
+    with open_run(options, command="status", exclusive=False) as pipeline:
         done = pipeline.snapshot().done
         steps = pipeline.plan().steps
         billed = pipeline.open_resources()

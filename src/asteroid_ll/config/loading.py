@@ -33,6 +33,7 @@ def load(
     overrides: Sequence[str] = (),
     environment: Mapping[str, str] | None = None,
     origin: str = "command line",
+    base: Mapping[str, Any] | None = None,
 ) -> Config:
     """Read configuration files and apply the environment and the overrides to them.
 
@@ -43,13 +44,14 @@ def load(
             all other values, and later overrides over earlier ones. A mapping is merged key by key.
         environment: environment variables, see `environment_overrides`; they win over the files.
         origin: the name of the overrides' place in messages.
+        base: values below the files, such as a run's stored configuration.
 
     Raises:
         ConfigError: a file is missing, unreadable or not YAML, or a value is wrong. The message lists every problem
             on its own line, and the context has them as ``problems``, a tuple of texts.
     """
     paths = [files] if isinstance(files, Path) else list(files or ())
-    document = Document({}, {})
+    document = Document(dict(base or {}), {})
     for path in paths:
         document = _merged_documents(document, _read(path, named=len(paths) > 1))
     problems = list(document.problems)

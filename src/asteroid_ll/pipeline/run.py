@@ -104,6 +104,7 @@ class Listener:
 
     started: Callable[[str, str], None] = lambda _stage, _reason: None
     progress: Callable[[str, str], None] = lambda _stage, _line: None
+    note: Callable[[str], None] = lambda _line: None
     ended: Callable[[StageResult], None] = lambda _result: None
 
 
@@ -117,6 +118,7 @@ class Pipeline:
         journal: its journal.
         connect: opens a session with AWS or the emulator.
         listener: is called for each stage.
+        run: the run's name, see `asteroid_ll.run.identity.Identity`.
     """
 
     def __init__(
@@ -128,6 +130,7 @@ class Pipeline:
         journal: Journal,
         connect: Callable[[], Aws],
         listener: Listener,
+        run: str,
     ) -> None:
         self._stages = tuple(stages)
         self._config = config
@@ -135,6 +138,7 @@ class Pipeline:
         self._journal = journal
         self._connect = connect
         self._listener = listener
+        self._run = run
         self._reader = StateReader(directory, journal)
         self._problems: dict[str, str] = {}
         self._verified: set[str] = set()
@@ -294,6 +298,7 @@ class Pipeline:
             journal=self._journal,
             fingerprint=fingerprint_of(stage, self.settings[stage.name], inputs),
             inputs=inputs,
+            run=self._run,
             connect=lambda: self._aws,
             progress=progress,
         )

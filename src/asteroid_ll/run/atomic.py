@@ -97,13 +97,22 @@ def atomic_path(path: Path) -> Iterator[Path]:
     sync_directory(path.parent)
 
 
-def atomic_write(path: Path, data: bytes | bytearray | memoryview) -> None:
+def atomic_write(path: Path, data: bytes | bytearray | memoryview, *, mode: int = 0o666) -> None:
     """Create or replace a file, see ``atomic_path``.
+
+    Args:
+        path: the file.
+        data: its content.
+        mode: its permissions, less those that the umask removes.
 
     Raises:
         DataError: the file system refused; the old file is intact.
     """
-    with atomic_path(path) as temporary, temporary.open("wb", buffering=0) as file:
+
+    def opener(name: str, flags: int) -> int:
+        return os.open(name, flags, mode)
+
+    with atomic_path(path) as temporary, open(temporary, "wb", buffering=0, opener=opener) as file:
         rest = memoryview(data).cast("B")
         while rest:
             rest = rest[file.write(rest) :]

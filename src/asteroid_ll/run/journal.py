@@ -34,7 +34,8 @@ _SECRET_VALUE = re.compile(
 
 Record = Mapping[str, Any]
 """One line, read-only: ``v``, ``at`` (UTC, ISO 8601; the order is that of the lines), ``event``, ``stage``, optionally
-``fingerprint`` and ``resource`` (the created or deleted resource), and further facts."""
+``run``, ``target``, ``account`` and ``region`` (absent in old records), ``fingerprint`` and ``resource`` (the created
+or deleted resource), and further facts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,10 +72,14 @@ class Journal:
 
     Args:
         path: the file; the first record creates it.
+
+    Attributes:
+        origin: facts that every record holds: the run, its target, account and region.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.origin: Mapping[str, Any] = {}
 
     def append(self, event: Event, *, stage: str, **facts: Any) -> None:
         """Write a record to disk. Access keys and signed URLs inside the facts are redacted.
@@ -93,7 +98,7 @@ class Journal:
         if refused is not None:
             raise ValueError(f"a journal takes no fact named {refused}")
         at = _now().isoformat(timespec="milliseconds")
-        values = {"v": VERSION, "at": at, "event": event, "stage": stage, **facts}
+        values = {"v": VERSION, "at": at, "event": event, "stage": stage, **self.origin, **facts}
         text = json.dumps(values, allow_nan=False, separators=(",", ":"))
         try:
             _append_line(self.path, f"{_SECRET_VALUE.sub(_redacted, text)}\n".encode("ascii"))

@@ -42,7 +42,7 @@ def run(context: Context) -> Outcome:
     for name, record in known.items():
         undo(name, record["bills"], fingerprint=record["fingerprint"])
     try:
-        tagged = open_resources(aws, run=context.run_mark)
+        tagged = open_resources(aws, run=context.run)
     except AsteroidError as error:
         problems.append(_unknown(error))
     else:
