@@ -261,13 +261,17 @@ class Worker:
             time.sleep(min(remaining_s, 0.05))
 
     def _environment(self, host: str) -> dict[str, str]:
-        """Return a container's environment: the request's variables, without the client's secrets."""
+        """Return a container's environment: the request's variables, without the client's secrets.
+
+        One BLAS thread is the default, so the model's bits do not depend on the caller or the number of cores.
+        """
         kept = {
             name: value
             for name, value in os.environ.items()
             if name in _PASSED_ON or name.startswith(_PASSED_ON_PREFIXES)
         }
         return {
+            "OPENBLAS_NUM_THREADS": "1",
             **kept,
             "PYTHONUNBUFFERED": "1",
             "AWS_REGION": self.job.region,
