@@ -91,12 +91,6 @@ class Account:
             self.settle()
             return ledger.all_intervals(self.state)
 
-    def open_intervals(self) -> list[BilledInterval]:
-        """Return the intervals that are billed at this moment."""
-        with self._turn:
-            self.settle()
-            return ledger.open_intervals(self.state)
-
     def settle(self) -> None:
         """Fail jobs whose worker died and apply endpoint transitions that are due."""
         self.services.jobs.settle()

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from asteroid_ll.emulator.account import Account
+from asteroid_ll.emulator.ledger import open_intervals
 from asteroid_ll.emulator.processes import ProcessId, spawn_detached
 
 REGION = "us-west-2"
@@ -46,7 +47,7 @@ def test_another_process_over_the_same_directory_sees_the_job(stand_in, bucket, 
     ended()
     other = Account(stand_in.directory)
     assert other.services.jobs.get(REGION, "job-1").status == "Completed"
-    assert other.open_intervals() == []
+    assert open_intervals(other.state) == []
     other.close()
 
 
