@@ -129,7 +129,7 @@ class Aws:
                 )
                 with aws_call(f"preparing to call {service}"):
                     client = self._session.create_client(service, region_name=self.region, config=config)
-                hooks.install(client, most_attempts=ATTEMPTS, account_id=lambda: self.account_id)
+                hooks.install(client, max_attempts=ATTEMPTS, account_id=lambda: self.account_id)
                 self._clients[service] = client
             return self._clients[service]
 

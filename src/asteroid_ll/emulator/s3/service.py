@@ -21,7 +21,7 @@ from asteroid_ll.emulator.s3.xml import error_body, http_time
 from asteroid_ll.emulator.state import State
 from asteroid_ll.emulator.transport.messages import ApiError, Request, Response
 
-_MOST_KEY_BYTES = 1024
+_MAX_KEY_BYTES = 1024
 
 
 class S3:
@@ -65,8 +65,8 @@ class S3:
         """
         check_signed(request, now_s=self.state.now())
         name, key, host_region = parse_address(request)
-        if len(key.encode()) > _MOST_KEY_BYTES:
-            raise s3_error("KeyTooLongError", Size=len(key), MaxSizeAllowed=_MOST_KEY_BYTES)
+        if len(key.encode()) > _MAX_KEY_BYTES:
+            raise s3_error("KeyTooLongError", Size=len(key), MaxSizeAllowed=_MAX_KEY_BYTES)
         operation = find_operation(request, bucket=name, key=key)
         call = S3Call(self.store, request, region, name, key)
         if name and operation.name != "CreateBucket":

@@ -55,7 +55,7 @@ def test_an_endpoint_is_created_for_as_long_as_the_settings_say(
 
 def test_an_endpoint_answers_from_the_model_that_it_loaded(virtual, up, runtime):
     up()
-    virtual.store.put_bytes("asteroids", "out/ep/model.tar.gz", b"another")
+    virtual.store.put("asteroids", "out/ep/model.tar.gz", [b"another"])
     answer = runtime.invoke_endpoint(EndpointName="ep", Body=b"1,2", ContentType="text/csv", Accept="application/json")
     assert answer["Body"].read() == b"weights|text/csv|application/json|3"
     assert (answer["ContentType"], answer["InvokedProductionVariant"]) == ("application/json", "v0")

@@ -104,8 +104,8 @@ def test_output_and_errors_of_the_container_are_the_log(sagemaker, job_request, 
 
 
 def test_the_container_finds_the_files_of_its_contract(emulator, sagemaker, job_request, ended, log_text):
-    emulator.store.put_bytes("asteroids", "in/train/sub/part-1", b"4\n")
-    emulator.store.put_bytes("asteroids", "in/train/", b"")
+    emulator.store.put("asteroids", "in/train/sub/part-1", [b"4\n"])
+    emulator.store.put("asteroids", "in/train/", [b""])
     request = job_request(HyperParameters={"wish": "layout", "epochs": "3"})
     request["InputDataConfig"][0]["ContentType"] = "text/csv"
     sagemaker.create_training_job(**request)
@@ -127,7 +127,7 @@ def test_the_container_finds_the_files_of_its_contract(emulator, sagemaker, job_
 
 def test_sharded_objects_are_dealt_out_to_the_hosts(emulator, sagemaker, job_request, ended, log_text):
     for number in range(1, 5):
-        emulator.store.put_bytes("asteroids", f"in/train/part-{number}", b"x")
+        emulator.store.put("asteroids", f"in/train/part-{number}", [b"x"])
     request = job_request(HyperParameters={"wish": "layout"})
     request["ResourceConfig"]["InstanceCount"] = 2
     request["InputDataConfig"][0]["DataSource"]["S3DataSource"]["S3DataDistributionType"] = "ShardedByS3Key"
@@ -329,9 +329,9 @@ def test_constraints_of_the_service_model_are_refused_in_the_format_of_aws(sagem
 @pytest.mark.parametrize("place", ["no such prefix", "no such bucket", "another region", "another account"])
 def test_input_that_cannot_be_listed_is_named(emulator, sagemaker, job_request, refused, place):
     emulator.store.create_bucket("far", region="eu-west-1")
-    emulator.store.put_bytes("far", "x", b"1")
+    emulator.store.put("far", "x", [b"1"])
     emulator.store.create_bucket("strange", region="us-west-2", owner="111111111111")
-    emulator.store.put_bytes("strange", "x", b"1")
+    emulator.store.put("strange", "x", [b"1"])
     uri = {
         "no such prefix": "s3://asteroids/nothing",
         "no such bucket": "s3://missing/x",
@@ -412,7 +412,7 @@ def test_lists_are_filtered_ordered_and_paged(sagemaker, job_request, ended):
 )
 def test_keys_that_cannot_be_files_fail_the_job(emulator, sagemaker, job_request, ended, keys, message_part):
     for key in keys:
-        emulator.store.put_bytes("asteroids", key, b"x")
+        emulator.store.put("asteroids", key, [b"x"])
     sagemaker.create_training_job(**job_request())
     job = ended()
     assert job["TrainingJobStatus"] == "Failed"
@@ -422,7 +422,7 @@ def test_keys_that_cannot_be_files_fail_the_job(emulator, sagemaker, job_request
 
 
 def test_a_compressed_channel_is_unpacked(emulator, sagemaker, job_request, ended, log_text):
-    emulator.store.put_bytes("asteroids", "in/train/part-0", gzip.compress(b"7,8\n"))
+    emulator.store.put("asteroids", "in/train/part-0", [gzip.compress(b"7,8\n")])
     request = job_request(HyperParameters={"wish": "layout"})
     request["InputDataConfig"][0]["CompressionType"] = "Gzip"
     sagemaker.create_training_job(**request)

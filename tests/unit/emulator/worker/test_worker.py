@@ -70,7 +70,7 @@ def test_a_job_whose_client_died_before_it_could_start_the_worker_is_started_lat
 @pytest.fixture
 def bucket_in_virtual(virtual):
     virtual.store.create_bucket("asteroids", region=REGION)
-    virtual.store.put_bytes("asteroids", "in/train/part-0", b"1,2,3\n")
+    virtual.store.put("asteroids", "in/train/part-0", [b"1,2,3\n"])
 
 
 def test_a_job_has_one_worker_at_a_time(stand_in, bucket, sagemaker, job_request, ended, tmp_path):
@@ -139,7 +139,7 @@ def test_linear_learner_really_trains_and_its_model_answers(emulator, sagemaker,
     features = draw.normal(size=(2000, 4)).astype(np.float32)
     labels = (features[:, 0] > 0).astype(np.float32)
     emulator.store.create_bucket("asteroids", region=REGION)
-    emulator.store.put_bytes("asteroids", "in/train/part-0", bytes(recordio.encode(features, labels)))
+    emulator.store.put("asteroids", "in/train/part-0", [bytes(recordio.encode(features, labels))])
     request = job_request(
         HyperParameters={"predictor_type": "binary_classifier", "mini_batch_size": "100", "epochs": "3"}
     )
