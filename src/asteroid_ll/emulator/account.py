@@ -66,7 +66,7 @@ class Account:
         self.state = State(self.directory, clock=self._clock)
         self.store = ObjectStore(self.state)
         self.services = Services(self.state, self.store, Resources(self.state), Jobs(self.state))
-        self.s3 = S3(self.state, self.store)
+        self.s3 = S3(self.store)
         self._runtime = Runtime(self.services)
         self._log_store = LogStore(self.state)
 

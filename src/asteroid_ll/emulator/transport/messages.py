@@ -52,11 +52,11 @@ class Response:
 
 
 class ApiError(Exception):
-    """A service's error response, with its own code and message.
+    """An error response of a service.
 
     Args:
         code: AWS's error code, such as ``ValidationException`` or ``NoSuchBucket``.
-        message: AWS's own words.
+        message: the message, in AWS's words.
         status: HTTP status.
         fields: further members of the error's shape, such as ``OriginalStatusCode``.
     """

@@ -127,15 +127,15 @@ def pack(model_directories: Sequence[Path], target: Path) -> bool:
     return True
 
 
-def failure_reason(roots: Iterable[Path], exit_code: int, *, host: str = "") -> str:
+def failure_reason(roots: Iterable[Path], exit_code: int, *, host: str) -> str:
     """Return a failed job's ``FailureReason``: the oldest ``output/failure`` of its hosts, else the exit code.
 
-    Hosts that write theirs later have only lost the host that failed.
+    Hosts that write one later have only lost the connection to the host that failed.
 
     Args:
         roots: each host's ``/opt/ml``.
-        exit_code: of the host that failed first.
-        host: its name if the job has several.
+        exit_code: the exit code of the host that failed first.
+        host: its name; empty if the job has only one host.
     """
     written = [path for root in roots if (path := root / "output" / "failure").is_file()]
     if not written:

@@ -37,14 +37,14 @@ from asteroid_ll.emulator.worker.pipes import Feeder, feeding
 _READ_BYTES = 1 << 16
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.05, 60.0
 _LINKS = "LINEAR_LEARNER_LINKS"
-_PASSED_ON = ("HOME", "LANG", "LD_LIBRARY_PATH", "PATH", "PYTHONPATH", "TMPDIR", "TZ", "VIRTUAL_ENV")
-_PASSED_ON_PREFIXES = ("OMP_", "OPENBLAS_", "MKL_", "LC_")
+_INHERITED = ("HOME", "LANG", "LD_LIBRARY_PATH", "PATH", "PYTHONPATH", "TMPDIR", "TZ", "VIRTUAL_ENV")
+_INHERITED_PREFIXES = ("OMP_", "OPENBLAS_", "MKL_", "LC_")
 DEFAULT_COMMAND = (sys.executable, "-m", "asteroid_ll.linear_learner.container", "train")
 
 
 @dataclass
 class _Host:
-    """A running container and the incomplete last line of its output."""
+    """A running container, its log stream, and the incomplete last line of its output."""
 
     name: str
     process: subprocess.Popen[bytes]
@@ -269,7 +269,7 @@ class Worker:
         kept = {
             name: value
             for name, value in os.environ.items()
-            if name in _PASSED_ON or name.startswith(_PASSED_ON_PREFIXES)
+            if name in _INHERITED or name.startswith(_INHERITED_PREFIXES)
         }
         return {
             "OPENBLAS_NUM_THREADS": "1",
