@@ -11,6 +11,7 @@ import signal
 import sys
 import time
 from collections.abc import Collection, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -64,7 +65,7 @@ class Jobs:
         return self.resources.get(TRAINING_JOB, region, name)
 
     def directory(self, job: Resource) -> Path:
-        """Return the job's directory, which holds the containers' files and the worker's log."""
+        """Return the job's directory, with the containers' files and the worker's log."""
         return self.state.jobs / job.region / job.name
 
     def new(self, region: str, name: str, *, request: dict[str, Any], tags: Mapping[str, str]) -> Resource | None:
@@ -161,11 +162,12 @@ class Jobs:
         """Fail jobs whose worker died; start a worker again if it died before it claimed its job."""
         for job in self.resources.find(TRAINING_JOB, statuses=ACTIVE):
             worker = _process(job, "worker")
-            if worker is None and self.state.now() - job.body["spawned_s"] > _CLAIM_PATIENCE_S:
-                self.note(job, spawned_s=self.state.now())
-                self.spawn(job)
-            elif worker is not None and not worker.is_alive():
-                self._end_orphan(job)
+            with suppress(LookupError):  # another process has settled and deleted it meanwhile
+                if worker is None and self.state.now() - job.body["spawned_s"] > _CLAIM_PATIENCE_S:
+                    self.note(job, spawned_s=self.state.now())
+                    self.spawn(job)
+                elif worker is not None and not worker.is_alive():
+                    self._end_orphan(job)
 
     def delete_all(self) -> None:
         """Delete every job and kill its processes; none of them runs when this returns."""

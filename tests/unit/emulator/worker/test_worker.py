@@ -67,6 +67,19 @@ def test_a_job_whose_client_died_before_it_could_start_the_worker_is_started_lat
     assert job["TrainingStartTime"].timestamp() == pytest.approx(clock.s, abs=30)
 
 
+def test_a_dead_job_that_another_process_deletes_meanwhile_is_left_out(virtual, job_request, monkeypatch):
+    request = job_request()
+    del request["TrainingJobName"]
+    jobs = virtual.services.jobs
+    job = jobs.new(REGION, "job-1", request=request, tags={})
+    jobs.note(job, worker={"pid": 1 << 22, "started": "never"})
+    stale = jobs.get(REGION, "job-1")
+    jobs.delete_all()
+    monkeypatch.setattr(jobs.resources, "find", lambda *_, **__: [stale])
+    jobs.settle()
+    assert jobs.get(REGION, "job-1") is None
+
+
 @pytest.fixture
 def bucket_in_virtual(virtual):
     virtual.store.create_bucket("asteroids", region=REGION)
