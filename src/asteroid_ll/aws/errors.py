@@ -222,5 +222,5 @@ def _permission(operation: str, service: str) -> str:
 
 
 def _reason(message: str) -> str:
-    """Return AWS's own words as the end of a sentence without a full stop, or an empty text."""
+    """Return AWS's message as the end of a sentence without a full stop, or an empty text."""
     return f": {message.rstrip('.')}" if message and message not in {"Forbidden", "Moved Permanently"} else ""

@@ -68,7 +68,7 @@ def mark_truncated_xml(response_dict: dict[str, Any], **_: object) -> None:
 def is_garbled(http_response: Any, parsed: Mapping[str, Any]) -> bool:
     """Return whether the body of an answer is unreadable.
 
-    botocore takes an unreadable JSON body for an empty answer, or for a refusal without a reason.
+    botocore treats an unreadable JSON body as an empty answer, or as a refusal without a reason.
     """
     status = http_response.status_code
     if parsed.get("ResponseMetadata", {}).get("HTTPStatusCode", status) == _TRUNCATED_STATUS != status:

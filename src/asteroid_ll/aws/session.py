@@ -1,7 +1,7 @@
 """The connection: the only place that knows whether AWS or the embedded emulator answers.
 
 A client is built when it is first used, and all clients share one session and its loader. Import this module only to
-connect: botocore takes 0.1 s.
+connect, because importing botocore takes 0.1 s.
 """
 
 from __future__ import annotations

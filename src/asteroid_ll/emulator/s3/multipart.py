@@ -1,4 +1,4 @@
-"""Multipart uploads. Each part is a body of its own until the upload is completed or aborted."""
+"""Multipart uploads. Each part is a separate body until the upload is completed or aborted."""
 
 from __future__ import annotations
 

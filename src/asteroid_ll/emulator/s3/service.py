@@ -1,4 +1,4 @@
-"""S3 over a directory: one HTTP request in, one response out, with S3's own checks, codes and words.
+"""S3 over a directory: one HTTP request in, one response out, with S3's checks, codes and messages.
 
 A request that is not implemented gets ``NotImplemented``, even for a single header or query parameter. A setting that
 was silently ignored here would be a difference that only AWS shows.
@@ -10,10 +10,9 @@ import base64
 import secrets
 from dataclasses import replace
 
+# Each of these modules adds its operations to the table.
 from asteroid_ll.emulator.s3 import buckets, listing, multipart, multipart_listing, objects, tags  # noqa: F401
 from asteroid_ll.emulator.s3.call import S3Call, check_bucket, check_signed, parse_address
-
-# Each of these modules adds its operations to the table.
 from asteroid_ll.emulator.s3.errors import s3_error
 from asteroid_ll.emulator.s3.operations import find_operation
 from asteroid_ll.emulator.s3.store import ObjectStore

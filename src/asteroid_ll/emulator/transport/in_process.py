@@ -1,7 +1,7 @@
 """The in-process transport: the emulator answers botocore's requests without a socket.
 
-botocore emits ``before-send`` with the signed, serialised request, and takes a response returned there for the
-server's. Serialisation, signing, checksums, parsing, retries and streaming are botocore's own, as with AWS.
+botocore emits ``before-send`` with the signed, serialised request, and uses a response returned there
+in place of the server's. Serialisation, signing, checksums, parsing, retries and streaming are botocore's, as with AWS.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def answer(emulator: Handler, request: Request) -> tuple[Response, io.BufferedRe
         The response, and its body to be read once.
 
     Raises:
-        FileNotFoundError: the body's file is lost.
+        FileNotFoundError: the body's file does not exist any more.
     """
     with _LOCK:
         response = emulator.handle(request)

@@ -1,4 +1,4 @@
-"""The HTTP transport: the emulator on a loopback port, for any AWS client that takes ``AWS_ENDPOINT_URL``.
+"""The HTTP transport: the emulator on a loopback port, for any AWS client that reads ``AWS_ENDPOINT_URL``.
 
 HTTP/1.1 with connections kept alive. ``Expect: 100-continue`` is answered at once, as an S3 client would wait a second
 for it. Large bodies are streamed to and from disk.
@@ -45,8 +45,8 @@ def serve(
 
     Args:
         emulator: the emulator.
-        port: a port of the loopback interface; 0 takes a free one. The emulator checks no signatures, so it listens on
-            no other interface.
+        port: a port of the loopback interface; 0 chooses a free one. The emulator checks no signatures, so it does not
+            listen on other interfaces.
         ready: called with the port once connections are accepted.
         stop: set it to end the server from another thread. Signals are handled only in the main thread.
 
