@@ -47,6 +47,10 @@ _CLAIM_PATIENCE_S = 10.0
 """If a worker has not claimed its job after this time, it was killed and a new one is started."""
 
 
+class JobDeletedError(Exception):
+    """The job was deleted, or another job has its name now."""
+
+
 class Jobs:
     """The training jobs of a state.
 
@@ -162,7 +166,7 @@ class Jobs:
         """Fail jobs whose worker died; start a worker again if it died before it claimed its job."""
         for job in self.resources.find(TRAINING_JOB, statuses=ACTIVE):
             worker = _process(job, "worker")
-            with suppress(LookupError):  # another process has settled and deleted it meanwhile
+            with suppress(JobDeletedError):  # another process has settled and deleted it meanwhile
                 if worker is None and self.state.now() - job.body["spawned_s"] > _CLAIM_PATIENCE_S:
                     self.note(job, spawned_s=self.state.now())
                     self.spawn(job)
@@ -200,10 +204,10 @@ class Jobs:
             container.send(signal.SIGKILL)
 
     def _reload(self, job: Resource) -> Resource:
-        """Return the job as it is now; raise LookupError if it was deleted."""
+        """Return the job as it is now; raise JobDeletedError if it was deleted."""
         current = self.get(job.region, job.name)
         if current is None or current.created_s != job.created_s:
-            raise LookupError(f"The training job {job.arn} was deleted.")
+            raise JobDeletedError(f"The training job {job.arn} was deleted.")
         return current
 
 
