@@ -127,9 +127,7 @@ class Account:
             if service == "runtime":
                 return self._runtime.handle(request, region=region)
             if service == "logs":
-                return LOGS.handle(
-                    request, model=self._model, call=lambda params: LogsCall(self._log_store, region, params)
-                )
+                return LOGS.handle(request, model=self._model, call=partial(LogsCall, self._log_store, region))
             if service == "sts":
                 return sts.handle(request, request_id=request_id)
         raise ApiError("UnknownOperationException", f"The emulator has no service {service!r}.", status=404)
