@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
-from asteroid_ll.config.hyperparameters import DEFAULTS, Hyperparameters
+from asteroid_ll.config.hyperparameters import DEFAULTS, HyperparameterTexts
 from asteroid_ll.config.text import Text
 from asteroid_ll.config.wording import shown
 from asteroid_ll.neo import feature_sets
@@ -295,7 +295,7 @@ class Config(Section):
     split: SplitSettings = Field(default_factory=SplitSettings)
     encode: EncodeSettings = Field(default_factory=EncodeSettings)
     training: TrainingSettings = Field(default_factory=TrainingSettings)
-    hyperparameters: Hyperparameters = Field(
+    hyperparameters: HyperparameterTexts = Field(
         default_factory=lambda: DEFAULTS,
         description="Hyperparameters of Linear Learner; the container's default applies to those not listed.",
     )
