@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from asteroid_ll.errors import DataError
+from asteroid_ll.formats.arrays import Float32Array, Float64Array
 from asteroid_ll.formats.sparse import CsrMatrix
 from asteroid_ll.linear_learner.hyperparameters import parse
 from asteroid_ll.linear_learner.model import Model
@@ -32,8 +33,6 @@ except ImportError as error:
     ) from error
 
 Auto: TypeAlias = Literal["auto"]
-Float32Array: TypeAlias = npt.NDArray[np.float32]
-Float64Array: TypeAlias = npt.NDArray[np.float64]
 _Class = TypeVar("_Class", bound="_LinearLearner")
 _Method = TypeVar("_Method", bound=Callable[..., Any])
 

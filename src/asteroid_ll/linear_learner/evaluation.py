@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from asteroid_ll.formats.arrays import Bools, Float32Array, Float64Array
 from asteroid_ll.formats.sparse import CsrMatrix
 from asteroid_ll.linear_learner import metrics
 from asteroid_ll.linear_learner.groups import sum_rows
@@ -18,9 +18,6 @@ from asteroid_ll.linear_learner.model import Model
 from asteroid_ll.linear_learner.rows import Rows
 from asteroid_ll.linear_learner.selection import Cut, search_cuts
 from asteroid_ll.linear_learner.weighting import RowWeights
-
-Float32Array = npt.NDArray[np.float32]
-Float64Array = npt.NDArray[np.float64]
 
 _BLOCK_ELEMENTS = 1 << 19
 _SEARCH_ELEMENTS = 1 << 20
@@ -133,7 +130,7 @@ class Evaluator:
         cuts: list[Cut | None] = []
         for start in range(0, n_models, at_once):
             responses = self._responses(parameters.select(start, min(start + at_once, n_models)))
-            finite: npt.NDArray[np.bool_] = np.logical_and.reduce(np.isfinite(responses), axis=0)
+            finite: Bools = np.logical_and.reduce(np.isfinite(responses), axis=0)
             best = search_cuts(np.where(finite, responses, 0), labels, hyperparameters=self._hyperparameters, near=near)
             cuts += [cut if usable else None for cut, usable in zip(best, finite, strict=True)]
         return tuple(cuts)

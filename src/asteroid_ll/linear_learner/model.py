@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from asteroid_ll.errors import DataError
+from asteroid_ll.formats.arrays import Float32Array
 from asteroid_ll.formats.payload import Scores
 from asteroid_ll.formats.sparse import CsrMatrix
 from asteroid_ll.linear_learner import artifact, symbol
@@ -19,8 +20,6 @@ from asteroid_ll.linear_learner.errors import ClientError
 from asteroid_ll.linear_learner.grid import Candidate
 from asteroid_ll.linear_learner.losses import CLASSES
 from asteroid_ll.linear_learner.spec import losses_of
-
-Float32Array = npt.NDArray[np.float32]
 
 _LANES = 4
 _ROWS_AT_ONCE_ELEMENTS = 1 << 17

@@ -9,11 +9,9 @@ from __future__ import annotations
 from typing import Protocol
 
 import numpy as np
-import numpy.typing as npt
 
+from asteroid_ll.formats.arrays import Float32Array, Float64Array, Int64Array
 from asteroid_ll.linear_learner.hyperparameters import Hyperparameters
-
-Float32Array = npt.NDArray[np.float32]
 
 _ADAM_EPSILON = np.float32(1e-8)
 _RMSPROP_DECAY = np.float32(0.9)
@@ -27,7 +25,7 @@ class Optimizer(Protocol):
     def state(self) -> tuple[Float32Array, ...]:
         """The arrays that it keeps from step to step, without a copy."""
 
-    def scale_rates(self, rates: npt.NDArray[np.float64], updates: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+    def scale_rates(self, rates: Float64Array, updates: Int64Array) -> Float64Array:
         """Return the rates of some updates (from 1), given the scheduled ones of shape ``(n, n_columns)``."""
 
     def step(self, weights: Float32Array, gradient: Float32Array, rates: Rates) -> None:
@@ -76,10 +74,10 @@ class Adam:
         """The means of gradients and of their squares."""
         return self._mean, self._square
 
-    def scale_rates(self, rates: npt.NDArray[np.float64], updates: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+    def scale_rates(self, rates: Float64Array, updates: Int64Array) -> Float64Array:
         """Multiply the rates by both bias corrections, as MXNet does."""
         correction = np.sqrt(1.0 - self._beta_2**updates) / (1.0 - self._beta_1**updates)
-        scaled: npt.NDArray[np.float64] = rates * correction[:, np.newaxis]
+        scaled: Float64Array = rates * correction[:, np.newaxis]
         return scaled
 
     def step(self, weights: Float32Array, gradient: Float32Array, rates: Rates) -> None:
@@ -118,9 +116,9 @@ class Sgd:
 
     def scale_rates(
         self,
-        rates: npt.NDArray[np.float64],
-        updates: npt.NDArray[np.int64],  # noqa: ARG002 - of the protocol
-    ) -> npt.NDArray[np.float64]:
+        rates: Float64Array,
+        updates: Int64Array,  # noqa: ARG002 - of the protocol
+    ) -> Float64Array:
         """Return the scheduled rates unchanged."""
         return rates
 
@@ -152,9 +150,9 @@ class RmsProp:
 
     def scale_rates(
         self,
-        rates: npt.NDArray[np.float64],
-        updates: npt.NDArray[np.int64],  # noqa: ARG002 - of the protocol
-    ) -> npt.NDArray[np.float64]:
+        rates: Float64Array,
+        updates: Int64Array,  # noqa: ARG002 - of the protocol
+    ) -> Float64Array:
         """Return the scheduled rates unchanged."""
         return rates
 

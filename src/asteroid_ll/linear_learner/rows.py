@@ -14,10 +14,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from asteroid_ll.formats.arrays import Float32Array
 from asteroid_ll.linear_learner.errors import ClientError
 from asteroid_ll.linear_learner.hosts import ALONE, Hosts
-
-Float32Array = npt.NDArray[np.float32]
 
 _BLOCK_ELEMENTS = 1 << 20
 _KEPT_COPY_BYTES = 1 << 30

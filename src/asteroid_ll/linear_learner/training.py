@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from asteroid_ll.formats.arrays import Float64Array
 from asteroid_ll.linear_learner import evaluation, grid, losses, resume, scaler, selection, weighting
 from asteroid_ll.linear_learner.checkpoint import Checkpoint
 from asteroid_ll.linear_learner.ensemble import Ensemble
@@ -31,8 +31,6 @@ from asteroid_ll.linear_learner.rows import Rows, read_channel
 from asteroid_ll.linear_learner.scaler import Scaler
 from asteroid_ll.linear_learner.spec import HYPERPARAMETERS
 from asteroid_ll.linear_learner.weighting import RowWeights
-
-Float64Array = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)

@@ -5,11 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from asteroid_ll.formats.arrays import Float32Array
 from asteroid_ll.linear_learner.hyperparameters import Hyperparameters
-
-Float32Array = npt.NDArray[np.float32]
 
 _UNSEEN_CLASS = 1_000_000.0
 _AUTO_STEPS = 4
