@@ -46,7 +46,7 @@ def sum_losses(
     labels: Float32Array,
     *,
     mini_batch_size: int,
-    row_weights: RowWeights | None = None,
+    row_weights: RowWeights | None,
 ) -> Float64Array:
     """Return the sum of the losses over rows: float32 sums of mini-batches, added in float64.
 

@@ -14,7 +14,7 @@ import numpy as np
 from asteroid_ll.formats.arrays import Float32Array, Float64Array
 from asteroid_ll.linear_learner import optimizers
 from asteroid_ll.linear_learner.grid import Candidate
-from asteroid_ll.linear_learner.hosts import ALONE, Hosts
+from asteroid_ll.linear_learner.hosts import Hosts
 from asteroid_ll.linear_learner.hyperparameters import Hyperparameters
 from asteroid_ll.linear_learner.losses import Loss
 from asteroid_ll.linear_learner.schedule import Schedule
@@ -59,7 +59,7 @@ class ModelGroup:
         loss: Loss,
         hyperparameters: Hyperparameters,
         batches_at_once: int,
-        hosts: Hosts = ALONE,
+        hosts: Hosts,
     ) -> None:
         hp = hyperparameters
         self._hosts = hosts

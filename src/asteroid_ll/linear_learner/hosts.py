@@ -28,13 +28,11 @@ class Hosts:
     Args:
         names: all hosts' names, ``algo-1`` first, in the same order on every host.
         name: this host's name.
-        links: on the first host, a connected stream to each other host, in the order of ``names``; on another host,
+        links: on the first host, a connected stream to every other host, in the order of ``names``; on another host,
             the stream to the first.
     """
 
-    def __init__(
-        self, names: Sequence[str] = ("algo-1",), *, name: str = "algo-1", links: Sequence[socket.socket] = ()
-    ) -> None:
+    def __init__(self, names: Sequence[str], *, name: str, links: Sequence[socket.socket]) -> None:
         self.names = tuple(names)
         self.name = name
         self.is_first = name == self.names[0]
@@ -173,5 +171,5 @@ def _gone(name: str) -> AlgorithmError:
     return AlgorithmError(f"The host {name} left the job.", hint="Its log has the reason.")
 
 
-ALONE = Hosts()
+ALONE = Hosts(["algo-1"], name="algo-1", links=())
 """A job on one host."""

@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from asteroid_ll.formats.arrays import Float32Array
 from asteroid_ll.linear_learner.errors import ClientError
-from asteroid_ll.linear_learner.hosts import ALONE, Hosts
+from asteroid_ll.linear_learner.hosts import Hosts
 
 _BLOCK_ELEMENTS = 1 << 20
 _KEPT_COPY_BYTES = 1 << 30
@@ -40,7 +40,7 @@ class Rows:
     features: Any
     labels: Float32Array
     is_sparse: bool
-    hosts: Hosts = ALONE
+    hosts: Hosts
 
     def __len__(self) -> int:
         return int(self.features.shape[0])
@@ -64,7 +64,7 @@ class Rows:
             yield first, min(first + size, stop)
 
 
-def read_channel(channel: str, features: Any, labels: Any, *, feature_dim: int | None, hosts: Hosts = ALONE) -> Rows:
+def checked_rows(channel: str, features: Any, labels: Any, *, feature_dim: int | None, hosts: Hosts) -> Rows:
     """Check a channel's shapes and numbers.
 
     Args:

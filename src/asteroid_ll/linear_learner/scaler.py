@@ -12,7 +12,7 @@ import numpy as np
 
 from asteroid_ll.formats.arrays import Bools, Float32Array
 from asteroid_ll.linear_learner.errors import ClientError
-from asteroid_ll.linear_learner.hosts import ALONE, Hosts
+from asteroid_ll.linear_learner.hosts import Hosts
 from asteroid_ll.linear_learner.rows import Rows
 
 _ELEMENTS_AT_ONCE = 1 << 22
@@ -48,7 +48,7 @@ def n_batches_read(rows: Rows, *, mini_batch_size: int, num_point_for_scaler: in
 
 
 def column_moments(
-    read: Callable[[int, int], Float32Array], *, n_batches: int, mini_batch_size: int, hosts: Hosts = ALONE
+    read: Callable[[int, int], Float32Array], *, n_batches: int, mini_batch_size: int, hosts: Hosts
 ) -> tuple[Float32Array, Float32Array]:
     """Return the mean and standard deviation of each column, computed batch by batch.
 
