@@ -21,7 +21,7 @@ from asteroid_ll.neo import feature_sets
 from asteroid_ll.neo.sources import SOURCES, kinds_with, option_meaning
 
 AUTO = "auto"
-"""The value of ``bucket`` and ``role_arn`` that stands for the account's own."""
+"""The value of ``bucket`` and ``role_arn`` that selects the default for the account."""
 
 EMULATOR_ROLE_ARN = "arn:aws:iam::000000000000:role/asteroid-ll"
 """The execution role of the embedded emulator."""
@@ -43,7 +43,7 @@ class Section(BaseModel):
     def _no_placeholder(cls, value: Any) -> Any:
         if isinstance(value, str) and value.startswith("<") and value.endswith(">"):
             raise PydanticCustomError(
-                "placeholder", "still holds the placeholder {value}; write your own value", {"value": shown(value)}
+                "placeholder", "still has the placeholder {value}; write your own value", {"value": shown(value)}
             )
         return value
 
@@ -86,7 +86,7 @@ class SourceSettings(Section):
 
     @property
     def options(self) -> dict[str, Any]:
-        """The options that the source takes, with their values."""
+        """The options of the source, with their values."""
         return {name: getattr(self, name) for name in SOURCES[self.kind].options}
 
     def conflicts(self) -> Iterator[tuple[str, str]]:

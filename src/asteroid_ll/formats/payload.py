@@ -86,7 +86,7 @@ def response_body(scores: Scores, accept: str) -> bytes:
         accept: one of ``content_types.RESPONSE_TYPES``, parameters ignored.
 
     Returns:
-        JSON, JSON Lines (one object per line), or recordIO records whose label map holds ``predicted_label`` and
+        JSON, JSON Lines (one object per line), or recordIO records whose label map contains ``predicted_label`` and
         ``score``. A float32 has all digits of its double.
 
     Raises:

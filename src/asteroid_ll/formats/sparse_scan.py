@@ -1,7 +1,7 @@
 """The fast decoder of sparse records, which decodes many at once.
 
-It knows one layout, in which a protobuf runtime writes a sparse float32 record. ``asteroid_ll.formats.protobuf``
-decodes all others.
+It decodes the one layout in which a protobuf runtime writes a sparse float32 record.
+``asteroid_ll.formats.protobuf`` decodes all others.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from asteroid_ll.formats.arrays import Bools, Bytes, Float32Array, Int64Array
 from asteroid_ll.formats.protobuf import FEATURES, LABEL, tensor_prefix
 from asteroid_ll.formats.record_row import MAX_COLUMNS
 
-_KEY_BYTES = 5
+_VARINT_BYTES = 5
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class _Cursors:
         """Move past a varint of at most five bytes and return its value."""
         number = np.zeros(len(self.at), np.int64)
         more: Bools = np.ones(len(self.at), np.bool_)
-        for place in range(5):
+        for place in range(_VARINT_BYTES):
             byte = self._flat.take(self.at, mode="clip").astype(np.int64)
             number |= np.where(more, (byte & 0x7F) << 7 * place, 0)
             self.at = self.at + more
@@ -135,10 +135,10 @@ def _varints(packed: Bytes, last: Int64Array) -> tuple[Int64Array, Bools]:
     first = np.concatenate([[0], last[:-1] + 1]) if len(last) else last
     lengths = last - first + 1
     numbers = (packed[first] & 0x7F).astype(np.int64)
-    for place in range(1, min(int(lengths.max(initial=1)), _KEY_BYTES)):
+    for place in range(1, min(int(lengths.max(initial=1)), _VARINT_BYTES)):
         has = np.flatnonzero(lengths > place)
         numbers[has] |= (packed[first[has] + place] & 0x7F).astype(np.int64) << 7 * place
-    return numbers, lengths <= _KEY_BYTES
+    return numbers, lengths <= _VARINT_BYTES
 
 
 def _join(flat: Bytes, starts: Int64Array, ends: Int64Array) -> Bytes:

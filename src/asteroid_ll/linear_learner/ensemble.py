@@ -1,4 +1,4 @@
-"""All models of a job over its training rows: one epoch at a time, and their weights in the features' own units."""
+"""The training of all models of a job, one epoch at a time, and their weights in the features' units."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Ensemble:
     Args:
         candidates: the grid.
         rows: the training channel.
-        scaler: its scaling.
+        scaler: the means and standard deviations of the channel.
         loss: the loss to minimise.
         row_weights: weights of rows; None if all are 1.
         hp: the job's hyperparameters.

@@ -1,7 +1,7 @@
 """The grid of models that one job trains side by side.
 
 Regression and binary classification share a fixed grid of 32. Multiclass models are a base and random variations of
-it. Both laws were recovered from the logs of real jobs.
+it. Both rules were recovered from the logs of real jobs.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def grid(hyperparameters: Hyperparameters, *, feature_dim: int) -> tuple[Candida
     """Return the models that the job trains.
 
     Args:
-        hyperparameters: the job's; ``num_models`` None stands for ``auto``.
+        hyperparameters: the job's; ``num_models`` None means ``auto``.
         feature_dim: features per row, on which the number of multiclass models depends.
 
     Returns:
@@ -64,7 +64,7 @@ def grid(hyperparameters: Hyperparameters, *, feature_dim: int) -> tuple[Candida
 
 
 def auto_multiclass_models(feature_dim: int) -> int:
-    """Return how many models ``num_models=auto`` stands for in a multiclass job.
+    """Return the number of models that ``num_models=auto`` means in a multiclass job.
 
     Args:
         feature_dim: features per row.
@@ -111,7 +111,7 @@ def _multiclass(hyperparameters: Hyperparameters, *, feature_dim: int) -> tuple[
 
 
 def _variations(base: Candidate, hyperparameters: Hyperparameters, *, count: int) -> tuple[Candidate, ...]:
-    """Draw random models around the base, as whole vectors from one stream; the order of draws is part of the law."""
+    """Draw random models around the base, as whole vectors from one stream; the order of the draws matters."""
     stream = np.random.RandomState(0)
     learning_rate = base.learning_rate * 8 ** (2 * stream.random_sample(count) - 1)
     l1 = base.l1 * 20 ** (2 * stream.random_sample(count) - 1)

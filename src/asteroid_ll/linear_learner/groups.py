@@ -46,7 +46,7 @@ class ModelGroup:
         weights: initial weights of the whole grid, shape ``(n_models, feature_dim, n_outputs)``.
         loss: the loss to minimise.
         hyperparameters: the job's.
-        batches_at_once: most mini-batches per call of ``train``.
+        batches_at_once: maximum number of mini-batches per call of ``train``.
         hosts: the hosts whose gradients are added in every step.
     """
 

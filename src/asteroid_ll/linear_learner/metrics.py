@@ -22,7 +22,7 @@ class Score:
     Args:
         name: the container's name of the metric, such as ``binary_f_1.000``.
         value: the metric.
-        tag: its mark in the log.
+        tag: the tag of the value in the log.
     """
 
     name: str

@@ -1,7 +1,7 @@
 """A channel's rows in blocks: raw for scoring, standardised for training.
 
-The input is never copied as a whole; a memory-mapped view stays one. A standardised copy is kept for all epochs if it
-is small enough. Otherwise each block is standardised in every epoch.
+The input is never copied as a whole, and a memory-mapped view stays memory-mapped. A standardised copy is kept for all
+epochs if it is small enough. Otherwise each block is standardised in every epoch.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class Rows:
         return np.asarray(dense, np.float32)
 
     def blocks(self, start: int = 0, stop: int | None = None) -> Iterator[tuple[int, int]]:
-        """Yield the bounds of blocks of a moderate size that cover some rows, by default all, in order."""
+        """Yield start and stop of blocks of a moderate size that cover the given rows, by default all, in order."""
         stop = len(self) if stop is None else stop
         size = max(1, _BLOCK_ELEMENTS // max(1, self.feature_dim))
         for first in range(start, stop, size):
@@ -69,7 +69,7 @@ def checked_rows(channel: str, features: Any, labels: Any, *, feature_dim: int |
 
     Args:
         channel: the channel's name.
-        features: shape ``(n, d)``: an array or a view, anything that ``numpy.asarray`` takes, or a sparse matrix.
+        features: shape ``(n, d)``: an array or a view, anything that ``numpy.asarray`` accepts, or a sparse matrix.
         labels: shape ``(n,)`` or ``(n, 1)``.
         feature_dim: the expected number of features; None accepts any.
         hosts: the hosts that have a part of the channel each.
@@ -142,7 +142,7 @@ class Standardised:
         mean: subtracted, shape ``(d,)``; None for no shift.
         std: divided by, shape ``(d,)``; None for no scaling.
         with_ones: whether to append the column of ones.
-        block_rows: most rows per call of ``block``.
+        block_rows: maximum number of rows per call of ``block``.
     """
 
     def __init__(
