@@ -67,10 +67,6 @@ def _with_defaults(value: Any) -> Any:
     return values
 
 
-def _as_dict(value: Mapping[str, str]) -> dict[str, str]:
-    return dict(value)
-
-
 def _read_only(value: Mapping[str, str]) -> Mapping[str, str]:
     in_table_order = sorted(value, key=KNOWN.index)
     return MappingProxyType({name: value[name] for name in in_table_order})
@@ -103,7 +99,7 @@ HyperparameterTexts = Annotated[
     Mapping[Annotated[str, AfterValidator(_known_name)], Annotated[str, BeforeValidator(_value_text)]],
     BeforeValidator(_with_defaults),
     AfterValidator(_read_only),
-    PlainSerializer(_as_dict, return_type=dict[str, str]),
+    PlainSerializer(lambda value: dict(value), return_type=dict[str, str]),
     WithJsonSchema(
         {
             "type": "object",

@@ -143,14 +143,13 @@ def _pieces(features: CsrMatrix, labels: Float32Array | None) -> Iterator[bytes 
     # The offset of each row's keys in the packed bytes.
     key_bounds = np.concatenate([[0], np.cumsum(lengths)])[features.indptr].tolist()
     bounds = features.indptr.tolist()
-    shape = _packed_field(3, varint(features.shape[1]))
+    n_columns = varint(features.shape[1])
+    shape = b"\x1a" + varint(len(n_columns)) + n_columns
     label_head = b"" if labels is None else tensor_prefix(LABEL, 1)
     label_bytes = b"" if labels is None else labels.tobytes()
     for row in range(len(features)):
-        value_bytes, key_bytes = (
-            values[4 * bounds[row] : 4 * bounds[row + 1]],
-            keys[key_bounds[row] : key_bounds[row + 1]],
-        )
+        value_bytes = values[4 * bounds[row] : 4 * bounds[row + 1]]
+        key_bytes = keys[key_bounds[row] : key_bounds[row + 1]]
         label = label_bytes[4 * row : 4 * row + 4]
         head, n_payload = _head(len(value_bytes), len(key_bytes), len(shape))
         n_payload += len(label_head) + len(label)
@@ -172,10 +171,6 @@ def _head(n_value_bytes: int, n_key_bytes: int, n_shape: int) -> tuple[bytes, in
     entry = b"\x0a\x06values\x12" + varint(len(value) + n_tensor) + value
     head = bytes([FEATURES << 3 | 2]) + varint(len(entry) + n_tensor) + entry + values
     return head, len(head) - len(values) + n_tensor
-
-
-def _packed_field(number: int, data: bytes) -> bytes:
-    return bytes([number << 3 | 2]) + varint(len(data)) + data
 
 
 def _pack(numbers: npt.NDArray[np.int32]) -> tuple[Bytes, Int64Array]:
