@@ -27,7 +27,12 @@ class Optimizer(ABC):
         """The arrays that a step changes besides the weights, without a copy."""
 
     def scale_rates(self, rates: Float64Array, updates: Int64Array) -> Float64Array:  # noqa: ARG002 - for Adam
-        """Return the rates of some updates (from 1), given the scheduled ones of shape ``(n, n_columns)``."""
+        """Return the rates of some updates, by default the scheduled ones.
+
+        Args:
+            rates: scheduled rates, shape ``(n, n_columns)``.
+            updates: numbers of the updates, counted from 1, shape ``(n,)``.
+        """
         return rates
 
     @abstractmethod
