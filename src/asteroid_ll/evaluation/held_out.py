@@ -12,6 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from asteroid_ll.errors import DataError
+from asteroid_ll.formats import npz
 from asteroid_ll.formats.payload import Scores
 from asteroid_ll.formats.recordio import read_file
 from asteroid_ll.formats.table import load_table, write_csv
@@ -36,8 +37,7 @@ class HeldOutRows:
 
     @cached_property
     def _parts(self) -> dict[str, NDArray[np.int64]]:
-        with np.load(self.directory / paths.SPLIT_ROWS) as rows:
-            return {name: rows[name] for name in ("train", "test")}
+        return npz.load(self.directory / paths.SPLIT_ROWS, "train", "test")
 
     @cached_property
     def rows(self) -> pd.DataFrame:

@@ -131,15 +131,14 @@ class ReportInputs:
     @property
     def raw_score(self) -> str:
         """Name of the weighted sum, with its unit."""
-        return "log-odds (nats)" if self.model.loss == "logistic" else "score (no unit)"
+        return "log-odds (nats)" if self._has_probabilities else "score (no unit)"
 
     @property
     def objective(self) -> str:
         """Name of the training objective, with its unit."""
-        loss = self.model.loss
-        if loss == "logistic":
+        if self._has_probabilities:
             return "cross-entropy (nats per row)"
-        return f"{loss.replace('_', ' ')} (mean per row, no unit)"
+        return f"{self.model.loss.replace('_', ' ')} (mean per row, no unit)"
 
     @cached_property
     def history(self) -> log_reader.JobHistory | None:
@@ -235,8 +234,12 @@ class ReportInputs:
             **{package: version(package) for package in _PACKAGES},
         }
 
+    @property
+    def _has_probabilities(self) -> bool:
+        return LOSSES[self.model.loss].response == "probability"
+
     def _raw_threshold(self) -> float:
-        if self.model.loss != "logistic":
+        if not self._has_probabilities:
             return self.threshold
         tiny = float(np.finfo(np.float64).tiny)
         return float(np.log(max(self.threshold, tiny)) - np.log(max(1 - self.threshold, tiny)))

@@ -211,16 +211,16 @@ HALTING_CONTAINER = """
 import pathlib, signal, sys
 from asteroid_ll.linear_learner import checkpoint, container
 
-marker, save = pathlib.Path(sys.argv[1]), checkpoint.Checkpoint.save
+marker, store = pathlib.Path(sys.argv[1]), checkpoint.Checkpoint.store
 
-def save_and_halt(self, saved, *, job):
-    save(self, saved, job=job)
-    if self.path.exists() and len(saved.epochs) == 3 and not self._read_only and not marker.exists():
+def store_and_halt(self, ensemble, epochs, **state):
+    store(self, ensemble, epochs, **state)
+    if self._path.exists() and len(epochs) == 3 and not self._read_only and not marker.exists():
         marker.touch()
         print("halted", flush=True)
         signal.pause()
 
-checkpoint.Checkpoint.save = save_and_halt
+checkpoint.Checkpoint.store = store_and_halt
 sys.exit(container.main(["train", *sys.argv[2:]]))
 """
 
