@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -44,7 +43,7 @@ def as_json(inputs: ReportInputs) -> dict[str, Any]:
             {"level": level, "text": text}
             for level, text in zip(inputs.stored["levels"], inputs.stored["findings"], strict=True)
         ],
-        "threshold_in_force": asdict(inputs.current_threshold),
+        "threshold_in_force": inputs.current_threshold.to_json(),
         **thresholds.to_json(inputs.thresholds, inputs.cheapest),
         "calibration": None if inputs.calibration is None else inputs.calibration.to_json(),
         "curves": _curves(inputs),

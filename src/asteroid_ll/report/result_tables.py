@@ -73,9 +73,10 @@ def difference_rows(differences: Mapping[str, Limits | None]) -> Rows:
 def threshold_rows(table: Sequence[ThresholdRow], *, current: ThresholdRow) -> Rows:
     """Return a table of predictions by threshold, the current threshold among them."""
     rows: Rows = [("Threshold", "Found", "Missed", "False alarms", "Precision", "Recall", "F1", "")]
-    for row in sorted({*table, current}, key=lambda item: (item.threshold, item != current)):
-        counts = (format_number(count) for count in (row.found, row.missed, row.false_alarms))
-        shares = (format_score(value) for value in (row.precision, row.recall, row.f1))
+    shown = table if current in table else (*table, current)
+    for row in sorted(shown, key=lambda item: item.threshold):
+        counts = (format_number(count) for count in (row.scores.tp, row.scores.fn, row.scores.fp))
+        shares = (format_score(row.scores[key]) for key in ("precision", "recall", "f1"))
         rows.append((format_number(row.threshold), *counts, *shares, "current" if row == current else ""))
     return rows
 
@@ -90,7 +91,7 @@ def cheapest_rows(cheapest: Sequence[Cheapest], *, current: ThresholdRow) -> Row
             (
                 f"{ratio} false alarm{'' if item.cost_ratio == 1 else 's'}",
                 format_number(item.row.threshold),
-                *(format_number(count) for count in (item.row.missed, item.row.false_alarms)),
+                *(format_number(count) for count in (item.row.scores.fn, item.row.scores.fp)),
                 *(format_number(cost) for cost in (item.cost, current.cost(item.cost_ratio))),
             )
         )
