@@ -88,7 +88,7 @@ def _common_options() -> tuple[Callable[[Callable[..., None]], Callable[..., Non
             multiple=True,
             allow_from_autoenv=False,
             shell_complete=complete_key,
-            help="Set one key, such as training.max_runtime_s=600; overrides files and environment; repeatable.",
+            help="Set one key, such as training.max_runtime_s=600; repeatable, overrides files and environment.",
         ),
         click.option(
             "-c",
@@ -97,8 +97,8 @@ def _common_options() -> tuple[Callable[[Callable[..., None]], Callable[..., Non
             envvar=f"{ENVIRONMENT_PREFIX}CONFIG",
             type=click.Path(path_type=Path),
             multiple=True,
-            help="YAML file; repeatable, a later file overrides an earlier one key by key. Without it the defaults "
-            "(config/local.yaml).",
+            help="YAML file; repeatable, a later file overrides an earlier one key by key. The defaults are those of "
+            "config/local.yaml.",
         ),
     )
 
