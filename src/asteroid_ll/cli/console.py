@@ -55,10 +55,11 @@ class Console:
         self._stop_status()
         self._write_err(text)
 
-    def envelope(self, command: str, *, status: str = "success", **members: object) -> None:
-        """Print the versioned JSON object of a command on stdout."""
+    def envelope(self, command: str, **members: object) -> None:
+        """Print the versioned JSON object of a command on stdout; its status is ``success`` unless given."""
         self._stop_status()
-        self.line(json.dumps({"asteroid_ll": ENVELOPE_VERSION, "command": command, "status": status, **members}))
+        head = {"asteroid_ll": ENVELOPE_VERSION, "command": command, "status": "success"}
+        self.line(json.dumps(head | members))
 
     def error(self, error: AsteroidError, *, command: str, **members: object) -> None:
         """Print an expected failure and the next command; under ``--json`` also an envelope with these members."""

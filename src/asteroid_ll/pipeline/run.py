@@ -22,8 +22,6 @@ from asteroid_ll.run.files import read_json
 from asteroid_ll.stages.stage import Context, Outcome, Settings, Stage
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from asteroid_ll.aws.billing import OpenResource
     from asteroid_ll.aws.session import Aws
     from asteroid_ll.config import Config

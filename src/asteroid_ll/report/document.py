@@ -219,7 +219,9 @@ def _training(inputs: ReportInputs) -> dict[str, Any] | None:
 def _curves(inputs: ReportInputs) -> dict[str, dict[str, list[float]]]:
     """Return the points of the defined curves, without those inside a straight line along an axis."""
     curves = {}
-    roc, precision_recall = (curve(inputs.labels, inputs.scores) for curve in (roc_curve, precision_recall_curve))
+    roc, precision_recall = (
+        curve(inputs.part.labels, inputs.part.scores) for curve in (roc_curve, precision_recall_curve)
+    )
     if roc is not None:
         x, y = _corners(roc.x, roc.y)
         curves["roc"] = {"false_positive_rate": x, "true_positive_rate": y}

@@ -47,8 +47,8 @@ def cross_validation_rows(result: CrossValidation) -> Rows:
         rows.append((TITLES[item.name], *(format_score(item.means[key]) for key in keys)))
         if any(item.intervals.values()):
             limits = [item.intervals[key] for key in keys]
-            rows.append(("  95 % from", *(format_score(ends and ends.low) for ends in limits)))
-            rows.append(("  95 % to", *(format_score(ends and ends.high) for ends in limits)))
+            rows.append(("  95 % from", *(format_score(ends.low if ends else None) for ends in limits)))
+            rows.append(("  95 % to", *(format_score(ends.high if ends else None) for ends in limits)))
     return rows
 
 

@@ -173,7 +173,7 @@ def test_no_word_of_a_heading_is_broken_if_all_of_them_fit(monkeypatch):
 
 
 def test_no_cell_is_cut_if_only_the_headings_have_to_wrap(monkeypatch):
-    console, lines = _terminal(monkeypatch, columns=30)
+    console, lines = _terminal(monkeypatch, columns=34)
     console.table([("model", "learning rate", "minimum lr", "train"), ("4*", "0.1", "1e-05", "0.00361996")])
     assert lines()[-1].split() == ["4*", "0.1", "1e-05", "0.00361996"]
     assert len(lines()) == 3
