@@ -34,7 +34,7 @@ class Emulator:
     Args:
         directory: the account's state, created if it is missing; None for an empty account in a temporary directory.
 
-    Example:
+    Examples:
         >>> from asteroid_ll import Emulator
         >>> with Emulator() as emulator:
         ...     s3 = emulator.session().client("s3")
@@ -64,7 +64,7 @@ class Emulator:
         Args:
             region_name: the region of clients that are made without one.
 
-        Example:
+        Examples:
             >>> from asteroid_ll import Emulator
             >>> with Emulator() as emulator:
             ...     sts = emulator.session("eu-west-1").client("sts")
@@ -92,7 +92,7 @@ class Emulator:
         Raises:
             ConfigError: the port is taken.
 
-        Example:
+        Examples:
             >>> import boto3
             >>> from asteroid_ll import Emulator
             >>> session = boto3.Session("any-key", "any-secret", region_name="us-east-1")
@@ -131,7 +131,7 @@ class Emulator:
         Raises:
             botocore.exceptions.ClientError: SageMaker refuses, for example because the name is taken.
 
-        Example:
+        Examples:
             >>> from asteroid_ll import Emulator
             >>> def score(artifact, row):
             ...     with Emulator() as emulator:
@@ -160,7 +160,7 @@ class Emulator:
     def ledger(self) -> list[BilledInterval]:
         """Return the instances that AWS would bill, oldest first; ``ended_s`` is None while they run.
 
-        Example:
+        Examples:
             >>> from asteroid_ll import Emulator
             >>> with Emulator() as emulator:
             ...     emulator.ledger()
@@ -171,7 +171,7 @@ class Emulator:
     def configure(self, **settings: Any) -> None:
         """Change how the account behaves; see `asteroid_ll.emulator.state.Settings` for the names.
 
-        Example:
+        Examples:
             >>> from asteroid_ll import Emulator
             >>> with Emulator() as emulator:
             ...     emulator.configure(quotas={"ml.m5.large for training job usage": 0}, endpoint_creating_s=1.5)
