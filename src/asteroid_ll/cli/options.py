@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from asteroid_ll.config import Config
 
 JSON_VARIABLE = f"{ENVIRONMENT_PREFIX}JSON"
-"""Asks every command for one JSON object, as ``--json`` does."""
+"""Environment variable with the effect of ``--json`` in every command."""
 
 DEFAULT_WORKDIR = Path("asteroid-run")
 
@@ -55,7 +55,7 @@ class CommonOptions:
 
 
 def common(function: Callable[..., None]) -> Callable[..., None]:
-    """Add ``--config``, ``--set``, ``--workdir`` and ``--json`` to a command; it takes them as ``options``."""
+    """Add ``--config``, ``--set``, ``--workdir`` and ``--json`` to a command, which gets them as ``options``."""
 
     @functools.wraps(function)
     def command(

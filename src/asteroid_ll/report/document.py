@@ -145,8 +145,8 @@ def _mistakes(inputs: ReportInputs) -> list[Block]:
     n, listed = inputs.metrics["errors"]["n"], inputs.mistakes[:_SHOWN_MISTAKES]
     if not listed:
         return []
-    some = "" if n == len(listed) else f" (the {len(listed):,} most confident ones, missed ones first)"
-    caption = f"{n:,} wrong predictions{some}; each name links to the asteroid's page at JPL"
+    selection = "" if n == len(listed) else f" (the {len(listed):,} most confident ones, missed ones first)"
+    caption = f"{n:,} wrong predictions{selection}; each name links to the asteroid's page at JPL"
     return [ReportTable(caption, result_tables.mistake_rows(listed), tuple(item.url for item in listed))]
 
 

@@ -144,7 +144,7 @@ def training_curves(
 
 
 def _floor(*points: BinaryScores) -> float:
-    """Return the start of the axes: with a good model only the corner that holds all points is shown."""
+    """Return the start of the axes: with a good model only the corner that contains all points is shown."""
     rates: list[float | None] = []
     for point in points:
         rates += [point["precision"], point["recall"], 1 - point.fp / max(point.n - point.n_positive, 1)]

@@ -16,10 +16,9 @@ from asteroid_ll.stages.stage import Context, Outcome
 def report_inputs(context: Context) -> ReportInputs:
     """Return the contents of the report, with the fingerprint of each stage that is done."""
     history = context.journal.read()
-    fingerprints = {}
-    for record in history.records:
-        if record["event"] == "done" and record["stage"] != "report":
-            fingerprints[record["stage"]] = str(record["fingerprint"])
+    names = dict.fromkeys(record["stage"] for record in history.records if record["stage"] != "report")
+    done = {name: record for name in names if (record := history.last_done(name)) is not None}
+    fingerprints = {name: str(record["fingerprint"]) for name, record in done.items()}
     return ReportInputs(context.directory, context.config, {**fingerprints, "report": context.fingerprint})
 
 
