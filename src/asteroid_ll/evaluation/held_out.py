@@ -23,7 +23,7 @@ from asteroid_ll.run import paths
 
 @dataclass(frozen=True)
 class HeldOutRows:
-    """The rows of the test part; each property is read once.
+    """The rows of the test part; each property is read from its file once.
 
     Attributes:
         directory: the run directory.
@@ -44,7 +44,7 @@ class HeldOutRows:
         """The test rows of the clean table."""
         return self._table.iloc[self._parts["test"]]
 
-    @property
+    @cached_property
     def labels(self) -> NDArray[np.bool_]:
         """The labels of the test rows."""
         return labels_of(self.rows)

@@ -48,7 +48,7 @@ _PACKAGES = ("asteroid-ll", "boto3", "matplotlib", "numpy", "pandas", "pydantic"
 
 @dataclass(frozen=True)
 class ReportInputs:
-    """The contents of a run directory; each property is read once.
+    """The contents of a run directory; each property is computed once.
 
     Attributes:
         directory: the run directory.
@@ -89,16 +89,6 @@ class ReportInputs:
     def part(self) -> HeldOutRows:
         """The test rows with their features and predictions."""
         return HeldOutRows(self.directory)
-
-    @cached_property
-    def labels(self) -> NDArray[np.bool_]:
-        """The labels of the test rows."""
-        return self.part.labels
-
-    @property
-    def scores(self) -> NDArray[np.float64]:
-        """The scores of the test rows."""
-        return self.part.scores
 
     @cached_property
     def magnitude(self) -> NDArray[np.float64]:
@@ -181,22 +171,22 @@ class ReportInputs:
     def calibration(self) -> Calibration | None:
         """The calibration of the scores; None if they are not probabilities."""
         is_margin = self.model.predictor_type == "binary_classifier" and LOSSES[self.model.loss].response == "value"
-        return None if is_margin else calibrate(self.labels, self.scores)
+        return None if is_margin else calibrate(self.part.labels, self.part.scores)
 
     @cached_property
     def thresholds(self) -> tuple[ThresholdRow, ...]:
         """The predictions at other thresholds."""
-        return threshold_table(self.labels, self.scores)
+        return threshold_table(self.part.labels, self.part.scores)
 
     @cached_property
     def current_threshold(self) -> ThresholdRow:
         """The predictions at the current threshold."""
-        return threshold_table(self.labels, self.scores, thresholds=(self.threshold,))[0]
+        return threshold_table(self.part.labels, self.part.scores, thresholds=(self.threshold,))[0]
 
     @cached_property
     def cheapest(self) -> tuple[Cheapest, ...]:
         """The cheapest threshold by the cost of a missed object."""
-        return cheapest_thresholds(self.labels, self.scores)
+        return cheapest_thresholds(self.part.labels, self.part.scores)
 
     @cached_property
     def bill(self) -> dict[str, Any]:
