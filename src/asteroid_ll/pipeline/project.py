@@ -37,8 +37,8 @@ def open_pipeline(
         config: the configuration.
         workdir: the run directory; created if it is missing.
         command: the command's name, which the lock shows to other processes.
-        listener: is called for each stage, and with each difference from the stored configuration.
-        exclusive: hold the run directory's lock and store its identity; commands that only read need neither.
+        listener: functions that are called for each stage and each difference from the stored configuration.
+        exclusive: whether to lock the run directory and store its identity; commands that only read need neither.
 
     Raises:
         ConfigError: the algorithm refuses a hyperparameter, or the run directory belongs to another target or region.
@@ -71,7 +71,7 @@ def open_pipeline(
 
 def _connect(config: Config, workdir: Path, ownership: Ownership) -> Aws:
     """Connect to the run's account, or to the emulator of its directory."""
-    from asteroid_ll.aws.session import connect  # botocore: commands that only read need none of it
+    from asteroid_ll.aws.session import connect  # imports botocore, which commands that only read do not need
 
     aws = connect(config.target, region=config.region, emulator_dir=workdir / paths.EMULATOR)
     try:
