@@ -10,11 +10,11 @@ import click
 
 from asteroid_ll.aws.pricing import usd_per_h
 from asteroid_ll.cli.console import Console
-from asteroid_ll.cli.options import DEFAULT_WORKDIR
 from asteroid_ll.emulator.account import Account
 from asteroid_ll.emulator.ledger import BilledInterval
 from asteroid_ll.emulator.transport.server import serve as serve_http
 from asteroid_ll.errors import ConfigError
+from asteroid_ll.pipeline.commands import DEFAULT_WORKDIR
 
 state_option = click.option(
     "--state",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import os
 from collections.abc import Callable
+from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -13,6 +14,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from asteroid_ll import ENVIRONMENT_PREFIX
+from asteroid_ll.errors import AsteroidError
+from asteroid_ll.pipeline.commands import DEFAULT_WORKDIR, pasteable
+from asteroid_ll.run.identity import read_identity
 
 if TYPE_CHECKING:
     from asteroid_ll.config import Config
@@ -20,7 +24,8 @@ if TYPE_CHECKING:
 JSON_VARIABLE = f"{ENVIRONMENT_PREFIX}JSON"
 """Environment variable with the effect of ``--json`` in every command."""
 
-DEFAULT_WORKDIR = Path("asteroid-run")
+_invocation: ContextVar[CommonOptions | None] = ContextVar("_invocation", default=None)
+"""The options of the command that runs now."""
 
 GROUPS = ("config", "emulator", "features", "model")
 """Commands that have subcommands."""
@@ -54,7 +59,6 @@ class CommonOptions:
             DataError: the run directory's configuration is damaged.
         """
         from asteroid_ll.config import load
-        from asteroid_ll.run.identity import read_identity
 
         identity = None if self.config_files else read_identity(self.workdir)
         return load(
@@ -64,6 +68,31 @@ class CommonOptions:
             base=identity.config if identity else None,
         )
 
+    def configuration_options(self) -> list[tuple[str, str]]:
+        """Return the options that give another command this configuration; none if the run directory has it."""
+        from asteroid_ll.config.document import dotted
+        from asteroid_ll.config.loading import environment_overrides
+
+        try:
+            identity = read_identity(self.workdir)
+            if identity is not None and identity.config == self.config.model_dump(mode="json"):
+                return []
+        except AsteroidError:  # the message is about just that
+            pass
+        return [
+            *(("-c", str(file)) for file in self.config_files),
+            *(("--set", f"{dotted(key)}={text}") for _, key, text in environment_overrides(os.environ)),
+            *(("--set", override) for override in self.overrides),
+        ]
+
+
+def with_commands(text: str) -> str:
+    """Return a message in which each command has the options that it needs after the command that runs now."""
+    options = _invocation.get()
+    if options is None:
+        return text
+    return pasteable(text, workdir=options.workdir, configuration=options.configuration_options)
+
 
 def common(function: Callable[..., None]) -> Callable[..., None]:
     """Add ``--config``, ``--set``, ``--workdir`` and ``--json`` to a command, which gets them as ``options``."""
@@ -72,7 +101,9 @@ def common(function: Callable[..., None]) -> Callable[..., None]:
     def command(
         *, config_files: tuple[Path, ...], overrides: tuple[str, ...], workdir: Path, as_json: bool, **rest: Any
     ) -> None:
-        function(options=CommonOptions(config_files, overrides, workdir, as_json), **rest)
+        options = CommonOptions(config_files, overrides, workdir, as_json)
+        _invocation.set(options)
+        function(options=options, **rest)
 
     decorated: Callable[..., None] = command
     for option in _common_options():

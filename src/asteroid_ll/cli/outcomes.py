@@ -9,10 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 from asteroid_ll.cli.console import Console
 from asteroid_ll.cli.exits import report
-from asteroid_ll.cli.options import CommonOptions
+from asteroid_ll.cli.options import CommonOptions, with_commands
+from asteroid_ll.errors import DataError
+from asteroid_ll.pipeline.ownership import leaving_open
 from asteroid_ll.pipeline.project import open_pipeline
 from asteroid_ll.pipeline.run import Listener, Pipeline, RunResult, StageResult
 from asteroid_ll.pipeline.tracking import tracked
+from asteroid_ll.run.journal import Journal
+from asteroid_ll.run.paths import JOURNAL
 
 if TYPE_CHECKING:
     from asteroid_ll.aws.billing import OpenResource
@@ -23,7 +27,11 @@ def open_run(
 ) -> AbstractContextManager[Pipeline]:
     """Open the run directory, and print on stderr the differences from its stored configuration."""
     listener = replace(listener or Listener(), note=Console(as_json=options.as_json).note)
-    return open_pipeline(options.config, options.workdir, command=command, listener=listener, exclusive=exclusive)
+    try:
+        config = options.config
+    except DataError as error:
+        raise leaving_open(error, Journal(options.workdir / JOURNAL)) if command == "teardown" else error from None
+    return open_pipeline(config, options.workdir, command=command, listener=listener, exclusive=exclusive)
 
 
 def execute(
@@ -55,7 +63,10 @@ def finish(command: str, options: CommonOptions, result: RunResult) -> None:
     """Print the outcome; exit with the error's code if the run failed."""
     console = Console(as_json=options.as_json)
     members: dict[str, object] = {
-        "stages": [{**asdict(stage), "seconds": round(stage.seconds, 3)} for stage in result.stages],
+        "stages": [
+            {**asdict(stage), "reason": with_commands(stage.reason), "seconds": round(stage.seconds, 3)}
+            for stage in result.stages
+        ],
         "metrics": result.metrics,
         "findings": list(result.findings),
         "billing": {"open": open_json(result.open)},
@@ -99,7 +110,9 @@ def show_bill(console: Console, open_names: Collection[str]) -> None:
     """Print the resources that may still be billed."""
     console.line()
     if open_names:
-        console.line(f"Bill: open, and billing until   asteroid-ll teardown   {', '.join(open_names)}")
+        console.line(
+            f"Bill: open, and billing until   {with_commands('asteroid-ll teardown')}   {', '.join(open_names)}"
+        )
     else:
         console.line("Bill: nothing is open.")
 

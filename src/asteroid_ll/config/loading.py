@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -95,7 +96,7 @@ def _read(path: Path, *, named: bool) -> Document:
     except FileNotFoundError as error:
         raise ConfigError(
             f"There is no configuration file {path}.",
-            hint=f"Make one: asteroid-ll config init -o {path}",
+            hint=f"Make one: asteroid-ll config init -o {shlex.quote(str(path))}",
             path=str(path),
         ) from error
     except OSError as error:
@@ -248,6 +249,6 @@ def _refuse(paths: Sequence[Path], problems: Sequence[Problem], *, origin: str =
         listed = "".join(f"\n  {text}" for text in texts[:_MAX_LISTED])
         rest = f"\n  and {len(texts) - _MAX_LISTED} more" if len(texts) > _MAX_LISTED else ""
         what = f"{name} has {len(texts)} problems.{listed}{rest}"
-    options = " ".join(f"-c {path}" for path in paths)
+    options = " ".join(f"-c {shlex.quote(str(path))}" for path in paths)
     command = f"asteroid-ll config validate {options}" if paths else "asteroid-ll config schema"
     raise ConfigError(what, hint=f"{'Check it again' if paths else 'The keys'}: {command}", problems=texts)

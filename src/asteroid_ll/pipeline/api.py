@@ -13,6 +13,7 @@ from typing import Any
 
 from asteroid_ll.config import Config, load
 from asteroid_ll.errors import InterruptedRunError
+from asteroid_ll.pipeline.commands import pasteable
 from asteroid_ll.pipeline.project import open_pipeline
 from asteroid_ll.pipeline.run import Listener, RunResult, StageResult
 from asteroid_ll.pipeline.tracking import tracked
@@ -71,6 +72,7 @@ def run_all(
     if isinstance(result.error, InterruptedRunError):
         raise KeyboardInterrupt(str(result.error)) from result.error
     if result.error is not None:
+        result.error.hint = pasteable(result.error.hint, workdir=directory, configuration=list)
         raise result.error
     return result
 

@@ -100,18 +100,19 @@ class Ownership:
 
     def _refusal(self, what: str, *, hint: str, kind: type[AsteroidError]) -> AsteroidError:
         """Return the error; for a teardown that leaves something open, a LeakError that names it."""
-        names = _open_names(self._journal) if self._is_teardown else ""
-        if names:
-            return LeakError(f"{what} Not deleted, and possibly billed: {names}.", hint=hint)
-        return kind(what, hint=hint)
+        error = kind(what, hint=hint)
+        return leaving_open(error, self._journal) if self._is_teardown else error
 
 
-def _open_names(journal: Journal) -> str:
-    """Return the names of the journal's open resources; empty if there are none or the journal is damaged."""
+def leaving_open(error: AsteroidError, journal: Journal) -> AsteroidError:
+    """Return the error that stops a teardown: a LeakError with the names if the journal has open resources."""
     try:
-        return ", ".join(record["resource"] for record in journal.read().open_resources())
+        names = ", ".join(record["resource"] for record in journal.read().open_resources())
     except DataError:
-        return ""
+        names = "anything of this run"
+    if not names:
+        return error
+    return LeakError(f"{error.what} Not deleted, and possibly billed: {names}.", hint=error.hint)
 
 
 def stored_form(config: Config) -> dict[str, Any]:
