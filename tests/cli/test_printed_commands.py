@@ -164,5 +164,5 @@ def test_a_program_gets_a_command_for_its_run_directory(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(api, "tracked", failed)
     monkeypatch.setattr(Pipeline, "run", failed)
-    with pytest.raises(LeakError, match="asteroid-ll teardown --workdir 'else where'   tries again."):
+    with pytest.raises(LeakError, match=r"asteroid-ll teardown --workdir 'else where'   tries again\."):
         api.run_all(workdir="else where")
