@@ -9,7 +9,7 @@ import pytest
 
 from asteroid_ll.errors import DataError
 from asteroid_ll.neo.sources.base import Web
-from asteroid_ll.neo.sources.web import CutError, download, get, shown
+from asteroid_ll.neo.sources.web import CutError, download, get
 
 CONTENT = bytes(range(256)) * 2_000
 TAG = '"v1"'
@@ -207,8 +207,3 @@ def test_a_request_with_a_key_follows_redirects_on_the_same_host_only(servers: M
         assert get(f"{address}/other", headers={"X-Api-Key": "key"})[0].status == 301
         with pytest.raises(CutError, match="too many redirects"):
             get(f"{address}/loop", headers={"X-Api-Key": "key"})
-
-
-def test_a_location_is_shown_without_its_secrets() -> None:
-    assert shown("https://user:secret@host:8080/a.csv?key=secret#x") == "https://host:8080/a.csv"
-    assert shown("data/a.csv") == "data/a.csv"

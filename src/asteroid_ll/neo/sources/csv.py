@@ -9,7 +9,8 @@ from urllib.parse import unquote, urlsplit
 
 from asteroid_ll.errors import ConfigError, DataError
 from asteroid_ll.neo.sources.base import Source, Web
-from asteroid_ll.neo.sources.web import download, shown
+from asteroid_ll.neo.sources.web import download
+from asteroid_ll.redaction import shown
 
 
 @dataclass(frozen=True)

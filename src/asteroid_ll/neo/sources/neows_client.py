@@ -17,7 +17,8 @@ from urllib.parse import urlencode, urlsplit
 
 from asteroid_ll.errors import AsteroidError, ConfigError, CredentialsError, DataError
 from asteroid_ll.neo.sources.base import Web
-from asteroid_ll.neo.sources.web import CutError, get, shown
+from asteroid_ll.neo.sources.web import CutError, get
+from asteroid_ll.redaction import shown
 
 if TYPE_CHECKING:
     from urllib3 import BaseHTTPResponse

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from urllib.parse import SplitResult, unquote, urljoin, urlsplit, urlunsplit
+from urllib.parse import unquote, urljoin, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 import urllib3
@@ -23,6 +23,7 @@ from urllib3.util import parse_url
 
 from asteroid_ll.errors import DataError
 from asteroid_ll.neo.sources.base import Progress, Web
+from asteroid_ll.redaction import shown
 from asteroid_ll.run.atomic import refused_by_system
 
 TIMEOUT_S = 30.0
@@ -112,14 +113,6 @@ def _request(url: str, headers: Mapping[str, str]) -> urllib3.BaseHTTPResponse:
         decode_content=False,
         enforce_content_length=False,
     )
-
-
-def shown(location: str) -> str:
-    """Return a location without its user, password, query and fragment, which may hold secrets."""
-    parts = urlsplit(location)
-    if not parts.netloc:
-        return location
-    return urlunsplit(SplitResult(parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
 
 
 def get(url: str, *, headers: Mapping[str, str]) -> tuple[urllib3.BaseHTTPResponse, bytes]:
