@@ -23,7 +23,7 @@ from asteroid_ll.redaction import redacted
 from asteroid_ll.run.atomic import PRIVATE_MODE, sync_directory
 
 Event = Literal["intent", "done", "failed", "gone"]
-"""About to be done; done; failed; deleted, or proven absent."""
+"""Planned; done; failed; deleted or proven absent."""
 
 VERSION = 1
 
@@ -50,7 +50,7 @@ class History:
         return next((record for record in whole if (record["event"], record["stage"]) == ("done", stage)), None)
 
     def open_resources(self) -> tuple[Record, ...]:
-        """Return the intents to create something billable that no later ``gone`` of that resource ends, oldest first.
+        """Return the intents to create a billed resource that have no later ``gone`` record, oldest first.
 
         Such an intent has ``bills``, the kind of resource: ``endpoint`` or ``training-job``.
         """
@@ -88,7 +88,7 @@ class Journal:
         """
         refused = next((name for name in facts if _SECRET_NAME.search(name) or name in {"v", "at"}), None)
         if refused is not None:
-            raise ValueError(f"a journal takes no fact named {refused}")
+            raise ValueError(f"a record cannot have a fact named {refused}")
         at = _now().isoformat(timespec="milliseconds")
         values = {"v": VERSION, "at": at, "event": event, "stage": stage, **redacted(facts)}
         text = json.dumps(values, allow_nan=False, separators=(",", ":"))
@@ -96,7 +96,7 @@ class Journal:
             _append_line(self.path, f"{text}\n".encode("ascii"))
         except OSError as error:
             raise DataError(
-                f"The journal {self.path} could not be written: {error.strerror}; it is as it was.",
+                f"The journal {self.path} could not be written: {error.strerror}; it is unchanged.",
                 hint="Make room or choose another directory with --workdir, then run the same command again.",
                 path=str(self.path),
             ) from error

@@ -36,11 +36,11 @@ def transfer(location: str, target: Path, *, final: Path, web: Web) -> None:
         location: path or URL.
         target: file to fill.
         final: file that ``target`` will replace.
-        web: how the network is used.
+        web: progress, clock and further protocols of downloads.
 
     Raises:
         ConfigError: the URL is not valid, or has a scheme that cannot be downloaded.
-        DataError: the file is missing, too long, too slow, cannot be reached, or is cut.
+        DataError: the file is missing, too long, too slow, cannot be reached, or is truncated.
     """
     scheme, is_url, rest = location.partition("://")
     scheme = scheme.lower()

@@ -37,7 +37,7 @@ MAX_REDIRECTS = 10
 """Redirects that one request follows."""
 
 MAX_BODY_BYTES = 1 << 26
-"""Longest body that is held in memory, 67 MB. A page of NeoWs is shorter than 1 MB."""
+"""Longest body that is read into memory, 67 MB. A page of NeoWs is shorter than 1 MB."""
 
 _BLOCK_BYTES = 1 << 16
 
@@ -120,7 +120,7 @@ def get(url: str, *, headers: Mapping[str, str], web: Web) -> tuple[urllib3.Base
 
     Args:
         url: http or https.
-        headers: further headers. They may hold a key, so only redirects to the same host and scheme are followed.
+        headers: further headers. They may contain a key, so only redirects to the same host and scheme are followed.
         web: the clock.
 
     Raises:
@@ -156,7 +156,7 @@ class _Partial:
 
     @classmethod
     def beside(cls, target: Path, url: str) -> _Partial:
-        # The address itself may hold a signature, so only its digest is stored.
+        # The address itself may contain a signature, so only its digest is stored.
         digest = hashlib.sha256(url.encode()).hexdigest()
         folder = target.parent
         return cls(folder / f".{target.name}.partial", folder / f".{target.name}.partial.json", digest)
@@ -182,7 +182,7 @@ class _Partial:
 def download(url: str, target: Path, *, final: Path, web: Web) -> None:
     """Stream a URL into a file, and resume an earlier attempt of this or another process.
 
-    The whole file is requested again if the server gives no validator (ETag, Last-Modified) or takes no ranges.
+    The whole file is requested again if the server gives no validator (ETag, Last-Modified) or does not support ranges.
 
     Args:
         url: http or https.
@@ -192,7 +192,7 @@ def download(url: str, target: Path, *, final: Path, web: Web) -> None:
 
     Raises:
         ConfigError: the address is not valid.
-        DataError: the server refuses, the file is longer than ``web.max_bytes`` or too slow, or the download is cut
+        DataError: the server refuses, the file is longer than ``web.max_bytes`` or too slow, or the download is cut off
             ``ATTEMPTS`` times.
     """
     address_of(url)
