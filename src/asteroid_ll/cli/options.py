@@ -16,6 +16,7 @@ import click
 from asteroid_ll import ENVIRONMENT_PREFIX
 from asteroid_ll.errors import AsteroidError
 from asteroid_ll.pipeline.commands import DEFAULT_WORKDIR, pasteable
+from asteroid_ll.redaction import redacted
 from asteroid_ll.run.identity import read_identity
 
 if TYPE_CHECKING:
@@ -75,14 +76,14 @@ class CommonOptions:
 
         try:
             identity = read_identity(self.workdir)
-            if identity is not None and identity.config == self.config.model_dump(mode="json"):
+            if identity is not None and identity.config == redacted(self.config.model_dump(mode="json")):
                 return []
         except AsteroidError:  # the message is about just that
             pass
         return [
             *(("-c", str(file)) for file in self.config_files),
-            *(("--set", f"{dotted(key)}={text}") for _, key, text in environment_overrides(os.environ)),
-            *(("--set", override) for override in self.overrides),
+            *(("--set", f"{dotted(key)}={redacted(text)}") for _, key, text in environment_overrides(os.environ)),
+            *(("--set", redacted(override)) for override in self.overrides),
         ]
 
 

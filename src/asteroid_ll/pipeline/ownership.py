@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from asteroid_ll.config.models import EMULATOR_ROLE_ARN
 from asteroid_ll.errors import AsteroidError, ConfigError, CredentialsError, DataError, LeakError
+from asteroid_ll.redaction import redacted
 from asteroid_ll.run.identity import Identity, differences, new_identity, read_identity, write_identity
 from asteroid_ll.run.journal import Journal
 
@@ -116,8 +117,8 @@ def leaving_open(error: AsteroidError, journal: Journal) -> AsteroidError:
 
 
 def stored_form(config: Config) -> dict[str, Any]:
-    """Return the configuration as JSON values."""
-    return config.model_dump(mode="json")
+    """Return the configuration as JSON values, without the secrets of its addresses."""
+    return redacted(config.model_dump(mode="json"))
 
 
 def _from_journal(journal: Journal, config: Mapping[str, Any]) -> Identity | None:

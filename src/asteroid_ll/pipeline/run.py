@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from asteroid_ll.errors import AsteroidError, ConfigError, InterruptedRunError, LeakError
 from asteroid_ll.pipeline.plan import Plan, Snapshot, Step, digest, fingerprint_of, inputs_of, plan
 from asteroid_ll.pipeline.state import StateReader
+from asteroid_ll.redaction import redacted
 from asteroid_ll.run import paths
 from asteroid_ll.run.atomic import refused_by_system
 from asteroid_ll.run.files import read_json
@@ -143,8 +144,8 @@ class Pipeline:
 
     @cached_property
     def settings(self) -> dict[str, Settings]:
-        """The settings of each stage, by its name."""
-        return {stage.name: stage.settings(self._config) for stage in self._stages}
+        """The settings of each stage, by its name, without secrets: a new signature gives the same fingerprint."""
+        return {stage.name: redacted(stage.settings(self._config)) for stage in self._stages}
 
     @cached_property
     def _aws(self) -> Aws:
@@ -254,7 +255,7 @@ class Pipeline:
         except BaseException as error:
             expected = _as_expected(error)
             reason = str(expected) if isinstance(expected, AsteroidError) else f"{type(error).__name__}: {error}"
-            result = StageResult(stage.name, "failed", reason, time.monotonic() - start)
+            result = StageResult(stage.name, "failed", redacted(reason), time.monotonic() - start)
             self._listener.ended(result)
             raise StageFailedError(result, expected) from error
         outcomes[stage.name] = outcome

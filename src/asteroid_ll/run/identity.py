@@ -35,7 +35,7 @@ class Identity:
         region: AWS region.
         account: 12 digits; None until the first connection with the account.
         began: time of the first command, ISO 8601, UTC.
-        config: the complete configuration, as JSON values.
+        config: the complete configuration, as JSON values without secrets.
     """
 
     run: str
@@ -107,7 +107,7 @@ def write_identity(directory: Path, identity: Identity) -> None:
         DataError: the file system refused; an older file is intact.
     """
     text = json.dumps({"version": VERSION, **asdict(identity)}, indent=2, ensure_ascii=False, allow_nan=False)
-    atomic_write(directory / paths.RUN, f"{text}\n".encode(), mode=0o600)
+    atomic_write(directory / paths.RUN, f"{text}\n".encode(), private=True)
 
 
 def differences(config: Mapping[str, Any], stored: Mapping[str, Any], *, within: str = "") -> Iterator[str]:

@@ -19,7 +19,8 @@ from types import MappingProxyType
 from typing import Any, Literal, get_args
 
 from asteroid_ll.errors import DataError
-from asteroid_ll.run.atomic import sync_directory
+from asteroid_ll.redaction import redacted
+from asteroid_ll.run.atomic import PRIVATE_MODE, sync_directory
 
 Event = Literal["intent", "done", "failed", "gone"]
 """Planned; done; failed; deleted or proven absent."""
@@ -27,10 +28,6 @@ Event = Literal["intent", "done", "failed", "gone"]
 VERSION = 1
 
 _SECRET_NAME = re.compile(r"secret|password|passwd|api_?key|access_?key|session_?token|authorization|credential", re.I)
-_SECRET_VALUE = re.compile(
-    r"(?P<name>\b(?:X-Amz-(?:Signature|Credential|Security-Token)|api_key)=)[^&\"\\\s]+|\b(?:AKIA|ASIA)[A-Z0-9]{16}\b"
-)
-
 
 Record = Mapping[str, Any]
 """One line, read-only: ``v``, ``at`` (UTC, ISO 8601; the order is that of the lines), ``event``, ``stage``, optionally
@@ -82,7 +79,7 @@ class Journal:
         self.origin: Mapping[str, Any] = {}
 
     def append(self, event: Event, *, stage: str, **facts: Any) -> None:
-        """Write a record to disk. Access keys and signed URLs inside the facts are redacted.
+        """Write a record to disk. Secrets inside the facts are redacted.
 
         Args:
             event: the kind of record.
@@ -98,10 +95,10 @@ class Journal:
         if refused is not None:
             raise ValueError(f"a record cannot have a fact named {refused}")
         at = _now().isoformat(timespec="milliseconds")
-        values = {"v": VERSION, "at": at, "event": event, "stage": stage, **self.origin, **facts}
+        values = {"v": VERSION, "at": at, "event": event, "stage": stage, **self.origin, **redacted(facts)}
         text = json.dumps(values, allow_nan=False, separators=(",", ":"))
         try:
-            _append_line(self.path, f"{_SECRET_VALUE.sub(_redacted, text)}\n".encode("ascii"))
+            _append_line(self.path, f"{text}\n".encode("ascii"))
         except OSError as error:
             raise DataError(
                 f"The journal {self.path} could not be written: {error.strerror}; it is unchanged.",
@@ -144,10 +141,6 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
-def _redacted(match: re.Match[str]) -> str:
-    return f"{match['name'] or ''}[removed]"
-
-
 def _parse(line: bytes) -> Record:
     """Return the record in a line; raise ValueError if there is none."""
     values = json.loads(line)
@@ -162,7 +155,7 @@ def _append_line(path: Path, line: bytes) -> None:
     """Append one line with one write and sync it, replacing an incomplete last line."""
     path.parent.mkdir(parents=True, exist_ok=True)
     is_new = not path.exists()
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, PRIVATE_MODE)
     try:
         end = _end_of_last_line(descriptor)
         os.ftruncate(descriptor, end)
