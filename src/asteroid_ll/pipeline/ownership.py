@@ -53,7 +53,7 @@ class Ownership:
         known = stored or _from_journal(journal, values) or new_identity(directory, values, account=account)
         self._require_place(known, replace(known, target=config.target, region=config.region))
         self.identity = known.with_config(values)
-        self.changes = tuple(differences(values, stored.config)) if stored else ()
+        self.changes = tuple(map(str, differences(values, stored.config))) if stored else ()
         if self._writes and self.identity != stored:
             write_identity(directory, self.identity)
         journal.origin = self.identity.origin

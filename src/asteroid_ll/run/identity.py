@@ -110,22 +110,41 @@ def write_identity(directory: Path, identity: Identity) -> None:
     atomic_write(directory / paths.RUN, f"{text}\n".encode(), private=True)
 
 
-def differences(config: Mapping[str, Any], stored: Mapping[str, Any], *, within: str = "") -> Iterator[str]:
-    """Yield a text for each value that differs from the stored one, such as ``hyperparameters.epochs: 5, was 15``."""
-    for key in [*config, *(key for key in stored if key not in config)]:
-        name, value, old = f"{within}{key}", config.get(key), stored.get(key)
-        if isinstance(value, Mapping) or isinstance(old, Mapping):
-            yield from differences(_mapping(value), _mapping(old), within=f"{name}.")
-        elif value != old:
-            yield f"{name}: {_shown(value)}, was {_shown(old)}"
+@dataclass(frozen=True)
+class Difference:
+    """A value of a configuration that differs from another one.
+
+    Attributes:
+        key: dotted key, such as ``hyperparameters.epochs``.
+        value: the value; None if there is none.
+        other: the value of the other configuration; None if there is none.
+    """
+
+    key: str
+    value: object
+    other: object
+
+    def __str__(self) -> str:
+        return f"{self.key}: {shown(self.value)}, was {shown(self.other)}"
+
+
+def differences(config: Mapping[str, Any], other: Mapping[str, Any], *, within: str = "") -> Iterator[Difference]:
+    """Yield each value of a configuration that differs from another one."""
+    for name in [*config, *(name for name in other if name not in config)]:
+        key, value, others = f"{within}{name}", config.get(name), other.get(name)
+        if isinstance(value, Mapping) or isinstance(others, Mapping):
+            yield from differences(_mapping(value), _mapping(others), within=f"{key}.")
+        elif value != others:
+            yield Difference(key, value, others)
+
+
+def shown(value: object) -> str:
+    """Return a value of a configuration for a message."""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def _mapping(value: object) -> Mapping[str, Any]:
     return value if isinstance(value, Mapping) else {}
-
-
-def _shown(value: object) -> str:
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def _is_complete(identity: Identity) -> bool:
