@@ -64,7 +64,7 @@ class Unreadable:
     """A resource that may be ours, or a listing, that AWS does not show.
 
     Attributes:
-        kind: kind of resource, in words.
+        kind: kind of resource.
         name: the resource; empty if the whole listing is unreadable.
         region: its region.
         error: the reason.
@@ -118,7 +118,7 @@ def inventory(aws: Aws, *, kinds: Iterable[Kind] = BILLED) -> Inventory:
             try:
                 summaries = resources.list_named(aws, kind, NameContains=NAME_PREFIX, **filters)
             except Exception as error:
-                unreadable.append(Unreadable(resources.words(kind), "", aws.region, as_failure(error)))
+                unreadable.append(Unreadable(kind, "", aws.region, as_failure(error)))
                 continue
             for summary in summaries:
                 name = resources.name_of(kind, summary)
@@ -127,7 +127,7 @@ def inventory(aws: Aws, *, kinds: Iterable[Kind] = BILLED) -> Inventory:
                 try:
                     resource = _owned(aws, kind, summary)
                 except Exception as error:
-                    unreadable.append(Unreadable(resources.words(kind), name, aws.region, as_failure(error)))
+                    unreadable.append(Unreadable(kind, name, aws.region, as_failure(error)))
                 else:
                     by_arn.update({} if resource is None else {resource.arn: resource})
     in_order = sorted(by_arn.values(), key=lambda resource: (resource.kind, resource.name))

@@ -1,4 +1,4 @@
-"""CloudWatch Logs: the operations that read log groups, streams and events, and DeleteLogGroup (JSON 1.1)."""
+"""CloudWatch Logs: the operations that read log groups, streams and events, and those that delete them (JSON 1.1)."""
 
 from __future__ import annotations
 
@@ -38,6 +38,7 @@ class Logs:
             "GetLogEvents": self._get_events,
             "FilterLogEvents": self._filter_events,
             "DeleteLogGroup": self._delete_group,
+            "DeleteLogStream": self._delete_stream,
         }
 
     def handle(self, request: Request, *, region: str) -> Response:
@@ -168,6 +169,11 @@ class Logs:
     def _delete_group(self, region: str, params: Params) -> Params:
         if not self.store.delete_group(region, params["logGroupName"]):
             raise _no_group()
+        return {}
+
+    def _delete_stream(self, region: str, params: Params) -> Params:
+        if not self.store.delete_stream(region, self._group(region, params), params["logStreamName"]):
+            raise ApiError("ResourceNotFoundException", "The specified log stream does not exist.")
         return {}
 
     def _group(self, region: str, params: Params) -> str:
