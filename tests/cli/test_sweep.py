@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from asteroid_ll import Emulator, LinearLearnerClassifier
+from asteroid_ll.emulator.logs.store import LogStore
+from asteroid_ll.emulator.state import State
 from asteroid_ll.linear_learner.images import image_uri
 
 ACCOUNT_ID = "000000000000"
@@ -108,6 +112,10 @@ class Account:
     def sweep(self, *arguments: str, **more):
         return self._place.run("sweep", *arguments, config=None, **more)
 
+    def write_log(self, group: str, stream: str) -> None:
+        with closing(State(self.emulator.directory)) as state:
+            LogStore(state).append("us-east-1", group, stream, lines=[(time.time(), "a line")])
+
     def billed(self) -> list[str]:
         """The names of the jobs and endpoints that are billed now, from the ledger."""
         return sorted(item.arn.rpartition("/")[2] for item in self.emulator.ledger() if item.ended_s is None)
@@ -152,3 +160,146 @@ def test_fifty_leaks_in_five_regions_are_found_and_deleted_and_nothing_else(acco
     assert ended.json["billing"] == {"open": []}
     assert [region.names() for region in regions] == before
     assert account.billed() == ["asteroid-ll-lookalike"] * 6
+
+
+def test_without_a_selection_nothing_is_searched_and_all_three_are_named(account):
+    ended = account.sweep("--json")
+    assert ended.code == 2
+    assert all(name in ended.json["error"]["what"] for name in ("--expired", "--older-than", "--all"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--all", "--expired"), "one of"),
+        (("--older-than", "soon"), "2h"),
+        (("--expired", "--objects"), "no expiry"),
+        (("--all", "--region", "x", "--all-regions"), "excludes"),
+        (("--all", "--region", "Mars!"), "Mars!"),
+    ],
+    ids=["two-selections", "no-duration", "objects-expire-never", "both-regions", "no-region"],
+)
+def test_a_contradiction_is_one_sentence(account, arguments, words):
+    ended = account.sweep(*arguments, "--json")
+    assert ended.code == 2
+    assert words in ended.json["error"]["what"]
+
+
+def test_a_directory_without_an_emulator_has_nothing_to_sweep_and_stays_empty(place):
+    ended = place.run("sweep", "--all", config=None)
+    assert ended.code == 0
+    assert "Nothing to sweep" in ended.out
+    assert not place.workdir.exists()
+
+
+def test_expired_selects_by_the_tag_of_keep_for_h_alone(account):
+    region = account.region()
+    region.endpoint("asteroid-ll-late", our_tags(expires_s=time.time() - 3 * 3600))
+    region.endpoint("asteroid-ll-kept", our_tags(expires_s=time.time() + 3600))
+    region.job("asteroid-ll-job", our_tags())
+    listed = account.sweep("--expired", "--dry-run")
+    assert "asteroid-ll-late" in listed.out
+    assert "3.0 h" in listed.out
+    assert "elsewhere-1234" in listed.out
+    assert "3 resources to delete, 0.230 USD an hour. 4 resources not selected." in listed.out
+    assert len(account.billed()) == 3
+    ended = account.sweep("--expired", "--json")
+    assert ended.code == 0, ended.err
+    assert account.billed() == ["asteroid-ll-job", "asteroid-ll-kept"]
+    assert [item["name"] for item in ended.json["billing"]["open"]] == ["asteroid-ll-kept", "asteroid-ll-job"]
+
+
+def test_older_than_selects_by_age(account):
+    region = account.region()
+    region.endpoint("asteroid-ll-new", our_tags())
+    assert "Nothing to sweep in us-east-1. 3 resources not selected." in account.sweep("--older-than", "2h").out
+    assert account.billed() == ["asteroid-ll-new"]
+    assert "3 resources deleted, absence proven by listing." in account.sweep("--older-than", "0s").out
+    assert account.billed() == []
+
+
+def test_a_resource_whose_tags_cannot_be_read_is_named_and_left_and_the_others_go(account):
+    region = account.region()
+    for name in ("asteroid-ll-one", "asteroid-ll-two"):
+        region.endpoint(name, our_tags())
+    ended = account.sweep("--all", "--json", faults="sagemaker:ListTags:1:before:access-denied")
+    assert ended.code == 6
+    ((unknown,), open_now) = ended.json["unknown"], ended.json["billing"]["open"]
+    assert open_now is None
+    assert account.billed() == [unknown["name"]]
+    assert f"endpoint {unknown['name']} in us-east-1" in ended.json["error"]["what"]
+    assert "sagemaker:ListTags" in ended.json["error"]["what"]
+
+
+@pytest.mark.parametrize(("operation", "n_left"), [("DeleteEndpoint", 3), ("DeleteModel", 1), ("StopTrainingJob", 1)])
+def test_one_refused_deletion_does_not_keep_the_others(account, operation, n_left):
+    region = account.region()
+    region.endpoint("asteroid-ll-one", our_tags())
+    region.job("asteroid-ll-job", our_tags())
+    ended = account.sweep("--all", "--json", faults=f"sagemaker:{operation}:*:before:access-denied")
+    assert ended.code == 6
+    assert f"sagemaker:{operation}" in ended.json["error"]["what"]
+    assert Counter(item["outcome"] for item in ended.json["resources"]) == {"deleted": 4 - n_left, "left": n_left}
+    assert region.names().total() == n_left
+    assert account.sweep("--all").code == 0
+    assert (region.names(), account.billed()) == (Counter(), [])
+
+
+def test_a_lost_answer_to_a_deletion_is_settled_by_the_listing(account):
+    region = account.region()
+    region.endpoint("asteroid-ll-one", our_tags())
+    ended = account.sweep("--all", faults="sagemaker:DeleteModel:*:after:500")
+    assert ended.code == 0, ended.err
+    assert region.names() == Counter()
+
+
+@pytest.mark.parametrize("operation", ["ListEndpoints", "ListModels"])
+def test_a_listing_that_is_denied_is_never_an_empty_account(account, operation):
+    account.region()
+    ended = account.sweep("--all", "--json", faults=f"sagemaker:{operation}:*:before:access-denied")
+    assert ended.code == 6
+    assert ended.json["billing"]["open"] is None
+    assert operation in ended.json["error"]["what"]
+
+
+def test_objects_and_logs_go_only_on_request_and_only_ours(account):
+    region = account.region()
+    logs = account.emulator.session().client("logs")
+    region.s3.put_object(Bucket=region.bucket, Key="asteroid-ll/output/model.tar.gz", Body=b"x")
+
+    def keys() -> list[str]:
+        return [item["Key"] for item in region.s3.list_objects_v2(Bucket=region.bucket)["Contents"]]
+
+    for stream in ("asteroid-ll-job/algo-1-1", "their-job/algo-1-1"):
+        account.write_log("/aws/sagemaker/TrainingJobs", stream)
+    for group in ("asteroid-ll-one", "theirs"):
+        account.write_log(f"/aws/sagemaker/Endpoints/{group}", "AllTraffic/i-1")
+    assert account.sweep("--all").code == 0
+    assert "asteroid-ll/output/model.tar.gz" in keys()
+    ended = account.sweep("--all", "--objects", "--logs")
+    assert ended.code == 0, ended.err
+    assert keys() == ["artifact/model.tar.gz", "artifact/rows.csv"]
+    groups = {group["logGroupName"] for group in logs.describe_log_groups()["logGroups"]}
+    assert groups == {"/aws/sagemaker/TrainingJobs", "/aws/sagemaker/Endpoints/theirs"}
+    streams = logs.describe_log_streams(logGroupName="/aws/sagemaker/TrainingJobs")["logStreams"]
+    assert [stream["logStreamName"] for stream in streams] == ["their-job/algo-1-1"]
+
+
+@pytest.fixture
+def served(account):
+    """The same account behind HTTP, as `--set target=aws` reaches it."""
+    with account.emulator.serve() as url:
+        yield {"AWS_ENDPOINT_URL": url}
+
+
+def test_all_on_an_account_is_refused_without_a_terminal_unless_confirmed(account, served, tmp_path):
+    account.region().endpoint("asteroid-ll-one", our_tags())
+    on_aws = ("--set", "target=aws", "--workdir", "nowhere")
+    refused = account.sweep("--all", *on_aws, **served)
+    assert (refused.code, account.billed()) == (2, ["asteroid-ll-one"])
+    assert "--yes" in refused.err
+    assert account.sweep("--all", "--dry-run", *on_aws, **served).code == 0
+    ended = account.sweep("--all", "--yes", "--logs", "--objects", *on_aws, **served)
+    assert ended.code == 0, ended.err
+    assert account.billed() == []
+    assert not (tmp_path / "nowhere").exists()

@@ -33,6 +33,9 @@ ORDER: tuple[SweptKind, ...] = ("endpoint", "training-job", "endpoint-config", "
 
 AGAIN = "Correct the cause, then run the same command again."
 
+_OF_ENDPOINTS = ("endpoint-config", "model")
+"""The kinds that an endpoint of the same name uses."""
+
 _N_THREADS = 8
 _SEARCH_AGAIN_S = 20
 _NOT_ENABLED = {"UnrecognizedClientException", "InvalidClientTokenId", "InvalidToken", "InvalidAccessKeyId"}
@@ -80,6 +83,15 @@ class Item:
 
 
 @dataclass(frozen=True)
+class Survey:
+    """Existing resources in the order of deletion, what AWS does not show, and regions that the account lacks."""
+
+    items: tuple[Item, ...]
+    unreadable: tuple[Unreadable, ...]
+    not_enabled: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Selection:
     """The resources to delete: the expired ones, those of an age, or all.
 
@@ -90,20 +102,27 @@ class Selection:
 
     older_than_s: float | None
 
-    def takes(self, item: Item, *, now_s: float) -> bool:
-        """Return whether a resource is selected at a time (seconds since 1970)."""
+    def select(self, survey: Survey, *, now_s: float) -> tuple[Item, ...]:
+        """Return the selected resources at a time (seconds since 1970).
+
+        A configuration and a model follow the endpoint of their name. If its owner is unknown, they stay.
+        """
+        endpoints = {(item.region, item.name): item for item in survey.items if item.kind == "endpoint"}
+        unknown = {(item.region, item.name) for item in survey.unreadable if item.kind == "endpoint"}
+
+        def takes(item: Item) -> bool:
+            if item.kind not in _OF_ENDPOINTS:
+                return self._takes(item, now_s)
+            if {(item.region, item.name), (item.region, "")} & unknown:
+                return False
+            return self._takes(endpoints.get((item.region, item.name), item), now_s)
+
+        return tuple(filter(takes, survey.items))
+
+    def _takes(self, item: Item, now_s: float) -> bool:
         if self.older_than_s is None:
             return item.expires_s is not None and item.expires_s <= now_s
         return now_s - item.since_s >= self.older_than_s
-
-
-@dataclass(frozen=True)
-class Survey:
-    """Existing resources in the order of deletion, what AWS does not show, and regions that the account lacks."""
-
-    items: tuple[Item, ...]
-    unreadable: tuple[Unreadable, ...]
-    not_enabled: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -169,6 +188,10 @@ class Sweeper:
         failures: dict[tuple[str, ...], AsteroidError] = {}
         for kind in ORDER:
             batch = [target for target in targets if target.kind == kind]
+            if kind in _OF_ENDPOINTS:  # AWS forbids their deletion while the endpoint exists
+                in_use = [item for item in batch if ("endpoint", item.region, item.name, "") in failures]
+                failures |= {item.key: LeakError("Its endpoint still exists.", hint=AGAIN) for item in in_use}
+                batch = [item for item in batch if item not in in_use]
             for target, failure in zip(batch, _together(self._delete_one, batch), strict=True):
                 if failure is not None:
                     failures[target.key] = failure

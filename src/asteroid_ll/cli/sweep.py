@@ -100,7 +100,7 @@ def sweep(
     ):
         survey = sweeper.search()
         now_s = time.time()
-        targets = tuple(item for item in survey.items if selection.takes(item, now_s=now_s))
+        targets = selection.select(survey, now_s=now_s)
         if not options.as_json and targets:
             console.table(_rows(targets, now_s=now_s))
             console.line()
