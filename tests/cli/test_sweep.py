@@ -37,18 +37,19 @@ def our_tags(*, expires_s: float | None = None, run: str = "elsewhere-1234") -> 
 class Region:
     """An account's region, filled by calls of plain boto3 from elsewhere."""
 
-    def __init__(self, emulator: Emulator, region: str, artifact: Path) -> None:
+    def __init__(self, emulator: Emulator, region: str, artifact: Path, *, key: str = "artifact") -> None:
         session = emulator.session(region)
         self.region = region
         self.s3, self.sagemaker = session.client("s3"), session.client("sagemaker")
         self.bucket = f"asteroid-ll-{ACCOUNT_ID}-{region}"
+        self.key = key
         location = {} if region == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": region}}
         self.s3.create_bucket(Bucket=self.bucket, **location)
-        self.s3.upload_file(str(artifact), self.bucket, "artifact/model.tar.gz")
-        self.s3.put_object(Bucket=self.bucket, Key="artifact/rows.csv", Body=b"1,2\n")
+        self.s3.upload_file(str(artifact), self.bucket, f"{key}/model.tar.gz")
+        self.s3.put_object(Bucket=self.bucket, Key=f"{key}/rows.csv", Body=b"1,2\n")
 
     def model(self, name: str, tags: list[dict[str, str]]) -> None:
-        container = {"Image": image_uri(self.region), "ModelDataUrl": f"s3://{self.bucket}/artifact/model.tar.gz"}
+        container = {"Image": image_uri(self.region), "ModelDataUrl": f"s3://{self.bucket}/{self.key}/model.tar.gz"}
         self.sagemaker.create_model(ModelName=name, PrimaryContainer=container, ExecutionRoleArn=ROLE_ARN, Tags=tags)
 
     def config(self, name: str, tags: list[dict[str, str]], *, model: str | None = None) -> None:
@@ -65,7 +66,7 @@ class Region:
         self.sagemaker.describe_endpoint(EndpointName=name)
 
     def job(self, name: str, tags: list[dict[str, str]]) -> None:
-        source = {"S3DataType": "S3Prefix", "S3Uri": f"s3://{self.bucket}/artifact/rows.csv"}
+        source = {"S3DataType": "S3Prefix", "S3Uri": f"s3://{self.bucket}/{self.key}/rows.csv"}
         self.sagemaker.create_training_job(
             TrainingJobName=name,
             AlgorithmSpecification={"TrainingImage": image_uri(self.region), "TrainingInputMode": "File"},
@@ -109,8 +110,11 @@ class Account:
     def region(self, name: str = "us-east-1") -> Region:
         return Region(self.emulator, name, self._artifact)
 
+    def run(self, *arguments: str, **more):
+        return self._place.run(*arguments, config=None, **more)
+
     def sweep(self, *arguments: str, **more):
-        return self._place.run("sweep", *arguments, config=None, **more)
+        return self.run("sweep", *arguments, **more)
 
     def write_log(self, group: str, stream: str) -> None:
         with closing(State(self.emulator.directory)) as state:
@@ -303,3 +307,39 @@ def test_all_on_an_account_is_refused_without_a_terminal_unless_confirmed(accoun
     assert ended.code == 0, ended.err
     assert account.billed() == []
     assert not (tmp_path / "nowhere").exists()
+
+
+def test_status_and_teardown_show_what_other_runs_have_left_and_name_the_sweep(account):
+    region = account.region()
+    region.endpoint("asteroid-ll-late", our_tags(expires_s=time.time() - 3 * 3600))
+    region.endpoint("asteroid-ll-kept", our_tags(expires_s=time.time() + 3600, run="third"))
+    region.endpoint("production", [])
+    for command in ("status", "teardown"):
+        ended = account.run(command)
+        assert ended.code == 0, ended.err
+        printed = ended.out + ended.err
+        assert "1 endpoint of another run expired 3.0 h ago:   asteroid-ll sweep --expired\n" in printed
+        assert "1 endpoint of another run is billed:   asteroid-ll sweep --all --dry-run\n" in printed
+        assert "production" not in printed
+    assert account.billed() == ["asteroid-ll-kept", "asteroid-ll-late", "production"]
+    assert account.sweep("--expired").code == 0
+    assert "expired" not in account.run("status").out
+
+
+def test_run_all_warns_of_expired_resources_of_other_runs_alone(trained, artifact):
+    with Emulator(trained.state) as emulator:
+        region = Region(emulator, "us-east-1", artifact, key="asteroid-ll/planted")
+        region.endpoint("asteroid-ll-late", our_tags(expires_s=time.time() - 60))
+        region.endpoint("asteroid-ll-kept", our_tags(expires_s=time.time() + 3600))
+        ended = trained.run("run-all", "--json")
+        assert ended.code == 0, ended.err
+        assert "1 endpoint of another run expired 1.0 min ago:   asteroid-ll sweep --expired\n" in ended.err
+        assert "is billed" not in ended.err
+        assert ended.json["billing"] == {"open": []}
+        assert trained.run("sweep", "--all", config=None).code == 0
+
+
+def test_a_denied_search_for_other_runs_does_not_fail_a_run(finished):
+    ended = finished.run("run-all", "--force", "predict", faults="sagemaker:ListEndpoints:4:before:access-denied")
+    assert ended.code == 0, ended.err
+    assert "Whether other runs have left something is unknown" in ended.err

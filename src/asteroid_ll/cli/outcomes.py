@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Collection, Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from asteroid_ll.cli.console import Console
+from asteroid_ll.cli.elsewhere import sentences, warn_of_other_runs
 from asteroid_ll.cli.exits import report
 from asteroid_ll.cli.options import CommonOptions
 from asteroid_ll.pipeline.project import open_pipeline
@@ -30,7 +32,10 @@ def execute(
 
     listener = Listener(started=console.stage_started, progress=console.stage_progress, ended=ended)
     with open_pipeline(options.config, options.workdir, command=command, listener=listener) as pipeline:
-        return tracked(pipeline, pipeline.run(forced=forced, selected=selected, tear_down=tear_down))
+        result = tracked(pipeline, pipeline.run(forced=forced, selected=selected, tear_down=tear_down))
+        if command in ("run-all", "teardown"):
+            warn_of_other_runs(pipeline, console, only_expired=command == "run-all")
+    return result
 
 
 def run_stage(name: str, options: CommonOptions, *, force: bool, dry_run: bool) -> None:
@@ -120,6 +125,7 @@ def show_status(options: CommonOptions) -> None:
         done = pipeline.snapshot().done
         steps = pipeline.plan().steps
         billed = pipeline.open_resources()
+        others = pipeline.of_other_runs(billed)
     console = Console(as_json=options.as_json)
     if options.as_json:
         stages = [{"name": s.stage, "done": s.stage in done, "next": s.action, "reason": s.reason} for s in steps]
@@ -127,7 +133,9 @@ def show_status(options: CommonOptions) -> None:
         return
     rows = [(step.stage, "done" if step.stage in done else "-", step.reason) for step in steps]
     console.records(rows, heading=("Stage", "State", "Reason"))
-    show_bill(console, [f"{item.kind} {item.name} ({_price(item)})" for item in billed])
+    show_bill(console, [f"{item.kind} {item.name} ({_price(item)})" for item in billed if item not in others])
+    for sentence in sentences(others, now_s=time.time()):
+        console.line(sentence)
 
 
 def _price(resource: OpenResource) -> str:

@@ -16,6 +16,7 @@ import click
 from asteroid_ll.aws.session import connect
 from asteroid_ll.aws.sweep import Item, Selection, Survey, Swept, failure_of, open_sweeper
 from asteroid_ll.cli.console import Console
+from asteroid_ll.cli.elsewhere import SECONDS, span
 from asteroid_ll.cli.exits import report
 from asteroid_ll.cli.options import CommonOptions, common
 from asteroid_ll.config.models import AUTO, EMULATOR_ROLE_ARN
@@ -24,8 +25,6 @@ from asteroid_ll.run import paths
 
 if TYPE_CHECKING:
     from asteroid_ll.config import Config
-
-_UNITS_S = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 
 
 class Duration(click.ParamType[float]):
@@ -38,7 +37,7 @@ class Duration(click.ParamType[float]):
         match = re.fullmatch(r"(\d+(?:\.\d+)?)([smhd])", str(value))
         if match is None:
             self.fail(f"{value!r} is not a duration such as 30m, 2h or 7d.", param, ctx)
-        return float(match[1]) * _UNITS_S[match[2]]
+        return float(match[1]) * SECONDS[match[2]]
 
 
 @click.command("sweep", epilog="Example:  asteroid-ll sweep --expired --dry-run")
@@ -187,8 +186,8 @@ def _rows(targets: Sequence[Item], *, now_s: float) -> list[tuple[str, ...]]:
             item.kind,
             item.name,
             item.region,
-            _span(now_s - item.since_s),
-            "" if item.expires_s is None or item.expires_s > now_s else _span(now_s - item.expires_s),
+            span(now_s - item.since_s),
+            "" if item.expires_s is None or item.expires_s > now_s else span(now_s - item.expires_s),
             item.run,
             "?" if item.price_usd_per_h is None else f"{item.price_usd_per_h:.3f}" if item.is_billed else "",
         )
@@ -203,14 +202,6 @@ def _json(item: Item, targets: Sequence[Item], result: Swept) -> dict[str, objec
     not_deleted = {problem.key for problem, _ in result.problems}
     outcome = "deleted" if item in result.deleted else "left" if item.key in not_deleted else "found"
     return {**values, "selected": item in targets, "outcome": outcome}
-
-
-def _span(seconds: float) -> str:
-    """Return a time span in its largest fitting unit, such as ``3.2 h``."""
-    for unit in ("d", "h", "m"):
-        if seconds >= _UNITS_S[unit]:
-            return f"{seconds / _UNITS_S[unit]:.1f} {'min' if unit == 'm' else unit}"
-    return f"{max(seconds, 0):.0f} s"
 
 
 def _count(number: int) -> str:
