@@ -7,8 +7,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from asteroid_ll.aws.other_runs import sentences
 from asteroid_ll.cli.console import Console
-from asteroid_ll.cli.elsewhere import sentences, warn_of_other_runs
 from asteroid_ll.cli.exits import report
 from asteroid_ll.cli.options import CommonOptions
 from asteroid_ll.pipeline.project import open_pipeline
@@ -32,10 +32,7 @@ def execute(
 
     listener = Listener(started=console.stage_started, progress=console.stage_progress, ended=ended)
     with open_pipeline(options.config, options.workdir, command=command, listener=listener) as pipeline:
-        result = tracked(pipeline, pipeline.run(forced=forced, selected=selected, tear_down=tear_down))
-        if command in ("run-all", "teardown"):
-            warn_of_other_runs(pipeline, console, only_expired=command == "run-all")
-    return result
+        return tracked(pipeline, pipeline.run(forced=forced, selected=selected, tear_down=tear_down))
 
 
 def run_stage(name: str, options: CommonOptions, *, force: bool, dry_run: bool) -> None:

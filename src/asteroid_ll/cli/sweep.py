@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from asteroid_ll.aws.other_runs import SECONDS, span
 from asteroid_ll.aws.session import connect
 from asteroid_ll.aws.sweep import Item, Selection, Survey, Swept, failure_of, open_sweeper
 from asteroid_ll.cli.console import Console
-from asteroid_ll.cli.elsewhere import SECONDS, span
 from asteroid_ll.cli.exits import report
 from asteroid_ll.cli.options import CommonOptions, common
 from asteroid_ll.config.models import AUTO, EMULATOR_ROLE_ARN

@@ -274,11 +274,6 @@ class Pipeline:
             return []  # connecting would create the account
         return open_resources(self._aws)
 
-    @property
-    def is_connected(self) -> bool:
-        """Whether a stage has talked to the account."""
-        return "_aws" in self.__dict__
-
     def of_other_runs(self, resources: Sequence[OpenResource]) -> list[OpenResource]:
         """Return the resources that this run directory did not create, by their tag."""
         stage = next(stage for stage in self._stages if stage.undoes)

@@ -1,33 +1,15 @@
-"""Sentences about what other runs have left on the account, each with the command that deletes it."""
+"""Sentences about what other runs have left on the account, each with the command that lists or deletes it."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from asteroid_ll.cli.console import Console
-from asteroid_ll.errors import AsteroidError
-
 if TYPE_CHECKING:
     from asteroid_ll.aws.billing import OpenResource
-    from asteroid_ll.pipeline.run import Pipeline
 
 SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 """The units of a time span."""
-
-
-def warn_of_other_runs(pipeline: Pipeline, console: Console, *, only_expired: bool) -> None:
-    """Print on stderr what other runs have left, if this run has talked to the account; never fail because of it."""
-    if not pipeline.is_connected:
-        return
-    try:
-        others = pipeline.of_other_runs(pipeline.open_resources())
-    except AsteroidError as error:
-        console.note(f"Whether other runs have left something is unknown: {error.what}")
-        return
-    for sentence in sentences(others, now_s=time.time(), only_expired=only_expired):
-        console.note(sentence)
 
 
 def sentences(others: Sequence[OpenResource], *, now_s: float, only_expired: bool = False) -> Iterator[str]:
