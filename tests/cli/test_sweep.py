@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections import Counter
 from contextlib import closing
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from asteroid_ll import Emulator, LinearLearnerClassifier
+from asteroid_ll.aws.policy import policy
 from asteroid_ll.emulator.logs.store import LogStore
 from asteroid_ll.emulator.state import State
 from asteroid_ll.linear_learner.images import image_uri
@@ -99,6 +101,11 @@ class Region:
         return [item for page in self.sagemaker.get_paginator(operation).paginate() for item in page[member]]
 
 
+def write_log(emulator: Emulator, group: str, stream: str) -> None:
+    with closing(State(emulator.directory)) as state:
+        LogStore(state).append("us-east-1", group, stream, lines=[(time.time(), "a line")])
+
+
 class Account:
     """The emulated account of an empty run directory, and the command line in front of it."""
 
@@ -115,10 +122,6 @@ class Account:
 
     def sweep(self, *arguments: str, **more):
         return self.run("sweep", *arguments, **more)
-
-    def write_log(self, group: str, stream: str) -> None:
-        with closing(State(self.emulator.directory)) as state:
-            LogStore(state).append("us-east-1", group, stream, lines=[(time.time(), "a line")])
 
     def billed(self) -> list[str]:
         """The names of the jobs and endpoints that are billed now, from the ledger."""
@@ -275,9 +278,9 @@ def test_objects_and_logs_go_only_on_request_and_only_ours(account):
         return [item["Key"] for item in region.s3.list_objects_v2(Bucket=region.bucket)["Contents"]]
 
     for stream in ("asteroid-ll-job/algo-1-1", "their-job/algo-1-1"):
-        account.write_log("/aws/sagemaker/TrainingJobs", stream)
+        write_log(account.emulator, "/aws/sagemaker/TrainingJobs", stream)
     for group in ("asteroid-ll-one", "theirs"):
-        account.write_log(f"/aws/sagemaker/Endpoints/{group}", "AllTraffic/i-1")
+        write_log(account.emulator, f"/aws/sagemaker/Endpoints/{group}", "AllTraffic/i-1")
     assert account.sweep("--all").code == 0
     assert "asteroid-ll/output/model.tar.gz" in keys()
     ended = account.sweep("--all", "--objects", "--logs")
@@ -337,3 +340,29 @@ def test_run_all_warns_of_expired_resources_of_other_runs_alone(trained, artifac
         assert "is billed" not in ended.err
         assert ended.json["billing"] == {"open": []}
         assert trained.run("sweep", "--all", config=None).code == 0
+
+
+def test_the_documented_policy_has_exactly_the_permissions_that_the_commands_use(prepared, artifact, tmp_path):
+    calls = tmp_path / "calls"
+    with Emulator(prepared.state) as emulator:
+        for line in ("run-all --keep", "status", "teardown", "sweep --all --objects --logs"):
+            if line.startswith("sweep"):
+                emulator.configure(training_starting_s=3600.0, stop_grace_s=0.1)
+                plant_ten(Region(emulator, "us-east-1", artifact, key="asteroid-ll/planted"))
+                write_log(emulator, "/aws/sagemaker/Endpoints/asteroid-ll-one", "AllTraffic/i-1")
+            ended = prepared.run(*line.split(), calls=calls)
+            assert ended.code == 0, (line, ended.err)
+    names = {"sagemaker-runtime": "sagemaker", "cloudwatch-logs": "logs"}
+    permissions = {
+        "HeadBucket": "ListBucket",
+        "ListObjectsV2": "ListBucket",
+        "HeadObject": "GetObject",
+        "ListMultipartUploads": "ListBucketMultipartUploads",
+    }
+    asked = {tuple(json.loads(line)[:2]) for line in calls.read_text("utf-8").splitlines()}
+    used = {f"{names.get(service, service)}:{permissions.get(name, name)}" for service, name in asked}
+    used -= {name for name in used if name.startswith("socket:")}
+    written = policy(bucket="b", prefix="p", role_arn=ROLE_ARN, region="us-east-1", account_id=ACCOUNT_ID)
+    allowed = {action for statement in written["Statement"] for action in statement["Action"]}
+    assert used - allowed == {"sts:GetCallerIdentity"}  # AWS allows it to everybody
+    assert allowed - used == {"iam:PassRole", "sagemaker:AddTags"}  # CreateTrainingJob and CreateEndpoint need them
