@@ -366,3 +366,11 @@ def test_the_documented_policy_has_exactly_the_permissions_that_the_commands_use
     allowed = {action for statement in written["Statement"] for action in statement["Action"]}
     assert used - allowed == {"sts:GetCallerIdentity"}  # AWS allows it to everybody
     assert allowed - used == {"iam:PassRole", "sagemaker:AddTags"}  # CreateTrainingJob and CreateEndpoint need them
+
+
+def test_a_foreign_endpoint_whose_tags_are_denied_fails_neither_status_nor_teardown(account):
+    account.region().endpoint("production", [])
+    for command in ("status", "teardown"):
+        ended = account.run(command, faults="sagemaker:ListTags:*:before:access-denied")
+        assert ended.code == 0, ended.err
+    assert account.billed() == ["production"]
