@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import pty
 import time
 from collections import Counter
 from contextlib import closing
@@ -119,6 +121,9 @@ class Account:
 
     def run(self, *arguments: str, **more):
         return self._place.run(*arguments, config=None, **more)
+
+    def start(self, *arguments: str, **more):
+        return self._place.start(*arguments, config=None, **more)
 
     def sweep(self, *arguments: str, **more):
         return self.run("sweep", *arguments, **more)
@@ -374,3 +379,59 @@ def test_a_foreign_endpoint_whose_tags_are_denied_fails_neither_status_nor_teard
         ended = account.run(command, faults="sagemaker:ListTags:*:before:access-denied")
         assert ended.code == 0, ended.err
     assert account.billed() == ["production"]
+
+
+def test_all_on_a_terminal_asks_before_it_deletes(account, served):
+    account.region().endpoint("asteroid-ll-one", our_tags())
+    ours, theirs = pty.openpty()
+    os.write(ours, b"n\n")
+    environment = {**os.environ, **served, "AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x"}
+    with account.start("sweep", "--all", "--set", "target=aws", stdin=theirs, env=environment) as process:
+        out, err = process.communicate(timeout=60)
+    os.close(ours)
+    os.close(theirs)
+    assert process.returncode == 130
+    assert "asteroid-ll-one" in out
+    assert "Delete these 3? [y/N]:" in err
+    assert account.billed() == ["asteroid-ll-one"]
+
+
+def faults_of_a_sweep(operations: list[str]) -> list[str]:
+    """Faults once and for good, before and after AWS did its work, for each operation."""
+    kinds = ("throttle", "500", "access-denied", "expired-token", "reset", "truncated", "read-timeout")
+    return [
+        f"{operation}:{nth}:{phase}:{kind}"
+        for operation in operations
+        for kind in kinds
+        for phase in ("before", "after")
+        for nth in ("1", "*")
+        if (kind, phase) != ("truncated", "before")
+    ]
+
+
+def test_a_fault_in_any_call_of_a_sweep_is_survived_or_named(account, workbench, tmp_path):
+    region = account.region()
+
+    def plant(number: int) -> None:
+        region.endpoint("asteroid-ll-one", our_tags())
+        region.job(f"asteroid-ll-job{number}", our_tags())
+        region.upload("asteroid-ll/part-0")
+
+    plant(0)
+    assert account.sweep("--all", calls=tmp_path / "calls").code == 0
+    lines = (tmp_path / "calls").read_text("utf-8").splitlines()
+    operations = sorted({":".join(json.loads(line)[:2]) for line in lines} - {"socket:socket.__new__"})
+    assert len(operations) >= 15
+    faults = faults_of_a_sweep(operations)
+    for number, fault in enumerate(faults if workbench.EXHAUSTIVE else faults[5::97], start=1):
+        plant(number)
+        ended = account.sweep("--all", "--json", faults=fault)
+        named = ended.json["error"]["what"] if ended.code else ""
+        assert ended.code in (0, 4, 5, 6), (fault, ended.err)
+        assert "Traceback" not in ended.err, fault
+        if ended.code in (0, 6):
+            for kind, name in map(str.split, region.names()):
+                assert f"{name} in us-east-1" in named or f"{kind}s in us-east-1" in named, (fault, named)
+        assert ended.json["billing"]["open"] != [] or not account.billed(), fault
+        assert account.sweep("--all").code == 0, fault
+        assert (region.names(), account.billed()) == (Counter(), []), fault

@@ -6,7 +6,7 @@ between is no error. One whose owner AWS does not show is left alone and reporte
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
@@ -105,19 +105,14 @@ class Selection:
     def select(self, survey: Survey, *, now_s: float) -> tuple[Item, ...]:
         """Return the selected resources at a time (seconds since 1970).
 
-        A configuration and a model follow the endpoint of their name. If its owner is unknown, they stay.
+        A configuration and a model follow the endpoint of their name.
         """
         endpoints = {(item.region, item.name): item for item in survey.items if item.kind == "endpoint"}
-        unknown = {(item.region, item.name) for item in survey.unreadable if item.kind == "endpoint"}
 
-        def takes(item: Item) -> bool:
-            if item.kind not in _OF_ENDPOINTS:
-                return self._takes(item, now_s)
-            if {(item.region, item.name), (item.region, "")} & unknown:
-                return False
-            return self._takes(endpoints.get((item.region, item.name), item), now_s)
+        def follows(item: Item) -> Item:
+            return endpoints.get((item.region, item.name), item) if item.kind in _OF_ENDPOINTS else item
 
-        return tuple(filter(takes, survey.items))
+        return tuple(item for item in survey.items if self._takes(follows(item), now_s))
 
     def _takes(self, item: Item, now_s: float) -> bool:
         if self.older_than_s is None:
@@ -183,31 +178,25 @@ class Sweeper:
             not_enabled=tuple(region for survey in surveys for region in survey.not_enabled),
         )
 
-    def delete(self, targets: Sequence[Item]) -> Swept:
-        """Delete resources and search again; one failure does not keep the others."""
+    def delete(self, targets: Sequence[Item], survey: Survey) -> Swept:
+        """Delete resources of a survey and search again; one failure does not keep the others."""
         failures: dict[tuple[str, ...], AsteroidError] = {}
+        unknown = {(item.region, item.name) for item in survey.unreadable if item.kind == "endpoint"}
         for kind in ORDER:
             batch = [target for target in targets if target.kind == kind]
             if kind in _OF_ENDPOINTS:  # AWS forbids their deletion while the endpoint exists
-                in_use = [item for item in batch if ("endpoint", item.region, item.name, "") in failures]
-                failures |= {item.key: LeakError("Its endpoint still exists.", hint=AGAIN) for item in in_use}
+                in_use = [
+                    item
+                    for item in batch
+                    if ("endpoint", item.region, item.name, "") in failures
+                    or {(item.region, item.name), (item.region, "")} & unknown
+                ]
+                failures |= {item.key: LeakError("Its endpoint may exist.", hint=AGAIN) for item in in_use}
                 batch = [item for item in batch if item not in in_use]
             for target, failure in zip(batch, _together(self._delete_one, batch), strict=True):
                 if failure is not None:
                     failures[target.key] = failure
-        survey = self._search_until_gone(targets, failures.keys())
-        existing = {item.key for item in survey.items}
-        deleted: list[Item] = []
-        problems: list[tuple[Item, AsteroidError]] = []
-        for target in targets:
-            unknown = next((item for item in survey.unreadable if _hides(item, target)), None)
-            if target.key in existing:
-                problems.append((target, failures.get(target.key) or LeakError("It still exists.", hint=AGAIN)))
-            elif unknown is not None:
-                problems.append((target, failures.get(target.key) or unknown.error))
-            else:
-                deleted.append(target)
-        return Swept(tuple(deleted), tuple(problems))
+        return _proof(targets, failures, self._search_until_gone(targets, failures.keys()))
 
     def _search_until_gone(self, targets: Sequence[Item], failed: Any) -> Survey:
         """Search the regions of the targets until none is found whose deletion was accepted; listings may lag."""
@@ -324,21 +313,37 @@ def failure_of(survey: Survey, swept: Swept) -> AsteroidError | None:
 
     It is a CredentialsError if credentials are the only cause, else a LeakError.
     """
-    named = [(str(target), error) for target, error in swept.problems]
-    targets = {(target.region, target.name) for target, _ in swept.problems}
-    unknown = [item for item in survey.unreadable if (item.region, item.name) not in targets]
+    targets = {(target.region, target.kind, target.name) for target, _ in swept.problems}
+    unknown = [item for item in survey.unreadable if (item.region, item.kind, item.name) not in targets]
     parts = []
-    if named:
-        parts.append(f"Not deleted: {'; '.join(f'{name}: {error.what}' for name, error in named)}")
+    if swept.problems:
+        reasons = "; ".join(f"{target}: {error.what.rstrip('.')}" for target, error in swept.problems)
+        parts.append(f"Not deleted: {reasons}.")
     if unknown:
-        reasons = "; ".join(f"{item}: {item.error.what}" for item in unknown)
-        parts.append(f"Whether these are ours is unknown, so they were left: {reasons}")
+        reasons = "; ".join(f"{item}: {item.error.what.rstrip('.')}" for item in unknown)
+        parts.append(f"Whether these are ours is unknown, so they were left: {reasons}.")
     if not parts:
         return None
-    errors = [error for _, error in named] + [item.error for item in unknown]
+    errors = [error for _, error in swept.problems] + [item.error for item in unknown]
     if all(isinstance(error, CredentialsError) for error in errors):
         return CredentialsError(" ".join(parts), hint=errors[0].hint)
     return LeakError(" ".join(parts), hint=AGAIN)
+
+
+def _proof(targets: Sequence[Item], failures: Mapping[tuple[str, ...], AsteroidError], survey: Survey) -> Swept:
+    """Return which targets a new search no longer finds, and the reasons for the others."""
+    existing = {item.key for item in survey.items}
+    deleted: list[Item] = []
+    problems: list[tuple[Item, AsteroidError]] = []
+    for target in targets:
+        hidden = next((item for item in survey.unreadable if _hides(item, target)), None)
+        if target.key in existing:
+            problems.append((target, failures.get(target.key) or LeakError("It still exists.", hint=AGAIN)))
+        elif hidden is not None:
+            problems.append((target, failures.get(target.key) or hidden.error))
+        else:
+            deleted.append(target)
+    return Swept(tuple(deleted), tuple(problems))
 
 
 def _hides(item: Unreadable, target: Item) -> bool:

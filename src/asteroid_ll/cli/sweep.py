@@ -105,7 +105,7 @@ def sweep(
             console.line()
         if asks and targets:
             click.confirm(f"Delete these {len(targets)}?", abort=True, err=True)
-        swept = None if dry_run else sweeper.delete(targets)
+        swept = None if dry_run else sweeper.delete(targets, survey)
     _finish(console, targets, survey, swept=swept, searched=", ".join(sweeper.regions))
 
 
