@@ -12,7 +12,9 @@ from asteroid_ll.aws.pricing import usd_per_h
 from asteroid_ll.cli.console import Console
 from asteroid_ll.cli.options import DEFAULT_WORKDIR
 from asteroid_ll.emulator.account import Account
+from asteroid_ll.emulator.account import reset as reset_account
 from asteroid_ll.emulator.ledger import BilledInterval
+from asteroid_ll.emulator.state import DATABASE
 from asteroid_ll.emulator.transport.server import serve as serve_http
 from asteroid_ll.errors import ConfigError
 
@@ -46,12 +48,11 @@ def serve(state: Path, port: int) -> None:
 @state_option
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def reset(state: Path, yes: bool) -> None:
-    """Delete everything in the emulator: buckets, jobs, endpoints and the ledger."""
+    """Delete everything in the emulator: buckets, jobs, endpoints and the ledger. Your own files stay."""
     _require_state(state)
     if not yes:
         click.confirm(f"Delete everything in {state}?", abort=True)
-    with closing(Account(state)) as account:
-        account.reset()
+    reset_account(state)
     Console().note(f"{state} is empty.")
 
 
@@ -98,7 +99,7 @@ def _row(interval: BilledInterval, *, now_s: float) -> dict[str, Any]:
 
 
 def _require_state(state: Path) -> None:
-    if not (state / "state.sqlite3").exists():
+    if not (state / DATABASE).exists():
         raise ConfigError(
             f"{state} is not an emulator's directory.",
             hint="asteroid-ll run-all   creates one. Or name another with --state.",

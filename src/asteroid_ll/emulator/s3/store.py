@@ -199,6 +199,10 @@ class ObjectStore:
         ).fetchone()
         return None if row is None else self._object(row)
 
+    def is_intact(self, stored: StoredObject) -> bool:
+        """Return whether the object's bytes are those that were stored, or the object has been replaced since."""
+        return self.bodies.is_intact(stored.body) or self.get(stored.bucket, stored.key) != stored
+
     def put_file(self, bucket: str, key: str, source: Path) -> StoredObject:
         """Store a copy of a file; a later change of ``source`` does not reach the object.
 
