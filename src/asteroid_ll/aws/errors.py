@@ -108,12 +108,12 @@ def is_already_there(error: BaseException) -> bool:
     return code in {"ResourceInUse", "ValidationException"} and any(text in message.lower() for text in _EXISTS_TEXTS)
 
 
-def translate(error: BaseException, doing: str, *, service: str = "sagemaker") -> AsteroidError | None:
+def translate(error: BaseException, doing: str, *, service: str) -> AsteroidError | None:
     """Return the expected failure for an exception of a call, or None for a bug.
 
     Args:
         error: the exception.
-        doing: the attempt in words that follow "while", such as ``creating training job x``.
+        doing: the action, as words that follow "while", such as ``creating training job x``.
         service: the service's name in permissions, such as ``s3``.
 
     Returns:
@@ -222,5 +222,5 @@ def _permission(operation: str, service: str) -> str:
 
 
 def _reason(message: str) -> str:
-    """Return AWS's own words as the end of a sentence without a full stop, or an empty text."""
+    """Return AWS's message as the end of a sentence without a full stop, or an empty text."""
     return f": {message.rstrip('.')}" if message and message not in {"Forbidden", "Moved Permanently"} else ""

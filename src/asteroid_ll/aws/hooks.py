@@ -15,15 +15,16 @@ from asteroid_ll.aws.errors import GarbledAnswerError
 GARBLED_PAUSE_S = 0.5
 """Pause before a request with a garbled answer is sent again, times the attempts so far."""
 
-_SET_ASIDE = 500
+_TRUNCATED_STATUS = 500
+"""The status given to a truncated XML answer, so botocore retries it."""
 
 
-def install(client: Any, *, most_attempts: int, account_id: Callable[[], str]) -> None:
+def install(client: Any, *, max_attempts: int, account_id: Callable[[], str]) -> None:
     """Register the handlers with a client.
 
     Args:
         client: a botocore client.
-        most_attempts: how often a request with a garbled answer is sent.
+        max_attempts: how often a request with a garbled answer is sent.
         account_id: returns the account of the credentials; called only for an S3 client.
     """
     events = client.meta.events
@@ -33,7 +34,7 @@ def install(client: Any, *, most_attempts: int, account_id: Callable[[], str]) -
         events.register("before-parameter-build.s3", lambda params, model, **_: expect_owner(params, model, owner))
 
     def pause_s(response: tuple[Any, Mapping[str, Any]] | None, attempts: int, **_: object) -> float | None:
-        if response is None or attempts >= most_attempts or not is_garbled(*response):
+        if response is None or attempts >= max_attempts or not is_garbled(*response):
             return None
         return GARBLED_PAUSE_S * attempts
 
@@ -41,7 +42,7 @@ def install(client: Any, *, most_attempts: int, account_id: Callable[[], str]) -
     events.register_first(f"needs-retry.{service_id}", pause_s)
     events.register("after-call", refuse_garbled)
     if service_id == "sts":  # for S3, botocore has such a handler
-        events.register("before-parse.sts", set_aside_cut_xml)
+        events.register("before-parse.sts", mark_truncated_xml)
 
 
 def expect_owner(params: dict[str, Any], model: Any, account_id: str) -> None:
@@ -53,7 +54,7 @@ def expect_owner(params: dict[str, Any], model: Any, account_id: str) -> None:
             params.setdefault(name, account_id)
 
 
-def set_aside_cut_xml(response_dict: dict[str, Any], **_: object) -> None:
+def mark_truncated_xml(response_dict: dict[str, Any], **_: object) -> None:
     """Turn a truncated XML answer into a server error, which is retried.
 
     botocore's parser would raise instead, before its retries.
@@ -61,16 +62,16 @@ def set_aside_cut_xml(response_dict: dict[str, Any], **_: object) -> None:
     try:
         ElementTree.fromstring(response_dict["body"])  # noqa: S314 - botocore parses it in the same way
     except ElementTree.ParseError:
-        response_dict.update(status_code=_SET_ASIDE, body=b"")
+        response_dict.update(status_code=_TRUNCATED_STATUS, body=b"")
 
 
 def is_garbled(http_response: Any, parsed: Mapping[str, Any]) -> bool:
     """Return whether the body of an answer is unreadable.
 
-    botocore takes an unreadable JSON body for an empty answer, or for a refusal without a reason.
+    botocore treats an unreadable JSON body as an empty answer, or as a refusal without a reason.
     """
     status = http_response.status_code
-    if parsed.get("ResponseMetadata", {}).get("HTTPStatusCode", status) == _SET_ASIDE != status:
+    if parsed.get("ResponseMetadata", {}).get("HTTPStatusCode", status) == _TRUNCATED_STATUS != status:
         return True
     if status >= 500 or (status < 300 and set(parsed) - {"ResponseMetadata"}):
         return False

@@ -22,8 +22,6 @@ from asteroid_ll.run.files import read_json
 from asteroid_ll.stages.stage import Context, Outcome, Settings, Stage
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from asteroid_ll.aws.billing import OpenResource
     from asteroid_ll.aws.session import Aws
     from asteroid_ll.config import Config
@@ -116,7 +114,7 @@ class Pipeline:
         directory: the run directory.
         journal: its journal.
         connect: opens a session with AWS or the emulator.
-        listener: is called for each stage.
+        listener: functions that are called for each stage.
     """
 
     def __init__(
@@ -190,7 +188,7 @@ class Pipeline:
                 if selected is None or stage.name in selected:
                     requested = Step(stage.name, "run", "asked for")
                     step = requested if stage in last else self.plan(forced=remaining, selected=selected)[stage.name]
-                    results.append(self._take(stage, step, outcomes))
+                    results.append(self._execute(stage, step, outcomes))
                 remaining.discard(stage.name)
         except StageFailedError as failure:
             results.append(failure.result)
@@ -232,13 +230,13 @@ class Pipeline:
             try:
                 reason = "after a failure" if error else f"after {' and '.join(touched)}"
                 step = Step(stage.name, "run", reason) if touched else self.plan(selected=(stage.name,))[stage.name]
-                results.append(self._take(stage, step, outcomes))
+                results.append(self._execute(stage, step, outcomes))
             except StageFailedError as failure:
                 results.append(failure.result)
                 error = failure.error if error is None or isinstance(failure.error, LeakError) else error
         return error
 
-    def _take(self, stage: Stage, step: Step, outcomes: dict[str, Outcome]) -> StageResult:
+    def _execute(self, stage: Stage, step: Step, outcomes: dict[str, Outcome]) -> StageResult:
         """Run or skip a stage, and add its outcome to the outcomes."""
         if step.action == "skip":
             result = StageResult(stage.name, "skipped", step.reason, 0.0)
@@ -273,7 +271,7 @@ class Pipeline:
         from asteroid_ll.aws.billing import open_resources
 
         if self._config.target == "emulator" and not self._directory.is_dir():
-            return []  # an unused account, which the question would create
+            return []  # connecting would create the account
         return open_resources(self._aws)
 
     def context(self, name: str) -> Context:

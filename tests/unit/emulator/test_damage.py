@@ -6,6 +6,7 @@ import sqlite3
 import pytest
 
 from asteroid_ll.emulator.account import Account
+from asteroid_ll.emulator.ledger import open_intervals
 from asteroid_ll.emulator.state import State, remove_state
 from asteroid_ll.errors import ConfigError, DataError
 
@@ -26,7 +27,7 @@ def test_an_endpoint_does_not_serve_a_damaged_artifact(virtual, sagemaker, hoste
     endpoint = sagemaker.describe_endpoint(EndpointName="ep")
     assert endpoint["EndpointStatus"] == "Failed"
     assert "is damaged in the emulator's state" in endpoint["FailureReason"]
-    assert virtual.open_intervals() == []
+    assert open_intervals(virtual.state) == []
 
 
 def _damage(path, how):

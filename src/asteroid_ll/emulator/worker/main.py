@@ -26,6 +26,7 @@ from asteroid_ll.emulator.isolation import clean_environment, limit_resources, p
 from asteroid_ll.emulator.logs.store import TRAINING_GROUP, LogStore
 from asteroid_ll.emulator.processes import ProcessId
 from asteroid_ll.emulator.resources import Resource
+from asteroid_ll.emulator.s3.body_files import read_chunks
 from asteroid_ll.emulator.s3.store import ObjectStore
 from asteroid_ll.emulator.state import State
 from asteroid_ll.emulator.worker import files as job_files
@@ -42,7 +43,7 @@ _CONTAINER = "asteroid_ll.linear_learner.container"
 
 @dataclass
 class _Host:
-    """A running container and the incomplete last line of its output."""
+    """A running container, its log stream, and the incomplete last line of its output."""
 
     name: str
     process: subprocess.Popen[bytes]
@@ -54,8 +55,8 @@ class _Host:
 class _Ending:
     """Why the containers must end: a stop request or the limit of the run time."""
 
-    asked: bool = False
-    too_long: bool = False
+    stop_requested: bool = False
+    over_time: bool = False
     kill_at_s: float = field(default=float("inf"))
 
 
@@ -90,13 +91,13 @@ class Worker:
 
     def stop(self, _number: int = signal.SIGTERM, _frame: FrameType | None = None) -> None:
         """Handle SIGTERM: send it to the containers and kill them after the grace time."""
-        self.ending.asked = True
+        self.ending.stop_requested = True
         self._terminate()
 
     def run(self) -> None:
         """Run the job to its end and record the result in its row."""
         self._wait(self.settings.training_starting_s)
-        if self.ending.asked or not self.jobs.step(self.job, "Downloading"):
+        if self.ending.stop_requested or not self.jobs.step(self.job, "Downloading"):
             return self.jobs.finish(self.job, "Stopped")
         give_up_at_s = time.monotonic() + self.request["StoppingCondition"].get("MaxWaitTimeInSeconds", 0)
         pause_s = _FIRST_PAUSE_S
@@ -104,7 +105,7 @@ class Worker:
             try:
                 self._prepare()
             except job_files.DownloadError as error:
-                reason = f"ClientError: Data download failed: {error}"[: job_files.FAILURE_REASON_CHARACTERS]
+                reason = f"ClientError: Data download failed: {error}"[: job_files.MAX_FAILURE_REASON_LENGTH]
                 return self.jobs.finish(self.job, "Failed", reason=reason)
             if not self.jobs.step(self.job, "Training"):
                 return self.jobs.finish(self.job, "Stopped")
@@ -136,7 +137,7 @@ class Worker:
         # Only the first failure counts: the worker may have killed the other hosts after it.
         hosts = [self.failed] if self.failed else self.hosts
         killed = any(host.process.returncode == -signal.SIGKILL for host in hosts)
-        ended_early = self.ending.asked or self.ending.too_long
+        ended_early = self.ending.stop_requested or self.ending.over_time
         return killed and not ended_early and bool(self.request.get("EnableManagedSpotTraining"))
 
     def _run_containers(self) -> int:
@@ -162,7 +163,7 @@ class Worker:
         leader = ProcessId.of(self.hosts[0].process.pid)
         if leader is not None:
             self.jobs.note(self.job, container={"pid": leader.pid, "started": leader.started})
-        if self.ending.asked:
+        if self.ending.stop_requested:
             self._terminate()
         # An interrupted job continues with its remaining run time.
         begun_s = time.monotonic()
@@ -182,12 +183,12 @@ class Worker:
                 selector.register(host.process.stdout, selectors.EVENT_READ, host)
             while selector.get_map():
                 now_s = time.monotonic()
-                if now_s >= limit_at_s and not self.ending.too_long:
-                    self.ending.too_long = True
+                if now_s >= limit_at_s and not self.ending.over_time:
+                    self.ending.over_time = True
                     self._terminate()
                 if now_s >= self.ending.kill_at_s:
                     self._signal(signal.SIGKILL)
-                due_s = min(self.ending.kill_at_s, float("inf") if self.ending.too_long else limit_at_s)
+                due_s = min(self.ending.kill_at_s, float("inf") if self.ending.over_time else limit_at_s)
                 for key, _ in selector.select(min(1.0, max(0.0, due_s - now_s))):
                     if not self._store_output(key.data):
                         selector.unregister(key.fileobj)
@@ -218,9 +219,9 @@ class Worker:
         """Upload the artifact and record the job's end."""
         for root in self.roots.values():
             shutil.rmtree(root / "input" / "data", ignore_errors=True)
-            shutil.rmtree(root / "streams", ignore_errors=True)
+            shutil.rmtree(root / job_files.STREAMS, ignore_errors=True)
         metrics = final_metrics(self.logs.lines(self.job.region, TRAINING_GROUP, self.hosts[0].stream))
-        ended_early = self.ending.asked or self.ending.too_long
+        ended_early = self.ending.stop_requested or self.ending.over_time
         if exit_code and not ended_early:
             name = self.failed.name if self.failed and len(self.hosts) > 1 else ""
             reason = job_files.failure_reason(self.roots.values(), exit_code, host=name)
@@ -234,15 +235,15 @@ class Worker:
             if self.store.bucket(bucket) is None:
                 reason = f'ClientError: Failed to upload the model artifact to "{uri}": the bucket does not exist.'
                 return self.jobs.finish(self.job, "Failed", reason=reason, metrics=metrics)
-            self.store.put_file(bucket, key, archive)
+            self.store.put(bucket, key, read_chunks(archive))
             archive.unlink()
             facts["artifact"] = uri
         elif not ended_early:
             reason = "AlgorithmError: The training container ended without a model in /opt/ml/model."
             return self.jobs.finish(self.job, "Failed", reason=reason, metrics=metrics)
-        if self.ending.too_long:
+        if self.ending.over_time:
             return self.jobs.finish(self.job, "Stopped", secondary="MaxRuntimeExceeded", **facts)
-        return self.jobs.finish(self.job, "Stopped" if self.ending.asked else "Completed", **facts)
+        return self.jobs.finish(self.job, "Stopped" if self.ending.stop_requested else "Completed", **facts)
 
     def _terminate(self) -> None:
         if self.hosts and self.ending.kill_at_s == float("inf"):
@@ -256,12 +257,16 @@ class Worker:
     def _wait(self, duration_s: float) -> None:
         """Wait until the instances are up or a stop is requested."""
         until_s = time.monotonic() + duration_s
-        while not self.ending.asked and (remaining_s := until_s - time.monotonic()) > 0:
+        while not self.ending.stop_requested and (remaining_s := until_s - time.monotonic()) > 0:
             time.sleep(min(remaining_s, 0.05))
 
     def _environment(self, host: str) -> dict[str, str]:
-        """Return a container's environment; the request's variables are in a file, see `job_files.prepare`."""
+        """Return a container's environment; the request's variables are in a file, see `job_files.prepare`.
+
+        One BLAS thread is the default, so the model's bits do not depend on the caller or the number of cores.
+        """
         return {
+            "OPENBLAS_NUM_THREADS": "1",
             **clean_environment(),
             "PYTHONUNBUFFERED": "1",
             "AWS_REGION": self.job.region,
@@ -272,7 +277,7 @@ class Worker:
 
 
 def _links(n_hosts: int) -> list[list[socket.socket]]:
-    """Connect the first host to every other one; return the ends of each host, those of the first in order."""
+    """Connect the first host to each other host; return the socket ends of each host, the first host's in order."""
     pairs = [socket.socketpair() for _ in range(n_hosts - 1)]
     return [[first for first, _ in pairs], *([other] for _, other in pairs)]
 

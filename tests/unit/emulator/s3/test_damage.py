@@ -52,7 +52,7 @@ def test_a_damaged_body_is_not_copied(s3, damaged, refused):
 def test_a_new_put_repairs_a_damaged_object(s3, damaged, bodies, store):
     s3.put_object(Bucket="rocks", Key="k", Body=b"433 Eros" * 1000)
     assert s3.get_object(Bucket="rocks", Key="k")["Body"].read() == b"433 Eros" * 1000
-    assert bodies() == {store.get("rocks", "k").body}
+    assert bodies() == {store.get("rocks", "k").path.name}
 
 
 def test_a_damaged_part_does_not_become_an_object(s3, refused, state, flip, store):

@@ -49,7 +49,7 @@ def test_no_uploaded_file_becomes_code(
 ):
     marker = tmp_path / "executed"
     for name in LOADED_BY_PYTHON:
-        emulator.store.put_bytes("asteroids", f"in/train/{name}", f"open({str(marker)!r}, 'a').write('x')".encode())
+        emulator.store.put("asteroids", f"in/train/{name}", [f"open({str(marker)!r}, 'a').write('x')".encode()])
     variables = {"PYTHONPATH": "input/data/train", "PYTHONSTARTUP": "input/data/train/numpy.py", "PYTHONINSPECT": "1"}
     if inherited:
         for name, text in variables.items():
@@ -111,7 +111,7 @@ def _files(directory):
     "key", ["in/train/../../../../x", "in/train//etc/x", "in/train/a\0b", "in/train/" + 300 * "k", "in/train/a/../../x"]
 )
 def test_a_key_that_leads_out_of_its_channel_fails_the_job(stand_in, bucket, sagemaker, job_request, ended, key):
-    stand_in.store.put_bytes("asteroids", key, b"out")
+    stand_in.store.put("asteroids", key, [b"out"])
     before = _files(stand_in.directory.parent)
     sagemaker.create_training_job(**job_request())
     job = ended()
@@ -122,7 +122,7 @@ def test_a_key_that_leads_out_of_its_channel_fails_the_job(stand_in, bucket, sag
 
 @pytest.mark.parametrize("key", ["ck/../../../x", "ck//etc/x", "ck/a\0b", "ck/" + 300 * "k"])
 def test_a_checkpoint_that_leads_out_of_its_folder_fails_the_job(stand_in, bucket, sagemaker, job_request, ended, key):
-    stand_in.store.put_bytes("asteroids", key, b"out")
+    stand_in.store.put("asteroids", key, [b"out"])
     sagemaker.create_training_job(**job_request(CheckpointConfig={"S3Uri": "s3://asteroids/ck"}))
     job = ended()
     assert (job["TrainingJobStatus"], job["FailureReason"][:36]) == ("Failed", "ClientError: Data download failed: T")
