@@ -17,7 +17,6 @@ STAGES = [
 TIMED = {"train/job.log", "train/job.json", "train/model.tar.gz", "deploy/endpoint.json", "run.json"}
 """Files with times, or with the name of the run."""
 RUN_OF_NAME = re.compile(rb"(asteroid-ll-[0-9a-f]{16})-[0-9a-f]{8}")
-RUN_OF_NAME = re.compile(rb"(asteroid-ll-[0-9a-f]{16})-[0-9a-f]{8}")
 
 
 def _members(artifact):

@@ -30,6 +30,7 @@ SAMPLES = {
     "path.parent.name": "clean",
     "shlex.quote(str(path))": "x.yaml",
     "shlex.quote(str(output))": "x.yaml",
+    "shlex.quote(str(directory))": "x",
     "options": "-c x.yaml",
     "name": "clean",
 }

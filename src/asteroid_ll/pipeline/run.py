@@ -279,6 +279,10 @@ class Pipeline:
             return []  # connecting would create the account
         return open_resources(self._aws)
 
+    def of_other_runs(self, resources: Sequence[OpenResource]) -> list[OpenResource]:
+        """Return the resources that this run directory did not create, by their tag."""
+        return [resource for resource in resources if resource.run != self._run]
+
     def context(self, name: str) -> Context:
         """Return the context that the stage would get now.
 

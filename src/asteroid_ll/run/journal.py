@@ -110,7 +110,7 @@ class Journal:
         """Return the journal's content; that of a missing file is empty.
 
         Raises:
-            DataError: a complete line is not a record of this version, or the file cannot be read.
+            DataError: a complete line is damaged or of a newer version, or the file cannot be read.
         """
         try:
             content = self.path.read_bytes()
@@ -128,6 +128,13 @@ class Journal:
     def _record(self, line: bytes, number: int) -> Record:
         try:
             return _parse(line)
+        except _NewerVersionError as error:
+            raise DataError(
+                f"The journal {self.path} is of version {error.version}, from a newer asteroid-ll; this one reads "
+                f"version {VERSION}.",
+                hint="Update it: pip install --upgrade asteroid-ll   or use the one that wrote it.",
+                path=str(self.path),
+            ) from error
         except (ValueError, RecursionError) as error:
             raise DataError(
                 f"The journal {self.path} is damaged in line {number}: {line[:60]!r} is not a record of version 1.",
@@ -137,6 +144,14 @@ class Journal:
             ) from error
 
 
+class _NewerVersionError(ValueError):
+    """A record of a version that this release does not know."""
+
+    def __init__(self, version: int) -> None:
+        super().__init__(f"version {version}")
+        self.version = version
+
+
 def _now() -> datetime:
     return datetime.now(UTC)
 
@@ -144,6 +159,9 @@ def _now() -> datetime:
 def _parse(line: bytes) -> Record:
     """Return the record in a line; raise ValueError if there is none."""
     values = json.loads(line)
+    version = values.get("v") if isinstance(values, dict) else None
+    if isinstance(version, int) and version > VERSION:
+        raise _NewerVersionError(version)
     if not isinstance(values, dict) or values.get("v") != VERSION or values.get("event") not in get_args(Event):
         raise ValueError("not a record of this version")
     if not isinstance(values.get("at"), str) or not isinstance(values.get("stage"), str):

@@ -8,6 +8,7 @@ from asteroid_ll.aws.storage import download_file, parse_uri
 from asteroid_ll.errors import ConfigError
 from asteroid_ll.neo.sources import open_source
 from asteroid_ll.neo.sources.base import Web
+from asteroid_ll.neo.sources.packed import MAX_TEXT_BYTES
 from asteroid_ll.redaction import REMOVED
 from asteroid_ll.run import paths
 from asteroid_ll.run.files import write_json
@@ -38,4 +39,4 @@ def _download_s3(context: Context, url: str, path: Path) -> None:
             f"{url.partition('://')[0]}:// URLs cannot be downloaded.", hint="Use a path, an https:// or an s3:// URL."
         )
     bucket, key = parse_uri(url)
-    download_file(context.connect(), bucket=bucket, key=key, path=path)
+    download_file(context.connect(), bucket=bucket, key=key, path=path, max_bytes=MAX_TEXT_BYTES)
