@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from asteroid_ll.errors import AsteroidError, ConfigError, InterruptedRunError, LeakError
 from asteroid_ll.pipeline.plan import Plan, Snapshot, Step, digest, fingerprint_of, inputs_of, plan
 from asteroid_ll.pipeline.state import StateReader
+from asteroid_ll.redaction import redacted
 from asteroid_ll.run import paths
 from asteroid_ll.run.atomic import refused_by_system
 from asteroid_ll.run.files import read_json
@@ -139,8 +140,8 @@ class Pipeline:
 
     @cached_property
     def settings(self) -> dict[str, Settings]:
-        """The settings of each stage, by its name."""
-        return {stage.name: stage.settings(self._config) for stage in self._stages}
+        """The settings of each stage, by its name, without secrets: a new signature gives the same fingerprint."""
+        return {stage.name: redacted(stage.settings(self._config)) for stage in self._stages}
 
     @cached_property
     def _aws(self) -> Aws:
@@ -250,7 +251,7 @@ class Pipeline:
         except BaseException as error:
             expected = _as_expected(error)
             reason = str(expected) if isinstance(expected, AsteroidError) else f"{type(error).__name__}: {error}"
-            result = StageResult(stage.name, "failed", reason, time.monotonic() - start)
+            result = StageResult(stage.name, "failed", redacted(reason), time.monotonic() - start)
             self._listener.ended(result)
             raise StageFailedError(result, expected) from error
         outcomes[stage.name] = outcome
@@ -273,6 +274,12 @@ class Pipeline:
         if self._config.target == "emulator" and not self._directory.is_dir():
             return []  # connecting would create the account
         return open_resources(self._aws)
+
+    def of_other_runs(self, resources: Sequence[OpenResource]) -> list[OpenResource]:
+        """Return the resources that this run directory did not create, by their tag."""
+        stage = next(stage for stage in self._stages if stage.undoes)
+        run = self._context(stage, {}, progress=lambda _line: None).run_mark
+        return [resource for resource in resources if resource.run != run]
 
     def context(self, name: str) -> Context:
         """Return the context that the stage would get now.

@@ -61,14 +61,19 @@ def refused_by_system(error: BaseException) -> DataError | None:
     )
 
 
+PRIVATE_MODE = 0o600
+"""Mode of a file that only its owner may read."""
+
+
 @contextmanager
-def atomic_path(path: Path) -> Iterator[Path]:
+def atomic_path(path: Path, *, private: bool = False) -> Iterator[Path]:
     """Provide a temporary path that replaces ``path`` when the block succeeds.
 
     The temporary name ends like the final one, for writers that choose a format by suffix.
 
     Args:
         path: the file to create or replace; missing folders are created.
+        private: only its owner may read it.
 
     Yields:
         The path to write to. The block must leave a closed file there.
@@ -79,6 +84,8 @@ def atomic_path(path: Path) -> Iterator[Path]:
     temporary = path.with_name(f"{TEMPORARY_PREFIX}{os.urandom(8).hex()}-{path.name[-128:]}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        if private:
+            temporary.touch(mode=PRIVATE_MODE, exist_ok=False)
         yield temporary
         _sync(temporary)
         temporary.replace(path)
@@ -97,13 +104,13 @@ def atomic_path(path: Path) -> Iterator[Path]:
     sync_directory(path.parent)
 
 
-def atomic_write(path: Path, data: bytes | bytearray | memoryview) -> None:
+def atomic_write(path: Path, data: bytes | bytearray | memoryview, *, private: bool = False) -> None:
     """Create or replace a file, see ``atomic_path``.
 
     Raises:
         DataError: the file system refused; the old file is intact.
     """
-    with atomic_path(path) as temporary, temporary.open("wb", buffering=0) as file:
+    with atomic_path(path, private=private) as temporary, temporary.open("wb", buffering=0) as file:
         rest = memoryview(data).cast("B")
         while rest:
             rest = rest[file.write(rest) :]
