@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import signal
 import urllib.request
 
@@ -109,14 +110,16 @@ def test_a_damaged_state_is_one_sentence_with_the_command_that_helps(finished, c
     assert finished.run("emulator", "ledger", config=None).code == 0
 
 
-def test_a_teardown_of_a_real_account_does_not_open_the_emulators_state(place, workbench):
+def test_a_teardown_of_a_real_account_does_not_open_the_emulators_state(place):
     place.state.mkdir(parents=True)
     (place.state / "state.sqlite3").write_bytes(b"\xff" * 50_000)
     with place.start("emulator", "serve", "--port", "0", "--state", "elsewhere", config=None) as server:
         url = server.stdout.readline().partition("=")[2].strip()
         variables = {"AWS_ENDPOINT_URL": url, "AWS_ACCESS_KEY_ID": "any", "AWS_SECRET_ACCESS_KEY": "any"}
-        ended = place.run("teardown", "--set", "target=aws", env=workbench.environment(**variables))
+        account = ("--set", "target=aws", "--set", "role_arn=arn:aws:iam::000000000000:role/trainer")
+        ended = place.run("teardown", *account, **variables)
         server.send_signal(signal.SIGINT)
         server.communicate(timeout=30)
     assert (ended.code, "damaged" in ended.err) == (0, False), ended.err
     assert (place.state / "state.sqlite3").read_bytes() == b"\xff" * 50_000
+    shutil.rmtree(place.state)
