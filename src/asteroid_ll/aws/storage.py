@@ -6,6 +6,7 @@ import base64
 import hashlib
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -174,6 +175,80 @@ def _s3_checksum(path: Path, *, size_bytes: int, sha256: str) -> str:
 def _unreadable(path: Path, error: OSError) -> DataError:
     hint = "Run the stage that makes it again, with --force."
     return DataError(f"{path} cannot be uploaded: {error.strerror}.", hint=hint)
+
+
+@dataclass(frozen=True)
+class Upload:
+    """A multipart upload that is not complete. Its parts cost storage until it is aborted.
+
+    Attributes:
+        key: the object's key.
+        id: S3's identifier.
+        since_s: time of the start, in seconds since 1970.
+    """
+
+    key: str
+    id: str
+    since_s: float
+
+
+def list_uploads(aws: Aws, bucket: str, prefix: str) -> list[Upload]:
+    """Return the incomplete multipart uploads under a prefix; none if there is no such bucket.
+
+    Raises:
+        AwsError: S3 refused.
+    """
+    pages = _pages(aws, "list_multipart_uploads", "listing the uploads to", bucket=bucket, prefix=prefix)
+    return [
+        Upload(upload["Key"], upload["UploadId"], upload["Initiated"].timestamp())
+        for page in pages
+        for upload in page.get("Uploads", ())
+    ]
+
+
+def abort_upload(aws: Aws, bucket: str, upload: Upload) -> None:
+    """Abort a multipart upload, which deletes its parts; one that is gone already is no error.
+
+    Raises:
+        AwsError: S3 refused.
+    """
+    with aws_call(f"aborting the upload of s3://{bucket}/{upload.key}", service="s3"):
+        try:
+            aws.s3.abort_multipart_upload(Bucket=bucket, Key=upload.key, UploadId=upload.id)
+        except Exception as error:
+            if answer(error)[0] != "NoSuchUpload":
+                raise
+
+
+def list_objects(aws: Aws, bucket: str, prefix: str) -> list[tuple[str, float]]:
+    """Return the key and the age's start (seconds since 1970) of each object under a prefix; none without a bucket.
+
+    Raises:
+        AwsError: S3 refused.
+    """
+    pages = _pages(aws, "list_objects_v2", "listing the objects in", bucket=bucket, prefix=prefix)
+    return [(item["Key"], item["LastModified"].timestamp()) for page in pages for item in page.get("Contents", ())]
+
+
+def delete_object(aws: Aws, bucket: str, key: str) -> None:
+    """Delete an object; one that is gone already is no error.
+
+    Raises:
+        AwsError: S3 refused.
+    """
+    with aws_call(f"deleting s3://{bucket}/{key}", service="s3"):
+        aws.s3.delete_object(Bucket=bucket, Key=key)
+
+
+def _pages(aws: Aws, operation: str, doing: str, *, bucket: str, prefix: str) -> list[dict[str, Any]]:
+    """Return all pages of a listing under a prefix; none if there is no such bucket."""
+    with aws_call(f"{doing} bucket {bucket}", service="s3"):
+        try:
+            return list(aws.s3.get_paginator(operation).paginate(Bucket=bucket, Prefix=prefix))
+        except Exception as error:
+            if answer(error)[0] == "NoSuchBucket":
+                return []
+            raise
 
 
 def _create_bucket(aws: Aws, bucket: str) -> Literal["exists", "created"]:

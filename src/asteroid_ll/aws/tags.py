@@ -11,6 +11,9 @@ from collections.abc import Iterable, Mapping
 
 from asteroid_ll.errors import ConfigError
 
+NAME_PREFIX = "asteroid-ll-"
+"""Begin of the name of every resource that this program creates."""
+
 OWNER_TAG = "asteroid-ll"
 """Key of the tag on every resource that this program creates; its value is `OWNER_VALUE`."""
 

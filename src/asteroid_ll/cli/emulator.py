@@ -12,7 +12,9 @@ from asteroid_ll.aws.pricing import usd_per_h
 from asteroid_ll.cli.console import Console
 from asteroid_ll.cli.options import DEFAULT_WORKDIR
 from asteroid_ll.emulator.account import Account
+from asteroid_ll.emulator.account import reset as reset_account
 from asteroid_ll.emulator.ledger import BilledInterval
+from asteroid_ll.emulator.state import DATABASE
 from asteroid_ll.emulator.transport.server import serve as serve_http
 from asteroid_ll.errors import ConfigError
 
@@ -49,12 +51,11 @@ def serve(state: Path, port: int) -> None:
 @state_option
 @click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 def reset(state: Path, yes: bool) -> None:
-    """Delete all buckets, jobs and endpoints, and the ledger."""
+    """Delete all buckets, jobs and endpoints, and the ledger. Files that are not the emulator's stay."""
     _require_state(state)
     if not yes:
         click.confirm(f"Delete everything in {state}?", abort=True)
-    with closing(Account(state)) as account:
-        account.reset()
+    reset_account(state)
     Console().note(f"{state} is empty.")
 
 
@@ -104,7 +105,7 @@ def _row(interval: BilledInterval, *, now_s: float) -> dict[str, Any]:
 
 
 def _require_state(state: Path) -> None:
-    if not (state / "state.sqlite3").exists():
+    if not (state / DATABASE).exists():
         raise ConfigError(
             f"{state} is not an emulator's directory.",
             hint="asteroid-ll run-all   creates one. Or name another with --state.",

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Collection, Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from asteroid_ll.aws.other_runs import sentences
 from asteroid_ll.cli.console import Console
 from asteroid_ll.cli.exits import report
 from asteroid_ll.cli.options import CommonOptions
@@ -120,6 +122,7 @@ def show_status(options: CommonOptions) -> None:
         done = pipeline.snapshot().done
         steps = pipeline.plan().steps
         billed = pipeline.open_resources()
+        others = pipeline.of_other_runs(billed)
     console = Console(as_json=options.as_json)
     if options.as_json:
         stages = [{"name": s.stage, "done": s.stage in done, "next": s.action, "reason": s.reason} for s in steps]
@@ -127,7 +130,9 @@ def show_status(options: CommonOptions) -> None:
         return
     rows = [(step.stage, "done" if step.stage in done else "-", step.reason) for step in steps]
     console.records(rows, heading=("Stage", "State", "Reason"))
-    show_bill(console, [f"{item.kind} {item.name} ({_price(item)})" for item in billed])
+    show_bill(console, [f"{item.kind} {item.name} ({_price(item)})" for item in billed if item not in others])
+    for sentence in sentences(others, now_s=time.time()):
+        console.line(sentence)
 
 
 def _price(resource: OpenResource) -> str:

@@ -275,6 +275,12 @@ class Pipeline:
             return []  # connecting would create the account
         return open_resources(self._aws)
 
+    def of_other_runs(self, resources: Sequence[OpenResource]) -> list[OpenResource]:
+        """Return the resources that this run directory did not create, by their tag."""
+        stage = next(stage for stage in self._stages if stage.undoes)
+        run = self._context(stage, {}, progress=lambda _line: None).run_mark
+        return [resource for resource in resources if resource.run != run]
+
     def context(self, name: str) -> Context:
         """Return the context that the stage would get now.
 

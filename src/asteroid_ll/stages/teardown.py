@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Mapping
 
 from asteroid_ll.aws.billing import open_resources
 from asteroid_ll.aws.jobs import stop_training_job
+from asteroid_ll.aws.other_runs import sentences
 from asteroid_ll.aws.teardown import delete_endpoint_stack, find_leftovers
 from asteroid_ll.errors import AsteroidError, AwsError, CredentialsError, DataError, LeakError
 from asteroid_ll.run.journal import Record
@@ -42,11 +44,14 @@ def run(context: Context) -> Outcome:
     for name, record in known.items():
         undo(name, record["bills"], fingerprint=record["fingerprint"])
     try:
-        tagged = open_resources(aws, run=context.run_mark)
+        listed = open_resources(aws)
     except AsteroidError as error:
         problems.append(_unknown(error))
     else:
-        forgotten = [resource for resource in tagged if resource.name not in known]
+        forgotten = [item for item in listed if item.run == context.run_mark and item.name not in known]
+        others = [item for item in listed if item.run != context.run_mark and item.name not in known]
+        for sentence in sentences(others, now_s=time.time(), only_expired=bool(known or forgotten)):
+            context.progress(sentence)
         for resource in forgotten:
             undo(resource.name, resource.kind)
     if problems:

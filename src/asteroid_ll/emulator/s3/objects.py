@@ -8,7 +8,7 @@ from dataclasses import replace
 from urllib.parse import unquote
 
 from asteroid_ll.emulator.s3.body_files import read_chunks
-from asteroid_ll.emulator.s3.call import S3Call, check_owner
+from asteroid_ll.emulator.s3.call import S3Call, check_intact, check_owner
 from asteroid_ll.emulator.s3.conditions import byte_range, check_read, write_guard
 from asteroid_ll.emulator.s3.errors import invalid_argument, not_implemented, s3_error
 from asteroid_ll.emulator.s3.object_headers import checksum_headers, encryption_headers, object_headers, read_attributes
@@ -35,8 +35,11 @@ def put_object(call: S3Call) -> Response:
 @operation("GetObject", "GET /Bucket/Key", query=READ_QUERY, headers="x-amz-checksum-mode")
 @operation("HeadObject", "HEAD /Bucket/Key", query=READ_QUERY, headers="x-amz-checksum-mode")
 def get_object(call: S3Call) -> Response:
-    """GetObject and HeadObject: whole, a range or a part, if the read's conditions hold."""
-    stored = call.object()
+    """GetObject and HeadObject: whole, a range or a part, if the read's conditions hold.
+
+    GetObject checks the whole body before it answers, so a client never gets damaged bytes.
+    """
+    stored = call.object() if call.request.method == "HEAD" else call.intact_object()
     if not check_read(call.request.headers, stored):
         return Response(304, headers={"ETag": f'"{stored.etag}"'})
     headers = object_headers(stored)
@@ -187,6 +190,7 @@ def copy_source(call: S3Call) -> StoredObject:
         raise s3_error("NoSuchKey", Key=key)
     if not check_read(call.request.headers, stored, prefix="x-amz-copy-source-"):
         raise s3_error("PreconditionFailed")
+    check_intact(call.store, stored)
     return stored
 
 

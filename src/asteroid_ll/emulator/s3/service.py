@@ -49,6 +49,8 @@ class S3:
         try:
             response = self._answer(request, region, headers=headers)
         except ApiError as error:
+            if error.code == "InternalError":
+                self.store.state.log(f"{request.method} {request.path}: {error.message}")
             headers["Content-Type"] = "application/xml"
             body = error_body(error, request_id=request_id, host_id=host_id)
             return Response(error.status, headers=headers, body=b"" if request.method == "HEAD" else body)
