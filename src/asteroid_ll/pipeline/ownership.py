@@ -93,7 +93,8 @@ class Ownership:
             return
         raise self._refusal(
             f"The run in {self._directory} is on {_place(known)}; this command is for {_place(requested)}.",
-            hint=f"Leave out --config and --set to stay on {known.target}, or start another run with --workdir."
+            hint=f"Leave out --config, --set and ASTEROID_LL_... to stay on {known.target}, or start another run with "
+            "--workdir."
             if (known.target, known.region) != (requested.target, requested.region)
             else f"Use credentials of account {known.account}, or start another run with --workdir.",
             kind=ConfigError,
