@@ -14,7 +14,7 @@ import pytest
 STAGES = [
     *("fetch", "clean", "explore", "split", "encode", "upload", "train", "deploy", "predict", "report", "teardown")
 ]
-TIMED = {"train/job.log", "train/job.json", "train/model.tar.gz", "deploy/endpoint.json", "run.json"}
+TIMED = {"train/job.log", "train/job.json", "train/model.tar.gz", "deploy/endpoint.json"}
 """Files with times, or with the name of the run."""
 RUN_OF_NAME = re.compile(rb"(asteroid-ll-[0-9a-f]{16})-[0-9a-f]{8}")
 

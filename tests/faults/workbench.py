@@ -214,7 +214,9 @@ class Place:
         return {
             str(path.relative_to(self.workdir)): path.read_bytes()
             for path in sorted(self.workdir.rglob("*"))
-            if path.is_file() and self.state not in path.parents and path.name not in ("lock", "journal.jsonl")
+            if path.is_file()
+            and self.state not in path.parents
+            and path.name not in ("lock", "journal.jsonl", "run.json")
         }
 
     def metrics(self) -> dict[str, Any]:
