@@ -13,6 +13,7 @@ import pkgutil
 import resource
 import signal
 import sys
+import threading
 import time
 import traceback
 from collections.abc import Callable
@@ -28,7 +29,7 @@ WARM = ("aws", "cli", "emulator", "evaluation", "formats", "neo", "pipeline", "s
 """Rooms whose modules are imported once, before the first command."""
 
 LIMIT_S = 60
-"""SIGALRM ends a command that takes longer."""
+"""A command that takes longer is killed."""
 
 
 def main() -> None:
@@ -42,14 +43,17 @@ def main() -> None:
         pid = os.fork()
         if pid == 0:
             _become(order)
+        watchdog = threading.Timer(LIMIT_S, os.kill, (pid, signal.SIGKILL))
+        watchdog.start()
         _, status = os.waitpid(pid, 0)
+        watchdog.cancel()
+        watchdog.join()  # no thread may run during the next fork
         sys.stdout.write(json.dumps({"pid": pid, "code": os.waitstatus_to_exitcode(status)}) + "\n")
         sys.stdout.flush()
 
 
 def _become(order: dict[str, Any]) -> NoReturn:
     """Turn this fork into the command, and end it as the interpreter would."""
-    signal.alarm(LIMIT_S)
     for number, path, flags in (
         (0, os.devnull, os.O_RDONLY),
         (1, order["out"], os.O_WRONLY | os.O_CREAT | os.O_TRUNC),
@@ -194,6 +198,23 @@ def _interrupt_before(stage: str) -> None:
     Pipeline.plan = plan_or_stop  # type: ignore[method-assign, assignment]
 
 
+def _signal_at_line(arguments: tuple[str, str]) -> None:
+    """Send a signal to this process once, right after the line about a stage's result was printed."""
+    from asteroid_ll.cli.console import Console
+
+    stage, name = arguments
+    is_due = [True]
+    stage_ended: Callable[..., None] = Console.stage_ended
+
+    def print_and_signal(console: Console, result: Any) -> None:
+        stage_ended(console, result)
+        if result.name == stage and is_due[0]:
+            is_due[0] = False
+            os.kill(os.getpid(), getattr(signal, name))
+
+    Console.stage_ended = print_and_signal  # type: ignore[method-assign, assignment]
+
+
 def _skip_retry_pauses() -> None:
     """Skip botocore's pauses between attempts, which take up to 20 s each."""
     import botocore.endpoint
@@ -206,6 +227,7 @@ HOOKS: dict[str, Callable[[Any], None]] = {
     "calls": _record_calls,
     "kill_at_record": _kill_at_record,
     "interrupt_before": _interrupt_before,
+    "signal_at_line": _signal_at_line,
     "pause_before": _pause_before,
     "limits": _limit,
     "jump": _jump,

@@ -108,6 +108,11 @@ def is_already_there(error: BaseException) -> bool:
     return code in {"ResourceInUse", "ValidationException"} and any(text in message.lower() for text in _EXISTS_TEXTS)
 
 
+def is_denial(error: AsteroidError) -> bool:
+    """Return whether AWS denied an action, which no repetition changes."""
+    return error.context.get("code") in _DENIED
+
+
 def translate(error: BaseException, doing: str, *, service: str = "sagemaker") -> AsteroidError | None:
     """Return the expected failure for an exception of a call, or None for a bug.
 

@@ -58,6 +58,7 @@ class Context:
         inputs: identity of the outputs of each needed stage, by its name.
         connect: opens the session with AWS or the emulator; every call returns the same session.
         progress: reports a line of progress.
+        spared: kinds of resources that a teardown leaves running, such as ``training-job``.
     """
 
     config: Config
@@ -67,6 +68,7 @@ class Context:
     inputs: Mapping[str, str]
     connect: Callable[[], Aws]
     progress: Callable[[str], None]
+    spared: frozenset[str] = frozenset()
 
     @property
     def run_mark(self) -> str:
