@@ -111,7 +111,7 @@ def catalogue_of(records: list[dict[str, Any]]) -> pd.DataFrame:
         "aphelion_distance_au": written(a * (1.0 + e), "%.7f"),
         "hazardous": [str(r.get("PHA_flag") == 1) for r in records],
     }
-    return pd.DataFrame({column.name: text[column.name] for column in COLUMNS if column.in_catalogue})
+    return pd.DataFrame({column.name: text[column.name] for column in COLUMNS if column.name in HOW})
 
 
 def written(values: np.ndarray[Any, np.dtype[np.float64]], pattern: str) -> list[str]:

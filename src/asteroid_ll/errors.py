@@ -53,7 +53,7 @@ class CredentialsError(AsteroidError):
 
 
 class LeakError(AsteroidError):
-    """Something billable is, or may be, left."""
+    """A resource that is billed exists, or may exist, after a command that should have deleted it."""
 
     exit_code = 6
 

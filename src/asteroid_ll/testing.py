@@ -1,8 +1,8 @@
 """pytest fixtures for tests of code that uses SageMaker's Linear Learner.
 
 Enable them in the top-level ``conftest.py`` of your tests with ``pytest_plugins = ["asteroid_ll.testing"]``. A test
-that takes ``sagemaker_emulator`` passes ``sagemaker_emulator.session()`` to the code that it tests. For code that
-calls ``boto3.client`` itself, take ``sagemaker_emulator_url``.
+with the fixture ``sagemaker_emulator`` passes ``sagemaker_emulator.session()`` to the code that it tests. For code that
+calls ``boto3.client`` itself, use ``sagemaker_emulator_url``.
 """
 
 from __future__ import annotations

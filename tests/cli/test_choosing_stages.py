@@ -15,7 +15,7 @@ def test_a_dry_run_writes_nothing(place):
     before = _tree(place)
     ended = place.run("run-all", "--dry-run")
     assert ended.code == 0
-    assert ended.out.splitlines()[0] == "fetch     run   never ran"
+    assert ended.out.splitlines()[0] == "fetch     run  never ran"
     assert place.run("plan").out == ended.out
     assert _tree(place) == before
 

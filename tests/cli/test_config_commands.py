@@ -16,7 +16,7 @@ def test_init_leaves_an_existing_file_alone(place):
     before = (place.folder / "small.yaml").read_bytes()
     ended = place.run("config", "init", "-o", "small.yaml", config=None)
     assert ended.code == 2
-    assert "small.yaml exists already" in ended.err
+    assert "small.yaml already exists" in ended.err
     assert (place.folder / "small.yaml").read_bytes() == before
 
 

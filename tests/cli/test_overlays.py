@@ -64,7 +64,11 @@ def test_every_problem_is_named_by_file_and_line_in_the_order_of_the_files(files
 
 @pytest.mark.parametrize(
     ("text", "problem"),
-    [("- a\n", "line 1: the file must hold keys"), ("a: *x\n", "line 1: the alias"), ("a: 1\na: 2\n", "line 2: a: is")],
+    [
+        ("- a\n", "line 1: the file must contain"),
+        ("a: *x\n", "line 1: the alias"),
+        ("a: 1\na: 2\n", "line 2: a: is"),
+    ],
 )
 def test_a_second_file_that_cannot_be_laid_over_is_named(files, text, problem):
     a, b = files("region: eu-west-1\n", text)

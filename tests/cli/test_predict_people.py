@@ -79,7 +79,7 @@ def test_a_row_that_cannot_be_scored_is_kept_with_the_reason(place):
     assert [bool(row["score"]) for row in rows] == [True, True, False, False, False, False]
     assert ended.err.splitlines() == [
         "2 of 6 rows scored, 1 hazardous.",
-        "Not scored: 4; the column error has the reasons. Data row 3: absolute_magnitude_mag has no value.",
+        "Not scored: 4; see the column 'error'. Data row 3: absolute_magnitude_mag has no value.",
     ]
 
 

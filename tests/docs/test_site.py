@@ -13,7 +13,6 @@ from typing import Any
 import pytest
 
 from asteroid_ll.config import dump_markdown, load
-from asteroid_ll.neo.sources import SOURCES
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md"))
@@ -83,11 +82,6 @@ def test_the_reference_of_the_configuration_is_the_present_one() -> None:
     """After a change: ``scripts/reference``."""
     text = (ROOT / "docs" / "configuration-reference.md").read_text(encoding="utf-8")
     assert text.partition("\n## ")[1:] == ("\n## ", dump_markdown().removeprefix("## "))
-
-
-def test_every_source_is_named_in_the_guide() -> None:
-    text = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
-    assert all(f"`{name}`" in text for name in SOURCES)
 
 
 def test_every_link_between_the_pages_leads_somewhere() -> None:

@@ -18,10 +18,11 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from asteroid_ll.aws.jobs import wait_for_training_job
+from asteroid_ll.aws import resources
 from asteroid_ll.aws.session import connect
+from asteroid_ll.aws.waiting import poll
 from asteroid_ll.emulator.account import Account
-from asteroid_ll.emulator.ledger import BilledInterval
+from asteroid_ll.emulator.ledger import BilledInterval, open_intervals
 
 T = TypeVar("T")
 
@@ -49,7 +50,7 @@ report: {figures: false, html: false}
 """
 
 LIMIT_S = 60
-"""A process that runs longer is killed."""
+"""A process that runs longer is killed, and a wait for a training job that takes longer fails."""
 
 COMMAND = (sys.executable, "-m", "asteroid_ll")
 
@@ -163,6 +164,7 @@ class Place:
                 ``after``;
                 ``interrupt_before``, a stage before which the command gets SIGINT;
                 ``signal_at_line``, a stage and a signal's name, sent right after the line about its result;
+                ``hurry``, which shortens the waits of ``target: aws``;
                 ``pause_before``, see `Pause`;
                 ``limits``, values by names such as ``RLIMIT_NOFILE``;
                 ``jump``, a number of records after which the clock is set, and by how many seconds;
@@ -234,7 +236,8 @@ class Place:
     def open_intervals(self) -> list[BilledInterval]:
         """Return the intervals that the emulated account currently bills."""
         with self.emulator() as emulator:
-            return emulator.open_intervals()
+            emulator.settle()
+            return open_intervals(emulator.state)
 
     def configure(self, **changes: Any) -> None:
         """Change settings of the emulated account, such as ``training_starting_s``."""
@@ -250,17 +253,26 @@ class Place:
 
     def worker_pid(self) -> int:
         """Return the process number of the only training job, once its worker runs."""
-        while True:
+        deadline_s = time.monotonic() + LIMIT_S
+        while time.monotonic() < deadline_s:
             with self.emulator() as emulator:
                 (job,) = emulator.services.resources.find("training-job")
             if "worker" in job.body:
                 return int(job.body["worker"]["pid"])
             os.sched_yield()
+        raise AssertionError(f"no worker claimed the job in {LIMIT_S} s")
 
     def wait_for_job(self, name: str) -> None:
-        """Wait until a training job has completed."""
+        """Wait until a training job has completed, at most `LIMIT_S`."""
         with connect("emulator", region=REGION, emulator_dir=self.state) as aws:
-            wait_for_training_job(aws, name)
+            job = poll(
+                lambda: resources.describe_new(aws, "training-job", name),
+                until=lambda job: job["TrainingJobStatus"] not in ("InProgress", "Stopping"),
+                pace=aws.pace,
+                timeout_s=LIMIT_S,
+                what=f"training job {name}",
+            )
+        assert job["TrainingJobStatus"] == "Completed", job
 
     def names(self, kind: str) -> list[str]:
         """Return the names of all resources of a kind, such as ``training-job``."""
@@ -286,15 +298,16 @@ class Place:
         if not (self.state / "state.sqlite3").exists():
             return
         with self.emulator() as emulator:
-            resources = emulator.services.resources
-            jobs = [job for job in resources.find("training-job") if job.status not in ("Failed", "Stopped")]
-            tags = [resources.tags(job.arn) for job in jobs]
+            table = emulator.services.resources
+            jobs = [job for job in table.find("training-job") if job.status not in ("Failed", "Stopped")]
+            tags = [table.tags(job.arn) for job in jobs]
             objects = [
                 f"{bucket.name}/{item.key}"
                 for bucket in emulator.store.buckets()
                 for item in emulator.store.list(bucket.name)
             ]
-            still_open = emulator.open_intervals()
+            emulator.settle()
+            still_open = open_intervals(emulator.state)
         fingerprints = Counter(tag.get("asteroid-ll:fingerprint", "") for tag in tags)
         fingerprints.pop("", None)
         assert all(count == 1 for count in fingerprints.values()), f"two jobs of one fingerprint: {fingerprints}"

@@ -17,6 +17,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from types import SimpleNamespace
@@ -215,6 +216,19 @@ def _signal_at_line(arguments: tuple[str, str]) -> None:
     Console.stage_ended = print_and_signal  # type: ignore[method-assign, assignment]
 
 
+def _hurry(_: object) -> None:
+    """Let an account's waits take 0.01 s each, by a clock that goes as far as they should have taken."""
+    from asteroid_ll.aws import session, waiting
+
+    now_s = [0.0]
+
+    def sleep(seconds: float) -> None:
+        now_s[0] += seconds
+        time.sleep(0.01)
+
+    session.AWS_PACE = replace(waiting.AWS_PACE, sleep=sleep, clock=lambda: now_s[0])  # type: ignore[attr-defined]
+
+
 def _skip_retry_pauses() -> None:
     """Skip botocore's pauses between attempts, which take up to 20 s each."""
     import botocore.endpoint
@@ -228,6 +242,7 @@ HOOKS: dict[str, Callable[[Any], None]] = {
     "kill_at_record": _kill_at_record,
     "interrupt_before": _interrupt_before,
     "signal_at_line": _signal_at_line,
+    "hurry": _hurry,
     "pause_before": _pause_before,
     "limits": _limit,
     "jump": _jump,

@@ -25,7 +25,7 @@ DELETION_PATIENCE_S = 120
 
 INVOKE_ATTEMPTS = 6
 
-_MOVING = {"Creating", "Updating", "SystemUpdating", "RollingBack"}
+_IN_TRANSITION = {"Creating", "Updating", "SystemUpdating", "RollingBack"}
 _TRUNCATED: tuple[type[Exception], ...] = (*BROKEN_BODY_ERRORS, orjson.JSONDecodeError)
 _RETRIED = {"ModelNotReadyException", "InternalDependencyException", "ServiceUnavailable", "InternalFailure"}
 
@@ -39,10 +39,6 @@ def create_or_adopt_model(
         AwsError: the name belongs to another model (left untouched), or SageMaker refused.
     """
     container = {"Image": image_uri, "ModelDataUrl": artifact_s3_uri}
-
-    def differences(existing: Mapping[str, Any]) -> list[str]:
-        return _differences(container, existing.get("PrimaryContainer", {}))
-
     return resources.create_or_adopt(
         aws,
         "model",
@@ -51,7 +47,7 @@ def create_or_adopt_model(
             ModelName=name, PrimaryContainer=container, ExecutionRoleArn=role_arn, Tags=to_api(tags)
         ),
         tags=tags,
-        differences=differences,
+        differences=lambda existing: _differences(container, existing.get("PrimaryContainer", {})),
     )
 
 
@@ -191,7 +187,7 @@ def invoke(aws: Aws, endpoint_name: str, body: bytes, *, content_type: str, acce
                 )
                 return _complete_body(result)
             except Exception as error:
-                if not _is_worth_repeating(error, endpoint_name):
+                if not _is_retryable(error, endpoint_name):
                     raise
                 if attempt == INVOKE_ATTEMPTS:
                     code, message, _ = answer(error)
@@ -212,7 +208,7 @@ def _settled_endpoint(aws: Aws, name: str, *, what: str) -> dict[str, Any] | Non
     """Wait until an endpoint is not changing; return its description, or None if there is no endpoint."""
     return poll(
         lambda: resources.describe(aws, "endpoint", name),
-        until=lambda endpoint: endpoint is None or endpoint["EndpointStatus"] not in _MOVING,
+        until=lambda endpoint: endpoint is None or endpoint["EndpointStatus"] not in _IN_TRANSITION,
         pace=aws.pace,
         timeout_s=ENDPOINT_TIMEOUT_S,
         what=what,
@@ -258,7 +254,7 @@ def _request_deletion(aws: Aws, name: str) -> bool:
         return True
 
 
-class _CutAnswerError(Exception):
+class _TruncatedAnswerError(Exception):
     """The body of an answer is truncated (a request that timed out is another error)."""
 
 
@@ -270,15 +266,15 @@ def _complete_body(result: Mapping[str, Any]) -> bytes:
         if result.get("ContentType", "").partition(";")[0].strip() == "application/json":
             orjson.loads(body)
     except _TRUNCATED as error:
-        raise _CutAnswerError(f"the answer broke off: {error}") from error
+        raise _TruncatedAnswerError(f"the answer broke off: {error}") from error
     return body
 
 
-def _is_worth_repeating(error: Exception, endpoint_name: str) -> bool:
+def _is_retryable(error: Exception, endpoint_name: str) -> bool:
     """Return whether another attempt may succeed; raise DataError for a payload that the model refuses."""
     code, message, _ = answer(error)
     if code != "ModelError":
-        return code in _RETRIED or isinstance(error, _CutAnswerError)
+        return code in _RETRIED or isinstance(error, _TruncatedAnswerError)
     original = int(getattr(error, "response", {}).get("OriginalStatusCode", 500))
     if 400 <= original < 500 and original != 429:
         raise DataError(

@@ -113,12 +113,12 @@ def is_denial(error: AsteroidError) -> bool:
     return error.context.get("code") in _DENIED
 
 
-def translate(error: BaseException, doing: str, *, service: str = "sagemaker") -> AsteroidError | None:
+def translate(error: BaseException, doing: str, *, service: str) -> AsteroidError | None:
     """Return the expected failure for an exception of a call, or None for a bug.
 
     Args:
         error: the exception.
-        doing: the attempt in words that follow "while", such as ``creating training job x``.
+        doing: the action, as words that follow "while", such as ``creating training job x``.
         service: the service's name in permissions, such as ``s3``.
 
     Returns:
@@ -141,7 +141,7 @@ def expected(error: Exception, doing: str) -> AsteroidError:
     For work that must continue with the next resource, such as a teardown.
     """
     _LOGGER.debug("failed while %s", doing, exc_info=error)
-    return translate(error, doing) or AwsError(
+    return translate(error, doing, service="sagemaker") or AwsError(
         f"{type(error).__name__} while {doing}: {' '.join(str(error).split()) or 'no reason is given'}", hint=RESUME
     )
 
@@ -240,5 +240,5 @@ def _permission(operation: str, service: str) -> str:
 
 
 def _reason(message: str) -> str:
-    """Return AWS's own words as the end of a sentence without a full stop, or an empty text."""
+    """Return AWS's message as the end of a sentence without a full stop, or an empty text."""
     return f": {message.rstrip('.')}" if message and message not in {"Forbidden", "Moved Permanently"} else ""

@@ -17,12 +17,12 @@ GARBLED_PAUSE_S = 0.5
 """Pause before a request with an unreadable answer is sent again, times the attempts so far."""
 
 
-def install(client: Any, *, most_attempts: int, account_id: Callable[[], str]) -> None:
+def install(client: Any, *, max_attempts: int, account_id: Callable[[], str]) -> None:
     """Register the handlers with a client.
 
     Args:
         client: a botocore client.
-        most_attempts: how often a request with an unreadable answer is sent.
+        max_attempts: how often a request with an unreadable answer is sent.
         account_id: returns the account of the credentials; called only for an S3 client.
     """
     events = client.meta.events
@@ -32,7 +32,7 @@ def install(client: Any, *, most_attempts: int, account_id: Callable[[], str]) -
         events.register("before-parameter-build.s3", lambda params, model, **_: expect_owner(params, model, owner))
 
     def pause_s(response: tuple[Any, Mapping[str, Any]] | None, attempts: int, **_: object) -> float | None:
-        if response is None or attempts >= most_attempts or not is_unreadable(*response):
+        if response is None or attempts >= max_attempts or not is_unreadable(*response):
             return None
         return GARBLED_PAUSE_S * attempts
 

@@ -22,7 +22,7 @@ BEYOND_RUNTIME_S = 3600
 _STOP_TIMEOUT_S = 600
 _NAME_MAX_LENGTH = 63
 _ENDED = {"Completed", "Failed", "Stopped"}
-_MOST_ATTEMPTS = 100
+_MAX_ATTEMPTS = 100
 
 
 @dataclass(frozen=True)
@@ -102,14 +102,12 @@ def usable_training_job_name(aws: Aws, base: str) -> str:
         aws: the connection.
         base: the deterministic name, short enough for a suffix.
     """
-    for attempt in range(1, _MOST_ATTEMPTS + 1):
+    for attempt in range(1, _MAX_ATTEMPTS + 1):
         name = base if attempt == 1 else f"{base[: _NAME_MAX_LENGTH - 4]}-{attempt}"
         job = resources.describe(aws, "training-job", name)
         if job is None or job["TrainingJobStatus"] not in {"Failed", "Stopped", "Stopping"}:
             return name
-    raise AwsError(
-        f"Training job {base} failed {_MOST_ATTEMPTS} times.", hint="Look at its log before another attempt."
-    )
+    raise AwsError(f"Training job {base} failed {_MAX_ATTEMPTS} times.", hint="Look at its log before another attempt.")
 
 
 def create_or_adopt_training_job(aws: Aws, request: TrainingJobRequest) -> CreatedOrAdopted:

@@ -1,7 +1,7 @@
 """The connection: the only place that knows whether AWS or the embedded emulator answers.
 
 A client is built when it is first used, and all clients share one session and its loader. Import this module only to
-connect: botocore takes 0.1 s.
+connect, because importing botocore takes 0.1 s.
 """
 
 from __future__ import annotations
@@ -132,7 +132,7 @@ class Aws:
                 )
                 with aws_call(f"preparing to call {service}"):
                     client = self._session.create_client(service, region_name=self.region, config=config)
-                hooks.install(client, most_attempts=ATTEMPTS, account_id=lambda: self.account_id)
+                hooks.install(client, max_attempts=ATTEMPTS, account_id=lambda: self.account_id)
                 self._clients[service] = client
             return self._clients[service]
 

@@ -41,7 +41,7 @@ def tags(*, fingerprint: str, run: str = "", expires_s: float | None = None) -> 
     for key, value in values.items():
         if not _VALUE.fullmatch(value):
             raise ConfigError(
-                f"The tag {key} cannot hold {value!r}.",
+                f"The tag {key} cannot have the value {value!r}.",
                 hint="AWS allows up to 256 letters, digits, spaces and _ . : / = + - @ in a tag.",
             )
     return values

@@ -1,7 +1,7 @@
 """Waiting for AWS: one polling loop, at a pace that suits the target.
 
-boto3's own waiters are not used. One of them counts ``Stopped`` as success, another takes any refusal for absence,
-they poll every 30 to 120 s, and none shows progress or the reason of a failure.
+boto3's waiters do not fit. One counts ``Stopped`` as success, and another treats any refusal as absence. They poll
+every 30 to 120 s, and none reports progress or the reason for a failure.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 
 class WaitError(AwsError):
-    """The time limit of a wait has passed; the awaited state may still come."""
+    """The time limit of a wait has passed; the awaited state may still be reached."""
 
 
 @dataclass(frozen=True)

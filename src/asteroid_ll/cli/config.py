@@ -20,9 +20,16 @@ def config() -> None:
 
 
 @config.command("init", epilog="Example:  asteroid-ll config init -o mine.yaml")
-@click.option("-o", "--output", type=click.Path(path_type=Path), default=Path("asteroid-ll.yaml"), show_default=True)
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    default=Path("asteroid-ll.yaml"),
+    show_default=True,
+    help="The file to write.",
+)
 def init(output: Path) -> None:
-    """Write a file with every default, and beside it the JSON schema for editors.
+    """Write a file with all defaults, and its JSON schema for editors.
 
     An existing file is not changed.
     """
@@ -30,7 +37,7 @@ def init(output: Path) -> None:
         with output.open("x", encoding="utf-8") as file:
             file.write(dump_yaml(Config()))
     except FileExistsError:
-        raise ConfigError(f"{output} exists already.", hint="asteroid-ll config init -o ANOTHER.yaml") from None
+        raise ConfigError(f"{output} already exists.", hint="asteroid-ll config init -o ANOTHER.yaml") from None
     except OSError as error:
         raise ConfigError(f"{output} can't be written: {error.strerror}.", hint="Choose another path.") from None
     atomic_write(output.with_name(SCHEMA_FILE), dump_schema().encode())
@@ -43,7 +50,7 @@ def show(options: CommonOptions) -> None:
     """Show the complete configuration, defaults included."""
     if options.as_json:
         values = options.config.model_dump(mode="json")
-        Console(as_json=True).envelope("config show", status="success", config=values)
+        Console(as_json=True).envelope("config show", config=values)
     else:
         Console().line(dump_yaml(options.config).rstrip())
 
@@ -62,7 +69,7 @@ def validate(options: CommonOptions) -> None:
     check_algorithm(options.config)
     console = Console(as_json=options.as_json)
     if options.as_json:
-        console.envelope("config validate", status="success", problems=[])
+        console.envelope("config validate", problems=[])
     else:
         files = " with ".join(map(str, options.config_files))
         console.line(f"{files or 'The default configuration'} is valid.")

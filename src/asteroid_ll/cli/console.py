@@ -1,7 +1,7 @@
 """The one module that prints: data or one JSON object on stdout, progress on stderr.
 
-On a terminal, progress is a live line and tables fit the window. In a pipe both are plain lines. If stderr is closed or
-its reader is gone, progress is discarded and the run continues.
+On a terminal, progress is one line that is updated, and tables fit the window. In a pipe both are plain lines. If
+stderr is closed or its reader is gone, progress is discarded and the run continues.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import io
 import json
 import sys
 import textwrap
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from shutil import get_terminal_size
 from typing import TYPE_CHECKING, TextIO
@@ -57,9 +57,10 @@ class Console:
         self._write_err(text)
 
     def envelope(self, command: str, **members: object) -> None:
-        """Print the versioned JSON object of a command on stdout."""
+        """Print the versioned JSON object of a command on stdout; its status is ``success`` unless given."""
         self._stop_status()
-        self.line(json.dumps({"asteroid_ll": ENVELOPE_VERSION, "command": command, **members}))
+        head = {"asteroid_ll": ENVELOPE_VERSION, "command": command, "status": "success"}
+        self.line(json.dumps(head | members))
 
     def error(self, error: AsteroidError, *, command: str, **members: object) -> None:
         """Print an expected failure and the next command; under ``--json`` also an envelope with these members.
@@ -115,26 +116,27 @@ class Console:
             cells += [cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True)]
             self.line("  ".join(cells).rstrip())
 
-    def steps(self, rows: Iterable[tuple[str, str, str]]) -> None:
-        """Print one row per stage on stdout: its name, a word and a reason."""
+    def records(self, rows: Sequence[Sequence[str]], *, heading: Sequence[str]) -> None:
+        """Print a table on stdout whose last column is a sentence; in a pipe it has no heading."""
         if self._out.isatty():
-            self._rich_table([("Stage", "", "Reason"), *rows], justify="left")
+            self._rich_table([heading, *rows], justify="left")
             return
-        for stage, word, reason in rows:
-            self.line(f"{stage:<9} {word:<5} {reason}")
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)][:-1]
+        for row in rows:
+            cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=False)]
+            self.line("  ".join([*cells, row[-1]]).rstrip())
 
     def _rich_table(self, rows: Sequence[Sequence[str]], *, justify: JustifyMethod) -> None:
-        """Print a table that fits the terminal: headings and sentences wrap, numbers and first cells do not."""
+        """Print a table that fits the terminal. Under ``left``, the last column is a sentence, which wraps first."""
         from rich.table import Table
 
         console = _rich(self._out)
         columns = list(zip(*rows, strict=True))
-        words = [[max(map(len, cell.split()), default=0) for cell in column] for column in columns]
-        gap = 2 if sum(max(lengths) + 2 for lengths in words[1:]) + max(map(len, columns[0])) <= console.width else 1
+        widths, gap = _column_widths(columns[:-1] if justify == "left" else columns, available=console.width)
         table = Table(box=None, pad_edge=False, padding=(0, gap, 0, 0))
-        table.add_column(columns[0][0], no_wrap=True)
-        for column, lengths in zip(columns[1:], words[1:], strict=True):
-            table.add_column(column[0], justify=justify, overflow="fold", min_width=max(lengths[1:], default=0))
+        table.add_column(columns[0][0], width=widths[0], no_wrap=True)
+        for column, width in zip(columns[1:], [*widths[1:], None], strict=False):
+            table.add_column(column[0], width=width, justify=justify, overflow="fold")
         for row in rows[1:]:
             table.add_row(*row)
         console.print(table)
@@ -151,6 +153,26 @@ class Console:
             with suppress(OSError):  # the terminal was closed
                 self._status.stop()
             self._status = None
+
+
+def _column_widths(columns: Sequence[Sequence[str]], *, available: int) -> tuple[list[int], int]:
+    """Return the width of each column, and of the gap between two, with as few wrapped cells as fit the terminal.
+
+    Headings wrap first, then cells, and then the words of headings break. The first column never wraps.
+    """
+    words = [[max(map(len, cell.split()), default=0) for cell in column] for column in columns]
+    natural = [max(map(len, column)) for column in columns]
+    choices = (
+        natural,
+        [max(lengths[0], *map(len, column[1:])) for column, lengths in zip(columns, words, strict=True)],
+        [max(lengths) for lengths in words],
+        [max(lengths[1:]) for lengths in words],
+    )
+    for widths in ([natural[0], *choice[1:]] for choice in choices):
+        for gap in (2, 1):
+            if sum(widths) + gap * (len(widths) - 1) <= available:
+                return widths, gap
+    return widths, gap
 
 
 def _rich(stream: TextIO) -> RichConsole:

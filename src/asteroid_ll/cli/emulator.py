@@ -1,4 +1,4 @@
-"""``emulator serve | reset | ledger``: the emulator's directory by itself."""
+"""``emulator serve | reset | ledger``: the emulator without the pipeline."""
 
 from __future__ import annotations
 
@@ -27,14 +27,17 @@ state_option = click.option(
 
 @click.group("emulator", epilog="Example:  asteroid-ll emulator serve --port 4566")
 def emulator() -> None:
-    """Serve the embedded AWS to any AWS client, reset it, or show its bill."""
+    """Serve the AWS emulator to any AWS client, empty it, or show its bill."""
 
 
 @emulator.command("serve", epilog="Example:  asteroid-ll emulator serve --port 4566 --state ./aws")
 @state_option
-@click.option("--port", type=click.IntRange(0, 65_535), default=4566, show_default=True, help="0 takes a free one.")
+@click.option("--port", type=click.IntRange(0, 65_535), default=4566, show_default=True, help="0 picks a free port.")
 def serve(state: Path, port: int) -> None:
-    """Serve over HTTP on loopback until interrupted; point AWS_ENDPOINT_URL at it."""
+    """Serve over HTTP on loopback until interrupted.
+
+    It prints the value of AWS_ENDPOINT_URL, which AWS clients need.
+    """
     console = Console()
     with closing(Account(state)) as account:
         serve_http(
@@ -44,9 +47,9 @@ def serve(state: Path, port: int) -> None:
 
 @emulator.command("reset", epilog="Example:  asteroid-ll emulator reset --yes")
 @state_option
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 def reset(state: Path, yes: bool) -> None:
-    """Delete everything in the emulator: buckets, jobs, endpoints and the ledger."""
+    """Delete all buckets, jobs and endpoints, and the ledger."""
     _require_state(state)
     if not yes:
         click.confirm(f"Delete everything in {state}?", abort=True)
@@ -59,14 +62,17 @@ def reset(state: Path, yes: bool) -> None:
 @state_option
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
 def ledger(state: Path, as_json: bool) -> None:
-    """Show the instance time that AWS would have billed, and the instances that still run."""
+    """Show the instance time that AWS would have billed.
+
+    Instances that still run are marked as open.
+    """
     _require_state(state)
     with closing(Account(state)) as account:
         rows = [_row(interval, now_s=account.state.now()) for interval in account.ledger()]
     console = Console(as_json=as_json)
     if as_json:
         still_open = [row["arn"] for row in rows if row["open"]]
-        console.envelope("emulator ledger", status="success", intervals=rows, billing={"open": still_open})
+        console.envelope("emulator ledger", intervals=rows, billing={"open": still_open})
         return
     cells = [
         (
@@ -78,7 +84,7 @@ def ledger(state: Path, as_json: bool) -> None:
         )
         for row in rows
     ]
-    console.table([("Resource", "Instances", "Instance-seconds", "USD on AWS", ""), *cells])
+    console.table([("Resource", "Instances", "Instance seconds", "USD on AWS", ""), *cells])
 
 
 def _row(interval: BilledInterval, *, now_s: float) -> dict[str, Any]:

@@ -18,10 +18,10 @@ from asteroid_ll.run import paths
 @click.option(
     "--boosting/--no-boosting",
     default=None,
-    help="Also score gradient boosting; the default if scikit-learn is installed.",
+    help="Also score gradient boosting. The default depends on whether scikit-learn is installed.",
 )
 def evaluate(options: CommonOptions, folds: int, boosting: bool | None) -> None:
-    """Score the configuration by grouped k-fold: a model tests each asteroid without having been trained on it."""
+    """Score the configuration by grouped k-fold: no model is tested on an asteroid that it was trained on."""
     from asteroid_ll.evaluation.cross_validation import cross_validate, has_boosting
     from asteroid_ll.formats.table import load_table
     from asteroid_ll.pipeline.project import open_pipeline
@@ -52,13 +52,12 @@ def evaluate(options: CommonOptions, folds: int, boosting: bool | None) -> None:
     if options.as_json:
         console.envelope(
             "evaluate",
-            status="success",
             stages=[],
             metrics=result.to_json(),
             billing={"open": open_json(prepared.open)},
         )
         return
-    console.line(
+    console.paragraph(
         f"{result.n_rows:,} rows of {result.n_asteroids:,} asteroids, {result.n_hazardous:,} rows hazardous; "
         f"{result.n_features} {result.feature_set} features, {result.n_folds} folds by asteroid"
     )

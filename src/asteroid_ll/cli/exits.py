@@ -28,7 +28,7 @@ def run_and_exit(command: click.Command) -> NoReturn:
         if sys.stdout is not None:  # it is None if it was closed before the start
             sys.stdout.flush()
     except (BrokenPipeError, SystemExit) as error:
-        # click answers a broken pipe by another stdout, which it wraps around this one, and exit code 1.
+        # On a broken pipe, click replaces stdout with a wrapper and exits with code 1.
         if isinstance(error, SystemExit) and sys.stdout is stdout:
             _flush_or_discard()
             raise
@@ -98,7 +98,7 @@ def _flush_or_discard() -> None:
 
 
 def _make_encodable() -> None:
-    """Make every text printable: as UTF-8 if the locale is ASCII, else with ``?`` for characters it lacks."""
+    """Make every text printable: as UTF-8 if the locale is ASCII, else with ``?`` for characters that it lacks."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             if codecs.lookup(stream.encoding).name == "ascii":

@@ -17,7 +17,7 @@ from asteroid_ll.run.files import read_json
 
 @click.group("features", epilog="Example:  asteroid-ll features show no-label-inputs")
 def features() -> None:
-    """The feature sets: the columns that each uses, and why not the others."""
+    """Show the columns that each feature set uses, and why it does not use the others."""
 
 
 @features.command("list", epilog="Example:  asteroid-ll features list")
@@ -28,18 +28,20 @@ def list_sets(options: CommonOptions) -> None:
     console = Console(as_json=options.as_json)
     if options.as_json:
         sets = [{"name": name, "summary": text, "chosen": name == chosen} for name, text in SUMMARIES.items()]
-        console.envelope("features list", status="success", sets=sets)
+        console.envelope("features list", sets=sets)
         return
-    width = max(map(len, SUMMARIES))
-    for name, text in SUMMARIES.items():
-        console.line(f"{'*' if name == chosen else ' '} {name:<{width}}  {text}")
+    rows = [(f"{'*' if name == chosen else ' '} {name}", text) for name, text in SUMMARIES.items()]
+    console.records(rows, heading=("  Set", "Columns"))
 
 
 @features.command("show", epilog="Example:  asteroid-ll features show clean")
 @click.argument("name", required=False)
 @common
 def show(options: CommonOptions, name: str | None) -> None:
-    """Show a set column by column; without a name, the fitted set of the run directory."""
+    """Show a feature set, column by column.
+
+    Without NAME, show the fitted set of the run directory.
+    """
     if name is None:
         _show_fitted(options)
     else:
@@ -54,13 +56,11 @@ def _show_recipe(options: CommonOptions, name: str) -> None:
         columns = [
             {"name": c.column.name, "unit": c.column.unit, "taken": c.taken, "why": c.why} for c in column_choices
         ]
-        console.envelope("features show", status="success", set=name, summary=SUMMARIES[name], columns=columns)
+        console.envelope("features show", set=name, summary=SUMMARIES[name], columns=columns)
         return
-    console.line(f"{name}: {SUMMARIES[name]}")
-    width = max(len(choice.column.name) for choice in column_choices)
-    for choice in column_choices:
-        mark = "takes" if choice.taken else "     "
-        console.line(f"{mark}  {choice.column.name:<{width}}  {choice.why or choice.column.unit}".rstrip())
+    console.paragraph(f"{name}: {SUMMARIES[name]}")
+    rows = [("used" if c.taken else "", c.column.name, c.why or c.column.unit) for c in column_choices]
+    console.records(rows, heading=("", "Column", "Unit, or the reason why it is not used"))
 
 
 def _show_fitted(options: CommonOptions) -> None:
@@ -75,7 +75,7 @@ def _show_fitted(options: CommonOptions) -> None:
     fitted = FittedFeatures.from_json(read_json(path))
     console = Console(as_json=options.as_json)
     if options.as_json:
-        console.envelope("features show", status="success", set=fitted.name, fitted=fitted.to_json())
+        console.envelope("features show", set=fitted.name, fitted=fitted.to_json())
         return
     console.line(f"{fitted.name}: {len(fitted.columns)} features of {len(fitted.inputs)} columns")
     for line in _lines(fitted.to_json()):

@@ -23,13 +23,15 @@ _N_SHOWN = 8
 _MAX_OUTPUTS_SHOWN = 6
 
 _artifact = click.option(
-    "--artifact", type=click.Path(path_type=Path), help="A model.tar.gz of any job; default: the run directory's."
+    "--artifact",
+    type=click.Path(path_type=Path),
+    help="The model.tar.gz of any job; default: that of the run directory.",
 )
 
 
 @click.group("model", epilog="Example:  asteroid-ll model show")
 def model() -> None:
-    """The trained model: its weights, and the losses of the grid's models."""
+    """Show or export the trained model."""
 
 
 @model.command("show", epilog="Example:  asteroid-ll model show --all")
@@ -40,11 +42,15 @@ def model() -> None:
     "--all", "show_all", is_flag=True, help="Show every feature and every model, not only the most important ones."
 )
 def show(options: CommonOptions, artifact: Path | None, log: Path | None, show_all: bool) -> None:
-    """Show the weights in the features' own and in standardised units, the threshold, and the grid."""
+    """Show the weights, the threshold, and the losses of the grid's models.
+
+    A weight is in the feature's unit. A standardised weight is per standard deviation of the feature; it needs the
+    job's log.
+    """
     _, _, view = _load(options, artifact=artifact, log=log)
     console = Console(as_json=options.as_json)
     if options.as_json:
-        console.envelope("model show", status="success", model=view.to_json())
+        console.envelope("model show", model=view.to_json())
         return
     limit = None if show_all else _N_SHOWN
     _show_head(console, view)
@@ -55,7 +61,14 @@ def show(options: CommonOptions, artifact: Path | None, log: Path | None, show_a
 @model.command("export", epilog="Example:  asteroid-ll model export --format onnx -o model.onnx")
 @common
 @_artifact
-@click.option("--format", "kind", type=click.Choice(["json", "onnx"]), default="json", show_default=True)
+@click.option(
+    "--format",
+    "kind",
+    type=click.Choice(["json", "onnx"]),
+    default="json",
+    show_default=True,
+    help="Format of the file.",
+)
 @click.option(
     "-o", "--output", type=click.Path(path_type=Path, dir_okay=False), required=True, help="The file to write."
 )
@@ -71,7 +84,7 @@ def export(options: CommonOptions, artifact: Path | None, kind: str, output: Pat
     atomic_write(output, data)
     console = Console(as_json=options.as_json)
     if options.as_json:
-        console.envelope("model export", status="success", format=kind, output=str(output), bytes=len(data))
+        console.envelope("model export", format=kind, output=str(output), bytes=len(data))
     else:
         console.note(f"Wrote {output}: {trained.predictor_type} of {trained.feature_dim} features.")
 
@@ -106,7 +119,7 @@ def _json(trained: Model, fitted: FittedFeatures | None) -> bytes:
 
 def _show_head(console: Console, view: ModelView) -> None:
     feature_set = f", {view.feature_set}" if view.feature_set else ""
-    console.line(f"{view.predictor_type}, loss {view.loss}, {len(view.features)} features{feature_set}")
+    console.paragraph(f"{view.predictor_type}, loss {view.loss}, {len(view.features)} features{feature_set}")
     if view.threshold is not None:
         console.line(f"threshold {view.threshold:.6g}: a score above it is predicted positive")
     console.line(f"bias {'  '.join(_cell(value) for value in view.bias[:_MAX_OUTPUTS_SHOWN])}")
@@ -124,7 +137,7 @@ def _show_features(console: Console, view: ModelView, *, limit: int | None) -> N
             console.line(
                 f"{variable}: {len(features)} ramps, {total:+.4g} from {features[0].start:g} to {features[-1].end:g}"
             )
-        _show_count(console, len(chosen), len(features), what="features by their effect")
+        _show_count(console, len(chosen), len(features), what="features, those with the largest effect")
         console.table([_head(view, is_ramp=bool(variable)), *(_feature_row(feature) for feature in chosen)])
 
 
@@ -148,9 +161,10 @@ def _show_grid(console: Console, view: ModelView, *, limit: int | None) -> None:
         return
     chosen = [model for number, model in enumerate(view.grid) if limit is None or number < limit or model.exported]
     console.line()
-    console.line(f"The grid's {view.objective_name} in epoch {view.kept_epoch} (* is the exported model)")
-    _show_count(console, len(chosen), len(view.grid), what="models by their loss")
-    names = list(view.grid[0].hyperparameters)
+    epoch = "the last epoch" if view.kept_epoch is None else f"epoch {view.kept_epoch + 1}"
+    console.paragraph(f"The grid's {view.objective_name} after {epoch} (* is the exported model)")
+    _show_count(console, len(chosen), len(view.grid), what="models, those with the smallest loss")
+    names = [name.removeprefix("lr_scheduler_").replace("_", " ") for name in view.grid[0].hyperparameters]
     has_validation = view.grid[0].validation_objective is not None
     rows = [["model", *names, "train", *(["validation"] if has_validation else [])]]
     for item in chosen:
@@ -164,7 +178,7 @@ def _show_grid(console: Console, view: ModelView, *, limit: int | None) -> None:
 
 def _show_count(console: Console, n_shown: int, n_all: int, *, what: str) -> None:
     if n_shown < n_all:
-        console.line(f"the first {n_shown} of {n_all} {what}; --all shows every one")
+        console.line(f"{n_shown} of {n_all} {what}; --all shows all of them")
 
 
 def _largest(features: Sequence[FeatureWeight], *, limit: int | None) -> list[FeatureWeight]:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from asteroid_ll.config import Config
 
 JSON_VARIABLE = f"{ENVIRONMENT_PREFIX}JSON"
-"""Asks every command for one JSON object, as ``--json`` does."""
+"""Environment variable with the effect of ``--json`` in every command."""
 
 DEFAULT_WORKDIR = Path("asteroid-run")
 
@@ -55,7 +55,7 @@ class CommonOptions:
 
 
 def common(function: Callable[..., None]) -> Callable[..., None]:
-    """Add ``--config``, ``--set``, ``--workdir`` and ``--json`` to a command; it takes them as ``options``."""
+    """Add ``--config``, ``--set``, ``--workdir`` and ``--json`` to a command, which gets them as ``options``."""
 
     @functools.wraps(function)
     def command(
@@ -88,7 +88,7 @@ def _common_options() -> tuple[Callable[[Callable[..., None]], Callable[..., Non
             multiple=True,
             allow_from_autoenv=False,
             shell_complete=complete_key,
-            help="Set one key, such as training.max_runtime_s=600; overrides files and environment; repeatable.",
+            help="Set one key, such as training.max_runtime_s=600; repeatable, overrides files and environment.",
         ),
         click.option(
             "-c",
@@ -97,8 +97,8 @@ def _common_options() -> tuple[Callable[[Callable[..., None]], Callable[..., Non
             envvar=f"{ENVIRONMENT_PREFIX}CONFIG",
             type=click.Path(path_type=Path),
             multiple=True,
-            help="YAML file; repeatable, a later file overrides an earlier one key by key. Without it the defaults "
-            "(config/local.yaml).",
+            help="YAML file; repeatable, a later file overrides an earlier one key by key. The defaults are those of "
+            "config/local.yaml.",
         ),
     )
 

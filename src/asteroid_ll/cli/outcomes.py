@@ -63,7 +63,7 @@ def finish(command: str, options: CommonOptions, result: RunResult) -> None:
     if result.error:
         raise SystemExit(report(result.error, console, command=command, **members))
     if options.as_json:
-        console.envelope(command, status="success", **members)
+        console.envelope(command, **members)
 
 
 def _show_result(console: Console, command: str, result: RunResult) -> None:
@@ -83,7 +83,7 @@ def show_metrics(console: Console, result: RunResult) -> None:
 
         metrics: Mapping[str, Any] = result.metrics
         console.line()
-        console.line(
+        console.paragraph(
             f"{metrics['n_rows']:,} test rows, {metrics['n_hazardous']:,} of them hazardous;"
             f" {metrics['n_features']} {metrics['feature_set']} features, split by {metrics['split_by']}"
         )
@@ -124,11 +124,9 @@ def show_steps(
             {"name": s.stage, "status": "run" if plan.runs(s.stage) else "skipped", "reason": s.reason, "seconds": 0.0}
             for s in steps
         ]
-        console.envelope(
-            command, status="success", dry_run=True, stages=stages, metrics={}, billing={"open": open_json(open_now)}
-        )
+        console.envelope(command, dry_run=True, stages=stages, metrics={}, billing={"open": open_json(open_now)})
         return
-    console.steps((step.stage, step.action, step.reason) for step in steps)
+    console.records([(step.stage, step.action, step.reason) for step in steps], heading=("Stage", "Action", "Reason"))
 
 
 def show_status(options: CommonOptions) -> None:
@@ -153,12 +151,13 @@ def show_status(options: CommonOptions) -> None:
         "billing": {"open": [asdict(item) for item in billed]},
     }
     if not options.as_json:
-        console.steps((step.stage, "done" if step.stage in done else "-", step.reason) for step in steps)
+        rows = [(step.stage, "done" if step.stage in done else "-", step.reason) for step in steps]
+        console.records(rows, heading=("Stage", "State", "Reason"))
         show_bill(console, [f"{item.kind} {item.name} ({_price(item)})" for item in billed])
     if damage is not None:
         raise SystemExit(report(damage, console, command="status", **members))
     if options.as_json:
-        console.envelope("status", status="success", **members)
+        console.envelope("status", **members)
 
 
 def _price(resource: OpenResource) -> str:

@@ -78,7 +78,6 @@ def predict_rows(options: CommonOptions, request: ScoringRequest) -> None:
     if options.as_json:
         console.envelope(
             "predict",
-            status="success",
             stages=[],
             metrics=tally.to_json(),
             predictions=collected.rows,
@@ -128,5 +127,5 @@ def _summary(tally: Tally, output: Path | None) -> str:
     text = f"{scored} rows scored, {tally.n_hazardous:,} hazardous"
     text += f": {output}" if output is not None else "."
     if tally.n_errors:
-        text += f"\nNot scored: {tally.n_errors:,}; the column error has the reasons. {tally.first_error}."
+        text += f"\nNot scored: {tally.n_errors:,}; see the column 'error'. {tally.first_error}."
     return text

@@ -27,7 +27,7 @@ STAGE_NAMES = tuple(stage.name for stage in STAGES)
     multiple=True,
     type=click.Choice((*STAGE_NAMES, "all")),
     metavar="STAGE|all",
-    help="Run it even if up to date; repeatable.",
+    help="Run this stage even if it is up to date; repeatable.",
 )
 @click.option("--dry-run", is_flag=True, help="Show which stages would run, and why, and stop.")
 @click.option("--keep", is_flag=True, help="Leave the endpoint running (it bills) instead of tearing it down.")

@@ -9,7 +9,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import yaml
-from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from asteroid_ll.config.hyperparameters import KNOWN
@@ -121,7 +120,7 @@ def _blocks(config: Config) -> Iterator[str]:
             yield f"{_comment(_meaning(field))}{key}: {_scalar(value)}\n"
 
 
-def _section_lines(section: BaseModel) -> Iterator[str]:
+def _section_lines(section: Section) -> Iterator[str]:
     for key, field in type(section).model_fields.items():
         value = getattr(section, key)
         shown = f"[{', '.join(map(_scalar, value))}]" if isinstance(value, tuple) else _scalar(value)

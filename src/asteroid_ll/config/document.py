@@ -170,7 +170,7 @@ def _refuse_extras(text: str, *, depth: int) -> None:
             if isinstance(event, yaml.DocumentStartEvent):
                 n_documents += 1
                 if n_documents > 1:
-                    raise DocumentError(_line(event), "a second document begins; the file holds one")
+                    raise DocumentError(_line(event), "a second document begins; the file may contain only one")
             elif isinstance(event, yaml.CollectionEndEvent):
                 depth -= 1
             elif isinstance(event, yaml.NodeEvent):

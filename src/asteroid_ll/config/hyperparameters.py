@@ -45,7 +45,7 @@ def _known_name(name: str) -> str:
     return name
 
 
-def value_text(value: object) -> str:
+def _value_text(value: object) -> str:
     """Return a scalar as the text that the container gets; raise pydantic's error for anything else."""
     if isinstance(value, bool):
         return "true" if value else "false"
@@ -65,10 +65,6 @@ def _with_defaults(value: Any) -> Any:
     if values["predictor_type"] != "binary_classifier" and _CRITERION not in value:
         del values[_CRITERION]
     return values
-
-
-def _as_dict(value: Mapping[str, str]) -> dict[str, str]:
-    return dict(value)
 
 
 def _read_only(value: Mapping[str, str]) -> Mapping[str, str]:
@@ -99,14 +95,11 @@ def _bounds(record: HyperparameterRecord) -> dict[str, float]:
     return {keyword: bound for keyword, bound in bounds.items() if math.isfinite(bound)}
 
 
-Hyperparameters = Annotated[
-    Mapping[
-        Annotated[str, AfterValidator(_known_name)],
-        Annotated[str, BeforeValidator(value_text)],
-    ],
+HyperparameterTexts = Annotated[
+    Mapping[Annotated[str, AfterValidator(_known_name)], Annotated[str, BeforeValidator(_value_text)]],
     BeforeValidator(_with_defaults),
     AfterValidator(_read_only),
-    PlainSerializer(_as_dict, return_type=dict[str, str]),
+    PlainSerializer(lambda value: dict(value), return_type=dict[str, str]),
     WithJsonSchema(
         {
             "type": "object",

@@ -17,12 +17,12 @@ from asteroid_ll.config.models import Config, Section
 from asteroid_ll.config.wording import did_you_mean, legible, sentence
 from asteroid_ll.errors import ConfigError
 
-_FREE = "hyperparameters"
+_HYPERPARAMETERS = "hyperparameters"
 _SECTIONS = {
     key
     for key, field in Config.model_fields.items()
     if isinstance(field.annotation, type) and issubclass(field.annotation, Section)
-} | {_FREE}
+} | {_HYPERPARAMETERS}
 _TOP_LEVEL = frozenset(Config.model_fields) - _SECTIONS
 _MAX_LISTED = 100
 
@@ -107,7 +107,7 @@ def _read(path: Path, *, named: bool) -> Document:
     except DocumentError as error:
         _refuse([path], [Problem(f"line {error.line}" if error.line else "", error.line, "", error.reason)])
     if not isinstance(document.value, dict | None):
-        _refuse([path], [Problem("line 1", 1, "", "the file must hold keys such as target: emulator")])
+        _refuse([path], [Problem("line 1", 1, "", "the file must contain keys such as target: emulator")])
     if not named:
         return document
     return Document(
@@ -152,16 +152,16 @@ def _without_empty_sections(values: dict[str, Any]) -> dict[str, Any]:
 
 def _restore_spelling(values: dict[str, Any], marks: Mapping[Key, Mark]) -> None:
     """Replace each number among the hyperparameters by its spelling: SageMaker passes text."""
-    given = values.get(_FREE)
+    given = values.get(_HYPERPARAMETERS)
     if not isinstance(given, dict):
         return
     spelt = dict(given)
     for name, value in given.items():
-        mark = marks.get((_FREE, name))
+        mark = marks.get((_HYPERPARAMETERS, name))
         is_number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
         if is_number and mark and mark.raw:
             spelt[name] = mark.raw
-    values[_FREE] = spelt
+    values[_HYPERPARAMETERS] = spelt
 
 
 def _validated(values: dict[str, Any], marks: Mapping[Key, Mark], problems: list[Problem]) -> Config | None:
@@ -209,7 +209,7 @@ def _siblings(key: Key) -> list[str]:
     """Return the valid keys beside an unknown one."""
     if len(key) == 1:
         return list(Config.model_fields)
-    if key[0] == _FREE:
+    if key[0] == _HYPERPARAMETERS:
         return list(KNOWN)
     section = Config.model_fields[str(key[0])].annotation
     return list(section.model_fields) if isinstance(section, type) and issubclass(section, Section) else []

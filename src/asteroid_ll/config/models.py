@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
-from asteroid_ll.config.hyperparameters import DEFAULTS, Hyperparameters
+from asteroid_ll.config.hyperparameters import DEFAULTS, HyperparameterTexts
 from asteroid_ll.config.text import Text
 from asteroid_ll.config.wording import shown
 from asteroid_ll.neo import feature_sets
 from asteroid_ll.neo.sources import SOURCES, kinds_with, option_meaning
 
 AUTO = "auto"
-"""The value of ``bucket`` and ``role_arn`` that stands for the account's own."""
+"""The value of ``bucket`` and ``role_arn`` that selects the default for the account."""
 
 EMULATOR_ROLE_ARN = "arn:aws:iam::000000000000:role/asteroid-ll"
 """The execution role of the embedded emulator."""
@@ -43,7 +43,7 @@ class Section(BaseModel):
     def _no_placeholder(cls, value: Any) -> Any:
         if isinstance(value, str) and value.startswith("<") and value.endswith(">"):
             raise PydanticCustomError(
-                "placeholder", "still holds the placeholder {value}; write your own value", {"value": shown(value)}
+                "placeholder", "still has the placeholder {value}; write your own value", {"value": shown(value)}
             )
         return value
 
@@ -86,7 +86,7 @@ class SourceSettings(Section):
 
     @property
     def options(self) -> dict[str, Any]:
-        """The options that the source takes, with their values."""
+        """The options of the source, with their values."""
         return {name: getattr(self, name) for name in SOURCES[self.kind].options}
 
     def conflicts(self) -> Iterator[tuple[str, str]]:
@@ -295,7 +295,7 @@ class Config(Section):
     split: SplitSettings = Field(default_factory=SplitSettings)
     encode: EncodeSettings = Field(default_factory=EncodeSettings)
     training: TrainingSettings = Field(default_factory=TrainingSettings)
-    hyperparameters: Hyperparameters = Field(
+    hyperparameters: HyperparameterTexts = Field(
         default_factory=lambda: DEFAULTS,
         description="Hyperparameters of Linear Learner; the container's default applies to those not listed.",
     )

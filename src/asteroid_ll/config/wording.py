@@ -30,7 +30,7 @@ _KINDS = {
     "tuple_type": "a list",
     "dict_type": "a mapping of names to values",
     "mapping_type": "a mapping of names to values",
-    "model_type": "a section with keys of its own",
+    "model_type": "a section with keys",
 }
 
 _BOUNDS = {

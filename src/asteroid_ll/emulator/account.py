@@ -11,27 +11,29 @@ import traceback
 import uuid
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from asteroid_ll.emulator import ledger
 from asteroid_ll.emulator.api_model import ApiModel
+from asteroid_ll.emulator.json_service import JSON_1_1
 from asteroid_ll.emulator.ledger import BilledInterval
-from asteroid_ll.emulator.logs.service import TARGET_PREFIX as LOGS_TARGET
-from asteroid_ll.emulator.logs.service import Logs
+from asteroid_ll.emulator.logs.service import SERVICE as LOGS
+from asteroid_ll.emulator.logs.service import LogsCall
+from asteroid_ll.emulator.logs.store import LogStore
 from asteroid_ll.emulator.processes import reap_children
 from asteroid_ll.emulator.resources import Resources
 from asteroid_ll.emulator.s3.service import S3
 from asteroid_ll.emulator.s3.store import ObjectStore
 from asteroid_ll.emulator.sagemaker import hosting
-from asteroid_ll.emulator.sagemaker import service as sagemaker
-from asteroid_ll.emulator.sagemaker.call import Services
+from asteroid_ll.emulator.sagemaker.call import SageMakerCall, Services
 from asteroid_ll.emulator.sagemaker.runtime import PATH as INVOCATIONS
 from asteroid_ll.emulator.sagemaker.runtime import Runtime
-from asteroid_ll.emulator.sagemaker.service import TARGET_PREFIX
+from asteroid_ll.emulator.sagemaker.service import SERVICE as SAGEMAKER
 from asteroid_ll.emulator.state import State
 from asteroid_ll.emulator.sts import service as sts
-from asteroid_ll.emulator.transport.messages import JSON_1_1, ApiError, Request, Response
+from asteroid_ll.emulator.transport.messages import ApiError, Request, Response
 from asteroid_ll.emulator.worker.jobs import Jobs
 
 if TYPE_CHECKING:
@@ -48,7 +50,7 @@ class Account:
     Args:
         directory: the state; created if it is missing.
         clock: seconds since 1970; tests pass a virtual one.
-        loader: botocore's data loader of the client in front, which has read the service models already.
+        loader: the botocore data loader of the client, which has already read the service models.
     """
 
     def __init__(
@@ -57,16 +59,16 @@ class Account:
         self.directory = directory
         self._clock = clock
         self._model = ApiModel(loader)
-        self._turn = threading.RLock()
+        self._lock = threading.RLock()
         self._open()
 
     def _open(self) -> None:
         self.state = State(self.directory, clock=self._clock)
         self.store = ObjectStore(self.state)
         self.services = Services(self.state, self.store, Resources(self.state), Jobs(self.state))
-        self.s3 = S3(self.state, self.store)
+        self.s3 = S3(self.store)
         self._runtime = Runtime(self.services)
-        self._logs = Logs(self.state, self._model)
+        self._log_store = LogStore(self.state)
 
     def handle(self, request: Request) -> Response:
         """Answer one request. A bug is a 500 with its traceback in ``emulator.log``."""
@@ -87,15 +89,9 @@ class Account:
 
     def ledger(self) -> list[BilledInterval]:
         """Return every interval that AWS would bill, oldest first, after `settle`."""
-        with self._turn:
+        with self._lock:
             self.settle()
             return ledger.all_intervals(self.state)
-
-    def open_intervals(self) -> list[BilledInterval]:
-        """Return the intervals that are billed at this moment."""
-        with self._turn:
-            self.settle()
-            return ledger.open_intervals(self.state)
 
     def settle(self) -> None:
         """Fail jobs whose worker died and apply endpoint transitions that are due."""
@@ -108,7 +104,7 @@ class Account:
 
     def reset(self) -> None:
         """Kill every training job's processes and delete everything: an empty account in the same directory."""
-        with self._turn:
+        with self._lock:
             self.services.jobs.delete_all()
             self.close()
             shutil.rmtree(self.directory)
@@ -125,13 +121,13 @@ class Account:
             return self.s3.handle(request, region=region or DEFAULT_REGION)
         if not region:  # the request is not signed
             raise ApiError("MissingAuthenticationTokenException", "Missing Authentication Token", status=403)
-        with self._turn:
+        with self._lock:
             if service == "sagemaker":
-                return sagemaker.handle(request, region=region, services=self.services, model=self._model)
+                return SAGEMAKER.handle(request, model=self._model, call=partial(SageMakerCall, self.services, region))
             if service == "runtime":
                 return self._runtime.handle(request, region=region)
             if service == "logs":
-                return self._logs.handle(request, region=region)
+                return LOGS.handle(request, model=self._model, call=partial(LogsCall, self._log_store, region))
             if service == "sts":
                 return sts.handle(request, request_id=request_id)
         raise ApiError("UnknownOperationException", f"The emulator has no service {service!r}.", status=404)
@@ -158,10 +154,9 @@ def _service(request: Request, signed_for: str) -> str:
         return "runtime"
     if signed_for:
         return signed_for
-    if target.startswith(TARGET_PREFIX):
-        return "sagemaker"
-    if target.startswith(LOGS_TARGET):
-        return "logs"
+    for service in (SAGEMAKER, LOGS):
+        if target.startswith(service.target_prefix):
+            return service.name
     return "sts" if b"Action=" in request.body[:4096] and request.path == "/" else "s3"
 
 

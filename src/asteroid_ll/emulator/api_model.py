@@ -32,7 +32,7 @@ class ApiModel:
     """The service models, each loaded at its first use.
 
     Args:
-        loader: botocore's data loader; that of a client has read the models already.
+        loader: a botocore data loader. A client's has already read the models.
     """
 
     def __init__(self, loader: Loader | None = None) -> None:

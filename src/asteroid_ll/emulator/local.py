@@ -84,7 +84,7 @@ class Emulator:
         Clients need any credentials, a region, and the URL as ``endpoint_url`` or ``AWS_ENDPOINT_URL``.
 
         Args:
-            port: the port; 0 takes a free one.
+            port: the port; 0 chooses a free one.
 
         Yields:
             The URL, such as ``http://127.0.0.1:4566``.

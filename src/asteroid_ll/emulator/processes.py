@@ -98,7 +98,7 @@ def _started(pid: int) -> str | None:
             stat = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace")
         except OSError:
             return None
-        # The command, in parentheses, can hold spaces; field 22 (here 19 after it) is the start in clock ticks.
+        # The command, in parentheses, can contain spaces; field 22 (here 19 after it) is the start in clock ticks.
         fields = stat.rpartition(")")[2].split()
         if fields[0] in "ZX":
             return None

@@ -1,6 +1,6 @@
 """The emulator's state: one directory that outlives the process, as SQLite keeps a database in a file.
 
-``DIR/state.sqlite3`` (WAL) holds everything small. ``DIR/objects/`` holds S3 bodies as files, written to a
+``DIR/state.sqlite3`` (WAL) contains everything small. ``DIR/objects/`` contains S3 bodies as files, written to a
 temporary name and renamed. ``DIR/jobs/REGION/NAME/`` is a training job's container directory. Acknowledged writes
 survive ``kill -9``.
 """

@@ -1,4 +1,4 @@
-"""Calibration: are three in ten rows with a score near 0.3 hazardous?"""
+"""Calibration: how well scores agree with the shares of hazardous rows."""
 
 from __future__ import annotations
 
@@ -44,10 +44,11 @@ class Calibration:
     """The agreement of scores with probabilities.
 
     Attributes:
-        bins: the bins of equal width that hold a row, ascending.
-        brier: mean squared difference of score and label; 0 is perfect.
-        brier_of_share: the same if every score were the share of positives: a forecast without features.
-        expected_calibration_error: mean absolute difference of a bin's score and its share of positives, by rows.
+        bins: the bins of equal width that contain rows, ascending.
+        brier: mean squared difference between score and label; 0 is perfect.
+        brier_of_share: the Brier score if every score were the share of positives, as in a forecast without features.
+        expected_calibration_error: mean absolute difference between a bin's score and its share of positives, weighted
+            by rows.
     """
 
     bins: tuple[Bin, ...]
@@ -104,7 +105,7 @@ def calibrate(labels: ArrayLike, scores: ArrayLike) -> Calibration | None:
 
 
 def wilson_interval(n_positive: int, n: int) -> tuple[float, float]:
-    """Return the 95 % interval of a share, which also holds for few rows and for a share of 0 or 1.
+    """Return the 95 % interval of a share, which is also valid for few rows and for a share of 0 or 1.
 
     Args:
         n_positive: number of positive rows, at most ``n``.

@@ -31,7 +31,7 @@ class Facts:
         loss: Linear Learner's loss, such as ``logistic`` or ``absolute_loss``.
         train_positive_share: share of the train rows whose label is 1, in [0, 1].
         feature_set: name of the feature set.
-        label_inputs: titles of the features' input columns that define the label.
+        label_inputs: names, for a sentence, of the features' input columns that define the label.
         redundant_columns: number of feature columns that repeat another one (absolute correlation 1).
         shared_test_share: share of the test rows whose asteroid is in the train part too, in [0, 1].
     """

@@ -12,6 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from asteroid_ll.errors import DataError
+from asteroid_ll.formats import npz
 from asteroid_ll.formats.payload import Scores
 from asteroid_ll.formats.recordio import read_file
 from asteroid_ll.formats.table import load_table, write_csv
@@ -22,7 +23,7 @@ from asteroid_ll.run import paths
 
 @dataclass(frozen=True)
 class HeldOutRows:
-    """The rows of the test part; each property is read once.
+    """The rows of the test part; each property is read from its file once.
 
     Attributes:
         directory: the run directory.
@@ -36,15 +37,14 @@ class HeldOutRows:
 
     @cached_property
     def _parts(self) -> dict[str, NDArray[np.int64]]:
-        with np.load(self.directory / paths.SPLIT_ROWS) as rows:
-            return {name: rows[name] for name in ("train", "test")}
+        return npz.load(self.directory / paths.SPLIT_ROWS, "train", "test")
 
     @cached_property
     def rows(self) -> pd.DataFrame:
         """The test rows of the clean table."""
         return self._table.iloc[self._parts["test"]]
 
-    @property
+    @cached_property
     def labels(self) -> NDArray[np.bool_]:
         """The labels of the test rows."""
         return labels_of(self.rows)

@@ -1,4 +1,4 @@
-"""How sure a score is: bootstrap intervals that resample asteroids, not rows.
+"""Bootstrap intervals of scores, which resample asteroids instead of rows.
 
 Rows of one asteroid share its magnitude and its orbit, so resampling rows would count the same evidence several times.
 A replicate draws as many asteroids as there are, with replacement, and weights each row by the number of times that
@@ -124,7 +124,7 @@ def to_json(replicates: Mapping[str, Mapping[str, Floats]]) -> dict[str, Any]:
 
 
 def _group_numbers(groups: ArrayLike, n_rows: int) -> tuple[NDArray[np.intp], int]:
-    """Number the asteroids by their first row: renaming an asteroid changes no replicate."""
+    """Number the asteroids by their first row, so the replicates do not depend on their names."""
     names = np.asarray(groups)
     if names.shape != (n_rows,):
         raise DataError(
@@ -138,9 +138,9 @@ def _group_numbers(groups: ArrayLike, n_rows: int) -> tuple[NDArray[np.intp], in
 
 
 def _resamples(n_groups: int, *, n_replicates: int, n_rows: int, seed: int) -> Iterator[NDArray[np.float32]]:
-    """Yield how often each asteroid was drawn: blocks of shape ``(n_groups, n)`` that together have all replicates.
+    """Yield the number of times that each asteroid was drawn, in blocks of replicates of shape ``(n_groups, n)``.
 
-    float32 holds sums of these counts exactly up to 16 million rows.
+    float32 represents sums of these counts exactly up to 16 million rows.
     """
     generator = np.random.default_rng(seed)
     at_once = max(1, _ELEMENTS_AT_ONCE // n_rows)

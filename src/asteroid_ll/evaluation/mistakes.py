@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import Literal
 from urllib.parse import quote
 
 import numpy as np
@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 from asteroid_ll.evaluation.ranking import as_labels, as_scores
 
 JPL_PAGE = "https://ssd.jpl.nasa.gov/tools/sbdb_lookup.html#/?sstr="
-"""JPL's Small-Body Database Lookup; it takes a number, a designation or an SPK-ID."""
+"""JPL's Small-Body Database Lookup, which accepts a number, a designation or an SPK-ID."""
 
 LIMIT = 100
 """Largest number of listed rows."""
@@ -39,10 +39,6 @@ class Mistake:
     absolute_magnitude_mag: float
     moid_au: float
     url: str
-
-    def to_json(self) -> dict[str, Any]:
-        """Return everything by name."""
-        return asdict(self)
 
 
 def jpl_page(asteroid_id: str) -> str:

@@ -1,6 +1,6 @@
 """ROC and precision-recall curves: the errors of a ranking by score at every threshold.
 
-A point of a curve stands for one distinct score. Rows with equal scores are taken together, so their order does not
+A curve has one point for each distinct score. Rows with equal scores are counted together, so their order does not
 matter.
 """
 
@@ -18,18 +18,15 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Curve:
-    """A curve over all thresholds, from the strictest to the loosest.
+    """A curve over all thresholds, from the strictest, at which no row is positive, to the loosest.
 
     Attributes:
         x: false positive rate (ROC) or recall (precision-recall), ascending, in [0, 1].
         y: true positive rate (ROC) or precision (precision-recall), in [0, 1].
-        thresholds: one per point; rows with a score at or above it count as positive. The first is infinite: no row
-            is positive.
     """
 
     x: Floats
     y: Floats
-    thresholds: Floats
 
 
 def as_labels(labels: ArrayLike) -> NDArray[np.bool_]:
@@ -90,11 +87,11 @@ def roc_curve(labels: ArrayLike, scores: ArrayLike) -> Curve | None:
         DataError: see `as_labels` and `as_scores`.
     """
     truth = as_labels(labels)
-    hits, alarms, thresholds = _cumulate(truth, as_scores(scores, truth.size))
+    hits, alarms = _cumulate(truth, as_scores(scores, truth.size))
     n_positive, n_negative = int(hits[-1]), int(alarms[-1])
     if n_positive == 0 or n_negative == 0:
         return None
-    return Curve(alarms / n_negative, hits / n_positive, thresholds)
+    return Curve(alarms / n_negative, hits / n_positive)
 
 
 def precision_recall_curve(labels: ArrayLike, scores: ArrayLike) -> Curve | None:
@@ -112,15 +109,15 @@ def precision_recall_curve(labels: ArrayLike, scores: ArrayLike) -> Curve | None
         DataError: see `as_labels` and `as_scores`.
     """
     truth = as_labels(labels)
-    hits, alarms, thresholds = _cumulate(truth, as_scores(scores, truth.size))
+    hits, alarms = _cumulate(truth, as_scores(scores, truth.size))
     n_positive = int(hits[-1])
     if n_positive == 0:
         return None
     precision = hits[1:] / (hits[1:] + alarms[1:])
-    return Curve(hits / n_positive, np.concatenate((precision[:1], precision)), thresholds)
+    return Curve(hits / n_positive, np.concatenate((precision[:1], precision)))
 
 
-def _cumulate(truth: NDArray[np.bool_], scores: Floats) -> tuple[NDArray[np.int64], NDArray[np.int64], Floats]:
+def _cumulate(truth: NDArray[np.bool_], scores: Floats) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Count true and false positives at each distinct score, descending, after a first point with none."""
     order = np.argsort(-scores, kind="stable")
     ranked = scores[order]
@@ -128,5 +125,4 @@ def _cumulate(truth: NDArray[np.bool_], scores: Floats) -> tuple[NDArray[np.int6
     hits = np.cumsum(truth[order], dtype=np.int64)[last_of_its_score]
     alarms = last_of_its_score + 1 - hits
     zero = np.zeros(1, dtype=np.int64)
-    thresholds = np.concatenate(([np.inf], ranked[last_of_its_score]))
-    return np.concatenate((zero, hits)), np.concatenate((zero, alarms)), thresholds
+    return np.concatenate((zero, hits)), np.concatenate((zero, alarms))

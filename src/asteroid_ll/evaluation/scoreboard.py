@@ -69,19 +69,16 @@ class Scoreboard:
         return board
 
 
-def has_every_metric(metrics: Mapping[str, Any]) -> bool:
-    """Return whether stored metrics (``metrics`` in ``predict/metrics.json``) have each metric of this version."""
-    scores, intervals = metrics["scores"], metrics["intervals"]["scores"]
-    return all(metric.key in row for metric in METRICS for row in scores.values()) and all(
-        metric.key in intervals["model"] for metric in interval_metrics()
-    )
-
-
 def outdated(path: Path) -> str | None:
     """Return a sentence if ``predict/metrics.json`` lacks a metric of this version, or None."""
     try:
         stored = read_json(path)
-        is_complete = has_every_metric(stored["metrics"]) and len(stored["findings"]) == len(stored["levels"])
+        scores, intervals = stored["metrics"]["scores"], stored["metrics"]["intervals"]["scores"]
+        is_complete = (
+            all(metric.key in row for metric in METRICS for row in scores.values())
+            and all(metric.key in intervals["model"] for metric in interval_metrics())
+            and len(stored["findings"]) == len(stored["levels"])
+        )
     except (DataError, KeyError, TypeError, AttributeError):
         is_complete = False
     return None if is_complete else "another version wrote its scores: computed from the stored predictions"
@@ -107,7 +104,7 @@ def scoreboard(
 
     Args:
         labels: 0 or 1 per row, shape ``(n_rows,)``.
-        predictions: the model's.
+        predictions: the model's predictions.
         train_labels: 0 or 1 per row of the part that the model learned from.
         predicted_by_rule: the rule's answers, 0 or 1, shape ``(n_rows,)``.
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from asteroid_ll.evaluation.metrics import BinaryScores, binary_scores
 from asteroid_ll.evaluation.ranking import Floats, as_labels, as_scores
 from asteroid_ll.formats.payload import Scores
 
@@ -32,26 +33,26 @@ class ThresholdRow:
     """The predictions at one threshold.
 
     Attributes:
-        threshold: rows with a higher score count as hazardous.
-        found: hazardous rows above it.
-        missed: hazardous rows at or below it.
-        false_alarms: other rows above it.
-        precision: share of the rows above it that are hazardous; None if there are none.
-        recall: share of the hazardous rows that are above it; None if there are none.
-        f1: harmonic mean of the two; None if no row is hazardous and none is above it.
+        threshold: rows with a higher score are predicted hazardous.
+        scores: the counts and the metrics of these predictions.
     """
 
     threshold: float
-    found: int
-    missed: int
-    false_alarms: int
-    precision: float | None
-    recall: float | None
-    f1: float | None
+    scores: BinaryScores
 
     def cost(self, cost_ratio: float) -> float:
         """Return the cost in false alarms if a missed row costs ``cost_ratio`` of them."""
-        return cost_ratio * self.missed + self.false_alarms
+        return cost_ratio * self.scores.fn + self.scores.fp
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the threshold, the counts and the metrics that depend on it as JSON values."""
+        return {
+            "threshold": self.threshold,
+            "found": self.scores.tp,
+            "missed": self.scores.fn,
+            "false_alarms": self.scores.fp,
+            **{key: self.scores[key] for key in ("precision", "recall", "f1")},
+        }
 
 
 @dataclass(frozen=True)
@@ -72,19 +73,19 @@ class Cheapest:
 def threshold_table(
     labels: ArrayLike, scores: ArrayLike, *, thresholds: Sequence[float] = THRESHOLDS
 ) -> tuple[ThresholdRow, ...]:
-    """Count the predictions at each of some thresholds, in their order.
+    """Score the predictions at each of the thresholds, in their order.
 
     Args:
         labels: 0 or 1 per row, shape ``(n_rows,)``.
         scores: numbers that grow with the belief in 1, same shape.
-        thresholds: rows with a higher score count as hazardous.
+        thresholds: rows with a higher score are predicted hazardous.
 
     Raises:
         DataError: empty, of different lengths, a label other than 0 and 1, or a score that is not finite.
     """
-    ordered, below = _cumulate(labels, scores)
-    cuts = np.searchsorted(ordered, np.asarray(thresholds, dtype=np.float64), side="right")
-    return tuple(_row(float(t), int(cut), below) for t, cut in zip(thresholds, cuts, strict=True))
+    truth = as_labels(labels)
+    values = as_scores(scores, truth.size)
+    return tuple(ThresholdRow(threshold, binary_scores(truth, values > threshold)) for threshold in thresholds)
 
 
 def cheapest_thresholds(labels: ArrayLike, scores: ArrayLike) -> tuple[Cheapest, ...]:
@@ -103,49 +104,31 @@ def cheapest_thresholds(labels: ArrayLike, scores: ArrayLike) -> tuple[Cheapest,
     Raises:
         DataError: see `threshold_table`.
     """
-    ordered, below = _cumulate(labels, scores)
+    truth = as_labels(labels)
+    values = as_scores(scores, truth.size)
+    order = np.argsort(values, kind="stable")
+    ordered = values[order]
+    # A cut is the number of rows at or below the threshold.
     cuts = np.concatenate(([0], np.flatnonzero(np.diff(ordered)) + 1, [ordered.size]))
-    missed = below[cuts]
-    alarms = (ordered.size - cuts) - (below[-1] - missed)
-    cheapest = []
-    for ratio in COST_RATIOS:
-        cut = int(cuts[np.argmin(ratio * missed + alarms)])
-        row = _row(_between(ordered, cut), cut, below)
-        cheapest.append(Cheapest(float(ratio), row.cost(ratio), row))
-    return tuple(cheapest)
+    missed = np.concatenate(([0], np.cumsum(truth[order])))[cuts]
+    alarms = (ordered.size - cuts) - (missed[-1] - missed)
+    thresholds = [_between(ordered, int(cuts[np.argmin(ratio * missed + alarms)])) for ratio in COST_RATIOS]
+    rows = threshold_table(truth, values, thresholds=thresholds)
+    return tuple(Cheapest(ratio, row.cost(ratio), row) for ratio, row in zip(COST_RATIOS, rows, strict=True))
 
 
 def to_json(rows: Sequence[ThresholdRow], cheapest: Sequence[Cheapest]) -> dict[str, Any]:
     """Return both tables as JSON values."""
-    return {"thresholds": [asdict(row) for row in rows], "cheapest": [asdict(item) for item in cheapest]}
-
-
-def _cumulate(labels: ArrayLike, scores: ArrayLike) -> tuple[Floats, NDArray[np.int64]]:
-    """Return the scores ascending, and the number of positives among the first 0, 1, 2, ... of them."""
-    truth = as_labels(labels)
-    values = as_scores(scores, truth.size)
-    order = np.argsort(values, kind="stable")
-    below = np.zeros(truth.size + 1, dtype=np.int64)
-    np.cumsum(truth[order], out=below[1:])
-    return values[order], below
-
-
-def _row(threshold: float, cut: int, below: NDArray[np.int64]) -> ThresholdRow:
-    n_positive, n_above = int(below[-1]), below.size - 1 - cut
-    missed = int(below[cut])
-    hits = n_positive - missed
-    return ThresholdRow(
-        threshold,
-        found=hits,
-        missed=missed,
-        false_alarms=n_above - hits,
-        precision=hits / n_above if n_above else None,
-        recall=hits / n_positive if n_positive else None,
-        f1=2 * hits / (n_above + n_positive) if n_above + n_positive else None,
-    )
+    return {
+        "thresholds": [row.to_json() for row in rows],
+        "cheapest": [
+            {"cost_ratio": item.cost_ratio, "cost": item.cost, "row": item.row.to_json()} for item in cheapest
+        ],
+    }
 
 
 def _between(ordered: Floats, cut: int) -> float:
+    """Return a threshold with ``cut`` of the ascending scores at or below it."""
     if cut == 0:
         return float(np.nextafter(ordered[0], -np.inf))
     if cut == ordered.size:

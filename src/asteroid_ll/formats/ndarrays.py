@@ -40,20 +40,20 @@ def loads(data: bytes) -> dict[str, npt.NDArray[np.float32]]:
     """Decode a file of named dense float32 arrays.
 
     Raises:
-        DataError: the bytes are not such a file, are truncated, or hold another kind of array. The message has the byte
-            offset.
+        DataError: the bytes are not such a file, are truncated, or contain another kind of array. The message has the
+            byte offset.
     """
     reader = _ByteReader(data)
-    magic, _, n_arrays = reader.take("QQQ", "the list's header")
+    magic, _, n_arrays = reader.unpack("QQQ", "the list's header")
     if magic != _LIST_MAGIC or n_arrays > _MAX_ARRAYS:
         raise DataError(
             f"The parameters are not an MXNet array list: they begin with {data[:8].hex()} and list {n_arrays} arrays."
         )
     arrays = [_read_array(reader) for _ in range(n_arrays)]
-    (n_names,) = reader.take("Q", "the number of names")
+    (n_names,) = reader.unpack("Q", "the number of names")
     if n_names != n_arrays:
         raise DataError(f"The parameters have {n_arrays} arrays but {n_names} names.")
-    names = [reader.text() for _ in range(n_names)]
+    names = [reader.name() for _ in range(n_names)]
     if reader.at != len(data) or len(set(names)) != n_names:
         raise DataError(f"The parameters have repeated names, or more data after byte {reader.at}.")
     return dict(zip(names, arrays, strict=True))
@@ -61,11 +61,11 @@ def loads(data: bytes) -> dict[str, npt.NDArray[np.float32]]:
 
 def _read_array(reader: _ByteReader) -> npt.NDArray[np.float32]:
     start = reader.at
-    magic, storage, n_dimensions = reader.take("IiI", "an array's header")
+    magic, storage, n_dimensions = reader.unpack("IiI", "an array's header")
     if magic != _ARRAY_MAGIC or storage != 0 or n_dimensions > _MAX_DIMENSIONS:
         raise DataError(f"The array at byte {start} of the parameters is not a dense MXNet array of version 2.")
-    shape = reader.take(f"{n_dimensions}q", "a shape")
-    _, _, element_type = reader.take("iii", "an array's type")
+    shape = reader.unpack(f"{n_dimensions}q", "a shape")
+    _, _, element_type = reader.unpack("iii", "an array's type")
     if element_type != 0 or any(size < 0 for size in shape):
         raise DataError(f"The array at byte {start} of the parameters is not float32, or its shape {shape} is wrong.")
     values = reader.bytes(4 * math.prod(shape), "an array's values")
@@ -85,11 +85,11 @@ class _ByteReader:
         self.at += size
         return self.data[self.at - size : self.at]
 
-    def take(self, code: str, part: str) -> tuple[int, ...]:
+    def unpack(self, code: str, part: str) -> tuple[int, ...]:
         return struct.unpack(f"<{code}", self.bytes(struct.calcsize(f"<{code}"), part))
 
-    def text(self) -> str:
-        (size,) = self.take("Q", "a name")
+    def name(self) -> str:
+        (size,) = self.unpack("Q", "a name")
         try:
             return str(self.bytes(size, "a name"), "utf-8")
         except UnicodeDecodeError as error:

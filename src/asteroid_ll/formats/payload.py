@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -16,12 +16,11 @@ import orjson
 
 from asteroid_ll.errors import DataError
 from asteroid_ll.formats import recordio
+from asteroid_ll.formats.arrays import Float32Array
 from asteroid_ll.formats.content_types import CSV, JSON, JSON_LINES, RECORDIO, media_type
 from asteroid_ll.formats.frames import MAGIC_BYTES, frames
 from asteroid_ll.formats.protobuf import LABEL, parse_record, tensor_prefix
 from asteroid_ll.formats.text import parse_rows
-
-Float32: TypeAlias = npt.NDArray[np.float32]
 
 _MAX_DENSE_VALUES = 1 << 25
 
@@ -36,11 +35,11 @@ class Scores:
         predicted_label: class numbers, shape ``(n,)``; None for a regressor.
     """
 
-    score: Float32
+    score: Float32Array
     predicted_label: npt.NDArray[Any] | None
 
 
-def parse_request(body: bytes, content_type: str) -> Float32:
+def parse_request(body: bytes, content_type: str) -> Float32Array:
     """Read the features of a request.
 
     JSON instances may be ``{"features": [..]}``, ``{"data": {"features": {"values": [..]}}}``, or the latter with
@@ -87,7 +86,7 @@ def response_body(scores: Scores, accept: str) -> bytes:
         accept: one of ``content_types.RESPONSE_TYPES``, parameters ignored.
 
     Returns:
-        JSON, JSON Lines (one object per line), or recordIO records whose label map holds ``predicted_label`` and
+        JSON, JSON Lines (one object per line), or recordIO records whose label map contains ``predicted_label`` and
         ``score``. A float32 has all digits of its double.
 
     Raises:
@@ -163,7 +162,7 @@ def _loads(text: bytes) -> Any:
         raise DataError(f"The body is not valid JSON: {error}.") from error
 
 
-def _instances(instances: Iterable[Any]) -> Float32:
+def _instances(instances: Iterable[Any]) -> Float32Array:
     items = list(instances)
     max_width = _MAX_DENSE_VALUES // max(1, len(items))
     try:
@@ -191,7 +190,7 @@ def _instance(item: Any, *, max_width: int) -> list[Any]:
     return row
 
 
-def _matrix(rows: list[Any]) -> Float32:
+def _matrix(rows: list[Any]) -> Float32Array:
     """Return numbers as float32; raise ValueError for text, null or ragged rows."""
     array = np.array(rows)
     if array.dtype.kind not in "iuf" and array.size:

@@ -121,7 +121,7 @@ def _read_value(message: memoryview, offset: int, tensor: Tensor | None) -> Tens
     """Read a Value. If a oneof occurs several times, the last kind wins, and the same kind is merged."""
     for number, wire_type, value, at in _fields(message, offset):
         if number == _BYTES_VALUE:
-            raise DataError(f"The value at byte {at} holds bytes, not numbers.")
+            raise DataError(f"The value at byte {at} contains bytes, not numbers.")
         if number in _TENSOR_DTYPES:
             dtype = _TENSOR_DTYPES[number]
             if tensor is None or tensor.dtype != dtype:
@@ -145,7 +145,7 @@ def _read_tensor(tensor: Tensor, message: memoryview, offset: int) -> None:
 
 
 def _numbers(value: int | memoryview, wire_type: int, offset: int, dtype: np.dtype[Any]) -> npt.NDArray[Any]:
-    """Decode numbers of a tensor: packed (length-delimited) or one unpacked element."""
+    """Decode the numbers of a tensor: a packed (length-delimited) array or one unpacked number."""
     if dtype.kind == "i":
         integers = [value] if isinstance(value, int) else _varints(_submessage(value, wire_type, offset), offset)
         # int32 is encoded as a 64-bit two's complement varint.

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from asteroid_ll.errors import DataError
+from asteroid_ll.formats.arrays import Float32Array
 from asteroid_ll.formats.protobuf import Record, Tensor
-
-Float32: TypeAlias = npt.NDArray[np.float32]
 
 MAX_COLUMNS = np.iinfo(np.int32).max
 
@@ -30,7 +28,7 @@ class Row:
     """
 
     keys: npt.NDArray[np.int32]
-    values: Float32
+    values: Float32Array
     width: int
     is_sparse: bool
     label: np.float32 | None
@@ -88,7 +86,7 @@ def _width(tensor: Tensor) -> int:
     return width
 
 
-def _float32(tensor: Tensor) -> Float32:
+def _float32(tensor: Tensor) -> Float32Array:
     with np.errstate(over="ignore"):
         values = tensor.values.astype(np.float32)
     if np.isinf(values).any() and not np.isinf(tensor.values.astype(np.float64)).any():

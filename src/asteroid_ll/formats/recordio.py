@@ -13,19 +13,16 @@ from __future__ import annotations
 import itertools
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 
 from asteroid_ll.errors import DataError
+from asteroid_ll.formats.arrays import Bytes, Float32Array
 from asteroid_ll.formats.frames import MAGIC_BYTES, Buffer, frames
 from asteroid_ll.formats.protobuf import FEATURES, LABEL, parse_record, tensor_prefix
 from asteroid_ll.formats.sparse import CsrMatrix, checked_labels
 from asteroid_ll.formats.sparse_reader import read
 from asteroid_ll.run.atomic import atomic_path
-
-Float32: TypeAlias = npt.NDArray[np.float32]
 
 _BLOCK_BYTES = 1 << 20
 _MAX_DENSE_BYTES = 1 << 32
@@ -62,7 +59,7 @@ class _FrameLayout:
         return self.label_at + 4 * self.labelled + self.n_padding
 
 
-def encode(features: Float32, labels: Float32 | None = None) -> memoryview:
+def encode(features: Float32Array, labels: Float32Array | None = None) -> memoryview:
     """Encode rows as recordIO-protobuf, byte for byte as a protobuf runtime would.
 
     Args:
@@ -83,7 +80,7 @@ def encode(features: Float32, labels: Float32 | None = None) -> memoryview:
     return frames.reshape(-1).data
 
 
-def decode(buffer: Buffer, *, source: str = "The recordIO data") -> tuple[Float32, Float32 | None]:
+def decode(buffer: Buffer, *, source: str = "The recordIO data") -> tuple[Float32Array, Float32Array | None]:
     """Decode recordIO-protobuf.
 
     Uniform dense float32 records are not copied: both arrays are strided views into ``buffer``, possibly unaligned, and
@@ -114,7 +111,9 @@ def decode(buffer: Buffer, *, source: str = "The recordIO data") -> tuple[Float3
     return features.toarray(), labels
 
 
-def decode_rows(buffer: Buffer, *, source: str = "The recordIO data") -> tuple[Float32 | CsrMatrix, Float32 | None]:
+def decode_rows(
+    buffer: Buffer, *, source: str = "The recordIO data"
+) -> tuple[Float32Array | CsrMatrix, Float32Array | None]:
     """Decode recordIO-protobuf as ``decode`` does, but leave it sparse if any record is sparse.
 
     Raises:
@@ -131,7 +130,7 @@ def decode_rows(buffer: Buffer, *, source: str = "The recordIO data") -> tuple[F
         raise DataError(f"{source} cannot be read: {reason}", hint=error.hint) from error
 
 
-def read_file(path: Path | str) -> tuple[Float32 | CsrMatrix, Float32 | None]:
+def read_file(path: Path | str) -> tuple[Float32Array | CsrMatrix, Float32Array | None]:
     """Decode a file through a memory map as ``decode_rows`` does; a uniform dense file is not copied into memory.
 
     Raises:
@@ -148,7 +147,7 @@ def read_file(path: Path | str) -> tuple[Float32 | CsrMatrix, Float32 | None]:
 
 
 def write_shards(
-    directory: Path | str, stem: str, features: Float32, labels: Float32 | None, *, n_shards: int
+    directory: Path | str, stem: str, features: Float32Array, labels: Float32Array | None, *, n_shards: int
 ) -> list[Path]:
     """Write rows to n files with nearly equal row counts, each complete or absent.
 
@@ -180,7 +179,7 @@ def write_shards(
     return paths
 
 
-def _write_file(path: Path, features: Float32, labels: Float32 | None) -> None:
+def _write_file(path: Path, features: Float32Array, labels: Float32Array | None) -> None:
     """Write block by block through one buffer; its constant bytes are filled once."""
     layout = _FrameLayout.of(features.shape[1], labelled=labels is not None)
     n_block = max(1, _BLOCK_BYTES // layout.n_bytes)
@@ -193,7 +192,7 @@ def _write_file(path: Path, features: Float32, labels: Float32 | None) -> None:
             file.write(block.data)
 
 
-def _template(layout: _FrameLayout, n_rows: int) -> npt.NDArray[np.uint8]:
+def _template(layout: _FrameLayout, n_rows: int) -> Bytes:
     frames = np.empty((n_rows, layout.n_bytes), np.uint8)
     head_end, label_at = len(layout.head), layout.label_at
     frames[:, :head_end] = np.frombuffer(layout.head, np.uint8)
@@ -202,7 +201,7 @@ def _template(layout: _FrameLayout, n_rows: int) -> npt.NDArray[np.uint8]:
     return frames
 
 
-def _fill(frames: npt.NDArray[np.uint8], layout: _FrameLayout, features: Float32, labels: Float32 | None) -> None:
+def _fill(frames: Bytes, layout: _FrameLayout, features: Float32Array, labels: Float32Array | None) -> None:
     values = np.ascontiguousarray(features, "<f4").view(np.uint8)
     frames[:, len(layout.head) : layout.label_head_at] = values
     if labels is not None:
@@ -210,7 +209,7 @@ def _fill(frames: npt.NDArray[np.uint8], layout: _FrameLayout, features: Float32
         frames[:, layout.label_at : layout.label_at + 4] = label_bytes
 
 
-def _uniform(flat: npt.NDArray[np.uint8]) -> tuple[Float32, Float32 | None] | None:
+def _uniform(flat: Bytes) -> tuple[Float32Array, Float32Array | None] | None:
     """Return views of the numbers if every record has the first one's dense float32 layout, else None."""
     offset, payload = next(iter(frames(flat)))
     first = parse_record(payload, offset=offset)
@@ -229,7 +228,7 @@ def _uniform(flat: npt.NDArray[np.uint8]) -> tuple[Float32, Float32 | None] | No
     return values, matrix[:, layout.label_at : layout.label_at + 4].view("<f4")[:, 0]
 
 
-def _same(matrix: npt.NDArray[np.uint8], column: int, expected: bytes) -> bool:
+def _same(matrix: Bytes, column: int, expected: bytes) -> bool:
     """Return whether all rows have the expected bytes at a column; compared eight at a time in blocks of rows."""
     width = len(expected)
     if width < 8:

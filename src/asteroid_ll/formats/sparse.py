@@ -11,17 +11,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from asteroid_ll.errors import DataError
+from asteroid_ll.formats.arrays import Bytes, Float32Array, Int64Array
 from asteroid_ll.formats.frames import MAGIC_BYTES
 from asteroid_ll.formats.protobuf import FEATURES, LABEL, tensor_prefix, varint
 from asteroid_ll.formats.record_row import MAX_COLUMNS
-
-Float32: TypeAlias = npt.NDArray[np.float32]
 
 _BLOCK_ELEMENTS = 1 << 22
 
@@ -40,9 +38,9 @@ class CsrMatrix:
         DataError: the arrays do not describe a matrix of this shape.
     """
 
-    indptr: npt.NDArray[np.int64]
+    indptr: Int64Array
     indices: npt.NDArray[np.int32]
-    values: Float32
+    values: Float32Array
     shape: tuple[int, int]
 
     def __post_init__(self) -> None:
@@ -67,7 +65,7 @@ class CsrMatrix:
             raise DataError("The columns of a sparse row must be ascending and distinct.")
 
     @classmethod
-    def from_dense(cls, dense: npt.NDArray[np.float32]) -> CsrMatrix:
+    def from_dense(cls, dense: Float32Array) -> CsrMatrix:
         """Return the sparse form of a dense array of shape ``(n, d)``."""
         n_rows, n_columns = dense.shape
         step = max(1, _BLOCK_ELEMENTS // max(1, n_columns))
@@ -106,14 +104,14 @@ class CsrMatrix:
         inside = slice(indptr[0], indptr[-1])
         return CsrMatrix(indptr - indptr[0], self.indices[inside], self.values[inside], (stop - start, self.shape[1]))
 
-    def toarray(self) -> Float32:
+    def toarray(self) -> Float32Array:
         """Return a new dense array, shape ``(n, d)``."""
         dense = np.zeros(self.shape, np.float32)
         dense[np.repeat(np.arange(len(self)), np.diff(self.indptr)), self.indices] = self.values
         return dense
 
 
-def encode(features: CsrMatrix, labels: Float32 | None = None) -> bytes:
+def encode(features: CsrMatrix, labels: Float32Array | None = None) -> bytes:
     """Encode rows as sparse recordIO-protobuf, byte for byte as a protobuf runtime would.
 
     Args:
@@ -126,7 +124,7 @@ def encode(features: CsrMatrix, labels: Float32 | None = None) -> bytes:
     return b"".join(_pieces(features, checked_labels(features.shape, labels)))
 
 
-def checked_labels(shape: tuple[int, ...], labels: npt.ArrayLike | None) -> Float32 | None:
+def checked_labels(shape: tuple[int, ...], labels: npt.ArrayLike | None) -> Float32Array | None:
     """Return the labels as float32 after a check of the features' shape and theirs."""
     if len(shape) != 2 or not shape[1]:
         raise DataError(f"Records need a matrix with at least one column, but the shape is {shape}.")
@@ -138,21 +136,20 @@ def checked_labels(shape: tuple[int, ...], labels: npt.ArrayLike | None) -> Floa
     return values
 
 
-def _pieces(features: CsrMatrix, labels: Float32 | None) -> Iterator[bytes | memoryview]:
+def _pieces(features: CsrMatrix, labels: Float32Array | None) -> Iterator[bytes | memoryview]:
     values = memoryview(features.values.astype("<f4").tobytes())
     packed, lengths = _pack(features.indices)
     keys = memoryview(packed.tobytes())
     # The offset of each row's keys in the packed bytes.
     key_bounds = np.concatenate([[0], np.cumsum(lengths)])[features.indptr].tolist()
     bounds = features.indptr.tolist()
-    shape = _packed_field(3, varint(features.shape[1]))
+    n_columns = varint(features.shape[1])
+    shape = b"\x1a" + varint(len(n_columns)) + n_columns
     label_head = b"" if labels is None else tensor_prefix(LABEL, 1)
     label_bytes = b"" if labels is None else labels.tobytes()
     for row in range(len(features)):
-        value_bytes, key_bytes = (
-            values[4 * bounds[row] : 4 * bounds[row + 1]],
-            keys[key_bounds[row] : key_bounds[row + 1]],
-        )
+        value_bytes = values[4 * bounds[row] : 4 * bounds[row + 1]]
+        key_bytes = keys[key_bounds[row] : key_bounds[row + 1]]
         label = label_bytes[4 * row : 4 * row + 4]
         head, n_payload = _head(len(value_bytes), len(key_bytes), len(shape))
         n_payload += len(label_head) + len(label)
@@ -176,11 +173,7 @@ def _head(n_value_bytes: int, n_key_bytes: int, n_shape: int) -> tuple[bytes, in
     return head, len(head) - len(values) + n_tensor
 
 
-def _packed_field(number: int, data: bytes) -> bytes:
-    return bytes([number << 3 | 2]) + varint(len(data)) + data
-
-
-def _pack(numbers: npt.NDArray[np.int32]) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
+def _pack(numbers: npt.NDArray[np.int32]) -> tuple[Bytes, Int64Array]:
     """Return concatenated varints and the length of each."""
     lengths = 1 + sum(
         ((numbers >= 1 << bits).astype(np.int64) for bits in (7, 14, 21, 28)), np.zeros(len(numbers), np.int64)

@@ -8,21 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from asteroid_ll.errors import DataError
+from asteroid_ll.formats.arrays import Bools, Bytes, Float32Array, Int64Array
 from asteroid_ll.formats.frames import frames
 from asteroid_ll.formats.protobuf import parse_record
 from asteroid_ll.formats.record_row import Row, row_of
 from asteroid_ll.formats.sparse import CsrMatrix
 from asteroid_ll.formats.sparse_scan import RowArrays, scan
-
-Bytes: TypeAlias = npt.NDArray[np.uint8]
-Float32: TypeAlias = npt.NDArray[np.float32]
-Int64: TypeAlias = npt.NDArray[np.int64]
 
 _BLOCK_BYTES = 1 << 22
 
@@ -31,12 +28,12 @@ _BLOCK_BYTES = 1 << 22
 class _Block:
     """The rows of consecutive records, and the byte offset of each record."""
 
-    starts: Int64
+    starts: Int64Array
     rows: RowArrays
     is_sparse: bool
 
 
-def read(flat: Bytes) -> tuple[Float32 | CsrMatrix, Float32 | None]:
+def read(flat: Bytes) -> tuple[Float32Array | CsrMatrix, Float32Array | None]:
     """Decode at least one record.
 
     Args:
@@ -68,7 +65,7 @@ def read(flat: Bytes) -> tuple[Float32 | CsrMatrix, Float32 | None]:
     return CsrMatrix(indptr, keys, values, (len(counts), n_columns)), labels
 
 
-def _blocks(flat: Bytes) -> Iterator[tuple[Int64, Int64]]:
+def _blocks(flat: Bytes) -> Iterator[tuple[Int64Array, Int64Array]]:
     """Yield the starts and ends of the payloads of consecutive records, some megabytes at a time."""
     starts: list[int] = []
     ends: list[int] = []
@@ -82,7 +79,7 @@ def _blocks(flat: Bytes) -> Iterator[tuple[Int64, Int64]]:
         yield np.array(starts, np.int64), np.array(ends, np.int64)
 
 
-def _read_block(flat: Bytes, starts: Int64, ends: Int64) -> _Block:
+def _read_block(flat: Bytes, starts: Int64Array, ends: Int64Array) -> _Block:
     known, scanned = scan(flat, starts, ends)
     if known.all():
         return _Block(starts, scanned, is_sparse=True)
@@ -107,21 +104,21 @@ def _read_row(flat: Bytes, start: int, end: int) -> Row:
     return row_of(parse_record(flat[start:end].data, offset=start))
 
 
-def _merged(first: npt.NDArray[np.bool_], ones: npt.NDArray[Any], others: npt.NDArray[Any]) -> npt.NDArray[Any]:
+def _merged(first: Bools, ones: npt.NDArray[Any], others: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """Merge two arrays: ``first`` marks the places of the elements of ``ones``, and ``others`` fill the rest."""
     merged = np.empty(len(first), ones.dtype)
     merged[first], merged[~first] = ones, others
     return merged
 
 
-def _check_widths(flat: Bytes, block: _Block, ends: Int64, *, n_columns: int) -> None:
+def _check_widths(flat: Bytes, block: _Block, ends: Int64Array, *, n_columns: int) -> None:
     other = np.flatnonzero(block.rows.widths != n_columns)
     if other.size:
         row = _read_row(flat, int(block.starts[other[0]]), int(ends[other[0]]))
         raise DataError(f"The record at byte {row.offset} has {row.width} features, the first has {n_columns}.")
 
 
-def _labels(blocks: list[_Block]) -> Float32 | None:
+def _labels(blocks: list[_Block]) -> Float32Array | None:
     labelled = np.concatenate([block.rows.labelled for block in blocks])
     if not labelled.any():
         return None

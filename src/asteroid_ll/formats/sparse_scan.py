@@ -1,26 +1,21 @@
 """The fast decoder of sparse records, which decodes many at once.
 
-It knows one layout, in which a protobuf runtime writes a sparse float32 record. ``asteroid_ll.formats.protobuf``
-decodes all others.
+It decodes the one layout in which a protobuf runtime writes a sparse float32 record.
+``asteroid_ll.formats.protobuf`` decodes all others.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
+from asteroid_ll.formats.arrays import Bools, Bytes, Float32Array, Int64Array
 from asteroid_ll.formats.protobuf import FEATURES, LABEL, tensor_prefix
 from asteroid_ll.formats.record_row import MAX_COLUMNS
 
-Bools: TypeAlias = npt.NDArray[np.bool_]
-Bytes: TypeAlias = npt.NDArray[np.uint8]
-Float32: TypeAlias = npt.NDArray[np.float32]
-Int64: TypeAlias = npt.NDArray[np.int64]
-
-_KEY_BYTES = 5
+_VARINT_BYTES = 5
 
 
 @dataclass(frozen=True)
@@ -36,18 +31,18 @@ class RowArrays:
         labelled: whether each record has a label.
     """
 
-    counts: Int64
+    counts: Int64Array
     keys: npt.NDArray[np.int32]
-    values: Float32
-    widths: Int64
-    labels: Float32
+    values: Float32Array
+    widths: Int64Array
+    labels: Float32Array
     labelled: Bools
 
 
 class _Cursors:
     """A position in each of many records; ``good`` marks the records that have the expected bytes so far."""
 
-    def __init__(self, flat: Bytes, at: Int64) -> None:
+    def __init__(self, flat: Bytes, at: Int64Array) -> None:
         self._flat = flat
         self.at = at
         self.good: Bools = np.ones(len(at), np.bool_)
@@ -58,11 +53,11 @@ class _Cursors:
             self.good = self.good & (self._flat.take(self.at, mode="clip") == byte)
             self.at = self.at + 1
 
-    def number(self) -> Int64:
+    def number(self) -> Int64Array:
         """Move past a varint of at most five bytes and return its value."""
         number = np.zeros(len(self.at), np.int64)
         more: Bools = np.ones(len(self.at), np.bool_)
-        for place in range(5):
+        for place in range(_VARINT_BYTES):
             byte = self._flat.take(self.at, mode="clip").astype(np.int64)
             number |= np.where(more, (byte & 0x7F) << 7 * place, 0)
             self.at = self.at + more
@@ -70,13 +65,13 @@ class _Cursors:
         self.good = self.good & ~more
         return number
 
-    def end(self) -> Int64:
+    def end(self) -> Int64Array:
         """Move past a length and return the end of the field that it measures."""
         length = self.number()
         return self.at + length
 
 
-def scan(flat: Bytes, starts: Int64, ends: Int64) -> tuple[Bools, RowArrays]:
+def scan(flat: Bytes, starts: Int64Array, ends: Int64Array) -> tuple[Bools, RowArrays]:
     """Decode the sparse records whose payloads extend from ``starts`` to ``ends`` in a file's bytes.
 
     Returns:
@@ -117,8 +112,8 @@ def scan(flat: Bytes, starts: Int64, ends: Int64) -> tuple[Bools, RowArrays]:
 
 
 def _keys(
-    flat: Bytes, known: Bools, start: Int64, end: Int64, n_values: Int64, widths: Int64
-) -> tuple[Bools, Int64, npt.NDArray[np.int32]]:
+    flat: Bytes, known: Bools, start: Int64Array, end: Int64Array, n_values: Int64Array, widths: Int64Array
+) -> tuple[Bools, Int64Array, npt.NDArray[np.int32]]:
     """Decode the keys; records without one key per value, ascending and below the width, are not known."""
     start, end, n_values, widths = start[known], end[known], n_values[known], widths[known]
     packed = _join(flat, start, end)
@@ -135,18 +130,18 @@ def _keys(
     return still_known, counts[good], numbers[good[row]].astype(np.int32)
 
 
-def _varints(packed: Bytes, last: Int64) -> tuple[Int64, Bools]:
+def _varints(packed: Bytes, last: Int64Array) -> tuple[Int64Array, Bools]:
     """Return the numbers that end at the bytes ``last``, and whether each has at most five bytes."""
     first = np.concatenate([[0], last[:-1] + 1]) if len(last) else last
     lengths = last - first + 1
     numbers = (packed[first] & 0x7F).astype(np.int64)
-    for place in range(1, min(int(lengths.max(initial=1)), _KEY_BYTES)):
+    for place in range(1, min(int(lengths.max(initial=1)), _VARINT_BYTES)):
         has = np.flatnonzero(lengths > place)
         numbers[has] |= (packed[first[has] + place] & 0x7F).astype(np.int64) << 7 * place
-    return numbers, lengths <= _KEY_BYTES
+    return numbers, lengths <= _VARINT_BYTES
 
 
-def _join(flat: Bytes, starts: Int64, ends: Int64) -> Bytes:
+def _join(flat: Bytes, starts: Int64Array, ends: Int64Array) -> Bytes:
     """Concatenate ranges of bytes."""
     view = flat.data
     return np.frombuffer(

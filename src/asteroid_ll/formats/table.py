@@ -6,10 +6,8 @@ same table gives the same bytes.
 
 from __future__ import annotations
 
-import zipfile
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 from asteroid_ll.errors import DataError
@@ -33,11 +31,10 @@ def load_table(path: Path) -> pd.DataFrame:
     Raises:
         DataError: the file is missing or damaged.
     """
+    arrays = npz.load(path)
     try:
-        # Opened here because numpy does not close the file of a damaged archive.
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-            return pd.DataFrame({name: arrays[name] for name in arrays.files})
-    except (OSError, EOFError, ValueError, zipfile.BadZipFile) as error:
+        return pd.DataFrame(arrays)
+    except ValueError as error:
         raise DataError(f"{path} cannot be read as a table: {error}.", hint=AGAIN) from error
 
 

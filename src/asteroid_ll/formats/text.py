@@ -8,20 +8,17 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
-from typing import TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 import orjson
 
 from asteroid_ll.errors import DataError
-
-Float32: TypeAlias = npt.NDArray[np.float32]
+from asteroid_ll.formats.arrays import Float32Array
 
 _BLOCK_ROWS = 4096
 
 
-def parse_rows(text: bytes) -> Float32:
+def parse_rows(text: bytes) -> Float32Array:
     """Read rows of numbers.
 
     Args:
@@ -44,7 +41,7 @@ def parse_rows(text: bytes) -> Float32:
         raise DataError(_first_problem(text) or f"The text is not a table of numbers: {error}") from error
 
 
-def format_rows(features: Float32, *, exact: bool = True) -> bytes:
+def format_rows(features: Float32Array, *, exact: bool = True) -> bytes:
     """Return rows of numbers as text, one per line, without a newline at the end.
 
     Args:
@@ -71,7 +68,7 @@ def format_rows(features: Float32, *, exact: bool = True) -> bytes:
     return "\n".join(pattern % tuple(row) for row in features.tolist()).encode()
 
 
-def split_by_bytes(features: Float32, *, max_bytes: int, exact: bool = True) -> Iterator[bytes]:
+def split_by_bytes(features: Float32Array, *, max_bytes: int, exact: bool = True) -> Iterator[bytes]:
     """Yield rows as CSV bodies of at most ``max_bytes``, each with as many whole rows as fit, in order.
 
     Args:

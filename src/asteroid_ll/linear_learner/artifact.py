@@ -36,7 +36,7 @@ _MEMBERS = (_ADDITIONAL_PARAMS, _SYMBOL, _MANIFEST, _PARAMS)
 _MANIFEST_CONTENT = {"additional-params.json": "json", "mx-mod": "mxnet_module", "version": 1}
 _MAX_BYTES = 512 << 20
 _MAX_TAR_MEMBERS = 16
-# The earliest time that a zip can hold; a fixed one gives the same bytes for the same model.
+# The earliest time that a zip can store. A fixed time gives the same bytes for the same model.
 _ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
@@ -121,7 +121,7 @@ def _unpack_tar(data: bytes) -> bytes:
     """Return the one regular file of the archive, which must be the model."""
     model: bytes | None = None
     # A member's size is checked before its content is read; the stream itself bounds skipped content.
-    with tarfile.open(fileobj=_Limited(data), mode="r|") as archive:
+    with tarfile.open(fileobj=_SizeLimitedGzip(data), mode="r|") as archive:
         for n_members, member in enumerate(archive):
             name = member.name.removeprefix("./")
             if member.isdir() and name in ("", "."):
@@ -180,7 +180,7 @@ def _refuse_large(n_bytes: int) -> None:
         raise DataError(f"it would take {n_bytes} bytes, more than {_MAX_BYTES}")
 
 
-class _Limited(io.RawIOBase):
+class _SizeLimitedGzip(io.RawIOBase):
     """A gzip stream that ends with an error beyond the largest size of a model, so a bomb is not unpacked."""
 
     def __init__(self, data: bytes) -> None:

@@ -14,16 +14,14 @@ from pathlib import Path
 from typing import TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 
 from asteroid_ll.errors import DataError
 from asteroid_ll.formats import recordio
+from asteroid_ll.formats.arrays import Float32Array
 from asteroid_ll.formats.content_types import CSV, RECORDIO, media_type
 from asteroid_ll.formats.sparse import CsrMatrix
 from asteroid_ll.formats.text import parse_rows
 from asteroid_ll.linear_learner.errors import ClientError
-
-Float32: TypeAlias = npt.NDArray[np.float32]
 
 CONTAINER_ROOT = "/opt/ml/input/data"
 """The container's path of its channels, by which messages and log lines name files."""
@@ -41,8 +39,8 @@ class ChannelData:
     """
 
     name: str
-    features: Float32 | CsrMatrix
-    labels: Float32
+    features: Float32Array | CsrMatrix
+    labels: Float32Array
     n_record_bytes: int | None
 
 
@@ -79,7 +77,7 @@ def read_channel(directory: Path, *, content_type: str | None = None, batch_rows
     return ChannelData(name, features, labels, None if is_csv else sum(path.stat().st_size for path in paths))
 
 
-_Part: TypeAlias = tuple[Float32 | CsrMatrix, Float32]
+_Part: TypeAlias = tuple[Float32Array | CsrMatrix, Float32Array]
 _PartReader: TypeAlias = Callable[[Path, str, int], Iterator[_Part]]
 
 
@@ -140,7 +138,7 @@ def _concatenate(parts: Sequence[_Part]) -> _Part:
     return _stack([features for features, _ in parts]), np.concatenate([labels for _, labels in parts])
 
 
-def _stack(parts: list[Float32 | CsrMatrix]) -> Float32 | CsrMatrix:
+def _stack(parts: list[Float32Array | CsrMatrix]) -> Float32Array | CsrMatrix:
     dense = [part for part in parts if not isinstance(part, CsrMatrix)]
     if len(dense) == len(parts):
         return np.concatenate(dense)

@@ -1,6 +1,6 @@
 """The training container's entry point: ``python -m asteroid_ll.linear_learner.container train --root DIR``.
 
-DIR stands for the container's ``/opt/ml``. The job reads ``input/config/{hyperparameters,resourceconfig,
+DIR is the container's ``/opt/ml``. The job reads ``input/config/{hyperparameters,resourceconfig,
 inputdataconfig}.json`` and the channels: files in ``input/data/CHANNEL`` or, in Pipe mode, the stream
 ``input/data/CHANNEL_0``. It writes ``model/model_algo-1`` (on the first host), ``output/failure`` if it fails, and
 the log to standard output. If there is a folder ``checkpoints``, it stores its state there after every epoch and
@@ -55,11 +55,11 @@ def run(root: Path, *, write: Callable[[str], None]) -> int:
         The exit code, 0 or 1. A failure is explained in the log and in ``output/failure``.
     """
     resources = _read_json(root, "resourceconfig")
-    names, name = resources.get("hosts", ["algo-1"]), resources.get("current_host", "algo-1")
-    log = LogWriter(write, host=name, n_hosts=len(names))
+    host_names, host_name = resources.get("hosts", ["algo-1"]), resources.get("current_host", "algo-1")
+    log = LogWriter(write, host=host_name, n_hosts=len(host_names))
     links = _links()
     try:
-        _train(root, log, hosts=_hosts(names, name, links=links))
+        _train(root, log, hosts=_hosts(host_names, host_name, links=links))
     except DataError as error:
         return _fail(root, log, "ClientError", error=error)
     except AlgorithmError as error:
@@ -68,7 +68,7 @@ def run(root: Path, *, write: Callable[[str], None]) -> int:
         write(traceback.format_exc())
         return _fail(root, log, "AlgorithmError", error=DataError(f"{type(error).__name__}: {error}"))
     finally:
-        # Not earlier: the other hosts must not fail before this one has logged the reason.
+        # Close the links last: the other hosts must not fail before this one has logged the reason.
         for link in links:
             link.close()
     return 0

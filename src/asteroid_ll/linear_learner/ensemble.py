@@ -1,4 +1,4 @@
-"""All models of a job over its training rows: one epoch at a time, and their weights in the features' own units."""
+"""The training of all models of a job, one epoch at a time, and their weights in the features' units."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
 import numpy as np
-import numpy.typing as npt
 
+from asteroid_ll.formats.arrays import Float32Array, Float64Array
 from asteroid_ll.linear_learner.evaluation import Parameters
 from asteroid_ll.linear_learner.grid import Candidate
 from asteroid_ll.linear_learner.groups import ModelGroup
@@ -17,8 +17,6 @@ from asteroid_ll.linear_learner.losses import Loss
 from asteroid_ll.linear_learner.rows import Rows, Standardised
 from asteroid_ll.linear_learner.scaler import Scaler
 from asteroid_ll.linear_learner.weighting import RowWeights
-
-Float64Array = npt.NDArray[np.float64]
 
 # Numbers per task of the thread that sums losses: enough to be worth a task, few enough for the cache.
 _SCORES_AT_ONCE = 1 << 19
@@ -32,7 +30,7 @@ class Ensemble:
     Args:
         candidates: the grid.
         rows: the training channel.
-        scaler: its scaling.
+        scaler: the means and standard deviations of the channel.
         loss: the loss to minimise.
         row_weights: weights of rows; None if all are 1.
         hp: the job's hyperparameters.
@@ -124,7 +122,7 @@ class Ensemble:
         self._hosts.sum(total)
         return total / (self.n_records * len(self._hosts))
 
-    def _targets(self, start: int, stop: int, n_batches: int) -> npt.NDArray[np.float32]:
+    def _targets(self, start: int, stop: int, n_batches: int) -> Float32Array:
         labels = self._labels[start:stop]
         if self._label_mean is not None:
             labels = labels - self._label_mean
@@ -133,13 +131,13 @@ class Ensemble:
         targets = self._loss.targets(labels)
         return targets.reshape(n_batches, -1, *targets.shape[1:])
 
-    def _weights(self, group: ModelGroup, start: int, stop: int, n_batches: int) -> npt.NDArray[np.float32] | None:
+    def _weights(self, group: ModelGroup, start: int, stop: int, n_batches: int) -> Float32Array | None:
         if self._row_weights is None:
             return None
         weights = self._row_weights.select(group.numbers).of(self._labels[start:stop])
         return weights.reshape(n_batches, -1, weights.shape[1])
 
-    def state(self) -> dict[str, npt.NDArray[np.float32]]:
+    def state(self) -> dict[str, Float32Array]:
         """Return the arrays that an epoch changes, by name, without a copy."""
         return {
             f"group{number}.{part}": array
@@ -147,7 +145,7 @@ class Ensemble:
             for part, array in enumerate(group.state)
         }
 
-    def restore(self, state: Mapping[str, npt.NDArray[np.float32]], *, n_epochs: int) -> None:
+    def restore(self, state: Mapping[str, Float32Array], *, n_epochs: int) -> None:
         """Continue from the state after some epochs."""
         for name, array in self.state().items():
             np.copyto(array, state[name])

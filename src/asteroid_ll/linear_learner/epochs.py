@@ -5,12 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-import numpy.typing as npt
-
+from asteroid_ll.formats.arrays import Float64Array
 from asteroid_ll.linear_learner.scaler import Scaler
-
-Float64Array = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)

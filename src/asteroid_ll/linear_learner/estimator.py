@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from asteroid_ll.errors import DataError
+from asteroid_ll.formats.arrays import Float32Array, Float64Array
 from asteroid_ll.formats.sparse import CsrMatrix
 from asteroid_ll.linear_learner.hyperparameters import parse
 from asteroid_ll.linear_learner.model import Model
@@ -32,8 +33,6 @@ except ImportError as error:
     ) from error
 
 Auto: TypeAlias = Literal["auto"]
-Float32Array: TypeAlias = npt.NDArray[np.float32]
-Float64Array: TypeAlias = npt.NDArray[np.float64]
 _Class = TypeVar("_Class", bound="_LinearLearner")
 _Method = TypeVar("_Method", bound=Callable[..., Any])
 
@@ -51,7 +50,7 @@ class _Estimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no ty
     def to_artifact(self, path: Path | str) -> None:
         """Write the fitted model as SageMaker's ``model.tar.gz``.
 
-        AWS's format holds neither class labels nor feature names.
+        AWS's format contains neither class labels nor feature names.
 
         Args:
             path: file to write, ending in ``.tar.gz``.
@@ -192,7 +191,7 @@ class LinearLearnerClassifier(ClassifierMixin, _LinearLearner):  # type: ignore[
     def from_artifact(cls, path: Path | str) -> Self:
         """Return a fitted classifier from a ``model.tar.gz`` of AWS, the emulator or ``to_artifact``.
 
-        ``classes_`` are the class numbers from 0, because an artifact holds no labels; assign other labels if needed.
+        ``classes_`` are the class numbers from 0, because an artifact has no labels; assign other labels if needed.
         The loss and its settings are those of the artifact; other hyperparameters have their defaults.
 
         Raises:
@@ -209,7 +208,7 @@ class LinearLearnerClassifier(ClassifierMixin, _LinearLearner):  # type: ignore[
             X: features, shape ``(n_rows, n_features)``: an array, a DataFrame or a SciPy sparse matrix.
             y: class labels of any type, shape ``(n_rows,)``.
             eval_set: features and labels of the validation channel, which decides when training stops, which model is
-                kept, and its threshold. Without it the training rows do.
+                kept, and its threshold. Without it, the training rows decide.
 
         Raises:
             ValueError: the data are not a finite matrix with a label per row, or the labels have fewer than 2 classes.
@@ -262,7 +261,7 @@ class LinearLearnerClassifier(ClassifierMixin, _LinearLearner):  # type: ignore[
             probability = np.clip(threshold, _FLOAT32.tiny, 1 - _FLOAT32.epsneg)
             threshold = np.log(probability / (1 - probability))
         distance = sums[:, 0] - threshold
-        # A row whose score equals the threshold is negative; rounding must not move it.
+        # A row whose score equals the threshold is negative; rounding must not make it positive.
         is_positive = self.model_.answer(raw_scores).predicted_label == 1
         return np.where(is_positive, np.maximum(distance, _FLOAT32.tiny), np.minimum(distance, 0))
 
@@ -326,7 +325,7 @@ class LinearLearnerRegressor(RegressorMixin, _LinearLearner):  # type: ignore[mi
             X: features, shape ``(n_rows, n_features)``: an array, a DataFrame or a SciPy sparse matrix.
             y: labels, shape ``(n_rows,)``.
             eval_set: features and labels of the validation channel, which decides when training stops and which model
-                is kept. Without it the training rows do.
+                is kept. Without it, the training rows decide.
 
         Raises:
             ValueError: the data are not a finite matrix with a finite label per row.
@@ -360,7 +359,7 @@ def _text(value: object) -> str:
 
 
 def _engine_matrix(features: Any) -> Any:
-    """Return a dense array as it is and a SciPy matrix in compressed rows as a ``CsrMatrix``."""
+    """Return a dense array unchanged, and a SciPy matrix in compressed rows as a ``CsrMatrix``."""
     if not hasattr(features, "tocsr"):
         return features
     if not features.has_canonical_format:

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from asteroid_ll.formats.arrays import Bools, Float32Array, Float64Array
 from asteroid_ll.formats.sparse import CsrMatrix
 from asteroid_ll.linear_learner import metrics
 from asteroid_ll.linear_learner.groups import sum_rows
@@ -18,9 +18,6 @@ from asteroid_ll.linear_learner.model import Model
 from asteroid_ll.linear_learner.rows import Rows
 from asteroid_ll.linear_learner.selection import Cut, search_cuts
 from asteroid_ll.linear_learner.weighting import RowWeights
-
-Float32Array = npt.NDArray[np.float32]
-Float64Array = npt.NDArray[np.float64]
 
 _BLOCK_ELEMENTS = 1 << 19
 _SEARCH_ELEMENTS = 1 << 20
@@ -38,10 +35,6 @@ class Parameters:
     weight: Float32Array
     bias: Float32Array
 
-    def select(self, start: int, stop: int) -> Parameters:
-        """Return the parameters of some consecutive models."""
-        return Parameters(self.weight[:, :, start:stop], self.bias[:, start:stop])
-
 
 def sum_losses(
     loss: Loss,
@@ -49,7 +42,7 @@ def sum_losses(
     labels: Float32Array,
     *,
     mini_batch_size: int,
-    row_weights: RowWeights | None = None,
+    row_weights: RowWeights | None,
 ) -> Float64Array:
     """Return the sum of the losses over rows: float32 sums of mini-batches, added in float64.
 
@@ -80,6 +73,7 @@ def sum_losses(
     return total
 
 
+@dataclass(frozen=True)
 class Evaluator:
     """The evaluation of a channel with every model of the grid, in the label's units.
 
@@ -90,30 +84,27 @@ class Evaluator:
         row_weights: weights of rows; None if all are 1.
     """
 
-    def __init__(
-        self, rows: Rows, *, loss: Loss, hyperparameters: Hyperparameters, row_weights: RowWeights | None
-    ) -> None:
-        self._rows = rows
-        self._loss = loss
-        self._hyperparameters = hyperparameters
-        self._row_weights = row_weights
+    rows: Rows
+    loss: Loss
+    hyperparameters: Hyperparameters
+    row_weights: RowWeights | None
 
     def objective(self, parameters: Parameters) -> Float64Array:
         """Return the mean loss of each model over all rows, shape ``(n_models,)``."""
         total = np.zeros(parameters.weight.shape[-1] + 1)
-        total[-1] = len(self._rows)
+        total[-1] = len(self.rows)
 
         def add(scores: Float32Array, labels: Float32Array) -> None:
             total[:-1] += sum_losses(
-                self._loss,
+                self.loss,
                 scores,
                 labels,
-                mini_batch_size=self._hyperparameters.mini_batch_size,
-                row_weights=self._row_weights,
+                mini_batch_size=self.hyperparameters.mini_batch_size,
+                row_weights=self.row_weights,
             )
 
         self._each_block(parameters, add)
-        self._rows.hosts.sum(total)
+        self.rows.hosts.sum(total)
         mean: Float64Array = total[:-1] / total[-1]
         return mean
 
@@ -128,35 +119,36 @@ class Evaluator:
             A threshold per model; None for a model that diverged.
         """
         n_models = parameters.bias.shape[-1]
-        labels = self._rows.hosts.collect(self._rows.labels)
+        labels = self.rows.hosts.collect(self.rows.labels)
         at_once = max(1, _SEARCH_ELEMENTS // len(labels))
         cuts: list[Cut | None] = []
         for start in range(0, n_models, at_once):
-            responses = self._responses(parameters.select(start, min(start + at_once, n_models)))
-            finite: npt.NDArray[np.bool_] = np.logical_and.reduce(np.isfinite(responses), axis=0)
-            best = search_cuts(np.where(finite, responses, 0), labels, hyperparameters=self._hyperparameters, near=near)
+            models = slice(start, start + at_once)
+            responses = self._responses(Parameters(parameters.weight[:, :, models], parameters.bias[:, models]))
+            finite: Bools = np.logical_and.reduce(np.isfinite(responses), axis=0)
+            best = search_cuts(np.where(finite, responses, 0), labels, hyperparameters=self.hyperparameters, near=near)
             cuts += [cut if usable else None for cut, usable in zip(best, finite, strict=True)]
         return tuple(cuts)
 
     def _responses(self, parameters: Parameters) -> Float32Array:
         """Return the scores that each model's endpoint would return, shape ``(n, n_models)``."""
         answers: list[Float32Array] = []
-        self._each_block(parameters, lambda scores, _: answers.append(self._loss.respond(scores)))
-        return self._rows.hosts.collect(np.concatenate(answers))
+        self._each_block(parameters, lambda scores, _: answers.append(self.loss.respond(scores)))
+        return self.rows.hosts.collect(np.concatenate(answers))
 
     def _each_block(self, parameters: Parameters, use: Callable[[Float32Array, Float32Array], None]) -> None:
         n_features, n_outputs, n_models = parameters.weight.shape
         weight = parameters.weight.reshape(n_features, -1)
         bias = parameters.bias.reshape(-1)
-        size = self._hyperparameters.mini_batch_size
+        size = self.hyperparameters.mini_batch_size
         size *= max(1, _BLOCK_ELEMENTS // (size * max(n_features, n_outputs * n_models)))
-        for start in range(0, len(self._rows), size):
-            stop = min(start + size, len(self._rows))
+        for start in range(0, len(self.rows), size):
+            stop = min(start + size, len(self.rows))
             with np.errstate(over="ignore", invalid="ignore"):
-                scores = self._rows.block(start, stop) @ weight + bias
+                scores = self.rows.block(start, stop) @ weight + bias
             if n_outputs > 1:
                 scores = scores.reshape(-1, n_outputs, n_models)
-            use(scores, self._rows.labels[start:stop])
+            use(scores, self.rows.labels[start:stop])
 
 
 def raw_scores(model: Model, rows: Rows) -> Float32Array:

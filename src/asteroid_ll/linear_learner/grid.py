@@ -1,7 +1,7 @@
 """The grid of models that one job trains side by side.
 
 Regression and binary classification share a fixed grid of 32. Multiclass models are a base and random variations of
-it. Both laws were recovered from the logs of real jobs.
+it. Both rules were recovered from the logs of real jobs.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ _WD = (1e-4, 1e-2, 1.0, 100.0)
 _LEARNING_RATE = (0.005, 0.1)
 _MINIMUM_LR = (1e-5, 1e-4)
 _STEP = (10, 100)
-_FACTOR = 0.99
 _GRID_SIZE = 32
 
 
@@ -36,18 +35,21 @@ class Candidate:
     lr_scheduler_step: int
     lr_scheduler_factor: float
     lr_scheduler_minimum_lr: float
-    bias_lr_mult: float = 10.0
+    bias_lr_mult: float
 
     def as_logged(self) -> dict[str, object]:
         """Return the content of the log's "Best model found for hyperparameters" line, in its order."""
         return {name: value for name, value in asdict(self).items() if name != "bias_lr_mult"}
 
 
+_MULTICLASS_BASE = Candidate("adam", 0.02, 0.02, 0.02, 10, 0.98, 1e-5, 10.0)
+
+
 def grid(hyperparameters: Hyperparameters, *, feature_dim: int) -> tuple[Candidate, ...]:
     """Return the models that the job trains.
 
     Args:
-        hyperparameters: the job's; ``num_models`` None stands for ``auto``.
+        hyperparameters: the job's; ``num_models`` None means ``auto``.
         feature_dim: features per row, on which the number of multiclass models depends.
 
     Returns:
@@ -57,11 +59,12 @@ def grid(hyperparameters: Hyperparameters, *, feature_dim: int) -> tuple[Candida
     if hyperparameters.predictor_type == "multiclass_classifier":
         return _multiclass(hyperparameters, feature_dim=feature_dim)
     n_models = hyperparameters.num_models or _GRID_SIZE
-    return (_base(hyperparameters), *(_lattice(index, hyperparameters) for index in range(1, n_models)))
+    models = [_lattice(index, hyperparameters) for index in range(n_models)]
+    return (_base(hyperparameters, default=models[0]), *models[1:])
 
 
 def auto_multiclass_models(feature_dim: int) -> int:
-    """Return how many models ``num_models=auto`` stands for in a multiclass job.
+    """Return the number of models that ``num_models=auto`` means in a multiclass job.
 
     Args:
         feature_dim: features per row.
@@ -81,43 +84,34 @@ def _lattice(index: int, hyperparameters: Hyperparameters) -> Candidate:
         wd=_WD[index // 8],
         l1=0.0,
         lr_scheduler_step=_STEP[index % 2],
-        lr_scheduler_factor=_FACTOR,
+        lr_scheduler_factor=0.99,
         lr_scheduler_minimum_lr=_MINIMUM_LR[index // 2 % 2],
         bias_lr_mult=_fixed(hyperparameters.bias_lr_mult, 10.0),
     )
 
 
-def _base(hyperparameters: Hyperparameters) -> Candidate:
-    default = _lattice(0, hyperparameters)
+def _base(hyperparameters: Hyperparameters, *, default: Candidate) -> Candidate:
+    """Return the base model: the values that the user fixed, otherwise the default's."""
     return Candidate(
-        optimizer=default.optimizer,
+        optimizer=hyperparameters.optimizer or default.optimizer,
         learning_rate=_fixed(hyperparameters.learning_rate, default.learning_rate),
         wd=_fixed(hyperparameters.wd, default.wd),
         l1=_fixed(hyperparameters.l1, default.l1),
         lr_scheduler_step=hyperparameters.lr_scheduler_step or default.lr_scheduler_step,
         lr_scheduler_factor=_fixed(hyperparameters.lr_scheduler_factor, default.lr_scheduler_factor),
         lr_scheduler_minimum_lr=_fixed(hyperparameters.lr_scheduler_minimum_lr, default.lr_scheduler_minimum_lr),
-        bias_lr_mult=default.bias_lr_mult,
+        bias_lr_mult=_fixed(hyperparameters.bias_lr_mult, default.bias_lr_mult),
     )
 
 
 def _multiclass(hyperparameters: Hyperparameters, *, feature_dim: int) -> tuple[Candidate, ...]:
     n_models = hyperparameters.num_models or auto_multiclass_models(feature_dim)
-    base = Candidate(
-        optimizer=hyperparameters.optimizer or "adam",
-        learning_rate=_fixed(hyperparameters.learning_rate, 0.02),
-        wd=_fixed(hyperparameters.wd, 0.02),
-        l1=_fixed(hyperparameters.l1, 0.02),
-        lr_scheduler_step=hyperparameters.lr_scheduler_step or 10,
-        lr_scheduler_factor=_fixed(hyperparameters.lr_scheduler_factor, 0.98),
-        lr_scheduler_minimum_lr=_fixed(hyperparameters.lr_scheduler_minimum_lr, 1e-5),
-        bias_lr_mult=_fixed(hyperparameters.bias_lr_mult, 10.0),
-    )
+    base = _base(hyperparameters, default=_MULTICLASS_BASE)
     return (base, *_variations(base, hyperparameters, count=n_models - 1))
 
 
 def _variations(base: Candidate, hyperparameters: Hyperparameters, *, count: int) -> tuple[Candidate, ...]:
-    """Draw random models around the base, as whole vectors from one stream; the order of draws is part of the law."""
+    """Draw random models around the base, as whole vectors from one stream; the order of the draws matters."""
     stream = np.random.RandomState(0)
     learning_rate = base.learning_rate * 8 ** (2 * stream.random_sample(count) - 1)
     l1 = base.l1 * 20 ** (2 * stream.random_sample(count) - 1)

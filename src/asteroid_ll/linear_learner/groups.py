@@ -10,17 +10,14 @@ from collections.abc import Sequence
 from concurrent.futures import Executor, Future
 
 import numpy as np
-import numpy.typing as npt
 
+from asteroid_ll.formats.arrays import Float32Array, Float64Array
 from asteroid_ll.linear_learner import optimizers
 from asteroid_ll.linear_learner.grid import Candidate
-from asteroid_ll.linear_learner.hosts import ALONE, Hosts
+from asteroid_ll.linear_learner.hosts import Hosts
 from asteroid_ll.linear_learner.hyperparameters import Hyperparameters
 from asteroid_ll.linear_learner.losses import Loss
 from asteroid_ll.linear_learner.schedule import Schedule
-
-Float32Array = npt.NDArray[np.float32]
-Float64Array = npt.NDArray[np.float64]
 
 
 def sum_rows(values: Float32Array) -> Float32Array:
@@ -49,7 +46,7 @@ class ModelGroup:
         weights: initial weights of the whole grid, shape ``(n_models, feature_dim, n_outputs)``.
         loss: the loss to minimise.
         hyperparameters: the job's.
-        batches_at_once: most mini-batches per call of ``train``.
+        batches_at_once: maximum number of mini-batches per call of ``train``.
         hosts: the hosts whose gradients are added in every step.
     """
 
@@ -62,7 +59,7 @@ class ModelGroup:
         loss: Loss,
         hyperparameters: Hyperparameters,
         batches_at_once: int,
-        hosts: Hosts = ALONE,
+        hosts: Hosts,
     ) -> None:
         hp = hyperparameters
         self._hosts = hosts

@@ -23,18 +23,16 @@ _HEADER = struct.Struct("<QQ")
 
 
 class Hosts:
-    """The hosts of a job, from the view of one of them. A job on one host has no links, and its calls cost nothing.
+    """The hosts of a job, as one of them sees them. A single host has no links, and its calls cost nothing.
 
     Args:
         names: all hosts' names, ``algo-1`` first, in the same order on every host.
         name: this host's name.
-        links: on the first host, a connected stream to each other host, in the order of ``names``; on another host,
+        links: on the first host, a connected stream to every other host, in the order of ``names``; on another host,
             the stream to the first.
     """
 
-    def __init__(
-        self, names: Sequence[str] = ("algo-1",), *, name: str = "algo-1", links: Sequence[socket.socket] = ()
-    ) -> None:
+    def __init__(self, names: Sequence[str], *, name: str, links: Sequence[socket.socket]) -> None:
         self.names = tuple(names)
         self.name = name
         self.is_first = name == self.names[0]
@@ -141,7 +139,7 @@ class Hosts:
 
     def _differs(self, number: int) -> AlgorithmError:
         return AlgorithmError(
-            f"The hosts {self._links[number][0]} and {self.name} do not train the same: their arrays differ in size.",
+            f"The hosts {self._links[number][0]} and {self.name} train different models: their arrays differ in size.",
             hint="Give every host the same hyperparameters and records of the same width.",
         )
 
@@ -163,7 +161,7 @@ def _row_bytes(values: npt.NDArray[Any]) -> int:
 
 
 def _bytes(values: npt.NDArray[Any]) -> memoryview:
-    """Return a view of an array's bytes in the order of its memory, which can be received into."""
+    """Return a writable view of an array's bytes, in memory order."""
     assert values.flags.forc, "the array is not contiguous"
     flat = values.ravel(order="K").view(np.uint8)
     return memoryview(flat)  # type: ignore[arg-type]  # arrays are buffers, unlike their stubs
@@ -173,5 +171,5 @@ def _gone(name: str) -> AlgorithmError:
     return AlgorithmError(f"The host {name} left the job.", hint="Its log has the reason.")
 
 
-ALONE = Hosts()
+ALONE = Hosts(["algo-1"], name="algo-1", links=())
 """A job on one host."""

@@ -13,10 +13,10 @@ from asteroid_ll.linear_learner.spec import HYPERPARAMETERS, LOSSES, OLD_CRITERI
 
 @dataclass(frozen=True)
 class Hyperparameters:
-    """All hyperparameters, typed. ``None`` means ``auto`` that only the data or the grid can resolve.
+    """All hyperparameters, typed. ``None`` means ``auto``, which the data or the grid resolves.
 
     ``learning_rate``, ``wd``, ``l1`` and the scheduler's values are the base model's (see ``grid``). The optimizer and
-    the bias multipliers hold for every model. ``loss`` is never ``auto``.
+    the bias multipliers apply to every model. ``loss`` is never ``auto``.
     """
 
     predictor_type: PredictorType

@@ -50,7 +50,7 @@ ACCOUNT_BY_REGION = {
     "us-west-1": "632365934929",
     "us-west-2": "174872318107",
 }
-"""The account whose registry holds the image, by region."""
+"""The account whose registry has the image, by region."""
 
 _DOMAIN_BY_REGION_PREFIX = {
     "cn-": "amazonaws.com.cn",

@@ -8,11 +8,9 @@ and 1.9.1.
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
+from asteroid_ll.formats.arrays import Float32Array
 from asteroid_ll.linear_learner.hyperparameters import Hyperparameters
-
-Float32Array = npt.NDArray[np.float32]
 
 _NUMBERS_PER_GENERATOR = 64
 _MAX_GENERATORS = 1024

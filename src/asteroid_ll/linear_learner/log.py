@@ -51,21 +51,16 @@ class LogWriter(Observer):
     """
 
     def __init__(
-        self,
-        write: Callable[[str], None],
-        *,
-        host: str,
-        n_hosts: int,
-        clock: Callable[[], float] = time.time,
-    ):
+        self, write: Callable[[str], None], *, host: str, n_hosts: int, clock: Callable[[], float] = time.time
+    ) -> None:
         self._write = write
         self._host = host
         self._n_hosts = n_hosts
         self._clock = clock
-        self._begun_s = clock()
+        self._began_s = clock()
         self._epochs: list[EpochRecord] = []
         self._checks_ms: list[float] = []
-        self._last_s = self._begun_s
+        self._last_s = self._began_s
 
     def configured(self, defaults: Mapping[str, str], provided: Mapping[str, str]) -> None:
         """Write the hyperparameters: the container's defaults, the job's, and both merged."""
@@ -96,7 +91,7 @@ class LogWriter(Observer):
         """
         mini_batch_size = hyperparameters.mini_batch_size
         num_point_for_scaler = hyperparameters.num_point_for_scaler
-        self._setup_s = self._clock() - self._begun_s
+        self._setup_s = self._clock() - self._began_s
         self._train, self._validation, self._test = train, validation, test
         self._batch = mini_batch_size
         self._n_epochs = hyperparameters.epochs
@@ -269,7 +264,7 @@ class LogWriter(Observer):
     def _timings(self) -> None:
         """Write the last line: the time of each part, in milliseconds."""
         updates_ms = [1000 * (epoch.ended_s - epoch.started_s) for epoch in self._epochs]
-        total_ms = 1000 * (self._clock() - self._begun_s)
+        total_ms = 1000 * (self._clock() - self._began_s)
         finalize_ms = 1000 * (self._clock() - self._epochs_ended_s)
         fields = {
             "initialize.time": _summary(total_ms - sum(updates_ms) - sum(self._checks_ms) - finalize_ms),
@@ -280,7 +275,7 @@ class LogWriter(Observer):
             "setuptime": _summary(1000 * self._setup_s),
             "totaltime": _summary(total_ms),
         }
-        self._write_metrics(fields, began_s=self._begun_s)
+        self._write_metrics(fields, began_s=self._began_s)
 
     def _metrics(self, values: Mapping[str, float], *, began_s: float, **dimensions: object) -> None:
         fields = {name: _summary(value) for name, value in values.items()}
@@ -290,12 +285,7 @@ class LogWriter(Observer):
         line = {
             "StartTime": began_s,
             "EndTime": self._clock(),
-            "Dimensions": {
-                "Algorithm": "Linear Learner",
-                "Host": self._host,
-                "Operation": "training",
-                **dimensions,
-            },
+            "Dimensions": {"Algorithm": "Linear Learner", "Host": self._host, "Operation": "training", **dimensions},
             "Metrics": fields,
         }
         self._write(f"#metrics {json.dumps(line)}")

@@ -14,14 +14,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from asteroid_ll.errors import AsteroidError, DataError
+from asteroid_ll.formats.arrays import Float32Array, Float64Array
 from asteroid_ll.linear_learner.grid import Candidate, grid
 from asteroid_ll.linear_learner.hyperparameters import parse
 from asteroid_ll.linear_learner.scaler import Scaler
-
-Float64Array = npt.NDArray[np.float64]
 
 _NUMBER = r"(-?(?:[\d.]+(?:e[-+]?\d+)?|nan|inf))"
 _CONFIGURATION = re.compile(r"Final configuration: (\{.*\})")
@@ -182,7 +180,7 @@ def _read_metrics(line: str, facts: _Facts) -> None:
 
 
 def _read_scaler(text: str) -> Scaler | None:
-    moments: dict[str, npt.NDArray[np.float32] | None] = {}
+    moments: dict[str, Float32Array | None] = {}
     for match in _MOMENTS.finditer(text):
         numbers = match.group(2)
         # Three dots stand for the middle of a long array.

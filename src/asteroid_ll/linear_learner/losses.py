@@ -11,11 +11,9 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 
 import numpy as np
-import numpy.typing as npt
 
+from asteroid_ll.formats.arrays import Bools, Float32Array
 from asteroid_ll.linear_learner.hyperparameters import Hyperparameters
-
-Float32Array = npt.NDArray[np.float32]
 
 _LOG_EPSILON = np.float32(1e-8)
 
@@ -245,7 +243,7 @@ class Softmax(Loss):
 
     def targets(self, labels: Float32Array) -> Float32Array:
         """Return one-hot rows, shape ``(n, n_classes, 1)``."""
-        hot: npt.NDArray[np.bool_] = labels[:, np.newaxis] == np.arange(self._hp.num_classes, dtype=np.float32)
+        hot: Bools = labels[:, np.newaxis] == np.arange(self._hp.num_classes, dtype=np.float32)
         return hot.astype(np.float32)[:, :, np.newaxis]
 
     @staticmethod

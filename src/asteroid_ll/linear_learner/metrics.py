@@ -12,7 +12,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-Float64Array = npt.NDArray[np.float64]
+from asteroid_ll.formats.arrays import Float32Array
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Score:
     Args:
         name: the container's name of the metric, such as ``binary_f_1.000``.
         value: the metric.
-        tag: its mark in the log.
+        tag: the tag of the value in the log.
     """
 
     name: str
@@ -52,8 +52,8 @@ def roc_auc(labels: npt.NDArray[np.generic], scores: npt.NDArray[np.generic]) ->
 
 
 def binary_scores(
-    labels: npt.NDArray[np.float32],
-    scores: npt.NDArray[np.float32],
+    labels: Float32Array,
+    scores: Float32Array,
     *,
     threshold: float,
     objective: Score,
@@ -85,8 +85,8 @@ def binary_scores(
 
 
 def multiclass_scores(
-    labels: npt.NDArray[np.float32],
-    probabilities: npt.NDArray[np.float32],
+    labels: Float32Array,
+    probabilities: Float32Array,
     *,
     objective: Score,
     f_beta: float,

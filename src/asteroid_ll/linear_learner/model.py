@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from asteroid_ll.errors import DataError
+from asteroid_ll.formats.arrays import Float32Array
 from asteroid_ll.formats.payload import Scores
 from asteroid_ll.formats.sparse import CsrMatrix
 from asteroid_ll.linear_learner import artifact, symbol
@@ -20,11 +21,9 @@ from asteroid_ll.linear_learner.grid import Candidate
 from asteroid_ll.linear_learner.losses import CLASSES
 from asteroid_ll.linear_learner.spec import losses_of
 
-Float32Array = npt.NDArray[np.float32]
-
 _LANES = 4
 _ROWS_AT_ONCE_ELEMENTS = 1 << 17
-# Every feature costs a call, for one row or many, so wide rows are taken by some dozens too.
+# Every feature costs a call, for one row or many, so wide rows are processed dozens at a time.
 _MIN_ROWS_AT_ONCE = 64
 
 
@@ -40,10 +39,10 @@ class Model:
         weight: float32, shape ``(d, k)`` with k outputs: the classes of a multiclass model, else 1.
         bias: float32, shape ``(k,)``.
         threshold: a binary classifier labels a row 1 if its score is above it.
-        metrics_params: the settings of metrics that the artifact holds.
+        metrics_params: settings of the metrics, as stored in the artifact.
         bias_lr_mult: written to the artifact's symbol.
         symbol_counter: the number in the symbol's operator names.
-        candidates: every model of the grid; empty for a loaded model, because the artifact does not hold them.
+        candidates: every model of the grid; empty for a loaded model, because the artifact does not contain them.
     """
 
     predictor_type: str
@@ -141,7 +140,7 @@ class Model:
         score = respond(raw_scores)[:, 0]
         if self.predictor_type == "regressor":
             return Scores(score, None)
-        # The threshold is a float32 score of some row. Compared as float32, that row stays at it and not above.
+        # The threshold is a float32 score of some row. Compared as float32, that row equals it and is not above it.
         return Scores(score, (score > np.float32(self.threshold)).astype(np.int64))
 
     def save(self, path: Path | str) -> None:
@@ -219,7 +218,7 @@ def _fused_dot(features: Float32Array, weight: Float32Array) -> Float32Array:
 def _fused_sparse_dot(features: CsrMatrix, weight: Float32Array) -> Float32Array:
     """Return the same bits as ``_fused_dot``. Zeros are skipped, because they leave an accumulator unchanged.
 
-    The accumulators of all rows take their first terms together, then their second ones, and so on.
+    All accumulators add their first term together, then their second term, and so on.
     """
     n_rows = len(features)
     row = np.repeat(np.arange(n_rows), np.diff(features.indptr))

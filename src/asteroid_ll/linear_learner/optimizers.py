@@ -6,30 +6,36 @@ The gradient that a step receives is the batch mean with L1 and L2 already added
 
 from __future__ import annotations
 
-from typing import Protocol
+from abc import ABC, abstractmethod
 
 import numpy as np
-import numpy.typing as npt
 
+from asteroid_ll.formats.arrays import Float32Array, Float64Array, Int64Array
 from asteroid_ll.linear_learner.hyperparameters import Hyperparameters
-
-Float32Array = npt.NDArray[np.float32]
 
 _ADAM_EPSILON = np.float32(1e-8)
 _RMSPROP_DECAY = np.float32(0.9)
 _RMSPROP_EPSILON = np.float32(1e-8)
 
 
-class Optimizer(Protocol):
+class Optimizer(ABC):
     """A rule that updates weights along a gradient."""
 
     @property
+    @abstractmethod
     def state(self) -> tuple[Float32Array, ...]:
-        """The arrays that it keeps from step to step, without a copy."""
+        """The arrays that a step changes besides the weights, without a copy."""
 
-    def scale_rates(self, rates: npt.NDArray[np.float64], updates: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
-        """Return the rates of some updates (from 1), given the scheduled ones of shape ``(n, n_columns)``."""
+    def scale_rates(self, rates: Float64Array, updates: Int64Array) -> Float64Array:  # noqa: ARG002 - for Adam
+        """Return the rates of some updates, by default the scheduled ones.
 
+        Args:
+            rates: scheduled rates, shape ``(n, n_columns)``.
+            updates: numbers of the updates, counted from 1, shape ``(n,)``.
+        """
+        return rates
+
+    @abstractmethod
     def step(self, weights: Float32Array, gradient: Float32Array, rates: Rates) -> None:
         """Update ``weights`` in place, shape ``(n_rows, n_columns)``; ``gradient`` is overwritten."""
 
@@ -54,7 +60,7 @@ class Rates:
             np.multiply(values[n_features], self.bias, out=out[n_features])
 
 
-class Adam:
+class Adam(Optimizer):
     """Adam with bias correction in the rate: ``m = b1 m + (1 - b1) g``, ``w -= rate m / (sqrt(v) + 1e-8)``.
 
     Args:
@@ -76,10 +82,10 @@ class Adam:
         """The means of gradients and of their squares."""
         return self._mean, self._square
 
-    def scale_rates(self, rates: npt.NDArray[np.float64], updates: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+    def scale_rates(self, rates: Float64Array, updates: Int64Array) -> Float64Array:
         """Multiply the rates by both bias corrections, as MXNet does."""
         correction = np.sqrt(1.0 - self._beta_2**updates) / (1.0 - self._beta_1**updates)
-        scaled: npt.NDArray[np.float64] = rates * correction[:, np.newaxis]
+        scaled: Float64Array = rates * correction[:, np.newaxis]
         return scaled
 
     def step(self, weights: Float32Array, gradient: Float32Array, rates: Rates) -> None:
@@ -99,7 +105,7 @@ class Adam:
         np.subtract(weights, scratch, out=weights)
 
 
-class Sgd:
+class Sgd(Optimizer):
     """Stochastic gradient descent with momentum: ``u = momentum u - rate g``, ``w += u``.
 
     Args:
@@ -116,14 +122,6 @@ class Sgd:
         """The velocity."""
         return (self._velocity,)
 
-    def scale_rates(
-        self,
-        rates: npt.NDArray[np.float64],
-        updates: npt.NDArray[np.int64],  # noqa: ARG002 - of the protocol
-    ) -> npt.NDArray[np.float64]:
-        """Return the scheduled rates unchanged."""
-        return rates
-
     def step(self, weights: Float32Array, gradient: Float32Array, rates: Rates) -> None:
         """Update the weights in place; the gradient is overwritten."""
         velocity = self._velocity
@@ -133,7 +131,7 @@ class Sgd:
         np.add(weights, velocity, out=weights)
 
 
-class RmsProp:
+class RmsProp(Optimizer):
     """RMSProp after Tieleman and Hinton: ``n = 0.9 n + 0.1 g^2``, ``w -= rate g / sqrt(n + 1e-8)``.
 
     Args:
@@ -149,14 +147,6 @@ class RmsProp:
     def state(self) -> tuple[Float32Array, ...]:
         """The mean of the squared gradients."""
         return (self._square,)
-
-    def scale_rates(
-        self,
-        rates: npt.NDArray[np.float64],
-        updates: npt.NDArray[np.int64],  # noqa: ARG002 - of the protocol
-    ) -> npt.NDArray[np.float64]:
-        """Return the scheduled rates unchanged."""
-        return rates
 
     def step(self, weights: Float32Array, gradient: Float32Array, rates: Rates) -> None:
         """Update the weights in place; the gradient is overwritten."""

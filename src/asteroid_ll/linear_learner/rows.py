@@ -1,7 +1,7 @@
 """A channel's rows in blocks: raw for scoring, standardised for training.
 
-The input is never copied as a whole; a memory-mapped view stays one. A standardised copy is kept for all epochs if it
-is small enough. Otherwise each block is standardised in every epoch.
+The input is never copied as a whole, and a memory-mapped view stays memory-mapped. A standardised copy is kept for all
+epochs if it is small enough. Otherwise each block is standardised in every epoch.
 """
 
 from __future__ import annotations
@@ -14,10 +14,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from asteroid_ll.formats.arrays import Float32Array
 from asteroid_ll.linear_learner.errors import ClientError
-from asteroid_ll.linear_learner.hosts import ALONE, Hosts
-
-Float32Array = npt.NDArray[np.float32]
+from asteroid_ll.linear_learner.hosts import Hosts
 
 _BLOCK_ELEMENTS = 1 << 20
 _KEPT_COPY_BYTES = 1 << 30
@@ -41,7 +40,7 @@ class Rows:
     features: Any
     labels: Float32Array
     is_sparse: bool
-    hosts: Hosts = ALONE
+    hosts: Hosts
 
     def __len__(self) -> int:
         return int(self.features.shape[0])
@@ -58,19 +57,19 @@ class Rows:
         return np.asarray(dense, np.float32)
 
     def blocks(self, start: int = 0, stop: int | None = None) -> Iterator[tuple[int, int]]:
-        """Yield the bounds of blocks of a moderate size that cover some rows, by default all, in order."""
+        """Yield start and stop of blocks of a moderate size that cover the given rows, by default all, in order."""
         stop = len(self) if stop is None else stop
         size = max(1, _BLOCK_ELEMENTS // max(1, self.feature_dim))
         for first in range(start, stop, size):
             yield first, min(first + size, stop)
 
 
-def read_channel(channel: str, features: Any, labels: Any, *, feature_dim: int | None, hosts: Hosts = ALONE) -> Rows:
+def checked_rows(channel: str, features: Any, labels: Any, *, feature_dim: int | None, hosts: Hosts) -> Rows:
     """Check a channel's shapes and numbers.
 
     Args:
         channel: the channel's name.
-        features: shape ``(n, d)``: an array or a view, anything that ``numpy.asarray`` takes, or a sparse matrix.
+        features: shape ``(n, d)``: an array or a view, anything that ``numpy.asarray`` accepts, or a sparse matrix.
         labels: shape ``(n,)`` or ``(n, 1)``.
         feature_dim: the expected number of features; None accepts any.
         hosts: the hosts that have a part of the channel each.
@@ -143,7 +142,7 @@ class Standardised:
         mean: subtracted, shape ``(d,)``; None for no shift.
         std: divided by, shape ``(d,)``; None for no scaling.
         with_ones: whether to append the column of ones.
-        block_rows: most rows per call of ``block``.
+        block_rows: maximum number of rows per call of ``block``.
     """
 
     def __init__(

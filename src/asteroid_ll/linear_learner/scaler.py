@@ -9,13 +9,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from asteroid_ll.formats.arrays import Bools, Float32Array
 from asteroid_ll.linear_learner.errors import ClientError
-from asteroid_ll.linear_learner.hosts import ALONE, Hosts
+from asteroid_ll.linear_learner.hosts import Hosts
 from asteroid_ll.linear_learner.rows import Rows
-
-Float32Array = npt.NDArray[np.float32]
 
 _ELEMENTS_AT_ONCE = 1 << 22
 
@@ -50,7 +48,7 @@ def n_batches_read(rows: Rows, *, mini_batch_size: int, num_point_for_scaler: in
 
 
 def column_moments(
-    read: Callable[[int, int], Float32Array], *, n_batches: int, mini_batch_size: int, hosts: Hosts = ALONE
+    read: Callable[[int, int], Float32Array], *, n_batches: int, mini_batch_size: int, hosts: Hosts
 ) -> tuple[Float32Array, Float32Array]:
     """Return the mean and standard deviation of each column, computed batch by batch.
 
@@ -97,8 +95,8 @@ def _mix(
 
 
 def _mix_hosts(
-    mean: Float32Array, std: Float32Array, constant: npt.NDArray[np.bool_], *, first: Float32Array, hosts: Hosts
-) -> tuple[Float32Array, Float32Array, npt.NDArray[np.bool_]]:
+    mean: Float32Array, std: Float32Array, constant: Bools, *, first: Float32Array, hosts: Hosts
+) -> tuple[Float32Array, Float32Array, Bools]:
     """Return the moments of all hosts' rows together, and which columns have the same constant on all hosts."""
     firsts = hosts.collect(first[np.newaxis])
     constant = hosts.collect(constant[np.newaxis]).all(axis=0) & (firsts == firsts[0]).all(axis=0)

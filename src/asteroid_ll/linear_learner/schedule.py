@@ -40,5 +40,5 @@ class Schedule:
             return np.broadcast_to(self._first, (len(updates), len(self._first)))
         decays = (updates[:, np.newaxis] - 1) // self._step
         decayed = np.maximum(self._first * self._factor**decays, self._minimum)
-        # An initial rate below the minimum holds until the first decay raises it.
+        # An initial rate below the minimum is used until the first decay raises it.
         return np.where(decays == 0, self._first, decayed)

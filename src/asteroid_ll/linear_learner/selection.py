@@ -11,10 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from asteroid_ll.formats.arrays import Bools, Float32Array, Float64Array, Int64Array
 from asteroid_ll.linear_learner.hyperparameters import Hyperparameters
-
-Float32Array = npt.NDArray[np.float32]
-Float64Array = npt.NDArray[np.float64]
 
 _SIGN = np.uint32(1 << 31)
 
@@ -108,9 +106,9 @@ def search_cuts(
 
 
 def _criterion(
-    true_positive: npt.NDArray[np.int64],
-    predicted: npt.NDArray[np.int64],
-    n_positive: npt.NDArray[np.int64],
+    true_positive: Int64Array,
+    predicted: Int64Array,
+    n_positive: Int64Array,
     *,
     n_rows: int,
     hyperparameters: Hyperparameters,
@@ -135,7 +133,7 @@ def _criterion(
     return accuracy
 
 
-def _sort(scores: Float32Array, labels: Float32Array) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.bool_]]:
+def _sort(scores: Float32Array, labels: Float32Array) -> tuple[npt.NDArray[np.uint32], Bools]:
     """Sort each model's scores, as integer keys, together with their labels in one integer sort."""
     # Adding 0 turns -0 into 0.
     bits = np.add(scores.T, np.float32(0), order="C").view(np.uint32)

@@ -35,11 +35,11 @@ class ServedAnswer:
     log_lines: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True)
 class ModelServer:
     """A loaded model that answers requests. It keeps no state between requests; threads may share it."""
 
-    def __init__(self, model: Model) -> None:
-        self.model = model
+    model: Model
 
     @classmethod
     def load(cls, path: Path | str) -> ModelServer:

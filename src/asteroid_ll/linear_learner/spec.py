@@ -50,11 +50,7 @@ _EXTRA_LOSSES = tuple(name for name, record in LOSSES.items() if not record.on_a
 
 _RECORDS = (
     _Record(
-        "predictor_type",
-        "word",
-        None,
-        "Kind of the label: a number, or one of two or more classes.",
-        words=PREDICTOR_TYPES,
+        "predictor_type", "word", None, "Kind of the label: a number, or one of two or more classes.", PREDICTOR_TYPES
     ),
     _Record("mini_batch_size", "count", "1000", "Rows per mini-batch, after each of which the weights are updated."),
     _Record("epochs", "count", "15", "Maximum number of passes over the training data."),
@@ -71,15 +67,9 @@ _RECORDS = (
     _Record(
         "f_beta", "positive", "1.0", "Weight of recall against precision in the F score.", only=(*_BINARY, *_MULTICLASS)
     ),
+    _Record("target_recall", "share", "0.8", "Recall for the criterion precision_at_target_recall.", only=_BINARY),
     _Record(
-        "target_recall", "share", "0.8", "Recall that the criterion precision_at_target_recall holds.", only=_BINARY
-    ),
-    _Record(
-        "target_precision",
-        "share",
-        "0.8",
-        "Precision that the criterion recall_at_target_precision holds.",
-        only=_BINARY,
+        "target_precision", "share", "0.8", "Precision for the criterion recall_at_target_precision.", only=_BINARY
     ),
     _Record("num_models", "count", "auto", "Number of models that train in parallel, each with other settings.", _AUTO),
     _Record(
@@ -111,13 +101,7 @@ _RECORDS = (
         (AUTO, *_AWS_LOSSES),
         _EXTRA_LOSSES,
     ),
-    _Record(
-        "margin",
-        "nonnegative",
-        "1.0",
-        "Score beyond which a correctly classified row costs nothing.",
-        only=("hinge_loss",),
-    ),
+    _Record("margin", "nonnegative", "1.0", "Score beyond which a correct row costs nothing.", only=("hinge_loss",)),
     _Record(
         "quantile", "share", "0.5", "Share of labels that should lie below their predictions.", only=("quantile_loss",)
     ),
@@ -125,40 +109,24 @@ _RECORDS = (
     _Record("huber_delta", "nonnegative", "1.0", "Error from which the loss grows linearly.", only=("huber_loss",)),
     _Record("num_classes", "count", "1", "Number of classes, at least 3; labels count from 0.", only=_MULTICLASS),
     _Record(
-        "accuracy_top_k",
-        "count",
-        "3",
-        "Number of top scores among which the true class counts as correct.",
-        only=_MULTICLASS,
+        "accuracy_top_k", "count", "3", "Top scores among which the true class counts as correct.", only=_MULTICLASS
     ),
     _Record("wd", "nonnegative", "auto", "Strength of L2 regularisation (weight decay).", _AUTO),
     _Record("l1", "nonnegative", "auto", "Strength of L1 regularisation.", _AUTO),
     _Record(
-        "momentum",
-        "decay",
-        "auto",
-        "Share of the previous update that each update repeats.",
-        _AUTO,
-        auto="0",
-        only=("sgd",),
+        "momentum", "decay", "auto", "Share of the previous update in each update.", _AUTO, auto="0", only=("sgd",)
     ),
     _Record("learning_rate", "positive", "auto", "Step size of the optimizer.", _AUTO),
-    _Record("beta_1", "decay", "auto", "Decay rate of the mean of the gradients.", _AUTO, auto="0.9", only=("adam",)),
+    _Record("beta_1", "decay", "auto", "Decay rate of the mean of gradients.", _AUTO, auto="0.9", only=("adam",)),
     _Record(
-        "beta_2",
-        "decay",
-        "auto",
-        "Decay rate of the mean of the squared gradients.",
-        _AUTO,
-        auto="0.999",
-        only=("adam",),
+        "beta_2", "decay", "auto", "Decay rate of the mean of squared gradients.", _AUTO, auto="0.999", only=("adam",)
     ),
     _Record("bias_lr_mult", "positive", "auto", "Learning rate of the bias as a multiple of learning_rate.", _AUTO),
     _Record(
         "bias_wd_mult",
         "nonnegative",
         "auto",
-        "L2 regularisation of the bias as a multiple of wd; auto is 0.",
+        "L2 strength of the bias as a multiple of wd; auto is 0.",
         _AUTO,
         auto="0",
     ),
@@ -178,25 +146,16 @@ _RECORDS = (
         only=_BINARY,
     ),
     _Record(
-        "balance_multiclass_weights",
-        "flag",
-        "false",
-        "Whether all classes have equal weight in the loss.",
-        only=_MULTICLASS,
+        "balance_multiclass_weights", "flag", "false", "Whether classes weigh the same in the loss.", only=_MULTICLASS
     ),
     _Record(
-        "normalize_data",
-        "flag",
-        "true",
-        "Whether features are scaled to a standard deviation of 1.",
-        _AUTO,
-        auto="true",
+        "normalize_data", "flag", "true", "Whether features are scaled to standard deviation 1.", _AUTO, auto="true"
     ),
     _Record(
         "normalize_label",
         "flag",
         "auto",
-        "Whether labels are scaled to a standard deviation of 1; auto is true.",
+        "Whether labels are scaled to standard deviation 1; auto is true.",
         _AUTO,
         auto="true",
         only=_REGRESSOR,
@@ -218,22 +177,14 @@ _RECORDS = (
         only=_REGRESSOR,
     ),
     _Record(
-        "num_point_for_scaler",
-        "count",
-        "10000",
-        "Number of rows that the means and standard deviations are computed from.",
+        "num_point_for_scaler", "count", "10000", "Rows from which the means and standard deviations are computed."
     ),
     _Record("_kvstore", "text", "auto", "MXNet's store that hosts share weights through."),
     _Record("_num_gpus", "whole", "auto", "Number of GPUs per host.", _AUTO),
     _Record("_num_kv_servers", "whole", "auto", "Number of servers of MXNet's store.", _AUTO),
     _Record("_log_level", "word", "info", "Least severe level of the log.", _LOG_LEVELS),
     _Record("_tuning_objective_metric", "text", "", "Metric of the tuning job; in one, a job trains a single model."),
-    _Record(
-        "early_stopping_patience",
-        "count",
-        "3",
-        "Number of epochs in a row without improvement that training tolerates.",
-    ),
+    _Record("early_stopping_patience", "count", "3", "Epochs in a row without improvement that training tolerates."),
     _Record("early_stopping_tolerance", "positive", "0.001", "Smallest relative improvement of an epoch that counts."),
     _Record("_enable_profiler", "flag", "false", "Whether the container measures its own run time."),
 )

@@ -21,7 +21,7 @@ _HEADS = {
 _MXNET_VERSION = 10301
 
 
-def build(loss: str, *, feature_dim: int, n_outputs: int, counter: int, bias_lr_mult: float = 10.0) -> dict[str, Any]:
+def build(loss: str, *, feature_dim: int, n_outputs: int, counter: int, bias_lr_mult: float) -> dict[str, Any]:
     """Return the symbol of a model.
 
     Args:

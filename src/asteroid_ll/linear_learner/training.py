@@ -12,10 +12,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from asteroid_ll.linear_learner import evaluation, grid, losses, resume, scaler, selection, weighting
-from asteroid_ll.linear_learner.checkpoint import Checkpoint
+from asteroid_ll.formats.arrays import Float64Array
+from asteroid_ll.linear_learner import evaluation, grid, losses, scaler, selection, weighting
+from asteroid_ll.linear_learner.checkpoint import Checkpoint, job_digest
 from asteroid_ll.linear_learner.ensemble import Ensemble
 from asteroid_ll.linear_learner.epochs import EpochRecord, Observer
 from asteroid_ll.linear_learner.errors import AlgorithmError, ClientError
@@ -26,13 +26,10 @@ from asteroid_ll.linear_learner.hyperparameters import Hyperparameters, parse
 from asteroid_ll.linear_learner.losses import Loss
 from asteroid_ll.linear_learner.metrics import Score
 from asteroid_ll.linear_learner.model import Model
-from asteroid_ll.linear_learner.resume import Memory
-from asteroid_ll.linear_learner.rows import Rows, read_channel
+from asteroid_ll.linear_learner.rows import Rows, checked_rows
 from asteroid_ll.linear_learner.scaler import Scaler
 from asteroid_ll.linear_learner.spec import HYPERPARAMETERS
 from asteroid_ll.linear_learner.weighting import RowWeights
-
-Float64Array = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -142,8 +139,8 @@ def train(
     observer.scaled(scaling)
     job = _prepare(hp, rows, held_out)
     ensemble = Ensemble(job.candidates, rows=rows, scaler=scaling, loss=job.loss, row_weights=job.row_weights, hp=hp)
-    memory = Memory(checkpoint, hosts, job=resume.identity(hyperparameters, rows, scaling) if checkpoint else "")
-    epochs, kept, best_index = _run(job, ensemble, observer, memory=memory)
+    digest = job_digest(hyperparameters, rows, scaling) if checkpoint else ""
+    epochs, kept, best_index = _run(job, ensemble, observer, hosts=hosts, checkpoint=checkpoint, digest=digest)
     scored = {"train": rows} if held_out is None else {"validation": held_out}
     if tested is not None:
         scored["test"] = tested
@@ -211,7 +208,7 @@ def _result(
 def _read(
     channel: str, features: Any, labels: Any, hp: Hyperparameters, *, feature_dim: int | None, hosts: Hosts
 ) -> Rows:
-    rows = read_channel(channel, features, labels, feature_dim=feature_dim, hosts=hosts)
+    rows = checked_rows(channel, features, labels, feature_dim=feature_dim, hosts=hosts)
     if hp.predictor_type == "regressor":
         return rows
     n_classes = 2 if hp.predictor_type == "binary_classifier" else hp.num_classes
@@ -244,7 +241,7 @@ def _prepare(hp: Hyperparameters, rows: Rows, held_out: Rows | None) -> _Job:
 
 
 def _run(
-    job: _Job, ensemble: Ensemble, observer: Observer, *, memory: Memory
+    job: _Job, ensemble: Ensemble, observer: Observer, *, hosts: Hosts, checkpoint: Checkpoint | None, digest: str
 ) -> tuple[tuple[EpochRecord, ...], Parameters, int]:
     """Train all epochs; return them, the parameters of the kept one, and its best model."""
     hp = job.hyperparameters
@@ -253,7 +250,7 @@ def _run(
         tolerance=hp.early_stopping_tolerance,
         every_epoch_counts=job.is_searched,
     )
-    epochs, kept = memory.recall(ensemble)
+    epochs, kept = checkpoint.restore(ensemble, hosts=hosts, job=digest) if checkpoint else ([], None)
     for epoch in epochs:
         stopping.update(-epoch.criterion_value if job.is_searched else epoch.criterion_value)
     if epochs:
@@ -267,7 +264,7 @@ def _run(
         validation_objective = job.judge.objective(parameters) if job.judge and job.has_validation else None
         criterion, values = _criterion(job, parameters, train_objective, validation_objective)
         # Rounding may differ between hosts, but their decisions must not.
-        values = memory.hosts.agree(values)
+        values = hosts.agree(values)
         best = int(np.argmin(np.where(np.isnan(values), np.inf, values)))
         improved = stopping.update(float(values[best]))
         if improved:
@@ -288,7 +285,8 @@ def _run(
         )
         epochs.append(record)
         observer.epoch_ended(record)
-        memory.keep(ensemble, epochs, kept=kept)
+        if checkpoint is not None:
+            checkpoint.store(ensemble, epochs, kept=kept, job=digest)
     if kept is None:
         raise AlgorithmError(
             f"Training diverged: no model had a finite {job.loss.objective_name} after any of {len(epochs)} epochs.",

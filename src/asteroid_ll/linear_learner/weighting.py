@@ -5,11 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from asteroid_ll.formats.arrays import Float32Array
 from asteroid_ll.linear_learner.hyperparameters import Hyperparameters
-
-Float32Array = npt.NDArray[np.float32]
 
 _UNSEEN_CLASS = 1_000_000.0
 _AUTO_STEPS = 4
@@ -26,7 +24,7 @@ class RowWeights:
     by_class: Float32Array
 
     def of(self, labels: Float32Array) -> Float32Array:
-        """Return the weights of rows with some labels, shape ``(n, n_models or 1)``."""
+        """Return the weight of each row by its label, shape ``(n, n_models or 1)``."""
         return self.by_class[labels.astype(np.intp)]
 
     def select(self, models: list[int]) -> RowWeights:
@@ -44,9 +42,9 @@ def row_weights(hyperparameters: Hyperparameters, sample: Float32Array, *, n_mod
 
     Returns:
         A negative row weighs 1. A positive row weighs ``positive_example_weight_mult``; ``balanced`` is the number of
-        negatives per positive in the sample; with ``auto`` the models take turns with 1, the balanced weight and two
-        powers of it in between. With ``balance_multiclass_weights`` each class weighs the reciprocal of its share, and
-        a class that the sample lacks weighs a million. None if every row weighs 1.
+        negatives per positive in the sample; with ``auto`` the models use the powers 0, 1/3, 2/3 and 1 of the balanced
+        weight in turn. With ``balance_multiclass_weights`` each class weighs the reciprocal of its share, and a class
+        that the sample lacks weighs a million. None if every row weighs 1.
     """
     hp = hyperparameters
     if hp.predictor_type == "multiclass_classifier" and hp.balance_multiclass_weights:

@@ -63,6 +63,14 @@ LEFT_OUT_OF_CLEAN: Mapping[str, str] = MappingProxyType(
 )
 """Numeric columns that ``clean`` leaves out, with the reasons."""
 
+_LEFT_OUT_OF_ORBIT = {
+    "absolute_magnitude_mag": "defines the label",
+    "moid_au": "defines the label",
+    "perihelion_distance_au": "is computed from the elements, for every table alike",
+    "aphelion_distance_au": "is computed from the elements, for every table alike",
+    "mean_anomaly_deg": "gives the position of the asteroid on one day, not of its orbit",
+    "epoch_osculation_jd": "gives the position of the asteroid on one day, not of its orbit",
+}
 _NOT_NUMERIC: Mapping[Role, str] = MappingProxyType(
     {
         Role.IDENTITY: "identifies the asteroid",
@@ -75,11 +83,15 @@ _NOT_NUMERIC: Mapping[Role, str] = MappingProxyType(
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """A column of a table under a set: taken, or left out for the reason ``why``."""
+    """Whether a set takes a column; ``why`` is the reason for leaving it out, empty if it is taken."""
 
     column: Column
-    taken: bool
     why: str
+
+    @property
+    def taken(self) -> bool:
+        """Whether the set takes the column."""
+        return not self.why
 
 
 def require_name(name: str) -> None:
@@ -100,30 +112,19 @@ def choices(name: str, columns: Iterable[str]) -> tuple[Choice, ...]:
         columns: the table's column names, in any spelling; unknown ones are skipped.
     """
     known = [column for spelled in columns if (column := lookup(spelled)) is not None]
-    return tuple(_choice(name, column) for column in known)
+    return tuple(Choice(column, _why_left_out(name, column)) for column in known)
 
 
-def _choice(name: str, column: Column) -> Choice:
+def _why_left_out(name: str, column: Column) -> str:
+    """Return why a set leaves out a column; empty if it takes the column."""
     if column.role is not Role.FEATURE:
-        return Choice(column, False, _NOT_NUMERIC[column.role])
+        return _NOT_NUMERIC[column.role]
     if name == "raw":
-        return Choice(column, True, "")
+        return ""
     if name == "clean":
-        why = LEFT_OUT_OF_CLEAN.get(column.name, "")
-        return Choice(column, not why, why)
+        return LEFT_OUT_OF_CLEAN.get(column.name, "")
     if name in ("physics", "spline"):
-        taken = column.name in LABEL_INPUTS
-        return Choice(column, taken, "" if taken else "does not define the label")
+        return "" if column.name in LABEL_INPUTS else "does not define the label"
     if column.name in (*ELEMENTS, *APPROACH_COLUMNS):
-        return Choice(column, True, "")
-    return Choice(column, False, _why_not_orbit(column.name))
-
-
-def _why_not_orbit(name: str) -> str:
-    if name in LABEL_INPUTS:
-        return "defines the label"
-    if name in ("perihelion_distance_au", "aphelion_distance_au"):
-        return "is computed from the elements, for every table alike"
-    if name in ("mean_anomaly_deg", "epoch_osculation_jd"):
-        return "gives the position of the asteroid on one day, not of its orbit"
-    return LEFT_OUT_OF_CLEAN[name]
+        return ""
+    return _LEFT_OUT_OF_ORBIT.get(column.name) or LEFT_OUT_OF_CLEAN[column.name]

@@ -57,7 +57,7 @@ class Float32Loss:
 
 
 def redundant_columns(table: pd.DataFrame) -> tuple[Redundant, ...]:
-    """Return the columns of a canonical table that follow from others by a formula that holds in every row.
+    """Return the columns of a canonical table that follow from others by a formula that is true in every row.
 
     Copies in other units come first, then columns that follow from H, then those that follow from Kepler's laws.
     """

@@ -142,7 +142,7 @@ def _draws(texts: Sequence[str], *, prefix: str) -> NDArray[np.float64]:
         digest = start.copy()
         digest.update(text.encode())
         digests += digest.digest()
-    # A double holds 53 bits exactly.
+    # A double represents 53 bits exactly.
     return np.asarray((np.frombuffer(bytes(digests), dtype=">u8") >> np.uint64(11)) / _TWO_TO_53)
 
 

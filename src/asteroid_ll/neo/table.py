@@ -47,7 +47,6 @@ class Column:
         kind: type of the values.
         role: purpose of the column. Only ``FEATURE`` columns are features of a model.
         header: name in the 40-column NeoWs export; empty if that file does not have the column.
-        in_catalogue: whether the bundled catalogue has the column.
         required: whether every table needs the column.
         may_be_missing: whether single values may be absent, such as an uncertainty that was never computed.
     """
@@ -58,7 +57,6 @@ class Column:
     kind: Kind
     role: Role
     header: str
-    in_catalogue: bool = False
     required: bool = False
     may_be_missing: bool = False
 
@@ -78,15 +76,11 @@ def _feature(name: str, title: str, unit: str, header: str, *, kind: Kind = Kind
 
 
 COLUMNS: tuple[Column, ...] = (
-    Column(
-        "asteroid_id", "Identity", "", Kind.TEXT, Role.IDENTITY, "Neo Reference ID", in_catalogue=True, required=True
-    ),
-    Column("name", "Name", "", Kind.TEXT, Role.IDENTITY, "Name", in_catalogue=True),
-    _feature(
-        "absolute_magnitude_mag", "Absolute magnitude H", "mag", "Absolute Magnitude", in_catalogue=True, required=True
-    ),
-    _feature("diameter_min_km", "Smallest diameter", "km", "Est Dia in KM(min)", in_catalogue=True),
-    _feature("diameter_max_km", "Largest diameter", "km", "Est Dia in KM(max)", in_catalogue=True),
+    Column("asteroid_id", "Identity", "", Kind.TEXT, Role.IDENTITY, "Neo Reference ID", required=True),
+    Column("name", "Name", "", Kind.TEXT, Role.IDENTITY, "Name"),
+    _feature("absolute_magnitude_mag", "Absolute magnitude H", "mag", "Absolute Magnitude", required=True),
+    _feature("diameter_min_km", "Smallest diameter", "km", "Est Dia in KM(min)"),
+    _feature("diameter_max_km", "Largest diameter", "km", "Est Dia in KM(max)"),
     _feature("diameter_min_m", "Smallest diameter", "m", "Est Dia in M(min)"),
     _feature("diameter_max_m", "Largest diameter", "m", "Est Dia in M(max)"),
     _feature("diameter_min_mi", "Smallest diameter", "mi", "Est Dia in Miles(min)"),
@@ -108,43 +102,24 @@ COLUMNS: tuple[Column, ...] = (
     _feature("orbit_id", "Orbit solution number", "", "Orbit ID", kind=Kind.INTEGER),
     Column("orbit_determination_date", "Date of orbit solution", "", Kind.TEXT, Role.DATE, "Orbit Determination Date"),
     _feature(
-        "orbit_uncertainty",
-        "Orbit uncertainty code",
-        "",
-        "Orbit Uncertainity",
-        kind=Kind.INTEGER,
-        in_catalogue=True,
-        may_be_missing=True,
+        "orbit_uncertainty", "Orbit uncertainty code", "", "Orbit Uncertainity", kind=Kind.INTEGER, may_be_missing=True
     ),
-    _feature("moid_au", "Earth MOID", "au", "Minimum Orbit Intersection", in_catalogue=True, required=True),
-    _feature(
-        "tisserand_jupiter", "Tisserand parameter to Jupiter", "", "Jupiter Tisserand Invariant", in_catalogue=True
-    ),
-    _feature("epoch_osculation_jd", "Epoch of osculation", "JD", "Epoch Osculation", in_catalogue=True),
-    _feature("eccentricity", "Eccentricity", "", "Eccentricity", in_catalogue=True),
-    _feature("semi_major_axis_au", "Semi-major axis", "au", "Semi Major Axis", in_catalogue=True),
-    _feature("inclination_deg", "Inclination", "deg", "Inclination", in_catalogue=True),
-    _feature(
-        "ascending_node_longitude_deg", "Longitude of ascending node", "deg", "Asc Node Longitude", in_catalogue=True
-    ),
-    _feature("orbital_period_d", "Orbital period", "d", "Orbital Period", in_catalogue=True),
-    _feature("perihelion_distance_au", "Perihelion distance", "au", "Perihelion Distance", in_catalogue=True),
-    _feature("perihelion_argument_deg", "Argument of perihelion", "deg", "Perihelion Arg", in_catalogue=True),
-    _feature("aphelion_distance_au", "Aphelion distance", "au", "Aphelion Dist", in_catalogue=True),
+    _feature("moid_au", "Earth MOID", "au", "Minimum Orbit Intersection", required=True),
+    _feature("tisserand_jupiter", "Tisserand parameter to Jupiter", "", "Jupiter Tisserand Invariant"),
+    _feature("epoch_osculation_jd", "Epoch of osculation", "JD", "Epoch Osculation"),
+    _feature("eccentricity", "Eccentricity", "", "Eccentricity"),
+    _feature("semi_major_axis_au", "Semi-major axis", "au", "Semi Major Axis"),
+    _feature("inclination_deg", "Inclination", "deg", "Inclination"),
+    _feature("ascending_node_longitude_deg", "Longitude of ascending node", "deg", "Asc Node Longitude"),
+    _feature("orbital_period_d", "Orbital period", "d", "Orbital Period"),
+    _feature("perihelion_distance_au", "Perihelion distance", "au", "Perihelion Distance"),
+    _feature("perihelion_argument_deg", "Argument of perihelion", "deg", "Perihelion Arg"),
+    _feature("aphelion_distance_au", "Aphelion distance", "au", "Aphelion Dist"),
     _feature("perihelion_time_jd", "Time of perihelion", "JD", "Perihelion Time"),
-    _feature("mean_anomaly_deg", "Mean anomaly", "deg", "Mean Anomaly", in_catalogue=True),
+    _feature("mean_anomaly_deg", "Mean anomaly", "deg", "Mean Anomaly"),
     _feature("mean_motion_deg_per_d", "Mean motion", "deg/d", "Mean Motion"),
     Column("equinox", "Equinox", "", Kind.TEXT, Role.CONSTANT, "Equinox"),
-    Column(
-        "hazardous",
-        "Potentially hazardous",
-        "",
-        Kind.BOOLEAN,
-        Role.LABEL,
-        "Hazardous",
-        in_catalogue=True,
-        required=True,
-    ),
+    Column("hazardous", "Potentially hazardous", "", Kind.BOOLEAN, Role.LABEL, "Hazardous", required=True),
 )
 
 LABEL = "hazardous"

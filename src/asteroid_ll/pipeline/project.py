@@ -36,8 +36,8 @@ def open_pipeline(
         config: the configuration.
         workdir: the run directory; created if it is missing.
         command: the command's name, which the lock shows to other processes.
-        listener: is called for each stage.
-        exclusive: hold the run directory's lock; commands that only read do not need it.
+        listener: functions that are called for each stage; None for none.
+        exclusive: whether to lock the run directory; commands that only read need no lock.
 
     Raises:
         ConfigError: the algorithm refuses a hyperparameter.
@@ -61,8 +61,8 @@ def open_pipeline(
 
 
 def _connect(config: Config, workdir: Path) -> Aws:
-    """Connect to the account, or to the emulator of the run directory, that ``target`` names."""
-    from asteroid_ll.aws.session import connect  # botocore: commands that only read need none of it
+    """Connect to AWS or to the emulator of the run directory, by the configuration's ``target``."""
+    from asteroid_ll.aws.session import connect  # imports botocore, which commands that only read do not need
 
     return connect(config.target, region=config.region, emulator_dir=workdir / paths.EMULATOR)
 

@@ -23,8 +23,6 @@ from asteroid_ll.run.files import read_json
 from asteroid_ll.stages.stage import Context, Outcome, Settings, Stage
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from asteroid_ll.aws.billing import OpenResource
     from asteroid_ll.aws.session import Aws
     from asteroid_ll.config import Config
@@ -118,7 +116,7 @@ class Pipeline:
         directory: the run directory.
         journal: its journal.
         connect: opens a session with AWS or the emulator.
-        listener: is called for each stage.
+        listener: functions that are called for each stage.
     """
 
     def __init__(
@@ -224,7 +222,7 @@ class Pipeline:
         for stage in self._stages:
             if not stage.undoes and (selected is None or stage.name in selected):
                 step = self.plan(forced=remaining, selected=selected)[stage.name]
-                self._take(stage, step, results, outcomes)
+                self._execute(stage, step, results, outcomes)
             remaining.discard(stage.name)
 
     def _open_after(self, results: Sequence[StageResult]) -> Mapping[str, str] | None:
@@ -259,13 +257,13 @@ class Pipeline:
             function = stage.run
             spared = frozenset() if error is None else supervisor.RESUMABLE
             sparing = replace(stage, run=lambda context: function(replace(context, spared=spared)))
-            self._take(sparing, step, results, outcomes)
+            self._execute(sparing, step, results, outcomes)
         except BaseException as failure:
             expected = _as_expected(failure)
             return supervisor.error_after_teardown(expected, error, open_now=supervisor.open_in(self._journal))
         return error
 
-    def _take(self, stage: Stage, step: Step, results: list[StageResult], outcomes: dict[str, Outcome]) -> None:
+    def _execute(self, stage: Stage, step: Step, results: list[StageResult], outcomes: dict[str, Outcome]) -> None:
         """Run or skip a stage; add its result and its outcome before anyone hears of them."""
         listener = self._listener_of(stage)
         if step.action == "skip":
@@ -309,7 +307,7 @@ class Pipeline:
         from asteroid_ll.aws.billing import open_resources
 
         if self._config.target == "emulator" and not self._directory.is_dir():
-            return []  # an unused account, which the question would create
+            return []  # connecting would create the account
         return open_resources(self._aws)
 
     def context(self, name: str) -> Context:

@@ -47,7 +47,7 @@ def bill_blocks(inputs: ReportInputs) -> list[Block]:
     """Return the costs of the training job and the endpoint."""
     bill = inputs.bill
     training, endpoint = bill["training"], bill["endpoint"]
-    payer = "AWS's price; the emulator costs nothing" if bill["target"] == "emulator" else "Billed by AWS"
+    payment = "AWS's price; the emulator costs nothing" if bill["target"] == "emulator" else "Billed by AWS"
     rows = [
         ("", "Instances", "Billable seconds", "USD per hour", "USD"),
         (
@@ -58,7 +58,7 @@ def bill_blocks(inputs: ReportInputs) -> list[Block]:
         ),
         ("Endpoint", endpoint["instances"], "until teardown", format_number(endpoint["usd_per_h"]), NOTHING),
     ]
-    return [ReportTable(f"{payer} ({bill['prices']})", rows)]
+    return [ReportTable(f"{payment} ({bill['prices']})", rows)]
 
 
 def _card(card: Mapping[str, Any]) -> list[Block]:

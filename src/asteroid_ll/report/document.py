@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -44,7 +43,7 @@ def as_json(inputs: ReportInputs) -> dict[str, Any]:
             {"level": level, "text": text}
             for level, text in zip(inputs.stored["levels"], inputs.stored["findings"], strict=True)
         ],
-        "threshold_in_force": asdict(inputs.current_threshold),
+        "threshold_in_force": inputs.current_threshold.to_json(),
         **thresholds.to_json(inputs.thresholds, inputs.cheapest),
         "calibration": None if inputs.calibration is None else inputs.calibration.to_json(),
         "curves": _curves(inputs),
@@ -146,8 +145,8 @@ def _mistakes(inputs: ReportInputs) -> list[Block]:
     n, listed = inputs.metrics["errors"]["n"], inputs.mistakes[:_SHOWN_MISTAKES]
     if not listed:
         return []
-    some = "" if n == len(listed) else f" (the {len(listed):,} most confident ones, missed ones first)"
-    caption = f"{n:,} wrong predictions{some}; each name links to the asteroid's page at JPL"
+    selection = "" if n == len(listed) else f" (the {len(listed):,} most confident ones, missed ones first)"
+    caption = f"{n:,} wrong predictions{selection}; each name links to the asteroid's page at JPL"
     return [ReportTable(caption, result_tables.mistake_rows(listed), tuple(item.url for item in listed))]
 
 
@@ -220,7 +219,9 @@ def _training(inputs: ReportInputs) -> dict[str, Any] | None:
 def _curves(inputs: ReportInputs) -> dict[str, dict[str, list[float]]]:
     """Return the points of the defined curves, without those inside a straight line along an axis."""
     curves = {}
-    roc, precision_recall = (curve(inputs.labels, inputs.scores) for curve in (roc_curve, precision_recall_curve))
+    roc, precision_recall = (
+        curve(inputs.part.labels, inputs.part.scores) for curve in (roc_curve, precision_recall_curve)
+    )
     if roc is not None:
         x, y = _corners(roc.x, roc.y)
         curves["roc"] = {"false_positive_rate": x, "true_positive_rate": y}

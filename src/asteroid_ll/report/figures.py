@@ -25,9 +25,11 @@ def draw_model(inputs: ReportInputs) -> list[Plot]:
     """Draw the figures of the model and of the test part."""
     board, predicted = inputs.board, inputs.part.predicted
     plots = [
-        decision_plane(inputs.magnitude, inputs.moid_au, labels=inputs.labels, predicted=predicted, grid=inputs.grid),
+        decision_plane(
+            inputs.magnitude, inputs.moid_au, labels=inputs.part.labels, predicted=predicted, grid=inputs.grid
+        ),
         confusion_matrix(board.model),
-        ranking_curves(inputs.labels, inputs.scores, model=board.model, rule=board.rule),
+        ranking_curves(inputs.part.labels, inputs.part.scores, model=board.model, rule=board.rule),
     ]
     if inputs.calibration is not None:
         plots.append(calibration_curve(inputs.calibration))

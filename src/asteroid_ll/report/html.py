@@ -9,7 +9,7 @@ import base64
 import re
 import struct
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from html import escape
 from itertools import groupby
 
@@ -19,7 +19,6 @@ from asteroid_ll.report.stylesheet import CSS
 from asteroid_ll.report.tables import NOTHING, Rows
 
 _POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
-_PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _CSS_PIXELS_PER_INCH = 96
 _NUMBER = re.compile(rf"[-+−]?[\d,]+(\.\d+)?(e[-+]?\d+)?( ?%)?|{NOTHING}")
 _WEB = "https://"
@@ -27,7 +26,7 @@ _WEB = "https://"
 
 @dataclass(frozen=True)
 class ReportFigure:
-    """A figure: its title, its alternative text, and the bytes of a PNG or SVG file."""
+    """A figure: its title, its alternative text, and the bytes of a PNG file."""
 
     title: str
     alt: str
@@ -88,17 +87,17 @@ class ReportData:
     """
 
     title: str
-    subtitle: str = ""
-    headline: Sequence[tuple[str, str]] = ()
-    sections: Sequence[ReportSection] = field(default_factory=tuple)
-    footer: str = ""
+    subtitle: str
+    headline: Sequence[tuple[str, str]]
+    sections: Sequence[ReportSection]
+    footer: str
 
 
 def render_html(data: ReportData) -> str:
     """Return the report as one HTML document, to be written as UTF-8.
 
     Raises:
-        ValueError: a figure is neither PNG nor SVG, or a link is not an https address.
+        ValueError: a link is not an https address.
     """
     sections = [(section.title, body) for section in data.sections if (body := "".join(_blocks(section.blocks)))]
     links = "".join(f'<li><a href="#{_anchor(title)}">{escape(title)}</a></li>' for title, _ in sections)
@@ -107,8 +106,7 @@ def render_html(data: ReportData) -> str:
         f'<h2 id="{_anchor(title)}-title">{escape(title)}</h2>\n{body}\n</section>'
         for title, body in sections
     )
-    subtitle = f'<p class="subtitle">{escape(data.subtitle)}</p>' if data.subtitle else ""
-    footer = f"<footer><p>{escape(data.footer)}</p></footer>" if data.footer else ""
+    cards = "".join(f"<div><dt>{escape(name)}</dt><dd>{escape(text)}</dd></div>" for name, text in data.headline)
     return f"""<!doctype html>
 <html lang="en">
 <head>
@@ -122,12 +120,12 @@ def render_html(data: ReportData) -> str:
 <style>{CSS}</style>
 </head>
 <body>
-<header><h1>{escape(data.title)}</h1>{subtitle}
-<nav aria-label="Sections"><ul>{links}</ul></nav>{_headline(data.headline)}</header>
+<header><h1>{escape(data.title)}</h1><p class="subtitle">{escape(data.subtitle)}</p>
+<nav aria-label="Sections"><ul>{links}</ul></nav><dl class="headline">{cards}</dl></header>
 <main>
 {bodies}
 </main>
-{footer}
+<footer><p>{escape(data.footer)}</p></footer>
 </body>
 </html>
 """
@@ -164,11 +162,6 @@ def _block(block: Block) -> str:
     return _facts(block)
 
 
-def _headline(items: Sequence[tuple[str, str]]) -> str:
-    cards = "".join(f"<div><dt>{escape(name)}</dt><dd>{escape(text)}</dd></div>" for name, text in items)
-    return f'<dl class="headline">{cards}</dl>' if cards else ""
-
-
 def _findings(items: Sequence[Finding]) -> str:
     lines = "".join(
         f'<li class="{item.level}"><b>{item.level.capitalize()}</b>{escape(item.text)}</li>' for item in items
@@ -177,22 +170,16 @@ def _findings(items: Sequence[Finding]) -> str:
 
 
 def _figure(item: ReportFigure) -> str:
-    if item.content.startswith(_PNG_SIGNATURE):
-        media_type = "image/png"
-        # Width and height are the first fields of the first chunk: https://www.w3.org/TR/png-3/#11IHDR
-        pixels = struct.unpack(">II", item.content[16:24])
-        width, height = (round(count * _CSS_PIXELS_PER_INCH / DOTS_PER_INCH) for count in pixels)
-        size, caption = f' width="{width}" height="{height}"', f' style="max-width: {width}px"'
-    elif b"<svg" in item.content[:1000]:
-        media_type, size, caption = "image/svg+xml", "", ""
-    else:
-        raise ValueError(f"The figure {item.title!r} is neither PNG nor SVG.")
-    source = f"data:{media_type};base64,{base64.b64encode(item.content).decode('ascii')}"
+    # Width and height are the first fields of the first chunk: https://www.w3.org/TR/png-3/#11IHDR
+    pixels = struct.unpack(">II", item.content[16:24])
+    width, height = (round(count * _CSS_PIXELS_PER_INCH / DOTS_PER_INCH) for count in pixels)
+    source = f"data:image/png;base64,{base64.b64encode(item.content).decode('ascii')}"
     alt = escape(item.alt)
     # The caption repeats the alternative text, so a screen reader skips it.
     return (
-        f'<figure aria-label="{escape(item.title)}"><img src="{source}"{size} alt="{alt}">'
-        f'<figcaption aria-hidden="true"{caption}>{alt}</figcaption></figure>\n'
+        f'<figure aria-label="{escape(item.title)}">'
+        f'<img src="{source}" width="{width}" height="{height}" alt="{alt}">'
+        f'<figcaption aria-hidden="true" style="max-width: {width}px">{alt}</figcaption></figure>\n'
     )
 
 

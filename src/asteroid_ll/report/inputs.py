@@ -48,7 +48,7 @@ _PACKAGES = ("asteroid-ll", "boto3", "matplotlib", "numpy", "pandas", "pydantic"
 
 @dataclass(frozen=True)
 class ReportInputs:
-    """The contents of a run directory; each property is read once.
+    """The contents of a run directory; each property is computed once.
 
     Attributes:
         directory: the run directory.
@@ -91,16 +91,6 @@ class ReportInputs:
         return HeldOutRows(self.directory)
 
     @cached_property
-    def labels(self) -> NDArray[np.bool_]:
-        """The labels of the test rows."""
-        return self.part.labels
-
-    @property
-    def scores(self) -> NDArray[np.float64]:
-        """The scores of the test rows."""
-        return self.part.scores
-
-    @cached_property
     def magnitude(self) -> NDArray[np.float64]:
         """Absolute magnitude H of the test rows, mag."""
         return self.part.column(MAGNITUDE).astype(np.float64)
@@ -131,15 +121,14 @@ class ReportInputs:
     @property
     def raw_score(self) -> str:
         """Name of the weighted sum, with its unit."""
-        return "log-odds (nats)" if self.model.loss == "logistic" else "score (no unit)"
+        return "log-odds (nats)" if self._has_probabilities else "score (no unit)"
 
     @property
     def objective(self) -> str:
         """Name of the training objective, with its unit."""
-        loss = self.model.loss
-        if loss == "logistic":
+        if self._has_probabilities:
             return "cross-entropy (nats per row)"
-        return f"{loss.replace('_', ' ')} (mean per row, no unit)"
+        return f"{self.model.loss.replace('_', ' ')} (mean per row, no unit)"
 
     @cached_property
     def history(self) -> log_reader.JobHistory | None:
@@ -182,22 +171,22 @@ class ReportInputs:
     def calibration(self) -> Calibration | None:
         """The calibration of the scores; None if they are not probabilities."""
         is_margin = self.model.predictor_type == "binary_classifier" and LOSSES[self.model.loss].response == "value"
-        return None if is_margin else calibrate(self.labels, self.scores)
+        return None if is_margin else calibrate(self.part.labels, self.part.scores)
 
     @cached_property
     def thresholds(self) -> tuple[ThresholdRow, ...]:
         """The predictions at other thresholds."""
-        return threshold_table(self.labels, self.scores)
+        return threshold_table(self.part.labels, self.part.scores)
 
     @cached_property
     def current_threshold(self) -> ThresholdRow:
         """The predictions at the current threshold."""
-        return threshold_table(self.labels, self.scores, thresholds=(self.threshold,))[0]
+        return threshold_table(self.part.labels, self.part.scores, thresholds=(self.threshold,))[0]
 
     @cached_property
     def cheapest(self) -> tuple[Cheapest, ...]:
         """The cheapest threshold by the cost of a missed object."""
-        return cheapest_thresholds(self.labels, self.scores)
+        return cheapest_thresholds(self.part.labels, self.part.scores)
 
     @cached_property
     def bill(self) -> dict[str, Any]:
@@ -235,8 +224,12 @@ class ReportInputs:
             **{package: version(package) for package in _PACKAGES},
         }
 
+    @property
+    def _has_probabilities(self) -> bool:
+        return LOSSES[self.model.loss].response == "probability"
+
     def _raw_threshold(self) -> float:
-        if self.model.loss != "logistic":
+        if not self._has_probabilities:
             return self.threshold
         tiny = float(np.finfo(np.float64).tiny)
         return float(np.log(max(self.threshold, tiny)) - np.log(max(1 - self.threshold, tiny)))

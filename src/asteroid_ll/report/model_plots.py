@@ -15,10 +15,9 @@ from numpy.typing import ArrayLike, NDArray
 from asteroid_ll.evaluation.calibration import Calibration
 from asteroid_ll.neo.label import MAX_ABSOLUTE_MAGNITUDE_MAG, MAX_MOID_AU
 from asteroid_ll.report.quantities import quantity
-from asteroid_ll.report.style import INK, MUTED, NEGATIVE, NEUTRAL, POSITIVE, Plot, add_axes, new_figure, theme
+from asteroid_ll.report.style import INK, MODEL, MUTED, NEGATIVE, NEUTRAL, POSITIVE, Plot, add_axes, new_figure, theme
 from asteroid_ll.report.weights import LearnedFunction, Weight, by_effect
 
-_MODEL = "#0072b2"
 _PANELS_PER_LINE = 3
 _SHOWN_WEIGHTS = 20
 _LOGARITHMIC_FROM = 30.0
@@ -93,8 +92,8 @@ def _draw_boundaries(axes: Axes, grid: DecisionGrid | None) -> None:
     edge = ([x_limits[0], max_h, max_h], [max_moid, max_moid, y_limits[0]])
     axes.plot(*edge, color=INK, lw=1.2, ls=(0, (4, 2)), label=f"rule: H ≤ {max_h:g} mag, MOID ≤ {max_moid:g} au")
     if grid is not None:
-        axes.contour(grid.magnitude, grid.moid_au, grid.margin, levels=[0.0], colors=[_MODEL], linewidths=1.8)
-        axes.plot([], [], color=_MODEL, lw=1.8, label="model's decision boundary")
+        axes.contour(grid.magnitude, grid.moid_au, grid.margin, levels=[0.0], colors=[MODEL], linewidths=1.8)
+        axes.plot([], [], color=MODEL, lw=1.8, label="model's decision boundary")
     axes.set(xlim=x_limits, ylim=y_limits)
 
 
@@ -108,8 +107,8 @@ def calibration_curve(calibration: Calibration) -> Plot:
         figure = new_figure(title, width_in=4.6, height_in=5.2)
         upper = add_axes(figure, (0.75, 1.95, 3.6, 2.6), grid="both")
         upper.plot([0, 1], [0, 1], color=NEUTRAL, lw=1, ls=(0, (4, 3)), label="score = share")
-        upper.vlines(mean, low, high, color=_MODEL, lw=1.2)
-        upper.plot(mean, share, color=_MODEL, ls="none", marker="o", ms=5, label="share with 95 % interval")
+        upper.vlines(mean, low, high, color=MODEL, lw=1.2)
+        upper.plot(mean, share, color=MODEL, ls="none", marker="o", ms=5, label="share with 95 % interval")
         upper.set_ylabel("Share of hazardous rows (no unit)")
         upper.legend(loc="lower left", bbox_to_anchor=(-0.02, 1.0), ncols=2, borderaxespad=0.2)
         lower = add_axes(figure, (0.75, 0.6, 3.6, 1.0), grid="y")
@@ -212,7 +211,7 @@ def _draw_function(axes: Axes, function: LearnedFunction, *, reach: float) -> No
         axes.set_xscale("log")
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
         axes.xaxis.set_minor_locator(NullLocator())
-    axes.plot(knots, values - middle, color=_MODEL, lw=1.8, marker="o", ms=2.2)
+    axes.plot(knots, values - middle, color=MODEL, lw=1.8, marker="o", ms=2.2)
     axes.axhline(0, color=MUTED, lw=0.8)
     axes.set_ylim(-0.55 * reach or -1.0, 0.55 * reach or 1.0)
     variable = quantity(function.variable)

@@ -28,8 +28,8 @@ class FeatureWeight:
     Attributes:
         name: the feature's name.
         variable: the variable of a ramp; else the name.
-        start: begin of a ramp in the variable's unit; None for another feature.
-        end: end of a ramp, from which on it is 1; None for another feature.
+        start: start of a ramp in the variable's unit; None for another feature.
+        end: end of a ramp, above which its value is 1; None for another feature.
         weight: per output, in the feature's own unit; for a ramp, the change of the score from start to end.
         standardised: per output, per standard deviation of the feature; None without a log.
     """
@@ -69,7 +69,7 @@ class ModelView:
         predictor_type: ``regressor``, ``binary_classifier`` or ``multiclass_classifier``.
         loss: its loss function.
         feature_set: name of the feature set; None if unknown.
-        threshold: a binary classifier predicts 1 for a higher score; None for other models.
+        threshold: score above which a binary classifier predicts 1; None for other models.
         bias: per output, in the label's own unit.
         features: one per weight, in the order of the model's inputs.
         objective_name: name of the loss in the log; None without a log.

@@ -11,10 +11,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from asteroid_ll.evaluation.metrics import BinaryScores
 from asteroid_ll.evaluation.ranking import precision_recall_curve, roc_curve
-from asteroid_ll.report.style import INK, MUTED, NEUTRAL, POSITIVE, Plot, add_axes, new_figure, theme
+from asteroid_ll.report.style import INK, MODEL, MUTED, NEUTRAL, POSITIVE, Plot, add_axes, new_figure, theme
 from asteroid_ll.report.tables import format_score
-
-_MODEL = "#0072b2"
 
 
 def ranking_curves(labels: ArrayLike, scores: ArrayLike, *, model: BinaryScores, rule: BinaryScores) -> Plot:
@@ -49,14 +47,14 @@ def ranking_curves(labels: ArrayLike, scores: ArrayLike, *, model: BinaryScores,
                 words.append(f"{name} is undefined, one class only")
                 continue
             drawstyle = "default" if axes is roc_axes else "steps-pre"
-            axes.plot(curve.x, curve.y, color=_MODEL, lw=1.8, drawstyle=drawstyle, label="model, all thresholds")
+            axes.plot(curve.x, curve.y, color=MODEL, lw=1.8, drawstyle=drawstyle, label="model, all thresholds")
             axes.set_title(f"{name} {format_score(area)}{enlarged}")
             words.append(f"{name} {format_score(area)}")
         roc_axes.plot([0, 1], [0, 1], color=NEUTRAL, lw=1, ls=(0, (4, 3)), zorder=1)
         share = model.n_positive / model.n
         if share > floor:
             recall_axes.plot([0, 1], [share, share], color=NEUTRAL, lw=1, ls=(0, (4, 3)), zorder=1, label="no skill")
-        _mark(roc_axes, recall_axes, scores=model, colour=_MODEL, marker="o", name="model, its threshold")
+        _mark(roc_axes, recall_axes, scores=model, colour=MODEL, marker="o", name="model, its threshold")
         _mark(roc_axes, recall_axes, scores=rule, colour=POSITIVE, marker="D", name="CNEOS rule")
         roc_axes.set_xlim(-0.02 * (1 - floor), 1.02 * (1 - floor))
         recall_axes.set_xlim(floor, 1 + 0.02 * (1 - floor))
@@ -108,7 +106,7 @@ def training_curves(
     """Draw the objective of every model of the grid by epoch, the exported model on top.
 
     Args:
-        train_objective: shape ``(n_epochs, n_models)``; a model that diverged may hold NaN or infinity.
+        train_objective: shape ``(n_epochs, n_models)``; NaN or infinite for a model that diverged.
         validation_objective: the same on the validation channel; None without one.
         best_index: the exported model's column; None if unknown.
         objective: name of the objective with its unit, such as ``cross-entropy (nats per row)``.
@@ -146,7 +144,7 @@ def training_curves(
 
 
 def _floor(*points: BinaryScores) -> float:
-    """Return the start of the axes: with a good model only the corner that holds all points is shown."""
+    """Return the start of the axes: with a good model only the corner that contains all points is shown."""
     rates: list[float | None] = []
     for point in points:
         rates += [point["precision"], point["recall"], 1 - point.fp / max(point.n - point.n_positive, 1)]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -28,35 +27,33 @@ def interval_rows(board: Scoreboard, intervals: Mapping[str, Mapping[str, Limits
         board: the scores.
         intervals: by predictor and metric, as ``scores`` in `intervals.to_json`.
     """
+    keys = [metric.key for metric in interval_metrics()]
     rows = [_heading()]
     for name, scores in board.scores.items():
-        rows += _with_intervals(TITLES[name], scores.values, intervals.get(name, {}), label="interval")
+        rows.append((TITLES[name], *(format_score(scores[key]) for key in keys)))
+        if name in intervals:
+            limits = [intervals[name].get(key) for key in keys]
+            rows.append(
+                ("interval", *(f"{ends['low']:.4f} to {ends['high']:.4f}" if ends else NOTHING for ends in limits))
+            )
     return rows
 
 
 def cross_validation_rows(result: CrossValidation) -> Rows:
-    """Return a table of the mean scores over folds, with the intervals, if any, in the row below."""
+    """Return a table of the mean scores over folds, with the ends of the intervals, if any, in the rows below."""
+    keys = [metric.key for metric in interval_metrics()]
     rows = [_heading()]
     for item in result.predictors:
-        limits = {key: None if value is None else asdict(value) for key, value in item.intervals.items()}
-        known = limits if any(limits.values()) else {}
-        rows += _with_intervals(TITLES[item.name], item.means, known, label="  95 % interval")
+        rows.append((TITLES[item.name], *(format_score(item.means[key]) for key in keys)))
+        if any(item.intervals.values()):
+            limits = [item.intervals[key] for key in keys]
+            rows.append(("  95 % from", *(format_score(ends.low if ends else None) for ends in limits)))
+            rows.append(("  95 % to", *(format_score(ends.high if ends else None) for ends in limits)))
     return rows
 
 
 def _heading() -> tuple[str, ...]:
     return ("", *(metric.title for metric in interval_metrics()))
-
-
-def _with_intervals(
-    title: str, values: Mapping[str, float | None], intervals: Mapping[str, Limits | None], *, label: str
-) -> Rows:
-    keys = [metric.key for metric in interval_metrics()]
-    rows: Rows = [(title, *(format_score(values[key]) for key in keys))]
-    if intervals:
-        limits = (intervals.get(key) for key in keys)
-        rows.append((label, *(f"{ends['low']:.4f} to {ends['high']:.4f}" if ends else NOTHING for ends in limits)))
-    return rows
 
 
 def difference_rows(differences: Mapping[str, Limits | None]) -> Rows:
@@ -73,9 +70,10 @@ def difference_rows(differences: Mapping[str, Limits | None]) -> Rows:
 def threshold_rows(table: Sequence[ThresholdRow], *, current: ThresholdRow) -> Rows:
     """Return a table of predictions by threshold, the current threshold among them."""
     rows: Rows = [("Threshold", "Found", "Missed", "False alarms", "Precision", "Recall", "F1", "")]
-    for row in sorted({*table, current}, key=lambda item: (item.threshold, item != current)):
-        counts = (format_number(count) for count in (row.found, row.missed, row.false_alarms))
-        shares = (format_score(value) for value in (row.precision, row.recall, row.f1))
+    shown = table if current in table else (*table, current)
+    for row in sorted(shown, key=lambda item: item.threshold):
+        counts = (format_number(count) for count in (row.scores.tp, row.scores.fn, row.scores.fp))
+        shares = (format_score(row.scores[key]) for key in ("precision", "recall", "f1"))
         rows.append((format_number(row.threshold), *counts, *shares, "current" if row == current else ""))
     return rows
 
@@ -90,7 +88,7 @@ def cheapest_rows(cheapest: Sequence[Cheapest], *, current: ThresholdRow) -> Row
             (
                 f"{ratio} false alarm{'' if item.cost_ratio == 1 else 's'}",
                 format_number(item.row.threshold),
-                *(format_number(count) for count in (item.row.missed, item.row.false_alarms)),
+                *(format_number(count) for count in (item.row.scores.fn, item.row.scores.fp)),
                 *(format_number(cost) for cost in (item.cost, current.cost(item.cost_ratio))),
             )
         )

@@ -25,6 +25,7 @@ GRID = "#e4e7eb"
 NEGATIVE = "#56a0d3"
 POSITIVE = "#d55e00"
 NEUTRAL = "#9aa5b1"
+MODEL = "#0072b2"
 DOTS_PER_INCH = 120
 
 ImageFormat = Literal["png", "svg"]

@@ -112,10 +112,10 @@ def class_balance(parts: Mapping[str, ArrayLike]) -> Plot:
         axes.tick_params(axis="y", labelcolor=INK)
         axes.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=2, borderaxespad=0.2)
     shares_text = "; ".join(
-        f"{name}: {share:.1f} % hazardous, {positive:,} of {total:,} rows"
+        f"{name} {share:.1f} %, {positive:,} of {total:,} rows"
         for name, share, positive, total in zip(names, shares, positives, totals, strict=True)
     )
-    return Plot("class-balance", title, f"Stacked bars. {shares_text}.", figure)
+    return Plot("class-balance", title, f"Share of hazardous rows by part: {shares_text}.", figure)
 
 
 def correlation_map(correlation: NDArray[np.float64], names: Sequence[str]) -> Plot:
@@ -153,12 +153,7 @@ def correlation_map(correlation: NDArray[np.float64], names: Sequence[str]) -> P
     )
 
 
-def magnitude_moid(
-    magnitude: ArrayLike,
-    moid_au: ArrayLike,
-    *,
-    labels: ArrayLike,
-) -> Plot:
+def magnitude_moid(magnitude: ArrayLike, moid_au: ArrayLike, *, labels: ArrayLike) -> Plot:
     """Draw absolute magnitude against Earth MOID, coloured by label, with the box of the CNEOS rule.
 
     Args:
@@ -199,7 +194,7 @@ def magnitude_moid(
         "magnitude-moid",
         title,
         f"Scatter of {np.count_nonzero(drawn):,} rows, MOID on a logarithmic axis. The rule's box (H at most "
-        f"{max_h:g} mag and MOID at most {max_moid:g} au) holds {np.count_nonzero(truth & in_box):,} of "
+        f"{max_h:g} mag and MOID at most {max_moid:g} au) contains {np.count_nonzero(truth & in_box):,} of "
         f"{np.count_nonzero(truth):,} hazardous rows, and {np.count_nonzero(~truth & in_box):,} others.{left_out}",
         figure,
     )
@@ -235,7 +230,7 @@ def _histogram(axes: Axes, panel: Panel, *, truth: NDArray[np.bool_]) -> str:
 
 
 def _edges(values: NDArray[np.float64], scale: str) -> NDArray[np.float64]:
-    """Return bin edges that hold all values; a column of one value gets one bin around it."""
+    """Return bin edges that enclose all values; a column of one value gets one bin around it."""
     low, high = float(values.min()), float(values.max())
     if scale == "integer" and high - low < 64:
         return np.arange(np.floor(low), np.floor(high) + 2) - 0.5
@@ -252,5 +247,5 @@ def _rows(chosen: NDArray[np.bool_]) -> str:
 
 
 def _padded(values: NDArray[np.float64]) -> tuple[float, float]:
-    """Return limits of a logarithmic axis that hold all values with a margin."""
+    """Return limits of a logarithmic axis that enclose all values with a margin."""
     return (float(values.min()) / 1.3, float(values.max()) * 1.3) if values.size else (1e-3, 1.0)

@@ -62,7 +62,7 @@ def weigh(
         columns: names of the columns, shape ``(d,)``.
         weights: in the features' own units, shape ``(d,)``.
         steps: meaning of a step of 1 in each feature, shape ``(d,)``.
-        features: rows whose spread is taken, shape ``(n, d)``.
+        features: rows over which the spread is computed, shape ``(n, d)``.
     """
     spread = np.asarray(features, dtype=np.float64).std(axis=0)
     values = np.asarray(weights, dtype=np.float64)
@@ -76,7 +76,7 @@ def learned_functions(knots: Mapping[str, Sequence[float]], weights: ArrayLike) 
     """Sum the weights of each variable's ramps to the function that they form.
 
     Args:
-        knots: ascending knots per variable; n knots stand for n - 1 ramps, in the order of ``weights``.
+        knots: ascending knots per variable; n knots give n - 1 ramps, in the order of ``weights``.
         weights: weights of the ramps, shape ``(number of ramps,)``.
     """
     steps = np.asarray(weights, dtype=np.float64)

@@ -1,7 +1,7 @@
 """Files that appear whole or not at all.
 
-A file is written under a temporary name in its final folder, synced, and renamed over the old one. A reader, a crash
-or a full disk meets the old content or the new, never half. A killed process can leave a temporary file.
+A file is written under a temporary name in its final folder, synced, and renamed over the old one. After a crash or on
+a full disk, the file has its old content or its new content, never a part. A killed process can leave a temporary file.
 """
 
 from __future__ import annotations
@@ -112,7 +112,7 @@ def atomic_write(path: Path, data: bytes | bytearray | memoryview) -> None:
 def remove_temporaries(directory: Path) -> None:
     """Remove the temporary files that killed processes left in a run directory.
 
-    Hold the directory's lock, or a temporary file may belong to a running process.
+    The caller must hold the directory's lock. Otherwise a temporary file may belong to a running process.
     """
     for path in directory.rglob(f"{TEMPORARY_PREFIX}*"):
         if not path.is_dir():

@@ -13,8 +13,8 @@ from asteroid_ll.run.atomic import atomic_write
 AGAIN = "Remove the damaged file, then 'asteroid-ll run-all' makes it again."
 
 
-class StoredObject(dict[str, Any]):
-    """A JSON object of a stored file; to read a key that it lacks is a `DataError`, not a bug.
+class StoredJson(dict[str, Any]):
+    """A JSON object from a file of a run directory. Reading a missing key raises `DataError`.
 
     Args:
         values: the members.
@@ -37,16 +37,16 @@ def write_json(path: Path, value: Mapping[str, Any]) -> None:
     atomic_write(path, (json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode())
 
 
-def read_json(path: Path) -> StoredObject:
+def read_json(path: Path) -> StoredJson:
     """Read a JSON object.
 
     Raises:
         DataError: the file is missing or damaged.
     """
     try:
-        value = json.loads(path.read_bytes(), object_hook=lambda values: StoredObject(values, path))
+        value = json.loads(path.read_bytes(), object_hook=lambda values: StoredJson(values, path))
     except (OSError, ValueError) as error:
         raise DataError(f"{path} cannot be read: {error}.", hint=AGAIN) from error
-    if not isinstance(value, StoredObject):
+    if not isinstance(value, StoredJson):
         raise DataError(f"{path} is not a JSON object.", hint=AGAIN)
     return value

@@ -22,7 +22,7 @@ from asteroid_ll.errors import DataError
 from asteroid_ll.run.atomic import sync_directory
 
 Event = Literal["intent", "done", "failed", "gone"]
-"""About to be done; done; failed; deleted, or proven absent."""
+"""Planned; done; failed; deleted or proven absent."""
 
 VERSION = 1
 
@@ -53,7 +53,7 @@ class History:
         return next((record for record in whole if (record["event"], record["stage"]) == ("done", stage)), None)
 
     def open_resources(self) -> tuple[Record, ...]:
-        """Return the intents to create something billable that no later ``gone`` of that resource ends, oldest first.
+        """Return the intents to create a billed resource that have no later ``gone`` record, oldest first.
 
         Such an intent has ``bills``, the kind of resource: ``endpoint`` or ``training-job``.
         """
@@ -91,7 +91,7 @@ class Journal:
         """
         refused = next((name for name in facts if _SECRET_NAME.search(name) or name in {"v", "at"}), None)
         if refused is not None:
-            raise ValueError(f"a journal takes no fact named {refused}")
+            raise ValueError(f"a record cannot have a fact named {refused}")
         at = _now().isoformat(timespec="milliseconds")
         values = {"v": VERSION, "at": at, "event": event, "stage": stage, **facts}
         text = json.dumps(values, allow_nan=False, separators=(",", ":"))
@@ -99,7 +99,7 @@ class Journal:
             _append_line(self.path, f"{_SECRET_VALUE.sub(_redacted, text)}\n".encode("ascii"))
         except OSError as error:
             raise DataError(
-                f"The journal {self.path} could not be written: {error.strerror}; it is as it was.",
+                f"The journal {self.path} could not be written: {error.strerror}; it is unchanged.",
                 hint="Make room or choose another directory with --workdir, then run the same command again.",
                 path=str(self.path),
             ) from error

@@ -10,11 +10,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
-import numpy as np
 import pandas as pd
 
 from asteroid_ll.config.models import SourceSettings
 from asteroid_ll.errors import DataError
+from asteroid_ll.formats import npz
 from asteroid_ll.formats.table import load_table
 from asteroid_ll.neo.sources import open_source
 from asteroid_ll.neo.split import PARTS
@@ -138,10 +138,10 @@ def _canonical(table: pd.DataFrame) -> pd.DataFrame:
 def _parts(directory: Path, n_rows: int) -> list[str]:
     """Return the part of the split that each row of the table is in."""
     names = [""] * n_rows
-    with np.load(directory / paths.SPLIT_ROWS) as rows:
-        for part in PARTS:
-            for row in rows[part].tolist():
-                names[row] = part
+    rows = npz.load(directory / paths.SPLIT_ROWS, *PARTS)
+    for part in PARTS:
+        for row in rows[part].tolist():
+            names[row] = part
     return names
 
 

@@ -1,4 +1,4 @@
-"""Scores rows that are not in the run's table, with the same features and model, one batch at a time.
+"""Scores new rows with the features and the model of a run, one batch at a time.
 
 A row that cannot be scored is kept with the reason: there is one output row for each input row.
 """
@@ -58,10 +58,10 @@ def score_batches(
 
     Args:
         batches: the rows; at least one row in all.
-        writer: takes the carried columns, then ``score``, ``predicted_hazardous`` and ``error``, every row in order.
+        writer: receives the carried columns, then ``score``, ``predicted_hazardous`` and ``error``, every row in order.
         features: the features that the model was trained on.
         scorer: scores a matrix of them.
-        threshold: scores above it count as hazardous; None takes the model's own decision.
+        threshold: scores above it count as hazardous; None uses the model's own decision.
         progress: called with the number of rows so far after each batch.
 
     Raises:

@@ -65,7 +65,7 @@ def open_rows(path: Path, *, columns: Sequence[str]) -> Iterator[RowSource]:
 
     Args:
         path: CSV in UTF-8, plain or gzip; a file that ends in ``.parquet``; or ``-`` for CSV from stdin.
-        columns: canonical names of the columns that the features need; the file may have any known spelling.
+        columns: canonical names of the columns that the features need; the file may use any known spelling.
 
     Raises:
         ConfigError: the file is Parquet and pyarrow is not installed.

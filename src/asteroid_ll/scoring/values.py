@@ -1,4 +1,4 @@
-"""A batch of rows to score: the cells of a file as numbers, with an error for each row that lacks one."""
+"""A batch of rows to score: the cells of a file as numbers, with an error for each row without usable numbers."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Batch:
         inputs: canonical columns that the features are made of, float64; NaN in a row with an error.
         errors: the reason why a row cannot be scored, empty if it can, shape ``(n_rows,)`` like a carried column.
         first_row: number of the first row in its source, from 1.
-        named_by: carried column that names a row in messages; if empty, the row's number does.
+        named_by: carried column whose value names a row in messages; if empty, the row's number is used.
     """
 
     carried: Mapping[str, Sequence[object]]
@@ -122,5 +122,5 @@ def _reason(name: str, value: object) -> str:
     if math.isnan(number):
         return f"{name} is not a number: {shown!r}"
     if abs(number) > _MAX_FLOAT32:
-        return f"{name} is beyond what float32 holds: {shown}"
+        return f"{name} is too large for float32: {shown}"
     return f"{name} is a placeholder: {shown}"

@@ -17,7 +17,7 @@ from asteroid_ll.scoring.reader import parquet_module
 
 Columns = Mapping[str, Sequence[object]]
 Emit = Callable[[str], object]
-"""Takes whole lines, each with its line end."""
+"""Writes whole lines, each with its line end."""
 
 SUFFIXES = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet", ".pq": "parquet"}
 _SUFFIXES_OF_TABLES = (".txt", ".text")
@@ -26,7 +26,7 @@ _NUMBERS = frozenset({"row", "score"})
 
 
 class RowWriter(Protocol):
-    """Takes scored rows, one batch at a time."""
+    """Writes scored rows, one batch at a time."""
 
     def write(self, rows: Columns) -> None:
         """Write some rows: columns by name, all of one length, None for an absent value."""
@@ -45,8 +45,8 @@ def open_writer(name: str, *, output: Path | None, line: Emit) -> Iterator[RowWr
 
     Args:
         name: ``table``, ``csv``, ``jsonl`` or ``parquet``.
-        output: the file, written whole at the end of the block or not at all; None to use ``line``.
-        line: takes text of one or more lines, without the last line end.
+        output: the file, which appears complete at the end of the block or not at all; None to use ``line``.
+        line: writes one or more lines of text, which come without the last line end.
 
     Raises:
         ConfigError: Parquet without a file, or without pyarrow.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from asteroid_ll.formats import npz
 from asteroid_ll.formats.recordio import write_shards
 from asteroid_ll.formats.table import load_table
 from asteroid_ll.neo.features import fit
@@ -19,19 +20,18 @@ def run(context: Context) -> Outcome:
     config = context.config
     table = load_table(context.path(paths.CLEANED_TABLE))
     labels = labels_of(table).astype(np.float32)
-    with np.load(context.path(paths.SPLIT_ROWS)) as rows:
-        fitted = fit(config.features.set, table.iloc[rows["train"]], n_knots=config.features.n_knots)
-        outputs = [paths.FEATURES]
-        order = {part: rows[part] for part in PARTS}
-        if config.encode.shuffle:
-            order["train"] = training_order(rows["train"], seed=config.split.seed)
-        for part in PARTS:
-            features = fitted.transform(table.iloc[order[part]])
-            directory = context.path("encode", part)
-            n_shards = config.encode.n_shards if part == "train" else 1
-            files = write_shards(directory, f"linear_{part}", features, labels[order[part]], n_shards=n_shards)
-            for old in set(directory.glob("*.pbr")) - set(files):
-                old.unlink()
-            outputs += [f"encode/{part}/{file.name}" for file in files]
+    rows = npz.load(context.path(paths.SPLIT_ROWS), *PARTS)
+    fitted = fit(config.features.set, table.iloc[rows["train"]], n_knots=config.features.n_knots)
+    if config.encode.shuffle:
+        rows["train"] = training_order(rows["train"], seed=config.split.seed)
+    outputs = [paths.FEATURES]
+    for part in PARTS:
+        features = fitted.transform(table.iloc[rows[part]])
+        directory = context.path("encode", part)
+        n_shards = config.encode.n_shards if part == "train" else 1
+        files = write_shards(directory, f"linear_{part}", features, labels[rows[part]], n_shards=n_shards)
+        for old in set(directory.glob("*.pbr")) - set(files):
+            old.unlink()
+        outputs += [f"encode/{part}/{file.name}" for file in files]
     write_json(context.path(paths.FEATURES), fitted.to_json())
     return Outcome(outputs=tuple(outputs), note=f"{features.shape[1]} {config.features.set} features")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 from asteroid_ll.config import Config
@@ -15,12 +16,15 @@ from asteroid_ll.evaluation.thresholds import decide
 from asteroid_ll.linear_learner.spec import losses_of
 from asteroid_ll.neo.features import FittedFeatures
 from asteroid_ll.neo.label import is_hazardous_by_rule
-from asteroid_ll.neo.table import IDENTITY, find
+from asteroid_ll.neo.table import IDENTITY
 from asteroid_ll.report.summary import summarise
 from asteroid_ll.run import paths
 from asteroid_ll.run.files import read_json, write_json
 from asteroid_ll.scoring.scorers import endpoint_scorer
 from asteroid_ll.stages.stage import Context, Outcome
+
+_LABEL_INPUTS = {"absolute_magnitude_mag": "absolute magnitude H", "moid_au": "Earth MOID"}
+"""The columns that define the label, with their names in sentences."""
 
 
 def run(context: Context) -> Outcome:
@@ -63,7 +67,8 @@ def evaluate_stored_predictions(context: Context) -> Outcome:
         "intervals": intervals.to_json(replicates),
         "errors": {"n": model.n_errors, "listed": _mistakes(part)},
     }
-    items = _findings(part, board, fitted, config=config, shared_share=_shared_share(context))
+    shared_share = read_json(directory / paths.SPLIT)["test_rows_seen_in_train_share"]
+    items = _findings(part, board, fitted, config=config, shared_share=shared_share)
     texts = [item.text for item in items]
     write_json(
         directory / paths.METRICS, {"metrics": metrics, "findings": texts, "levels": [item.level for item in items]}
@@ -82,12 +87,7 @@ def _mistakes(part: HeldOutRows) -> list[dict[str, Any]]:
         absolute_magnitude_mag=part.column("absolute_magnitude_mag"),
         moid_au=part.column("moid_au"),
     )
-    return [mistake.to_json() for mistake in listed]
-
-
-def _shared_share(context: Context) -> float:
-    share: float = read_json(context.path(paths.SPLIT))["test_rows_seen_in_train_share"]
-    return share
+    return [asdict(mistake) for mistake in listed]
 
 
 def _findings(
@@ -97,14 +97,13 @@ def _findings(
     loss = config.hyperparameters.get("loss", "auto")
     if loss == "auto":
         loss = losses_of(predictor_type)[0]
-    label_inputs = [name for name in ("absolute_magnitude_mag", "moid_au") if name in fitted.inputs]
     facts = Facts(
         board=board,
         predictor_type=predictor_type,
         loss=loss,
         train_positive_share=float(part.train_labels.mean()),
         feature_set=fitted.name,
-        label_inputs=tuple(find(name).title for name in label_inputs),
+        label_inputs=tuple(title for name, title in _LABEL_INPUTS.items() if name in fitted.inputs),
         redundant_columns=len(summarise(part.rows).redundant_columns) if fitted.name == "raw" else 0,
         shared_test_share=shared_share,
     )

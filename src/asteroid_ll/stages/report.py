@@ -16,9 +16,9 @@ from asteroid_ll.stages.stage import Context, Outcome
 def report_inputs(context: Context) -> ReportInputs:
     """Return the contents of the report, with the fingerprint of each stage that is done."""
     history = context.journal.read()
-    names = dict.fromkeys(record["stage"] for record in history.records if record["event"] == "done")
+    names = dict.fromkeys(record["stage"] for record in history.records if record["stage"] != "report")
     done = {name: record for name in names if (record := history.last_done(name)) is not None}
-    fingerprints = {name: str(record["fingerprint"]) for name, record in done.items() if name != "report"}
+    fingerprints = {name: str(record["fingerprint"]) for name, record in done.items()}
     return ReportInputs(context.directory, context.config, {**fingerprints, "report": context.fingerprint})
 
 
@@ -27,7 +27,8 @@ def run(context: Context) -> Outcome:
     if not context.config.report.html:
         return Outcome(note="switched off by report.html")
     inputs = report_inputs(context)
-    _remove_figures(context)
+    for path in (*context.path(DIRECTORY).glob("*.png"), *context.path(DIRECTORY).glob("*.svg")):
+        path.unlink()  # an earlier report may have other figures
     outputs = [paths.REPORT_HTML, paths.REPORT_JSON]
     figures: dict[str, ReportFigure] = {}
     if context.config.report.figures:
@@ -42,10 +43,3 @@ def run(context: Context) -> Outcome:
         outputs=tuple(outputs),
         note=f"{context.path(paths.REPORT_HTML)}, {len(document) / 1e6:.1f} MB, {len(figures)} figures",
     )
-
-
-def _remove_figures(context: Context) -> None:
-    """Remove the figures of an earlier report, which may differ in number."""
-    for suffix in ("png", "svg"):
-        for path in context.path(DIRECTORY).glob(f"*.{suffix}"):
-            path.unlink()

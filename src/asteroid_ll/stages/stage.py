@@ -30,8 +30,8 @@ class Outcome:
 
     Attributes:
         outputs: files it wrote, relative to the run directory; the journal records their digests.
-        identity: digest of the outputs' content, for files that contain times (a job's artifact and log); None if
-            the digests of the files serve.
+        identity: digest of the outputs' content, for files that contain times (a job's artifact and log); None to
+            use the digests of the files.
         status: ``"run"``, or ``"adopted"`` if an existing resource of this run was used.
         note: a few words for the terminal, such as ``"40,860 asteroids"``.
         metrics: numbers for the command's output.
@@ -112,7 +112,7 @@ class Stage:
 
     Attributes:
         name: the command's name.
-        version: raised when the same inputs would give other outputs.
+        version: increased when the same inputs would give other outputs.
         needs: stages whose outputs it reads.
         settings: returns the settings that the stage reads, from the configuration.
         run: does the work.

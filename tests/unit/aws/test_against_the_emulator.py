@@ -16,6 +16,7 @@ import pytest
 from asteroid_ll.aws import billing, endpoints, jobs, logs, storage, tags, teardown
 from asteroid_ll.aws.policy import policy
 from asteroid_ll.aws.session import Aws, connect
+from asteroid_ll.emulator import ledger
 from asteroid_ll.emulator.account import Account
 from asteroid_ll.errors import AwsError, DataError
 from asteroid_ll.linear_learner.images import image_uri
@@ -129,10 +130,11 @@ def deployed(aws: Aws, artifact_s3_uri: str) -> None:
     endpoints.create_or_adopt_endpoint(aws, NAME, config_name=NAME, tags=OURS)
 
 
-def open_intervals(directory: Path) -> list[object]:
+def open_intervals(directory: Path) -> list[ledger.BilledInterval]:
     emulator = Account(directory)
     try:
-        return list(emulator.open_intervals())
+        emulator.settle()
+        return ledger.open_intervals(emulator.state)
     finally:
         emulator.close()
 

@@ -61,7 +61,7 @@ def test_an_expected_failure_passes_unchanged():
     with pytest.raises(DataError) as caught, aws_call("deploying"):
         raise ours
     assert caught.value is ours
-    assert translate(ours, "deploying") is ours
+    assert translate(ours, "deploying", service="sagemaker") is ours
 
 
 @pytest.mark.parametrize(

@@ -79,7 +79,7 @@ def test_an_error_under_json_is_an_envelope_too():
         "status": "failed",
         "stages": [],
         "metrics": {},
-        "billing": {"open": []},
+        "billing": {"open": None},
         "error": {"what": "The table is empty.", "hint": "asteroid-ll fetch", "exit_code": 3},
     }
     assert err.getvalue().startswith("Error: The table is empty.")
@@ -164,6 +164,21 @@ def test_a_wide_terminal_shows_a_table_as_a_pipe_does(monkeypatch):
     assert [line.rstrip() for line in lines()] == out.getvalue().splitlines()
 
 
+def test_no_word_of_a_heading_is_broken_if_all_of_them_fit(monkeypatch):
+    console, lines = _terminal(monkeypatch, columns=40)
+    console.table(
+        [("", "Accuracy", "Precision"), ("mean", "0.9987", "0.98"), ("95 % interval", "0.1 to 0.2", "0.2 to 1")]
+    )
+    assert lines()[0].split() == ["Accuracy", "Precision"]
+
+
+def test_no_cell_is_cut_if_only_the_headings_have_to_wrap(monkeypatch):
+    console, lines = _terminal(monkeypatch, columns=34)
+    console.table([("model", "learning rate", "minimum lr", "train"), ("4*", "0.1", "1e-05", "0.00361996")])
+    assert lines()[-1].split() == ["4*", "0.1", "1e-05", "0.00361996"]
+    assert len(lines()) == 3
+
+
 def test_a_heading_without_a_blank_is_broken_before_a_number_is(monkeypatch):
     console, lines = _terminal(monkeypatch, columns=40)
     console.table([("model", *["lr_scheduler_minimum"] * 4), ("3*", *["0.0001"] * 4)])
@@ -179,15 +194,17 @@ def test_brackets_in_a_table_are_shown_as_they_are(monkeypatch):
 
 def test_the_reasons_of_steps_wrap_in_their_own_column(monkeypatch):
     console, lines = _terminal(monkeypatch, columns=40)
-    console.steps([("report", "run", "after split and encode and train and predict")])
-    assert lines()[1].startswith("report  run  after split")
-    assert lines()[2].startswith(" " * 13)
+    rows = [("report", "run", "after split and encode and train and predict")]
+    console.records(rows, heading=("Stage", "Action", "Reason"))
+    assert lines()[1].startswith("report  run     after split")
+    assert lines()[2].startswith(" " * 16)
     assert max(map(len, lines())) <= 40
 
 
 def test_steps_in_a_pipe_are_a_line_each():
     console, out, _ = _console()
-    console.steps([("fetch", "run", "never ran"), ("teardown", "skip", "nothing is open")])
+    rows = [("fetch", "run", "never ran"), ("teardown", "skip", "nothing is open")]
+    console.records(rows, heading=("Stage", "Action", "Reason"))
     assert out.getvalue() == "fetch     run   never ran\nteardown  skip  nothing is open\n"
 
 

@@ -100,7 +100,7 @@ def test_the_exported_model_is_marked_and_shown_wherever_it_ranks(run_directory)
     workdir, training = run_directory()
     text = invoke("show", "--workdir", workdir)
     assert f"\n{training.best_index}*" in text
-    assert "models by their loss; --all shows every one" in text
+    assert "models, those with the smallest loss; --all shows all of them" in text
     assert len(invoke("show", "--all", "--workdir", workdir).splitlines()) > len(text.splitlines())
 
 

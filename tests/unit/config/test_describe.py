@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from asteroid_ll.config import SCHEMA_FILE, Config, dump_markdown, dump_schema, dump_yaml, json_schema, load
-from asteroid_ll.config.describe import keys
+from asteroid_ll.config import SCHEMA_FILE, Config, dump_markdown, dump_schema, dump_yaml, load
+from asteroid_ll.config.describe import json_schema, keys
 from asteroid_ll.config.hyperparameters import KNOWN
 
 LOCAL = Path(__file__).resolve().parents[3] / "config" / "local.yaml"

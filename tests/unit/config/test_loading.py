@@ -77,7 +77,7 @@ def test_aws_yaml_is_refused_until_its_placeholders_are_replaced(tmp_path):
     with pytest.raises(ConfigError) as caught:
         load(CONFIG_DIRECTORY / "aws.yaml")
     assert [text.split(": ")[1:3] for text in caught.value.context["problems"]] == [
-        ["region", "still holds the placeholder <your region, such as eu-west-1>; write your own value"],
+        ["region", "still has the placeholder <your region, such as eu-west-1>; write your own value"],
         ["role_arn", caught.value.context["problems"][1].split(": ")[2]],
     ]
     filled = template.replace("<your region, such as eu-west-1>", "eu-west-1").replace(
@@ -117,7 +117,7 @@ def test_a_number_reaches_the_container_as_written(tmp_path):
         ("training: {max_runtime_s: 5}", "line 1: training.max_runtime_s: must be at least 60, not 5"),
         ("training: {max_runtime_s: 1h}", "line 1: training.max_runtime_s: must be a whole number, not 1h"),
         ("training: {max_runtime_s: }", "line 1: training.max_runtime_s: must be a whole number, not nothing"),
-        ("training: 5", "line 1: training: must be a section with keys of its own, not 5"),
+        ("training: 5", "line 1: training: must be a section with keys, not 5"),
         ("hyperparameters: [a]", "line 1: hyperparameters: must be a mapping of names to values, not a list"),
         ("report: {html: 1}", "line 1: report.html: must be true or false, not 1"),
         ("cost: {max_usd: 1e400}", "line 1: cost.max_usd: must be a finite number, not 1e400"),
@@ -130,8 +130,8 @@ def test_a_number_reaches_the_container_as_written(tmp_path):
         ("source:\n  kind: csv", "line 1: source.location: is required for source.kind csv: a path or an http(s) or "
          "s3 URL"),
         ("target: aws", "role_arn: is required for target aws: the ARN of a role that SageMaker may assume"),
-        ("- a", "line 1: the file must hold keys such as target: emulator"),
-        ("just text", "line 1: the file must hold keys such as target: emulator"),
+        ("- a", "line 1: the file must contain keys such as target: emulator"),
+        ("just text", "line 1: the file must contain keys such as target: emulator"),
         ("a: *x", "line 1: the alias *x is not allowed; write the value out"),
         ("region: eu-west-1\nregion: eu-west-1", "line 2: region: is given twice, first in line 1"),
     ],

@@ -146,7 +146,7 @@ def stand_in(emulator: Any, tmp_path: Path) -> Any:
 def bucket(emulator: Any) -> str:
     """A bucket of the account with one training object."""
     emulator.store.create_bucket("asteroids", region=REGION)
-    emulator.store.put_bytes("asteroids", "in/train/part-0", b"1,2,3\n")
+    emulator.store.put("asteroids", "in/train/part-0", [b"1,2,3\n"])
     return "asteroids"
 
 
@@ -211,16 +211,16 @@ HALTING_CONTAINER = """
 import pathlib, signal, sys
 from asteroid_ll.linear_learner import checkpoint, container
 
-marker, save = pathlib.Path(sys.argv[1]), checkpoint.Checkpoint.save
+marker, store = pathlib.Path(sys.argv[1]), checkpoint.Checkpoint.store
 
-def save_and_halt(self, saved, *, job):
-    save(self, saved, job=job)
-    if self.path.exists() and len(saved.epochs) == 3 and not self._read_only and not marker.exists():
+def store_and_halt(self, ensemble, epochs, **state):
+    store(self, ensemble, epochs, **state)
+    if self._path.exists() and len(epochs) == 3 and not self._read_only and not marker.exists():
         marker.touch()
         print("halted", flush=True)
         signal.pause()
 
-checkpoint.Checkpoint.save = save_and_halt
+checkpoint.Checkpoint.store = store_and_halt
 sys.exit(container.main(["train", *sys.argv[2:]]))
 """
 
@@ -276,7 +276,7 @@ def hosted(virtual: Any, sagemaker: Any, fake_scorer: None) -> Callable[..., str
     virtual.store.create_bucket("asteroids", region=REGION)
 
     def make(name: str = "ep", *, text: str = "weights", variants: int = 1, instance_type: str = "ml.m5.large") -> str:
-        virtual.store.put_bytes("asteroids", f"out/{name}/model.tar.gz", text.encode())
+        virtual.store.put("asteroids", f"out/{name}/model.tar.gz", [text.encode()])
         container = {"Image": image_uri(REGION), "ModelDataUrl": f"s3://asteroids/out/{name}/model.tar.gz"}
         sagemaker.create_model(ModelName=name, PrimaryContainer=container, ExecutionRoleArn=ROLE)
         chosen = [

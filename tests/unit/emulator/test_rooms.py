@@ -15,7 +15,7 @@ PACKAGE = "asteroid_ll.emulator"
 LEVELS = (
     {"transport.messages"},
     {"api_model", "processes", "sessions", "state"},
-    {"resources"},
+    {"json_service", "resources"},
     {"ledger"},
     {"s3", "sts"},
     {"logs"},

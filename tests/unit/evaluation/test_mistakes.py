@@ -27,7 +27,7 @@ def test_missed_ones_come_first_and_the_most_confident_mistake_of_each_kind_lead
         ("99942", "false alarm", 0.9),
     ]
     assert (found[1].name, found[1].absolute_magnitude_mag, found[1].moid_au) == ("Eros", 10.4, 0.15)
-    assert found[0].to_json()["url"] == jpl_page("2010 PK9")
+    assert found[0].url == jpl_page("2010 PK9")
 
 
 def test_a_limit_keeps_the_worst_and_a_table_without_names_shows_identities(monkeypatch):

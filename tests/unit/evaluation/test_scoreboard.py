@@ -8,7 +8,7 @@ import pytest
 from asteroid_ll.errors import DataError
 from asteroid_ll.evaluation import intervals
 from asteroid_ll.evaluation.resamples import Predictions
-from asteroid_ll.evaluation.scoreboard import Scoreboard, has_every_metric, outdated, scoreboard
+from asteroid_ll.evaluation.scoreboard import Scoreboard, outdated, scoreboard
 
 
 def _board(labels, train_labels, *, by_rule=None):
@@ -51,17 +51,23 @@ def test_stored_scores_of_another_format_are_refused_with_the_next_command(damag
     assert "predict --force" in refusal.value.hint
 
 
-def test_stored_metrics_that_lack_a_metric_or_its_interval_are_noticed():
+def test_stored_metrics_that_lack_a_metric_or_its_interval_are_outdated(tmp_path):
+    path = tmp_path / "metrics.json"
+
+    def is_outdated(metrics):
+        path.write_text(json.dumps({"metrics": metrics, "findings": [], "levels": []}), "utf-8")
+        return outdated(path) is not None
+
     labels, predictions = [0, 1, 1], Predictions([0, 1, 0], [0.1, 0.9, 0.4])
     board = scoreboard(labels, predictions, train_labels=labels, predicted_by_rule=labels)
     replicates = intervals.bootstrap(labels, {"model": predictions, "rule": Predictions(labels)}, groups=labels)
     metrics = {"scores": board.to_json(), "intervals": intervals.to_json(replicates)}
-    assert has_every_metric(metrics)
+    assert not is_outdated(metrics)
     del metrics["intervals"]["scores"]["model"]["f1"]
-    assert not has_every_metric(metrics)
+    assert is_outdated(metrics)
     metrics["intervals"]["scores"]["model"]["f1"] = None
     del metrics["scores"]["median"]["recall"]
-    assert not has_every_metric(metrics)
+    assert is_outdated(metrics)
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{}", '{"metrics": {"scores": {"model": 1}}}', '{"metrics": 3}'])

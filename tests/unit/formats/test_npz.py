@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import io
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from asteroid_ll.errors import DataError
 from asteroid_ll.formats import npz
 
 
@@ -25,3 +27,22 @@ def test_the_same_arrays_give_the_same_bytes() -> None:
 def test_python_objects_are_refused() -> None:
     with pytest.raises(ValueError, match="Python objects"):
         npz.dumps({"a": np.array([object()])})
+
+
+def test_a_missing_array_names_the_file_and_the_command_that_writes_it_again(tmp_path: Path) -> None:
+    path = tmp_path / "split" / "rows.npz"
+    path.parent.mkdir()
+    path.write_bytes(npz.dumps({"train": np.arange(5)}))
+    assert npz.load(path, "train")["train"].tolist() == [0, 1, 2, 3, 4]
+    with pytest.raises(DataError, match="has no array 'test'") as refusal:
+        npz.load(path, "train", "test")
+    assert str(path) in refusal.value.what
+    assert "run-all --force split" in refusal.value.hint
+
+
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04 cut", b"\x93NUMPY\x01\x00v\x00{'descr': '<i8'}"])
+def test_a_damaged_archive_is_a_data_error(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "rows.npz"
+    path.write_bytes(content)
+    with pytest.raises(DataError, match="cannot be read"):
+        npz.load(path)

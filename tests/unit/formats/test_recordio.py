@@ -158,7 +158,7 @@ GOOD = entry(1, packed("f", [1, 2]))
         (frame(GOOD) + frame(GOOD + entry(2, packed("f", [1]))), "has no label, but others"),
         (frame(GOOD + entry(2, packed("f", [1, 2]))), "has 2 values instead of one"),
         (frame(field(4, b"x")), "byte 8 has no tensor 'values'"),
-        (frame(field(1, field(1, b"values") + field(2, field(9, b"jpeg")))), "holds bytes"),
+        (frame(field(1, field(1, b"values") + field(2, field(9, b"jpeg")))), "contains bytes"),
         (frame(entry(1, field(2, varint(5)) + packed("f", [1]) + field(3, varint(3)))), "beyond 2"),
         (frame(entry(1, field(2, varint(1)) + packed("f", [1]))), "needs a shape"),
         (frame(entry(1, packed("f", [1]) + field(3, varint(3)))), "1 values, but a width of 3"),

@@ -21,7 +21,7 @@ MEMBERS = ["additional-params.json", "mx-mod-symbol.json", "manifest.json", "mx-
 def model():
     return artifact.Artifact(
         {"threshold": 0.5, "loss_type": "squared_loss", "predictor_type": "regressor"},
-        symbol.build("squared_loss", feature_dim=3, n_outputs=1, counter=32),
+        symbol.build("squared_loss", feature_dim=3, n_outputs=1, counter=32, bias_lr_mult=10.0),
         {"fc0_bias": np.array([[0.5]], np.float32), "fc0_weight": np.array([[1], [2], [3]], np.float32)},
     )
 
@@ -68,7 +68,7 @@ def test_a_real_artifact_is_written_again_with_the_same_members(tmp_path):
     model = artifact.read(REAL)
     assert model.additional_params["threshold"] == 0.030055705457925797
     assert model.arrays["fc0_weight"].shape == (5000, 1)
-    assert model.symbol == symbol.build("logistic", feature_dim=5000, n_outputs=1, counter=57)
+    assert model.symbol == symbol.build("logistic", feature_dim=5000, n_outputs=1, counter=57, bias_lr_mult=10.0)
     artifact.write(model, tmp_path / "model.tar.gz")
     assert members_of(tmp_path / "model.tar.gz") == members_of(REAL)
 
@@ -208,7 +208,9 @@ def test_a_cut_or_changed_file_is_read_or_is_a_data_error(tmp_path_factory, data
     folder = tmp_path_factory.mktemp("fuzz")
     arrays = {"fc0_bias": np.ones((1, 1), np.float32), "fc0_weight": np.ones((2, 1), np.float32)}
     model = artifact.Artifact(
-        {"threshold": 0.5}, symbol.build("squared_loss", feature_dim=2, n_outputs=1, counter=1), arrays
+        {"threshold": 0.5},
+        symbol.build("squared_loss", feature_dim=2, n_outputs=1, counter=1, bias_lr_mult=10.0),
+        arrays,
     )
     path = folder / data.draw(st.sampled_from(["model.tar.gz", "model_algo-1"]))
     artifact.write(model, path)

@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 
 from asteroid_ll.linear_learner import evaluation, losses
 from asteroid_ll.linear_learner.evaluation import Evaluator, Parameters, end_scores, sum_losses
+from asteroid_ll.linear_learner.hosts import ALONE
 from asteroid_ll.linear_learner.hyperparameters import Hyperparameters, parse
 from asteroid_ll.linear_learner.model import Model
-from asteroid_ll.linear_learner.rows import Rows, read_channel
+from asteroid_ll.linear_learner.rows import Rows, checked_rows
 from asteroid_ll.linear_learner.weighting import RowWeights
 
 N_ROWS, N_FEATURES, N_MODELS = 57, 3, 6
@@ -20,7 +21,7 @@ N_ROWS, N_FEATURES, N_MODELS = 57, 3, 6
 def channel(n_classes: int) -> Rows:
     rng = np.random.default_rng(n_classes)
     features = rng.normal(size=(N_ROWS, N_FEATURES)).astype(np.float32)
-    return read_channel("validation", features, rng.integers(0, n_classes, N_ROWS), feature_dim=None)
+    return checked_rows("validation", features, rng.integers(0, n_classes, N_ROWS), feature_dim=None, hosts=ALONE)
 
 
 def parameters(n_outputs: int) -> Parameters:
@@ -42,7 +43,7 @@ MULTICLASS = parse({"predictor_type": "multiclass_classifier", "num_classes": "4
 def test_the_sum_of_losses_does_not_depend_on_the_batch(n_rows: int, size: int) -> None:
     rng = np.random.default_rng(n_rows)
     scores, labels = rng.normal(size=(n_rows, 3)).astype(np.float32), rng.normal(size=n_rows).astype(np.float32)
-    found = sum_losses(losses.Squared(BINARY), scores.copy(), labels, mini_batch_size=size)
+    found = sum_losses(losses.Squared(BINARY), scores.copy(), labels, mini_batch_size=size, row_weights=None)
     expected = ((scores - labels[:, np.newaxis]).astype(np.float64) ** 2).sum(axis=0)
     np.testing.assert_allclose(found, expected, rtol=1e-5)
 

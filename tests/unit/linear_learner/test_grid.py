@@ -46,7 +46,7 @@ def test_values_that_the_user_fixes_are_the_base_models_alone() -> None:
         lr_scheduler_factor="0.5",
         lr_scheduler_minimum_lr="0.001",
     )
-    assert found[0] == Candidate("adam", 0.3, 0.7, 0.2, 5, 0.5, 0.001)
+    assert found[0] == Candidate("adam", 0.3, 0.7, 0.2, 5, 0.5, 0.001, 10.0)
     assert found[1:] == models()[1:]
 
 

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from asteroid_ll.linear_learner import losses
 from asteroid_ll.linear_learner.grid import Candidate, grid
 from asteroid_ll.linear_learner.groups import ModelGroup, sum_rows
+from asteroid_ll.linear_learner.hosts import ALONE
 from asteroid_ll.linear_learner.hyperparameters import Hyperparameters, parse
 from asteroid_ll.linear_learner.initial import initial_weights
 
@@ -37,6 +38,7 @@ def make_group(hp: Hyperparameters, *, optimizer: str = "adam") -> tuple[ModelGr
         loss=losses.make(hp),
         hyperparameters=hp,
         batches_at_once=N_BATCHES,
+        hosts=ALONE,
     )
     return group, candidates, weights
 

@@ -192,7 +192,7 @@ def test_hosts_with_rows_of_different_width_do_not_train():
             hosts=host,
         )
 
-    with pytest.raises(AlgorithmError, match="do not train the same"):
+    with pytest.raises(AlgorithmError, match="train different models"):
         together(work)
 
 

@@ -9,13 +9,14 @@ from hypothesis import strategies as st
 
 from asteroid_ll.linear_learner import scaler
 from asteroid_ll.linear_learner.errors import ClientError
-from asteroid_ll.linear_learner.rows import read_channel
+from asteroid_ll.linear_learner.hosts import ALONE
+from asteroid_ll.linear_learner.rows import checked_rows
 from asteroid_ll.linear_learner.scaler import Scaler, n_scaler_batches
 
 
 def fit(features: np.ndarray, labels: np.ndarray | None = None, **settings: int) -> Scaler:
     given_labels = np.zeros(len(features)) if labels is None else labels
-    rows = read_channel("train", features, given_labels, feature_dim=None)
+    rows = checked_rows("train", features, given_labels, feature_dim=None, hosts=ALONE)
     size = settings.get("mini_batch_size", 10)
     points = settings.get("num_point_for_scaler", 10_000)
     return scaler.fit(rows, mini_batch_size=size, num_point_for_scaler=points, with_label=labels is not None)

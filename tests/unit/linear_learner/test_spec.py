@@ -60,7 +60,7 @@ def test_what_a_record_applies_to_exists() -> None:
 
 def test_the_meaning_names_what_uses_a_hyperparameter() -> None:
     assert HYPERPARAMETERS["epochs"].meaning == HYPERPARAMETERS["epochs"].description
-    assert HYPERPARAMETERS["beta_1"].meaning == "Decay rate of the mean of the gradients. Only for adam."
+    assert HYPERPARAMETERS["beta_1"].meaning == "Decay rate of the mean of gradients. Only for adam."
 
 
 @pytest.mark.usefixtures("extended")

@@ -6,14 +6,14 @@ from asteroid_ll.linear_learner import symbol
 
 
 def test_the_text_has_mxnets_layout():
-    text = symbol.dumps(symbol.build("squared_loss", feature_dim=513, n_outputs=1, counter=32))
+    text = symbol.dumps(symbol.build("squared_loss", feature_dim=513, n_outputs=1, counter=32, bias_lr_mult=10.0))
     assert text.startswith(
         '{\n  "nodes": [\n    {\n      "op": "null", \n      "name": "data", \n      "inputs": []\n    }, \n'
     )
     assert '      "attrs": {"__shape__": "(513, 1)"}, \n' in text
     assert '      "attrs": {\n        "__lr_mult__": "10.0", \n        "__shape__": "(1, 1)"\n      }, \n' in text
     assert text.endswith('  "heads": [[6, 0, 0]], \n  "attrs": {"mxnet_version": ["int", 10301]}\n}')
-    assert json.loads(text) == symbol.build("squared_loss", feature_dim=513, n_outputs=1, counter=32)
+    assert json.loads(text) == symbol.build("squared_loss", feature_dim=513, n_outputs=1, counter=32, bias_lr_mult=10.0)
 
 
 @pytest.mark.parametrize(
@@ -28,7 +28,7 @@ def test_the_text_has_mxnets_layout():
     ],
 )
 def test_the_head_gives_the_score_of_the_loss(loss, head):
-    node = symbol.build(loss, feature_dim=3, n_outputs=2, counter=7)["nodes"][-1]
+    node = symbol.build(loss, feature_dim=3, n_outputs=2, counter=7, bias_lr_mult=10.0)["nodes"][-1]
     assert (node["op"], node["name"]) == (head, f"{head.lower()}7")
 
 

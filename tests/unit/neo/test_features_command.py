@@ -30,8 +30,8 @@ def test_the_list_names_every_set_and_marks_the_configured_one(answer: Callable[
 
 def test_a_set_is_shown_column_by_column_with_the_reason_of_what_it_leaves_out(answer: Callable[..., str]) -> None:
     text = answer("show", "no-label-inputs")
-    assert "takes  eccentricity" in text
-    assert "       moid_au                       defines the label" in text
+    assert "used  eccentricity" in text
+    assert "      moid_au                       defines the label" in text
     listed = {item["name"]: item for item in json.loads(answer("show", "clean", "--json"))["columns"]}
     assert listed["absolute_magnitude_mag"]["taken"]
     assert listed["aphelion_distance_au"]["why"] == "is a (1 + e)"

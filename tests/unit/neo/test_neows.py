@@ -339,7 +339,7 @@ def test_what_is_no_key_is_refused_without_repeating_it(
     neows: Fake, waits: Waits, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str
 ) -> None:
     monkeypatch.setenv("NASA_API_KEY", f"sesame{text}sesame")
-    with pytest.raises(ConfigError, match="does not hold an API key") as raised:
+    with pytest.raises(ConfigError, match="is not an API key") as raised:
         source(neows[1], waits).fetch(tmp_path / "raw.gz")
     assert "sesame" not in str(raised.value)
     assert neows[0].requests == []

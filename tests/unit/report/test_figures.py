@@ -76,7 +76,7 @@ def test_the_alternative_texts_count_rows_that_cannot_be_drawn(makers):
 
 def test_the_box_of_the_rule_is_counted_in_words(makers, table_values):
     n_hazardous = int(table_values.labels.sum())
-    assert f"holds {n_hazardous} of {n_hazardous} hazardous rows, and 0 others" in makers["magnitude-moid"]().alt
+    assert f"contains {n_hazardous} of {n_hazardous} hazardous rows, and 0 others" in makers["magnitude-moid"]().alt
 
 
 @pytest.mark.parametrize(

@@ -33,8 +33,8 @@ def test_a_cross_validation_has_an_interval_below_each_predictor_that_has_one():
     result = CrossValidation("spline", 3, 2, 1, 2, (model, summarise_folds("majority", folds=folds, replicates=[{}])))
     rows = tables.cross_validation_rows(result)
     assert _is_rectangular(rows)
-    assert [row[0] for row in rows] == ["", "Linear Learner", "  95 % interval", "Majority class"]
-    assert all(" to " in cell for cell in rows[2][1:])
+    assert [row[0] for row in rows] == ["", "Linear Learner", "  95 % from", "  95 % to", "Majority class"]
+    assert all(float(low) < float(high) for low, high in zip(rows[2][1:], rows[3][1:], strict=True))
 
 
 def test_a_difference_states_whether_its_interval_contains_zero():

@@ -228,7 +228,7 @@ def test_a_full_disk_leaves_the_journal_as_it_was(journal, monkeypatch, function
 
     with monkeypatch.context() as patch:
         patch.setattr(os, function, refuse)
-        with pytest.raises(DataError, match="No space left on device; it is as it was"):
+        with pytest.raises(DataError, match="No space left on device; it is unchanged"):
             journal.append("done", stage="x", n=2)
     assert journal.path.read_bytes() == before
 

@@ -195,7 +195,7 @@ def test_evaluate_shows_a_table_on_stdout_and_a_line_per_fold_on_stderr_and_the_
     done = _call("evaluate", "--folds", "2", "--no-boosting", workdir=copied)
     assert done.exit_code == 0
     assert "2 folds by asteroid" in done.stdout
-    assert "95 % interval" in done.stdout
+    assert "95 % from" in done.stdout
     assert "fold 2 of 2: " in done.stderr
     assert re.search(r"evaluate  ran +\d+\.\d\d s  40,863 rows tested once", done.stderr)
     envelope = json.loads(_call("evaluate", "--folds", "2", "--no-boosting", "--json", workdir=copied).stdout)

@@ -1,6 +1,6 @@
-"""The emulated S3. `service.py` takes a request, and `operations.py` finds the function that answers it.
+"""The emulated S3. `service.py` receives a request, and `operations.py` finds the function that answers it.
 
-An operation is a function under ``@operation``, in the module for its subject:
+An operation is a function with the decorator ``@operation``, in the module for its subject:
 
 * `buckets.py`: buckets and their settings; `listing.py`: the objects of a bucket.
 * `objects.py`: put, get, head, copy, delete; `tags.py`: an object's tags.

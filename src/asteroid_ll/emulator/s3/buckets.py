@@ -35,13 +35,13 @@ _SSE_S3 = (
 def list_buckets(call: S3Call) -> Response:
     """ListBuckets: this account's buckets by name, in pages of ``max-buckets``."""
     prefix, after, region = call.query("prefix"), call.query("continuation-token"), call.query("bucket-region")
-    most = call.count("max-buckets", default=10_000, most=10_000)
+    limit = call.count("max-buckets", default=10_000, maximum=10_000)
     buckets = [
         bucket
         for bucket in call.store.buckets()
         if bucket.name.startswith(prefix) and bucket.name > after and region in ("", bucket.region)
     ]
-    page = buckets[:most]
+    page = buckets[:limit]
     entries = [
         elements(Name=bucket.name, CreationDate=iso_time(bucket.created_s), BucketRegion=bucket.region)
         for bucket in page
@@ -50,7 +50,7 @@ def list_buckets(call: S3Call) -> Response:
         "ListAllMyBucketsResult",
         group("Owner", elements(ID=OWNER_ID)),
         group("Buckets", *(group("Bucket", entry) for entry in entries)),
-        elements(ContinuationToken=page[-1].name if page and len(buckets) > most else None),
+        elements(ContinuationToken=page[-1].name if page and len(buckets) > limit else None),
     )
 
 
@@ -174,7 +174,7 @@ def get_bucket_tagging(call: S3Call) -> Response:
 @operation("PutBucketTagging", "PUT /Bucket?tagging")
 def put_bucket_tagging(call: S3Call) -> Response:
     """PutBucketTagging: replaces all tags, at most 50."""
-    parse_tagging(call.request.body, most=50)
+    parse_tagging(call.request.body, maximum=50)
     _store_setting(call, "tagging")
     return Response(204)
 

@@ -44,8 +44,8 @@ class S3Call:
         """Return a query parameter's value."""
         return self.request.query.get(name, default)
 
-    def count(self, name: str, *, default: int, most: int) -> int:
-        """Return a query parameter that is a count, such as ``max-keys``, and at most ``most``.
+    def count(self, name: str, *, default: int, maximum: int) -> int:
+        """Return a query parameter that is a count, such as ``max-keys``, and at most ``maximum``.
 
         Raises:
             ApiError: ``InvalidArgument``.
@@ -53,7 +53,7 @@ class S3Call:
         text = self.query(name) or str(default)
         if not text.isascii() or not text.isdecimal() or int(text) >= 2**31:
             raise invalid_argument(f"Provided {name} not an integer or within integer range", name=name, value=text)
-        return min(int(text), most)
+        return min(int(text), maximum)
 
     def object(self) -> StoredObject:
         """Return the object that the call names.

@@ -17,7 +17,7 @@ from asteroid_ll.emulator.s3.store import LAST_OF_PREFIX, StoredObject
 from asteroid_ll.emulator.s3.xml import document, element, elements, group, iso_time
 from asteroid_ll.emulator.transport.messages import ApiError, Response
 
-MOST_KEYS = 1000
+MAX_KEYS = 1000
 _ROWS_BETWEEN_JUMPS = 50
 
 
@@ -49,15 +49,15 @@ class Page:
     """A page of a listing.
 
     Attributes:
-        entries: objects and common prefixes in order; a prefix stands for all keys that start with it.
+        entries: objects and common prefixes in order; a prefix represents all keys that start with it.
         last: the last key or prefix, after which the next page starts.
-        most: the largest number of entries.
+        max_entries: maximum number of entries.
         truncated: whether there is a next page.
     """
 
     entries: tuple[StoredObject | str, ...]
     last: str
-    most: int
+    max_entries: int
     truncated: bool
 
 
@@ -115,7 +115,7 @@ def _listing(
             EncodingType=encoder.encoding,
         ),
         fields,
-        elements(MaxKeys=page.most, IsTruncated=page.truncated),
+        elements(MaxKeys=page.max_entries, IsTruncated=page.truncated),
         *(_object(stored, encoder, owner=owner, version=versions) for stored in objects),
         *(group("CommonPrefixes", elements(Prefix=encoder.encode(prefix))) for prefix in prefixes),
     )
@@ -137,19 +137,24 @@ def _object(stored: StoredObject, encoder: KeyEncoder, *, owner: bool, version: 
 
 def _page(call: S3Call, *, after: str) -> Page:
     """Return the page after a key, or after a whole common prefix."""
-    most = call.count("max-keys", default=MOST_KEYS, most=MOST_KEYS)
-    entries = list(islice(_entries(call, after=after, most=most), most + 1)) if most else []
-    kept = entries[:most]
+    max_entries = call.count("max-keys", default=MAX_KEYS, maximum=MAX_KEYS)
+    entries = list(islice(_entries(call, after=after, max_entries=max_entries), max_entries + 1)) if max_entries else []
+    kept = entries[:max_entries]
     last = kept[-1] if kept else ""
-    return Page(tuple(kept), last=last if isinstance(last, str) else last.key, most=most, truncated=len(entries) > most)
+    return Page(
+        tuple(kept),
+        last=last if isinstance(last, str) else last.key,
+        max_entries=max_entries,
+        truncated=len(entries) > max_entries,
+    )
 
 
-def _entries(call: S3Call, *, after: str, most: int) -> Iterator[StoredObject | str]:
+def _entries(call: S3Call, *, after: str, max_entries: int) -> Iterator[StoredObject | str]:
     """Yield objects and common prefixes in order. The other keys of a common prefix are skipped without a read."""
     prefix, delimiter = call.query("prefix"), call.query("delimiter")
     if delimiter and after.startswith(prefix) and after[len(prefix) :].endswith(delimiter):
         after += LAST_OF_PREFIX
-    limit = min(most + 1, _ROWS_BETWEEN_JUMPS) if delimiter else most + 1
+    limit = min(max_entries + 1, _ROWS_BETWEEN_JUMPS) if delimiter else max_entries + 1
     while True:
         batch = call.store.list(call.bucket, prefix, after=after, limit=limit)
         for stored in batch:

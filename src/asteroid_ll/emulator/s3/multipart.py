@@ -1,4 +1,4 @@
-"""Multipart uploads. Each part is a body of its own until the upload is completed or aborted."""
+"""Multipart uploads. Each part is a separate body until the upload is completed or aborted."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ from asteroid_ll.emulator.s3.store import Attributes
 from asteroid_ll.emulator.s3.xml import checksum_elements, document, elements, iso_time, parse, required_text
 from asteroid_ll.emulator.transport.messages import ApiError, Response
 
-LEAST_PART_BYTES = 5 * 2**20
+MIN_PART_BYTES = 5 * 2**20
 """Every part but the last has at least 5 MiB."""
 
-MOST_PARTS = 10_000
+MAX_PARTS = 10_000
 
 _CHECKSUM_TYPES = {
     "CRC32": ("COMPOSITE", "FULL_OBJECT"),
@@ -185,8 +185,8 @@ def find_upload(call: S3Call) -> sqlite3.Row:
 
 def _number(call: S3Call) -> int:
     number = call.query("partNumber")
-    if not (number.isascii() and number.isdecimal() and 1 <= int(number) <= MOST_PARTS):
-        message = f"Part number must be an integer between 1 and {MOST_PARTS}, inclusive"
+    if not (number.isascii() and number.isdecimal() and 1 <= int(number) <= MAX_PARTS):
+        message = f"Part number must be an integer between 1 and {MAX_PARTS}, inclusive"
         raise invalid_argument(message, name="partNumber", value=number)
     return int(number)
 
@@ -237,11 +237,11 @@ def _chosen(call: S3Call, nodes: list[Element]) -> list[sqlite3.Row]:
         last = row["number"]
         chosen.append(row)
     for row in chosen[:-1]:
-        if row["size_bytes"] < LEAST_PART_BYTES:
+        if row["size_bytes"] < MIN_PART_BYTES:
             raise s3_error(
                 "EntityTooSmall",
                 ProposedSize=row["size_bytes"],
-                MinSizeAllowed=LEAST_PART_BYTES,
+                MinSizeAllowed=MIN_PART_BYTES,
                 PartNumber=row["number"],
                 ETag=row["md5"],
             )

@@ -8,8 +8,8 @@ import sqlite3
 from asteroid_ll.emulator.s3.buckets import OWNER_ID
 from asteroid_ll.emulator.s3.call import S3Call
 from asteroid_ll.emulator.s3.errors import not_implemented
-from asteroid_ll.emulator.s3.listing import MOST_KEYS, KeyEncoder
-from asteroid_ll.emulator.s3.multipart import MOST_PARTS, find_upload, parts_of
+from asteroid_ll.emulator.s3.listing import MAX_KEYS, KeyEncoder
+from asteroid_ll.emulator.s3.multipart import MAX_PARTS, find_upload, parts_of
 from asteroid_ll.emulator.s3.operations import operation
 from asteroid_ll.emulator.s3.xml import checksum_elements, document, elements, group, iso_time
 from asteroid_ll.emulator.transport.messages import Response
@@ -18,10 +18,10 @@ from asteroid_ll.emulator.transport.messages import Response
 @operation("ListParts", "GET /Bucket/Key?uploadId", query="max-parts part-number-marker")
 def list_parts(call: S3Call) -> Response:
     """ListParts, in pages."""
-    upload, most = find_upload(call), call.count("max-parts", default=MOST_KEYS, most=MOST_KEYS)
-    after = call.count("part-number-marker", default=0, most=MOST_PARTS)
+    upload, limit = find_upload(call), call.count("max-parts", default=MAX_KEYS, maximum=MAX_KEYS)
+    after = call.count("part-number-marker", default=0, maximum=MAX_PARTS)
     rows = [row for row in parts_of(call) if row["number"] > after]
-    page = rows[:most]
+    page = rows[:limit]
     entries = [
         group(
             "Part",
@@ -43,7 +43,7 @@ def list_parts(call: S3Call) -> Response:
             UploadId=call.query("uploadId"),
             PartNumberMarker=after,
             NextPartNumberMarker=page[-1]["number"] if len(rows) > len(page) > 0 else None,
-            MaxParts=most,
+            MaxParts=limit,
             IsTruncated=len(rows) > len(page),
             ChecksumAlgorithm=json.loads(upload["attributes"])["algorithm"] or None,
             StorageClass="STANDARD",
@@ -61,12 +61,12 @@ def list_multipart_uploads(call: S3Call) -> Response:
     """ListMultipartUploads by key, then by start, in pages, without common prefixes."""
     if call.query("delimiter"):
         raise not_implemented("A delimiter in ListMultipartUploads is not implemented.")
-    encoder, most = KeyEncoder(call), call.count("max-uploads", default=MOST_KEYS, most=MOST_KEYS)
+    encoder, limit = KeyEncoder(call), call.count("max-uploads", default=MAX_KEYS, maximum=MAX_KEYS)
     rows = call.store.state.connection.execute(
         "SELECT * FROM s3_upload WHERE bucket = ? ORDER BY key, initiated_s, id", (call.bucket,)
     ).fetchall()
     rows = [row for row in rows if row["key"].startswith(call.query("prefix")) and _is_after(call, row)]
-    page = rows[:most]
+    page = rows[:limit]
     last = page[-1] if len(rows) > len(page) > 0 else None
     owner = elements(ID=OWNER_ID)
     entries = [
@@ -89,7 +89,7 @@ def list_multipart_uploads(call: S3Call) -> Response:
             EncodingType=encoder.encoding,
             NextKeyMarker=None if last is None else encoder.encode(last["key"]),
             NextUploadIdMarker=None if last is None else last["id"],
-            MaxUploads=most,
+            MaxUploads=limit,
             IsTruncated=len(rows) > len(page),
         ),
         *entries,

@@ -26,7 +26,7 @@ _STORAGE_CLASSES = frozenset(
 )
 _ENCRYPTIONS = frozenset(["AES256", "aws:kms", "aws:kms:dsse"])
 _PRIVATE_ACLS = frozenset(["", "private", "bucket-owner-full-control", "bucket-owner-read"])
-_MOST_METADATA_BYTES = 2048
+_MAX_METADATA_BYTES = 2048
 
 
 def read_attributes(headers: Mapping[str, str]) -> Attributes:
@@ -39,8 +39,8 @@ def read_attributes(headers: Mapping[str, str]) -> Attributes:
     metadata = {
         name.removeprefix("x-amz-meta-"): text for name, text in headers.items() if name.startswith("x-amz-meta-")
     }
-    if sum(len(name.encode()) + len(text.encode()) for name, text in metadata.items()) > _MOST_METADATA_BYTES:
-        raise s3_error("MetadataTooLarge", MaxSizeAllowed=_MOST_METADATA_BYTES)
+    if sum(len(name.encode()) + len(text.encode()) for name, text in metadata.items()) > _MAX_METADATA_BYTES:
+        raise s3_error("MetadataTooLarge", MaxSizeAllowed=_MAX_METADATA_BYTES)
     system = {name: headers[name.lower()] for name in _SYSTEM_HEADERS if headers.get(name.lower())}
     encodings = [text.strip() for text in system.pop("Content-Encoding", "").split(",")]
     if kept := ",".join(text for text in encodings if text not in ("", "aws-chunked")):

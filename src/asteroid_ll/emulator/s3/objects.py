@@ -16,7 +16,7 @@ from asteroid_ll.emulator.s3.store import Attributes, StoredObject
 from asteroid_ll.emulator.s3.xml import checksum_elements, document, elements, group, iso_time, parse, required_text
 from asteroid_ll.emulator.transport.messages import ApiError, Response
 
-_MOST_DELETES = 1000
+_MAX_DELETES = 1000
 
 
 @operation("PutObject", "PUT /Bucket/Key", headers=ATTRIBUTE_HEADERS)
@@ -65,7 +65,7 @@ def _part_range(call: S3Call, stored: StoredObject) -> tuple[int, int] | None:
     """
     if "range" in call.request.headers:
         raise ApiError("InvalidRequest", "Cannot specify both Range header and partNumber query parameter")
-    number = call.count("partNumber", default=1, most=2**31)
+    number = call.count("partNumber", default=1, maximum=2**31)
     sizes = stored.attributes.part_sizes_bytes or (stored.size_bytes,)
     if not 1 <= number <= len(sizes):
         raise s3_error("InvalidPartNumber")
@@ -93,7 +93,7 @@ def delete_objects(call: S3Call) -> Response:
     verify(call.request, data)
     root = parse(b"".join(data.pieces), "Delete")
     items = root.findall("Object")
-    if not 1 <= len(items) <= _MOST_DELETES:
+    if not 1 <= len(items) <= _MAX_DELETES:
         raise s3_error("MalformedXML")
     quiet, results = root.findtext("Quiet") == "true", []
     for item in items:

@@ -1,4 +1,4 @@
-"""S3 over a directory: one HTTP request in, one response out, with S3's own checks, codes and words.
+"""S3 over a directory: one HTTP request in, one response out, with S3's checks, codes and messages.
 
 A request that is not implemented gets ``NotImplemented``, even for a single header or query parameter. A setting that
 was silently ignored here would be a difference that only AWS shows.
@@ -10,30 +10,26 @@ import base64
 import secrets
 from dataclasses import replace
 
+# Each of these modules adds its operations to the table.
 from asteroid_ll.emulator.s3 import buckets, listing, multipart, multipart_listing, objects, tags  # noqa: F401
 from asteroid_ll.emulator.s3.call import S3Call, check_bucket, check_signed, parse_address
-
-# Each of these modules adds its operations to the table.
 from asteroid_ll.emulator.s3.errors import s3_error
 from asteroid_ll.emulator.s3.operations import find_operation
 from asteroid_ll.emulator.s3.store import ObjectStore
 from asteroid_ll.emulator.s3.xml import error_body, http_time
-from asteroid_ll.emulator.state import State
 from asteroid_ll.emulator.transport.messages import ApiError, Request, Response
 
-_MOST_KEY_BYTES = 1024
+_MAX_KEY_BYTES = 1024
 
 
 class S3:
     """Amazon S3.
 
     Args:
-        state: the emulated account.
-        store: its buckets and objects.
+        store: the buckets and objects of the account.
     """
 
-    def __init__(self, state: State, store: ObjectStore) -> None:
-        self.state = state
+    def __init__(self, store: ObjectStore) -> None:
         self.store = store
 
     def handle(self, request: Request, *, region: str) -> Response:
@@ -47,7 +43,7 @@ class S3:
         headers = {
             "x-amz-request-id": request_id,
             "x-amz-id-2": host_id,
-            "Date": http_time(self.state.now()),
+            "Date": http_time(self.store.state.now()),
             "Server": "AmazonS3",
         }
         try:
@@ -63,10 +59,10 @@ class S3:
 
         S3 names the bucket's region in ``headers`` for HeadBucket and for calls to the wrong region.
         """
-        check_signed(request, now_s=self.state.now())
+        check_signed(request, now_s=self.store.state.now())
         name, key, host_region = parse_address(request)
-        if len(key.encode()) > _MOST_KEY_BYTES:
-            raise s3_error("KeyTooLongError", Size=len(key), MaxSizeAllowed=_MOST_KEY_BYTES)
+        if len(key.encode()) > _MAX_KEY_BYTES:
+            raise s3_error("KeyTooLongError", Size=len(key), MaxSizeAllowed=_MAX_KEY_BYTES)
         operation = find_operation(request, bucket=name, key=key)
         call = S3Call(self.store, request, region, name, key)
         if name and operation.name != "CreateBucket":

@@ -1,4 +1,4 @@
-"""Buckets and objects as rows and files: S3's memory, without its HTTP.
+"""Buckets and objects as rows and files, without HTTP.
 
 A body is first written to its own file under ``State.objects``. Then one row makes it the object, and the replaced body
 is removed. A process killed in between leaves the old object whole, and at most one file that no row names. The next
@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
-from asteroid_ll.emulator.s3.body_files import Body, BodyFiles, read_chunks
+from asteroid_ll.emulator.s3.body_files import Body, BodyFiles
 from asteroid_ll.emulator.s3.errors import s3_error
 from asteroid_ll.emulator.state import ACCOUNT_ID, State
 
@@ -79,7 +79,7 @@ class Attributes:
 
 @dataclass(frozen=True)
 class StoredObject:
-    """An object. Its ETag has no quotes; its bytes are the file ``body`` in the directory ``bodies``."""
+    """An object. Its ETag has no quotes. Its bytes are the file ``path``; read it, never write it."""
 
     bucket: str
     key: str
@@ -87,13 +87,7 @@ class StoredObject:
     etag: str
     modified_s: float
     attributes: Attributes
-    bodies: Path
-    body: str
-
-    @property
-    def path(self) -> Path:
-        """The body's file; read it, never write it."""
-        return self.bodies / self.body
+    path: Path
 
 
 Guard = Callable[[StoredObject | None], None]
@@ -184,7 +178,7 @@ class ObjectStore:
             bucket: the bucket's name; one that does not exist has no objects.
             prefix: start of the keys.
             after: only keys after this one.
-            limit: the largest number of objects; -1 for all.
+            limit: the maximum number of objects; -1 for all.
         """
         rows = self.state.connection.execute(
             "SELECT * FROM s3_object WHERE bucket = ? AND key >= ? AND key <= ? AND key > ? ORDER BY key LIMIT ?",
@@ -199,18 +193,14 @@ class ObjectStore:
         ).fetchone()
         return None if row is None else self._object(row)
 
-    def put_file(self, bucket: str, key: str, source: Path) -> StoredObject:
-        """Store a copy of a file; a later change of ``source`` does not reach the object.
+    def put(self, bucket: str, key: str, chunks: Iterable[bytes]) -> StoredObject:
+        """Store the bytes of all chunks as an object without attributes.
 
         Raises:
             ApiError: ``NoSuchBucket``.
-            OSError: the file cannot be read, or the disk is full. The old object of that key is unchanged.
+            OSError: the disk is full. The old object of that key is unchanged.
         """
-        return self.record(bucket, key, self.bodies.write(read_chunks(source)))
-
-    def put_bytes(self, bucket: str, key: str, data: bytes) -> StoredObject:
-        """Store bytes; errors as `put_file`."""
-        return self.record(bucket, key, self.bodies.write([data]))
+        return self.record(bucket, key, self.bodies.write(chunks))
 
     def delete(self, bucket: str, key: str) -> None:
         """Delete an object, if it exists."""
@@ -261,7 +251,7 @@ class ObjectStore:
             self.bodies.discard(body.name)
             raise
         if old is not None:
-            self.bodies.discard(old.body)
+            self.bodies.discard(old.path.name)
         assert new is not None
         return new
 
@@ -284,8 +274,7 @@ class ObjectStore:
             etag=row["etag"],
             modified_s=row["modified_s"],
             attributes=Attributes(**{**attributes, "part_sizes_bytes": tuple(attributes["part_sizes_bytes"])}),
-            bodies=self.bodies.directory,
-            body=row["body"],
+            path=self.bodies.path(row["body"]),
         )
 
 

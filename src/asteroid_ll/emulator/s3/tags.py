@@ -27,7 +27,7 @@ def get_object_tagging(call: S3Call) -> Response:
 def put_object_tagging(call: S3Call) -> Response:
     """PutObjectTagging: replaces all tags."""
     call.object()
-    call.store.set_tags(call.bucket, call.key, parse_tagging(call.request.body, most=OBJECT_TAGS))
+    call.store.set_tags(call.bucket, call.key, parse_tagging(call.request.body, maximum=OBJECT_TAGS))
     return Response()
 
 
@@ -39,8 +39,8 @@ def delete_object_tagging(call: S3Call) -> Response:
     return Response(204)
 
 
-def parse_tagging(body: bytes, *, most: int) -> dict[str, str]:
-    """Return the tags of a ``Tagging`` document, at most ``most``.
+def parse_tagging(body: bytes, *, maximum: int) -> dict[str, str]:
+    """Return the tags of a ``Tagging`` document, at most ``maximum``.
 
     Raises:
         ApiError: as `tags_in` and `_check`.
@@ -48,7 +48,7 @@ def parse_tagging(body: bytes, *, most: int) -> dict[str, str]:
     tags: dict[str, str] = {}
     for tag_set in parse(body, "Tagging").findall("TagSet"):
         tags.update(tags_in(tag_set))
-    _check(tags, most=most)
+    _check(tags, maximum=maximum)
     return tags
 
 
@@ -82,18 +82,18 @@ def tags_in_header(text: str) -> dict[str, str]:
             name="x-amz-tagging",
             value=text,
         )
-    _check(tags, most=OBJECT_TAGS)
+    _check(tags, maximum=OBJECT_TAGS)
     return tags
 
 
-def _check(tags: Mapping[str, str], *, most: int) -> None:
+def _check(tags: Mapping[str, str], *, maximum: int) -> None:
     """Check the number of tags and the length of their keys (128) and values (256).
 
     Raises:
         ApiError: ``BadRequest``, ``InvalidTag``.
     """
-    if len(tags) > most:
-        raise ApiError("BadRequest", f"Object tags cannot be greater than {most}")
+    if len(tags) > maximum:
+        raise ApiError("BadRequest", f"Object tags cannot be greater than {maximum}")
     for key, text in tags.items():
         if not 1 <= len(key) <= 128 or key.startswith("aws:"):
             raise ApiError("InvalidTag", "The TagKey you have provided is invalid", TagKey=key)

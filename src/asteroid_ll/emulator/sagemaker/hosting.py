@@ -6,7 +6,6 @@ its own copy of the artifact, so later changes in S3 do not reach it.
 
 from __future__ import annotations
 
-import os
 import shutil
 import sqlite3
 from collections import Counter
@@ -22,14 +21,14 @@ from asteroid_ll.emulator.resources import ENDPOINT, ENDPOINT_CONFIG, MODEL, Res
 from asteroid_ll.emulator.sagemaker.call import SageMakerCall, Services, invalid
 from asteroid_ll.emulator.sagemaker.listing import page
 from asteroid_ll.emulator.sagemaker.models import create_resource, existing
-from asteroid_ll.emulator.worker.files import parse_s3_uri
+from asteroid_ll.emulator.worker.files import link_or_copy, parse_s3_uri
 from asteroid_ll.errors import AsteroidError
 from asteroid_ll.linear_learner.images import image_uri
 
 if TYPE_CHECKING:
     from asteroid_ll.linear_learner.serving import ModelServer
 
-MOVING = ("Creating", "Updating", "Deleting")
+_IN_TRANSITION = ("Creating", "Updating", "Deleting")
 
 
 def create(call: SageMakerCall) -> dict[str, Any]:
@@ -51,7 +50,7 @@ def create(call: SageMakerCall) -> dict[str, Any]:
 
 def update(call: SageMakerCall) -> dict[str, Any]:
     """UpdateEndpoint: change the configuration; the old one serves until the new one is up."""
-    endpoint = _settled(call)
+    endpoint = _changeable(call)
     config = existing(call, ENDPOINT_CONFIG, call.params["EndpointConfigName"])
     if endpoint.status != "InService":
         raise invalid(f'Cannot update endpoint "{endpoint.arn}" in status {endpoint.status}.')
@@ -89,7 +88,7 @@ def list_endpoints(call: SageMakerCall) -> dict[str, Any]:
 
 def delete(call: SageMakerCall) -> dict[str, Any]:
     """DeleteEndpoint: asynchronous; refused while the endpoint is created or updated."""
-    endpoint = _settled(call)
+    endpoint = _changeable(call)
     if endpoint.status != "Deleting":
         now_s = call.state.now()
         due_s = now_s + call.settings.endpoint_deleting_s
@@ -103,7 +102,7 @@ def delete(call: SageMakerCall) -> dict[str, Any]:
 
 def advance(services: Services) -> None:
     """Apply endpoint transitions that are due."""
-    for endpoint in services.resources.find(ENDPOINT, statuses=MOVING):
+    for endpoint in services.resources.find(ENDPOINT, statuses=_IN_TRANSITION):
         if endpoint.body["due_s"] > services.state.now():
             continue
         if endpoint.status == "Deleting":
@@ -166,10 +165,7 @@ def _load(services: Services, endpoint: Resource, generation: str, *, variants: 
         target = _artifact(services, endpoint, generation, name)
         target.parent.mkdir(parents=True, exist_ok=True)
         target.unlink(missing_ok=True)
-        try:
-            os.link(source.path, target)
-        except OSError:
-            shutil.copyfile(source.path, target)
+        link_or_copy(source.path, target)
         try:
             _load_model(services, target)
         except AsteroidError as error:
@@ -202,7 +198,7 @@ def _drop_unserved(services: Services) -> None:
             del services.loaded_models[path]
 
 
-def _settled(call: SageMakerCall) -> Resource:
+def _changeable(call: SageMakerCall) -> Resource:
     """Return the endpoint to update or delete.
 
     Raises:

@@ -1,7 +1,7 @@
 """The in-process transport: the emulator answers botocore's requests without a socket.
 
-botocore emits ``before-send`` with the signed, serialised request, and takes a response returned there for the
-server's. Serialisation, signing, checksums, parsing, retries and streaming are botocore's own, as with AWS.
+botocore emits ``before-send`` with the signed, serialised request, and uses a response returned there
+in place of the server's. Serialisation, signing, checksums, parsing, retries and streaming are botocore's, as with AWS.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from botocore.awsrequest import AWSResponse
 
 from asteroid_ll.emulator.transport.messages import Request, Response
 
-_TURN = threading.RLock()
+_LOCK = threading.RLock()
 """One request at a time in this process: threads share the state's one SQLite connection."""
 
 
@@ -41,7 +41,7 @@ def attach(session: Any, emulator: Handler) -> None:
 
 
 def send(emulator: Handler, prepared: Any) -> Any:
-    """Do the work of botocore's HTTP session without HTTP: an `AWSPreparedRequest` in, an `AWSResponse` out."""
+    """Answer a botocore `AWSPreparedRequest` with an `AWSResponse`, in place of botocore's HTTP session."""
     headers = {
         name.lower(): value.decode("utf-8") if isinstance(value, bytes) else str(value)
         for name, value in prepared.headers.items()
@@ -64,9 +64,9 @@ def answer(emulator: Handler, request: Request) -> tuple[Response, io.BufferedRe
         The response, and its body to be read once.
 
     Raises:
-        FileNotFoundError: the body's file is lost.
+        FileNotFoundError: the body's file does not exist any more.
     """
-    with _TURN:
+    with _LOCK:
         response = emulator.handle(request)
         try:
             return response, _open(response)
@@ -87,7 +87,7 @@ def to_request(method: str, url: str, *, headers: Mapping[str, str], body: bytes
 class FileBody(io.RawIOBase):
     """Bytes ``[start, stop)`` of a file, which is opened at once and read on demand.
 
-    The file is closed with the body, also when the body is garbage, so a caller that never reads it leaks nothing.
+    The file is closed with the body, or when the body is garbage-collected, so an unread body leaks nothing.
 
     Raises:
         FileNotFoundError: the file does not exist any more.

@@ -6,14 +6,9 @@ does not depend on the transport.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
-
-JSON_1_1 = "application/x-amz-json-1.1"
-"""The media type of AWS's JSON 1.1 protocol, which SageMaker and CloudWatch Logs use."""
 
 
 @dataclass(frozen=True)
@@ -57,11 +52,11 @@ class Response:
 
 
 class ApiError(Exception):
-    """A service's error response, with its own code and message.
+    """An error response of a service.
 
     Args:
         code: AWS's error code, such as ``ValidationException`` or ``NoSuchBucket``.
-        message: AWS's own words.
+        message: the message, in AWS's words.
         status: HTTP status.
         fields: further members of the error's shape, such as ``OriginalStatusCode``.
     """
@@ -72,18 +67,3 @@ class ApiError(Exception):
         self.message = message
         self.status = status
         self.fields = fields
-
-
-def parse_json(body: bytes) -> dict[str, Any]:
-    """Return the JSON object in a request's body.
-
-    Raises:
-        ApiError: ``SerializationException``.
-    """
-    try:
-        params = json.loads(body or b"{}")
-    except ValueError:
-        params = None
-    if not isinstance(params, dict):
-        raise ApiError("SerializationException", "The request's body is not a JSON object.")
-    return params

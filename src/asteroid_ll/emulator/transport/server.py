@@ -1,4 +1,4 @@
-"""The HTTP transport: the emulator on a loopback port, for any AWS client that takes ``AWS_ENDPOINT_URL``.
+"""The HTTP transport: the emulator on a loopback port, for any AWS client that reads ``AWS_ENDPOINT_URL``.
 
 HTTP/1.1 with connections kept alive. ``Expect: 100-continue`` is answered at once, as an S3 client would wait a second
 for it. Large bodies are streamed to and from disk.
@@ -7,7 +7,6 @@ for it. Large bodies are streamed to and from disk.
 from __future__ import annotations
 
 import io
-import ipaddress
 import logging
 import mmap
 import shutil
@@ -30,6 +29,7 @@ SPOOL_BYTES = 16 * 2**20
 IDLE_S = 60.0
 """An idle connection is closed after this time."""
 
+_HOST = "127.0.0.1"
 _COPY_BYTES = 1 << 20
 _LOGGER = logging.getLogger(__name__)
 
@@ -37,7 +37,6 @@ _LOGGER = logging.getLogger(__name__)
 def serve(
     emulator: Handler,
     *,
-    host: str = "127.0.0.1",
     port: int,
     ready: Callable[[int], None] | None = None,
     stop: threading.Event | None = None,
@@ -46,24 +45,22 @@ def serve(
 
     Args:
         emulator: the emulator.
-        host: a loopback address only, because the emulator checks no signatures.
-        port: the port; 0 takes a free one.
+        port: a port of the loopback interface; 0 chooses a free one. The emulator checks no signatures, so it does not
+            listen on other interfaces.
         ready: called with the port once connections are accepted.
         stop: set it to end the server from another thread. Signals are handled only in the main thread.
 
     Raises:
-        ConfigError: the address is not a loopback address, or the port is taken.
+        ConfigError: the port is taken.
     """
-    if host != "localhost" and not _is_loopback(host):
-        raise ConfigError(f"The emulator does not listen on {host}.", hint="Use a loopback address such as 127.0.0.1.")
     stopped = stop or threading.Event()
     try:
-        server = _Server((host, port), emulator)
+        server = _Server((_HOST, port), emulator)
     except OSError as error:
         raise ConfigError(
-            f"Port {port} on {host} cannot be used: {error.strerror}.", hint="Port 0 takes a free one."
+            f"Port {port} on {_HOST} cannot be used: {error.strerror}.", hint="Port 0 takes a free one."
         ) from error
-    with server, _signals_set(stopped):
+    with server, _stop_on_signals(stopped):
         accepting = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
         accepting.start()
         try:
@@ -179,7 +176,7 @@ def _read_body(stream: io.BufferedIOBase, headers: dict[str, str]) -> bytes:
         for start in range(0, length, _COPY_BYTES):
             spool.write(_exactly(stream, min(length - start, _COPY_BYTES)))
         spool.flush()
-        # It works like bytes, and only the pages in use are in memory.
+        # A mapping works like bytes but keeps only the pages in use in memory.
         return cast(bytes, mmap.mmap(spool.fileno(), length, access=mmap.ACCESS_READ))
 
 
@@ -202,7 +199,7 @@ def _exactly(stream: io.BufferedIOBase, length: int) -> bytes:
 
 
 @contextmanager
-def _signals_set(stopped: threading.Event) -> Iterator[None]:
+def _stop_on_signals(stopped: threading.Event) -> Iterator[None]:
     """Make SIGINT and SIGTERM set an event, if this is the main thread."""
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -213,10 +210,3 @@ def _signals_set(stopped: threading.Event) -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

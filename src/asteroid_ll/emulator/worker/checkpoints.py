@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from asteroid_ll.emulator.s3.body_files import read_chunks
 from asteroid_ll.emulator.s3.store import ObjectStore
 from asteroid_ll.emulator.worker.files import DownloadError, parse_s3_uri
 from asteroid_ll.run.atomic import TEMPORARY_PREFIX
@@ -73,7 +74,8 @@ class Checkpoints:
                     version = _version(path)
                     if not path.is_file() or self._seen.get(path) == version:
                         continue
-                    self._store.put_file(self._bucket, self._prefix + path.relative_to(folder).as_posix(), path)
+                    key = self._prefix + path.relative_to(folder).as_posix()
+                    self._store.put(self._bucket, key, read_chunks(path))
                 except FileNotFoundError:
                     # The container has just replaced or removed it; the next call sees the new state.
                     continue

@@ -17,8 +17,9 @@ from typing import Any
 
 from asteroid_ll.emulator.s3.store import ObjectStore, StoredObject
 
-FAILURE_REASON_CHARACTERS = 1024
-_STREAMS = "streams"
+MAX_FAILURE_REASON_LENGTH = 1024
+STREAMS = "streams"
+"""The folder with the objects of channels in Pipe mode, next to the container's own folders."""
 
 
 class DownloadError(Exception):
@@ -52,7 +53,7 @@ def prepare(root: Path, request: Mapping[str, Any], *, host: str, store: ObjectS
         DownloadError: a channel has no objects, or they cannot be files below the channel's directory.
     """
     streams: dict[str, tuple[Path, ...]] = {}
-    for name in ("input", "model", "output", _STREAMS):
+    for name in ("input", "model", "output", STREAMS):
         shutil.rmtree(root / name, ignore_errors=True)
     config = root / "input" / "config"
     for folder in (config, root / "input" / "data", root / "model", root / "output" / "data"):
@@ -72,7 +73,7 @@ def prepare(root: Path, request: Mapping[str, Any], *, host: str, store: ObjectS
             objects = objects[hosts.index(host) :: len(hosts)]
         name = channel["ChannelName"]
         is_pipe = input_mode(channel, request) == "Pipe"
-        folder = root / _STREAMS / name if is_pipe else root / "input" / "data" / name
+        folder = root / STREAMS / name if is_pipe else root / "input" / "data" / name
         folder.mkdir(parents=True)
         if is_pipe:
             streams[name] = tuple(folder / _relative(item.key, prefix) for item in objects)
@@ -85,6 +86,14 @@ def prepare(root: Path, request: Mapping[str, Any], *, host: str, store: ObjectS
             except (FileExistsError, NotADirectoryError, IsADirectoryError, gzip.BadGzipFile) as error:
                 raise DownloadError(f'The object "s3://{bucket}/{item.key}" cannot be a file: {error}') from error
     return streams
+
+
+def link_or_copy(source: Path, target: Path) -> None:
+    """Make a file appear under a second name, as a copy if the file system cannot link it."""
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copyfile(source, target)
 
 
 def input_mode(channel: Mapping[str, Any], request: Mapping[str, Any]) -> str:
@@ -118,15 +127,15 @@ def pack(model_directories: Sequence[Path], target: Path) -> bool:
     return True
 
 
-def failure_reason(roots: Iterable[Path], exit_code: int, *, host: str = "") -> str:
+def failure_reason(roots: Iterable[Path], exit_code: int, *, host: str) -> str:
     """Return a failed job's ``FailureReason``: the oldest ``output/failure`` of its hosts, else the exit code.
 
-    Hosts that write theirs later have only lost the host that failed.
+    Hosts that write one later have only lost the connection to the host that failed.
 
     Args:
         roots: each host's ``/opt/ml``.
-        exit_code: of the host that failed first.
-        host: its name if the job has several.
+        exit_code: the exit code of the host that failed first.
+        host: its name; empty if the job has only one host.
     """
     written = [path for root in roots if (path := root / "output" / "failure").is_file()]
     if not written:
@@ -135,7 +144,7 @@ def failure_reason(roots: Iterable[Path], exit_code: int, *, host: str = "") -> 
     path = min(written, key=lambda path: path.stat().st_mtime_ns)
     text = path.read_text(encoding="utf-8", errors="replace").strip()
     known = text.startswith(("ClientError", "AlgorithmError", "InternalServerError"))
-    return (text if known else f"AlgorithmError: {text}, exit code: {exit_code}")[:FAILURE_REASON_CHARACTERS]
+    return (text if known else f"AlgorithmError: {text}, exit code: {exit_code}")[:MAX_FAILURE_REASON_LENGTH]
 
 
 def _resource_config(request: Mapping[str, Any], host: str, hosts: list[str]) -> dict[str, Any]:
@@ -175,11 +184,8 @@ def _download(item: StoredObject, target: Path, *, gunzip: bool) -> None:
     if gunzip:
         with gzip.open(item.path, "rb") as packed, target.open("wb") as file:
             shutil.copyfileobj(packed, file)
-        return
-    try:
-        os.link(item.path, target)
-    except OSError:
-        shutil.copyfile(item.path, target)
+    else:
+        link_or_copy(item.path, target)
 
 
 def _owned_by_root(member: tarfile.TarInfo) -> tarfile.TarInfo:

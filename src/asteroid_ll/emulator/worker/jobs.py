@@ -11,6 +11,7 @@ import signal
 import sys
 import time
 from collections.abc import Collection, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -46,6 +47,10 @@ _CLAIM_PATIENCE_S = 10.0
 """If a worker has not claimed its job after this time, it was killed and a new one is started."""
 
 
+class JobDeletedError(Exception):
+    """The job was deleted, or another job has its name now."""
+
+
 class Jobs:
     """The training jobs of a state.
 
@@ -64,14 +69,15 @@ class Jobs:
         return self.resources.get(TRAINING_JOB, region, name)
 
     def directory(self, job: Resource) -> Path:
-        """Return the job's directory, which holds the containers' files and the worker's log."""
+        """Return the job's directory, with the containers' files and the worker's log."""
         return self.state.jobs / job.region / job.name
 
     def new(self, region: str, name: str, *, request: dict[str, Any], tags: Mapping[str, str]) -> Resource | None:
         """Record a job with its tags and its billed interval; return None if the name is taken."""
         now_s, polls = self.state.now(), self.state.settings.invisible_polls
         body = {"request": request, "spawned_s": now_s, "transitions": []}
-        job = _moved(Resource(TRAINING_JOB, region, name, "InProgress", now_s, now_s, body, polls), "Starting", now_s)
+        job = Resource(TRAINING_JOB, region, name, "InProgress", now_s, now_s, body, polls)
+        job = _with_secondary(job, "Starting", now_s)
         resources = request["ResourceConfig"]
         with self.state.transaction() as db:
             if self.get(region, name) is not None:
@@ -111,30 +117,30 @@ class Jobs:
     def note(self, job: Resource, **facts: Any) -> None:
         """Add facts to the job's row."""
         with self.state.transaction() as db:
-            now = self._fresh(job)
-            self.resources.save(db, replace(now, body={**now.body, **facts}))
+            current = self._reload(job)
+            self.resources.save(db, replace(current, body={**current.body, **facts}))
 
     def step(self, job: Resource, secondary: str) -> bool:
         """Go to the next secondary status; return False instead if the job is being stopped."""
         now_s = self.state.now()
         with self.state.transaction() as db:
-            now = self._fresh(job)
-            if now.status != "InProgress":
+            current = self._reload(job)
+            if current.status != "InProgress":
                 return False
-            if "started_s" not in now.body:
-                now.body["started_s"] = now_s
-                ledger.start_interval(db, now.arn, started_s=now_s)
-            self.resources.save(db, _moved(now, secondary, now_s))
+            if "started_s" not in current.body:
+                current.body["started_s"] = now_s
+                ledger.start_interval(db, current.arn, started_s=now_s)
+            self.resources.save(db, _with_secondary(current, secondary, now_s))
         return True
 
     def request_stop(self, job: Resource) -> None:
         """Go to ``Stopping`` and send SIGTERM to the worker."""
         with self.state.transaction() as db:
-            now = self._fresh(job)
-            if now.status != "InProgress":
+            current = self._reload(job)
+            if current.status != "InProgress":
                 return
-            self.resources.save(db, _moved(replace(now, status="Stopping"), "Stopping", self.state.now()))
-        worker = _process(now, "worker")
+            self.resources.save(db, _with_secondary(replace(current, status="Stopping"), "Stopping", self.state.now()))
+        worker = _process(current, "worker")
         if worker is not None:
             worker.send(signal.SIGTERM)
 
@@ -148,23 +154,24 @@ class Jobs:
             facts: ``reason``, ``artifact`` (an S3 URI) or ``metrics``.
         """
         with self.state.transaction() as db:
-            now = self._fresh(job)
-            if now.status not in ACTIVE:
+            current = self._reload(job)
+            if current.status not in ACTIVE:
                 return
             now_s = self.state.now()
-            ended = replace(now, status=status, body={**now.body, **facts, "ended_s": now_s})
-            self.resources.save(db, _moved(ended, secondary or status, now_s))
-            ledger.close_intervals(db, now.arn, ended_s=now_s if "started_s" in now.body else 0.0)
+            ended = replace(current, status=status, body={**current.body, **facts, "ended_s": now_s})
+            self.resources.save(db, _with_secondary(ended, secondary or status, now_s))
+            ledger.close_intervals(db, current.arn, ended_s=now_s if "started_s" in current.body else 0.0)
 
     def settle(self) -> None:
         """Fail jobs whose worker died; start a worker again if it died before it claimed its job."""
         for job in self.resources.find(TRAINING_JOB, statuses=ACTIVE):
             worker = _process(job, "worker")
-            if worker is None and self.state.now() - job.body["spawned_s"] > _CLAIM_PATIENCE_S:
-                self.note(job, spawned_s=self.state.now())
-                self.spawn(job)
-            elif worker is not None and not worker.is_alive():
-                self._bury(job)
+            with suppress(JobDeletedError):  # another process has settled and deleted it meanwhile
+                if worker is None and self.state.now() - job.body["spawned_s"] > _CLAIM_PATIENCE_S:
+                    self.note(job, spawned_s=self.state.now())
+                    self.spawn(job)
+                elif worker is not None and not worker.is_alive():
+                    self._end_orphan(job)
 
     def delete_all(self) -> None:
         """Delete every job and kill its processes; none of them runs when this returns."""
@@ -185,25 +192,27 @@ class Jobs:
             if job is not None:
                 self.finish(job, "Stopped")
 
-    def _bury(self, job: Resource) -> None:
-        now = self._fresh(job)
-        if now.status == "Stopping":
+    def _end_orphan(self, job: Resource) -> None:
+        """End a job whose worker died, and kill its container."""
+        current = self._reload(job)
+        if current.status == "Stopping":
             self.finish(job, "Stopped")
         else:
             self.finish(job, "Failed", reason=WORKER_DIED)
-        container = _process(now, "container")
+        container = _process(current, "container")
         if container is not None:
             container.send(signal.SIGKILL)
 
-    def _fresh(self, job: Resource) -> Resource:
-        now = self.get(job.region, job.name)
-        if now is None or now.created_s != job.created_s:
-            raise LookupError(f"The training job {job.arn} was deleted.")
-        return now
+    def _reload(self, job: Resource) -> Resource:
+        """Return the job as it is now; raise JobDeletedError if it was deleted."""
+        current = self.get(job.region, job.name)
+        if current is None or current.created_s != job.created_s:
+            raise JobDeletedError(f"The training job {job.arn} was deleted.")
+        return current
 
 
-def _moved(job: Resource, secondary: str, now_s: float) -> Resource:
-    """Return the job with its next secondary status."""
+def _with_secondary(job: Resource, secondary: str, now_s: float) -> Resource:
+    """Return the job in its next secondary status, with the transition recorded."""
     before = [dict(step) for step in job.body["transitions"]]
     if before and "EndTime" not in before[-1]:
         before[-1]["EndTime"] = now_s

@@ -25,6 +25,7 @@ from typing import IO, Any
 from asteroid_ll.emulator.logs.store import TRAINING_GROUP, LogStore
 from asteroid_ll.emulator.processes import ProcessId
 from asteroid_ll.emulator.resources import Resource
+from asteroid_ll.emulator.s3.body_files import read_chunks
 from asteroid_ll.emulator.s3.store import ObjectStore
 from asteroid_ll.emulator.state import State
 from asteroid_ll.emulator.worker import files as job_files
@@ -36,14 +37,14 @@ from asteroid_ll.emulator.worker.pipes import Feeder, feeding
 _READ_BYTES = 1 << 16
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.05, 60.0
 _LINKS = "LINEAR_LEARNER_LINKS"
-_PASSED_ON = ("HOME", "LANG", "LD_LIBRARY_PATH", "PATH", "PYTHONPATH", "TMPDIR", "TZ", "VIRTUAL_ENV")
-_PASSED_ON_PREFIXES = ("OMP_", "OPENBLAS_", "MKL_", "LC_")
+_INHERITED = ("HOME", "LANG", "LD_LIBRARY_PATH", "PATH", "PYTHONPATH", "TMPDIR", "TZ", "VIRTUAL_ENV")
+_INHERITED_PREFIXES = ("OMP_", "OPENBLAS_", "MKL_", "LC_")
 DEFAULT_COMMAND = (sys.executable, "-m", "asteroid_ll.linear_learner.container", "train")
 
 
 @dataclass
 class _Host:
-    """A running container and the incomplete last line of its output."""
+    """A running container, its log stream, and the incomplete last line of its output."""
 
     name: str
     process: subprocess.Popen[bytes]
@@ -55,8 +56,8 @@ class _Host:
 class _Ending:
     """Why the containers must end: a stop request or the limit of the run time."""
 
-    asked: bool = False
-    too_long: bool = False
+    stop_requested: bool = False
+    over_time: bool = False
     kill_at_s: float = field(default=float("inf"))
 
 
@@ -91,13 +92,13 @@ class Worker:
 
     def stop(self, _number: int = signal.SIGTERM, _frame: FrameType | None = None) -> None:
         """Handle SIGTERM: send it to the containers and kill them after the grace time."""
-        self.ending.asked = True
+        self.ending.stop_requested = True
         self._terminate()
 
     def run(self) -> None:
         """Run the job to its end and record the result in its row."""
         self._wait(self.settings.training_starting_s)
-        if self.ending.asked or not self.jobs.step(self.job, "Downloading"):
+        if self.ending.stop_requested or not self.jobs.step(self.job, "Downloading"):
             return self.jobs.finish(self.job, "Stopped")
         give_up_at_s = time.monotonic() + self.request["StoppingCondition"].get("MaxWaitTimeInSeconds", 0)
         pause_s = _FIRST_PAUSE_S
@@ -105,7 +106,7 @@ class Worker:
             try:
                 self._prepare()
             except job_files.DownloadError as error:
-                reason = f"ClientError: Data download failed: {error}"[: job_files.FAILURE_REASON_CHARACTERS]
+                reason = f"ClientError: Data download failed: {error}"[: job_files.MAX_FAILURE_REASON_LENGTH]
                 return self.jobs.finish(self.job, "Failed", reason=reason)
             if not self.jobs.step(self.job, "Training"):
                 return self.jobs.finish(self.job, "Stopped")
@@ -137,7 +138,7 @@ class Worker:
         # Only the first failure counts: the worker may have killed the other hosts after it.
         hosts = [self.failed] if self.failed else self.hosts
         killed = any(host.process.returncode == -signal.SIGKILL for host in hosts)
-        ended_early = self.ending.asked or self.ending.too_long
+        ended_early = self.ending.stop_requested or self.ending.over_time
         return killed and not ended_early and bool(self.request.get("EnableManagedSpotTraining"))
 
     def _run_containers(self) -> int:
@@ -163,7 +164,7 @@ class Worker:
         leader = ProcessId.of(self.hosts[0].process.pid)
         if leader is not None:
             self.jobs.note(self.job, container={"pid": leader.pid, "started": leader.started})
-        if self.ending.asked:
+        if self.ending.stop_requested:
             self._terminate()
         # An interrupted job continues with its remaining run time.
         begun_s = time.monotonic()
@@ -183,12 +184,12 @@ class Worker:
                 selector.register(host.process.stdout, selectors.EVENT_READ, host)
             while selector.get_map():
                 now_s = time.monotonic()
-                if now_s >= limit_at_s and not self.ending.too_long:
-                    self.ending.too_long = True
+                if now_s >= limit_at_s and not self.ending.over_time:
+                    self.ending.over_time = True
                     self._terminate()
                 if now_s >= self.ending.kill_at_s:
                     self._signal(signal.SIGKILL)
-                due_s = min(self.ending.kill_at_s, float("inf") if self.ending.too_long else limit_at_s)
+                due_s = min(self.ending.kill_at_s, float("inf") if self.ending.over_time else limit_at_s)
                 for key, _ in selector.select(min(1.0, max(0.0, due_s - now_s))):
                     if not self._store_output(key.data):
                         selector.unregister(key.fileobj)
@@ -219,9 +220,9 @@ class Worker:
         """Upload the artifact and record the job's end."""
         for root in self.roots.values():
             shutil.rmtree(root / "input" / "data", ignore_errors=True)
-            shutil.rmtree(root / "streams", ignore_errors=True)
+            shutil.rmtree(root / job_files.STREAMS, ignore_errors=True)
         metrics = final_metrics(self.logs.lines(self.job.region, TRAINING_GROUP, self.hosts[0].stream))
-        ended_early = self.ending.asked or self.ending.too_long
+        ended_early = self.ending.stop_requested or self.ending.over_time
         if exit_code and not ended_early:
             name = self.failed.name if self.failed and len(self.hosts) > 1 else ""
             reason = job_files.failure_reason(self.roots.values(), exit_code, host=name)
@@ -235,15 +236,15 @@ class Worker:
             if self.store.bucket(bucket) is None:
                 reason = f'ClientError: Failed to upload the model artifact to "{uri}": the bucket does not exist.'
                 return self.jobs.finish(self.job, "Failed", reason=reason, metrics=metrics)
-            self.store.put_file(bucket, key, archive)
+            self.store.put(bucket, key, read_chunks(archive))
             archive.unlink()
             facts["artifact"] = uri
         elif not ended_early:
             reason = "AlgorithmError: The training container ended without a model in /opt/ml/model."
             return self.jobs.finish(self.job, "Failed", reason=reason, metrics=metrics)
-        if self.ending.too_long:
+        if self.ending.over_time:
             return self.jobs.finish(self.job, "Stopped", secondary="MaxRuntimeExceeded", **facts)
-        return self.jobs.finish(self.job, "Stopped" if self.ending.asked else "Completed", **facts)
+        return self.jobs.finish(self.job, "Stopped" if self.ending.stop_requested else "Completed", **facts)
 
     def _terminate(self) -> None:
         if self.hosts and self.ending.kill_at_s == float("inf"):
@@ -257,17 +258,21 @@ class Worker:
     def _wait(self, duration_s: float) -> None:
         """Wait until the instances are up or a stop is requested."""
         until_s = time.monotonic() + duration_s
-        while not self.ending.asked and (remaining_s := until_s - time.monotonic()) > 0:
+        while not self.ending.stop_requested and (remaining_s := until_s - time.monotonic()) > 0:
             time.sleep(min(remaining_s, 0.05))
 
     def _environment(self, host: str) -> dict[str, str]:
-        """Return a container's environment: the request's variables, without the client's secrets."""
+        """Return a container's environment: the request's variables, without the client's secrets.
+
+        One BLAS thread is the default, so the model's bits do not depend on the caller or the number of cores.
+        """
         kept = {
             name: value
             for name, value in os.environ.items()
-            if name in _PASSED_ON or name.startswith(_PASSED_ON_PREFIXES)
+            if name in _INHERITED or name.startswith(_INHERITED_PREFIXES)
         }
         return {
+            "OPENBLAS_NUM_THREADS": "1",
             **kept,
             "PYTHONUNBUFFERED": "1",
             "AWS_REGION": self.job.region,
@@ -279,7 +284,7 @@ class Worker:
 
 
 def _links(n_hosts: int) -> list[list[socket.socket]]:
-    """Connect the first host to every other one; return the ends of each host, those of the first in order."""
+    """Connect the first host to each other host; return the socket ends of each host, the first host's in order."""
     pairs = [socket.socketpair() for _ in range(n_hosts - 1)]
     return [[first for first, _ in pairs], *([other] for _, other in pairs)]
 

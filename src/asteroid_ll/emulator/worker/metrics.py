@@ -72,7 +72,7 @@ def final_metrics(lines: Iterable[tuple[float, str]]) -> list[dict[str, Any]]:
 
 
 def _finite(text: str) -> float | None:
-    """Return the number, or None if JSON cannot hold it."""
+    """Return the number, or None if JSON cannot represent it."""
     try:
         value = float(text)
     except ValueError:

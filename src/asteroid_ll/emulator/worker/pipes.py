@@ -15,7 +15,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-_LOOK_AGAIN_S = 0.01
+_POLL_S = 0.01
 
 
 def pipe_path(root: Path, channel: str, *, epoch: int) -> Path:
@@ -57,7 +57,7 @@ class Feeder:
 
     def _run(self) -> None:
         epoch = 0
-        while (descriptor := self._opened(pipe_path(self._root, self._channel, epoch=epoch))) is not None:
+        while (descriptor := self._open_for_reader(pipe_path(self._root, self._channel, epoch=epoch))) is not None:
             epoch += 1
             self._make(epoch)
             # A reader that closes its end early ends the epoch.
@@ -66,13 +66,13 @@ class Feeder:
                     with file.open("rb") as source:
                         shutil.copyfileobj(source, stream)
 
-    def _opened(self, path: Path) -> int | None:
+    def _open_for_reader(self, path: Path) -> int | None:
         """Return the pipe's descriptor when a reader opens it; None after the stop."""
         while not self._stopped.is_set():
             try:
                 descriptor = os.open(path, os.O_WRONLY | os.O_NONBLOCK)
             except OSError:
-                self._stopped.wait(_LOOK_AGAIN_S)
+                self._stopped.wait(_POLL_S)
             else:
                 os.set_blocking(descriptor, True)
                 return descriptor

@@ -76,12 +76,12 @@ SOURCES: Mapping[str, SourceSpec] = MappingProxyType(
 
 
 def kinds_with(option: str) -> str:
-    """Return the kinds of source that take an option: ``sbdb and neows``."""
+    """Return the kinds of source that have an option: ``sbdb and neows``."""
     return " and ".join(kind for kind, spec in SOURCES.items() if option in spec.options)
 
 
 def option_meaning(option: str) -> str:
-    """Return the meaning of an option for each kind of source that takes it: ``For sbdb and neows: ...``."""
+    """Return the meaning of an option for each kind of source that has it: ``For sbdb and neows: ...``."""
     kinds: dict[str, list[str]] = {}
     for kind, spec in SOURCES.items():
         if option in spec.options:
@@ -94,8 +94,8 @@ def open_source(kind: str, *, web: Web | None = None, **options: str | None) -> 
 
     Args:
         kind: a key of ``SOURCES``.
-        web: how the network is used.
-        options: values of the options that the source takes.
+        web: progress, clock and further protocols of downloads.
+        options: values of the source's options.
     """
     spec = SOURCES[kind]
     module, _, name = spec.opener.partition(":")

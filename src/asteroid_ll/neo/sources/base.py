@@ -1,4 +1,4 @@
-"""The base of every source: its bytes reach the disk whole and verified, or not at all."""
+"""The base of every source: its bytes are written to disk completely and verified, or not at all."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ class SourceSpec:
         meaning: description in the configuration's reference.
         opener: class of the source, as ``module:name``.
         file_name: name of the raw file.
-        credit: whom to name for the data; empty if unknown.
-        options: keys of the section ``source`` that the source takes, with their meaning.
+        credit: organisation to credit for the data; empty if unknown.
+        options: keys of the section ``source`` that the source accepts, with their meaning.
         required: options that must be set.
         dated_by: option and value with which ``start_date`` and ``end_date`` are required; empty if they never are.
     """
@@ -55,7 +55,7 @@ class Provenance(TypedDict):
         location: path or URL without user, password and query; empty for a bundled file.
         n_bytes: length of the raw file.
         sha256: digest of the raw file, hexadecimal.
-        credit: whom to name for the data; empty if unknown.
+        credit: organisation to credit for the data; empty if unknown.
     """
 
     source: str
@@ -67,7 +67,7 @@ class Provenance(TypedDict):
 
 @dataclass(frozen=True)
 class Web:
-    """How the network is used.
+    """The environment of downloads: progress, clock, and further protocols.
 
     Attributes:
         say: shows a line of progress.
@@ -120,7 +120,7 @@ class Source(ABC):
         Raises:
             ConfigError: an option cannot be used.
             CredentialsError: the service refuses the key.
-            DataError: the source cannot be reached, or its answer is cut or not the one that was requested.
+            DataError: the source cannot be reached, or its answer is truncated or not the one that was requested.
         """
 
     def fetch(self, raw_path: Path, *, sha256: str | None = None) -> Provenance:
@@ -149,7 +149,7 @@ class Source(ABC):
 
 
 class RecordSource(Source):
-    """A source whose raw file holds records rather than CSV."""
+    """A source whose raw file contains records rather than CSV."""
 
     @abstractmethod
     def records(self, raw_path: Path) -> tuple[list[Record], tuple[Note, ...]]:
@@ -163,7 +163,7 @@ class RecordSource(Source):
         """Return the canonical table of a fetched file, label included.
 
         Raises:
-            DataError: the file does not hold usable records; see ``records.reading_of``.
+            DataError: the file has no usable records; see ``records.reading_of``.
         """
         from asteroid_ll.neo.sources.records import reading_of
 

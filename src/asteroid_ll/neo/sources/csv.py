@@ -31,11 +31,11 @@ def transfer(location: str, target: Path, *, final: Path, web: Web) -> None:
         location: path or URL.
         target: file to fill.
         final: file that ``target`` will replace.
-        web: how the network is used.
+        web: progress, clock and further protocols of downloads.
 
     Raises:
         ConfigError: the URL has a scheme that cannot be downloaded.
-        DataError: the file is missing, cannot be reached, or is cut.
+        DataError: the file is missing, cannot be reached, or is truncated.
     """
     parts = urlsplit(location)
     if parts.scheme in ("http", "https"):

@@ -7,7 +7,6 @@ the Earth; ``records`` computes it from the elements.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +16,7 @@ from asteroid_ll.errors import DataError
 from asteroid_ll.neo.sources.base import RecordSource
 from asteroid_ll.neo.sources.csv import transfer
 from asteroid_ll.neo.sources.packed import unpacked
-from asteroid_ll.neo.sources.reading import Note, Record
+from asteroid_ll.neo.sources.reading import Note, Record, uncertainty
 from asteroid_ll.neo.sources.web import shown
 
 URL = "https://minorplanetcenter.net/Extended_Files/nea_extended.json.gz"
@@ -61,11 +60,10 @@ class MpcSource(RecordSource):
 def _asteroid(fields: Mapping[str, Any]) -> Record:
     number = str(fields.get("Number") or "").strip("()")
     designation = str(fields["Principal_desig"])
-    code = str(fields.get("U", ""))
     return {
         **{column: fields.get(field) for field, column in _ELEMENTS.items()},
         "asteroid_id": number or designation,
         "name": " ".join(filter(None, (number, fields.get("Name", ""), f"({designation})"))),
-        "orbit_uncertainty": int(code) if re.fullmatch(r"[0-9]", code) else None,
+        "orbit_uncertainty": uncertainty(fields.get("U")),
         "hazardous": fields.get("PHA_flag") == 1,
     }

@@ -20,7 +20,7 @@ from asteroid_ll.neo.sources.base import Archive, Provenance
 from asteroid_ll.neo.sources.neows_client import BASE_URL, Key, NeowsClient
 from asteroid_ll.neo.sources.neows_crawl import Objects, Pages, browse, feed, identity
 from asteroid_ll.neo.sources.packed import unpacked
-from asteroid_ll.neo.sources.reading import Note, Record
+from asteroid_ll.neo.sources.reading import Note, Record, uncertainty
 from asteroid_ll.neo.sources.web import shown
 
 MAX_TEXT_BYTES = 1 << 30
@@ -105,7 +105,7 @@ class NeowsSource(Archive):
         if not re.fullmatch(r"[0-9]{1,8}", text):
             return []
         spk_id = text if len(text) >= 7 else str(2_000_000 + int(text))
-        item = self._client().ask(f"/neo/{spk_id}", {})
+        item = self._client().request(f"/neo/{spk_id}", {})
         return [] if item is None else self._rows(item)
 
     def _client(self) -> NeowsClient:
@@ -139,8 +139,7 @@ def _packed(objects: Objects) -> bytes:
 def _asteroid(item: Mapping[str, Any]) -> Record:
     orbit = item.get("orbital_data") or {}
     row: Record = {column: orbit.get(field) for field, column in _ORBIT.items()}
-    code = str(orbit.get("orbit_uncertainty") or "")
-    row["orbit_uncertainty"] = int(code) if re.fullmatch(r"[0-9]", code) else None
+    row["orbit_uncertainty"] = uncertainty(orbit.get("orbit_uncertainty"))
     row["asteroid_id"] = identity(item)
     row["name"] = item.get("name")
     row["absolute_magnitude_mag"] = item.get("absolute_magnitude_h")

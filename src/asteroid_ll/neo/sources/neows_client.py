@@ -51,12 +51,12 @@ class Key:
         """Return the key of the environment variable ``NASA_API_KEY``, or DEMO_KEY if it is not set.
 
         Raises:
-            ConfigError: the variable does not hold a key.
+            ConfigError: the variable is not a key.
         """
         text = os.environ.get(KEY_VARIABLE, "").strip() or DEMO_KEY
         if not re.fullmatch(r"[A-Za-z0-9_-]{1,128}", text):
             raise ConfigError(
-                f"The environment variable {KEY_VARIABLE} does not hold an API key: only letters, digits, - and _.",
+                f"The environment variable {KEY_VARIABLE} is not an API key: a key has only letters, digits, - and _.",
                 hint="Copy the key again from the e-mail of https://api.nasa.gov.",
             )
         return cls(text)
@@ -99,7 +99,7 @@ class NeowsClient:
         self._web = web
         self._remaining: int | None = None
 
-    def ask(
+    def request(
         self, path: str, query: Mapping[str, str], *, check: Callable[[dict[str, Any]], None] = lambda _: None
     ) -> dict[str, Any] | None:
         """Send one request, repeated until its answer is usable.

@@ -1,9 +1,9 @@
-"""A crawl of NeoWs that loses nothing: each page is kept when it arrives, and an interrupted crawl resumes there.
+"""A crawl of NeoWs. Each page is stored when it arrives, and an interrupted crawl resumes there.
 
-The list grows and shrinks while it is read. A new asteroid shifts the later ones, and one of them is met twice; a
-removed one shifts them back, and one is missed at the border of the next page. If the total changes from one page to
+The list grows and shrinks while it is read. A new asteroid shifts the later ones, so one of them is read twice. A
+removed one shifts them back, so one is missed at the border of the next page. If the total changes from one page to
 the next, earlier pages are therefore requested again, backwards to the first unchanged one. Asteroids are joined by
-identity, and their number has to be the one that NeoWs announces. The crawl returns every asteroid that is listed from
+identity, and their number must be the one that NeoWs announces. The crawl returns every asteroid that is listed from
 beginning to end; one that takes the place of another meanwhile may have to wait for the next crawl.
 """
 
@@ -47,7 +47,7 @@ class Pages:
     query: Mapping[str, Any]
 
     def open(self) -> None:
-        """Make the folder, empty unless it holds pages of the same query."""
+        """Make the folder, empty unless it contains pages of the same query."""
         note = self.folder / "crawl.json"
         content = json.dumps(self.query, sort_keys=True).encode()
         if not note.is_file() or note.read_bytes() != content:
@@ -141,7 +141,7 @@ def _page(client: NeowsClient, pages: Pages, number: int) -> dict[str, Any]:
             raise UnusableError(f"page {number} of {position['total_pages']} came empty")
         _require_identities(objects)
 
-    page = client.ask("/neo/browse", {"page": str(number), "size": str(PAGE_SIZE)}, check=check)
+    page = client.request("/neo/browse", {"page": str(number), "size": str(PAGE_SIZE)}, check=check)
     if page is None:
         raise DataError(f"NeoWs has no page {number}.", hint="Run the same command again: it resumes at this page.")
     pages.keep(number, page)
@@ -181,7 +181,7 @@ def _week(client: NeowsClient, first: str, last: str) -> dict[str, Any]:
         for objects in listed.values():
             _require_identities(objects)
 
-    page = client.ask("/feed", {"start_date": first, "end_date": last, "detailed": "true"}, check=check)
+    page = client.request("/feed", {"start_date": first, "end_date": last, "detailed": "true"}, check=check)
     if page is None:
         raise DataError(f"NeoWs has no feed for {first}.", hint="Check source.start_date and source.end_date.")
     return page

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -38,6 +39,12 @@ class Reading:
 
     table: pd.DataFrame
     notes: tuple[Note, ...] = ()
+
+
+def uncertainty(code: object) -> int | None:
+    """Return an orbit's uncertainty code, from 0 (well known) to 9; None for a letter or a missing code."""
+    text = str(code)
+    return int(text) if re.fullmatch(r"[0-9]", text) else None
 
 
 def refuse_other_formats(head: bytes, *, shown: str) -> None:

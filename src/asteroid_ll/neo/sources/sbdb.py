@@ -21,7 +21,7 @@ from urllib.parse import urlencode
 from asteroid_ll.errors import DataError
 from asteroid_ll.neo.sources.base import Archive
 from asteroid_ll.neo.sources.packed import unpacked
-from asteroid_ll.neo.sources.reading import Note, Record
+from asteroid_ll.neo.sources.reading import Note, Record, uncertainty
 from asteroid_ll.neo.sources.web import download, shown
 
 BASE_URL = "https://ssd-api.jpl.nasa.gov"
@@ -72,11 +72,11 @@ class SbdbSource(Archive):
 
     def write(self, target: Path, *, final: Path) -> str:
         """Write one answer per line: the orbits, then the approaches if there is one row per approach."""
-        answers = [self._ask("sbdb_query.api", {"sb-group": "neo", "sb-kind": "a", **_QUERY}, near=final)]
+        answers = [self._request("sbdb_query.api", {"sb-group": "neo", "sb-kind": "a", **_QUERY}, near=final)]
         if self.rows == "approach":
             days = {"date-min": str(self.start_date), "date-max": str(self.end_date)}
             query = {**days, "dist-max": str(MAX_APPROACH_AU), "body": "Earth", "neo": "true"}
-            answers.append(self._ask("cad.api", query, near=final))
+            answers.append(self._request("cad.api", query, near=final))
         lines = [json.dumps(answer, ensure_ascii=False, separators=(",", ":")) + "\n" for answer in answers]
         target.write_text("".join(lines), encoding="utf-8")
         return f"{shown(self._address)}/sbdb_query.api"
@@ -96,14 +96,14 @@ class SbdbSource(Archive):
         """Return the record of one asteroid by number or provisional designation."""
         constraint = json.dumps({"AND": [f"pdes|EQ|{designation.strip()}"]})
         with tempfile.TemporaryDirectory() as folder:
-            answer = self._ask("sbdb_query.api", {**_QUERY, "sb-cdata": constraint}, near=Path(folder, "answer"))
+            answer = self._request("sbdb_query.api", {**_QUERY, "sb-cdata": constraint}, near=Path(folder, "answer"))
         return [_asteroid(fields) for fields in _rows(answer)]
 
     @property
     def _address(self) -> str:
         return (self.base_url or BASE_URL).rstrip("/")
 
-    def _ask(self, service: str, query: Mapping[str, str], *, near: Path) -> dict[str, Any]:
+    def _request(self, service: str, query: Mapping[str, str], *, near: Path) -> dict[str, Any]:
         """Download one answer into a file beside ``near``, and return it checked."""
         address = f"{self._address}/{service}"
         target = near.with_name(f".{service}.json")
@@ -144,12 +144,11 @@ def _rows(answer: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def _asteroid(fields: Mapping[str, Any]) -> Record:
-    code = str(fields.get("condition_code") or "")
     number = re.search(r"([0-9]+)$", str(fields.get("orbit_id") or ""))
     return {
         **{column: fields.get(field) for field, column in _COLUMNS.items()},
         "name": str(fields.get("full_name") or "").strip(),
-        "orbit_uncertainty": int(code) if re.fullmatch(r"[0-9]", code) else None,
+        "orbit_uncertainty": uncertainty(fields.get("condition_code")),
         "orbit_id": int(number[1]) if number else None,
     }
 

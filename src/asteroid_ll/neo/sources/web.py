@@ -38,7 +38,7 @@ MAX_REDIRECTS = 10
 """Redirects that one request follows."""
 
 MAX_BODY_BYTES = 1 << 26
-"""Longest body that is held in memory, 67 MB. A page of NeoWs is shorter than 1 MB."""
+"""Longest body that is read into memory, 67 MB. A page of NeoWs is shorter than 1 MB."""
 
 _BLOCK_BYTES = 1 << 16
 
@@ -115,7 +115,7 @@ def _request(url: str, headers: Mapping[str, str]) -> urllib3.BaseHTTPResponse:
 
 
 def shown(location: str) -> str:
-    """Return a location without its user, password, query and fragment, which may hold secrets."""
+    """Return a location without its user, password, query and fragment, which may contain secrets."""
     parts = urlsplit(location)
     if not parts.netloc:
         return location
@@ -127,7 +127,7 @@ def get(url: str, *, headers: Mapping[str, str]) -> tuple[urllib3.BaseHTTPRespon
 
     Args:
         url: http or https.
-        headers: further headers. They may hold a key, so only redirects to the same host and scheme are followed.
+        headers: further headers. They may contain a key, so only redirects to the same host and scheme are followed.
 
     Raises:
         CutError: the connection failed, or the body is shorter than announced.
@@ -162,7 +162,7 @@ class _Partial:
 
     @classmethod
     def beside(cls, target: Path, url: str) -> _Partial:
-        # The address itself may hold a signature, so only its digest is stored.
+        # The address itself may contain a signature, so only its digest is stored.
         digest = hashlib.sha256(url.encode()).hexdigest()
         folder = target.parent
         return cls(folder / f".{target.name}.partial", folder / f".{target.name}.partial.json", digest)
@@ -188,7 +188,7 @@ class _Partial:
 def download(url: str, target: Path, *, final: Path, web: Web) -> None:
     """Stream a URL into a file, and resume an earlier attempt of this or another process.
 
-    The whole file is requested again if the server gives no validator (ETag, Last-Modified) or takes no ranges.
+    The whole file is requested again if the server gives no validator (ETag, Last-Modified) or does not support ranges.
 
     Args:
         url: http or https.
@@ -197,7 +197,7 @@ def download(url: str, target: Path, *, final: Path, web: Web) -> None:
         web: progress, clock and pauses.
 
     Raises:
-        DataError: the server refuses, or the download is cut ``ATTEMPTS`` times.
+        DataError: the server refuses, or the download is cut off ``ATTEMPTS`` times.
     """
     final.parent.mkdir(parents=True, exist_ok=True)
     partial = _Partial.beside(final, url)

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asteroid_ll.emulator.logs.service import Logs
+from asteroid_ll.emulator.logs.service import LogsCall, get_events
 from asteroid_ll.emulator.logs.store import LogStore
 from asteroid_ll.emulator.state import State
 
@@ -145,10 +145,10 @@ def test_pages_of_any_size_give_every_line_once(module_store, sizes, limit):
         lines = [(float(number), f"{number}.{line}") for line in range(size)]
         module_store.append("r", "g", "s", lines=lines)
         expected += [text for _, text in lines]
-    logs, seen, token = Logs(module_store.state, None), [], None
+    seen, token = [], None
     while True:
         asked = {"logGroupName": "g", "logStreamName": "s", "startFromHead": True, "limit": limit}
-        page = logs._get_events("r", {**asked, **({"nextToken": token} if token else {})})
+        page = get_events(LogsCall(module_store, "r", {**asked, **({"nextToken": token} if token else {})}))
         seen += [event["message"] for event in page["events"]]
         if page["nextForwardToken"] == token:
             break

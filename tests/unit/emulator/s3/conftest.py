@@ -37,7 +37,7 @@ def emulator(state: State, store: ObjectStore) -> object:
     """An emulator that is S3 alone, in the region of the request's signature."""
     from asteroid_ll.emulator.s3.service import S3
 
-    s3 = S3(state, store)
+    s3 = S3(store)
 
     def handle(request: Request) -> Response:
         credential = request.query.get("X-Amz-Credential") or request.headers.get("authorization", "")

@@ -65,7 +65,7 @@ def test_creating_a_bucket_again_succeeds_in_us_east_1_alone(client, s3, refused
 
 def test_a_bucket_of_another_account_exists_and_may_not_be_used(client, store, refused):
     store.create_bucket("theirs", region="us-east-1", owner="111111111111")
-    store.put_bytes("theirs", "k", b"secret")
+    store.put("theirs", "k", [b"secret"])
     s3 = client()
     assert refused(s3.create_bucket, Bucket="theirs")["Code"] == "BucketAlreadyExists"
     assert refused(s3.head_bucket, Bucket="theirs")["status"] == 403
@@ -174,7 +174,7 @@ def test_a_presigned_address_works_until_it_expires(client, emulator, state, sto
     from asteroid_ll.emulator.transport.in_process import to_request
 
     store.create_bucket("west", region="us-west-2")
-    store.put_bytes("west", "k", b"x")
+    store.put("west", "k", [b"x"])
     signer = client(region="us-west-2", signature_version=version)
     url = signer.generate_presigned_url("get_object", Params={"Bucket": "west", "Key": "k"}, ExpiresIn=60)
     request = to_request("GET", url, headers={}, body=b"")

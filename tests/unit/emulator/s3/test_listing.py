@@ -30,7 +30,7 @@ def test_pages_together_are_the_listing_by_definition(s3, store, operation, keys
     for stored in store.list("rocks"):
         store.delete("rocks", stored.key)
     for key in keys:
-        store.put_bytes("rocks", key, b"")
+        store.put("rocks", key, [b""])
     paginator = s3.get_paginator(operation)
     pages = list(
         paginator.paginate(Bucket="rocks", Prefix=prefix, Delimiter=delimiter, PaginationConfig={"PageSize": size})
@@ -57,7 +57,7 @@ def test_5000_objects_come_in_pages_of_1000(s3, store):
 def test_many_keys_between_rolled_up_prefixes_are_all_listed(s3, store):
     keys = [f"{number:03d}" for number in range(120)] + ["050/x", "z/1", "z/2"]
     for key in keys:
-        store.put_bytes("rocks", key, b"")
+        store.put("rocks", key, [b""])
     listed = s3.list_objects_v2(Bucket="rocks", Delimiter="/")
     assert [item["Key"] for item in listed["Contents"]] == [key for key in keys if "/" not in key]
     assert [item["Prefix"] for item in listed["CommonPrefixes"]] == ["050/", "z/"]

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from asteroid_ll.emulator.s3.body_files import read_chunks
 from asteroid_ll.emulator.s3.store import Attributes, ObjectStore
 from asteroid_ll.emulator.state import State
 from asteroid_ll.emulator.transport.messages import ApiError
@@ -26,7 +27,7 @@ def bucket(store):
 
 
 def test_a_stored_object_knows_its_size_etag_checksum_and_bytes(store, bucket):
-    stored = store.put_bytes(bucket, "a/b", b"433 Eros")
+    stored = store.put(bucket, "a/b", [b"433 Eros"])
     assert stored == store.get(bucket, "a/b")
     assert stored.path.read_bytes() == b"433 Eros"
     assert (stored.size_bytes, stored.attributes.content_type) == (8, "binary/octet-stream")
@@ -37,21 +38,21 @@ def test_a_stored_object_knows_its_size_etag_checksum_and_bytes(store, bucket):
 def test_a_stored_file_does_not_follow_its_source(store, bucket, tmp_path):
     source = tmp_path / "model.tar.gz"
     source.write_bytes(b"first")
-    stored = store.put_file(bucket, "model", source)
+    stored = store.put(bucket, "model", read_chunks(source))
     source.write_bytes(b"changed in place")
     assert stored.path.read_bytes() == b"first"
 
 
 def test_replacing_removes_the_old_body_and_an_open_reader_keeps_it(store, bucket, bodies):
-    old = store.put_bytes(bucket, "k", b"old")
+    old = store.put(bucket, "k", [b"old"])
     with old.path.open("rb") as reader:
-        new = store.put_bytes(bucket, "k", b"new!")
+        new = store.put(bucket, "k", [b"new!"])
         assert reader.read() == b"old"
     assert bodies() == {new.path.name}
 
 
 def test_deleting_removes_row_and_body_and_can_be_repeated(store, bucket, bodies):
-    store.put_bytes(bucket, "k", b"x")
+    store.put(bucket, "k", [b"x"])
     store.delete(bucket, "k")
     store.delete(bucket, "k")
     assert store.get(bucket, "k") is None
@@ -65,7 +66,7 @@ def test_a_listing_is_in_the_order_of_the_keys_utf_8_bytes(store, keys):
     for stored in store.list("sorted"):
         store.delete("sorted", stored.key)
     for key in keys:
-        store.put_bytes("sorted", key, b"")
+        store.put("sorted", key, [b""])
     listed = [stored.key for stored in store.list("sorted")]
     assert listed == sorted(keys, key=lambda key: key.encode())
     prefix = listed[0][:1]
@@ -75,7 +76,7 @@ def test_a_listing_is_in_the_order_of_the_keys_utf_8_bytes(store, keys):
 
 def test_a_put_into_a_missing_bucket_is_refused_and_leaves_no_body(store, bodies):
     with pytest.raises(ApiError, match="NoSuchBucket"):
-        store.put_bytes("nowhere", "k", b"x")
+        store.put("nowhere", "k", [b"x"])
     assert bodies() == set()
 
 
@@ -86,7 +87,7 @@ def test_a_bucket_that_exists_keeps_its_owner_and_region(store):
 
 
 def test_a_bucket_with_objects_is_not_deleted(store, bucket):
-    store.put_bytes(bucket, "k", b"x")
+    store.put(bucket, "k", [b"x"])
     with pytest.raises(ApiError, match="BucketNotEmpty"):
         store.delete_bucket(bucket)
     store.delete(bucket, "k")
@@ -95,7 +96,7 @@ def test_a_bucket_with_objects_is_not_deleted(store, bucket):
 
 
 def test_a_guard_that_refuses_leaves_the_old_object(store, bucket, bodies):
-    old = store.put_bytes(bucket, "k", b"old")
+    old = store.put(bucket, "k", [b"old"])
 
     def refuse(existing):
         assert existing == old
@@ -108,7 +109,7 @@ def test_a_guard_that_refuses_leaves_the_old_object(store, bucket, bodies):
 
 
 def test_a_full_disk_leaves_the_old_object_and_no_half_body(store, bucket, bodies):
-    old = store.put_bytes(bucket, "k", b"old")
+    old = store.put(bucket, "k", [b"old"])
 
     def chunks():
         yield b"half of the new "
@@ -117,7 +118,7 @@ def test_a_full_disk_leaves_the_old_object_and_no_half_body(store, bucket, bodie
     with pytest.raises(OSError, match="No space left"):
         store.bodies.write(chunks())
     assert store.get(bucket, "k") == old
-    assert bodies() == {old.body}
+    assert bodies() == {old.path.name}
 
 
 def test_attributes_come_back_as_they_were_given(store, bucket):
@@ -130,7 +131,7 @@ def test_attributes_come_back_as_they_were_given(store, bucket):
 
 
 def test_the_next_start_sweeps_a_dead_writers_body_and_no_other(state, store, bucket):
-    kept = store.put_bytes(bucket, "k", b"x").path
+    kept = store.put(bucket, "k", [b"x"]).path
     lost = state.objects / f"feed.{DEAD_PID}"
     on_its_way = state.objects / f"cafe.{os.getpid()}"
     lost.touch()
@@ -156,7 +157,7 @@ store.record("rocks", "k", store.bodies.write(chunks()))
 
 
 def test_kill_9_in_the_middle_of_a_put_leaves_the_old_object_whole(state, store, bucket, bodies):
-    old = store.put_bytes(bucket, "k", b"old")
+    old = store.put(bucket, "k", [b"old"])
     command = [sys.executable, "-c", WRITER, str(state.directory)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as writer:
         assert writer.stdout.readline() == b"writing\n"

@@ -5,6 +5,8 @@ import weakref
 
 import pytest
 
+from asteroid_ll.emulator.ledger import open_intervals
+
 ARN = "arn:aws:sagemaker:us-west-2:000000000000"
 
 
@@ -53,7 +55,7 @@ def test_an_endpoint_is_created_for_as_long_as_the_settings_say(
 
 def test_an_endpoint_answers_from_the_model_that_it_loaded(virtual, up, runtime):
     up()
-    virtual.store.put_bytes("asteroids", "out/ep/model.tar.gz", b"another")
+    virtual.store.put("asteroids", "out/ep/model.tar.gz", [b"another"])
     answer = runtime.invoke_endpoint(EndpointName="ep", Body=b"1,2", ContentType="text/csv", Accept="application/json")
     assert answer["Body"].read() == b"weights|text/csv|application/json|3"
     assert (answer["ContentType"], answer["InvokedProductionVariant"]) == ("application/json", "v0")
@@ -110,7 +112,7 @@ def test_an_artifact_that_cannot_be_loaded_fails_the_endpoint(virtual, sagemaker
         "The primary container for production variant v0 did not pass the ping health check. Please check CloudWatch "
         "logs for this endpoint."
     )
-    assert virtual.open_intervals() == []
+    assert open_intervals(virtual.state) == []
     sagemaker.delete_endpoint(EndpointName="ep")
 
 
@@ -131,7 +133,7 @@ def test_deleting_takes_its_time_and_the_bill_ends_with_it(virtual, clock, sagem
     clock.s += 100
     sagemaker.delete_endpoint(EndpointName="ep")
     assert status() == "Deleting"
-    assert len(virtual.open_intervals()) == 1
+    assert len(open_intervals(virtual.state)) == 1
     assert refused(runtime.invoke_endpoint, EndpointName="ep", Body=b"1")[0] == "ValidationError"
     clock.s += 30
     assert refused(sagemaker.describe_endpoint, EndpointName="ep") == (
@@ -140,13 +142,13 @@ def test_deleting_takes_its_time_and_the_bill_ends_with_it(virtual, clock, sagem
     )
     (interval,) = virtual.ledger()
     assert interval.instance_seconds(clock.s) == 130
-    assert virtual.open_intervals() == []
+    assert open_intervals(virtual.state) == []
 
 
 def test_without_a_delay_a_deleted_endpoint_is_gone_at_the_next_call(virtual, sagemaker, up, refused):
     up()
     sagemaker.delete_endpoint(EndpointName="ep")
-    assert virtual.open_intervals() == []
+    assert open_intervals(virtual.state) == []
     assert sagemaker.list_endpoints()["Endpoints"] == []
     assert refused(sagemaker.delete_endpoint, EndpointName="ep")[1] == f'Could not find endpoint "{ARN}:endpoint/ep".'
 

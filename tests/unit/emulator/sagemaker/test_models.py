@@ -11,7 +11,7 @@ ROLE = "arn:aws:iam::000000000000:role/trainer"
 @pytest.fixture
 def container(virtual):
     virtual.store.create_bucket("asteroids", region="us-west-2")
-    virtual.store.put_bytes("asteroids", "m/model.tar.gz", b"weights")
+    virtual.store.put("asteroids", "m/model.tar.gz", [b"weights"])
     return {"Image": image_uri("us-west-2"), "ModelDataUrl": "s3://asteroids/m/model.tar.gz"}
 
 

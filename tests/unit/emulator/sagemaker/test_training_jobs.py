@@ -10,6 +10,7 @@ import tarfile
 
 import pytest
 
+from asteroid_ll.emulator.ledger import open_intervals
 from asteroid_ll.emulator.processes import ProcessId
 from asteroid_ll.linear_learner.images import image_uri
 
@@ -71,7 +72,7 @@ def test_times_follow_each_other_and_are_billed(emulator, sagemaker, job_request
     assert interval.arn == job["TrainingJobArn"]
     assert (interval.instance_type, interval.instance_count, interval.tags) == ("ml.m5.large", 1, {"owner": "me"})
     assert interval.ended_s == pytest.approx(job["TrainingEndTime"].timestamp(), abs=0.01)
-    assert emulator.open_intervals() == []
+    assert open_intervals(emulator.state) == []
 
 
 def test_nothing_that_was_not_set_is_in_the_description(sagemaker, job_request, ended):
@@ -103,8 +104,8 @@ def test_output_and_errors_of_the_container_are_the_log(sagemaker, job_request, 
 
 
 def test_the_container_finds_the_files_of_its_contract(emulator, sagemaker, job_request, ended, log_text):
-    emulator.store.put_bytes("asteroids", "in/train/sub/part-1", b"4\n")
-    emulator.store.put_bytes("asteroids", "in/train/", b"")
+    emulator.store.put("asteroids", "in/train/sub/part-1", [b"4\n"])
+    emulator.store.put("asteroids", "in/train/", [b""])
     request = job_request(HyperParameters={"wish": "layout", "epochs": "3"})
     request["InputDataConfig"][0]["ContentType"] = "text/csv"
     sagemaker.create_training_job(**request)
@@ -126,7 +127,7 @@ def test_the_container_finds_the_files_of_its_contract(emulator, sagemaker, job_
 
 def test_sharded_objects_are_dealt_out_to_the_hosts(emulator, sagemaker, job_request, ended, log_text):
     for number in range(1, 5):
-        emulator.store.put_bytes("asteroids", f"in/train/part-{number}", b"x")
+        emulator.store.put("asteroids", f"in/train/part-{number}", [b"x"])
     request = job_request(HyperParameters={"wish": "layout"})
     request["ResourceConfig"]["InstanceCount"] = 2
     request["InputDataConfig"][0]["DataSource"]["S3DataSource"]["S3DataDistributionType"] = "ShardedByS3Key"
@@ -149,6 +150,25 @@ def test_the_container_sees_its_own_variables_and_none_of_the_clients_secrets(
     seen = json.loads(log_text()[1])
     assert (seen["MINE"], seen["TRAINING_JOB_NAME"]) == ("1", "job-1")
     assert "canary" not in seen.values()
+
+
+@pytest.mark.parametrize(("callers", "n_threads"), [(None, "1"), ("3", "3")])
+def test_every_host_uses_one_blas_thread_unless_the_caller_chooses(
+    monkeypatch, sagemaker, job_request, ended, client_of, callers, n_threads
+):
+    monkeypatch.delenv("OPENBLAS_NUM_THREADS", raising=False)
+    if callers:
+        monkeypatch.setenv("OPENBLAS_NUM_THREADS", callers)
+    request = job_request(HyperParameters={"wish": "environment"})
+    request["ResourceConfig"]["InstanceCount"] = 2
+    sagemaker.create_training_job(**request)
+    ended()
+    lines = client_of("logs").filter_log_events(
+        logGroupName="/aws/sagemaker/TrainingJobs", filterPattern="CURRENT_HOST"
+    )
+    environments = [json.loads(event["message"]) for event in lines["events"]]
+    assert sorted(environment["CURRENT_HOST"] for environment in environments) == ["algo-1", "algo-2"]
+    assert {environment["OPENBLAS_NUM_THREADS"] for environment in environments} == {n_threads}
 
 
 @pytest.mark.parametrize(
@@ -186,7 +206,7 @@ def test_a_job_that_is_stopped_gets_sigterm_and_keeps_what_it_saved(emulator, sa
     assert [step["Status"] for step in job["SecondaryStatusTransitions"]][-2:] == ["Stopping", "Stopped"]
     assert "stopping" in log_text()
     assert job["ModelArtifacts"]["S3ModelArtifacts"].endswith("job-1/output/model.tar.gz")
-    assert emulator.open_intervals() == []
+    assert open_intervals(emulator.state) == []
 
 
 def _lines(log_text):
@@ -227,7 +247,7 @@ def test_a_worker_that_is_killed_fails_the_job_at_the_next_look(emulator, sagema
     job = ended()
     assert job["TrainingJobStatus"] == "Failed"
     assert job["FailureReason"].startswith("InternalServerError")
-    assert emulator.open_intervals() == []
+    assert open_intervals(emulator.state) == []
     while container.is_alive():
         pass
 
@@ -309,9 +329,9 @@ def test_constraints_of_the_service_model_are_refused_in_the_format_of_aws(sagem
 @pytest.mark.parametrize("place", ["no such prefix", "no such bucket", "another region", "another account"])
 def test_input_that_cannot_be_listed_is_named(emulator, sagemaker, job_request, refused, place):
     emulator.store.create_bucket("far", region="eu-west-1")
-    emulator.store.put_bytes("far", "x", b"1")
+    emulator.store.put("far", "x", [b"1"])
     emulator.store.create_bucket("strange", region="us-west-2", owner="111111111111")
-    emulator.store.put_bytes("strange", "x", b"1")
+    emulator.store.put("strange", "x", [b"1"])
     uri = {
         "no such prefix": "s3://asteroids/nothing",
         "no such bucket": "s3://missing/x",
@@ -392,17 +412,17 @@ def test_lists_are_filtered_ordered_and_paged(sagemaker, job_request, ended):
 )
 def test_keys_that_cannot_be_files_fail_the_job(emulator, sagemaker, job_request, ended, keys, message_part):
     for key in keys:
-        emulator.store.put_bytes("asteroids", key, b"x")
+        emulator.store.put("asteroids", key, [b"x"])
     sagemaker.create_training_job(**job_request())
     job = ended()
     assert job["TrainingJobStatus"] == "Failed"
     assert job["FailureReason"].startswith("ClientError: Data download failed: ")
     assert message_part in job["FailureReason"]
-    assert emulator.open_intervals() == []
+    assert open_intervals(emulator.state) == []
 
 
 def test_a_compressed_channel_is_unpacked(emulator, sagemaker, job_request, ended, log_text):
-    emulator.store.put_bytes("asteroids", "in/train/part-0", gzip.compress(b"7,8\n"))
+    emulator.store.put("asteroids", "in/train/part-0", [gzip.compress(b"7,8\n")])
     request = job_request(HyperParameters={"wish": "layout"})
     request["InputDataConfig"][0]["CompressionType"] = "Gzip"
     sagemaker.create_training_job(**request)

@@ -146,7 +146,7 @@ from asteroid_ll.emulator.s3.store import ObjectStore
 from asteroid_ll.emulator.transport import in_process
 injector.install(sys.argv[3])
 state = State(Path(sys.argv[1]))
-s3 = S3(state, ObjectStore(state))
+s3 = S3(ObjectStore(state))
 class Emulator:
     def handle(self, request):
         return s3.handle(request, region="us-east-1")

@@ -34,7 +34,7 @@ SPOT = {
 @pytest.fixture
 def account(emulator):
     emulator.store.create_bucket("asteroids", region=REGION)
-    emulator.store.put_bytes("asteroids", "in/train/part-0", bytes(recordio.encode(FEATURES, LABELS)))
+    emulator.store.put("asteroids", "in/train/part-0", [bytes(recordio.encode(FEATURES, LABELS))])
     return emulator
 
 
@@ -156,7 +156,7 @@ def test_what_lies_under_the_prefix_is_laid_out_and_only_changes_come_back(
         "import sys, pathlib; root = pathlib.Path(sys.argv[2]); (root / 'model/m').write_text('w')\n"
         "folder = root / 'checkpoints'; (folder / 'sub/new').write_text((folder / 'sub/old').read_text() + '!')\n"
     )
-    stand_in.store.put_bytes("asteroids", "checkpoints/a/sub/old", b"kept")
+    stand_in.store.put("asteroids", "checkpoints/a/sub/old", [b"kept"])
     before = stand_in.store.get("asteroids", "checkpoints/a/sub/old")
     sagemaker.create_training_job(**job_request(CheckpointConfig=CONFIG))
     assert ended()["TrainingJobStatus"] == "Completed"

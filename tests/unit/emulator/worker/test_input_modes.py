@@ -79,7 +79,7 @@ def test_a_job_reads_its_channel_in_any_mode(
 ):
     emulator.store.create_bucket("asteroids", region=REGION)
     for number, rows in enumerate([slice(0, 40), slice(40, 90)]):
-        emulator.store.put_bytes("asteroids", f"in/train/part-{number}", encode(rows))
+        emulator.store.put("asteroids", f"in/train/part-{number}", [encode(rows)])
     request = job_request(HyperParameters=VALUES)
     request["AlgorithmSpecification"]["TrainingInputMode"] = mode
     if content_type:
@@ -98,7 +98,7 @@ def test_a_job_reads_its_channel_in_any_mode(
 def test_a_channel_has_a_mode_of_its_own(emulator, sagemaker, job_request, ended):
     emulator.store.create_bucket("asteroids", region=REGION)
     for name in ("train", "validation"):
-        emulator.store.put_bytes("asteroids", f"in/{name}/part-0", recordio_of(slice(0, 90)))
+        emulator.store.put("asteroids", f"in/{name}/part-0", [recordio_of(slice(0, 90))])
     request = job_request(HyperParameters=VALUES)
     (channel,) = request["InputDataConfig"]
     source = {**channel["DataSource"]["S3DataSource"], "S3Uri": "s3://asteroids/in/validation"}
@@ -111,7 +111,7 @@ def test_a_channel_has_a_mode_of_its_own(emulator, sagemaker, job_request, ended
 
 def test_a_damaged_stream_is_the_customers_fault(emulator, sagemaker, job_request, ended):
     emulator.store.create_bucket("asteroids", region=REGION)
-    emulator.store.put_bytes("asteroids", "in/train/part-0", recordio_of(slice(0, 90))[:-5])
+    emulator.store.put("asteroids", "in/train/part-0", [recordio_of(slice(0, 90))[:-5]])
     request = job_request(HyperParameters=VALUES)
     request["AlgorithmSpecification"]["TrainingInputMode"] = "Pipe"
     sagemaker.create_training_job(**request)

@@ -25,7 +25,7 @@ def two_hosts(emulator, job_request):
     emulator.store.create_bucket("asteroids", region=REGION)
     for number in range(2):
         body = bytes(recordio.encode(FEATURES[number], LABELS[number]))
-        emulator.store.put_bytes("asteroids", f"in/train/part-{number}", body)
+        emulator.store.put("asteroids", f"in/train/part-{number}", [body])
     request = job_request(HyperParameters=VALUES)
     request["ResourceConfig"]["InstanceCount"] = 2
     request["InputDataConfig"][0]["DataSource"]["S3DataSource"]["S3DataDistributionType"] = "ShardedByS3Key"

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from asteroid_ll.emulator.account import Account
+from asteroid_ll.emulator.ledger import open_intervals
 from asteroid_ll.emulator.processes import ProcessId, spawn_detached
 
 REGION = "us-west-2"
@@ -46,7 +47,7 @@ def test_another_process_over_the_same_directory_sees_the_job(stand_in, bucket, 
     ended()
     other = Account(stand_in.directory)
     assert other.services.jobs.get(REGION, "job-1").status == "Completed"
-    assert other.open_intervals() == []
+    assert open_intervals(other.state) == []
     other.close()
 
 
@@ -66,10 +67,23 @@ def test_a_job_whose_client_died_before_it_could_start_the_worker_is_started_lat
     assert job["TrainingStartTime"].timestamp() == pytest.approx(clock.s, abs=30)
 
 
+def test_a_dead_job_that_another_process_deletes_meanwhile_is_left_out(virtual, job_request, monkeypatch):
+    request = job_request()
+    del request["TrainingJobName"]
+    jobs = virtual.services.jobs
+    job = jobs.new(REGION, "job-1", request=request, tags={})
+    jobs.note(job, worker={"pid": 1 << 22, "started": "never"})
+    stale = jobs.get(REGION, "job-1")
+    jobs.delete_all()
+    monkeypatch.setattr(jobs.resources, "find", lambda *_, **__: [stale])
+    jobs.settle()
+    assert jobs.get(REGION, "job-1") is None
+
+
 @pytest.fixture
 def bucket_in_virtual(virtual):
     virtual.store.create_bucket("asteroids", region=REGION)
-    virtual.store.put_bytes("asteroids", "in/train/part-0", b"1,2,3\n")
+    virtual.store.put("asteroids", "in/train/part-0", [b"1,2,3\n"])
 
 
 def test_a_job_has_one_worker_at_a_time(stand_in, bucket, sagemaker, job_request, ended, tmp_path):
@@ -138,7 +152,7 @@ def test_linear_learner_really_trains_and_its_model_answers(emulator, sagemaker,
     features = draw.normal(size=(2000, 4)).astype(np.float32)
     labels = (features[:, 0] > 0).astype(np.float32)
     emulator.store.create_bucket("asteroids", region=REGION)
-    emulator.store.put_bytes("asteroids", "in/train/part-0", bytes(recordio.encode(features, labels)))
+    emulator.store.put("asteroids", "in/train/part-0", [bytes(recordio.encode(features, labels))])
     request = job_request(
         HyperParameters={"predictor_type": "binary_classifier", "mini_batch_size": "100", "epochs": "3"}
     )
