@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import signal
 import subprocess
 
@@ -17,6 +18,7 @@ FROM_DEPLOY = (
 )
 INTERRUPTED = 130
 LEFT = 6
+EXHAUSTIVE = os.environ.get("ASTEROID_LL_EXHAUSTIVE") == "1"
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["ctrl-c", "sigterm"])
@@ -169,6 +171,20 @@ def test_an_endpoint_of_an_earlier_run_goes_and_the_interrupted_job_continues(tr
     assert [interval.kind for interval in trained.open_intervals()] == ["training"]
     assert trained.names("endpoint") == []
     assert trained.run("teardown").code == 0
+
+
+@pytest.mark.parametrize("seed", range(60 if EXHAUSTIVE else 3))
+def test_a_signal_at_any_moment_from_the_deployment_on_ends_with_teardown(trained, seed):
+    """Between any two calls of Python functions, not only at calls to AWS."""
+    dice = random.Random(seed)
+    moment = (dice.choice(("deploy", "deploy", "predict", "report")), int(10 ** dice.uniform(0, 4.7)))
+    kind = dice.choice(("SIGHUP", "SIGTERM", "SIGINT", "SIGQUIT"))
+    ended = trained.run("run-all", "--json", signal_at_call=(*moment, kind))
+    assert ended.code in (0, INTERRUPTED), (moment, kind, ended.err)
+    assert "Traceback" not in ended.err
+    assert ended.json["billing"] == {"open": []}
+    assert trained.open_intervals() == []
+    assert [trained.names(kind) for kind in ("endpoint", "endpoint-config", "model")] == [[], [], []]
 
 
 def test_an_interruption_between_two_stages_ends_with_teardown_too(trained):

@@ -164,6 +164,7 @@ class Place:
                 ``after``;
                 ``interrupt_before``, a stage before which the command gets SIGINT;
                 ``signal_at_line``, a stage and a signal's name, sent right after the line about its result;
+                ``signal_at_call``, a stage, a number of calls of Python functions after its start, and a signal's name;
                 ``hurry``, which shortens the waits of ``target: aws``;
                 ``pause_before``, see `Pause`;
                 ``limits``, values by names such as ``RLIMIT_NOFILE``;

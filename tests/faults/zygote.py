@@ -216,6 +216,29 @@ def _signal_at_line(arguments: tuple[str, str]) -> None:
     Console.stage_ended = print_and_signal  # type: ignore[method-assign, assignment]
 
 
+def _signal_at_call(arguments: tuple[str, int, str]) -> None:
+    """Send a signal to this process at the n-th call of any Python function after a stage has begun."""
+    from asteroid_ll.pipeline.run import Pipeline
+
+    stage_name, nth, name = arguments
+    execute: Callable[..., Any] = Pipeline._execute
+    remaining = [nth]
+
+    def count(_frame: object, event: str, _argument: object) -> None:
+        if event == "call":
+            remaining[0] -= 1
+            if remaining[0] == 0:
+                sys.setprofile(None)
+                os.kill(os.getpid(), getattr(signal, name))
+
+    def execute_counted(pipeline: Pipeline, stage: Any, *others: Any) -> Any:
+        if stage.name == stage_name:
+            sys.setprofile(count)
+        return execute(pipeline, stage, *others)
+
+    Pipeline._execute = execute_counted  # type: ignore[method-assign, assignment]
+
+
 def _hurry(_: object) -> None:
     """Let an account's waits take 0.01 s each, by a clock that goes as far as they should have taken."""
     from asteroid_ll.aws import session, waiting
@@ -242,6 +265,7 @@ HOOKS: dict[str, Callable[[Any], None]] = {
     "kill_at_record": _kill_at_record,
     "interrupt_before": _interrupt_before,
     "signal_at_line": _signal_at_line,
+    "signal_at_call": _signal_at_call,
     "hurry": _hurry,
     "pause_before": _pause_before,
     "limits": _limit,

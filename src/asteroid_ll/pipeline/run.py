@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from asteroid_ll.aws.session import Aws
     from asteroid_ll.config import Config
     from asteroid_ll.run.journal import Journal
+    from asteroid_ll.run.signals import Interruptions
 
 
 @dataclass(frozen=True)
@@ -184,7 +185,7 @@ class Pipeline:
         with signals.caught() as interruptions:
             try:
                 try:
-                    self._run_stages(results, outcomes, forced=forced, selected=selected)
+                    self._run_stages(results, outcomes, interruptions, forced=forced, selected=selected)
                 finally:
                     interruptions.hold()  # a signal before this line has held the later ones
             except BaseException as failure:
@@ -193,7 +194,7 @@ class Pipeline:
                 is_asked_for = error is None and stage.name in forced and (selected is None or stage.name in selected)
                 if stage.undoes and (tear_down or is_asked_for):
                     error = self._tear_down(stage, results, outcomes, error=error, is_asked_for=not tear_down)
-            if error is None and interruptions.n_noted:
+            if error is None and (interruptions.is_interrupted or interruptions.n_noted):
                 error = InterruptedRunError(
                     "Interrupted. The run had reached its end, and its teardown was completed.",
                     hint="asteroid-ll status   shows what is done and what is open.",
@@ -213,6 +214,7 @@ class Pipeline:
         self,
         results: list[StageResult],
         outcomes: dict[str, Outcome],
+        interruptions: Interruptions,
         *,
         forced: Collection[str],
         selected: Collection[str] | None,
@@ -220,6 +222,8 @@ class Pipeline:
         """Run or skip the selected stages in order, except teardowns."""
         remaining = set(forced)
         for stage in self._stages:
+            if interruptions.is_interrupted:
+                raise KeyboardInterrupt
             if not stage.undoes and (selected is None or stage.name in selected):
                 step = self.plan(forced=remaining, selected=selected)[stage.name]
                 self._execute(stage, step, results, outcomes)

@@ -1,7 +1,7 @@
 """The rule of the teardown: when it runs, what it spares, and which error the run then ends with.
 
-After a success, everything that the journal shows as open is deleted. After a failure or an interruption, at whatever
-moment and by whatever signal, the same holds with one exception: a training job continues, as on AWS, because the
+After a success, everything that the journal shows as open is deleted. After a failure or an interruption, at any
+moment and by any signal, the same holds with one exception: a training job continues, as on AWS, because the
 next run takes it up; the message names the command that stops it. An endpoint is of no use without its run. If the
 journal cannot be read, the tags decide.
 """

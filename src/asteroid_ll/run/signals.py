@@ -8,6 +8,7 @@ as ``nohup`` does with SIGHUP, stays ignored.
 from __future__ import annotations
 
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -24,7 +25,7 @@ TERMINATING = tuple(
 )  # fmt: skip
 """Signals that end a process by default and can be caught; those that report a crash are not among them."""
 
-GOES_ON = "Interrupted: the teardown goes on to its end. Another Ctrl-C leaves it, and what is left is billed."
+CONTINUES = "Interrupted: the teardown continues. Another Ctrl-C leaves it, and what is left is billed."
 
 
 class Interruptions:
@@ -34,10 +35,13 @@ class Interruptions:
         notice: is called with a sentence when a SIGINT has to wait.
 
     Attributes:
+        is_interrupted: a signal has raised KeyboardInterrupt. Python discards an exception in a finalizer, so check
+            this between two steps too.
         n_noted: number of signals that had to wait.
     """
 
     def __init__(self, notice: Callable[[str], None]) -> None:
+        self.is_interrupted = False
         self.n_noted = 0
         self._notice = notice
         self._is_held = False
@@ -50,12 +54,12 @@ class Interruptions:
     def handle(self, number: int, _frame: FrameType | None) -> None:
         """Handle a signal."""
         if not self._is_held:
-            self._is_held = True
+            self._is_held = self.is_interrupted = True
             raise KeyboardInterrupt
         self.n_noted += 1
         self._n_sigint += number == signal.SIGINT
         if number == signal.SIGINT and self._n_sigint == 1:
-            self._notice(GOES_ON)
+            self._notice(CONTINUES)
         if number == signal.SIGINT and self._n_sigint == 2:
             raise KeyboardInterrupt
 
@@ -69,6 +73,7 @@ def catch(notice: Callable[[str], None] = lambda _sentence: None) -> Interruptio
     if threading.current_thread() is threading.main_thread():
         _install(interruptions)
         _installed[:] = [interruptions]
+        sys.unraisablehook = _report_discarded
     return interruptions
 
 
@@ -85,6 +90,12 @@ def caught() -> Iterator[Interruptions]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _report_discarded(discarded: sys.UnraisableHookArgs) -> None:
+    """Report an exception in a finalizer as Python does, unless it is an interruption."""
+    if not isinstance(discarded.exc_value, KeyboardInterrupt):
+        sys.__unraisablehook__(discarded)
 
 
 def _install(interruptions: Interruptions) -> dict[Any, Any]:

@@ -19,7 +19,7 @@ _AGAIN = "asteroid-ll teardown   tries again."
 def run(context: Context) -> Outcome:
     """Delete the resources that are open in the journal, then those with this run's tag; prove absence.
 
-    Every deletion is tried, also after another one failed, for whatever reason. The tags find a run's resources even if
+    Every deletion is tried, also after another one failed, for any reason. The tags find a run's resources even if
     its journal is lost. Kinds in ``context.spared`` are left running.
 
     Raises:
