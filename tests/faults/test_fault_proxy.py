@@ -76,7 +76,7 @@ SPREAD = [
     ("run-all", "ListTags", "after", "garbled", True),
     ("teardown", "DescribeEndpoint", "before", "html", True),
     ("teardown", "ListEndpoints", "after", "not-utf8", True),
-    ("teardown", "DeleteModel", "before", "reset", True),
+    ("teardown", "DeleteModel", "before", "empty", True),
     ("teardown", "ListModels", "after", "cut", False),
     ("status", "ListTags", "before", "empty", True),
     ("status", "ListEndpoints", "after", "delay", True),
