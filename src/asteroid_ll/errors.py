@@ -6,9 +6,11 @@ traceback.
 
 from __future__ import annotations
 
+from asteroid_ll.redaction import redacted
+
 
 class AsteroidError(Exception):
-    """An expected failure: what happened, and the next command to try.
+    """An expected failure: what happened, and the next command to try. Secrets in addresses are removed.
 
     Args:
         what: one sentence about what happened, with the offending value in it.
@@ -19,10 +21,10 @@ class AsteroidError(Exception):
     exit_code = 1
 
     def __init__(self, what: str, *, hint: str = "", **context: object) -> None:
-        super().__init__(what)
-        self.what = what
-        self.hint = hint
-        self.context = context
+        self.what = redacted(what)
+        self.hint = redacted(hint)
+        super().__init__(self.what)
+        self.context = redacted(context)
 
     def __str__(self) -> str:
         return f"{self.what} {self.hint}".rstrip()

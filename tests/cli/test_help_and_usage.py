@@ -17,6 +17,7 @@ COMMANDS = [
     "predict",
     "report",
     "teardown",
+    "sweep",
     "evaluate",
     "config",
     "config init",

@@ -8,7 +8,7 @@ import pytest
 
 from asteroid_ll.config import Config, load
 from asteroid_ll.errors import ConfigError
-from asteroid_ll.pipeline.tracking import MLFLOW_SETTINGS, flat_numbers, require_mlflow
+from asteroid_ll.pipeline.tracking import MLFLOW_SETTINGS, flat_numbers, parameters_of, require_mlflow
 
 
 def _mlflow(monkeypatch):
@@ -75,6 +75,14 @@ def test_a_password_in_the_uri_is_refused_and_not_repeated(uri):
         load(None, overrides=[f"tracking.mlflow_uri={uri}"])
     assert "secret" not in str(caught.value)
     assert "token@" not in str(caught.value)
+
+
+def test_no_secret_is_a_parameter():
+    location = "source.location=https://user:canary@host/a.csv?token=canary&year=2016"
+    parameters = parameters_of(load(None, overrides=["source.kind=csv", location]))
+    assert parameters["source.location"] == "https://[removed]@host/a.csv?token=[removed]&year=2016"
+    assert parameters["hyperparameters.epochs"] == "15"
+    assert "canary" not in str(parameters)
 
 
 def test_only_finite_numbers_are_metrics():

@@ -96,7 +96,7 @@ class Served:
         """Run a command with a rule in force."""
         self.proxy.rule = rule
         self.proxy.operations.clear()
-        ended = self.place.run(*line, AWS_ENDPOINT_URL=self.proxy.url, hurry=True)
+        ended = self.place.run(*line, AWS_ENDPOINT_URL=self.proxy.url)
         self.proxy.rule = None
         return ended
 

@@ -88,7 +88,7 @@ def _hook(order: dict[str, Any]) -> None:
     for name, install in HOOKS.items():
         if name in order["hooks"]:
             install(order["hooks"][name])
-    _skip_retry_pauses()
+    _skip_pauses()
 
 
 def _record_calls(file: str) -> None:
@@ -239,23 +239,22 @@ def _signal_at_call(arguments: tuple[str, int, str]) -> None:
     Pipeline._execute = execute_counted  # type: ignore[method-assign, assignment]
 
 
-def _hurry(_: object) -> None:
-    """Let an account's waits take 0.01 s each, by a clock that goes as far as they should have taken."""
+def _skip_pauses() -> None:
+    """Skip botocore's pauses between attempts, up to 20 s each, and let those between two polls of AWS take 0.03 s.
+
+    The clock of the polls goes as far as they should have taken.
+    """
+    import botocore.endpoint
+
     from asteroid_ll.aws import session, waiting
 
     now_s = [0.0]
 
     def sleep(seconds: float) -> None:
         now_s[0] += seconds
-        time.sleep(0.01)
+        time.sleep(0.03)
 
-    session.AWS_PACE = replace(waiting.AWS_PACE, sleep=sleep, clock=lambda: now_s[0])  # type: ignore[attr-defined]
-
-
-def _skip_retry_pauses() -> None:
-    """Skip botocore's pauses between attempts, which take up to 20 s each."""
-    import botocore.endpoint
-
+    vars(session)["AWS_PACE"] = replace(waiting.AWS_PACE, sleep=sleep, clock=lambda: now_s[0])
     botocore.endpoint.time = SimpleNamespace(sleep=lambda _: None, time=time.time)
 
 
@@ -266,7 +265,6 @@ HOOKS: dict[str, Callable[[Any], None]] = {
     "interrupt_before": _interrupt_before,
     "signal_at_line": _signal_at_line,
     "signal_at_call": _signal_at_call,
-    "hurry": _hurry,
     "pause_before": _pause_before,
     "limits": _limit,
     "jump": _jump,

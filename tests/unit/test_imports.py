@@ -14,6 +14,7 @@ from asteroid_ll.stages.registry import STAGES
 SOURCE = Path(asteroid_ll.__file__).parent
 
 LEVELS: tuple[frozenset[str], ...] = (
+    frozenset({"redaction"}),
     frozenset({"errors"}),
     frozenset({"run"}),
     frozenset({"formats"}),

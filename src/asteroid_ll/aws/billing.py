@@ -1,38 +1,44 @@
-"""The resources that are billed now, found by our tags alone, without a journal or a run directory."""
+"""The resources of this program on an account, found by name and tags alone, without a journal or a run directory.
+
+Only names that begin with our prefix are listed, and only their tags are read. Nothing of another program is touched.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from asteroid_ll.aws import resources
+from asteroid_ll.aws.errors import is_not_found
 from asteroid_ll.aws.pricing import usd_per_h
-from asteroid_ll.aws.tags import RUN_TAG, expires_s, owns
+from asteroid_ll.aws.resources import Kind
+from asteroid_ll.aws.tags import NAME_PREFIX, RUN_TAG, expires_s, owns
+from asteroid_ll.errors import AsteroidError, AwsError
 
 if TYPE_CHECKING:
     from asteroid_ll.aws.session import Aws
 
-Billed = Literal["endpoint", "training-job"]
+BILLED: tuple[Kind, ...] = ("endpoint", "training-job")
+"""The kinds that cost money while they exist."""
 
 # An endpoint may be billed in any state; a job that is stopping is still billed.
-_BILLED: tuple[tuple[Billed, Mapping[str, str]], ...] = (
-    ("endpoint", {}),
-    ("training-job", {"StatusEquals": "InProgress"}),
-    ("training-job", {"StatusEquals": "Stopping"}),
-)
+_FILTERS: Mapping[Kind, tuple[Mapping[str, str], ...]] = {
+    "training-job": ({"StatusEquals": "InProgress"}, {"StatusEquals": "Stopping"})
+}
 
 
 @dataclass(frozen=True)
 class OpenResource:
-    """A resource of this program that costs money while it exists.
+    """A resource of this program. An endpoint and a training job cost money while they exist.
 
     Attributes:
-        kind: ``endpoint`` or ``training-job``.
+        kind: ``endpoint``, ``training-job``, ``endpoint-config`` or ``model``.
         name: its name.
         arn: its ARN.
-        status: SageMaker's status.
-        instance_type: None for an endpoint without instances.
+        region: its region.
+        status: SageMaker's status; empty for a kind that has none.
+        instance_type: None for a resource without instances, or if it is unknown.
         count: number of instances.
         since_s: time of creation, in seconds since 1970.
         price_usd_per_h: all instances together; None if the price is unknown.
@@ -40,9 +46,10 @@ class OpenResource:
         run: the run directory that created it, from its tag.
     """
 
-    kind: Billed
+    kind: Kind
     name: str
     arn: str
+    region: str
     status: str
     instance_type: str | None
     count: int
@@ -50,6 +57,34 @@ class OpenResource:
     price_usd_per_h: float | None
     expires_s: float | None
     run: str
+
+
+@dataclass(frozen=True)
+class Unreadable:
+    """A resource that may be ours, or a listing, that AWS does not show.
+
+    Attributes:
+        kind: kind of resource.
+        name: the resource; empty if the whole listing is unreadable.
+        region: its region.
+        error: the reason.
+    """
+
+    kind: str
+    name: str
+    region: str
+    error: AsteroidError
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.name} in {self.region}" if self.name else f"the {self.kind}s in {self.region}"
+
+
+@dataclass(frozen=True)
+class Inventory:
+    """The resources with our tags, by kind and name, and those whose owner is unknown."""
+
+    resources: tuple[OpenResource, ...]
+    unreadable: tuple[Unreadable, ...]
 
 
 def open_resources(aws: Aws, *, run: str | None = None) -> list[OpenResource]:
@@ -60,48 +95,89 @@ def open_resources(aws: Aws, *, run: str | None = None) -> list[OpenResource]:
         run: only those of one run directory, by its tag; None for all.
 
     Raises:
-        AwsError: SageMaker refused a listing.
+        AwsError: SageMaker refused a listing, or the tags of a resource with our prefix.
+    """
+    result = inventory(aws)
+    if result.unreadable:
+        raise result.unreadable[0].error
+    return [resource for resource in result.resources if run in (None, resource.run)]
+
+
+def inventory(aws: Aws, *, kinds: Iterable[Kind] = BILLED) -> Inventory:
+    """Return what exists on the account, and what cannot be read; one failure does not hide the rest.
+
+    Args:
+        aws: the connection.
+        kinds: the kinds to list. Only the training jobs that are still billed are listed.
     """
     # A job that begins to stop between the two listings is in both.
     by_arn: dict[str, OpenResource] = {}
-    for kind, filters in _BILLED:
-        for summary in resources.list_named(aws, kind, **filters):
-            tags = resources.tags_of(aws, resources.arn_of(kind, summary))
-            if owns(tags) and run in (None, tags.get(RUN_TAG)):
-                described = resources.describe(aws, kind, resources.name_of(kind, summary))
-                if described is not None:
-                    resource = _open_resource(aws, kind, described, tags)
-                    by_arn[resource.arn] = resource
-    return sorted(by_arn.values(), key=lambda resource: (resource.kind, resource.name))
+    unreadable: list[Unreadable] = []
+    for kind in kinds:
+        for filters in _FILTERS.get(kind, ({},)):
+            try:
+                summaries = resources.list_named(aws, kind, NameContains=NAME_PREFIX, **filters)
+            except Exception as error:
+                unreadable.append(Unreadable(kind, "", aws.region, as_failure(error)))
+                continue
+            for summary in summaries:
+                name = resources.name_of(kind, summary)
+                if not name.startswith(NAME_PREFIX):
+                    continue  # NameContains matches anywhere, and in any case
+                try:
+                    resource = _owned(aws, kind, summary)
+                except Exception as error:
+                    unreadable.append(Unreadable(kind, name, aws.region, as_failure(error)))
+                else:
+                    by_arn.update({} if resource is None else {resource.arn: resource})
+    in_order = sorted(by_arn.values(), key=lambda resource: (resource.kind, resource.name))
+    return Inventory(tuple(in_order), tuple(unreadable))
 
 
-def _open_resource(aws: Aws, kind: Billed, described: Mapping[str, Any], tags: Mapping[str, str]) -> OpenResource:
-    instance_type, count = _endpoint_size(aws, described) if kind == "endpoint" else _job_size(described)
+def as_failure(error: Exception) -> AsteroidError:
+    """Return an expected failure as it is, and any other exception as an AwsError with its name."""
+    if isinstance(error, AsteroidError):
+        return error
+    return AwsError(f"{type(error).__name__}: {error}", hint="Please report this as a bug.")
+
+
+def _owned(aws: Aws, kind: Kind, summary: Mapping[str, Any]) -> OpenResource | None:
+    """Return a listed resource if it has our tags; None if it does not, or has vanished."""
+    name = resources.name_of(kind, summary)
+    try:
+        tags = resources.tags_of(aws, resources.arn_of(kind, summary))
+    except AwsError as error:
+        if is_not_found(error.__cause__ or error) and resources.describe(aws, kind, name) is None:
+            return None
+        raise
+    if not owns(tags):
+        return None
+    instance_type, count = _size(aws, kind, name)
     price = usd_per_h(instance_type)
     return OpenResource(
         kind=kind,
-        name=resources.name_of(kind, described),
-        arn=resources.arn_of(kind, described),
-        status=str(described["EndpointStatus" if kind == "endpoint" else "TrainingJobStatus"]),
+        name=name,
+        arn=resources.arn_of(kind, summary),
+        region=aws.region,
+        status=str(summary.get("EndpointStatus") or summary.get("TrainingJobStatus") or ""),
         instance_type=instance_type,
         count=count,
-        since_s=described["CreationTime"].timestamp(),
-        price_usd_per_h=None if price is None else price * count,
+        since_s=summary["CreationTime"].timestamp(),
+        price_usd_per_h=0.0 if kind not in BILLED else None if price is None else price * count,
         expires_s=expires_s(tags),
         run=tags.get(RUN_TAG, ""),
     )
 
 
-def _endpoint_size(aws: Aws, described: Mapping[str, Any]) -> tuple[str | None, int]:
-    """Return an endpoint's instance type and count; None and 0 if its configuration is gone or has no instances."""
+def _size(aws: Aws, kind: Kind, name: str) -> tuple[str | None, int]:
+    """Return the instance type and count of a resource; None and 0 if it has none, or no longer exists."""
+    described = resources.describe(aws, kind, name) if kind in BILLED else None
+    if described is None:
+        return None, 0
+    if kind == "training-job":
+        return described["ResourceConfig"].get("InstanceType"), described["ResourceConfig"].get("InstanceCount", 0)
     config = resources.describe(aws, "endpoint-config", described["EndpointConfigName"])
     if config is None:
         return None, 0
     variants = config["ProductionVariants"]
     return variants[0].get("InstanceType"), sum(variant.get("InitialInstanceCount", 0) for variant in variants)
-
-
-def _job_size(described: Mapping[str, Any]) -> tuple[str | None, int]:
-    """Return a training job's instance type and count."""
-    config = described["ResourceConfig"]
-    return config.get("InstanceType"), config.get("InstanceCount", 0)

@@ -1,7 +1,8 @@
-"""A training job's log in CloudWatch Logs."""
+"""The logs of training jobs and endpoints in CloudWatch Logs."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from asteroid_ll.aws.errors import aws_call, is_not_found
@@ -10,6 +11,7 @@ if TYPE_CHECKING:
     from asteroid_ll.aws.session import Aws
 
 TRAINING_LOG_GROUP = "/aws/sagemaker/TrainingJobs"
+ENDPOINT_LOG_GROUP_PREFIX = "/aws/sagemaker/Endpoints/"
 
 
 def read_job_log(aws: Aws, job_name: str) -> list[str]:
@@ -23,6 +25,68 @@ def read_job_log(aws: Aws, job_name: str) -> list[str]:
     return [
         event.get("message", "").rstrip("\n") for event in sorted(events, key=lambda event: event.get("timestamp", 0))
     ]
+
+
+@dataclass(frozen=True)
+class Log:
+    """A stream of a training job, or a whole group of an endpoint.
+
+    Attributes:
+        group: the log group.
+        stream: the stream; empty for the whole group.
+        since_s: time of creation, in seconds since 1970.
+    """
+
+    group: str
+    stream: str
+    since_s: float
+
+
+def list_logs(aws: Aws, prefix: str) -> list[Log]:
+    """Return the logs of the training jobs and endpoints whose names begin with a prefix.
+
+    Raises:
+        AwsError: CloudWatch refused.
+    """
+    with aws_call("listing logs", service="logs"):
+        groups = aws.logs.get_paginator("describe_log_groups").paginate(
+            logGroupNamePrefix=ENDPOINT_LOG_GROUP_PREFIX + prefix
+        )
+        logs = [
+            Log(group["logGroupName"], "", group["creationTime"] / 1000)
+            for page in groups
+            for group in page["logGroups"]
+        ]
+        streams = aws.logs.get_paginator("describe_log_streams").paginate(
+            logGroupName=TRAINING_LOG_GROUP, logStreamNamePrefix=prefix
+        )
+        try:
+            logs += [
+                Log(TRAINING_LOG_GROUP, stream["logStreamName"], stream["creationTime"] / 1000)
+                for page in streams
+                for stream in page["logStreams"]
+            ]
+        except Exception as error:
+            if not is_not_found(error):
+                raise
+    return logs
+
+
+def delete_log(aws: Aws, log: Log) -> None:
+    """Delete a log; one that is gone already is no error.
+
+    Raises:
+        AwsError: CloudWatch refused.
+    """
+    with aws_call(f"deleting the log {log.group} {log.stream}".rstrip(), service="logs"):
+        try:
+            if log.stream:
+                aws.logs.delete_log_stream(logGroupName=log.group, logStreamName=log.stream)
+            else:
+                aws.logs.delete_log_group(logGroupName=log.group)
+        except Exception as error:
+            if not is_not_found(error):
+                raise
 
 
 def _streams(aws: Aws, job_name: str) -> list[str]:

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
-_NAMED = "arn:{partition}:sagemaker:{region}:{account_id}:%s/asteroid-ll*"
+_NAMED = "arn:{partition}:sagemaker:{region}:{account_id}:%s/asteroid-ll-*"
 _JOBS, _MODELS, _CONFIGS, _ENDPOINTS = (
     _NAMED % kind for kind in ("training-job", "model", "endpoint-config", "endpoint")
 )
 _BUCKET = "arn:{partition}:s3:::{bucket}"
 _OBJECTS = "arn:{partition}:s3:::{bucket}/{prefix}*"
 _LOG_STREAMS = "arn:{partition}:logs:{region}:{account_id}:log-group:/aws/sagemaker/TrainingJobs:*"
+_IN_ALL_REGIONS = "arn:{partition}:sagemaker:*:{account_id}:%s/asteroid-ll-*"
+_SWEPT = tuple(_IN_ALL_REGIONS % kind for kind in ("training-job", "model", "endpoint-config", "endpoint"))
+_LOG_GROUPS = "arn:{partition}:logs:*:{account_id}:log-group:*"
+_SWEPT_STREAMS = "arn:{partition}:logs:*:{account_id}:log-group:/aws/sagemaker/TrainingJobs:log-stream:asteroid-ll-*"
+_SWEPT_GROUPS = "arn:{partition}:logs:*:{account_id}:log-group:/aws/sagemaker/Endpoints/asteroid-ll-*"
 _ROLE = "{role_arn}"
 
 _STATEMENTS: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
@@ -28,9 +33,21 @@ _STATEMENTS: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
     ("Tags", "sagemaker", "AddTags ListTags", (_JOBS, _MODELS, _CONFIGS, _ENDPOINTS)),
     ("Listing", "sagemaker", "ListTrainingJobs ListModels ListEndpointConfigs ListEndpoints", ("*",)),
     ("Logs", "logs", "DescribeLogStreams GetLogEvents", (_LOG_STREAMS,)),
+    (
+        "Sweep",
+        "sagemaker",
+        "ListTags DescribeTrainingJob StopTrainingJob DescribeModel DeleteModel DescribeEndpointConfig "
+        "DeleteEndpointConfig DescribeEndpoint DeleteEndpoint",
+        _SWEPT,
+    ),
+    ("SearchLogs", "logs", "DescribeLogGroups DescribeLogStreams", (_LOG_GROUPS,)),
+    ("SweepLogs", "logs", "DeleteLogStream DeleteLogGroup", (_SWEPT_STREAMS, _SWEPT_GROUPS)),
     ("PassTheRole", "iam", "PassRole", (_ROLE,)),
 )
-"""Statement id, service, operations and resources. Only listings have ``*``: AWS has no narrower resource for them."""
+"""Statement id, service, operations and resources. Only listings have ``*``: AWS has no narrower resource for them.
+
+``sweep`` may look in other regions, so its statements have every region, but only our names.
+"""
 
 _CONDITIONS = {"PassTheRole": {"StringEquals": {"iam:PassedToService": "sagemaker.amazonaws.com"}}}
 
@@ -41,7 +58,7 @@ def policy(
     """Return the policy for the user who runs the pipeline; the execution role has its own.
 
     Args:
-        bucket: the bucket.
+        bucket: the bucket; ``*`` stands for any characters, such as the region, for sweeps of several regions.
         prefix: the prefix of every object, without a ``/`` at either end.
         role_arn: the execution role that SageMaker assumes; only this role can be passed, and only to SageMaker.
         region: AWS region.

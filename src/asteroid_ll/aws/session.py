@@ -103,6 +103,17 @@ class Aws:
         """STS."""
         return self._client("sts")
 
+    def in_region(self, region: str) -> Aws:
+        """Return a connection to the same account in another region; the caller closes it before this one."""
+        other = Aws(self._session, region=region, target=self.target, pace=self.pace)
+        other.account_id = self.account_id
+        return other
+
+    def regions(self) -> tuple[str, ...]:
+        """Return the regions of this region's partition that have SageMaker, from botocore's data."""
+        partition = self._session.get_partition_for_region(self.region)
+        return tuple(self._session.get_available_regions("sagemaker", partition_name=partition))
+
     def close(self) -> None:
         """Close every client's connections, then the emulator; a second call does nothing."""
         with self._lock:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -14,10 +17,8 @@ from asteroid_ll.run.atomic import atomic_path
 if TYPE_CHECKING:
     from asteroid_ll.aws.session import Aws
 
-SHA256_METADATA = "sha256"
-"""Object metadata with the content's SHA-256 in hexadecimal, by which an upload is recognised."""
-
 MULTIPART_THRESHOLD_BYTES = 64 * 1024 * 1024
+PART_BYTES = 16 * 1024 * 1024
 DOWNLOAD_ATTEMPTS = 3
 _CHUNK_BYTES = 1024 * 1024
 
@@ -81,35 +82,42 @@ def upload_file(aws: Aws, path: Path, *, bucket: str, key: str, sha256: str) -> 
     try:
         size_bytes = path.stat().st_size
     except OSError as error:
-        raise DataError(
-            f"{path} cannot be uploaded: {error.strerror}.", hint="Run the stage that makes it again, with --force."
-        ) from error
-    if stored(aws, bucket, key) == (size_bytes, sha256):
+        raise _unreadable(path, error) from error
+    if is_stored(aws, path, bucket=bucket, key=key, size_bytes=size_bytes, sha256=sha256):
         return "present"
-    extra = {"Metadata": {SHA256_METADATA: sha256}, "ContentType": "application/octet-stream"}
+    content_type = {"ContentType": "application/octet-stream"}
     with aws_call(f"uploading s3://{bucket}/{key}", service="s3"):
         if size_bytes <= MULTIPART_THRESHOLD_BYTES:
             with path.open("rb") as body:
-                aws.s3.put_object(Bucket=bucket, Key=key, Body=body, **extra)
+                checksum = _s3_checksum(path, size_bytes=size_bytes, sha256=sha256)
+                aws.s3.put_object(Bucket=bucket, Key=key, Body=body, ChecksumSHA256=checksum, **content_type)
         else:
+            extra = {"ChecksumAlgorithm": "SHA256", **content_type}
             _upload_in_parts(aws, path, bucket=bucket, key=key, extra=extra)
     return "uploaded"
 
 
-def download_file(aws: Aws, *, bucket: str, key: str, path: Path) -> int:
+def download_file(aws: Aws, *, bucket: str, key: str, path: Path, max_bytes: int | None = None) -> int:
     """Download an object; an earlier file stays until the download is complete.
+
+    Args:
+        aws: the connection.
+        bucket: its bucket.
+        key: its key.
+        path: the file.
+        max_bytes: longest object that is accepted; None for any.
 
     Returns:
         Bytes written.
 
     Raises:
         AwsError: there is no such object, S3 refused, or the body was truncated in each of three attempts.
-        DataError: the file cannot be written.
+        DataError: the object is too long, or the file cannot be written.
     """
     with aws_call(f"downloading s3://{bucket}/{key}", service="s3"):
         for attempt in range(1, DOWNLOAD_ATTEMPTS + 1):
             try:
-                return _download_once(aws, bucket=bucket, key=key, path=path)
+                return _download_once(aws, bucket=bucket, key=key, path=path, max_bytes=max_bytes)
             except BROKEN_BODY_ERRORS as error:
                 if attempt == DOWNLOAD_ATTEMPTS:
                     raise AwsError(
@@ -119,13 +127,128 @@ def download_file(aws: Aws, *, bucket: str, key: str, path: Path) -> int:
     raise AssertionError("the loop returns or raises")
 
 
-def stored(aws: Aws, bucket: str, key: str) -> tuple[int, str] | None:
-    """Return an object's size in bytes and stored SHA-256 (empty if it has none), or None if there is no object."""
+def exists(aws: Aws, *, bucket: str, key: str) -> bool:
+    """Return whether there is an object."""
     with aws_call(f"looking at s3://{bucket}/{key}", service="s3"):
-        head = _head(aws, lambda: aws.s3.head_object(Bucket=bucket, Key=key))
-    if head is None:
-        return None
-    return int(head["ContentLength"]), str(head.get("Metadata", {}).get(SHA256_METADATA, ""))
+        return _head(aws, lambda: aws.s3.head_object(Bucket=bucket, Key=key)) is not None
+
+
+def is_stored(aws: Aws, path: Path, *, bucket: str, key: str, size_bytes: int, sha256: str) -> bool:
+    """Return whether an object has exactly a file's content, by the SHA-256 that S3 itself has computed.
+
+    Args:
+        aws: the connection.
+        path: the file; it is read only if it is so large that it was uploaded in parts.
+        bucket: the object's bucket.
+        key: its key.
+        size_bytes: length of the file.
+        sha256: SHA-256 of its content, in hexadecimal.
+
+    Raises:
+        DataError: the file cannot be read.
+    """
+    with aws_call(f"looking at s3://{bucket}/{key}", service="s3"):
+        head = _head(aws, lambda: aws.s3.head_object(Bucket=bucket, Key=key, ChecksumMode="ENABLED"))
+    if head is None or head.get("ContentLength") != size_bytes:
+        return False
+    return bool(head.get("ChecksumSHA256") == _s3_checksum(path, size_bytes=size_bytes, sha256=sha256))
+
+
+def _s3_checksum(path: Path, *, size_bytes: int, sha256: str) -> str:
+    """Return the SHA-256 checksum that S3 gives an uploaded file.
+
+    It is the file's own, in base64. For an upload in parts it is that of the parts' checksums, with the number of parts
+    (Amazon S3 user guide, "Checking object integrity").
+    """
+    if size_bytes <= MULTIPART_THRESHOLD_BYTES:
+        return base64.b64encode(bytes.fromhex(sha256)).decode()
+    digests = []
+    try:
+        with path.open("rb") as file:
+            while part := file.read(PART_BYTES):
+                digests.append(hashlib.sha256(part).digest())
+    except OSError as error:
+        raise _unreadable(path, error) from error
+    return f"{base64.b64encode(hashlib.sha256(b''.join(digests)).digest()).decode()}-{len(digests)}"
+
+
+def _unreadable(path: Path, error: OSError) -> DataError:
+    hint = "Run the stage that makes it again, with --force."
+    return DataError(f"{path} cannot be uploaded: {error.strerror}.", hint=hint)
+
+
+@dataclass(frozen=True)
+class Upload:
+    """A multipart upload that is not complete. Its parts cost storage until it is aborted.
+
+    Attributes:
+        key: the object's key.
+        id: S3's identifier.
+        since_s: time of the start, in seconds since 1970.
+    """
+
+    key: str
+    id: str
+    since_s: float
+
+
+def list_uploads(aws: Aws, bucket: str, prefix: str) -> list[Upload]:
+    """Return the incomplete multipart uploads under a prefix; none if there is no such bucket.
+
+    Raises:
+        AwsError: S3 refused.
+    """
+    pages = _pages(aws, "list_multipart_uploads", "listing the uploads to", bucket=bucket, prefix=prefix)
+    return [
+        Upload(upload["Key"], upload["UploadId"], upload["Initiated"].timestamp())
+        for page in pages
+        for upload in page.get("Uploads", ())
+    ]
+
+
+def abort_upload(aws: Aws, bucket: str, upload: Upload) -> None:
+    """Abort a multipart upload, which deletes its parts; one that is gone already is no error.
+
+    Raises:
+        AwsError: S3 refused.
+    """
+    with aws_call(f"aborting the upload of s3://{bucket}/{upload.key}", service="s3"):
+        try:
+            aws.s3.abort_multipart_upload(Bucket=bucket, Key=upload.key, UploadId=upload.id)
+        except Exception as error:
+            if answer(error)[0] != "NoSuchUpload":
+                raise
+
+
+def list_objects(aws: Aws, bucket: str, prefix: str) -> list[tuple[str, float]]:
+    """Return the key and the age's start (seconds since 1970) of each object under a prefix; none without a bucket.
+
+    Raises:
+        AwsError: S3 refused.
+    """
+    pages = _pages(aws, "list_objects_v2", "listing the objects in", bucket=bucket, prefix=prefix)
+    return [(item["Key"], item["LastModified"].timestamp()) for page in pages for item in page.get("Contents", ())]
+
+
+def delete_object(aws: Aws, bucket: str, key: str) -> None:
+    """Delete an object; one that is gone already is no error.
+
+    Raises:
+        AwsError: S3 refused.
+    """
+    with aws_call(f"deleting s3://{bucket}/{key}", service="s3"):
+        aws.s3.delete_object(Bucket=bucket, Key=key)
+
+
+def _pages(aws: Aws, operation: str, doing: str, *, bucket: str, prefix: str) -> list[dict[str, Any]]:
+    """Return all pages of a listing under a prefix; none if there is no such bucket."""
+    with aws_call(f"{doing} bucket {bucket}", service="s3"):
+        try:
+            return list(aws.s3.get_paginator(operation).paginate(Bucket=bucket, Prefix=prefix))
+        except Exception as error:
+            if answer(error)[0] == "NoSuchBucket":
+                return []
+            raise
 
 
 def _create_bucket(aws: Aws, bucket: str) -> Literal["exists", "created"]:
@@ -174,18 +297,21 @@ def _upload_in_parts(aws: Aws, path: Path, *, bucket: str, key: str, extra: dict
     """Upload a file in parts; the transfer manager aborts a failed upload."""
     from boto3.s3.transfer import TransferConfig, create_transfer_manager
 
-    config = TransferConfig(multipart_threshold=MULTIPART_THRESHOLD_BYTES, multipart_chunksize=16 * 1024 * 1024)
+    config = TransferConfig(multipart_threshold=MULTIPART_THRESHOLD_BYTES, multipart_chunksize=PART_BYTES)
     with create_transfer_manager(aws.s3, config) as manager:
         manager.upload(str(path), bucket, key, extra_args=extra).result()
 
 
-def _download_once(aws: Aws, *, bucket: str, key: str, path: Path) -> int:
+def _download_once(aws: Aws, *, bucket: str, key: str, path: Path, max_bytes: int | None) -> int:
     size_bytes = 0
+    response = aws.s3.get_object(Bucket=bucket, Key=key)
     with (
-        closing(aws.s3.get_object(Bucket=bucket, Key=key)["Body"]) as body,
+        closing(response["Body"]) as body,
         atomic_path(path) as temporary,
         temporary.open("wb") as file,
     ):
+        if max_bytes is not None and response.get("ContentLength", 0) > max_bytes:
+            raise DataError(f"s3://{bucket}/{key} has more than {max_bytes} bytes.", hint="Use a smaller export.")
         for chunk in body.iter_chunks(_CHUNK_BYTES):
             size_bytes += file.write(chunk)
     return size_bytes

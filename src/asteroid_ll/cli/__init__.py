@@ -27,9 +27,11 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
         name: (name, name, summary) if name in _OWN_MODULE else ("runs", "STAGE_COMMANDS", summary)
         for name, summary in ((stage.name, stage.summary) for stage in STAGES)
     },
+    "sweep": ("sweep", "sweep", "Find and delete what outlived its run, from any machine and in any region."),
     "evaluate": ("evaluate", "evaluate", "Cross-validate the model and its baselines, with intervals."),
     "features": ("features", "features", "Show the columns that each feature set uses."),
     "model": ("model", "model", "Show or export the trained model."),
+    "runs": ("history", "runs", "List the run directories of a folder, or compare two."),
     "config": ("config", "config", "Make, show and check configuration files."),
     "emulator": ("emulator", "emulator", "Serve or empty the AWS emulator, or show its bill."),
     "completion": ("completion", "completion", "Print a completion script for bash, zsh or fish."),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 import click
@@ -11,6 +12,7 @@ from asteroid_ll.cli.options import CommonOptions, common
 from asteroid_ll.config import SCHEMA_FILE, Config, dump_markdown, dump_schema, dump_yaml
 from asteroid_ll.config import validate as check_algorithm
 from asteroid_ll.errors import ConfigError
+from asteroid_ll.redaction import redacted
 from asteroid_ll.run.atomic import atomic_write
 
 
@@ -41,18 +43,18 @@ def init(output: Path) -> None:
     except OSError as error:
         raise ConfigError(f"{output} can't be written: {error.strerror}.", hint="Choose another path.") from None
     atomic_write(output.with_name(SCHEMA_FILE), dump_schema().encode())
-    Console().note(f"Wrote {output}. Next:  asteroid-ll run-all -c {output}")
+    Console().note(f"Wrote {output}. Next:  asteroid-ll run-all -c {shlex.quote(str(output))}")
 
 
 @config.command("show", epilog="Example:  asteroid-ll config show -c mine.yaml")
 @common
 def show(options: CommonOptions) -> None:
-    """Show the complete configuration, defaults included."""
+    """Show the complete configuration, defaults included. Secrets in addresses are shown as [removed]."""
     if options.as_json:
-        values = options.config.model_dump(mode="json")
+        values = redacted(options.config.model_dump(mode="json"))
         Console(as_json=True).envelope("config show", config=values)
     else:
-        Console().line(dump_yaml(options.config).rstrip())
+        Console().line(redacted(dump_yaml(options.config)).rstrip())
 
 
 @config.command("schema", epilog="Example:  asteroid-ll config schema > asteroid-ll.schema.json")

@@ -15,6 +15,7 @@ from contextlib import suppress
 from shutil import get_terminal_size
 from typing import TYPE_CHECKING, TextIO
 
+from asteroid_ll.cli.options import with_commands
 from asteroid_ll.errors import AsteroidError
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from rich.console import JustifyMethod
     from rich.status import Status
 
-    from asteroid_ll.pipeline.run import StageResult
+    from asteroid_ll.pipeline.results import StageResult
 
 ENVELOPE_VERSION = 1
 
@@ -76,7 +77,11 @@ class Console:
                 command,
                 status="failed",
                 **{"stages": [], "metrics": {}, "billing": {"open": None}, **members},
-                error={"what": error.what, "hint": error.hint, "exit_code": error.exit_code},
+                error={
+                    "what": with_commands(error.what),
+                    "hint": with_commands(error.hint),
+                    "exit_code": error.exit_code,
+                },
             )
 
     def stage_started(self, name: str, reason: str) -> None:
@@ -143,7 +148,7 @@ class Console:
 
     def _write_err(self, text: str) -> None:
         try:
-            self._err.write(text + "\n")
+            self._err.write(with_commands(text) + "\n")
             self._err.flush()
         except (OSError, ValueError):  # its reader is gone, the terminal was closed, the disk is full
             self._err = _NullStream()

@@ -203,7 +203,8 @@ class HostingSettings(Section):
         str, Text(r"[a-zA-Z0-9](-*[a-zA-Z0-9])*", like="letters, digits and inner hyphens", max_length=63)
     ] = Field(default="AllTraffic", description="Name of the production variant.")
     keep_for_h: Annotated[float, Field(gt=0, le=168)] = Field(
-        default=2.0, description="Hours after which an endpoint kept with --keep is reported as forgotten."
+        default=2.0,
+        description="Hours after which an endpoint kept with --keep has expired: sweep --expired deletes it.",
     )
 
 

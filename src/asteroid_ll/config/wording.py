@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from typing import Any
 
+from asteroid_ll.redaction import redacted
+
 MAX_SHOWN = 80
 """Maximum number of characters of a value, or of a key, in a message."""
 
@@ -17,7 +19,8 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
 
 
 def legible(text: str) -> str:
-    """Return a text for a message: shortened, with unprintable characters escaped."""
+    """Return a text for a message: without secrets, shortened, with unprintable characters escaped."""
+    text = redacted(text)
     short = text if len(text) <= MAX_SHOWN else f"{text[: MAX_SHOWN - 3]}..."
     return short if short.isprintable() else repr(short)
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 import threading
 import time
 import traceback
 import uuid
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -31,15 +31,16 @@ from asteroid_ll.emulator.sagemaker.call import SageMakerCall, Services
 from asteroid_ll.emulator.sagemaker.runtime import PATH as INVOCATIONS
 from asteroid_ll.emulator.sagemaker.runtime import Runtime
 from asteroid_ll.emulator.sagemaker.service import SERVICE as SAGEMAKER
-from asteroid_ll.emulator.state import State
+from asteroid_ll.emulator.state import LOG, State, naming_damage, remove_state
 from asteroid_ll.emulator.sts import service as sts
-from asteroid_ll.emulator.transport.messages import ApiError, Request, Response
+from asteroid_ll.emulator.transport.messages import ApiError, Request, Response, too_large
 from asteroid_ll.emulator.worker.jobs import Jobs
+from asteroid_ll.errors import DataError
 
 if TYPE_CHECKING:
     from botocore.loaders import Loader
 
-_SCOPE = re.compile(r"[^/]+/\d{8}/([^/]+)/([^/]+)/aws4_request")
+_SCOPE = re.compile(r"[^/]+/\d{8}/([a-z0-9-]{1,40})/([^/]+)/aws4_request")
 _CREDENTIAL = re.compile(r"Credential=([^,\s]+)")
 DEFAULT_REGION = "us-east-1"
 
@@ -64,24 +65,33 @@ class Account:
 
     def _open(self) -> None:
         self.state = State(self.directory, clock=self._clock)
-        self.store = ObjectStore(self.state)
-        self.services = Services(self.state, self.store, Resources(self.state), Jobs(self.state))
-        self.s3 = S3(self.store)
-        self._runtime = Runtime(self.services)
-        self._log_store = LogStore(self.state)
+        with naming_damage(self.directory):
+            self.store = ObjectStore(self.state)
+            self.services = Services(self.state, self.store, Resources(self.state), Jobs(self.state))
+            self.s3 = S3(self.store)
+            self._runtime = Runtime(self.services)
+            self._log_store = LogStore(self.state)
 
     def handle(self, request: Request) -> Response:
-        """Answer one request. A bug is a 500 with its traceback in ``emulator.log``."""
+        """Answer one request. A bug is a 500 with its traceback in ``emulator.log``.
+
+        Raises:
+            DataError: the state is damaged.
+        """
         request_id = str(uuid.uuid4())
         region, signed_for = _scope(request)
         service = _service(request, signed_for)
         try:
-            response = self._route(request, service, region=region, request_id=request_id)
+            with naming_damage(self.directory):
+                response = self._route(request, service, region=region, request_id=request_id)
         except ApiError as refusal:
             response = _refusal(refusal, service, request_id=request_id)
+        except DataError as damage:
+            self.state.log(f"{request.method} {request.path}: {damage}")
+            raise
         except Exception as error:
             self._log_bug(request, error)
-            message = f"{type(error).__name__}: {error}. The traceback is in {self.directory / 'emulator.log'}."
+            message = f"{type(error).__name__}: {error}. The traceback is in {self.directory / LOG}."
             response = _refusal(ApiError("InternalFailure", message, status=500), service, request_id=request_id)
         if any(name.lower() == "x-amzn-requestid" for name in response.headers):
             return response
@@ -89,7 +99,7 @@ class Account:
 
     def ledger(self) -> list[BilledInterval]:
         """Return every interval that AWS would bill, oldest first, after `settle`."""
-        with self._lock:
+        with self._lock, naming_damage(self.directory):
             self.settle()
             return ledger.all_intervals(self.state)
 
@@ -103,11 +113,12 @@ class Account:
         self.state.configure(replace(self.state.settings, **changes))
 
     def reset(self) -> None:
-        """Kill every training job's processes and delete everything: an empty account in the same directory."""
+        """Kill every training job's processes and delete what the emulator created; the account is empty then."""
         with self._lock:
-            self.services.jobs.delete_all()
+            with naming_damage(self.directory):
+                self.services.jobs.delete_all()
             self.close()
-            shutil.rmtree(self.directory)
+            remove_state(self.directory)
             self._open()
 
     def close(self) -> None:
@@ -119,6 +130,8 @@ class Account:
     def _route(self, request: Request, service: str, *, region: str, request_id: str) -> Response:
         if service == "s3":
             return self.s3.handle(request, region=region or DEFAULT_REGION)
+        if request.file is not None:
+            raise too_large()
         if not region:  # the request is not signed
             raise ApiError("MissingAuthenticationTokenException", "Missing Authentication Token", status=403)
         with self._lock:
@@ -134,9 +147,19 @@ class Account:
 
     def _log_bug(self, request: Request, error: Exception) -> None:
         target = request.headers.get("x-amz-target", "")
-        with (self.directory / "emulator.log").open("a", encoding="utf-8") as log:
-            log.write(f"{request.method} {request.path} {target}\n")
-            traceback.print_exception(error, file=log)
+        self.state.log("\n".join([f"{request.method} {request.path} {target}", *traceback.format_exception(error)]))
+
+
+def reset(directory: Path) -> None:
+    """Make the account in a directory empty, also if its database is damaged.
+
+    The processes of a damaged account are unknown. Their files are gone, so they fail and end.
+    """
+    try:
+        with closing(Account(directory)) as account:
+            account.reset()
+    except DataError:
+        remove_state(directory)
 
 
 def _scope(request: Request) -> tuple[str, str]:

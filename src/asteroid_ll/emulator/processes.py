@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -58,18 +58,23 @@ class ProcessId:
                 time.sleep(_DEATH_POLL_S)
 
 
-def spawn_detached(command: Sequence[str], *, log: Path) -> int:
+def spawn_detached(command: Sequence[str], *, log: Path, environment: Mapping[str, str]) -> int:
     """Start a process in a new session, without a terminal or inherited files; its output goes to ``log``.
+
+    Args:
+        command: the command line.
+        log: the file, which only this user can read.
+        environment: all variables of the process.
 
     Returns:
         The process number.
     """
     actions = [
         (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
-        (os.POSIX_SPAWN_OPEN, 1, str(log), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644),
+        (os.POSIX_SPAWN_OPEN, 1, str(log), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600),
         (os.POSIX_SPAWN_DUP2, 1, 2),
     ]
-    pid = os.posix_spawn(command[0], list(command), os.environ, file_actions=actions, setsid=True)
+    pid = os.posix_spawn(command[0], list(command), environment, file_actions=actions, setsid=True)
     _children.add(pid)
     return pid
 

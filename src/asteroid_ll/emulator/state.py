@@ -1,20 +1,33 @@
 """The emulator's state: one directory that outlives the process, as SQLite keeps a database in a file.
 
-``DIR/state.sqlite3`` (WAL) contains everything small. ``DIR/objects/`` contains S3 bodies as files, written to a
-temporary name and renamed. ``DIR/jobs/REGION/NAME/`` is a training job's container directory. Acknowledged writes
-survive ``kill -9``.
+``DIR/state.sqlite3`` (WAL) holds everything small. ``DIR/objects/`` holds S3 bodies as files, written to a
+temporary name and renamed. ``DIR/jobs/REGION/NAME/`` is a training job's container directory, and
+``DIR/endpoints/REGION/NAME/`` has an endpoint's copy of its artifact. Acknowledged writes survive ``kill -9``. Only
+this user can read the files.
 """
 
 from __future__ import annotations
 
 import json
+import os
+import re
+import shlex
+import shutil
 import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+
+from asteroid_ll.errors import ConfigError, DataError
+from asteroid_ll.run.atomic import atomic_write
+
+DATABASE = "state.sqlite3"
+LOG = "emulator.log"
+BODY_NAME = re.compile(r"[0-9a-f]{32}(?:-(?P<size>\d+)-(?P<crc32>[0-9a-f]{8}))?\.\d+")
+"""The name of the file of an object's body, see `asteroid_ll.emulator.s3.body_files`."""
 
 ACCOUNT_ID = "000000000000"
 """The emulated account. Roles, bucket owners and ARNs with another number belong to someone else."""
@@ -53,6 +66,9 @@ class State:
     Args:
         directory: created if it is missing.
         clock: seconds since 1970; tests pass a virtual one.
+
+    Raises:
+        ConfigError: the directory has files, but no emulator's state.
     """
 
     def __init__(self, directory: Path, *, clock: Callable[[], float] = time.time) -> None:
@@ -60,8 +76,7 @@ class State:
         self.now = clock
         self.objects = directory / "objects"
         self.jobs = directory / "jobs"
-        for folder in (directory, self.objects, self.jobs):
-            folder.mkdir(parents=True, exist_ok=True)
+        self._create()
         self._connection: sqlite3.Connection | None = None
         self._ensured: set[str] = set()
         self._lock = threading.RLock()
@@ -72,7 +87,7 @@ class State:
         with self._lock:
             if self._connection is None:
                 connection = sqlite3.connect(
-                    self.directory / "state.sqlite3", timeout=30, isolation_level=None, check_same_thread=False
+                    self.directory / DATABASE, timeout=30, isolation_level=None, check_same_thread=False
                 )
                 connection.row_factory = sqlite3.Row
                 connection.execute("PRAGMA journal_mode=WAL")
@@ -119,9 +134,76 @@ class State:
         with self.transaction() as db:
             db.execute("INSERT OR REPLACE INTO settings VALUES (1, ?)", (body,))
 
+    def private_folder(self, path: Path) -> Path:
+        """Create a folder below the directory that only this user can open, and return it."""
+        for folder in (*reversed(path.relative_to(self.directory).parents), path.relative_to(self.directory)):
+            (self.directory / folder).mkdir(mode=0o700, exist_ok=True)
+        return path
+
+    def log(self, text: str) -> None:
+        """Append lines to ``emulator.log``."""
+        descriptor = os.open(self.directory / LOG, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        with open(descriptor, "a", encoding="utf-8", errors="replace") as log:  # noqa: PTH123 - a descriptor
+            log.write(f"{text}\n")
+
     def close(self) -> None:
         """Close the database; the state can be opened again later."""
         if self._connection is not None:
             self._connection.close()
             self._connection = None
             self._ensured.clear()
+
+    def _create(self) -> None:
+        """Create what is missing. The database comes first, because it marks the directory as a state."""
+        is_new = not self.directory.exists()
+        self.directory.mkdir(parents=True, exist_ok=True)
+        if not (self.directory / DATABASE).exists():
+            if any(self.directory.iterdir()) and not (self.directory / DATABASE).exists():
+                raise ConfigError(
+                    f"{self.directory} is not empty and has no emulator's state.",
+                    hint="Name an empty or new directory, or remove this one.",
+                )
+            os.close(os.open(self.directory / DATABASE, os.O_WRONLY | os.O_CREAT, 0o600))
+        if is_new:
+            self.directory.chmod(0o700)
+        for folder in (self.objects, self.jobs):
+            self.private_folder(folder)
+
+
+@contextmanager
+def naming_damage(directory: Path) -> Iterator[None]:
+    """Turn the errors of a damaged database in the block into a failure that names the directory.
+
+    Raises:
+        DataError: the database is damaged.
+    """
+    try:
+        yield
+    except (sqlite3.DatabaseError, json.JSONDecodeError) as error:
+        # Its subclasses mean a full disk, a lock or a bug; the class itself means damage.
+        if isinstance(error, sqlite3.DatabaseError) and type(error) is not sqlite3.DatabaseError:
+            raise
+        raise DataError(
+            f"The emulator's state in {directory} is damaged: {error}.",
+            hint=f"asteroid-ll emulator reset --yes --state {shlex.quote(str(directory))}   makes an empty one.",
+            path=str(directory / DATABASE),
+        ) from error
+
+
+def remove_state(directory: Path) -> None:
+    """Delete what the emulator created in its directory, and leave an empty database. Other files stay."""
+    for path in (directory / "objects").glob("*"):
+        if BODY_NAME.fullmatch(path.name):
+            path.unlink(missing_ok=True)
+    for kind, mark in (("jobs", "worker.log"), ("endpoints", "*/*/model.tar.gz")):
+        for path in (directory / kind).glob("*/*"):
+            if any(path.glob(mark)):
+                shutil.rmtree(path)
+    for pattern in ("endpoints/*", "jobs/*", "endpoints", "jobs", "objects"):
+        for folder in directory.glob(pattern):
+            with suppress(OSError):  # it has files of the user
+                folder.rmdir()
+    for name in (LOG, f"{DATABASE}-wal", f"{DATABASE}-shm"):
+        (directory / name).unlink(missing_ok=True)
+    atomic_write(directory / DATABASE, b"")
+    (directory / DATABASE).chmod(0o600)

@@ -13,6 +13,7 @@ import pandas as pd
 from asteroid_ll.errors import DataError
 from asteroid_ll.formats import npz
 from asteroid_ll.run.atomic import atomic_path, atomic_write
+from asteroid_ll.run.csv_text import Lines, safe
 from asteroid_ll.run.files import AGAIN
 
 
@@ -39,6 +40,7 @@ def load_table(path: Path) -> pd.DataFrame:
 
 
 def write_csv(path: Path, table: pd.DataFrame) -> None:
-    """Write a table as CSV with a header, floats at full precision."""
-    with atomic_path(path) as temporary:
-        table.to_csv(temporary, index=False, lineterminator="\n")
+    """Write a table as CSV with a header, floats at full precision, and no text that a spreadsheet would execute."""
+    texts = {name: table[name].map(safe) for name in table.columns if table[name].dtype.kind not in "biuf"}
+    with atomic_path(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
+        table.assign(**texts).to_csv(Lines(file.write), index=False, lineterminator="\r\n")

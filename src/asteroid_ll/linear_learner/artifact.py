@@ -124,9 +124,11 @@ def _unpack_tar(data: bytes) -> bytes:
     with tarfile.open(fileobj=_SizeLimitedGzip(data), mode="r|") as archive:
         for n_members, member in enumerate(archive):
             name = member.name.removeprefix("./")
+            if n_members >= _MAX_TAR_MEMBERS:
+                raise DataError(f"it has more than {_MAX_TAR_MEMBERS} members")
             if member.isdir() and name in ("", "."):
                 continue
-            if n_members >= _MAX_TAR_MEMBERS or not member.isreg() or name != MODEL_FILE or member.issparse():
+            if not member.isreg() or name != MODEL_FILE or member.issparse():
                 raise DataError(
                     f"it has the unexpected member {member.name!r}; only the file {MODEL_FILE} belongs there"
                 )

@@ -13,6 +13,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
+from asteroid_ll.redaction import redacted
 from asteroid_ll.stages.stage import Settings, Stage
 
 Action = Literal["run", "skip"]
@@ -168,7 +169,7 @@ def _difference(stage: Stage, settings: Settings, inputs: Mapping[str, str], don
     if done.version != stage.version:
         return f"stage version {stage.version}, was {done.version}"
     for name, value in sorted(flatten(settings).items()):
-        before = flatten(done.settings).get(name)
+        before = redacted(flatten(done.settings).get(name))
         if before != value:
             return f"{name} is {value!r}, was {before!r}"
     removed = sorted(set(flatten(done.settings)) - set(flatten(settings)))

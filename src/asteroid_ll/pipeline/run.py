@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from asteroid_ll.errors import AsteroidError, ConfigError, InterruptedRunError
 from asteroid_ll.pipeline import supervisor
 from asteroid_ll.pipeline.plan import Plan, Snapshot, Step, digest, fingerprint_of, inputs_of, plan
+from asteroid_ll.pipeline.results import Listener, RunResult, StageResult
 from asteroid_ll.pipeline.state import StateReader
-from asteroid_ll.run import paths, signals
+from asteroid_ll.redaction import redacted
+from asteroid_ll.run import signals
 from asteroid_ll.run.atomic import refused_by_system
 from asteroid_ll.run.files import read_json
 from asteroid_ll.stages.stage import Context, Outcome, Settings, Stage
@@ -30,84 +32,6 @@ if TYPE_CHECKING:
     from asteroid_ll.run.signals import Interruptions
 
 
-@dataclass(frozen=True)
-class StageResult:
-    """The result of one stage.
-
-    Attributes:
-        name: the stage.
-        status: ``"run"``, ``"skipped"``, ``"adopted"`` or ``"failed"``.
-        reason: why it ran or not; the error if it failed.
-        seconds: wall time.
-        note: a few words about the outcome.
-    """
-
-    name: str
-    status: str
-    reason: str
-    seconds: float
-    note: str = ""
-
-
-@dataclass(frozen=True, repr=False)
-class RunResult:
-    """The result of a run.
-
-    Attributes:
-        workdir: the run directory.
-        stages: one result per stage, in order.
-        metrics: the numbers of the prediction; empty if the run ended before it.
-        findings: sentences that explain the numbers.
-        open: resources that may still be billed, kind by name; None if that is unknown.
-        error: the failure that ended the run, or None.
-    """
-
-    workdir: Path
-    stages: tuple[StageResult, ...]
-    metrics: Mapping[str, Any] = field(default_factory=dict)
-    findings: tuple[str, ...] = ()
-    open: Mapping[str, str] | None = field(default_factory=dict)
-    error: AsteroidError | None = None
-
-    @property
-    def scores(self) -> Mapping[str, Any]:
-        """The model's scores on the test part by name, such as ``f1``; empty if there are none."""
-        model: Mapping[str, Any] = self.metrics.get("scores", {}).get("model", {})
-        return model
-
-    @property
-    def artifact(self) -> Path:
-        """Path of the trained model, SageMaker's ``model.tar.gz``."""
-        return self.workdir / paths.ARTIFACT
-
-    @property
-    def predictions(self) -> Path:
-        """Path of the scored test part, a CSV file."""
-        return self.workdir / paths.PREDICTIONS
-
-    @property
-    def report(self) -> Path:
-        """Path of the HTML report."""
-        return self.workdir / paths.REPORT_HTML
-
-    def __repr__(self) -> str:
-        n_run = sum(stage.status != "skipped" for stage in self.stages)
-        f1 = self.scores.get("f1")
-        score = "" if f1 is None else f", F1 {f1:.4f}"
-        bill = f"{len(self.open)} resources open" if self.open else "nothing open"
-        bill = "open resources unknown" if self.open is None else bill
-        return f"RunResult({str(self.workdir)!r}, {n_run} of {len(self.stages)} stages run{score}, {bill})"
-
-
-@dataclass(frozen=True)
-class Listener:
-    """Functions that are called during a run; they must return quickly."""
-
-    started: Callable[[str, str], None] = lambda _stage, _reason: None
-    progress: Callable[[str, str], None] = lambda _stage, _line: None
-    ended: Callable[[StageResult], None] = lambda _result: None
-
-
 class Pipeline:
     """The stages over one run directory.
 
@@ -118,6 +42,7 @@ class Pipeline:
         journal: its journal.
         connect: opens a session with AWS or the emulator.
         listener: functions that are called for each stage.
+        run: the run's name, see `asteroid_ll.run.identity.Identity`.
     """
 
     def __init__(
@@ -129,6 +54,7 @@ class Pipeline:
         journal: Journal,
         connect: Callable[[], Aws],
         listener: Listener,
+        run: str,
     ) -> None:
         self._stages = tuple(stages)
         self._config = config
@@ -136,14 +62,15 @@ class Pipeline:
         self._journal = journal
         self._connect = connect
         self._listener = listener
+        self._run = run
         self._reader = StateReader(directory, journal)
         self._problems: dict[str, str] = {}
         self._verified: set[str] = set()
 
     @cached_property
     def settings(self) -> dict[str, Settings]:
-        """The settings of each stage, by its name."""
-        return {stage.name: stage.settings(self._config) for stage in self._stages}
+        """The settings of each stage, by its name, without secrets: a new signature gives the same fingerprint."""
+        return {stage.name: redacted(stage.settings(self._config)) for stage in self._stages}
 
     @cached_property
     def _aws(self) -> Aws:
@@ -282,7 +209,7 @@ class Pipeline:
         except BaseException as error:
             expected = _as_expected(error)
             reason = str(expected) if isinstance(expected, AsteroidError) else f"{type(error).__name__}: {error}"
-            results.append(StageResult(stage.name, "failed", reason, time.monotonic() - start))
+            results.append(StageResult(stage.name, "failed", redacted(reason), time.monotonic() - start))
             listener.ended(results[-1])
             if expected is error:
                 raise
@@ -295,8 +222,13 @@ class Pipeline:
         """Return the listener; for a teardown, one whose errors do not stop it, such as a closed terminal's."""
         if not stage.undoes:
             return self._listener
-        started, progress, ended = self._listener.started, self._listener.progress, self._listener.ended
-        return Listener(supervisor.quietly(started), supervisor.quietly(progress), supervisor.quietly(ended))
+        heard = self._listener
+        return Listener(
+            started=supervisor.quietly(heard.started),
+            progress=supervisor.quietly(heard.progress),
+            note=supervisor.quietly(heard.note),
+            ended=supervisor.quietly(heard.ended),
+        )
 
     def _stored_outcome(self, stage: Stage) -> Outcome:
         """Return the numbers of an earlier run, for a stage that is up to date."""
@@ -313,6 +245,10 @@ class Pipeline:
         if self._config.target == "emulator" and not self._directory.is_dir():
             return []  # connecting would create the account
         return open_resources(self._aws)
+
+    def of_other_runs(self, resources: Sequence[OpenResource]) -> list[OpenResource]:
+        """Return the resources that this run directory did not create, by their tag."""
+        return [resource for resource in resources if resource.run != self._run]
 
     def context(self, name: str) -> Context:
         """Return the context that the stage would get now.
@@ -332,6 +268,7 @@ class Pipeline:
             journal=self._journal,
             fingerprint=fingerprint_of(stage, self.settings[stage.name], inputs),
             inputs=inputs,
+            run=self._run,
             connect=lambda: self._aws,
             progress=progress,
         )

@@ -13,11 +13,13 @@ from typing import TYPE_CHECKING, Any
 from asteroid_ll import __version__
 from asteroid_ll.errors import AsteroidError, ConfigError
 from asteroid_ll.pipeline.plan import flatten
+from asteroid_ll.redaction import redacted
 from asteroid_ll.run import paths
 
 if TYPE_CHECKING:
     from asteroid_ll.config import Config
-    from asteroid_ll.pipeline.run import Pipeline, RunResult
+    from asteroid_ll.pipeline.results import RunResult
+    from asteroid_ll.pipeline.run import Pipeline
     from asteroid_ll.stages.stage import Context
 
 ARTIFACTS = (
@@ -97,8 +99,7 @@ def _record(context: Context, uri: str, *, metrics: Mapping[str, Any]) -> None:
     run_id = client.create_run(experiment_id, run_name=f"predict-{context.fingerprint[:16]}", tags=tags).info.run_id
     status = "FAILED"
     try:
-        settings = flatten(context.config.model_dump(mode="json", exclude={"tracking"}))
-        parameters = [entities.Param(key, str(value)) for key, value in settings.items()]
+        parameters = [entities.Param(key, text) for key, text in parameters_of(context.config).items()]
         now_ms = int(time.time() * 1000)
         numbers = [entities.Metric(key, value, now_ms, 0) for key, value in flat_numbers(metrics).items()]
         for start in range(0, len(parameters), _PARAMETERS_AT_ONCE):
@@ -110,6 +111,12 @@ def _record(context: Context, uri: str, *, metrics: Mapping[str, Any]) -> None:
         status = "FINISHED"
     finally:
         client.set_terminated(run_id, status)
+
+
+def parameters_of(config: Config) -> dict[str, str]:
+    """Return the settings by their dotted keys, without secrets and without the section ``tracking``."""
+    settings = redacted(config.model_dump(mode="json", exclude={"tracking"}))
+    return {key: str(value) for key, value in flatten(settings).items()}
 
 
 def flat_numbers(values: Mapping[str, Any]) -> dict[str, float]:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from asteroid_ll.evaluation import thresholds
 from asteroid_ll.evaluation.findings import Finding
 from asteroid_ll.evaluation.ranking import precision_recall_curve, roc_curve
+from asteroid_ll.redaction import redacted
 from asteroid_ll.report import result_tables
 from asteroid_ll.report.data import bill_blocks, data_blocks
 from asteroid_ll.report.html import (
@@ -62,7 +63,7 @@ def as_json(inputs: ReportInputs) -> dict[str, Any]:
             "split": inputs.json(paths.SPLIT),
         },
         "bill": inputs.bill,
-        "configuration": inputs.config.model_dump(mode="json"),
+        "configuration": redacted(inputs.config.model_dump(mode="json")),
         "provenance": inputs.json(paths.PROVENANCE),
         "fingerprints": dict(inputs.fingerprints),
         "environment": inputs.environment,
@@ -87,7 +88,10 @@ def as_document(inputs: ReportInputs, figures: Mapping[str, ReportFigure]) -> Re
             "Data", [*_chosen(figures, "distributions", "class-balance", "correlation"), *data_blocks(inputs)]
         ),
         ReportSection("Bill", bill_blocks(inputs)),
-        ReportSection("Configuration", [ReportFacts("Effective configuration", inputs.config.model_dump(mode="json"))]),
+        ReportSection(
+            "Configuration",
+            [ReportFacts("Effective configuration", redacted(inputs.config.model_dump(mode="json")))],
+        ),
         ReportSection(
             "Provenance",
             [

@@ -29,10 +29,19 @@ _REFUSALS = {
     errno.ENFILE: "too many files are open on this machine",
     errno.ENOTDIR: "a part of its path is a file",
     errno.EISDIR: "there is a directory of that name",
+    errno.ENOTEMPTY: "there is a directory of that name, with files in it",
     errno.EEXIST: "a part of its path is a file",
     errno.ENAMETOOLONG: "its name is too long",
 }
 """Reasons for which a file system refuses to write."""
+
+_HINTS = {
+    errno.ENOTDIR: "Move the file away that is in place of a directory",
+    errno.EEXIST: "Move the file away that is in place of a directory",
+    errno.EISDIR: "Move the directory away that is in place of the file",
+    errno.ENOTEMPTY: "Move the directory away that is in place of the file",
+}
+"""Hints for obstacles that neither room nor another directory removes."""
 
 _EXHAUSTED = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO, errno.EMFILE, errno.ENFILE}
 """The subset that always means the machine is out of resources."""
@@ -61,14 +70,19 @@ def refused_by_system(error: BaseException) -> DataError | None:
     )
 
 
+PRIVATE_MODE = 0o600
+"""Mode of a file that only its owner may read."""
+
+
 @contextmanager
-def atomic_path(path: Path) -> Iterator[Path]:
+def atomic_path(path: Path, *, private: bool = False) -> Iterator[Path]:
     """Provide a temporary path that replaces ``path`` when the block succeeds.
 
     The temporary name ends like the final one, for writers that choose a format by suffix.
 
     Args:
         path: the file to create or replace; missing folders are created.
+        private: only its owner may read it.
 
     Yields:
         The path to write to. The block must leave a closed file there.
@@ -79,8 +93,12 @@ def atomic_path(path: Path) -> Iterator[Path]:
     temporary = path.with_name(f"{TEMPORARY_PREFIX}{os.urandom(8).hex()}-{path.name[-128:]}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        if private:
+            temporary.touch(mode=PRIVATE_MODE, exist_ok=False)
         yield temporary
         _sync(temporary)
+        if path.is_dir():
+            path.rmdir()  # an empty directory that took the file's place; a full one is refused
         temporary.replace(path)
     except OSError as error:
         reason = _REFUSALS.get(error.errno or 0)
@@ -88,7 +106,8 @@ def atomic_path(path: Path) -> Iterator[Path]:
             raise
         raise DataError(
             f"{path} could not be written: {reason}; the old output is intact.",
-            hint="Make room or choose another directory with --workdir, then run the same command again.",
+            hint=_HINTS.get(error.errno or 0, "Make room or choose another directory with --workdir")
+            + ", then run the same command again.",
             path=str(path),
         ) from error
     finally:
@@ -97,13 +116,13 @@ def atomic_path(path: Path) -> Iterator[Path]:
     sync_directory(path.parent)
 
 
-def atomic_write(path: Path, data: bytes | bytearray | memoryview) -> None:
+def atomic_write(path: Path, data: bytes | bytearray | memoryview, *, private: bool = False) -> None:
     """Create or replace a file, see ``atomic_path``.
 
     Raises:
         DataError: the file system refused; the old file is intact.
     """
-    with atomic_path(path) as temporary, temporary.open("wb", buffering=0) as file:
+    with atomic_path(path, private=private) as temporary, temporary.open("wb", buffering=0) as file:
         rest = memoryview(data).cast("B")
         while rest:
             rest = rest[file.write(rest) :]

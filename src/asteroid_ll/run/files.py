@@ -33,8 +33,9 @@ class StoredJson(dict[str, Any]):
 
 
 def write_json(path: Path, value: Mapping[str, Any]) -> None:
-    """Write a JSON object, indented, keys in the order given."""
-    atomic_write(path, (json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode())
+    """Write a JSON object, indented, keys in the order given; only the file's owner may read it."""
+    text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    atomic_write(path, text.encode(), private=True)
 
 
 def read_json(path: Path) -> StoredJson:

@@ -19,7 +19,8 @@ from types import MappingProxyType
 from typing import Any, Literal, get_args
 
 from asteroid_ll.errors import DataError
-from asteroid_ll.run.atomic import sync_directory
+from asteroid_ll.redaction import redacted
+from asteroid_ll.run.atomic import PRIVATE_MODE, sync_directory
 
 Event = Literal["intent", "done", "failed", "gone"]
 """Planned; done; failed; deleted or proven absent."""
@@ -27,14 +28,11 @@ Event = Literal["intent", "done", "failed", "gone"]
 VERSION = 1
 
 _SECRET_NAME = re.compile(r"secret|password|passwd|api_?key|access_?key|session_?token|authorization|credential", re.I)
-_SECRET_VALUE = re.compile(
-    r"(?P<name>\b(?:X-Amz-(?:Signature|Credential|Security-Token)|api_key)=)[^&\"\\\s]+|\b(?:AKIA|ASIA)[A-Z0-9]{16}\b"
-)
-
 
 Record = Mapping[str, Any]
 """One line, read-only: ``v``, ``at`` (UTC, ISO 8601; the order is that of the lines), ``event``, ``stage``, optionally
-``fingerprint`` and ``resource`` (the created or deleted resource), and further facts."""
+``run``, ``target``, ``account`` and ``region`` (absent in old records), ``fingerprint`` and ``resource`` (the created
+or deleted resource), and further facts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,13 +69,17 @@ class Journal:
 
     Args:
         path: the file; the first record creates it.
+
+    Attributes:
+        origin: facts that every record holds: the run, its target, account and region.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.origin: Mapping[str, Any] = {}
 
     def append(self, event: Event, *, stage: str, **facts: Any) -> None:
-        """Write a record to disk. Access keys and signed URLs inside the facts are redacted.
+        """Write a record to disk. Secrets inside the facts are redacted.
 
         Args:
             event: the kind of record.
@@ -93,10 +95,10 @@ class Journal:
         if refused is not None:
             raise ValueError(f"a record cannot have a fact named {refused}")
         at = _now().isoformat(timespec="milliseconds")
-        values = {"v": VERSION, "at": at, "event": event, "stage": stage, **facts}
+        values = {"v": VERSION, "at": at, "event": event, "stage": stage, **self.origin, **redacted(facts)}
         text = json.dumps(values, allow_nan=False, separators=(",", ":"))
         try:
-            _append_line(self.path, f"{_SECRET_VALUE.sub(_redacted, text)}\n".encode("ascii"))
+            _append_line(self.path, f"{text}\n".encode("ascii"))
         except OSError as error:
             raise DataError(
                 f"The journal {self.path} could not be written: {error.strerror}; it is unchanged.",
@@ -108,7 +110,7 @@ class Journal:
         """Return the journal's content; that of a missing file is empty.
 
         Raises:
-            DataError: a complete line is not a record of this version, or the file cannot be read.
+            DataError: a complete line is damaged or of a newer version, or the file cannot be read.
         """
         try:
             content = self.path.read_bytes()
@@ -126,6 +128,13 @@ class Journal:
     def _record(self, line: bytes, number: int) -> Record:
         try:
             return _parse(line)
+        except _NewerVersionError as error:
+            raise DataError(
+                f"The journal {self.path} is of version {error.version}, from a newer asteroid-ll; this one reads "
+                f"version {VERSION}.",
+                hint="Update it: pip install --upgrade asteroid-ll   or use the one that wrote it.",
+                path=str(self.path),
+            ) from error
         except (ValueError, RecursionError) as error:
             raise DataError(
                 f"The journal {self.path} is damaged in line {number}: {line[:60]!r} is not a record of version 1.",
@@ -135,17 +144,24 @@ class Journal:
             ) from error
 
 
+class _NewerVersionError(ValueError):
+    """A record of a version that this release does not know."""
+
+    def __init__(self, version: int) -> None:
+        super().__init__(f"version {version}")
+        self.version = version
+
+
 def _now() -> datetime:
     return datetime.now(UTC)
-
-
-def _redacted(match: re.Match[str]) -> str:
-    return f"{match['name'] or ''}[removed]"
 
 
 def _parse(line: bytes) -> Record:
     """Return the record in a line; raise ValueError if there is none."""
     values = json.loads(line)
+    version = values.get("v") if isinstance(values, dict) else None
+    if isinstance(version, int) and version > VERSION:
+        raise _NewerVersionError(version)
     if not isinstance(values, dict) or values.get("v") != VERSION or values.get("event") not in get_args(Event):
         raise ValueError("not a record of this version")
     if not isinstance(values.get("at"), str) or not isinstance(values.get("stage"), str):
@@ -157,7 +173,7 @@ def _append_line(path: Path, line: bytes) -> None:
     """Append one line with one write and sync it, replacing an incomplete last line."""
     path.parent.mkdir(parents=True, exist_ok=True)
     is_new = not path.exists()
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, PRIVATE_MODE)
     try:
         end = _end_of_last_line(descriptor)
         os.ftruncate(descriptor, end)

@@ -18,6 +18,7 @@ from typing import Any
 from asteroid_ll.errors import ConfigError, DataError
 from asteroid_ll.neo.sources.reading import refuse_other_formats
 from asteroid_ll.neo.table import find, header_key, lookup
+from asteroid_ll.run.csv_text import restored
 from asteroid_ll.scoring.values import Batch, batch_of
 
 BATCH_ROWS = 50_000
@@ -149,7 +150,9 @@ def _batch(rows: list[list[str]], layout: _FileLayout, *, first_row: int) -> Bat
             row += [""] * (n_fields - len(row))
     columns = {p: [row[p] for row in rows] for p in {*layout.inputs.values(), *layout.carried.values()}}
     cells = {name: columns[position] for name, position in layout.inputs.items()}
-    carried: dict[str, Sequence[object]] = {name: columns[position] for name, position in layout.carried.items()}
+    carried: dict[str, Sequence[object]] = {
+        name: [restored(text) for text in columns[position]] for name, position in layout.carried.items()
+    }
     carried = carried or {"row": range(first_row, first_row + len(rows))}
     return batch_of(cells, carried, errors=errors, first_row=first_row)
 

@@ -13,6 +13,7 @@ import orjson
 
 from asteroid_ll.errors import ConfigError
 from asteroid_ll.run.atomic import atomic_path
+from asteroid_ll.run.csv_text import Lines, safe
 from asteroid_ll.scoring.reader import parquet_module
 
 Columns = Mapping[str, Sequence[object]]
@@ -68,7 +69,7 @@ def open_writer(name: str, *, output: Path | None, line: Emit) -> Iterator[RowWr
 
 
 class CsvRows:
-    """CSV with a header; an absent value is an empty cell."""
+    """CSV with a header; an absent value is an empty cell, and no text is a formula, see `run.csv_text`."""
 
     def __init__(self, emit: Emit) -> None:
         self._emit = emit
@@ -77,11 +78,12 @@ class CsvRows:
     def write(self, rows: Columns) -> None:
         """Write some rows."""
         buffer = io.StringIO()
-        writer = csv.writer(buffer, lineterminator="\n")
+        writer = csv.writer(Lines(buffer.write))
         if not self._has_header:
             writer.writerow(rows)
             self._has_header = True
-        writer.writerows(zip(*rows.values(), strict=True))
+        columns = [[safe(value) for value in column] for column in rows.values()]
+        writer.writerows(zip(*columns, strict=True))
         self._emit(buffer.getvalue())
 
 

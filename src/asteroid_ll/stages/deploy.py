@@ -1,11 +1,11 @@
-"""deploy: model, endpoint configuration and endpoint, each created or adopted under names made from the content."""
+"""deploy: model, endpoint configuration and endpoint, each created or adopted under names of this content and run."""
 
 from __future__ import annotations
 
 import time
 
 from asteroid_ll.aws import endpoints
-from asteroid_ll.aws.storage import parse_uri, stored, upload_file
+from asteroid_ll.aws.storage import ensure_bucket, parse_uri, upload_file
 from asteroid_ll.aws.tags import tags
 from asteroid_ll.linear_learner.images import image_uri
 from asteroid_ll.run import paths
@@ -15,21 +15,22 @@ from asteroid_ll.stages.stage import Context, Outcome
 
 
 def run(context: Context) -> Outcome:
-    """Put the trained model behind an endpoint and wait until it is in service."""
+    """Put the trained model behind an endpoint and wait until it is in service.
+
+    S3 gets the verified artifact again if it has lost or changed it.
+    """
     context.check_price()
     aws = context.connect()
     config, hosting = context.config, context.config.hosting
-    name = f"asteroid-ll-{context.fingerprint[:16]}"
+    name = context.resource_name
     job = read_json(context.path(paths.JOB))
     context.journal.append("intent", stage="deploy", fingerprint=context.fingerprint, resource=name, bills="endpoint")
     write_json(context.path(paths.ENDPOINT), {"name": name, "model": context.inputs["train"]})
     artifact = context.path(paths.ARTIFACT)
     bucket, key = parse_uri(job["artifact"])
-    if stored(aws, bucket, key) is None:
-        upload_file(aws, artifact, bucket=bucket, key=key, sha256=sha256_file(artifact))
-    owned = tags(
-        fingerprint=context.fingerprint, run=context.run_mark, expires_s=time.time() + 3600 * hosting.keep_for_h
-    )
+    ensure_bucket(aws, bucket)
+    upload_file(aws, artifact, bucket=bucket, key=key, sha256=sha256_file(artifact))
+    owned = tags(fingerprint=context.fingerprint, run=context.run, expires_s=time.time() + 3600 * hosting.keep_for_h)
     statuses = {
         endpoints.create_or_adopt_model(
             aws,

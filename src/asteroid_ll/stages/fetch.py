@@ -8,6 +8,8 @@ from asteroid_ll.aws.storage import download_file, parse_uri
 from asteroid_ll.errors import ConfigError
 from asteroid_ll.neo.sources import open_source
 from asteroid_ll.neo.sources.base import Web
+from asteroid_ll.neo.sources.packed import MAX_TEXT_BYTES
+from asteroid_ll.redaction import REMOVED
 from asteroid_ll.run import paths
 from asteroid_ll.run.files import write_json
 from asteroid_ll.stages.stage import Context, Outcome
@@ -16,6 +18,11 @@ from asteroid_ll.stages.stage import Context, Outcome
 def run(context: Context) -> Outcome:
     """Fetch into ``fetch/``; an earlier file is replaced when the new one is complete and verified."""
     settings = context.config.source
+    if REMOVED in (settings.location or ""):
+        raise ConfigError(
+            f"source.location has lost its secrets: {settings.location}.",
+            hint="Give the whole address again: asteroid-ll fetch --set source.location=ADDRESS",
+        )
     web = Web(say=context.progress, download_other=lambda url, path: _download_s3(context, url, path))
     source = open_source(settings.kind, web=web, **settings.options)
     raw = context.path("fetch", source.spec.file_name)
@@ -32,4 +39,4 @@ def _download_s3(context: Context, url: str, path: Path) -> None:
             f"{url.partition('://')[0]}:// URLs cannot be downloaded.", hint="Use a path, an https:// or an s3:// URL."
         )
     bucket, key = parse_uri(url)
-    download_file(context.connect(), bucket=bucket, key=key, path=path)
+    download_file(context.connect(), bucket=bucket, key=key, path=path, max_bytes=MAX_TEXT_BYTES)

@@ -38,7 +38,7 @@ def run(context: Context) -> Outcome:
             figures[plot.name] = ReportFigure(plot.title, plot.alt, save(plot.figure, context.path(outputs[-1])))
     write_json(context.path(paths.REPORT_JSON), as_json(inputs))
     document = render_html(as_document(inputs, figures)).encode()
-    atomic_write(context.path(paths.REPORT_HTML), document)
+    atomic_write(context.path(paths.REPORT_HTML), document, private=True)
     return Outcome(
         outputs=tuple(outputs),
         note=f"{context.path(paths.REPORT_HTML)}, {len(document) / 1e6:.1f} MB, {len(figures)} figures",

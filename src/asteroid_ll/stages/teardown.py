@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Mapping
 
 from asteroid_ll.aws.billing import OpenResource, open_resources
 from asteroid_ll.aws.errors import expected
 from asteroid_ll.aws.jobs import stop_training_job
+from asteroid_ll.aws.other_runs import sentences
 from asteroid_ll.aws.teardown import delete_endpoint_stack, find_leftovers
 from asteroid_ll.errors import AsteroidError, CredentialsError, DataError, LeakError
 from asteroid_ll.run.journal import Record
@@ -41,10 +43,15 @@ def run(context: Context) -> Outcome:
         undo(name, record["bills"], fingerprint=record["fingerprint"])
     forgotten: list[OpenResource] = []
     try:
-        tagged = open_resources(context.connect(), run=context.run_mark)
-        forgotten = [item for item in tagged if item.name not in known and item.kind not in context.spared]
+        listed = open_resources(context.connect())
     except Exception as error:
         problems.append(_problem(error, "anything else of this run directory"))
+    else:
+        unknown = [item for item in listed if item.name not in known]
+        forgotten = [item for item in unknown if item.run == context.run and item.kind not in context.spared]
+        others = [item for item in unknown if item.run != context.run]
+        for sentence in sentences(others, now_s=time.time(), only_expired=bool(known or forgotten)):
+            context.progress(sentence)
     for resource in forgotten:
         undo(resource.name, resource.kind)
     if problems:

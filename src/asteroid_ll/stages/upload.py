@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from asteroid_ll.aws.storage import ensure_bucket, stored, upload_file
+from asteroid_ll.aws.storage import ensure_bucket, is_stored, upload_file
 from asteroid_ll.run import paths
 from asteroid_ll.run.atomic import sha256_file
 from asteroid_ll.run.files import read_json, write_json
@@ -45,9 +45,12 @@ def run(context: Context) -> Outcome:
 
 
 def verify(context: Context) -> str | None:
-    """Return a sentence about the first object that S3 no longer has, or None."""
+    """Return a sentence about the first object that S3 no longer has as it was uploaded, or None."""
     manifest = read_json(context.path(paths.MANIFEST))
+    bucket = manifest["bucket"]
     for item in manifest["objects"]:
-        if stored(context.connect(), manifest["bucket"], item["key"]) != (item["size_bytes"], item["sha256"]):
-            return f"s3://{manifest['bucket']}/{item['key']} is missing"
+        key, sizes = item["key"], {"size_bytes": item["size_bytes"], "sha256": item["sha256"]}
+        path = context.path("encode", *key.split("/")[-2:])
+        if not is_stored(context.connect(), path, bucket=bucket, key=key, **sizes):
+            return f"s3://{bucket}/{key} is missing or changed"
     return None

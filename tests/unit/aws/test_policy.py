@@ -43,4 +43,11 @@ def test_objects_outside_the_prefix_are_out_of_reach():
 def test_the_policy_is_json_in_the_regions_partition():
     written = json.dumps(made(partition="aws-cn", region="cn-north-1", role_arn="arn:aws-cn:iam::1:role/x"))
     assert "arn:aws:" not in written
-    assert "arn:aws-cn:sagemaker:cn-north-1:111122223333:training-job/asteroid-ll*" in written
+    assert "arn:aws-cn:sagemaker:cn-north-1:111122223333:training-job/asteroid-ll-*" in written
+
+
+def test_a_sweep_may_look_in_every_region_but_touch_only_our_names():
+    for sid in ("Sweep", "SweepLogs"):
+        (statement,) = (s for s in made()["Statement"] if s["Sid"] == sid)
+        assert all(":*:111122223333:" in resource for resource in statement["Resource"])
+        assert all(resource.endswith("asteroid-ll-*") for resource in statement["Resource"])

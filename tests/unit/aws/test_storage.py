@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import base64
 import hashlib
 
 import pytest
@@ -14,6 +15,10 @@ OK = Response(200)
 
 def sha256(body: bytes) -> str:
     return hashlib.sha256(body).hexdigest()
+
+
+def s3_checksum(body: bytes) -> str:
+    return base64.b64encode(hashlib.sha256(body).digest()).decode()
 
 
 @pytest.fixture
@@ -81,7 +86,7 @@ def test_a_bucket_in_another_region_is_refused_with_both_regions(aws, script):
 
 
 def test_the_same_content_is_not_sent_again(aws, script, table):
-    head = Response(200, {"Content-Length": "9", "x-amz-meta-sha256": sha256(b"asteroids")})
+    head = Response(200, {"Content-Length": "9", "x-amz-checksum-sha256": s3_checksum(b"asteroids")})
     script.on("S3 HEAD", head)
     assert storage.upload_file(aws, table, bucket="b", key="k", sha256=sha256(b"asteroids")) == "present"
 
@@ -89,9 +94,9 @@ def test_the_same_content_is_not_sent_again(aws, script, table):
 @pytest.mark.parametrize(
     "headers",
     [
-        {"Content-Length": "9", "x-amz-meta-sha256": sha256(b"other")},
-        {"Content-Length": "8", "x-amz-meta-sha256": sha256(b"asteroids")},
-        {"Content-Length": "9"},
+        {"Content-Length": "9", "x-amz-checksum-sha256": s3_checksum(b"other")},
+        {"Content-Length": "8", "x-amz-checksum-sha256": s3_checksum(b"asteroids")},
+        {"Content-Length": "9", "x-amz-meta-sha256": sha256(b"asteroids"), "x-amz-checksum-crc32": "AAAAAA=="},
     ],
     ids=["other content", "other size", "unknown content"],
 )
@@ -100,7 +105,7 @@ def test_other_content_is_replaced_and_carries_its_checksum(aws, script, table, 
     script.on("S3 PUT", OK)
     assert storage.upload_file(aws, table, bucket="b", key="k", sha256=sha256(b"asteroids")) == "uploaded"
     (put,) = (call for name, call in script.calls if name == "S3 PUT")
-    assert put["x-amz-meta-sha256"] == sha256(b"asteroids")
+    assert put["x-amz-checksum-sha256"] == s3_checksum(b"asteroids")
 
 
 def test_a_file_that_is_not_there_is_named(aws, tmp_path):

@@ -8,7 +8,7 @@ import pytest
 
 from asteroid_ll.cli.console import Console
 from asteroid_ll.errors import DataError
-from asteroid_ll.pipeline.run import StageResult
+from asteroid_ll.pipeline.results import StageResult
 
 
 class Stream(io.StringIO):

@@ -14,7 +14,7 @@ PACKAGE = "asteroid_ll.emulator"
 
 LEVELS = (
     {"transport.messages"},
-    {"api_model", "processes", "sessions", "state"},
+    {"api_model", "isolation", "processes", "sessions", "state"},
     {"json_service", "resources"},
     {"ledger"},
     {"s3", "sts"},

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from asteroid_ll.errors import DataError
 from asteroid_ll.formats import npz
+from asteroid_ll.formats.table import load_table
 
 
 def test_arrays_come_back_and_nothing_else_does() -> None:
@@ -46,3 +48,27 @@ def test_a_damaged_archive_is_a_data_error(tmp_path: Path, content: bytes) -> No
     path.write_bytes(content)
     with pytest.raises(DataError, match="cannot be read"):
         npz.load(path)
+
+
+class Bomb:
+    """An object that makes a file when it is unpickled."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Path.touch, (self.path,)
+
+
+@pytest.mark.parametrize("reader", ["npz", "table", "bare array"])
+def test_a_pickled_object_is_refused_and_not_run(tmp_path: Path, reader: str) -> None:
+    path, canary = tmp_path / "rows.npz", tmp_path / "canary"
+    objects = np.array([Bomb(canary)], dtype=object)
+    if reader == "bare array":
+        with path.open("wb") as file:
+            np.save(file, objects, allow_pickle=True)
+    else:
+        np.savez(path, train=objects)
+    with pytest.raises(DataError, match="cannot be read"):
+        (load_table if reader == "table" else npz.load)(path)
+    assert not canary.exists()

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from asteroid_ll.errors import DataError
-from asteroid_ll.formats import recordio
+from asteroid_ll.formats import recordio, sparse_reader
+from asteroid_ll.formats.sparse import CsrMatrix
 
 
 def varint(number):
@@ -289,3 +290,32 @@ def test_frames_say_where_each_payload_begins():
     offsets = [offset for offset, _ in recordio.frames(data)]
     assert {stop - start for start, stop in pairwise(offsets)} == {len(data) // 3}
     assert offsets[0] == 8
+
+
+def _outcome(decoder, data):
+    """Return what a decoder makes of data: dense features and labels as bytes, or the error."""
+    try:
+        features, labels = decoder(np.frombuffer(data, np.uint8))
+    except DataError:
+        return "refused"
+    dense = features.toarray() if isinstance(features, CsrMatrix) else features
+    return dense.tobytes(), None if labels is None else labels.tobytes()
+
+
+@pytest.mark.parametrize("row", [1, 16_384])
+def test_a_changed_byte_outside_of_the_numbers_is_never_read_as_if_it_were_not_there(row):
+    features = np.ones((row + 1, 3), np.float32)
+    encoded = bytes(recordio.encode(features, np.zeros(row + 1, np.float32)))
+    n_bytes = len(encoded) // (row + 1)
+    unchanged = _outcome(recordio.decode_rows, encoded)
+    one_row = encoded[:n_bytes]
+    values_at = one_row.index(np.ones(3, "<f4").tobytes())
+    label_at = n_bytes - 4 - (-len(one_row) % 4)
+    structure = [*range(values_at), *range(values_at + 12, label_at)]
+    assert len(structure) > 30
+    for byte in structure if row == 1 else (values_at - 12, values_at + 15):
+        damaged = bytearray(encoded)
+        damaged[row * n_bytes + byte] ^= 0x40
+        outcome = _outcome(recordio.decode_rows, bytes(damaged))
+        assert outcome == _outcome(sparse_reader.read, bytes(damaged))
+        assert outcome != unchanged

@@ -140,10 +140,29 @@ def test_a_member_that_comes_twice_is_refused(tmp_path, good_zip):
         artifact.read(tmp_path / "m")
 
 
-def test_many_members_are_refused_without_reading_them(tmp_path):
-    (tmp_path / "m").write_bytes(tar_of(*[("./", b"", {"type": tarfile.DIRTYPE})] * 5000))
-    with pytest.raises(DataError, match=r"no member|unexpected member"):
-        artifact.read(tmp_path / "m")
+@pytest.mark.parametrize(("n_folders", "accepted"), [(15, True), (16, False), (5_000, False)])
+def test_more_than_sixteen_members_are_refused_without_reading_them(tmp_path, good_zip, model, n_folders, accepted):
+    folders = [("./", b"", {"type": tarfile.DIRTYPE})] * n_folders
+    (tmp_path / "m").write_bytes(tar_of(*folders, ("model_algo-1", good_zip, {})))
+    if accepted:
+        assert same(artifact.read(tmp_path / "m"), model)
+    else:
+        with pytest.raises(DataError, match="more than 16 members"):
+            artifact.read(tmp_path / "m")
+
+
+def test_a_model_may_take_512_megabytes_and_no_byte_more(tmp_path):
+    """The sizes are only declared: a member that is too large is refused before its content is read."""
+    for n_bytes, says in [
+        (512 << 20, "truncated|unexpected end|cannot be read"),
+        ((512 << 20) + 1, "more than 536870912"),
+    ]:
+        info = tarfile.TarInfo("model_algo-1")
+        info.size = n_bytes
+        (tmp_path / "m").write_bytes(gzip.compress(info.tobuf() + bytes(1024)))
+        with pytest.raises(DataError, match=says) as raised:
+            artifact.read(tmp_path / "m")
+        assert ("more than" in str(raised.value)) == (n_bytes > 512 << 20)
 
 
 def test_a_bomb_is_not_unpacked(tmp_path, monkeypatch):

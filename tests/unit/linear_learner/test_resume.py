@@ -1,6 +1,7 @@
 """A job that was interrupted after any epoch ends with the numbers of an undisturbed one."""
 
 import dataclasses
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -125,6 +126,27 @@ def test_a_damaged_checkpoint_is_refused(tmp_path, damage):
     path.write_bytes(damage(path.read_bytes()))
     with pytest.raises(ClientError, match="cannot be read"):
         job(BASE, directory=tmp_path)
+
+
+class Bomb:
+    """An object that makes a file when it is unpickled."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return Path.touch, (self.path,)
+
+
+def test_a_pickled_object_in_a_checkpoint_is_refused_and_not_run(tmp_path):
+    job(BASE, directory=tmp_path)
+    with np.load(tmp_path / FILE) as content:
+        arrays = dict(content)
+    bomb = np.array([Bomb(tmp_path / "canary")], dtype=object)
+    np.savez(tmp_path / FILE, **{**arrays, "array:kept_weight": bomb, "array:more": bomb})
+    with pytest.raises(ClientError, match="cannot be read"):
+        job(BASE, directory=tmp_path)
+    assert not (tmp_path / "canary").exists()
 
 
 def test_a_host_that_only_reads_writes_nothing(tmp_path):

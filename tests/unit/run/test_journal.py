@@ -180,7 +180,8 @@ def test_a_torn_line_longer_than_a_block_is_replaced(journal):
         b"[1]",
         b"\xff\xfe",
         b"[" * 100_000,
-        b'{"v":2,"at":"t","event":"done","stage":"x"}',
+        b'{"v":0,"at":"t","event":"done","stage":"x"}',
+        b'{"v":"2","at":"t","event":"done","stage":"x"}',
         b'{"v":1,"at":"t","event":"undone","stage":"x"}',
         b'{"v":1,"at":"t","event":["done"],"stage":"x"}',
         b'{"v":1,"at":"t","event":"done"}',
@@ -197,6 +198,18 @@ def test_a_damaged_line_before_the_last_is_named(journal, line):
         journal.read()
     assert f"{journal.path} is damaged in line 2" in caught.value.what
     assert (caught.value.exit_code, caught.value.context["line"]) == (3, 2)
+
+
+def test_a_journal_of_a_newer_release_is_not_called_damaged(journal):
+    journal.append("done", stage="x")
+    with journal.path.open("ab") as file:
+        file.write(b'{"v":2,"when":"t","what":{"other":"shape"}}\n')
+    with pytest.raises(
+        DataError, match="is of version 2, from a newer asteroid-ll; this one reads version 1"
+    ) as caught:
+        journal.read()
+    assert "damaged" not in str(caught.value)
+    assert "pip install --upgrade asteroid-ll" in caught.value.hint
 
 
 @given(st.binary(max_size=200))

@@ -1,4 +1,4 @@
-"""CloudWatch Logs: the operations that read log groups, streams and events, and DeleteLogGroup."""
+"""CloudWatch Logs: the operations that read log groups, streams and events, and those that delete logs."""
 
 from __future__ import annotations
 
@@ -172,6 +172,13 @@ def delete_group(call: LogsCall) -> Params:
     return {}
 
 
+def delete_stream(call: LogsCall) -> Params:
+    """DeleteLogStream."""
+    if not call.store.delete_stream(call.region, call.group(), call.params["logStreamName"]):
+        raise ApiError("ResourceNotFoundException", "The specified log stream does not exist.")
+    return {}
+
+
 def _page(items: list[Params], params: Params, *, member: str) -> Params:
     try:
         start = int(params.get("nextToken", "0"))
@@ -229,6 +236,7 @@ SERVICE = JsonService(
         "GetLogEvents": get_events,
         "FilterLogEvents": filter_events,
         "DeleteLogGroup": delete_group,
+        "DeleteLogStream": delete_stream,
     },
     invalid_code="InvalidParameterException",
 )

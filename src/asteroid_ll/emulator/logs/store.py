@@ -74,3 +74,15 @@ class LogStore:
             )
             rows = db.execute("DELETE FROM log_streams WHERE region = ? AND log_group = ?", (region, group))
             return rows.rowcount > 0
+
+    def delete_stream(self, region: str, group: str, stream: str) -> bool:
+        """Delete a stream with its lines, and the group with its last stream; return False if there was none."""
+        with self.state.transaction() as db:
+            named = (region, group, stream)
+            db.execute(
+                "DELETE FROM log_events WHERE stream IN"
+                " (SELECT id FROM log_streams WHERE region = ? AND log_group = ? AND name = ?)",
+                named,
+            )
+            rows = db.execute("DELETE FROM log_streams WHERE region = ? AND log_group = ? AND name = ?", named)
+            return rows.rowcount > 0

@@ -69,6 +69,30 @@ class S3Call:
             raise s3_error("NoSuchKey", Key=self.key)
         return stored
 
+    def intact_object(self) -> StoredObject:
+        """Return the object that the call names, after a check of its bytes.
+
+        Raises:
+            ApiError: as `object` and `check_intact`.
+        """
+        stored = self.object()
+        check_intact(self.store, stored)
+        return stored
+
+
+def check_intact(store: ObjectStore, stored: StoredObject) -> None:
+    """Refuse to read an object whose bytes are no longer those that were stored.
+
+    Raises:
+        ApiError: ``InternalError``.
+    """
+    if not store.is_intact(stored):
+        raise ApiError(
+            "InternalError",
+            f"The bytes of s3://{stored.bucket}/{stored.key} are damaged or lost on disk. Put the object again.",
+            status=500,
+        )
+
 
 def parse_address(request: Request) -> tuple[str, str, str]:
     """Read bucket and key from the host (``BUCKET.s3.REGION.amazonaws.com``) or from the path.

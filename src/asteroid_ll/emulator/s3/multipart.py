@@ -234,6 +234,8 @@ def _chosen(call: S3Call, nodes: list[Element]) -> list[sqlite3.Row]:
             )
         if row["number"] <= last:
             raise s3_error("InvalidPartOrder")
+        if not call.store.bodies.is_intact(row["body"]):
+            raise ApiError("InternalError", f"Part {number} is damaged on disk. Upload it again.", status=500)
         last = row["number"]
         chosen.append(row)
     for row in chosen[:-1]:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
+from contextlib import suppress
 from dataclasses import replace
 from urllib.parse import unquote
 
 from asteroid_ll.emulator.s3.body_files import read_chunks
-from asteroid_ll.emulator.s3.call import S3Call, check_owner
+from asteroid_ll.emulator.s3.call import S3Call, check_intact, check_owner
 from asteroid_ll.emulator.s3.conditions import byte_range, check_read, write_guard
 from asteroid_ll.emulator.s3.errors import invalid_argument, not_implemented, s3_error
 from asteroid_ll.emulator.s3.object_headers import checksum_headers, encryption_headers, object_headers, read_attributes
 from asteroid_ll.emulator.s3.operations import ATTRIBUTE_HEADERS, COPY_HEADERS, READ_QUERY, operation
-from asteroid_ll.emulator.s3.payload import read_payload, receive, verify
+from asteroid_ll.emulator.s3.payload import checksum, composite, read_payload, receive, verify
 from asteroid_ll.emulator.s3.store import Attributes, StoredObject
 from asteroid_ll.emulator.s3.xml import checksum_elements, document, elements, group, iso_time, parse, required_text
 from asteroid_ll.emulator.transport.messages import ApiError, Response
@@ -33,8 +35,11 @@ def put_object(call: S3Call) -> Response:
 @operation("GetObject", "GET /Bucket/Key", query=READ_QUERY, headers="x-amz-checksum-mode")
 @operation("HeadObject", "HEAD /Bucket/Key", query=READ_QUERY, headers="x-amz-checksum-mode")
 def get_object(call: S3Call) -> Response:
-    """GetObject and HeadObject: whole, a range or a part, if the read's conditions hold."""
-    stored = call.object()
+    """GetObject and HeadObject: whole, a range or a part, if the read's conditions hold.
+
+    GetObject checks the whole body before it answers, so a client never gets damaged bytes.
+    """
+    stored = call.object() if call.request.method == "HEAD" else call.intact_object()
     if not check_read(call.request.headers, stored):
         return Response(304, headers={"ETag": f'"{stored.etag}"'})
     headers = object_headers(stored)
@@ -45,7 +50,7 @@ def get_object(call: S3Call) -> Response:
         span = byte_range(call.header("range"), size_bytes=stored.size_bytes)
     start, stop = span or (0, stored.size_bytes)
     if call.header("x-amz-checksum-mode").upper() == "ENABLED" and (start, stop) == (0, stored.size_bytes):
-        headers |= checksum_headers(stored.attributes)
+        headers |= checksum_headers(_as_on_disk(stored) if call.request.method == "HEAD" else stored.attributes)
     headers["Content-Length"] = str(stop - start)
     if span is not None:
         headers["Content-Range"] = f"bytes {start}-{stop - 1}/{stored.size_bytes}"
@@ -55,6 +60,22 @@ def get_object(call: S3Call) -> Response:
     if call.request.method == "HEAD":
         return Response(status, headers=headers)
     return Response(status, headers=headers, file=stored.path, start=start, stop=stop)
+
+
+def _as_on_disk(stored: StoredObject) -> Attributes:
+    """Return an object's attributes with the checksums of its present bytes; with none if the bytes are lost."""
+    sizes = stored.attributes.part_sizes_bytes if stored.attributes.checksum_type == "COMPOSITE" else ()
+    checksums: dict[str, str] = {}
+    with suppress(FileNotFoundError):
+        for algorithm in stored.attributes.checksums:
+            starts = [0, *itertools.accumulate(sizes)]
+            parts = [read_chunks(stored.path, start=a, stop=b) for a, b in itertools.pairwise(starts)]
+            checksums[algorithm] = (
+                composite(algorithm, [checksum(algorithm, part) for part in parts])
+                if sizes
+                else checksum(algorithm, read_chunks(stored.path))
+            )
+    return replace(stored.attributes, checksums=checksums)
 
 
 def _part_range(call: S3Call, stored: StoredObject) -> tuple[int, int] | None:
@@ -91,7 +112,7 @@ def delete_objects(call: S3Call) -> Response:
     if "content-md5" not in call.request.headers and not data.checksums:
         raise ApiError("InvalidRequest", "Missing required header for this request: Content-MD5 OR x-amz-checksum-*")
     verify(call.request, data)
-    root = parse(b"".join(data.pieces), "Delete")
+    root = parse(b"".join(data.chunks()), "Delete")
     items = root.findall("Object")
     if not 1 <= len(items) <= _MAX_DELETES:
         raise s3_error("MalformedXML")
@@ -169,6 +190,7 @@ def copy_source(call: S3Call) -> StoredObject:
         raise s3_error("NoSuchKey", Key=key)
     if not check_read(call.request.headers, stored, prefix="x-amz-copy-source-"):
         raise s3_error("PreconditionFailed")
+    check_intact(call.store, stored)
     return stored
 
 

@@ -17,7 +17,7 @@ from asteroid_ll.emulator.s3.errors import s3_error
 from asteroid_ll.emulator.s3.operations import find_operation
 from asteroid_ll.emulator.s3.store import ObjectStore
 from asteroid_ll.emulator.s3.xml import error_body, http_time
-from asteroid_ll.emulator.transport.messages import ApiError, Request, Response
+from asteroid_ll.emulator.transport.messages import ApiError, Request, Response, too_large
 
 _MAX_KEY_BYTES = 1024
 
@@ -49,6 +49,8 @@ class S3:
         try:
             response = self._answer(request, region, headers=headers)
         except ApiError as error:
+            if error.code == "InternalError":
+                self.store.state.log(f"{request.method} {request.path}: {error.message}")
             headers["Content-Type"] = "application/xml"
             body = error_body(error, request_id=request_id, host_id=host_id)
             return Response(error.status, headers=headers, body=b"" if request.method == "HEAD" else body)
@@ -64,6 +66,8 @@ class S3:
         if len(key.encode()) > _MAX_KEY_BYTES:
             raise s3_error("KeyTooLongError", Size=len(key), MaxSizeAllowed=_MAX_KEY_BYTES)
         operation = find_operation(request, bucket=name, key=key)
+        if request.file is not None and operation.name not in ("PutObject", "UploadPart"):
+            raise too_large()
         call = S3Call(self.store, request, region, name, key)
         if name and operation.name != "CreateBucket":
             bucket = self.store.bucket(name)

@@ -193,6 +193,10 @@ class ObjectStore:
         ).fetchone()
         return None if row is None else self._object(row)
 
+    def is_intact(self, stored: StoredObject) -> bool:
+        """Return whether the object's bytes are those that were stored, or the object has been replaced since."""
+        return self.bodies.is_intact(stored.path.name) or self.get(stored.bucket, stored.key) != stored
+
     def put(self, bucket: str, key: str, chunks: Iterable[bytes]) -> StoredObject:
         """Store the bytes of all chunks as an object without attributes.
 

@@ -162,8 +162,10 @@ def _load(services: Services, endpoint: Resource, generation: str, *, variants: 
                 "Please ensure that there is an object located at the URL and that the role passed to CreateModel has "
                 "permissions to download the object."
             )
+        if not services.store.is_intact(source):
+            return f'The model data at "{url}" is damaged in the emulator\'s state. Upload it again.'
         target = _artifact(services, endpoint, generation, name)
-        target.parent.mkdir(parents=True, exist_ok=True)
+        services.state.private_folder(target.parent)
         target.unlink(missing_ok=True)
         link_or_copy(source.path, target)
         try:

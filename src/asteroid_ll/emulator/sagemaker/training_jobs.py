@@ -163,6 +163,8 @@ def _check(call: SageMakerCall, request: Mapping[str, Any]) -> None:
     names = [channel["ChannelName"] for channel in request.get("InputDataConfig", [])]
     if len(set(names)) < len(names):
         raise invalid(f"Channel names must be unique: {', '.join(names)}")
+    if folders := {".", ".."}.intersection(names):
+        raise invalid(f"A channel cannot have the name {folders.pop()!r}, which is another folder.")
     for channel in request.get("InputDataConfig", []):
         _check_channel(call, channel, role_arn=request["RoleArn"])
     _check_location(call, request["OutputDataConfig"]["S3OutputPath"], what="output")

@@ -15,7 +15,7 @@ from typing import Any
 
 from asteroid_ll.emulator.s3.body_files import read_chunks
 from asteroid_ll.emulator.s3.store import ObjectStore
-from asteroid_ll.emulator.worker.files import DownloadError, parse_s3_uri
+from asteroid_ll.emulator.worker.files import download, parse_s3_uri
 from asteroid_ll.run.atomic import TEMPORARY_PREFIX
 
 LOCAL_PATH = "/opt/ml/checkpoints"
@@ -45,7 +45,7 @@ class Checkpoints:
             roots: each host's ``/opt/ml``.
 
         Raises:
-            DownloadError: a key leads out of the folder.
+            DownloadError: a key leads out of the folder, or an object is damaged.
         """
         for root in roots:
             folder = root / _FOLDER
@@ -54,11 +54,8 @@ class Checkpoints:
             for item in self._store.list(self._bucket, self._prefix):
                 if item.key.endswith("/"):
                     continue
-                target = folder / item.key.removeprefix(self._prefix)
-                if not target.resolve().is_relative_to(folder.resolve()):
-                    raise DownloadError(f'The key "{item.key}" leads out of {LOCAL_PATH}')
-                target.parent.mkdir(parents=True, exist_ok=True)
-                shutil.copyfile(item.path, target)
+                relative = item.key.removeprefix(self._prefix)
+                target = download(item, relative, folder=folder, store=self._store, link=False)
                 self._seen[target] = _version(target)
 
     def upload(self, roots: Iterable[Path]) -> None:
@@ -68,7 +65,7 @@ class Checkpoints:
         for root in roots:
             folder = root / _FOLDER
             for path in sorted(folder.rglob("*")):
-                if path.name.startswith(TEMPORARY_PREFIX):
+                if path.name.startswith(TEMPORARY_PREFIX) or path.is_symlink():
                     continue
                 try:
                     version = _version(path)

@@ -11,6 +11,7 @@ import json
 import os
 import shutil
 import tarfile
+import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -61,6 +62,7 @@ def prepare(root: Path, request: Mapping[str, Any], *, host: str, store: ObjectS
     hosts = host_names(request)
     channels = request.get("InputDataConfig", [])
     _write_json(config / "hyperparameters.json", request.get("HyperParameters", {}))
+    _write_json(config / "environment.json", request.get("Environment", {}))
     _write_json(config / "resourceconfig.json", _resource_config(request, host, hosts))
     _write_json(config / "inputdataconfig.json", {c["ChannelName"]: _channel_config(c, request) for c in channels})
     for channel in channels:
@@ -77,21 +79,56 @@ def prepare(root: Path, request: Mapping[str, Any], *, host: str, store: ObjectS
         folder.mkdir(parents=True)
         if is_pipe:
             streams[name] = tuple(folder / _relative(item.key, prefix) for item in objects)
+        gunzip = channel.get("CompressionType") == "Gzip"
         for item in objects:
-            target = folder / _relative(item.key, prefix)
-            if not target.resolve().is_relative_to(folder.resolve()):
-                raise DownloadError(f'The key "{item.key}" leads out of the channel {name}')
-            try:
-                _download(item, target, gunzip=channel.get("CompressionType") == "Gzip")
-            except (FileExistsError, NotADirectoryError, IsADirectoryError, gzip.BadGzipFile) as error:
-                raise DownloadError(f'The object "s3://{bucket}/{item.key}" cannot be a file: {error}') from error
+            download(item, _relative(item.key, prefix), folder=folder, store=store, gunzip=gunzip)
     return streams
 
 
+def download(
+    item: StoredObject, relative: str, *, folder: Path, store: ObjectStore, gunzip: bool = False, link: bool = True
+) -> Path:
+    """Copy an object to a file below a folder.
+
+    Args:
+        item: the object.
+        relative: the file's path below the folder, made from the object's key.
+        folder: the folder, which the file does not leave.
+        store: the account's objects.
+        gunzip: whether to decompress it.
+        link: whether the file may be a second name of the stored body, which the container must not change.
+
+    Returns:
+        The file.
+
+    Raises:
+        DownloadError: the key cannot be a file's path below the folder, or the stored body is damaged.
+    """
+    uri = f"s3://{item.bucket}/{item.key}"
+    try:
+        target = folder / relative
+        if ".." in Path(relative).parts or not target.resolve().is_relative_to(folder.resolve()):
+            raise DownloadError(f'The object "{uri}" cannot be a file: its key leads out of the folder')
+        if not store.is_intact(item):
+            raise DownloadError(f'The object "{uri}" is damaged in the emulator\'s state. Upload it again')
+        target.parent.mkdir(parents=True, exist_ok=True)
+        _write(item, target, gunzip=gunzip, link=link)
+    except (OSError, ValueError, EOFError, zlib.error) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise DownloadError(f'The object "{uri}" cannot be a file: {reason}') from error
+    return target
+
+
 def link_or_copy(source: Path, target: Path) -> None:
-    """Make a file appear under a second name, as a copy if the file system cannot link it."""
+    """Make a file appear under a second name, as a copy if the file system cannot link it.
+
+    Raises:
+        FileExistsError: there is a file of that name.
+    """
     try:
         os.link(source, target)
+    except FileExistsError:
+        raise
     except OSError:
         shutil.copyfile(source, target)
 
@@ -137,7 +174,8 @@ def failure_reason(roots: Iterable[Path], exit_code: int, *, host: str) -> str:
         exit_code: the exit code of the host that failed first.
         host: its name; empty if the job has only one host.
     """
-    written = [path for root in roots if (path := root / "output" / "failure").is_file()]
+    files = [root / "output" / "failure" for root in roots]
+    written = [path for path in files if path.is_file() and not path.is_symlink()]
     if not written:
         event = f"The host {host} left the job" if host else ""
         return f"AlgorithmError: {event}, exit code: {exit_code}"
@@ -179,13 +217,13 @@ def _relative(key: str, prefix: str) -> str:
     return key[prefix.rfind("/") + 1 :]
 
 
-def _download(item: StoredObject, target: Path, *, gunzip: bool) -> None:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    if gunzip:
-        with gzip.open(item.path, "rb") as packed, target.open("wb") as file:
-            shutil.copyfileobj(packed, file)
-    else:
+def _write(item: StoredObject, target: Path, *, gunzip: bool, link: bool) -> None:
+    """Write a new file; an existing one could be another object's body."""
+    if link and not gunzip:
         link_or_copy(item.path, target)
+        return
+    with gzip.open(item.path, "rb") if gunzip else item.path.open("rb") as source, target.open("xb") as file:
+        shutil.copyfileobj(source, file)
 
 
 def _owned_by_root(member: tarfile.TarInfo) -> tarfile.TarInfo:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
 import time
 from collections.abc import Collection, Mapping
 from contextlib import suppress
@@ -17,10 +16,14 @@ from pathlib import Path
 from typing import Any
 
 from asteroid_ll.emulator import ledger
+from asteroid_ll.emulator.isolation import clean_environment, python_command
 from asteroid_ll.emulator.ledger import BilledInterval
 from asteroid_ll.emulator.processes import ProcessId, spawn_detached
 from asteroid_ll.emulator.resources import TRAINING_JOB, Resource, Resources
 from asteroid_ll.emulator.state import State
+
+WORKER = "asteroid_ll.emulator.worker.main"
+"""The module of the worker process."""
 
 ACTIVE = ("InProgress", "Stopping")
 TERMINAL = ("Completed", "Failed", "Stopped")
@@ -90,11 +93,11 @@ class Jobs:
 
     def spawn(self, job: Resource) -> None:
         """Start the job's worker, a process that outlives this one."""
-        directory = self.directory(job)
-        directory.mkdir(parents=True, exist_ok=True)
+        directory = self.state.private_folder(self.directory(job))
         ahead_s = self.state.now() - time.time()
-        command = [sys.executable, "-m", "asteroid_ll.emulator.worker.main", str(self.state.directory.resolve())]
-        pid = spawn_detached([*command, job.region, job.name, f"{ahead_s:.6f}"], log=directory / "worker.log")
+        state_directory = str(self.state.directory.resolve())
+        command = python_command(WORKER, state_directory, job.region, job.name, f"{ahead_s:.6f}")
+        pid = spawn_detached(command, log=directory / "worker.log", environment=clean_environment())
         worker = ProcessId.of(pid)
         if worker is not None:
             self._spawned[job.arn] = worker

@@ -1,6 +1,6 @@
 """A training job's worker process, in the place of SageMaker's training platform.
 
-``python -m asteroid_ll.emulator.worker.main STATE_DIR REGION JOB CLOCK_AHEAD_S`` writes the container's directory,
+Its arguments are ``STATE_DIR REGION JOB CLOCK_AHEAD_S``. It writes the container's directory,
 runs the container as a child, stores its output as the job's CloudWatch log, and uploads the artifact to the output
 bucket. It outlives the client that created the job. Imports stay light because they delay every job.
 """
@@ -22,6 +22,7 @@ from pathlib import Path
 from types import FrameType
 from typing import IO, Any
 
+from asteroid_ll.emulator.isolation import clean_environment, limit_resources, python_command
 from asteroid_ll.emulator.logs.store import TRAINING_GROUP, LogStore
 from asteroid_ll.emulator.processes import ProcessId
 from asteroid_ll.emulator.resources import Resource
@@ -37,9 +38,7 @@ from asteroid_ll.emulator.worker.pipes import Feeder, feeding
 _READ_BYTES = 1 << 16
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.05, 60.0
 _LINKS = "LINEAR_LEARNER_LINKS"
-_INHERITED = ("HOME", "LANG", "LD_LIBRARY_PATH", "PATH", "PYTHONPATH", "TMPDIR", "TZ", "VIRTUAL_ENV")
-_INHERITED_PREFIXES = ("OMP_", "OPENBLAS_", "MKL_", "LC_")
-DEFAULT_COMMAND = (sys.executable, "-m", "asteroid_ll.linear_learner.container", "train")
+_CONTAINER = "asteroid_ll.linear_learner.container"
 
 
 @dataclass
@@ -143,7 +142,7 @@ class Worker:
 
     def _run_containers(self) -> int:
         """Run all hosts' containers to their end; return 0 or a failed one's exit code (128 + n for signal n)."""
-        command = [*(self.settings.container_command or DEFAULT_COMMAND), "--root"]
+        command = [*(self.settings.container_command or python_command(_CONTAINER, "train")), "--root"]
         started_s = self.state.now()
         self.hosts, self.failed = [], None
         links = _links(len(self.roots))
@@ -262,24 +261,18 @@ class Worker:
             time.sleep(min(remaining_s, 0.05))
 
     def _environment(self, host: str) -> dict[str, str]:
-        """Return a container's environment: the request's variables, without the client's secrets.
+        """Return a container's environment; the request's variables are in a file, see `job_files.prepare`.
 
         One BLAS thread is the default, so the model's bits do not depend on the caller or the number of cores.
         """
-        kept = {
-            name: value
-            for name, value in os.environ.items()
-            if name in _INHERITED or name.startswith(_INHERITED_PREFIXES)
-        }
         return {
             "OPENBLAS_NUM_THREADS": "1",
-            **kept,
+            **clean_environment(),
             "PYTHONUNBUFFERED": "1",
             "AWS_REGION": self.job.region,
             "TRAINING_JOB_NAME": self.job.name,
             "TRAINING_JOB_ARN": self.job.arn,
             "CURRENT_HOST": host,
-            **self.request.get("Environment", {}),
         }
 
 
@@ -293,12 +286,14 @@ def main(arguments: Sequence[str]) -> None:
     """Claim the job and run it. A bug fails the job, with its traceback in ``worker.log``."""
     directory, region, name, ahead_s = arguments
     offset_s = float(ahead_s)
+    limit_resources()
     state = State(Path(directory), clock=lambda: time.time() + offset_s)
     jobs = Jobs(state)
     job = jobs.claim(region, name)
     if job is None:
         return
     worker = Worker(state, job)
+    os.chdir(worker.directory)
     signal.signal(signal.SIGTERM, worker.stop)
     # The row has a stop request that came before the handler was installed.
     current = jobs.get(region, name)

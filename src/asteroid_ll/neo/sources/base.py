@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict
 
 from asteroid_ll.errors import DataError
+from asteroid_ll.neo.sources.packed import MAX_TEXT_BYTES
 from asteroid_ll.neo.sources.reading import Note, Reading, Record, refuse_other_formats
 from asteroid_ll.run.atomic import atomic_path
 
@@ -74,12 +75,14 @@ class Web:
         sleep: waits for a number of seconds.
         now_s: a monotonic clock in seconds.
         download_other: downloads a URL that is neither a file nor http(s), such as ``s3://``, into a file.
+        max_bytes: longest file that is copied or downloaded; a longer text could not be read either.
     """
 
     say: Callable[[str], None] = lambda _: None
     sleep: Callable[[float], None] = time.sleep
     now_s: Callable[[], float] = time.monotonic
     download_other: Callable[[str, Path], None] | None = None
+    max_bytes: int = MAX_TEXT_BYTES
 
 
 class Progress:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-import shutil
+import re
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from asteroid_ll.errors import ConfigError, DataError
 from asteroid_ll.neo.sources.base import Source, Web
-from asteroid_ll.neo.sources.web import download, shown
+from asteroid_ll.neo.sources.connections import SCHEMES
+from asteroid_ll.neo.sources.web import download
+from asteroid_ll.redaction import shown
+from asteroid_ll.run.atomic import refused_by_system
+
+_BLOCK_BYTES = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -34,28 +39,39 @@ def transfer(location: str, target: Path, *, final: Path, web: Web) -> None:
         web: progress, clock and further protocols of downloads.
 
     Raises:
-        ConfigError: the URL has a scheme that cannot be downloaded.
-        DataError: the file is missing, cannot be reached, or is truncated.
+        ConfigError: the URL is not valid, or has a scheme that cannot be downloaded.
+        DataError: the file is missing, too long, too slow, cannot be reached, or is truncated.
     """
-    parts = urlsplit(location)
-    if parts.scheme in ("http", "https"):
+    scheme, is_url, rest = location.partition("://")
+    scheme = scheme.lower()
+    if not is_url:
+        _copy(Path(location), target, max_bytes=web.max_bytes)
+    elif scheme in SCHEMES:
         download(location, target, final=final, web=web)
-    elif parts.scheme == "file":
-        _copy(Path(unquote(parts.path)), target)
-    elif "://" not in location:
-        _copy(Path(location).expanduser(), target)
+    elif scheme == "file":
+        path = re.split("[?#]", rest[rest.find("/") :], maxsplit=1)[0]
+        _copy(Path(unquote(path)), target, max_bytes=web.max_bytes)
     elif web.download_other is not None:
         web.download_other(location, target)
     else:
-        raise ConfigError(
-            f"{parts.scheme}:// URLs cannot be downloaded.", hint="Use a path, an https:// or an s3:// URL."
-        )
+        raise ConfigError(f"{scheme}:// URLs cannot be downloaded.", hint="Use a path, an https:// or an s3:// URL.")
 
 
-def _copy(path: Path, target: Path) -> None:
+def _copy(path: Path, target: Path, *, max_bytes: int) -> None:
+    """Copy a file, which may be endless, such as /dev/zero."""
+    n_bytes = 0
     try:
-        shutil.copyfile(path, target)
-    except OSError as error:
-        raise DataError(
-            f"The file {path} cannot be read: {error.strerror or error}.", hint="Check the source's location."
+        path = path.expanduser()
+        if path.is_fifo():
+            raise DataError(f"{path} is a named pipe.", hint="Write its content to a file, and name that.")
+        with path.open("rb") as stream, target.open("wb") as copy:
+            while block := stream.read(_BLOCK_BYTES):
+                n_bytes += len(block)
+                if n_bytes > max_bytes:
+                    raise DataError(f"The file {path} has more than {max_bytes} bytes.", hint="Use a smaller export.")
+                copy.write(block)
+    except (OSError, RuntimeError, ValueError) as error:  # no such home directory; a name that no file can have
+        reason = (error.strerror if isinstance(error, OSError) else "") or error
+        raise refused_by_system(error) or DataError(
+            f"The file {path} cannot be read: {reason}.", hint="Check the source's location."
         ) from error

@@ -17,7 +17,7 @@ from asteroid_ll.neo.sources.base import RecordSource
 from asteroid_ll.neo.sources.csv import transfer
 from asteroid_ll.neo.sources.packed import unpacked
 from asteroid_ll.neo.sources.reading import Note, Record, uncertainty
-from asteroid_ll.neo.sources.web import shown
+from asteroid_ll.redaction import shown
 
 URL = "https://minorplanetcenter.net/Extended_Files/nea_extended.json.gz"
 

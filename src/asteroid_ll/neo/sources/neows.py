@@ -21,7 +21,7 @@ from asteroid_ll.neo.sources.neows_client import BASE_URL, Key, NeowsClient
 from asteroid_ll.neo.sources.neows_crawl import Objects, Pages, browse, feed, identity
 from asteroid_ll.neo.sources.packed import unpacked
 from asteroid_ll.neo.sources.reading import Note, Record, uncertainty
-from asteroid_ll.neo.sources.web import shown
+from asteroid_ll.redaction import shown
 
 MAX_TEXT_BYTES = 1 << 30
 """Longest text of a crawl, 1 GB: every asteroid with all its approaches has less than half of it."""

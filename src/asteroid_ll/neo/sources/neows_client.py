@@ -13,11 +13,13 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
 
 from asteroid_ll.errors import AsteroidError, ConfigError, CredentialsError, DataError
 from asteroid_ll.neo.sources.base import Web
-from asteroid_ll.neo.sources.web import CutError, get, shown
+from asteroid_ll.neo.sources.connections import address_of
+from asteroid_ll.neo.sources.web import CutError, get
+from asteroid_ll.redaction import shown
 
 if TYPE_CHECKING:
     from urllib3 import BaseHTTPResponse
@@ -84,11 +86,11 @@ class NeowsClient:
         web: clock and pauses.
 
     Raises:
-        ConfigError: the key would travel over plain http.
+        ConfigError: the address is not valid, or the key would travel over plain http.
     """
 
     def __init__(self, base_url: str, *, key: Key, web: Web) -> None:
-        parts = urlsplit(base_url)
+        parts = address_of(base_url)
         if parts.scheme != "https" and parts.hostname not in _LOOPBACK:
             raise ConfigError(
                 f"The API key would travel over plain http to {parts.hostname}.", hint="Use an https:// address."
@@ -142,7 +144,7 @@ class NeowsClient:
             self._web.sleep(3_600.0 / self.requests_per_h)
         waited_s, pause_s = 0.0, _FIRST_BLOCK_S
         while True:
-            response, body = get(url, headers={"X-Api-Key": self.key.text, "Accept": "application/json"})
+            response, body = get(url, headers={"X-Api-Key": self.key.text, "Accept": "application/json"}, web=self._web)
             self._note_limits(response.headers)
             if response.status != 429:
                 return response, body

@@ -22,7 +22,8 @@ from asteroid_ll.errors import DataError
 from asteroid_ll.neo.sources.base import Archive
 from asteroid_ll.neo.sources.packed import unpacked
 from asteroid_ll.neo.sources.reading import Note, Record, uncertainty
-from asteroid_ll.neo.sources.web import download, shown
+from asteroid_ll.neo.sources.web import download
+from asteroid_ll.redaction import shown
 
 BASE_URL = "https://ssd-api.jpl.nasa.gov"
 QUERY_VERSION = "1.0"

@@ -19,6 +19,7 @@ from asteroid_ll.neo.sources.packed import unpacked
 from asteroid_ll.neo.sources.reading import Reading, refuse_other_formats
 from asteroid_ll.neo.sources.spreadsheet import repair
 from asteroid_ll.neo.table import COLUMNS, LABEL, Column, Kind, header_key, lookup
+from asteroid_ll.run.csv_text import restored
 
 _MISSING = ["", "NA", "N/A", "NaN", "nan", "null", "NULL", "None"]
 _TRUTH = {"true": True, "false": False, "1": True, "0": False, "y": True, "n": False}
@@ -138,7 +139,9 @@ def _parse(text: bytes, positions: dict[str, int], *, path: Path, n_fields: int)
         raise DataError(f"{path} cannot be parsed as CSV: {reason}", hint="Check that line in the file.") from error
     if raw.empty:
         raise DataError(f"{path} has a header but no rows.", hint="Fetch it again, or check what wrote it.")
-    return pd.DataFrame({column.name: raw[positions[column.name]] for column in columns})
+    parsed = pd.DataFrame({column.name: raw[positions[column.name]] for column in columns})
+    names = [column.name for column in columns if column.kind is Kind.TEXT]
+    return parsed.assign(**{name: parsed[name].map(restored, na_action="ignore") for name in names})
 
 
 def checked(raw: pd.DataFrame, *, where: str) -> pd.DataFrame:

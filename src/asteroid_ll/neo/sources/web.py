@@ -1,7 +1,7 @@
-"""HTTP for the sources: body lengths are checked, and interrupted downloads resume.
+"""HTTP for the sources: lengths, times and redirects are checked, and interrupted downloads resume.
 
 A key travels in a header of one request only: a redirect to another host or scheme is not followed, and the debug
-output of ``http.client``, which prints headers, stays off.
+output of ``http.client``, which prints headers, stays off. Only http and https are spoken, also after a redirect.
 """
 
 from __future__ import annotations
@@ -11,18 +11,17 @@ import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
-from urllib.parse import SplitResult, unquote, urljoin, urlsplit, urlunsplit
+from urllib.parse import unquote, urljoin, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 import urllib3
-from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import HTTPError
-from urllib3.util import parse_url
 
-from asteroid_ll.errors import DataError
+from asteroid_ll.errors import ConfigError, DataError
 from asteroid_ll.neo.sources.base import Progress, Web
+from asteroid_ll.neo.sources.connections import Allowance, address_of, allowed, manager_through
+from asteroid_ll.redaction import shown
 from asteroid_ll.run.atomic import refused_by_system
 
 TIMEOUT_S = 30.0
@@ -47,47 +46,31 @@ class CutError(Exception):
     """A failed connection, or a body that is shorter than announced. Another attempt may succeed."""
 
 
-class _Http(urllib3.HTTPConnectionPool):
-    ConnectionCls = type("Quiet", (HTTPConnection,), {"debuglevel": 0})
-
-
-class _Https(urllib3.HTTPSConnectionPool):
-    ConnectionCls = type("Quiet", (HTTPSConnection,), {"debuglevel": 0})
-
-
-@cache
-def _manager(proxy: str) -> urllib3.PoolManager:
-    """Return the connections through a proxy, or direct ones for an empty address."""
-    if proxy:
-        address = parse_url(proxy if "://" in proxy else f"http://{proxy}")
-        headers = urllib3.make_headers(proxy_basic_auth=unquote(address.auth)) if address.auth else None
-        manager: urllib3.PoolManager = urllib3.ProxyManager(address.url, proxy_headers=headers)
-    else:
-        manager = urllib3.PoolManager()
-    manager.pool_classes_by_scheme = {"http": _Http, "https": _Https}
-    return manager
-
-
 @contextmanager
-def _opened(url: str, headers: Mapping[str, str], *, same_host: bool) -> Iterator[urllib3.BaseHTTPResponse]:
+def _opened(
+    url: str, headers: Mapping[str, str], *, same_host: bool, web: Web, max_bytes: int
+) -> Iterator[urllib3.BaseHTTPResponse]:
     """Send a GET request, follow its redirects, and yield the response.
 
     Args:
         url: http or https.
         headers: further headers, which redirects repeat.
         same_host: do not follow redirects to another host or scheme, and yield them instead.
+        web: the clock.
+        max_bytes: longest body.
 
     Raises:
+        ConfigError: the address is not valid.
         CutError: the connection failed, also within the block, or there are too many redirects.
-        DataError: the disk is full, or another resource of the machine is exhausted.
+        DataError: the answer is too long or too slow, a redirect is not an http or https address, the disk is full, or
+            another resource of the machine is exhausted.
     """
-    origin = urlsplit(url)[:2]
+    origin = address_of(url)[:2]
     try:
         for _ in range(MAX_REDIRECTS):
-            with _request(url, headers) as response:
-                location = response.get_redirect_location()
-                target = urljoin(url, location or "")
-                if not location or (same_host and urlsplit(target)[:2] != origin):
+            with allowed(Allowance(url, web, max_bytes)), _request(url, headers) as response:
+                target = _redirected(url, response)
+                if target is None or (same_host and urlsplit(target)[:2] != origin):
                     yield response
                     return
             url = target
@@ -97,14 +80,37 @@ def _opened(url: str, headers: Mapping[str, str], *, same_host: bool) -> Iterato
     raise CutError("too many redirects")
 
 
+def _redirected(url: str, response: urllib3.BaseHTTPResponse) -> str | None:
+    """Return the address to which an answer redirects, or None.
+
+    Raises:
+        DataError: the address is not valid, or neither http nor https.
+    """
+    location = response.get_redirect_location()
+    if not location:
+        return None
+    try:
+        target = urljoin(url, location)
+        address_of(target)
+    except (ConfigError, ValueError) as error:
+        problem = error.what if isinstance(error, ConfigError) else f"{shown(location)} is not a valid address."
+        raise DataError(f"{shown(url)} redirects elsewhere: {problem}", hint="Check the address.") from error
+    return target
+
+
 def _request(url: str, headers: Mapping[str, str]) -> urllib3.BaseHTTPResponse:
-    """Send one request, through the proxy that the environment names for the host."""
+    """Send one request, through the proxy that the environment names for the host.
+
+    A user and a password in the address are sent as basic authentication, to its host only.
+    """
     parts = urlsplit(url)
+    user = f"{unquote(parts.username or '')}:{unquote(parts.password or '')}"
+    login = urllib3.make_headers(basic_auth=user) if parts.username else {}
     proxy = "" if proxy_bypass(parts.hostname or "") else getproxies().get(parts.scheme, "")
-    return _manager(proxy).request(
+    return manager_through(proxy).request(
         "GET",
         url,
-        headers={"User-Agent": "asteroid-ll", **headers},
+        headers={"User-Agent": "asteroid-ll", **login, **headers},
         timeout=TIMEOUT_S,
         redirect=False,
         retries=False,
@@ -114,29 +120,22 @@ def _request(url: str, headers: Mapping[str, str]) -> urllib3.BaseHTTPResponse:
     )
 
 
-def shown(location: str) -> str:
-    """Return a location without its user, password, query and fragment, which may contain secrets."""
-    parts = urlsplit(location)
-    if not parts.netloc:
-        return location
-    return urlunsplit(SplitResult(parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
-
-
-def get(url: str, *, headers: Mapping[str, str]) -> tuple[urllib3.BaseHTTPResponse, bytes]:
+def get(url: str, *, headers: Mapping[str, str], web: Web) -> tuple[urllib3.BaseHTTPResponse, bytes]:
     """Send one request, and return the response, of any status, with its whole body.
 
     Args:
         url: http or https.
         headers: further headers. They may contain a key, so only redirects to the same host and scheme are followed.
+        web: the clock.
 
     Raises:
+        ConfigError: the address is not valid.
         CutError: the connection failed, or the body is shorter than announced.
-        DataError: the body is longer than ``MAX_BODY_BYTES``.
+        DataError: the body is longer than ``MAX_BODY_BYTES``, or too slow.
     """
-    with _opened(url, headers, same_host=True) as response:
+    with _opened(url, headers, same_host=True, web=web, max_bytes=MAX_BODY_BYTES) as response:
         body = response.read(MAX_BODY_BYTES + 1)
-    if len(body) > MAX_BODY_BYTES:
-        raise DataError(f"{shown(url)} answered more than {MAX_BODY_BYTES} bytes.", hint="Check the address.")
+    Allowance(url, web, MAX_BODY_BYTES).refuse_length(len(body))
     announced = response.headers.get("Content-Length", "")
     if announced.isdigit() and len(body) < int(announced):
         raise CutError(f"{len(body)} of {announced} bytes came")
@@ -197,8 +196,11 @@ def download(url: str, target: Path, *, final: Path, web: Web) -> None:
         web: progress, clock and pauses.
 
     Raises:
-        DataError: the server refuses, or the download is cut off ``ATTEMPTS`` times.
+        ConfigError: the address is not valid.
+        DataError: the server refuses, the file is longer than ``web.max_bytes`` or too slow, or the download is cut off
+            ``ATTEMPTS`` times.
     """
+    address_of(url)
     final.parent.mkdir(parents=True, exist_ok=True)
     partial = _Partial.beside(final, url)
     for attempt in range(ATTEMPTS):
@@ -229,9 +231,9 @@ def _attempt(url: str, partial: _Partial, web: Web) -> None:
     validator = partial.validator()
     start = partial.path.stat().st_size if validator else 0
     headers = {"Range": f"bytes={start}-", "If-Range": validator} if start else {}
-    with _opened(url, headers, same_host=False) as response:
+    with _opened(url, headers, same_host=False, web=web, max_bytes=web.max_bytes) as response:
         if response.status == 206 and response.headers.get("Content-Range", "").startswith(f"bytes {start}-"):
-            _receive(response, partial.path, start=start, web=web)
+            _receive(response, partial.path, start=start, url=url, web=web)
             return
         if response.status in (206, 416):
             partial.remove()
@@ -247,18 +249,21 @@ def _attempt(url: str, partial: _Partial, web: Web) -> None:
         validator = response.headers.get("ETag") or response.headers.get("Last-Modified") or ""
         if validator and not validator.startswith("W/") and response.headers.get("Accept-Ranges") == "bytes":
             partial.remember(validator)
-        _receive(response, partial.path, start=0, web=web)
+        _receive(response, partial.path, start=0, url=url, web=web)
 
 
-def _receive(response: urllib3.BaseHTTPResponse, path: Path, *, start: int, web: Web) -> None:
+def _receive(response: urllib3.BaseHTTPResponse, path: Path, *, start: int, url: str, web: Web) -> None:
+    allowance = Allowance(url, web, web.max_bytes)
     announced = response.headers.get("Content-Length", "")
     total = start + int(announced) if announced.isdigit() else None
     received = start
+    allowance.refuse_length(total or 0)
     progress = Progress(web)
     with path.open("ab" if start else "wb") as stream:
         while block := response.read(_BLOCK_BYTES):
-            stream.write(block)
             received += len(block)
+            allowance.refuse_length(received)
+            stream.write(block)
             of = f" of {total / 1e6:.1f}" if total else ""
             progress(f"{received / 1e6:.1f}{of} MB")
     if total is not None and received != total:

@@ -90,6 +90,19 @@ def test_groups_are_listed_and_deleted(logs, write, refused):
     )
 
 
+def test_a_stream_is_deleted_with_its_lines_alone(logs, write, refused):
+    write("x", stream="a/1")
+    write("y", stream="b/1")
+    logs.delete_log_stream(logGroupName=GROUP, logStreamName="a/1")
+    streams = logs.describe_log_streams(logGroupName=GROUP)["logStreams"]
+    assert [stream["logStreamName"] for stream in streams] == ["b/1"]
+    assert [event["message"] for event in logs.filter_log_events(logGroupName=GROUP)["events"]] == ["y"]
+    assert refused(logs.delete_log_stream, logGroupName=GROUP, logStreamName="a/1") == (
+        "ResourceNotFoundException",
+        "The specified log stream does not exist.",
+    )
+
+
 def test_events_are_filtered_by_terms_over_all_streams(logs, write, refused):
     write("loss 1", "gain 2", stream="a/1")
     write("loss two words", stream="b/1")

@@ -132,11 +132,11 @@ def test_attributes_come_back_as_they_were_given(store, bucket):
 
 def test_the_next_start_sweeps_a_dead_writers_body_and_no_other(state, store, bucket):
     kept = store.put(bucket, "k", [b"x"]).path
-    lost = state.objects / f"feed.{DEAD_PID}"
-    on_its_way = state.objects / f"cafe.{os.getpid()}"
+    lost = state.objects / f"{8 * 'feed'}.{DEAD_PID}"
+    on_its_way = state.objects / f"{8 * 'cafe'}.{os.getpid()}"
     lost.touch()
     on_its_way.touch()
-    adopted = kept.rename(state.objects / f"beef.{DEAD_PID}")
+    adopted = kept.rename(state.objects / f"{8 * 'beef'}.{DEAD_PID}")
     state.connection.execute("UPDATE s3_object SET body = ?", (adopted.name,))
     assert ObjectStore(state).get(bucket, "k").path == adopted
     assert sorted(path.name for path in state.objects.iterdir()) == sorted([adopted.name, on_its_way.name])

@@ -113,6 +113,7 @@ def test_the_container_finds_the_files_of_its_contract(emulator, sagemaker, job_
     ended()
     files = json.loads(log_text()[1])
     assert json.loads(files.pop("input/config/hyperparameters.json")) == {"wish": "layout", "epochs": "3"}
+    assert json.loads(files.pop("input/config/environment.json")) == {}
     assert json.loads(files.pop("input/config/inputdataconfig.json")) == {
         "train": {
             "TrainingInputMode": "File",
@@ -142,14 +143,14 @@ def test_sharded_objects_are_dealt_out_to_the_hosts(emulator, sagemaker, job_req
     ]
 
 
-def test_the_container_sees_its_own_variables_and_none_of_the_clients_secrets(
+def test_the_container_sees_the_contracts_variables_and_none_of_the_client(
     monkeypatch, sagemaker, job_request, ended, log_text
 ):
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "canary")
     sagemaker.create_training_job(**job_request(HyperParameters={"wish": "environment"}, Environment={"MINE": "1"}))
     ended()
     seen = json.loads(log_text()[1])
-    assert (seen["MINE"], seen["TRAINING_JOB_NAME"]) == ("1", "job-1")
+    assert (seen.get("MINE"), seen["TRAINING_JOB_NAME"]) == (None, "job-1")
     assert "canary" not in seen.values()
 
 
@@ -424,7 +425,7 @@ def test_lists_are_filtered_ordered_and_paged(sagemaker, job_request, ended):
 @pytest.mark.parametrize(
     ("keys", "message_part"),
     [
-        (["in/train/../../../../../outside"], "leads out of the channel train"),
+        (["in/train/../../../../../outside"], "leads out of the folder"),
         (["in/train/a", "in/train/a/b"], "cannot be a file"),
     ],
     ids=["outside", "file and folder"],

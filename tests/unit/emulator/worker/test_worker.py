@@ -138,7 +138,7 @@ def test_a_process_number_that_is_used_again_is_not_the_same_process(tmp_path):
 
 def test_a_detached_process_leads_its_own_session_and_writes_to_its_log(tmp_path):
     code = "import os, sys; print(os.getsid(0) == os.getpid(), sys.stdin.read() == '')"
-    pid = spawn_detached([sys.executable, "-c", code], log=tmp_path / "log")
+    pid = spawn_detached([sys.executable, "-c", code], log=tmp_path / "log", environment={})
     process = ProcessId.of(pid)
     while process is not None and process.is_alive():
         pass
