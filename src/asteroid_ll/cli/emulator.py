@@ -11,7 +11,6 @@ import click
 
 from asteroid_ll.aws.pricing import usd_per_h
 from asteroid_ll.cli.console import Console
-from asteroid_ll.cli.options import DEFAULT_WORKDIR
 from asteroid_ll.emulator.account import Account
 from asteroid_ll.emulator.account import reset as reset_account
 from asteroid_ll.emulator.ledger import BilledInterval
@@ -20,6 +19,7 @@ from asteroid_ll.emulator.transport.gate import is_loopback
 from asteroid_ll.emulator.transport.server import LOOPBACK
 from asteroid_ll.emulator.transport.server import serve as serve_http
 from asteroid_ll.errors import ConfigError
+from asteroid_ll.pipeline.commands import DEFAULT_WORKDIR
 
 state_option = click.option(
     "--state",

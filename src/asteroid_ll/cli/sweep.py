@@ -106,7 +106,11 @@ def sweep(
         if asks and targets:
             click.confirm(f"Delete these {len(targets)}?", abort=True, err=True)
         swept = None if dry_run else sweeper.delete(targets, survey)
-    _finish(console, targets, survey, swept=swept, searched=", ".join(sweeper.regions))
+    _finish(console, targets, survey, swept=swept, searched=_place(sweeper.regions))
+
+
+def _place(regions: Sequence[str]) -> str:
+    return ", ".join(regions) if len(regions) <= 5 else f"{len(regions)} regions"
 
 
 def _selection(*, expired: bool, older_than_s: float | None, everything: bool) -> Selection:
