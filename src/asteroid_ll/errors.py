@@ -10,7 +10,7 @@ from asteroid_ll.redaction import redacted
 
 
 class AsteroidError(Exception):
-    """An expected failure: what happened, and the next command to try. Secrets in addresses are removed from both.
+    """An expected failure: what happened, and the next command to try. Secrets in addresses are removed.
 
     Args:
         what: one sentence about what happened, with the offending value in it.
@@ -24,7 +24,7 @@ class AsteroidError(Exception):
         self.what = redacted(what)
         self.hint = redacted(hint)
         super().__init__(self.what)
-        self.context = context
+        self.context = redacted(context)
 
     def __str__(self) -> str:
         return f"{self.what} {self.hint}".rstrip()

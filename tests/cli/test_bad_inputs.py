@@ -202,10 +202,10 @@ def test_a_bucket_in_another_region_is_refused(prepared, workbench):
     assert "Next:" in ended.err
 
 
-def test_a_foreign_training_job_of_the_same_name_is_refused_and_untouched(new_place, prepared_once, finished_once):
+def test_a_foreign_training_job_of_the_same_name_is_refused_and_untouched(new_place, prepared_once, trained_once):
     place = new_place(like=prepared_once)
     assert place.run("run-all", "--until", "upload").code == 0
-    (name,) = finished_once.names("training-job")
+    (name,) = trained_once.names("training-job")  # a copy of the same run
     _plant_job(place, name)
     ended = place.run("run-all", "--json")
     assert ended.code == 4

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import signal
 import urllib.request
 
@@ -63,3 +64,62 @@ def test_a_port_that_is_taken_is_one_sentence(finished):
     assert ended.code == 2
     assert port in ended.err
     assert "Next:" in ended.err
+
+
+def test_serving_other_machines_needs_a_token_in_the_url(finished):
+    with finished.start("emulator", "serve", "--port", "0", "--host", "0.0.0.0", config=None) as server:
+        line = server.stdout.readline()
+        port, token = re.fullmatch(r"export AWS_ENDPOINT_URL=http://0\.0\.0\.0:(\d+)/(\S{32})\n", line).groups()
+        for path in ("/no-such-bucket/key", f"/{token}/no-such-bucket/key"):
+            with pytest.raises(urllib.error.HTTPError) as refusal:
+                urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=10)
+            assert (b"server's token" in refusal.value.read()) == (token not in path)
+            refusal.value.close()
+        server.send_signal(signal.SIGINT)
+        _, err = server.communicate(timeout=30)
+    assert "not encrypted" in err
+
+
+def test_a_folder_with_other_files_is_no_state(place):
+    (place.folder / "thesis.txt").write_text("years of work")
+    ended = place.run("emulator", "serve", "--state", ".", config=None)
+    assert ended.code == 2
+    assert "is not empty" in ended.err
+    assert "Traceback" not in ended.err
+    assert (place.folder / "thesis.txt").read_text() == "years of work"
+
+
+def test_a_reset_keeps_the_users_files(finished):
+    (finished.state / "thesis.txt").write_text("years of work")
+    assert finished.run("emulator", "reset", "--yes", config=None).code == 0
+    assert finished.names("training-job") == []
+    assert (finished.state / "thesis.txt").read_text() == "years of work"
+
+
+@pytest.mark.parametrize("command", [["emulator", "ledger"], ["run-all", "--force", "train"], ["teardown"]])
+def test_a_damaged_state_is_one_sentence_with_the_command_that_helps(finished, command):
+    with (finished.state / "state.sqlite3").open("r+b") as database:
+        database.seek(100)
+        database.write(b"\xff" * 50_000)
+    ended = finished.run(*command, **({"config": None} if command[0] == "emulator" else {}))
+    assert ended.code in (3, 6)
+    assert "is damaged" in ended.err
+    assert "Traceback" not in ended.err
+    (helps,) = set(re.findall(r"asteroid-ll (emulator reset --yes --state \S+)", ended.err))
+    assert finished.run(*helps.split(), config=None).code == 0
+    assert finished.run("emulator", "ledger", config=None).code == 0
+
+
+def test_a_teardown_of_a_real_account_does_not_open_the_emulators_state(place):
+    place.state.mkdir(parents=True)
+    (place.state / "state.sqlite3").write_bytes(b"\xff" * 50_000)
+    with place.start("emulator", "serve", "--port", "0", "--state", "elsewhere", config=None) as server:
+        url = server.stdout.readline().partition("=")[2].strip()
+        variables = {"AWS_ENDPOINT_URL": url, "AWS_ACCESS_KEY_ID": "any", "AWS_SECRET_ACCESS_KEY": "any"}
+        account = ("--set", "target=aws", "--set", "role_arn=arn:aws:iam::000000000000:role/trainer")
+        ended = place.run("teardown", *account, **variables)
+        server.send_signal(signal.SIGINT)
+        server.communicate(timeout=30)
+    assert (ended.code, "damaged" in ended.err) == (0, False), ended.err
+    assert (place.state / "state.sqlite3").read_bytes() == b"\xff" * 50_000
+    shutil.rmtree(place.state)

@@ -14,7 +14,9 @@ import pytest
 STAGES = [
     *("fetch", "clean", "explore", "split", "encode", "upload", "train", "deploy", "predict", "report", "teardown")
 ]
-TIMED = {"train/job.log", "train/job.json", "train/model.tar.gz"}
+TIMED = {"train/job.log", "train/job.json", "train/model.tar.gz", "deploy/endpoint.json", "run.json"}
+"""Files with times, or with the name of the run."""
+RUN_OF_NAME = re.compile(rb"(asteroid-ll-[0-9a-f]{16})-[0-9a-f]{8}")
 
 
 def _members(artifact):
@@ -31,7 +33,9 @@ def _assert_same(place, other):
     assert [name for name in ours if name not in TIMED and ours[name] != theirs[name]] == []
     assert _members(ours["train/model.tar.gz"]) == _members(theirs["train/model.tar.gz"])
     assert place.metrics() == other.metrics()
-    jobs = [json.loads(files["train/job.json"]) for files in (ours, theirs)]
+    endpoints = [json.loads(files["deploy/endpoint.json"]) for files in (ours, theirs)]
+    assert endpoints[0]["model"] == endpoints[1]["model"]
+    jobs = [json.loads(RUN_OF_NAME.sub(rb"\1", files["train/job.json"])) for files in (ours, theirs)]
     for job in jobs:
         job.pop("billable_s")
         job["final_metrics"].pop("train:throughput")

@@ -37,10 +37,11 @@ def test_an_interrupted_wait_names_the_job_and_how_to_stop_it(prepared, finished
 
 
 @pytest.mark.parametrize("phase", ["before", "after"])
-def test_an_interrupted_create_names_the_job_too(prepared, finished_once, phase):
+def test_an_interrupted_create_names_the_job_too(prepared, finished_once, workbench, phase):
     ended = prepared.run("run-all", "--json", faults=f"sagemaker:CreateTrainingJob:1:{phase}:sigint")
     assert ended.code == INTERRUPTED
-    (name,) = finished_once.names("training-job")
+    name = ended.json["billing"]["open"][0]["name"]
+    assert workbench.by_content([name]) == workbench.by_content(finished_once.names("training-job"))
     assert name in ended.json["error"]["what"]
     assert ended.json["billing"]["open"] == [{"kind": "training-job", "name": name}]
     again = prepared.run("run-all", "--json")

@@ -83,7 +83,7 @@ def _hook(order: dict[str, Any]) -> None:
     for name, install in HOOKS.items():
         if name in order["hooks"]:
             install(order["hooks"][name])
-    _skip_retry_pauses()
+    _skip_pauses()
 
 
 def _record_calls(file: str) -> None:
@@ -194,10 +194,13 @@ def _interrupt_before(stage: str) -> None:
     Pipeline.plan = plan_or_stop  # type: ignore[method-assign, assignment]
 
 
-def _skip_retry_pauses() -> None:
-    """Skip botocore's pauses between attempts, which take up to 20 s each."""
+def _skip_pauses() -> None:
+    """Skip botocore's pauses between attempts, up to 20 s each, and poll AWS as often as the embedded emulator."""
     import botocore.endpoint
 
+    from asteroid_ll.aws import session, waiting
+
+    vars(session)["AWS_PACE"] = waiting.EMULATOR_PACE
     botocore.endpoint.time = SimpleNamespace(sleep=lambda _: None, time=time.time)
 
 

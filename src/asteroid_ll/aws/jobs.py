@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from asteroid_ll.aws import resources
 from asteroid_ll.aws.errors import RESUME, answer, aws_call, is_not_found
 from asteroid_ll.aws.resources import CreatedOrAdopted
+from asteroid_ll.aws.storage import exists, parse_uri
 from asteroid_ll.aws.tags import to_api
 from asteroid_ll.aws.waiting import poll
 from asteroid_ll.errors import AwsError, CredentialsError
@@ -95,7 +96,7 @@ class TrainingJob:
 def usable_training_job_name(aws: Aws, base: str) -> str:
     """Return the name for the next attempt at a job: ``base``, or ``base-2``, ``base-3`` ... after failures.
 
-    A failed or stopped job uses up its name. A running or completed job keeps it, and
+    A failed or stopped job uses up its name, and so does one whose artifact S3 has lost. Any other job keeps it, and
     `create_or_adopt_training_job` adopts or refuses that job.
 
     Args:
@@ -105,9 +106,23 @@ def usable_training_job_name(aws: Aws, base: str) -> str:
     for attempt in range(1, _MAX_ATTEMPTS + 1):
         name = base if attempt == 1 else f"{base[: _NAME_MAX_LENGTH - 4]}-{attempt}"
         job = resources.describe(aws, "training-job", name)
-        if job is None or job["TrainingJobStatus"] not in {"Failed", "Stopped", "Stopping"}:
+        if job is None:
+            return name
+        if job["TrainingJobStatus"] not in {"Failed", "Stopped", "Stopping"} and not _has_lost_artifact(aws, job):
             return name
     raise AwsError(f"Training job {base} failed {_MAX_ATTEMPTS} times.", hint="Look at its log before another attempt.")
+
+
+def _has_lost_artifact(aws: Aws, job: Mapping[str, Any]) -> bool:
+    """Return whether S3 has nothing where a completed job left its model; False if it does not tell."""
+    uri = job.get("ModelArtifacts", {}).get("S3ModelArtifacts", "")
+    if job["TrainingJobStatus"] != "Completed" or not uri:
+        return False
+    bucket, key = parse_uri(uri)
+    try:
+        return not exists(aws, bucket=bucket, key=key)
+    except AwsError:
+        return False
 
 
 def create_or_adopt_training_job(aws: Aws, request: TrainingJobRequest) -> CreatedOrAdopted:

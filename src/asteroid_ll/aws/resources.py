@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from asteroid_ll.aws.errors import aws_call, is_already_there, is_not_found
-from asteroid_ll.aws.tags import FINGERPRINT_TAG, from_api, owns
+from asteroid_ll.aws.tags import FINGERPRINT_TAG, RUN_TAG, from_api, owns
 from asteroid_ll.aws.waiting import WaitError, poll
 from asteroid_ll.errors import AwsError
 
@@ -133,9 +133,9 @@ def tags_of(aws: Aws, arn: str) -> dict[str, str]:
         return from_api(tag for page in pages for tag in page["Tags"])
 
 
-def is_ours(aws: Aws, kind: Kind, described: Mapping[str, Any], fingerprint: str | None = None) -> bool:
-    """Return whether a resource has our tags, and the given fingerprint if there is one."""
-    return owns(tags_of(aws, arn_of(kind, described)), fingerprint)
+def is_ours(aws: Aws, kind: Kind, described: Mapping[str, Any]) -> bool:
+    """Return whether a resource has our tags."""
+    return owns(tags_of(aws, arn_of(kind, described)))
 
 
 def create_or_adopt(
@@ -147,7 +147,7 @@ def create_or_adopt(
     tags: Mapping[str, str],
     differences: Callable[[Mapping[str, Any]], list[str]],
 ) -> CreatedOrAdopted:
-    """Create a resource, or adopt the one of that name if it has our tags and the same settings.
+    """Create a resource, or adopt the one of that name if it has the same tags of ours and the same settings.
 
     Args:
         aws: the connection.
@@ -183,7 +183,7 @@ def create_or_adopt(
     )
     if not isinstance(existing, dict):
         return "created"
-    if not is_ours(aws, kind, existing, tags.get(FINGERPRINT_TAG)):
+    if not owns(tags_of(aws, arn_of(kind, existing)), tags.get(FINGERPRINT_TAG), run=tags.get(RUN_TAG)):
         raise AwsError(
             f"The name {name} is taken by a {words(kind)} that this run did not make; it was left untouched.",
             hint="Rename or remove that resource, or change anything in the configuration that the name depends on.",

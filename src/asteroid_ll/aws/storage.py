@@ -127,6 +127,12 @@ def download_file(aws: Aws, *, bucket: str, key: str, path: Path, max_bytes: int
     raise AssertionError("the loop returns or raises")
 
 
+def exists(aws: Aws, *, bucket: str, key: str) -> bool:
+    """Return whether there is an object."""
+    with aws_call(f"looking at s3://{bucket}/{key}", service="s3"):
+        return _head(aws, lambda: aws.s3.head_object(Bucket=bucket, Key=key)) is not None
+
+
 def is_stored(aws: Aws, path: Path, *, bucket: str, key: str, size_bytes: int, sha256: str) -> bool:
     """Return whether an object has exactly a file's content, by the SHA-256 that S3 itself has computed.
 
@@ -143,7 +149,7 @@ def is_stored(aws: Aws, path: Path, *, bucket: str, key: str, size_bytes: int, s
     """
     with aws_call(f"looking at s3://{bucket}/{key}", service="s3"):
         head = _head(aws, lambda: aws.s3.head_object(Bucket=bucket, Key=key, ChecksumMode="ENABLED"))
-    if head is None or head["ContentLength"] != size_bytes:
+    if head is None or head.get("ContentLength") != size_bytes:
         return False
     return bool(head.get("ChecksumSHA256") == _s3_checksum(path, size_bytes=size_bytes, sha256=sha256))
 
@@ -304,7 +310,7 @@ def _download_once(aws: Aws, *, bucket: str, key: str, path: Path, max_bytes: in
         atomic_path(path) as temporary,
         temporary.open("wb") as file,
     ):
-        if max_bytes is not None and response["ContentLength"] > max_bytes:
+        if max_bytes is not None and response.get("ContentLength", 0) > max_bytes:
             raise DataError(f"s3://{bucket}/{key} has more than {max_bytes} bytes.", hint="Use a smaller export.")
         for chunk in body.iter_chunks(_CHUNK_BYTES):
             size_bytes += file.write(chunk)

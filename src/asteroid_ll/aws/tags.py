@@ -1,7 +1,7 @@
 """The tags that identify this program's resources without any local state.
 
-Only a resource with `OWNER_TAG` is adopted or deleted. Adoption also requires the same fingerprint. A name alone
-proves nothing.
+Only a resource with `OWNER_TAG` is adopted or deleted. Adoption also requires the same fingerprint and the same run. A
+name alone proves nothing.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def tags(*, fingerprint: str, run: str = "", expires_s: float | None = None) -> 
 
     Args:
         fingerprint: the content fingerprint in the resource's name.
-        run: the run directory that creates it, as ``Context.run_mark`` names it.
+        run: the run that creates it, as `asteroid_ll.run.identity.Identity.run` names it.
         expires_s: seconds since 1970 after which the resource counts as forgotten; None for never.
 
     Raises:
@@ -60,11 +60,11 @@ def from_api(entries: Iterable[Mapping[str, str]]) -> dict[str, str]:
     return {entry["Key"]: entry["Value"] for entry in entries}
 
 
-def owns(values: Mapping[str, str], fingerprint: str | None = None) -> bool:
-    """Return whether tags are ours, and of the given content if a fingerprint is given."""
+def owns(values: Mapping[str, str], fingerprint: str | None = None, *, run: str | None = None) -> bool:
+    """Return whether tags are ours, and those of the given content and of the given run, if these are given."""
     if values.get(OWNER_TAG) != OWNER_VALUE:
         return False
-    return fingerprint is None or values.get(FINGERPRINT_TAG) == fingerprint
+    return fingerprint in (None, values.get(FINGERPRINT_TAG)) and run in (None, values.get(RUN_TAG))
 
 
 def expires_s(values: Mapping[str, str]) -> float | None:

@@ -31,6 +31,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "evaluate": ("evaluate", "evaluate", "Cross-validate the model and its baselines, with intervals."),
     "features": ("features", "features", "Show the columns that each feature set uses."),
     "model": ("model", "model", "Show or export the trained model."),
+    "runs": ("history", "runs", "List the run directories of a folder, or compare two."),
     "config": ("config", "config", "Make, show and check configuration files."),
     "emulator": ("emulator", "emulator", "Serve or empty the AWS emulator, or show its bill."),
     "completion": ("completion", "completion", "Print a completion script for bash, zsh or fish."),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 import click
@@ -42,7 +43,7 @@ def init(output: Path) -> None:
     except OSError as error:
         raise ConfigError(f"{output} can't be written: {error.strerror}.", hint="Choose another path.") from None
     atomic_write(output.with_name(SCHEMA_FILE), dump_schema().encode())
-    Console().note(f"Wrote {output}. Next:  asteroid-ll run-all -c {output}")
+    Console().note(f"Wrote {output}. Next:  asteroid-ll run-all -c {shlex.quote(str(output))}")
 
 
 @config.command("show", epilog="Example:  asteroid-ll config show -c mine.yaml")

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from shutil import get_terminal_size
 from typing import TYPE_CHECKING, TextIO
 
+from asteroid_ll.cli.options import with_commands
 from asteroid_ll.errors import AsteroidError
 
 if TYPE_CHECKING:
@@ -69,7 +70,11 @@ class Console:
                 command,
                 status="failed",
                 **{"stages": [], "metrics": {}, "billing": {"open": []}, **members},
-                error={"what": error.what, "hint": error.hint, "exit_code": error.exit_code},
+                error={
+                    "what": with_commands(error.what),
+                    "hint": with_commands(error.hint),
+                    "exit_code": error.exit_code,
+                },
             )
         self._write_err(f"Error: {error.what}")
         if error.hint:
@@ -139,7 +144,7 @@ class Console:
 
     def _write_err(self, text: str) -> None:
         try:
-            self._err.write(text + "\n")
+            self._err.write(with_commands(text) + "\n")
             self._err.flush()
         except BrokenPipeError:
             self._err = _NullStream()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -10,13 +11,15 @@ import click
 
 from asteroid_ll.aws.pricing import usd_per_h
 from asteroid_ll.cli.console import Console
-from asteroid_ll.cli.options import DEFAULT_WORKDIR
 from asteroid_ll.emulator.account import Account
 from asteroid_ll.emulator.account import reset as reset_account
 from asteroid_ll.emulator.ledger import BilledInterval
 from asteroid_ll.emulator.state import DATABASE
+from asteroid_ll.emulator.transport.gate import is_loopback
+from asteroid_ll.emulator.transport.server import LOOPBACK
 from asteroid_ll.emulator.transport.server import serve as serve_http
 from asteroid_ll.errors import ConfigError
+from asteroid_ll.pipeline.commands import DEFAULT_WORKDIR
 
 state_option = click.option(
     "--state",
@@ -35,16 +38,28 @@ def emulator() -> None:
 @emulator.command("serve", epilog="Example:  asteroid-ll emulator serve --port 4566 --state ./aws")
 @state_option
 @click.option("--port", type=click.IntRange(0, 65_535), default=4566, show_default=True, help="0 picks a free port.")
-def serve(state: Path, port: int) -> None:
-    """Serve over HTTP on loopback until interrupted.
+@click.option("--host", default=LOOPBACK, show_default=True, help="The address to listen on.")
+@click.option("--token", default="", help="First part of every URL's path. Random if needed and not given.")
+def serve(state: Path, port: int, host: str, token: str) -> None:
+    """Serve over HTTP until interrupted.
 
-    It prints the value of AWS_ENDPOINT_URL, which AWS clients need.
+    It prints the value of AWS_ENDPOINT_URL, which AWS clients need. An address other than loopback needs a token.
     """
     console = Console()
+    is_local = is_loopback(host)
+    token = token or ("" if is_local else secrets.token_urlsafe(24))
+
+    def announce(bound: int) -> None:
+        path = f"/{token}" if token else ""
+        console.line(f"export AWS_ENDPOINT_URL=http://{f'[{host}]' if ':' in host else host}:{bound}{path}")
+        if not is_local:
+            console.note(
+                "Anyone with this URL can use the account, fill the disk and start training jobs as you. The traffic "
+                "is not encrypted. On other machines, put this machine's address into the URL."
+            )
+
     with closing(Account(state)) as account:
-        serve_http(
-            account, port=port, ready=lambda bound: console.line(f"export AWS_ENDPOINT_URL=http://127.0.0.1:{bound}")
-        )
+        serve_http(account, port=port, host=host, token=token, spool=account.state.objects, ready=announce)
 
 
 @emulator.command("reset", epilog="Example:  asteroid-ll emulator reset --yes")

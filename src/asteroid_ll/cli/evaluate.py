@@ -8,7 +8,7 @@ import click
 
 from asteroid_ll.cli.console import Console
 from asteroid_ll.cli.options import CommonOptions, common
-from asteroid_ll.cli.outcomes import open_json
+from asteroid_ll.cli.outcomes import open_json, open_run
 from asteroid_ll.run import paths
 
 
@@ -24,13 +24,12 @@ def evaluate(options: CommonOptions, folds: int, boosting: bool | None) -> None:
     """Score the configuration by grouped k-fold: no model is tested on an asteroid that it was trained on."""
     from asteroid_ll.evaluation.cross_validation import cross_validate, has_boosting
     from asteroid_ll.formats.table import load_table
-    from asteroid_ll.pipeline.project import open_pipeline
     from asteroid_ll.pipeline.run import Listener, StageResult
     from asteroid_ll.report.result_tables import cross_validation_rows
 
     console = Console(as_json=options.as_json)
     listener = Listener(started=console.stage_started, progress=console.stage_progress, ended=console.stage_ended)
-    with open_pipeline(options.config, options.workdir, command="evaluate", listener=listener) as pipeline:
+    with open_run(options, command="evaluate", listener=listener) as pipeline:
         prepared = pipeline.run(selected=("fetch", "clean"), tear_down=False)
         if prepared.error is not None:
             raise prepared.error

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import os
 from collections.abc import Callable
+from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -13,6 +14,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from asteroid_ll import ENVIRONMENT_PREFIX
+from asteroid_ll.errors import AsteroidError
+from asteroid_ll.pipeline.commands import DEFAULT_WORKDIR, pasteable
+from asteroid_ll.redaction import redacted
+from asteroid_ll.run.identity import read_identity
 
 if TYPE_CHECKING:
     from asteroid_ll.config import Config
@@ -20,9 +25,10 @@ if TYPE_CHECKING:
 JSON_VARIABLE = f"{ENVIRONMENT_PREFIX}JSON"
 """Environment variable with the effect of ``--json`` in every command."""
 
-DEFAULT_WORKDIR = Path("asteroid-run")
+_invocation: ContextVar[CommonOptions | None] = ContextVar("_invocation", default=None)
+"""The options of the command that runs now."""
 
-GROUPS = ("config", "emulator", "features", "model")
+GROUPS = ("config", "emulator", "features", "model", "runs")
 """Commands that have subcommands."""
 
 
@@ -44,14 +50,49 @@ class CommonOptions:
 
     @cached_property
     def config(self) -> Config:
-        """The configuration from the files, the environment and the overrides, read when first used.
+        """The configuration, read when first used.
+
+        The files are the base, or without files the run directory's own configuration; the environment and the
+        overrides are laid over it.
 
         Raises:
             ConfigError: a file is missing or a value is wrong; the message names every problem.
+            DataError: the run directory's configuration is damaged.
         """
         from asteroid_ll.config import load
 
-        return load(self.config_files, overrides=self.overrides, environment=os.environ)
+        identity = None if self.config_files else read_identity(self.workdir)
+        return load(
+            self.config_files,
+            overrides=self.overrides,
+            environment=os.environ,
+            base=identity.config if identity else None,
+        )
+
+    def configuration_options(self) -> list[tuple[str, str]]:
+        """Return the options that give another command this configuration; none if the run directory has it."""
+        from asteroid_ll.config.document import dotted
+        from asteroid_ll.config.loading import environment_overrides
+
+        try:
+            identity = read_identity(self.workdir)
+            if identity is not None and identity.config == redacted(self.config.model_dump(mode="json")):
+                return []
+        except AsteroidError:  # the message is about just that
+            pass
+        return [
+            *(("-c", str(file)) for file in self.config_files),
+            *(("--set", f"{dotted(key)}={redacted(text)}") for _, key, text in environment_overrides(os.environ)),
+            *(("--set", redacted(override)) for override in self.overrides),
+        ]
+
+
+def with_commands(text: str) -> str:
+    """Return a message in which each command has the options that it needs after the command that runs now."""
+    options = _invocation.get()
+    if options is None:
+        return text
+    return pasteable(text, workdir=options.workdir, configuration=options.configuration_options)
 
 
 def common(function: Callable[..., None]) -> Callable[..., None]:
@@ -61,7 +102,9 @@ def common(function: Callable[..., None]) -> Callable[..., None]:
     def command(
         *, config_files: tuple[Path, ...], overrides: tuple[str, ...], workdir: Path, as_json: bool, **rest: Any
     ) -> None:
-        function(options=CommonOptions(config_files, overrides, workdir, as_json), **rest)
+        options = CommonOptions(config_files, overrides, workdir, as_json)
+        _invocation.set(options)
+        function(options=options, **rest)
 
     decorated: Callable[..., None] = command
     for option in _common_options():

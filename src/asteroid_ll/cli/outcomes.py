@@ -4,19 +4,36 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection, Mapping
-from dataclasses import asdict
+from contextlib import AbstractContextManager
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 from asteroid_ll.aws.other_runs import sentences
 from asteroid_ll.cli.console import Console
 from asteroid_ll.cli.exits import report
-from asteroid_ll.cli.options import CommonOptions
+from asteroid_ll.cli.options import CommonOptions, with_commands
+from asteroid_ll.errors import DataError
+from asteroid_ll.pipeline.ownership import leaving_open
 from asteroid_ll.pipeline.project import open_pipeline
-from asteroid_ll.pipeline.run import Listener, RunResult, StageResult
+from asteroid_ll.pipeline.run import Listener, Pipeline, RunResult, StageResult
 from asteroid_ll.pipeline.tracking import tracked
+from asteroid_ll.run.journal import Journal
+from asteroid_ll.run.paths import JOURNAL
 
 if TYPE_CHECKING:
     from asteroid_ll.aws.billing import OpenResource
+
+
+def open_run(
+    options: CommonOptions, *, command: str, listener: Listener | None = None, exclusive: bool = True
+) -> AbstractContextManager[Pipeline]:
+    """Open the run directory, and print on stderr the differences from its stored configuration."""
+    listener = replace(listener or Listener(), note=Console(as_json=options.as_json).note)
+    try:
+        config = options.config
+    except DataError as error:
+        raise leaving_open(error, Journal(options.workdir / JOURNAL)) if command == "teardown" else error from None
+    return open_pipeline(config, options.workdir, command=command, listener=listener, exclusive=exclusive)
 
 
 def execute(
@@ -31,7 +48,7 @@ def execute(
             console.stage_ended(result)
 
     listener = Listener(started=console.stage_started, progress=console.stage_progress, ended=ended)
-    with open_pipeline(options.config, options.workdir, command=command, listener=listener) as pipeline:
+    with open_run(options, command=command, listener=listener) as pipeline:
         return tracked(pipeline, pipeline.run(forced=forced, selected=selected, tear_down=tear_down))
 
 
@@ -48,7 +65,10 @@ def finish(command: str, options: CommonOptions, result: RunResult) -> None:
     """Print the outcome; exit with the error's code if the run failed."""
     console = Console(as_json=options.as_json)
     members: dict[str, object] = {
-        "stages": [{**asdict(stage), "seconds": round(stage.seconds, 3)} for stage in result.stages],
+        "stages": [
+            {**asdict(stage), "reason": with_commands(stage.reason), "seconds": round(stage.seconds, 3)}
+            for stage in result.stages
+        ],
         "metrics": result.metrics,
         "findings": list(result.findings),
         "billing": {"open": open_json(result.open)},
@@ -92,7 +112,9 @@ def show_bill(console: Console, open_names: Collection[str]) -> None:
     """Print the resources that may still be billed."""
     console.line()
     if open_names:
-        console.line(f"Bill: open, and billing until   asteroid-ll teardown   {', '.join(open_names)}")
+        console.line(
+            f"Bill: open, and billing until   {with_commands('asteroid-ll teardown')}   {', '.join(open_names)}"
+        )
     else:
         console.line("Bill: nothing is open.")
 
@@ -101,7 +123,7 @@ def show_steps(
     command: str, options: CommonOptions, *, selected: Collection[str] | None, forced: Collection[str]
 ) -> None:
     """Print which stages would run, and why."""
-    with open_pipeline(options.config, options.workdir, command=command, exclusive=False) as pipeline:
+    with open_run(options, command=command, exclusive=False) as pipeline:
         plan = pipeline.plan(forced=forced, selected=selected)
         open_now = pipeline.snapshot().open
     steps = [step for step in plan.steps if selected is None or step.stage in selected]
@@ -118,7 +140,7 @@ def show_steps(
 
 def show_status(options: CommonOptions) -> None:
     """Print whether each stage is up to date, and the open resources with their prices."""
-    with open_pipeline(options.config, options.workdir, command="status", exclusive=False) as pipeline:
+    with open_run(options, command="status", exclusive=False) as pipeline:
         done = pipeline.snapshot().done
         steps = pipeline.plan().steps
         billed = pipeline.open_resources()

@@ -13,11 +13,10 @@ from numpy.typing import NDArray
 
 from asteroid_ll.cli.console import Console
 from asteroid_ll.cli.options import CommonOptions
-from asteroid_ll.cli.outcomes import open_json
+from asteroid_ll.cli.outcomes import open_json, open_run
 from asteroid_ll.errors import AwsError
 from asteroid_ll.formats.payload import Scores
 from asteroid_ll.neo.features import FittedFeatures
-from asteroid_ll.pipeline.project import open_pipeline
 from asteroid_ll.run import paths
 from asteroid_ll.run.files import read_json
 from asteroid_ll.scoring import reader
@@ -54,7 +53,7 @@ def predict_rows(options: CommonOptions, request: ScoringRequest) -> None:
     console = Console(as_json=options.as_json)
     layout = request.layout or format_of(request.output, is_terminal=sys.stdout.isatty())
     collected = Collected()
-    with open_pipeline(options.config, options.workdir, command="predict", exclusive=False) as pipeline:
+    with open_run(options, command="predict", exclusive=False) as pipeline:
         context = pipeline.context("predict")
         features = FittedFeatures.from_json(read_json(context.path(paths.FEATURES)))
         scorer = _scorer(context, offline=request.offline)

@@ -8,7 +8,7 @@ import click
 
 from asteroid_ll.cli.console import Console
 from asteroid_ll.cli.options import CommonOptions, common
-from asteroid_ll.cli.outcomes import execute, finish, show_steps
+from asteroid_ll.cli.outcomes import execute, finish, open_run, show_steps
 from asteroid_ll.errors import ConfigError
 from asteroid_ll.run import paths
 
@@ -34,11 +34,10 @@ def report(options: CommonOptions, open_it: bool, svg: bool, force: bool, dry_ru
 
 
 def _write_svg(options: CommonOptions) -> None:
-    from asteroid_ll.pipeline.project import open_pipeline
     from asteroid_ll.report.figures import save_svg
     from asteroid_ll.stages.report import report_inputs
 
-    with open_pipeline(options.config, options.workdir, command="report") as pipeline:
+    with open_run(options, command="report") as pipeline:
         figures = save_svg(report_inputs(pipeline.context("report")))
     Console(as_json=options.as_json).note(f"{len(figures)} figures as SVG in {figures[0].parent}")
 

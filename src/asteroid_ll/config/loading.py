@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -33,6 +34,7 @@ def load(
     overrides: Sequence[str] = (),
     environment: Mapping[str, str] | None = None,
     origin: str = "command line",
+    base: Mapping[str, Any] | None = None,
 ) -> Config:
     """Read configuration files and apply the environment and the overrides to them.
 
@@ -43,13 +45,14 @@ def load(
             all other values, and later overrides over earlier ones. A mapping is merged key by key.
         environment: environment variables, see `environment_overrides`; they win over the files.
         origin: the name of the overrides' place in messages.
+        base: values below the files, such as a run's stored configuration.
 
     Raises:
         ConfigError: a file is missing, unreadable or not YAML, or a value is wrong. The message lists every problem
             on its own line, and the context has them as ``problems``, a tuple of texts.
     """
     paths = [files] if isinstance(files, Path) else list(files or ())
-    document = Document({}, {})
+    document = Document(dict(base or {}), {})
     for path in paths:
         document = _merged_documents(document, _read(path, named=len(paths) > 1))
     problems = list(document.problems)
@@ -93,7 +96,7 @@ def _read(path: Path, *, named: bool) -> Document:
     except FileNotFoundError as error:
         raise ConfigError(
             f"There is no configuration file {path}.",
-            hint=f"Make one: asteroid-ll config init -o {path}",
+            hint=f"Make one: asteroid-ll config init -o {shlex.quote(str(path))}",
             path=str(path),
         ) from error
     except OSError as error:
@@ -246,6 +249,6 @@ def _refuse(paths: Sequence[Path], problems: Sequence[Problem], *, origin: str =
         listed = "".join(f"\n  {text}" for text in texts[:_MAX_LISTED])
         rest = f"\n  and {len(texts) - _MAX_LISTED} more" if len(texts) > _MAX_LISTED else ""
         what = f"{name} has {len(texts)} problems.{listed}{rest}"
-    options = " ".join(f"-c {path}" for path in paths)
+    options = " ".join(f"-c {shlex.quote(str(path))}" for path in paths)
     command = f"asteroid-ll config validate {options}" if paths else "asteroid-ll config schema"
     raise ConfigError(what, hint=f"{'Check it again' if paths else 'The keys'}: {command}", problems=texts)

@@ -33,7 +33,7 @@ from asteroid_ll.emulator.sagemaker.runtime import Runtime
 from asteroid_ll.emulator.sagemaker.service import SERVICE as SAGEMAKER
 from asteroid_ll.emulator.state import LOG, State, naming_damage, remove_state
 from asteroid_ll.emulator.sts import service as sts
-from asteroid_ll.emulator.transport.messages import ApiError, Request, Response
+from asteroid_ll.emulator.transport.messages import ApiError, Request, Response, too_large
 from asteroid_ll.emulator.worker.jobs import Jobs
 from asteroid_ll.errors import DataError
 
@@ -130,6 +130,8 @@ class Account:
     def _route(self, request: Request, service: str, *, region: str, request_id: str) -> Response:
         if service == "s3":
             return self.s3.handle(request, region=region or DEFAULT_REGION)
+        if request.file is not None:
+            raise too_large()
         if not region:  # the request is not signed
             raise ApiError("MissingAuthenticationTokenException", "Missing Authentication Token", status=403)
         with self._lock:

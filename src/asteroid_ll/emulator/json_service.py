@@ -48,7 +48,7 @@ class JsonService(Generic[Call]):
         name = request.headers.get("x-amz-target", "").removeprefix(self.target_prefix)
         if name not in self.operations:
             raise ApiError("UnknownOperationException", f"The emulator has no {self.title} operation {name!r}.")
-        params = _parse_object(request.body)
+        params = model.read(self.name, name, params=_parse_object(request.body))
         model.check(self.name, name, params=params, code=self.invalid_code)
         answer = model.answer(self.name, name, values=self.operations[name](call(params)))
         return Response(headers={"Content-Type": JSON_1_1}, body=json.dumps(answer).encode())
@@ -62,7 +62,7 @@ def _parse_object(body: bytes) -> dict[str, Any]:
     """
     try:
         params = json.loads(body or b"{}")
-    except ValueError:
+    except (ValueError, RecursionError):
         params = None
     if not isinstance(params, dict):
         raise ApiError("SerializationException", "The request's body is not a JSON object.")

@@ -107,7 +107,7 @@ class Emulator:
 
         def run() -> None:
             try:
-                server.serve(self, port=port, ready=bound.set_result, stop=stop)
+                server.serve(self, port=port, spool=self.directory, ready=bound.set_result, stop=stop)
             except Exception as error:
                 bound.set_exception(error)
 

@@ -20,6 +20,8 @@ from asteroid_ll.neo.label import labels_of
 from asteroid_ll.neo.table import IDENTITY, locate
 from asteroid_ll.run import paths
 
+_AGAIN = "asteroid-ll run-all --force predict   scores the test part again."
+
 
 @dataclass(frozen=True)
 class HeldOutRows:
@@ -81,11 +83,11 @@ class HeldOutRows:
         try:
             table = pd.read_csv(path, usecols=["score", "predicted_hazardous"], dtype={"predicted_hazardous": bool})
         except (OSError, ValueError) as error:
-            raise DataError(f"{path} can't be read: {error}.", hint="asteroid-ll predict --force") from error
+            raise DataError(f"{path} can't be read: {error}.", hint=_AGAIN) from error
         if len(table) != len(self.rows):
             raise DataError(
                 f"{path} has {len(table)} rows, but the test part has {len(self.rows)}.",
-                hint="asteroid-ll predict --force",
+                hint=_AGAIN,
             )
         return table
 

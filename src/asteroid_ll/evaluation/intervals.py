@@ -129,7 +129,7 @@ def _group_numbers(groups: ArrayLike, n_rows: int) -> tuple[NDArray[np.intp], in
     if names.shape != (n_rows,):
         raise DataError(
             f"There are {n_rows} labels, and identities of shape {names.shape}.",
-            hint="Predict again: asteroid-ll predict --force.",
+            hint="asteroid-ll run-all --force predict   scores the test part again.",
         )
     unique, first, numbers = np.unique(names, return_index=True, return_inverse=True)
     rank = np.empty(unique.size, dtype=np.intp)

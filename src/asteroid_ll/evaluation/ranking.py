@@ -39,7 +39,7 @@ def as_labels(labels: ArrayLike) -> NDArray[np.bool_]:
     if values.ndim != 1 or values.size == 0:
         raise DataError(
             f"Scores need one label per row, but the labels have shape {values.shape}.",
-            hint="Check that the test part has rows: asteroid-ll split --force.",
+            hint="asteroid-ll run-all --force split   splits the table again.",
         )
     truth: NDArray[np.bool_] = values == 1
     stray = ~(truth | (values == 0))
@@ -47,7 +47,7 @@ def as_labels(labels: ArrayLike) -> NDArray[np.bool_]:
         row = int(stray.argmax())
         raise DataError(
             f"The label of row {row} is {values[row]}, which is neither 0 nor 1.",
-            hint="Clean the table again: asteroid-ll clean --force.",
+            hint="asteroid-ll run-all --force clean   cleans the table again.",
         )
     return truth
 
@@ -62,7 +62,7 @@ def as_scores(scores: ArrayLike, n_rows: int) -> Floats:
     if values.shape != (n_rows,):
         raise DataError(
             f"There are {n_rows} labels, but scores of shape {values.shape}.",
-            hint="Predict again: asteroid-ll predict --force.",
+            hint="asteroid-ll run-all --force predict   scores the test part again.",
         )
     if not np.isfinite(values).all():
         row = int(np.isfinite(values).argmin())

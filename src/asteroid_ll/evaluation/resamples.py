@@ -48,7 +48,7 @@ class ScoredRows:
         if self.predicted.size != self.labels.size:
             raise DataError(
                 f"There are {self.labels.size} labels and {self.predicted.size} predictions.",
-                hint="Predict again: asteroid-ll predict --force.",
+                hint="asteroid-ll run-all --force predict   scores the test part again.",
             )
         self.has_scores = predictions.scores is not None
         self.scores = as_scores(self.predicted if predictions.scores is None else predictions.scores, self.labels.size)

@@ -64,7 +64,7 @@ class Scoreboard:
         except (KeyError, TypeError) as error:
             raise DataError(
                 f"The stored metrics have another format: {error!r}.",
-                hint="asteroid-ll predict --force   computes them again.",
+                hint="asteroid-ll run-all --force predict   computes them again.",
             ) from error
         return board
 

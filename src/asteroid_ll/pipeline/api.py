@@ -13,9 +13,11 @@ from typing import Any
 
 from asteroid_ll.config import Config, load
 from asteroid_ll.errors import InterruptedRunError
+from asteroid_ll.pipeline.commands import pasteable
 from asteroid_ll.pipeline.project import open_pipeline
 from asteroid_ll.pipeline.run import Listener, RunResult, StageResult
 from asteroid_ll.pipeline.tracking import tracked
+from asteroid_ll.run.identity import read_identity
 
 AnyPath = str | PathLike[str]
 
@@ -50,7 +52,8 @@ def run_all(
     >>> result.scores["f1"], result.report  # doctest: +SKIP
 
     Args:
-        config: YAML files, a mapping of sections, or a configuration; None for the defaults.
+        config: YAML files, a mapping of sections, or a configuration; None for the run directory's own, which in a
+            new one is the defaults.
         workdir: the run directory; created if it is missing. A later call continues there.
         progress: is called with a line for each event, such as ``print``; None for no progress.
         overrides: as in `load_config`.
@@ -62,19 +65,23 @@ def run_all(
         AsteroidError: a stage failed; everything that bills was torn down first. `LeakError` if something may be left.
         KeyboardInterrupt: the run was interrupted; everything that bills was torn down first.
     """
-    with open_pipeline(
-        _configuration(config, overrides), Path(workdir), command="run_all", listener=_listener(progress)
-    ) as pipeline:
+    directory = Path(workdir)
+    loaded = _configuration(config, overrides, directory=directory)
+    with open_pipeline(loaded, directory, command="run_all", listener=_listener(progress)) as pipeline:
         result = tracked(pipeline, pipeline.run())
     if isinstance(result.error, InterruptedRunError):
         raise KeyboardInterrupt(str(result.error)) from result.error
     if result.error is not None:
+        result.error.hint = pasteable(result.error.hint, workdir=directory, configuration=list)
         raise result.error
     return result
 
 
 def _configuration(
-    config: AnyPath | Sequence[AnyPath] | Mapping[str, Any] | Config | None, overrides: Mapping[str, Any]
+    config: AnyPath | Sequence[AnyPath] | Mapping[str, Any] | Config | None,
+    overrides: Mapping[str, Any],
+    *,
+    directory: Path,
 ) -> Config:
     if isinstance(config, Config):
         config = config.model_dump(mode="json")
@@ -82,7 +89,9 @@ def _configuration(
         assignments = [*_as_assignments(config), *_as_assignments(overrides)]
         return load(None, overrides=assignments, origin="argument")
     if config is None:
-        return load_config(**overrides)
+        stored = read_identity(directory)
+        base = stored.config if stored else None
+        return load(None, overrides=_as_assignments(overrides), origin="argument", base=base)
     return load_config(*([config] if isinstance(config, str | PathLike) else config), **overrides)
 
 
@@ -101,5 +110,6 @@ def _listener(progress: Callable[[str], None] | None) -> Listener:
     return Listener(
         started=lambda stage, reason: progress(f"{stage}: started, {reason}"),
         progress=lambda stage, line: progress(f"{stage}: {line}"),
+        note=progress,
         ended=ended,
     )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from asteroid_ll.config import Config, validate
 from asteroid_ll.errors import ConfigError
+from asteroid_ll.pipeline.ownership import Ownership
 from asteroid_ll.pipeline.run import Listener, Pipeline
 from asteroid_ll.pipeline.tracking import require_mlflow
 from asteroid_ll.run import paths
@@ -36,35 +37,49 @@ def open_pipeline(
         config: the configuration.
         workdir: the run directory; created if it is missing.
         command: the command's name, which the lock shows to other processes.
-        listener: functions that are called for each stage; None for none.
-        exclusive: whether to lock the run directory; commands that only read need no lock.
+        listener: functions that are called for each stage and each difference from the stored configuration.
+        exclusive: whether to lock the run directory and store its identity; commands that only read need neither.
 
     Raises:
-        ConfigError: the algorithm refuses a hyperparameter.
+        ConfigError: the algorithm refuses a hyperparameter, or the run directory belongs to another target or region.
+        LeakError: it does, the command is a teardown, and resources are open.
+        DataError: the run directory's identity is damaged.
         AsteroidError: another process works in this run directory.
     """
     validate(config)
     require_mlflow(config)
+    listener = listener or Listener()
     with ExitStack() as stack:
         if exclusive:
             stack.enter_context(Lock(workdir / paths.LOCK, command=command))
             remove_temporaries(workdir)
+        journal = Journal(workdir / paths.JOURNAL)
+        ownership = Ownership(workdir, journal, config, command=command, writes=exclusive)
+        for change in ownership.changes:
+            listener.note(change)
         pipeline = Pipeline(
             STAGES,
             config,
             directory=workdir,
-            journal=Journal(workdir / paths.JOURNAL),
-            connect=lambda: _connect(config, workdir),
-            listener=listener or Listener(),
+            journal=journal,
+            connect=lambda: _connect(config, workdir, ownership),
+            listener=listener,
+            run=ownership.identity.run,
         )
         yield stack.enter_context(closing(pipeline))
 
 
-def _connect(config: Config, workdir: Path) -> Aws:
-    """Connect to AWS or to the emulator of the run directory, by the configuration's ``target``."""
+def _connect(config: Config, workdir: Path, ownership: Ownership) -> Aws:
+    """Connect to the run's account, or to the emulator of its directory."""
     from asteroid_ll.aws.session import connect  # imports botocore, which commands that only read do not need
 
-    return connect(config.target, region=config.region, emulator_dir=workdir / paths.EMULATOR)
+    aws = connect(config.target, region=config.region, emulator_dir=workdir / paths.EMULATOR)
+    try:
+        ownership.check_account(aws)
+    except BaseException:
+        aws.close()
+        raise
+    return aws
 
 
 def select(*, start: str | None = None, until: str | None = None, only: Sequence[str] = ()) -> tuple[str, ...]:

@@ -103,6 +103,7 @@ class Listener:
 
     started: Callable[[str, str], None] = lambda _stage, _reason: None
     progress: Callable[[str, str], None] = lambda _stage, _line: None
+    note: Callable[[str], None] = lambda _line: None
     ended: Callable[[StageResult], None] = lambda _result: None
 
 
@@ -116,6 +117,7 @@ class Pipeline:
         journal: its journal.
         connect: opens a session with AWS or the emulator.
         listener: functions that are called for each stage.
+        run: the run's name, see `asteroid_ll.run.identity.Identity`.
     """
 
     def __init__(
@@ -127,6 +129,7 @@ class Pipeline:
         journal: Journal,
         connect: Callable[[], Aws],
         listener: Listener,
+        run: str,
     ) -> None:
         self._stages = tuple(stages)
         self._config = config
@@ -134,6 +137,7 @@ class Pipeline:
         self._journal = journal
         self._connect = connect
         self._listener = listener
+        self._run = run
         self._reader = StateReader(directory, journal)
         self._problems: dict[str, str] = {}
         self._verified: set[str] = set()
@@ -277,9 +281,7 @@ class Pipeline:
 
     def of_other_runs(self, resources: Sequence[OpenResource]) -> list[OpenResource]:
         """Return the resources that this run directory did not create, by their tag."""
-        stage = next(stage for stage in self._stages if stage.undoes)
-        run = self._context(stage, {}, progress=lambda _line: None).run_mark
-        return [resource for resource in resources if resource.run != run]
+        return [resource for resource in resources if resource.run != self._run]
 
     def context(self, name: str) -> Context:
         """Return the context that the stage would get now.
@@ -299,6 +301,7 @@ class Pipeline:
             journal=self._journal,
             fingerprint=fingerprint_of(stage, self.settings[stage.name], inputs),
             inputs=inputs,
+            run=self._run,
             connect=lambda: self._aws,
             progress=progress,
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from stat import S_ISREG
 from typing import TYPE_CHECKING
 
 from asteroid_ll.errors import DataError
@@ -48,11 +49,17 @@ class StateReader:
         )
 
     def digest_of(self, relative: str) -> str | None:
-        """Return the sha256, hexadecimal, of a file of the run directory, or None if it is missing."""
+        """Return the sha256, hexadecimal, of a file of the run directory, or None if there is no such file.
+
+        Raises:
+            DataError: it cannot be read.
+        """
         path = self._directory / relative
         try:
             status = path.stat()
         except OSError:
+            return None
+        if not S_ISREG(status.st_mode):
             return None
         key = (status.st_ino, status.st_size, status.st_mtime_ns)
         cached = self._digests.get(relative)
@@ -64,7 +71,10 @@ class StateReader:
     def _problem(self, done: Done) -> str | None:
         """Return a sentence about an output that is missing or was changed, or None."""
         for relative, expected in done.outputs.items():
-            actual = self.digest_of(relative)
+            try:
+                actual = self.digest_of(relative)
+            except DataError:
+                return f"{relative} cannot be read"
             if actual is None:
                 return f"{relative} is missing"
             if actual != expected:

@@ -101,7 +101,7 @@ def summarise(table: pd.DataFrame, *, label: str | None = None) -> TableSummary:
         DataError: the table has no rows, or no column ``label``.
     """
     if len(table) == 0:
-        raise DataError("The table has no rows.", hint="Fetch it again: asteroid-ll fetch --force.")
+        raise DataError("The table has no rows.", hint="asteroid-ll fetch --force   fetches it again.")
     if label is not None and label not in table.columns:
         raise DataError(
             f"The table has no column {label!r}.", hint=f"Its columns are: {', '.join(map(str, table.columns))}."

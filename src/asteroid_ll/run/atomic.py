@@ -29,10 +29,19 @@ _REFUSALS = {
     errno.ENFILE: "too many files are open on this machine",
     errno.ENOTDIR: "a part of its path is a file",
     errno.EISDIR: "there is a directory of that name",
+    errno.ENOTEMPTY: "there is a directory of that name, with files in it",
     errno.EEXIST: "a part of its path is a file",
     errno.ENAMETOOLONG: "its name is too long",
 }
 """Reasons for which a file system refuses to write."""
+
+_HINTS = {
+    errno.ENOTDIR: "Move the file away that is in place of a directory",
+    errno.EEXIST: "Move the file away that is in place of a directory",
+    errno.EISDIR: "Move the directory away that is in place of the file",
+    errno.ENOTEMPTY: "Move the directory away that is in place of the file",
+}
+"""Hints for obstacles that neither room nor another directory removes."""
 
 _EXHAUSTED = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO, errno.EMFILE, errno.ENFILE}
 """The subset that always means the machine is out of resources."""
@@ -88,6 +97,8 @@ def atomic_path(path: Path, *, private: bool = False) -> Iterator[Path]:
             temporary.touch(mode=PRIVATE_MODE, exist_ok=False)
         yield temporary
         _sync(temporary)
+        if path.is_dir():
+            path.rmdir()  # an empty directory that took the file's place; a full one is refused
         temporary.replace(path)
     except OSError as error:
         reason = _REFUSALS.get(error.errno or 0)
@@ -95,7 +106,8 @@ def atomic_path(path: Path, *, private: bool = False) -> Iterator[Path]:
             raise
         raise DataError(
             f"{path} could not be written: {reason}; the old output is intact.",
-            hint="Make room or choose another directory with --workdir, then run the same command again.",
+            hint=_HINTS.get(error.errno or 0, "Make room or choose another directory with --workdir")
+            + ", then run the same command again.",
             path=str(path),
         ) from error
     finally:

@@ -31,7 +31,8 @@ _SECRET_NAME = re.compile(r"secret|password|passwd|api_?key|access_?key|session_
 
 Record = Mapping[str, Any]
 """One line, read-only: ``v``, ``at`` (UTC, ISO 8601; the order is that of the lines), ``event``, ``stage``, optionally
-``fingerprint`` and ``resource`` (the created or deleted resource), and further facts."""
+``run``, ``target``, ``account`` and ``region`` (absent in old records), ``fingerprint`` and ``resource`` (the created
+or deleted resource), and further facts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,10 +69,14 @@ class Journal:
 
     Args:
         path: the file; the first record creates it.
+
+    Attributes:
+        origin: facts that every record holds: the run, its target, account and region.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.origin: Mapping[str, Any] = {}
 
     def append(self, event: Event, *, stage: str, **facts: Any) -> None:
         """Write a record to disk. Secrets inside the facts are redacted.
@@ -90,7 +95,7 @@ class Journal:
         if refused is not None:
             raise ValueError(f"a record cannot have a fact named {refused}")
         at = _now().isoformat(timespec="milliseconds")
-        values = {"v": VERSION, "at": at, "event": event, "stage": stage, **redacted(facts)}
+        values = {"v": VERSION, "at": at, "event": event, "stage": stage, **self.origin, **redacted(facts)}
         text = json.dumps(values, allow_nan=False, separators=(",", ":"))
         try:
             _append_line(self.path, f"{text}\n".encode("ascii"))

@@ -5,6 +5,9 @@ Each folder belongs to the stage of the same name.
 
 from __future__ import annotations
 
+RUN = "run.json"
+"""The run's identity."""
+
 JOURNAL = "journal.jsonl"
 LOCK = "lock"
 EMULATOR = "emulator"

@@ -1,4 +1,4 @@
-"""deploy: model, endpoint configuration and endpoint, each created or adopted under names made from the content."""
+"""deploy: model, endpoint configuration and endpoint, each created or adopted under names of this content and run."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def run(context: Context) -> Outcome:
     context.check_price()
     aws = context.connect()
     config, hosting = context.config, context.config.hosting
-    name = f"asteroid-ll-{context.fingerprint[:16]}"
+    name = context.resource_name
     job = read_json(context.path(paths.JOB))
     context.journal.append("intent", stage="deploy", fingerprint=context.fingerprint, resource=name, bills="endpoint")
     write_json(context.path(paths.ENDPOINT), {"name": name, "model": context.inputs["train"]})
@@ -30,9 +30,7 @@ def run(context: Context) -> Outcome:
     bucket, key = parse_uri(job["artifact"])
     ensure_bucket(aws, bucket)
     upload_file(aws, artifact, bucket=bucket, key=key, sha256=sha256_file(artifact))
-    owned = tags(
-        fingerprint=context.fingerprint, run=context.run_mark, expires_s=time.time() + 3600 * hosting.keep_for_h
-    )
+    owned = tags(fingerprint=context.fingerprint, run=context.run, expires_s=time.time() + 3600 * hosting.keep_for_h)
     statuses = {
         endpoints.create_or_adopt_model(
             aws,

@@ -5,9 +5,6 @@ The planner reads the record and the executor calls the function.
 
 from __future__ import annotations
 
-import hashlib
-import os
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -56,6 +53,7 @@ class Context:
         journal: its journal; a resource's name is written here before it is created.
         fingerprint: digest of this stage's inputs, settings and version, hexadecimal.
         inputs: identity of the outputs of each needed stage, by its name.
+        run: the run's name, which ends in its random digits; the tag of its resources.
         connect: opens the session with AWS or the emulator; every call returns the same session.
         progress: reports a line of progress.
     """
@@ -65,18 +63,14 @@ class Context:
     journal: Journal
     fingerprint: str
     inputs: Mapping[str, str]
+    run: str
     connect: Callable[[], Aws]
     progress: Callable[[str], None]
 
     @property
-    def run_mark(self) -> str:
-        """The tag of this run directory's resources: its name and a digest of machine and path.
-
-        It does not depend on the directory's content, so it is known even if the journal is lost.
-        """
-        directory = self.directory.resolve()
-        digest = hashlib.sha256(os.fsencode(f"{os.uname().nodename}:{directory}")).hexdigest()
-        return f"{re.sub(r'[^A-Za-z0-9._-]', '-', directory.name)[:64]}-{digest[:16]}"
+    def resource_name(self) -> str:
+        """The name of what this stage creates: from its content, and for this run alone."""
+        return f"asteroid-ll-{self.fingerprint[:16]}-{self.run.rpartition('-')[2]}"
 
     def path(self, *parts: str) -> Path:
         """Return a path in the run directory."""

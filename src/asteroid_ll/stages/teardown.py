@@ -48,8 +48,8 @@ def run(context: Context) -> Outcome:
     except AsteroidError as error:
         problems.append(_unknown(error))
     else:
-        forgotten = [item for item in listed if item.run == context.run_mark and item.name not in known]
-        others = [item for item in listed if item.run != context.run_mark and item.name not in known]
+        forgotten = [item for item in listed if item.run == context.run and item.name not in known]
+        others = [item for item in listed if item.run != context.run and item.name not in known]
         for sentence in sentences(others, now_s=time.time(), only_expired=bool(known or forgotten)):
             context.progress(sentence)
         for resource in forgotten:

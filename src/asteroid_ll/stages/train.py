@@ -31,7 +31,7 @@ def run(context: Context) -> Outcome:
     """Start the job or adopt this run's, wait for it, and download the artifact and the log."""
     context.check_price()
     aws = context.connect()
-    name = usable_training_job_name(aws, f"asteroid-ll-{context.fingerprint[:16]}")
+    name = usable_training_job_name(aws, context.resource_name)
     context.journal.append(
         "intent", stage="train", fingerprint=context.fingerprint, resource=name, bills="training-job"
     )
@@ -115,5 +115,5 @@ def _request(context: Context, name: str) -> TrainingJobRequest:
         volume_size_gb=config.training.volume_size_gb,
         max_runtime_s=config.training.max_runtime_s,
         input_mode=config.training.input_mode,
-        tags=tags(fingerprint=context.fingerprint, run=context.run_mark),
+        tags=tags(fingerprint=context.fingerprint, run=context.run),
     )

@@ -30,6 +30,7 @@ def context_of(folder: Path, lines: list[str] | None = None, **source: Any) -> C
         journal=Journal(folder / "journal.jsonl"),
         fingerprint="0" * 64,
         inputs={},
+        run="toy-00000000",
         connect=no_aws,
         progress=(lines if lines is not None else []).append,
     )

@@ -207,3 +207,22 @@ def test_a_request_with_a_key_follows_redirects_on_the_same_host_only(servers: M
         assert get(f"{address}/other", headers={"X-Api-Key": "key"}, web=web)[0].status == 301
         with pytest.raises(CutError, match="too many redirects"):
             get(f"{address}/loop", headers={"X-Api-Key": "key"}, web=web)
+
+
+def test_a_user_and_a_password_go_to_the_host_of_their_address_only(
+    servers: ModuleType, web: Web, tmp_path: Path
+) -> None:
+    logins: list[tuple[str, str]] = []
+
+    def redirecting(request: Any) -> Any:
+        logins.append((request.path, request.headers.get("authorization", "")))
+        targets = {"/old": "/new", "/new": f"{address.replace('127.0.0.1', 'localhost')}/elsewhere"}
+        if request.path in targets:
+            return servers.Reply(status=302, headers={"Location": targets[request.path]})
+        return servers.Reply(body=CONTENT)
+
+    with servers.serving(redirecting) as address:
+        url = address.replace("http://", "http://me:pass%20word@") + "/old"
+        download(url, tmp_path / "part", final=tmp_path / "list", web=web)
+    login = f"Basic {base64.b64encode(b'me:pass word').decode()}"
+    assert logins == [("/old", login), ("/new", login), ("/elsewhere", "")]

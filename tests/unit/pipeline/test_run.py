@@ -66,6 +66,7 @@ class Toy:
             journal=Journal(self.directory / "journal.jsonl"),
             connect=connect,
             listener=more.pop("listener", Listener()),
+            run="toy-00000000",
         )
 
     def run(self, **more: Any) -> RunResult:

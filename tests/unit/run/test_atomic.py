@@ -159,7 +159,7 @@ def test_a_file_in_the_place_of_the_folder_is_a_data_error(tmp_path):
 
 
 def test_a_folder_in_the_place_of_the_file_is_a_data_error(tmp_path):
-    (tmp_path / "x").mkdir()
+    (tmp_path / "x" / "y").mkdir(parents=True)
     with pytest.raises(DataError, match="there is a directory of that name"):
         atomic_write(tmp_path / "x", b"new")
     assert _temporaries(tmp_path) == []

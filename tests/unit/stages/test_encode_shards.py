@@ -22,6 +22,7 @@ def make_context(directory: Path, n_shards: int) -> Context:
         journal=Journal(directory / "journal.jsonl"),
         fingerprint="f" * 64,
         inputs={},
+        run="toy-00000000",
         connect=lambda: pytest.fail("encode needs no connection"),
         progress=lambda _line: None,
     )

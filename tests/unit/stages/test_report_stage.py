@@ -127,6 +127,7 @@ def _context(directory):
         journal=Journal(directory / "journal.jsonl"),
         fingerprint="",
         inputs={},
+        run="toy-00000000",
         connect=lambda: pytest.fail("no endpoint is needed"),
         progress=lambda _: None,
     )

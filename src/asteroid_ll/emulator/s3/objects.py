@@ -112,7 +112,7 @@ def delete_objects(call: S3Call) -> Response:
     if "content-md5" not in call.request.headers and not data.checksums:
         raise ApiError("InvalidRequest", "Missing required header for this request: Content-MD5 OR x-amz-checksum-*")
     verify(call.request, data)
-    root = parse(b"".join(data.pieces), "Delete")
+    root = parse(b"".join(data.chunks()), "Delete")
     items = root.findall("Object")
     if not 1 <= len(items) <= _MAX_DELETES:
         raise s3_error("MalformedXML")

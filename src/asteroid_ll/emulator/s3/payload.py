@@ -5,20 +5,24 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
+import os
 import re
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
+from typing import BinaryIO
 
-from asteroid_ll.emulator.s3.body_files import Body, BodyFiles
+from asteroid_ll.emulator.s3.body_files import CHUNK_BYTES, Body, BodyFiles
 from asteroid_ll.emulator.s3.errors import s3_error
 from asteroid_ll.emulator.transport.messages import ApiError, Request
 
 MAX_PUT_BYTES = 5 * 2**30
 """The largest body of one PutObject or UploadPart."""
 
-_CHUNK_HEAD = re.compile(rb"([0-9a-fA-F]+)(?:;chunk-signature=[0-9a-f]{64})?\r\n")
+_CHUNK_HEAD = re.compile(rb"([0-9a-fA-F]{1,15})(?:;chunk-signature=[0-9a-f]{64})?\r\n")
 _PAYLOAD_HASH = re.compile(r"[0-9a-f]{64}")
+_MAX_HEAD_BYTES, _MAX_TRAILER_BYTES = 256, 1 << 16
 _DIGEST_BYTES = {"CRC32": 4, "CRC32C": 4, "CRC64NVME": 8, "SHA1": 20, "SHA256": 32}
 
 
@@ -27,12 +31,21 @@ class Payload:
     """The data in a request's body.
 
     Attributes:
-        pieces: the data, as views into the request's body.
+        source: the request's body.
+        spans: the data's ranges ``[start, stop)`` in the body.
         checksums: the client's base64 checksums by algorithm, from headers or from the trailer.
     """
 
-    pieces: tuple[memoryview, ...]
+    source: BinaryIO
+    spans: tuple[tuple[int, int], ...]
     checksums: dict[str, str]
+
+    def chunks(self) -> Iterator[bytes]:
+        """Yield the data, without more than a piece of it in memory."""
+        for start, stop in self.spans:
+            for position in range(start, stop, CHUNK_BYTES):
+                self.source.seek(position)
+                yield self.source.read(min(stop - position, CHUNK_BYTES))
 
 
 def read_payload(request: Request) -> Payload:
@@ -45,25 +58,26 @@ def read_payload(request: Request) -> Payload:
         ApiError: ``IncompleteBody``, ``MalformedTrailerError``, ``InvalidRequest``, ``NotImplemented``,
             ``EntityTooLarge``.
     """
+    source = request.open_body()
     sent = {name: text for name, text in request.headers.items() if _is_checksum(name)}
     if "aws-chunked" in request.headers.get("content-encoding", ""):
-        pieces, trailer = _unframe(request.body)
+        spans, trailer = _unframe(source)
         promised = request.headers.get("x-amz-trailer", "").lower()
         if promised and promised not in trailer:
             raise s3_error("MalformedTrailerError")
         sent.update((name, text) for name, text in trailer.items() if _is_checksum(name))
         declared = request.headers.get("x-amz-decoded-content-length", "")
     else:
-        pieces = (memoryview(request.body),) if request.body else ()
+        spans = ((0, source.seek(0, os.SEEK_END)),)
         declared = request.headers.get("content-length", "")
-    data = Payload(pieces, _by_algorithm(sent))
+    data = Payload(source, spans, _by_algorithm(sent))
     if "x-amz-sdk-checksum-algorithm" in request.headers and not data.checksums:
         raise ApiError(
             "InvalidRequest",
             "x-amz-sdk-checksum-algorithm specified, but no corresponding x-amz-checksum-* or x-amz-trailer headers "
             "were found.",
         )
-    size_bytes = sum(len(piece) for piece in pieces)
+    size_bytes = sum(stop - start for start, stop in spans)
     if declared and declared != str(size_bytes):
         raise s3_error("IncompleteBody")
     if size_bytes > MAX_PUT_BYTES:
@@ -81,7 +95,7 @@ def receive(request: Request, bodies: BodyFiles) -> tuple[Body, dict[str, str]]:
         ApiError: as `read_payload` and `verify`; the body's file is removed.
     """
     data = read_payload(request)
-    body = bodies.write(data.pieces)
+    body = bodies.write(data.chunks())
     try:
         verify(request, data, md5=bytes.fromhex(body.md5), crc32=body.crc32)
     except ApiError:
@@ -106,15 +120,16 @@ def verify(request: Request, data: Payload, *, md5: bytes | None = None, crc32: 
     if content_md5 is not None:
         if len(_decode(content_md5)) != 16:
             raise s3_error("InvalidDigest")
-        if _decode(content_md5) != (md5 or _hash("MD5", data.pieces)):
+        if _decode(content_md5) != (md5 or _hash("MD5", data.chunks())):
             raise ApiError("BadDigest", "The Content-MD5 you specified did not match what we received.")
     for algorithm, claimed in data.checksums.items():
-        computed = crc32 if algorithm == "CRC32" and crc32 else checksum(algorithm, data.pieces)
+        computed = crc32 if algorithm == "CRC32" and crc32 else checksum(algorithm, data.chunks())
         if claimed != computed:
             raise ApiError("BadDigest", f"The {algorithm} you specified did not match the calculated checksum.")
     claimed_hash = request.headers.get("x-amz-content-sha256", "")
     if _PAYLOAD_HASH.fullmatch(claimed_hash):
-        computed_hash = hashlib.sha256(request.body).hexdigest()
+        whole = iter(partial(request.open_body().read, CHUNK_BYTES), b"")
+        computed_hash = _hash("SHA256", whole).hex()
         if claimed_hash != computed_hash:
             raise s3_error(
                 "XAmzContentSHA256Mismatch",
@@ -148,24 +163,27 @@ def checksum(algorithm: str, pieces: Iterable[bytes | memoryview]) -> str:
     return base64.b64encode(_hash(algorithm, pieces)).decode()
 
 
-def _unframe(body: bytes) -> tuple[tuple[memoryview, ...], dict[str, str]]:
-    """Return the data and the trailing headers (names in lower case) of an aws-chunked body."""
-    view, position, pieces = memoryview(body), 0, []
+def _unframe(source: BinaryIO) -> tuple[tuple[tuple[int, int], ...], dict[str, str]]:
+    """Return the data's ranges and the trailing headers (names in lower case) of an aws-chunked body."""
+    spans: list[tuple[int, int]] = []
+    position = 0
     while True:
-        head = _CHUNK_HEAD.match(body, position)
+        source.seek(position)
+        head = _CHUNK_HEAD.fullmatch(source.readline(_MAX_HEAD_BYTES))
         if head is None:
             raise s3_error("IncompleteBody")
-        length = int(head[1], 16)
-        if length == 0:
+        start = source.tell()
+        stop = start + int(head[1], 16)
+        if start == stop:
             break
-        start, stop = head.end(), head.end() + length
-        if body[stop : stop + 2] != b"\r\n":
+        source.seek(stop)
+        if source.read(2) != b"\r\n":
             raise s3_error("IncompleteBody")
-        pieces.append(view[start:stop])
+        spans.append((start, stop))
         position = stop + 2
-    lines = bytes(view[head.end() :]).decode("latin-1").split("\r\n")
+    lines = source.read(_MAX_TRAILER_BYTES).decode("latin-1").split("\r\n")
     pairs = (line.partition(":") for line in lines if line)
-    return tuple(pieces), {name.strip().lower(): text.strip() for name, _, text in pairs}
+    return tuple(spans), {name.strip().lower(): text.strip() for name, _, text in pairs}
 
 
 def _is_checksum(header: str) -> bool:

@@ -17,7 +17,7 @@ from asteroid_ll.emulator.s3.errors import s3_error
 from asteroid_ll.emulator.s3.operations import find_operation
 from asteroid_ll.emulator.s3.store import ObjectStore
 from asteroid_ll.emulator.s3.xml import error_body, http_time
-from asteroid_ll.emulator.transport.messages import ApiError, Request, Response
+from asteroid_ll.emulator.transport.messages import ApiError, Request, Response, too_large
 
 _MAX_KEY_BYTES = 1024
 
@@ -66,6 +66,8 @@ class S3:
         if len(key.encode()) > _MAX_KEY_BYTES:
             raise s3_error("KeyTooLongError", Size=len(key), MaxSizeAllowed=_MAX_KEY_BYTES)
         operation = find_operation(request, bucket=name, key=key)
+        if request.file is not None and operation.name not in ("PutObject", "UploadPart"):
+            raise too_large()
         call = S3Call(self.store, request, region, name, key)
         if name and operation.name != "CreateBucket":
             bucket = self.store.bucket(name)

@@ -10,11 +10,13 @@ import io
 import os
 import threading
 from collections.abc import Iterator, Mapping
-from typing import Any, Protocol
+from contextlib import nullcontext
+from typing import Any, BinaryIO, Protocol
 from urllib.parse import parse_qsl, urlsplit
 
 from botocore.awsrequest import AWSResponse
 
+from asteroid_ll.emulator.transport.bodies import MAX_FRAMED_BYTES, collect, copied_chunks
 from asteroid_ll.emulator.transport.messages import Request, Response
 
 _LOCK = threading.RLock()
@@ -46,8 +48,10 @@ def send(emulator: Handler, prepared: Any) -> Any:
         name.lower(): value.decode("utf-8") if isinstance(value, bytes) else str(value)
         for name, value in prepared.headers.items()
     }
-    request = to_request(prepared.method, prepared.url, headers=headers, body=_body_bytes(prepared.body))
-    response, body = answer(emulator, request)
+    data, file = collect(copied_chunks(prepared.body), most=MAX_FRAMED_BYTES)
+    with file or nullcontext():
+        request = to_request(prepared.method, prepared.url, headers=headers, body=data, file=file)
+        response, body = answer(emulator, request)
     result = AWSResponse(prepared.url, response.status, dict(response.headers), body)
     if not prepared.stream_output:
         # botocore reads such a body at once, which also closes its file.
@@ -75,12 +79,20 @@ def answer(emulator: Handler, request: Request) -> tuple[Response, io.BufferedRe
             return response, _open(response)
 
 
-def to_request(method: str, url: str, *, headers: Mapping[str, str], body: bytes) -> Request:
+def to_request(
+    method: str, url: str, *, headers: Mapping[str, str], body: bytes, file: BinaryIO | None = None
+) -> Request:
     """Build the emulator's request from a method, an absolute URL, headers (names in lower case) and a body."""
     parts = urlsplit(url)
     query = dict(parse_qsl(parts.query, keep_blank_values=True))
     return Request(
-        method=method, host=parts.hostname or "", path=parts.path or "/", query=query, headers=headers, body=body
+        method=method,
+        host=parts.hostname or "",
+        path=parts.path or "/",
+        query=query,
+        headers=headers,
+        body=body,
+        file=file,
     )
 
 
@@ -133,16 +145,3 @@ def _open(response: Response) -> io.BufferedReader:
     if response.file is None:
         return _Body(io.BytesIO(response.body))
     return _Body(FileBody(response.file, start=response.start, stop=response.stop), 1 << 16)
-
-
-def _body_bytes(body: Any) -> bytes:
-    """Return the bytes of a botocore body: None, bytes, text, a file or stream, or an iterable of bytes."""
-    if body is None:
-        return b""
-    if hasattr(body, "read"):
-        body = body.read()
-    if isinstance(body, str):
-        return body.encode("utf-8")
-    if isinstance(body, bytes | bytearray | memoryview):
-        return bytes(body)
-    return b"".join(body)

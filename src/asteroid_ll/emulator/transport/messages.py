@@ -6,9 +6,11 @@ does not depend on the transport.
 
 from __future__ import annotations
 
+import io
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import BinaryIO
 
 
 @dataclass(frozen=True)
@@ -22,6 +24,7 @@ class Request:
         query: decoded query parameters; a key without a value maps to ``""``.
         headers: header names in lower case.
         body: the whole body, with its aws-chunked framing if ``content-encoding`` names it.
+        file: an open file that is the body instead, if it is large. Whoever built the request closes it.
     """
 
     method: str
@@ -30,6 +33,14 @@ class Request:
     query: Mapping[str, str] = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b""
+    file: BinaryIO | None = None
+
+    def open_body(self) -> BinaryIO:
+        """Return the body as a file at its start."""
+        if self.file is None:
+            return io.BytesIO(self.body)
+        self.file.seek(0)
+        return self.file
 
 
 @dataclass(frozen=True)
@@ -67,3 +78,8 @@ class ApiError(Exception):
         self.message = message
         self.status = status
         self.fields = fields
+
+
+def too_large() -> ApiError:
+    """Return the error for a body that is larger than its operation can use."""
+    return ApiError("MaxMessageLengthExceeded", "Your request was too big.", status=413)

@@ -8,29 +8,29 @@ from __future__ import annotations
 
 import io
 import logging
-import mmap
 import shutil
 import signal
 import socket
-import tempfile
 import threading
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, cast
+from pathlib import Path
+from typing import Any, BinaryIO
 
+from asteroid_ll.emulator.transport.bodies import collect, most_bytes, sent_chunks
+from asteroid_ll.emulator.transport.gate import Gate, refusal
 from asteroid_ll.emulator.transport.in_process import Handler, answer, to_request
-from asteroid_ll.emulator.transport.messages import Request, Response
-from asteroid_ll.errors import ConfigError
-
-SPOOL_BYTES = 16 * 2**20
-"""A request body longer than this is kept in a temporary file instead of memory."""
+from asteroid_ll.emulator.transport.messages import ApiError, Request, Response
+from asteroid_ll.errors import AsteroidError, ConfigError
 
 IDLE_S = 60.0
 """An idle connection is closed after this time."""
 
-_HOST = "127.0.0.1"
+LOOPBACK = "127.0.0.1"
 _COPY_BYTES = 1 << 20
+_LINGER_S = 2.0
 _LOGGER = logging.getLogger(__name__)
 
 
@@ -38,6 +38,9 @@ def serve(
     emulator: Handler,
     *,
     port: int,
+    host: str = LOOPBACK,
+    token: str = "",
+    spool: Path | None = None,
     ready: Callable[[int], None] | None = None,
     stop: threading.Event | None = None,
 ) -> None:
@@ -45,20 +48,23 @@ def serve(
 
     Args:
         emulator: the emulator.
-        port: a port of the loopback interface; 0 chooses a free one. The emulator checks no signatures, so it does not
-            listen on other interfaces.
+        port: the port; 0 chooses a free one.
+        host: the address to listen on. Any but a loopback address needs a token, as the emulator checks no signatures.
+        token: the first segment of the path of every URL; empty for a server without one.
+        spool: the directory of large request bodies; None for the system's temporary directory.
         ready: called with the port once connections are accepted.
         stop: set it to end the server from another thread. Signals are handled only in the main thread.
 
     Raises:
-        ConfigError: the port is taken.
+        ConfigError: the address or the port cannot be used, or the token is missing or too short.
     """
+    gate = Gate(host, token=token)
     stopped = stop or threading.Event()
     try:
-        server = _Server((_HOST, port), emulator)
+        server = _Server((host, port), emulator, gate=gate, spool=spool)
     except OSError as error:
         raise ConfigError(
-            f"Port {port} on {_HOST} cannot be used: {error.strerror}.", hint="Port 0 takes a free one."
+            f"Port {port} on {host} cannot be used: {error.strerror}.", hint="Port 0 takes a free one."
         ) from error
     with server, _stop_on_signals(stopped):
         accepting = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
@@ -79,11 +85,16 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = False
     request_queue_size = 128
 
-    def __init__(self, address: tuple[str, int], emulator: Handler) -> None:
+    def __init__(self, address: tuple[str, int], emulator: Handler, *, gate: Gate, spool: Path | None) -> None:
         self.emulator = emulator
+        self.gate = gate
+        self.spool = spool
+        if ":" in address[0]:
+            self.address_family = socket.AF_INET6
         self._open: set[socket.socket] = set()
         self._guard = threading.Lock()
         super().__init__(address, _Connection)
+        gate.port = self.server_address[1]
 
     def process_request(self, request: Any, client_address: Any) -> None:
         with self._guard:
@@ -121,25 +132,56 @@ class _Connection(BaseHTTPRequestHandler):
     def _serve(self) -> None:
         """Read a request and write its response."""
         headers = {name.lower(): text for name, text in self.headers.items()}
+        # Not self.path, which merges leading slashes: a key may start with one.
+        target = self.requestline.split()[1]
         try:
-            body = _read_body(self.rfile, headers)
-        except (ValueError, EOFError, TimeoutError):
+            if len(self.headers.get_all("Host", ())) != 1:
+                raise ApiError("InvalidRequest", "A request needs one Host header.")
+            host, target = self.server.gate.admit(headers, target)
+            most = most_bytes(self.command)
+            body, file = collect(sent_chunks(self.rfile, headers, most=most), most=most, spool=self.server.spool)
+        except ApiError as error:
+            self._refuse(refusal(error, headers))
+            return
+        except (ValueError, EOFError, TimeoutError, ConnectionError):
             self.close_connection = True
             return
-        # Not self.path, which merges leading slashes: a key may start with one.
-        url = f"http://{headers.get('host') or 'localhost'}{self.requestline.split()[1]}"
-        request = to_request(self.command, url, headers=headers, body=body)
-        try:
-            self._write(request)
-        except (BrokenPipeError, ConnectionResetError, TimeoutError):
-            self.close_connection = True
+        with file or nullcontext():
+            url = f"http://{f'[{host}]' if ':' in host else host}{target}"
+            request = to_request(self.command, url, headers=headers, body=body, file=file)
+            try:
+                self._answer(request)
+            except (ConnectionError, TimeoutError):
+                self.close_connection = True
 
-    def _write(self, request: Request) -> None:
+    def _refuse(self, response: Response) -> None:
+        """Write a response to a request whose body is unread, and close the connection.
+
+        What the client still sends is read for a moment, or it could miss the response.
+        """
+        self.close_connection = True
+        with suppress(OSError):
+            self._write(response, io.BytesIO(response.body), with_body=self.command != "HEAD")
+            self.connection.shutdown(socket.SHUT_WR)
+            self.connection.settimeout(_LINGER_S)
+            deadline_s = time.monotonic() + _LINGER_S
+            while time.monotonic() < deadline_s and self.rfile.read1(_COPY_BYTES):
+                pass
+
+    def _answer(self, request: Request) -> None:
         try:
             response, body = answer(self.server.emulator, request)
+        except AsteroidError as failure:
+            _LOGGER.error("%s", failure)
+            response = refusal(ApiError("InternalFailure", str(failure), status=500), request.headers)
+            body = io.BufferedReader(io.BytesIO(response.body))
         except Exception:
             _LOGGER.exception("The emulator failed on %s %s", request.method, request.path)
-            response, body = Response(500), None
+            response, body = Response(500), io.BufferedReader(io.BytesIO())
+        with body:
+            self._write(response, body, with_body=request.method != "HEAD")
+
+    def _write(self, response: Response, body: BinaryIO, *, with_body: bool) -> None:
         length = response.stop - response.start if response.file else len(response.body)
         self.send_response_only(response.status)
         for name, text in response.headers.items():
@@ -147,10 +189,8 @@ class _Connection(BaseHTTPRequestHandler):
         if "content-length" not in {name.lower() for name in response.headers} and response.status not in (204, 304):
             self.send_header("Content-Length", str(length))
         self.end_headers()
-        if body is not None:
-            with body:
-                if request.method != "HEAD":
-                    shutil.copyfileobj(body, self.wfile, _COPY_BYTES)
+        if with_body:
+            shutil.copyfileobj(body, self.wfile, _COPY_BYTES)
         self.wfile.flush()
 
     do_GET = do_HEAD = do_PUT = do_POST = do_DELETE = do_PATCH = do_OPTIONS = _serve  # noqa: N815 - http.server's names
@@ -158,44 +198,6 @@ class _Connection(BaseHTTPRequestHandler):
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - http.server's name
         """Log the lines that http.server would print."""
         _LOGGER.debug(format, *args)
-
-
-def _read_body(stream: io.BufferedIOBase, headers: dict[str, str]) -> bytes:
-    """Read a request's body, by its length or in chunks.
-
-    Raises:
-        ValueError: the length is not a number, or negative.
-        EOFError: the connection ended before the body.
-    """
-    if "chunked" in headers.get("transfer-encoding", ""):
-        return b"".join(_chunks(stream))
-    length = int(headers.get("content-length") or 0)
-    if length <= SPOOL_BYTES:
-        return _exactly(stream, length)
-    with tempfile.TemporaryFile() as spool:
-        for start in range(0, length, _COPY_BYTES):
-            spool.write(_exactly(stream, min(length - start, _COPY_BYTES)))
-        spool.flush()
-        # A mapping works like bytes but keeps only the pages in use in memory.
-        return cast(bytes, mmap.mmap(spool.fileno(), length, access=mmap.ACCESS_READ))
-
-
-def _chunks(stream: io.BufferedIOBase) -> Iterator[bytes]:
-    """Yield the chunks of a body in HTTP's chunked coding (RFC 9112, section 7.1); trailers are dropped."""
-    while length := int(stream.readline().partition(b";")[0], 16):
-        yield _exactly(stream, length)
-        stream.readline()
-    while stream.readline().strip():
-        pass
-
-
-def _exactly(stream: io.BufferedIOBase, length: int) -> bytes:
-    if length < 0:
-        raise ValueError(length)
-    data = stream.read(length)
-    if len(data) < length:
-        raise EOFError
-    return data
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import unquote, urljoin, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 import urllib3
@@ -99,13 +99,18 @@ def _redirected(url: str, response: urllib3.BaseHTTPResponse) -> str | None:
 
 
 def _request(url: str, headers: Mapping[str, str]) -> urllib3.BaseHTTPResponse:
-    """Send one request, through the proxy that the environment names for the host."""
+    """Send one request, through the proxy that the environment names for the host.
+
+    A user and a password in the address are sent as basic authentication, to its host only.
+    """
     parts = urlsplit(url)
+    user = f"{unquote(parts.username or '')}:{unquote(parts.password or '')}"
+    login = urllib3.make_headers(basic_auth=user) if parts.username else {}
     proxy = "" if proxy_bypass(parts.hostname or "") else getproxies().get(parts.scheme, "")
     return manager_through(proxy).request(
         "GET",
         url,
-        headers={"User-Agent": "asteroid-ll", **headers},
+        headers={"User-Agent": "asteroid-ll", **login, **headers},
         timeout=TIMEOUT_S,
         redirect=False,
         retries=False,

@@ -12,8 +12,9 @@ import pytest
 from boto3.s3.transfer import TransferConfig
 from botocore.config import Config
 
+from asteroid_ll.emulator.transport.bodies import IN_MEMORY_BYTES
 from asteroid_ll.emulator.transport.messages import Response
-from asteroid_ll.emulator.transport.server import SPOOL_BYTES, serve
+from asteroid_ll.emulator.transport.server import serve
 from asteroid_ll.errors import ConfigError
 
 MIB = 2**20
@@ -76,7 +77,7 @@ def test_a_client_over_http_sees_the_same_s3(s3, refused):
 
 def test_large_bodies_go_over_http_in_one_piece_and_in_parts(s3, tmp_path):
     source, target = tmp_path / "up", tmp_path / "down"
-    source.write_bytes(bytes(range(256)) * (SPOOL_BYTES // 256) + b"end")
+    source.write_bytes(bytes(range(256)) * (IN_MEMORY_BYTES // 256) + b"end")
     with source.open("rb") as body:
         s3.put_object(Bucket="rocks", Key="whole", Body=body)
     config = TransferConfig(multipart_threshold=5 * MIB, multipart_chunksize=5 * MIB, max_concurrency=3)
@@ -108,8 +109,11 @@ def test_a_connection_is_kept_for_the_next_request(raw, recorder):
 
 def test_expect_100_continue_is_answered_before_the_body_comes(serving, recorder):
     emulator = recorder(Response(body=b"done"))
-    with socket.create_connection(("127.0.0.1", serving(emulator)), timeout=10) as connection:
-        connection.sendall(b"PUT /k HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n")
+    port = serving(emulator)
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
+        connection.sendall(
+            b"PUT /k HTTP/1.1\r\nHost: localhost:%d\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n" % port
+        )
         assert connection.recv(100) == b"HTTP/1.1 100 Continue\r\n\r\n"
         connection.sendall(b"ok")
         assert connection.recv(1000).endswith(b"\r\n\r\ndone")
@@ -128,7 +132,7 @@ def test_a_request_that_breaks_off_never_reaches_the_emulator(serving, recorder)
     port = serving(emulator)
     for request in (b"Content-Length: 9\r\n\r\ncut", b"Content-Length: nine\r\n\r\n", b"Content-Length: -9\r\n\r\n"):
         with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
-            connection.sendall(b"PUT /k HTTP/1.1\r\nHost: x\r\n" + request)
+            connection.sendall(b"PUT /k HTTP/1.1\r\nHost: localhost:%d\r\n" % port + request)
             connection.shutdown(socket.SHUT_WR)
             assert connection.recv(100) == b""
     assert emulator.requests == []

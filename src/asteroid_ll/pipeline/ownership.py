@@ -1,0 +1,145 @@
+"""The rules of a run directory: it belongs to one target, region and account, and keeps its configuration."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from asteroid_ll.config.models import EMULATOR_ROLE_ARN
+from asteroid_ll.errors import AsteroidError, ConfigError, CredentialsError, DataError, LeakError
+from asteroid_ll.redaction import redacted
+from asteroid_ll.run.identity import Identity, differences, new_identity, read_identity, write_identity
+from asteroid_ll.run.journal import Journal
+
+if TYPE_CHECKING:
+    from asteroid_ll.aws.session import Aws
+    from asteroid_ll.config import Config
+
+_EMULATOR_ACCOUNT = EMULATOR_ROLE_ARN.split(":")[4]
+_PLACE = ("target", "region", "account")
+_TEARDOWN = "teardown"
+
+
+class Ownership:
+    """A command's claim on a run directory.
+
+    Args:
+        directory: the run directory.
+        journal: its journal; from now on its records hold the run, the target, the account and the region.
+        config: the configuration of the command.
+        command: the command's name. A teardown changes nothing of the identity.
+        writes: the command does work, under the lock, so the identity is stored.
+
+    Attributes:
+        identity: the run's identity, with the command's configuration.
+        changes: the differences from the stored configuration, a text for each.
+
+    Raises:
+        ConfigError: the run belongs to another target or region.
+        LeakError: it does, the command is a teardown, and resources are open.
+        DataError: ``run.json`` is damaged.
+    """
+
+    def __init__(self, directory: Path, journal: Journal, config: Config, *, command: str, writes: bool) -> None:
+        self._directory = directory
+        self._journal = journal
+        self._is_teardown = command == _TEARDOWN
+        self._writes = writes and not self._is_teardown
+        values = stored_form(config)
+        stored = self._stored()
+        account = _EMULATOR_ACCOUNT if config.target == "emulator" else None
+        known = stored or _from_journal(journal, values) or new_identity(directory, values, account=account)
+        self._require_place(known, replace(known, target=config.target, region=config.region))
+        self.identity = known.with_config(values)
+        self.changes = tuple(map(str, differences(values, stored.config))) if stored else ()
+        if self._writes and self.identity != stored:
+            write_identity(directory, self.identity)
+        journal.origin = self.identity.origin
+
+    def check_account(self, aws: Aws) -> None:
+        """Refuse another account than the run's; the first connection of a run stores its account.
+
+        Raises:
+            ConfigError: the credentials belong to another account.
+            LeakError: they do, or the account is unknown, the command is a teardown, and resources are open.
+            CredentialsError: they are missing, or AWS does not accept them.
+        """
+        if aws.target == "emulator":
+            return
+        try:
+            account = aws.account_id
+        except CredentialsError:
+            raise
+        except AsteroidError as error:
+            raise self._refusal(error.what, hint=error.hint, kind=type(error)) from error
+        self._require_place(self.identity, replace(self.identity, account=account))
+        if self.identity.account is None:
+            self.identity = replace(self.identity, account=account)
+            self._journal.origin = self.identity.origin
+            if self._writes:
+                write_identity(self._directory, self.identity)
+
+    def _stored(self) -> Identity | None:
+        try:
+            return read_identity(self._directory)
+        except DataError as error:
+            raise self._refusal(error.what, hint=error.hint, kind=DataError) from error
+
+    def _require_place(self, known: Identity, requested: Identity) -> None:
+        """Refuse a target, a region or an account that differs from the run's."""
+        if all(getattr(known, name) in (None, getattr(requested, name)) for name in _PLACE):
+            return
+        raise self._refusal(
+            f"The run in {self._directory} is on {_place(known)}; this command is for {_place(requested)}.",
+            hint=f"Leave out --config and --set to stay on {known.target}, or start another run with --workdir."
+            if (known.target, known.region) != (requested.target, requested.region)
+            else f"Use credentials of account {known.account}, or start another run with --workdir.",
+            kind=ConfigError,
+        )
+
+    def _refusal(self, what: str, *, hint: str, kind: type[AsteroidError]) -> AsteroidError:
+        """Return the error; for a teardown that leaves something open, a LeakError that names it."""
+        error = kind(what, hint=hint)
+        return leaving_open(error, self._journal) if self._is_teardown else error
+
+
+def leaving_open(error: AsteroidError, journal: Journal) -> AsteroidError:
+    """Return the error that stops a teardown: a LeakError with the names if the journal has open resources."""
+    try:
+        names = ", ".join(record["resource"] for record in journal.read().open_resources())
+    except DataError:
+        names = "anything of this run"
+    if not names:
+        return error
+    return LeakError(f"{error.what} Not deleted, and possibly billed: {names}.", hint=error.hint)
+
+
+def stored_form(config: Config) -> dict[str, Any]:
+    """Return the configuration as JSON values, without the secrets of its addresses."""
+    return redacted(config.model_dump(mode="json"))
+
+
+def _from_journal(journal: Journal, config: Mapping[str, Any]) -> Identity | None:
+    """Return the identity that the journal's records hold, for a run directory without ``run.json``."""
+    try:
+        records = journal.read().records
+    except DataError:
+        return None
+    record = next((record for record in reversed(records) if "run" in record), None)
+    if record is None:
+        return None
+    return Identity(
+        run=record["run"],
+        target=record["target"],
+        region=record["region"],
+        account=record["account"],
+        began=records[0]["at"],
+        config=config,
+    )
+
+
+def _place(identity: Identity) -> str:
+    account = f", account {identity.account}" if identity.account and identity.target == "aws" else ""
+    return f"target {identity.target}, region {identity.region}{account}"
