@@ -15,7 +15,8 @@ from asteroid_ll.cli import COMMANDS, group
 from asteroid_ll.errors import LeakError
 from asteroid_ll.pipeline import api
 from asteroid_ll.pipeline.commands import WITH_OPTIONS
-from asteroid_ll.pipeline.run import Pipeline, RunResult
+from asteroid_ll.pipeline.results import RunResult
+from asteroid_ll.pipeline.run import Pipeline
 
 ROOT = Path(__file__).resolve().parents[2]
 WORKDIR = "my run's"
