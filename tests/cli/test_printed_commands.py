@@ -66,6 +66,7 @@ def printed_commands():
     for name, value in SAMPLES.items():
         texts = [text.replace(f"{{{name}}}", value) for text in texts]
     found = {command.strip() for text in texts for command in COMMAND.findall(text)}
+    found = {f"{command}'" if command.count("'") % 2 else command for command in found}
     words = {*COMMANDS, "--help"}
     return sorted(command for command in found if command.split()[0].strip(",.") in words)
 
