@@ -180,7 +180,7 @@ def show_status(options: CommonOptions) -> None:
         console.records(rows, heading=("Stage", "State", "Reason"))
         show_bill(console, [f"{item.kind} {item.name} ({_price(item)})" for item in billed if item not in others])
         for sentence in sentences(others, now_s=time.time()):
-            console.line(sentence)
+            console.line(with_commands(sentence))
     if damage is not None:
         raise SystemExit(report(damage, console, command="status", **members))
     if options.as_json:

@@ -67,7 +67,8 @@ class Gate:
         host = (match[1] or match[2]).lower()
         if self._is_local and (int(match[3] or 80) != self.port or not is_loopback(host)):
             raise _denied("The Host header is not this server's address")
-        if headers.get("origin", own := f"http://{headers['host']}") != own:
+        server_origin = f"http://{headers['host']}"
+        if headers.get("origin", server_origin) != server_origin:
             raise _denied("The request comes from a web page of another origin")
         if headers.get("sec-fetch-site", "none") not in ("none", "same-origin"):
             raise _denied("The request comes from a web page of another site")

@@ -100,6 +100,7 @@ def test_a_package_that_only_pythonpath_finds_is_found_by_a_job(tmp_path):
 
 def test_the_current_directory_of_the_emulator_is_not_searched_by_relative_entries(monkeypatch):
     monkeypatch.setattr(sys, "path", ["", "input/data/train", "/absolute"])
+    assert python_command("module")[1] == "-I"
     assert python_command("module")[5].split("\n") == ["/absolute"]
 
 

@@ -181,3 +181,36 @@ def test_linear_learner_really_trains_and_its_model_answers(emulator, sagemaker,
 
 def _data(job):
     return {"ModelDataUrl": job["ModelArtifacts"]["S3ModelArtifacts"]}
+
+
+def test_a_container_dies_with_its_worker(stand_in, bucket, sagemaker, job_request, ended, tmp_path):
+    request = job_request(HyperParameters={"wish": "until", "path": str(tmp_path / "never")})
+    sagemaker.create_training_job(**request)
+    # Later the container writes nothing, so a closed pipe would not end it.
+    ended(until=lambda _: stand_in.state.connection.execute("SELECT 1 FROM log_events").fetchone())
+    body = stand_in.services.jobs.get(REGION, "job-1").body
+    worker, container = (ProcessId(**body[role]) for role in ("worker", "container"))
+    os.kill(worker.pid, signal.SIGKILL)
+    assert ended()["FailureReason"].startswith("InternalServerError")
+    limit_s = time.monotonic() + 10
+    while container.is_alive():
+        assert time.monotonic() < limit_s
+
+
+@pytest.mark.parametrize("status", ["Completed", "Failed", "Stopped"])
+def test_a_job_that_has_ended_does_not_change(virtual, bucket_in_virtual, clock, job_request, status):
+    jobs = virtual.services.jobs
+    request = job_request()
+    job = jobs.new(REGION, request.pop("TrainingJobName"), request=request, tags={})
+    jobs.step(job, "Training")
+    clock.s += 5
+    jobs.finish(job, status)
+    row, bill = jobs.get(REGION, "job-1"), virtual.ledger()
+    clock.s += 5
+    for other in ("Completed", "Failed", "Stopped"):
+        jobs.finish(job, other, reason="later", artifact="s3://asteroids/other")
+    assert jobs.step(job, "Uploading") is False
+    jobs.request_stop(job)
+    assert jobs.claim(REGION, "job-1") is None
+    assert (jobs.get(REGION, "job-1"), virtual.ledger()) == (row, bill)
+    assert bill[0].ended_s == clock.s - 5
