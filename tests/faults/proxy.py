@@ -174,7 +174,7 @@ class _Connection(BaseHTTPRequestHandler):
     def _forward(self, body: bytes) -> tuple[int, dict[str, str], bytes]:
         """Send the request to the emulator; return its answer."""
         upstream = http.client.HTTPConnection("127.0.0.1", self.server.upstream, timeout=30)
-        dropped = {"transfer-encoding", "content-length", "expect", "connection"}
+        dropped = {"transfer-encoding", "content-length", "expect", "connection", "host"}
         headers = {name: text for name, text in self.headers.items() if name.lower() not in dropped}
         try:
             upstream.request(self.command, self.path, body=body, headers={**headers, "Content-Length": str(len(body))})

@@ -26,6 +26,7 @@ UNTIL_TRAINED = (
     "GetLogEvents",
 )
 TEARDOWN = (
+    "GetCallerIdentity",
     "ListTags",
     "DescribeEndpoint",
     "DeleteEndpoint",
@@ -39,8 +40,9 @@ TEARDOWN = (
     "ListTrainingJobs",
 )
 FROM_DEPLOY = (
-    "GetCallerIdentity",
+    "HeadBucket",
     "HeadObject",
+    "PutObject",
     "CreateModel",
     "CreateEndpointConfig",
     "CreateEndpoint",
@@ -48,7 +50,14 @@ FROM_DEPLOY = (
     "InvokeEndpoint",
     *TEARDOWN,
 )
-STATUS = ("ListEndpoints", "ListTrainingJobs", "ListTags", "DescribeEndpoint", "DescribeEndpointConfig")
+STATUS = (
+    "GetCallerIdentity",
+    "ListEndpoints",
+    "ListTrainingJobs",
+    "ListTags",
+    "DescribeEndpoint",
+    "DescribeEndpointConfig",
+)
 CASES = [
     (command, operation)
     for command, operations in (
@@ -102,10 +111,14 @@ class Served:
 
 
 @pytest.fixture(scope="module")
-def account_once(prepared_once, workbench, zygote, tmp_path_factory):
+def account_once(workbench, zygote, tmp_path_factory):
     """A place with ``target: aws`` where everything before the upload is done; copy it, never change it."""
-    place = workbench.copy_of(prepared_once, tmp_path_factory.mktemp("account") / "place", zygote)
+    folder = tmp_path_factory.mktemp("account")
+    workbench.write_place(folder)
+    place = workbench.Place(folder, zygote)
     place.edit("source:", f"target: aws\nrole_arn: {ROLE}\nsource:")
+    ended = place.run("run-all", "--until", "encode")
+    assert ended.code == 0, ended.err
     return place
 
 

@@ -78,7 +78,7 @@ def test_a_web_page_is_not_an_object_of_s3(aws, script, tmp_path):
 def test_a_head_without_a_length_is_not_an_object_of_s3(aws, script):
     script.on("S3 HEAD", Response(200, {}, b""))
     with pytest.raises(AwsError, match="answer to HeadObject cannot be read"):
-        storage.stored(aws, "b", "k")
+        storage.exists(aws, bucket="b", key="k")
 
 
 def test_a_job_has_no_artifacts_before_its_end(aws, script):
