@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from asteroid_ll.aws import resources
-from asteroid_ll.aws.errors import is_not_found
+from asteroid_ll.aws.errors import expected, is_not_found
 from asteroid_ll.aws.pricing import usd_per_h
 from asteroid_ll.aws.resources import Kind
 from asteroid_ll.aws.tags import NAME_PREFIX, RUN_TAG, expires_s, owns
@@ -118,7 +118,7 @@ def inventory(aws: Aws, *, kinds: Iterable[Kind] = BILLED) -> Inventory:
             try:
                 summaries = resources.list_named(aws, kind, NameContains=NAME_PREFIX, **filters)
             except Exception as error:
-                unreadable.append(Unreadable(kind, "", aws.region, as_failure(error)))
+                unreadable.append(Unreadable(kind, "", aws.region, expected(error, f"listing {kind}s")))
                 continue
             for summary in summaries:
                 name = resources.name_of(kind, summary)
@@ -127,18 +127,11 @@ def inventory(aws: Aws, *, kinds: Iterable[Kind] = BILLED) -> Inventory:
                 try:
                     resource = _owned(aws, kind, summary)
                 except Exception as error:
-                    unreadable.append(Unreadable(kind, name, aws.region, as_failure(error)))
+                    unreadable.append(Unreadable(kind, name, aws.region, expected(error, f"reading {name}")))
                 else:
                     by_arn.update({} if resource is None else {resource.arn: resource})
     in_order = sorted(by_arn.values(), key=lambda resource: (resource.kind, resource.name))
     return Inventory(tuple(in_order), tuple(unreadable))
-
-
-def as_failure(error: Exception) -> AsteroidError:
-    """Return an expected failure as it is, and any other exception as an AwsError with its name."""
-    if isinstance(error, AsteroidError):
-        return error
-    return AwsError(f"{type(error).__name__}: {error}", hint="Please report this as a bug.")
 
 
 def _owned(aws: Aws, kind: Kind, summary: Mapping[str, Any]) -> OpenResource | None:

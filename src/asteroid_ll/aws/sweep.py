@@ -13,8 +13,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from asteroid_ll.aws import logs, resources, storage
-from asteroid_ll.aws.billing import BILLED, Unreadable, as_failure, inventory
+from asteroid_ll.aws.billing import BILLED, Unreadable, inventory
 from asteroid_ll.aws.endpoints import delete_endpoint
+from asteroid_ll.aws.errors import expected
 from asteroid_ll.aws.jobs import stop_training_job
 from asteroid_ll.aws.tags import NAME_PREFIX
 from asteroid_ll.aws.waiting import WaitError, poll
@@ -234,7 +235,7 @@ class Sweeper:
             try:
                 items += search(aws)
             except Exception as error:
-                unreadable.append(Unreadable(kind, "", aws.region, as_failure(error)))
+                unreadable.append(Unreadable(kind, "", aws.region, expected(error, f"listing {kind}s")))
         return Survey(tuple(items), tuple(unreadable))
 
     def _uploads(self, aws: Aws) -> list[Item]:
@@ -268,7 +269,7 @@ class Sweeper:
             else:
                 logs.delete_log(aws, target.detail)
         except Exception as error:
-            return as_failure(error)
+            return expected(error, f"deleting {target}")
         return None
 
 
