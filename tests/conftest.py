@@ -52,6 +52,12 @@ def injector() -> Any:
 
 
 @pytest.fixture(scope="session")
+def fault_proxy() -> Any:
+    """The proxy that spoils answers over HTTP."""
+    return _helper("proxy")
+
+
+@pytest.fixture(scope="session")
 def zygote(workbench: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """What starts commands."""
     started = workbench.Zygote(tmp_path_factory.mktemp("zygote"))

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from asteroid_ll.linear_learner.model import Model as Model
     from asteroid_ll.pipeline.api import load_config as load_config
     from asteroid_ll.pipeline.api import run_all as run_all
-    from asteroid_ll.pipeline.run import RunResult as RunResult
+    from asteroid_ll.pipeline.results import RunResult as RunResult
 
 __version__ = "0.1.0"
 
@@ -37,7 +37,7 @@ _MODULES = {
     "LinearLearnerClassifier": "linear_learner.estimator",
     "LinearLearnerRegressor": "linear_learner.estimator",
     "Model": "linear_learner.model",
-    "RunResult": "pipeline.run",
+    "RunResult": "pipeline.results",
     "load_config": "pipeline.api",
     "run_all": "pipeline.api",
 }

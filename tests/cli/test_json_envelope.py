@@ -19,7 +19,7 @@ def _assert_envelope(found, command, *, status="success"):
     assert found["status"] == status
     assert isinstance(found["metrics"], dict)
     assert set(found["billing"]) == {"open"}
-    for item in found["billing"]["open"]:
+    for item in found["billing"]["open"] or ():
         assert {"kind", "name"} <= set(item)
     for stage in found["stages"]:
         assert stage["name"] in STAGES
@@ -113,7 +113,25 @@ def test_a_failure_before_any_stage_is_an_envelope_with_the_error(place, command
     assert ended.code == 2
     _assert_envelope(ended.json, command, status="failed")
     assert ended.json["error"]["exit_code"] == 2
+    assert ended.json["billing"] == {"open": None}
     assert "features.n_nots" in ended.json["error"]["what"]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "run-all -c missing.yaml",
+        "train --set training.nothing=1",
+        "plan --set region=",
+        "fetch --workdir asteroids.csv/x",
+    ],
+)
+def test_an_error_never_states_that_nothing_is_open_while_an_endpoint_is(trained, line):
+    assert trained.run("run-all", "--keep").code == 0
+    ended = trained.run(*line.split(), "--json")
+    assert ended.code != 0
+    assert ended.json["billing"]["open"] is None
+    assert trained.run("teardown").code == 0
 
 
 def test_a_failed_stage_is_in_the_envelope_with_the_error(place):

@@ -15,7 +15,8 @@ from asteroid_ll.cli import COMMANDS, group
 from asteroid_ll.errors import LeakError
 from asteroid_ll.pipeline import api
 from asteroid_ll.pipeline.commands import WITH_OPTIONS
-from asteroid_ll.pipeline.run import Pipeline, RunResult
+from asteroid_ll.pipeline.results import RunResult
+from asteroid_ll.pipeline.run import Pipeline
 
 ROOT = Path(__file__).resolve().parents[2]
 WORKDIR = "my run's"
@@ -91,7 +92,7 @@ def test_the_commands_with_options_are_those_that_take_them():
         elif "--workdir" in {flag for option in command.params for flag in option.opts}:
             yield " ".join(names)
 
-    assert set(with_workdir(group)) == set(WITH_OPTIONS) - ({"sweep"} - set(COMMANDS))
+    assert set(with_workdir(group)) == set(WITH_OPTIONS)
 
 
 def test_the_teardown_that_a_kept_endpoint_names_deletes_it(trained):

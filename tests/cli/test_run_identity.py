@@ -7,6 +7,7 @@ import json
 import pytest
 
 from asteroid_ll import Emulator
+from asteroid_ll.run.journal import Journal
 
 AWS = """\
 target: aws
@@ -154,3 +155,42 @@ def test_a_run_directory_keeps_its_run_when_it_is_moved_or_its_identity_is_lost(
     assert trained.run("teardown", "--workdir", "moved", config=None).code == 0
     trained.state = trained.folder / "moved" / "emulator"
     assert trained.open_intervals() == []
+
+
+def test_a_run_directory_of_an_earlier_release_stays_on_its_target(finished):
+    (finished.workdir / "run.json").unlink()
+    lines = []
+    for record in records(finished.workdir):
+        plain = {name: value for name, value in record.items() if name not in ("run", "target", "account", "region")}
+        if "target" in record.get("settings", {}):
+            plain["settings"] = {**record["settings"], "target": "aws"}
+        lines.append(json.dumps(plain) + "\n")
+    (finished.workdir / "journal.jsonl").write_text("".join(lines), "utf-8")
+    ended = finished.run("teardown", "--json")
+    assert ended.code == 2
+    assert "is on target aws" in ended.json["error"]["what"]
+
+
+def test_a_kill_while_the_identity_is_written_is_repaired_by_the_next_command(new_place, tmp_path):
+    recorded = new_place()
+    assert recorded.run("fetch", disk={"record": str(tmp_path / "points")}).code == 0
+    points = [point for point in (tmp_path / "points").read_text("utf-8").splitlines() if "run.json" in point]
+    assert len(points) >= 3, points
+    for point in points:
+        place = new_place()
+        assert place.run("fetch", disk={"at": point}).code == -9, point
+        assert place.run("fetch", config=None if (place.workdir / "run.json").exists() else "small.yaml").code == 0, (
+            point
+        )
+        assert stored(place.workdir)["config"]["source"]["location"] == "asteroids.csv"
+
+
+def test_missing_credentials_name_what_a_teardown_leaves(on_aws, place):
+    assert on_aws("fetch", "-c", "aws.yaml").code == 0
+    name = "asteroid-ll-0000000000000000-00000000"
+    journal = Journal(place.workdir / "journal.jsonl")
+    journal.append("intent", stage="deploy", fingerprint="0" * 64, resource=name, bills="endpoint")
+    none = {"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": "", "AWS_EC2_METADATA_DISABLED": "true"}
+    ended = place.run("teardown", "--json", config=None, **none)
+    assert ended.code == 5, ended.err
+    assert name in ended.json["error"]["what"]

@@ -113,6 +113,7 @@ class Account:
 
     def __init__(self, emulator: Emulator, place, artifact: Path) -> None:
         self.emulator = emulator
+        self.workdir = place.workdir
         self._place = place
         self._artifact = artifact
 
@@ -330,6 +331,8 @@ def test_status_and_teardown_show_what_other_runs_have_left_and_name_the_sweep(a
         assert "1 endpoint of another run is billed:   asteroid-ll sweep --all --dry-run\n" in printed
         assert "production" not in printed
     assert account.billed() == ["asteroid-ll-kept", "asteroid-ll-late", "production"]
+    elsewhere = account.run("status", "--workdir", str(account.workdir)).out
+    assert f"another run expired 3.0 h ago:   asteroid-ll sweep --workdir {account.workdir} --expired\n" in elsewhere
     assert account.sweep("--expired").code == 0
     assert "expired" not in account.run("status").out
 
@@ -337,11 +340,11 @@ def test_status_and_teardown_show_what_other_runs_have_left_and_name_the_sweep(a
 def test_run_all_warns_of_expired_resources_of_other_runs_alone(trained, artifact):
     with Emulator(trained.state) as emulator:
         region = Region(emulator, "us-east-1", artifact, key="asteroid-ll/planted")
-        region.endpoint("asteroid-ll-late", our_tags(expires_s=time.time() - 60))
+        region.endpoint("asteroid-ll-late", our_tags(expires_s=time.time() - 3 * 3600))
         region.endpoint("asteroid-ll-kept", our_tags(expires_s=time.time() + 3600))
         ended = trained.run("run-all", "--json")
         assert ended.code == 0, ended.err
-        assert "1 endpoint of another run expired 1.0 min ago:   asteroid-ll sweep --expired\n" in ended.err
+        assert "1 endpoint of another run expired 3.0 h ago:   asteroid-ll sweep --expired\n" in ended.err
         assert "is billed" not in ended.err
         assert ended.json["billing"] == {"open": []}
         assert trained.run("sweep", "--all", config=None).code == 0

@@ -46,7 +46,10 @@ _S3_CODES = MappingProxyType(
 """S3's codes for the same errors."""
 
 _BROKEN = ("connect-refused", "read-timeout", "reset")
-_SIGNALS = MappingProxyType({"kill": "SIGKILL", "sigint": "SIGINT", "sigterm": "SIGTERM"})
+_SIGNALS = MappingProxyType(
+    {"kill": "SIGKILL"}
+    | {f"sig{name}": f"SIG{name.upper()}" for name in ("int", "term", "hup", "quit", "usr1", "usr2", "alrm", "xcpu")}
+)
 KINDS = (*_REFUSALS, *_BROKEN, "truncated", *_SIGNALS)
 """Every kind of fault. ``truncated`` cuts the response's body in half; ``kill`` is ``kill -9`` of this process."""
 

@@ -143,3 +143,13 @@ def test_a_denied_action_is_named(prepared, call):
     assert ended.code == 4
     assert call.partition(":")[2] in ended.json["error"]["what"]
     assert prepared.run("run-all").code == 0
+
+
+def test_a_log_that_may_not_be_read_does_not_fail_a_job_that_is_paid_for(prepared, finished_once):
+    faults = "cloudwatch-logs:DescribeLogStreams:*:before:access-denied"
+    ended = prepared.run("run-all", "--json", faults=faults)
+    assert ended.code == 0, ended.err
+    assert "AWS denied logs:DescribeLogStreams" in ended.err
+    assert prepared.metrics() == finished_once.metrics()
+    assert prepared.bytes_of("train/job.log") == b""
+    assert prepared.open_intervals() == []

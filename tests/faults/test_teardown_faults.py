@@ -90,6 +90,52 @@ def test_without_a_journal_what_bills_is_found_by_its_tags(hosted, damage):
     assert hosted.open_intervals() == []
 
 
+def test_status_shows_what_bills_beside_a_damaged_journal(hosted):
+    (hosted.workdir / "journal.jsonl").write_bytes(b"\xff\xfe not a record\n")
+    ended = hosted.run("status", "--json")
+    assert ended.code == 3
+    assert "damaged" in ended.json["error"]["what"]
+    assert [item["name"] for item in ended.json["billing"]["open"]] == hosted.names("endpoint")
+    assert hosted.names("endpoint")[0] in hosted.run("status").out
+    assert hosted.run("teardown").code == 0
+
+
+def test_a_run_with_a_damaged_journal_deletes_the_endpoint_by_its_tags(hosted):
+    (hosted.workdir / "journal.jsonl").write_bytes(b"\xff\xfe not a record\n")
+    ended = hosted.run("run-all", "--json")
+    assert ended.code == 3
+    assert ended.status_of("teardown") == "run"
+    assert ended.json["billing"] == {"open": []}
+    assert hosted.open_intervals() == []
+
+
+def test_a_job_that_cannot_be_stopped_is_named_and_stays_open_in_the_journal(prepared, workbench):
+    prepared.configure(training_starting_s=60.0)
+    assert prepared.run("run-all", faults="sagemaker:DescribeTrainingJob:3:after:sigint").code == 130
+    (name,) = prepared.names("training-job")
+    ended = prepared.run("teardown", "--json", faults="sagemaker:StopTrainingJob:*:before:access-denied")
+    assert ended.code == LEAK, ended.err
+    workbench.assert_one_sentence(ended)
+    assert name in ended.json["error"]["what"]
+    assert ended.json["billing"]["open"] == [{"kind": "training-job", "name": name}]
+    assert prepared.status_of("training-job", name) == "InProgress"
+    assert prepared.run("teardown").code == 0
+    assert prepared.open_intervals() == []
+
+
+def test_a_job_whose_end_cannot_be_confirmed_stays_open_in_the_journal(prepared):
+    """The wait is denied, and so is the question whether the job still bills."""
+    prepared.configure(training_starting_s=60.0)
+    faults = ";".join(f"sagemaker:DescribeTrainingJob:{nth}:before:access-denied" for nth in (3, 4))
+    ended = prepared.run("run-all", "--json", faults=faults)
+    assert ended.code == 4, ended.err
+    (name,) = prepared.names("training-job")
+    assert prepared.status_of("training-job", name) == "InProgress"
+    assert ended.json["billing"]["open"] == [{"kind": "training-job", "name": name}]
+    assert prepared.run("teardown").code == 0
+    assert prepared.open_intervals() == []
+
+
 def test_a_training_job_whose_journal_was_lost_is_stopped_by_its_tags(prepared):
     prepared.configure(training_starting_s=60.0)
     assert prepared.run("run-all", faults="sagemaker:DescribeTrainingJob:3:after:kill").code == -9

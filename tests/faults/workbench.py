@@ -164,6 +164,8 @@ class Place:
                 ``kill_at_record``, number of the journal's record from the start of this command, and ``before`` or
                 ``after``;
                 ``interrupt_before``, a stage before which the command gets SIGINT;
+                ``signal_at_line``, a stage and a signal's name, sent right after the line about its result;
+                ``signal_at_call``, a stage, a number of calls of Python functions after its start, and a signal's name;
                 ``pause_before``, see `Pause`;
                 ``limits``, values by names such as ``RLIMIT_NOFILE``;
                 ``jump``, a number of records after which the clock is set, and by how many seconds;

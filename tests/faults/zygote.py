@@ -13,9 +13,11 @@ import pkgutil
 import resource
 import signal
 import sys
+import threading
 import time
 import traceback
 from collections.abc import Callable
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from types import SimpleNamespace
@@ -28,7 +30,7 @@ WARM = ("aws", "cli", "emulator", "evaluation", "formats", "neo", "pipeline", "s
 """Rooms whose modules are imported once, before the first command."""
 
 LIMIT_S = 60
-"""SIGALRM ends a command that takes longer."""
+"""A command that takes longer is killed."""
 
 
 def main() -> None:
@@ -42,14 +44,17 @@ def main() -> None:
         pid = os.fork()
         if pid == 0:
             _become(order)
+        watchdog = threading.Timer(LIMIT_S, os.kill, (pid, signal.SIGKILL))
+        watchdog.start()
         _, status = os.waitpid(pid, 0)
+        watchdog.cancel()
+        watchdog.join()  # no thread may run during the next fork
         sys.stdout.write(json.dumps({"pid": pid, "code": os.waitstatus_to_exitcode(status)}) + "\n")
         sys.stdout.flush()
 
 
 def _become(order: dict[str, Any]) -> NoReturn:
     """Turn this fork into the command, and end it as the interpreter would."""
-    signal.alarm(LIMIT_S)
     for number, path, flags in (
         (0, os.devnull, os.O_RDONLY),
         (1, order["out"], os.O_WRONLY | os.O_CREAT | os.O_TRUNC),
@@ -194,13 +199,62 @@ def _interrupt_before(stage: str) -> None:
     Pipeline.plan = plan_or_stop  # type: ignore[method-assign, assignment]
 
 
+def _signal_at_line(arguments: tuple[str, str]) -> None:
+    """Send a signal to this process once, right after the line about a stage's result was printed."""
+    from asteroid_ll.cli.console import Console
+
+    stage, name = arguments
+    is_due = [True]
+    stage_ended: Callable[..., None] = Console.stage_ended
+
+    def print_and_signal(console: Console, result: Any) -> None:
+        stage_ended(console, result)
+        if result.name == stage and is_due[0]:
+            is_due[0] = False
+            os.kill(os.getpid(), getattr(signal, name))
+
+    Console.stage_ended = print_and_signal  # type: ignore[method-assign, assignment]
+
+
+def _signal_at_call(arguments: tuple[str, int, str]) -> None:
+    """Send a signal to this process at the n-th call of any Python function after a stage has begun."""
+    from asteroid_ll.pipeline.run import Pipeline
+
+    stage_name, nth, name = arguments
+    execute: Callable[..., Any] = Pipeline._execute
+    remaining = [nth]
+
+    def count(_frame: object, event: str, _argument: object) -> None:
+        if event == "call":
+            remaining[0] -= 1
+            if remaining[0] == 0:
+                sys.setprofile(None)
+                os.kill(os.getpid(), getattr(signal, name))
+
+    def execute_counted(pipeline: Pipeline, stage: Any, *others: Any) -> Any:
+        if stage.name == stage_name:
+            sys.setprofile(count)
+        return execute(pipeline, stage, *others)
+
+    Pipeline._execute = execute_counted  # type: ignore[method-assign, assignment]
+
+
 def _skip_pauses() -> None:
-    """Skip botocore's pauses between attempts, up to 20 s each, and poll AWS as often as the embedded emulator."""
+    """Skip botocore's pauses between attempts, up to 20 s each, and let those between two polls of AWS take 0.03 s.
+
+    The clock of the polls goes as far as they should have taken.
+    """
     import botocore.endpoint
 
     from asteroid_ll.aws import session, waiting
 
-    vars(session)["AWS_PACE"] = waiting.EMULATOR_PACE
+    now_s = [0.0]
+
+    def sleep(seconds: float) -> None:
+        now_s[0] += seconds
+        time.sleep(0.03)
+
+    vars(session)["AWS_PACE"] = replace(waiting.AWS_PACE, sleep=sleep, clock=lambda: now_s[0])
     botocore.endpoint.time = SimpleNamespace(sleep=lambda _: None, time=time.time)
 
 
@@ -209,6 +263,8 @@ HOOKS: dict[str, Callable[[Any], None]] = {
     "calls": _record_calls,
     "kill_at_record": _kill_at_record,
     "interrupt_before": _interrupt_before,
+    "signal_at_line": _signal_at_line,
+    "signal_at_call": _signal_at_call,
     "pause_before": _pause_before,
     "limits": _limit,
     "jump": _jump,

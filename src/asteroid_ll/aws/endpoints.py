@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from asteroid_ll.aws.session import Aws
 
 ENDPOINT_TIMEOUT_S = 3600
+DELETION_PATIENCE_S = 120
+"""Seconds in which SageMaker begins with a deletion that it has accepted."""
+
 INVOKE_ATTEMPTS = 6
 
 _IN_TRANSITION = {"Creating", "Updating", "SystemUpdating", "RollingBack"}
@@ -150,13 +153,7 @@ def delete_endpoint(aws: Aws, name: str) -> bool:
         existed = _request_deletion(aws, name)
         if endpoint is None and not existed:
             return False
-    poll(
-        lambda: resources.find(aws, "endpoint", name),
-        until=lambda endpoint: endpoint is None,
-        pace=aws.pace,
-        timeout_s=ENDPOINT_TIMEOUT_S,
-        what=f"endpoint {name} to be deleted",
-    )
+    _wait_for_absence(aws, name)
     return True
 
 
@@ -215,6 +212,30 @@ def _settled_endpoint(aws: Aws, name: str, *, what: str) -> dict[str, Any] | Non
         pace=aws.pace,
         timeout_s=ENDPOINT_TIMEOUT_S,
         what=what,
+    )
+
+
+def _wait_for_absence(aws: Aws, name: str) -> None:
+    """Wait until neither the description nor the listing has an endpoint.
+
+    Raises:
+        AwsError: SageMaker accepted the deletion and has not begun with it after `DELETION_PATIENCE_S`.
+    """
+    patience_ends_s = aws.pace.clock() + DELETION_PATIENCE_S
+
+    def look() -> dict[str, Any] | None:
+        endpoint = resources.find(aws, "endpoint", name)
+        status = "" if endpoint is None else endpoint["EndpointStatus"]
+        if status not in {"", "Deleting"} and aws.pace.clock() > patience_ends_s:
+            raise AwsError(f"Endpoint {name} is {status}, although SageMaker accepted its deletion.", hint=RESUME)
+        return endpoint
+
+    poll(
+        look,
+        until=lambda endpoint: endpoint is None,
+        pace=aws.pace,
+        timeout_s=ENDPOINT_TIMEOUT_S,
+        what=f"endpoint {name} to be deleted",
     )
 
 

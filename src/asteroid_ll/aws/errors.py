@@ -5,14 +5,18 @@ Only this module decides the branch of the error tree (and so the exit code) of 
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 from botocore import exceptions as botocore_errors
 
+from asteroid_ll.aws.answers import UNREADABLE
 from asteroid_ll.errors import AsteroidError, AwsError, ConfigError, CredentialsError
 from asteroid_ll.run.atomic import refused_by_system
+
+_LOGGER = logging.getLogger(__name__)
 
 RESUME = "Run the same command again: it continues where it stopped."
 
@@ -79,10 +83,6 @@ _NETWORK = (
 )
 
 
-class GarbledAnswerError(Exception):
-    """The body of an answer is truncated or unreadable."""
-
-
 def answer(error: BaseException) -> tuple[str, str, int]:
     """Return the code, message and HTTP status of a refusal by AWS; ``"", "", 0`` for any other error."""
     response = getattr(error, "response", None)
@@ -108,6 +108,11 @@ def is_already_there(error: BaseException) -> bool:
     return code in {"ResourceInUse", "ValidationException"} and any(text in message.lower() for text in _EXISTS_TEXTS)
 
 
+def is_denial(error: AsteroidError) -> bool:
+    """Return whether AWS denied an action, which no repetition changes."""
+    return error.context.get("code") in _DENIED
+
+
 def translate(error: BaseException, doing: str, *, service: str) -> AsteroidError | None:
     """Return the expected failure for an exception of a call, or None for a bug.
 
@@ -123,13 +128,22 @@ def translate(error: BaseException, doing: str, *, service: str) -> AsteroidErro
     """
     if isinstance(error, AsteroidError):
         return error
-    if isinstance(error, GarbledAnswerError) or type(error).__module__ == "botocore.parsers":  # costly to import
-        return AwsError(f"AWS's answer was cut off or garbled while {doing}.", hint=RESUME)
     if isinstance(error, botocore_errors.ClientError):
         return _translate_refusal(error, doing, service)
     if isinstance(error, botocore_errors.BotoCoreError):
         return _translate_local(error, doing)
     return refused_by_system(error)  # of a file that is sent or received, or of the emulator's state
+
+
+def expected(error: Exception, doing: str) -> AsteroidError:
+    """Return the failure for any exception of a call, also for one that no branch expects.
+
+    For work that must continue with the next resource, such as a teardown.
+    """
+    _LOGGER.debug("failed while %s", doing, exc_info=error)
+    return translate(error, doing, service="sagemaker") or AwsError(
+        f"{type(error).__name__} while {doing}: {' '.join(str(error).split()) or 'no reason is given'}", hint=RESUME
+    )
 
 
 @contextmanager
@@ -148,6 +162,10 @@ def _translate_refusal(error: botocore_errors.ClientError, doing: str, service: 
     """Return the failure for a refusal by AWS."""
     code, message, status = answer(error)
     facts = {"code": code, "operation": error.operation_name}
+    if code == UNREADABLE:
+        return AwsError(
+            f"AWS's answer to {error.operation_name} cannot be read: {message}, while {doing}.", hint=RESUME, **facts
+        )
     if code in _EXPIRED:
         return CredentialsError(
             f"The AWS credentials expired while {doing}.",

@@ -135,9 +135,12 @@ def create_or_adopt_training_job(aws: Aws, request: TrainingJobRequest) -> Creat
 
     def settings(job: Mapping[str, Any]) -> dict[str, Any]:
         return {
-            "image": job["AlgorithmSpecification"]["TrainingImage"],
+            "image": job.get("AlgorithmSpecification", {}).get("TrainingImage"),
             "hyperparameters": job.get("HyperParameters", {}),
-            "input": [channel["DataSource"]["S3DataSource"]["S3Uri"] for channel in job.get("InputDataConfig", ())],
+            "input": [
+                channel.get("DataSource", {}).get("S3DataSource", {}).get("S3Uri")
+                for channel in job.get("InputDataConfig", ())
+            ],
         }
 
     def differences(existing: Mapping[str, Any]) -> list[str]:
@@ -199,7 +202,11 @@ def wait_for_training_job(
         arn=job["TrainingJobArn"],
         artifact_s3_uri=job.get("ModelArtifacts", {}).get("S3ModelArtifacts", ""),
         billable_s=job.get("BillableTimeInSeconds", 0),
-        final_metrics={metric["MetricName"]: metric["Value"] for metric in job.get("FinalMetricDataList", ())},
+        final_metrics={
+            metric["MetricName"]: metric["Value"]
+            for metric in job.get("FinalMetricDataList", ())
+            if {"MetricName", "Value"} <= set(metric)
+        },
     )
 
 

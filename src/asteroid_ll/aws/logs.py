@@ -22,7 +22,9 @@ def read_job_log(aws: Aws, job_name: str) -> list[str]:
     """
     with aws_call(f"reading the log of training job {job_name}", service="logs"):
         events = [event for stream in _streams(aws, job_name) for event in _events(aws, stream)]
-    return [event["message"].rstrip("\n") for event in sorted(events, key=lambda event: event["timestamp"])]
+    return [
+        event.get("message", "").rstrip("\n") for event in sorted(events, key=lambda event: event.get("timestamp", 0))
+    ]
 
 
 @dataclass(frozen=True)
@@ -93,7 +95,7 @@ def _streams(aws: Aws, job_name: str) -> list[str]:
         logGroupName=TRAINING_LOG_GROUP, logStreamNamePrefix=f"{job_name}/"
     )
     try:
-        return sorted(stream["logStreamName"] for page in pages for stream in page["logStreams"])
+        return sorted(stream.get("logStreamName", "") for page in pages for stream in page["logStreams"])
     except Exception as error:
         if is_not_found(error):
             return []

@@ -17,6 +17,7 @@ from botocore.config import Config
 from botocore.session import Session
 
 from asteroid_ll.aws import hooks
+from asteroid_ll.aws.answers import CheckedParsers
 from asteroid_ll.aws.errors import aws_call
 from asteroid_ll.aws.waiting import AWS_PACE, EMULATOR_PACE, Pace
 
@@ -49,6 +50,8 @@ class Aws:
         self.region = region
         self.target = target
         self.pace = pace
+        parsers = session.get_component("response_parser_factory")
+        session.register_component("response_parser_factory", CheckedParsers(parsers))
         self._session = session
         self._on_close = on_close
         self._clients: dict[str, Any] = {}

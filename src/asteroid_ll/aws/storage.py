@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import zlib
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
@@ -134,11 +135,14 @@ def exists(aws: Aws, *, bucket: str, key: str) -> bool:
 
 
 def is_stored(aws: Aws, path: Path, *, bucket: str, key: str, size_bytes: int, sha256: str) -> bool:
-    """Return whether an object has exactly a file's content, by the SHA-256 that S3 itself has computed.
+    """Return whether an object has exactly a file's content, by the checksum that S3 itself has computed.
+
+    It is the SHA-256 of our own uploads. The CRC-32 of an object that another client wrote serves too. An object with
+    any other checksum counts as different.
 
     Args:
         aws: the connection.
-        path: the file; it is read only if it is so large that it was uploaded in parts.
+        path: the file; it is not read for the SHA-256 of an upload in one part.
         bucket: the object's bucket.
         key: its key.
         size_bytes: length of the file.
@@ -151,7 +155,9 @@ def is_stored(aws: Aws, path: Path, *, bucket: str, key: str, size_bytes: int, s
         head = _head(aws, lambda: aws.s3.head_object(Bucket=bucket, Key=key, ChecksumMode="ENABLED"))
     if head is None or head.get("ContentLength") != size_bytes:
         return False
-    return bool(head.get("ChecksumSHA256") == _s3_checksum(path, size_bytes=size_bytes, sha256=sha256))
+    if "ChecksumSHA256" in head:
+        return bool(head["ChecksumSHA256"] == _s3_checksum(path, size_bytes=size_bytes, sha256=sha256))
+    return head.get("ChecksumType") == "FULL_OBJECT" and head.get("ChecksumCRC32") == _crc32(path)
 
 
 def _s3_checksum(path: Path, *, size_bytes: int, sha256: str) -> str:
@@ -170,6 +176,18 @@ def _s3_checksum(path: Path, *, size_bytes: int, sha256: str) -> str:
     except OSError as error:
         raise _unreadable(path, error) from error
     return f"{base64.b64encode(hashlib.sha256(b''.join(digests)).digest()).decode()}-{len(digests)}"
+
+
+def _crc32(path: Path) -> str:
+    """Return a file's CRC-32 as S3 writes it: four bytes, big-endian, in base64."""
+    crc32 = 0
+    try:
+        with path.open("rb") as file:
+            while block := file.read(_CHUNK_BYTES):
+                crc32 = zlib.crc32(block, crc32)
+    except OSError as error:
+        raise _unreadable(path, error) from error
+    return base64.b64encode(crc32.to_bytes(4, "big")).decode()
 
 
 def _unreadable(path: Path, error: OSError) -> DataError:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from asteroid_ll.aws import resources
 from asteroid_ll.aws.endpoints import delete_endpoint
+from asteroid_ll.aws.errors import expected
 from asteroid_ll.aws.resources import Kind
 from asteroid_ll.errors import AsteroidError, CredentialsError, LeakError
 
@@ -55,8 +56,8 @@ def delete_endpoint_stack(aws: Aws, name: str) -> list[Leftover]:
         try:
             if _delete_ours(aws, item):
                 deleted.append(item)
-        except AsteroidError as error:
-            problems.append((item, error))
+        except Exception as error:  # of any type: the other resources are billed too
+            problems.append((item, expected(error, f"deleting {item}")))
     if problems:
         raise _not_deleted(problems)
     return deleted
@@ -78,12 +79,13 @@ def find_leftovers(aws: Aws, name: str, *, kinds: Iterable[Kind] = _STACK) -> li
     for kind in kinds:
         try:
             leftover = _leftover(aws, kind, name)
-        except CredentialsError as error:
-            raise CredentialsError(
-                f"{error.what} Whether {Leftover(kind, name)} is left is unknown.", hint=error.hint
-            ) from error
-        except AsteroidError as error:
-            raise LeakError(f"Whether {Leftover(kind, name)} is left is unknown: {error.what}", hint=_AGAIN) from error
+        except Exception as error:
+            problem = expected(error, f"looking for {Leftover(kind, name)}")
+            if isinstance(problem, CredentialsError):
+                what = f"{problem.what} Whether {Leftover(kind, name)} is left is unknown."
+                raise CredentialsError(what, hint=problem.hint) from error
+            what = f"Whether {Leftover(kind, name)} is left is unknown: {problem.what}"
+            raise LeakError(what, hint=_AGAIN) from error
         if leftover is not None:
             leftovers.append(leftover)
     return leftovers

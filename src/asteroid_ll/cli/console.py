@@ -11,6 +11,7 @@ import json
 import sys
 import textwrap
 from collections.abc import Sequence
+from contextlib import suppress
 from shutil import get_terminal_size
 from typing import TYPE_CHECKING, TextIO
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from rich.console import JustifyMethod
     from rich.status import Status
 
-    from asteroid_ll.pipeline.run import StageResult
+    from asteroid_ll.pipeline.results import StageResult
 
 ENVELOPE_VERSION = 1
 
@@ -63,22 +64,25 @@ class Console:
         self.line(json.dumps(head | members))
 
     def error(self, error: AsteroidError, *, command: str, **members: object) -> None:
-        """Print an expected failure and the next command; under ``--json`` also an envelope with these members."""
+        """Print an expected failure and the next command; under ``--json`` also an envelope with these members.
+
+        Without the member ``billing``, what is billed is unknown.
+        """
         self._stop_status()
+        self._write_err(f"Error: {error.what}")
+        if error.hint:
+            self._write_err(f"Next:  {error.hint}")
         if self.as_json:
             self.envelope(
                 command,
                 status="failed",
-                **{"stages": [], "metrics": {}, "billing": {"open": []}, **members},
+                **{"stages": [], "metrics": {}, "billing": {"open": None}, **members},
                 error={
                     "what": with_commands(error.what),
                     "hint": with_commands(error.hint),
                     "exit_code": error.exit_code,
                 },
             )
-        self._write_err(f"Error: {error.what}")
-        if error.hint:
-            self._write_err(f"Next:  {error.hint}")
 
     def stage_started(self, name: str, reason: str) -> None:
         """Show on a terminal that a stage has begun."""
@@ -146,12 +150,13 @@ class Console:
         try:
             self._err.write(with_commands(text) + "\n")
             self._err.flush()
-        except BrokenPipeError:
+        except (OSError, ValueError):  # its reader is gone, the terminal was closed, the disk is full
             self._err = _NullStream()
 
     def _stop_status(self) -> None:
         if self._status is not None:
-            self._status.stop()
+            with suppress(OSError):  # the terminal was closed
+                self._status.stop()
             self._status = None
 
 

@@ -24,7 +24,7 @@ def evaluate(options: CommonOptions, folds: int, boosting: bool | None) -> None:
     """Score the configuration by grouped k-fold: no model is tested on an asteroid that it was trained on."""
     from asteroid_ll.evaluation.cross_validation import cross_validate, has_boosting
     from asteroid_ll.formats.table import load_table
-    from asteroid_ll.pipeline.run import Listener, StageResult
+    from asteroid_ll.pipeline.results import Listener, StageResult
     from asteroid_ll.report.result_tables import cross_validation_rows
 
     console = Console(as_json=options.as_json)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import codecs
 import io
 import os
-import signal
 import sys
+from contextlib import suppress
 from typing import NoReturn
 
 import click
@@ -14,12 +14,13 @@ import click
 from asteroid_ll.cli.console import Console
 from asteroid_ll.cli.options import GROUPS, JSON_VARIABLE
 from asteroid_ll.errors import AsteroidError, ConfigError, InterruptedRunError
+from asteroid_ll.run import signals
 from asteroid_ll.run.atomic import refused_by_system
 
 
 def run_and_exit(command: click.Command) -> NoReturn:
     """Run a command and exit; an expected failure prints one sentence, a bug prints its traceback."""
-    signal.signal(signal.SIGTERM, _interrupt)
+    signals.catch(notice=_write_notice)
     _make_encodable()
     stdout = sys.stdout
     try:
@@ -29,11 +30,12 @@ def run_and_exit(command: click.Command) -> NoReturn:
     except (BrokenPipeError, SystemExit) as error:
         # On a broken pipe, click replaces stdout with a wrapper and exits with code 1.
         if isinstance(error, SystemExit) and sys.stdout is stdout:
+            _flush_or_discard()
             raise
-        _discard_stdout()
+        discard_stdout()
         code = 141
     except OSError as error:  # stdout is a file on a full disk
-        _discard_stdout()
+        discard_stdout()
         code = report(error, Console(as_json=_wants_json()), command=_command_name())
     sys.exit(code if isinstance(code, int) else 0)
 
@@ -74,13 +76,25 @@ def report(error: BaseException, console: Console, *, command: str, **members: o
         )
     if failure is None:
         raise error
-    console.error(failure, command=command, **members)
+    try:
+        console.error(failure, command=command, **members)
+    except OSError:  # stdout is gone; the exit code still names the failure
+        discard_stdout()
     return failure.exit_code
 
 
-def _discard_stdout() -> None:
+def discard_stdout() -> None:
     """Discard everything that is still written to stdout, also by Python at exit."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _flush_or_discard() -> None:
+    """Flush the streams; discard what a closed one still holds, so that Python keeps the exit code."""
+    for stream in filter(None, (sys.stdout, sys.stderr)):
+        try:
+            stream.flush()
+        except OSError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _make_encodable() -> None:
@@ -108,5 +122,7 @@ def _command_name() -> str:
     return " ".join(words if words and words[0] in GROUPS else words[:1])
 
 
-def _interrupt(_signal: int, _frame: object) -> None:
-    raise KeyboardInterrupt
+def _write_notice(sentence: str) -> None:
+    """Write a sentence to stderr from a signal handler, which may interrupt a write through `sys.stderr`."""
+    with suppress(OSError):
+        os.write(2, f"{sentence}\n".encode())

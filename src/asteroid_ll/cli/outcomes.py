@@ -10,18 +10,20 @@ from typing import TYPE_CHECKING, Any
 
 from asteroid_ll.aws.other_runs import sentences
 from asteroid_ll.cli.console import Console
-from asteroid_ll.cli.exits import report
+from asteroid_ll.cli.exits import discard_stdout, report
 from asteroid_ll.cli.options import CommonOptions, with_commands
 from asteroid_ll.errors import DataError
 from asteroid_ll.pipeline.ownership import leaving_open
 from asteroid_ll.pipeline.project import open_pipeline
-from asteroid_ll.pipeline.run import Listener, Pipeline, RunResult, StageResult
+from asteroid_ll.pipeline.results import Listener, RunResult, StageResult
+from asteroid_ll.pipeline.run import Pipeline
 from asteroid_ll.pipeline.tracking import tracked
 from asteroid_ll.run.journal import Journal
 from asteroid_ll.run.paths import JOURNAL
 
 if TYPE_CHECKING:
     from asteroid_ll.aws.billing import OpenResource
+    from asteroid_ll.pipeline.plan import Step
 
 
 def open_run(
@@ -74,14 +76,25 @@ def finish(command: str, options: CommonOptions, result: RunResult) -> None:
         "billing": {"open": open_json(result.open)},
     }
     if not options.as_json:
-        if not result.error:
-            show_metrics(console, result)
-        if result.open or command == "run-all":
-            show_bill(console, result.open)
+        try:
+            _show_result(console, command, result)
+        except OSError:  # stdout is gone
+            if result.error is None:
+                raise
+            discard_stdout()  # the exit code must still name the failure
     if result.error:
         raise SystemExit(report(result.error, console, command=command, **members))
     if options.as_json:
         console.envelope(command, **members)
+
+
+def _show_result(console: Console, command: str, result: RunResult) -> None:
+    if not result.error:
+        show_metrics(console, result)
+    if result.open is None:
+        console.line("\nBill: unknown, because the journal cannot be read.")
+    elif result.open or command == "run-all":
+        show_bill(console, result.open)
 
 
 def show_metrics(console: Console, result: RunResult) -> None:
@@ -103,8 +116,10 @@ def show_metrics(console: Console, result: RunResult) -> None:
         console.paragraph(sentence)
 
 
-def open_json(resources: Mapping[str, str]) -> list[dict[str, str]]:
-    """Return the open resources as JSON, one object for each."""
+def open_json(resources: Mapping[str, str] | None) -> list[dict[str, str]] | None:
+    """Return the open resources as JSON, one object for each; null if they are unknown."""
+    if resources is None:
+        return None
     return [{"kind": kind, "name": name} for name, kind in resources.items()]
 
 
@@ -139,22 +154,37 @@ def show_steps(
 
 
 def show_status(options: CommonOptions) -> None:
-    """Print whether each stage is up to date, and the open resources with their prices."""
+    """Print whether each stage is up to date, and the open resources with their prices.
+
+    If the journal is damaged, the stages are unknown; the tags still show what is billed.
+    """
+    steps: tuple[Step, ...] = ()
+    done: Collection[str] = ()
+    damage: DataError | None = None
     with open_run(options, command="status", exclusive=False) as pipeline:
-        done = pipeline.snapshot().done
-        steps = pipeline.plan().steps
+        try:
+            done = pipeline.snapshot().done
+            steps = pipeline.plan().steps
+        except DataError as error:
+            damage = error
         billed = pipeline.open_resources()
         others = pipeline.of_other_runs(billed)
     console = Console(as_json=options.as_json)
+    members = {
+        "stages": [{"name": s.stage, "done": s.stage in done, "next": s.action, "reason": s.reason} for s in steps],
+        "metrics": {},
+        "billing": {"open": [asdict(item) for item in billed]},
+    }
+    if not options.as_json:
+        rows = [(step.stage, "done" if step.stage in done else "-", step.reason) for step in steps]
+        console.records(rows, heading=("Stage", "State", "Reason"))
+        show_bill(console, [f"{item.kind} {item.name} ({_price(item)})" for item in billed if item not in others])
+        for sentence in sentences(others, now_s=time.time()):
+            console.line(with_commands(sentence))
+    if damage is not None:
+        raise SystemExit(report(damage, console, command="status", **members))
     if options.as_json:
-        stages = [{"name": s.stage, "done": s.stage in done, "next": s.action, "reason": s.reason} for s in steps]
-        console.envelope("status", stages=stages, metrics={}, billing={"open": [asdict(item) for item in billed]})
-        return
-    rows = [(step.stage, "done" if step.stage in done else "-", step.reason) for step in steps]
-    console.records(rows, heading=("Stage", "State", "Reason"))
-    show_bill(console, [f"{item.kind} {item.name} ({_price(item)})" for item in billed if item not in others])
-    for sentence in sentences(others, now_s=time.time()):
-        console.line(sentence)
+        console.envelope("status", **members)
 
 
 def _price(resource: OpenResource) -> str:

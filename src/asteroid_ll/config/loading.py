@@ -17,6 +17,7 @@ from asteroid_ll.config.hyperparameters import KNOWN
 from asteroid_ll.config.models import Config, Section
 from asteroid_ll.config.wording import did_you_mean, legible, sentence
 from asteroid_ll.errors import ConfigError
+from asteroid_ll.run.paths import RUN as RUN_FILE
 
 _HYPERPARAMETERS = "hyperparameters"
 _SECTIONS = {
@@ -52,7 +53,7 @@ def load(
             on its own line, and the context has them as ``problems``, a tuple of texts.
     """
     paths = [files] if isinstance(files, Path) else list(files or ())
-    document = Document(dict(base or {}), {})
+    document = _stored_document(base or {})
     for path in paths:
         document = _merged_documents(document, _read(path, named=len(paths) > 1))
     problems = list(document.problems)
@@ -118,6 +119,13 @@ def _read(path: Path, *, named: bool) -> Document:
         {key: replace(mark, where=f"{path}, {mark.where}") for key, mark in document.marks.items()},
         tuple(replace(problem, where=f"{path}, {problem.where}") for problem in document.problems),
     )
+
+
+def _stored_document(values: Mapping[str, Any]) -> Document:
+    """Return the document of a run's stored configuration."""
+    inner = [(name, key) for name, section in values.items() if isinstance(section, Mapping) for key in section]
+    keys: list[Key] = [*((name,) for name in values), *inner]
+    return Document(dict(values), {key: Mark(RUN_FILE, 0) for key in keys})
 
 
 def _merged_documents(below: Document, above: Document) -> Document:
@@ -242,7 +250,8 @@ def _refuse(paths: Sequence[Path], problems: Sequence[Problem], *, origin: str =
         name = str(paths[0]) if len(paths) == 1 else "The configuration"
     else:
         set_outside = any(problem.where.startswith(ENVIRONMENT_PREFIX) for problem in problems)
-        name = "The environment" if set_outside else f"The {origin}"
+        is_stored = all(problem.where == RUN_FILE for problem in problems)
+        name = "The run directory" if is_stored else "The environment" if set_outside else f"The {origin}"
     if len(texts) == 1:
         what = f"{name} has a problem: {texts[0]}."
     else:

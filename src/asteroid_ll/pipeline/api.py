@@ -15,7 +15,7 @@ from asteroid_ll.config import Config, load
 from asteroid_ll.errors import InterruptedRunError
 from asteroid_ll.pipeline.commands import pasteable
 from asteroid_ll.pipeline.project import open_pipeline
-from asteroid_ll.pipeline.run import Listener, RunResult, StageResult
+from asteroid_ll.pipeline.results import Listener, RunResult, StageResult
 from asteroid_ll.pipeline.tracking import tracked
 from asteroid_ll.run.identity import read_identity
 

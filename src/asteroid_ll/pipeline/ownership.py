@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -50,7 +49,8 @@ class Ownership:
         values = stored_form(config)
         stored = self._stored()
         account = _EMULATOR_ACCOUNT if config.target == "emulator" else None
-        known = stored or _from_journal(journal, values) or new_identity(directory, values, account=account)
+        new = new_identity(directory, values, account=account)
+        known = stored or _from_journal(journal, new) or new
         self._require_place(known, replace(known, target=config.target, region=config.region))
         self.identity = known.with_config(values)
         self.changes = tuple(map(str, differences(values, stored.config))) if stored else ()
@@ -70,8 +70,8 @@ class Ownership:
             return
         try:
             account = aws.account_id
-        except CredentialsError:
-            raise
+        except CredentialsError as error:
+            raise leaving_open(error, self._journal) from error
         except AsteroidError as error:
             raise self._refusal(error.what, hint=error.hint, kind=type(error)) from error
         self._require_place(self.identity, replace(self.identity, account=account))
@@ -93,7 +93,8 @@ class Ownership:
             return
         raise self._refusal(
             f"The run in {self._directory} is on {_place(known)}; this command is for {_place(requested)}.",
-            hint=f"Leave out --config and --set to stay on {known.target}, or start another run with --workdir."
+            hint=f"Leave out --config, --set and ASTEROID_LL_... to stay on {known.target}, or start another run with "
+            "--workdir."
             if (known.target, known.region) != (requested.target, requested.region)
             else f"Use credentials of account {known.account}, or start another run with --workdir.",
             kind=ConfigError,
@@ -106,14 +107,18 @@ class Ownership:
 
 
 def leaving_open(error: AsteroidError, journal: Journal) -> AsteroidError:
-    """Return the error that stops a teardown: a LeakError with the names if the journal has open resources."""
+    """Return the error that stops a teardown: a LeakError with the names if the journal has open resources.
+
+    A CredentialsError remains one.
+    """
     try:
         names = ", ".join(record["resource"] for record in journal.read().open_resources())
     except DataError:
         names = "anything of this run"
     if not names:
         return error
-    return LeakError(f"{error.what} Not deleted, and possibly billed: {names}.", hint=error.hint)
+    kind = CredentialsError if isinstance(error, CredentialsError) else LeakError
+    return kind(f"{error.what} Not deleted, and possibly billed: {names}.", hint=error.hint)
 
 
 def stored_form(config: Config) -> dict[str, Any]:
@@ -121,23 +126,22 @@ def stored_form(config: Config) -> dict[str, Any]:
     return redacted(config.model_dump(mode="json"))
 
 
-def _from_journal(journal: Journal, config: Mapping[str, Any]) -> Identity | None:
-    """Return the identity that the journal's records hold, for a run directory without ``run.json``."""
+def _from_journal(journal: Journal, new: Identity) -> Identity | None:
+    """Return the identity that the journal holds, for a run directory without ``run.json``.
+
+    Version 0.1.0 wrote no run, but the target and the region are among the settings of its stages.
+    """
     try:
         records = journal.read().records
     except DataError:
         return None
-    record = next((record for record in reversed(records) if "run" in record), None)
-    if record is None:
-        return None
-    return Identity(
-        run=record["run"],
-        target=record["target"],
-        region=record["region"],
-        account=record["account"],
-        began=records[0]["at"],
-        config=config,
-    )
+    for record in reversed(records):
+        place = record if "run" in record else record.get("settings", {})
+        if "target" in place and "region" in place:
+            account = _EMULATOR_ACCOUNT if place["target"] == "emulator" else place.get("account")
+            run = place.get("run", new.run)
+            return replace(new, run=run, target=place["target"], region=place["region"], account=account)
+    return None
 
 
 def _place(identity: Identity) -> str:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from asteroid_ll.config import Config, validate
 from asteroid_ll.errors import ConfigError
 from asteroid_ll.pipeline.ownership import Ownership
-from asteroid_ll.pipeline.run import Listener, Pipeline
+from asteroid_ll.pipeline.results import Listener
+from asteroid_ll.pipeline.run import Pipeline
 from asteroid_ll.pipeline.tracking import require_mlflow
 from asteroid_ll.run import paths
 from asteroid_ll.run.atomic import remove_temporaries

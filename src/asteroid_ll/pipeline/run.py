@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from asteroid_ll.errors import AsteroidError, ConfigError, InterruptedRunError, LeakError
+from asteroid_ll.errors import AsteroidError, ConfigError, InterruptedRunError
+from asteroid_ll.pipeline import supervisor
 from asteroid_ll.pipeline.plan import Plan, Snapshot, Step, digest, fingerprint_of, inputs_of, plan
+from asteroid_ll.pipeline.results import Listener, RunResult, StageResult
 from asteroid_ll.pipeline.state import StateReader
 from asteroid_ll.redaction import redacted
-from asteroid_ll.run import paths
+from asteroid_ll.run import signals
 from asteroid_ll.run.atomic import refused_by_system
 from asteroid_ll.run.files import read_json
 from asteroid_ll.stages.stage import Context, Outcome, Settings, Stage
@@ -27,84 +29,7 @@ if TYPE_CHECKING:
     from asteroid_ll.aws.session import Aws
     from asteroid_ll.config import Config
     from asteroid_ll.run.journal import Journal
-
-
-@dataclass(frozen=True)
-class StageResult:
-    """The result of one stage.
-
-    Attributes:
-        name: the stage.
-        status: ``"run"``, ``"skipped"``, ``"adopted"`` or ``"failed"``.
-        reason: why it ran or not; the error if it failed.
-        seconds: wall time.
-        note: a few words about the outcome.
-    """
-
-    name: str
-    status: str
-    reason: str
-    seconds: float
-    note: str = ""
-
-
-@dataclass(frozen=True, repr=False)
-class RunResult:
-    """The result of a run.
-
-    Attributes:
-        workdir: the run directory.
-        stages: one result per stage, in order.
-        metrics: the numbers of the prediction; empty if the run ended before it.
-        findings: sentences that explain the numbers.
-        open: resources that may still be billed, kind by name.
-        error: the failure that ended the run, or None.
-    """
-
-    workdir: Path
-    stages: tuple[StageResult, ...]
-    metrics: Mapping[str, Any] = field(default_factory=dict)
-    findings: tuple[str, ...] = ()
-    open: Mapping[str, str] = field(default_factory=dict)
-    error: AsteroidError | None = None
-
-    @property
-    def scores(self) -> Mapping[str, Any]:
-        """The model's scores on the test part by name, such as ``f1``; empty if there are none."""
-        model: Mapping[str, Any] = self.metrics.get("scores", {}).get("model", {})
-        return model
-
-    @property
-    def artifact(self) -> Path:
-        """Path of the trained model, SageMaker's ``model.tar.gz``."""
-        return self.workdir / paths.ARTIFACT
-
-    @property
-    def predictions(self) -> Path:
-        """Path of the scored test part, a CSV file."""
-        return self.workdir / paths.PREDICTIONS
-
-    @property
-    def report(self) -> Path:
-        """Path of the HTML report."""
-        return self.workdir / paths.REPORT_HTML
-
-    def __repr__(self) -> str:
-        n_run = sum(stage.status != "skipped" for stage in self.stages)
-        f1 = self.scores.get("f1")
-        score = "" if f1 is None else f", F1 {f1:.4f}"
-        bill = f"{len(self.open)} resources open" if self.open else "nothing open"
-        return f"RunResult({str(self.workdir)!r}, {n_run} of {len(self.stages)} stages run{score}, {bill})"
-
-
-@dataclass(frozen=True)
-class Listener:
-    """Functions that are called during a run; they must return quickly."""
-
-    started: Callable[[str, str], None] = lambda _stage, _reason: None
-    progress: Callable[[str, str], None] = lambda _stage, _line: None
-    note: Callable[[str], None] = lambda _line: None
-    ended: Callable[[StageResult], None] = lambda _result: None
+    from asteroid_ll.run.signals import Interruptions
 
 
 class Pipeline:
@@ -183,25 +108,24 @@ class Pipeline:
         """
         results: list[StageResult] = []
         outcomes: dict[str, Outcome] = {}
-        remaining = set(forced)
         error: BaseException | None = None
-        last = [stage for stage in self._stages if stage.undoes]
-        try:
+        with signals.caught() as interruptions:
+            try:
+                try:
+                    self._run_stages(results, outcomes, interruptions, forced=forced, selected=selected)
+                finally:
+                    interruptions.hold()  # a signal before this line has held the later ones
+            except BaseException as failure:
+                error = _as_expected(failure)
             for stage in self._stages:
-                if stage in last and (tear_down or stage.name not in remaining):
-                    continue
-                if selected is None or stage.name in selected:
-                    requested = Step(stage.name, "run", "asked for")
-                    step = requested if stage in last else self.plan(forced=remaining, selected=selected)[stage.name]
-                    results.append(self._execute(stage, step, outcomes))
-                remaining.discard(stage.name)
-        except StageFailedError as failure:
-            results.append(failure.result)
-            error = failure.error
-        except BaseException as failure:  # between two stages, when a resource may be open too
-            error = _as_expected(failure)
-        if tear_down:
-            error = self._tear_down(last, results, outcomes, error=error)
+                is_asked_for = error is None and stage.name in forced and (selected is None or stage.name in selected)
+                if stage.undoes and (tear_down or is_asked_for):
+                    error = self._tear_down(stage, results, outcomes, error=error, is_asked_for=not tear_down)
+            if error is None and (interruptions.is_interrupted or interruptions.n_noted):
+                error = InterruptedRunError(
+                    "Interrupted. The run had reached its end, and its teardown was completed.",
+                    hint="asteroid-ll status   shows what is done and what is open.",
+                )
         if error is not None and not isinstance(error, AsteroidError):
             raise error
         return RunResult(
@@ -213,55 +137,98 @@ class Pipeline:
             error=error,
         )
 
-    def _open_after(self, results: Sequence[StageResult]) -> Mapping[str, str]:
-        """Return the resources that may still be billed, from the journal; none after a successful teardown."""
+    def _run_stages(
+        self,
+        results: list[StageResult],
+        outcomes: dict[str, Outcome],
+        interruptions: Interruptions,
+        *,
+        forced: Collection[str],
+        selected: Collection[str] | None,
+    ) -> None:
+        """Run or skip the selected stages in order, except teardowns."""
+        remaining = set(forced)
+        for stage in self._stages:
+            if interruptions.is_interrupted:
+                raise KeyboardInterrupt
+            if not stage.undoes and (selected is None or stage.name in selected):
+                step = self.plan(forced=remaining, selected=selected)[stage.name]
+                self._execute(stage, step, results, outcomes)
+            remaining.discard(stage.name)
+
+    def _open_after(self, results: Sequence[StageResult]) -> Mapping[str, str] | None:
+        """Return the resources that may still be billed, from the journal; None if it cannot be read.
+
+        A teardown by the tags alone that has proven absence needs no journal.
+        """
         undoing = {stage.name for stage in self._stages if stage.undoes}
-        if any(result.name in undoing and result.status == "run" for result in results):
-            return {}
-        return self.snapshot().open
+        is_proven = any(result.name in undoing and result.status == "run" for result in results)
+        open_now = supervisor.open_in(self._journal)
+        return {} if open_now is None and is_proven else open_now
 
     def _tear_down(
         self,
-        stages: Sequence[Stage],
+        stage: Stage,
         results: list[StageResult],
         outcomes: dict[str, Outcome],
         *,
         error: BaseException | None,
+        is_asked_for: bool,
     ) -> BaseException | None:
-        for stage in stages:
+        """Run a teardown if the rule of `supervisor` requires it; return the error with which the run ends."""
+        try:
             touched = [result.name for result in results if result.name in stage.undoes and result.status != "skipped"]
-            if error is not None and not touched:
-                continue  # an interrupted training job keeps running, as on AWS; the error names the command to stop it
-            try:
-                reason = "after a failure" if error else f"after {' and '.join(touched)}"
-                step = Step(stage.name, "run", reason) if touched else self.plan(selected=(stage.name,))[stage.name]
-                results.append(self._execute(stage, step, outcomes))
-            except StageFailedError as failure:
-                results.append(failure.result)
-                error = failure.error if error is None or isinstance(failure.error, LeakError) else error
+            reason: str | None = "asked for"
+            if not is_asked_for:
+                open_now = supervisor.open_in(self._journal)
+                reason = supervisor.reason_to_tear_down(open_now, touched=touched, has_failed=error is not None)
+            if reason is None and error is not None:
+                return error
+            step = Step(stage.name, "run", reason) if reason else Step(stage.name, "skip", "nothing is open")
+            function = stage.run
+            spared = frozenset() if error is None else supervisor.RESUMABLE
+            sparing = replace(stage, run=lambda context: function(replace(context, spared=spared)))
+            self._execute(sparing, step, results, outcomes)
+        except BaseException as failure:
+            expected = _as_expected(failure)
+            return supervisor.error_after_teardown(expected, error, open_now=supervisor.open_in(self._journal))
         return error
 
-    def _execute(self, stage: Stage, step: Step, outcomes: dict[str, Outcome]) -> StageResult:
-        """Run or skip a stage, and add its outcome to the outcomes."""
+    def _execute(self, stage: Stage, step: Step, results: list[StageResult], outcomes: dict[str, Outcome]) -> None:
+        """Run or skip a stage; add its result and its outcome before anyone hears of them."""
+        listener = self._listener_of(stage)
         if step.action == "skip":
-            result = StageResult(stage.name, "skipped", step.reason, 0.0)
-            self._listener.ended(result)
             outcomes[stage.name] = self._stored_outcome(stage)
-            return result
-        self._listener.started(stage.name, step.reason)
+            results.append(StageResult(stage.name, "skipped", step.reason, 0.0))
+            listener.ended(results[-1])
+            return
+        listener.started(stage.name, step.reason)
         start = time.monotonic()
         try:
             outcome = self._run_stage(stage, stage.rescore if step.from_stored and stage.rescore else stage.run)
         except BaseException as error:
             expected = _as_expected(error)
             reason = str(expected) if isinstance(expected, AsteroidError) else f"{type(error).__name__}: {error}"
-            result = StageResult(stage.name, "failed", redacted(reason), time.monotonic() - start)
-            self._listener.ended(result)
-            raise StageFailedError(result, expected) from error
+            results.append(StageResult(stage.name, "failed", redacted(reason), time.monotonic() - start))
+            listener.ended(results[-1])
+            if expected is error:
+                raise
+            raise expected from error
         outcomes[stage.name] = outcome
-        result = StageResult(stage.name, outcome.status, step.reason, time.monotonic() - start, outcome.note)
-        self._listener.ended(result)
-        return result
+        results.append(StageResult(stage.name, outcome.status, step.reason, time.monotonic() - start, outcome.note))
+        listener.ended(results[-1])
+
+    def _listener_of(self, stage: Stage) -> Listener:
+        """Return the listener; for a teardown, one whose errors do not stop it, such as a closed terminal's."""
+        if not stage.undoes:
+            return self._listener
+        heard = self._listener
+        return Listener(
+            started=supervisor.quietly(heard.started),
+            progress=supervisor.quietly(heard.progress),
+            note=supervisor.quietly(heard.note),
+            ended=supervisor.quietly(heard.ended),
+        )
 
     def _stored_outcome(self, stage: Stage) -> Outcome:
         """Return the numbers of an earlier run, for a stage that is up to date."""
@@ -313,7 +280,8 @@ class Pipeline:
             snapshot = self.snapshot()
             self._require_inputs(stage, snapshot)
             inputs = inputs_of(stage, snapshot)
-        context = self._context(stage, inputs, progress=lambda line: self._listener.progress(stage.name, line))
+        report = self._listener_of(stage).progress
+        context = self._context(stage, inputs, progress=lambda line: report(stage.name, line))
         outcome = function(context)
         outputs = {path: self._reader.digest_of(path) for path in outcome.outputs}
         if not stage.transient:
@@ -359,15 +327,6 @@ class Pipeline:
                 self._problems[stage.name] = missing
                 return True
         return False
-
-
-class StageFailedError(Exception):
-    """A stage failed: its result, and the error itself."""
-
-    def __init__(self, result: StageResult, error: BaseException) -> None:
-        super().__init__(result.reason)
-        self.result = result
-        self.error = error
 
 
 def _as_expected(error: BaseException) -> BaseException:

@@ -18,7 +18,8 @@ from asteroid_ll.run import paths
 
 if TYPE_CHECKING:
     from asteroid_ll.config import Config
-    from asteroid_ll.pipeline.run import Pipeline, RunResult
+    from asteroid_ll.pipeline.results import RunResult
+    from asteroid_ll.pipeline.run import Pipeline
     from asteroid_ll.stages.stage import Context
 
 ARTIFACTS = (

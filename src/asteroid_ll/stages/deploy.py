@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from asteroid_ll.aws import endpoints
-from asteroid_ll.aws.storage import ensure_bucket, parse_uri, upload_file
+from asteroid_ll.aws.storage import ensure_bucket, is_stored, parse_uri, upload_file
 from asteroid_ll.aws.tags import tags
 from asteroid_ll.linear_learner.images import image_uri
 from asteroid_ll.run import paths
@@ -28,8 +28,10 @@ def run(context: Context) -> Outcome:
     write_json(context.path(paths.ENDPOINT), {"name": name, "model": context.inputs["train"]})
     artifact = context.path(paths.ARTIFACT)
     bucket, key = parse_uri(job["artifact"])
-    ensure_bucket(aws, bucket)
-    upload_file(aws, artifact, bucket=bucket, key=key, sha256=sha256_file(artifact))
+    size_bytes, sha256 = artifact.stat().st_size, sha256_file(artifact)
+    if not is_stored(aws, artifact, bucket=bucket, key=key, size_bytes=size_bytes, sha256=sha256):
+        ensure_bucket(aws, bucket)
+        upload_file(aws, artifact, bucket=bucket, key=key, sha256=sha256)
     owned = tags(fingerprint=context.fingerprint, run=context.run, expires_s=time.time() + 3600 * hosting.keep_for_h)
     statuses = {
         endpoints.create_or_adopt_model(

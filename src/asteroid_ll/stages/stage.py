@@ -56,6 +56,7 @@ class Context:
         run: the run's name, which ends in its random digits; the tag of its resources.
         connect: opens the session with AWS or the emulator; every call returns the same session.
         progress: reports a line of progress.
+        spared: kinds of resources that a teardown leaves running, such as ``training-job``.
     """
 
     config: Config
@@ -66,6 +67,7 @@ class Context:
     run: str
     connect: Callable[[], Aws]
     progress: Callable[[str], None]
+    spared: frozenset[str] = frozenset()
 
     @property
     def resource_name(self) -> str:

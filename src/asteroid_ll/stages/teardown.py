@@ -6,11 +6,12 @@ import time
 from collections import Counter
 from collections.abc import Mapping
 
-from asteroid_ll.aws.billing import open_resources
+from asteroid_ll.aws.billing import OpenResource, open_resources
+from asteroid_ll.aws.errors import expected
 from asteroid_ll.aws.jobs import stop_training_job
 from asteroid_ll.aws.other_runs import sentences
 from asteroid_ll.aws.teardown import delete_endpoint_stack, find_leftovers
-from asteroid_ll.errors import AsteroidError, AwsError, CredentialsError, DataError, LeakError
+from asteroid_ll.errors import AsteroidError, CredentialsError, DataError, LeakError
 from asteroid_ll.run.journal import Record
 from asteroid_ll.stages.stage import Context, Outcome
 
@@ -20,14 +21,13 @@ _AGAIN = "asteroid-ll teardown   tries again."
 def run(context: Context) -> Outcome:
     """Delete the resources that are open in the journal, then those with this run's tag; prove absence.
 
-    Every deletion is tried, also after another one failed. The tags find a run's resources even if its journal is
-    lost.
+    Every deletion is tried, also after another one failed, for any reason. The tags find a run's resources even if
+    its journal is lost. Kinds in ``context.spared`` are left running.
 
     Raises:
         LeakError: something is, or may be, left.
         CredentialsError: they are missing or expired, so something may be left.
     """
-    aws = context.connect()
     known = _known(context)
     done: Counter[str] = Counter()
     problems: list[AsteroidError] = []
@@ -36,24 +36,24 @@ def run(context: Context) -> Outcome:
         try:
             done.update({kind: _undo(context, name, kind)})
             context.journal.append("gone", stage="teardown", resource=name, **facts)
-        except AwsError as error:
-            problems.append(LeakError(f"{kind} {name} may be left, and billed: {error.what}", hint=_AGAIN))
-        except AsteroidError as error:
-            problems.append(error)
+        except Exception as error:  # of any type: the other resources are billed too
+            problems.append(_problem(error, f"{kind} {name}"))
 
     for name, record in known.items():
         undo(name, record["bills"], fingerprint=record["fingerprint"])
+    forgotten: list[OpenResource] = []
     try:
-        listed = open_resources(aws)
-    except AsteroidError as error:
-        problems.append(_unknown(error))
+        listed = open_resources(context.connect())
+    except Exception as error:
+        problems.append(_problem(error, "anything else of this run directory"))
     else:
-        forgotten = [item for item in listed if item.run == context.run and item.name not in known]
-        others = [item for item in listed if item.run != context.run and item.name not in known]
+        unknown = [item for item in listed if item.name not in known]
+        forgotten = [item for item in unknown if item.run == context.run and item.kind not in context.spared]
+        others = [item for item in unknown if item.run != context.run]
         for sentence in sentences(others, now_s=time.time(), only_expired=bool(known or forgotten)):
             context.progress(sentence)
-        for resource in forgotten:
-            undo(resource.name, resource.kind)
+    for resource in forgotten:
+        undo(resource.name, resource.kind)
     if problems:
         raise _together(problems)
     if not known and not forgotten:
@@ -66,10 +66,11 @@ def run(context: Context) -> Outcome:
 def _known(context: Context) -> Mapping[str, Record]:
     """Return the journal's open resources by name; none if it cannot be read, since the tags list them too."""
     try:
-        return {record["resource"]: record for record in context.journal.read().open_resources()}
+        records = context.journal.read().open_resources()
     except DataError as error:
         context.progress(f"{error.what} Looking for this run directory's resources by their tags.")
         return {}
+    return {record["resource"]: record for record in records if record["bills"] not in context.spared}
 
 
 def _undo(context: Context, name: str, kind: str) -> int:
@@ -88,12 +89,14 @@ def _undo(context: Context, name: str, kind: str) -> int:
     return n_undone
 
 
-def _unknown(error: AsteroidError) -> AsteroidError:
-    """Return the error for a failure to list the resources with this run's tag."""
-    kind = CredentialsError if isinstance(error, CredentialsError) else LeakError
-    return kind(
-        f"Whether anything else of this run directory is left is unknown: {error.what}", hint=error.hint or _AGAIN
-    )
+def _problem(error: Exception, what: str) -> AsteroidError:
+    """Return the error for a resource that is not proven absent, or whose absence cannot be recorded."""
+    problem = expected(error, f"tearing down {what}")
+    if isinstance(problem, CredentialsError):
+        return CredentialsError(f"{problem.what} Whether {what} is left is unknown.", hint=f"{problem.hint} {_AGAIN}")
+    if isinstance(problem, LeakError | DataError):
+        return problem
+    return LeakError(f"{what[0].upper()}{what[1:]} may be left, and billed: {problem.what}", hint=_AGAIN)
 
 
 def _together(problems: list[AsteroidError]) -> AsteroidError:

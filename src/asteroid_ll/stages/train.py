@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
+from asteroid_ll.aws.errors import is_denial
 from asteroid_ll.aws.jobs import (
     Channel,
     TrainingJobRequest,
@@ -16,7 +17,7 @@ from asteroid_ll.aws.logs import read_job_log
 from asteroid_ll.aws.storage import download_file, parse_uri
 from asteroid_ll.aws.tags import tags
 from asteroid_ll.aws.teardown import find_leftovers
-from asteroid_ll.errors import AsteroidError, InterruptedRunError
+from asteroid_ll.errors import AwsError, InterruptedRunError
 from asteroid_ll.linear_learner import artifact
 from asteroid_ll.linear_learner.images import image_uri
 from asteroid_ll.run import paths
@@ -53,7 +54,7 @@ def run(context: Context) -> Outcome:
     context.journal.append("gone", stage="train", fingerprint=context.fingerprint, resource=name)
     bucket, key = parse_uri(job.artifact_s3_uri)
     download_file(aws, bucket=bucket, key=key, path=context.path(paths.ARTIFACT))
-    atomic_write(context.path(paths.JOB_LOG), "".join(f"{line}\n" for line in read_job_log(aws, name)).encode())
+    atomic_write(context.path(paths.JOB_LOG), "".join(f"{line}\n" for line in _log_of(context, name)).encode())
     write_json(
         context.path(paths.JOB),
         {
@@ -86,11 +87,22 @@ def artifact_identity(path: Path) -> str:
     return digest.hexdigest()
 
 
+def _log_of(context: Context, name: str) -> list[str]:
+    """Return the lines of a job's log; none if the caller may not read it, because the job is paid for and complete."""
+    try:
+        return read_job_log(context.connect(), name)
+    except AwsError as error:
+        if not is_denial(error):
+            raise
+        context.progress(f"{error.what} The run continues without the job's log.")
+        return []
+
+
 def _note_end(context: Context, name: str) -> None:
     """Record in the journal that the job no longer bills, if AWS confirms it."""
     try:
         leftovers = find_leftovers(context.connect(), name, kinds=("training-job",))
-    except AsteroidError:
+    except Exception:  # of any type: the error of the job itself is the one to report
         return  # it may still bill, so it stays open in the journal
     if not leftovers:
         context.journal.append("gone", stage="train", fingerprint=context.fingerprint, resource=name)

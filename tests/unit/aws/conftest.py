@@ -20,6 +20,31 @@ from asteroid_ll.emulator.transport.messages import Request, Response
 ACCOUNT_ID = "111122223333"
 
 
+ALWAYS_SENT: dict[str, dict[str, Any]] = {
+    "DescribeEndpoint": {"EndpointConfigName": "c", "EndpointArn": "arn", "CreationTime": 1, "LastModifiedTime": 1},
+    "DescribeEndpointConfig": {"EndpointConfigArn": "arn", "CreationTime": 1},
+    "DescribeModel": {"ModelArn": "arn", "CreationTime": 1},
+    "DescribeTrainingJob": {
+        "TrainingJobName": "x",
+        "TrainingJobArn": "arn",
+        "SecondaryStatus": "Training",
+        "StoppingCondition": {},
+        "ResourceConfig": {},
+        "CreationTime": 1,
+    },
+}
+"""Members that AWS sends in every answer; a test writes down only those that it is about."""
+
+ALWAYS_LISTED: dict[str, dict[str, Any]] = {
+    "Endpoints": {"EndpointArn": "arn", "CreationTime": 1, "LastModifiedTime": 1},
+    "EndpointConfigs": {"EndpointConfigArn": "arn", "CreationTime": 1},
+    "Models": {"ModelArn": "arn", "CreationTime": 1},
+    "TrainingJobSummaries": {"TrainingJobArn": "arn", "CreationTime": 1},
+    "SecondaryStatusTransitions": {"StartTime": 1},
+}
+"""The same for every item of a list, by the list's name."""
+
+
 @dataclass
 class VirtualTime:
     """A clock that only `sleep` moves."""
@@ -64,8 +89,12 @@ class Script:
         if isinstance(answer, Exception):
             raise answer
         if isinstance(answer, Response):
-            return answer
-        return Response(200, {"Content-Type": "application/x-amz-json-1.1"}, json.dumps(answer).encode())
+            etag = {"ETag": '"0"'} if answer.status < 300 and operation in ("S3 GET", "S3 PUT") else {}
+            return Response(answer.status, {**etag, **answer.headers}, answer.body)
+        whole = {**ALWAYS_SENT.get(operation, {}), **answer}
+        for name, members in ALWAYS_LISTED.items():
+            whole |= {name: [{**members, **item} for item in whole[name]]} if name in whole else {}
+        return Response(200, {"Content-Type": "application/x-amz-json-1.1"}, json.dumps(whole).encode())
 
 
 def _operation(request: Request) -> tuple[str, dict[str, Any]]:

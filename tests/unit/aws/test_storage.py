@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import zlib
 
 import pytest
 from botocore import exceptions as botocore_errors
@@ -83,6 +84,22 @@ def test_a_bucket_in_another_region_is_refused_with_both_regions(aws, script):
     script.on("S3 HEAD", Response(200, {"x-amz-bucket-region": "eu-west-1"}))
     with pytest.raises(AwsError, match=r"eu-west-1.* us-east-1"):
         storage.ensure_bucket(aws, "b")
+
+
+@pytest.mark.parametrize(
+    ("crc32", "kind", "present"),
+    [
+        (zlib.crc32(b"asteroids"), "FULL_OBJECT", True),
+        (zlib.crc32(b"asteroids") ^ 1, "FULL_OBJECT", False),
+        (zlib.crc32(b"asteroids"), "COMPOSITE", False),
+    ],
+)
+def test_an_object_of_another_client_is_compared_by_its_crc32(aws, script, table, crc32, kind, present):
+    checksum = base64.b64encode(crc32.to_bytes(4, "big")).decode()
+    headers = {"Content-Length": "9", "x-amz-checksum-crc32": checksum, "x-amz-checksum-type": kind}
+    script.on("S3 HEAD", Response(200, headers))
+    where = {"bucket": "b", "key": "k", "size_bytes": 9, "sha256": sha256(b"asteroids")}
+    assert storage.is_stored(aws, table, **where) == present
 
 
 def test_the_same_content_is_not_sent_again(aws, script, table):

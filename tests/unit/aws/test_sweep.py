@@ -94,3 +94,13 @@ def test_a_model_whose_endpoint_may_exist_stays(aws, script, one_model, say):
     ((model, failure),) = swept(aws).problems
     assert (model.kind, failure.what) == ("model", "Its endpoint may exist.")
     assert "DeleteModel" not in script.names()
+
+
+def test_a_configuration_follows_the_age_of_its_endpoint():
+    endpoint = sweep.Item("endpoint", "asteroid-ll-new", "us-east-1", since_s=100)
+    used, orphan = (
+        sweep.Item("endpoint-config", name, "us-east-1", 0) for name in ("asteroid-ll-new", "asteroid-ll-x")
+    )
+    survey = sweep.Survey((endpoint, used, orphan), ())
+    assert sweep.Selection(older_than_s=50).select(survey, now_s=120) == (orphan,)
+    assert sweep.Selection(older_than_s=50).select(survey, now_s=150) == (endpoint, used, orphan)

@@ -8,7 +8,7 @@ import pytest
 
 from asteroid_ll.cli.console import Console
 from asteroid_ll.errors import DataError
-from asteroid_ll.pipeline.run import StageResult
+from asteroid_ll.pipeline.results import StageResult
 
 
 class Stream(io.StringIO):
@@ -79,7 +79,7 @@ def test_an_error_under_json_is_an_envelope_too():
         "status": "failed",
         "stages": [],
         "metrics": {},
-        "billing": {"open": []},
+        "billing": {"open": None},
         "error": {"what": "The table is empty.", "hint": "asteroid-ll fetch", "exit_code": 3},
     }
     assert err.getvalue().startswith("Error: The table is empty.")

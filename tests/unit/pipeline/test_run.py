@@ -11,7 +11,8 @@ import pytest
 
 from asteroid_ll.config import Config
 from asteroid_ll.errors import ConfigError, DataError, InterruptedRunError, LeakError
-from asteroid_ll.pipeline.run import Listener, Pipeline, RunResult
+from asteroid_ll.pipeline.results import Listener, RunResult
+from asteroid_ll.pipeline.run import Pipeline
 from asteroid_ll.run.atomic import atomic_write
 from asteroid_ll.run.journal import Journal
 from asteroid_ll.stages.stage import Context, Outcome, Stage

@@ -117,7 +117,7 @@ def test_damaged_predictions_are_refused_with_the_next_command(copied, content, 
     (copied / "predict" / "predictions.csv").write_text(content, "utf-8")
     with pytest.raises(DataError, match=says) as refusal:
         evaluate_stored_predictions(_context(copied))
-    assert "predict --force" in refusal.value.hint
+    assert "asteroid-ll run-all --force predict" in refusal.value.hint
 
 
 def _context(directory):

@@ -12,6 +12,7 @@ import pytest
 
 from asteroid_ll.emulator.ledger import open_intervals
 from asteroid_ll.emulator.processes import ProcessId
+from asteroid_ll.emulator.sagemaker import training_jobs
 from asteroid_ll.linear_learner.images import image_uri
 
 LOGS = "/aws/sagemaker/TrainingJobs"
@@ -260,6 +261,24 @@ def test_a_name_can_be_used_once(sagemaker, job_request, ended, refused):
     assert message.startswith("Training job names must be unique within an AWS account and region")
     assert "arn:aws:sagemaker:us-west-2:000000000000:training-job/job-1" in message
     ended()
+
+
+def test_of_two_creates_that_check_the_name_at_once_one_is_refused(
+    emulator, sagemaker, job_request, refused, monkeypatch
+):
+    check = training_jobs._check
+
+    def check_after_another(call, request):
+        monkeypatch.setattr(training_jobs, "_check", check)
+        sagemaker.create_training_job(**_waits(job_request))
+        check(call, request)
+
+    monkeypatch.setattr(training_jobs, "_check", check_after_another)
+    code, message = refused(sagemaker.create_training_job, **_waits(job_request))
+    assert code == "ResourceInUse"
+    assert message.startswith("Training job names must be unique")
+    assert len(open_intervals(emulator.state)) == 1
+    sagemaker.stop_training_job(TrainingJobName="job-1")
 
 
 def test_a_job_that_was_deleted_leaves_its_name_free(sagemaker, job_request, ended, refused):

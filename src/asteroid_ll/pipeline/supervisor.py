@@ -1,0 +1,84 @@
+"""The rule of the teardown: when it runs, what it spares, and which error the run then ends with.
+
+After a success, everything that the journal shows as open is deleted. After a failure or an interruption, at any
+moment and by any signal, the same holds with one exception: a training job continues, as on AWS, because the
+next run takes it up; the message names the command that stops it. An endpoint is of no use without its run. If the
+journal cannot be read, the tags decide.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from asteroid_ll.errors import AsteroidError, CredentialsError, DataError, InterruptedRunError, LeakError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from asteroid_ll.run.journal import Journal
+
+RESUMABLE = frozenset({"training-job"})
+"""Kinds of resources that a failed or interrupted run leaves running, for the next run."""
+
+_AGAIN = "asteroid-ll teardown   tries again."
+
+
+def open_in(journal: Journal) -> dict[str, str] | None:
+    """Return the resources that may still be billed, kind by name; None if the journal cannot be read."""
+    try:
+        return {record["resource"]: record["bills"] for record in journal.read().open_resources()}
+    except DataError:
+        return None
+
+
+def reason_to_tear_down(
+    open_now: Mapping[str, str] | None, *, touched: Collection[str], has_failed: bool
+) -> str | None:
+    """Return why the teardown runs, or None if it need not.
+
+    Args:
+        open_now: the resources that may still be billed; None if unknown.
+        touched: stages of this run whose effect a teardown ends.
+        has_failed: the run has failed or was interrupted.
+    """
+    if open_now is None:
+        return "the journal cannot be read"
+    due = [name for name, kind in open_now.items() if not (has_failed and kind in RESUMABLE)]
+    if has_failed and due:
+        return "after a failure"
+    if touched and not has_failed:
+        return f"after {' and '.join(touched)}"
+    return f"{', '.join(due)} may still bill" if due else None
+
+
+def error_after_teardown(
+    failure: BaseException, error: BaseException | None, *, open_now: Mapping[str, str] | None
+) -> BaseException:
+    """Return the error of a run whose teardown has failed: it outranks the run's own if something may be left.
+
+    Args:
+        failure: the teardown's failure, a second Ctrl-C included.
+        error: the run's own failure, or None.
+        open_now: the resources that may still be billed; None if unknown.
+    """
+    if isinstance(failure, LeakError | CredentialsError):
+        return failure
+    if open_now is not None and not open_now:
+        return error or failure
+    names = ", ".join(f"{kind} {name}" for name, kind in open_now.items()) if open_now else "what has this run's tags"
+    if isinstance(failure, InterruptedRunError):
+        return LeakError(f"The teardown was interrupted. Not proven absent, and possibly billed: {names}.", hint=_AGAIN)
+    reason = failure.what if isinstance(failure, AsteroidError) else f"{type(failure).__name__}: {failure}"
+    return LeakError(f"Not proven absent, and possibly billed: {names}. {reason}", hint=_AGAIN)
+
+
+def quietly(function: Callable[..., None]) -> Callable[..., None]:
+    """Return a function that ignores its errors: a closed terminal must not stop a teardown."""
+
+    def call(*arguments: Any) -> None:
+        with suppress(Exception):
+            function(*arguments)
+
+    return call

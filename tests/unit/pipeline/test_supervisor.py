@@ -1,0 +1,61 @@
+"""The rule of the teardown, case by case."""
+
+from __future__ import annotations
+
+import pytest
+
+from asteroid_ll.errors import CredentialsError, DataError, InterruptedRunError, LeakError
+from asteroid_ll.pipeline.supervisor import error_after_teardown, quietly, reason_to_tear_down
+
+ENDPOINT = {"e": "endpoint"}
+JOB = {"j": "training-job"}
+
+
+@pytest.mark.parametrize(
+    ("open_now", "touched", "has_failed", "reason"),
+    [
+        ({}, [], False, None),
+        ({}, [], True, None),
+        (ENDPOINT, ["deploy"], False, "after deploy"),
+        (ENDPOINT, [], False, "e may still bill"),
+        (ENDPOINT, [], True, "after a failure"),
+        (JOB, [], False, "j may still bill"),
+        (JOB, [], True, None),
+        (ENDPOINT | JOB, [], True, "after a failure"),
+        (None, [], True, "the journal cannot be read"),
+    ],
+)
+def test_what_is_open_decides_and_a_failed_run_spares_its_job(open_now, touched, has_failed, reason):
+    assert reason_to_tear_down(open_now, touched=touched, has_failed=has_failed) == reason
+
+
+def test_a_leak_and_expired_credentials_outrank_the_runs_own_failure():
+    own = DataError("Bad rows.")
+    for failure in (LeakError("Left."), CredentialsError("Expired.")):
+        assert error_after_teardown(failure, own, open_now=ENDPOINT) is failure
+
+
+@pytest.mark.parametrize("failure", [InterruptedRunError("x"), DataError("x"), ZeroDivisionError("x")])
+@pytest.mark.parametrize("open_now", [ENDPOINT, None])
+def test_whatever_is_not_proven_absent_is_a_leak(failure, open_now):
+    error = error_after_teardown(failure, DataError("Bad rows."), open_now=open_now)
+    assert isinstance(error, LeakError)
+    assert ("endpoint e" if open_now else "this run's tags") in error.what
+    assert error.hint
+
+
+def test_a_failure_after_all_is_gone_leaves_the_runs_own_error():
+    own, failure = DataError("Bad rows."), DataError("The disk is full.")
+    assert error_after_teardown(failure, own, open_now={}) is own
+    assert error_after_teardown(failure, None, open_now={}) is failure
+
+
+def test_a_listener_that_fails_is_not_heard():
+    heard: list[str] = []
+
+    def listen(word: str) -> None:
+        heard.append(word)
+        raise OSError("the terminal is closed")
+
+    quietly(listen)("teardown")
+    assert heard == ["teardown"]
