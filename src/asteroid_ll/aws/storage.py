@@ -137,8 +137,8 @@ def exists(aws: Aws, *, bucket: str, key: str) -> bool:
 def is_stored(aws: Aws, path: Path, *, bucket: str, key: str, size_bytes: int, sha256: str) -> bool:
     """Return whether an object has exactly a file's content, by the checksum that S3 itself has computed.
 
-    It is the SHA-256 of our own uploads. The CRC-32 of an object that another client wrote serves too. An object with
-    any other checksum counts as different.
+    It is the SHA-256 of our own uploads. The CRC-32 of an object that another client wrote serves too. Any other object
+    counts as different.
 
     Args:
         aws: the connection.
