@@ -40,9 +40,7 @@ TEARDOWN = (
     "ListTrainingJobs",
 )
 FROM_DEPLOY = (
-    "HeadBucket",
     "HeadObject",
-    "PutObject",
     "CreateModel",
     "CreateEndpointConfig",
     "CreateEndpoint",

@@ -48,7 +48,7 @@ def test_stored_scores_of_another_format_are_refused_with_the_next_command(damag
     damage(data)
     with pytest.raises(DataError, match="another format") as refusal:
         Scoreboard.from_json(data)
-    assert "predict --force" in refusal.value.hint
+    assert "asteroid-ll run-all --force predict" in refusal.value.hint
 
 
 def test_stored_metrics_that_lack_a_metric_or_its_interval_are_outdated(tmp_path):

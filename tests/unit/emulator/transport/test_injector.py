@@ -189,4 +189,5 @@ def test_every_kind_of_the_reliability_plan_is_there(injector):
     assert set(injector.KINDS) == {
         "throttle", "500", "503", "slow-down", "connect-refused", "read-timeout", "reset", "truncated",
         "expired-token", "access-denied", "kill", "sigint", "sigterm",
+        "sighup", "sigquit", "sigusr1", "sigusr2", "sigalrm", "sigxcpu",
     }  # fmt: skip
