@@ -42,6 +42,10 @@ class DataError(AsteroidError):
     exit_code = 3
 
 
+class UnrecordedError(DataError):
+    """Everything is proven deleted, but the journal could not be written; ``context["gone"]`` has the names."""
+
+
 class AwsError(AsteroidError):
     """AWS (or the emulator) refused a call or answered something unexpected."""
 

@@ -3,7 +3,7 @@
 After a success, everything that the journal shows as open is deleted. After a failure or an interruption, at any
 moment and by any signal, the same holds with one exception: a training job continues, as on AWS, because the
 next run takes it up; the message names the command that stops it. An endpoint is of no use without its run. If the
-journal cannot be read, the tags decide.
+journal could never be read, the tags decide.
 """
 
 from __future__ import annotations
@@ -12,12 +12,19 @@ from collections.abc import Collection, Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from asteroid_ll.errors import AsteroidError, CredentialsError, DataError, InterruptedRunError, LeakError
+from asteroid_ll.errors import (
+    AsteroidError,
+    CredentialsError,
+    DataError,
+    InterruptedRunError,
+    LeakError,
+    UnrecordedError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from asteroid_ll.run.journal import Journal
+    from asteroid_ll.run.journal import History, Journal
 
 RESUMABLE = frozenset({"training-job"})
 """Kinds of resources that a failed or interrupted run leaves running, for the next run."""
@@ -26,11 +33,13 @@ _AGAIN = "asteroid-ll teardown   tries again."
 
 
 def open_in(journal: Journal) -> dict[str, str] | None:
-    """Return the resources that may still be billed, kind by name; None if the journal cannot be read."""
+    """Return the resources that may still be billed, kind by name; None if the journal could never be read."""
+    history: History | None
     try:
-        return {record["resource"]: record["bills"] for record in journal.read().open_resources()}
+        history = journal.read()
     except DataError:
-        return None
+        history = journal.last_known()
+    return None if history is None else {record["resource"]: record["bills"] for record in history.open_resources()}
 
 
 def reason_to_tear_down(
@@ -65,6 +74,8 @@ def error_after_teardown(
     """
     if isinstance(failure, LeakError | CredentialsError):
         return failure
+    if isinstance(failure, UnrecordedError):
+        return error or failure
     if open_now is not None and not open_now:
         return error or failure
     names = ", ".join(f"{kind} {name}" for name, kind in open_now.items()) if open_now else "what has this run's tags"

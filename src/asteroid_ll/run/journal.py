@@ -77,6 +77,7 @@ class Journal:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.origin: Mapping[str, Any] = {}
+        self._last_read: History | None = None
 
     def append(self, event: Event, *, stage: str, **facts: Any) -> None:
         """Write a record to disk. Secrets inside the facts are redacted.
@@ -105,6 +106,16 @@ class Journal:
                 hint="Make room or choose another directory with --workdir, then run the same command again.",
                 path=str(self.path),
             ) from error
+        if self._last_read is not None:
+            self._last_read = History((*self._last_read.records, _parse(text.encode("ascii"))))
+
+    def last_known(self) -> History | None:
+        """Return the content as last read, with the records of this object since; None if it was never read.
+
+        It is the journal's content for the process that holds the run directory's lock, also if the file can no longer
+        be read.
+        """
+        return self._last_read
 
     def read(self) -> History:
         """Return the journal's content; that of a missing file is empty.
@@ -115,7 +126,7 @@ class Journal:
         try:
             content = self.path.read_bytes()
         except FileNotFoundError:
-            return History(())
+            content = b""
         except OSError as error:
             raise DataError(
                 f"The journal {self.path} could not be read: {error.strerror}.",
@@ -123,7 +134,8 @@ class Journal:
                 path=str(self.path),
             ) from error
         lines = content.split(b"\n")[:-1]
-        return History(tuple(self._record(line, number) for number, line in enumerate(lines, start=1)))
+        self._last_read = History(tuple(self._record(line, number) for number, line in enumerate(lines, start=1)))
+        return self._last_read
 
     def _record(self, line: bytes, number: int) -> Record:
         try:

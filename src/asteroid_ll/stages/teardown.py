@@ -11,7 +11,7 @@ from asteroid_ll.aws.errors import expected
 from asteroid_ll.aws.jobs import stop_training_job
 from asteroid_ll.aws.other_runs import sentences
 from asteroid_ll.aws.teardown import delete_endpoint_stack, find_leftovers
-from asteroid_ll.errors import AsteroidError, CredentialsError, DataError, LeakError
+from asteroid_ll.errors import AsteroidError, CredentialsError, DataError, LeakError, UnrecordedError
 from asteroid_ll.run.journal import Record
 from asteroid_ll.stages.stage import Context, Outcome
 
@@ -27,17 +27,23 @@ def run(context: Context) -> Outcome:
     Raises:
         LeakError: something is, or may be, left.
         CredentialsError: they are missing or expired, so something may be left.
+        UnrecordedError: nothing is left, but the journal cannot record it.
     """
     known = _known(context)
     done: Counter[str] = Counter()
     problems: list[AsteroidError] = []
+    unrecorded: dict[str, DataError] = {}
 
     def undo(name: str, kind: str, **facts: object) -> None:
         try:
             done.update({kind: _undo(context, name, kind)})
-            context.journal.append("gone", stage="teardown", resource=name, **facts)
         except Exception as error:  # of any type: the other resources are billed too
             problems.append(_problem(error, f"{kind} {name}"))
+            return
+        try:
+            context.journal.append("gone", stage="teardown", resource=name, **facts)
+        except DataError as error:
+            unrecorded[name] = error
 
     for name, record in known.items():
         undo(name, record["bills"], fingerprint=record["fingerprint"])
@@ -56,6 +62,9 @@ def run(context: Context) -> Outcome:
         undo(resource.name, resource.kind)
     if problems:
         raise _together(problems)
+    if unrecorded:
+        reason = next(iter(unrecorded.values())).what
+        raise UnrecordedError(f"{', '.join(unrecorded)} deleted. {reason}", hint=_AGAIN, gone=list(unrecorded))
     if not known and not forgotten:
         return Outcome(note="nothing was open")
     stopped = done["training-job"]

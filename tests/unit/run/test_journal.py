@@ -288,3 +288,17 @@ def test_a_kill_at_any_step_leaves_the_journal_readable_and_writable(tmp_path, c
     assert [record["n"] for record in history.records] == list(range(n_records))
     journal.append("done", stage="x", n="next")
     assert [record["n"] for record in journal.read().records] == [*range(n_records), "next"]
+
+
+def test_the_content_is_known_after_the_file_became_unreadable(tmp_path):
+    journal = Journal(tmp_path / "journal.jsonl")
+    assert journal.last_known() is None
+    journal.read()
+    journal.append("intent", stage="deploy", resource="rocks", bills="endpoint")
+    journal.path.unlink()
+    journal.path.mkdir()
+    with pytest.raises(DataError):
+        journal.read()
+    history = journal.last_known()
+    assert history is not None
+    assert [record["resource"] for record in history.open_resources()] == ["rocks"]
