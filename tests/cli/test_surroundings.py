@@ -153,7 +153,7 @@ def test_a_workdir_below_a_file_is_one_sentence(place):
     )
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="for root no directory is read-only")
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write to read-only directories")
 def test_a_read_only_directory_exits_3_and_is_left_as_it_was(finished):
     before = finished.outputs()
     folders = [finished.folder, *(path for path in finished.folder.rglob("*") if path.is_dir())]

@@ -91,7 +91,7 @@ def test_a_clock_that_is_set_during_the_run_changes_nothing(prepared, finished_o
     assert {stage["status"] for stage in again.json["stages"]} == {"skipped"}
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full, a file that is always full")
 @pytest.mark.parametrize("options", [(), ("--json",)], ids=["people", "json"])
 def test_an_output_on_a_full_disk_is_said_on_stderr(trained, options):
     with Path("/dev/full").open("w") as full, trained.start("run-all", *options, stdout=full) as command:
@@ -110,9 +110,9 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     folder.mkdir()
     mount, umount = shutil.which("mount"), shutil.which("umount")
     if mount is None or umount is None:
-        pytest.skip("the mount command is missing")
+        pytest.skip("a disk of 1 MiB needs the commands mount and umount")
     if subprocess.run([mount, "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(folder)], capture_output=True).returncode:
-        pytest.skip("this user may not mount a tmpfs")
+        pytest.skip("a disk of 1 MiB needs a user who may mount a tmpfs")
     yield folder
     subprocess.run([umount, str(folder)], check=True)
 

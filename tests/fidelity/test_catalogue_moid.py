@@ -28,7 +28,7 @@ ELEMENTS = (
 def input_file(name: str) -> Path:
     path = DATA / name
     if not path.is_file():
-        pytest.skip(f"{name} is not beside the repository")
+        pytest.skip(f"{name}, which the project does not contain, is not in ../shared/data")
     return path
 
 

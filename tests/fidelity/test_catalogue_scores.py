@@ -23,7 +23,7 @@ HYPERPARAMETERS = Config().hyperparameters
 
 def cleaned(path: Path) -> pd.DataFrame:
     if not path.is_file():
-        pytest.skip(f"{path.name} is not beside the repository")
+        pytest.skip(f"{path.name}, which the project does not contain, is not in ../shared/data")
     return clean(read(path).table).table
 
 

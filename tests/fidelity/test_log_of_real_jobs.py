@@ -34,7 +34,7 @@ def run_job(root, hyperparameters, *, content_type):
 @pytest.fixture(scope="module")
 def housing(tmp_path_factory):
     if not DATA.exists():
-        pytest.skip("the published jobs' data are not here")
+        pytest.skip(f"the logs of published jobs, which the project does not contain, are not in {DATA}")
     root = tmp_path_factory.mktemp("housing")
     table = pd.read_csv(DATA / "housing-2021/housing.csv")
     table = table[["medv", *[name for name in table.columns if name != "medv"]]]
@@ -49,7 +49,7 @@ def housing(tmp_path_factory):
 @pytest.fixture(scope="module")
 def plagiarism(tmp_path_factory):
     if not DATA.exists():
-        pytest.skip("the published jobs' data are not here")
+        pytest.skip(f"the logs of published jobs, which the project does not contain, are not in {DATA}")
     root = tmp_path_factory.mktemp("plagiarism")
     table = pd.read_csv(DATA / "plagiarism-2021/train.csv", header=None).to_numpy(np.float32)
     recordio.write_shards(root / "input" / "data" / "train", "matrix", table[:, 1:], table[:, 0], n_shards=1)

@@ -64,7 +64,7 @@ def test_the_same_model_gives_the_same_bytes(tmp_path, model):
 
 def test_a_real_artifact_is_written_again_with_the_same_members(tmp_path):
     if not REAL.exists():
-        pytest.skip("the real artifact of the shared data is not here")
+        pytest.skip(f"AWS's own artifact, which the project does not contain, is not at {REAL}")
     model = artifact.read(REAL)
     assert model.additional_params["threshold"] == 0.030055705457925797
     assert model.arrays["fc0_weight"].shape == (5000, 1)

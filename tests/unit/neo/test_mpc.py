@@ -72,7 +72,7 @@ def test_an_orbit_that_is_not_elliptical_is_refused(tmp_path: Path) -> None:
 
 def test_the_list_of_the_bundled_catalogue_gives_the_bundled_catalogue(tmp_path: Path) -> None:
     if not LIST.is_file():
-        pytest.skip("nea_extended.json.gz is not beside the repository")
+        pytest.skip(f"the Minor Planet Center's list, which the project does not contain, is not at {LIST}")
     records = json.loads(gzip.decompress(LIST.read_bytes()))[::40]
     path = saved(tmp_path / "list.json.gz", records)
     ours = open_source("mpc", location=str(path)).read(path).table.set_index("asteroid_id")

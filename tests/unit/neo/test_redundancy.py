@@ -19,7 +19,7 @@ EXPORT = Path(__file__).resolve().parents[4] / "shared" / "data" / "nasa_asteroi
 @pytest.fixture(scope="module")
 def export_table() -> pd.DataFrame:
     if not EXPORT.is_file():
-        pytest.skip("nasa_asteroids.csv is not beside the repository")
+        pytest.skip(f"the 40-column export, which the project does not contain, is not at {EXPORT}")
     return read(EXPORT).table
 
 

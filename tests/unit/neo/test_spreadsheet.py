@@ -50,7 +50,7 @@ def as_a_spreadsheet_writes(texts: pd.DataFrame, *, epoch_digits: int, body: str
 @pytest.fixture(scope="module")
 def original() -> Path:
     if not EXPORT.is_file():
-        pytest.skip("nasa_asteroids.csv is not beside the repository")
+        pytest.skip(f"the 40-column export, which the project does not contain, is not at {EXPORT}")
     return EXPORT
 
 

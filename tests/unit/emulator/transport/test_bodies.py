@@ -34,7 +34,9 @@ def _pieces(n_bytes):
     return (piece for _ in range(n_bytes // MIB))
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+@pytest.mark.skipif(
+    sys.platform != "linux", reason="the peak memory of a process is read from /proc, which only Linux has"
+)
 @pytest.mark.parametrize("how", ["chunked", "length"])
 def test_a_large_put_is_not_kept_in_memory(tmp_path, how):
     size = (300 if EXHAUSTIVE else 96) * MIB
