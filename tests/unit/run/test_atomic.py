@@ -4,8 +4,6 @@ import io
 import os
 import signal
 import stat
-import subprocess
-import sys
 import textwrap
 
 import pytest
@@ -14,33 +12,6 @@ from hypothesis import strategies as st
 
 from asteroid_ll.errors import DataError
 from asteroid_ll.run.atomic import TEMPORARY_PREFIX, atomic_path, atomic_write, remove_temporaries, sha256_file
-
-KILL_AT = """
-import os, signal, sys
-name, at, moment = sys.argv[1], int(sys.argv[2]), sys.argv[3]
-real, calls = getattr(os, name), 0
-def call(*arguments, **options):
-    global calls
-    calls += 1
-    if calls == at and moment == "before":
-        os.kill(os.getpid(), signal.SIGKILL)
-    result = real(*arguments, **options)
-    if calls == at:
-        os.kill(os.getpid(), signal.SIGKILL)
-    return result
-setattr(os, name, call)
-"""
-
-
-@pytest.fixture
-def child():
-    """Runs Python code in a process of its own and returns the finished process."""
-
-    def child(code, *arguments):
-        command = [sys.executable, "-c", textwrap.dedent(code), *map(str, arguments)]
-        return subprocess.run(command, capture_output=True, text=True, check=False)
-
-    return child
 
 
 def _temporaries(directory):
@@ -191,7 +162,7 @@ def test_an_error_that_is_not_the_file_systems_passes_through(tmp_path):
         ("unlink", 1, "before", b"new"),
     ],
 )
-def test_a_kill_at_any_step_leaves_the_old_or_the_new_file(tmp_path, child, function, at, moment, content):
+def test_a_kill_at_any_step_leaves_the_old_or_the_new_file(tmp_path, child, kill_at, function, at, moment, content):
     path = tmp_path / "x"
     path.write_bytes(b"old")
     code = """
@@ -199,7 +170,7 @@ def test_a_kill_at_any_step_leaves_the_old_or_the_new_file(tmp_path, child, func
         from asteroid_ll.run.atomic import atomic_write
         atomic_write(Path(sys.argv[4]), b"new")
     """
-    done = child(KILL_AT + textwrap.dedent(code), function, at, moment, path)
+    done = child(kill_at + textwrap.dedent(code), function, at, moment, path)
     assert done.returncode == -signal.SIGKILL, done.stderr
     assert path.read_bytes() == content
     remove_temporaries(tmp_path)

@@ -1,8 +1,6 @@
 import errno
 import os
 import signal
-import subprocess
-import sys
 import textwrap
 from datetime import UTC, datetime
 
@@ -14,41 +12,11 @@ from asteroid_ll.errors import DataError
 from asteroid_ll.run import journal as journal_module
 from asteroid_ll.run.journal import Journal
 
-KILL_AT = """
-import os, signal, sys
-name, at, moment = sys.argv[1], int(sys.argv[2]), sys.argv[3]
-real, calls = getattr(os, name), 0
-def call(*arguments, **options):
-    global calls
-    calls += 1
-    if calls == at and moment == "before":
-        os.kill(os.getpid(), signal.SIGKILL)
-    if calls == at and moment == "half":
-        real(arguments[0], arguments[1][:20])
-        os.kill(os.getpid(), signal.SIGKILL)
-    result = real(*arguments, **options)
-    if calls == at:
-        os.kill(os.getpid(), signal.SIGKILL)
-    return result
-setattr(os, name, call)
-"""
-
 
 @pytest.fixture
 def journal(tmp_path, monkeypatch):
     monkeypatch.setattr(journal_module, "_now", lambda: datetime(2026, 1, 2, 3, 4, 5, 678_000, tzinfo=UTC))
     return Journal(tmp_path / "journal.jsonl")
-
-
-@pytest.fixture
-def child():
-    """Runs Python code in a process of its own and returns the finished process."""
-
-    def child(code, *arguments):
-        command = [sys.executable, "-c", code, *map(str, arguments)]
-        return subprocess.run(command, capture_output=True, text=True, check=False)
-
-    return child
 
 
 def test_a_missing_journal_is_empty(journal):
@@ -272,7 +240,9 @@ def test_a_disk_that_takes_half_a_line_leaves_the_journal_as_it_was(journal, mon
         ("close", 1, "before", 3),
     ],
 )
-def test_a_kill_at_any_step_leaves_the_journal_readable_and_writable(tmp_path, child, function, at, moment, n_records):
+def test_a_kill_at_any_step_leaves_the_journal_readable_and_writable(
+    tmp_path, child, kill_at, function, at, moment, n_records
+):
     journal = Journal(tmp_path / "journal.jsonl")
     for n in range(2):
         journal.append("done", stage="x", n=n)
@@ -282,7 +252,7 @@ def test_a_kill_at_any_step_leaves_the_journal_readable_and_writable(tmp_path, c
     Journal(Path(sys.argv[4])).append("done", stage="x", n=2)
     """
     imports = "import asteroid_ll.run.journal, datetime, json, pathlib\n"
-    done = child(imports + KILL_AT + textwrap.dedent(code), function, at, moment, journal.path)
+    done = child(imports + kill_at + textwrap.dedent(code), function, at, moment, journal.path)
     assert done.returncode == -signal.SIGKILL, done.stderr
     history = journal.read()
     assert [record["n"] for record in history.records] == list(range(n_records))
