@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from asteroid_ll.errors import CredentialsError, DataError, InterruptedRunError, LeakError
+from asteroid_ll.errors import CredentialsError, DataError, InterruptedRunError, LeakError, UnrecordedError
 from asteroid_ll.pipeline.supervisor import error_after_teardown, quietly, reason_to_tear_down
 
 ENDPOINT = {"e": "endpoint"}
@@ -48,6 +48,12 @@ def test_a_failure_after_all_is_gone_leaves_the_runs_own_error():
     own, failure = DataError("Bad rows."), DataError("The disk is full.")
     assert error_after_teardown(failure, own, open_now={}) is own
     assert error_after_teardown(failure, None, open_now={}) is failure
+
+
+def test_a_deletion_that_cannot_be_recorded_is_no_leak():
+    own, failure = DataError("Bad rows."), UnrecordedError("e deleted. The disk is full.", gone=["e"])
+    assert error_after_teardown(failure, own, open_now=ENDPOINT) is own
+    assert error_after_teardown(failure, None, open_now=ENDPOINT) is failure
 
 
 def test_a_listener_that_fails_is_not_heard():

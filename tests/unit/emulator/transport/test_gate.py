@@ -2,9 +2,7 @@
 
 import http.client
 import json
-import queue
 import socket
-import threading
 
 import pytest
 from botocore.config import Config
@@ -14,25 +12,6 @@ from asteroid_ll.emulator.transport.server import serve
 from asteroid_ll.errors import ConfigError
 
 TOKEN = "a-token-of-the-tests"
-
-
-@pytest.fixture
-def serving():
-    """Serve emulators in threads, each on a free port; all are stopped at the end."""
-    running = []
-
-    def start(emulator, **options):
-        port, stop = queue.SimpleQueue(), threading.Event()
-        arguments = {"port": 0, "ready": port.put, "stop": stop, **options}
-        thread = threading.Thread(target=serve, args=(emulator,), kwargs=arguments)
-        thread.start()
-        running.append((thread, stop))
-        return port.get(timeout=10)
-
-    yield start
-    for thread, stop in running:
-        stop.set()
-        thread.join(timeout=10)
 
 
 def ask(port, *lines, target="/k", method="GET"):

@@ -1,12 +1,10 @@
 from __future__ import annotations
 
 import http.client
-import queue
 import signal
 import socket
 import subprocess
 import sys
-import threading
 
 import pytest
 from boto3.s3.transfer import TransferConfig
@@ -18,25 +16,6 @@ from asteroid_ll.emulator.transport.server import serve
 from asteroid_ll.errors import ConfigError
 
 MIB = 2**20
-
-
-@pytest.fixture
-def serving():
-    """Serve emulators in threads, each on a free port; all are stopped at the end."""
-    running = []
-
-    def start(emulator):
-        port, stop = queue.SimpleQueue(), threading.Event()
-        thread = threading.Thread(target=serve, args=(emulator,), kwargs={"port": 0, "ready": port.put, "stop": stop})
-        thread.start()
-        running.append((thread, stop))
-        return port.get(timeout=10)
-
-    yield start
-    for thread, stop in running:
-        stop.set()
-        thread.join(timeout=10)
-        assert not thread.is_alive()
 
 
 @pytest.fixture
