@@ -14,7 +14,7 @@ import struct
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -22,7 +22,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from asteroid_ll.emulator.account import Account
-from asteroid_ll.emulator.transport.server import serve
+from asteroid_ll.emulator.transport.server import serving
 
 PHASES = ("before", "after")
 KINDS = ("html", "empty", "not-utf8", "cut", "garbled", "reset", "delay")
@@ -77,31 +77,16 @@ class Proxy:
 @contextmanager
 def in_front_of_emulator(state: Path) -> Iterator[Proxy]:
     """Serve the emulator of a state directory, and a proxy in front of it."""
-    ports: list[int] = []
-    is_ready, stop = threading.Event(), threading.Event()
-
-    def ready(port: int) -> None:
-        ports.append(port)
-        is_ready.set()
-
-    account = Account(state)
-    emulator = threading.Thread(target=serve, args=(account,), kwargs={"port": 0, "ready": ready, "stop": stop})
-    emulator.start()
-    assert is_ready.wait(timeout=30)
-    server = _Server(("127.0.0.1", 0), _Connection)
-    server.upstream = ports[0]
-    server.proxy = Proxy(f"http://127.0.0.1:{server.server_address[1]}")
-    accepting = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    accepting.start()
-    try:
-        yield server.proxy
-    finally:
-        server.shutdown()
-        accepting.join()
-        server.server_close()
-        stop.set()
-        emulator.join()
-        account.close()
+    with closing(Account(state)) as account, serving(account) as port, _Server(("127.0.0.1", 0), _Connection) as server:
+        server.upstream = port
+        server.proxy = Proxy(f"http://127.0.0.1:{server.server_address[1]}")
+        accepting = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        accepting.start()
+        try:
+            yield server.proxy
+        finally:
+            server.shutdown()
+            accepting.join()
 
 
 class _Server(ThreadingHTTPServer):

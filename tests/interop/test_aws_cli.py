@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import os
-import queue
 import shutil
 import subprocess
-import threading
 
 import pytest
 
-from asteroid_ll.emulator.account import Account
-from asteroid_ll.emulator.transport.server import serve
+from asteroid_ll.emulator.local import Emulator
 
 pytestmark = pytest.mark.interop
 
@@ -21,14 +18,10 @@ def aws(tmp_path):
     """Run an AWS CLI command against a served emulator in a temporary directory; its standard output comes back."""
     if shutil.which("aws") is None:
         pytest.skip("the AWS CLI is not installed")
-    port, stop, emulator = queue.SimpleQueue(), threading.Event(), Account(tmp_path / "state")
-    thread = threading.Thread(target=serve, args=(emulator,), kwargs={"port": 0, "ready": port.put, "stop": stop})
-    thread.start()
     environment = {name: text for name, text in os.environ.items() if not name.startswith("AWS_")} | {
         "AWS_ACCESS_KEY_ID": "AKIDEXAMPLE",
         "AWS_SECRET_ACCESS_KEY": "secret",
         "AWS_DEFAULT_REGION": "eu-west-1",
-        "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port.get(timeout=10)}",
         "AWS_CONFIG_FILE": os.devnull,
     }
 
@@ -39,10 +32,9 @@ def aws(tmp_path):
         assert done.returncode == status, done.stderr
         return done.stdout + done.stderr
 
-    yield run
-    stop.set()
-    thread.join(timeout=10)
-    emulator.close()
+    with Emulator(tmp_path / "state") as emulator, emulator.serve() as url:
+        environment["AWS_ENDPOINT_URL"] = url
+        yield run
 
 
 def test_the_aws_command_line_copies_lists_and_removes(aws, tmp_path):

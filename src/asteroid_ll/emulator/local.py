@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import Iterator
-from concurrent.futures import Future
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -102,22 +100,8 @@ class Emulator:
             '000000000000'
         """
         self._opened()
-        bound: Future[int] = Future()
-        stop = threading.Event()
-
-        def run() -> None:
-            try:
-                server.serve(self, port=port, spool=self.directory, ready=bound.set_result, stop=stop)
-            except Exception as error:
-                bound.set_exception(error)
-
-        thread = threading.Thread(target=run, name="emulator server")
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{bound.result()}"
-        finally:
-            stop.set()
-            thread.join()
+        with server.serving(self, port=port, spool=self.directory) as bound:
+            yield f"http://127.0.0.1:{bound}"
 
     def host(self, artifact: str | os.PathLike[str], *, endpoint_name: str) -> None:
         """Host a ``model.tar.gz`` of Linear Learner in us-east-1, and return when its endpoint is in service.

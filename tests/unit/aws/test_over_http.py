@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import queue
-import threading
 import types
 from pathlib import Path
 
@@ -12,8 +10,7 @@ import pytest
 
 from asteroid_ll.aws import resources, storage
 from asteroid_ll.aws.session import connect
-from asteroid_ll.emulator.account import Account
-from asteroid_ll.emulator.transport.server import serve
+from asteroid_ll.emulator.local import Emulator
 from asteroid_ll.errors import AwsError
 
 
@@ -24,16 +21,9 @@ def account(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "emulator")
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
-    emulator = Account(tmp_path / "state")
-    ports: queue.Queue[int] = queue.Queue()
-    stop = threading.Event()
-    server = threading.Thread(target=serve, args=(emulator,), kwargs={"port": 0, "ready": ports.put, "stop": stop})
-    server.start()
-    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{ports.get(timeout=30)}")
-    yield tmp_path / "state"
-    stop.set()
-    server.join()
-    emulator.close()
+    with Emulator(tmp_path / "state") as emulator, emulator.serve() as url:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", url)
+        yield tmp_path / "state"
 
 
 def test_an_account_is_used_through_sockets_as_the_emulator_is_in_process(account, tmp_path):

@@ -6,6 +6,7 @@ import sys
 import textwrap
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -22,6 +23,7 @@ from asteroid_ll.emulator.processes import reap_children
 from asteroid_ll.emulator.sagemaker import hosting
 from asteroid_ll.emulator.transport import in_process as transport
 from asteroid_ll.emulator.transport.messages import Request, Response
+from asteroid_ll.emulator.transport.server import serving
 from asteroid_ll.errors import DataError
 from asteroid_ll.linear_learner.images import image_uri
 
@@ -340,3 +342,10 @@ def recorder() -> Callable[..., Any]:
         return SimpleNamespace(handle=handle, requests=requests)
 
     return make
+
+
+@pytest.fixture
+def served() -> Iterator[Callable[..., int]]:
+    """A function that serves an emulator over HTTP and returns its port; all servers are stopped at the end."""
+    with ExitStack() as stack:
+        yield lambda emulator, **options: stack.enter_context(serving(emulator, **options))

@@ -1,7 +1,6 @@
 """The whole account over a loopback port, with clients of several threads and processes."""
 
 import json
-import queue
 import threading
 
 import boto3
@@ -10,19 +9,15 @@ from botocore.config import Config
 
 from asteroid_ll.emulator.account import Account
 from asteroid_ll.emulator.transport.messages import Request
-from asteroid_ll.emulator.transport.server import serve
 from asteroid_ll.linear_learner.images import image_uri
 
 REGION = "us-west-2"
 
 
 @pytest.fixture
-def over_http(emulator):
+def over_http(emulator, served):
     """A factory of clients that know nothing but an address."""
-    port, stop = queue.Queue(), threading.Event()
-    thread = threading.Thread(target=serve, args=(emulator,), kwargs={"port": 0, "ready": port.put, "stop": stop})
-    thread.start()
-    address, made = f"http://127.0.0.1:{port.get(timeout=10)}", []
+    address, made = f"http://127.0.0.1:{served(emulator)}", []
     session = boto3.session.Session(aws_access_key_id="any", aws_secret_access_key="body", region_name=REGION)
 
     def client(service):
@@ -33,8 +28,6 @@ def over_http(emulator):
     yield client
     for one in made:
         one.close()
-    stop.set()
-    thread.join(timeout=10)
 
 
 def test_every_service_answers_at_one_address(stand_in, bucket, over_http, job_request):

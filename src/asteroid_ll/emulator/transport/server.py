@@ -37,14 +37,36 @@ _LOGGER = logging.getLogger(__name__)
 def serve(
     emulator: Handler,
     *,
-    port: int,
+    ready: Callable[[int], None],
+    port: int = 0,
     host: str = LOOPBACK,
     token: str = "",
     spool: Path | None = None,
-    ready: Callable[[int], None] | None = None,
-    stop: threading.Event | None = None,
 ) -> None:
-    """Answer HTTP requests until SIGINT, SIGTERM or ``stop``, then finish the requests under way.
+    """Answer HTTP requests in the main thread until SIGINT or SIGTERM.
+
+    Args:
+        emulator: the emulator.
+        ready: called with the port once connections are accepted.
+        port: as for `serving`.
+        host: as for `serving`.
+        token: as for `serving`.
+        spool: as for `serving`.
+
+    Raises:
+        ConfigError: as for `serving`.
+    """
+    stopped = threading.Event()
+    with _stop_on_signals(stopped), serving(emulator, port=port, host=host, token=token, spool=spool) as bound:
+        ready(bound)
+        stopped.wait()
+
+
+@contextmanager
+def serving(
+    emulator: Handler, *, port: int = 0, host: str = LOOPBACK, token: str = "", spool: Path | None = None
+) -> Iterator[int]:
+    """Answer HTTP requests in the background during the block; at its end, finish the requests under way.
 
     Args:
         emulator: the emulator.
@@ -52,27 +74,25 @@ def serve(
         host: the address to listen on. Any but a loopback address needs a token, as the emulator checks no signatures.
         token: the first segment of the path of every URL; empty for a server without one.
         spool: the directory of large request bodies; None for the system's temporary directory.
-        ready: called with the port once connections are accepted.
-        stop: set it to end the server from another thread. Signals are handled only in the main thread.
+
+    Yields:
+        The port.
 
     Raises:
         ConfigError: the address or the port cannot be used, or the token is missing or too short.
     """
     gate = Gate(host, token=token)
-    stopped = stop or threading.Event()
     try:
         server = _Server((host, port), emulator, gate=gate, spool=spool)
     except OSError as error:
         raise ConfigError(
             f"Port {port} on {host} cannot be used: {error.strerror}.", hint="Port 0 takes a free one."
         ) from error
-    with server, _stop_on_signals(stopped):
+    with server:
         accepting = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
         accepting.start()
         try:
-            if ready is not None:
-                ready(server.server_address[1])
-            stopped.wait()
+            yield server.server_address[1]
         finally:
             server.shutdown()
             accepting.join()
@@ -202,10 +222,7 @@ class _Connection(BaseHTTPRequestHandler):
 
 @contextmanager
 def _stop_on_signals(stopped: threading.Event) -> Iterator[None]:
-    """Make SIGINT and SIGTERM set an event, if this is the main thread."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
+    """Make SIGINT and SIGTERM set an event."""
     before = {number: signal.signal(number, lambda *_: stopped.set()) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield

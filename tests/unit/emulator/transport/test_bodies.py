@@ -2,15 +2,12 @@
 
 import http.client
 import os
-import queue
 import subprocess
 import sys
-import threading
 
 import pytest
 
 from asteroid_ll.emulator.transport.bodies import IN_MEMORY_BYTES
-from asteroid_ll.emulator.transport.server import serve
 
 MIB = 2**20
 EXHAUSTIVE = os.environ.get("ASTEROID_LL_EXHAUSTIVE") == "1"
@@ -92,16 +89,13 @@ def test_only_an_objects_body_may_be_large(exchange_http):
 
 
 @pytest.fixture
-def exchange_http(emulator):
+def exchange_http(emulator, served):
     """Send a body of zeros over HTTP to the served emulator."""
     emulator.store.create_bucket("rocks", region="us-east-1")
-    port, stop = queue.SimpleQueue(), threading.Event()
-    thread = threading.Thread(target=serve, args=(emulator,), kwargs={"port": 0, "ready": port.put, "stop": stop})
-    thread.start()
-    bound = port.get(timeout=10)
+    port = served(emulator)
 
     def send(method, path, *, headers, n_bytes, chunked):
-        connection = http.client.HTTPConnection("127.0.0.1", bound, timeout=20)
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
         body = bytes(n_bytes)
         every = {**SIGNED, **headers}
         if chunked:
@@ -113,6 +107,4 @@ def exchange_http(emulator):
         connection.close()
         return result
 
-    yield send
-    stop.set()
-    thread.join(timeout=10)
+    return send

@@ -12,16 +12,15 @@ from botocore.config import Config
 
 from asteroid_ll.emulator.transport.bodies import IN_MEMORY_BYTES
 from asteroid_ll.emulator.transport.messages import Response
-from asteroid_ll.emulator.transport.server import serve
 from asteroid_ll.errors import ConfigError
 
 MIB = 2**20
 
 
 @pytest.fixture
-def s3(serving, emulator, new_session):
+def s3(served, emulator, new_session):
     """A plain S3 client, as any other program would make it, of a served emulator with a bucket."""
-    address = f"http://127.0.0.1:{serving(emulator)}"
+    address = f"http://127.0.0.1:{served(emulator)}"
     client = new_session().client("s3", endpoint_url=address, config=Config(retries={"total_max_attempts": 1}))
     client.create_bucket(Bucket="rocks")
     yield client
@@ -29,12 +28,12 @@ def s3(serving, emulator, new_session):
 
 
 @pytest.fixture
-def raw(serving):
+def raw(served):
     """A bare connection to an emulator."""
     opened = []
 
     def connect(emulator):
-        opened.append(http.client.HTTPConnection("127.0.0.1", serving(emulator), timeout=10))
+        opened.append(http.client.HTTPConnection("127.0.0.1", served(emulator), timeout=10))
         return opened[-1]
 
     yield connect
@@ -86,9 +85,9 @@ def test_a_connection_is_kept_for_the_next_request(raw, recorder):
     ] * 2
 
 
-def test_expect_100_continue_is_answered_before_the_body_comes(serving, recorder):
+def test_expect_100_continue_is_answered_before_the_body_comes(served, recorder):
     emulator = recorder(Response(body=b"done"))
-    port = serving(emulator)
+    port = served(emulator)
     with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
         connection.sendall(
             b"PUT /k HTTP/1.1\r\nHost: localhost:%d\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n" % port
@@ -106,9 +105,9 @@ def test_a_chunked_request_body_is_put_together(raw, recorder):
     assert emulator.requests[0].body == b"433 Eros"
 
 
-def test_a_request_that_breaks_off_never_reaches_the_emulator(serving, recorder):
+def test_a_request_that_breaks_off_never_reaches_the_emulator(served, recorder):
     emulator = recorder(Response())
-    port = serving(emulator)
+    port = served(emulator)
     for request in (b"Content-Length: 9\r\n\r\ncut", b"Content-Length: nine\r\n\r\n", b"Content-Length: -9\r\n\r\n"):
         with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
             connection.sendall(b"PUT /k HTTP/1.1\r\nHost: localhost:%d\r\n" % port + request)
@@ -128,11 +127,11 @@ def test_a_bug_is_a_500_and_a_logged_traceback(raw, caplog):
     assert "ZeroDivisionError: /k" in caplog.text
 
 
-def test_a_port_that_is_taken_is_named(recorder, serving):
+def test_a_port_that_is_taken_is_named(recorder, served):
     emulator = recorder(Response())
-    port = serving(emulator)
+    port = served(emulator)
     with pytest.raises(ConfigError, match=f"Port {port} "):
-        serve(emulator, port=port)
+        served(emulator, port=port)
 
 
 PROGRAM = """
