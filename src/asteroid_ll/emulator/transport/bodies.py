@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -18,8 +18,6 @@ MAX_FRAMED_BYTES = MAX_PUT_BYTES + MAX_PUT_BYTES // 64
 """The largest body of a PUT: an object with its aws-chunked framing."""
 
 _COPY_BYTES = 1 << 20
-_MAX_LINE_BYTES = 4096
-_MAX_TRAILERS = 64
 
 
 def most_bytes(method: str) -> int:
@@ -52,22 +50,6 @@ def collect(chunks: Iterable[bytes], *, most: int, spool: Path | None = None) ->
     return (file.getvalue(), None) if isinstance(file, io.BytesIO) else (b"", file)
 
 
-def sent_chunks(stream: io.BufferedIOBase, headers: Mapping[str, str], *, most: int) -> Iterator[bytes]:
-    """Yield a request's body as it comes in, by its length or in chunks.
-
-    Raises:
-        ValueError: a length is not a number, or negative.
-        EOFError: the connection ended before the body.
-        ApiError: ``MaxMessageLengthExceeded``, before anything of a body with a known length is read.
-    """
-    if "chunked" in headers.get("transfer-encoding", ""):
-        return _http_chunks(stream)
-    length = int(headers.get("content-length") or 0)
-    if length > most:
-        raise too_large()
-    return _exactly(stream, length)
-
-
 def copied_chunks(body: object) -> Iterator[bytes]:
     """Yield the bytes of a botocore body: None, bytes, text, a file or stream, or an iterable of bytes."""
     if isinstance(body, str):
@@ -81,32 +63,3 @@ def copied_chunks(body: object) -> Iterator[bytes]:
             yield chunk.encode("utf-8") if isinstance(chunk, str) else chunk
     elif isinstance(body, Iterable):
         yield from body
-
-
-def _http_chunks(stream: io.BufferedIOBase) -> Iterator[bytes]:
-    """Yield a body in HTTP's chunked coding (RFC 9112, section 7.1); trailers are dropped."""
-    while length := int(_line(stream).partition(b";")[0], 16):
-        yield from _exactly(stream, length)
-        _line(stream)
-    for _ in range(_MAX_TRAILERS):
-        if not _line(stream).strip():
-            return
-    raise ValueError("too many trailers")
-
-
-def _line(stream: io.BufferedIOBase) -> bytes:
-    line = stream.readline(_MAX_LINE_BYTES)
-    if not line.endswith(b"\n"):
-        raise ValueError("a line of the chunked coding is too long")
-    return line
-
-
-def _exactly(stream: io.BufferedIOBase, length: int) -> Iterator[bytes]:
-    if length < 0:
-        raise ValueError(length)
-    while length:
-        data = stream.read(min(length, _COPY_BYTES))
-        if not data:
-            raise EOFError
-        length -= len(data)
-        yield data

@@ -1,36 +1,26 @@
 """The HTTP transport: the emulator on a loopback port, for any AWS client that reads ``AWS_ENDPOINT_URL``.
 
-HTTP/1.1 with connections kept alive. ``Expect: 100-continue`` is answered at once, as an S3 client would wait a second
-for it. Large bodies are streamed to and from disk.
+Large bodies are streamed to and from disk.
 """
 
 from __future__ import annotations
 
 import io
 import logging
-import shutil
 import signal
-import socket
 import threading
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext, suppress
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import Any, BinaryIO
 
-from asteroid_ll.emulator.transport.bodies import collect, most_bytes, sent_chunks
+from asteroid_ll.emulator.transport.bodies import collect, most_bytes
 from asteroid_ll.emulator.transport.gate import Gate, refusal
 from asteroid_ll.emulator.transport.in_process import Handler, answer, to_request
-from asteroid_ll.emulator.transport.messages import ApiError, Request, Response
+from asteroid_ll.emulator.transport.messages import ApiError, Request, Response, too_large
 from asteroid_ll.errors import AsteroidError, ConfigError
-
-IDLE_S = 60.0
-"""An idle connection is closed after this time."""
+from asteroid_ll.http_server import BodyTooLargeError, Connection, Server, running, sent_chunks
 
 LOOPBACK = "127.0.0.1"
-_COPY_BYTES = 1 << 20
-_LINGER_S = 2.0
 _LOGGER = logging.getLogger(__name__)
 
 
@@ -88,70 +78,29 @@ def serving(
         raise ConfigError(
             f"Port {port} on {host} cannot be used: {error.strerror}.", hint="Port 0 takes a free one."
         ) from error
-    with server:
-        accepting = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-        accepting.start()
-        try:
-            yield server.server_address[1]
-        finally:
-            server.shutdown()
-            accepting.join()
-            server.finish()
+    with running(server):
+        yield server.port
 
 
-class _Server(ThreadingHTTPServer):
-    """A server with a thread for each connection, which can end them."""
-
-    daemon_threads = False
-    request_queue_size = 128
+class _Server(Server):
+    """The emulator's server."""
 
     def __init__(self, address: tuple[str, int], emulator: Handler, *, gate: Gate, spool: Path | None) -> None:
         self.emulator = emulator
         self.gate = gate
         self.spool = spool
-        if ":" in address[0]:
-            self.address_family = socket.AF_INET6
-        self._open: set[socket.socket] = set()
-        self._guard = threading.Lock()
         super().__init__(address, _Connection)
-        gate.port = self.server_address[1]
-
-    def process_request(self, request: Any, client_address: Any) -> None:
-        with self._guard:
-            self._open.add(request)
-        super().process_request(request, client_address)
-
-    def shutdown_request(self, request: Any) -> None:
-        with self._guard:
-            self._open.discard(request)
-        super().shutdown_request(request)
-
-    def finish(self) -> None:
-        """Read no more requests; responses under way are still written."""
-        with self._guard:
-            for connection in self._open:
-                with suppress(OSError):  # the client may already be gone
-                    connection.shutdown(socket.SHUT_RD)
+        gate.port = self.port
 
 
-class _Connection(BaseHTTPRequestHandler):
-    """One connection, request after request."""
+class _Connection(Connection):
+    """One connection to the emulator."""
 
-    protocol_version = "HTTP/1.1"
-    wbufsize = 1 << 16
-    disable_nagle_algorithm = True
-    timeout = IDLE_S
     server: _Server
-
-    def handle_expect_100(self) -> bool:
-        """Ask for the body at once."""
-        super().handle_expect_100()
-        self.wfile.flush()
-        return True
 
     def _serve(self) -> None:
         """Read a request and write its response."""
-        headers = {name.lower(): text for name, text in self.headers.items()}
+        headers = self.header_fields()
         # Not self.path, which merges leading slashes: a key may start with one.
         target = self.requestline.split()[1]
         try:
@@ -161,7 +110,10 @@ class _Connection(BaseHTTPRequestHandler):
             most = most_bytes(self.command)
             body, file = collect(sent_chunks(self.rfile, headers, most=most), most=most, spool=self.server.spool)
         except ApiError as error:
-            self._refuse(refusal(error, headers))
+            self._refuse(error, headers)
+            return
+        except BodyTooLargeError:
+            self._refuse(too_large(), headers)
             return
         except (ValueError, EOFError, TimeoutError, ConnectionError):
             self.close_connection = True
@@ -174,19 +126,9 @@ class _Connection(BaseHTTPRequestHandler):
             except (ConnectionError, TimeoutError):
                 self.close_connection = True
 
-    def _refuse(self, response: Response) -> None:
-        """Write a response to a request whose body is unread, and close the connection.
-
-        What the client still sends is read for a moment, or it could miss the response.
-        """
-        self.close_connection = True
-        with suppress(OSError):
-            self._write(response, io.BytesIO(response.body), with_body=self.command != "HEAD")
-            self.connection.shutdown(socket.SHUT_WR)
-            self.connection.settimeout(_LINGER_S)
-            deadline_s = time.monotonic() + _LINGER_S
-            while time.monotonic() < deadline_s and self.rfile.read1(_COPY_BYTES):
-                pass
+    def _refuse(self, error: ApiError, headers: Mapping[str, str]) -> None:
+        response = refusal(error, headers)
+        self.refuse(response.status, response.headers, response.body)
 
     def _answer(self, request: Request) -> None:
         try:
@@ -199,25 +141,10 @@ class _Connection(BaseHTTPRequestHandler):
             _LOGGER.exception("The emulator failed on %s %s", request.method, request.path)
             response, body = Response(500), io.BufferedReader(io.BytesIO())
         with body:
-            self._write(response, body, with_body=request.method != "HEAD")
-
-    def _write(self, response: Response, body: BinaryIO, *, with_body: bool) -> None:
-        length = response.stop - response.start if response.file else len(response.body)
-        self.send_response_only(response.status)
-        for name, text in response.headers.items():
-            self.send_header(name, text)
-        if "content-length" not in {name.lower() for name in response.headers} and response.status not in (204, 304):
-            self.send_header("Content-Length", str(length))
-        self.end_headers()
-        if with_body:
-            shutil.copyfileobj(body, self.wfile, _COPY_BYTES)
-        self.wfile.flush()
+            n_bytes = response.stop - response.start if response.file else len(response.body)
+            self.respond(response.status, response.headers, body, n_bytes=n_bytes)
 
     do_GET = do_HEAD = do_PUT = do_POST = do_DELETE = do_PATCH = do_OPTIONS = _serve  # noqa: N815 - http.server's names
-
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - http.server's name
-        """Log the lines that http.server would print."""
-        _LOGGER.debug(format, *args)
 
 
 @contextmanager
