@@ -9,6 +9,9 @@ CSV = "text/csv"
 JSON = "application/json"
 JSON_LINES = "application/jsonlines"
 RECORDIO = "application/x-recordio-protobuf"
+OCTET_STREAM = "application/octet-stream"
+"""boto3 sends it if the caller gives no content type."""
+
 REQUEST_TYPES = (CSV, JSON, JSON_LINES, RECORDIO)
 RESPONSE_TYPES = (JSON, JSON_LINES, RECORDIO)
 MAX_INVOKE_BYTES = 6_291_456

@@ -78,6 +78,19 @@ def parse_request(body: bytes, content_type: str) -> Float32Array:
     return features
 
 
+def sniffed_type(body: bytes) -> str:
+    """Return the content type that a request's body looks like; CSV if it is none of the others."""
+    if body.startswith(MAGIC_BYTES):
+        return RECORDIO
+    if not body.lstrip().startswith(b"{"):
+        return CSV
+    try:
+        document = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return JSON_LINES
+    return JSON if "instances" in document else JSON_LINES
+
+
 def response_body(scores: Scores, accept: str) -> bytes:
     """Return scores as the container writes them: ``{"predictions": [{"score": 11.719074249267578}]}``.
 

@@ -1,10 +1,11 @@
-"""The training container's entry point: ``python -m asteroid_ll.linear_learner.container train --root DIR``.
+"""The container's entry point: ``python -m asteroid_ll.linear_learner.container train|serve [--root DIR]``.
 
-DIR is the container's ``/opt/ml``. The job reads ``input/config/{hyperparameters,resourceconfig,
-inputdataconfig}.json`` and the channels: files in ``input/data/CHANNEL`` or, in Pipe mode, the stream
-``input/data/CHANNEL_0``. It writes ``model/model_algo-1`` (on the first host), ``output/failure`` if it fails, and
-the log to standard output. If there is a folder ``checkpoints``, it stores its state there after every epoch and
-continues from it. Exit codes: 0 done, 1 failed, 143 stopped by SIGTERM.
+DIR is the container's ``/opt/ml``. `asteroid_ll.linear_learner.endpoint` describes ``serve``.
+
+``train`` reads ``input/config/{hyperparameters,resourceconfig,inputdataconfig}.json`` and the channels: files in
+``input/data/CHANNEL`` or, in Pipe mode, the stream ``input/data/CHANNEL_0``. It writes ``model/model_algo-1`` (on the
+first host), ``output/failure`` if it fails, and the log to standard output. If there is a folder ``checkpoints``, it
+stores its state there after every epoch and continues from it. Exit codes: 0 done, 1 failed, 143 stopped by SIGTERM.
 
 The hosts of a job are processes on one machine. The caller connects each to the first one by a stream socket and
 lists the open descriptors in ``LINEAR_LEARNER_LINKS``, separated by commas.
@@ -185,9 +186,13 @@ def _stop(_number: int, _frame: FrameType | None) -> None:
 def main(arguments: Sequence[str]) -> int:
     """Run the command line and return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m asteroid_ll.linear_learner.container", description=__doc__)
-    parser.add_argument("command", choices=["train"])
+    parser.add_argument("command", choices=["train", "serve"])
     parser.add_argument("--root", type=Path, default=Path("/opt/ml"), help="the job's directory (default: /opt/ml)")
     options = parser.parse_args(arguments)
+    if options.command == "serve":
+        from asteroid_ll.linear_learner.endpoint import serve  # an HTTP server, which training does not need
+
+        return serve(options.root, os.environ)
     signal.signal(signal.SIGTERM, _stop)
     return run(options.root, write=lambda line: print(line, flush=True))  # noqa: T201 - the log is the output
 

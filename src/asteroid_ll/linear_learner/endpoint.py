@@ -1,0 +1,220 @@
+"""The serving container: ``GET /ping`` and ``POST /invocations`` over HTTP.
+
+``POST /endpoints/NAME/invocations`` is answered too, so boto3's ``invoke_endpoint`` can talk to a container directly.
+A body without a content type, or with boto3's default ``application/octet-stream``, is read as what it looks like.
+
+Source of the contract: the SageMaker developer guide, "Custom Inference Code with Hosting Services" and "... with
+Batch Transform". Source of the variables: the same guide, and AWS's sagemaker-inference toolkit.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import signal
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NoReturn
+
+from asteroid_ll.errors import AsteroidError, ConfigError
+from asteroid_ll.formats.content_types import JSON, MAX_INVOKE_BYTES, OCTET_STREAM, RESPONSE_TYPES, media_type
+from asteroid_ll.formats.payload import sniffed_type
+from asteroid_ll.http_server import BodyTooLargeError, Connection, Server, running, sent_chunks
+from asteroid_ll.linear_learner.artifact import MODEL_FILE
+from asteroid_ll.linear_learner.serving import ModelServer, ServedAnswer
+
+_PING, _INVOCATIONS = "/ping", "/invocations"
+_METHODS = {_PING: ("GET", "HEAD"), _INVOCATIONS: ("POST",)}
+_ENDPOINT = re.compile(r"^/endpoints/[^/]+(?=/invocations$)")
+_MAX_PAYLOAD_MB, _MAX_WORKERS = 1_024, 1_024
+_ANY_HOST = "0.0.0.0"  # noqa: S104 - a container is reached through its own network
+_STOPPING = (signal.SIGTERM, signal.SIGINT)
+_LOG_FORMAT = "[%(asctime)s %(levelname)s %(process)d] %(message)s"
+_LOGGER = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How the container serves.
+
+    Attributes:
+        port: the port; 0 chooses a free one.
+        default_accept: content type of the response if the request accepts any.
+        n_workers: processes that answer.
+        max_body_bytes: length of the longest request.
+    """
+
+    port: int = 8080
+    default_accept: str = JSON
+    n_workers: int = 1
+    max_body_bytes: int = MAX_INVOKE_BYTES
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str]) -> Settings:
+        """Read ``SAGEMAKER_*`` variables.
+
+        Raises:
+            ConfigError: the value of a variable cannot be used.
+        """
+        accept = environment.get("SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT", JSON)
+        if media_type(accept) not in RESPONSE_TYPES:
+            raise ConfigError(
+                f"SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT is {accept!r}, not one of {', '.join(RESPONSE_TYPES)}."
+            )
+        # Batch transform sets it; 0 means that a request may have any length.
+        megabytes = _integer(environment, "SAGEMAKER_MAX_PAYLOAD_IN_MB", default=6, least=0, most=_MAX_PAYLOAD_MB)
+        return cls(
+            port=_integer(environment, "SAGEMAKER_BIND_TO_PORT", default=cls.port, least=0, most=65_535),
+            default_accept=accept,
+            n_workers=_integer(
+                environment, "SAGEMAKER_MODEL_SERVER_WORKERS", default=cls.n_workers, least=1, most=_MAX_WORKERS
+            ),
+            max_body_bytes=megabytes << 20 or sys.maxsize,
+        )
+
+
+def serve(root: Path, environment: Mapping[str, str]) -> int:
+    """Answer requests until SIGTERM or SIGINT. A model that cannot be loaded, and a wrong setting, are in the log.
+
+    Args:
+        root: the container's ``/opt/ml``, with ``model/model_algo-1``.
+        environment: see `Settings.from_environment`.
+
+    Returns:
+        The exit code: 0 after a signal; 1 if serving cannot start, or a worker process died.
+    """
+    logging.basicConfig(stream=sys.stdout, level=logging.INFO, format=_LOG_FORMAT, datefmt="%m/%d/%Y %H:%M:%S")
+    # Blocked signals stay pending until they are waited for, so none is lost before the server is up.
+    signal.pthread_sigmask(signal.SIG_BLOCK, _STOPPING)
+    try:
+        settings = Settings.from_environment(environment)
+        model = ModelServer.load(root / "model" / MODEL_FILE)
+        server = _Endpoint(model, settings)
+    except AsteroidError as error:
+        _LOGGER.error("%s", error)
+        return 1
+
+    def work() -> None:
+        with running(server):
+            signal.sigwait(_STOPPING)
+
+    workers = _fork(work, settings.n_workers) if settings.n_workers > 1 else []
+    kind, width = model.model.predictor_type, model.model.feature_dim
+    _LOGGER.info("Serving a %s of %d features on port %d", kind, width, server.port)
+    if workers:
+        return _supervise(workers)
+    work()
+    return 0
+
+
+def _fork(work: Callable[[], None], n_workers: int) -> list[int]:
+    """Start child processes that work, and return their ids."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGCHLD,))
+    workers = []
+    for _ in range(n_workers):
+        workers.append(os.fork())
+        if not workers[-1]:
+            _work_and_exit(work)
+    return workers
+
+
+def _supervise(workers: list[int]) -> int:
+    """Wait for a signal, or until a worker dies; then end all workers and return the exit code."""
+    number = signal.sigwait((*_STOPPING, signal.SIGCHLD))
+    for worker in workers:
+        os.kill(worker, signal.SIGTERM)
+    for worker in workers:
+        os.waitpid(worker, 0)
+    if number == signal.SIGCHLD:
+        _LOGGER.error("A worker process died, so the container ends.")
+    return int(number == signal.SIGCHLD)
+
+
+def _work_and_exit(work: Callable[[], None]) -> NoReturn:
+    """Work in a child process and end it here: its caller is the parent's code."""
+    try:
+        work()
+    except BaseException:
+        _LOGGER.exception("A worker process failed")
+        os._exit(1)
+    os._exit(0)
+
+
+class _Endpoint(Server):
+    """The listening server of a model."""
+
+    def __init__(self, model: ModelServer, settings: Settings) -> None:
+        self.model = model
+        self.settings = settings
+        try:
+            super().__init__((_ANY_HOST, settings.port), _EndpointConnection)
+        except OSError as error:
+            raise ConfigError(f"Port {settings.port} cannot be used: {error.strerror}.") from error
+
+
+class _EndpointConnection(Connection):
+    """One connection to the endpoint."""
+
+    server: _Endpoint
+
+    def _serve(self) -> None:
+        """Read a request and write its response."""
+        headers, most = self.header_fields(), self.server.settings.max_body_bytes
+        try:
+            body = b"".join(sent_chunks(self.rfile, headers, most=most))
+        except BodyTooLargeError:
+            reason = f"The request is longer than {most} bytes. SAGEMAKER_MAX_PAYLOAD_IN_MB sets this limit.\n"
+            self.refuse(413, {"Content-Type": "text/plain"}, reason.encode())
+            return
+        except ValueError:
+            self.refuse(400, {"Content-Type": "text/plain"}, b"The length of the request's body is not valid.\n")
+            return
+        except (EOFError, TimeoutError, ConnectionError):
+            self.close_connection = True
+            return
+        answer = self._answer(headers, body)
+        allow = {"Allow": ", ".join(_METHODS[self._place()])} if answer.status == 405 else {}
+        for line in answer.log_lines:
+            _LOGGER.info("%s", line)
+        try:
+            self.respond(answer.status, {"Content-Type": answer.content_type, **allow}, answer.body)
+        except (ConnectionError, TimeoutError):
+            self.close_connection = True
+
+    def _answer(self, headers: Mapping[str, str], body: bytes) -> ServedAnswer:
+        place = self._place()
+        if place not in _METHODS:
+            return _refusal(404, f"There is no {place}, only GET /ping and POST /invocations.")
+        if self.command not in _METHODS[place]:
+            return _refusal(405, f"{place} does not accept {self.command}.")
+        if place == _PING:
+            return ServedAnswer(200, "text/plain", b"")
+        content_type, accept = headers.get("content-type", ""), headers.get("accept", "")
+        if media_type(content_type) in ("", OCTET_STREAM):
+            content_type = sniffed_type(body)
+        if media_type(accept) in ("", "*/*"):
+            accept = self.server.settings.default_accept
+        try:
+            return self.server.model.invoke(body, content_type=content_type, accept=accept)
+        except Exception:
+            _LOGGER.exception("The model server failed on a request of %d bytes", len(body))
+            return _refusal(500, "The model server failed on this request. The reason is in the container's log.")
+
+    def _place(self) -> str:
+        return _ENDPOINT.sub("", self.path.partition("?")[0])
+
+    do_GET = do_HEAD = do_PUT = do_POST = do_DELETE = do_PATCH = do_OPTIONS = _serve  # noqa: N815 - http.server's names
+
+
+def _refusal(status: int, reason: str) -> ServedAnswer:
+    return ServedAnswer(status, "text/plain", f"{reason}\n".encode())
+
+
+def _integer(environment: Mapping[str, str], name: str, *, default: int, least: int, most: int) -> int:
+    text = environment.get(name, str(default))
+    if not text.isdecimal() or not least <= int(text) <= most:
+        raise ConfigError(f"{name} is {text!r}, not a whole number from {least} to {most}.")
+    return int(text)
