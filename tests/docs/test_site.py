@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -10,9 +11,15 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import boto3
+import numpy as np
 import pytest
+import yaml
 
 from asteroid_ll.config import dump_markdown, load
+from asteroid_ll.emulator.state import ACCOUNT_ID
+from asteroid_ll.linear_learner.images import image_uri
+from asteroid_ll.linear_learner.model import Model
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md"))
@@ -76,6 +83,61 @@ def test_the_programs_of_the_emulator_guide_run_against_its_server(tmp_path: Pat
     finally:
         server.terminate()
         server.communicate(timeout=30)
+
+
+def test_the_program_for_the_container_talks_to_it_directly(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (program,) = (text for text in blocks("docs/container.md", "python") if "localhost:8080" in text)
+    model = Model("regressor", "squared_loss", np.array([[10]], np.float32), np.zeros(1, np.float32))
+    model.save(tmp_path / "model" / "model_algo-1")
+    server = subprocess.Popen(
+        [sys.executable, "-m", "asteroid_ll.linear_learner.container", "serve", "--root", str(tmp_path)],
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "SAGEMAKER_BIND_TO_PORT": "0"},
+    )
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "test")
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
+    try:
+        assert server.stdout is not None
+        port = server.stdout.readline().split()[-1]
+        exec(program.replace("localhost:8080", f"localhost:{port}"), {})
+    finally:
+        server.terminate()
+        server.communicate(timeout=30)
+    assert capsys.readouterr().out == '{"predictions": [{"score": 50.0}]}\n'
+
+
+@pytest.mark.skipif(os.environ.get("ASTEROID_LL_EXHAUSTIVE") != "1", reason="takes 4 s; ASTEROID_LL_EXHAUSTIVE=1")
+def test_the_containers_program_for_sagemaker_runs_against_the_emulator(
+    sagemaker_emulator_url: str, tmp_path: Path
+) -> None:
+    """The emulator stands in for SageMaker, and the built-in image for the account's own."""
+    (program,) = (text for text in blocks("docs/container.md", "python") if "create_training_job" in text)
+    image = "123456789012.dkr.ecr.us-east-1.amazonaws.com/linear-learner"
+    assert image in program
+    boto3.client("s3").create_bucket(Bucket="my-bucket")
+    exec(program.replace(image, image_uri("us-east-1")).replace("123456789012", ACCOUNT_ID), {})
+    boto3.client("sagemaker").get_waiter("endpoint_in_service").wait(EndpointName="my-linear-learner")
+    answer = boto3.client("sagemaker-runtime").invoke_endpoint(
+        EndpointName="my-linear-learner", ContentType="text/csv", Body="5"
+    )
+    (prediction,) = json.loads(answer["Body"].read())["predictions"]
+    assert set(prediction) == {"score"}
+
+
+def test_the_manifest_for_kubernetes_fits_the_image() -> None:
+    dockerfile = (ROOT / "Dockerfile").read_text(encoding="utf-8")
+    ((manifest,),) = (list(yaml.safe_load_all(text)) for text in blocks("docs/container.md", "yml"))
+    template = manifest["spec"]["template"]
+    assert manifest["spec"]["selector"]["matchLabels"] == template["metadata"]["labels"]
+    (container,) = template["spec"]["containers"]
+    assert container["args"] == ["serve"]
+    assert f"RUN_AS={container['securityContext']['runAsUser']}\n" in dockerfile
+    assert f"EXPOSE {container['ports'][0]['containerPort']}\n" in dockerfile
+    assert container["readinessProbe"]["httpGet"] == {"path": "/ping", "port": container["ports"][0]["containerPort"]}
 
 
 def test_the_reference_of_the_configuration_is_the_present_one() -> None:
