@@ -1,53 +1,53 @@
-"""``model show`` and ``model export``."""
+"""The group ``model``, and ``model show``."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
+from asteroid_ll.cli.artifacts import artifact_option, names_option, open_model, open_view
 from asteroid_ll.cli.console import Console
+from asteroid_ll.cli.model_export import export
+from asteroid_ll.cli.model_predict import predict
 from asteroid_ll.cli.options import CommonOptions, common
-from asteroid_ll.run import paths
-from asteroid_ll.run.atomic import atomic_write
 
 if TYPE_CHECKING:
-    from asteroid_ll.linear_learner.model import Model
-    from asteroid_ll.neo.features import FittedFeatures
     from asteroid_ll.report.model_view import FeatureWeight, ModelView
 
 _N_SHOWN = 8
 _MAX_OUTPUTS_SHOWN = 6
 
-_artifact = click.option(
-    "--artifact",
-    type=click.Path(path_type=Path),
-    help="The model.tar.gz of any job; default: that of the run directory.",
-)
-
 
 @click.group("model", epilog="Example:  asteroid-ll model show")
 def model() -> None:
-    """Show or export the trained model."""
+    """Show or export a trained model, or score rows with it."""
+
+
+model.add_command(predict)
+model.add_command(export)
 
 
 @model.command("show", epilog="Example:  asteroid-ll model show --all")
 @common
-@_artifact
+@artifact_option
+@names_option
 @click.option("--log", type=click.Path(path_type=Path), help="The log of the job that trained --artifact.")
 @click.option(
     "--all", "show_all", is_flag=True, help="Show every feature and every model, not only the most important ones."
 )
-def show(options: CommonOptions, artifact: Path | None, log: Path | None, show_all: bool) -> None:
+def show(
+    options: CommonOptions, artifact: Path | None, names_file: Path | None, log: Path | None, show_all: bool
+) -> None:
     """Show the weights, the threshold, and the losses of the grid's models.
 
     A weight is in the feature's unit. A standardised weight is per standard deviation of the feature; it needs the
     job's log.
     """
-    _, _, view = _load(options, artifact=artifact, log=log)
+    trained = open_model(options, artifact)
+    view, _ = open_view(options, trained, artifact=artifact, names_file=names_file, log=log)
     console = Console(as_json=options.as_json)
     if options.as_json:
         console.envelope("model show", model=view.to_json())
@@ -56,65 +56,6 @@ def show(options: CommonOptions, artifact: Path | None, log: Path | None, show_a
     _show_head(console, view)
     _show_features(console, view, limit=limit)
     _show_grid(console, view, limit=limit)
-
-
-@model.command("export", epilog="Example:  asteroid-ll model export --format onnx -o model.onnx")
-@common
-@_artifact
-@click.option(
-    "--format",
-    "kind",
-    type=click.Choice(["json", "onnx"]),
-    default="json",
-    show_default=True,
-    help="Format of the file.",
-)
-@click.option(
-    "-o", "--output", type=click.Path(path_type=Path, dir_okay=False), required=True, help="The file to write."
-)
-def export(options: CommonOptions, artifact: Path | None, kind: str, output: Path) -> None:
-    """Write the model for other programs: JSON with names, or ONNX."""
-    trained, fitted, _ = _load(options, artifact=artifact, log=None)
-    if kind == "onnx":
-        from asteroid_ll.linear_learner.onnx_export import to_onnx
-
-        data = to_onnx(trained)
-    else:
-        data = _json(trained, fitted)
-    atomic_write(output, data)
-    console = Console(as_json=options.as_json)
-    if options.as_json:
-        console.envelope("model export", format=kind, output=str(output), bytes=len(data))
-    else:
-        console.note(f"Wrote {output}: {trained.predictor_type} of {trained.feature_dim} features.")
-
-
-def _load(
-    options: CommonOptions, *, artifact: Path | None, log: Path | None
-) -> tuple[Model, FittedFeatures | None, ModelView]:
-    from asteroid_ll.report.model_view import load
-
-    if artifact is not None:
-        return load(artifact, features=None, log=log)
-    features, log_of_run = options.workdir / paths.FEATURES, options.workdir / paths.JOB_LOG
-    return load(
-        options.workdir / paths.ARTIFACT,
-        features=features if features.is_file() else None,
-        log=log or (log_of_run if log_of_run.is_file() else None),
-    )
-
-
-def _json(trained: Model, fitted: FittedFeatures | None) -> bytes:
-    value: dict[str, Any] = {
-        "version": 1,
-        "predictor_type": trained.predictor_type,
-        "loss": trained.loss,
-        "threshold": trained.threshold,
-        "bias": trained.bias.tolist(),
-        "weight": trained.weight.tolist(),
-        "features": None if fitted is None else fitted.to_json(),
-    }
-    return (json.dumps(value, indent=1, allow_nan=False) + "\n").encode()
 
 
 def _show_head(console: Console, view: ModelView) -> None:

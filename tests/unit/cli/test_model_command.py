@@ -129,7 +129,7 @@ def test_multiclass_models_have_a_column_a_class(run_directory):
 def test_an_artifact_alone_is_shown_with_numbered_features(run_directory):
     workdir, _ = run_directory("regressor")
     text = invoke("show", "--artifact", workdir / "train/model.tar.gz")
-    assert "feature_4" in text
+    assert "f4" in text
     assert "standardised" not in text
     assert "grid" not in text
     assert "standardised" in invoke(
