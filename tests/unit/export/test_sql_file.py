@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import sqlite3
 
@@ -96,8 +97,16 @@ def test_thousands_of_terms_are_not_too_deep(database):
     assert rows[0, 1] == pytest.approx(row @ content.model.weight[:, 0].astype(float), rel=1e-12)
 
 
+def strict_exp(value):
+    """EXP as in PostgreSQL: an overflow and an underflow are errors."""
+    power = None if value is None else math.exp(value)
+    assert power != 0
+    return power
+
+
 @pytest.mark.parametrize("value", [1e4, -1e4, 3e38])
 def test_large_sums_do_not_overflow(database, value):
+    database.create_function("EXP", 1, strict_exp)
     fill(database, ("f0", "f1"), [[-value, value]])
     assert answers(database, named(model()))[1].tolist() == [[10, float(value > 0), int(value > 0)]]
     several = named(model("multiclass_classifier", "softmax_loss", n_outputs=3))
