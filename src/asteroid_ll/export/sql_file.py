@@ -18,8 +18,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from asteroid_ll.errors import ConfigError
 from asteroid_ll.export.named import NamedModel
 
-MAX_COLUMNS = {"SQLite": 2000, "PostgreSQL": 1600}
-"""Columns that a table may have; DuckDB sets no limit. Source: the pages about limits in the manuals."""
+MAX_COLUMNS = {"SQLite": 2000, "PostgreSQL": 1000}
+"""Columns of numbers that a table may have; DuckDB sets no limit.
+
+Source: the pages about limits in the manuals. PostgreSQL allows 1,600 columns, but a row must fit on a page of 8 KB.
+"""
 
 _TERMS_PER_SUM = 16
 

@@ -66,7 +66,7 @@ def test_the_names_of_a_run_are_those_of_its_features_unless_others_are_given(ar
 def test_a_select_for_a_table_that_some_databases_cannot_have_names_them(artifact, tmp_path):
     wide = artifact(2000)
     result = export("--artifact", wide, "--to", "sql", "-o", tmp_path / "wide.sql", "--json")
-    assert "2,001 columns, too many for SQLite (2,000) and PostgreSQL (1,600)" in json.loads(result.stdout)["note"]
+    assert "2,001 columns, too many for SQLite (2,000) and PostgreSQL (1,000)" in json.loads(result.stdout)["note"]
     assert "--long" in export("--artifact", wide, "--to", "sql", "-o", tmp_path / "wide.sql").stderr
     result = export("--artifact", wide, "--to", "sql", "--long", "-o", tmp_path / "long.sql", "--json")
     assert json.loads(result.stdout)["note"] is None

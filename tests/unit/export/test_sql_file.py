@@ -184,6 +184,6 @@ def test_columns_that_a_database_does_not_distinguish_are_refused(names, options
 
 
 def test_databases_whose_tables_are_too_narrow_are_named():
-    assert databases_too_narrow(1600) == []
-    assert databases_too_narrow(2000) == ["PostgreSQL (1,600)"]
-    assert databases_too_narrow(2001) == ["SQLite (2,000)", "PostgreSQL (1,600)"]
+    assert databases_too_narrow(1000) == []
+    assert databases_too_narrow(2000) == ["PostgreSQL (1,000)"]
+    assert databases_too_narrow(2001) == ["SQLite (2,000)", "PostgreSQL (1,000)"]
