@@ -33,11 +33,11 @@ class Block:
 
     Attributes:
         features: shape ``(n, d)``, finite.
-        ids: the cells of the id column; None without one.
+        ids: the texts of the id column; None without one.
     """
 
     features: Float32Array
-    ids: Sequence[object] | None
+    ids: Sequence[str | None] | None
 
 
 @dataclass(frozen=True)
@@ -64,19 +64,19 @@ class _Layout:
     def check(self, n_columns: int, *, place: str = "") -> None:
         """Refuse a row, or the file, with another number of columns."""
         if n_columns != self.n_columns:
-            takes = f"the model takes {self.n_features:,} feature{'' if self.n_features == 1 else 's'}"
+            takes = f"the model takes {_counted(self.n_features, 'feature')}"
             takes += " beside the id" if self.id_position is not None else ""
-            raise DataError(f"{self.shown}{place} has {n_columns:,} columns, and {takes}.", hint=_WIDTH_HINT)
+            raise DataError(f"{self.shown}{place} has {_counted(n_columns, 'column')}, and {takes}.", hint=_WIDTH_HINT)
 
     def block(self, columns: Sequence[Sequence[object]], *, first_row: int) -> Block:
         """Return rows, given by their columns, as numbers."""
-        ids: Sequence[object] | None = None
+        ids: list[str | None] | None = None
         matrix = np.empty((len(columns[0]), self.n_features), np.float32)
         refused: tuple[int, int] | None = None
         feature = 0
         for position, cells in enumerate(columns):
             if position == self.id_position:
-                ids = [restored(cell) if isinstance(cell, str) else cell for cell in cells]
+                ids = [None if cell is None else restored(str(cell)) for cell in cells]
                 continue
             numbers, finite = finite_numbers(cells)
             if not finite.all():
@@ -154,6 +154,10 @@ def _is_header(row: Sequence[str], *, shown: str) -> bool:
             hint="Add --header or --no-header.",
         )
     return not any(_is_number(cell) for cell in row) and not all(map(is_missing, row))
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def _is_number(cell: str) -> bool:

@@ -111,7 +111,7 @@ def test_an_id_column_is_carried_wherever_it_is(predict, tmp_path):
         ("1,2,3\n", (), "rows.csv has 3 columns, and the model takes 2 features."),
         ("y,a,b\n1,2,3\n", (), "rows.csv has 3 columns"),
         ("y,a\n1,2\n", ("--id-column", "y"), "has 2 columns, and the model takes 2 features beside the id"),
-        ("1,2\n3\n", (), "data row 2, has 1 columns"),
+        ("1,2\n3\n", (), "data row 2, has 1 column,"),
         ("a,b\n1,2\n1,2,3\n", (), "data row 2, has 3 columns"),
         ("a,b\n1,2\n1,far\n", (), r"data row 2: column 2 \(b\) is not a number: 'far'"),
         ("1,far\n", (), "data row 1: column 2 is not a number: 'far'"),
@@ -163,12 +163,12 @@ def test_parquet_in_and_out(predict, tmp_path):
     parquet = pytest.importorskip("pyarrow.parquet", reason="the package pyarrow is not installed")
     import pyarrow as pa
 
-    table = {"name": ["x", "y"], "a": [1, 0], "b": pa.array([0.0, 1.0], pa.float32())}
+    table = {"name": [7, None], "a": [1, 0], "b": pa.array([0.0, 1.0], pa.float32())}
     parquet.write_table(pa.table(table), tmp_path / "rows.parquet")
     predict(None, "--id-column", "name", "-o", tmp_path / "scored.parquet", name="rows.parquet")
     scored = parquet.read_table(tmp_path / "scored.parquet")
     assert [str(kind) for kind in scored.schema.types] == ["string", "float", "int64"]
-    assert scored.to_pylist()[0] == {"name": "x", "score": 0.5, "predicted_label": 0}
+    assert scored.to_pylist()[0] == {"name": "7", "score": 0.5, "predicted_label": 0}
     parquet.write_table(pa.table({"a": [1.0, None], "b": [1, 2]}), tmp_path / "rows.parquet")
     with pytest.raises(DataError, match=r"data row 2: column 1 \(a\) has no value"):
         predict(None, name="rows.parquet")
