@@ -20,15 +20,14 @@ from asteroid_ll.export.sql_file import to_sql
 from asteroid_ll.linear_learner.model import Model
 
 VARIABLE = "ASTEROID_LL_POSTGRESQL"
-pytestmark = [
-    pytest.mark.interop,
-    pytest.mark.skipif(VARIABLE not in os.environ, reason=f"{VARIABLE} names no PostgreSQL server"),
-]
+pytestmark = pytest.mark.interop
+if VARIABLE not in os.environ:
+    pytest.skip(f"{VARIABLE} names no PostgreSQL server", allow_module_level=True)
+psycopg = pytest.importorskip("psycopg", reason="the package psycopg is not installed")
 
 
 @pytest.fixture
 def database():
-    psycopg = pytest.importorskip("psycopg", reason="the package psycopg is not installed")
     with psycopg.connect(os.environ[VARIABLE], autocommit=True) as connection:
         yield connection
 
