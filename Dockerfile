@@ -1,6 +1,8 @@
 # Linear Learner under SageMaker's container contract: `docker run IMAGE train`, `docker run IMAGE serve`.
 # See docs/container.md.
-FROM python:3.13.9-slim-bookworm AS build
+ARG PYTHON=3.13-slim-bookworm
+
+FROM python:${PYTHON} AS build
 COPY pyproject.toml README.md LICENSE /source/
 COPY src /source/src
 # Without its other dependencies: training and serving need numpy and orjson alone.
@@ -9,7 +11,7 @@ RUN python -m venv /venv \
     && /venv/bin/pip install --no-cache-dir --only-binary :all: numpy==2.4.6 orjson==3.13.0 \
     && /venv/bin/pip uninstall --yes pip
 
-FROM python:3.13.9-slim-bookworm
+FROM python:${PYTHON}
 # 1000 is a user without rights. SageMaker mounts /opt/ml for root: build with --build-arg RUN_AS=0 for it.
 ARG RUN_AS=1000
 COPY --from=build /venv /venv

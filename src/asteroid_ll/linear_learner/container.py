@@ -37,6 +37,7 @@ from asteroid_ll.linear_learner.errors import AlgorithmError, ClientError
 from asteroid_ll.linear_learner.hosts import Hosts
 from asteroid_ll.linear_learner.hyperparameters import parse
 from asteroid_ll.linear_learner.log import LogWriter
+from asteroid_ll.linear_learner.model import Model
 from asteroid_ll.linear_learner.spec import aws_defaults
 from asteroid_ll.linear_learner.training import train
 
@@ -84,7 +85,7 @@ def _hosts(names: Sequence[str], name: str, *, links: Sequence[socket.socket]) -
     if len(names) > 1 and len(links) != n_links:
         raise AlgorithmError(
             f"The host {name} has {len(links)} links to the other {len(names) - 1} hosts of the job, not {n_links}.",
-            hint=f"Start all hosts together, with {_LINKS}, as the emulator does.",
+            hint=f"Train on one host, or start all hosts on one machine with {_LINKS}, as the emulator does.",
         )
     return Hosts(names, name=name, links=links if len(names) > 1 else ())
 
@@ -122,7 +123,15 @@ def _train(root: Path, log: LogWriter, *, hosts: Hosts) -> None:
     )
     log.finished(training)
     if hosts.is_first:
-        training.model.save(root / "model" / MODEL_FILE)
+        _save(training.model, root / "model" / MODEL_FILE)
+
+
+def _save(model: Model, path: Path) -> None:
+    try:
+        model.save(path)
+    except DataError as error:
+        hint = f"{path.parent} needs room, and the container's user must be allowed to write there."
+        raise AlgorithmError(error.what, hint=hint) from error
 
 
 def _read_channels(root: Path, config: Mapping[str, Any], *, batch_rows: int) -> dict[str, ChannelData]:
@@ -173,9 +182,12 @@ def _read_json(root: Path, name: str) -> dict[str, Any]:
 def _fail(root: Path, log: LogWriter, kind: str, *, error: DataError | AlgorithmError) -> int:
     reason = f"{error.what.rstrip('.')}. {error.hint}" if error.hint else error.what
     log.failed(f"{kind}: {reason}")
-    output = root / "output"
-    output.mkdir(parents=True, exist_ok=True)
-    (output / "failure").write_text(f"{kind}: {reason}", encoding="utf-8")
+    path = root / "output" / "failure"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"{kind}: {reason}", encoding="utf-8")
+    except OSError as refusal:
+        log.failed(f"AlgorithmError: {path} could not be written: {refusal.strerror}.")
     return 1
 
 

@@ -166,6 +166,19 @@ def test_a_job_whose_every_model_diverges_is_an_algorithm_error(job, monkeypatch
     assert failure(root) == "AlgorithmError: Training diverged. Lower learning_rate."
 
 
+def test_folders_that_cannot_be_written_end_the_job_with_1_and_no_traceback(job):
+    root = job()
+    for name in ("model", "output"):
+        (root / name).write_text("a file in place of the folder")
+    code, log = run(root)
+    assert code == 1
+    assert f"{root}/model/model_algo-1 could not be written: a part of its path is a file" in log
+    assert f"{root}/model needs room, and the container's user must be allowed to write there." in log
+    assert "--workdir" not in log
+    assert f"{root}/output/failure could not be written: File exists." in log
+    assert "Traceback" not in log
+
+
 def test_sigterm_ends_the_job_without_a_model(job, monkeypatch):
     before = signal.getsignal(signal.SIGTERM)
     monkeypatch.setattr(container, "train", lambda *_, **__: os.kill(os.getpid(), signal.SIGTERM))

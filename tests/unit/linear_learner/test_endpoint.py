@@ -5,6 +5,7 @@ import json
 import os
 import signal
 import socket
+import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -20,6 +21,7 @@ from asteroid_ll.errors import ConfigError
 from asteroid_ll.formats import recordio
 from asteroid_ll.formats.content_types import JSON, JSON_LINES, RECORDIO
 from asteroid_ll.formats.payload import sniffed_type
+from asteroid_ll.http_server import running
 from asteroid_ll.linear_learner import endpoint
 from asteroid_ll.linear_learner.endpoint import Settings
 from asteroid_ll.linear_learner.model import Model
@@ -32,6 +34,7 @@ BODIES = {
     "application/x-recordio-protobuf": bytes(recordio.encode(ROWS)),
 }
 N_REQUESTS, N_CLIENTS = 1_000, 8
+ON_LINUX = pytest.mark.skipif(sys.platform != "linux", reason="only Linux lists a process's children in /proc")
 
 
 def ask(port, method="POST", path="/invocations", *, body=None, **headers):
@@ -198,6 +201,34 @@ def test_many_clients_get_their_own_answers_without_an_error(served):
     np.testing.assert_allclose(np.ravel(scores), [item["score"] for item in at_once["predictions"]], rtol=1e-6)
 
 
+def test_a_bug_is_a_500_with_its_traceback_in_the_log(caplog):
+    class Broken:
+        def invoke(self, *_, **__):
+            raise ZeroDivisionError("oh")
+
+    server = endpoint._Endpoint(Broken(), Settings(port=0))
+    with running(server):
+        status, _, body = ask(server.port, body=b"1,2,3")
+        assert ask(server.port, "GET", "/ping")[0] == 200
+    reason = b"The model server failed on this request. The reason is in the container's log.\n"
+    assert (status, body) == (500, reason)
+    assert "ZeroDivisionError: oh" in caplog.text
+
+
+def test_a_request_that_breaks_off_is_not_scored(caplog):
+    class Asked:
+        def invoke(self, body, **_):
+            raise AssertionError(body)
+
+    server = endpoint._Endpoint(Asked(), Settings(port=0))
+    with running(server), socket.create_connection(("127.0.0.1", server.port), timeout=60) as connection:
+        connection.sendall(b"POST /invocations HTTP/1.1\r\nContent-Length: 9\r\n\r\n1,2")
+        connection.shutdown(socket.SHUT_WR)
+        assert connection.recv(100) == b""
+    assert caplog.text == ""
+
+
+@ON_LINUX
 def test_workers_share_the_port_and_end_together(image, trained):
     process, port = image.serve(
         trained,
@@ -222,6 +253,7 @@ def test_workers_share_the_port_and_end_together(image, trained):
         connection.close()
 
 
+@ON_LINUX
 def test_a_worker_that_dies_ends_the_container(image, trained):
     process, _ = image.serve(trained, SAGEMAKER_MODEL_SERVER_WORKERS="2")
     workers = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
