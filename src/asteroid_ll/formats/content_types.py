@@ -10,7 +10,7 @@ JSON = "application/json"
 JSON_LINES = "application/jsonlines"
 RECORDIO = "application/x-recordio-protobuf"
 OCTET_STREAM = "application/octet-stream"
-"""boto3 sends it if the caller gives no content type."""
+"""What an emulator may send to a container if the caller gives no content type."""
 
 REQUEST_TYPES = (CSV, JSON, JSON_LINES, RECORDIO)
 RESPONSE_TYPES = (JSON, JSON_LINES, RECORDIO)

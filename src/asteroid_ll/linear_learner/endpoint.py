@@ -1,7 +1,7 @@
 """The serving container: ``GET /ping`` and ``POST /invocations`` over HTTP.
 
 ``POST /endpoints/NAME/invocations`` is answered too, so boto3's ``invoke_endpoint`` can talk to a container directly.
-A body without a content type, or with boto3's default ``application/octet-stream``, is read as what it looks like.
+A body without a content type, or with the unknown one ``application/octet-stream``, is read as what it looks like.
 
 Source of the contract: the SageMaker developer guide, "Custom Inference Code with Hosting Services" and "... with
 Batch Transform". Source of the variables: the same guide, and AWS's sagemaker-inference toolkit.

@@ -117,7 +117,8 @@ def test_boto3_alone_is_answered_also_without_a_content_type(served, content_typ
         for kind in ({}, {"ContentType": content_type})
     ]
     client.close()
-    assert answers[0] == answers[1]
+    octets = ask(served, body=BODIES[content_type], Content_Type="Application/Octet-Stream")[2]
+    assert answers[0] == answers[1] == octets
     assert len(json.loads(answers[0])["predictions"]) == 2
 
 
