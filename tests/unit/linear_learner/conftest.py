@@ -39,16 +39,20 @@ class Image:
         self.variables = {"PYTHONPATH": str(site), "PYTHONUNBUFFERED": "1", "OPENBLAS_NUM_THREADS": "1"}
         # -S: the site-packages of the tests are out of reach.
         self.command = [sys.executable, "-S", *json.loads(entry_point)[1:]]
+        self._started: list[subprocess.Popen[str]] = []
 
     def start(self, command: str, root: Path, **variables: str) -> subprocess.Popen[str]:
         """Start the entry point with a directory in the place of ``/opt/ml``."""
-        return subprocess.Popen(
+        process = subprocess.Popen(
             [*self.command, command, "--root", str(root)],
             env={**self.variables, **variables},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
+            start_new_session=True,
         )
+        self._started.append(process)
+        return process
 
     def serve(self, root: Path, **variables: str) -> tuple[subprocess.Popen[str], int]:
         """Start ``serve`` on a free port; return the process and the port."""
@@ -59,11 +63,20 @@ class Image:
         assert match, line + process.communicate(timeout=PATIENCE_S)[0]
         return process, int(match[1])
 
+    def close(self) -> None:
+        """Kill the processes, with their workers, that a failed test has left."""
+        for process in self._started:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.communicate()
+
 
 @pytest.fixture(scope="session")
-def image(tmp_path_factory: pytest.TempPathFactory) -> Image:
+def image(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Image]:
     """The image."""
-    return Image(tmp_path_factory.mktemp("site-packages"))
+    image = Image(tmp_path_factory.mktemp("site-packages"))
+    yield image
+    image.close()
 
 
 @pytest.fixture(scope="session")
