@@ -12,6 +12,7 @@ import difflib
 import importlib
 import os
 import re
+import resource
 import signal
 import sys
 import time
@@ -51,6 +52,8 @@ OPERATORS = re.compile(
 """Negations, boundaries and omissions. The others, such as ``is`` for ``==``, change the type and not the rule."""
 
 TIMEOUT_S = 60.0
+MAX_FILE_BYTES = 1 << 30
+"""A mutant's loop that does not end must not fill the disk."""
 
 _QUIET = ("-W", "ignore::pytest.PytestAssertRewriteWarning")
 """hypothesis is imported before pytest can rewrite it, which changes nothing."""
@@ -123,11 +126,14 @@ def exit_code_of(tests: str, *, verbose: bool = False) -> int | None:
     child = os.fork()
     if child == 0:
         os.setsid()
+        resource.setrlimit(resource.RLIMIT_FSIZE, (MAX_FILE_BYTES, MAX_FILE_BYTES))
         if not verbose:
             null = os.open(os.devnull, os.O_RDWR)
             os.dup2(null, 1)
             os.dup2(null, 2)
-        code = pytest.main(["-x", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", *_QUIET, tests])
+        code = pytest.main(
+            ["-x", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", "--basetemp=../temporary", *_QUIET, tests]
+        )
         os._exit(int(code))
     deadline_s = time.monotonic() + TIMEOUT_S
     while (ended := os.waitpid(child, os.WNOHANG))[0] == 0 and time.monotonic() < deadline_s:

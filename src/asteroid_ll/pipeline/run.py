@@ -231,7 +231,6 @@ class Pipeline:
         return Listener(
             started=supervisor.quietly(heard.started),
             progress=supervisor.quietly(heard.progress),
-            note=supervisor.quietly(heard.note),
             ended=supervisor.quietly(heard.ended),
         )
 
