@@ -20,6 +20,8 @@ class DropStatement(Operator):
         """Yield the statement's position if the node is one."""
         if node.type == "simple_stmt" and _is_in_function(node):
             statement = node.children[0]
+            if _only_declares(statement):
+                return
             if statement.type in _DROPPED or statement.get_code(include_prefix=False) in {"continue", "break"}:
                 yield statement.start_pos, statement.end_pos
 
@@ -72,6 +74,11 @@ def _is_keyword(node: Any) -> bool:
 def _is_in_function(node: Any) -> bool:
     scope = parso.tree.search_ancestor(node, "funcdef", "classdef")
     return scope is not None and scope.type == "funcdef"
+
+
+def _only_declares(node: Any) -> bool:
+    """Return whether a statement is a name's annotation without a value."""
+    return node.type == "expr_stmt" and node.children[1].type == "annassign" and len(node.children[1].children) == 2
 
 
 class Provider:

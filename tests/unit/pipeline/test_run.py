@@ -296,6 +296,18 @@ def test_a_forced_stage_runs_once_and_alone_if_its_content_stays(toy: Toy) -> No
     assert toy.ran == ["get"]
 
 
+def test_a_plan_has_the_forced_stages_and_names_those_that_are_not_selected(toy: Toy) -> None:
+    toy.run()
+    plan = toy.pipeline().plan(forced=("get",), selected=("get", "learn"))
+    assert [(step.stage, step.action, step.reason) for step in plan.steps] == [
+        ("get", "run", "asked for with --force"),
+        ("learn", "run", "after get"),
+        ("host", "skip", "not selected"),
+        ("ask", "skip", "not selected"),
+        ("end", "skip", "not selected"),
+    ]
+
+
 def test_a_forced_stage_that_is_not_selected_does_not_run(toy: Toy) -> None:
     toy.run()
     assert statuses(toy.run(forced=("get", "end"), selected=("learn",), tear_down=False)) == {"learn": "skipped"}
