@@ -152,5 +152,5 @@ def _may_live(holder: Holder) -> bool:
     except ProcessLookupError:
         return False
     except PermissionError:
-        return True
+        pass  # it belongs to another user
     return True

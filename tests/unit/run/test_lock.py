@@ -68,6 +68,8 @@ def test_a_second_holder_sees_who_works_there_since_when_and_what_to_do(tmp_path
     )
     assert caught.value.exit_code == 1
     assert caught.value.context["holder"]["pid"] == process.pid
+    process.communicate()
+    assert process.returncode == 0  # looking whether it lives has not disturbed it
 
 
 def test_a_refused_holder_leaves_the_first_ones_name_in_the_file(tmp_path, start):
@@ -161,9 +163,14 @@ def test_a_holder_on_another_machine_or_day_is_named_with_it(monkeypatch, since,
 
 def test_a_holder_on_another_machine_cannot_be_stopped_from_this_one(tmp_path, start):
     start(tmp_path / "lock", "run-all")
-    elsewhere = {"pid": 7, "host": "elsewhere", "since": "2020-01-02T03:04:05+00:00", "command": "run-all"}
+    dead = subprocess.Popen([sys.executable, "-S", "-c", ""])
+    dead.wait()
+    elsewhere = {"pid": dead.pid, "host": "elsewhere", "since": "2020-01-02T03:04:05+00:00", "command": "run-all"}
     (tmp_path / "lock").write_text(json.dumps(elsewhere))
-    with pytest.raises(AsteroidError, match="PID 7 on elsewhere") as caught, Lock(tmp_path / "lock", command="x"):
+    with (
+        pytest.raises(AsteroidError, match=f"PID {dead.pid} on elsewhere") as caught,
+        Lock(tmp_path / "lock", command="x"),
+    ):
         pass
     assert caught.value.hint == "Wait for it, or choose another directory with --workdir."
 
