@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import re
 import signal
 from collections.abc import Callable
 from contextlib import suppress
@@ -12,8 +13,10 @@ from typing import Any
 
 import pytest
 
+from asteroid_ll.aws import billing
+from asteroid_ll.aws.billing import OpenResource
 from asteroid_ll.config import Config
-from asteroid_ll.errors import ConfigError, DataError, InterruptedRunError, LeakError, UnrecordedError
+from asteroid_ll.errors import AwsError, ConfigError, DataError, InterruptedRunError, LeakError, UnrecordedError
 from asteroid_ll.pipeline.plan import digest
 from asteroid_ll.pipeline.results import Listener, RunResult
 from asteroid_ll.pipeline.run import Pipeline
@@ -66,7 +69,7 @@ class Toy:
 
         return Pipeline(
             more.pop("stages", self.stages()),
-            Config(),
+            more.pop("config", Config()),
             directory=self.directory,
             journal=Journal(self.directory / "journal.jsonl"),
             connect=more.pop("connect", connect),
@@ -528,6 +531,35 @@ def test_a_session_is_opened_once_and_only_if_a_stage_needs_it_and_is_closed(toy
 def test_an_account_that_does_not_exist_yet_has_nothing_open_and_is_not_created(toy: Toy) -> None:
     assert toy.pipeline().open_resources() == []
     assert not toy.directory.exists()
+
+
+def test_a_run_on_an_account_with_nothing_open_names_what_others_have_left_beyond_its_time(
+    toy: Toy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers: list[list[OpenResource]] = []
+
+    def open_resources(_: object) -> list[OpenResource]:
+        if not answers:
+            raise AwsError("SageMaker refused.")
+        return answers.pop()
+
+    def notes(target: str) -> list[str]:
+        heard: list[str] = []
+        config = Config().model_copy(update={"target": target})
+        result = toy.pipeline(config=config, connect=Connection().open, listener=Listener(note=heard.append)).run()
+        assert result.error is None
+        return heard
+
+    def resource(run: str) -> OpenResource:
+        return OpenResource("endpoint", "rocks", "arn", "us-east-1", "InService", None, 1, 0.0, None, 0.0, run)
+
+    monkeypatch.setattr(billing, "open_resources", open_resources)
+    assert notes("aws") == []  # its teardown had work
+    assert notes("aws") == ["Whether another run has expired resources is unknown: SageMaker refused."]
+    assert notes("emulator") == []
+    answers.append([resource("toy-00000000"), resource("other-11111111")])
+    (note,) = notes("aws")
+    assert re.fullmatch(r"1 endpoint of another run expired [0-9.]+ d ago:   asteroid-ll sweep --expired", note)
 
 
 def test_a_result_that_a_skipped_stage_has_lost_or_never_had_is_empty(toy: Toy) -> None:
