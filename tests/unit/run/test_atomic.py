@@ -154,18 +154,18 @@ def test_an_empty_folder_in_the_place_of_the_file_is_replaced(tmp_path):
     assert (tmp_path / "x").read_bytes() == b"new"
 
 
-@pytest.mark.parametrize("private", [False, True])
-def test_a_private_file_is_its_owners_alone_from_the_first_byte(tmp_path, private):
+@pytest.mark.parametrize(("options", "mode"), [({}, 0o666), ({"private": True}, 0o600)], ids=["default", "private"])
+def test_a_private_file_is_its_owners_alone_from_the_first_byte(tmp_path, options, mode):
     before = os.umask(0)
     try:
-        with atomic_path(tmp_path / "x", private=private) as temporary:
+        with atomic_path(tmp_path / "x", **options) as temporary:
             temporary.touch()
             first = temporary.stat().st_mode
-        atomic_write(tmp_path / "y", b"new", private=private)
+        atomic_write(tmp_path / "y", b"new", **options)
     finally:
         os.umask(before)
-    modes = {mode & 0o777 for mode in (first, (tmp_path / "x").stat().st_mode, (tmp_path / "y").stat().st_mode)}
-    assert modes == {0o600 if private else 0o666}
+    modes = [first, (tmp_path / "x").stat().st_mode, (tmp_path / "y").stat().st_mode]
+    assert [stat.S_IMODE(of_file) for of_file in modes] == [mode] * 3
 
 
 def test_a_private_file_is_never_written_into_one_that_is_there(tmp_path, monkeypatch):
