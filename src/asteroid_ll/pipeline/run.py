@@ -239,7 +239,7 @@ class Pipeline:
     def _stored_outcome(self, stage: Stage) -> Outcome:
         """Return the numbers of an earlier run, for a stage that is up to date."""
         path = self._directory / (stage.result or "")
-        if stage.result is None or not path.is_file():
+        if not path.is_file():  # also without a result, which gives the directory
             return Outcome()
         stored = read_json(path)
         return Outcome(metrics=stored["metrics"], findings=tuple(stored["findings"]))

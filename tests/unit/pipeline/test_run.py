@@ -230,23 +230,24 @@ def test_the_numbers_of_a_stage_that_is_up_to_date_are_shown_again(toy: Toy) -> 
 
 
 def test_an_older_result_is_made_anew_from_its_own_outputs_and_nothing_is_hosted(toy: Toy) -> None:
-    def write(context: Context, version: int) -> Outcome:
+    def write(context: Context, version: int, *, by: str) -> Outcome:
         text = f'{{"metrics": {{"version": {version}}}, "findings": []}}'
         atomic_write(context.path("ask/out"), text.encode())
-        return Outcome(outputs=("ask/out",), metrics={"version": version})
+        return Outcome(outputs=("ask/out",), metrics={"version": version}, note=by)
 
     def stages(newest: int) -> tuple[Stage, ...]:
         ask = replace(
             toy.stages()[3],
-            run=lambda context: write(context, newest),
+            run=lambda context: write(context, newest, by="run"),
             result="ask/out",
             outdated=lambda path: None if f'"version": {newest}' in path.read_text() else "an older shape",
-            rescore=lambda context: write(context, newest),
+            rescore=lambda context: write(context, newest, by="rescored"),
         )
         look = Stage("look", 1, ("ask",), lambda _: {}, toy.work("look"), "Look.")
         return (*toy.stages()[:3], ask, look, toy.stages()[4])
 
-    toy.pipeline(stages=stages(1)).run()
+    first = toy.pipeline(stages=stages(1)).run()
+    assert next(stage.note for stage in first.stages if stage.name == "ask") == "run"
     toy.ran.clear()
     result = toy.pipeline(stages=stages(2)).run()
     assert toy.ran == ["look"]
@@ -254,6 +255,7 @@ def test_an_older_result_is_made_anew_from_its_own_outputs_and_nothing_is_hosted
         "get": "skipped", "learn": "skipped", "host": "skipped", "ask": "run", "look": "run", "end": "skipped",
     }  # fmt: skip
     assert result.metrics["version"] == 2
+    assert next(stage.note for stage in result.stages if stage.name == "ask") == "rescored"
     assert set(statuses(toy.pipeline(stages=stages(2)).run()).values()) == {"skipped"}
 
 
@@ -283,10 +285,16 @@ def test_what_is_missing_outside_is_found_before_a_stage_needs_it(toy: Toy) -> N
 def test_a_listener_is_told_of_each_stage(toy: Toy) -> None:
     told: list[str] = []
     listener = Listener(
-        started=lambda name, reason: told.append(f"{name}: {reason}"), ended=lambda result: told.append(result.status)
+        started=lambda name, reason: told.append(f"{name}: {reason}"),
+        ended=lambda result: told.append(f"{result.name} {result.status}"),
     )
-    toy.pipeline(listener=listener).run(selected=("get",), tear_down=False)
-    assert told == ["get: never ran", "run"]
+    for name in ("get", "learn"):
+        toy.pipeline(listener=listener).run(selected=(name,), tear_down=False)
+    assert told == ["get: never ran", "get run", "learn: never ran", "learn run"]
+    told.clear()
+    toy.fail["ask"] = DataError("Bad.")
+    toy.pipeline(listener=listener).run(selected=("get", "learn", "ask"), tear_down=False)
+    assert told == ["get skipped", "learn skipped", "ask: never ran", "ask failed"]
 
 
 def with_stage(toy: Toy, name: str, **changes: Any) -> tuple[Stage, ...]:
@@ -360,6 +368,21 @@ def test_a_deletion_that_cannot_be_recorded_is_not_open_in_the_result(toy: Toy) 
     result = toy.run()
     assert result.error is toy.fail["end"]
     assert result.open == {}
+
+
+def test_without_a_readable_journal_a_teardown_that_fails_proves_nothing(toy: Toy) -> None:
+    (toy.directory / "journal.jsonl").mkdir(parents=True)
+    toy.fail["end"] = LeakError("Still there.")
+    result = toy.run(selected=("end",))
+    assert statuses(result) == {"end": "failed"}
+    assert result.open is None
+
+
+def test_a_stage_alone_is_up_to_date_though_one_that_is_not_selected_would_run(toy: Toy) -> None:
+    toy.run()
+    (toy.directory / "get" / "out").unlink()
+    result = toy.run(selected=("learn",), tear_down=False)
+    assert (result.error, statuses(result)) == (None, {"learn": "skipped"})
 
 
 @pytest.mark.parametrize("tears_down", [True, False])
@@ -528,9 +551,17 @@ def test_a_session_is_opened_once_and_only_if_a_stage_needs_it_and_is_closed(toy
     assert connection.events == ["opened", "closed"]
 
 
-def test_an_account_that_does_not_exist_yet_has_nothing_open_and_is_not_created(toy: Toy) -> None:
+def test_an_account_that_does_not_exist_yet_has_nothing_open_and_is_not_created(
+    toy: Toy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(billing, "open_resources", lambda _: ["rocks"])
+    connect = Connection().open
     assert toy.pipeline().open_resources() == []
     assert not toy.directory.exists()
+    on_aws = Config().model_copy(update={"target": "aws"})
+    assert toy.pipeline(config=on_aws, connect=connect).open_resources() == ["rocks"]
+    toy.directory.mkdir()
+    assert toy.pipeline(connect=connect).open_resources() == ["rocks"]
 
 
 def test_a_run_on_an_account_with_nothing_open_names_what_others_have_left_beyond_its_time(
@@ -566,4 +597,4 @@ def test_a_result_that_a_skipped_stage_has_lost_or_never_had_is_empty(toy: Toy) 
     toy.run()
     stages = with_stage(toy, "ask", result="ask/lost")
     result = toy.pipeline(stages=stages).run()
-    assert (result.metrics, result.findings) == ({}, ())
+    assert (result.error, result.metrics, result.findings) == (None, {}, ())
