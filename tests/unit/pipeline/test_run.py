@@ -581,14 +581,15 @@ def test_a_run_on_an_account_with_nothing_open_names_what_others_have_left_beyon
         assert result.error is None
         return heard
 
-    def resource(run: str) -> OpenResource:
-        return OpenResource("endpoint", "rocks", "arn", "us-east-1", "InService", None, 1, 0.0, None, 0.0, run)
+    def resource(run: str, *, expires_s: float | None = 0.0) -> OpenResource:
+        return OpenResource("endpoint", "rocks", "arn", "us-east-1", "InService", None, 1, 0.0, None, expires_s, run)
 
     monkeypatch.setattr(billing, "open_resources", open_resources)
     assert notes("aws") == []  # its teardown had work
     assert notes("aws") == ["Whether another run has expired resources is unknown: SageMaker refused."]
     assert notes("emulator") == []
-    answers.append([resource("toy-00000000"), resource("other-11111111")])
+    fresh = resource("new-22222222", expires_s=None)
+    answers.append([resource("toy-00000000"), resource("other-11111111"), fresh])
     (note,) = notes("aws")
     assert re.fullmatch(r"1 endpoint of another run expired [0-9.]+ d ago:   asteroid-ll sweep --expired", note)
 
