@@ -61,7 +61,7 @@ _QUIET = ("-W", "ignore::pytest.PytestAssertRewriteWarning")
 """hypothesis is imported before pytest can rewrite it, which changes nothing."""
 
 Key = tuple[str, str]
-"""A mutant: the module's path and the changed lines of its diff, without indentation."""
+"""A mutant: the module's path with the function, and the changed lines of its diff, without indentation."""
 
 
 @dataclass(frozen=True)
@@ -84,11 +84,11 @@ def main(words: Sequence[str]) -> int:
     for mutant in (mutant for module in modules for mutant in mutants_of(module)):
         mutants.append(mutant)
         if not mutant.is_killed and mutant.key not in equivalent:
-            print(f"\nSurvived:\n{mutant.diff}", flush=True)
+            print(f"\nSurvived in {mutant.key[0]}:\n{mutant.diff}", flush=True)
     survivors = [mutant.key for mutant in mutants if not mutant.is_killed]
-    stale = {key for key in equivalent if key[0] in modules} - set(survivors)
-    for module, change in sorted(stale):
-        print(f"\nListed as equivalent, but killed or no longer a mutant: {module}\n{change}")
+    stale = {key for key in equivalent if key[0].split()[0] in modules} - set(survivors)
+    for place, change in sorted(stale):
+        print(f"\nListed as equivalent, but killed or no longer a mutant:\n{place}\n{change}")
     n_equivalent = sum(key in equivalent for key in survivors)
     n_killed, n_survived = len(mutants) - len(survivors), len(survivors) - n_equivalent
     minutes = (time.monotonic() - start_s) / 60
@@ -118,7 +118,8 @@ def mutants_of(module: str) -> Iterator[Mutant]:
         n_timed_out += exit_code is None
         print(f"{module}: {number} of {len(items)}", end="\r", file=sys.stderr, flush=True)
         lines = list(difflib.unified_diff(before.splitlines(), after.splitlines(), module, module, lineterm=""))
-        yield Mutant((module, changed_lines(lines)), "\n".join(lines), exit_code != 0)
+        place = f"{module} {mutation.definition_name or ''}".rstrip()
+        yield Mutant((place, changed_lines(lines)), "\n".join(lines), exit_code != 0)
     print(f"{module}: {len(items)} mutants, {n_survived} survived, {n_timed_out} timed out", flush=True)
 
 
