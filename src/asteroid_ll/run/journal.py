@@ -174,7 +174,6 @@ class _NewerVersionError(ValueError):
     """A record of a version that this release does not know."""
 
     def __init__(self, version: int) -> None:
-        super().__init__(f"version {version}")
         self.version = version
 
 

@@ -166,7 +166,7 @@ def test_a_damaged_line_before_the_last_is_named(journal, line):
     journal.append("done", stage="x")
     with pytest.raises(DataError) as caught:
         journal.read()
-    assert f"{journal.path} is damaged in line 2" in caught.value.what
+    assert f"{journal.path} is damaged in line 2: {line[:60]!r} is not a record" in caught.value.what
     assert (caught.value.exit_code, caught.value.context) == (3, {"path": str(journal.path), "line": 2})
     assert "by their tags" in caught.value.hint
 
