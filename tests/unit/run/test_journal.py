@@ -132,6 +132,12 @@ def test_a_journal_cut_at_any_byte_has_its_complete_lines_and_goes_on(tmp_path):
         assert [record["n"] for record in journal.read().records] == [*range(n_complete), "next"]
 
 
+def test_a_complete_line_is_never_removed_not_even_an_empty_one(journal):
+    journal.path.write_bytes(b"\n")
+    journal.append("done", stage="x")
+    assert journal.path.read_bytes().startswith(b'\n{"v":1')
+
+
 @pytest.mark.parametrize("n_bytes", [4_095, 4_096, 4_097, 10_000])
 def test_a_torn_line_as_long_as_a_block_or_longer_is_replaced(journal, n_bytes):
     journal.append("done", stage="x", n=1)
