@@ -35,6 +35,7 @@ ACCOUNT_ID = "000000000000"
 REGION = "us-east-1"
 BUCKET = f"asteroid-ll-{ACCOUNT_ID}-{REGION}"
 PREFIX = "asteroid-ll/"
+ROLE_ARN = f"arn:aws:iam::{ACCOUNT_ID}:role/asteroid-ll"
 
 CANARIES = {
     "AWS_ACCESS_KEY_ID": "AKIACANARYCANARY0001",

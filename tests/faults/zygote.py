@@ -29,6 +29,7 @@ from os_layer import OsLayer
 WARM = ("aws", "cli", "emulator", "evaluation", "formats", "neo", "pipeline", "scoring", "stages")
 """Rooms whose modules are imported once, before the first command."""
 
+
 def main() -> None:
     """Carry out orders until stdin ends."""
     for room in WARM:
