@@ -24,6 +24,10 @@ CreatedOrAdopted = Literal["created", "adopted"]
 SETTLING_S = 20
 """Seconds for which AWS's answers about a new resource may contradict each other."""
 
+_DEPENDENT: tuple[Kind, ...] = ("endpoint-config", "endpoint")
+"""Kinds that name another resource. If it is new, AWS may not know it yet, and the documentation of CreateEndpoint
+recommends to repeat the create."""
+
 
 @dataclass(frozen=True)
 class _Api:
@@ -167,12 +171,15 @@ def create_or_adopt(
             try:
                 create()
             except Exception as error:
+                if kind in _DEPENDENT and is_not_found(error) and aws.pace.clock() < deadline_s:
+                    return None
                 if not is_already_there(error):
                     raise
             else:
                 return "created"
         return describe(aws, kind, name)
 
+    deadline_s = aws.pace.clock() + SETTLING_S
     # A name that is both taken and unknown is just being created or deleted: try again.
     existing = poll(
         attempt,

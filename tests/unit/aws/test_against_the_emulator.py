@@ -235,7 +235,8 @@ def test_an_answer_that_comes_late_is_waited_for(aws, uploaded, directory):
     emulator = Account(directory)
     emulator.configure(invisible_polls=2)
     emulator.close()
-    assert trained(aws).artifact_s3_uri
+    deployed(aws, trained(aws).artifact_s3_uri)
+    assert len(teardown.delete_endpoint_stack(aws, NAME)) == 3
 
 
 def test_an_artifact_that_is_not_a_model_fails_the_endpoint_which_is_then_deleted(aws, uploaded, directory):
