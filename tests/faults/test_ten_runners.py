@@ -18,6 +18,7 @@ import threading
 import time
 from contextlib import closing
 from dataclasses import dataclass, field
+from functools import cache
 
 import pytest
 
@@ -27,14 +28,18 @@ from asteroid_ll.emulator.transport.messages import Response
 from asteroid_ll.emulator.transport.server import serving
 
 EXHAUSTIVE = os.environ.get("ASTEROID_LL_EXHAUSTIVE") == "1"
-N_SEEDS, N_RUNNERS = (50, 10) if EXHAUSTIVE else (1, 3)
+DEFAULT_SEED = 0
+SEEDS, N_RUNNERS = (range(50), 10) if EXHAUSTIVE else ((DEFAULT_SEED,), 4)
 
 SIGNALS = ("SIGKILL", "SIGKILL", "SIGINT", "SIGTERM", "SIGHUP")
-N_REQUESTS = {"prepared": 60, "trained": 40}
-"""About the number of requests of an undisturbed run; a signal at a later one is never sent."""
+REQUESTS = {"prepared": (1, 50), "trained": (1, 36), "training": (12, 25)}
+"""The requests at which a signal comes, by what the run begins with. Fewer are sent only if the account is quick."""
 
 LINES = ("upload", "train", "deploy", "deploy", "predict")
 """Stages whose lines are moments of a signal."""
+
+LONG = ("--set", "hyperparameters.epochs=1000000")
+"""Makes a training outlast the test."""
 
 THEIR_TAGS = {
     "production": {},
@@ -57,7 +62,7 @@ class Runner:
 
     Attributes:
         place: its place.
-        begins: ``prepared`` or ``trained``, what is done before.
+        begins: ``prepared`` or ``trained``, what is done before; ``training`` for a prepared one whose training lasts.
         signal: the name of the signal that it gets; empty for none.
         request: the number of the request at which it gets the signal; 0 for another moment.
         phase: ``before`` or ``after`` the account does the work of that request.
@@ -65,6 +70,7 @@ class Runner:
         command: the process, once it has started.
         n_requests: number of requests until now.
         is_disturbed: the signal was sent.
+        ended: the end of the process.
     """
 
     place: object
@@ -76,6 +82,7 @@ class Runner:
     command: object = None
     n_requests: int = 0
     is_disturbed: bool = False
+    ended: object = None
 
     def __str__(self):
         moment = f"line of {self.line}" if self.line else f"request {self.request} {self.phase}"
@@ -121,19 +128,24 @@ class Observer:
 
 
 @pytest.fixture(scope="module")
-def accounts(account_training, planting, tmp_path_factory):
-    """State directories of two accounts with the foreign resources: one empty, one with the trained place's objects."""
+def account_like(account_training, planting, tmp_path_factory):
+    """Makes copies of an account with the foreign resources, which else is empty or has what a trained place left."""
     place, _ = account_training
-    directories = (tmp_path_factory.mktemp("accounts") / "empty", tmp_path_factory.mktemp("accounts") / "trained")
-    shutil.copytree(place.state, directories[1])
-    for directory in directories:
+
+    @cache
+    def account(kind):
+        directory = tmp_path_factory.mktemp("account") / kind
+        if kind == "trained":
+            shutil.copytree(place.state, directory)
         with Emulator(directory) as emulator:
             artifact = place.workdir / "train/model.tar.gz"
             region = planting.Region(emulator, "us-east-1", artifact, key="theirs", bucket=THEIR_BUCKET)
             for name, tags in THEIR_TAGS.items():
                 region.endpoint(name, [{"Key": key, "Value": value} for key, value in tags.items()])
             region.upload("asteroid-ll/train/part-0")
-    return directories
+        return directory
+
+    return lambda kind, directory: shutil.copytree(account(kind), directory)
 
 
 def with_identity(place, folder, run_id, workbench, zygote):
@@ -146,29 +158,40 @@ def with_identity(place, folder, run_id, workbench, zygote):
     return copy
 
 
-def moment(dice):
-    """Return a random signal and its moment."""
-    if dice.random() < 0.25:
-        return {"signal": dice.choice(SIGNALS), "line": dice.choice(LINES)}
-    return {"signal": dice.choice(SIGNALS), "share": dice.random(), "phase": dice.choice(("before", "after"))}
+def drawn_runner(dice, number, *, is_disturbed, place_of):
+    """Return a runner whose beginning and signal are random."""
+    begins = dice.choice(("prepared", "trained"))
+    if not is_disturbed:
+        return Runner(place_of(begins, number), begins)
+    if begins == "prepared" and dice.random() < 0.25:
+        begins = "training"
+    drawn = Runner(place_of(begins, number), begins, signal=dice.choice(SIGNALS))
+    if begins != "training" and dice.random() < 0.25:
+        drawn.line = dice.choice(LINES)
+    else:
+        drawn.request, drawn.phase = dice.randint(*REQUESTS[begins]), dice.choice(("before", "after"))
+    return drawn
 
 
-@pytest.mark.parametrize("seed", range(N_SEEDS))
+@pytest.mark.parametrize("seed", SEEDS)
 def test_runners_on_one_account_end_well_and_a_sweep_leaves_only_what_is_foreign(
-    seed, account_once, account_training, accounts, workbench, zygote, tmp_path
+    seed, account_once, account_training, account_like, workbench, zygote, tmp_path
 ):
+    def place_of(begins, number):
+        origin = account_training[0] if begins == "trained" else account_once
+        return with_identity(origin, tmp_path / f"runner{number}", f"{number:08x}", workbench, zygote)
+
     dice = random.Random(seed)
-    state = tmp_path / "account"
-    shutil.copytree(dice.choice(accounts), state)
-    runners = {}
+    state = account_like(dice.choice(("empty", "trained")), tmp_path / "account")
+    theirs = foreign_rows(state)
+    assert len(theirs) > 4 * len(THEIR_TAGS)
     disturbed = dice.sample(range(N_RUNNERS), k=N_RUNNERS // 2)
-    for number in range(N_RUNNERS):
-        begins, origin = dice.choice((("prepared", account_once), ("trained", account_training[0])))
-        place = with_identity(origin, tmp_path / f"runner{number}", f"{number:08x}", workbench, zygote)
-        drawn = moment(dice) if number in disturbed else {}
-        if "share" in drawn:
-            drawn["request"] = 1 + int(drawn.pop("share") * N_REQUESTS[begins])
-        runners[f"RUNNER{number}"] = Runner(place, begins, **drawn)
+    runners = {
+        f"RUNNER{number}": drawn_runner(dice, number, is_disturbed=number in disturbed, place_of=place_of)
+        for number in range(N_RUNNERS)
+    }
+    elsewhere = workbench.Place(tmp_path / "elsewhere", zygote)
+    elsewhere.folder.mkdir()
     with closing(Account(state)) as account:
         account.configure(
             endpoint_creating_s=dice.choice((0.0, 0.5)),
@@ -176,16 +199,12 @@ def test_runners_on_one_account_end_well_and_a_sweep_leaves_only_what_is_foreign
             invisible_polls=dice.choice((0, 1)),
             stop_grace_s=0.1,
         )
-        theirs = foreign_rows(state)
-        assert len(theirs) > 5 * 4
         observer = Observer(account, runners)
         with serving(observer) as port:
             url = f"http://127.0.0.1:{port}"
             run_together(runners, observer, url)
             for runner in runners.values():
                 check_end(runner, state)
-            elsewhere = workbench.Place(tmp_path / "elsewhere", zygote)
-            elsewhere.folder.mkdir()
             line = ("sweep", "--all", "--yes", "--json", "--set", "target=aws")
             ended = elsewhere.run(*line, config=None, AWS_ENDPOINT_URL=url)
     assert ended.code == 0, ended.err
@@ -193,8 +212,8 @@ def test_runners_on_one_account_end_well_and_a_sweep_leaves_only_what_is_foreign
     assert foreign_rows(state) == theirs
     check_requests(observer.requests)
     assert billed(state) == set(THEIR_TAGS)
-    left = "SELECT name FROM resources WHERE kind <> 'training-job' OR status IN ('InProgress', 'Stopping')"
-    assert {name for (name,) in rows(state, left)} == set(THEIR_TAGS)
+    alive = "SELECT name FROM resources WHERE kind <> 'training-job' OR status IN ('InProgress', 'Stopping')"
+    assert {name for (name,) in rows(state, alive)} == set(THEIR_TAGS)
     assert not (state / "emulator.log").exists(), (state / "emulator.log").read_text("utf-8")
 
 
@@ -202,9 +221,8 @@ def run_together(runners, observer, url):
     """Start all runners, and wait for all of them."""
     for key, runner in runners.items():
         hooks = {"signal_at_line": (runner.line, runner.signal)} if runner.line else {}
-        runner.command = runner.place.fork(
-            "run-all", "--json", poll_s=0.2, AWS_ENDPOINT_URL=url, AWS_ACCESS_KEY_ID=key, **hooks
-        )
+        line = ("run-all", "--json", *(LONG if runner.begins == "training" else ()))
+        runner.command = runner.place.fork(*line, poll_s=0.2, AWS_ENDPOINT_URL=url, AWS_ACCESS_KEY_ID=key, **hooks)
     observer.all_started.set()
     for runner in runners.values():
         runner.ended = runner.place.wait(runner.command)
