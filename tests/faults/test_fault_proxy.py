@@ -27,6 +27,8 @@ UNTIL_TRAINED = (
     "GetObject",
     "DescribeLogStreams",
     "GetLogEvents",
+    "ListEndpoints",
+    "ListTrainingJobs",
 )
 TEARDOWN = (
     "GetCallerIdentity",

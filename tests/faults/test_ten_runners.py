@@ -148,16 +148,6 @@ def account_like(account_training, planting, tmp_path_factory):
     return lambda kind, directory: shutil.copytree(account(kind), directory)
 
 
-def with_identity(place, folder, run_id, workbench, zygote):
-    """Copy a place without its account, as another run of the same content."""
-    shutil.copytree(place.folder, folder, ignore=shutil.ignore_patterns("emulator"))
-    copy = workbench.Place(folder, zygote)
-    run = json.loads(copy.bytes_of("run.json"))["run"]
-    for name in ("run.json", "journal.jsonl"):
-        copy.edit(run, f"asteroid-run-{run_id}", file=f"asteroid-run/{name}")
-    return copy
-
-
 def drawn_runner(dice, number, *, is_disturbed, place_of):
     """Return a runner whose beginning and signal are random."""
     begins = dice.choice(("prepared", "trained"))
@@ -178,8 +168,10 @@ def test_runners_on_one_account_end_well_and_a_sweep_leaves_only_what_is_foreign
     seed, account_once, account_training, account_like, workbench, zygote, tmp_path
 ):
     def place_of(begins, number):
-        origin = account_training[0] if begins == "trained" else account_once
-        return with_identity(origin, tmp_path / f"runner{number}", f"{number:08x}", workbench, zygote)
+        """A copy without the account. It is another run, because its original exists."""
+        origin, folder = account_training[0] if begins == "trained" else account_once, tmp_path / f"runner{number}"
+        shutil.copytree(origin.folder, folder, ignore=shutil.ignore_patterns("emulator"))
+        return workbench.Place(folder, zygote)
 
     dice = random.Random(seed)
     state = account_like(dice.choice(("empty", "trained")), tmp_path / "account")
