@@ -31,7 +31,13 @@ WARM = ("aws", "cli", "emulator", "evaluation", "formats", "neo", "pipeline", "s
 
 
 def main() -> None:
-    """Carry out orders until stdin ends."""
+    """Carry out orders until stdin ends.
+
+    Commands get the default actions of signals, which ``nohup`` and a shell's background jobs replace.
+    """
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    for number in (signal.SIGHUP, signal.SIGQUIT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_DFL)
     for room in WARM:
         package = import_module(f"asteroid_ll.{room}")
         for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
