@@ -10,7 +10,7 @@ JSON = "application/json"
 JSON_LINES = "application/jsonlines"
 RECORDIO = "application/x-recordio-protobuf"
 OCTET_STREAM = "application/octet-stream"
-"""What an emulator may send to a container if the caller gives no content type."""
+"""The type that an emulator may send to a container if the caller gives none."""
 
 REQUEST_TYPES = (CSV, JSON, JSON_LINES, RECORDIO)
 RESPONSE_TYPES = (JSON, JSON_LINES, RECORDIO)

@@ -14,7 +14,7 @@ import os
 import re
 import signal
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
@@ -87,8 +87,6 @@ def serve(root: Path, environment: Mapping[str, str]) -> int:
         The exit code: 0 after a signal; 1 if serving cannot start, or a worker process died.
     """
     logging.basicConfig(stream=sys.stdout, level=logging.INFO, format=_LOG_FORMAT, datefmt="%m/%d/%Y %H:%M:%S")
-    # Blocked signals stay pending until they are waited for, so none is lost before the server is up.
-    signal.pthread_sigmask(signal.SIG_BLOCK, _STOPPING)
     try:
         settings = Settings.from_environment(environment)
         model = ModelServer.load(root / "model" / MODEL_FILE)
@@ -96,34 +94,46 @@ def serve(root: Path, environment: Mapping[str, str]) -> int:
     except AsteroidError as error:
         _LOGGER.error("%s", error)
         return 1
-
-    def work() -> None:
-        with running(server):
-            signal.sigwait(_STOPPING)
-
-    workers = _fork(work, settings.n_workers) if settings.n_workers > 1 else []
     kind, width = model.model.predictor_type, model.model.feature_dim
-    _LOGGER.info("Serving a %s of %d features on port %d", kind, width, server.port)
-    if workers:
-        return _supervise(workers)
-    work()
+    started = f"Serving a {kind} of {width} features on port {server.port}"
+    if settings.n_workers > 1:
+        return _supervise(server, settings.n_workers, started=started)
+    signals = _Signals(*_STOPPING)
+    _LOGGER.info(started)
+    with running(server):
+        signals.wait()
     return 0
 
 
-def _fork(work: Callable[[], None], n_workers: int) -> list[int]:
-    """Start child processes that work, and return their ids."""
-    signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGCHLD,))
+class _Signals:
+    """The signals that end this process, as bytes in a pipe: they may come at any time and to any thread."""
+
+    def __init__(self, *numbers: int) -> None:
+        self._reader, writer = os.pipe()
+        os.set_blocking(writer, False)
+        signal.set_wakeup_fd(writer)
+        for number in numbers:
+            signal.signal(number, lambda *_: None)
+
+    def wait(self) -> int:
+        """Wait for the next signal and return its number."""
+        return os.read(self._reader, 1)[0]
+
+
+def _supervise(server: Server, n_workers: int, *, started: str) -> int:
+    """Answer in child processes until a signal, or until one of them dies, which ends all; return the exit code."""
+    signals = _Signals(*_STOPPING, signal.SIGCHLD)
     workers = []
     for _ in range(n_workers):
+        # A child's signals wait until it has its own pipe.
+        signal.pthread_sigmask(signal.SIG_BLOCK, _STOPPING)
         workers.append(os.fork())
         if not workers[-1]:
-            _work_and_exit(work)
-    return workers
-
-
-def _supervise(workers: list[int]) -> int:
-    """Wait for a signal, or until a worker dies; then end all workers and return the exit code."""
-    number = signal.sigwait((*_STOPPING, signal.SIGCHLD))
+            _work_and_exit(server)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOPPING)
+    server.socket.close()  # the workers have it, and close it when they stop
+    _LOGGER.info(started)
+    number = signals.wait()
     for worker in workers:
         os.kill(worker, signal.SIGTERM)
     for worker in workers:
@@ -133,10 +143,13 @@ def _supervise(workers: list[int]) -> int:
     return int(number == signal.SIGCHLD)
 
 
-def _work_and_exit(work: Callable[[], None]) -> NoReturn:
-    """Work in a child process and end it here: its caller is the parent's code."""
+def _work_and_exit(server: Server) -> NoReturn:
+    """Answer in a child process, and end it here: its caller is the parent's code."""
     try:
-        work()
+        signals = _Signals(*_STOPPING)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOPPING)
+        with running(server):
+            signals.wait()
     except BaseException:
         _LOGGER.exception("A worker process failed")
         os._exit(1)

@@ -48,6 +48,11 @@ def ask(port, method="POST", path="/invocations", *, body=None, **headers):
         connection.close()
 
 
+def is_open(port):
+    with socket.socket() as connection:
+        return connection.connect_ex(("127.0.0.1", port)) == 0
+
+
 @pytest.fixture(scope="module")
 def runtime(trained):
     """A boto3 client of the emulator, which hosts the same model as the endpoint ``e``."""
@@ -227,6 +232,26 @@ def test_a_request_that_breaks_off_is_not_scored(caplog):
         connection.shutdown(socket.SHUT_WR)
         assert connection.recv(100) == b""
     assert caplog.text == ""
+
+
+def test_a_response_under_way_outlives_repeated_stop_signals(image, trained):
+    process, port = image.serve(trained, OPENBLAS_NUM_THREADS="2")
+    body = b"1,2,3\n" * 100_000
+    with socket.socket() as connection:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 16)
+        connection.settimeout(60)
+        connection.connect(("127.0.0.1", port))
+        connection.sendall(b"POST /invocations HTTP/1.1\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+        assert connection.recv(8) == b"HTTP/1.1"  # the response has begun and fits into no buffer
+        process.send_signal(signal.SIGTERM)
+        while is_open(port):
+            pass
+        process.send_signal(signal.SIGTERM)
+        process.send_signal(signal.SIGINT)
+        answer = b"".join(iter(lambda: connection.recv(1 << 20), b""))
+    assert len(json.loads(answer.partition(b"\r\n\r\n")[2])["predictions"]) == 100_000
+    log, _ = process.communicate(timeout=60)
+    assert (process.returncode, "Traceback" in log) == (0, False), log
 
 
 @ON_LINUX
