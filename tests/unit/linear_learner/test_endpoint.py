@@ -186,7 +186,7 @@ def test_the_longest_body_is_scored(served):
     body = (row * n_rows).rstrip().ljust(6_291_456, b"0")
     status, _, answer = ask(served, body=body, Content_Type="text/csv")
     assert status == 200
-    assert len(json.loads(answer)["predictions"]) == n_rows
+    assert answer.count(b'"score"') == n_rows
 
 
 def test_many_clients_get_their_own_answers_without_an_error(served):
@@ -249,7 +249,7 @@ def test_a_response_under_way_outlives_repeated_stop_signals(image, trained):
         process.send_signal(signal.SIGTERM)
         process.send_signal(signal.SIGINT)
         answer = b"".join(iter(lambda: connection.recv(1 << 20), b""))
-    assert len(json.loads(answer.partition(b"\r\n\r\n")[2])["predictions"]) == 100_000
+    assert answer.count(b'"score"') == 100_000
     log, _ = process.communicate(timeout=60)
     assert (process.returncode, "Traceback" in log) == (0, False), log
 
