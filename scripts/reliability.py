@@ -5,7 +5,7 @@
 
 A case is one test: a command, or a sequence of commands, with at least one fault. It survives if every check of its
 test holds. It is lost if a result differs from that of an undisturbed run, and leaked if the emulator's ledger still
-bills something after a clean end.
+bills something after the end. Any other failed check counts as "failed otherwise".
 """
 
 from __future__ import annotations
@@ -39,9 +39,17 @@ def counts(results: Path) -> Counter[tuple[str, str]]:
         if case.find("skipped") is not None:
             continue
         failures = [*case.iter("failure"), *case.iter("error")]
-        kind = failures[0].get("message", "").partition(":")[0].rpartition(".")[2] if failures else ""
-        cases[suite, {"": "survived", "LostError": "lost", "LeakedError": "leaked"}.get(kind, "failed")] += 1
+        cases[suite, _outcome(failures[0].text or "") if failures else "survived"] += 1
     return cases
+
+
+def _outcome(traceback: str) -> str:
+    """Return what a failure means, by the assertion that failed: pytest marks its line with ``>``."""
+    failed = [line for line in traceback.splitlines() if line.startswith(">")][-1:]
+    if any(name in line for line in failed for name in ("open_intervals()", "still_open")):
+        return "leaked"
+    is_result = any(name in line for line in failed for name in ("metrics()", "outputs()", "bytes_of("))
+    return "lost" if is_result else "failed"
 
 
 def table(cases: Counter[tuple[str, str]]) -> str:
