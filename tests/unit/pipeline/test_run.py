@@ -589,7 +589,8 @@ def test_a_run_on_an_account_with_nothing_open_names_what_others_have_left_beyon
     assert notes("aws") == ["Whether another run has expired resources is unknown: SageMaker refused."]
     assert notes("emulator") == []
     fresh = resource("new-22222222", expires_s=None)
-    answers.append([resource("toy-00000000"), resource("other-11111111"), fresh])
+    ours = replace(resource("toy-00000000"), kind="training-job")
+    answers.append([ours, resource("other-11111111"), fresh])
     (note,) = notes("aws")
     assert re.fullmatch(r"1 endpoint of another run expired [0-9.]+ d ago:   asteroid-ll sweep --expired", note)
 

@@ -68,8 +68,6 @@ def test_a_second_holder_sees_who_works_there_since_when_and_what_to_do(tmp_path
     )
     assert caught.value.exit_code == 1
     assert caught.value.context["holder"]["pid"] == process.pid
-    process.communicate()
-    assert process.returncode == 0  # looking whether it lives has not disturbed it
 
 
 def test_a_refused_holder_leaves_the_first_ones_name_in_the_file(tmp_path, start):
@@ -175,16 +173,19 @@ def test_a_holder_on_another_machine_cannot_be_stopped_from_this_one(tmp_path, s
     assert caught.value.hint == "Wait for it, or choose another directory with --workdir."
 
 
-def test_a_holder_of_another_user_is_alive(tmp_path, start, monkeypatch):
+def test_a_holder_of_another_user_is_alive_and_gets_no_signal(tmp_path, start, monkeypatch):
     process = start(tmp_path / "lock", "run-all")
+    signals = []
 
-    def refuse(*arguments):
+    def refuse(pid, number):
+        signals.append((pid, number))
         raise PermissionError(errno.EPERM, "Operation not permitted")
 
     with monkeypatch.context() as patch:
         patch.setattr(lock_module.os, "kill", refuse)
         with pytest.raises(AsteroidError, match=f"PID {process.pid}"), Lock(tmp_path / "lock", command="x"):
             pass
+    assert signals == [(process.pid, 0)]
 
 
 def test_everybody_can_read_who_works_there_and_no_descriptor_stays_open(tmp_path, n_descriptors):

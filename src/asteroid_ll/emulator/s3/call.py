@@ -89,7 +89,8 @@ def check_intact(store: ObjectStore, stored: StoredObject) -> None:
     if not store.is_intact(stored):
         raise ApiError(
             "InternalError",
-            f"The bytes of s3://{stored.bucket}/{stored.key} are damaged or lost on disk. Put the object again.",
+            f"The bytes of s3://{stored.bucket}/{stored.key} are damaged or lost on disk. Put the object again, or "
+            "empty the emulator: asteroid-ll emulator reset",
             status=500,
         )
 
