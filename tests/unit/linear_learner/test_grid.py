@@ -46,8 +46,16 @@ def test_values_that_the_user_fixes_are_the_base_models_alone() -> None:
         lr_scheduler_factor="0.5",
         lr_scheduler_minimum_lr="0.001",
     )
-    assert found[0] == Candidate("adam", 0.3, 0.7, 0.2, 5, 0.5, 0.001, 10.0)
+    assert found[0] == Candidate("adam", 0.3, 0.7, 0.2, 10, 0.5, 0.001, 10.0)
     assert found[1:] == models()[1:]
+
+
+def test_the_users_scheduler_step_reaches_the_base_model_of_a_fixed_number_of_models_alone() -> None:
+    assert models(lr_scheduler_step="5") == models()
+    assert models(lr_scheduler_step="5", num_models="16")[0].lr_scheduler_step == 5
+    assert models(lr_scheduler_step="5", num_models="16")[1:] == models()[1:16]
+    assert models(lr_scheduler_step="5", _tuning_objective_metric="validation:mse")[0].lr_scheduler_step == 5
+    assert models(**MULTICLASS, lr_scheduler_step="5")[0].lr_scheduler_step == 5
 
 
 def test_an_optimiser_and_a_bias_multiplier_hold_for_every_model() -> None:
@@ -68,7 +76,7 @@ def test_model_26_of_28_multiclass_models_is_the_published_one() -> None:
     assert round(model.lr_scheduler_minimum_lr, 8) == 2.294e-5
 
 
-@pytest.mark.parametrize(("feature_dim", "count"), [(14, 24), (19, 27), (22, 28), (1509, 32), (1, 1)])
+@pytest.mark.parametrize(("feature_dim", "count"), [(14, 24), (19, 27), (22, 28), (23, 29), (1509, 32), (1, 3)])
 def test_the_number_of_multiclass_models_grows_with_the_features(feature_dim: int, count: int) -> None:
     assert auto_multiclass_models(feature_dim) == count
     assert len(models(**MULTICLASS, feature_dim=str(feature_dim))) == count
