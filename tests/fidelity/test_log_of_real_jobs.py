@@ -12,14 +12,15 @@ import pytest
 from asteroid_ll.emulator.worker.metrics import DEFINITIONS
 from asteroid_ll.formats import recordio
 from asteroid_ll.linear_learner import container
+from asteroid_ll.linear_learner.images import GENERATIONS
 from asteroid_ll.linear_learner.model import Model
 
 DATA = Path(__file__).resolve().parents[2] / "../shared/data"
 NUMBER = re.compile(r"(?<=[=, ])\d+\.\d+(?:e-\d+)?(?=\)?$)")
 
 
-def run_job(root, hyperparameters, *, content_type):
-    """Run the container on ``root``, whose channels are there already; its log."""
+def run_job(root, hyperparameters, *, content_type, year="2021"):
+    """Run the container on ``root``, whose channels are there already; its log in the style of a year."""
     config = root / "input" / "config"
     config.mkdir(parents=True)
     channels = {path.name: {"ContentType": content_type} for path in (root / "input" / "data").iterdir()}
@@ -27,7 +28,7 @@ def run_job(root, hyperparameters, *, content_type):
     (config / "resourceconfig.json").write_text(json.dumps({"current_host": "algo-1", "hosts": ["algo-1"]}))
     (config / "inputdataconfig.json").write_text(json.dumps(channels))
     lines = []
-    assert container.run(root, write=lines.append) == 0
+    assert container.run(root, write=lines.append, generation=GENERATIONS[year]) == 0
     return "\n".join(lines).split("\n")
 
 
@@ -77,7 +78,6 @@ def masked(line):
         (r"^\[\d\d/\d\d/\d{4} [\d:]{8} (\w+) \d+\]", r"[\1]"),
         (r"^\[[\d-]{10} [\d:.]{12}\]", "[]"),
         (r'"duration": \d+', '"duration": 0'),
-        (r"python3\.\d", "python3"),
         (r"0x[0-9a-f]+", "0x"),
         (r"took [\d.]+ seconds", "took seconds"),
         (r"/tmp/\w+/", "/tmp/x/"),

@@ -7,11 +7,13 @@ it. Both rules were recovered from the logs of real jobs.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 
 from asteroid_ll.linear_learner.hyperparameters import Hyperparameters
+from asteroid_ll.linear_learner.records import PredictorType
 
 _WD = (1e-4, 1e-2, 1.0, 100.0)
 _LEARNING_RATE = (0.005, 0.1)
@@ -38,7 +40,7 @@ class Candidate:
     bias_lr_mult: float
 
     def as_logged(self) -> dict[str, object]:
-        """Return the content of the log's "Best model found for hyperparameters" line, in its order."""
+        """Return the content of the log's "Best model found for hyperparameters" line."""
         return {name: value for name, value in asdict(self).items() if name != "bias_lr_mult"}
 
 
@@ -65,6 +67,22 @@ def grid(hyperparameters: Hyperparameters, *, feature_dim: int) -> tuple[Candida
     if hyperparameters.num_models is None:
         base = replace(base, lr_scheduler_step=models[0].lr_scheduler_step)
     return (base, *models[1:])
+
+
+def as_logged(candidates: Sequence[Candidate], index: int, *, predictor_type: PredictorType) -> dict[str, object]:
+    """Return the content of the log's "Best model found for hyperparameters" line, in its order.
+
+    The base model and the variations of it list ``l1`` before ``wd``, models of the grid of 32 after it.
+
+    Args:
+        candidates: the models of the job.
+        index: number of the exported model.
+        predictor_type: the job's.
+    """
+    values = candidates[index].as_logged()
+    if index > 0 and predictor_type != "multiclass_classifier":
+        return values
+    return {"optimizer": values["optimizer"], "learning_rate": values["learning_rate"], "l1": values["l1"], **values}
 
 
 def auto_multiclass_models(feature_dim: int) -> int:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from asteroid_ll.linear_learner.grid import Candidate, auto_multiclass_models, grid
+from asteroid_ll.linear_learner.grid import Candidate, as_logged, auto_multiclass_models, grid
 from asteroid_ll.linear_learner.hyperparameters import parse
+from asteroid_ll.linear_learner.records import PredictorType
 
 
 def models(**values: str) -> tuple[Candidate, ...]:
@@ -96,13 +97,27 @@ def test_multiclass_variations_mix_optimisers_unless_one_is_asked_for() -> None:
     assert {model.optimizer for model in models(**MULTICLASS, optimizer="sgd")} == {"sgd"}
 
 
-def test_the_best_model_line_has_seven_values_in_the_logs_order() -> None:
-    assert list(models()[0].as_logged()) == [
-        "optimizer",
-        "learning_rate",
-        "wd",
-        "l1",
-        "lr_scheduler_step",
-        "lr_scheduler_factor",
-        "lr_scheduler_minimum_lr",
-    ]
+BASE_FIRST = ["optimizer", "learning_rate", "l1", "wd"]
+GRID_FIRST = ["optimizer", "learning_rate", "wd", "l1"]
+
+
+@pytest.mark.parametrize(
+    ("predictor_type", "index", "first"),
+    [
+        # Two jobs of November 2023 exported model 0; 20 jobs of 2021 to 2025 exported another one.
+        ("binary_classifier", 0, BASE_FIRST),
+        ("regressor", 3, GRID_FIRST),
+        ("regressor", 9, GRID_FIRST),
+        ("binary_classifier", 4, GRID_FIRST),
+        # Jobs of May 2021 and July 2024 exported model 26, a tuning job of July 2024 the base model.
+        ("multiclass_classifier", 26, BASE_FIRST),
+        ("multiclass_classifier", 0, BASE_FIRST),
+    ],
+)
+def test_the_best_model_line_has_seven_values_in_the_logs_order(
+    predictor_type: PredictorType, index: int, first: list[str]
+) -> None:
+    candidates = models(predictor_type=predictor_type, num_classes="3")
+    logged = as_logged(candidates, index, predictor_type=predictor_type)
+    assert list(logged) == [*first, "lr_scheduler_step", "lr_scheduler_factor", "lr_scheduler_minimum_lr"]
+    assert logged == candidates[index].as_logged()
