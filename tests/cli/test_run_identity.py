@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import shutil
 
 import pytest
 
@@ -13,6 +15,7 @@ AWS = """\
 target: aws
 role_arn: arn:aws:iam::000000000000:role/asteroid-ll
 """
+NO_CREDENTIALS = {"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": "", "AWS_EC2_METADATA_DISABLED": "true"}
 DUMMY = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_SESSION_TOKEN": "test"}
 
 
@@ -67,6 +70,37 @@ def test_two_runs_of_the_same_content_have_their_own_endpoints(on_aws, account, 
     assert on_aws("teardown", "--workdir", "two").code == 0
     assert open_endpoints(account) == [first]
     assert on_aws("teardown", "--workdir", "one").code == 0
+    assert open_endpoints(account) == []
+
+
+def test_a_run_on_an_account_warns_of_expired_resources_also_if_it_is_up_to_date(on_aws, place):
+    assert on_aws("run-all", "-c", "aws.yaml").code == 0
+    kept = on_aws("run-all", "--keep", "-c", "aws.yaml", "--workdir", "late", "--set", "hosting.keep_for_h=1e-9")
+    assert kept.code == 0, kept.err
+    again = on_aws("run-all", "--json")
+    assert {stage["status"] for stage in again.json["stages"]} == {"skipped"}
+    assert re.search(r"1 endpoint of another run expired .* ago:   asteroid-ll sweep --expired\n", again.err)
+    unlisted = place.run("run-all", config=None, **NO_CREDENTIALS)
+    assert unlisted.code == 0, unlisted.err
+    assert "Whether another run has expired resources is unknown: " in unlisted.err
+
+
+def test_a_copy_of_a_run_directory_is_another_run_and_a_moved_one_is_the_same(on_aws, account, place):
+    assert on_aws("run-all", "--keep", "-c", "aws.yaml").code == 0
+    (first,) = open_endpoints(account)
+    shutil.copytree(place.workdir, place.folder / "copy")
+    ended = on_aws("teardown", "--workdir", "copy", "--json")
+    assert ended.code == 0, ended.err
+    assert ended.json["billing"] == {"open": []}
+    assert "1 endpoint of another run is billed" in ended.err
+    assert open_endpoints(account) == [first]
+    assert on_aws("run-all", "--keep", "--force", "predict", "--workdir", "copy").code == 0
+    assert len(open_endpoints(account)) == 2
+    assert stored(place.folder / "copy")["run"] != stored(place.workdir)["run"]
+    assert on_aws("teardown", "--workdir", "copy").code == 0
+    assert open_endpoints(account) == [first]
+    place.workdir.rename(place.folder / "moved")
+    assert on_aws("teardown", "--workdir", "moved").code == 0
     assert open_endpoints(account) == []
 
 
@@ -190,7 +224,6 @@ def test_missing_credentials_name_what_a_teardown_leaves(on_aws, place):
     name = "asteroid-ll-0000000000000000-00000000"
     journal = Journal(place.workdir / "journal.jsonl")
     journal.append("intent", stage="deploy", fingerprint="0" * 64, resource=name, bills="endpoint")
-    none = {"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": "", "AWS_EC2_METADATA_DISABLED": "true"}
-    ended = place.run("teardown", "--json", config=None, **none)
+    ended = place.run("teardown", "--json", config=None, **NO_CREDENTIALS)
     assert ended.code == 5, ended.err
     assert name in ended.json["error"]["what"]

@@ -109,6 +109,30 @@ def test_a_run_with_a_damaged_journal_deletes_the_endpoint_by_its_tags(hosted):
     assert hosted.open_intervals() == []
 
 
+@pytest.mark.parametrize("loss", ["deleted", "emptied"])
+def test_a_run_that_fails_early_without_its_journal_deletes_the_endpoint_by_its_tags(hosted, loss):
+    journal = hosted.workdir / "journal.jsonl"
+    journal.unlink() if loss == "deleted" else journal.write_bytes(b"")
+    (hosted.folder / "asteroids.csv").unlink()
+    ended = hosted.run("run-all", "--json")
+    assert ended.code == 3, ended.err
+    assert ended.status_of("teardown") == "run"
+    assert ended.json["billing"] == {"open": []}
+    assert hosted.open_intervals() == []
+
+
+def test_without_its_journal_a_run_that_keeps_its_endpoint_does_not_know_what_is_billed(hosted):
+    (hosted.workdir / "journal.jsonl").unlink()
+    ended = hosted.run("run-all", "--until", "clean", "--keep", "--json")
+    assert ended.code == 0, ended.err
+    assert ended.json["billing"] == {"open": None}
+    assert "Bill: unknown" in hosted.run("run-all", "--until", "clean", "--keep").out
+    assert hosted.run("plan", "--json").json["billing"] == {"open": None}
+    assert hosted.run("teardown", "--json").json["billing"] == {"open": []}
+    assert hosted.open_intervals() == []
+    assert hosted.run("plan", "--json").json["billing"] == {"open": []}
+
+
 def test_a_job_that_cannot_be_stopped_is_named_and_stays_open_in_the_journal(prepared, workbench):
     prepared.configure(training_starting_s=60.0)
     assert prepared.run("run-all", faults="sagemaker:DescribeTrainingJob:3:after:sigint").code == 130

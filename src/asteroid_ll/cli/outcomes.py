@@ -92,7 +92,8 @@ def _show_result(console: Console, command: str, result: RunResult) -> None:
     if not result.error:
         show_metrics(console, result)
     if result.open is None:
-        console.line("\nBill: unknown, because the journal cannot be read.")
+        command = with_commands("asteroid-ll teardown")
+        console.line(f"\nBill: unknown, because the journal was lost or cannot be read. Find out:   {command}")
     elif result.open or command == "run-all":
         show_bill(console, result.open)
 

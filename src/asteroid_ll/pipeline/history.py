@@ -58,7 +58,9 @@ def read_run(directory: Path) -> PastRun:
     """Return a run by its directory; a damaged one has the status ``damaged``."""
     try:
         identity = read_identity(directory)
-        history = Journal(directory / paths.JOURNAL).read()
+        journal = Journal(directory / paths.JOURNAL)
+        journal.origin = identity.origin if identity else {}
+        history = journal.read()
         scores = _scores(directory)
     except DataError:
         return PastRun(directory, None, None, "damaged", (), {})

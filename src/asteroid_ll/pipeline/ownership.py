@@ -9,8 +9,15 @@ from typing import TYPE_CHECKING, Any
 from asteroid_ll.config.models import EMULATOR_ROLE_ARN
 from asteroid_ll.errors import AsteroidError, ConfigError, CredentialsError, DataError, LeakError
 from asteroid_ll.redaction import redacted
-from asteroid_ll.run.identity import Identity, differences, new_identity, read_identity, write_identity
-from asteroid_ll.run.journal import Journal
+from asteroid_ll.run.identity import (
+    Identity,
+    differences,
+    new_identity,
+    original_of,
+    read_identity,
+    write_identity,
+)
+from asteroid_ll.run.journal import UNKNOWN, Journal
 
 if TYPE_CHECKING:
     from asteroid_ll.aws.session import Aws
@@ -33,7 +40,7 @@ class Ownership:
 
     Attributes:
         identity: the run's identity, with the command's configuration.
-        changes: the differences from the stored configuration, a text for each.
+        changes: a text for each difference from the stored configuration, and one if the directory is a copy.
 
     Raises:
         ConfigError: the run belongs to another target or region.
@@ -52,11 +59,30 @@ class Ownership:
         new = new_identity(directory, values, account=account)
         known = stored or _from_journal(journal, new) or new
         self._require_place(known, replace(known, target=config.target, region=config.region))
-        self.identity = known.with_config(values)
         self.changes = tuple(map(str, differences(values, stored.config))) if stored else ()
+        # An emulator is in the run directory, so a copy has its own account.
+        original = original_of(directory, known) if known.target == "aws" else None
+        if original is not None:
+            known = replace(known, run=new.run, began=new.began)
+            self.changes = (f"A copy of {original}, so another run: {new.run}.", *self.changes)
+        self.identity = replace(known, config=values, directory=new.directory)
+        journal.origin = self.identity.origin
+        if writes:
+            self._begin_journal(is_new=stored is None)
         if self._writes and self.identity != stored:
             write_identity(directory, self.identity)
-        journal.origin = self.identity.origin
+
+    def _begin_journal(self, *, is_new: bool) -> None:
+        """Write the first record of a journal; if the run is older than its journal, one that says what is unknown."""
+        try:
+            is_empty = not self._journal.read().records
+        except DataError:
+            return  # the command that needs the journal reports it
+        if is_empty and not is_new:
+            what = f"anything of run {self.identity.run}"
+            self._journal.append("intent", stage="run", resource=what, bills=UNKNOWN)
+        elif is_empty and self._writes:
+            self._journal.append("intent", stage="run")
 
     def check_account(self, aws: Aws) -> None:
         """Refuse another account than the run's; the first connection of a run stores its account.

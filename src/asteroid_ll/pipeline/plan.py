@@ -49,14 +49,14 @@ class Snapshot:
         problems: a sentence by stage whose outputs are missing or changed.
         outdated: a sentence by stage whose intact result was written in an older shape.
         external: digests of inputs outside the run directory, by stage and name.
-        open: billable resources that were created here and not yet proven gone, kind by name.
+        open: billable resources that were created here and not yet proven gone, kind by name; None if unknown.
     """
 
     done: Mapping[str, Done] = field(default_factory=dict)
     problems: Mapping[str, str] = field(default_factory=dict)
     outdated: Mapping[str, str] = field(default_factory=dict)
     external: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
-    open: Mapping[str, str] = field(default_factory=dict)
+    open: Mapping[str, str] | None = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -194,6 +194,8 @@ def _decide_transient(
         return Step(stage.name, "run", "asked for")
     if stage.undoes:
         undone = [name for name in stage.undoes if name in steps and steps[name].action == "run"]
+        if snapshot.open is None:
+            return Step(stage.name, "run", "the journal was lost")
         if snapshot.open:
             return Step(stage.name, "run", f"{', '.join(snapshot.open)} may still bill")
         if undone:

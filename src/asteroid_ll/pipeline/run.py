@@ -192,6 +192,8 @@ class Pipeline:
             spared = frozenset() if error is None else supervisor.RESUMABLE
             sparing = replace(stage, run=lambda context: function(replace(context, spared=spared)))
             self._execute(sparing, step, results, outcomes)
+            if reason is None and self._config.target == "aws":
+                self._warn_of_expired()
         except BaseException as failure:
             expected = _as_expected(failure)
             if isinstance(expected, UnrecordedError):
@@ -250,6 +252,18 @@ class Pipeline:
         if self._config.target == "emulator" and not self._directory.is_dir():
             return []  # connecting would create the account
         return open_resources(self._aws)
+
+    def _warn_of_expired(self) -> None:
+        """Print what other runs have left on the account beyond its time; a teardown that has work prints it too."""
+        from asteroid_ll.aws.other_runs import sentences
+
+        try:
+            others = self.of_other_runs(self.open_resources())
+        except AsteroidError as error:
+            self._listener.note(f"Whether another run has expired resources is unknown: {error.what}")
+            return
+        for sentence in sentences(others, now_s=time.time(), only_expired=True):
+            self._listener.note(sentence)
 
     def of_other_runs(self, resources: Sequence[OpenResource]) -> list[OpenResource]:
         """Return the resources that this run directory did not create, by their tag."""

@@ -45,7 +45,7 @@ class StateReader:
                 if (what := stage.outdated(self._directory / stage.result))
             },
             external={stage.name: stage.external(config) for stage in stages},
-            open={record["resource"]: record["bills"] for record in history.open_resources()},
+            open=history.billed(),
         )
 
     def digest_of(self, relative: str) -> str | None:

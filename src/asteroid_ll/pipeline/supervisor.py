@@ -3,7 +3,7 @@
 After a success, everything that the journal shows as open is deleted. After a failure or an interruption, at any
 moment and by any signal, the same holds with one exception: a training job continues, as on AWS, because the
 next run takes it up; the message names the command that stops it. An endpoint is of no use without its run. If the
-journal could never be read, the tags decide.
+journal is lost or cannot be read, the tags decide.
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ _AGAIN = "asteroid-ll teardown   tries again."
 
 
 def open_in(journal: Journal) -> dict[str, str] | None:
-    """Return the resources that may still be billed, kind by name; None if the journal could never be read."""
+    """Return the resources that may still be billed, kind by name; None if the journal was lost, or never read."""
     history: History | None
     try:
         history = journal.read()
     except DataError:
         history = journal.last_known()
-    return None if history is None else {record["resource"]: record["bills"] for record in history.open_resources()}
+    return None if history is None else history.billed()
 
 
 def reason_to_tear_down(
@@ -53,7 +53,7 @@ def reason_to_tear_down(
         has_failed: the run has failed or was interrupted.
     """
     if open_now is None:
-        return "the journal cannot be read"
+        return "the journal was lost or cannot be read"
     due = [name for name, kind in open_now.items() if not (has_failed and kind in RESUMABLE)]
     if has_failed and due:
         return "after a failure"

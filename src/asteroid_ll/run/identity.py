@@ -10,10 +10,10 @@ import json
 import os
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 from asteroid_ll.errors import DataError
 from asteroid_ll.run import paths
@@ -30,12 +30,13 @@ class Identity:
 
     Attributes:
         run: name of the run: that of the directory in which it began, a hyphen, and 8 random hexadecimal digits. It
-            is the tag of the run's resources, and stays the same if the directory is moved.
+            is the tag of the run's resources, and stays the same if the directory is moved. A copy gets another one.
         target: ``emulator`` or ``aws``.
         region: AWS region.
         account: 12 digits; None until the first connection with the account.
         began: time of the first command, ISO 8601, UTC.
         config: the complete configuration, as JSON values without secrets.
+        directory: absolute path of the run directory, empty if unknown.
     """
 
     run: str
@@ -44,6 +45,7 @@ class Identity:
     account: str | None
     began: str
     config: Mapping[str, Any]
+    directory: str = ""
 
     @property
     def run_id(self) -> str:
@@ -54,10 +56,6 @@ class Identity:
     def origin(self) -> dict[str, str | None]:
         """What every record of the journal holds of the identity."""
         return {"run": self.run, "target": self.target, "account": self.account, "region": self.region}
-
-    def with_config(self, config: Mapping[str, Any]) -> Self:
-        """Return the identity with another configuration."""
-        return replace(self, config=config)
 
 
 def new_identity(directory: Path, config: Mapping[str, Any], *, account: str | None) -> Identity:
@@ -70,7 +68,20 @@ def new_identity(directory: Path, config: Mapping[str, Any], *, account: str | N
         account=account,
         began=datetime.now(UTC).isoformat(timespec="seconds"),
         config=config,
+        directory=str(directory.resolve()),
     )
+
+
+def original_of(directory: Path, identity: Identity) -> Path | None:
+    """Return the run directory from which this one was copied, if it still exists; None if this one is no copy."""
+    original = Path(identity.directory)
+    try:
+        if not identity.directory or original.samefile(directory):
+            return None
+        other = read_identity(original)
+    except (OSError, DataError):
+        return None
+    return original if other is not None and other.run == identity.run else None
 
 
 def read_identity(directory: Path) -> Identity | None:
@@ -148,7 +159,7 @@ def _mapping(value: object) -> Mapping[str, Any]:
 
 
 def _is_complete(identity: Identity) -> bool:
-    texts = (identity.run, identity.target, identity.region, identity.began)
+    texts = (identity.run, identity.target, identity.region, identity.began, identity.directory)
     return (
         all(isinstance(text, str) for text in texts)
         and isinstance(identity.account, str | None)

@@ -12,7 +12,7 @@ import json
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import MappingProxyType
@@ -26,6 +26,9 @@ Event = Literal["intent", "done", "failed", "gone"]
 """Planned; done; failed; deleted or proven absent."""
 
 VERSION = 1
+
+UNKNOWN = "unknown"
+"""The kind in an intent that stands for all resources of a lost journal; a teardown finds them by their tags."""
 
 _SECRET_NAME = re.compile(r"secret|password|passwd|api_?key|access_?key|session_?token|authorization|credential", re.I)
 
@@ -41,9 +44,11 @@ class History:
 
     Attributes:
         records: the complete lines, oldest first.
+        run: the run that reads it; None if it is unknown.
     """
 
     records: tuple[Record, ...]
+    run: str | None = None
 
     def last_done(self, stage: str) -> Record | None:
         """Return the stage's latest ``done`` record about the stage as a whole, or None."""
@@ -53,15 +58,23 @@ class History:
     def open_resources(self) -> tuple[Record, ...]:
         """Return the intents to create a billed resource that have no later ``gone`` record, oldest first.
 
-        Such an intent has ``bills``, the kind of resource: ``endpoint`` or ``training-job``.
+        Those of another run are left out: a copied run directory has the journal of its original.
+        Such an intent has ``bills``, the kind of resource: ``endpoint``, ``training-job`` or `UNKNOWN`.
         """
         pending: dict[str, Record] = {}
         for record in self.records:
+            if self.run is not None and record.get("run") not in (None, self.run):
+                continue
             if record["event"] == "intent" and record.get("bills"):
                 pending[record["resource"]] = record
             elif record["event"] == "gone":
                 pending.pop(record.get("resource", ""), None)
         return tuple(pending.values())
+
+    def billed(self) -> dict[str, str] | None:
+        """Return the kind of each resource that may still be billed, by name; None if an earlier journal was lost."""
+        kinds = {record["resource"]: record["bills"] for record in self.open_resources()}
+        return None if UNKNOWN in kinds.values() else kinds
 
 
 class Journal:
@@ -107,7 +120,7 @@ class Journal:
                 path=str(self.path),
             ) from error
         if self._last_read is not None:
-            self._last_read = History((*self._last_read.records, _parse(text.encode("ascii"))))
+            self._last_read = replace(self._last_read, records=(*self._last_read.records, _parse(text.encode("ascii"))))
 
     def last_known(self) -> History | None:
         """Return the content as last read, with the records of this object since; None if it was never read.
@@ -134,7 +147,8 @@ class Journal:
                 path=str(self.path),
             ) from error
         lines = content.split(b"\n")[:-1]
-        self._last_read = History(tuple(self._record(line, number) for number, line in enumerate(lines, start=1)))
+        records = tuple(self._record(line, number) for number, line in enumerate(lines, start=1))
+        self._last_read = History(records, self.origin.get("run"))
         return self._last_read
 
     def _record(self, line: bytes, number: int) -> Record:

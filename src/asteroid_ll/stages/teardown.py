@@ -12,7 +12,7 @@ from asteroid_ll.aws.jobs import stop_training_job
 from asteroid_ll.aws.other_runs import sentences
 from asteroid_ll.aws.teardown import delete_endpoint_stack, find_leftovers
 from asteroid_ll.errors import AsteroidError, CredentialsError, DataError, LeakError, UnrecordedError
-from asteroid_ll.run.journal import Record
+from asteroid_ll.run.journal import UNKNOWN, Record
 from asteroid_ll.stages.stage import Context, Outcome
 
 _AGAIN = "asteroid-ll teardown   tries again."
@@ -29,7 +29,8 @@ def run(context: Context) -> Outcome:
         CredentialsError: they are missing or expired, so something may be left.
         UnrecordedError: nothing is left, but the journal cannot record it.
     """
-    known = _known(context)
+    recorded = _recorded(context)
+    known = {name: record for name, record in recorded.items() if record["bills"] != UNKNOWN}
     done: Counter[str] = Counter()
     problems: list[AsteroidError] = []
     unrecorded: dict[str, DataError] = {}
@@ -40,6 +41,9 @@ def run(context: Context) -> Outcome:
         except Exception as error:  # of any type: the other resources are billed too
             problems.append(_problem(error, f"{kind} {name}"))
             return
+        record_gone(name, **facts)
+
+    def record_gone(name: str, **facts: object) -> None:
         try:
             context.journal.append("gone", stage="teardown", resource=name, **facts)
         except DataError as error:
@@ -48,6 +52,7 @@ def run(context: Context) -> Outcome:
     for name, record in known.items():
         undo(name, record["bills"], fingerprint=record["fingerprint"])
     forgotten: list[OpenResource] = []
+    spared: list[OpenResource] = []
     try:
         listed = open_resources(context.connect())
     except Exception as error:
@@ -55,6 +60,7 @@ def run(context: Context) -> Outcome:
     else:
         unknown = [item for item in listed if item.name not in known]
         forgotten = [item for item in unknown if item.run == context.run and item.kind not in context.spared]
+        spared = [item for item in unknown if item.run == context.run and item.kind in context.spared]
         others = [item for item in unknown if item.run != context.run]
         for sentence in sentences(others, now_s=time.time(), only_expired=bool(known or forgotten)):
             context.progress(sentence)
@@ -62,6 +68,9 @@ def run(context: Context) -> Outcome:
         undo(resource.name, resource.kind)
     if problems:
         raise _together(problems)
+    if not spared:
+        for name in recorded.keys() - known.keys():
+            record_gone(name)
     if unrecorded:
         reason = next(iter(unrecorded.values())).what
         raise UnrecordedError(f"{', '.join(unrecorded)} deleted. {reason}", hint=_AGAIN, gone=list(unrecorded))
@@ -72,7 +81,7 @@ def run(context: Context) -> Outcome:
     return Outcome(note=f"{done['endpoint']} resources deleted{jobs}, absence proven by listing")
 
 
-def _known(context: Context) -> Mapping[str, Record]:
+def _recorded(context: Context) -> Mapping[str, Record]:
     """Return the journal's open resources by name; none if it cannot be read, since the tags list them too."""
     try:
         records = context.journal.read().open_resources()

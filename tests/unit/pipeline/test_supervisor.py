@@ -22,7 +22,7 @@ JOB = {"j": "training-job"}
         (JOB, [], False, "j may still bill"),
         (JOB, [], True, None),
         (ENDPOINT | JOB, [], True, "after a failure"),
-        (None, [], True, "the journal cannot be read"),
+        (None, [], True, "the journal was lost or cannot be read"),
     ],
 )
 def test_what_is_open_decides_and_a_failed_run_spares_its_job(open_now, touched, has_failed, reason):

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from asteroid_ll.errors import DataError
 from asteroid_ll.run import journal as journal_module
-from asteroid_ll.run.journal import Journal
+from asteroid_ll.run.journal import UNKNOWN, Journal
 
 
 @pytest.fixture
@@ -272,3 +272,22 @@ def test_the_content_is_known_after_the_file_became_unreadable(tmp_path):
     history = journal.last_known()
     assert history is not None
     assert [record["resource"] for record in history.open_resources()] == ["rocks"]
+
+
+def test_the_resources_of_a_copied_directory_s_original_are_not_open(journal):
+    journal.origin = {"run": "original-00000000"}
+    journal.append("intent", stage="deploy", resource="first", bills="endpoint")
+    journal.origin = {"run": "copy-11111111"}
+    assert journal.read().billed() == {}
+    journal.append("intent", stage="deploy", resource="second", bills="endpoint")
+    assert journal.read().billed() == {"second": "endpoint"}
+    journal.origin = {}
+    assert journal.read().billed() == {"first": "endpoint", "second": "endpoint"}
+
+
+def test_what_is_billed_is_unknown_until_a_teardown_has_looked_for_what_a_lost_journal_had(journal):
+    journal.append("intent", stage="run", resource="anything of run a", bills=UNKNOWN)
+    journal.append("intent", stage="deploy", resource="endpoint", bills="endpoint")
+    assert journal.read().billed() is None
+    journal.append("gone", stage="teardown", resource="anything of run a")
+    assert journal.read().billed() == {"endpoint": "endpoint"}
