@@ -13,6 +13,7 @@ from asteroid_ll.emulator.worker.metrics import DEFINITIONS
 from asteroid_ll.formats import recordio
 from asteroid_ll.linear_learner import container
 from asteroid_ll.linear_learner.images import GENERATIONS
+from asteroid_ll.linear_learner.log_reader import read_log
 from asteroid_ll.linear_learner.model import Model
 
 DATA = Path(__file__).resolve().parents[2] / "../shared/data"
@@ -145,3 +146,25 @@ def test_the_exported_model_answers_as_the_real_endpoint_did(housing):
     features = np.loadtxt(io.StringIO(row), np.float32, delimiter=",", ndmin=2)
     model = Model.load(housing[0] / "model" / "model_algo-1")
     assert float(model.predict(features).score[0]) == pytest.approx(30.413358688, abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("name", "part", "n_epochs", "kept", "stopped", "best"),
+    [("housing-2021", "validation", 11, 6, True, 9), ("plagiarism-2021", "train", 25, 24, False, 5)],
+)
+def test_the_reader_returns_the_facts_of_a_published_log(name, part, n_epochs, kept, stopped, best):
+    if not DATA.exists():
+        pytest.skip(f"the logs of published jobs, which the project does not contain, are not in {DATA}")
+    text = (DATA / name / "job.log").read_text()
+    history = read_log(text)
+    assert (history.n_models, history.n_epochs, history.best_index) == (32, n_epochs, best)
+    assert (history.kept_epoch, history.stopped_early) == (kept, stopped)
+    assert history.improved_epochs == tuple(range(kept + 1))
+    assert (history.python, history.generation) == ("3.7", GENERATIONS["2021"])
+    assert history.provided.items() <= history.configuration.items()
+    assert str(dict(history.provided)) in text
+    # The losses of model 0 are printed, those of the others are in the tables beside the log.
+    (table,) = (np.loadtxt(path, delimiter=",") for path in (DATA / name).glob("per_model_train_*.csv"))
+    np.testing.assert_allclose(history.train_objective[:, 0], table[0], rtol=1e-6)
+    assert len(history.quality_metrics) == text.count("#quality_metric: ")
+    assert set(history.scores) == {part}
