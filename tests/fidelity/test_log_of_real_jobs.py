@@ -64,9 +64,26 @@ def plagiarism(tmp_path_factory):
     return root, run_job(root, hyperparameters, content_type="application/x-recordio-protobuf")
 
 
+@pytest.fixture(scope="module")
+def bike(tmp_path_factory):
+    """A job of March 2025 on the bike-sharing data: 15 features, two of which add up to the label."""
+    if not DATA.exists():
+        pytest.skip(f"the logs of published jobs, which the project does not contain, are not in {DATA}")
+    root = tmp_path_factory.mktemp("bike")
+    table = pd.read_csv(DATA / "bike-2020/day.csv")
+    table["dteday"] = table["dteday"].str.replace("-", "").astype(np.int64)
+    rows = table.sample(frac=1, random_state=1729).iloc[: int(0.7 * len(table))]
+    features = rows.drop(columns=["cnt", "demand_level"]).to_numpy(np.float32)
+    labels = rows["cnt"].to_numpy(np.float32)
+    recordio.write_shards(root / "input" / "data" / "train", "linearregression", features, labels, n_shards=1)
+    hyperparameters = {"feature_dim": "15", "mini_batch_size": "4", "predictor_type": "regressor"}
+    return root, run_job(root, hyperparameters, content_type="application/x-recordio-protobuf", year="2025")
+
+
 def real_log(name):
-    """The container's lines of a published log, in which the lines of #metrics were made blank."""
-    lines = (DATA / name / "job.log").read_text().rstrip("\n").split("\n")
+    """The container's lines of a published log: those of #metrics may be blank, and warnings of Python are left out."""
+    text = re.sub(r"(?m)^/opt/amazon/\S+: \w*Warning: .*\n(?:  .*\n)?", "", (DATA / name / "job.log").read_text())
+    lines = text.rstrip("\n").split("\n")
     end = next(number for number, line in enumerate(lines) if line.startswith("20") and " Uploading - " in line)
     # One blank stands for the last line of #metrics, another separates the platform's own lines.
     return lines[: end - 1]
@@ -88,9 +105,14 @@ def masked(line):
     return line
 
 
+def assert_same_lines(ours, real):
+    ours, real = ([NUMBER.sub("#", masked(line)) for line in log] for log in (ours, real))
+    assert ours == real
+
+
 def assert_same_log(ours, real, *, relative):
+    assert_same_lines(ours, real)
     ours, real = [masked(line) for line in ours], [masked(line) for line in real]
-    assert [NUMBER.sub("#", line) for line in ours] == [NUMBER.sub("#", line) for line in real]
     numbers = [[float(number) for line in lines for number in NUMBER.findall(line)] for lines in (ours, real)]
     assert len(numbers[1]) > 20
     np.testing.assert_allclose(*numbers, rtol=relative)
@@ -102,6 +124,46 @@ def test_the_whole_log_of_a_regression_with_validation_is_the_real_one(housing):
 
 def test_the_whole_log_of_a_binary_job_on_recordio_is_the_real_one(plagiarism):
     assert_same_log(plagiarism[1], real_log("plagiarism-2021"), relative=1e-6)
+
+
+BIKE_SCORES = {
+    "mse_objective": 1.6772771488197162,
+    "mse": 1.6772771488197162,
+    "absolute_loss": 1.044000733855186,
+    "rmse": 1.2950973510974826,
+    "r2": 0.9999995719574724,
+    "mae": 1.044000733855186,
+}
+BIKE_EVERY_FIFTH_LOSS_OF_MODEL_0 = [0.16052806017715043, 0.0023432258803234253, 0.00016004641450516235]
+BIKE_BEST_MODEL = (
+    '{"optimizer": "adam", "learning_rate": 0.005, "wd": 0.0001, "l1": 0.0, "lr_scheduler_step": 100, '
+    '"lr_scheduler_factor": 0.99, "lr_scheduler_minimum_lr": 0.0001}'
+)
+
+
+def test_the_facts_of_the_log_of_2025_are_in_ours(bike):
+    text = "\n".join(bike[1])
+    history = read_log(text)
+    assert list(history.scores["train"]) == list(BIKE_SCORES)
+    # The label is the sum of two features: at a loss of 1e-7 of the label's variance, float32 noise is visible.
+    assert history.scores["train"] == pytest.approx(BIKE_SCORES, rel=1e-3)
+    np.testing.assert_allclose(history.train_objective[::5, 0], BIKE_EVERY_FIFTH_LOSS_OF_MODEL_0, rtol=0, atol=1e-7)
+    assert f"Best model found for hyperparameters: {BIKE_BEST_MODEL}" in text
+    assert (history.best_index, history.kept_epoch) == (3, 14)
+    metrics = {name for name, expression in DEFINITIONS.items() if expression.search(text)}
+    assert {"train:rmse", "train:r2", "train:mae", "train:mse", "train:objective_loss:final"} <= metrics
+
+
+def test_the_whole_log_of_a_job_of_2025_is_the_real_one(bike):
+    log = DATA / "bike-2025/job.log"
+    if not log.exists():
+        pytest.skip(f"the log of a published job of 2025, which the project does not contain, is not at {log}")
+    assert_same_lines(bike[1], real_log("bike-2025"))
+    real, ours = read_log(log.read_text()), read_log("\n".join(bike[1]))
+    difference = np.abs(ours.train_objective - real.train_objective)
+    assert np.median(difference) <= 2e-8
+    assert ours.train_objective.argmin(axis=1).tolist() == real.train_objective.argmin(axis=1).tolist()
+    assert ours.generation is real.generation is GENERATIONS["2025"]
 
 
 def metrics_of(log):
