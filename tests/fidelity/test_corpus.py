@@ -15,6 +15,7 @@ import pytest
 
 from asteroid_ll.linear_learner import train
 from asteroid_ll.linear_learner.hyperparameters import merge, parse
+from asteroid_ll.linear_learner.selection import EarlyStopping
 
 SETS = {path.stem: json.loads(path.read_text()) for path in sorted((Path(__file__).parent / "corpus").glob("*.json"))}
 
@@ -34,6 +35,22 @@ def test_a_set_gives_the_job_that_is_expected_of_it(name: str) -> None:
     if "best_model" in expected:
         grid = [candidate.as_logged() for candidate in training.candidates]
         assert sum(_is_same(model, expected["best_model"]) for model in grid) == 1
+
+
+@pytest.mark.parametrize("name", [name for name, job in SETS.items() if "criterion_value" in job["expected"]])
+def test_the_logged_criteria_improve_and_stop_the_job_at_the_logged_epochs(name: str) -> None:
+    expected, hp = SETS[name]["expected"], parse(SETS[name]["hyperparameters"])
+    is_searched = expected["criterion"].startswith("sampled_")
+    rule = EarlyStopping(
+        patience=hp.early_stopping_patience, tolerance=hp.early_stopping_tolerance, every_epoch_counts=is_searched
+    )
+    improved, stops = [], []
+    for epoch, value in enumerate(expected["criterion_value"]):
+        if rule.update(-value if is_searched else value):
+            improved.append(epoch)
+        stops.append(rule.stops)
+    assert improved == expected["improved_epochs"]
+    assert stops == [False] * (len(stops) - 1) + [expected["stopped_early"]]
 
 
 def _first_epoch(job: dict[str, Any], *, n_classes: int) -> Any:
