@@ -24,6 +24,8 @@ UNTIL_TRAINED = (
     "GetObject",
     "DescribeLogStreams",
     "GetLogEvents",
+    "ListEndpoints",
+    "ListTrainingJobs",
 )
 TEARDOWN = (
     "GetCallerIdentity",

@@ -29,7 +29,7 @@ _NEEDED: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "GetCallerIdentity": ("Account",),
         "GetLogEvents": ("events", "nextForwardToken"),
         "GetObject": ("ETag",),
-        "HeadObject": ("ContentLength",),
+        "HeadObject": ("ContentLength", "ETag"),
         "ListObjectsV2": ("Name",),
         "ListTags": ("Tags",),
         "PutObject": ("ETag",),
@@ -134,6 +134,8 @@ def _problem_with_members(response: Mapping[str, Any], parsed: Mapping[str, Any]
         return "it is a web page"
     if shape is None:
         return ""
+    if operation == "HeadBucket" and not any(name.lower().startswith("x-amz") for name in response["headers"]):
+        return "it is not from S3"  # it has neither a body nor a member that is always sent
     missing = [name for name in (*shape.required_members, *_NEEDED.get(operation, ())) if parsed.get(name) is None]
     missing = [name for name in missing if name not in _OMITTED]
     for name, member in shape.members.items():

@@ -160,8 +160,9 @@ def delete_endpoint(aws: Aws, name: str) -> bool:
 def invoke(aws: Aws, endpoint_name: str, body: bytes, *, content_type: str, accept: str) -> bytes:
     """Send a payload to an endpoint and return the body of the answer; retry unless the payload is at fault.
 
-    A truncated answer is retried too. botocore itself does not retry ModelNotReadyException (429), ModelError (424)
-    or InternalDependencyException (530). A ModelError with a 4xx status of the container is final.
+    A truncated answer is retried too, and one that is not JSON although JSON was requested. botocore itself does not
+    retry ModelNotReadyException (429), ModelError (424) or InternalDependencyException (530). A ModelError with a 4xx
+    status of the container is final.
 
     Args:
         aws: the connection.
@@ -185,7 +186,7 @@ def invoke(aws: Aws, endpoint_name: str, body: bytes, *, content_type: str, acce
                 result = aws.runtime.invoke_endpoint(
                     EndpointName=endpoint_name, ContentType=content_type, Accept=accept, Body=body
                 )
-                return _complete_body(result)
+                return _complete_body(result, is_json=accept == "application/json")
             except Exception as error:
                 if not _is_retryable(error, endpoint_name):
                     raise
@@ -258,12 +259,12 @@ class _TruncatedAnswerError(Exception):
     """The body of an answer is truncated (a request that timed out is another error)."""
 
 
-def _complete_body(result: Mapping[str, Any]) -> bytes:
+def _complete_body(result: Mapping[str, Any], *, is_json: bool) -> bytes:
     """Return an answer's body; JSON must be complete even if no length was announced."""
     try:
         with closing(result["Body"]) as stream:
             body = bytes(stream.read())
-        if result.get("ContentType", "").partition(";")[0].strip() == "application/json":
+        if is_json:
             orjson.loads(body)
     except _TRUNCATED as error:
         raise _TruncatedAnswerError(f"the answer broke off: {error}") from error

@@ -75,10 +75,20 @@ def test_a_web_page_is_not_an_object_of_s3(aws, script, tmp_path):
     assert not (tmp_path / "file").exists()
 
 
-def test_a_head_without_a_length_is_not_an_object_of_s3(aws, script):
-    script.on("S3 HEAD", Response(200, {}, b""))
+@pytest.mark.parametrize("headers", [{"ETag": "e"}, {"Content-Length": "9"}])
+def test_a_head_without_a_length_or_a_tag_is_not_an_object_of_s3(aws, script, headers):
+    script.on("S3 HEAD", Response(200, headers, b""))
     with pytest.raises(AwsError, match="answer to HeadObject cannot be read"):
         storage.exists(aws, bucket="b", key="k")
+
+
+def test_a_head_without_a_header_of_s3_is_not_a_bucket(aws, script):
+    empty = Response(200, {"Content-Type": "application/xml"})
+    script.on("S3 HEAD", *[empty] * (ATTEMPTS - 1), Response(200, {"X-Amz-Request-Id": "1"}))
+    assert storage.ensure_bucket(aws, "b") == "exists"
+    script.on("S3 HEAD", empty)
+    with pytest.raises(AwsError, match="answer to HeadBucket cannot be read: it is not from S3"):
+        storage.ensure_bucket(aws, "b")
 
 
 def test_a_job_has_no_artifacts_before_its_end(aws, script):

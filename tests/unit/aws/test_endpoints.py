@@ -153,8 +153,9 @@ def test_a_failure_that_is_not_the_payloads_fault_is_retried(aws, script, say, c
 CUT = Response(200, {"Content-Type": "application/json", "Content-Length": "19"}, b'{"predict')
 
 
-def test_a_truncated_answer_is_retried(aws, script):
-    script.on("InvokeEndpoint", CUT, Response(200, {}, b"{}"))
+@pytest.mark.parametrize("unreadable", [CUT, Response(200, {"Content-Type": "text/html"}, b"\xff\xfe{}")])
+def test_an_answer_that_is_not_whole_json_is_retried(aws, script, unreadable):
+    script.on("InvokeEndpoint", unreadable, Response(200, {}, b"{}"))
     assert ask(aws) == b"{}"
 
 

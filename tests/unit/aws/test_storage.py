@@ -96,14 +96,14 @@ def test_a_bucket_in_another_region_is_refused_with_both_regions(aws, script):
 )
 def test_an_object_of_another_client_is_compared_by_its_crc32(aws, script, table, crc32, kind, present):
     checksum = base64.b64encode(crc32.to_bytes(4, "big")).decode()
-    headers = {"Content-Length": "9", "x-amz-checksum-crc32": checksum, "x-amz-checksum-type": kind}
+    headers = {"ETag": "e", "Content-Length": "9", "x-amz-checksum-crc32": checksum, "x-amz-checksum-type": kind}
     script.on("S3 HEAD", Response(200, headers))
     where = {"bucket": "b", "key": "k", "size_bytes": 9, "sha256": sha256(b"asteroids")}
     assert storage.is_stored(aws, table, **where) == present
 
 
 def test_the_same_content_is_not_sent_again(aws, script, table):
-    head = Response(200, {"Content-Length": "9", "x-amz-checksum-sha256": s3_checksum(b"asteroids")})
+    head = Response(200, {"ETag": "e", "Content-Length": "9", "x-amz-checksum-sha256": s3_checksum(b"asteroids")})
     script.on("S3 HEAD", head)
     assert storage.upload_file(aws, table, bucket="b", key="k", sha256=sha256(b"asteroids")) == "present"
 
@@ -118,7 +118,7 @@ def test_the_same_content_is_not_sent_again(aws, script, table):
     ids=["other content", "other size", "unknown content"],
 )
 def test_other_content_is_replaced_and_carries_its_checksum(aws, script, table, headers):
-    script.on("S3 HEAD", Response(200, headers))
+    script.on("S3 HEAD", Response(200, {"ETag": "e", **headers}))
     script.on("S3 PUT", OK)
     assert storage.upload_file(aws, table, bucket="b", key="k", sha256=sha256(b"asteroids")) == "uploaded"
     (put,) = (call for name, call in script.calls if name == "S3 PUT")
