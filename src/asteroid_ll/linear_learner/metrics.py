@@ -14,7 +14,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from asteroid_ll.formats.arrays import Bools, Float32Array
+from asteroid_ll.formats.arrays import Bools, Float32Array, Float64Array
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,6 @@ def binary_scores(
         f_beta: beta of the F score.
     """
     truth, positive = labels != 0, scores >= np.float32(threshold)
-    wide = scores.astype(np.float64)
     true_positive = int(np.count_nonzero(truth & positive))
     n_true, n_positive = int(np.count_nonzero(truth)), int(np.count_nonzero(positive))
     # With beta 1 this form of the F score is digit-exact.
@@ -115,7 +114,7 @@ def binary_scores(
         Score("recall", _ratio(true_positive, n_true), "score"),
         Score("roc_auc_score", roc_auc(labels, scores), "score"),
         Score("binary_balanced_accuracy", _balanced_accuracy(truth, scores > 0), "score"),
-        Score("binary_log_loss", float(np.mean(np.logaddexp(0, np.where(truth, -wide, wide)))), "score"),
+        Score("binary_log_loss", _log_loss(truth, scores.astype(np.float64)), "score"),
     )
 
 
@@ -170,6 +169,13 @@ def _balanced_accuracy(truth: Bools, positive: Bools) -> float:
     """Return the mean of the recalls of the classes that occur."""
     recalls = [float(np.mean(positive[truth == value] == value)) for value in (False, True) if (truth == value).any()]
     return float(np.mean(recalls))
+
+
+def _log_loss(truth: Bools, raw_scores: Float64Array) -> float:
+    """Return the mean of ``-log(p)``, p being the probability of the true class by the sigmoid of the raw score."""
+    surprise = np.where(truth, -raw_scores, raw_scores)
+    # Two fast steps; logaddexp takes twice as long.
+    return float(np.mean(np.maximum(surprise, 0) + np.log1p(np.exp(-np.abs(surprise)))))
 
 
 def _float32_score(name: str, value: np.floating[Any]) -> Score:
