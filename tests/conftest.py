@@ -12,9 +12,12 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 import importlib.util
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import pytest
 from hypothesis import settings
 
@@ -37,6 +40,63 @@ def _helper(name: str) -> Any:
         sys.modules[full_name] = module
         spec.loader.exec_module(module)
     return sys.modules[full_name]
+
+
+@dataclass(frozen=True)
+class Exported:
+    """A model to export, rows that it scores, and their scores by numpy, shape ``(n, k)``."""
+
+    model: Any
+    rows: npt.NDArray[np.float32]
+    scores: npt.NDArray[np.longdouble]
+
+    def check_labels(self, labels: Any) -> None:
+        """Compare predicted labels with the endpoint's, except for the training row that is the threshold.
+
+        The endpoint's float32 score of that row is the threshold. In double it can be on either side.
+        """
+        endpoint = self.model.predict(self.rows)
+        is_decided = endpoint.score.reshape(len(self.rows), -1)[:, 0] != np.float32(self.model.threshold)
+        assert is_decided.sum() >= len(self.rows) - 1
+        np.testing.assert_array_equal(np.asarray(labels)[is_decided], endpoint.predicted_label[is_decided])
+
+
+SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
+REAL_ARTIFACTS = sorted(path.parent.name for path in SHARED.glob("*/model.tar.gz")) or ["artifact-binary"]
+TRAINED = {
+    "regressor": {"predictor_type": "regressor"},
+    "quantile": {"predictor_type": "regressor", "loss": "quantile_loss"},
+    "logistic": {"predictor_type": "binary_classifier"},
+    "hinge": {"predictor_type": "binary_classifier", "loss": "hinge_loss"},
+    "multiclass": {"predictor_type": "multiclass_classifier", "num_classes": "4"},
+}
+
+
+@pytest.fixture(scope="session", params=[*TRAINED, *REAL_ARTIFACTS])
+def exported(request: pytest.FixtureRequest) -> Exported:
+    """A model of each kind that we train on columns of different scales, and every real artifact at hand."""
+    from asteroid_ll.linear_learner.model import Model
+    from asteroid_ll.linear_learner.training import train
+
+    generator = np.random.default_rng(5)
+    if request.param in TRAINED:
+        rows = (generator.normal(size=(120, 6)) * 10.0 ** np.arange(-2, 4) + [0, 5, -50, 0, 0, 1e4]).astype(np.float32)
+        signal = (rows - rows.mean(axis=0)) / rows.std(axis=0) @ [1, -2, 0, 0.5, 1, 1]
+        kind = TRAINED[request.param]["predictor_type"]
+        labels = {"regressor": signal * 30 + 200, "binary_classifier": signal > 0.5}.get(
+            kind, np.digitize(signal, [-2, 0, 2])
+        )
+        settings = {**TRAINED[request.param], "mini_batch_size": "10", "epochs": "3", "num_models": "3"}
+        model = train(rows, np.asarray(labels, np.float32), settings).model
+    else:
+        path = SHARED / request.param / "model.tar.gz"
+        if not path.exists():
+            pytest.skip(f"the real artifact is not at {path}")
+        model = Model.load(path)
+        rows = ((generator.random((40, model.feature_dim)) < 0.01) * generator.integers(1, 4, 1)).astype(np.float32)
+    sums = (rows.astype(np.float64) @ model.weight.astype(np.float64) + model.bias).astype(np.longdouble)
+    scores = {"logistic": 1 / (1 + np.exp(-sums)), "softmax_loss": np.exp(sums) / np.exp(sums).sum(axis=1)[:, None]}
+    return Exported(model, rows, scores.get(model.loss, sums))
 
 
 @pytest.fixture(scope="session")

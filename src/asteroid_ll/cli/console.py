@@ -105,17 +105,22 @@ class Console:
         text = result.reason if result.status == "failed" else result.note or result.reason
         self._write_err(f"{result.name:<9} {_MARKS[result.status]:<7} {result.seconds:6.2f} s  {text}")
 
-    def paragraph(self, text: str) -> None:
-        """Print a text on stdout in lines of at most 100 characters, or of the terminal's width if that is less."""
-        width = min(_TEXT_WIDTH, get_terminal_size().columns) if self._out.isatty() else _TEXT_WIDTH
+    def paragraph(self, text: str, *, width: int = _TEXT_WIDTH) -> None:
+        """Print a text on stdout in lines of at most ``width`` characters, fewer if the terminal is narrower."""
+        width = min(width, get_terminal_size().columns) if self._out.isatty() else width
         self.line(textwrap.fill(text, width=width))
 
-    def table(self, rows: Sequence[Sequence[str]]) -> None:
-        """Print a table on stdout: the first row is the heading, the first column is aligned left, others right."""
-        if self._out.isatty():
-            self._rich_table(rows, justify="right")
-            return
+    def table(self, rows: Sequence[Sequence[str]], *, width: int | None = None) -> None:
+        """Print a table on stdout: the first row is the heading, the first column is aligned left, others right.
+
+        Args:
+            rows: texts, all rows of one length.
+            width: characters per line in a pipe; None for no limit.
+        """
         widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+        if self._out.isatty() or (width is not None and sum(widths) + 2 * (len(widths) - 1) > width):
+            self._rich_table(rows, justify="right", width=None if self._out.isatty() else width)
+            return
         for row in rows:
             cells = [row[0].ljust(widths[0])]
             cells += [cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True)]
@@ -131,11 +136,14 @@ class Console:
             cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=False)]
             self.line("  ".join([*cells, row[-1]]).rstrip())
 
-    def _rich_table(self, rows: Sequence[Sequence[str]], *, justify: JustifyMethod) -> None:
-        """Print a table that fits the terminal. Under ``left``, the last column is a sentence, which wraps first."""
+    def _rich_table(self, rows: Sequence[Sequence[str]], *, justify: JustifyMethod, width: int | None = None) -> None:
+        """Print a table that fits a width, by default the terminal's.
+
+        Under ``left``, the last column is a sentence, which wraps first.
+        """
         from rich.table import Table
 
-        console = _rich(self._out)
+        console = _rich(self._out, width=width)
         columns = list(zip(*rows, strict=True))
         widths, gap = _column_widths(columns[:-1] if justify == "left" else columns, available=console.width)
         table = Table(box=None, pad_edge=False, padding=(0, gap, 0, 0))
@@ -180,11 +188,11 @@ def _column_widths(columns: Sequence[Sequence[str]], *, available: int) -> tuple
     return widths, gap
 
 
-def _rich(stream: TextIO) -> RichConsole:
-    """Return a rich console that prints texts as they are."""
-    from rich.console import Console as RichConsole  # only a terminal needs it
+def _rich(stream: TextIO, *, width: int | None = None) -> RichConsole:
+    """Return a rich console that prints texts as they are, by default in the terminal's width."""
+    from rich.console import Console as RichConsole  # few outputs need it
 
-    return RichConsole(file=stream, markup=False, emoji=False, highlight=False)
+    return RichConsole(file=stream, width=width, markup=False, emoji=False, highlight=False)
 
 
 class _NullStream(io.StringIO):

@@ -1,53 +1,56 @@
-"""``model show`` and ``model export``."""
+"""The group ``model``, and ``model show``."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
+from asteroid_ll.cli.artifacts import artifact_option, names_option, open_model, open_view
 from asteroid_ll.cli.console import Console
+from asteroid_ll.cli.model_export import export
+from asteroid_ll.cli.model_predict import predict
 from asteroid_ll.cli.options import CommonOptions, common
-from asteroid_ll.run import paths
-from asteroid_ll.run.atomic import atomic_write
 
 if TYPE_CHECKING:
-    from asteroid_ll.linear_learner.model import Model
-    from asteroid_ll.neo.features import FittedFeatures
     from asteroid_ll.report.model_view import FeatureWeight, ModelView
 
 _N_SHOWN = 8
-_MAX_OUTPUTS_SHOWN = 6
-
-_artifact = click.option(
-    "--artifact",
-    type=click.Path(path_type=Path),
-    help="The model.tar.gz of any job; default: that of the run directory.",
-)
+_WIDTH = 80
+_MAX_NAME = 40
+_NUMBER_WIDTH = 12
+_MAX_BIASES_SHOWN = 5
 
 
 @click.group("model", epilog="Example:  asteroid-ll model show")
 def model() -> None:
-    """Show or export the trained model."""
+    """Show or export a trained model, or score rows with it."""
+
+
+model.add_command(predict)
+model.add_command(export)
 
 
 @model.command("show", epilog="Example:  asteroid-ll model show --all")
 @common
-@_artifact
+@artifact_option
+@names_option
 @click.option("--log", type=click.Path(path_type=Path), help="The log of the job that trained --artifact.")
 @click.option(
     "--all", "show_all", is_flag=True, help="Show every feature and every model, not only the most important ones."
 )
-def show(options: CommonOptions, artifact: Path | None, log: Path | None, show_all: bool) -> None:
+def show(
+    options: CommonOptions, artifact: Path | None, names_file: Path | None, log: Path | None, show_all: bool
+) -> None:
     """Show the weights, the threshold, and the losses of the grid's models.
 
     A weight is in the feature's unit. A standardised weight is per standard deviation of the feature; it needs the
     job's log.
     """
-    _, _, view = _load(options, artifact=artifact, log=log)
+    trained = open_model(options, artifact)
+    view, _ = open_view(options, trained, artifact=artifact, names_file=names_file, log=log)
     console = Console(as_json=options.as_json)
     if options.as_json:
         console.envelope("model show", model=view.to_json())
@@ -58,71 +61,14 @@ def show(options: CommonOptions, artifact: Path | None, log: Path | None, show_a
     _show_grid(console, view, limit=limit)
 
 
-@model.command("export", epilog="Example:  asteroid-ll model export --format onnx -o model.onnx")
-@common
-@_artifact
-@click.option(
-    "--format",
-    "kind",
-    type=click.Choice(["json", "onnx"]),
-    default="json",
-    show_default=True,
-    help="Format of the file.",
-)
-@click.option(
-    "-o", "--output", type=click.Path(path_type=Path, dir_okay=False), required=True, help="The file to write."
-)
-def export(options: CommonOptions, artifact: Path | None, kind: str, output: Path) -> None:
-    """Write the model for other programs: JSON with names, or ONNX."""
-    trained, fitted, _ = _load(options, artifact=artifact, log=None)
-    if kind == "onnx":
-        from asteroid_ll.linear_learner.onnx_export import to_onnx
-
-        data = to_onnx(trained)
-    else:
-        data = _json(trained, fitted)
-    atomic_write(output, data)
-    console = Console(as_json=options.as_json)
-    if options.as_json:
-        console.envelope("model export", format=kind, output=str(output), bytes=len(data))
-    else:
-        console.note(f"Wrote {output}: {trained.predictor_type} of {trained.feature_dim} features.")
-
-
-def _load(
-    options: CommonOptions, *, artifact: Path | None, log: Path | None
-) -> tuple[Model, FittedFeatures | None, ModelView]:
-    from asteroid_ll.report.model_view import load
-
-    if artifact is not None:
-        return load(artifact, features=None, log=log)
-    features, log_of_run = options.workdir / paths.FEATURES, options.workdir / paths.JOB_LOG
-    return load(
-        options.workdir / paths.ARTIFACT,
-        features=features if features.is_file() else None,
-        log=log or (log_of_run if log_of_run.is_file() else None),
-    )
-
-
-def _json(trained: Model, fitted: FittedFeatures | None) -> bytes:
-    value: dict[str, Any] = {
-        "version": 1,
-        "predictor_type": trained.predictor_type,
-        "loss": trained.loss,
-        "threshold": trained.threshold,
-        "bias": trained.bias.tolist(),
-        "weight": trained.weight.tolist(),
-        "features": None if fitted is None else fitted.to_json(),
-    }
-    return (json.dumps(value, indent=1, allow_nan=False) + "\n").encode()
-
-
 def _show_head(console: Console, view: ModelView) -> None:
     feature_set = f", {view.feature_set}" if view.feature_set else ""
-    console.paragraph(f"{view.predictor_type}, loss {view.loss}, {len(view.features)} features{feature_set}")
+    head = f"{view.predictor_type}, loss {view.loss}, {len(view.features)} features{feature_set}"
+    console.paragraph(head, width=_WIDTH)
     if view.threshold is not None:
         console.line(f"threshold {view.threshold:.6g}: a score above it is predicted positive")
-    console.line(f"bias {'  '.join(_cell(value) for value in view.bias[:_MAX_OUTPUTS_SHOWN])}")
+    more = "  ..." if len(view.bias) > _MAX_BIASES_SHOWN else ""
+    console.line(f"bias {'  '.join(_cell(value) for value in view.bias[:_MAX_BIASES_SHOWN])}{more}")
 
 
 def _show_features(console: Console, view: ModelView, *, limit: int | None) -> None:
@@ -138,22 +84,41 @@ def _show_features(console: Console, view: ModelView, *, limit: int | None) -> N
                 f"{variable}: {len(features)} ramps, {total:+.4g} from {features[0].start:g} to {features[-1].end:g}"
             )
         _show_count(console, len(chosen), len(features), what="features, those with the largest effect")
-        console.table([_head(view, is_ramp=bool(variable)), *(_feature_row(feature) for feature in chosen)])
+        n_outputs = _n_outputs_shown(view, is_ramp=bool(variable))
+        if n_outputs < len(view.bias):
+            console.line(f"{n_outputs} of {len(view.bias)} outputs; --json has all of them")
+        head = _head(view, n_outputs, is_ramp=bool(variable))
+        console.table([head, *(_feature_row(feature, n_outputs) for feature in chosen)], width=_WIDTH)
 
 
-def _head(view: ModelView, *, is_ramp: bool) -> list[str]:
+def _n_outputs_shown(view: ModelView, *, is_ramp: bool) -> int:
+    """Return how many outputs of a multiclass model fit beside the features."""
+    place = 2 * _NUMBER_WIDTH if is_ramp else min(_MAX_NAME, max(len(feature.name) for feature in view.features))
+    n_columns = 2 if view.features[0].standardised else 1
+    return min(len(view.bias), max(1, (_WIDTH - max(place, len("feature"))) // (_NUMBER_WIDTH * n_columns)))
+
+
+def _head(view: ModelView, n_outputs: int, *, is_ramp: bool) -> list[str]:
     place = ["from", "to"] if is_ramp else ["feature"]
-    outputs = range(min(len(view.bias), _MAX_OUTPUTS_SHOWN))
-    numbers = [""] if len(view.bias) == 1 else [f" {output}" for output in outputs]
     names = ("weight", "standardised") if view.features[0].standardised else ("weight",)
-    return [*place, *(f"{name}{number}" for name in names for number in numbers)]
+    if len(view.bias) == 1:
+        return [*place, *names]
+    short = [name.replace("standardised", "per sd") for name in names]
+    return [*place, *(f"{name} {output}" for name in short for output in range(n_outputs))]
 
 
-def _feature_row(feature: FeatureWeight) -> list[str]:
+def _feature_row(feature: FeatureWeight, n_outputs: int) -> list[str]:
     is_ramp = feature.start is not None and feature.end is not None
-    place = [f"{feature.start:.6g}", f"{feature.end:.6g}"] if is_ramp else [feature.name]
-    values = [*feature.weight[:_MAX_OUTPUTS_SHOWN], *(feature.standardised or ())[:_MAX_OUTPUTS_SHOWN]]
-    return [*place, *map(_cell, values)]
+    place = [f"{feature.start:.6g}", f"{feature.end:.6g}"] if is_ramp else [_shortened(feature.name)]
+    values = [*feature.weight[:n_outputs], *(feature.standardised or ())[:n_outputs]]
+    digits = 5 if len(feature.weight) == 1 else 4
+    return [*place, *(_cell(value, digits=digits) for value in values)]
+
+
+def _shortened(name: str) -> str:
+    """Return a name of at most 40 characters: a longer one without its middle."""
+    half = (_MAX_NAME - 3) // 2
+    return name if len(name) <= _MAX_NAME else f"{name[:half]}...{name[-half:]}"
 
 
 def _show_grid(console: Console, view: ModelView, *, limit: int | None) -> None:
@@ -162,7 +127,7 @@ def _show_grid(console: Console, view: ModelView, *, limit: int | None) -> None:
     chosen = [model for number, model in enumerate(view.grid) if limit is None or number < limit or model.exported]
     console.line()
     epoch = "the last epoch" if view.kept_epoch is None else f"epoch {view.kept_epoch + 1}"
-    console.paragraph(f"The grid's {view.objective_name} after {epoch} (* is the exported model)")
+    console.paragraph(f"The grid's {view.objective_name} after {epoch} (* is the exported model)", width=_WIDTH)
     _show_count(console, len(chosen), len(view.grid), what="models, those with the smallest loss")
     names = [name.removeprefix("lr_scheduler_").replace("_", " ") for name in view.grid[0].hyperparameters]
     has_validation = view.grid[0].validation_objective is not None
@@ -170,10 +135,10 @@ def _show_grid(console: Console, view: ModelView, *, limit: int | None) -> None:
     for item in chosen:
         losses = [item.train_objective, *([item.validation_objective] if has_validation else [])]
         settings = [
-            f"{value:.4g}" if isinstance(value, float) else str(value) for value in item.hyperparameters.values()
+            f"{value:.3g}" if isinstance(value, float) else str(value) for value in item.hyperparameters.values()
         ]
         rows.append([f"{item.number}{'*' if item.exported else ''}", *settings, *(_loss(value) for value in losses)])
-    console.table(rows)
+    console.table(rows, width=_WIDTH)
 
 
 def _show_count(console: Console, n_shown: int, n_all: int, *, what: str) -> None:
@@ -193,8 +158,8 @@ def _importance(feature: FeatureWeight) -> float:
     return max(abs(value) for value in feature.standardised or feature.weight)
 
 
-def _cell(value: float) -> str:
-    return f"{value:+.5g}"
+def _cell(value: float, *, digits: int = 5) -> str:
+    return f"{value:+.{digits}g}"
 
 
 def _loss(value: float | None) -> str:

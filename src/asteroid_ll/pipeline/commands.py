@@ -18,7 +18,8 @@ DEFAULT_WORKDIR = Path("asteroid-run")
 WITH_OPTIONS = (
     *(stage.name for stage in STAGES),
     *("run-all", "plan", "status", "evaluate", "sweep"),
-    *("config show", "config validate", "features list", "features show", "model show", "model export"),
+    *("config show", "config validate", "features list", "features show"),
+    *("model show", "model predict", "model export"),
 )
 """Commands that take ``--config``, ``--set`` and ``--workdir``."""
 

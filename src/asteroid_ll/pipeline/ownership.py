@@ -60,8 +60,7 @@ class Ownership:
         known = stored or _from_journal(journal, new) or new
         self._require_place(known, replace(known, target=config.target, region=config.region))
         self.changes = tuple(map(str, differences(values, stored.config))) if stored else ()
-        # An emulator is in the run directory, so a copy has its own account.
-        original = original_of(directory, known) if known.target == "aws" else None
+        original = original_of(directory, known)
         if original is not None:
             known = replace(known, run=new.run, began=new.began)
             self.changes = (f"A copy of {original}, so another run: {new.run}.", *self.changes)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from asteroid_ll.errors import DataError
+from asteroid_ll.export.named import feature_names
 from asteroid_ll.linear_learner.log_reader import JobHistory, read_log
 from asteroid_ll.linear_learner.model import Model
 from asteroid_ll.neo.features import FittedFeatures
@@ -94,15 +95,23 @@ class ModelView:
         return {"version": FORMAT_VERSION, **asdict(self)}
 
 
-def view(model: Model, *, fitted: FittedFeatures | None, history: JobHistory | None) -> ModelView:
+def view(
+    model: Model,
+    *,
+    fitted: FittedFeatures | None,
+    history: JobHistory | None,
+    names: Sequence[str] | None = None,
+) -> ModelView:
     """Describe a model.
 
     Args:
         model: the model.
-        fitted: its features; None names them by number.
+        fitted: its features; None without a run.
         history: the log of its training job; None without one.
+        names: names of the features; None for those of ``fitted``, or ``f0``, ``f1`` and so on.
 
     Raises:
+        ConfigError: the names are not distinct, or not as many as the features.
         DataError: the features or the log belong to a model with another number of features.
     """
     if fitted is not None and len(fitted.columns) != model.feature_dim:
@@ -117,7 +126,7 @@ def view(model: Model, *, fitted: FittedFeatures | None, history: JobHistory | N
         feature_set=None if fitted is None else fitted.name,
         threshold=model.threshold if model.predictor_type == "binary_classifier" else None,
         bias=tuple(model.bias.tolist()),
-        features=tuple(_features(model, fitted, history)),
+        features=tuple(_features(model, fitted, history, names=names)),
         objective_name=None if history is None else history.objective_name,
         kept_epoch=None if history is None else history.kept_epoch,
         grid=() if history is None else _grid(history),
@@ -125,20 +134,24 @@ def view(model: Model, *, fitted: FittedFeatures | None, history: JobHistory | N
     )
 
 
-def load(artifact: Path, *, features: Path | None, log: Path | None) -> tuple[Model, FittedFeatures | None, ModelView]:
-    """Read a model and describe it.
+def load(
+    model: Model, *, features: Path | None, log: Path | None, names: Sequence[str] | None = None
+) -> tuple[ModelView, FittedFeatures | None]:
+    """Describe a model with the files of its run.
 
     Args:
-        artifact: ``model.tar.gz`` or ``model_algo-1``.
+        model: the model.
         features: the run's ``features.json``; None without one.
         log: the job's log; None without one.
+        names: see `view`.
+
+    Returns:
+        The description, and the features of the run.
 
     Raises:
+        ConfigError: the names are not distinct, or not as many as the features.
         DataError: a file is missing or damaged, or the files do not belong together.
     """
-    if not artifact.exists():
-        raise DataError(f"There is no model at {artifact}.", hint="asteroid-ll train   or   --artifact FILE")
-    model = Model.load(artifact)
     fitted = None if features is None else FittedFeatures.from_json(read_json(features))
     try:
         history = None if log is None else read_log(log.read_text(encoding="utf-8", errors="replace"))
@@ -146,11 +159,15 @@ def load(artifact: Path, *, features: Path | None, log: Path | None) -> tuple[Mo
         raise DataError(
             f"The log {log} cannot be read: {error.strerror}.", hint="asteroid-ll train   or   --log FILE"
         ) from error
-    return model, fitted, view(model, fitted=fitted, history=history)
+    return view(model, fitted=fitted, history=history, names=names), fitted
 
 
-def _features(model: Model, fitted: FittedFeatures | None, history: JobHistory | None) -> Iterator[FeatureWeight]:
-    names = [f"feature_{number}" for number in range(model.feature_dim)] if fitted is None else fitted.columns
+def _features(
+    model: Model, fitted: FittedFeatures | None, history: JobHistory | None, *, names: Sequence[str] | None
+) -> Iterator[FeatureWeight]:
+    if names is None and fitted is not None:
+        names = fitted.columns
+    names = feature_names(model.feature_dim, names)
     scaler = None if history is None else history.scaler
     if scaler is not None and len(scaler.std_features) != model.feature_dim:
         raise DataError(

@@ -36,7 +36,8 @@ class Identity:
         account: 12 digits; None until the first connection with the account.
         began: time of the first command, ISO 8601, UTC.
         config: the complete configuration, as JSON values without secrets.
-        directory: absolute path of the run directory, empty if unknown.
+        directory: absolute path of the run directory. Empty for the emulator, whose account is in the directory, so
+            that a copy has its own.
     """
 
     run: str
@@ -68,7 +69,7 @@ def new_identity(directory: Path, config: Mapping[str, Any], *, account: str | N
         account=account,
         began=datetime.now(UTC).isoformat(timespec="seconds"),
         config=config,
-        directory=str(directory.resolve()),
+        directory=str(directory.resolve()) if config["target"] == "aws" else "",
     )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -11,12 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from asteroid_ll.neo.cleaning import PLACEHOLDER_MAGNITUDE_MAG, WORST_UNCERTAINTY
-
-MISSING = frozenset({"", "na", "n/a", "nan", "null", "none"})
-"""Spellings of an absent value, in lower case."""
-
-_MAX_FLOAT32 = float(np.finfo(np.float32).max)
-_MAX_SHOWN = 40
+from asteroid_ll.scoring.cells import MAX_SHOWN, finite_numbers, is_missing, refusal
 
 
 @dataclass(frozen=True)
@@ -78,49 +72,12 @@ def numbers(name: str, values: Sequence[object]) -> tuple[NDArray[np.float64], d
         name: canonical name of the column.
         values: texts, numbers or None.
     """
-    column = _all_numbers(values)
-    if column is None:
-        column = np.array([_number(value) for value in values], dtype=np.float64)
+    column, finite = finite_numbers(values)
     if name == "orbit_uncertainty":
-        column = np.where([_is_missing(value) for value in values], float(WORST_UNCERTAINTY), column)
-    with np.errstate(invalid="ignore"):
-        bad = ~(np.abs(column) <= _MAX_FLOAT32)
-        if name == "absolute_magnitude_mag":
-            bad |= column >= PLACEHOLDER_MAGNITUDE_MAG
-    return column, {row: _reason(name, values[row]) for row in np.flatnonzero(bad).tolist()}
-
-
-def _all_numbers(values: Sequence[object]) -> NDArray[np.float64] | None:
-    """Return the values as numbers, or None if one is not a number; Python's ``1_000`` is not."""
-    if any(isinstance(value, bool) or (isinstance(value, str) and "_" in value) for value in values):
-        return None
-    try:
-        return np.array(values, dtype=object).astype(np.float64)
-    except (TypeError, ValueError, OverflowError):
-        return None
-
-
-def _number(value: object) -> float:
-    """Return a cell's number, NaN if it is not one."""
-    if isinstance(value, bool) or not isinstance(value, str | int | float) or "_" in str(value):
-        return math.nan
-    try:
-        return float(value)
-    except (ValueError, OverflowError):
-        return math.nan
-
-
-def _is_missing(value: object) -> bool:
-    return value is None or str(value).strip().lower() in MISSING
-
-
-def _reason(name: str, value: object) -> str:
-    shown = str(value)[:_MAX_SHOWN]
-    if _is_missing(value):
-        return f"{name} has no value"
-    number = _number(value)
-    if math.isnan(number):
-        return f"{name} is not a number: {shown!r}"
-    if abs(number) > _MAX_FLOAT32:
-        return f"{name} is too large for float32: {shown}"
-    return f"{name} is a placeholder: {shown}"
+        missing = np.array([is_missing(value) for value in values], dtype=np.bool_)
+        column, finite = np.where(missing, float(WORST_UNCERTAINTY), column), finite | missing
+    is_placeholder = column >= PLACEHOLDER_MAGNITUDE_MAG if name == "absolute_magnitude_mag" else np.zeros_like(finite)
+    reasons = {row: refusal(name, values[row]) for row in np.flatnonzero(~finite).tolist()}
+    for row in np.flatnonzero(finite & is_placeholder).tolist():
+        reasons[row] = f"{name} is a placeholder: {str(values[row])[:MAX_SHOWN]}"
+    return column, reasons

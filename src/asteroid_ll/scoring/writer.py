@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,7 +15,7 @@ import orjson
 from asteroid_ll.errors import ConfigError
 from asteroid_ll.run.atomic import atomic_path
 from asteroid_ll.run.csv_text import Lines, safe
-from asteroid_ll.scoring.reader import parquet_module
+from asteroid_ll.scoring.files import parquet_module
 
 Columns = Mapping[str, Sequence[object]]
 Emit = Callable[[str], object]
@@ -23,7 +24,8 @@ Emit = Callable[[str], object]
 SUFFIXES = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet", ".pq": "parquet"}
 _SUFFIXES_OF_TABLES = (".txt", ".text")
 _BOOLEANS = frozenset({"hazardous", "predicted_hazardous"})
-_NUMBERS = frozenset({"row", "score"})
+_NUMBERS = frozenset({"row", "predicted_label"})
+_SCORE = re.compile(r"score(_\d+)?")
 
 
 class RowWriter(Protocol):
@@ -118,7 +120,7 @@ class TableRows:
 
     def _line(self, rows: Columns, cells: Sequence[str]) -> str:
         padded = [
-            cell.rjust(width) if name in _NUMBERS else cell.ljust(width)
+            cell.rjust(width) if name in _NUMBERS or _SCORE.fullmatch(name) else cell.ljust(width)
             for name, cell, width in zip(rows, cells, self._widths, strict=True)
         ]
         return "  ".join(padded).rstrip() + "\n"
@@ -153,7 +155,8 @@ class _ParquetRows:
         """Write some rows."""
         import pyarrow as pa
 
-        kinds = {"row": pa.int64(), "score": pa.float32(), **dict.fromkeys(_BOOLEANS, pa.bool_())}
+        kinds = {"row": pa.int64(), "predicted_label": pa.int64(), **dict.fromkeys(_BOOLEANS, pa.bool_())}
+        kinds |= {name: pa.float32() for name in rows if _SCORE.fullmatch(name)}
         schema = pa.schema([(name, kinds.get(name, pa.string())) for name in rows])
         if self._file is None:
             self._file = parquet_module().ParquetWriter(self._path, schema)

@@ -56,12 +56,14 @@ def test_an_unusable_endpoint_of_ours_is_replaced(aws, script, taken, gone, stat
     assert script.names().count("DeleteEndpoint") == (1 if state == "Failed" else 0)
 
 
-def test_an_endpoint_without_our_tags_is_refused_and_left_untouched(aws, script, taken):
+@pytest.mark.parametrize("owner", [{}, OURS, tags.tags(fingerprint="abc", run="another")])
+def test_an_endpoint_of_another_program_or_another_run_is_refused_and_left_untouched(aws, script, taken, owner):
     script.on("CreateEndpoint", taken)
     script.on("DescribeEndpoint", described())
-    script.on("ListTags", {"Tags": []})
+    script.on("ListTags", {"Tags": tags.to_api(owner)})
+    mine = tags.tags(fingerprint="abc", run="mine")
     with pytest.raises(AwsError, match="left untouched"):
-        endpoints.create_or_adopt_endpoint(aws, "asteroid-ll-abc", config_name="asteroid-ll-abc", tags=OURS)
+        endpoints.create_or_adopt_endpoint(aws, "asteroid-ll-abc", config_name="asteroid-ll-abc", tags=mine)
     assert script.names() == ["CreateEndpoint", "DescribeEndpoint", "ListTags"]
 
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from asteroid_ll.aws import tags, teardown
+from asteroid_ll.aws import resources, tags, teardown
 from asteroid_ll.errors import CredentialsError, LeakError
 
 NAME = "asteroid-ll-abc"
@@ -84,6 +84,18 @@ def test_the_other_deletes_are_tried_when_one_fails_and_the_rest_is_named(aws, s
         teardown.delete_endpoint_stack(aws, NAME)
     assert deletes(script) == ["DeleteEndpoint", "DeleteEndpointConfig", "DeleteModel"]
     assert deployed == {"Endpoint", "EndpointConfig", "Model"} - {kind}
+
+
+def test_a_bug_in_one_delete_does_not_keep_the_others(aws, script, deployed, monkeypatch):
+    find = resources.find
+
+    def failing(aws, kind, name):
+        return find(aws, kind, name) if kind != "endpoint-config" else {}["no such member"]
+
+    monkeypatch.setattr(resources, "find", failing)
+    with pytest.raises(LeakError, match=f"endpoint configuration {NAME}: .*KeyError"):
+        teardown.delete_endpoint_stack(aws, NAME)
+    assert deletes(script) == ["DeleteEndpoint", "DeleteModel"]
 
 
 def test_deleting_a_missing_resource_is_not_a_failure(aws, script, say, deployed):

@@ -1,7 +1,8 @@
-"""Export of a model to ONNX: the weighted sum, the link function and the decision.
+"""ONNX: the weighted sum, the link function and the decision as a graph, opset 17.
 
 The input is ``features`` (float32, shape ``(n, d)``). The outputs are ``score`` (float32, ``(n,)`` or ``(n, k)``) and,
-for classifiers, ``predicted_label`` (int64, ``(n,)``). Scores equal an endpoint's except for the order of float32 sums.
+for classifiers, ``predicted_label`` (int64, ``(n,)``). The graph computes in double: in float32 the order of a sum of
+thousands of terms would change the sixth digit of the score.
 """
 
 from __future__ import annotations
@@ -9,15 +10,15 @@ from __future__ import annotations
 import numpy as np
 
 from asteroid_ll.errors import ConfigError
-from asteroid_ll.linear_learner.model import Model
-from asteroid_ll.linear_learner.spec import LOSSES
+from asteroid_ll.export.named import NamedModel
 
 OPSET = 17
 _IR_VERSION = 8
+_LINKS = {"value": "Identity", "probability": "Sigmoid"}
 
 
-def to_onnx(model: Model) -> bytes:
-    """Return a model as the bytes of an ONNX file, opset 17.
+def to_onnx(named: NamedModel) -> bytes:
+    """Return a model as the bytes of an ONNX file.
 
     Raises:
         ConfigError: the package ``onnx`` is not installed.
@@ -27,23 +28,24 @@ def to_onnx(model: Model) -> bytes:
         from onnx import helper, numpy_helper
     except ImportError:
         raise ConfigError("ONNX needs the package onnx.", hint="pip install 'asteroid-ll[onnx]'") from None
+    double, single = onnx.TensorProto.DOUBLE, onnx.TensorProto.FLOAT
+    model = named.model
     arrays = {"weight": model.weight, "bias": model.bias, "threshold": np.array(model.threshold, np.float32)}
-    nodes = [
-        helper.make_node("MatMul", ["features", "weight"], ["sum"]),
-        helper.make_node("Add", ["sum", "bias"], ["raw"]),
-    ]
-    is_multiclass = model.predictor_type == "multiclass_classifier"
+    nodes = [helper.make_node("Cast", [name], [f"{name}_64"], to=double) for name in ("features", "weight", "bias")]
+    nodes.append(helper.make_node("MatMul", ["features_64", "weight_64"], ["sum"]))
+    nodes.append(helper.make_node("Add", ["sum", "bias_64"], ["raw"]))
+    is_multiclass = named.response == "probabilities"
     shape: list[str | int | None] = ["n", model.n_outputs] if is_multiclass else ["n"]
-    outputs = [helper.make_tensor_value_info("score", onnx.TensorProto.FLOAT, shape)]
+    outputs = [helper.make_tensor_value_info("score", single, shape)]
     if is_multiclass:
-        nodes.append(helper.make_node("Softmax", ["raw"], ["score"], axis=1))
-        nodes.append(helper.make_node("ArgMax", ["score"], ["predicted_label"], axis=1, keepdims=0))
+        nodes.append(helper.make_node("Softmax", ["raw"], ["score_64"], axis=1))
+        nodes.append(helper.make_node("ArgMax", ["score_64"], ["predicted_label"], axis=1, keepdims=0))
     else:
         arrays["axis"] = np.array([1], np.int64)
-        link = "Sigmoid" if LOSSES[model.loss].response == "probability" else "Identity"
-        nodes.append(helper.make_node(link, ["raw"], ["column"]))
-        nodes.append(helper.make_node("Squeeze", ["column", "axis"], ["score"]))
-    if model.predictor_type == "binary_classifier":
+        nodes.append(helper.make_node(_LINKS[named.response], ["raw"], ["column"]))
+        nodes.append(helper.make_node("Squeeze", ["column", "axis"], ["score_64"]))
+    nodes.append(helper.make_node("Cast", ["score_64"], ["score"], to=single))
+    if named.threshold is not None:
         nodes.append(helper.make_node("Greater", ["score", "threshold"], ["positive"]))
         nodes.append(helper.make_node("Cast", ["positive"], ["predicted_label"], to=onnx.TensorProto.INT64))
     if model.predictor_type != "regressor":
@@ -52,7 +54,7 @@ def to_onnx(model: Model) -> bytes:
     graph = helper.make_graph(
         nodes,
         "linear_learner",
-        [helper.make_tensor_value_info("features", onnx.TensorProto.FLOAT, ["n", model.feature_dim])],
+        [helper.make_tensor_value_info("features", single, ["n", model.feature_dim])],
         outputs,
         [numpy_helper.from_array(array, name) for name, array in arrays.items() if name in inputs],
     )
