@@ -193,10 +193,12 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("command", choices=["train"])
     parser.add_argument("--root", type=Path, default=Path("/opt/ml"), help="the job's directory (default: /opt/ml)")
     options = parser.parse_args(arguments)
+    year = os.environ.get(_GENERATION, NEWEST.year)
+    if year not in GENERATIONS:
+        parser.error(f"the variable {_GENERATION} is {year!r}, and not one of {', '.join(GENERATIONS)}")
     signal.signal(signal.SIGTERM, _stop)
-    generation = GENERATIONS[os.environ.get(_GENERATION, NEWEST.year)]
     write = functools.partial(print, flush=True)  # the log is the output
-    return run(options.root, write=write, generation=generation)
+    return run(options.root, write=write, generation=GENERATIONS[year])
 
 
 if __name__ == "__main__":

@@ -219,8 +219,10 @@ class LogWriter(Observer):
         last = len(self._epochs) - 1
         if self._validation is not None:
             whole = self._pass_over(len(self._validation.labels))
+            began_s = self._clock()
             self._read(self._validation, 5 + 3 * last, whole)
             self._criterion(self._epochs[-1])
+            self._checks_ms.append(1000 * (self._clock() - began_s))
             if self._epochs[-1].criterion.startswith("sampled_"):
                 # Under a searched criterion every evaluation counts as an improvement, this one too.
                 self._write_improved(self._epochs[-1].epoch)

@@ -184,6 +184,9 @@ def test_the_reader_passes_are_numbered_as_in_real_jobs(job, end):
     assert passes[-len(end) :] == end
     row_bytes = train[1]
     assert records[0]["num_bytes"] == batch * row_bytes
+    # Jobs with a validation channel measured one check more than they had epochs.
+    checks = metrics_of(lines)[-1]["Metrics"]["check_early_stopping.time"]["count"]
+    assert checks == n_epochs + (validation is not None)
     # With a validation channel, one pass comes before the criterion's line and one after it.
     last = [line for line in lines if "epoch_stats=" in line or "#early_stopping" in line][-2:]
     assert ["#early_stopping" in line for line in last] == [validation is not None, False]
