@@ -118,6 +118,12 @@ def fault_proxy() -> Any:
 
 
 @pytest.fixture(scope="session")
+def planting() -> Any:
+    """Resources that no run has created."""
+    return _helper("planting")
+
+
+@pytest.fixture(scope="session")
 def zygote(workbench: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """What starts commands."""
     started = workbench.Zygote(tmp_path_factory.mktemp("zygote"))
@@ -164,6 +170,30 @@ def renewed_once(finished_once: Any, workbench: Any, zygote: Any, tmp_path_facto
     ended = place.run("run-all")
     assert ended.code == 0, ended.err
     return place
+
+
+@pytest.fixture(scope="session")
+def account_once(workbench: Any, zygote: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """A place with ``target: aws`` where everything before the upload is done; copy it, never change it."""
+    folder = tmp_path_factory.mktemp("account")
+    workbench.write_place(folder)
+    place = workbench.Place(folder, zygote)
+    place.edit("source:", f"target: aws\nrole_arn: {workbench.ROLE_ARN}\nsource:")
+    ended = place.run("run-all", "--until", "encode")
+    assert ended.code == 0, ended.err
+    return place
+
+
+@pytest.fixture(scope="session")
+def account_training(
+    account_once: Any, workbench: Any, zygote: Any, fault_proxy: Any, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Any, list[str]]:
+    """The same place after the training over HTTP, and the operations of that; copy it, never change it."""
+    place = workbench.copy_of(account_once, tmp_path_factory.mktemp("account-trained") / "place", zygote)
+    with fault_proxy.in_front_of_emulator(place.state) as proxy:
+        ended = place.run("run-all", "--until", "train", AWS_ENDPOINT_URL=proxy.url)
+        assert ended.code == 0, ended.err
+    return place, proxy.operations
 
 
 @pytest.fixture

@@ -16,7 +16,6 @@ from asteroid_ll import Emulator, LinearLearnerClassifier
 from asteroid_ll.aws.policy import policy
 from asteroid_ll.emulator.logs.store import LogStore
 from asteroid_ll.emulator.state import State
-from asteroid_ll.linear_learner.images import image_uri
 
 ACCOUNT_ID = "000000000000"
 ROLE_ARN = f"arn:aws:iam::{ACCOUNT_ID}:role/asteroid-ll"
@@ -38,71 +37,6 @@ def our_tags(*, expires_s: float | None = None, run: str = "elsewhere-1234") -> 
     return [{"Key": key, "Value": value} for key, value in tags.items()]
 
 
-class Region:
-    """An account's region, filled by calls of plain boto3 from elsewhere."""
-
-    def __init__(self, emulator: Emulator, region: str, artifact: Path, *, key: str = "artifact") -> None:
-        session = emulator.session(region)
-        self.region = region
-        self.s3, self.sagemaker = session.client("s3"), session.client("sagemaker")
-        self.bucket = f"asteroid-ll-{ACCOUNT_ID}-{region}"
-        self.key = key
-        location = {} if region == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": region}}
-        self.s3.create_bucket(Bucket=self.bucket, **location)
-        self.s3.upload_file(str(artifact), self.bucket, f"{key}/model.tar.gz")
-        self.s3.put_object(Bucket=self.bucket, Key=f"{key}/rows.csv", Body=b"1,2\n")
-
-    def model(self, name: str, tags: list[dict[str, str]]) -> None:
-        container = {"Image": image_uri(self.region), "ModelDataUrl": f"s3://{self.bucket}/{self.key}/model.tar.gz"}
-        self.sagemaker.create_model(ModelName=name, PrimaryContainer=container, ExecutionRoleArn=ROLE_ARN, Tags=tags)
-
-    def config(self, name: str, tags: list[dict[str, str]], *, model: str | None = None) -> None:
-        variant = {"VariantName": "a", "ModelName": model or name, "InstanceType": "ml.m5.large"}
-        self.sagemaker.create_endpoint_config(
-            EndpointConfigName=name, ProductionVariants=[variant | {"InitialInstanceCount": 2}], Tags=tags
-        )
-
-    def endpoint(self, name: str, tags: list[dict[str, str]]) -> None:
-        """Create an endpoint with its configuration and model, all of one name."""
-        self.model(name, tags)
-        self.config(name, tags)
-        self.sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=name, Tags=tags)
-        self.sagemaker.describe_endpoint(EndpointName=name)
-
-    def job(self, name: str, tags: list[dict[str, str]]) -> None:
-        source = {"S3DataType": "S3Prefix", "S3Uri": f"s3://{self.bucket}/{self.key}/rows.csv"}
-        self.sagemaker.create_training_job(
-            TrainingJobName=name,
-            AlgorithmSpecification={"TrainingImage": image_uri(self.region), "TrainingInputMode": "File"},
-            RoleArn=ROLE_ARN,
-            HyperParameters={"predictor_type": "regressor"},
-            InputDataConfig=[
-                {"ChannelName": "train", "ContentType": "text/csv", "DataSource": {"S3DataSource": source}}
-            ],
-            OutputDataConfig={"S3OutputPath": f"s3://{self.bucket}/output"},
-            ResourceConfig={"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 1},
-            StoppingCondition={"MaxRuntimeInSeconds": 3600},
-            Tags=tags,
-        )
-
-    def upload(self, key: str) -> None:
-        self.s3.create_multipart_upload(Bucket=self.bucket, Key=key)
-
-    def names(self) -> Counter[str]:
-        """What is there, as an independent client lists it."""
-        jobs = self.sagemaker.list_training_jobs(StatusEquals="InProgress")["TrainingJobSummaries"]
-        return Counter(
-            [f"endpoint {item['EndpointName']}" for item in self.sagemaker.list_endpoints()["Endpoints"]]
-            + [f"config {item['EndpointConfigName']}" for item in self._all("list_endpoint_configs", "EndpointConfigs")]
-            + [f"model {item['ModelName']}" for item in self._all("list_models", "Models")]
-            + [f"job {item['TrainingJobName']}" for item in jobs]
-            + [f"upload {x['Key']}" for x in self.s3.list_multipart_uploads(Bucket=self.bucket).get("Uploads", ())]
-        )
-
-    def _all(self, operation: str, member: str) -> list[dict[str, str]]:
-        return [item for page in self.sagemaker.get_paginator(operation).paginate() for item in page[member]]
-
-
 def write_log(emulator: Emulator, group: str, stream: str) -> None:
     with closing(State(emulator.directory)) as state:
         LogStore(state).append("us-east-1", group, stream, lines=[(time.time(), "a line")])
@@ -111,14 +45,15 @@ def write_log(emulator: Emulator, group: str, stream: str) -> None:
 class Account:
     """The emulated account of an empty run directory, and the command line in front of it."""
 
-    def __init__(self, emulator: Emulator, place, artifact: Path) -> None:
+    def __init__(self, emulator: Emulator, place, artifact: Path, planting) -> None:
         self.emulator = emulator
         self.workdir = place.workdir
         self._place = place
         self._artifact = artifact
+        self._planting = planting
 
-    def region(self, name: str = "us-east-1") -> Region:
-        return Region(self.emulator, name, self._artifact)
+    def region(self, name: str = "us-east-1"):
+        return self._planting.Region(self.emulator, name, self._artifact)
 
     def run(self, *arguments: str, **more):
         return self._place.run(*arguments, config=None, **more)
@@ -135,14 +70,14 @@ class Account:
 
 
 @pytest.fixture
-def account(workbench, zygote, tmp_path, artifact):
+def account(workbench, zygote, tmp_path, artifact, planting):
     place = workbench.Place(tmp_path, zygote)
     with Emulator(place.state) as emulator:
         emulator.configure(training_starting_s=3600.0, stop_grace_s=0.1)
-        yield Account(emulator, place, artifact)
+        yield Account(emulator, place, artifact, planting)
 
 
-def plant_ten(region: Region) -> None:
+def plant_ten(region) -> None:
     for number in range(2):
         region.endpoint(f"asteroid-ll-leak{number}", our_tags())
     region.model("asteroid-ll-orphan", our_tags())
@@ -337,9 +272,9 @@ def test_status_and_teardown_show_what_other_runs_have_left_and_name_the_sweep(a
     assert "expired" not in account.run("status").out
 
 
-def test_run_all_warns_of_expired_resources_of_other_runs_alone(trained, artifact):
+def test_run_all_warns_of_expired_resources_of_other_runs_alone(trained, artifact, planting):
     with Emulator(trained.state) as emulator:
-        region = Region(emulator, "us-east-1", artifact, key="asteroid-ll/planted")
+        region = planting.Region(emulator, "us-east-1", artifact, key="asteroid-ll/planted")
         region.endpoint("asteroid-ll-late", our_tags(expires_s=time.time() - 3 * 3600))
         region.endpoint("asteroid-ll-kept", our_tags(expires_s=time.time() + 3600))
         ended = trained.run("run-all", "--json")
@@ -350,13 +285,15 @@ def test_run_all_warns_of_expired_resources_of_other_runs_alone(trained, artifac
         assert trained.run("sweep", "--all", config=None).code == 0
 
 
-def test_the_documented_policy_has_exactly_the_permissions_that_the_commands_use(prepared, artifact, tmp_path):
+def test_the_documented_policy_has_exactly_the_permissions_that_the_commands_use(
+    prepared, artifact, planting, tmp_path
+):
     calls = tmp_path / "calls"
     with Emulator(prepared.state) as emulator:
         for line in ("run-all --keep", "status", "teardown", "sweep --all --objects --logs"):
             if line.startswith("sweep"):
                 emulator.configure(training_starting_s=3600.0, stop_grace_s=0.1)
-                plant_ten(Region(emulator, "us-east-1", artifact, key="asteroid-ll/planted"))
+                plant_ten(planting.Region(emulator, "us-east-1", artifact, key="asteroid-ll/planted"))
                 write_log(emulator, "/aws/sagemaker/Endpoints/asteroid-ll-one", "AllTraffic/i-1")
             ended = prepared.run(*line.split(), calls=calls)
             assert ended.code == 0, (line, ended.err)

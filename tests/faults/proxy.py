@@ -33,13 +33,17 @@ DELAY_S = 0.1
 _PAGE = b"<html><head><title>Sign in</title></head><body>Please accept the terms of this network.</body></html>"
 _SPOILED = {"json": b'{"garbled": [1, {"x": null}]}', "xml": b"<Garbled><x>1</x></Garbled>"}
 _S3_OPERATIONS = {
-    ("HEAD", True): "HeadObject",
-    ("GET", True): "GetObject",
-    ("PUT", True): "PutObject",
-    ("HEAD", False): "HeadBucket",
-    ("PUT", False): "CreateBucket",
-    ("GET", False): "ListObjectsV2",
+    ("HEAD", True, False): "HeadObject",
+    ("GET", True, False): "GetObject",
+    ("PUT", True, False): "PutObject",
+    ("DELETE", True, False): "DeleteObject",
+    ("DELETE", True, True): "AbortMultipartUpload",
+    ("HEAD", False, False): "HeadBucket",
+    ("PUT", False, False): "CreateBucket",
+    ("GET", False, False): "ListObjectsV2",
+    ("GET", False, True): "ListMultipartUploads",
 }
+"""By method, whether the path has a key, and whether the query is about multipart uploads."""
 
 
 @dataclass(frozen=True)
@@ -199,5 +203,7 @@ def _operation(method: str, path: str, target: str, body: bytes) -> str:
     action = parse_qs(body.decode("latin-1")).get("Action") if method == "POST" and len(body) < 10_000 else None
     if action:
         return action[0]
-    has_key = re.fullmatch(r"/[^/]+/.+", urlsplit(path).path) is not None
-    return _S3_OPERATIONS.get((method, has_key), f"{method} {path}")
+    parts = urlsplit(path)
+    has_key = re.fullmatch(r"/[^/]+/.+", parts.path) is not None
+    is_about_uploads = not {"uploads", "uploadId"}.isdisjoint(parse_qs(parts.query, keep_blank_values=True))
+    return _S3_OPERATIONS.get((method, has_key, is_about_uploads), f"{method} {path}")

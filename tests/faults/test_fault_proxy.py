@@ -7,9 +7,12 @@ from __future__ import annotations
 
 import json
 import os
+from collections import Counter
 from contextlib import ExitStack
 
 import pytest
+
+from asteroid_ll import Emulator
 
 EXHAUSTIVE = os.environ.get("ASTEROID_LL_EXHAUSTIVE") == "1"
 
@@ -58,20 +61,35 @@ STATUS = (
     "DescribeEndpoint",
     "DescribeEndpointConfig",
 )
-CASES = [
-    (command, operation)
-    for command, operations in (
-        ("run-all of everything", UNTIL_TRAINED),
-        ("run-all", tuple(dict.fromkeys(FROM_DEPLOY))),
-        ("teardown", TEARDOWN),
-        ("status", STATUS),
-    )
-    for operation in operations
-]
+SWEEP = (
+    *STATUS,
+    "ListEndpointConfigs",
+    "ListModels",
+    "ListMultipartUploads",
+    "ListObjectsV2",
+    "DescribeLogGroups",
+    "DescribeLogStreams",
+    "DescribeTrainingJob",
+    "DeleteEndpoint",
+    "StopTrainingJob",
+    "DeleteEndpointConfig",
+    "DeleteModel",
+    "AbortMultipartUpload",
+    "DeleteObject",
+    "DeleteLogStream",
+)
+OPERATIONS = {
+    "run-all of everything": UNTIL_TRAINED,
+    "run-all": tuple(dict.fromkeys(FROM_DEPLOY)),
+    "teardown": TEARDOWN,
+    "status": STATUS,
+    "sweep": SWEEP,
+}
 KINDS = ("html", "empty", "not-utf8", "cut", "garbled", "reset", "delay")
 ALL = [
-    (*case, phase, kind, lasting)
-    for case in CASES
+    (command, operation, phase, kind, lasting)
+    for command, operations in OPERATIONS.items()
+    for operation in operations
     for phase in ("before", "after")
     for kind in KINDS
     for lasting in (True, False)
@@ -89,10 +107,13 @@ SPREAD = [
     ("teardown", "ListModels", "after", "cut", False),
     ("status", "ListTags", "before", "empty", True),
     ("status", "ListEndpoints", "after", "delay", True),
+    ("sweep", "ListModels", "before", "empty", True),
+    ("sweep", "StopTrainingJob", "after", "not-utf8", True),
 ]
 EXPECTED = {0, 3, 4, 5, 6}
 STACK = ("endpoint", "endpoint-config", "model")
-ROLE = "arn:aws:iam::000000000000:role/asteroid-ll"
+OURS = [{"Key": "asteroid-ll", "Value": "owned"}, {"Key": "asteroid-ll:run", "Value": "elsewhere-1234"}]
+SWEEP_ALL = ("sweep", "--all", "--yes", "--objects", "--logs", "--json")
 
 
 class Served:
@@ -100,6 +121,7 @@ class Served:
 
     def __init__(self, place, proxy):
         self.place, self.proxy = place, proxy
+        self.region = None
 
     def run(self, *line, rule=None):
         """Run a command with a rule in force."""
@@ -109,33 +131,29 @@ class Served:
         self.proxy.rule = None
         return ended
 
+    def remaining(self):
+        """What is there, as an independent client lists it without the proxy."""
+        s3, logs = self.region.s3, self.region.logs
+        groups = [group["logGroupName"] for group in logs.describe_log_groups()["logGroups"]]
+        streams = [
+            f"log {group}/{stream['logStreamName']}"
+            for group in groups
+            for stream in logs.describe_log_streams(logGroupName=group)["logStreams"]
+        ]
+        objects = s3.list_objects_v2(Bucket=self.region.bucket).get("Contents", ())
+        return self.region.names() + Counter(streams) + Counter(f"object {item['Key']}" for item in objects)
+
 
 @pytest.fixture(scope="module")
-def account_once(workbench, zygote, tmp_path_factory):
-    """A place with ``target: aws`` where everything before the upload is done; copy it, never change it."""
-    folder = tmp_path_factory.mktemp("account")
-    workbench.write_place(folder)
-    place = workbench.Place(folder, zygote)
-    place.edit("source:", f"target: aws\nrole_arn: {ROLE}\nsource:")
-    ended = place.run("run-all", "--until", "encode")
-    assert ended.code == 0, ended.err
-    return place
-
-
-@pytest.fixture(scope="module")
-def account_trained_once(account_once, workbench, zygote, fault_proxy, tmp_path_factory):
-    """The same after the training; copy it, never change it."""
-    place = workbench.copy_of(account_once, tmp_path_factory.mktemp("account-trained") / "place", zygote)
-    with fault_proxy.in_front_of_emulator(place.state) as proxy:
-        served = Served(place, proxy)
-        ended = served.run("run-all", "--until", "train")
-        assert ended.code == 0, ended.err
-        assert set(proxy.operations) == set(UNTIL_TRAINED)
+def account_trained_once(account_training):
+    """A place with ``target: aws`` after the training; copy it, never change it."""
+    place, operations = account_training
+    assert set(operations) == set(UNTIL_TRAINED)
     return place
 
 
 @pytest.fixture
-def serve(new_place, account_once, account_trained_once, fault_proxy):
+def serve(new_place, account_once, account_trained_once, fault_proxy, planting):
     """Makes a place for a command, with its proxy."""
     with ExitStack() as stack:
 
@@ -143,36 +161,50 @@ def serve(new_place, account_once, account_trained_once, fault_proxy):
             is_new = command == "run-all of everything"
             place = new_place(like=account_once if is_new else account_trained_once)
             served = Served(place, stack.enter_context(fault_proxy.in_front_of_emulator(place.state)))
-            if command in ("teardown", "status"):
+            if command in ("teardown", "status", "sweep"):
                 ended = served.run("run-all", "--keep")
                 assert ended.code == 0, ended.err
+            if command == "sweep":
+                emulator = stack.enter_context(Emulator(place.state))
+                emulator.configure(training_starting_s=3600.0, stop_grace_s=0.1)
+                served.region = planting.Region(
+                    emulator, "us-east-1", place.workdir / "train/model.tar.gz", key="asteroid-ll/planted"
+                )
+                served.region.job("asteroid-ll-job", OURS)
+                served.region.upload("asteroid-ll/train/part-0.pbr")
             return served
 
         yield make
 
 
 @pytest.mark.parametrize(
-    ("command", "operations"), [("run-all", FROM_DEPLOY), ("teardown", TEARDOWN), ("status", STATUS)]
+    ("line", "operations"),
+    [(("run-all",), FROM_DEPLOY), (("teardown",), TEARDOWN), (("status",), STATUS), (SWEEP_ALL, SWEEP)],
+    ids=["run-all", "teardown", "status", "sweep"],
 )
-def test_the_cases_are_every_operation_of_an_undisturbed_command(serve, command, operations):
-    served = serve(command)
-    assert served.run(command).code == 0
+def test_the_cases_are_every_operation_of_an_undisturbed_command(serve, line, operations):
+    served = serve(line[0])
+    assert served.run(*line).code == 0
     assert set(served.proxy.operations) == set(operations)
     assert served.run("teardown").code == 0
 
 
-@pytest.mark.parametrize(("command", "operation", "phase", "kind", "lasting"), ALL if EXHAUSTIVE else SPREAD)
+def cases(*commands):
+    """The cases of commands: all of them, or the spread."""
+    return [case for case in (ALL if EXHAUSTIVE else SPREAD) if case[0] in commands]
+
+
+@pytest.mark.parametrize(
+    ("command", "operation", "phase", "kind", "lasting"),
+    cases("run-all of everything", "run-all", "teardown", "status"),
+)
 def test_an_answer_that_cannot_be_read_ends_in_one_sentence_and_nothing_is_left_unreported(
     serve, fault_proxy, command, operation, phase, kind, lasting
 ):
     served = serve(command)
     place = served.place
     ended = served.run(command.split()[0], "--json", rule=fault_proxy.Rule(operation, phase, kind, lasting))
-    assert ended.code in EXPECTED, ended.err
-    assert "Traceback" not in ended.out + ended.err
-    envelope = json.loads(ended.out)
-    if kind == "delay" or (not lasting and kind not in ("empty", "garbled")):
-        assert ended.code == 0, ended.err
+    envelope = envelope_of(ended, kind=kind, lasting=lasting)
     remaining = [name for stack_kind in STACK for name in place.names(stack_kind)]
     jobs = [name for name in place.names("training-job") if place.status_of("training-job", name) == "InProgress"]
     reported = json.dumps(envelope["billing"]["open"]) + json.dumps(envelope.get("error", ""))
@@ -185,3 +217,32 @@ def test_an_answer_that_cannot_be_read_ends_in_one_sentence_and_nothing_is_left_
     assert again.code == 0, again.err
     assert [place.names(stack_kind) for stack_kind in STACK] == [[], [], []]
     assert place.open_intervals() == []
+
+
+@pytest.mark.parametrize(("command", "operation", "phase", "kind", "lasting"), cases("sweep"))
+def test_a_sweep_whose_answers_cannot_be_read_names_what_is_left_and_the_next_one_deletes_it(
+    serve, fault_proxy, command, operation, phase, kind, lasting
+):
+    served = serve(command)
+    ended = served.run(*SWEEP_ALL, rule=fault_proxy.Rule(operation, phase, kind, lasting))
+    envelope = envelope_of(ended, kind=kind, lasting=lasting)
+    assert ended.code in (0, 6) or operation == "GetCallerIdentity", ended.err
+    remaining = sorted(served.remaining())
+    assert envelope["billing"]["open"] != [] or not served.place.open_intervals()
+    if ended.code in (0, 6):
+        named = envelope["error"]["what"] if ended.code else ""
+        for resource_kind, name in map(str.split, remaining):
+            assert f"{name} in us-east-1" in named or f"{resource_kind}s in us-east-1" in named, (remaining, named)
+    again = served.run(*SWEEP_ALL)
+    assert again.code == 0, again.err
+    assert served.remaining() == Counter()
+    assert served.place.open_intervals() == []
+
+
+def envelope_of(ended, *, kind, lasting):
+    """Check the end of a disturbed command; return its JSON object."""
+    assert ended.code in EXPECTED, ended.err
+    assert "Traceback" not in ended.out + ended.err
+    if kind == "delay" or (not lasting and kind not in ("empty", "garbled")):
+        assert ended.code == 0, ended.err
+    return ended.json

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import select
-import threading
 from contextlib import contextmanager
 
 import pytest
@@ -22,16 +21,8 @@ CALLS = (
 REACHED_WITHIN_S = 30
 
 
-@pytest.fixture(scope="session")
-def second_zygote(workbench, tmp_path_factory):
-    """Starts the command that pauses."""
-    started = workbench.Zygote(tmp_path_factory.mktemp("second-zygote"))
-    yield started
-    started.close()
-
-
 @pytest.fixture
-def stopped_before(workbench, second_zygote, tmp_path):
+def stopped_before(tmp_path):
     """Run a command in a place up to a call; it continues when the block ends."""
 
     @contextmanager
@@ -39,17 +30,14 @@ def stopped_before(workbench, second_zygote, tmp_path):
         reached, resume = tmp_path / "reached", tmp_path / "resume"
         for pipe in (reached, resume):
             os.mkfifo(pipe)
-        same = workbench.Place(place.folder, second_zygote)
         ended = []
-        options = {"pause_before": (call, str(reached), str(resume))}
-        runner = threading.Thread(target=lambda: ended.append(same.run(*arguments, **options)))
         listening = os.open(reached, os.O_RDONLY | os.O_NONBLOCK)
         try:
-            runner.start()
+            command = place.fork(*arguments, pause_before=(call, str(reached), str(resume)))
             assert select.select([listening], [], [], REACHED_WITHIN_S)[0], f"there was no {call}"
             yield ended
             resume.write_bytes(b"")
-            runner.join()
+            ended.append(place.wait(command))
         finally:
             os.close(listening)
 

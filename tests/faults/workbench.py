@@ -6,6 +6,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import threading
@@ -34,6 +35,7 @@ ACCOUNT_ID = "000000000000"
 REGION = "us-east-1"
 BUCKET = f"asteroid-ll-{ACCOUNT_ID}-{REGION}"
 PREFIX = "asteroid-ll/"
+ROLE_ARN = f"arn:aws:iam::{ACCOUNT_ID}:role/asteroid-ll"
 
 CANARIES = {
     "AWS_ACCESS_KEY_ID": "AKIACANARYCANARY0001",
@@ -82,11 +84,22 @@ class Ended:
         return next(str(item["status"]) for item in self.json["stages"] if item["name"] == stage)
 
 
+@dataclass(frozen=True)
+class Started:
+    """A command under way: its line, its process number, and the files that get its streams."""
+
+    arguments: tuple[str, ...]
+    pid: int
+    out: Path
+    err: Path
+
+
 class Zygote:
     """Starts commands by forking one warm process, see ``zygote.py``."""
 
     def __init__(self, scratch: Path) -> None:
-        self._out, self._err = scratch / "out", scratch / "err"
+        self._scratch = scratch
+        self._n_started = 0
         self._process = subprocess.Popen(
             [sys.executable, str(Path(__file__).with_name("zygote.py"))],
             stdin=subprocess.PIPE,
@@ -95,29 +108,38 @@ class Zygote:
             env=environment(),
         )
 
-    def run(
+    def start(
         self,
         folder: Path,
         arguments: Sequence[str],
         *,
         more_environment: Mapping[str, str],
         hooks: Mapping[str, object],
-    ) -> Ended:
-        """Run one command to its end, with hooks by their names in ``zygote.py``."""
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
+    ) -> Started:
+        """Start one command, with hooks by their names in ``zygote.py``."""
+        self._n_started += 1
+        out, err = (self._scratch / f"{name}-{self._n_started}" for name in ("out", "err"))
         order = {
             "folder": str(folder),
             "arguments": list(arguments),
             "environment": environment(**more_environment),
             "hooks": dict(hooks),
-            "out": str(self._out),
-            "err": str(self._err),
+            "out": str(out),
+            "err": str(err),
         }
-        self._process.stdin.write(json.dumps(order) + "\n")
-        self._process.stdin.flush()
-        result = json.loads(self._process.stdout.readline())
-        return Ended(result["code"], self._out.read_text("utf-8"), self._err.read_text("utf-8"))
+        return Started(tuple(arguments), self._order(order)["pid"], out, err)
+
+    def wait(self, command: Started) -> Ended:
+        """Wait for the end of a command, at most `LIMIT_S`; then it is killed."""
+        watchdog = threading.Timer(LIMIT_S, os.kill, (command.pid, signal.SIGKILL))
+        watchdog.daemon = True
+        watchdog.start()
+        code = self._order({"wait": command.pid})["code"]
+        watchdog.cancel()
+        ended = Ended(code, command.out.read_text("utf-8"), command.err.read_text("utf-8"))
+        command.out.unlink()
+        command.err.unlink()
+        return ended
 
     def close(self) -> None:
         """End the process."""
@@ -126,6 +148,16 @@ class Zygote:
         self._process.stdin.close()
         self._process.wait(timeout=30)
         self._process.stdout.close()
+
+    def _order(self, order: Mapping[str, object]) -> dict[str, int]:
+        """Give an order; return its answer."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(json.dumps(order) + "\n")
+        self._process.stdin.flush()
+        answer = json.loads(self._process.stdout.readline())
+        assert isinstance(answer, dict)
+        return answer
 
 
 class Place:
@@ -153,7 +185,11 @@ class Place:
         config: str | None = "small.yaml",
         **more: Any,
     ) -> Ended:
-        """Run one command line to its end.
+        """Run one command line to its end; the arguments are those of `fork`."""
+        return self.wait(self.fork(*arguments, config=config, **more))
+
+    def fork(self, *arguments: str, config: str | None = "small.yaml", **more: Any) -> Started:
+        """Start one command line, to be ended by `wait`.
 
         Args:
             arguments: the command line.
@@ -166,23 +202,29 @@ class Place:
                 ``interrupt_before``, a stage before which the command gets SIGINT;
                 ``signal_at_line``, a stage and a signal's name, sent right after the line about its result;
                 ``signal_at_call``, a stage, a number of calls of Python functions after its start, and a signal's name;
-                ``pause_before``, see `Pause`;
+                ``pause_before``, a call, a named pipe to write to before it, and another to read before it is sent;
                 ``limits``, values by names such as ``RLIMIT_NOFILE``;
                 ``jump``, a number of records after which the clock is set, and by how many seconds;
-                ``disk``, arguments of ``os_layer.OsLayer``.
+                ``disk``, arguments of ``os_layer.OsLayer``;
+                ``poll_s``, seconds between two polls of AWS.
         """
         more_environment = {name: value for name, value in more.items() if name.isupper()}
         hooks = {name: value for name, value in more.items() if not name.isupper()}
         line = [*arguments, *(() if config is None else ("-c", config))]
-        ended = self._zygote.run(
+        return self._zygote.start(
             self.folder,
             line,
             more_environment=more_environment,
             hooks={name: str(value) if isinstance(value, Path) else value for name, value in hooks.items()},
         )
-        ends_clean = arguments[0] in ("run-all", "teardown") and not {"--keep", "--dry-run"} & set(arguments)
+
+    def wait(self, command: Started) -> Ended:
+        """Wait for the end of a command that `fork` has started."""
+        ended = self._zygote.wait(command)
+        line = command.arguments
+        ends_clean = line[0] in ("run-all", "teardown") and not {"--keep", "--dry-run"} & set(line)
         self._clean = ended.code == 0 and ends_clean
-        assert not _canaries_in(ended.out + ended.err), f"a secret is on a stream of {arguments}"
+        assert not _canaries_in(ended.out + ended.err), f"a secret is on a stream of {line}"
         return ended
 
     def start(self, *arguments: str, config: str | None = "small.yaml", **options: Any) -> subprocess.Popen[str]:

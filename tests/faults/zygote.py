@@ -1,7 +1,8 @@
 """Runs command lines of asteroid-ll, each in a fork of one warm process, with the hooks that an order names.
 
 Every command is a real process with its own files, signals and exit code; only the imports are shared. Orders come on
-stdin and results go to stdout, one JSON object per line.
+stdin and answers go to stdout, one JSON object per line. An order starts a command or waits for the end of one, so
+several commands can run at the same time.
 """
 
 from __future__ import annotations
@@ -13,7 +14,6 @@ import pkgutil
 import resource
 import signal
 import sys
-import threading
 import time
 import traceback
 from collections.abc import Callable
@@ -29,28 +29,37 @@ from os_layer import OsLayer
 WARM = ("aws", "cli", "emulator", "evaluation", "formats", "neo", "pipeline", "scoring", "stages")
 """Rooms whose modules are imported once, before the first command."""
 
-LIMIT_S = 60
-"""A command that takes longer is killed."""
-
 
 def main() -> None:
-    """Carry out orders until stdin ends."""
+    """Carry out orders until stdin ends.
+
+    Commands get the default actions of signals, which ``nohup`` and a shell's background jobs replace.
+    """
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    for number in (signal.SIGHUP, signal.SIGQUIT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_DFL)
     for room in WARM:
         package = import_module(f"asteroid_ll.{room}")
         for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
             import_module(module.name)
     for line in iter(sys.stdin.readline, ""):
         order = json.loads(line)
-        pid = os.fork()
-        if pid == 0:
-            _become(order)
-        watchdog = threading.Timer(LIMIT_S, os.kill, (pid, signal.SIGKILL))
-        watchdog.start()
-        _, status = os.waitpid(pid, 0)
-        watchdog.cancel()
-        watchdog.join()  # no thread may run during the next fork
-        sys.stdout.write(json.dumps({"pid": pid, "code": os.waitstatus_to_exitcode(status)}) + "\n")
+        sys.stdout.write(json.dumps(_end(order["wait"]) if "wait" in order else _start(order)) + "\n")
         sys.stdout.flush()
+
+
+def _start(order: dict[str, Any]) -> dict[str, int]:
+    """Start a command; return its process number."""
+    pid = os.fork()
+    if pid == 0:
+        _become(order)
+    return {"pid": pid}
+
+
+def _end(pid: int) -> dict[str, int]:
+    """Wait for the end of a command; return its exit code."""
+    _, status = os.waitpid(pid, 0)
+    return {"code": os.waitstatus_to_exitcode(status)}
 
 
 def _become(order: dict[str, Any]) -> NoReturn:
@@ -71,7 +80,7 @@ def _become(order: dict[str, Any]) -> NoReturn:
     sys.stderr = open(2, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
     code: object = 1
     try:
-        _hook(order)
+        _hook(order["hooks"])
         from asteroid_ll.cli import main as command
 
         command()
@@ -84,11 +93,11 @@ def _become(order: dict[str, Any]) -> NoReturn:
     os._exit(code if isinstance(code, int) else 0)
 
 
-def _hook(order: dict[str, Any]) -> None:
+def _hook(hooks: dict[str, Any]) -> None:
     for name, install in HOOKS.items():
-        if name in order["hooks"]:
-            install(order["hooks"][name])
-    _skip_pauses()
+        if name in hooks:
+            install(hooks[name])
+    _shorten_pauses(hooks.get("poll_s", 0.03))
 
 
 def _record_calls(file: str) -> None:
@@ -239,8 +248,8 @@ def _signal_at_call(arguments: tuple[str, int, str]) -> None:
     Pipeline._execute = execute_counted  # type: ignore[method-assign, assignment]
 
 
-def _skip_pauses() -> None:
-    """Skip botocore's pauses between attempts, up to 20 s each, and let those between two polls of AWS take 0.03 s.
+def _shorten_pauses(poll_s: float) -> None:
+    """Skip botocore's pauses between attempts, up to 20 s each, and shorten those between two polls of AWS.
 
     The clock of the polls goes as far as they should have taken.
     """
@@ -252,7 +261,7 @@ def _skip_pauses() -> None:
 
     def sleep(seconds: float) -> None:
         now_s[0] += seconds
-        time.sleep(0.03)
+        time.sleep(poll_s)
 
     vars(session)["AWS_PACE"] = replace(waiting.AWS_PACE, sleep=sleep, clock=lambda: now_s[0])
     botocore.endpoint.time = SimpleNamespace(sleep=lambda _: None, time=time.time)

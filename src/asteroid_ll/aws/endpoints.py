@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +10,7 @@ import orjson
 
 from asteroid_ll.aws import resources
 from asteroid_ll.aws.errors import BROKEN_BODY_ERRORS, RESUME, answer, aws_call
-from asteroid_ll.aws.resources import CreatedOrAdopted
+from asteroid_ll.aws.resources import CreatedOrAdopted, Kind
 from asteroid_ll.aws.tags import to_api
 from asteroid_ll.aws.waiting import poll
 from asteroid_ll.errors import AsteroidError, AwsError, CredentialsError, DataError
@@ -128,7 +128,7 @@ def wait_for_endpoint(aws: Aws, name: str) -> None:
     """
     try:
         resources.describe_new(aws, "endpoint", name)
-        endpoint = _settled_endpoint(aws, name, what=f"endpoint {name}")
+        endpoint = _settled_endpoint(aws, name, look=resources.describe, what=f"endpoint {name}")
     except CredentialsError as error:
         raise CredentialsError(
             f"{error.what} Endpoint {name} continues, and is billed until it is deleted.",
@@ -148,7 +148,7 @@ def delete_endpoint(aws: Aws, name: str) -> bool:
     Returns:
         Whether it existed.
     """
-    endpoint = _settled_endpoint(aws, name, what=f"endpoint {name} to become deletable")
+    endpoint = _settled_endpoint(aws, name, look=resources.find, what=f"endpoint {name} to become deletable")
     if endpoint is None or endpoint["EndpointStatus"] != "Deleting":
         existed = _request_deletion(aws, name)
         if endpoint is None and not existed:
@@ -205,10 +205,12 @@ def _differences(settings: Mapping[str, Any], existing: Mapping[str, Any]) -> li
     return [key for key, value in settings.items() if existing.get(key) != value]
 
 
-def _settled_endpoint(aws: Aws, name: str, *, what: str) -> dict[str, Any] | None:
-    """Wait until an endpoint is not changing; return its description, or None if there is no endpoint."""
+def _settled_endpoint(
+    aws: Aws, name: str, *, look: Callable[[Aws, Kind, str], dict[str, Any] | None], what: str
+) -> dict[str, Any] | None:
+    """Wait until an endpoint is not changing; return what a look at it returns, None if there is no endpoint."""
     return poll(
-        lambda: resources.describe(aws, "endpoint", name),
+        lambda: look(aws, "endpoint", name),
         until=lambda endpoint: endpoint is None or endpoint["EndpointStatus"] not in _IN_TRANSITION,
         pace=aws.pace,
         timeout_s=ENDPOINT_TIMEOUT_S,

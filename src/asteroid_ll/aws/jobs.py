@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from asteroid_ll.aws import resources
-from asteroid_ll.aws.errors import RESUME, answer, aws_call, is_not_found
+from asteroid_ll.aws.errors import RESUME, answer
 from asteroid_ll.aws.resources import CreatedOrAdopted
 from asteroid_ll.aws.storage import exists, parse_uri
 from asteroid_ll.aws.tags import to_api
@@ -223,16 +223,19 @@ def stop_training_job(aws: Aws, name: str) -> Literal["stopped", "ended", "absen
     if not resources.is_ours(aws, "training-job", existing):
         return "foreign"
     had_ended = False
-    with aws_call(f"stopping training job {name}"):
+
+    def stop() -> None:
+        nonlocal had_ended
         try:
             aws.sagemaker.stop_training_job(TrainingJobName=name)
         except Exception as error:
             code, message, _ = answer(error)
-            if is_not_found(error):
-                return "absent"
             if code != "ValidationException" or "is in status" not in message:
                 raise
             had_ended = True
+
+    if not resources.send(aws, "training-job", name, stop, doing="stopping"):
+        return "absent"
     job = poll(
         lambda: resources.describe(aws, "training-job", name),
         until=lambda job: job is None or job["TrainingJobStatus"] in _ENDED,

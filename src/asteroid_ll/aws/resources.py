@@ -24,6 +24,10 @@ CreatedOrAdopted = Literal["created", "adopted"]
 SETTLING_S = 20
 """Seconds for which AWS's answers about a new resource may contradict each other."""
 
+_DEPENDENT: tuple[Kind, ...] = ("endpoint-config", "endpoint")
+"""Kinds that name another resource. If it is new, AWS may not know it yet, and the documentation of CreateEndpoint
+recommends to repeat the create."""
+
 
 @dataclass(frozen=True)
 class _Api:
@@ -100,22 +104,50 @@ def find(aws: Aws, kind: Kind, name: str) -> dict[str, Any] | None:
     Each of the two can lag behind a create or a delete, so both are needed to prove absence.
     """
     described = describe(aws, kind, name)
-    if described is not None:
-        return described
-    summaries = list_named(aws, kind, NameContains=name)
-    return next((summary for summary in summaries if name_of(kind, summary) == name), None)
+    return described if described is not None else _summary(aws, kind, name)
 
 
 def delete(aws: Aws, kind: Kind, name: str) -> bool:
     """Request the deletion of a resource (an endpoint disappears later); return whether it existed."""
-    with aws_call(f"deleting {words(kind)} {name}"):
-        try:
-            _call(aws, "delete", kind, name)
-        except Exception as error:
-            if is_not_found(error):
-                return False
-            raise
-    return True
+    return send(aws, kind, name, lambda: _call(aws, "delete", kind, name), doing="deleting")
+
+
+def send(aws: Aws, kind: Kind, name: str, request: Callable[[], object], *, doing: str) -> bool:
+    """Send a request about a resource; return whether the resource existed.
+
+    AWS may list a new resource before all of its operations know it, so a request that does not find a listed resource
+    is repeated for `SETTLING_S`.
+
+    Args:
+        aws: the connection.
+        kind: kind of resource.
+        name: its name.
+        request: sends the request.
+        doing: the action for the message of a refusal, such as ``deleting``.
+    """
+
+    def attempt() -> bool | None:
+        with aws_call(f"{doing} {words(kind)} {name}"):
+            try:
+                request()
+            except Exception as error:
+                if not is_not_found(error):
+                    raise
+            else:
+                return True
+        return None if _summary(aws, kind, name) else False
+
+    try:
+        outcome = poll(
+            attempt,
+            until=lambda outcome: outcome is not None,
+            pace=aws.pace,
+            timeout_s=SETTLING_S,
+            what=f"{words(kind)} {name} to be known",
+        )
+    except WaitError:
+        return False
+    return bool(outcome)
 
 
 def list_named(aws: Aws, kind: Kind, **filters: object) -> list[dict[str, Any]]:
@@ -124,6 +156,12 @@ def list_named(aws: Aws, kind: Kind, **filters: object) -> list[dict[str, Any]]:
     with aws_call(f"listing {api.words}s"):
         pages = aws.sagemaker.get_paginator(f"list_{api.noun}s").paginate(**filters)
         return [summary for page in pages for summary in page[api.listing]]
+
+
+def _summary(aws: Aws, kind: Kind, name: str) -> dict[str, Any] | None:
+    """Return a resource's summary in the listing, or None if it is not in it."""
+    summaries = list_named(aws, kind, NameContains=name)
+    return next((summary for summary in summaries if name_of(kind, summary) == name), None)
 
 
 def tags_of(aws: Aws, arn: str) -> dict[str, str]:
@@ -167,12 +205,15 @@ def create_or_adopt(
             try:
                 create()
             except Exception as error:
+                if kind in _DEPENDENT and is_not_found(error) and aws.pace.clock() < deadline_s:
+                    return None
                 if not is_already_there(error):
                     raise
             else:
                 return "created"
         return describe(aws, kind, name)
 
+    deadline_s = aws.pace.clock() + SETTLING_S
     # A name that is both taken and unknown is just being created or deleted: try again.
     existing = poll(
         attempt,

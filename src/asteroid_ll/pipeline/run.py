@@ -233,14 +233,13 @@ class Pipeline:
         return Listener(
             started=supervisor.quietly(heard.started),
             progress=supervisor.quietly(heard.progress),
-            note=supervisor.quietly(heard.note),
             ended=supervisor.quietly(heard.ended),
         )
 
     def _stored_outcome(self, stage: Stage) -> Outcome:
         """Return the numbers of an earlier run, for a stage that is up to date."""
         path = self._directory / (stage.result or "")
-        if stage.result is None or not path.is_file():
+        if not path.is_file():  # also without a result, which gives the directory
             return Outcome()
         stored = read_json(path)
         return Outcome(metrics=stored["metrics"], findings=tuple(stored["findings"]))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from asteroid_ll.errors import DataError
 
 TEMPORARY_PREFIX = ".asteroid-ll-tmp-"
 
-_REFUSALS = {
+_REFUSALS: Mapping[int | None, str] = {
     errno.ENOSPC: "the disk is full",
     errno.EDQUOT: "the disk quota is used up",
     errno.EFBIG: "the file would be too large",
@@ -35,7 +35,7 @@ _REFUSALS = {
 }
 """Reasons for which a file system refuses to write."""
 
-_HINTS = {
+_HINTS: Mapping[int | None, str] = {
     errno.ENOTDIR: "Move the file away that is in place of a directory",
     errno.EEXIST: "Move the file away that is in place of a directory",
     errno.EISDIR: "Move the directory away that is in place of the file",
@@ -101,18 +101,18 @@ def atomic_path(path: Path, *, private: bool = False) -> Iterator[Path]:
             path.rmdir()  # an empty directory that took the file's place; a full one is refused
         temporary.replace(path)
     except OSError as error:
-        reason = _REFUSALS.get(error.errno or 0)
+        reason = _REFUSALS.get(error.errno)
         if reason is None or not _concerns(error, path, temporary):
             raise
         raise DataError(
             f"{path} could not be written: {reason}; the old output is intact.",
-            hint=_HINTS.get(error.errno or 0, "Make room or choose another directory with --workdir")
+            hint=_HINTS.get(error.errno, "Make room or choose another directory with --workdir")
             + ", then run the same command again.",
             path=str(path),
         ) from error
     finally:
         with suppress(OSError):
-            temporary.unlink(missing_ok=True)
+            temporary.unlink()
     sync_directory(path.parent)
 
 
@@ -122,10 +122,8 @@ def atomic_write(path: Path, data: bytes | bytearray | memoryview, *, private: b
     Raises:
         DataError: the file system refused; the old file is intact.
     """
-    with atomic_path(path, private=private) as temporary, temporary.open("wb", buffering=0) as file:
-        rest = memoryview(data).cast("B")
-        while rest:
-            rest = rest[file.write(rest) :]
+    with atomic_path(path, private=private) as temporary, temporary.open("wb") as file:
+        file.write(data)
 
 
 def remove_temporaries(directory: Path) -> None:

@@ -174,7 +174,6 @@ class _NewerVersionError(ValueError):
     """A record of a version that this release does not know."""
 
     def __init__(self, version: int) -> None:
-        super().__init__(f"version {version}")
         self.version = version
 
 
@@ -199,7 +198,7 @@ def _append_line(path: Path, line: bytes) -> None:
     """Append one line with one write and sync it, replacing an incomplete last line."""
     path.parent.mkdir(parents=True, exist_ok=True)
     is_new = not path.exists()
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, PRIVATE_MODE)
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, PRIVATE_MODE)
     try:
         end = _end_of_last_line(descriptor)
         os.ftruncate(descriptor, end)

@@ -57,7 +57,7 @@ class Lock:
     def __init__(self, path: Path, *, command: str) -> None:
         self.path = path
         self._command = command
-        self._descriptor = -1
+        self._descriptor: int
 
     def __enter__(self) -> Self:
         """Take the lock.
@@ -69,7 +69,7 @@ class Lock:
         """
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+            descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o644)
         except OSError as error:
             raise self._refused(error) from error
         try:
@@ -84,11 +84,10 @@ class Lock:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         """Release the lock."""
-        descriptor, self._descriptor = self._descriptor, -1
         try:
-            os.ftruncate(descriptor, 0)
+            os.ftruncate(self._descriptor, 0)
         finally:
-            os.close(descriptor)
+            os.close(self._descriptor)
 
     def _acquire(self, descriptor: int) -> None:
         try:
@@ -153,5 +152,5 @@ def _may_live(holder: Holder) -> bool:
     except ProcessLookupError:
         return False
     except PermissionError:
-        return True
+        pass  # it belongs to another user
     return True

@@ -8,6 +8,7 @@ import json
 import sys
 import textwrap
 import types
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -114,10 +115,14 @@ def trained(aws: Aws) -> jobs.TrainingJob:
     return jobs.wait_for_training_job(aws, NAME)
 
 
-def deployed(aws: Aws, artifact_s3_uri: str) -> None:
+def new_model(aws: Aws, artifact_s3_uri: str) -> None:
     endpoints.create_or_adopt_model(
         aws, NAME, image_uri=image_uri(REGION), artifact_s3_uri=artifact_s3_uri, role_arn=ROLE_ARN, tags=OURS
     )
+
+
+def deployed(aws: Aws, artifact_s3_uri: str) -> None:
+    new_model(aws, artifact_s3_uri)
     endpoints.create_or_adopt_endpoint_config(
         aws,
         NAME,
@@ -235,7 +240,23 @@ def test_an_answer_that_comes_late_is_waited_for(aws, uploaded, directory):
     emulator = Account(directory)
     emulator.configure(invisible_polls=2)
     emulator.close()
-    assert trained(aws).artifact_s3_uri
+    deployed(aws, trained(aws).artifact_s3_uri)
+    assert len(teardown.delete_endpoint_stack(aws, NAME)) == 3
+
+
+@pytest.mark.parametrize("invisible_polls", range(1, 5))
+def test_what_aws_lists_and_does_not_know_yet_is_torn_down(aws, uploaded, directory, invisible_polls):
+    artifact_s3_uri = trained(aws).artifact_s3_uri
+    with closing(Account(directory)) as emulator:
+        emulator.configure(invisible_polls=invisible_polls, endpoint_creating_s=0.1, stop_grace_s=0.1)
+    deployed(aws, artifact_s3_uri)
+    assert [item.kind for item in teardown.delete_endpoint_stack(aws, NAME)] == ["endpoint", "endpoint-config", "model"]
+    new_model(aws, artifact_s3_uri)
+    assert [item.kind for item in teardown.delete_endpoint_stack(aws, NAME)] == ["model"]
+    assert teardown.find_leftovers(aws, NAME) == []
+    jobs.create_or_adopt_training_job(aws, request(name="asteroid-ll-other", epochs="1000"))
+    assert jobs.stop_training_job(aws, "asteroid-ll-other") == "stopped"
+    assert open_intervals(directory) == []
 
 
 def test_an_artifact_that_is_not_a_model_fails_the_endpoint_which_is_then_deleted(aws, uploaded, directory):

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from asteroid_ll.aws import resources, storage
+from asteroid_ll.aws import logs, resources, storage
 from asteroid_ll.aws.session import ATTEMPTS
 from asteroid_ll.emulator.transport.messages import Response
 from asteroid_ll.errors import AwsError
@@ -52,6 +52,19 @@ def test_missing_tags_are_not_the_tags_of_somebody_else(aws, script, body):
     script.on("ListTags", Response(200, JSON, body))
     with pytest.raises(AwsError, match="answer to ListTags cannot be read"):
         resources.tags_of(aws, "arn")
+
+
+@pytest.mark.parametrize("body", [b"", b"<ListMultipartUploadsResult/>", PAGE])
+def test_an_unreadable_listing_of_uploads_is_never_an_empty_one(aws, script, body):
+    script.on("S3 GET", Response(200, {"Content-Type": "application/xml"}, body))
+    with pytest.raises(AwsError, match="answer to ListMultipartUploads cannot be read"):
+        storage.list_uploads(aws, "bucket", "asteroid-ll/")
+
+
+def test_an_unreadable_listing_of_logs_is_never_an_empty_one(aws, script):
+    script.on("DescribeLogGroups", Response(200, JSON, b"{}"))
+    with pytest.raises(AwsError, match="answer to DescribeLogGroups cannot be read: it has no logGroups"):
+        logs.list_logs(aws, "asteroid-ll-")
 
 
 @pytest.mark.parametrize("body", [PAGE, b"\xff\xfe", b"[1]"])

@@ -67,6 +67,22 @@ def test_an_endpoint_of_another_program_or_another_run_is_refused_and_left_untou
     assert script.names() == ["CreateEndpoint", "DescribeEndpoint", "ListTags"]
 
 
+def test_a_configuration_that_is_not_known_everywhere_yet_is_waited_for(aws, script, say, time_passes):
+    unknown = say.refusal("ValidationException", 'Could not find endpoint configuration "asteroid-ll-abc".')
+    script.on("CreateEndpoint", unknown, unknown, {"EndpointArn": ARN})
+    outcome = endpoints.create_or_adopt_endpoint(aws, "asteroid-ll-abc", config_name="asteroid-ll-abc", tags=OURS)
+    assert outcome == "created"
+    assert script.names() == ["CreateEndpoint"] * 3
+    assert time_passes.now_s > 0
+
+
+def test_a_configuration_that_never_becomes_known_is_the_reason(aws, script, say):
+    unknown = say.refusal("ValidationException", 'Could not find endpoint configuration "asteroid-ll-abc".')
+    script.on("CreateEndpoint", unknown)
+    with pytest.raises(AwsError, match=r'Could not find endpoint configuration "asteroid-ll-abc"'):
+        endpoints.create_or_adopt_endpoint(aws, "asteroid-ll-abc", config_name="asteroid-ll-abc", tags=OURS)
+
+
 def test_an_endpoint_that_fails_is_deleted_before_the_failure_is_reported(aws, script, gone):
     failed = described("Failed", FailureReason="Could not assume role.")
     script.on("DescribeEndpoint", described("Creating"), failed, failed, gone)

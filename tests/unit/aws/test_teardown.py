@@ -71,6 +71,17 @@ def test_the_endpoint_goes_first_then_its_configuration_then_its_model(aws, scri
     assert teardown.find_leftovers(aws, NAME) == []
 
 
+def test_an_endpoint_is_deleted_when_it_is_up_and_its_configuration_when_it_is_gone(aws, script, say, deployed):
+    gone = say.refusal("ValidationException", 'Could not find endpoint "x".')
+    statuses = ["Creating", "Creating", "InService", "Deleting", "Deleting"]
+    script.on("DescribeEndpoint", *(ENDPOINT | {"EndpointStatus": status} for status in statuses), gone)
+    teardown.delete_endpoint_stack(aws, NAME)
+    names = script.names()
+    first, second = names.index("DeleteEndpoint"), names.index("DeleteEndpointConfig")
+    assert names[:first].count("DescribeEndpoint") == 3
+    assert names[first:second].count("DescribeEndpoint") == 3
+
+
 def test_a_second_teardown_finds_nothing_to_do(aws, script, deployed):
     teardown.delete_endpoint_stack(aws, NAME)
     assert teardown.delete_endpoint_stack(aws, NAME) == []
@@ -129,6 +140,34 @@ def test_expired_credentials_name_the_possible_leftovers(aws, script, say, deplo
     with pytest.raises(CredentialsError, match=f"possibly billed: endpoint {NAME}") as caught:
         teardown.delete_endpoint_stack(aws, NAME)
     assert "teardown" in caught.value.hint
+
+
+def test_leftovers_are_unknown_without_valid_credentials_and_the_next_command_is_named(aws, script, say, deployed):
+    script.on("DescribeEndpoint", say.refusal("ExpiredTokenException", "expired"))
+    with pytest.raises(CredentialsError, match=f"Whether endpoint {NAME} is left is unknown") as caught:
+        teardown.find_leftovers(aws, NAME)
+    assert caught.value.hint
+    script.on("DescribeEndpoint", say.refusal("AccessDeniedException", "not allowed"))
+    with pytest.raises(LeakError, match=f"Whether endpoint {NAME} is left is unknown") as leak:
+        teardown.find_leftovers(aws, NAME)
+    assert "asteroid-ll teardown" in leak.value.hint
+
+
+def test_failures_of_several_kinds_are_a_leak_with_each_reason_and_of_one_kind_the_first_is_told(
+    aws, script, say, deployed
+):
+    script.on("DescribeModel", say.refusal("ExpiredTokenException", "expired"))
+    script.on("DescribeEndpointConfig", say.refusal("InvalidClientTokenId", "invalid"))
+    with pytest.raises(CredentialsError) as caught:
+        teardown.delete_endpoint_stack(aws, NAME)
+    first, _, names = caught.value.what.partition(" Not deleted, and possibly billed: ")
+    assert "expired" not in first.lower()
+    assert names == f"endpoint configuration {NAME}, model {NAME}."
+    script.on("DescribeEndpoint", say.refusal("AccessDeniedException", "not allowed"))
+    with pytest.raises(LeakError) as leak:
+        teardown.delete_endpoint_stack(aws, NAME)
+    assert all(f"{kind} {NAME}: " in leak.value.what for kind in ("endpoint", "endpoint configuration", "model"))
+    assert "asteroid-ll teardown" in leak.value.hint
 
 
 def test_leftovers_are_named_with_their_status(aws, deployed):

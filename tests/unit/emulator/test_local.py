@@ -2,6 +2,7 @@
 
 import doctest
 import json
+import signal
 import sys
 import time
 
@@ -213,6 +214,21 @@ def test_a_reset_empties_the_account_and_keeps_its_sessions(emulator, start_job)
     assert not any(process.is_alive() for process in processes)
     assert sagemaker.list_training_jobs()["TrainingJobSummaries"] == []
     assert emulator.ledger() == []
+
+
+@pytest.mark.parametrize("end", ["close", "reset"])
+def test_a_container_whose_worker_was_killed_ends_with_its_account(emulator, start_job, end):
+    _, (worker, container) = start_job(emulator)
+    try:
+        worker.send(signal.SIGKILL)
+        limit_s = time.monotonic() + 10
+        while worker.is_alive():
+            assert time.monotonic() < limit_s
+        assert container.is_alive()
+        getattr(emulator, end)()
+        assert not container.is_alive()
+    finally:
+        container.send(signal.SIGKILL)
 
 
 def test_settings_change_how_the_account_behaves(emulator, bucket_of, job_request):

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import errno
+import re
+import signal
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from asteroid_ll.aws import billing
+from asteroid_ll.aws.billing import OpenResource
 from asteroid_ll.config import Config
-from asteroid_ll.errors import ConfigError, DataError, InterruptedRunError, LeakError
+from asteroid_ll.errors import AwsError, ConfigError, DataError, InterruptedRunError, LeakError, UnrecordedError
+from asteroid_ll.pipeline.plan import digest
 from asteroid_ll.pipeline.results import Listener, RunResult
 from asteroid_ll.pipeline.run import Pipeline
 from asteroid_ll.run.atomic import atomic_write
@@ -62,10 +69,10 @@ class Toy:
 
         return Pipeline(
             more.pop("stages", self.stages()),
-            Config(),
+            more.pop("config", Config()),
             directory=self.directory,
             journal=Journal(self.directory / "journal.jsonl"),
-            connect=connect,
+            connect=more.pop("connect", connect),
             listener=more.pop("listener", Listener()),
             run="toy-00000000",
         )
@@ -223,23 +230,24 @@ def test_the_numbers_of_a_stage_that_is_up_to_date_are_shown_again(toy: Toy) -> 
 
 
 def test_an_older_result_is_made_anew_from_its_own_outputs_and_nothing_is_hosted(toy: Toy) -> None:
-    def write(context: Context, version: int) -> Outcome:
+    def write(context: Context, version: int, *, by: str) -> Outcome:
         text = f'{{"metrics": {{"version": {version}}}, "findings": []}}'
         atomic_write(context.path("ask/out"), text.encode())
-        return Outcome(outputs=("ask/out",), metrics={"version": version})
+        return Outcome(outputs=("ask/out",), metrics={"version": version}, note=by)
 
     def stages(newest: int) -> tuple[Stage, ...]:
         ask = replace(
             toy.stages()[3],
-            run=lambda context: write(context, newest),
+            run=lambda context: write(context, newest, by="run"),
             result="ask/out",
             outdated=lambda path: None if f'"version": {newest}' in path.read_text() else "an older shape",
-            rescore=lambda context: write(context, newest),
+            rescore=lambda context: write(context, newest, by="rescored"),
         )
         look = Stage("look", 1, ("ask",), lambda _: {}, toy.work("look"), "Look.")
         return (*toy.stages()[:3], ask, look, toy.stages()[4])
 
-    toy.pipeline(stages=stages(1)).run()
+    first = toy.pipeline(stages=stages(1)).run()
+    assert next(stage.note for stage in first.stages if stage.name == "ask") == "run"
     toy.ran.clear()
     result = toy.pipeline(stages=stages(2)).run()
     assert toy.ran == ["look"]
@@ -247,6 +255,7 @@ def test_an_older_result_is_made_anew_from_its_own_outputs_and_nothing_is_hosted
         "get": "skipped", "learn": "skipped", "host": "skipped", "ask": "run", "look": "run", "end": "skipped",
     }  # fmt: skip
     assert result.metrics["version"] == 2
+    assert next(stage.note for stage in result.stages if stage.name == "ask") == "rescored"
     assert set(statuses(toy.pipeline(stages=stages(2)).run()).values()) == {"skipped"}
 
 
@@ -276,7 +285,317 @@ def test_what_is_missing_outside_is_found_before_a_stage_needs_it(toy: Toy) -> N
 def test_a_listener_is_told_of_each_stage(toy: Toy) -> None:
     told: list[str] = []
     listener = Listener(
-        started=lambda name, reason: told.append(f"{name}: {reason}"), ended=lambda result: told.append(result.status)
+        started=lambda name, reason: told.append(f"{name}: {reason}"),
+        ended=lambda result: told.append(f"{result.name} {result.status}"),
     )
-    toy.pipeline(listener=listener).run(selected=("get",), tear_down=False)
-    assert told == ["get: never ran", "run"]
+    for name in ("get", "learn"):
+        toy.pipeline(listener=listener).run(selected=(name,), tear_down=False)
+    assert told == ["get: never ran", "get run", "learn: never ran", "learn run"]
+    told.clear()
+    toy.fail["ask"] = DataError("Bad.")
+    toy.pipeline(listener=listener).run(selected=("get", "learn", "ask"), tear_down=False)
+    assert told == ["get skipped", "learn skipped", "ask: never ran", "ask failed"]
+
+
+def with_stage(toy: Toy, name: str, **changes: Any) -> tuple[Stage, ...]:
+    return tuple(replace(stage, **changes) if stage.name == name else stage for stage in toy.stages())
+
+
+def test_a_forced_stage_runs_once_and_alone_if_its_content_stays(toy: Toy) -> None:
+    toy.run()
+    toy.run(forced=("get",))
+    assert toy.ran == ["get"]
+
+
+def test_a_plan_has_the_forced_stages_and_names_those_that_are_not_selected(toy: Toy) -> None:
+    toy.run()
+    plan = toy.pipeline().plan(forced=("get",), selected=("get", "learn"))
+    assert [(step.stage, step.action, step.reason) for step in plan.steps] == [
+        ("get", "run", "asked for with --force"),
+        ("learn", "run", "after get"),
+        ("host", "skip", "not selected"),
+        ("ask", "skip", "not selected"),
+        ("end", "skip", "not selected"),
+    ]
+
+
+def test_a_forced_stage_that_is_not_selected_does_not_run(toy: Toy) -> None:
+    toy.run()
+    assert statuses(toy.run(forced=("get", "end"), selected=("learn",), tear_down=False)) == {"learn": "skipped"}
+    assert toy.ran == []
+
+
+def test_a_teardown_that_is_asked_for_runs_with_nothing_open_but_not_after_a_failure(toy: Toy) -> None:
+    toy.run()
+    (end,) = toy.run(selected=("end",), forced=("end",), tear_down=False).stages
+    assert (end.status, end.reason) == ("run", "asked for")
+    toy.fail["get"] = DataError("Bad.")
+    assert statuses(toy.run(forced=("get", "end"), tear_down=False)) == {"get": "failed"}
+
+
+def test_the_reasons_and_times_of_a_run_are_in_its_result(toy: Toy) -> None:
+    result = toy.run()
+    assert [stage.reason for stage in result.stages] == [
+        "never ran", "never ran", "for ask", "never ran", "after host",
+    ]  # fmt: skip
+    assert all(0 <= stage.seconds < 60 for stage in result.stages)
+    toy.fail["get"] = DataError("Bad.", hint="Mend it.")
+    (failed,) = toy.run(forced=("get",), selected=("get",), tear_down=False).stages
+    assert (failed.status, failed.reason) == ("failed", "Bad. Mend it.")
+    assert 0 <= failed.seconds < 60
+    (skipped,) = toy.run(selected=("learn",), tear_down=False).stages
+    assert (skipped.reason, skipped.seconds) == ("up to date", 0.0)
+
+
+def test_a_teardown_after_a_failure_spares_a_job_and_one_after_a_success_does_not(toy: Toy) -> None:
+    spared: list[frozenset[str]] = []
+
+    def end(context: Context) -> Outcome:
+        spared.append(context.spared)
+        for record in context.journal.read().open_resources():
+            context.journal.append("gone", stage="end", fingerprint="f", resource=record["resource"])
+        return Outcome()
+
+    stages = with_stage(toy, "end", run=end)
+    assert toy.pipeline(stages=stages).run().error is None
+    toy.fail["ask"] = DataError("Bad.")
+    toy.pipeline(stages=stages).run(forced=("ask",))
+    assert spared == [frozenset(), frozenset({"training-job"})]
+
+
+def test_a_deletion_that_cannot_be_recorded_is_not_open_in_the_result(toy: Toy) -> None:
+    toy.fail["end"] = UnrecordedError("endpoint-1 deleted. The disk is full.", gone=["endpoint-1"])
+    result = toy.run()
+    assert result.error is toy.fail["end"]
+    assert result.open == {}
+
+
+def test_without_a_readable_journal_a_teardown_that_fails_proves_nothing(toy: Toy) -> None:
+    (toy.directory / "journal.jsonl").mkdir(parents=True)
+    toy.fail["end"] = LeakError("Still there.")
+    result = toy.run(selected=("end",))
+    assert statuses(result) == {"end": "failed"}
+    assert result.open is None
+
+
+def test_a_stage_alone_is_up_to_date_though_one_that_is_not_selected_would_run(toy: Toy) -> None:
+    toy.run()
+    (toy.directory / "get" / "out").unlink()
+    result = toy.run(selected=("learn",), tear_down=False)
+    assert (result.error, statuses(result)) == (None, {"learn": "skipped"})
+
+
+@pytest.mark.parametrize("tears_down", [True, False])
+def test_without_a_readable_journal_only_a_teardown_proves_that_nothing_is_open(toy: Toy, tears_down: bool) -> None:
+    (toy.directory / "journal.jsonl").mkdir(parents=True)
+    stages = with_stage(toy, "end", run=lambda _: Outcome())
+    result = toy.pipeline(stages=stages).run(selected=("end",), tear_down=tears_down)
+    assert statuses(result) == ({"end": "run"} if tears_down else {})
+    assert result.open == ({} if tears_down else None)
+
+
+def test_a_signal_during_the_teardown_waits_and_is_reported_after_it(toy: Toy) -> None:
+    def end(context: Context) -> Outcome:
+        signal.raise_signal(signal.SIGTERM)
+        return toy.work("end")(context)
+
+    result = toy.pipeline(stages=with_stage(toy, "end", run=end)).run()
+    assert toy.ran[-1] == "end"
+    assert isinstance(result.error, InterruptedRunError)
+    assert "its teardown was completed" in result.error.what
+    assert "asteroid-ll status" in result.error.hint
+    assert result.open == {}
+
+
+def test_a_run_stops_at_the_next_stage_if_a_signals_exception_was_swallowed(toy: Toy) -> None:
+    def learn(context: Context) -> Outcome:
+        with suppress(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGTERM)
+        return toy.work("learn")(context)
+
+    result = toy.pipeline(stages=with_stage(toy, "learn", run=learn)).run()
+    assert toy.ran == ["get", "learn"]
+    assert isinstance(result.error, InterruptedRunError)
+    assert "asteroid-ll run-all" in result.error.hint
+
+
+def test_a_swallowed_signal_in_the_last_stage_is_reported_too(toy: Toy) -> None:
+    def ask(context: Context) -> Outcome:
+        with suppress(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGTERM)
+        return toy.work("ask")(context)
+
+    stages = tuple(stage for stage in with_stage(toy, "ask", run=ask) if stage.name != "end")
+    assert isinstance(toy.pipeline(stages=stages).run().error, InterruptedRunError)
+
+
+def test_a_listener_of_a_teardown_may_fail_and_one_of_another_stage_may_not(toy: Toy) -> None:
+    heard: list[str] = []
+
+    def fail(name: str, *_: object) -> None:
+        if name == failing:
+            heard.append(name)
+            raise OSError("the terminal is closed")
+
+    def end(context: Context) -> Outcome:
+        context.progress("deleting")
+        return toy.work("end")(context)
+
+    listener = Listener(started=fail, progress=fail, ended=lambda result: fail(result.name))
+    stages = with_stage(toy, "end", run=end)
+    failing = "end"
+    assert toy.pipeline(stages=stages, listener=listener).run().error is None
+    assert heard == ["end"] * 3
+    failing = "get"
+    with pytest.raises(OSError, match="closed"):
+        toy.pipeline(stages=stages, listener=listener).run(forced=("get",))
+
+
+def test_a_failure_is_heard_without_secrets_and_a_bug_with_its_type(toy: Toy) -> None:
+    reasons: list[str] = []
+    toy.fail["get"] = ZeroDivisionError("at https://host/?api_key=canary")
+    with pytest.raises(ZeroDivisionError):
+        toy.pipeline(listener=Listener(ended=lambda result: reasons.append(result.reason))).run()
+    assert reasons[0].startswith("ZeroDivisionError: at https://host/")
+    assert "canary" not in reasons[0]
+
+
+def test_a_full_disk_is_an_expected_failure_with_its_cause(toy: Toy) -> None:
+    toy.fail["get"] = OSError(errno.ENOSPC, "No space left on device")
+    result = toy.run()
+    assert isinstance(result.error, DataError)
+    assert result.error.__cause__ is toy.fail["get"]
+    assert statuses(result) == {"get": "failed"}
+
+
+def test_a_record_has_the_identity_and_the_settings_of_its_stage_without_secrets(toy: Toy) -> None:
+    def get(context: Context) -> Outcome:
+        return replace(toy.work("get")(context), identity="content")
+
+    stages = with_stage(toy, "get", run=get, version=3, settings=lambda _: {"url": "https://host/?api_key=canary"})
+    pipeline = toy.pipeline(stages=stages)
+    pipeline.run()
+    done = pipeline.snapshot().done
+    assert (done["get"].identity, done["get"].version) == ("content", 3)
+    assert done["learn"].inputs == {"get": "content"}
+    assert done["learn"].identity == digest(done["learn"].outputs)
+    assert set(done) == {"get", "learn", "ask"}
+    assert "url" in done["get"].settings
+    assert "canary" not in str(done["get"].settings)
+    assert set(statuses(toy.pipeline(stages=stages).run()).values()) == {"skipped"}
+
+
+def test_an_output_outside_is_verified_once_in_a_run_and_only_if_it_is_needed(toy: Toy) -> None:
+    verified: list[str] = []
+
+    def stages() -> tuple[Stage, ...]:
+        def verifying(name: str) -> Callable[[Context], None]:
+            return lambda context: verified.append(f"{name} {context.path('x').name}")
+
+        return tuple(replace(stage, verify=verifying(stage.name)) for stage in toy.stages())
+
+    toy.run()
+    toy.pipeline(stages=stages()).run()
+    assert verified == []
+    toy.pipeline(stages=stages()).run(forced=("learn", "ask"))
+    assert verified == ["get x", "learn x"]
+
+
+def test_a_stage_that_is_selected_alone_names_the_commands_that_make_its_inputs(toy: Toy) -> None:
+    error = toy.run(selected=("learn",), tear_down=False).error
+    assert isinstance(error, ConfigError)
+    assert error.hint == "asteroid-ll get   or   asteroid-ll run-all --until learn"
+    assert error.context == {"stage": "get"}
+    with pytest.raises(ConfigError):
+        toy.pipeline().context("learn")
+
+
+def test_a_context_for_reading_is_that_of_the_stage(toy: Toy) -> None:
+    toy.run()
+    pipeline = toy.pipeline()
+    context = pipeline.context("learn")
+    assert context.fingerprint == pipeline.snapshot().done["learn"].fingerprint
+    assert context.inputs == pipeline.snapshot().done["learn"].inputs
+    assert context.run == "toy-00000000"
+    context.progress("nothing is shown")
+
+
+class Connection:
+    """A session that counts its openings and closings."""
+
+    def __init__(self) -> None:
+        self.events: list[str] = []
+
+    def open(self) -> Any:
+        self.events.append("opened")
+        return self
+
+    def close(self) -> None:
+        self.events.append("closed")
+
+
+def test_a_session_is_opened_once_and_only_if_a_stage_needs_it_and_is_closed(toy: Toy) -> None:
+    connection = Connection()
+
+    def learn(context: Context) -> Outcome:
+        assert context.connect() is context.connect()
+        return toy.work("learn")(context)
+
+    unused = toy.pipeline(connect=connection.open)
+    unused.run(selected=("get",), tear_down=False)
+    unused.close()
+    assert connection.events == []
+    used = toy.pipeline(connect=connection.open, stages=with_stage(toy, "learn", run=learn))
+    used.run(selected=("learn",), tear_down=False)
+    used.close()
+    assert connection.events == ["opened", "closed"]
+
+
+def test_an_account_that_does_not_exist_yet_has_nothing_open_and_is_not_created(
+    toy: Toy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(billing, "open_resources", lambda _: ["rocks"])
+    connect = Connection().open
+    assert toy.pipeline().open_resources() == []
+    assert not toy.directory.exists()
+    on_aws = Config().model_copy(update={"target": "aws"})
+    assert toy.pipeline(config=on_aws, connect=connect).open_resources() == ["rocks"]
+    toy.directory.mkdir()
+    assert toy.pipeline(connect=connect).open_resources() == ["rocks"]
+
+
+def test_a_run_on_an_account_with_nothing_open_names_what_others_have_left_beyond_its_time(
+    toy: Toy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers: list[list[OpenResource]] = []
+
+    def open_resources(_: object) -> list[OpenResource]:
+        if not answers:
+            raise AwsError("SageMaker refused.")
+        return answers.pop()
+
+    def notes(target: str) -> list[str]:
+        heard: list[str] = []
+        config = Config().model_copy(update={"target": target})
+        result = toy.pipeline(config=config, connect=Connection().open, listener=Listener(note=heard.append)).run()
+        assert result.error is None
+        return heard
+
+    def resource(run: str, *, expires_s: float | None = 0.0) -> OpenResource:
+        return OpenResource("endpoint", "rocks", "arn", "us-east-1", "InService", None, 1, 0.0, None, expires_s, run)
+
+    monkeypatch.setattr(billing, "open_resources", open_resources)
+    assert notes("aws") == []  # its teardown had work
+    assert notes("aws") == ["Whether another run has expired resources is unknown: SageMaker refused."]
+    assert notes("emulator") == []
+    fresh = resource("new-22222222", expires_s=None)
+    answers.append([resource("toy-00000000"), resource("other-11111111"), fresh])
+    (note,) = notes("aws")
+    assert re.fullmatch(r"1 endpoint of another run expired [0-9.]+ d ago:   asteroid-ll sweep --expired", note)
+
+
+def test_a_result_that_a_skipped_stage_has_lost_or_never_had_is_empty(toy: Toy) -> None:
+    toy.run()
+    stages = with_stage(toy, "ask", result="ask/lost")
+    result = toy.pipeline(stages=stages).run()
+    assert (result.error, result.metrics, result.findings) == (None, {}, ())

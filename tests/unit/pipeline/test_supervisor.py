@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from asteroid_ll.errors import CredentialsError, DataError, InterruptedRunError, LeakError, UnrecordedError
-from asteroid_ll.pipeline.supervisor import error_after_teardown, quietly, reason_to_tear_down
+from asteroid_ll.pipeline.supervisor import error_after_teardown, open_in, quietly, reason_to_tear_down
+from asteroid_ll.run.journal import Journal
 
 ENDPOINT = {"e": "endpoint"}
 JOB = {"j": "training-job"}
@@ -41,7 +42,9 @@ def test_whatever_is_not_proven_absent_is_a_leak(failure, open_now):
     error = error_after_teardown(failure, DataError("Bad rows."), open_now=open_now)
     assert isinstance(error, LeakError)
     assert ("endpoint e" if open_now else "this run's tags") in error.what
-    assert error.hint
+    assert ("The teardown was interrupted" in error.what) == isinstance(failure, InterruptedRunError)
+    assert (f"ZeroDivisionError: {failure}" in error.what) == isinstance(failure, ZeroDivisionError)
+    assert "asteroid-ll teardown" in error.hint
 
 
 def test_a_failure_after_all_is_gone_leaves_the_runs_own_error():
@@ -54,6 +57,16 @@ def test_a_deletion_that_cannot_be_recorded_is_no_leak():
     own, failure = DataError("Bad rows."), UnrecordedError("e deleted. The disk is full.", gone=["e"])
     assert error_after_teardown(failure, own, open_now=ENDPOINT) is own
     assert error_after_teardown(failure, None, open_now=ENDPOINT) is failure
+
+
+def test_what_is_open_is_known_from_the_last_time_that_the_journal_could_be_read(tmp_path):
+    journal = Journal(tmp_path / "journal.jsonl")
+    assert open_in(journal) == {}
+    journal.append("intent", stage="deploy", resource="e", bills="endpoint")
+    assert open_in(journal) == ENDPOINT
+    journal.path.write_text("damaged\n")
+    assert open_in(journal) == ENDPOINT
+    assert open_in(Journal(journal.path)) is None
 
 
 def test_a_listener_that_fails_is_not_heard():

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import textwrap
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -44,3 +45,9 @@ def child() -> Callable[..., subprocess.CompletedProcess[str]]:
         return subprocess.run(command, capture_output=True, text=True, check=False)
 
     return run
+
+
+@pytest.fixture
+def n_descriptors() -> Callable[[], int]:
+    """A function that counts this process's open descriptors."""
+    return lambda: len(list(Path("/dev/fd").iterdir()))

@@ -3,15 +3,24 @@ import hashlib
 import io
 import os
 import signal
+import sqlite3
 import stat
 import textwrap
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from asteroid_ll.errors import DataError
-from asteroid_ll.run.atomic import TEMPORARY_PREFIX, atomic_path, atomic_write, remove_temporaries, sha256_file
+from asteroid_ll.run.atomic import (
+    TEMPORARY_PREFIX,
+    atomic_path,
+    atomic_write,
+    refused_by_system,
+    remove_temporaries,
+    sha256_file,
+)
 
 
 def _temporaries(directory):
@@ -84,6 +93,8 @@ def test_a_file_system_that_refuses_is_a_data_error_and_the_old_file_is_intact(t
     assert caught.value.exit_code == 3
     assert "the old output is intact" in caught.value.what
     assert "--workdir" in caught.value.hint
+    assert caught.value.hint.endswith(", then run the same command again.")
+    assert caught.value.context == {"path": str(path)}
     assert path.read_bytes() == b"old"
     assert _temporaries(tmp_path) == []
 
@@ -131,9 +142,79 @@ def test_a_file_in_the_place_of_the_folder_is_a_data_error(tmp_path):
 
 def test_a_folder_in_the_place_of_the_file_is_a_data_error(tmp_path):
     (tmp_path / "x" / "y").mkdir(parents=True)
-    with pytest.raises(DataError, match="there is a directory of that name"):
+    with pytest.raises(DataError, match="there is a directory of that name") as caught:
         atomic_write(tmp_path / "x", b"new")
+    assert caught.value.hint.startswith("Move the directory away")
     assert _temporaries(tmp_path) == []
+
+
+def test_an_empty_folder_in_the_place_of_the_file_is_replaced(tmp_path):
+    (tmp_path / "x").mkdir()
+    atomic_write(tmp_path / "x", b"new")
+    assert (tmp_path / "x").read_bytes() == b"new"
+
+
+@pytest.mark.parametrize(("options", "mode"), [({}, 0o666), ({"private": True}, 0o600)], ids=["default", "private"])
+def test_a_private_file_is_its_owners_alone_from_the_first_byte(tmp_path, options, mode):
+    before = os.umask(0)
+    try:
+        with atomic_path(tmp_path / "x", **options) as temporary:
+            temporary.touch()
+            first = temporary.stat().st_mode
+        atomic_write(tmp_path / "y", b"new", **options)
+    finally:
+        os.umask(before)
+    modes = [first, (tmp_path / "x").stat().st_mode, (tmp_path / "y").stat().st_mode]
+    assert [stat.S_IMODE(of_file) for of_file in modes] == [mode] * 3
+
+
+def test_a_private_file_is_never_written_into_one_that_is_there(tmp_path, monkeypatch):
+    monkeypatch.setattr(os, "urandom", bytes)
+    planted = tmp_path / f"{TEMPORARY_PREFIX}{'00' * 8}-x"
+    planted.touch(0o666)
+    with planted.open("rb") as reader:
+        with pytest.raises(DataError):
+            atomic_write(tmp_path / "x", b"secret", private=True)
+        assert reader.read() == b""
+
+
+def test_no_descriptor_stays_open(tmp_path, n_descriptors):
+    before = n_descriptors()
+    atomic_write(tmp_path / "x", b"new")
+    assert n_descriptors() == before
+
+
+@pytest.mark.parametrize("number", ["ENOSPC", "EDQUOT", "EFBIG", "EROFS", "EIO", "EMFILE", "ENFILE"])
+def test_a_machine_without_room_or_files_is_an_expected_failure(number):
+    code = getattr(errno, number)
+    named = refused_by_system(OSError(code, "x", "/run/table.npz"))
+    unnamed = refused_by_system(OSError(code, "x"))
+    assert isinstance(named, DataError)
+    assert isinstance(unnamed, DataError)
+    assert named.what.startswith("/run/table.npz could not be used: ")
+    assert unnamed.what.startswith("A file could not be written: ")
+    assert "--workdir" in named.hint
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        PermissionError(errno.EACCES, "x"),
+        FileNotFoundError(errno.ENOENT, "x"),
+        io.UnsupportedOperation("seek"),
+        ValueError("database is locked"),
+        sqlite3.IntegrityError("x"),
+        type("OperationalError", (Exception,), {})("another package's"),
+    ],
+)
+def test_another_failure_is_not_one_of_the_machine(error):
+    assert refused_by_system(error) is None
+
+
+def test_a_database_without_room_is_named_in_the_words_of_sqlite():
+    error = refused_by_system(sqlite3.OperationalError("database or disk is full"))
+    assert isinstance(error, DataError)
+    assert error.what == "The emulator's state could not be used: database or disk is full."
 
 
 def test_an_error_about_another_file_is_not_taken_for_one_of_the_output(tmp_path):
@@ -200,6 +281,15 @@ def test_removing_temporaries_of_a_missing_directory_does_nothing(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_folder_with_a_temporary_name_stays_and_a_file_that_vanishes_meanwhile_is_no_error(tmp_path, monkeypatch):
+    folder, vanishing, file = (tmp_path / f"{TEMPORARY_PREFIX}{name}" for name in ("a", "b", "c"))
+    folder.mkdir()
+    file.touch()
+    monkeypatch.setattr(Path, "rglob", lambda *_: iter([folder, vanishing, file]))
+    remove_temporaries(tmp_path)
+    assert list(tmp_path.iterdir()) == [folder]
+
+
 def test_a_files_checksum_is_its_sha256(tmp_path):
     data = bytes(range(256)) * 5_000
     (tmp_path / "x").write_bytes(data)
@@ -207,8 +297,10 @@ def test_a_files_checksum_is_its_sha256(tmp_path):
 
 
 def test_the_checksum_of_a_missing_file_is_a_data_error(tmp_path):
-    with pytest.raises(DataError, match="could not be read: No such file or directory"):
+    with pytest.raises(DataError, match="could not be read: No such file or directory") as caught:
         sha256_file(tmp_path / "x")
+    assert "--force" in caught.value.hint
+    assert caught.value.context == {"path": str(tmp_path / "x")}
 
 
 def test_importing_the_module_imports_neither_pydantic_nor_numpy(child):

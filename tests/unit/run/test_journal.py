@@ -1,6 +1,7 @@
 import errno
 import os
 import signal
+import stat
 import textwrap
 from datetime import UTC, datetime
 
@@ -131,10 +132,17 @@ def test_a_journal_cut_at_any_byte_has_its_complete_lines_and_goes_on(tmp_path):
         assert [record["n"] for record in journal.read().records] == [*range(n_complete), "next"]
 
 
-def test_a_torn_line_longer_than_a_block_is_replaced(journal):
+def test_a_complete_line_is_never_removed_not_even_an_empty_one(journal):
+    journal.path.write_bytes(b"\n")
+    journal.append("done", stage="x")
+    assert journal.path.read_bytes().startswith(b'\n{"v":1')
+
+
+@pytest.mark.parametrize("n_bytes", [4_095, 4_096, 4_097, 10_000])
+def test_a_torn_line_as_long_as_a_block_or_longer_is_replaced(journal, n_bytes):
     journal.append("done", stage="x", n=1)
     with journal.path.open("ab") as file:
-        file.write(b"\x00" * 10_000)
+        file.write(b"\x00" * n_bytes)
     assert len(journal.read().records) == 1
     journal.append("done", stage="x", n=2)
     assert [record["n"] for record in journal.read().records] == [1, 2]
@@ -164,8 +172,9 @@ def test_a_damaged_line_before_the_last_is_named(journal, line):
     journal.append("done", stage="x")
     with pytest.raises(DataError) as caught:
         journal.read()
-    assert f"{journal.path} is damaged in line 2" in caught.value.what
-    assert (caught.value.exit_code, caught.value.context["line"]) == (3, 2)
+    assert f"{journal.path} is damaged in line 2: {line[:60]!r} is not a record" in caught.value.what
+    assert (caught.value.exit_code, caught.value.context) == (3, {"path": str(journal.path), "line": 2})
+    assert "by their tags" in caught.value.hint
 
 
 def test_a_journal_of_a_newer_release_is_not_called_damaged(journal):
@@ -178,6 +187,7 @@ def test_a_journal_of_a_newer_release_is_not_called_damaged(journal):
         journal.read()
     assert "damaged" not in str(caught.value)
     assert "pip install --upgrade asteroid-ll" in caught.value.hint
+    assert caught.value.context == {"path": str(journal.path)}
 
 
 @given(st.binary(max_size=200))
@@ -195,8 +205,10 @@ def test_any_bytes_are_a_history_or_a_data_error(tmp_path_factory, data):
 
 def test_a_journal_that_cannot_be_read_is_a_data_error(journal):
     journal.path.mkdir()
-    with pytest.raises(DataError, match="could not be read: Is a directory"):
+    with pytest.raises(DataError, match="could not be read: Is a directory") as caught:
         journal.read()
+    assert "--workdir" in caught.value.hint
+    assert caught.value.context == {"path": str(journal.path)}
 
 
 @pytest.mark.parametrize("function", ["open", "write", "fsync"])
@@ -209,8 +221,10 @@ def test_a_full_disk_leaves_the_journal_as_it_was(journal, monkeypatch, function
 
     with monkeypatch.context() as patch:
         patch.setattr(os, function, refuse)
-        with pytest.raises(DataError, match="No space left on device; it is unchanged"):
+        with pytest.raises(DataError, match="No space left on device; it is unchanged") as caught:
             journal.append("done", stage="x", n=2)
+    assert "--workdir" in caught.value.hint
+    assert caught.value.context == {"path": str(journal.path)}
     assert journal.path.read_bytes() == before
 
 
@@ -223,6 +237,26 @@ def test_a_disk_that_takes_half_a_line_leaves_the_journal_as_it_was(journal, mon
         with pytest.raises(DataError, match="No space left"):
             journal.append("done", stage="x", n=2)
     assert journal.path.read_bytes() == before
+
+
+def test_a_new_journal_is_private_in_a_folder_that_is_made_and_synced_for_it(tmp_path, monkeypatch, n_descriptors):
+    synced = []
+    real = os.fsync
+
+    def fsync(descriptor):
+        synced.append(stat.S_IFMT(os.fstat(descriptor).st_mode))
+        real(descriptor)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    journal, before, umask = Journal(tmp_path / "a" / "b" / "journal.jsonl"), n_descriptors(), os.umask(0)
+    try:
+        journal.append("done", stage="x", n=1)
+        journal.append("done", stage="x", n=2)
+    finally:
+        os.umask(umask)
+    assert synced == [stat.S_IFREG, stat.S_IFDIR, stat.S_IFREG]
+    assert journal.path.stat().st_mode & 0o777 == 0o600
+    assert n_descriptors() == before
 
 
 @pytest.mark.parametrize(

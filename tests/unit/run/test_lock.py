@@ -1,3 +1,4 @@
+import errno
 import json
 import os
 import re
@@ -5,6 +6,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+from datetime import UTC, datetime
 
 import pytest
 
@@ -42,10 +44,11 @@ def start():
 
 
 def test_the_lock_file_names_the_holder_and_is_empty_afterwards(tmp_path):
-    path = tmp_path / "new" / "lock"
+    path = tmp_path / "new" / "deep" / "lock"
     with Lock(path, command="run-all"):
         holder = json.loads(path.read_text())
         assert (holder["pid"], holder["host"], holder["command"]) == (os.getpid(), os.uname().nodename, "run-all")
+        assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[+-]\d\d:\d\d", holder["since"])
     assert path.read_text() == ""
     with Lock(path, command="again"):
         pass
@@ -65,6 +68,8 @@ def test_a_second_holder_sees_who_works_there_since_when_and_what_to_do(tmp_path
     )
     assert caught.value.exit_code == 1
     assert caught.value.context["holder"]["pid"] == process.pid
+    process.communicate()
+    assert process.returncode == 0  # looking whether it lives has not disturbed it
 
 
 def test_a_refused_holder_leaves_the_first_ones_name_in_the_file(tmp_path, start):
@@ -120,6 +125,8 @@ def test_a_holder_without_a_name_in_the_file_is_reported_without_one(tmp_path, s
         pass
     assert caught.value.what == f"Another asteroid-ll is working in {tmp_path}."
     assert caught.value.hint == "Wait for it, or choose another directory with --workdir."
+    assert caught.value.context == {"holder": None}
+    assert 0.5 <= now_s[0] < 0.6
 
 
 def test_a_dead_predecessors_name_is_not_given_for_the_holders(tmp_path, start, monkeypatch):
@@ -133,9 +140,64 @@ def test_a_dead_predecessors_name_is_not_given_for_the_holders(tmp_path, start, 
         pass
 
 
-def test_a_holder_on_another_machine_or_day_is_named_with_it():
-    holder = Holder(pid=7, host="elsewhere", since="2020-01-02T03:04:05+00:00", command="train")
-    assert str(holder) == 'PID 7 on elsewhere, "train", since 2020-01-02 03:04:05'
+@pytest.mark.parametrize(
+    ("since", "shown"),
+    [
+        ("2020-01-02T03:04:05+00:00", "03:04:05"),
+        ("2020-01-02T03:04:05+10:00", "2020-01-02 03:04:05"),
+        ("2020-01-01T23:59:59+00:00", "2020-01-01 23:59:59"),
+    ],
+)
+def test_a_holder_on_another_machine_or_day_is_named_with_it(monkeypatch, since, shown):
+    class Clock(datetime):
+        """Late on the second of January 2020."""
+
+        @classmethod
+        def now(cls, tz=None):
+            return datetime(2020, 1, 2, 23, 0, 0, tzinfo=UTC).astimezone(tz)
+
+    monkeypatch.setattr(lock_module, "datetime", Clock)
+    holder = Holder(pid=7, host="elsewhere", since=since, command="train")
+    assert str(holder) == f'PID 7 on elsewhere, "train", since {shown}'
+
+
+def test_a_holder_on_another_machine_cannot_be_stopped_from_this_one(tmp_path, start):
+    start(tmp_path / "lock", "run-all")
+    dead = subprocess.Popen([sys.executable, "-S", "-c", ""])
+    dead.wait()
+    elsewhere = {"pid": dead.pid, "host": "elsewhere", "since": "2020-01-02T03:04:05+00:00", "command": "run-all"}
+    (tmp_path / "lock").write_text(json.dumps(elsewhere))
+    with (
+        pytest.raises(AsteroidError, match=f"PID {dead.pid} on elsewhere") as caught,
+        Lock(tmp_path / "lock", command="x"),
+    ):
+        pass
+    assert caught.value.hint == "Wait for it, or choose another directory with --workdir."
+
+
+def test_a_holder_of_another_user_is_alive(tmp_path, start, monkeypatch):
+    process = start(tmp_path / "lock", "run-all")
+
+    def refuse(*arguments):
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(lock_module.os, "kill", refuse)
+        with pytest.raises(AsteroidError, match=f"PID {process.pid}"), Lock(tmp_path / "lock", command="x"):
+            pass
+
+
+def test_everybody_can_read_who_works_there_and_no_descriptor_stays_open(tmp_path, n_descriptors):
+    before, umask = n_descriptors(), os.umask(0)
+    try:
+        with Lock(tmp_path / "lock", command="x") as lock:
+            with pytest.raises(AsteroidError), lock:
+                pass
+            assert n_descriptors() == before + 1
+    finally:
+        os.umask(umask)
+    assert (tmp_path / "lock").stat().st_mode & 0o777 == 0o644
+    assert n_descriptors() == before
 
 
 def test_a_directory_that_cannot_be_made_is_a_data_error(tmp_path):
@@ -143,6 +205,8 @@ def test_a_directory_that_cannot_be_made_is_a_data_error(tmp_path):
     with pytest.raises(DataError) as caught, Lock(tmp_path / "file" / "lock", command="x"):
         pass
     assert caught.value.what == f"{tmp_path / 'file'} cannot be used as a run directory: File exists."
+    assert caught.value.hint == "Choose another directory with --workdir."
+    assert caught.value.context == {"path": str(tmp_path / "file" / "lock")}
 
 
 def test_a_file_system_without_locks_is_a_data_error(tmp_path, monkeypatch):

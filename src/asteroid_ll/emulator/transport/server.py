@@ -11,6 +11,7 @@ import logging
 import shutil
 import signal
 import socket
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -125,6 +126,11 @@ class _Server(ThreadingHTTPServer):
         with self._guard:
             self._open.discard(request)
         super().shutdown_request(request)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ARG002 - socketserver passes both
+        """Log what ended a connection, unless the client has gone away."""
+        if not isinstance(sys.exception(), ConnectionError):
+            _LOGGER.exception("The connection from %s failed", client_address)
 
     def finish(self) -> None:
         """Read no more requests; responses under way are still written."""

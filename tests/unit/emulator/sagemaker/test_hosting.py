@@ -175,12 +175,16 @@ def test_a_configuration_in_use_cannot_be_deleted(sagemaker, up, refused):
     sagemaker.delete_endpoint_config(EndpointConfigName="ep")
 
 
-def test_an_update_serves_the_old_model_until_the_new_one_is_up(virtual, clock, sagemaker, up, hosted, status, runtime):
+def test_an_update_serves_the_old_model_until_the_new_one_is_up(
+    virtual, clock, sagemaker, up, hosted, status, runtime, refused
+):
     up()
     hosted("next", text="better", instance_type="ml.c5.large")
     virtual.configure(endpoint_creating_s=60)
     sagemaker.update_endpoint(EndpointName="ep", EndpointConfigName="next")
     assert status() == "Updating"
+    for config in ("ep", "next"):
+        assert "in use by endpoint" in refused(sagemaker.delete_endpoint_config, EndpointConfigName=config)[1]
     assert runtime.invoke_endpoint(EndpointName="ep", Body=b"1")["Body"].read().startswith(b"weights")
     clock.s += 60
     assert status() == "InService"

@@ -387,6 +387,8 @@ def test_a_quota_is_a_limit_of_instances_that_run_at_once(emulator, sagemaker, j
         "The account-level service limit 'ml.m5.large for training job usage' is 1 Instances, with current "
         "utilization of 1 Instances and a request delta of 1 Instances."
     )
+    # A create that is sent again after a lost answer must not count its own instance.
+    assert refused(sagemaker.create_training_job, **_waits(job_request))[0] == "ResourceInUse"
     sagemaker.stop_training_job(TrainingJobName="job-1")
     ended()
     sagemaker.create_training_job(**job_request("job-2"))

@@ -3,6 +3,7 @@ from __future__ import annotations
 import http.client
 import signal
 import socket
+import struct
 import subprocess
 import sys
 
@@ -12,6 +13,7 @@ from botocore.config import Config
 
 from asteroid_ll.emulator.transport.bodies import IN_MEMORY_BYTES
 from asteroid_ll.emulator.transport.messages import Response
+from asteroid_ll.emulator.transport.server import serving
 from asteroid_ll.errors import ConfigError
 
 MIB = 2**20
@@ -51,6 +53,15 @@ def test_a_client_over_http_sees_the_same_s3(s3, refused):
     assert s3.list_objects_v2(Bucket="rocks")["KeyCount"] == 1
     s3.delete_object(Bucket="rocks", Key="a b/ü")
     s3.delete_bucket(Bucket="rocks")
+
+
+def test_a_client_that_is_killed_between_two_requests_leaves_no_traceback(emulator, capfd, caplog):
+    with serving(emulator) as port, socket.create_connection(("127.0.0.1", port)) as client:
+        client.sendall(f"GET / HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n\r\n".encode())
+        assert client.recv(65536).startswith(b"HTTP/1.1 ")
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        client.close()
+    assert capfd.readouterr().err + caplog.text == ""
 
 
 def test_large_bodies_go_over_http_in_one_piece_and_in_parts(s3, tmp_path):
@@ -136,6 +147,7 @@ def test_a_port_that_is_taken_is_named(recorder, served):
 
 PROGRAM = """
 from asteroid_ll.emulator.transport.messages import Response
+from asteroid_ll.emulator.transport.server import serving
 from asteroid_ll.emulator.transport.server import serve
 class Emulator:
     def handle(self, request):

@@ -93,7 +93,7 @@ def test_a_container_has_its_own_directory_private_files_and_limits(reported):
 
 
 def test_a_package_that_only_pythonpath_finds_is_found_by_a_job(tmp_path):
-    (tmp_path / "only_here.py").write_text("def main(words):\n    print(words)\n")
+    (tmp_path / "only_here.py").write_text("import sys\ndef main(words):\n    print(words, sys.flags.isolated)\n")
     code = (
         "import subprocess, sys; from asteroid_ll.emulator.isolation import *;"
         "command = python_command('only_here', 'a b', '');"
@@ -101,7 +101,7 @@ def test_a_package_that_only_pythonpath_finds_is_found_by_a_job(tmp_path):
     )
     environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
     ended = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)
-    assert (ended.stdout, ended.stderr) == ("['a b', '']\n", "")
+    assert (ended.stdout, ended.stderr) == ("['a b', ''] 1\n", "")
 
 
 def test_the_current_directory_of_the_emulator_is_not_searched_by_relative_entries(monkeypatch):
