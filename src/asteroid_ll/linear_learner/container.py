@@ -7,7 +7,8 @@ the log to standard output. If there is a folder ``checkpoints``, it stores its 
 continues from it. Exit codes: 0 done, 1 failed, 143 stopped by SIGTERM.
 
 The hosts of a job are processes on one machine. The caller connects each to the first one by a stream socket and
-lists the open descriptors in ``LINEAR_LEARNER_LINKS``, separated by commas.
+lists the open descriptors in ``LINEAR_LEARNER_LINKS``, separated by commas. ``LINEAR_LEARNER_GENERATION`` is the year
+of the images whose log is written, such as 2021; the newest by default.
 
 Source of the contract: the SageMaker developer guide, "How Amazon SageMaker provides training information".
 """
@@ -15,6 +16,7 @@ Source of the contract: the SageMaker developer guide, "How Amazon SageMaker pro
 from __future__ import annotations
 
 import argparse
+import functools
 import json
 import os
 import shutil
@@ -35,28 +37,31 @@ from asteroid_ll.linear_learner.checkpoint import Checkpoint
 from asteroid_ll.linear_learner.errors import AlgorithmError, ClientError
 from asteroid_ll.linear_learner.hosts import Hosts
 from asteroid_ll.linear_learner.hyperparameters import parse
+from asteroid_ll.linear_learner.images import GENERATIONS, NEWEST, Generation
 from asteroid_ll.linear_learner.log import LogWriter
 from asteroid_ll.linear_learner.spec import aws_defaults
 from asteroid_ll.linear_learner.training import train
 
 _CHANNELS = ("train", "validation", "test")
 _LINKS = "LINEAR_LEARNER_LINKS"
+_GENERATION = "LINEAR_LEARNER_GENERATION"
 _STOPPED = 128 + signal.SIGTERM
 
 
-def run(root: Path, *, write: Callable[[str], None]) -> int:
+def run(root: Path, *, write: Callable[[str], None], generation: Generation = NEWEST) -> int:
     """Run one training job.
 
     Args:
         root: the job's directory, see the module's description.
         write: is called with each line of the log.
+        generation: the images whose log is written.
 
     Returns:
         The exit code, 0 or 1. A failure is explained in the log and in ``output/failure``.
     """
     resources = _read_json(root, "resourceconfig")
     host_names, host_name = resources.get("hosts", ["algo-1"]), resources.get("current_host", "algo-1")
-    log = LogWriter(write, host=host_name, n_hosts=len(host_names))
+    log = LogWriter(write, host=host_name, n_hosts=len(host_names), generation=generation)
     links = _links()
     try:
         _train(root, log, hosts=_hosts(host_names, host_name, links=links))
@@ -188,8 +193,12 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("command", choices=["train"])
     parser.add_argument("--root", type=Path, default=Path("/opt/ml"), help="the job's directory (default: /opt/ml)")
     options = parser.parse_args(arguments)
+    year = os.environ.get(_GENERATION, NEWEST.year)
+    if year not in GENERATIONS:
+        parser.error(f"the variable {_GENERATION} is {year!r}, and not one of {', '.join(GENERATIONS)}")
     signal.signal(signal.SIGTERM, _stop)
-    return run(options.root, write=lambda line: print(line, flush=True))  # noqa: T201 - the log is the output
+    write = functools.partial(print, flush=True)  # the log is the output
+    return run(options.root, write=write, generation=GENERATIONS[year])
 
 
 if __name__ == "__main__":
