@@ -33,6 +33,17 @@ def blocks(page: str, language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
 
 
+def test_the_tests_that_pages_name_exist() -> None:
+    named = [
+        found
+        for page in PAGES
+        for found in re.findall(r"`([\w/]+\.py)::(\w+)`", (ROOT / page).read_text(encoding="utf-8"))
+    ]
+    assert named
+    for path, name in named:
+        assert f"def {name}(" in (ROOT / "tests" / path).read_text(encoding="utf-8"), f"{path}::{name}"
+
+
 @pytest.mark.parametrize("page", REPLAYED)
 def test_every_command_of_a_page_prints_what_the_page_says(
     documents: Any, page: str, tmp_path: Path, request: pytest.FixtureRequest

@@ -19,7 +19,7 @@ from typing import Any, NoReturn
 
 _RANDOM_NAMES = (
     (re.compile(r"\.asteroid-ll-tmp-[0-9a-f]{16}-"), ".temporary-"),
-    (re.compile(r"objects/[0-9a-f]{32}\.[0-9]+$"), "objects/BODY"),
+    (re.compile(r"objects/[0-9a-f]{32}(?:-[0-9]+-[0-9a-f]{8})?\.[0-9]+$"), "objects/BODY"),
 )
 
 

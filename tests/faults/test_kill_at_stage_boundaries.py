@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-RECORDS_UNTIL_ENCODED = ("fetch done", "clean done", "explore done", "split done", "encode done")
+RECORDS_UNTIL_ENCODED = ("run intent", "fetch done", "clean done", "explore done", "split done", "encode done")
 RECORDS_FROM_UPLOAD = (
     "upload done",
     "train intent",
@@ -36,10 +36,10 @@ def test_a_run_killed_at_a_local_stages_record_is_finished_by_the_next(place, pr
     assert place.run("run-all", "--until", "encode", kill_at_record=(nth, phase)).code == KILLED
     again = place.run("run-all", "--until", "encode", "--json")
     assert again.code == 0, again.err
-    finished_before = nth if phase == "after" else nth - 1
-    assert [stage["status"] for stage in again.json["stages"]][:5] == ["skipped"] * finished_before + ["run"] * (
-        5 - finished_before
-    )
+    n_records = nth if phase == "after" else nth - 1
+    n_finished = max(n_records - 1, 0)  # the first record is that of the run
+    statuses = [stage["status"] for stage in again.json["stages"]][:5]
+    assert statuses == ["skipped"] * n_finished + ["run"] * (5 - n_finished)
     assert place.outputs() == prepared_once.outputs()
 
 

@@ -55,7 +55,7 @@ def test_the_best_model_of_every_epoch_is_the_logs(training: TrainingResult, log
 
 def test_the_final_scores_are_the_logs(training: TrainingResult) -> None:
     scores = {score.name: score.value for score in training.scores["train"]}
-    assert list(scores) == ["mse_objective", "mse", "absolute_loss"]
+    assert list(scores) == ["mse_objective", "mse", "absolute_loss", "rmse", "r2", "mae"]
     assert scores["mse"] == pytest.approx(LOGGED_TRAIN_MSE, rel=1e-4)
     assert scores["absolute_loss"] == pytest.approx(LOGGED_TRAIN_ABSOLUTE, rel=1e-4)
 

@@ -31,6 +31,7 @@ FEATURES = [
 ]
 REGION, ROLE = "us-west-2", "arn:aws:iam::000000000000:role/trainer"
 IMAGE = image_uri(REGION)
+OLDER_IMAGE = f"{IMAGE}-2021"
 HYPERPARAMETERS = {"feature_dim": "13", "mini_batch_size": "4", "predictor_type": "regressor"}
 RECORDIO = "application/x-recordio-protobuf"
 
@@ -54,7 +55,7 @@ class Account:
         self.sagemaker.create_training_job(
             TrainingJobName="bikes",
             RoleArn=ROLE,
-            AlgorithmSpecification={"TrainingImage": IMAGE, "TrainingInputMode": "File"},
+            AlgorithmSpecification={"TrainingImage": OLDER_IMAGE, "TrainingInputMode": "File"},
             HyperParameters=HYPERPARAMETERS,
             InputDataConfig=[{"ChannelName": "train", "ContentType": RECORDIO, "DataSource": {"S3DataSource": source}}],
             OutputDataConfig={"S3OutputPath": "s3://bikes/out"},
@@ -133,6 +134,8 @@ def test_all_480_losses_are_in_the_log_and_are_the_real_ones(history: JobHistory
 
 def test_sagemakers_own_expressions_find_the_metrics_in_the_log(account: Account, job: dict[str, Any]) -> None:
     log = account.log()
+    assert "/opt/amazon/lib/python3.7/" in log
+    assert job["AlgorithmSpecification"]["TrainingImage"] == OLDER_IMAGE
     found = {
         definition["Name"]: [float(value) for value in re.findall(definition["Regex"], log)]
         for definition in job["AlgorithmSpecification"]["MetricDefinitions"]

@@ -8,18 +8,21 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.model_selection import train_test_split
 
 from asteroid_ll.emulator.worker.metrics import DEFINITIONS
 from asteroid_ll.formats import recordio
 from asteroid_ll.linear_learner import container
+from asteroid_ll.linear_learner.images import GENERATIONS
+from asteroid_ll.linear_learner.log_reader import read_log
 from asteroid_ll.linear_learner.model import Model
 
 DATA = Path(__file__).resolve().parents[2] / "../shared/data"
 NUMBER = re.compile(r"(?<=[=, ])\d+\.\d+(?:e-\d+)?(?=\)?$)")
 
 
-def run_job(root, hyperparameters, *, content_type):
-    """Run the container on ``root``, whose channels are there already; its log."""
+def run_job(root, hyperparameters, *, content_type, year="2021"):
+    """Run the container on ``root``, whose channels are there already; its log in the style of a year."""
     config = root / "input" / "config"
     config.mkdir(parents=True)
     channels = {path.name: {"ContentType": content_type} for path in (root / "input" / "data").iterdir()}
@@ -27,7 +30,7 @@ def run_job(root, hyperparameters, *, content_type):
     (config / "resourceconfig.json").write_text(json.dumps({"current_host": "algo-1", "hosts": ["algo-1"]}))
     (config / "inputdataconfig.json").write_text(json.dumps(channels))
     lines = []
-    assert container.run(root, write=lines.append) == 0
+    assert container.run(root, write=lines.append, generation=GENERATIONS[year]) == 0
     return "\n".join(lines).split("\n")
 
 
@@ -62,9 +65,43 @@ def plagiarism(tmp_path_factory):
     return root, run_job(root, hyperparameters, content_type="application/x-recordio-protobuf")
 
 
+@pytest.fixture(scope="module")
+def bike(tmp_path_factory):
+    """A job of March 2025 on the bike-sharing data: 15 features, two of which add up to the label."""
+    if not DATA.exists():
+        pytest.skip(f"the logs of published jobs, which the project does not contain, are not in {DATA}")
+    root = tmp_path_factory.mktemp("bike")
+    table = pd.read_csv(DATA / "bike-2020/day.csv")
+    table["dteday"] = table["dteday"].str.replace("-", "").astype(np.int64)
+    rows = table.sample(frac=1, random_state=1729).iloc[: int(0.7 * len(table))]
+    features = rows.drop(columns=["cnt", "demand_level"]).to_numpy(np.float32)
+    labels = rows["cnt"].to_numpy(np.float32)
+    recordio.write_shards(root / "input" / "data" / "train", "linearregression", features, labels, n_shards=1)
+    hyperparameters = {"feature_dim": "15", "mini_batch_size": "4", "predictor_type": "regressor"}
+    return root, run_job(root, hyperparameters, content_type="application/x-recordio-protobuf", year="2025")
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory):
+    """A job of July 2024 on prices of houses: 16 models, a scaler that reads 11 of 16 batches, an early stop."""
+    folder = DATA / "house-2024"
+    if not folder.exists():
+        pytest.skip(
+            f"the data and the log of a published job of 2024, which the project does not contain, are not in {folder}"
+        )
+    root = tmp_path_factory.mktemp("house")
+    table = pd.read_csv(folder / "house_prices.csv").select_dtypes(include=[float, int])
+    columns = table.iloc[:, 2:18].to_numpy().astype(np.float32), table.iloc[:, 1].to_numpy().astype(np.float32)
+    features, _, labels, _ = train_test_split(*columns, test_size=0.3, random_state=0)
+    recordio.write_shards(root / "input" / "data" / "train", "houses", features, labels, n_shards=1)
+    hyperparameters = {"feature_dim": "16", "num_models": "16", "predictor_type": "regressor"}
+    return root, run_job(root, hyperparameters, content_type="application/x-recordio-protobuf", year="2025")
+
+
 def real_log(name):
-    """The container's lines of a published log, in which the lines of #metrics were made blank."""
-    lines = (DATA / name / "job.log").read_text().rstrip("\n").split("\n")
+    """The container's lines of a published log: those of #metrics may be blank, and warnings of Python are left out."""
+    text = re.sub(r"(?m)^/opt/amazon/\S+: \w*Warning: .*\n(?:  .*\n)?", "", (DATA / name / "job.log").read_text())
+    lines = text.rstrip("\n").split("\n")
     end = next(number for number, line in enumerate(lines) if line.startswith("20") and " Uploading - " in line)
     # One blank stands for the last line of #metrics, another separates the platform's own lines.
     return lines[: end - 1]
@@ -77,7 +114,6 @@ def masked(line):
         (r"^\[\d\d/\d\d/\d{4} [\d:]{8} (\w+) \d+\]", r"[\1]"),
         (r"^\[[\d-]{10} [\d:.]{12}\]", "[]"),
         (r'"duration": \d+', '"duration": 0'),
-        (r"python3\.\d", "python3"),
         (r"0x[0-9a-f]+", "0x"),
         (r"took [\d.]+ seconds", "took seconds"),
         (r"/tmp/\w+/", "/tmp/x/"),
@@ -87,9 +123,14 @@ def masked(line):
     return line
 
 
+def assert_same_lines(ours, real):
+    ours, real = ([NUMBER.sub("#", masked(line)) for line in log] for log in (ours, real))
+    assert ours == real
+
+
 def assert_same_log(ours, real, *, relative):
+    assert_same_lines(ours, real)
     ours, real = [masked(line) for line in ours], [masked(line) for line in real]
-    assert [NUMBER.sub("#", line) for line in ours] == [NUMBER.sub("#", line) for line in real]
     numbers = [[float(number) for line in lines for number in NUMBER.findall(line)] for lines in (ours, real)]
     assert len(numbers[1]) > 20
     np.testing.assert_allclose(*numbers, rtol=relative)
@@ -101,6 +142,61 @@ def test_the_whole_log_of_a_regression_with_validation_is_the_real_one(housing):
 
 def test_the_whole_log_of_a_binary_job_on_recordio_is_the_real_one(plagiarism):
     assert_same_log(plagiarism[1], real_log("plagiarism-2021"), relative=1e-6)
+
+
+BIKE_SCORES = {
+    "mse_objective": 1.6772771488197162,
+    "mse": 1.6772771488197162,
+    "absolute_loss": 1.044000733855186,
+    "rmse": 1.2950973510974826,
+    "r2": 0.9999995719574724,
+    "mae": 1.044000733855186,
+}
+BIKE_EVERY_FIFTH_LOSS_OF_MODEL_0 = [0.16052806017715043, 0.0023432258803234253, 0.00016004641450516235]
+BIKE_BEST_MODEL = (
+    '{"optimizer": "adam", "learning_rate": 0.005, "wd": 0.0001, "l1": 0.0, "lr_scheduler_step": 100, '
+    '"lr_scheduler_factor": 0.99, "lr_scheduler_minimum_lr": 0.0001}'
+)
+
+
+def test_the_facts_of_the_log_of_2025_are_in_ours(bike):
+    text = "\n".join(bike[1])
+    history = read_log(text)
+    assert list(history.scores["train"]) == list(BIKE_SCORES)
+    # The label is the sum of two features: at a loss of 1e-7 of the label's variance, float32 noise is visible.
+    assert history.scores["train"] == pytest.approx(BIKE_SCORES, rel=1e-3)
+    np.testing.assert_allclose(history.train_objective[::5, 0], BIKE_EVERY_FIFTH_LOSS_OF_MODEL_0, rtol=0, atol=1e-7)
+    assert f"Best model found for hyperparameters: {BIKE_BEST_MODEL}" in text
+    assert (history.best_index, history.kept_epoch) == (3, 14)
+    metrics = {name for name, expression in DEFINITIONS.items() if expression.search(text)}
+    assert {"train:rmse", "train:r2", "train:mae", "train:mse", "train:objective_loss:final"} <= metrics
+
+
+@pytest.mark.parametrize("name", ["bike-2025", "house-2024"])
+def test_the_whole_log_of_a_newer_image_is_the_real_one(request, name):
+    log = DATA / name / "job.log"
+    if not log.exists():
+        pytest.skip(f"the log of a published job, which the project does not contain, is not at {log}")
+    _, lines = request.getfixturevalue(name.partition("-")[0])
+    assert_same_lines(lines, real_log(name))
+    real, ours = read_log(log.read_text()), read_log("\n".join(lines))
+    difference = np.abs(ours.train_objective - real.train_objective)
+    assert np.median(difference) <= 2e-8
+    assert ours.train_objective.argmin(axis=1).tolist() == real.train_objective.argmin(axis=1).tolist()
+    assert (ours.best_index, ours.kept_epoch) == (real.best_index, real.kept_epoch)
+    assert ours.scores["train"] == pytest.approx(real.scores["train"], rel=1e-3)
+    assert ours.generation is real.generation is GENERATIONS["2025"]
+    # The lines of #metrics have the same fields, in the same order, and the same counts of records and batches.
+    assert [fields_of(record) for record in ours.records] == [fields_of(record) for record in real.records]
+
+
+def fields_of(record):
+    """A #metrics line without losses and times."""
+    metrics = {
+        name: [(key, value if isinstance(value, int) else None) for key, value in summary.items()]
+        for name, summary in record["Metrics"].items()
+    }
+    return list(record), record["Dimensions"], list(metrics.items())
 
 
 def metrics_of(log):
@@ -145,3 +241,25 @@ def test_the_exported_model_answers_as_the_real_endpoint_did(housing):
     features = np.loadtxt(io.StringIO(row), np.float32, delimiter=",", ndmin=2)
     model = Model.load(housing[0] / "model" / "model_algo-1")
     assert float(model.predict(features).score[0]) == pytest.approx(30.413358688, abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("name", "part", "n_epochs", "kept", "stopped", "best"),
+    [("housing-2021", "validation", 11, 6, True, 9), ("plagiarism-2021", "train", 25, 24, False, 5)],
+)
+def test_the_reader_returns_the_facts_of_a_published_log(name, part, n_epochs, kept, stopped, best):
+    if not DATA.exists():
+        pytest.skip(f"the logs of published jobs, which the project does not contain, are not in {DATA}")
+    text = (DATA / name / "job.log").read_text()
+    history = read_log(text)
+    assert (history.n_models, history.n_epochs, history.best_index) == (32, n_epochs, best)
+    assert (history.kept_epoch, history.stopped_early) == (kept, stopped)
+    assert history.improved_epochs == tuple(range(kept + 1))
+    assert (history.python, history.generation) == ("3.7", GENERATIONS["2021"])
+    assert history.provided.items() <= history.configuration.items()
+    assert str(dict(history.provided)) in text
+    # The losses of model 0 are printed, those of the others are in the tables beside the log.
+    (table,) = (np.loadtxt(path, delimiter=",") for path in (DATA / name).glob("per_model_train_*.csv"))
+    np.testing.assert_allclose(history.train_objective[:, 0], table[0], rtol=1e-6)
+    assert len(history.quality_metrics) == text.count("#quality_metric: ")
+    assert set(history.scores) == {part}

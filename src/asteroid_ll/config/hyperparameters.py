@@ -77,7 +77,7 @@ def _schema(record: HyperparameterRecord) -> dict[str, Any]:
     words = [*record.words, *record.extra_words]
     forms: list[dict[str, Any]] = [{"enum": words}] if words else []
     if record.kind == "flag":
-        forms.append({"type": ["boolean", "string"], "pattern": "^(true|false)$"})
+        forms.append({"type": ["boolean", "string"], "pattern": "^([Tt]rue|[Ff]alse)$"})
     elif record.kind != "word":
         number = "integer" if record.kind == "count" else "number"
         forms.append({"type": [number, "string"], **_bounds(record), "pattern": record.pattern})

@@ -8,7 +8,8 @@ first host), ``output/failure`` if it fails, and the log to standard output. If 
 stores its state there after every epoch and continues from it. Exit codes: 0 done, 1 failed, 143 stopped by SIGTERM.
 
 The hosts of a job are processes on one machine. The caller connects each to the first one by a stream socket and
-lists the open descriptors in ``LINEAR_LEARNER_LINKS``, separated by commas.
+lists the open descriptors in ``LINEAR_LEARNER_LINKS``, separated by commas. ``LINEAR_LEARNER_GENERATION`` is the year
+of the images whose log is written, such as 2021; the newest by default.
 
 Source of the contract: the SageMaker developer guide, "How Amazon SageMaker provides training information".
 """
@@ -16,6 +17,7 @@ Source of the contract: the SageMaker developer guide, "How Amazon SageMaker pro
 from __future__ import annotations
 
 import argparse
+import functools
 import json
 import os
 import shutil
@@ -36,6 +38,7 @@ from asteroid_ll.linear_learner.checkpoint import Checkpoint
 from asteroid_ll.linear_learner.errors import AlgorithmError, ClientError
 from asteroid_ll.linear_learner.hosts import Hosts
 from asteroid_ll.linear_learner.hyperparameters import parse
+from asteroid_ll.linear_learner.images import GENERATIONS, NEWEST, Generation
 from asteroid_ll.linear_learner.log import LogWriter
 from asteroid_ll.linear_learner.model import Model
 from asteroid_ll.linear_learner.spec import aws_defaults
@@ -43,22 +46,24 @@ from asteroid_ll.linear_learner.training import train
 
 _CHANNELS = ("train", "validation", "test")
 _LINKS = "LINEAR_LEARNER_LINKS"
+_GENERATION = "LINEAR_LEARNER_GENERATION"
 _STOPPED = 128 + signal.SIGTERM
 
 
-def run(root: Path, *, write: Callable[[str], None]) -> int:
+def run(root: Path, *, write: Callable[[str], None], generation: Generation = NEWEST) -> int:
     """Run one training job.
 
     Args:
         root: the job's directory, see the module's description.
         write: is called with each line of the log.
+        generation: the images whose log is written.
 
     Returns:
         The exit code, 0 or 1. A failure is explained in the log and in ``output/failure``.
     """
     resources = _read_json(root, "resourceconfig")
     host_names, host_name = resources.get("hosts", ["algo-1"]), resources.get("current_host", "algo-1")
-    log = LogWriter(write, host=host_name, n_hosts=len(host_names))
+    log = LogWriter(write, host=host_name, n_hosts=len(host_names), generation=generation)
     links = _links()
     try:
         _train(root, log, hosts=_hosts(host_names, host_name, links=links))
@@ -205,8 +210,12 @@ def main(arguments: Sequence[str]) -> int:
         from asteroid_ll.linear_learner.endpoint import serve  # an HTTP server, which training does not need
 
         return serve(options.root, os.environ)
+    year = os.environ.get(_GENERATION, NEWEST.year)
+    if year not in GENERATIONS:
+        parser.error(f"the variable {_GENERATION} is {year!r}, and not one of {', '.join(GENERATIONS)}")
     signal.signal(signal.SIGTERM, _stop)
-    return run(options.root, write=lambda line: print(line, flush=True))  # noqa: T201 - the log is the output
+    write = functools.partial(print, flush=True)  # the log is the output
+    return run(options.root, write=write, generation=GENERATIONS[year])
 
 
 if __name__ == "__main__":

@@ -195,11 +195,9 @@ def end_scores(
 
     objective = Score(loss.objective_name, mean(loss, row_weights), "loss")
     if model.predictor_type == "regressor":
-        return (
-            objective,
-            Score("mse", mean(Squared(hyperparameters)), "loss"),
-            Score("absolute_loss", mean(Absolute(hyperparameters)), "loss"),
-        )
+        mse, absolute_loss = mean(Squared(hyperparameters)), mean(Absolute(hyperparameters))
+        predictions = model.answer(raw).score
+        return metrics.regressor_scores(labels, predictions, objective=objective, mse=mse, absolute_loss=absolute_loss)
     answer = model.answer(raw).score
     f_beta = hyperparameters.f_beta
     if model.predictor_type == "binary_classifier":

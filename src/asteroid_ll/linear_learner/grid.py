@@ -7,11 +7,13 @@ it. Both rules were recovered from the logs of real jobs.
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 
 from asteroid_ll.linear_learner.hyperparameters import Hyperparameters
+from asteroid_ll.linear_learner.records import PredictorType
 
 _WD = (1e-4, 1e-2, 1.0, 100.0)
 _LEARNING_RATE = (0.005, 0.1)
@@ -38,7 +40,7 @@ class Candidate:
     bias_lr_mult: float
 
     def as_logged(self) -> dict[str, object]:
-        """Return the content of the log's "Best model found for hyperparameters" line, in its order."""
+        """Return the content of the log's "Best model found for hyperparameters" line."""
         return {name: value for name, value in asdict(self).items() if name != "bias_lr_mult"}
 
 
@@ -54,13 +56,33 @@ def grid(hyperparameters: Hyperparameters, *, feature_dim: int) -> tuple[Candida
 
     Returns:
         The candidates in the order of the log's model numbers. Number 0 is the base model; it has the values that the
-        user fixed. The others keep the grid's values or, in multiclass jobs, their ratios to the base model's.
+        user fixed, but for ``lr_scheduler_step`` in the grid of 32, which no real job's model takes from the user. The
+        others keep the grid's values or, in multiclass jobs, their ratios to the base model's.
     """
     if hyperparameters.predictor_type == "multiclass_classifier":
         return _multiclass(hyperparameters, feature_dim=feature_dim)
     n_models = hyperparameters.num_models or _GRID_SIZE
     models = [_lattice(index, hyperparameters) for index in range(n_models)]
-    return (_base(hyperparameters, default=models[0]), *models[1:])
+    base = _base(hyperparameters, default=models[0])
+    if hyperparameters.num_models is None:
+        base = replace(base, lr_scheduler_step=models[0].lr_scheduler_step)
+    return (base, *models[1:])
+
+
+def as_logged(candidates: Sequence[Candidate], index: int, *, predictor_type: PredictorType) -> dict[str, object]:
+    """Return the content of the log's "Best model found for hyperparameters" line, in its order.
+
+    The base model and the variations of it list ``l1`` before ``wd``, models of the grid of 32 after it.
+
+    Args:
+        candidates: the models of the job.
+        index: number of the exported model.
+        predictor_type: the job's.
+    """
+    values = candidates[index].as_logged()
+    if index > 0 and predictor_type != "multiclass_classifier":
+        return values
+    return {"optimizer": values["optimizer"], "learning_rate": values["learning_rate"], "l1": values["l1"], **values}
 
 
 def auto_multiclass_models(feature_dim: int) -> int:
@@ -70,9 +92,9 @@ def auto_multiclass_models(feature_dim: int) -> int:
         feature_dim: features per row.
 
     Returns:
-        A count that grows with the logarithm of the number of features, from 1 to 32. It fits the four public logs.
+        A count from 3 to 32 that grows with the number of features. It fits the five public logs.
     """
-    return max(1, min(_GRID_SIZE, math.floor(_GRID_SIZE * math.log(feature_dim) / math.log(_GRID_SIZE))))
+    return round(_GRID_SIZE * (1 - math.exp(-feature_dim / 10)))
 
 
 def _lattice(index: int, hyperparameters: Hyperparameters) -> Candidate:

@@ -1,4 +1,4 @@
-"""The Linear Learner image of each region, which the client and the emulator both use.
+"""The Linear Learner image of each region, which the client and the emulator both use, and the generations of images.
 
 The accounts are those of the image table for ``linear-learner`` in AWS's SageMaker Python SDK (repository
 ``linear-learner``, version 1, the same image for training and hosting).
@@ -6,10 +6,63 @@ The accounts are those of the image table for ``linear-learner`` in AWS's SageMa
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from asteroid_ll.errors import ConfigError
 
 REPOSITORY = "linear-learner"
 VERSION = "1"
+
+NEWER_SCORES = frozenset(
+    {
+        "rmse",
+        "r2",
+        "mae",
+        "binary_balanced_accuracy",
+        "binary_log_loss",
+        "multiclass_balanced_accuracy",
+        "multiclass_log_loss",
+    }
+)
+"""The scores that images of 2021 do not print and those from 2022 on do."""
+
+
+@dataclass(frozen=True)
+class Generation:
+    """The images of some years, which print the same lines.
+
+    AWS replaces the image behind the tag ``1`` from time to time. Source: public logs of real jobs.
+
+    Args:
+        year: the year of the logs.
+        python: version of Python, which is part of a path in the log.
+        process: number of the process that trains.
+        has_newer_scores: whether the end scores include `NEWER_SCORES`.
+        repeats_configuration: whether two lines about the configuration are printed twice.
+    """
+
+    year: str
+    python: str
+    process: int
+    has_newer_scores: bool
+    repeats_configuration: bool
+
+    @property
+    def tag(self) -> str:
+        """The tag of the image: AWS's own for the newest generation, and one of this emulator for the others."""
+        return VERSION if self is NEWEST else f"{VERSION}-{self.year}"
+
+
+NEWEST = Generation("2025", "3.8", 7, has_newer_scores=True, repeats_configuration=True)
+GENERATIONS = {
+    generation.year: generation
+    for generation in (
+        Generation("2021", "3.7", 1, has_newer_scores=False, repeats_configuration=False),
+        Generation("2022", "3.7", 1, has_newer_scores=True, repeats_configuration=False),
+        NEWEST,
+    )
+}
+"""The generations by year. The log of 2025 is that of 2024 too, and of 2023 but for the number of the process, 6."""
 
 ACCOUNT_BY_REGION = {
     "af-south-1": "455444449433",
@@ -78,3 +131,9 @@ def image_uri(region: str) -> str:
             hint=f"Set 'region' to one of {', '.join(ACCOUNT_BY_REGION)}.",
         )
     return f"{ACCOUNT_BY_REGION[region]}.dkr.ecr.{region}.{dns_suffix(region)}/{REPOSITORY}:{VERSION}"
+
+
+def generation_of(image: str) -> Generation:
+    """Return the generation of an image by the tag in its URI: the newest one unless the tag names a year."""
+    tag = image.rpartition("/")[2].partition(":")[2]
+    return next((generation for generation in GENERATIONS.values() if generation.tag == tag), NEWEST)

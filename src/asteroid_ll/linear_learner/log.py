@@ -1,7 +1,8 @@
 """The log of a training job, line by line as the container of the Python 3 images prints it.
 
 SageMaker reads a job's metrics from these lines by regular expressions. Order, names and number style are those of
-real jobs' logs. Times, throughput and names of temporary files differ between real runs too.
+real jobs' logs. Times, throughput and names of temporary files differ between real runs too. The warnings that Python
+itself prints in newer images, about code of the container, are left out.
 """
 
 from __future__ import annotations
@@ -17,15 +18,17 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from asteroid_ll.formats.sparse import CsrMatrix
 from asteroid_ll.linear_learner import losses
 from asteroid_ll.linear_learner.channels import CONTAINER_ROOT, ChannelData
 from asteroid_ll.linear_learner.epochs import EpochRecord, Observer
 from asteroid_ll.linear_learner.hyperparameters import Hyperparameters
+from asteroid_ll.linear_learner.images import NEWER_SCORES, NEWEST, Generation
 from asteroid_ll.linear_learner.metrics import Score
 from asteroid_ll.linear_learner.scaler import Scaler, n_scaler_batches
 from asteroid_ll.linear_learner.training import TrainingResult
 
-_DEFAULTS_FILE = "/opt/amazon/lib/python3.8/site-packages/algorithm/resources/default-input.json"
+_DEFAULTS_FILE = "/opt/amazon/lib/python{}/site-packages/algorithm/resources/default-input.json"
 _HYPERPARAMETERS_FILE = "/opt/ml/input/config/hyperparameters.json"
 _NO_SYNC = "wait_for_all_workers will not sync workers since the kv store is not running distributed"
 
@@ -47,15 +50,23 @@ class LogWriter(Observer):
         write: is called with one line without its end, or several with newlines between them.
         host: this host's name, such as ``algo-1``.
         n_hosts: number of hosts of the job.
+        generation: the images whose log is written.
         clock: returns the time in seconds since 1970.
     """
 
     def __init__(
-        self, write: Callable[[str], None], *, host: str, n_hosts: int, clock: Callable[[], float] = time.time
+        self,
+        write: Callable[[str], None],
+        *,
+        host: str,
+        n_hosts: int,
+        generation: Generation = NEWEST,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         self._write = write
         self._host = host
         self._n_hosts = n_hosts
+        self._generation = generation
         self._clock = clock
         self._began_s = clock()
         self._epochs: list[EpochRecord] = []
@@ -66,10 +77,12 @@ class LogWriter(Observer):
         """Write the hyperparameters: the container's defaults, the job's, and both merged."""
         self._write("Docker entrypoint called with argument(s): train")
         self._write("Running default environment configuration script")
-        self._write_message(f"Reading default configuration from {_DEFAULTS_FILE}: {dict(defaults)}")
+        defaults_file = _DEFAULTS_FILE.format(self._generation.python)
+        self._write_message(f"Reading default configuration from {defaults_file}: {dict(defaults)}")
         self._write_message(f"Merging with provided configuration from {_HYPERPARAMETERS_FILE}: {dict(provided)}")
-        self._write_message(f"Final configuration: { ({**defaults, **provided}) }")
-        self._write_message("Loggers have already been setup.", level="WARNING")
+        for _ in range(2 if self._generation.repeats_configuration else 1):
+            self._write_message(f"Final configuration: { ({**defaults, **provided}) }")
+            self._write_message("Loggers have already been setup.", level="WARNING")
 
     def started(
         self,
@@ -94,7 +107,7 @@ class LogWriter(Observer):
         self._setup_s = self._clock() - self._began_s
         self._train, self._validation, self._test = train, validation, test
         self._batch = mini_batch_size
-        self._n_epochs = hyperparameters.epochs
+        self._hyperparameters = hyperparameters
         self._objective = losses.make(hyperparameters).objective_name
         n_rows = len(train.labels)
         self._probe = self._pass_over(min(mini_batch_size, n_rows))
@@ -102,8 +115,11 @@ class LogWriter(Observer):
         n_full = n_scaler_batches(n_rows, mini_batch_size=mini_batch_size, num_point_for_scaler=num_point_for_scaler)
         n_scaled = n_full * mini_batch_size
         # The scaler reads batches until it has more rows than it needs; this includes a short last batch.
-        self._scaler_pass = self._pass_over(n_scaled if n_scaled > num_point_for_scaler else n_rows)
-        self._write("Process 1 is a worker.")
+        stops_early = n_scaled > num_point_for_scaler
+        self._scaler_pass = self._pass_over(n_scaled if stops_early else n_rows)
+        # The reader counts the end of a channel as a pass of its own.
+        self._first_epoch = 3 if stops_early else 4
+        self._write(f"Process {self._generation.process} is a worker.")
         self._write_message("Using default worker.")
         self._write_message(f"Checkpoint loading and saving are {'enabled' if has_checkpoint else 'disabled'}.")
         self._read(train, 0, self._probe)
@@ -111,14 +127,17 @@ class LogWriter(Observer):
         self._read(train, 1, self._scaler_pass)
 
     def scaled(self, scaler: Scaler) -> None:
-        """Write the means and standard deviations."""
+        """Write the means and standard deviations, None for those that are not used."""
+        hp = self._hyperparameters
+        is_sparse = isinstance(self._train.features, CsrMatrix)
+        is_centred = not is_sparse if hp.unbias_data is None else hp.unbias_data
         self._write_message("Scaler algorithm parameters")
         self._write(f" <algorithm.scaler.ScalerAlgorithmStable object at 0x{id(scaler):012x}>")
         values = {
-            "stdev_label": scaler.std_label,
-            "stdev_weight": scaler.std_features,
-            "mean_label": scaler.mean_label,
-            "mean_weight": scaler.mean_features,
+            "stdev_label": scaler.std_label if hp.normalize_label else None,
+            "stdev_weight": scaler.std_features if hp.normalize_data else None,
+            "mean_label": scaler.mean_label if hp.unbias_label else None,
+            "mean_weight": scaler.mean_features if is_centred else None,
         }
         text = ", ".join(f"'{name}': {_ndarray(value)}" for name, value in values.items())
         self._write_message("Scaling model computed with parameters:")
@@ -145,18 +164,16 @@ class LogWriter(Observer):
         """Write an epoch's losses, whether it is kept, and the progress."""
         began_s = self._clock()
         number = epoch.epoch
-        self._read(self._train, (4 if self._validation is None else 3) + 2 * number, self._full)
+        self._read(self._train, self._first_epoch + 2 * number, self._full)
         self._losses("train", epoch.train_objective, epoch=number)
         if self._validation is not None and epoch.validation_objective is not None:
             if number == 0:
                 self._read(self._validation, 0, self._pass_over(min(self._batch, len(self._validation.labels))))
-            self._read(self._validation, 2 * number + 2, self._pass_over(len(self._validation.labels)))
+            self._read(self._validation, 2 + 3 * number, self._pass_over(len(self._validation.labels)))
             self._losses("validation", epoch.validation_objective, epoch=number)
         self._criterion(epoch)
         if epoch.improved:
-            self._write_message(f"Epoch {number}: Loss improved. Updating best model")
-        elif self._epochs and epoch.criterion_value < min(past.criterion_value for past in self._epochs):
-            self._write_message(f"Epoch {number}: Loss has not improved for {epoch.misses - 1} epochs.")
+            self._write_improved(number)
         self._epochs.append(epoch)
         self._write_message(f"Saving model for epoch: {number}")
         self._write_saved(number)
@@ -164,7 +181,7 @@ class LogWriter(Observer):
             self._write_message("Early stop condition met. Stopping training.")
             self._write_message(f"#progress_metric: host={self._host}, completed 100 % epochs")
         else:
-            done = 100 * (number + 1) / self._n_epochs
+            done = 100 * (number + 1) / self._hyperparameters.epochs
             self._write_message(f"#progress_metric: host={self._host}, completed {done!r} % of epochs")
         self._throughput(epoch)
         self._epochs_ended_s = self._clock()
@@ -175,12 +192,8 @@ class LogWriter(Observer):
         if self._n_hosts == 1:
             self._write_message(_NO_SYNC, level="WARNING")
             self._write_message(_NO_SYNC, level="WARNING")
+        self._last_passes()
         scored = "train" if self._validation is None else "validation"
-        if self._validation is None:
-            for offset in (0, 3, 5):
-                self._read(self._train, 4 + 2 * len(self._epochs) + offset, self._full)
-        if self._validation is not None or training.stopped_early:
-            self._criterion(self._epochs[-1])
         self._scores(scored, training.scores[scored])
         best = json.dumps(dict(training.best_hyperparameters))
         self._write_message(f"Best model found for hyperparameters: {best}")
@@ -201,12 +214,35 @@ class LogWriter(Observer):
         kind, _, rest = message.partition(": ")
         self._write_message(f"Customer Error: {rest}" if kind == "ClientError" else message, level="ERROR")
 
+    def _last_passes(self) -> None:
+        """Write the passes that judge the kept models, and score the exported one."""
+        last = len(self._epochs) - 1
+        if self._validation is not None:
+            whole = self._pass_over(len(self._validation.labels))
+            began_s = self._clock()
+            self._read(self._validation, 5 + 3 * last, whole)
+            self._criterion(self._epochs[-1])
+            self._checks_ms.append(1000 * (self._clock() - began_s))
+            if self._epochs[-1].criterion.startswith("sampled_"):
+                # Under a searched criterion every evaluation counts as an improvement, this one too.
+                self._write_improved(self._epochs[-1].epoch)
+            self._read(self._validation, 7 + 3 * last, whole)
+            return
+        index = self._first_epoch + 2 * last
+        self._read(self._train, index + 2, self._probe)
+        # A binary classifier's threshold costs a pass.
+        for offset in (5, 7) if self._hyperparameters.predictor_type == "binary_classifier" else (4,):
+            self._read(self._train, index + offset, self._full)
+
     def _pass_over(self, n_records: int) -> _Pass:
         return _Pass(n_records, -(-n_records // self._batch))
 
     def _write_message(self, message: str, *, level: str = "INFO") -> None:
         moment = datetime.fromtimestamp(self._clock(), UTC)
         self._write(f"[{moment:%m/%d/%Y %H:%M:%S} {level} {threading.get_ident()}] {message}")
+
+    def _write_improved(self, number: int) -> None:
+        self._write_message(f"Epoch {number}: Loss improved. Updating best model")
 
     def _write_saved(self, number: int) -> None:
         self._write_message(f'Saved checkpoint to "/tmp/tmp{number:08d}/mx-mod-0000.params"')
@@ -255,8 +291,10 @@ class LogWriter(Observer):
         self._write_message(f"#throughput_metric: host={self._host}, train throughput={rate!r} records/second")
 
     def _scores(self, part: str, scores: tuple[Score, ...]) -> None:
+        scores = tuple(score for score in scores if self._generation.has_newer_scores or score.name not in NEWER_SCORES)
         for score in scores:
-            self._write_message(f"#{part}_score ({self._host}) : {(score.name, float(score.value))!r}")
+            text = str(np.float32(score.value)) if score.is_float32 else repr(float(score.value))
+            self._write_message(f"#{part}_score ({self._host}) : ({score.name!r}, {text})")
         for score in scores:
             value = repr(float(score.value))
             self._write_message(f"#quality_metric: host={self._host}, {part} {score.name} <{score.tag}>={value}")
@@ -268,7 +306,7 @@ class LogWriter(Observer):
         finalize_ms = 1000 * (self._clock() - self._epochs_ended_s)
         fields = {
             "initialize.time": _summary(total_ms - sum(updates_ms) - sum(self._checks_ms) - finalize_ms),
-            "epochs": _summary(self._n_epochs),
+            "epochs": _summary(self._hyperparameters.epochs),
             "check_early_stopping.time": _summary(*(self._checks_ms or [0.0])),
             "update.time": _summary(*updates_ms),
             "finalize.time": _summary(finalize_ms),

@@ -1,7 +1,9 @@
 """Reads the log of a Linear Learner job, AWS's or ours, back into numbers.
 
 The container prints the losses of every model after every epoch in ``#metrics`` lines, and the exported model's scores
-in ``#quality_metric`` lines. Other lines are skipped, and so is any text around a line.
+in ``#quality_metric`` lines. Other lines are skipped, and so is any text around a line. Python's warnings, which newer
+images print even within an array, are removed first. A log without its ``#metrics`` lines, as people publish it, still
+has the losses of model 0.
 """
 
 from __future__ import annotations
@@ -19,10 +21,14 @@ from asteroid_ll.errors import AsteroidError, DataError
 from asteroid_ll.formats.arrays import Float32Array, Float64Array
 from asteroid_ll.linear_learner.grid import Candidate, grid
 from asteroid_ll.linear_learner.hyperparameters import parse
+from asteroid_ll.linear_learner.images import GENERATIONS, NEWER_SCORES, Generation
 from asteroid_ll.linear_learner.scaler import Scaler
 
 _NUMBER = r"(-?(?:[\d.]+(?:e[-+]?\d+)?|nan|inf))"
 _CONFIGURATION = re.compile(r"Final configuration: (\{.*\})")
+_PROVIDED = re.compile(r"(?:Merging with|Reading) provided configuration from \S+: (\{.*\})")
+_PYTHON = re.compile(r"default configuration from \S*/python(\d+\.\d+)/")
+_WARNING = re.compile(r"^/opt/amazon/\S+: \w*Warning: .*\n(?:  .*\n)?", re.MULTILINE)
 _WIDTH = re.compile(r"^<NDArray (\d+) @cpu\(0\)>")
 _MOMENTS = re.compile(
     r"'(stdev_label|stdev_weight|mean_label|mean_weight)': (?:None|\s*\[([-+\d.einfa\s]*)\]\s*<NDArray (\d+) @cpu)"
@@ -31,10 +37,29 @@ _CRITERION = re.compile(rf"#early_stopping_criteria_metric: .*epoch=(\d+), crite
 _IMPROVED = re.compile(r"Epoch (\d+): Loss improved")
 _STOPPED = "Early stop condition met"
 _BEST = re.compile(r"Best model found for hyperparameters: (\{.*\})")
-_FINAL = re.compile(rf"#quality_metric: host=\S+, (train|validation|test) (\S+) <(?:loss|score)>={_NUMBER}")
+_QUALITY = re.compile(
+    rf"#quality_metric: host=\S+, (?:epoch=(\d+), )?(train|validation|test) (\S+) <(?:loss|score)>={_NUMBER}"
+)
 _PARTS = ("train", "validation")
 # Logs of the Python 2 images print 12 significant digits.
 _SAME_RELATIVE = 1e-9
+
+
+@dataclass(frozen=True)
+class QualityMetric:
+    """A ``#quality_metric`` line.
+
+    Attributes:
+        part: the channel: ``train``, ``validation`` or ``test``.
+        name: the metric, such as ``mse_objective``.
+        value: its value.
+        epoch: the epoch whose model 0 has this loss; None for a final score of the exported model.
+    """
+
+    part: str
+    name: str
+    value: float
+    epoch: int | None
 
 
 @dataclass(frozen=True)
@@ -42,34 +67,52 @@ class JobHistory:
     """The facts in a job's log.
 
     Attributes:
+        provided: the job's own hyperparameters; empty if the log lacks its first lines.
+        configuration: those merged with the container's defaults; empty in the same case.
+        python: version of the container's Python, such as ``3.8``; None in the same case.
+        generation: the images that print such a log; None if none is known that does.
         objective_name: the loss by its name in the log, such as ``mse_objective``.
         train_objective: mean loss, shape ``(n_epochs, n_models)``; NaN if the log lacks it, as for epochs before a
-            checkpoint. A regressor's is in units of the standardised label.
+            checkpoint, and for other models than 0 without ``#metrics`` lines. A regressor's is in units of the
+            standardised label.
         validation_objective: the same over the validation channel, in the label's units; None without one.
         criterion: the name of the measure that decided about stopping and selection.
         criterion_value: the best model's value of it, shape ``(n_epochs,)``; NaN if the log lacks it.
+        improved_epochs: the epochs that the log calls improved, in order.
         kept_epoch: the epoch whose models were kept, from 0; None if unknown.
         stopped_early: whether patience ended the job before its last epoch.
         candidates: the grid that follows from the job's hyperparameters; empty if those are unknown.
         best_index: number of the exported model in the grid; None if unknown.
         best_hyperparameters: the exported model's; empty if the job failed.
         scores: final scores by channel and by name, such as ``scores["test"]["mse"]``.
-        scaler: the means and standard deviations; None if the log lacks them. The container does not print those of
-            more than 1,000 features in full.
+        moments: the printed means and deviations by the log's name, such as ``mean_weight``; None for one that the
+            job does not use. The container does not print those of more than 1,000 features in full, so they are
+            absent.
+        scaler: all moments; None if the log lacks those of features, or the job does not use them.
+        quality_metrics: every ``#quality_metric`` line, in order.
+        records: every ``#metrics`` line, in order, as the object that it contains.
     """
 
+    provided: Mapping[str, str]
+    configuration: Mapping[str, str]
+    python: str | None
+    generation: Generation | None
     objective_name: str
     train_objective: Float64Array
     validation_objective: Float64Array | None
     criterion: str
     criterion_value: Float64Array
+    improved_epochs: tuple[int, ...]
     kept_epoch: int | None
     stopped_early: bool
     candidates: tuple[Candidate, ...]
     best_index: int | None
     best_hyperparameters: Mapping[str, object]
     scores: Mapping[str, Mapping[str, float]]
+    moments: Mapping[str, Float32Array | None]
     scaler: Scaler | None
+    quality_metrics: tuple[QualityMetric, ...]
+    records: tuple[Mapping[str, Any], ...]
 
     @property
     def n_epochs(self) -> int:
@@ -90,12 +133,17 @@ class _Facts:
     losses: dict[str, dict[tuple[int, int], float]] = field(default_factory=lambda: {part: {} for part in _PARTS})
     criterion: str = ""
     criterion_value: dict[int, float] = field(default_factory=dict)
+    improved_epochs: list[int] = field(default_factory=list)
     kept_epoch: int | None = None
     stopped_early: bool = False
+    python: str | None = None
+    provided: dict[str, str] = field(default_factory=dict)
     configuration: dict[str, str] = field(default_factory=dict)
     widths: list[int] = field(default_factory=list)
     best: dict[str, object] = field(default_factory=dict)
     scores: dict[str, dict[str, float]] = field(default_factory=dict)
+    quality_metrics: list[QualityMetric] = field(default_factory=list)
+    records: list[dict[str, Any]] = field(default_factory=list)
 
 
 def read_log(text: str) -> JobHistory:
@@ -111,33 +159,46 @@ def read_log(text: str) -> JobHistory:
         DataError: there is no model's loss in it.
     """
     facts = _Facts()
+    text = _WARNING.sub("", text)
     for line in text.splitlines():
         _read_line(line, facts)
     train = facts.losses["train"]
+    n_models = 1 + max(model for _, model in train) if train else None
+    _add_model_0(facts)
     if not train:
         raise DataError(
-            "The log has no losses of models: it has no #metrics line with an epoch and a model.",
+            "The log has no losses of models: neither a #metrics line with an epoch and a model, nor a "
+            "#quality_metric line with an epoch.",
             hint="Give the whole log of a Linear Learner job that trained at least one epoch.",
         )
-    shape = (1 + max(epoch for epoch, _ in train), 1 + max(model for _, model in train))
-    candidates = _candidates(facts, n_models=shape[1])
+    candidates = _candidates(facts, n_models=n_models)
+    shape = (1 + max(epoch for epoch, _ in train), n_models or len(candidates) or 1)
+    moments = _read_moments(text)
     objective = {part: _matrix(facts.losses[part], shape) for part in _PARTS}
     validation = objective["validation"] if facts.losses["validation"] else None
     criterion_value = _matrix({(epoch, 0): value for epoch, value in facts.criterion_value.items()}, (shape[0], 1))
     judged = objective["train"] if validation is None else validation
     return JobHistory(
+        provided=facts.provided,
+        configuration=facts.configuration,
+        python=facts.python,
+        generation=_generation(facts),
         objective_name=facts.objective_name,
         train_objective=objective["train"],
         validation_objective=validation,
         criterion=facts.criterion,
         criterion_value=criterion_value[:, 0],
+        improved_epochs=tuple(dict.fromkeys(facts.improved_epochs)),
         kept_epoch=facts.kept_epoch,
         stopped_early=facts.stopped_early,
         candidates=candidates,
         best_index=_best_index(facts, candidates, judged),
         best_hyperparameters=facts.best,
         scores=facts.scores,
-        scaler=_read_scaler(text),
+        moments=moments,
+        scaler=_scaler(moments),
+        quality_metrics=tuple(facts.quality_metrics),
+        records=tuple(facts.records),
     )
 
 
@@ -150,22 +211,47 @@ def _read_line(line: str, facts: _Facts) -> None:
         if facts.criterion.startswith("sampled_"):
             # With a searched criterion the container keeps every epoch.
             facts.kept_epoch = epoch
-    elif match := _FINAL.search(line):
-        facts.scores.setdefault(match.group(1), {})[match.group(2)] = float(match.group(3))
+    elif match := _QUALITY.search(line):
+        _read_quality(match, facts)
     elif match := _IMPROVED.search(line):
         facts.kept_epoch = int(match.group(1))
+        facts.improved_epochs.append(facts.kept_epoch)
     elif _STOPPED in line:
         facts.stopped_early = True
     elif match := _BEST.search(line):
         facts.best = _loads(match.group(1))
     elif match := _CONFIGURATION.search(line):
         facts.configuration = _literal(match.group(1))
+    elif match := _PROVIDED.search(line):
+        facts.provided = _literal(match.group(1))
+    elif match := _PYTHON.search(line):
+        facts.python = match.group(1)
     elif match := _WIDTH.search(line):
         facts.widths.append(int(match.group(1)))
 
 
+def _read_quality(match: re.Match[str], facts: _Facts) -> None:
+    epoch, part, name, value = match.groups()
+    metric = QualityMetric(part, name, float(value), None if epoch is None else int(epoch))
+    facts.quality_metrics.append(metric)
+    if metric.epoch is None:
+        facts.scores.setdefault(part, {})[name] = metric.value
+
+
+def _generation(facts: _Facts) -> Generation | None:
+    """Return the images that print such a log: by the version of Python and, if there are any, the final scores."""
+    names = {name for scores in facts.scores.values() for name in scores}
+    for generation in GENERATIONS.values():
+        has_newer = bool(names & NEWER_SCORES) if names else generation.has_newer_scores
+        if (facts.python, has_newer) == (generation.python, generation.has_newer_scores):
+            return generation
+    return None
+
+
 def _read_metrics(line: str, facts: _Facts) -> None:
     record = _loads(line.partition("#metrics ")[2])
+    if record:
+        facts.records.append(record)
     try:
         dimensions, metrics = record["Dimensions"], record["Metrics"]
         place = (int(dimensions["epoch"]), int(dimensions["model"]))
@@ -179,15 +265,27 @@ def _read_metrics(line: str, facts: _Facts) -> None:
             facts.losses[part][place] = loss
 
 
-def _read_scaler(text: str) -> Scaler | None:
+def _add_model_0(facts: _Facts) -> None:
+    """Add the losses of model 0 of those epochs that have no ``#metrics`` line."""
+    for metric in facts.quality_metrics:
+        if metric.epoch is not None and metric.part in facts.losses and metric.name.endswith("_objective"):
+            facts.objective_name = facts.objective_name or metric.name
+            facts.losses[metric.part].setdefault((metric.epoch, 0), metric.value)
+
+
+def _read_moments(text: str) -> dict[str, Float32Array | None]:
     moments: dict[str, Float32Array | None] = {}
     for match in _MOMENTS.finditer(text):
         numbers = match.group(2)
+        if numbers is None:
+            moments[match.group(1)] = None
         # Three dots stand for the middle of a long array.
-        if numbers is not None and ("..." in numbers or len(numbers.split()) != int(match.group(3))):
-            return None
-        values = None if numbers is None else np.array(numbers.split()).astype(np.float32)
-        moments[match.group(1)] = values
+        elif "..." not in numbers and len(numbers.split()) == int(match.group(3)):
+            moments[match.group(1)] = np.array(numbers.split()).astype(np.float32)
+    return moments
+
+
+def _scaler(moments: Mapping[str, Float32Array | None]) -> Scaler | None:
     mean, std = moments.get("mean_weight"), moments.get("stdev_weight")
     if mean is None or std is None or mean.shape != std.shape:
         return None
@@ -222,22 +320,26 @@ def _matrix(values: Mapping[tuple[int, int], float], shape: tuple[int, int]) -> 
     return matrix
 
 
-def _candidates(facts: _Facts, *, n_models: int) -> tuple[Candidate, ...]:
-    """Return the grid of the logged configuration; empty unless it has as many models as the log."""
+def _candidates(facts: _Facts, *, n_models: int | None) -> tuple[Candidate, ...]:
+    """Return the grid of the logged configuration; empty if the log has another number of models."""
     if "predictor_type" not in facts.configuration or not facts.widths:
         return ()
     try:
         candidates = grid(parse(facts.configuration), feature_dim=max(facts.widths))
     except AsteroidError:
         return ()
-    return candidates if len(candidates) == n_models else ()
+    return candidates if n_models in (None, len(candidates)) else ()
 
 
 def _best_index(facts: _Facts, candidates: tuple[Candidate, ...], judged: Float64Array) -> int | None:
-    """Return the model with the exported one's hyperparameters and the lowest loss in the kept epoch."""
-    if not facts.best or facts.kept_epoch is None or facts.kept_epoch >= len(judged):
+    """Return the model with the exported one's hyperparameters; of several, the one with the lowest kept loss."""
+    if not facts.best:
         return None
-    numbers = list(_matching(facts.best, candidates)) if candidates else range(judged.shape[1])
+    numbers = list(_matching(facts.best, candidates)) if candidates else list(range(judged.shape[1]))
+    if len(numbers) == 1:
+        return numbers[0]
+    if facts.kept_epoch is None or facts.kept_epoch >= len(judged):
+        return None
     losses = {number: judged[facts.kept_epoch, number] for number in numbers}
     finite = {number: loss for number, loss in losses.items() if np.isfinite(loss)}
     return min(finite, key=lambda number: finite[number]) if finite else None

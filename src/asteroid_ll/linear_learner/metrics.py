@@ -1,18 +1,20 @@
 """The scores that a job prints at its end, under the container's names and by its formulas.
 
 Precision, recall and F score are 0 if they are undefined, but macro precision is NaN if a class is never predicted, as
-in the container's log.
+in the container's log. Some newer scores are oddities of the container: ``binary_log_loss`` and
+``binary_balanced_accuracy`` treat a probability as the raw score of a classifier, and ``multiclass_log_loss`` applies
+the softmax twice.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from asteroid_ll.formats.arrays import Float32Array
+from asteroid_ll.formats.arrays import Bools, Float32Array, Float64Array
 
 
 @dataclass(frozen=True)
@@ -23,11 +25,13 @@ class Score:
         name: the container's name of the metric, such as ``binary_f_1.000``.
         value: the metric.
         tag: the tag of the value in the log.
+        is_float32: whether the container computes it in float32, which shortens its printed form.
     """
 
     name: str
     value: float
     tag: Literal["loss", "score"]
+    is_float32: bool = False
 
 
 def roc_auc(labels: npt.NDArray[np.generic], scores: npt.NDArray[np.generic]) -> float:
@@ -49,6 +53,34 @@ def roc_auc(labels: npt.NDArray[np.generic], scores: npt.NDArray[np.generic]) ->
     if n_positive == 0 or n_negative == 0:
         return float("nan")
     return float((mean_rank[positive].sum() - n_positive * (n_positive + 1) / 2) / (n_positive * n_negative))
+
+
+def regressor_scores(
+    labels: Float32Array, predictions: Float32Array, *, objective: Score, mse: float, absolute_loss: float
+) -> tuple[Score, ...]:
+    """Return the end scores of a regressor.
+
+    Args:
+        labels: numbers, shape ``(n,)``.
+        predictions: the endpoint's answers, shape ``(n,)``.
+        objective: the first score.
+        mse: the mean squared error, summed by mini-batch.
+        absolute_loss: the mean absolute error, summed by mini-batch.
+    """
+    truth = labels.astype(np.float64)
+    error = predictions.astype(np.float64) - truth
+    spread = float(np.sum(np.square(truth - truth.mean())))
+    # A constant label has no spread to explain; scikit-learn's r2_score has the same two values.
+    unexplained = float(np.sum(np.square(error)))
+    r2 = 1 - unexplained / spread if spread else float(unexplained == 0)
+    return (
+        objective,
+        Score("mse", mse, "loss"),
+        Score("absolute_loss", absolute_loss, "loss"),
+        Score("rmse", float(np.sqrt(mse)), "loss"),
+        Score("r2", r2, "loss"),
+        Score("mae", float(np.mean(np.abs(error))), "loss"),
+    )
 
 
 def binary_scores(
@@ -81,6 +113,8 @@ def binary_scores(
         Score("precision", _ratio(true_positive, n_positive), "score"),
         Score("recall", _ratio(true_positive, n_true), "score"),
         Score("roc_auc_score", roc_auc(labels, scores), "score"),
+        Score("binary_balanced_accuracy", _balanced_accuracy(truth, scores > 0), "score"),
+        Score("binary_log_loss", _log_loss(truth, scores.astype(np.float64)), "score"),
     )
 
 
@@ -107,6 +141,7 @@ def multiclass_scores(
     # Among classes of equal probability the smallest number ranks first, as in argmax.
     before = (probabilities == of_true) & (np.arange(n_classes) < classes[:, np.newaxis])
     rank = 1 + np.count_nonzero((probabilities > of_true) | before, axis=1)
+    log_sum = np.log(np.exp(probabilities.astype(np.float64)).sum(axis=1))
     predicted = np.argmax(probabilities, axis=1)
     matrix = np.bincount(classes * n_classes + predicted, minlength=n_classes**2).reshape(n_classes, n_classes)
     right = np.diagonal(matrix).astype(np.float64)
@@ -122,10 +157,29 @@ def multiclass_scores(
         Score("multiclass_accuracy", float(np.mean(predicted == classes)), "score"),
         Score(f"multiclass_top_k_accuracy_{top_k}", float(np.mean(rank <= top_k)), "score"),
         Score("dcg", float(np.mean(1 / np.log2(1 + rank))), "score"),
-        Score("macro_recall", float(recall.mean()), "score"),
-        Score("macro_precision", float(precision.mean()), "score"),
-        Score(f"macro_f_{f_beta:.3f}", float(f_score.mean()), "score"),
+        _float32_score("macro_recall", recall.mean()),
+        _float32_score("macro_precision", precision.mean()),
+        _float32_score(f"macro_f_{f_beta:.3f}", f_score.mean()),
+        Score("multiclass_balanced_accuracy", float(recall.mean()), "score"),
+        Score("multiclass_log_loss", float(np.mean(log_sum - of_true[:, 0])), "score"),
     )
+
+
+def _balanced_accuracy(truth: Bools, positive: Bools) -> float:
+    """Return the mean of the recalls of the classes that occur."""
+    recalls = [float(np.mean(positive[truth == value] == value)) for value in (False, True) if (truth == value).any()]
+    return float(np.mean(recalls))
+
+
+def _log_loss(truth: Bools, raw_scores: Float64Array) -> float:
+    """Return the mean of ``-log(p)``, p being the probability of the true class by the sigmoid of the raw score."""
+    surprise = np.where(truth, -raw_scores, raw_scores)
+    # Two fast steps; logaddexp takes twice as long.
+    return float(np.mean(np.maximum(surprise, 0) + np.log1p(np.exp(-np.abs(surprise)))))
+
+
+def _float32_score(name: str, value: np.floating[Any]) -> Score:
+    return Score(name, float(np.float32(value)), "score", is_float32=True)
 
 
 def _ratio(part: float, whole: float) -> float:

@@ -37,6 +37,9 @@ _PATTERNS: dict[Kind, str] = {
     "count": r"^([1-9][0-9]*)$",
     "text": r"^(.*)$",
 }
+_FLAGS = {"true": True, "false": False, "True": True, "False": False}
+"""The texts of a flag. SageMaker's Python SDK sends Python's own form, and AWS's container accepts it."""
+
 _NUMBER = r"^([-+]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][-+]?[0-9]+)?)$"
 
 
@@ -93,7 +96,7 @@ class HyperparameterRecord:
 
     @property
     def choices(self) -> tuple[str, ...]:
-        """The words that AWS accepts; those of a flag included."""
+        """The words that AWS accepts; the usual form of a flag included."""
         return (*self.words, "true", "false") if self.kind == "flag" else self.words
 
     @property
@@ -118,7 +121,7 @@ class HyperparameterRecord:
         Raises:
             ClientError: the value has no accepted form, or is outside its range.
         """
-        if value in self.choices or value in self.extra_words:
+        if value in self.choices or value in self.extra_words or (self.kind == "flag" and value in _FLAGS):
             return
         if not self.pattern or not re.fullmatch(self.pattern, value):
             raise ClientError(self._refusal(value))
@@ -157,7 +160,7 @@ class HyperparameterRecord:
         if not text:
             return None if value == AUTO else text
         if self.kind == "flag":
-            return text == "true"
+            return _FLAGS[text]
         if text in self.words or text in self.extra_words or self.kind in ("word", "text"):
             return text
         return int(text) if self.kind in ("count", "whole") else float(text)

@@ -192,7 +192,9 @@ def _result(
         validation_objective=np.stack(validation) if job.has_validation else None,
         best_index=best_index,
         best_epoch=max(epoch.epoch for epoch in epochs if epoch.improved),
-        best_hyperparameters=job.candidates[best_index].as_logged(),
+        best_hyperparameters=grid.as_logged(
+            job.candidates, best_index, predictor_type=job.hyperparameters.predictor_type
+        ),
         scores={
             name: evaluation.end_scores(
                 model, channel, loss=job.loss, hyperparameters=job.hyperparameters, row_weights=weights

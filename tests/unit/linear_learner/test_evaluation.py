@@ -92,7 +92,7 @@ def test_the_objective_counts_weights_without_dividing_by_their_sum() -> None:
     assert score.value == pytest.approx(np.log(2) * (1 + 2 * positives), rel=1e-5)
 
 
-def test_a_regressors_end_scores_are_its_objective_mse_and_absolute_loss() -> None:
+def test_a_regressors_end_scores_are_its_objective_and_five_errors() -> None:
     hp = parse({"predictor_type": "regressor", "loss": "quantile_loss", "quantile": "0.9", "mini_batch_size": "5"})
     rows = channel(7)
     model = Model("regressor", "quantile_loss", np.zeros((N_FEATURES, 1), np.float32), np.full(1, 3, np.float32))
@@ -102,6 +102,9 @@ def test_a_regressors_end_scores_are_its_objective_mse_and_absolute_loss() -> No
         "quantile_loss_objective": np.where(error < 0, -0.9 * error, 0.1 * error).mean(),
         "mse": (error**2).mean(),
         "absolute_loss": np.abs(error).mean(),
+        "rmse": np.sqrt((error**2).mean()),
+        "r2": 1 - (error**2).mean() / rows.labels.astype(np.float64).var(),
+        "mae": np.abs(error).mean(),
     }
     assert {score.name: score.value for score in scores} == pytest.approx(expected, rel=1e-6)
     assert {score.tag for score in scores} == {"loss"}

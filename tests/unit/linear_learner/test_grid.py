@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from asteroid_ll.linear_learner.grid import Candidate, auto_multiclass_models, grid
+from asteroid_ll.linear_learner.grid import Candidate, as_logged, auto_multiclass_models, grid
 from asteroid_ll.linear_learner.hyperparameters import parse
+from asteroid_ll.linear_learner.records import PredictorType
 
 
 def models(**values: str) -> tuple[Candidate, ...]:
@@ -46,8 +47,16 @@ def test_values_that_the_user_fixes_are_the_base_models_alone() -> None:
         lr_scheduler_factor="0.5",
         lr_scheduler_minimum_lr="0.001",
     )
-    assert found[0] == Candidate("adam", 0.3, 0.7, 0.2, 5, 0.5, 0.001, 10.0)
+    assert found[0] == Candidate("adam", 0.3, 0.7, 0.2, 10, 0.5, 0.001, 10.0)
     assert found[1:] == models()[1:]
+
+
+def test_the_users_scheduler_step_reaches_the_base_model_of_a_fixed_number_of_models_alone() -> None:
+    assert models(lr_scheduler_step="5") == models()
+    assert models(lr_scheduler_step="5", num_models="16")[0].lr_scheduler_step == 5
+    assert models(lr_scheduler_step="5", num_models="16")[1:] == models()[1:16]
+    assert models(lr_scheduler_step="5", _tuning_objective_metric="validation:mse")[0].lr_scheduler_step == 5
+    assert models(**MULTICLASS, lr_scheduler_step="5")[0].lr_scheduler_step == 5
 
 
 def test_an_optimiser_and_a_bias_multiplier_hold_for_every_model() -> None:
@@ -68,7 +77,7 @@ def test_model_26_of_28_multiclass_models_is_the_published_one() -> None:
     assert round(model.lr_scheduler_minimum_lr, 8) == 2.294e-5
 
 
-@pytest.mark.parametrize(("feature_dim", "count"), [(14, 24), (19, 27), (22, 28), (1509, 32), (1, 1)])
+@pytest.mark.parametrize(("feature_dim", "count"), [(14, 24), (19, 27), (22, 28), (23, 29), (1509, 32), (1, 3)])
 def test_the_number_of_multiclass_models_grows_with_the_features(feature_dim: int, count: int) -> None:
     assert auto_multiclass_models(feature_dim) == count
     assert len(models(**MULTICLASS, feature_dim=str(feature_dim))) == count
@@ -88,13 +97,27 @@ def test_multiclass_variations_mix_optimisers_unless_one_is_asked_for() -> None:
     assert {model.optimizer for model in models(**MULTICLASS, optimizer="sgd")} == {"sgd"}
 
 
-def test_the_best_model_line_has_seven_values_in_the_logs_order() -> None:
-    assert list(models()[0].as_logged()) == [
-        "optimizer",
-        "learning_rate",
-        "wd",
-        "l1",
-        "lr_scheduler_step",
-        "lr_scheduler_factor",
-        "lr_scheduler_minimum_lr",
-    ]
+BASE_FIRST = ["optimizer", "learning_rate", "l1", "wd"]
+GRID_FIRST = ["optimizer", "learning_rate", "wd", "l1"]
+
+
+@pytest.mark.parametrize(
+    ("predictor_type", "index", "first"),
+    [
+        # Two jobs of November 2023 exported model 0; 20 jobs of 2021 to 2025 exported another one.
+        ("binary_classifier", 0, BASE_FIRST),
+        ("regressor", 3, GRID_FIRST),
+        ("regressor", 9, GRID_FIRST),
+        ("binary_classifier", 4, GRID_FIRST),
+        # Jobs of May 2021 and July 2024 exported model 26, a tuning job of July 2024 the base model.
+        ("multiclass_classifier", 26, BASE_FIRST),
+        ("multiclass_classifier", 0, BASE_FIRST),
+    ],
+)
+def test_the_best_model_line_has_seven_values_in_the_logs_order(
+    predictor_type: PredictorType, index: int, first: list[str]
+) -> None:
+    candidates = models(predictor_type=predictor_type, num_classes="3")
+    logged = as_logged(candidates, index, predictor_type=predictor_type)
+    assert list(logged) == [*first, "lr_scheduler_step", "lr_scheduler_factor", "lr_scheduler_minimum_lr"]
+    assert logged == candidates[index].as_logged()

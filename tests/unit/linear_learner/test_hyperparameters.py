@@ -81,7 +81,7 @@ def test_a_bad_value_is_refused_in_the_containers_words_with_the_schema() -> Non
         ("epochs", "1e3"),
         ("num_models", "0"),
         ("num_classes", "x"),
-        ("use_bias", "True"),
+        ("use_bias", "TRUE"),
         ("use_bias", "auto"),
         ("loss", "log"),
         ("optimizer", "adagrad"),
@@ -163,6 +163,14 @@ def test_multiclass_needs_three_classes(num_classes: str) -> None:
 def test_a_tuning_job_trains_one_model_whatever_num_models_says() -> None:
     values = {**BINARY, "num_models": "32", "_tuning_objective_metric": "validation:objective_loss"}
     assert parse(values).num_models == 1
+
+
+@pytest.mark.parametrize("name", [name for name, record in HYPERPARAMETERS.items() if record.kind == "flag"])
+def test_a_flag_may_be_written_as_python_writes_it(name: str) -> None:
+    record = HYPERPARAMETERS[name]
+    for text, value in (("True", True), ("False", False), ("true", True), ("false", False)):
+        assert merge({**BINARY, name: text})[name] == text
+        assert record.parse(text) is value
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import pytest
 from botocore.session import Session
 
 from asteroid_ll.errors import ConfigError
-from asteroid_ll.linear_learner.images import ACCOUNT_BY_REGION, image_uri
+from asteroid_ll.linear_learner.images import ACCOUNT_BY_REGION, GENERATIONS, generation_of, image_uri
 
 
 @pytest.mark.parametrize(
@@ -42,3 +42,19 @@ def test_a_region_without_an_image_is_named():
     with pytest.raises(ConfigError, match="mars-1") as caught:
         image_uri("mars-1")
     assert "us-east-1" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("reference", "year"),
+    [
+        ("", "2025"),
+        (":1", "2025"),
+        (":latest", "2025"),
+        (":1-2021", "2021"),
+        (":1-2022", "2022"),
+        ("@sha256:ab", "2025"),
+    ],
+)
+def test_the_tag_of_an_image_names_its_generation(reference, year):
+    image = f"174872318107.dkr.ecr.us-west-2.amazonaws.com/linear-learner{reference}"
+    assert generation_of(image) is GENERATIONS[year]

@@ -6,6 +6,8 @@ import pytest
 from asteroid_ll.errors import DataError
 from asteroid_ll.formats import recordio
 from asteroid_ll.linear_learner import container
+from asteroid_ll.linear_learner.hyperparameters import merge
+from asteroid_ll.linear_learner.images import GENERATIONS, NEWEST
 from asteroid_ll.linear_learner.log_reader import read_log
 from asteroid_ll.linear_learner.training import train
 
@@ -23,7 +25,7 @@ LABELS = {
 def job(tmp_path):
     """Run a job: its log and the same training done directly."""
 
-    def run(predictor_type, *, held_out=(), **more):
+    def run(predictor_type, *, held_out=(), generation=NEWEST, **more):
         values = {"predictor_type": predictor_type, "mini_batch_size": "10", "epochs": "4", **more}
         labels = LABELS[predictor_type]
         config = tmp_path / "input" / "config"
@@ -33,7 +35,7 @@ def job(tmp_path):
         for name in ("train", *held_out):
             recordio.write_shards(tmp_path / "input" / "data" / name, "part", FEATURES, labels, n_shards=1)
         lines = []
-        assert container.run(tmp_path, write=lines.append) == 0
+        assert container.run(tmp_path, write=lines.append, generation=generation) == 0
         return "\n".join(lines), train(FEATURES, labels, values, **dict.fromkeys(held_out, (FEATURES, labels)))
 
     return run
@@ -73,12 +75,66 @@ def test_a_log_says_all_that_training_knew(job, predictor_type, held_out, more):
     assert history.scores == {
         part: {score.name: score.value for score in scores} for part, scores in training.scores.items()
     }
+    provided = {"predictor_type": training.hyperparameters.predictor_type, "mini_batch_size": "10", "epochs": "4"}
+    assert history.provided == {**provided, **more}
+    assert history.configuration == merge(history.provided)
+    assert (history.python, history.generation) == ("3.8", NEWEST)
+    assert list(history.improved_epochs) == [epoch.epoch for epoch in training.epochs if epoch.improved]
+    # Each line of both kinds is kept.
+    assert len(history.records) == text.count("#metrics ")
+    assert len(history.quality_metrics) == text.count("#quality_metric: ")
+    of_model_0 = [metric.value for metric in history.quality_metrics if metric.epoch is not None]
+    parts = [history.train_objective, *([history.validation_objective] if "validation" in held_out else [])]
+    assert of_model_0 == np.stack([part[:, 0] for part in parts], axis=1).ravel().tolist()
 
 
 def test_moments_that_the_log_abbreviates_are_not_read(job):
     text, _ = job("regressor")
-    assert read_log(text.replace("'mean_weight': \n[", "'mean_weight': \n[1. ... ")).scaler is None
+    abbreviated = read_log(text.replace("'mean_weight': \n[", "'mean_weight': \n[1. ... "))
+    assert abbreviated.scaler is None
+    assert abbreviated.moments.keys() == {"stdev_label", "stdev_weight", "mean_label"}
     assert read_log(text.replace("<NDArray 3 @cpu(0)>", "<NDArray 2000 @cpu(0)>")).scaler is None
+
+
+def test_moments_that_a_job_does_not_use_are_none(job):
+    text, training = job("regressor", normalize_data="False")
+    history = read_log(text)
+    assert history.scaler is None
+    assert history.moments["stdev_weight"] is None
+    np.testing.assert_allclose(history.moments["mean_weight"], training.scaler.mean_features, rtol=1e-6)
+
+
+def test_a_warning_of_python_within_an_array_is_removed(job):
+    # The log of a real job of November 2023 has this one between two lines of mean_weight.
+    text, training = job("regressor")
+    warning = (
+        "/opt/amazon/python3.8/lib/python3.8/subprocess.py:848: RuntimeWarning: line buffering (buffering=1) isn't "
+        "supported\n  self.stdout = io.open(c2pread, 'rb', bufsize)\n"
+    )
+    place = text.index("<NDArray 3 @cpu(0)>")
+    history = read_log(text[:place] + warning + text[place:])
+    np.testing.assert_allclose(history.scaler.mean_features, training.scaler.mean_features, rtol=1e-6)
+
+
+@pytest.mark.parametrize("year", GENERATIONS)
+def test_the_generation_is_that_of_the_image(job, year):
+    text, _ = job("binary_classifier", generation=GENERATIONS[year])
+    assert read_log(text).generation is GENERATIONS[year]
+    assert read_log(text.replace("/python3.", "/python2.")).generation is None
+
+
+def test_a_log_without_its_metrics_lines_has_the_losses_of_model_0(job):
+    text, training = job("regressor", held_out=("validation",))
+    published = "\n".join("" if line.startswith("#metrics") else line for line in text.splitlines())
+    history = read_log(published)
+    assert history.train_objective.shape == training.train_objective.shape
+    np.testing.assert_array_equal(history.train_objective[:, 0], training.train_objective[:, 0])
+    np.testing.assert_array_equal(history.validation_objective[:, 0], training.validation_objective[:, 0])
+    assert np.isnan(history.train_objective[:, 1:]).all()
+    assert (history.records, history.objective_name) == ((), training.objective_name)
+    assert history.best_index == training.best_index
+    without_configuration = read_log(published.replace("configuration", ""))
+    assert (without_configuration.n_models, without_configuration.provided) == (1, {})
 
 
 def test_what_a_terminal_put_around_lines_does_no_harm(job):

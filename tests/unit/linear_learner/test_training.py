@@ -253,3 +253,15 @@ def test_sparse_rows_train_as_dense_ones_that_are_not_centred() -> None:
     same = train(dense, labels, {**BINARY, "unbias_data": "false"}, test=(dense, labels))
     np.testing.assert_array_equal(sparse.train_objective, same.train_objective)
     assert sparse.scores == same.scores
+
+
+@pytest.mark.parametrize("values", [REGRESSOR, BINARY], ids=lambda values: values["predictor_type"])
+def test_a_users_scheduler_step_changes_no_loss_of_the_default_grid(values: dict[str, str]) -> None:
+    plain, stepped = run(values), run(values, lr_scheduler_step="1", learning_rate="0.005")
+    np.testing.assert_array_equal(plain.train_objective, stepped.train_objective)
+    alone = run(values, num_models="1"), run(values, num_models="1", lr_scheduler_step="1")
+    assert (alone[0].train_objective != alone[1].train_objective).any()
+    # A learning rate does reach model 0, and no other.
+    faster = run(values, learning_rate="0.1").train_objective != plain.train_objective
+    assert faster[:, 0].all()
+    assert not faster[:, 1:].any()

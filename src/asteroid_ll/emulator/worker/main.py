@@ -34,10 +34,12 @@ from asteroid_ll.emulator.worker.checkpoints import Checkpoints
 from asteroid_ll.emulator.worker.jobs import Jobs
 from asteroid_ll.emulator.worker.metrics import final_metrics
 from asteroid_ll.emulator.worker.pipes import Feeder, feeding
+from asteroid_ll.linear_learner.images import generation_of
 
 _READ_BYTES = 1 << 16
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.05, 60.0
 _LINKS = "LINEAR_LEARNER_LINKS"
+_GENERATION = "LINEAR_LEARNER_GENERATION"
 _CONTAINER = "asteroid_ll.linear_learner.container"
 
 
@@ -273,6 +275,7 @@ class Worker:
             "TRAINING_JOB_NAME": self.job.name,
             "TRAINING_JOB_ARN": self.job.arn,
             "CURRENT_HOST": host,
+            _GENERATION: generation_of(self.request["AlgorithmSpecification"]["TrainingImage"]).year,
         }
 
 

@@ -1,7 +1,8 @@
 """The metrics that SageMaker reads from a Linear Learner log.
 
 The expressions are those of the built-in algorithm in DescribeTrainingJob. A metric's last line in the log gives its
-final value.
+final value. For the scores that images print since 2022, AWS documents ``validation:rmse`` alone. The others are named
+in the same way, so a job here may have more definitions than the 40 of a customer's own request.
 """
 
 from __future__ import annotations
@@ -11,9 +12,12 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
+from asteroid_ll.linear_learner.images import NEWER_SCORES
+
 _QUALITY = r"#quality_metric: host=\S+, "
 _ALL = ("train", "validation", "test")
 _HELD_OUT = ("validation", "test")
+_REGRESSION = ("rmse", "r2", "mae")
 
 
 def _definitions() -> dict[str, re.Pattern[str]]:
@@ -40,7 +44,9 @@ def _definitions() -> dict[str, re.Pattern[str]]:
             add(part, name, name, tag="score")
         add(part, "multiclass_top_k_accuracy", r"multiclass_top_k_accuracy_\S+", tag="score")
         add(part, "macro_f_beta", r"macro_f_\S+", tag="score")
-    add("validation", "rmse", "rmse", tag="loss")
+    for part in ("train", "validation"):
+        for name in sorted(NEWER_SCORES):
+            add(part, name, name, tag="loss" if name in _REGRESSION else "score")
     return {name: re.compile(pattern) for name, pattern in patterns.items()}
 
 

@@ -67,7 +67,7 @@ def test_the_requests_variables_are_in_a_file_and_not_in_the_process(reported, m
     facts = reported(Environment=variables)
     assert facts["environment"] == variables
     contract = {"AWS_REGION", "TRAINING_JOB_NAME", "TRAINING_JOB_ARN", "CURRENT_HOST"}
-    contract |= {"LINEAR_LEARNER_LINKS", "PYTHONUNBUFFERED"}
+    contract |= {"LINEAR_LEARNER_LINKS", "LINEAR_LEARNER_GENERATION", "PYTHONUNBUFFERED"}
     assert facts["variables"].keys() - contract == clean_environment().keys() - {"LC_CTYPE"} | (
         facts["variables"].keys() & {"LC_CTYPE"}  # Python itself may set it
     )
@@ -75,6 +75,12 @@ def test_the_requests_variables_are_in_a_file_and_not_in_the_process(reported, m
     assert facts["variables"]["LD_LIBRARY_PATH"] == "/opt/lib"
     assert not {"PATH", "HOME", "PYTHONPATH", "LD_PRELOAD", "MINE"} & facts["variables"].keys()
     assert "canary" not in facts["variables"].values()
+
+
+@pytest.mark.parametrize(("suffix", "year"), [("", "2025"), ("-2021", "2021"), ("-2022", "2022")])
+def test_the_images_tag_selects_the_years_log(reported, suffix, year):
+    facts = reported(AlgorithmSpecification={"TrainingImage": image_uri(REGION) + suffix, "TrainingInputMode": "File"})
+    assert facts["variables"]["LINEAR_LEARNER_GENERATION"] == year
 
 
 def test_a_container_has_its_own_directory_private_files_and_limits(reported):

@@ -39,9 +39,33 @@ def test_the_last_value_of_each_metric_is_its_final_one():
     }
 
 
-def test_the_definitions_are_as_many_as_a_job_can_have():
-    assert len(DEFINITIONS) == 40
-    assert all(pattern.groups == 1 for pattern in DEFINITIONS.values())
+def test_every_definition_has_one_group_and_reads_the_lines_of_one_part():
+    for name, pattern in DEFINITIONS.items():
+        assert pattern.groups == 1
+        part, metric = name.split(":", 1)
+        assert part in pattern.pattern or metric == "progress"
+
+
+# The last lines of real jobs of July 2024 (a regressor and a multiclass classifier) and of February 2022 (binary).
+NEWER_LINES = {
+    "train:rmse": ("train rmse <loss>=199466.80020160082", 199466.80020160082),
+    "train:r2": ("train r2 <loss>=0.7024091862757823", 0.7024091862757823),
+    "train:mae": ("train mae <loss>=125602.15688412981", 125602.15688412981),
+    "train:binary_balanced_accuracy": ("train binary_balanced_accuracy <score>=0.5", 0.5),
+    "train:binary_log_loss": ("train binary_log_loss <score>=0.6930574032138126", 0.6930574032138126),
+    "validation:multiclass_balanced_accuracy": (
+        "validation multiclass_balanced_accuracy <score>=0.9270477490089298",
+        0.9270477490089298,
+    ),
+    "validation:multiclass_log_loss": ("validation multiclass_log_loss <score>=0.6215193271011654", 0.6215193271011654),
+}
+
+
+@pytest.mark.parametrize("name", NEWER_LINES)
+def test_the_scores_of_newer_images_are_metrics_of_their_part(name):
+    line, value = NEWER_LINES[name]
+    metrics = final_metrics([(0.0, f"[time INFO 1] #quality_metric: host=algo-1, {line}")])
+    assert [(metric["MetricName"], metric["Value"]) for metric in metrics] == [(name, value)]
 
 
 def test_a_log_without_metrics_has_none():
@@ -56,6 +80,11 @@ def test_a_value_that_json_cannot_hold_is_no_metric():
 
 COMMON = {"train:progress", "train:throughput", "train:objective_loss", "test:objective_loss"}
 REGRESSOR = {"mse", "absolute_loss"}
+NEWER = {
+    "regressor": {"rmse", "r2", "mae"},
+    "binary_classifier": {"binary_balanced_accuracy", "binary_log_loss"},
+    "multiclass_classifier": {"multiclass_balanced_accuracy", "multiclass_log_loss"},
+}
 BINARY = {"binary_classification_accuracy", "binary_f_beta", "precision", "recall"}
 MULTICLASS = {
     "multiclass_accuracy",
@@ -104,6 +133,7 @@ def test_every_predictor_types_log_gives_its_metrics(tmp_path, values, scores, o
     expected = set(COMMON) | {f"{scored}:objective_loss:final"}
     expected |= {f"{part}:{name}" for part in (scored, "test") for name in scores}
     expected |= {f"{part}:{name}" for part in {scored, "test"} - {"train"} for name in only_held_out}
+    expected |= {f"{scored}:{name}" for name in NEWER[values["predictor_type"]]}
     if scored == "validation":
         expected.add("validation:objective_loss")
     assert {metric["MetricName"] for metric in final_metrics((0.0, line) for line in lines)} == expected
