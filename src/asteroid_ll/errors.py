@@ -43,7 +43,7 @@ class DataError(AsteroidError):
 
 
 class UnrecordedError(DataError):
-    """Everything is proven deleted, but the journal could not be written; ``context["gone"]`` has the names."""
+    """Everything is proven deleted, but the journal could not be written."""
 
 
 class AwsError(AsteroidError):

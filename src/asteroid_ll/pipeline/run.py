@@ -13,7 +13,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from asteroid_ll.errors import AsteroidError, ConfigError, InterruptedRunError, UnrecordedError
+from asteroid_ll.errors import AsteroidError, ConfigError, InterruptedRunError
 from asteroid_ll.pipeline import supervisor
 from asteroid_ll.pipeline.plan import Plan, Snapshot, Step, digest, fingerprint_of, inputs_of, plan
 from asteroid_ll.pipeline.results import Listener, RunResult, StageResult
@@ -66,7 +66,6 @@ class Pipeline:
         self._reader = StateReader(directory, journal)
         self._problems: dict[str, str] = {}
         self._verified: set[str] = set()
-        self._unrecorded: frozenset[str] = frozenset()
 
     @cached_property
     def settings(self) -> dict[str, Settings]:
@@ -165,9 +164,7 @@ class Pipeline:
         undoing = {stage.name for stage in self._stages if stage.undoes}
         is_proven = any(result.name in undoing and result.status == "run" for result in results)
         open_now = supervisor.open_in(self._journal)
-        if open_now is None:
-            return {} if is_proven else None
-        return {name: kind for name, kind in open_now.items() if name not in self._unrecorded}
+        return {} if open_now is None and is_proven else open_now
 
     def _tear_down(
         self,
@@ -196,8 +193,6 @@ class Pipeline:
                 self._warn_of_expired()
         except BaseException as failure:
             expected = _as_expected(failure)
-            if isinstance(expected, UnrecordedError):
-                self._unrecorded = frozenset(expected.context["gone"])  # type: ignore[call-overload]
             return supervisor.error_after_teardown(expected, error, open_now=supervisor.open_in(self._journal))
         return error
 

@@ -91,9 +91,12 @@ class Journal:
         self.path = path
         self.origin: Mapping[str, Any] = {}
         self._last_read: History | None = None
+        self._unwritten: list[Record] = []
 
     def append(self, event: Event, *, stage: str, **facts: Any) -> None:
         """Write a record to disk. Secrets inside the facts are redacted.
+
+        A ``gone`` that cannot be written is proven all the same, so this object remembers it.
 
         Args:
             event: the kind of record.
@@ -111,16 +114,25 @@ class Journal:
         at = _now().isoformat(timespec="milliseconds")
         values = {"v": VERSION, "at": at, "event": event, "stage": stage, **self.origin, **redacted(facts)}
         text = json.dumps(values, allow_nan=False, separators=(",", ":"))
+        record = _parse(text.encode("ascii"))
         try:
             _append_line(self.path, f"{text}\n".encode("ascii"))
         except OSError as error:
+            if event == "gone":
+                self._unwritten.append(record)
+                self._remember(record)
             raise DataError(
                 f"The journal {self.path} could not be written: {error.strerror}; it is unchanged.",
                 hint="Make room or choose another directory with --workdir, then run the same command again.",
                 path=str(self.path),
             ) from error
+        self._remember(record)
+
+    def _remember(self, record: Record) -> None:
+        if record["event"] == "intent":  # a resource that is created again is open again
+            self._unwritten = [gone for gone in self._unwritten if gone["resource"] != record.get("resource")]
         if self._last_read is not None:
-            self._last_read = replace(self._last_read, records=(*self._last_read.records, _parse(text.encode("ascii"))))
+            self._last_read = replace(self._last_read, records=(*self._last_read.records, record))
 
     def last_known(self) -> History | None:
         """Return the content as last read, with the records of this object since; None if it was never read.
@@ -148,7 +160,7 @@ class Journal:
             ) from error
         lines = content.split(b"\n")[:-1]
         records = tuple(self._record(line, number) for number, line in enumerate(lines, start=1))
-        self._last_read = History(records, self.origin.get("run"))
+        self._last_read = History((*records, *self._unwritten), self.origin.get("run"))
         return self._last_read
 
     def _record(self, line: bytes, number: int) -> Record:

@@ -73,7 +73,7 @@ def run(context: Context) -> Outcome:
             record_gone(name)
     if unrecorded:
         reason = next(iter(unrecorded.values())).what
-        raise UnrecordedError(f"{', '.join(unrecorded)} deleted. {reason}", hint=_AGAIN, gone=list(unrecorded))
+        raise UnrecordedError(f"{', '.join(unrecorded)} deleted. {reason}", hint=_AGAIN)
     if not known and not forgotten:
         return Outcome(note="nothing was open")
     stopped = done["training-job"]

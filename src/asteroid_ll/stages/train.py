@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from contextlib import suppress
 from pathlib import Path
 
 from asteroid_ll.aws.errors import is_denial
@@ -17,7 +18,7 @@ from asteroid_ll.aws.logs import read_job_log
 from asteroid_ll.aws.storage import download_file, parse_uri
 from asteroid_ll.aws.tags import tags
 from asteroid_ll.aws.teardown import find_leftovers
-from asteroid_ll.errors import AwsError, InterruptedRunError
+from asteroid_ll.errors import AwsError, DataError, InterruptedRunError
 from asteroid_ll.linear_learner import artifact
 from asteroid_ll.linear_learner.images import image_uri
 from asteroid_ll.run import paths
@@ -105,7 +106,8 @@ def _note_end(context: Context, name: str) -> None:
     except Exception:  # of any type: the error of the job itself is the one to report
         return  # it may still bill, so it stays open in the journal
     if not leftovers:
-        context.journal.append("gone", stage="train", fingerprint=context.fingerprint, resource=name)
+        with suppress(DataError):  # the journal object remembers it
+            context.journal.append("gone", stage="train", fingerprint=context.fingerprint, resource=name)
 
 
 def _request(context: Context, name: str) -> TrainingJobRequest:

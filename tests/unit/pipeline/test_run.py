@@ -16,10 +16,11 @@ import pytest
 from asteroid_ll.aws import billing
 from asteroid_ll.aws.billing import OpenResource
 from asteroid_ll.config import Config
-from asteroid_ll.errors import AwsError, ConfigError, DataError, InterruptedRunError, LeakError, UnrecordedError
+from asteroid_ll.errors import AwsError, ConfigError, DataError, InterruptedRunError, LeakError
 from asteroid_ll.pipeline.plan import digest
 from asteroid_ll.pipeline.results import Listener, RunResult
 from asteroid_ll.pipeline.run import Pipeline
+from asteroid_ll.run import journal as journal_module
 from asteroid_ll.run.atomic import atomic_write
 from asteroid_ll.run.journal import Journal
 from asteroid_ll.stages.stage import Context, Outcome, Stage
@@ -363,10 +364,19 @@ def test_a_teardown_after_a_failure_spares_a_job_and_one_after_a_success_does_no
     assert spared == [frozenset(), frozenset({"training-job"})]
 
 
-def test_a_deletion_that_cannot_be_recorded_is_not_open_in_the_result(toy: Toy) -> None:
-    toy.fail["end"] = UnrecordedError("endpoint-1 deleted. The disk is full.", gone=["endpoint-1"])
+def test_a_deletion_that_cannot_be_recorded_is_not_open_in_the_result(
+    toy: Toy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    append = journal_module._append_line
+
+    def refuse_the_end(path: Path, line: bytes) -> None:
+        if b'"event":"gone"' in line:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        append(path, line)
+
+    monkeypatch.setattr(journal_module, "_append_line", refuse_the_end)
     result = toy.run()
-    assert result.error is toy.fail["end"]
+    assert isinstance(result.error, DataError)
     assert result.open == {}
 
 

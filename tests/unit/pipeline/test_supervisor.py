@@ -54,7 +54,7 @@ def test_a_failure_after_all_is_gone_leaves_the_runs_own_error():
 
 
 def test_a_deletion_that_cannot_be_recorded_is_no_leak():
-    own, failure = DataError("Bad rows."), UnrecordedError("e deleted. The disk is full.", gone=["e"])
+    own, failure = DataError("Bad rows."), UnrecordedError("e deleted. The disk is full.")
     assert error_after_teardown(failure, own, open_now=ENDPOINT) is own
     assert error_after_teardown(failure, None, open_now=ENDPOINT) is failure
 

@@ -319,6 +319,22 @@ def test_the_resources_of_a_copied_directory_s_original_are_not_open(journal):
     assert journal.read().billed() == {"first": "endpoint", "second": "endpoint"}
 
 
+def test_a_proven_end_that_cannot_be_written_is_known_to_its_process_alone(journal, monkeypatch):
+    journal.append("intent", stage="deploy", resource="one", bills="endpoint")
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", _refuse)
+        with pytest.raises(DataError):
+            journal.append("gone", stage="teardown", resource="one")
+    assert journal.read().billed() == {}
+    assert Journal(journal.path).read().billed() == {"one": "endpoint"}
+    journal.append("intent", stage="deploy", resource="one", bills="endpoint")
+    assert journal.read().billed() == {"one": "endpoint"}
+
+
+def _refuse(_descriptor):
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
 def test_what_is_billed_is_unknown_until_a_teardown_has_looked_for_what_a_lost_journal_had(journal):
     journal.append("intent", stage="run", resource="anything of run a", bills=UNKNOWN)
     journal.append("intent", stage="deploy", resource="endpoint", bills="endpoint")
