@@ -163,8 +163,7 @@ def test_the_facts_of_the_log_of_2025_are_in_ours(bike):
     text = "\n".join(bike[1])
     history = read_log(text)
     assert list(history.scores["train"]) == list(BIKE_SCORES)
-    # The label is the sum of two features: at a loss of 1e-7 of the label's variance, float32 noise is visible.
-    assert history.scores["train"] == pytest.approx(BIKE_SCORES, rel=1e-3)
+    assert_same_scores_of_bike(history.scores["train"], BIKE_SCORES)
     np.testing.assert_allclose(history.train_objective[::5, 0], BIKE_EVERY_FIFTH_LOSS_OF_MODEL_0, rtol=0, atol=1e-7)
     assert f"Best model found for hyperparameters: {BIKE_BEST_MODEL}" in text
     assert (history.best_index, history.kept_epoch) == (3, 14)
@@ -184,10 +183,27 @@ def test_the_whole_log_of_a_newer_image_is_the_real_one(request, name):
     assert np.median(difference) <= 2e-8
     assert ours.train_objective.argmin(axis=1).tolist() == real.train_objective.argmin(axis=1).tolist()
     assert (ours.best_index, ours.kept_epoch) == (real.best_index, real.kept_epoch)
-    assert ours.scores["train"] == pytest.approx(real.scores["train"], rel=1e-3)
+    if name == "bike-2025":
+        assert_same_scores_of_bike(ours.scores["train"], real.scores["train"])
+    else:
+        assert ours.scores["train"] == pytest.approx(real.scores["train"], rel=1e-3)
     assert ours.generation is real.generation is GENERATIONS["2025"]
     # The lines of #metrics have the same fields, in the same order, and the same counts of records and batches.
     assert [fields_of(record) for record in ours.records] == [fields_of(record) for record in real.records]
+
+
+def assert_same_scores_of_bike(ours, real):
+    """Compare in units of the label's deviation, as float32 noise does.
+
+    The label is the sum of two features, so the residuals are 5e-4 deviations: their noise is 1e-6 deviations on
+    every set of kernels that OpenBLAS has for x86-64, and depends on the processor.
+    """
+    deviation = real["rmse"] / np.sqrt(1 - real["r2"])
+    units = {"mse": deviation**2, "mse_objective": deviation**2, "r2": 1.0, "rmse": deviation, "mae": deviation}
+    units["absolute_loss"] = deviation
+    assert ours.keys() == real.keys() == units.keys()
+    for name, unit in units.items():
+        assert ours[name] / unit == pytest.approx(real[name] / unit, rel=0, abs=1e-6 if unit == deviation else 1e-9)
 
 
 def fields_of(record):
