@@ -11,14 +11,16 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from asteroid_ll.errors import AsteroidError, ConfigError, InterruptedRunError
+from asteroid_ll.errors import AsteroidError, ConfigError, DataError, InterruptedRunError
 from asteroid_ll.pipeline import supervisor
 from asteroid_ll.pipeline.plan import Plan, Snapshot, Step, digest, fingerprint_of, inputs_of, plan
+from asteroid_ll.pipeline.prices import PriceCheck
 from asteroid_ll.pipeline.results import Listener, RunResult, StageResult
 from asteroid_ll.pipeline.state import StateReader
 from asteroid_ll.redaction import redacted
+from asteroid_ll.report.bill import bill_of
 from asteroid_ll.run import signals
 from asteroid_ll.run.atomic import refused_by_system
 from asteroid_ll.run.files import read_json
@@ -26,6 +28,7 @@ from asteroid_ll.stages.stage import Context, Outcome, Settings, Stage
 
 if TYPE_CHECKING:
     from asteroid_ll.aws.billing import OpenResource
+    from asteroid_ll.aws.pricing import Estimate
     from asteroid_ll.aws.session import Aws
     from asteroid_ll.config import Config
     from asteroid_ll.run.journal import Journal
@@ -42,6 +45,7 @@ class Pipeline:
         journal: its journal.
         connect: opens a session with AWS or the emulator.
         listener: functions that are called for each stage.
+        worst_case: returns the most that a run can cost; None if it costs nothing.
         run: the run's name, see `asteroid_ll.run.identity.Identity`.
     """
 
@@ -55,6 +59,7 @@ class Pipeline:
         connect: Callable[[], Aws],
         listener: Listener,
         run: str,
+        worst_case: Callable[[], Estimate | None] = lambda: None,
     ) -> None:
         self._stages = tuple(stages)
         self._config = config
@@ -63,6 +68,7 @@ class Pipeline:
         self._connect = connect
         self._listener = listener
         self._run = run
+        self._price = PriceCheck(self._stages, worst_case, max_usd=config.cost.max_usd)
         self._reader = StateReader(directory, journal)
         self._problems: dict[str, str] = {}
         self._verified: set[str] = set()
@@ -75,6 +81,10 @@ class Pipeline:
     @cached_property
     def _aws(self) -> Aws:
         return self._connect()
+
+    def price_of(self, plan: Plan) -> Estimate | None:
+        """Return the most that a plan can cost; None if it does nothing on an AWS account."""
+        return self._price.of(plan)
 
     def close(self) -> None:
         """Close the session, if one was opened."""
@@ -108,19 +118,29 @@ class Pipeline:
         """
         results: list[StageResult] = []
         outcomes: dict[str, Outcome] = {}
-        error: BaseException | None = None
+        remaining = set(forced)
+        billing, local = self._around_teardown()
         with signals.caught() as interruptions:
-            try:
+
+            def attempt(stages: Sequence[Stage]) -> BaseException | None:
                 try:
-                    self._run_stages(results, outcomes, interruptions, forced=forced, selected=selected)
-                finally:
-                    interruptions.hold()  # a signal before this line has held the later ones
-            except BaseException as failure:
-                error = _as_expected(failure)
+                    try:
+                        self._run_stages(stages, results, outcomes, interruptions, forced=remaining, selected=selected)
+                    finally:
+                        interruptions.hold()  # a signal before this line has held the later ones
+                except BaseException as failure:
+                    return _as_expected(failure)
+                return None
+
+            failure = error = attempt(billing)
             for stage in self._stages:
                 is_asked_for = error is None and stage.name in forced and (selected is None or stage.name in selected)
                 if stage.undoes and (tear_down or is_asked_for):
                     error = self._tear_down(stage, results, outcomes, error=error, is_asked_for=not tear_down)
+            if failure is None and not interruptions.n_noted:  # also if the teardown has failed
+                interruptions.release()
+                failure = attempt(local)
+                error = error or failure
             if error is None and (interruptions.is_interrupted or interruptions.n_noted):
                 error = InterruptedRunError(
                     "Interrupted. The run had reached its end, and its teardown was completed.",
@@ -134,27 +154,36 @@ class Pipeline:
             metrics={k: v for outcome in outcomes.values() for k, v in outcome.metrics.items()},
             findings=tuple(sentence for outcome in outcomes.values() for sentence in outcome.findings),
             open=self._open_after(results),
+            price=self._price.shown(),
+            bill=self._bill(),
             error=error,
         )
 
+    def _around_teardown(self) -> tuple[tuple[Stage, ...], tuple[Stage, ...]]:
+        """Return the stages before the last teardown, and those after it, which need nothing that bills."""
+        last = max((number for number, stage in enumerate(self._stages) if stage.undoes), default=len(self._stages))
+        return self._stages[:last], self._stages[last + 1 :]
+
     def _run_stages(
         self,
+        stages: Sequence[Stage],
         results: list[StageResult],
         outcomes: dict[str, Outcome],
         interruptions: Interruptions,
         *,
-        forced: Collection[str],
+        forced: set[str],
         selected: Collection[str] | None,
     ) -> None:
-        """Run or skip the selected stages in order, except teardowns."""
-        remaining = set(forced)
-        for stage in self._stages:
+        """Run or skip the selected of these stages in order, except teardowns; each is removed from ``forced``."""
+        self._price.check(self.plan(forced=forced, selected=selected), self._listener.note)
+        for stage in stages:
             if interruptions.is_interrupted:
                 raise KeyboardInterrupt
             if not stage.undoes and (selected is None or stage.name in selected):
-                step = self.plan(forced=remaining, selected=selected)[stage.name]
-                self._execute(stage, step, results, outcomes)
-            remaining.discard(stage.name)
+                current = self.plan(forced=forced, selected=selected)
+                self._price.check(current, self._listener.note)
+                self._execute(stage, current[stage.name], results, outcomes)
+            forced.discard(stage.name)
 
     def _open_after(self, results: Sequence[StageResult]) -> Mapping[str, str] | None:
         """Return the resources that may still be billed, from the journal; None if it cannot be read.
@@ -165,6 +194,13 @@ class Pipeline:
         is_proven = any(result.name in undoing and result.status == "run" for result in results)
         open_now = supervisor.open_in(self._journal)
         return {} if open_now is None and is_proven else open_now
+
+    def _bill(self) -> Mapping[str, Any] | None:
+        """Return the cost of the job and the endpoint so far; None if a file of the run directory is damaged."""
+        try:
+            return bill_of(self._directory, self._config, self._journal.read())
+        except DataError:
+            return None
 
     def _tear_down(
         self,

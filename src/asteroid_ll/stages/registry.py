@@ -98,6 +98,7 @@ STAGES: tuple[Stage, ...] = (
         settings=lambda config: {**_account(config), "bucket": config.bucket, "prefix": config.prefix},
         run=_lazy("stages.upload.run"),
         summary="Put the encoded parts into S3.",
+        is_priced=True,
         verify=_lazy("stages.upload.verify"),
     ),
     Stage(
@@ -112,6 +113,7 @@ STAGES: tuple[Stage, ...] = (
         },
         run=_lazy("stages.train.run"),
         summary="Run the Linear Learner training job.",
+        is_priced=True,
     ),
     Stage(
         name="deploy",
@@ -124,6 +126,7 @@ STAGES: tuple[Stage, ...] = (
         },
         run=_lazy("stages.deploy.run"),
         summary="Put the model behind an endpoint.",
+        is_priced=True,
         transient=True,
     ),
     Stage(
@@ -133,18 +136,11 @@ STAGES: tuple[Stage, ...] = (
         settings=lambda config: {"predict": config.section_values("predict")},
         run=_lazy("stages.predict.run"),
         summary="Score the test part through the endpoint, beside the baselines.",
+        is_priced=True,
         uses=("deploy",),
         result=paths.METRICS,
         outdated=_lazy("evaluation.scoreboard.outdated"),
         rescore=_lazy("stages.predict.evaluate_stored_predictions"),
-    ),
-    Stage(
-        name="report",
-        version=1,
-        needs=("fetch", "clean", "explore", "split", "encode", "train", "predict"),
-        settings=lambda config: config.model_dump(mode="json"),  # the report shows all of them
-        run=_lazy("stages.report.run"),
-        summary="Write all results as one HTML file.",
     ),
     Stage(
         name="teardown",
@@ -155,5 +151,13 @@ STAGES: tuple[Stage, ...] = (
         summary="Delete everything that bills, and prove that it is gone.",
         transient=True,
         undoes=("deploy",),
+    ),
+    Stage(
+        name="report",
+        version=1,
+        needs=("fetch", "clean", "explore", "split", "encode", "train", "predict"),
+        settings=lambda config: config.model_dump(mode="json"),  # the report shows all of them
+        run=_lazy("stages.report.run"),
+        summary="Write all results as one HTML file.",
     ),
 )

@@ -1,0 +1,138 @@
+"""The price comes before the first request that creates anything, on every way to an account. The bill comes after."""
+
+from __future__ import annotations
+
+import json
+import re
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from asteroid_ll.aws import session
+from asteroid_ll.config import load
+from asteroid_ll.emulator.account import Account
+from asteroid_ll.pipeline.project import open_pipeline
+from asteroid_ll.pipeline.results import Listener
+
+READS = re.compile(r"(Get|Head|List|Describe)[A-Z]")
+KEYS = {"AWS_ACCESS_KEY_ID": "AKIACANARYCANARY0001", "AWS_SECRET_ACCESS_KEY": "canary"}
+
+
+def is_price(event: str) -> bool:
+    return event.startswith("Price: at most 0.17 USD (training up to 0.06, hosting 0.056 an hour), cap 1.00 USD.")
+
+
+def first(events: list[str], matches) -> int:
+    return next((number for number, event in enumerate(events) if matches(event)), len(events))
+
+
+def is_mutating(event: str) -> bool:
+    return re.fullmatch(r"[A-Z][A-Za-z0-9]+", event) is not None and not READS.match(event)
+
+
+@pytest.fixture
+def on_account(account_once, new_place, fault_proxy):
+    """A place whose account is behind a proxy that records every operation."""
+    place = new_place(like=account_once)
+    with fault_proxy.in_front_of_emulator(place.state) as proxy:
+        yield place, proxy
+
+
+def is_untouched(state: Path) -> bool:
+    """Return whether the account has neither a bucket nor a bill."""
+    with closing(Account(state)) as account:
+        return not account.ledger() and not list(account.store.buckets())
+
+
+def test_every_stage_that_reaches_the_account_shows_the_price_before_its_first_change(on_account, monkeypatch):
+    place, proxy = on_account
+    for name, value in {**KEYS, "AWS_ENDPOINT_URL": proxy.url}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.chdir(place.folder)
+    monkeypatch.setattr(session, "AWS_PACE", session.EMULATOR_PACE)
+    results = {}
+    for stage in ("run-all", "upload", "train", "deploy", "predict"):
+        config = load([place.folder / "small.yaml"], overrides=[] if stage == "run-all" else ["prefix=again"])
+        events = proxy.operations = []
+        with open_pipeline(config, place.workdir, command=stage, listener=Listener(note=events.append)) as pipeline:
+            if stage == "run-all":
+                results[stage] = pipeline.run()
+            else:
+                results[stage] = pipeline.run(forced=(stage,), selected=(stage,), tear_down=False)
+        assert results[stage].error is None
+        assert first(events, is_price) < first(events, is_mutating) < len(events), events
+        assert sum(map(is_price, events)) == 1
+    assert place.run("teardown", AWS_ENDPOINT_URL=proxy.url).code == 0
+    done = results["run-all"]
+    assert done.price["worst_case_usd"] == pytest.approx(0.1695)
+    assert done.price["training"]["source"] == done.price["hosting"]["source"] == "price-list"
+    assert done.bill["training"]["usd"] == pytest.approx(done.bill["training"]["billable_s"] * 0.115 / 3600, abs=1e-6)
+    assert not done.bill["endpoint"]["is_open"]
+    with closing(Account(place.state)) as account:
+        billed_s = sum(
+            item.instance_seconds(account.state.now()) for item in account.ledger() if item.kind == "endpoint"
+        )
+    assert billed_s <= done.bill["endpoint"]["billable_s"] < billed_s + 5
+    assert 0 < done.bill["usd"] < done.bill["worst_case_usd"]
+
+
+@pytest.mark.parametrize(
+    ("command", "setting", "says"),
+    [
+        (("run-all",), "cost.max_usd=0.1", "The run may cost at most 0.17 USD"),
+        (("upload",), "cost.max_usd=0.1", "The run may cost at most 0.17 USD"),
+        (("run-all",), "training.instance_type=ml.p5e.48xlarge", "ml.p5e.48xlarge has no price"),
+        (("plan",), "cost.max_usd=0.1", "The run may cost at most 0.17 USD"),
+        (("run-all", "--dry-run"), "cost.max_usd=0.1", "The run may cost at most 0.17 USD"),
+    ],
+    ids=["run-all", "upload", "unknown-type", "plan", "dry-run"],
+)
+def test_a_run_above_the_cap_exits_2_and_creates_nothing(on_account, command, setting, says):
+    place, proxy = on_account
+    ended = place.run(*command, "--json", "--set", setting, AWS_ENDPOINT_URL=proxy.url)
+    assert ended.code == 2
+    assert says in ended.json["error"]["what"]
+    assert ended.json["price"]["cap_usd"] == float(setting.partition("max_usd=")[2] or 1)
+    assert not any(map(is_mutating, proxy.operations))
+    assert is_untouched(place.state)
+
+
+def test_a_price_of_the_configuration_opens_a_type_without_one(on_account):
+    place, proxy = on_account
+    stated = ("--set", "training.instance_type=ml.p5e.48xlarge", "--set", "cost.price_usd_per_h={ml.p5e.48xlarge: 1.5}")
+    ended = place.run("plan", "--json", *stated, AWS_ENDPOINT_URL=proxy.url)
+    assert ended.code == 0
+    training = ended.json["price"]["training"]
+    assert (training["usd_per_h"], training["usd"], training["source"]) == (1.5, 0.75, "configuration")
+
+
+def test_a_plan_that_does_nothing_on_an_account_has_no_price(finished):
+    ended = finished.run("plan", "--json")
+    assert ended.json["price"] is None
+    assert "rice" not in finished.run("plan").out
+
+
+def test_an_unreachable_price_list_gives_one_note_and_the_bundled_prices(on_account, fault_proxy):
+    place, proxy = on_account
+    proxy.rule = fault_proxy.Rule("GetProducts", "before", "html")
+    ended = place.run("plan", AWS_ENDPOINT_URL=proxy.url)
+    assert ended.code == 0
+    assert proxy.operations.count("GetProducts") == 1
+    assert ended.out.count("Price List") == 1
+    assert "Price of ml.m5.large and ml.t2.medium: the bundled table of us-east-1" in " ".join(ended.out.split())
+    assert not (place.workdir / "prices.json").exists()
+
+
+def test_the_prices_of_a_run_are_kept_and_a_damaged_copy_is_read_anew(on_account):
+    place, proxy = on_account
+    first_run = place.run("upload", AWS_ENDPOINT_URL=proxy.url)
+    assert first_run.code == 0, first_run.err
+    stored = json.loads((place.workdir / "prices.json").read_bytes())
+    assert stored["usd_per_h"]["Training"] == {"ml.m5.large": 0.115}
+    del proxy.operations[:]
+    assert place.run("plan", AWS_ENDPOINT_URL=proxy.url).code == 0
+    assert "GetProducts" not in proxy.operations
+    (place.workdir / "prices.json").write_text("{", "utf-8")
+    assert place.run("plan", AWS_ENDPOINT_URL=proxy.url).code == 0
+    assert proxy.operations.count("GetProducts") == 2
