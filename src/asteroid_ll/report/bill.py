@@ -6,7 +6,7 @@ both by the journal, so its time is a little longer than AWS's.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -64,7 +64,7 @@ def bill_of(directory: Path, config: Config, history: History, *, now: datetime 
         history, _stored(directory / paths.ENDPOINT, "name"), now=now or datetime.now(UTC)
     )
     costs = training.cost_usd(job_s), hosting.cost_usd(endpoint_s)
-    known = [usd for usd in costs if usd is not None]
+    billed = [usd for usd, seconds in zip(costs, (job_s, endpoint_s), strict=True) if seconds is not None]
     return {
         "target": config.target,
         "prices": " ".join(estimate.sources()),
@@ -84,7 +84,7 @@ def bill_of(directory: Path, config: Config, history: History, *, now: datetime 
             "usd": _rounded(costs[1]),
             "worst_case_usd": _rounded(hosting.usd),
         },
-        "usd": _rounded(sum(known)) if known else None,
+        "usd": _rounded(_sum(billed)),
         "worst_case_usd": _rounded(estimate.total_usd),
     }
 
@@ -120,6 +120,12 @@ def _between(start: datetime, end: datetime) -> float:
 def _stored(path: Path, name: str) -> Any:
     values: Mapping[str, Any] = read_json(path) if path.is_file() else {}
     return values[name] if values else None
+
+
+def _sum(costs: Sequence[float | None]) -> float | None:
+    """Return the sum; None if there is nothing to add, or a cost is unknown."""
+    known = [usd for usd in costs if usd is not None]
+    return sum(known) if known and len(known) == len(costs) else None
 
 
 def _rounded(usd: float | None) -> float | None:
