@@ -32,6 +32,7 @@ _STATEMENTS: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
     ("Predicting", "sagemaker", "InvokeEndpoint", (_ENDPOINTS,)),
     ("Tags", "sagemaker", "AddTags ListTags", (_JOBS, _MODELS, _CONFIGS, _ENDPOINTS)),
     ("Listing", "sagemaker", "ListTrainingJobs ListModels ListEndpointConfigs ListEndpoints", ("*",)),
+    ("Prices", "pricing", "GetProducts", ("*",)),
     ("Logs", "logs", "DescribeLogStreams GetLogEvents", (_LOG_STREAMS,)),
     (
         "Sweep",
@@ -44,7 +45,7 @@ _STATEMENTS: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
     ("SweepLogs", "logs", "DeleteLogStream DeleteLogGroup", (_SWEPT_STREAMS, _SWEPT_GROUPS)),
     ("PassTheRole", "iam", "PassRole", (_ROLE,)),
 )
-"""Statement id, service, operations and resources. Only listings have ``*``: AWS has no narrower resource for them.
+"""Statement id, service, operations and resources. Only listings and the Price List have ``*``: AWS has no narrower resource for them.
 
 ``sweep`` may look in other regions, so its statements have every region, but only our names.
 """

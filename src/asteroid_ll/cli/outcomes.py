@@ -104,6 +104,9 @@ def _show_result(console: Console, command: str, result: RunResult) -> None:
 
         console.line()
         console.table(bill_rows(result.bill))
+        if result.bill["is_estimate"]:
+            console.line()
+            console.paragraph(result.bill["prices"])
 
 
 def show_metrics(console: Console, result: RunResult) -> None:

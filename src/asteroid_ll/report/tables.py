@@ -67,8 +67,9 @@ def bill_rows(bill: Mapping[str, Any]) -> Rows:
     rows: Rows = [("", "Instances", "Billed s", "USD per h", "USD", "At most")]
     for title, part in (("Training job", bill["training"]), ("Endpoint", bill["endpoint"])):
         is_open = ", open" if part.get("is_open") else ""
-        seconds, usd_per_h = format_number(part["billable_s"]) + is_open, format_number(part["usd_per_h"])
-        rows.append((title, part["instances"], seconds, usd_per_h, _usd(part["usd"]), _usd(part["worst_case_usd"])))
+        seconds = NOTHING if part["billable_s"] is None else f"{math.ceil(part['billable_s']):,}{is_open}"
+        costs = (format_number(part["usd_per_h"]), _usd(part["usd"]), _usd(part["worst_case_usd"]))
+        rows.append((title, part["instances"], seconds, *costs))
     return [*rows, ("Total", "", "", "", _usd(bill["usd"]), _usd(bill["worst_case_usd"]))]
 
 

@@ -18,10 +18,11 @@ def made(**changed: str) -> dict:
     return policy(**(arguments | changed))
 
 
-def test_only_listings_have_every_resource():
+def test_only_listings_and_prices_have_every_resource():
     for statement in made()["Statement"]:
         if "*" in statement["Resource"]:
-            assert all(action.partition(":")[2].startswith("List") for action in statement["Action"])
+            operations = [action.partition(":")[2] for action in statement["Action"]]
+            assert operations == ["GetProducts"] or all(name.startswith("List") for name in operations)
 
 
 def test_only_one_role_can_be_passed_and_only_to_sagemaker():
