@@ -45,9 +45,9 @@ _STATEMENTS: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
     ("SweepLogs", "logs", "DeleteLogStream DeleteLogGroup", (_SWEPT_STREAMS, _SWEPT_GROUPS)),
     ("PassTheRole", "iam", "PassRole", (_ROLE,)),
 )
-"""Statement id, service, operations and resources. Only listings and the Price List have ``*``: AWS has no narrower resource for them.
+"""Statement id, service, operations and resources.
 
-``sweep`` may look in other regions, so its statements have every region, but only our names.
+Only listings and the Price List have ``*``: AWS has no narrower resource for them. ``sweep`` may look in other regions, so its statements have every region, but only our names.
 """
 
 _CONDITIONS = {"PassTheRole": {"StringEquals": {"iam:PassedToService": "sagemaker.amazonaws.com"}}}
