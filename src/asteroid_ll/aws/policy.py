@@ -47,7 +47,8 @@ _STATEMENTS: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
 )
 """Statement id, service, operations and resources.
 
-Only listings and the Price List have ``*``: AWS has no narrower resource for them. ``sweep`` may look in other regions, so its statements have every region, but only our names.
+Only listings and the Price List have ``*``: AWS has no narrower resource for them.
+``sweep`` may look in other regions, so its statements have every region, but only our names.
 """
 
 _CONDITIONS = {"PassTheRole": {"StringEquals": {"iam:PassedToService": "sagemaker.amazonaws.com"}}}
