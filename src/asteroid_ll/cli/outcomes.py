@@ -100,13 +100,20 @@ def _show_result(console: Console, command: str, result: RunResult) -> None:
     elif result.open or command == "run-all":
         show_bill(console, result.open)
     if command == "run-all" and result.bill is not None and result.bill["target"] == "aws":
-        from asteroid_ll.report.tables import bill_rows
+        show_costs(console, result.bill)
 
+
+def show_costs(console: Console, bill: Mapping[str, Any]) -> None:
+    """Print what the job and the endpoint have cost beside the worst case, if anything was billed."""
+    from asteroid_ll.report.tables import bill_rows
+
+    if bill["training"]["billable_s"] is None and bill["endpoint"]["billable_s"] is None:
+        return
+    console.line()
+    console.table(bill_rows(bill))
+    if bill["is_estimate"]:
         console.line()
-        console.table(bill_rows(result.bill))
-        if result.bill["is_estimate"]:
-            console.line()
-            console.paragraph(result.bill["prices"])
+        console.paragraph(bill["prices"])
 
 
 def show_metrics(console: Console, result: RunResult) -> None:

@@ -175,7 +175,6 @@ class Pipeline:
         selected: Collection[str] | None,
     ) -> None:
         """Run or skip the selected of these stages in order, except teardowns; each is removed from ``forced``."""
-        self._price.check(self.plan(forced=forced, selected=selected), self._listener.note)
         for stage in stages:
             if interruptions.is_interrupted:
                 raise KeyboardInterrupt

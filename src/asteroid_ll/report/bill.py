@@ -14,9 +14,10 @@ from typing import Any
 from asteroid_ll.aws.price_list import stored_prices
 from asteroid_ll.aws.pricing import Component, Estimate, Item, Prices, price_of
 from asteroid_ll.config import Config
+from asteroid_ll.errors import DataError
 from asteroid_ll.run import paths
 from asteroid_ll.run.files import read_json
-from asteroid_ll.run.journal import History
+from asteroid_ll.run.journal import History, Record
 
 
 def worst_case(config: Config, listed: Prices, *, note: str = "") -> Estimate:
@@ -55,7 +56,7 @@ def bill_of(directory: Path, config: Config, history: History, *, now: datetime 
         None for what has not run or has no price.
 
     Raises:
-        DataError: a file of the run directory is damaged.
+        DataError: a file of the run directory, or a time in the journal, is damaged.
     """
     estimate = worst_case(config, stored_prices(directory / paths.PRICES, region=config.region))
     training, hosting = estimate.items
@@ -96,13 +97,16 @@ def endpoint_time(history: History, name: str | None, *, now: datetime) -> tuple
         history: the journal.
         name: the endpoint's name; None if there was none.
         now: the end of an endpoint that is still open.
+
+    Raises:
+        DataError: a time in the journal is damaged.
     """
     seconds: float | None = None
     since: datetime | None = None
     for record in history.records:
         if record.get("resource") != name or (history.run and record.get("run") not in (None, history.run)):
             continue
-        at = datetime.fromisoformat(record["at"])
+        at = _time_of(record)
         if record["event"] == "intent" and record.get("bills") == "endpoint":
             since = since or at
         elif record["event"] == "gone" and since is not None:
@@ -110,6 +114,22 @@ def endpoint_time(history: History, name: str | None, *, now: datetime) -> tuple
     if since is not None:
         return (seconds or 0.0) + _between(since, now), True
     return seconds, False
+
+
+def _time_of(record: Record) -> datetime:
+    """Return the time of a record of the journal.
+
+    Raises:
+        DataError: it is damaged.
+    """
+    try:
+        at = datetime.fromisoformat(record["at"])
+    except ValueError as error:
+        raise DataError(
+            f"The journal has {record['at']!r} as the time of a record.",
+            hint="Restore the journal, or start another run with --workdir.",
+        ) from error
+    return at if at.tzinfo else at.replace(tzinfo=UTC)
 
 
 def _between(start: datetime, end: datetime) -> float:

@@ -34,6 +34,12 @@ def _account(config: Config) -> dict[str, object]:
     return {"target": config.target, "region": config.region}
 
 
+def _everything(config: Config) -> dict[str, object]:
+    """Return all settings, which the report shows; without prices, as in the run directories from before that key."""
+    unset = {} if config.cost.price_usd_per_h else {"cost": {"price_usd_per_h"}}
+    return config.model_dump(mode="json", exclude=unset)
+
+
 def _source_file(config: Config) -> Mapping[str, str]:
     """Return the digest of a local source file; a remote source is only read when fetch runs."""
     location = config.source.location
@@ -156,7 +162,7 @@ STAGES: tuple[Stage, ...] = (
         name="report",
         version=1,
         needs=("fetch", "clean", "explore", "split", "encode", "train", "predict"),
-        settings=lambda config: config.model_dump(mode="json"),  # the report shows all of them
+        settings=_everything,
         run=_lazy("stages.report.run"),
         summary="Write all results as one HTML file.",
     ),

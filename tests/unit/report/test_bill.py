@@ -11,6 +11,7 @@ import pytest
 from asteroid_ll.aws.price_list import store_prices
 from asteroid_ll.aws.pricing import Price
 from asteroid_ll.config import Config
+from asteroid_ll.errors import DataError
 from asteroid_ll.report.bill import bill_of, endpoint_time, worst_case
 from asteroid_ll.report.tables import bill_rows
 from asteroid_ll.run.journal import History
@@ -44,6 +45,11 @@ def created(minute: int, **facts: object) -> dict[str, object]:
 )
 def test_an_endpoint_is_billed_from_its_creation_to_its_proven_deletion(records, expected):
     assert endpoint_time(History(tuple(records), "this"), "e", now=NOON.replace(minute=30)) == expected
+
+
+def test_a_damaged_time_in_the_journal_is_named():
+    with pytest.raises(DataError, match="'noon' as the time"):
+        endpoint_time(History(({**created(0), "at": "noon"},)), "e", now=NOON)
 
 
 def write(directory: Path, file: str, **values: object) -> None:
