@@ -14,8 +14,8 @@ RECORDS_FROM_UPLOAD = (
     "train done",
     "deploy intent",
     "predict done",
-    "report done",
     "teardown gone",
+    "report done",
 )
 KILLED = -9
 
