@@ -60,7 +60,7 @@ def iam() -> None:
 @common
 @_account
 def caller_policy(options: CommonOptions, account_id: str | None) -> None:
-    """Print the policy for the user or role that runs asteroid-ll."""
+    """Print the policy of the user or role that runs asteroid-ll."""
     _show("caller-policy", options, policy.caller_policy(_scope(options, account_id)))
 
 
@@ -68,7 +68,7 @@ def caller_policy(options: CommonOptions, account_id: str | None) -> None:
 @common
 @_account
 def role_policy(options: CommonOptions, account_id: str | None) -> None:
-    """Print the policy for the execution role, which SageMaker assumes."""
+    """Print the policy of the execution role."""
     _show("role-policy", options, policy.role_policy(_scope(options, account_id)))
 
 
@@ -76,7 +76,10 @@ def role_policy(options: CommonOptions, account_id: str | None) -> None:
 @common
 @_account
 def trust_policy(options: CommonOptions, account_id: str | None) -> None:
-    """Print the trust policy of the execution role: only SageMaker, only for this account."""
+    """Print the trust policy of the execution role.
+
+    Only SageMaker can assume it, and only for resources of this account.
+    """
     _show("trust-policy", options, policy.trust_policy(_scope(options, account_id)))
 
 
@@ -87,10 +90,10 @@ def trust_policy(options: CommonOptions, account_id: str | None) -> None:
 def oidc_trust(
     options: CommonOptions, account_id: str | None, repo: str, branch: str | None, environment: str | None
 ) -> None:
-    """Print the trust policy of a role for GitHub Actions, which then needs no access key.
+    """Print the trust policy of a role for GitHub Actions.
 
-    Only workflows of one repository and branch, or environment, can assume it. A * in --branch stands for any
-    characters.
+    Workflows then need no access key. Only those of one repository and branch, or environment, can assume the role.
+    A * in --branch stands for any characters.
     """
     document = policy.oidc_trust(_scope(options, account_id), repo=repo, branch=branch, environment=environment)
     _show("oidc-trust", options, document)
@@ -110,10 +113,10 @@ def setup(
     environment: str | None,
     dry_run: bool,
 ) -> None:
-    """Print the commands of Amazon's command line that create the execution role and the caller's policy.
+    """Print the aws commands that create all of it.
 
-    With --repo, also those for GitHub's identity provider and a role that its workflows assume. One command per line,
-    ready to paste into sh.
+    They create the execution role and the caller's policy, and with --repo also GitHub's identity provider and a role
+    that its workflows assume. There is one command per line, ready to paste into sh.
     """
     if not dry_run:
         raise ConfigError(

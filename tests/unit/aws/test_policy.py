@@ -115,6 +115,13 @@ def test_a_sweep_may_look_in_every_region_but_touch_only_our_names():
         assert all(resource.endswith("asteroid-ll-*") for resource in statement["Resource"])
 
 
+def test_only_a_sweep_needs_the_statements_that_the_documentation_calls_its_own():
+    document = caller_policy(scope())
+    others = [s for s in document["Statement"] if s["Sid"] not in ("Sweep", "ListingLogs", "SearchLogs", "SweepLogs")]
+    without = actions({"Statement": others})
+    assert actions(document) - without == {"logs:DescribeLogGroups", "logs:DeleteLogStream", "logs:DeleteLogGroup"}
+
+
 def test_the_execution_role_has_exactly_the_actions_that_aws_lists():
     # SageMaker developer guide, "SageMaker Roles", sections CreateTrainingJob API and CreateModel API.
     assert actions(role_policy(scope())) == {
