@@ -70,6 +70,7 @@ def test_the_documents_are_for_the_configured_bucket_prefix_region_and_role(plac
         settings["role_arn"],
     } <= resources
     assert not any(resource.startswith("arn:aws:") for resource in resources)
+    assert not any("asteroid-ll-123" in resource for resource in resources)
     setup = place.run("iam", "setup", "--dry-run", *words)
     assert option(setup.out.splitlines()[0], "path") == "/service-role/"
 
@@ -82,6 +83,8 @@ def test_a_fresh_account_gets_its_role_from_the_printed_commands(fresh):
     objects = f"arn:aws:s3:::asteroid-ll-{ACCOUNT_ID}-eu-west-1/asteroid-ll/*"
     assert objects in option(put, "policy-document")
     assert objects in option(create_policy, "policy-document")
+    # A sweep of all regions looks into each region's bucket, which has the region in its name.
+    assert f'"arn:aws:s3:::asteroid-ll-{ACCOUNT_ID}-*"' in option(create_policy, "policy-document")
     role_arn = f"arn:aws:iam::{ACCOUNT_ID}:role/asteroid-ll"
     assert ended.err.endswith(f"\nThe configuration needs:   role_arn: {role_arn}\n")
     assert f"--policy-arn arn:aws:iam::{ACCOUNT_ID}:policy/asteroid-ll-caller\n" in ended.err

@@ -93,6 +93,7 @@ def test_the_commands_that_iam_setup_prints_can_be_pasted_into_a_shell(tmp_path)
         pytest.skip("the AWS CLI is not installed")
     scope = Scope(
         bucket="b",
+        swept_bucket="b",
         prefix="it's*a/prefix",
         role_arn="arn:aws-cn:iam::123456789012:role/of/learner",
         region="cn-north-1",

@@ -28,6 +28,7 @@ _BUCKET = "arn:{partition}:s3:::{bucket}"
 _OBJECTS = "arn:{partition}:s3:::{bucket}/{folder}*"
 _LOGS = "arn:{partition}:logs:{region}:{account_id}:log-group:/aws/sagemaker/"
 _JOB_LOGS, _ENDPOINT_LOGS = f"{_LOGS}TrainingJobs:*", f"{_LOGS}Endpoints/asteroid-ll-*"
+_SWEPT_BUCKETS, _SWEPT_OBJECTS = "arn:{partition}:s3:::{swept_bucket}", "arn:{partition}:s3:::{swept_bucket}/{folder}*"
 _IN_ALL_REGIONS = "arn:{partition}:sagemaker:*:{account_id}:%s/asteroid-ll-*"
 _SWEPT = tuple(_IN_ALL_REGIONS % kind for kind in ("training-job", "model", "endpoint-config", "endpoint"))
 _SEARCHED_STREAMS = "arn:{partition}:logs:*:{account_id}:log-group:/aws/sagemaker/TrainingJobs:*"
@@ -61,6 +62,8 @@ _CALLER: _Statements = (
         "DeleteEndpointConfig DescribeEndpoint DeleteEndpoint",
         _SWEPT,
     ),
+    ("SweepBuckets", "s3", "ListBucket ListBucketMultipartUploads", (_SWEPT_BUCKETS,)),
+    ("SweepObjects", "s3", "DeleteObject AbortMultipartUpload", (_SWEPT_OBJECTS,)),
     ("ListingLogs", "logs", "DescribeLogGroups", ("*",)),
     ("SearchLogs", "logs", "DescribeLogStreams", (_SEARCHED_STREAMS,)),
     ("SweepLogs", "logs", "DeleteLogStream DeleteLogGroup", (_SWEPT_STREAMS, _SWEPT_GROUPS)),
@@ -100,7 +103,9 @@ class Scope:
     """The account and the resources that the documents are for.
 
     Attributes:
-        bucket: the bucket; ``*`` stands for any characters, such as the region, for sweeps of several regions.
+        bucket: the bucket.
+        swept_bucket: the same name with ``*`` for the region if it has the region in it: a sweep of several regions
+            looks into the bucket of each.
         prefix: the prefix of every object, without a ``/`` at either end.
         role_arn: the execution role that SageMaker assumes.
         region: AWS region.
@@ -109,6 +114,7 @@ class Scope:
     """
 
     bucket: str
+    swept_bucket: str
     prefix: str
     role_arn: str
     region: str

@@ -199,6 +199,7 @@ def _scope(options: CommonOptions, account_id: str | None) -> Scope:
         )
     return Scope(
         bucket=config.bucket_name(role_account),
+        swept_bucket=config.model_copy(update={"region": "*"}).bucket_name(role_account),
         prefix=config.prefix,
         role_arn=role_arn,
         region=config.region,

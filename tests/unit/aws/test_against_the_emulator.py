@@ -394,7 +394,14 @@ def test_the_policy_allows_every_call_of_the_package(aws, calls, uploaded):
         endpoints.invoke(aws, NAME, b"1\n", content_type="text/csv", accept="application/json")
     teardown.delete_endpoint_stack(aws, NAME)
     teardown.find_leftovers(aws, NAME, kinds=["endpoint", "endpoint-config", "model", "training-job"])
-    scope = Scope(bucket="bucket-of-ours", prefix="p", role_arn=ROLE_ARN, region=REGION, account_id="000000000000")
+    scope = Scope(
+        bucket="bucket-of-ours",
+        swept_bucket="bucket-of-ours",
+        prefix="p",
+        role_arn=ROLE_ARN,
+        region=REGION,
+        account_id="000000000000",
+    )
     written = caller_policy(scope)
     allowed = {action for statement in written["Statement"] for action in statement["Action"]}
     # What S3 calls an operation and what it calls the permission differ.

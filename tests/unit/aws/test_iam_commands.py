@@ -21,6 +21,7 @@ ACCOUNT_ID = "111122223333"
 def scope(role="learner", *, region="eu-west-1", partition="aws", prefix="it's $HOME* `id`"):
     return Scope(
         bucket="b",
+        swept_bucket="b",
         prefix=prefix,
         role_arn=f"arn:{partition}:iam::{ACCOUNT_ID}:role/{role}",
         region=region,

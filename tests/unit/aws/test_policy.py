@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import re
+from pathlib import Path
 
 import pytest
 from botocore.loaders import Loader
@@ -12,12 +13,13 @@ from asteroid_ll.linear_learner.images import ACCOUNT_BY_REGION
 
 ACCOUNT_ID = "111122223333"
 REGIONS = {"aws": "us-east-1", "aws-cn": "cn-north-1", "aws-us-gov": "us-gov-west-1"}
-LONGEST = {"bucket": "b" * 63, "prefix": "*" * 256, "role_path": f"{'p' * 510}/", "role_name": "n" * 64}
+LONGEST = {"bucket": "b" * 63, "prefix": "x" * 256, "role_path": f"{'p' * 510}/", "role_name": "n" * 64}
 
 
 def scope(partition="aws", *, bucket="b", prefix="p", role_path="", role_name="learner"):
     return Scope(
         bucket=bucket,
+        swept_bucket=bucket,
         prefix=prefix,
         role_arn=f"arn:{partition}:iam::{ACCOUNT_ID}:role/{role_path}{role_name}",
         region=REGIONS[partition],
@@ -117,7 +119,9 @@ def test_a_sweep_may_look_in_every_region_but_touch_only_our_names():
 
 def test_only_a_sweep_needs_the_statements_that_the_documentation_calls_its_own():
     document = caller_policy(scope())
-    others = [s for s in document["Statement"] if s["Sid"] not in ("Sweep", "ListingLogs", "SearchLogs", "SweepLogs")]
+    page = (Path(__file__).resolve().parents[3] / "docs" / "aws.md").read_text("utf-8")
+    others = [statement for statement in document["Statement"] if f"`{statement['Sid']}`" not in page]
+    assert len(document["Statement"]) - len(others) == 6
     without = actions({"Statement": others})
     assert actions(document) - without == {"logs:DescribeLogGroups", "logs:DeleteLogStream", "logs:DeleteLogGroup"}
 
@@ -154,7 +158,9 @@ def test_the_execution_role_reads_one_image_and_writes_metrics_of_sagemaker_alon
 
 
 def test_a_region_without_an_image_has_no_policy_for_the_role():
-    somewhere = Scope(bucket="b", prefix="p", role_arn="r", region="mx-central-1", account_id=ACCOUNT_ID)
+    somewhere = Scope(
+        bucket="b", swept_bucket="b", prefix="p", role_arn="r", region="mx-central-1", account_id=ACCOUNT_ID
+    )
     with pytest.raises(ConfigError, match="No Linear Learner image is known for region 'mx-central-1'"):
         role_policy(somewhere)
 
