@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import math
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, NoReturn
 
 from pydantic import ValidationError
 
 from asteroid_ll import ENVIRONMENT_PREFIX
-from asteroid_ll.config.document import MAX_BYTES, Document, DocumentError, Key, Mark, Problem, dotted, parse
+from asteroid_ll.config import aws_names
+from asteroid_ll.config.algorithm import hyperparameter_problems
+from asteroid_ll.config.describe import keys
+from asteroid_ll.config.document import MAX_BYTES, Document, DocumentError, Key, Mark, Problem, dotted, parse, read
 from asteroid_ll.config.hyperparameters import KNOWN
 from asteroid_ll.config.models import Config, Section
 from asteroid_ll.config.wording import did_you_mean, legible, sentence
@@ -27,6 +31,7 @@ _SECTIONS = {
 } | {_HYPERPARAMETERS}
 _TOP_LEVEL = frozenset(Config.model_fields) - _SECTIONS
 _MAX_LISTED = 100
+_VARIABLE_CUTOFF = 0.75
 
 
 def load(
@@ -36,6 +41,8 @@ def load(
     environment: Mapping[str, str] | None = None,
     origin: str = "command line",
     base: Mapping[str, Any] | None = None,
+    options: Callable[[], Collection[str]] = tuple,
+    note: Callable[[str], object] = str,
 ) -> Config:
     """Read configuration files and apply the environment and the overrides to them.
 
@@ -46,7 +53,9 @@ def load(
             all other values, and later overrides over earlier ones. A mapping is merged key by key.
         environment: environment variables, see `environment_overrides`; they win over the files.
         origin: the name of the overrides' place in messages.
-        base: values below the files, such as a run's stored configuration.
+        base: values below the files: a run's stored configuration. Its values were checked when they were stored.
+        options: returns the environment variables that set options. Called if a variable sets no key.
+        note: gets a sentence for each value that is accepted and may be wrong.
 
     Raises:
         ConfigError: a file is missing, unreadable or not YAML, or a value is wrong. The message lists every problem
@@ -56,7 +65,7 @@ def load(
     document = _stored_document(base or {})
     for path in paths:
         document = _merged_documents(document, _read(path, named=len(paths) > 1))
-    problems = list(document.problems)
+    problems = [*document.problems, *unknown_variables(environment or {}, options)]
     for name, key, text in environment_overrides(environment or {}):
         document = _overridden(document, key, text, origin=name, problems=problems)
     for override in overrides:
@@ -69,9 +78,12 @@ def load(
             problems.append(Problem(origin, 0, legible(override), what))
     values = _without_empty_sections(document.value)
     _restore_spelling(values, document.marks)
-    config = _validated(values, document.marks, problems)
+    config = _validated(replace(document, value=values), problems)
+    notes = list(_doubtful_names(document, values, problems))
     if config is None or problems:
         _refuse(paths, problems, origin=origin)
+    for sentence_about_value in notes:
+        note(sentence_about_value)
     return config
 
 
@@ -87,6 +99,27 @@ def environment_overrides(environment: Mapping[str, str]) -> Iterator[tuple[str,
         key = tuple(name.removeprefix(ENVIRONMENT_PREFIX).lower().split("__"))
         if all(key) and (len(key) > 1 or key[0] in _TOP_LEVEL):
             yield name, key, environment[name]
+
+
+def unknown_variables(
+    environment: Mapping[str, str], options: Callable[[], Collection[str]] = tuple
+) -> Iterator[Problem]:
+    """Yield a problem for each variable whose name is nearly that of a key or an option.
+
+    Other variables that begin with the prefix may belong to another program.
+    """
+    words = [
+        name.removeprefix(ENVIRONMENT_PREFIX) for name in sorted(environment) if name.startswith(ENVIRONMENT_PREFIX)
+    ]
+    unknown = [word for word in words if "__" not in word and word.lower() not in _TOP_LEVEL]
+    if not unknown:
+        return
+    of_keys = [key.replace(".", "__").upper() for key in keys()]
+    known = {*of_keys, *(name.removeprefix(ENVIRONMENT_PREFIX) for name in options())}
+    for word in unknown:
+        if word not in known and get_close_matches(word, known, n=1, cutoff=_VARIABLE_CUTOFF):
+            suggestion = did_you_mean(word, known).replace("mean ", f"mean {ENVIRONMENT_PREFIX}")
+            yield Problem(f"{ENVIRONMENT_PREFIX}{word}", 0, "", f"is not a variable of asteroid-ll{suggestion}")
 
 
 def _read(path: Path, *, named: bool) -> Document:
@@ -106,18 +139,15 @@ def _read(path: Path, *, named: bool) -> Document:
             hint="Name another one with --config FILE.",
             path=str(path),
         ) from error
-    try:
-        document = parse(data)
-    except DocumentError as error:
-        _refuse([path], [Problem(f"line {error.line}" if error.line else "", error.line, "", error.reason)])
-    if not isinstance(document.value, dict | None):
-        _refuse([path], [Problem("line 1", 1, "", "the file must contain keys such as target: emulator")])
+    document = read(data)
     if not named:
         return document
-    return Document(
-        document.value,
-        {key: replace(mark, where=f"{path}, {mark.where}") for key, mark in document.marks.items()},
-        tuple(replace(problem, where=f"{path}, {problem.where}") for problem in document.problems),
+    return replace(
+        document,
+        marks={key: replace(mark, where=f"{path}, {mark.where}") for key, mark in document.marks.items()},
+        problems=tuple(
+            replace(problem, where=", ".join(filter(None, (str(path), problem.where)))) for problem in document.problems
+        ),
     )
 
 
@@ -131,7 +161,8 @@ def _stored_document(values: Mapping[str, Any]) -> Document:
 def _merged_documents(below: Document, above: Document) -> Document:
     """Return two documents merged key by key; an empty section above keeps the values below."""
     value = _merged(below.value, _without_empty_sections(above.value or {}))
-    return Document(value, {**below.marks, **above.marks}, (*below.problems, *above.problems))
+    problems = (*below.problems, *above.problems)
+    return Document(value, {**below.marks, **above.marks}, problems, below.is_whole and above.is_whole)
 
 
 def _overridden(document: Document, key: Key, text: str, *, origin: str, problems: list[Problem]) -> Document:
@@ -147,7 +178,7 @@ def _overridden(document: Document, key: Key, text: str, *, origin: str, problem
         value = {part: value}
     parents: dict[Key, Mark] = {key[:depth]: Mark(origin, 0) for depth in range(1, len(key))}
     kept = {place: mark for place, mark in document.marks.items() if mark.raw is None or place not in parents}
-    return Document(_merged(document.value, value), {**parents, **kept, **override.marks})
+    return replace(document, value=_merged(document.value, value), marks={**parents, **kept, **override.marks})
 
 
 def _merged(below: Any, above: Any) -> Any:
@@ -175,30 +206,75 @@ def _restore_spelling(values: dict[str, Any], marks: Mapping[Key, Mark]) -> None
     values[_HYPERPARAMETERS] = spelt
 
 
-def _validated(values: dict[str, Any], marks: Mapping[Key, Mark], problems: list[Problem]) -> Config | None:
-    """Return the configuration, or None after adding its problems to the list.
+def _validated(document: Document, problems: list[Problem]) -> Config | None:
+    """Return the configuration, or None; add every problem of its values to the list.
 
     pydantic checks combinations of values only if each value is valid alone. So validate again without the invalid
-    ones, and skip conflicts that name one of them.
+    ones, and skip conflicts that name one of them. Values of a text that could not be read completely are not combined.
     """
+    values, marks = document.value, document.marks
+    config: Config | None = None
+    rest = values
     try:
-        return Config.model_validate(values)
+        config = Config.model_validate(values)
     except ValidationError as error:
-        invalid = list(_problems(error, marks))
+        invalid = list(_problems(error, marks, conflicts=document.is_whole))
         rest = _without(values, [entry["loc"] for entry in error.errors()])
-    problems.extend(invalid)
-    keys = {problem.key for problem in invalid}
-    try:
-        Config.model_validate(rest)
-    except ValidationError as error:
-        problems.extend(problem for problem in _problems(error, marks) if problem.key not in keys)
-    return None
+        problems.extend(invalid)
+        keys = {problem.key for problem in invalid}
+        try:
+            Config.model_validate(rest)
+        except ValidationError as conflict:
+            found = _problems(conflict, marks, conflicts=document.is_whole)
+            problems.extend(problem for problem in found if problem.key not in keys)
+    problems.extend(_hyperparameter_problems(document, config or rest))
+    return config
 
 
-def _problems(error: ValidationError, marks: Mapping[Key, Mark]) -> Iterator[Problem]:
+def _hyperparameter_problems(document: Document, valid: Config | Mapping[str, Any]) -> Iterator[Problem]:
+    """Yield what the algorithm refuses of the hyperparameters; stored ones were checked when they were stored.
+
+    Args:
+        document: the values as they were given.
+        valid: the configuration, or the valid part of the values.
+    """
+    if isinstance(valid, Config):
+        config, is_complete = valid, True
+    else:
+        given = valid.get(_HYPERPARAMETERS, {})
+        config = Config.model_validate({_HYPERPARAMETERS: given})
+        is_complete = given == document.value.get(_HYPERPARAMETERS, {})
+    refused = hyperparameter_problems(
+        config.hyperparameters, target=document.value.get("target"), is_whole=document.is_whole and is_complete
+    )
+    for name, what in refused:
+        problem = _problem((_HYPERPARAMETERS, name), what, document.marks)
+        if problem.where != RUN_FILE:
+            yield problem
+
+
+def _doubtful_names(document: Document, values: Mapping[str, Any], problems: list[Problem]) -> Iterator[str]:
+    """Add a problem for each misspelt name of AWS, and yield a sentence for each other one that botocore lacks."""
+    refused = {problem.key for problem in problems}
+    for name in aws_names.KEYS:
+        key = tuple(name.split("."))
+        mark = document.marks.get(key)
+        if mark is None or mark.where == RUN_FILE or name in refused:
+            continue
+        value: Any = values
+        for part in key:
+            value = value.get(part) if isinstance(value, dict) else None
+        doubt = aws_names.doubt(name, value) if isinstance(value, str) else None
+        if doubt is not None and doubt.is_problem:
+            problems.append(Problem(mark.where, mark.line, name, doubt.what))
+        elif doubt is not None:
+            yield f"{mark.where}: {name}: {doubt.what}."
+
+
+def _problems(error: ValidationError, marks: Mapping[Key, Mark], *, conflicts: bool) -> Iterator[Problem]:
     for number, entry in enumerate(error.errors(include_url=False)):
         if entry["type"] == "conflict":
-            for name, what in entry["ctx"]["conflicts"]:
+            for name, what in entry["ctx"]["conflicts"] if conflicts else ():
                 yield _problem(tuple(name.split(".")), what, marks)
             continue
         key = tuple(part for part in entry["loc"] if part != "[key]")
@@ -208,6 +284,8 @@ def _problems(error: ValidationError, marks: Mapping[Key, Mark]) -> Iterator[Pro
             what = "is not a key"
         if entry["type"] in {"extra_forbidden", "unknown_hyperparameter"} and number < _MAX_LISTED:
             what += did_you_mean(str(key[-1]), _siblings(key))
+        if entry["type"] == "text":
+            what += aws_names.suggestion(dotted(key), entry["input"])
         yield _problem(key, what, marks)
 
 

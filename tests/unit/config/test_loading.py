@@ -90,13 +90,13 @@ def test_aws_yaml_is_refused_until_its_placeholders_are_replaced(tmp_path):
 
 def test_a_number_reaches_the_container_as_written(tmp_path):
     path = tmp_path / "c.yaml"
-    path.write_text("hyperparameters: {wd: 0.10, l1: 1E-3, use_bias: on, epochs: 010, loss: 'logistic'}")
+    path.write_text("hyperparameters: {wd: 0.10, l1: 1E-3, use_bias: on, epochs: 10, margin: 010, loss: 'logistic'}")
     config = load(path, overrides=["hyperparameters.wd=5.0"])
-    assert {name: config.hyperparameters[name] for name in ("wd", "l1", "use_bias", "epochs", "loss")} == {
+    assert {name: config.hyperparameters[name] for name in ("wd", "l1", "use_bias", "margin", "loss")} == {
         "wd": "5.0",
         "l1": "1E-3",
         "use_bias": "true",
-        "epochs": "010",
+        "margin": "010",
         "loss": "logistic",
     }
 
@@ -113,7 +113,7 @@ def test_a_number_reaches_the_container_as_written(tmp_path):
         ),
         ("bucket: on", 'line 1: bucket: must be text: unquoted, on is a YAML boolean; write "on"'),
         ("prefix: 2024", 'line 1: prefix: must be text: unquoted, 2024 is a number; write "2024"'),
-        ("target: Aws", "line 1: target: must be emulator or aws, not Aws"),
+        ("target: Aws", "line 1: target: must be emulator or aws, not Aws; did you mean aws?"),
         ("training: {max_runtime_s: 5}", "line 1: training.max_runtime_s: must be at least 60, not 5"),
         ("training: {max_runtime_s: 1h}", "line 1: training.max_runtime_s: must be a whole number, not 1h"),
         ("training: {max_runtime_s: }", "line 1: training.max_runtime_s: must be a whole number, not nothing"),
@@ -130,6 +130,23 @@ def test_a_number_reaches_the_container_as_written(tmp_path):
         ("source:\n  kind: csv", "line 1: source.location: is required for source.kind csv: a path or an http(s) or "
          "s3 URL"),
         ("target: aws", "role_arn: is required for target aws: the ARN of a role that SageMaker may assume"),
+        ("region: eu-wset-1", "line 1: region: eu-wset-1 is not an AWS region; did you mean eu-west-1?"),
+        ("region: eu-west1", "line 1: region: must be an AWS region such as us-east-1, not eu-west1; did you mean "
+         "eu-west-1?"),
+        ("training:\n  instance_type: ml.m5.lage", "line 2: training.instance_type: ml.m5.lage is not an instance type "
+         "for training; did you mean ml.m5.large?"),
+        ("hosting: {instance_type: m5.large}", "line 1: hosting.instance_type: must be a SageMaker instance type such "
+         "as ml.m5.large, not m5.large; did you mean ml.m5.large?"),
+        ("features: {set: splin}", "line 1: features.set: must be raw, clean, physics, spline or no-label-inputs, not "
+         "splin; did you mean spline?"),
+        ("hyperparameters:\n  epochs: 0", "line 2: hyperparameters.epochs: must be a whole number from 1, not 0"),
+        ("hyperparameters:\n  loss: logistc", "line 2: hyperparameters.loss: must be auto, squared_loss, "
+         "absolute_loss, eps_insensitive_squared_loss, eps_insensitive_absolute_loss, quantile_loss, huber_loss, logistic, "
+         "hinge_loss or softmax_loss, not logistc; did you mean logistic?"),
+        ("hyperparameters:\n  loss: huber_loss", "line 2: hyperparameters.loss: the loss 'huber_loss' is not "
+         "applicable to predictor_type 'binary_classifier'; use auto or one of ['logistic', 'hinge_loss']"),
+        ("hyperparameters:\n  predictor_type: multiclass_classifier", "line 1: hyperparameters.num_classes: for "
+         "predictor_type 'multiclass_classifier', 'num_classes' should be set to a value greater than 2"),
         ("- a", "line 1: the file must contain keys such as target: emulator"),
         ("just text", "line 1: the file must contain keys such as target: emulator"),
         ("a: *x", "line 1: the alias *x is not allowed; write the value out"),
@@ -149,6 +166,70 @@ def test_every_problem_is_reported_at_once_in_the_order_of_the_lines(problems_of
         ["line 4", "split.test"],
         ["line 5", "training.nope"],
     ]
+
+
+EVERY_KIND = """\
+regoin: eu-west-1
+region: eu-wset-1
+training:
+  instance_type: ml.m5.lage
+\tmax_runtime_s: 600
+split: {test: 1.5}
+hosting:
+  instance_type: ml.t2.medim
+hyperparameters:
+  epochs: 0
+  los: logistic
+  optimizer: &a adma
+source: {kind: csv}
+split: {seed: 1}
+"""
+
+
+def test_problems_of_every_kind_and_every_layer_are_in_one_list(tmp_path):
+    """A syntax error does not hide the problems of the other sections, other files or other layers."""
+    first, second = tmp_path / "a.yaml", tmp_path / "b.yaml"
+    first.write_text(EVERY_KIND, "utf-8")
+    second.write_text("hyperparameters: {wd: heavy}\nreport: {html: maybe\n", "utf-8")
+    with pytest.raises(ConfigError) as caught:
+        load(
+            [first, second],
+            overrides=["hyperparameters.num_models=0", "encode.n_shard=2"],
+            environment={"ASTEROID_LL_REGOIN": "x", "ASTEROID_LL_PREDICT__BASELINE": "mode"},
+        )
+    assert [problem.split(": ")[0].removeprefix(f"{tmp_path}/") for problem in caught.value.context["problems"]] == [
+        "ASTEROID_LL_REGOIN",
+        "command line",
+        "ASTEROID_LL_PREDICT__BASELINE",
+        "command line",
+        *(f"a.yaml, line {line}" for line in (1, 2, 5, 6, 8, 12, 14)),
+        "b.yaml, line 1",
+        "b.yaml, line 2",
+    ]
+    assert "Check it again: asteroid-ll config validate -c" in caught.value.hint
+
+
+def test_values_that_need_a_part_that_cannot_be_read_are_not_blamed(problems_of):
+    """Neither the missing location nor the loss is wrong if the broken lines could have the other half."""
+    text = "source:\n  kind: csv\nclean: [\nhyperparameters: {loss: absolute_loss}\n"
+    assert [problem.partition(" is")[0] for problem in problems_of(text)] == ["line 3: the text"]
+
+
+def test_a_name_that_botocore_does_not_list_is_accepted_with_a_note(tmp_path):
+    path = tmp_path / "c.yaml"
+    path.write_text("\nregion: eu-west-9\n")
+    notes = []
+    config = load(path, overrides=["training.instance_type=ml.m12.large"], note=notes.append)
+    assert (config.region, config.training.instance_type) == ("eu-west-9", "ml.m12.large")
+    assert [note.split(": ")[:2] for note in notes] == [
+        ["line 2", "region"],
+        ["command line", "training.instance_type"],
+    ]
+
+
+def test_a_stored_configuration_is_not_compared_with_the_botocore_of_today():
+    stored = Config(region="eu-wset-1").model_dump(mode="json")
+    assert load(None, base=stored).region == "eu-wset-1"
 
 
 def test_one_problem_is_one_sentence_and_several_are_a_list_with_their_number(tmp_path):
