@@ -1,8 +1,8 @@
 """The regions and instance types that AWS has, from the data files of the installed botocore.
 
 The files are read directly, because importing botocore takes 0.1 s and more, and only for a value that is not a
-default. A name that botocore does not list may be misspelt, or newer than botocore. It is taken for misspelt if one of its words
-is; then it is refused. Otherwise it is accepted with a note, so a new region needs no new release.
+default. A name that botocore does not list may be misspelt, or newer than botocore. It is taken for misspelt if one of
+its words is; then it is refused. Otherwise it is accepted with a note, so a new region needs no new release.
 """
 
 from __future__ import annotations

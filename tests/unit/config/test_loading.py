@@ -5,11 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from asteroid_ll.config import Config, load
+from asteroid_ll.config import Config, load, template
 from asteroid_ll.errors import ConfigError
 from asteroid_ll.neo.table import COLUMNS
-
-CONFIG_DIRECTORY = Path(__file__).resolve().parents[3] / "config"
 
 
 @pytest.fixture
@@ -37,12 +35,24 @@ def test_a_file_without_keys_has_the_defaults(tmp_path, text):
     assert load(path) == load(None) == Config()
 
 
-def test_local_yaml_spells_out_the_defaults():
-    assert load(CONFIG_DIRECTORY / "local.yaml") == Config()
+@pytest.fixture
+def written(tmp_path):
+    """Writes a template and returns its path."""
+
+    def written(name):
+        path = tmp_path / f"{name}.yaml"
+        path.write_text(template(name), encoding="utf-8")
+        return path
+
+    return written
 
 
-def test_tutorial_yaml_is_the_published_tutorial():
-    config = load(CONFIG_DIRECTORY / "tutorial.yaml")
+def test_the_template_for_the_emulator_spells_out_the_defaults(written):
+    assert load(written("emulator")) == Config()
+
+
+def test_the_template_for_the_tutorial_is_the_published_one(written):
+    config = load(written("tutorial"))
     assert config.target == "emulator"
     assert (config.bucket, config.prefix) == ("datastorez", "sagemaker/DEMO-asteroid-prediction")
     assert (config.source.kind, config.source.location) == ("csv", "nasa_asteroids.csv")
@@ -67,25 +77,29 @@ def test_tutorial_yaml_is_the_published_tutorial():
     assert (config.predict.threshold, config.predict.baseline) == (0.5, "median")
 
 
-def test_the_tutorials_dropped_columns_are_columns_of_the_table():
+def test_the_tutorials_dropped_columns_are_columns_of_the_table(written):
     names = {column.name for column in COLUMNS}
-    assert set(load(CONFIG_DIRECTORY / "tutorial.yaml").clean.drop) <= names
+    assert set(load(written("tutorial")).clean.drop) <= names
 
 
-def test_aws_yaml_is_refused_until_its_placeholders_are_replaced(tmp_path):
-    template = (CONFIG_DIRECTORY / "aws.yaml").read_text(encoding="utf-8")
+def test_the_template_for_an_account_is_refused_until_its_placeholders_are_replaced(written):
+    path = written("aws")
     with pytest.raises(ConfigError) as caught:
-        load(CONFIG_DIRECTORY / "aws.yaml")
+        load(path)
     assert [text.split(": ")[1:3] for text in caught.value.context["problems"]] == [
         ["region", "still has the placeholder <your region, such as eu-west-1>; write your own value"],
         ["role_arn", caught.value.context["problems"][1].split(": ")[2]],
     ]
-    filled = template.replace("<your region, such as eu-west-1>", "eu-west-1").replace(
-        "<your execution role, such as arn:aws:iam::123456789012:role/asteroid-ll>",
-        "arn:aws:iam::123456789012:role/asteroid-ll",
+    filled = (
+        template("aws")
+        .replace("<your region, such as eu-west-1>", "eu-west-1")
+        .replace(
+            "<your execution role, such as arn:aws:iam::123456789012:role/asteroid-ll>",
+            "arn:aws:iam::123456789012:role/asteroid-ll",
+        )
     )
-    (tmp_path / "aws.yaml").write_text(filled)
-    assert load(tmp_path / "aws.yaml").target == "aws"
+    path.write_text(filled)
+    assert load(path).target == "aws"
 
 
 def test_a_number_reaches_the_container_as_written(tmp_path):
@@ -141,8 +155,8 @@ def test_a_number_reaches_the_container_as_written(tmp_path):
          "splin; did you mean spline?"),
         ("hyperparameters:\n  epochs: 0", "line 2: hyperparameters.epochs: must be a whole number from 1, not 0"),
         ("hyperparameters:\n  loss: logistc", "line 2: hyperparameters.loss: must be auto, squared_loss, "
-         "absolute_loss, eps_insensitive_squared_loss, eps_insensitive_absolute_loss, quantile_loss, huber_loss, logistic, "
-         "hinge_loss or softmax_loss, not logistc; did you mean logistic?"),
+         "absolute_loss, eps_insensitive_squared_loss, eps_insensitive_absolute_loss, quantile_loss, huber_loss, "
+         "logistic, hinge_loss or softmax_loss, not logistc; did you mean logistic?"),
         ("hyperparameters:\n  loss: huber_loss", "line 2: hyperparameters.loss: the loss 'huber_loss' is not "
          "applicable to predictor_type 'binary_classifier'; use auto or one of ['logistic', 'hinge_loss']"),
         ("hyperparameters:\n  predictor_type: multiclass_classifier", "line 1: hyperparameters.num_classes: for "
