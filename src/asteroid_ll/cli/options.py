@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +47,7 @@ def common(function: Callable[..., None]) -> Callable[..., None]:
             workdir,
             as_json,
             note=functools.cache(Console(as_json=as_json).note),
-            option_variables=_option_variables,
+            option_variables=functools.partial(_variables_of, click.get_current_context().find_root().command),
         )
         invoke(options)
         function(options=options, **rest)
@@ -116,16 +116,13 @@ def read_from_environment(command: click.Command, *names: str) -> None:
             read_from_environment(inner, *names, name)
 
 
-def _option_variables() -> Collection[str]:
-    """Return the environment variables of all options of all commands, which imports every command."""
-    return set(_variables_of(click.get_current_context().find_root().command))
-
-
-def _variables_of(command: click.Command) -> Iterator[str]:
-    yield from (str(option.envvar) for option in command.params if isinstance(option, click.Option))
+def _variables_of(command: click.Command) -> Collection[str]:
+    """Return the environment variables of all options of a command; for a group, this imports all of its commands."""
+    variables = {str(option.envvar) for option in command.params if isinstance(option, click.Option)}
     if isinstance(command, click.Group):
         context = click.Context(command)
         for name in command.list_commands(context):
             inner = command.get_command(context, name)
             assert inner is not None
-            yield from _variables_of(inner)
+            variables.update(_variables_of(inner))
+    return variables
