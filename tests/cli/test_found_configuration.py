@@ -90,6 +90,7 @@ def test_no_file_keeps_a_teardown_or_a_status_from_its_work(trained, text):
     status = run(trained, "status", "--json")
     assert status.code == 0, status.err
     assert [item["name"] for item in status.json["billing"]["open"]] == [name]
+    assert FOUND not in run(trained, "status").err
     torn_down = run(trained, "teardown")
     assert torn_down.code == 0, torn_down.err
     assert trained.open_intervals() == []

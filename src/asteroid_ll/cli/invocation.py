@@ -7,7 +7,7 @@ import os
 import stat
 from collections.abc import Callable, Collection
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -139,7 +139,8 @@ class CommonOptions:
 
         try:
             identity = read_identity(self.workdir)
-            is_stored = identity is not None and identity.config == redacted(self.config.model_dump(mode="json"))
+            config = replace(self, note=_no_note).config
+            is_stored = identity is not None and identity.config == redacted(config.model_dump(mode="json"))
             if is_stored and not self._is_news(identity):
                 return []
         except AsteroidError:  # the message is about just that
@@ -149,6 +150,10 @@ class CommonOptions:
             *(("--set", f"{dotted(key)}={redacted(text)}") for _, key, text in environment_overrides(os.environ)),
             *(("--set", redacted(override)) for override in self.overrides),
         ]
+
+
+def _no_note(text: str) -> None:
+    """Print nothing, as the command itself has printed its notes."""
 
 
 def invoke(options: CommonOptions) -> None:

@@ -103,9 +103,12 @@ class DocumentError(ConfigError):
         self.reason = reason
         self.others = tuple(others)
 
-    def problems(self, *, first_line: int = 1) -> tuple[Problem, ...]:
-        """Return every problem with its line in a file in which the text begins at a line."""
-        places = [(line and line + first_line - 1, reason) for line, reason in ((self.line, self.reason), *self.others)]
+    def problems(self, *, first_line: int = 0) -> tuple[Problem, ...]:
+        """Return every problem with its line in a file, in which the text begins at a line; 0 for the whole file."""
+        places = [
+            (max(line, 1) + first_line - 1 if first_line else line, reason)
+            for line, reason in ((self.line, self.reason), *self.others)
+        ]
         return tuple(Problem(f"line {line}" if line else "", line, "", reason) for line, reason in places)
 
 

@@ -185,10 +185,11 @@ def test_a_file_with_several_syntax_errors_names_each_and_keeps_the_values_of_th
         ("a: 1\n--- \nb: 2\nb: 3", ["line 4: b: is given twice, first in line 3", "line 2: a second document begins"]),
         ("a: 1\njust words\nb: 2\n", ["line 2: just words has no colon; write KEY: VALUE"]),
         ("\ufeffa: 1\r\nb: [2\r\nc: {\r\n", ["line 2: the text is not YAML", "line 3: the text is not YAML"]),
+        ("b: 1\na: \x00\nc: [", ["line 2: the text is not YAML", "line 3: the text is not YAML"]),
         (b"a: \xff\nb: [", ["line 1: byte 3 is not UTF-8 text"]),
         ("- a\n", ["line 1: the file must contain keys such as target: emulator"]),
     ],
-    ids=["extras", "second-document", "no-colon", "bom-and-crlf", "not-utf-8", "list"],
+    ids=["extras", "second-document", "no-colon", "bom-and-crlf", "nul", "not-utf-8", "list"],
 )
 def test_every_part_of_a_file_that_cannot_be_read_is_named(text, expected):
     assert [problem[: len(start)] for problem, start in zip(problems(text), expected, strict=True)] == expected
