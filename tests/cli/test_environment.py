@@ -8,7 +8,7 @@ import pytest
 from asteroid_ll.cli import group
 from asteroid_ll.config import load
 from asteroid_ll.config.describe import keys
-from asteroid_ll.config.loading import environment_overrides
+from asteroid_ll.config.environment import environment_overrides
 from asteroid_ll.errors import ConfigError
 
 

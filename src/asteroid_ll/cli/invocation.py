@@ -135,7 +135,7 @@ class CommonOptions:
     def configuration_options(self) -> list[tuple[str, str]]:
         """Return the options that give another command this configuration; none if the run directory has it."""
         from asteroid_ll.config.document import dotted
-        from asteroid_ll.config.loading import environment_overrides
+        from asteroid_ll.config.environment import environment_overrides
 
         try:
             identity = read_identity(self.workdir)

@@ -1,8 +1,8 @@
 """YAML text to plain values, with the line of each value: the package's only YAML reader.
 
 It reads a subset of YAML. Anchors, aliases, tags and second documents are refused: a small file must not grow
-into a large value. A file that is not YAML is read section by section, so that the problems of all sections are
-reported at once. Scalars follow YAML 1.2's core schema, plus ``yes``, ``no``, ``on`` and ``off`` as booleans, as in
+into a large value. A file that is not YAML is read key by key, so all of its problems are reported at once. Scalars
+follow YAML 1.2's core schema, plus ``yes``, ``no``, ``on`` and ``off`` as booleans, as in
 YAML 1.1. A number keeps its spelling beside its value.
 """
 
@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import yaml
@@ -34,6 +34,8 @@ _NULL = frozenset({"", "~", "null", "Null", "NULL"})
 _MAX_DIGITS = 400
 _SECTION = re.compile(r"^(?=[^\s#}\]:-])", re.MULTILINE)
 """The start of a line with a key of the top level."""
+_SECTION_HEAD = re.compile(r"([A-Za-z_]+):[ \t]*(?:#.*)?\r?\n(?:[ \t]*(?:#.*)?\r?\n)*( +)(?=[^\s#])")
+"""The lines of a section up to its first key, with the section's name and the key's indentation."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,28 +140,50 @@ def _read_by_section(data: bytes, error: DocumentError) -> Document:
         text = _decoded(data)
     except DocumentError:
         return Document(None, {}, error.problems(), is_whole=False)
+    document, broken = _read_parts(_SECTION.split(text))
+    return replace(document, problems=(*document.problems, *(broken or error.problems())))
+
+
+def _read_parts(parts: Sequence[str], *, first_line: int = 1, at: Key = ()) -> tuple[Document, list[Problem]]:
+    """Read the parts of a text, each by itself; return the document, and the problems of parts that are not YAML."""
     values: dict[str, Any] = {}
     marks: dict[Key, Mark] = {}
     problems: list[Problem] = []
     broken: list[Problem] = []
-    first_line = 1
-    for section in _SECTION.split(text):
-        try:
-            document = parse(section, first_line=first_line)
-            if not isinstance(document.value, dict | None):
-                raise DocumentError(1, f"{shown(document.value)} has no colon; write KEY: VALUE")
-        except DocumentError as refused:
-            broken += refused.problems(first_line=first_line)
-        else:
-            problems += document.problems
-            problems += [
-                Problem(mark.where, mark.line, dotted(key), f"is given twice, first in {marks[key].where}")
-                for key, mark in document.marks.items()
-                if len(key) == 1 and key in marks
-            ]
-            values, marks = {**(document.value or {}), **values}, {**document.marks, **marks}
-        first_line += section.count("\n")
-    return Document(values, marks, (*problems, *(broken or error.problems())), is_whole=False)
+    for part in parts:
+        document, refused = _read_part(part, first_line=first_line, at=at)
+        broken += refused
+        problems += document.problems
+        problems += [
+            Problem(mark.where, mark.line, dotted(key), f"is given twice, first in {marks[key].where}")
+            for key, mark in document.marks.items()
+            if len(key) == len(at) + 1 and key in marks
+        ]
+        for name, value in (document.value or {}).items():
+            values.setdefault(name, value)
+        for key, mark in document.marks.items():
+            marks.setdefault(key, mark)
+        first_line += part.count("\n")
+    return Document(values, marks, tuple(problems), is_whole=False), broken
+
+
+def _read_part(part: str, *, first_line: int, at: Key) -> tuple[Document, list[Problem]]:
+    """Read a part of a text; if it is a section that is not YAML, read the keys in it."""
+    try:
+        document = parse(part, first_line=first_line, at=at)
+        if not isinstance(document.value, dict | None):
+            raise DocumentError(1, f"{shown(document.value)} has no colon; write KEY: VALUE")
+    except DocumentError as error:
+        head = _SECTION_HEAD.match(part)
+        if head and not at:
+            keys = re.compile(rf"^(?={head[2]}[^\s#}}\]:-]|\t)", re.MULTILINE).split(part[head.end(1) + 1 :])
+            key = (head[1],)
+            inner, broken = _read_parts(keys, first_line=first_line, at=key)
+            if broken:
+                marks = {**inner.marks, key: Mark(f"line {first_line}", first_line)}
+                return Document({head[1]: inner.value}, marks, inner.problems), broken
+        return Document(None, {}), list(error.problems(first_line=first_line))
+    return document, []
 
 
 def parse(data: bytes | str, *, origin: str = "", at: Key = (), first_line: int = 1) -> Document:
@@ -244,7 +268,9 @@ def _refuse_extras(text: str, *, depth: int) -> None:
                     break
                 depth += isinstance(event, yaml.CollectionStartEvent)
     except yaml.MarkedYAMLError as error:
-        refused.append((_line_of(error, n_lines=len(text.rstrip().splitlines())), _syntax(error)))
+        lines = text.rstrip().splitlines()
+        line = _line_of(error, n_lines=len(lines))
+        refused.append((line, _syntax(error, lines[line - 1] if 0 < line <= len(lines) else "")))
     except (yaml.YAMLError, ValueError, OverflowError) as error:
         refused.append((0, f"the text is not YAML ({' '.join(str(error).split())})"))
     if refused:
@@ -271,9 +297,9 @@ def _line_of(error: yaml.MarkedYAMLError, *, n_lines: int) -> int:
     return min(int(mark.line) + 1, max(n_lines, 1)) if mark else 0
 
 
-def _syntax(error: yaml.MarkedYAMLError) -> str:
+def _syntax(error: yaml.MarkedYAMLError, line: str) -> str:
     problem = error.problem or "it cannot be parsed"
-    if "\\t" in problem or "tab" in problem:
+    if "\\t" in problem or "tab" in problem or line.lstrip(" ").startswith("\t"):
         return "a tab cannot indent or separate in YAML; use blanks"
     return f"the text is not YAML ({problem})"
 

@@ -6,7 +6,6 @@ import math
 import shlex
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -15,12 +14,13 @@ from pydantic import ValidationError
 from asteroid_ll import ENVIRONMENT_PREFIX
 from asteroid_ll.config import aws_names
 from asteroid_ll.config.algorithm import hyperparameter_problems
-from asteroid_ll.config.describe import keys
 from asteroid_ll.config.document import MAX_BYTES, Document, DocumentError, Key, Mark, Problem, dotted, parse, read
+from asteroid_ll.config.environment import environment_overrides, unknown_variables
 from asteroid_ll.config.hyperparameters import KNOWN
 from asteroid_ll.config.models import Config, Section
-from asteroid_ll.config.wording import did_you_mean, legible, sentence
+from asteroid_ll.config.wording import did_you_mean, legible, sentence, shown
 from asteroid_ll.errors import ConfigError
+from asteroid_ll.neo.table import COLUMNS, lookup
 from asteroid_ll.run.paths import RUN as RUN_FILE
 
 _HYPERPARAMETERS = "hyperparameters"
@@ -29,9 +29,7 @@ _SECTIONS = {
     for key, field in Config.model_fields.items()
     if isinstance(field.annotation, type) and issubclass(field.annotation, Section)
 } | {_HYPERPARAMETERS}
-_TOP_LEVEL = frozenset(Config.model_fields) - _SECTIONS
 _MAX_LISTED = 100
-_VARIABLE_CUTOFF = 0.75
 
 
 def load(
@@ -79,47 +77,13 @@ def load(
     values = _without_empty_sections(document.value)
     _restore_spelling(values, document.marks)
     config = _validated(replace(document, value=values), problems)
+    problems.extend(_unknown_columns(document, values))
     notes = list(_doubtful_names(document, values, problems))
     if config is None or problems:
         _refuse(paths, problems, origin=origin)
     for sentence_about_value in notes:
         note(sentence_about_value)
     return config
-
-
-def environment_overrides(environment: Mapping[str, str]) -> Iterator[tuple[str, Key, str]]:
-    """Yield the variables that set a key of the configuration: name, key, and value as YAML text.
-
-    ``ASTEROID_LL_TRAINING__INSTANCE_TYPE`` is ``training.instance_type``: upper case, with two underscores after the
-    section. A key without a section is its name alone, ``ASTEROID_LL_REGION``. Other variables are ignored.
-    """
-    for name in sorted(environment):
-        if not name.startswith(ENVIRONMENT_PREFIX):
-            continue
-        key = tuple(name.removeprefix(ENVIRONMENT_PREFIX).lower().split("__"))
-        if all(key) and (len(key) > 1 or key[0] in _TOP_LEVEL):
-            yield name, key, environment[name]
-
-
-def unknown_variables(
-    environment: Mapping[str, str], options: Callable[[], Collection[str]] = tuple
-) -> Iterator[Problem]:
-    """Yield a problem for each variable whose name is nearly that of a key or an option.
-
-    Other variables that begin with the prefix may belong to another program.
-    """
-    words = [
-        name.removeprefix(ENVIRONMENT_PREFIX) for name in sorted(environment) if name.startswith(ENVIRONMENT_PREFIX)
-    ]
-    unknown = [word for word in words if "__" not in word and word.lower() not in _TOP_LEVEL]
-    if not unknown:
-        return
-    of_keys = [key.replace(".", "__").upper() for key in keys()]
-    known = {*of_keys, *(name.removeprefix(ENVIRONMENT_PREFIX) for name in options())}
-    for word in unknown:
-        if word not in known and get_close_matches(word, known, n=1, cutoff=_VARIABLE_CUTOFF):
-            suggestion = did_you_mean(word, known).replace("mean ", f"mean {ENVIRONMENT_PREFIX}")
-            yield Problem(f"{ENVIRONMENT_PREFIX}{word}", 0, "", f"is not a variable of asteroid-ll{suggestion}")
 
 
 def _read(path: Path, *, named: bool) -> Document:
@@ -251,6 +215,17 @@ def _hyperparameter_problems(document: Document, valid: Config | Mapping[str, An
         problem = _problem((_HYPERPARAMETERS, name), what, document.marks)
         if problem.where != RUN_FILE:
             yield problem
+
+
+def _unknown_columns(document: Document, values: Mapping[str, Any]) -> Iterator[Problem]:
+    """Yield the names in ``clean.drop`` that are not columns; stored ones were checked when they were stored."""
+    section = values.get("clean")
+    names = section.get("drop") if isinstance(section, dict) else None
+    for number, name in enumerate(names if isinstance(names, list) else ()):
+        key = ("clean", "drop", number)
+        if key in document.marks and isinstance(name, str) and name and lookup(name) is None:
+            suggestion = did_you_mean(name, [column.name for column in COLUMNS])
+            yield _problem(key, f"{shown(name)} is not a column{suggestion}", document.marks)
 
 
 def _doubtful_names(document: Document, values: Mapping[str, Any], problems: list[Problem]) -> Iterator[str]:

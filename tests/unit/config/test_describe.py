@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 from asteroid_ll.config import SCHEMA_FILE, TEMPLATES, Config, dump_markdown, dump_yaml, load, template
 from asteroid_ll.config.describe import json_schema, keys
 from asteroid_ll.config.hyperparameters import KNOWN
+from asteroid_ll.neo.table import COLUMNS
 
 
 def test_every_template_tells_editors_its_schema():
@@ -41,7 +42,7 @@ _TEXT = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=2
     location=st.one_of(
         _TEXT, st.sampled_from(["on", "null", "1", "1e5", "a: b", "a #b", "- x", "~", "NULL", "No", "é☄"])
     ),
-    drop=st.lists(_TEXT, max_size=3),
+    drop=st.lists(st.sampled_from([column.name for column in COLUMNS]), max_size=3),
     wd=st.sampled_from(["1e-3", "0.10", "010", "auto", ".5", "5.", "1E300", "9" * 300]),
     max_usd=st.floats(min_value=1e-300, allow_nan=False, allow_infinity=False),
     threshold=st.none() | st.floats(allow_nan=False, allow_infinity=False),

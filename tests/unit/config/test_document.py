@@ -198,3 +198,21 @@ def test_every_part_of_a_file_that_cannot_be_read_is_named(text, expected):
 def test_a_file_that_is_yaml_is_read_whole_with_a_byte_order_mark_and_crlf_too():
     assert read("\ufeffa: 1\r\nb:\r\n  c: x\r\n".encode()).value == {"a": 1, "b": {"c": "x"}}
     assert read(b"a: 1").is_whole
+
+
+def test_a_broken_line_in_a_section_leaves_the_other_keys_of_the_section():
+    text = "training:  # one job\r\n\n  # its type\n  instance_type: ml.m5.large\n\tvolume: 1\n  max_runtime_s: [1\n" \
+        "  drop:\n  - a\n  - b\n  max_runtime_s: 5\nregion: x\n"  # fmt: skip
+    document = read(text.encode())
+    assert document.value == {
+        "training": {"instance_type": "ml.m5.large", "drop": ["a", "b"], "max_runtime_s": 5},
+        "region": "x",
+    }
+    assert [problem.line for problem in document.problems] == [5, 6]
+    assert {dotted(key): mark.line for key, mark in document.marks.items() if len(key) < 3 and key} == {
+        "training": 1,
+        "training.instance_type": 4,
+        "training.drop": 7,
+        "training.max_runtime_s": 10,
+        "region": 11,
+    }

@@ -139,7 +139,9 @@ def test_a_number_reaches_the_container_as_written(tmp_path):
         ("cost: {max_usd: 0}", "line 1: cost.max_usd: must be more than 0.0, not 0"),
         ("split: {test: 1.0}", "line 1: split.test: must be less than 1.0, not 1.0"),
         ("clean:\n  drop: name", "line 2: clean.drop: must be a list, not name"),
-        ("clean:\n  drop:\n  - a\n  - 1", 'line 4: clean.drop[1]: must be text: unquoted, 1 is a number; write "1"'),
+        ("clean:\n  drop:\n  - name\n  - 1", 'line 4: clean.drop[1]: must be text: unquoted, 1 is a number; write "1"'),
+        ("clean:\n  drop:\n  - equinox\n  - orbit_bdy", "line 4: clean.drop[1]: orbit_bdy is not a column; did you "
+         "mean orbit_id?"),
         ("source: {kind: csv, location: ''}", "line 1: source.location: must not be empty"),
         ("source:\n  kind: csv", "line 1: source.location: is required for source.kind csv: a path or an http(s) or "
          "s3 URL"),
@@ -216,7 +218,7 @@ def test_problems_of_every_kind_and_every_layer_are_in_one_list(tmp_path):
         "command line",
         "ASTEROID_LL_PREDICT__BASELINE",
         "command line",
-        *(f"a.yaml, line {line}" for line in (1, 2, 5, 6, 8, 12, 14)),
+        *(f"a.yaml, line {line}" for line in (1, 2, 4, 5, 6, 8, 10, 11, 12, 14)),
         "b.yaml, line 1",
         "b.yaml, line 2",
     ]
@@ -263,10 +265,15 @@ def test_overrides_win_over_the_file_and_later_ones_over_earlier_ones(tmp_path):
     path.write_text("training: {max_runtime_s: 600, volume_size_gb: 5}\n")
     config = load(
         path,
-        overrides=["training.max_runtime_s=700", "training.max_runtime_s= 800", "clean.drop=[a, b]", "split={seed: 3}"],
+        overrides=[
+            "training.max_runtime_s=700",
+            "training.max_runtime_s= 800",
+            "clean.drop=[name, equinox]",
+            "split={seed: 3}",
+        ],
     )
     assert (config.training.max_runtime_s, config.training.volume_size_gb) == (800, 5)
-    assert (config.clean.drop, config.split.seed, config.split.by) == (("a", "b"), 3, "asteroid")
+    assert (config.clean.drop, config.split.seed, config.split.by) == (("name", "equinox"), 3, "asteroid")
 
 
 def test_an_override_can_correct_a_value_of_the_file(tmp_path):
