@@ -13,6 +13,7 @@ from asteroid_ll import Emulator
 
 FOUND = "asteroid-ll.yaml"
 NOTE = f"Configuration: {FOUND}\n"
+UNCHANGED = f"Configuration: asteroid-run/run.json; {FOUND} has not changed since\n"
 DUMMY = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_SESSION_TOKEN": "test"}
 
 
@@ -57,11 +58,11 @@ def test_an_edited_file_is_a_visible_change_and_an_unchanged_one_is_not(found):
     """The settings of an earlier --set stay until the file has news."""
     assert run(found, "fetch", "--set", "split.seed=7").err.startswith(NOTE)
     ended = run(found, "plan")
-    assert ended.err == f"Configuration: {FOUND}, as asteroid-run has it\n"
+    assert ended.err == UNCHANGED
     found.edit("epochs: 2", "epochs: 3", file=FOUND)
     assert run(found, "plan").err == f"{NOTE}split.seed: 0, was 7\nhyperparameters.epochs: 3, was 2\n"
     assert "split.seed: 0, was 7" in run(found, "fetch").err
-    assert run(found, "plan").err == f"Configuration: {FOUND}, as asteroid-run has it\n"
+    assert run(found, "plan").err == UNCHANGED
     assert stored(found)["config"]["hyperparameters"]["epochs"] == "3"
 
 

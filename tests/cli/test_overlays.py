@@ -131,7 +131,7 @@ def test_a_set_value_counts_for_the_plan_as_the_files_do(finished):
 def test_a_wrong_setting_exits_2_and_names_itself(place):
     ended = place.run("plan", "--set", "training.max_runtime_s=5")
     assert ended.code == 2
-    assert "command line: training.max_runtime_s: must be at least 60, not 5" in ended.err
+    assert "--set training.max_runtime_s: must be at least 60, not 5" in ended.err
 
 
 def test_a_new_file_names_the_schema_that_is_written_beside_it(place):

@@ -16,6 +16,7 @@ from asteroid_ll.errors import AsteroidError, ConfigError
 from asteroid_ll.pipeline.commands import pasteable
 from asteroid_ll.redaction import redacted
 from asteroid_ll.run.identity import Identity, read_identity
+from asteroid_ll.run.paths import RUN
 
 if TYPE_CHECKING:
     from asteroid_ll.config import Config
@@ -67,7 +68,7 @@ class CommonOptions:
         if self._is_news(identity):
             return self._load(self.files)
         if identity is not None and self.found is not None:
-            self.note(f"Configuration: {FOUND}, as {self.workdir} has it")
+            self.note(f"Configuration: {self.workdir / RUN}; {FOUND} has not changed since")
         return self._load((), identity)
 
     @property

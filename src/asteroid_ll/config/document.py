@@ -21,6 +21,9 @@ from asteroid_ll.errors import ConfigError
 MAX_BYTES = 262_144
 MAX_DEPTH = 8
 
+COMMAND_LINE = "command line"
+"""The place of a value that ``--set`` gives."""
+
 Key = tuple[str | int, ...]
 """The path to a value: keys of mappings and positions in lists, from the top."""
 
@@ -70,6 +73,8 @@ class Problem:
     what: str
 
     def __str__(self) -> str:
+        if self.where == COMMAND_LINE:
+            return f"--set {self.key}: {self.what}"
         return ": ".join(part for part in (self.where, self.key, self.what) if part)
 
 

@@ -14,7 +14,19 @@ from pydantic import ValidationError
 from asteroid_ll import ENVIRONMENT_PREFIX
 from asteroid_ll.config import aws_names
 from asteroid_ll.config.algorithm import hyperparameter_problems
-from asteroid_ll.config.document import MAX_BYTES, Document, DocumentError, Key, Mark, Problem, dotted, parse, read
+from asteroid_ll.config.describe import TEMPLATES
+from asteroid_ll.config.document import (
+    COMMAND_LINE,
+    MAX_BYTES,
+    Document,
+    DocumentError,
+    Key,
+    Mark,
+    Problem,
+    dotted,
+    parse,
+    read,
+)
 from asteroid_ll.config.environment import environment_overrides, unknown_variables
 from asteroid_ll.config.hyperparameters import KNOWN
 from asteroid_ll.config.models import Config, Section
@@ -37,7 +49,7 @@ def load(
     *,
     overrides: Sequence[str] = (),
     environment: Mapping[str, str] | None = None,
-    origin: str = "command line",
+    origin: str = COMMAND_LINE,
     base: Mapping[str, Any] | None = None,
     options: Callable[[], Collection[str]] = tuple,
     note: Callable[[str], object] = str,
@@ -92,9 +104,10 @@ def _read(path: Path, *, named: bool) -> Document:
         with path.open("rb") as file:
             data = file.read(MAX_BYTES + 1)
     except FileNotFoundError as error:
+        target = path.stem if path.stem in TEMPLATES else TEMPLATES[0]
         raise ConfigError(
             f"There is no configuration file {path}.",
-            hint=f"Make one: asteroid-ll config init -o {shlex.quote(str(path))}",
+            hint=f"Make one: asteroid-ll config init --target {target} -o {shlex.quote(str(path))}",
             path=str(path),
         ) from error
     except OSError as error:
@@ -243,7 +256,7 @@ def _doubtful_names(document: Document, values: Mapping[str, Any], problems: lis
         if doubt is not None and doubt.is_problem:
             problems.append(Problem(mark.where, mark.line, name, doubt.what))
         elif doubt is not None:
-            yield f"{mark.where}: {name}: {doubt.what}."
+            yield f"{Problem(mark.where, mark.line, name, doubt.what)}."
 
 
 def _problems(error: ValidationError, marks: Mapping[Key, Mark], *, conflicts: bool) -> Iterator[Problem]:

@@ -215,9 +215,9 @@ def test_problems_of_every_kind_and_every_layer_are_in_one_list(tmp_path):
         )
     assert [problem.split(": ")[0].removeprefix(f"{tmp_path}/") for problem in caught.value.context["problems"]] == [
         "ASTEROID_LL_REGOIN",
-        "command line",
+        "--set encode.n_shard",
         "ASTEROID_LL_PREDICT__BASELINE",
-        "command line",
+        "--set hyperparameters.num_models",
         *(f"a.yaml, line {line}" for line in (1, 2, 4, 5, 6, 8, 10, 11, 12, 14)),
         "b.yaml, line 1",
         "b.yaml, line 2",
@@ -239,7 +239,7 @@ def test_a_name_that_botocore_does_not_list_is_accepted_with_a_note(tmp_path):
     assert (config.region, config.training.instance_type) == ("eu-west-9", "ml.m12.large")
     assert [note.split(": ")[:2] for note in notes] == [
         ["line 2", "region"],
-        ["command line", "training.instance_type"],
+        ["--set training.instance_type", notes[1].split(": ")[1]],
     ]
 
 
@@ -285,13 +285,13 @@ def test_an_override_can_correct_a_value_of_the_file(tmp_path):
 @pytest.mark.parametrize(
     ("override", "problem"),
     [
-        ("region", "command line: region: must be KEY=VALUE, such as training.max_runtime_s=600"),
-        ("=5", "command line: =5: must be KEY=VALUE, such as training.max_runtime_s=600"),
-        ("a..b=5", "command line: a..b=5: must be KEY=VALUE, such as training.max_runtime_s=600"),
-        ("region=*x", "command line: region: the alias *x is not allowed; write the value out"),
-        ("report={html: true, html: true}", "command line: report.html: is given twice, first in command line"),
-        ("training.x.y=1", "command line: training.x: is not a key"),
-        ("region.x=1", "command line: region: must be text, not a mapping"),
+        ("region", "--set region: must be KEY=VALUE, such as training.max_runtime_s=600"),
+        ("=5", "--set =5: must be KEY=VALUE, such as training.max_runtime_s=600"),
+        ("a..b=5", "--set a..b=5: must be KEY=VALUE, such as training.max_runtime_s=600"),
+        ("region=*x", "--set region: the alias *x is not allowed; write the value out"),
+        ("report={html: true, html: true}", "--set report.html: is given twice, first in command line"),
+        ("training.x.y=1", "--set training.x: is not a key"),
+        ("region.x=1", "--set region: must be text, not a mapping"),
     ],
 )
 def test_a_wrong_override_is_named_as_such(override, problem):
@@ -305,14 +305,16 @@ def test_an_override_replaces_a_value_of_another_kind(tmp_path, problems_of):
     path = tmp_path / "c.yaml"
     path.write_text("training: 5")
     assert load(path, overrides=["training.instance_count=1"]) == Config()
-    assert problems_of("region: us-east-1", "region.x=1") == ["command line: region: must be text, not a mapping"]
+    assert problems_of("region: us-east-1", "region.x=1") == ["--set region: must be text, not a mapping"]
 
 
 def test_a_missing_file_names_the_command_that_makes_one(tmp_path):
-    with pytest.raises(ConfigError) as caught:
-        load(tmp_path / "no.yaml")
-    assert caught.value.what == f"There is no configuration file {tmp_path / 'no.yaml'}."
-    assert caught.value.hint == f"Make one: asteroid-ll config init -o {tmp_path / 'no.yaml'}"
+    for name, target in (("no", "emulator"), ("aws", "aws"), ("tutorial", "tutorial")):
+        path = tmp_path / f"{name}.yaml"
+        with pytest.raises(ConfigError) as caught:
+            load(path)
+        assert caught.value.what == f"There is no configuration file {path}."
+        assert caught.value.hint == f"Make one: asteroid-ll config init --target {target} -o {path}"
 
 
 def test_a_directory_is_not_a_configuration_file(tmp_path):
