@@ -150,6 +150,16 @@ def test_a_link_that_leads_nowhere_is_no_file(place):
     assert run(place, "config", "show").err == ""
 
 
+def test_an_empty_file_is_none_so_a_shell_can_write_the_runs_configuration_to_it(place):
+    """A shell creates the file of ``config show > asteroid-ll.yaml`` before the command starts."""
+    assert place.run("fetch").code == 0
+    (place.folder / FOUND).touch()
+    shown = run(place, "config", "show")
+    assert shown.err == ""
+    (place.folder / FOUND).write_text(shown.out, "utf-8")
+    assert run(place, "plan").err == NOTE
+
+
 def test_the_printed_commands_of_a_failure_continue_with_the_same_configuration(found):
     """The run has stored the file and the settings, so the bare command is right, until the file changes."""
     refused = run(found, "run-all", "--set", "split.seed=7", faults="sagemaker:DescribeTrainingJob:1:before:sigint")

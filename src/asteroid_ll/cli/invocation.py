@@ -118,10 +118,16 @@ class CommonOptions:
 
     @cached_property
     def found(self) -> str | None:
-        """SHA-256 checksum of `FOUND` in the current folder; ``-`` if it cannot be read, None if there is none."""
+        """SHA-256 checksum of `FOUND` in the current folder; ``-`` if it cannot be read, None if there is none.
+
+        An empty file is none: a shell makes one before it starts ``asteroid-ll config show > asteroid-ll.yaml``.
+        """
         try:
-            if not stat.S_ISREG(FOUND.stat().st_mode):
+            status = FOUND.stat()
+            if not stat.S_ISREG(status.st_mode):
                 return "-"
+            if not status.st_size:
+                return None
             with FOUND.open("rb") as file:
                 return hashlib.sha256(file.read(_N_BYTES)).hexdigest()
         except (FileNotFoundError, NotADirectoryError):
