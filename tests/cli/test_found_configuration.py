@@ -14,6 +14,8 @@ from asteroid_ll import Emulator
 FOUND = "asteroid-ll.yaml"
 NOTE = f"Configuration: {FOUND}\n"
 UNCHANGED = f"Configuration: asteroid-run/run.json; {FOUND} has not changed since\n"
+BROKEN = "region: [\n"
+FOREIGN = "target: aws\nregion: eu-west-1\nrole_arn: arn:aws:iam::123456789012:role/x\n"
 DUMMY = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_SESSION_TOKEN": "test"}
 
 
@@ -78,37 +80,30 @@ def test_a_file_that_appears_later_counts_and_one_that_vanishes_leaves_the_store
     assert stored(found)["config"]["features"]["n_knots"] == 8
 
 
-@pytest.mark.parametrize(
-    "text",
-    ["region: [", "target: aws\nregion: eu-west-1\nrole_arn: arn:aws:iam::123456789012:role/x\n"],
-    ids=["broken", "foreign"],
-)
-def test_no_file_keeps_a_teardown_or_a_status_from_its_work(trained, text):
+def test_no_file_keeps_a_teardown_or_a_status_from_its_work(trained):
+    """Neither a broken file nor one for another account."""
     assert trained.run("run-all", "--keep").code == 0
     (name,) = trained.names("endpoint")
-    (trained.folder / FOUND).write_text(text, "utf-8")
-    assert run(trained, "plan").code == 2
-    status = run(trained, "status", "--json")
-    assert status.code == 0, status.err
-    assert [item["name"] for item in status.json["billing"]["open"]] == [name]
-    assert FOUND not in run(trained, "status").err
+    for text in (BROKEN, FOREIGN):
+        (trained.folder / FOUND).write_text(text, "utf-8")
+        assert run(trained, "plan").code == 2
+        status = run(trained, "status", "--json")
+        assert status.code == 0, status.err
+        assert [item["name"] for item in status.json["billing"]["open"]] == [name]
+        assert FOUND not in run(trained, "status").err
+        assert run(trained, "teardown", "--dry-run").code == 0
     torn_down = run(trained, "teardown")
     assert torn_down.code == 0, torn_down.err
     assert trained.open_intervals() == []
-
-
-def test_a_teardown_without_an_identity_uses_the_journal_beside_a_broken_file(trained):
-    assert trained.run("run-all", "--keep").code == 0
     (trained.workdir / "run.json").unlink()
-    (trained.folder / FOUND).write_text("region: [\n", "utf-8")
-    torn_down = run(trained, "teardown")
-    assert torn_down.code == 0, torn_down.err
-    assert "It is not used." in torn_down.err
-    assert trained.open_intervals() == []
+    (trained.folder / FOUND).write_text(BROKEN, "utf-8")
+    again = run(trained, "teardown")
+    assert again.code == 0, again.err
+    assert "It is not used." in again.err
 
 
 def test_a_run_on_another_target_than_the_file_is_refused_with_both_ways_out(finished):
-    (finished.folder / FOUND).write_text("target: aws\nrole_arn: arn:aws:iam::123456789012:role/x\n", "utf-8")
+    (finished.folder / FOUND).write_text(FOREIGN, "utf-8")
     ended = run(finished, "run-all", "--json")
     assert ended.code == 2
     assert "--workdir" in ended.json["error"]["hint"]
@@ -160,12 +155,14 @@ def test_an_empty_file_is_none_so_a_shell_can_write_the_runs_configuration_to_it
     assert run(place, "plan").err == NOTE
 
 
-def test_the_printed_commands_of_a_failure_continue_with_the_same_configuration(found):
+def test_the_printed_commands_of_a_failure_continue_with_the_same_configuration(prepared):
     """The run has stored the file and the settings, so the bare command is right, until the file changes."""
-    refused = run(found, "run-all", "--set", "split.seed=7", faults="sagemaker:DescribeTrainingJob:1:before:sigint")
+    (prepared.folder / "small.yaml").rename(prepared.folder / FOUND)
+    faults = "sagemaker:DescribeTrainingJob:1:before:sigint"
+    refused = run(prepared, "run-all", "--set", "hyperparameters.epochs=3", faults=faults)
     assert "Next:  asteroid-ll run-all   continues" in refused.err
-    assert run(found, "run-all").code == 0
-    assert stored(found)["config"]["split"]["seed"] == 7
+    assert run(prepared, "plan").err == UNCHANGED
+    assert stored(prepared)["config"]["hyperparameters"]["epochs"] == "3"
 
 
 def test_the_printed_commands_name_other_files_while_the_found_one_has_news(found):
