@@ -51,15 +51,15 @@ def test_variables_of_others_and_of_the_options_are_no_keys():
 @pytest.mark.parametrize(
     ("name", "value", "says"),
     [
-        ("ASTEROID_LL_TRAINING__MAX_RUNTIME_S", "5", "training.max_runtime_s: must be at least 60, not 5"),
+        ("ASTEROID_LL_TRAINING__MAX_RUNTIME_S", "5", "training.max_runtime_s: must be at least 60, not 5."),
         ("ASTEROID_LL_TRAINING__MAX_RUNTIM", "5", "training.max_runtim: is not a key; did you mean max_runtime_s?"),
-        ("ASTEROID_LL_REGION", "*x", "region: the alias *x is not allowed; write the value out"),
+        ("ASTEROID_LL_REGION", "*x", "region: the alias *x is not allowed; write the value out."),
     ],
 )
 def test_a_wrong_variable_is_named(name, value, says):
     with pytest.raises(ConfigError) as caught:
         load(None, environment={name: value})
-    assert caught.value.what == f"The environment has a problem: {name}: {says}."
+    assert caught.value.what == f"The environment has a problem: {name}: {says}"
 
 
 def test_every_option_has_its_variable_and_no_two_share_one():

@@ -93,8 +93,8 @@ def load(
     notes = list(_doubtful_names(document, values, problems))
     if config is None or problems:
         _refuse(paths, problems, origin=origin)
-    for sentence_about_value in notes:
-        note(sentence_about_value)
+    for doubtful in notes:
+        note(f"{paths[0]}, {doubtful}" if len(paths) == 1 and doubtful.startswith("line ") else doubtful)
     return config
 
 
@@ -304,7 +304,7 @@ def _without(values: dict[str, Any], locations: Sequence[Key]) -> dict[str, Any]
     return rest
 
 
-def _refuse(paths: Sequence[Path], problems: Sequence[Problem], *, origin: str = "") -> NoReturn:
+def _refuse(paths: Sequence[Path], problems: Sequence[Problem], *, origin: str) -> NoReturn:
     files = [f"{path}, " for path in paths]
 
     def place(problem: Problem) -> tuple[int, int]:
@@ -312,14 +312,15 @@ def _refuse(paths: Sequence[Path], problems: Sequence[Problem], *, origin: str =
         return number, problem.line
 
     texts = tuple(str(problem) for problem in sorted(problems, key=place))
-    if paths:
+    set_outside = any(problem.where.startswith(ENVIRONMENT_PREFIX) for problem in problems)
+    if paths and not all(problem.where.startswith((origin, ENVIRONMENT_PREFIX)) for problem in problems):
         name = str(paths[0]) if len(paths) == 1 else "The configuration"
+    elif all(problem.where == RUN_FILE for problem in problems):
+        name = "The run directory"
     else:
-        set_outside = any(problem.where.startswith(ENVIRONMENT_PREFIX) for problem in problems)
-        is_stored = all(problem.where == RUN_FILE for problem in problems)
-        name = "The run directory" if is_stored else "The environment" if set_outside else f"The {origin}"
+        name = "The environment" if set_outside else f"The {origin}"
     if len(texts) == 1:
-        what = f"{name} has a problem: {texts[0]}."
+        what = f"{name} has a problem: {texts[0].removesuffix('?')}{'?' if texts[0].endswith('?') else '.'}"
     else:
         listed = "".join(f"\n  {text}" for text in texts[:_MAX_LISTED])
         rest = f"\n  and {len(texts) - _MAX_LISTED} more" if len(texts) > _MAX_LISTED else ""

@@ -238,7 +238,7 @@ def test_a_name_that_botocore_does_not_list_is_accepted_with_a_note(tmp_path):
     config = load(path, overrides=["training.instance_type=ml.m12.large"], note=notes.append)
     assert (config.region, config.training.instance_type) == ("eu-west-9", "ml.m12.large")
     assert [note.split(": ")[:2] for note in notes] == [
-        ["line 2", "region"],
+        [f"{path}, line 2", "region"],
         ["--set training.instance_type", notes[1].split(": ")[1]],
     ]
 
