@@ -188,7 +188,7 @@ def test_a_new_configuration_for_an_account_leads_to_a_finished_run_by_its_own_w
     path.write_text("\n".join(text) + "\nsource: {kind: csv, location: asteroids.csv}\nfeatures: {n_knots: 8}\n"
                     "hyperparameters: {epochs: 2, num_models: 4}\n", "utf-8")  # fmt: skip
     commands = re.findall(r"^  asteroid-ll (.*?)   ", made.err, re.MULTILINE)
-    assert commands == ["plan", "run-all"]
+    assert commands == ["iam setup --dry-run", "plan", "run-all"]
     with Emulator(tmp_path / "account") as account, account.serve() as url:
         for command in commands:
             ended = run(place, *shlex.split(command), AWS_ENDPOINT_URL=url, **DUMMY)

@@ -65,7 +65,8 @@ def _next_steps(target: str, output: Path, text: str) -> str:
         return f"Next:  asteroid-ll run-all{options}"
     lines = [number for number, line in enumerate(text.splitlines(), start=1) if re.search(": <.*>$", line)]
     steps = {
-        "aws": f"Next:\n  Replace the <placeholders> in lines {' and '.join(map(str, lines))}.",
+        "aws": f"Next:\n  Replace the <placeholders> in lines {' and '.join(map(str, lines))}. If you have no role:\n"
+        "  asteroid-ll iam setup --dry-run   prints the commands that create it",
         "tutorial": "Next:\n  Put nasa_asteroids.csv, the 40-column NeoWs export, into this folder.",
     }
     price = "prints the price, runs, tears down" if target == "aws" else "runs it on the emulator"

@@ -18,7 +18,7 @@ from asteroid_ll.pipeline.commands import DEFAULT_WORKDIR
 JSON_VARIABLE = f"{ENVIRONMENT_PREFIX}JSON"
 """Environment variable with the effect of ``--json`` in every command."""
 
-GROUPS = ("config", "emulator", "features", "model", "runs")
+GROUPS = ("config", "emulator", "features", "iam", "model", "runs")
 """Commands that have subcommands."""
 
 
