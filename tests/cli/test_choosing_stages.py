@@ -33,7 +33,7 @@ def test_a_plan_of_a_finished_run_skips_all_and_says_why(finished):
     assert [line.split()[1] for line in lines] == ["skip"] * 11
     assert "up to date" in lines[0]
     assert "nothing needs it" in lines[7]
-    assert "nothing is open" in lines[9]
+    assert "nothing is open" in lines[10]
 
 
 def test_a_changed_setting_is_named_with_its_old_and_its_new_value(finished):
@@ -49,7 +49,7 @@ def test_a_changed_setting_is_named_with_its_old_and_its_new_value(finished):
 def test_what_is_planned_is_what_runs(finished):
     finished.edit("n_knots: 8", "n_knots: 6")
     planned = _ran(finished.run("plan", "--json"))
-    assert planned == ["encode", "upload", "train", "deploy", "predict", "teardown", "report"]
+    assert planned == ["encode", "upload", "train", "deploy", "predict", "report", "teardown"]
     assert _ran(finished.run("run-all", "--json")) == planned
 
 
@@ -76,7 +76,7 @@ def test_only_runs_just_these(finished):
 def test_force_runs_what_is_up_to_date_and_all_forces_everything(finished, finished_once):
     assert _ran(finished.run("run-all", "--force", "split", "--json")) == ["split"]
     assert _ran(finished.run("run-all", "--force", "all", "--json")) == [
-        "fetch", "clean", "explore", "split", "encode", "upload", "train", "deploy", "predict", "teardown", "report",
+        "fetch", "clean", "explore", "split", "encode", "upload", "train", "deploy", "predict", "report", "teardown",
     ]  # fmt: skip
     assert finished.metrics() == finished_once.metrics()
 

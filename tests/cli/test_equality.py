@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 STAGES = [
-    *("fetch", "clean", "explore", "split", "encode", "upload", "train", "deploy", "predict", "teardown", "report")
+    *("fetch", "clean", "explore", "split", "encode", "upload", "train", "deploy", "predict", "report", "teardown")
 ]
 TIMED = {"train/job.log", "train/job.json", "train/model.tar.gz", "deploy/endpoint.json"}
 """Files with times, or with the name of the run."""

@@ -8,7 +8,7 @@ import math
 import pytest
 
 STAGES = [
-    *("fetch", "clean", "explore", "split", "encode", "upload", "train", "deploy", "predict", "teardown", "report")
+    *("fetch", "clean", "explore", "split", "encode", "upload", "train", "deploy", "predict", "report", "teardown")
 ]
 ERROR_MEMBERS = {"what", "hint", "exit_code"}
 

@@ -85,7 +85,7 @@ class Documents:
             "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
             "COLUMNS": "100",
         }
-        command = re.sub(r"(?<![\w/.])(scripts|config)/(?=[\w.]+)", rf"{ROOT}/\1/", command)
+        command = re.sub(r"(?<![\w/.])scripts/(?=[\w.]+)", rf"{ROOT}/scripts/", command)
         done = subprocess.run(
             ["/bin/sh", "-c", command],
             cwd=folder,

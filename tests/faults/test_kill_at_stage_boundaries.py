@@ -14,8 +14,8 @@ RECORDS_FROM_UPLOAD = (
     "train done",
     "deploy intent",
     "predict done",
-    "teardown gone",
     "report done",
+    "teardown gone",
 )
 KILLED = -9
 

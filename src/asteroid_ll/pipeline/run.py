@@ -118,29 +118,19 @@ class Pipeline:
         """
         results: list[StageResult] = []
         outcomes: dict[str, Outcome] = {}
-        remaining = set(forced)
-        billing, local = self._around_teardown()
+        error: BaseException | None = None
         with signals.caught() as interruptions:
-
-            def attempt(stages: Sequence[Stage]) -> BaseException | None:
+            try:
                 try:
-                    try:
-                        self._run_stages(stages, results, outcomes, interruptions, forced=remaining, selected=selected)
-                    finally:
-                        interruptions.hold()  # a signal before this line has held the later ones
-                except BaseException as failure:
-                    return _as_expected(failure)
-                return None
-
-            failure = error = attempt(billing)
+                    self._run_stages(results, outcomes, interruptions, forced=forced, selected=selected)
+                finally:
+                    interruptions.hold()  # a signal before this line has held the later ones
+            except BaseException as failure:
+                error = _as_expected(failure)
             for stage in self._stages:
                 is_asked_for = error is None and stage.name in forced and (selected is None or stage.name in selected)
                 if stage.undoes and (tear_down or is_asked_for):
                     error = self._tear_down(stage, results, outcomes, error=error, is_asked_for=not tear_down)
-            if failure is None and not interruptions.n_noted:  # also if the teardown has failed
-                interruptions.release()
-                failure = attempt(local)
-                error = error or failure
             if error is None and (interruptions.is_interrupted or interruptions.n_noted):
                 error = InterruptedRunError(
                     "Interrupted. The run had reached its end, and its teardown was completed.",
@@ -159,30 +149,25 @@ class Pipeline:
             error=error,
         )
 
-    def _around_teardown(self) -> tuple[tuple[Stage, ...], tuple[Stage, ...]]:
-        """Return the stages before the last teardown, and those after it, which need nothing that bills."""
-        last = max((number for number, stage in enumerate(self._stages) if stage.undoes), default=len(self._stages))
-        return self._stages[:last], self._stages[last + 1 :]
-
     def _run_stages(
         self,
-        stages: Sequence[Stage],
         results: list[StageResult],
         outcomes: dict[str, Outcome],
         interruptions: Interruptions,
         *,
-        forced: set[str],
+        forced: Collection[str],
         selected: Collection[str] | None,
     ) -> None:
-        """Run or skip the selected of these stages in order, except teardowns; each is removed from ``forced``."""
-        for stage in stages:
+        """Run or skip the selected stages in order, except teardowns."""
+        remaining = set(forced)
+        for stage in self._stages:
             if interruptions.is_interrupted:
                 raise KeyboardInterrupt
             if not stage.undoes and (selected is None or stage.name in selected):
-                current = self.plan(forced=forced, selected=selected)
+                current = self.plan(forced=remaining, selected=selected)
                 self._price.check(current, self._listener.note)
                 self._execute(stage, current[stage.name], results, outcomes)
-            forced.discard(stage.name)
+            remaining.discard(stage.name)
 
     def _open_after(self, results: Sequence[StageResult]) -> Mapping[str, str] | None:
         """Return the resources that may still be billed, from the journal; None if it cannot be read.

@@ -51,10 +51,6 @@ class Interruptions:
         """Only note the signals from now on."""
         self._is_held = True
 
-    def release(self) -> None:
-        """Let the next signal interrupt again, after a teardown, unless one has had to wait."""
-        self._is_held = self.is_interrupted or self.n_noted > 0
-
     def handle(self, number: int, _frame: FrameType | None) -> None:
         """Handle a signal."""
         if not self._is_held:

@@ -149,6 +149,14 @@ STAGES: tuple[Stage, ...] = (
         rescore=_lazy("stages.predict.evaluate_stored_predictions"),
     ),
     Stage(
+        name="report",
+        version=1,
+        needs=("fetch", "clean", "explore", "split", "encode", "train", "predict"),
+        settings=_everything,
+        run=_lazy("stages.report.run"),
+        summary="Write all results as one HTML file.",
+    ),
+    Stage(
         name="teardown",
         version=1,
         needs=(),
@@ -157,13 +165,5 @@ STAGES: tuple[Stage, ...] = (
         summary="Delete everything that bills, and prove that it is gone.",
         transient=True,
         undoes=("deploy",),
-    ),
-    Stage(
-        name="report",
-        version=1,
-        needs=("fetch", "clean", "explore", "split", "encode", "train", "predict"),
-        settings=_everything,
-        run=_lazy("stages.report.run"),
-        summary="Write all results as one HTML file.",
     ),
 )

@@ -614,36 +614,6 @@ def test_a_result_that_a_skipped_stage_has_lost_or_never_had_is_empty(toy: Toy) 
     assert (result.error, result.metrics, result.findings) == (None, {}, ())
 
 
-def test_the_report_follows_the_teardown_and_is_written_also_if_that_fails(toy: Toy) -> None:
-    summary = Stage("summary", 1, ("ask",), lambda _: {}, toy.work("summary"), "Sum up.")
-    pipeline = toy.pipeline(stages=(*toy.stages(), summary))
-    toy.fail["end"] = LeakError("the endpoint is left")
-    result = pipeline.run()
-    assert toy.ran == ["get", "learn", "host", "ask", "end", "summary"]
-    assert isinstance(result.error, LeakError)
-    assert statuses(result)["summary"] == "run"
-
-
-def test_a_stage_after_the_teardown_is_left_out_if_the_run_has_failed(toy: Toy) -> None:
-    summary = Stage("summary", 1, ("ask",), lambda _: {}, toy.work("summary"), "Sum up.")
-    toy.fail["ask"] = AwsError("no answer")
-    result = toy.pipeline(stages=(*toy.stages(), summary)).run()
-    assert toy.ran == ["get", "learn", "host", "ask", "end"]
-    assert isinstance(result.error, AwsError)
-
-
-def test_a_signal_during_the_report_interrupts_it_and_everything_is_torn_down_by_then(toy: Toy) -> None:
-    def interrupted(context: Context) -> Outcome:
-        signal.raise_signal(signal.SIGINT)
-        return Outcome()
-
-    summary = Stage("summary", 1, ("ask",), lambda _: {}, interrupted, "Sum up.")
-    result = toy.pipeline(stages=(*toy.stages(), summary)).run()
-    assert isinstance(result.error, InterruptedRunError)
-    assert result.open == {}
-    assert statuses(result)["summary"] == "failed"
-
-
 def price_of(**changed: Any) -> Any:
     config = Config.model_validate({"target": "aws", "role_arn": "arn:aws:iam::111122223333:role/x", **changed})
     return worst_case(config, {})
