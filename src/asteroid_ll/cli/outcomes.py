@@ -174,8 +174,7 @@ def show_steps(
     with open_run(options, command=command, exclusive=False) as pipeline:
         plan = pipeline.plan(forced=forced, selected=selected)
         open_now = pipeline.snapshot().open
-        price = pipeline.price_of(plan)
-    max_usd = options.config.cost.max_usd
+        price, max_usd = pipeline.price_of(plan), pipeline.max_usd
     refusal = None if price is None else refusal_of(price, max_usd)
     steps = [step for step in plan.steps if selected is None or step.stage in selected]
     console = Console(as_json=options.as_json)

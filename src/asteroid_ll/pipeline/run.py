@@ -82,6 +82,11 @@ class Pipeline:
     def _aws(self) -> Aws:
         return self._connect()
 
+    @property
+    def max_usd(self) -> float:
+        """The most that a run may cost, US dollars."""
+        return self._config.cost.max_usd
+
     def price_of(self, plan: Plan) -> Estimate | None:
         """Return the most that a plan can cost; None if it does nothing on an AWS account."""
         return self._price.of(plan)
