@@ -306,7 +306,8 @@ def test_the_printed_policy_has_exactly_the_permissions_that_the_commands_use(pr
     written = json.loads(prepared.run("iam", "caller-policy").out)
     allowed = {action for statement in written["Statement"] for action in statement["Action"]}
     assert used - allowed == {"sts:GetCallerIdentity"}  # AWS allows it to everybody
-    assert allowed - used == {"iam:PassRole", "sagemaker:AddTags"}  # CreateTrainingJob and CreateEndpoint need them
+    implied = {"iam:PassRole", "sagemaker:AddTags"}  # CreateTrainingJob and CreateEndpoint need them
+    assert allowed - used == {*implied, "pricing:GetProducts"}  # nobody asks for prices on the emulator
 
 
 def test_a_foreign_endpoint_whose_tags_are_denied_fails_neither_status_nor_teardown(account):

@@ -80,6 +80,9 @@ class Documents:
             **plain,
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
             "ASTEROID_LL_VENV": sys.prefix,
+            "AWS_CONFIG_FILE": os.devnull,
+            "AWS_EC2_METADATA_DISABLED": "true",
+            "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
             "COLUMNS": "100",
         }
         command = re.sub(r"(?<![\w/.])scripts/(?=[\w.]+)", rf"{ROOT}/scripts/", command)

@@ -54,6 +54,7 @@ _CALLER: _Statements = (
     ("Predicting", "sagemaker", "InvokeEndpoint", (_ENDPOINTS,)),
     ("Tags", "sagemaker", "AddTags ListTags", (_JOBS, _MODELS, _CONFIGS, _ENDPOINTS)),
     ("Listing", "sagemaker", "ListTrainingJobs ListModels ListEndpointConfigs ListEndpoints", ("*",)),
+    ("Prices", "pricing", "GetProducts", ("*",)),
     ("Logs", "logs", "DescribeLogStreams GetLogEvents", (_JOB_LOGS,)),
     (
         "Sweep",
@@ -69,7 +70,7 @@ _CALLER: _Statements = (
     ("SweepLogs", "logs", "DeleteLogStream DeleteLogGroup", (_SWEPT_STREAMS, _SWEPT_GROUPS)),
     ("PassTheRole", "iam", "PassRole", (_ROLE,)),
 )
-"""Only listings have ``*``: they know no resource (Service Authorization Reference).
+"""Only listings and the Price List have ``*``: they know no resource (Service Authorization Reference).
 
 ``sweep`` may look in other regions, so its statements have every region, but only our names.
 """

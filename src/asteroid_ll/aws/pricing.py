@@ -1,143 +1,241 @@
-"""The cost of a run before it starts: bundled prices, an upper bound, and the cap that refuses.
+"""The cost of a run before it starts: the price of each machine, the worst case, and the cap that refuses.
 
-The prices are on-demand US dollars per hour in us-east-1. AWS charges the same for training and real-time hosting on
-these types. Source: https://aws.amazon.com/sagemaker/pricing/, checked against public copies on `PRICES_CHECKED_ON`.
-AWS cut its prices by up to 14 % on 19 April 2021. For the older families (t2.large and above, m4, c4) the figures are
-from before that day, so they are upper bounds. Storage and requests are left out: a 10 GB volume costs about
-0.002 USD per hour.
+A price is, in this order, the one of the configuration, the region's from AWS's Price List, or the one of the bundled
+table (`asteroid_ll.instance_prices`). A bundled price is an estimate if it is derived from EC2's, or if the run is in
+another region than the table's.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any, Literal
 
 from asteroid_ll.errors import ConfigError
+from asteroid_ll.instance_prices import REGION, bundled_prices
 
-PRICES_REGION = "us-east-1"
-PRICES_CHECKED_ON = "2026-11-24"
+Component = Literal["Training", "Hosting"]
+"""AWS's name of what an instance is used for."""
 
-_USD_PER_H = {
-    "ml.t2.medium": 0.056,
-    "ml.t2.large": 0.13,
-    "ml.t2.xlarge": 0.26,
-    "ml.t2.2xlarge": 0.521,
-    "ml.m4.xlarge": 0.28,
-    "ml.m4.2xlarge": 0.56,
-    "ml.m4.4xlarge": 1.12,
-    "ml.m5.large": 0.115,
-    "ml.m5.xlarge": 0.23,
-    "ml.m5.2xlarge": 0.461,
-    "ml.m5.4xlarge": 0.922,
-    "ml.c4.xlarge": 0.279,
-    "ml.c4.2xlarge": 0.557,
-    "ml.c5.large": 0.102,
-    "ml.c5.xlarge": 0.204,
-    "ml.c5.2xlarge": 0.408,
-    "ml.c5.4xlarge": 0.816,
-    "ml.c5.9xlarge": 1.836,
-    "ml.r5.large": 0.151,
-    "ml.r5.xlarge": 0.302,
-    "ml.r5.2xlarge": 0.605,
-    "ml.r5.8xlarge": 2.419,
-    "ml.r5.16xlarge": 4.838,
-    "ml.g4dn.xlarge": 0.736,
-    "ml.g4dn.2xlarge": 0.94,
-    "ml.g4dn.4xlarge": 1.505,
-    "ml.g4dn.8xlarge": 2.72,
-    "ml.g5.xlarge": 1.408,
-    "ml.p3.2xlarge": 3.825,
-    "ml.p3.8xlarge": 14.688,
-}
+Origin = Literal["configuration", "price-list", "bundled", "derived"]
+
+
+@dataclass(frozen=True)
+class Price:
+    """The price of one instance for an hour.
+
+    Attributes:
+        usd_per_h: US dollars, on demand.
+        origin: where it is from; ``derived`` is a bundled upper bound from EC2's price.
+        region: region that it holds for; empty for a price of the configuration.
+        date: day on which AWS had it, ISO 8601; empty for a price of the configuration.
+    """
+
+    usd_per_h: float
+    origin: Origin
+    region: str = ""
+    date: str = ""
+
+    def is_estimate(self, region: str) -> bool:
+        """Return whether AWS may charge another price in a region."""
+        return self.origin == "derived" or self.region not in ("", region)
+
+
+Prices = Mapping[tuple[Component, str], Price]
+"""Prices by the use and the type of an instance, such as ``("Training", "ml.m5.large")``."""
+
+
+@dataclass(frozen=True)
+class Item:
+    """The training job or the endpoint, for as long as it can be billed at most.
+
+    Attributes:
+        component: the use of the instances.
+        instance_type: their type, such as ``ml.m5.large``.
+        instance_count: their number.
+        hours: how long each of them is billed at most.
+        price: None if it is unknown.
+    """
+
+    component: Component
+    instance_type: str
+    instance_count: int
+    hours: float
+    price: Price | None
+
+    @property
+    def instances(self) -> str:
+        """The instances as text, such as ``2 x ml.m5.large``."""
+        return f"{self.instance_count} x {self.instance_type}"
+
+    @property
+    def usd_per_h(self) -> float | None:
+        """All instances for an hour; None if the price is unknown."""
+        return None if self.price is None else self.price.usd_per_h * self.instance_count
+
+    @property
+    def usd(self) -> float | None:
+        """The most that they cost; None if the price is unknown."""
+        return None if self.usd_per_h is None else self.usd_per_h * self.hours
+
+    def cost_usd(self, seconds: float | None) -> float | None:
+        """Return the cost of all instances for a time; None if the time or the price is unknown."""
+        return None if seconds is None or self.usd_per_h is None else self.usd_per_h * seconds / 3600
+
+    def to_json(self, region: str) -> dict[str, Any]:
+        """Return the item as JSON values, for a run in a region."""
+        price = self.price
+        return {
+            "instance_type": self.instance_type,
+            "instance_count": self.instance_count,
+            "hours": self.hours,
+            "usd_per_h": None if price is None else price.usd_per_h,
+            "usd": _rounded(self.usd),
+            "source": None if price is None else price.origin,
+            "source_region": None if price is None else price.region or None,
+            "source_date": None if price is None else price.date or None,
+            "is_estimate": price is None or price.is_estimate(region),
+        }
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """The maximum cost of one run.
+    """The most that one run can cost.
 
     Attributes:
-        training_usd: the job for its whole allowed time; None if the type's price is unknown.
-        hosting_usd: the endpoint for the given hours; None if the type's price is unknown.
-        hosting_usd_per_h: the endpoint for one hour; None if unknown.
-        unknown_types: the instance types without a price.
-        is_home_region: whether the run is in `PRICES_REGION`.
+        training: the job for its whole allowed time.
+        hosting: the endpoint for the hours after which it expires.
+        region: region of the run.
+        note: why AWS's Price List is not the source; empty if it is, or was not needed.
     """
 
-    training_usd: float | None
-    hosting_usd: float | None
-    hosting_usd_per_h: float | None
-    unknown_types: tuple[str, ...]
-    is_home_region: bool
+    training: Item
+    hosting: Item
+    region: str
+    note: str = ""
+
+    @property
+    def items(self) -> tuple[Item, Item]:
+        """Both items."""
+        return self.training, self.hosting
 
     @property
     def total_usd(self) -> float | None:
         """Training and hosting together; None if a price is unknown."""
-        if self.training_usd is None or self.hosting_usd is None:
+        if self.training.usd is None or self.hosting.usd is None:
             return None
-        return self.training_usd + self.hosting_usd
+        return self.training.usd + self.hosting.usd
+
+    @property
+    def unknown_types(self) -> tuple[str, ...]:
+        """The instance types without a price."""
+        return tuple(sorted({item.instance_type for item in self.items if item.price is None}))
+
+    @property
+    def is_estimate(self) -> bool:
+        """Whether AWS may charge other prices than these."""
+        return any(item.price is None or item.price.is_estimate(self.region) for item in self.items)
 
     def sentence(self) -> str:
-        """Return the estimate as text, such as ``at most 0.17 USD (training up to 0.06, hosting 0.115 an hour)``."""
+        """Return the worst case as text, such as ``at most 0.17 USD (training up to 0.06, hosting 0.115 an hour)``."""
         if self.total_usd is None:
-            return f"unknown: no bundled price for {', '.join(self.unknown_types)}"
-        region = "" if self.is_home_region else f", at the prices of {PRICES_REGION}"
+            return f"unknown: {' and '.join(self.unknown_types)} {_have(self.unknown_types)} no price"
+        estimated = "by estimate " if self.is_estimate else ""
         return (
-            f"at most {self.total_usd:.2f} USD (training up to {self.training_usd:.2f}, "
-            f"hosting {self.hosting_usd_per_h:.3f} an hour{region})"
+            f"{estimated}at most {self.total_usd:.2f} USD (training up to {self.training.usd:.2f}, "
+            f"hosting {self.hosting.usd_per_h:.3f} an hour)"
         )
+
+    def sources(self) -> Iterator[str]:
+        """Yield a sentence for each source of the prices."""
+        if self.note:
+            yield self.note
+        by_origin: dict[tuple[Origin, str, str], list[str]] = {}
+        for item in self.items:
+            if item.price is not None:
+                key = (item.price.origin, item.price.region, item.price.date)
+                by_origin.setdefault(key, []).append(item.instance_type)
+        for (origin, region, date), types in by_origin.items():
+            yield _source(
+                " and ".join(dict.fromkeys(types)), origin=origin, place=region, date=date, region=self.region
+            )
+
+    def lines(self, max_usd: float) -> tuple[str, ...]:
+        """Return the worst case beside the cap, and the sources of the prices, as lines of text."""
+        return f"Price: {self.sentence()}, cap {max_usd:.2f} USD.", *self.sources()
+
+    def to_json(self, max_usd: float) -> dict[str, Any]:
+        """Return the worst case and the cap as JSON values; ``worst_case_usd`` is None if a price is unknown."""
+        return {
+            "worst_case_usd": _rounded(self.total_usd),
+            "cap_usd": max_usd,
+            "is_estimate": self.is_estimate,
+            "region": self.region,
+            "training": self.training.to_json(self.region),
+            "hosting": self.hosting.to_json(self.region),
+            "sources": list(self.sources()),
+        }
 
 
 def usd_per_h(instance_type: str | None) -> float | None:
-    """Return the on-demand price of one instance for an hour in `PRICES_REGION`, or None if it is unknown."""
-    return None if instance_type is None else _USD_PER_H.get(instance_type)
+    """Return the bundled price of one instance for an hour, or None if it is unknown."""
+    price = None if instance_type is None else bundled_prices().get(instance_type)
+    return None if price is None else price.usd_per_h
 
 
-def estimate(
-    *,
-    training_type: str,
-    training_count: int,
-    max_runtime_s: float,
-    hosting_type: str,
-    hosting_count: int,
-    hosting_h: float,
-    region: str,
-) -> Estimate:
-    """Return the maximum cost of one run.
+def price_of(component: Component, instance_type: str, *, stated: Mapping[str, float], listed: Prices) -> Price | None:
+    """Return the price of an instance, or None if no source has one.
 
     Args:
-        training_type: instance type of the job.
-        training_count: instances of the job.
-        max_runtime_s: the job's limit in seconds, the most that AWS bills for each instance.
-        hosting_type: instance type of the endpoint.
-        hosting_count: instances of the endpoint.
-        hosting_h: planned hours of the endpoint.
-        region: AWS region of the run.
+        component: its use.
+        instance_type: its type.
+        stated: prices of the configuration in US dollars per hour, by type.
+        listed: prices of the run's region from AWS's Price List.
     """
-    training_price, hosting_price = usd_per_h(training_type), usd_per_h(hosting_type)
-    per_h = None if hosting_price is None else hosting_price * hosting_count
-    priced = {training_type: training_price, hosting_type: hosting_price}
-    return Estimate(
-        training_usd=None if training_price is None else training_price * training_count * max_runtime_s / 3600,
-        hosting_usd=None if per_h is None else per_h * hosting_h,
-        hosting_usd_per_h=per_h,
-        unknown_types=tuple(sorted(name for name, price in priced.items() if price is None)),
-        is_home_region=region == PRICES_REGION,
-    )
+    if instance_type in stated:
+        return Price(stated[instance_type], "configuration")
+    if (component, instance_type) in listed:
+        return listed[component, instance_type]
+    bundled = bundled_prices().get(instance_type)
+    if bundled is None:
+        return None
+    return Price(bundled.usd_per_h, "derived" if bundled.is_derived else "bundled", REGION, bundled.date)
 
 
-def refuse_above(estimated: Estimate, max_usd: float) -> None:
-    """Refuse a run that may cost more than the cap, or has an unknown price.
-
-    Raises:
-        ConfigError: the estimate is above the cap or unknown.
-    """
+def refusal_of(estimated: Estimate, max_usd: float) -> ConfigError | None:
+    """Return the refusal of a run that may cost more than the cap, or has an unknown price; else None."""
     total_usd = estimated.total_usd
     if total_usd is None:
-        raise ConfigError(
+        stated = ", ".join(f"{name}: 1.23" for name in estimated.unknown_types)
+        example = f"--set 'cost.price_usd_per_h={{{stated}}}'"
+        return ConfigError(
             f"The cost is {estimated.sentence()}, so the cap of {max_usd:.2f} USD cannot be checked.",
-            hint=f"Choose another instance type, for example ml.m5.large at {_USD_PER_H['ml.m5.large']} USD an hour.",
+            hint=f"State what AWS charges per hour, such as {example}, or choose another instance type.",
         )
     if total_usd > max_usd:
-        raise ConfigError(
+        return ConfigError(
             f"The run may cost {estimated.sentence()}, above the cap of {max_usd:.2f} USD.",
             hint="Raise 'cost.max_usd', or shorten 'training.max_runtime_s', or choose a smaller instance type.",
         )
+    return None
+
+
+def _source(types: str, *, origin: Origin, place: str, date: str, region: str) -> str:
+    """Return where the prices of some types are from, for a run in a region."""
+    estimate = "an estimate" if place in ("", region) else f"an estimate for {region}"
+    if origin == "configuration":
+        return f"Price of {types}: 'cost.price_usd_per_h'."
+    if origin == "price-list":
+        return f"Price of {types}: AWS's Price List of {place}, {date}."
+    if origin == "derived":
+        return f"Price of {types}: {estimate}, the upper bound from EC2's price in {place}, {date}."
+    estimated = "" if place == region else f"{estimate} from "
+    return f"Price of {types}: {estimated}the bundled table of {place}, {date}."
+
+
+def _have(names: tuple[str, ...]) -> str:
+    return "has" if len(names) == 1 else "have"
+
+
+def _rounded(usd: float | None) -> float | None:
+    return None if usd is None else round(usd, 6)

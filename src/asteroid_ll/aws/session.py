@@ -28,6 +28,12 @@ Target = Literal["emulator", "aws"]
 ATTEMPTS = 5
 """How often botocore sends a request whose failure may be temporary."""
 
+PRICE_LIST_REGION = "us-east-1"
+"""The Price List of all regions has endpoints in a few of them."""
+
+PRICE_LIST_TIMEOUT_S = 2
+"""For the connection and for the answer, since a run can do without the list."""
+
 CONNECT_TIMEOUT_S = 10
 READ_TIMEOUT_S = 70
 """A little more than the 60 s that an endpoint may take for one answer."""
@@ -105,6 +111,16 @@ class Aws:
         """STS."""
         return self._client("sts")
 
+    @property
+    def price_list(self) -> Any:
+        """The Price List. It answers soon or not at all: short timeouts, no second attempt."""
+        return self._client("pricing", region=PRICE_LIST_REGION, attempts=1, timeout_s=PRICE_LIST_TIMEOUT_S)
+
+    @property
+    def partition(self) -> str:
+        """The partition of the region, such as ``aws`` or ``aws-cn``, from botocore's data."""
+        return str(self._session.get_partition_for_region(self.region))
+
     def in_region(self, region: str) -> Aws:
         """Return a connection to the same account in another region; the caller closes it before this one."""
         other = Aws(self._session, region=region, target=self.target, pace=self.pace)
@@ -113,8 +129,7 @@ class Aws:
 
     def regions(self) -> tuple[str, ...]:
         """Return the regions of this region's partition that have SageMaker, from botocore's data."""
-        partition = self._session.get_partition_for_region(self.region)
-        return tuple(self._session.get_available_regions("sagemaker", partition_name=partition))
+        return tuple(self._session.get_available_regions("sagemaker", partition_name=self.partition))
 
     def close(self) -> None:
         """Close every client's connections, then the emulator; a second call does nothing."""
@@ -133,19 +148,21 @@ class Aws:
     ) -> None:
         self.close()
 
-    def _client(self, service: str) -> Any:
+    def _client(
+        self, service: str, *, region: str | None = None, attempts: int = ATTEMPTS, timeout_s: int | None = None
+    ) -> Any:
         """Return a service's client; the first call builds it."""
         with self._lock:
             if service not in self._clients:
                 config = Config(
-                    retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
-                    connect_timeout=CONNECT_TIMEOUT_S,
-                    read_timeout=READ_TIMEOUT_S,
+                    retries={"mode": "standard", "total_max_attempts": attempts},
+                    connect_timeout=timeout_s or CONNECT_TIMEOUT_S,
+                    read_timeout=timeout_s or READ_TIMEOUT_S,
                     user_agent_extra="asteroid-ll",
                 )
                 with aws_call(f"preparing to call {service}"):
-                    client = self._session.create_client(service, region_name=self.region, config=config)
-                hooks.install(client, max_attempts=ATTEMPTS, account_id=lambda: self.account_id)
+                    client = self._session.create_client(service, region_name=region or self.region, config=config)
+                hooks.install(client, max_attempts=attempts, account_id=lambda: self.account_id)
                 self._clients[service] = client
             return self._clients[service]
 

@@ -21,7 +21,7 @@ _OWN_MODULE = ("predict", "report")
 
 COMMANDS: dict[str, tuple[str, str, str]] = {
     "run-all": ("runs", "run_all", "Run every stage that is not up to date, then tear down everything that bills."),
-    "plan": ("runs", "show_plan", "Show which stages would run, and why."),
+    "plan": ("runs", "show_plan", "Show which stages would run, why, and the highest price."),
     "status": ("runs", "status", "Show which stages are done, and which resources are billed now."),
     **{
         name: (name, name, summary) if name in _OWN_MODULE else ("runs", "STAGE_COMMANDS", summary)

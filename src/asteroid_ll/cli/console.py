@@ -108,7 +108,7 @@ class Console:
     def paragraph(self, text: str, *, width: int = _TEXT_WIDTH) -> None:
         """Print a text on stdout in lines of at most ``width`` characters, fewer if the terminal is narrower."""
         width = min(width, get_terminal_size().columns) if self._out.isatty() else width
-        self.line(textwrap.fill(text, width=width))
+        self.line(textwrap.fill(text, width=width, break_on_hyphens=False))
 
     def table(self, rows: Sequence[Sequence[str]], *, width: int | None = None) -> None:
         """Print a table on stdout: the first row is the heading, the first column is aligned left, others right.

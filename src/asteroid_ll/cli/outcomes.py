@@ -9,6 +9,7 @@ from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 from asteroid_ll.aws.other_runs import sentences
+from asteroid_ll.aws.pricing import refusal_of
 from asteroid_ll.cli.console import Console
 from asteroid_ll.cli.exits import discard_stdout, report
 from asteroid_ll.cli.invocation import CommonOptions, with_commands
@@ -83,6 +84,8 @@ def finish(command: str, options: CommonOptions, result: RunResult) -> None:
         ],
         "metrics": result.metrics,
         "findings": list(result.findings),
+        "price": result.price,
+        "bill": result.bill,
         "billing": {"open": open_json(result.open)},
     }
     if not options.as_json:
@@ -106,6 +109,21 @@ def _show_result(console: Console, command: str, result: RunResult) -> None:
         console.line(f"\nBill: unknown, because the journal was lost or cannot be read. Find out:   {command}")
     elif result.open or command == "run-all":
         show_bill(console, result.open)
+    if command == "run-all" and result.bill is not None and result.bill["target"] == "aws":
+        show_costs(console, result.bill)
+
+
+def show_costs(console: Console, bill: Mapping[str, Any]) -> None:
+    """Print what the job and the endpoint have cost beside the worst case, if anything was billed."""
+    from asteroid_ll.report.tables import bill_rows
+
+    if bill["training"]["billable_s"] is None and bill["endpoint"]["billable_s"] is None:
+        return
+    console.line()
+    console.table(bill_rows(bill))
+    if bill["is_estimate"]:
+        console.line()
+        console.paragraph(bill["prices"])
 
 
 def show_metrics(console: Console, result: RunResult) -> None:
@@ -148,10 +166,16 @@ def show_bill(console: Console, open_names: Collection[str]) -> None:
 def show_steps(
     command: str, options: CommonOptions, *, selected: Collection[str] | None, forced: Collection[str]
 ) -> None:
-    """Print which stages would run, and why."""
+    """Print which stages would run, and why, and the most that they can cost.
+
+    Raises:
+        ConfigError: the run would be refused, because of its price.
+    """
     with open_run(options, command=command, exclusive=False) as pipeline:
         plan = pipeline.plan(forced=forced, selected=selected)
         open_now = pipeline.snapshot().open
+        price, max_usd = pipeline.price_of(plan), pipeline.max_usd
+    refusal = None if price is None else refusal_of(price, max_usd)
     steps = [step for step in plan.steps if selected is None or step.stage in selected]
     console = Console(as_json=options.as_json)
     if options.as_json:
@@ -159,9 +183,24 @@ def show_steps(
             {"name": s.stage, "status": "run" if plan.runs(s.stage) else "skipped", "reason": s.reason, "seconds": 0.0}
             for s in steps
         ]
-        console.envelope(command, dry_run=True, stages=stages, metrics={}, billing={"open": open_json(open_now)})
+        members: dict[str, object] = {
+            "dry_run": True,
+            "stages": stages,
+            "metrics": {},
+            "price": None if price is None else price.to_json(max_usd),
+            "billing": {"open": open_json(open_now)},
+        }
+        if refusal is not None:
+            raise SystemExit(report(refusal, console, command=command, **members))
+        console.envelope(command, **members)
         return
     console.records([(step.stage, step.action, step.reason) for step in steps], heading=("Stage", "Action", "Reason"))
+    if price is not None:
+        console.line()
+        for line in price.lines(max_usd):
+            console.paragraph(line)
+    if refusal is not None:
+        raise refusal
 
 
 def show_status(options: CommonOptions) -> None:

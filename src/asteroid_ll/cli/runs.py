@@ -55,7 +55,7 @@ def run_all(
 @click.command("plan", epilog="Example:  asteroid-ll plan --json")
 @common
 def show_plan(options: CommonOptions) -> None:
-    """Show which stages would run, and why."""
+    """Show which stages would run, why, and the highest price."""
     show_steps("plan", options, selected=None, forced=())
 
 

@@ -97,7 +97,13 @@ def _accepted(part: Mapping[str, Any]) -> str:
         return ", ".join(f"`{choice}`" for choice in part["enum"])
     words = {"minimum": "from", "exclusiveMinimum": "above", "maximum": "to", "exclusiveMaximum": "below"}
     bounds = [f"{word} {part[bound]:,}" for bound, word in words.items() if bound in part]
-    kinds = {"integer": "whole number", "number": "number", "boolean": "`true`, `false`", "array": "list of texts"}
+    kinds = {
+        "integer": "whole number",
+        "number": "number",
+        "boolean": "`true`, `false`",
+        "array": "list of texts",
+        "object": "mapping",
+    }
     types = part.get("type")
     kind = types[0] if isinstance(types, list) else str(types)
     kind = {**kinds, "string": "text", "null": "`null`"}.get(kind, "text")
@@ -134,8 +140,16 @@ def _blocks(config: Config) -> Iterator[str]:
 def _section_lines(section: Section) -> Iterator[str]:
     for key, field in type(section).model_fields.items():
         value = getattr(section, key)
-        shown = f"[{', '.join(map(_scalar, value))}]" if isinstance(value, tuple) else _scalar(value)
-        yield f"{_comment(_meaning(field), indent='  ')}  {key}: {shown}\n"
+        yield f"{_comment(_meaning(field), indent='  ')}  {key}: {_shown(value)}\n"
+
+
+def _shown(value: Any) -> str:
+    """Return a value in one line of YAML."""
+    if isinstance(value, tuple):
+        return f"[{', '.join(map(_scalar, value))}]"
+    if isinstance(value, Mapping):
+        return f"{{{', '.join(f'{_scalar(name)}: {_scalar(item)}' for name, item in value.items())}}}"
+    return _scalar(value)
 
 
 def _comment(text: str | None, *, indent: str = "") -> str:

@@ -233,6 +233,12 @@ class CostSettings(Section):
     max_usd: Annotated[float, Field(gt=0)] = Field(
         default=1.0, description="Refuse a run whose price at list rates could exceed this many US dollars."
     )
+    price_usd_per_h: dict[InstanceType, Annotated[float, Field(gt=0)]] = Field(
+        default={},
+        description="Your prices of instances in US dollars per hour, such as {ml.m5.large: 0.115}. They go before "
+        "AWS's Price List and the bundled table.",
+        json_schema_extra={"additionalProperties": False},
+    )
 
 
 class ReportSettings(Section):

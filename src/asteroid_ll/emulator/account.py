@@ -22,6 +22,7 @@ from asteroid_ll.emulator.ledger import BilledInterval
 from asteroid_ll.emulator.logs.service import SERVICE as LOGS
 from asteroid_ll.emulator.logs.service import LogsCall
 from asteroid_ll.emulator.logs.store import LogStore
+from asteroid_ll.emulator.pricing.service import SERVICE as PRICING
 from asteroid_ll.emulator.processes import reap_children
 from asteroid_ll.emulator.resources import Resources
 from asteroid_ll.emulator.s3.service import S3
@@ -141,6 +142,8 @@ class Account:
                 return self._runtime.handle(request, region=region)
             if service == "logs":
                 return LOGS.handle(request, model=self._model, call=partial(LogsCall, self._log_store, region))
+            if service == "pricing":
+                return PRICING.handle(request, model=self._model, call=dict)
             if service == "sts":
                 return sts.handle(request, request_id=request_id)
         raise ApiError("UnknownOperationException", f"The emulator has no service {service!r}.", status=404)
@@ -177,7 +180,7 @@ def _service(request: Request, signed_for: str) -> str:
         return "runtime"
     if signed_for:
         return signed_for
-    for service in (SAGEMAKER, LOGS):
+    for service in (SAGEMAKER, LOGS, PRICING):
         if target.startswith(service.target_prefix):
             return service.name
     return "sts" if b"Action=" in request.body[:4096] and request.path == "/" else "s3"

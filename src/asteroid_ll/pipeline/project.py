@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from asteroid_ll.config import Config, validate
 from asteroid_ll.errors import ConfigError
 from asteroid_ll.pipeline.ownership import Ownership
+from asteroid_ll.pipeline.prices import find_worst_case
 from asteroid_ll.pipeline.results import Listener
 from asteroid_ll.pipeline.run import Pipeline
 from asteroid_ll.pipeline.tracking import require_mlflow
@@ -20,6 +21,7 @@ from asteroid_ll.run.lock import Lock
 from asteroid_ll.stages.registry import STAGES
 
 if TYPE_CHECKING:
+    from asteroid_ll.aws.pricing import Estimate
     from asteroid_ll.aws.session import Aws
 
 
@@ -68,6 +70,7 @@ def open_pipeline(
             directory=workdir,
             journal=journal,
             connect=lambda: _connect(config, workdir, ownership),
+            worst_case=lambda: _worst_case(config, workdir, stores=exclusive),
             listener=listener,
             run=ownership.identity.run,
         )
@@ -85,6 +88,20 @@ def _connect(config: Config, workdir: Path, ownership: Ownership) -> Aws:
         aws.close()
         raise
     return aws
+
+
+def _worst_case(config: Config, workdir: Path, *, stores: bool) -> Estimate | None:
+    """Return the most that a run can cost; the Price List is read without asking STS for the account."""
+    if config.target != "aws":
+        return None
+    from asteroid_ll.aws.session import connect
+
+    with ExitStack() as stack:
+
+        def opened() -> Aws:
+            return stack.enter_context(connect(config.target, region=config.region, emulator_dir=workdir))
+
+        return find_worst_case(config, workdir, connect=opened, stores=stores)
 
 
 def select(*, start: str | None = None, until: str | None = None, only: Sequence[str] = ()) -> tuple[str, ...]:

@@ -39,6 +39,8 @@ class RunResult:
         stages: one result per stage, in order.
         metrics: the numbers of the prediction; empty if the run ended before it.
         findings: sentences that explain the numbers.
+        price: the most that the run could cost, as JSON values; None if nothing on an AWS account was to be done.
+        bill: the cost of the job and the endpoint beside the worst case, as JSON values; None if it is unknown.
         open: resources that may still be billed, kind by name; None if that is unknown.
         error: the failure that ended the run, or None.
     """
@@ -48,6 +50,8 @@ class RunResult:
     metrics: Mapping[str, Any] = field(default_factory=dict)
     findings: tuple[str, ...] = ()
     open: Mapping[str, str] | None = field(default_factory=dict)
+    price: Mapping[str, Any] | None = None
+    bill: Mapping[str, Any] | None = None
     error: AsteroidError | None = None
 
     @property

@@ -11,14 +11,16 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from asteroid_ll.errors import AsteroidError, ConfigError, InterruptedRunError
+from asteroid_ll.errors import AsteroidError, ConfigError, DataError, InterruptedRunError
 from asteroid_ll.pipeline import supervisor
 from asteroid_ll.pipeline.plan import Plan, Snapshot, Step, digest, fingerprint_of, inputs_of, plan
+from asteroid_ll.pipeline.prices import PriceCheck
 from asteroid_ll.pipeline.results import Listener, RunResult, StageResult
 from asteroid_ll.pipeline.state import StateReader
 from asteroid_ll.redaction import redacted
+from asteroid_ll.report.bill import bill_of
 from asteroid_ll.run import signals
 from asteroid_ll.run.atomic import refused_by_system
 from asteroid_ll.run.files import read_json
@@ -26,6 +28,7 @@ from asteroid_ll.stages.stage import Context, Outcome, Settings, Stage
 
 if TYPE_CHECKING:
     from asteroid_ll.aws.billing import OpenResource
+    from asteroid_ll.aws.pricing import Estimate
     from asteroid_ll.aws.session import Aws
     from asteroid_ll.config import Config
     from asteroid_ll.run.journal import Journal
@@ -42,6 +45,7 @@ class Pipeline:
         journal: its journal.
         connect: opens a session with AWS or the emulator.
         listener: functions that are called for each stage.
+        worst_case: returns the most that a run can cost; None if it costs nothing.
         run: the run's name, see `asteroid_ll.run.identity.Identity`.
     """
 
@@ -55,6 +59,7 @@ class Pipeline:
         connect: Callable[[], Aws],
         listener: Listener,
         run: str,
+        worst_case: Callable[[], Estimate | None] = lambda: None,
     ) -> None:
         self._stages = tuple(stages)
         self._config = config
@@ -63,6 +68,7 @@ class Pipeline:
         self._connect = connect
         self._listener = listener
         self._run = run
+        self._price = PriceCheck(self._stages, worst_case, max_usd=config.cost.max_usd)
         self._reader = StateReader(directory, journal)
         self._problems: dict[str, str] = {}
         self._verified: set[str] = set()
@@ -75,6 +81,15 @@ class Pipeline:
     @cached_property
     def _aws(self) -> Aws:
         return self._connect()
+
+    @property
+    def max_usd(self) -> float:
+        """The most that a run may cost, US dollars."""
+        return self._config.cost.max_usd
+
+    def price_of(self, plan: Plan) -> Estimate | None:
+        """Return the most that a plan can cost; None if it does nothing on an AWS account."""
+        return self._price.of(plan)
 
     def close(self) -> None:
         """Close the session, if one was opened."""
@@ -134,6 +149,8 @@ class Pipeline:
             metrics={k: v for outcome in outcomes.values() for k, v in outcome.metrics.items()},
             findings=tuple(sentence for outcome in outcomes.values() for sentence in outcome.findings),
             open=self._open_after(results),
+            price=self._price.shown(),
+            bill=self._bill(),
             error=error,
         )
 
@@ -152,8 +169,9 @@ class Pipeline:
             if interruptions.is_interrupted:
                 raise KeyboardInterrupt
             if not stage.undoes and (selected is None or stage.name in selected):
-                step = self.plan(forced=remaining, selected=selected)[stage.name]
-                self._execute(stage, step, results, outcomes)
+                current = self.plan(forced=remaining, selected=selected)
+                self._price.check(current, self._listener.note)
+                self._execute(stage, current[stage.name], results, outcomes)
             remaining.discard(stage.name)
 
     def _open_after(self, results: Sequence[StageResult]) -> Mapping[str, str] | None:
@@ -165,6 +183,13 @@ class Pipeline:
         is_proven = any(result.name in undoing and result.status == "run" for result in results)
         open_now = supervisor.open_in(self._journal)
         return {} if open_now is None and is_proven else open_now
+
+    def _bill(self) -> Mapping[str, Any] | None:
+        """Return the cost of the job and the endpoint so far; None if a file of the run directory is damaged."""
+        try:
+            return bill_of(self._directory, self._config, self._journal.read())
+        except DataError:
+            return None
 
     def _tear_down(
         self,

@@ -7,7 +7,7 @@ from typing import Any
 
 from asteroid_ll.report.html import Block, ReportFacts, ReportTable
 from asteroid_ll.report.inputs import ReportInputs
-from asteroid_ll.report.tables import NOTHING, format_number
+from asteroid_ll.report.tables import bill_rows, format_number
 from asteroid_ll.run import paths
 
 _CARD_TABLES = (
@@ -46,19 +46,8 @@ def data_blocks(inputs: ReportInputs) -> list[Block]:
 def bill_blocks(inputs: ReportInputs) -> list[Block]:
     """Return the costs of the training job and the endpoint."""
     bill = inputs.bill
-    training, endpoint = bill["training"], bill["endpoint"]
     payment = "AWS's price; the emulator costs nothing" if bill["target"] == "emulator" else "Billed by AWS"
-    rows = [
-        ("", "Instances", "Billable seconds", "USD per hour", "USD"),
-        (
-            "Training job",
-            training["instances"],
-            *(format_number(training[name]) for name in ("billable_s", "usd_per_h")),
-            NOTHING if training["usd"] is None else f"{training['usd']:.5f}",
-        ),
-        ("Endpoint", endpoint["instances"], "until teardown", format_number(endpoint["usd_per_h"]), NOTHING),
-    ]
-    return [ReportTable(f"{payment} ({bill['prices']})", rows)]
+    return [ReportTable(f"{payment}. {bill['prices']}", bill_rows(bill))]
 
 
 def _card(card: Mapping[str, Any]) -> list[Block]:

@@ -15,7 +15,6 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from asteroid_ll.aws.pricing import PRICES_CHECKED_ON, PRICES_REGION, usd_per_h
 from asteroid_ll.config import Config
 from asteroid_ll.errors import DataError
 from asteroid_ll.evaluation.calibration import Calibration, calibrate
@@ -54,11 +53,13 @@ class ReportInputs:
         directory: the run directory.
         config: its configuration.
         fingerprints: content fingerprint of each stage, the report's included.
+        bill: the cost of the job and the endpoint, from `asteroid_ll.report.bill.bill_of`.
     """
 
     directory: Path
     config: Config
     fingerprints: Mapping[str, str]
+    bill: Mapping[str, Any]
 
     def json(self, relative: str) -> dict[str, Any]:
         """Return a JSON file of the run directory."""
@@ -187,28 +188,6 @@ class ReportInputs:
     def cheapest(self) -> tuple[Cheapest, ...]:
         """The cheapest threshold by the cost of a missed object."""
         return cheapest_thresholds(self.part.labels, self.part.scores)
-
-    @cached_property
-    def bill(self) -> dict[str, Any]:
-        """The cost of the training job and of the endpoint at list prices; an emulated one costs nothing."""
-        training, hosting = self.config.training, self.config.hosting
-        billable_s = self.json(paths.JOB)["billable_s"]
-        price, hosting_price = usd_per_h(training.instance_type), usd_per_h(hosting.instance_type)
-        hours = None if billable_s is None else billable_s * training.instance_count / 3600
-        return {
-            "target": self.config.target,
-            "prices": f"list prices of {PRICES_REGION}, checked on {PRICES_CHECKED_ON}",
-            "training": {
-                "instances": f"{training.instance_count} x {training.instance_type}",
-                "billable_s": billable_s,
-                "usd_per_h": price,
-                "usd": None if price is None or hours is None else round(price * hours, 6),
-            },
-            "endpoint": {
-                "instances": f"{hosting.instance_count} x {hosting.instance_type}",
-                "usd_per_h": None if hosting_price is None else hosting_price * hosting.instance_count,
-            },
-        }
 
     @cached_property
     def data_card(self) -> dict[str, Any]:

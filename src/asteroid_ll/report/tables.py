@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from typing import Any
 
 from asteroid_ll.evaluation.metrics import METRICS
 from asteroid_ll.evaluation.scoreboard import TITLES, Scoreboard
@@ -58,3 +60,18 @@ def reason_rows(board: Scoreboard) -> Rows:
     for name, scores in board.scores.items():
         rows += [(TITLES[name], titles.get(key, key), reason) for key, reason in scores.undefined.items()]
     return rows
+
+
+def bill_rows(bill: Mapping[str, Any]) -> Rows:
+    """Return a table of the costs beside the worst case, from `asteroid_ll.report.bill.bill_of`."""
+    rows: Rows = [("", "Instances", "Billed s", "USD per h", "USD", "At most")]
+    for title, part in (("Training job", bill["training"]), ("Endpoint", bill["endpoint"])):
+        is_open = ", open" if part.get("is_open") else ""
+        seconds = NOTHING if part["billable_s"] is None else f"{math.ceil(part['billable_s']):,}{is_open}"
+        costs = (format_number(part["usd_per_h"]), _usd(part["usd"]), _usd(part["worst_case_usd"]))
+        rows.append((title, part["instances"], seconds, *costs))
+    return [*rows, ("Total", "", "", "", _usd(bill["usd"]), _usd(bill["worst_case_usd"]))]
+
+
+def _usd(usd: float | None) -> str:
+    return NOTHING if usd is None else f"{usd:.4f}"

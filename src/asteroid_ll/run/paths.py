@@ -13,6 +13,9 @@ LOCK = "lock"
 EMULATOR = "emulator"
 """State of the embedded emulator, for runs with ``target: emulator``."""
 
+PRICES = "prices.json"
+"""Prices from AWS's Price List, for runs with ``target: aws``."""
+
 PROVENANCE = "fetch/provenance.json"
 CLEANED_TABLE = "clean/table.npz"
 CLEANED_CSV = "clean/data.csv"

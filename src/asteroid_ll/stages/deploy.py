@@ -19,7 +19,6 @@ def run(context: Context) -> Outcome:
 
     S3 gets the verified artifact again if it has lost or changed it.
     """
-    context.check_price()
     aws = context.connect()
     config, hosting = context.config, context.config.hosting
     name = context.resource_name

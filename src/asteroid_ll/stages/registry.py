@@ -34,6 +34,12 @@ def _account(config: Config) -> dict[str, object]:
     return {"target": config.target, "region": config.region}
 
 
+def _everything(config: Config) -> dict[str, object]:
+    """Return all settings, which the report shows; without prices, as in the run directories from before that key."""
+    unset = {} if config.cost.price_usd_per_h else {"cost": {"price_usd_per_h"}}
+    return config.model_dump(mode="json", exclude=unset)
+
+
 def _source_file(config: Config) -> Mapping[str, str]:
     """Return the digest of a local source file; a remote source is only read when fetch runs."""
     location = config.source.location
@@ -98,6 +104,7 @@ STAGES: tuple[Stage, ...] = (
         settings=lambda config: {**_account(config), "bucket": config.bucket, "prefix": config.prefix},
         run=_lazy("stages.upload.run"),
         summary="Put the encoded parts into S3.",
+        is_priced=True,
         verify=_lazy("stages.upload.verify"),
     ),
     Stage(
@@ -112,6 +119,7 @@ STAGES: tuple[Stage, ...] = (
         },
         run=_lazy("stages.train.run"),
         summary="Run the Linear Learner training job.",
+        is_priced=True,
     ),
     Stage(
         name="deploy",
@@ -124,6 +132,7 @@ STAGES: tuple[Stage, ...] = (
         },
         run=_lazy("stages.deploy.run"),
         summary="Put the model behind an endpoint.",
+        is_priced=True,
         transient=True,
     ),
     Stage(
@@ -133,6 +142,7 @@ STAGES: tuple[Stage, ...] = (
         settings=lambda config: {"predict": config.section_values("predict")},
         run=_lazy("stages.predict.run"),
         summary="Score the test part through the endpoint, beside the baselines.",
+        is_priced=True,
         uses=("deploy",),
         result=paths.METRICS,
         outdated=_lazy("evaluation.scoreboard.outdated"),
@@ -142,7 +152,7 @@ STAGES: tuple[Stage, ...] = (
         name="report",
         version=1,
         needs=("fetch", "clean", "explore", "split", "encode", "train", "predict"),
-        settings=lambda config: config.model_dump(mode="json"),  # the report shows all of them
+        settings=_everything,
         run=_lazy("stages.report.run"),
         summary="Write all results as one HTML file.",
     ),

@@ -10,8 +10,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from asteroid_ll.aws.pricing import estimate, refuse_above
-
 if TYPE_CHECKING:
     from asteroid_ll.aws.session import Aws
     from asteroid_ll.config import Config
@@ -78,27 +76,6 @@ class Context:
         """Return a path in the run directory."""
         return self.directory.joinpath(*parts)
 
-    def check_price(self) -> None:
-        """Report the most that the run can cost on an account, and refuse it above ``cost.max_usd``.
-
-        Raises:
-            ConfigError: the price is above the cap, or not known.
-        """
-        config = self.config
-        if config.target != "aws":
-            return  # the emulator's bill costs nothing
-        price = estimate(
-            training_type=config.training.instance_type,
-            training_count=config.training.instance_count,
-            max_runtime_s=config.training.max_runtime_s,
-            hosting_type=config.hosting.instance_type,
-            hosting_count=config.hosting.instance_count,
-            hosting_h=config.hosting.keep_for_h,
-            region=config.region,
-        )
-        self.progress(f"price: {price.sentence()}, cap {config.cost.max_usd:.2f} USD")
-        refuse_above(price, config.cost.max_usd)
-
 
 @dataclass(frozen=True)
 class Stage:
@@ -113,6 +90,7 @@ class Stage:
         summary: one line of help.
         uses: transient stages that must have run; their outputs do not change this stage's outputs.
         transient: its effect does not last, so it runs when a stage that uses it runs.
+        is_priced: it creates or uses something on the account, so the price of the run is shown and checked before it.
         undoes: transient stages whose effect it ends; it runs after them, and if a resource is open.
         result: a JSON output with ``metrics`` and ``findings``, shown again when the stage is skipped.
         outdated: returns a sentence if the file at the path of ``result`` has an older shape, or None.
@@ -130,6 +108,7 @@ class Stage:
     summary: str
     uses: tuple[str, ...] = ()
     transient: bool = False
+    is_priced: bool = False
     undoes: tuple[str, ...] = ()
     result: str | None = None
     outdated: Callable[[Path], str | None] = lambda _: None

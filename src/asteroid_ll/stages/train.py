@@ -31,7 +31,6 @@ CONTENT_TYPE = "application/x-recordio-protobuf"
 
 def run(context: Context) -> Outcome:
     """Start the job or adopt this run's, wait for it, and download the artifact and the log."""
-    context.check_price()
     aws = context.connect()
     name = usable_training_job_name(aws, context.resource_name)
     context.journal.append(

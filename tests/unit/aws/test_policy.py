@@ -82,10 +82,13 @@ def test_documents_of_the_longest_names_fit_the_limits_of_iam(partition):
     assert size(oidc_trust(longest, repo=repo, environment="e" * 255)) <= 2_048
 
 
-def test_only_listings_of_the_caller_have_every_resource():
+def test_only_listings_and_prices_of_the_caller_have_every_resource():
     for statement in caller_policy(scope())["Statement"]:
         if "*" in statement["Resource"]:
-            assert all(re.match(r"\w+:List|logs:DescribeLogGroups$", action) for action in statement["Action"])
+            assert all(
+                re.match(r"\w+:List|logs:DescribeLogGroups$|pricing:GetProducts$", action)
+                for action in statement["Action"]
+            )
 
 
 def test_only_one_role_can_be_passed_and_only_to_sagemaker():

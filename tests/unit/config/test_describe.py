@@ -73,10 +73,10 @@ def test_the_schema_closes_every_object_and_describes_every_key():
     schema = json_schema()
     assert schema["$schema"] == "https://json-schema.org/draft/2020-12/schema"
     objects = list(_objects(schema))
-    assert len(objects) == 1 + 12
+    assert len(objects) == 1 + 12 + 1  # the last is the mapping of prices, which has a pattern for its names
     for found in objects:
         assert found["additionalProperties"] is False
-        for inner in found["properties"].values():
+        for inner in found.get("properties", {}).values():
             meant = schema["$defs"][inner["$ref"].rpartition("/")[2]] if "$ref" in inner else inner
             assert meant["description"]
 

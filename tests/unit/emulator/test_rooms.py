@@ -17,7 +17,7 @@ LEVELS = (
     {"api_model", "isolation", "processes", "sessions", "state"},
     {"json_service", "resources"},
     {"ledger"},
-    {"s3", "sts"},
+    {"pricing", "s3", "sts"},
     {"logs"},
     {"worker"},
     {"sagemaker"},

@@ -20,6 +20,7 @@ from asteroid_ll.errors import AwsError, ConfigError, DataError, InterruptedRunE
 from asteroid_ll.pipeline.plan import digest
 from asteroid_ll.pipeline.results import Listener, RunResult
 from asteroid_ll.pipeline.run import Pipeline
+from asteroid_ll.report.bill import worst_case
 from asteroid_ll.run import journal as journal_module
 from asteroid_ll.run.atomic import atomic_write
 from asteroid_ll.run.journal import Journal
@@ -76,6 +77,7 @@ class Toy:
             connect=more.pop("connect", connect),
             listener=more.pop("listener", Listener()),
             run="toy-00000000",
+            **more,
         )
 
     def run(self, **more: Any) -> RunResult:
@@ -610,3 +612,45 @@ def test_a_result_that_a_skipped_stage_has_lost_or_never_had_is_empty(toy: Toy) 
     stages = with_stage(toy, "ask", result="ask/lost")
     result = toy.pipeline(stages=stages).run()
     assert (result.error, result.metrics, result.findings) == (None, {}, ())
+
+
+def price_of(**changed: Any) -> Any:
+    config = Config.model_validate({"target": "aws", "role_arn": "arn:aws:iam::111122223333:role/x", **changed})
+    return worst_case(config, {})
+
+
+def test_a_price_above_the_cap_stops_the_run_before_its_first_stage(toy: Toy) -> None:
+    get, learn, *others = toy.stages()
+    notes: list[str] = []
+    pipeline = toy.pipeline(
+        stages=(get, replace(learn, is_priced=True), *others),
+        config=Config.model_validate({"cost": {"max_usd": 0.1}}),
+        listener=Listener(note=notes.append),
+        worst_case=price_of,
+    )
+    result = pipeline.run()
+    assert isinstance(result.error, ConfigError)
+    assert toy.ran == []
+    assert notes[0].startswith("Price: at most 0.17 USD")
+    assert result.price is not None
+    assert result.price["cap_usd"] == 0.1
+
+
+def test_a_price_is_asked_for_only_if_a_priced_stage_runs_and_once(toy: Toy) -> None:
+    get, learn, *others = toy.stages()
+    asked: list[int] = []
+
+    def find() -> Any:
+        asked.append(1)
+        return price_of()
+
+    def run(**more: Any) -> RunResult:
+        pipeline = toy.pipeline(stages=(get, replace(learn, is_priced=True), *others), worst_case=find)
+        return pipeline.run(**more)
+
+    assert run(selected=("get",), tear_down=False).price is None
+    assert asked == []
+    assert run().price is not None
+    assert asked == [1]
+    assert run().price is None
+    assert asked == [1]

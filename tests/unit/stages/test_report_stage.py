@@ -89,11 +89,21 @@ def test_every_stage_up_to_the_report_has_its_fingerprint_and_the_bill_its_price
 
 
 def test_the_same_run_gives_the_same_bytes_and_is_up_to_date_without_being_asked_again(copied):
-    before = {path.name: path.read_bytes() for path in (copied / "report").iterdir()}
-    done = _call("report", workdir=copied)
-    assert "up to date" in done.stderr
+    during_the_run = _files(copied)
+    assert "up to date" in _call("report", workdir=copied).stderr
+    assert _files(copied) == during_the_run
     assert _call("report", "--force", workdir=copied).exit_code == 0
-    assert {path.name: path.read_bytes() for path in (copied / "report").iterdir()} == before
+    after_the_run = _files(copied)
+    assert _call("report", "--force", workdir=copied).exit_code == 0
+    assert _files(copied) == after_the_run
+    bills = [json.loads(files["report.json"])["bill"]["endpoint"] for files in (during_the_run, after_the_run)]
+    assert [bill["is_open"] for bill in bills] == [True, False]
+    differing = {name for name, content in after_the_run.items() if content != during_the_run[name]}
+    assert differing == {"report.html", "report.json"}
+
+
+def _files(run):
+    return {path.name: path.read_bytes() for path in (run / "report").iterdir()}
 
 
 def test_metrics_are_computed_again_from_stored_predictions_without_an_endpoint(copied):

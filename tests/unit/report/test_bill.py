@@ -1,0 +1,112 @@
+"""The worst case before a run, and the bill after it, from the files of its directory."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from asteroid_ll.aws.price_list import store_prices
+from asteroid_ll.aws.pricing import Price
+from asteroid_ll.config import Config
+from asteroid_ll.errors import DataError
+from asteroid_ll.report.bill import bill_of, endpoint_time, worst_case
+from asteroid_ll.report.tables import bill_rows
+from asteroid_ll.run.journal import History
+
+NOON = datetime(2026, 11, 30, 12, tzinfo=UTC)
+
+
+def at(minute: int, event: str, resource: str = "e", **facts: object) -> dict[str, object]:
+    when = NOON.replace(minute=minute).isoformat(timespec="milliseconds")
+    return {"v": 1, "at": when, "event": event, "stage": "x", "resource": resource, **facts}
+
+
+def created(minute: int, **facts: object) -> dict[str, object]:
+    return at(minute, "intent", bills="endpoint", **facts)
+
+
+@pytest.mark.parametrize(
+    ("records", "expected"),
+    [
+        ((), (None, False)),
+        ((created(0), at(10, "gone")), (600.0, False)),
+        ((created(0), created(5), at(10, "gone")), (600.0, False)),
+        ((created(0), at(10, "gone"), created(20), at(25, "gone")), (900.0, False)),
+        ((created(0),), (1800.0, True)),
+        ((created(0), at(10, "gone"), created(20)), (1200.0, True)),
+        ((at(0, "intent", "job", bills="training-job"), at(10, "gone", "job")), (None, False)),
+        ((created(10), at(0, "gone")), (0.0, False)),
+        ((created(0, run="another"), at(10, "gone", run="another")), (None, False)),
+    ],
+    ids=["none", "once", "adopted", "twice", "open", "open-again", "a-job", "clock-set-back", "copied-directory"],
+)
+def test_an_endpoint_is_billed_from_its_creation_to_its_proven_deletion(records, expected):
+    assert endpoint_time(History(tuple(records), "this"), "e", now=NOON.replace(minute=30)) == expected
+
+
+def test_a_damaged_time_in_the_journal_is_named():
+    with pytest.raises(DataError, match="'noon' as the time"):
+        endpoint_time(History(({**created(0), "at": "noon"},)), "e", now=NOON)
+
+
+def write(directory: Path, file: str, **values: object) -> None:
+    path = directory / file
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(json.dumps(values), "utf-8")
+
+
+def on_aws(**changed: object) -> Config:
+    role = "arn:aws:iam::111122223333:role/x"
+    return Config.model_validate({"target": "aws", "role_arn": role, "region": "eu-west-1", **changed})
+
+
+def test_the_bill_has_the_prices_of_the_estimate_beside_the_worst_case(tmp_path):
+    config = on_aws(training={"instance_count": 2}, encode={"n_shards": 2})
+    prices = {
+        ("Training", "ml.m5.large"): Price(0.128, "price-list", "eu-west-1", "2026-11-30"),
+        ("Hosting", "ml.t2.medium"): Price(0.06, "price-list", "eu-west-1", "2026-11-30"),
+    }
+    store_prices(tmp_path / "prices.json", prices, region="eu-west-1", now_s=NOON.timestamp() - 1e8)
+    write(tmp_path, "train/job.json", billable_s=90)
+    write(tmp_path, "deploy/endpoint.json", name="e")
+    bill = bill_of(tmp_path, config, History((created(0), at(10, "gone"))))
+    assert bill["training"]["usd"] == pytest.approx(90 * 2 * 0.128 / 3600)
+    assert bill["training"]["worst_case_usd"] == pytest.approx(0.5 * 2 * 0.128)
+    assert bill["endpoint"]["usd"] == pytest.approx(600 * 0.06 / 3600)
+    assert bill["endpoint"]["worst_case_usd"] == pytest.approx(2 * 0.06)
+    assert bill["usd"] == pytest.approx(0.0064 + 0.01)
+    assert bill["worst_case_usd"] == pytest.approx(worst_case(config, prices).total_usd)
+    assert not bill["is_estimate"]
+    assert bill_rows(bill)[1:] == [
+        ("Training job", "2 x ml.m5.large", "90", "0.128", "0.0064", "0.1280"),
+        ("Endpoint", "1 x ml.t2.medium", "600", "0.06", "0.0100", "0.1200"),
+        ("Total", "", "", "", "0.0164", "0.2480"),
+    ]
+
+
+def test_a_run_that_has_created_nothing_has_no_costs(tmp_path):
+    bill = bill_of(tmp_path, on_aws(), History(()))
+    assert (bill["usd"], bill["training"]["usd"], bill["endpoint"]["usd"]) == (None, None, None)
+    assert bill["is_estimate"]
+    assert bill_rows(bill)[-1][-2:] == ("–", "0.1695")
+
+
+def test_an_open_endpoint_is_marked(tmp_path):
+    write(tmp_path, "deploy/endpoint.json", name="e")
+    bill = bill_of(tmp_path, on_aws(), History((created(0),)), now=NOON.replace(minute=1))
+    assert bill["endpoint"]["is_open"]
+    assert bill_rows(bill)[2][2] == "60, open"
+
+
+def test_a_type_without_a_price_has_no_cost_and_makes_the_total_unknown(tmp_path):
+    write(tmp_path, "train/job.json", billable_s=90)
+    write(tmp_path, "deploy/endpoint.json", name="e")
+    lived = History((created(0), at(10, "gone")))
+    bill = bill_of(tmp_path, on_aws(training={"instance_type": "ml.p5e.48xlarge"}), lived)
+    assert bill["endpoint"]["usd"] == pytest.approx(600 * 0.056 / 3600, abs=1e-6)
+    assert bill["usd"] is None
+    assert bill["training"]["usd"] is None
+    assert bill["worst_case_usd"] is None
