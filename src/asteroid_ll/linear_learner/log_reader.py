@@ -202,6 +202,12 @@ def read_log(text: str) -> JobHistory:
     )
 
 
+def read_provided(text: str) -> dict[str, str]:
+    """Return the job's own hyperparameters from a log, also of a job that failed before its first epoch ended."""
+    match = _PROVIDED.search(text)
+    return _literal(match.group(1)) if match else {}
+
+
 def _read_line(line: str, facts: _Facts) -> None:
     if "#metrics " in line:
         _read_metrics(line, facts)

@@ -1,0 +1,151 @@
+"""The numbers that a job's log prints, and its model's, as arrays under the same names for every run of the job.
+
+Names with ``/`` have a channel or a kind behind them, such as ``loss/train``.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from asteroid_ll.formats.arrays import Float64Array
+from asteroid_ll.linear_learner.artifact import Artifact
+from asteroid_ll.linear_learner.log_reader import JobHistory
+
+_PROGRESS = re.compile(r"#progress_metric: host=\S+, completed ([\d.]+) %")
+_PASS = re.compile(r"epoch_stats=(\{.*\})")
+_FAILED = re.compile(r"ERROR \d+\] (.*)")
+_ALGORITHM = re.compile(r'"Algorithm": "([^"]+)"')
+_HOST = re.compile(r'host=algo-(\d+)\b|"Host": "algo-(\d+)"')
+OURS = "Linear Learner"
+ROWS, BATCHES = "Number of Records Since Last Reset", "Number of Batches Since Last Reset"
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """Numbers of one kind.
+
+    Attributes:
+        values: any shape; NaN for a number that is absent.
+        axes: what the axes count, such as ``("epoch", "model")``, or the names along the only axis.
+    """
+
+    values: Float64Array
+    axes: tuple[str, ...]
+
+    def place(self, index: tuple[int, ...]) -> str:
+        """Return where a number is, in words."""
+        if len(index) == 1 and len(self.axes) == self.values.shape[0] and self.axes != ("epoch",):
+            return self.axes[index[0]]
+        return ", ".join(f"{axis} {number}" for axis, number in zip(self.axes, index, strict=True))
+
+
+def numbers_of(log: str, history: JobHistory, model: Artifact | None) -> dict[str, Numbers]:
+    """Return all numbers of a job by their kind, in the order of the log.
+
+    Args:
+        log: the log.
+        history: the facts that the log reader has found in it.
+        model: the job's model, if it is at hand.
+    """
+    found: dict[str, Numbers] = {}
+    for kind, moment in (
+        ("mean", "mean_weight"),
+        ("deviation", "stdev_weight"),
+        ("label mean", "mean_label"),
+        ("label deviation", "stdev_label"),
+    ):
+        values = history.moments.get(moment)
+        if values is not None:
+            found[kind] = Numbers(values.astype(np.float64), ("feature",))
+    found["loss/train"] = Numbers(history.train_objective, ("epoch", "model"))
+    if history.validation_objective is not None:
+        found["loss/validation"] = Numbers(history.validation_objective, ("epoch", "model"))
+    for part in ("train", "validation"):
+        found |= _named(f"loss of model 0/{part}", _losses_of_model_0(history, part))
+    found["criterion"] = Numbers(history.criterion_value, ("epoch",))
+    for part, scores in history.scores.items():
+        found |= _named(f"score/{part}", scores)
+    found |= _named("progress", _progress(log))
+    found |= _named("count", dict(_counts(log, history)))
+    if model is not None:
+        found["weight"] = Numbers(model.arrays["fc0_weight"].astype(np.float64), ("feature", "output"))
+        found["bias"] = Numbers(model.arrays["fc0_bias"].ravel().astype(np.float64), ("output",))
+        threshold = model.additional_params.get("threshold")
+        if isinstance(threshold, int | float):
+            found |= _named("threshold", {"threshold": float(threshold)})
+    return found
+
+
+def failure_of(log: str) -> str:
+    """Return the last error in a log; empty if there is none."""
+    errors = _FAILED.findall(log)
+    return str(errors[-1]) if errors else ""
+
+
+def algorithm_of(log: str) -> str:
+    """Return the algorithm that the log names in its ``#metrics`` lines; empty if it names none."""
+    match = _ALGORITHM.search(log)
+    return match.group(1) if match else ""
+
+
+def of_first_host(log: str) -> str:
+    """Return a log without the lines that name another host than the first: all hosts of a job print the same."""
+
+    def is_other(line: str) -> bool:
+        match = _HOST.search(line)
+        return match is not None and (match.group(1) or match.group(2)) != "1"
+
+    return "\n".join(line for line in log.splitlines() if not is_other(line))
+
+
+def rows_per_epoch(numbers: Mapping[str, Numbers]) -> tuple[int, int] | None:
+    """Return the rows and mini-batches that the first host reads in an epoch; None if the log has no counts."""
+    counts = numbers.get("count")
+    if counts is None:
+        return None
+    of = dict(zip(counts.axes, counts.values.tolist(), strict=True))
+    rows, batches = of.get(f"epoch 0: {ROWS}"), of.get(f"epoch 0: {BATCHES}")
+    return None if rows is None or batches is None else (int(rows), int(batches))
+
+
+def _named(kind: str, values: Mapping[str, float]) -> dict[str, Numbers]:
+    return {kind: Numbers(np.array(list(values.values()), np.float64), tuple(values))} if values else {}
+
+
+def _losses_of_model_0(history: JobHistory, part: str) -> dict[str, float]:
+    """Return the losses of the ``#quality_metric`` lines, which repeat those of model 0."""
+    metrics = (metric for metric in history.quality_metrics if metric.part == part and metric.epoch is not None)
+    return {f"epoch {metric.epoch}": metric.value for metric in metrics if metric.name.endswith("_objective")}
+
+
+def _progress(log: str) -> dict[str, float]:
+    return {f"line {number}": float(share) for number, share in enumerate(_PROGRESS.findall(log))}
+
+
+def _counts(log: str, history: JobHistory) -> Iterator[tuple[str, float]]:
+    """Yield the counts of the reader's passes, and of records and batches after each epoch."""
+    # These lines do not name their host.
+    passes = [] if "Create Store: dist" in log else _PASS.findall(log)
+    for number, text in enumerate(passes):
+        try:
+            stats = json.loads(text)
+            channel = str(stats["data_pipeline"]).rpartition("/")[2]
+            for name in ("num_examples", "num_bytes"):
+                yield f"pass {number} of {channel}: {name}", float(stats[name])
+        except (ValueError, KeyError, TypeError):
+            continue
+    for record in history.records:
+        try:
+            dimensions = record["Dimensions"]
+            if "Meta" not in dimensions:
+                continue
+            place = f"epoch {dimensions['epoch']}" if "epoch" in dimensions else str(dimensions["Meta"])
+            for name, summary in record["Metrics"].items():
+                yield f"{place}: {name}", float(summary["max"])
+        except (KeyError, TypeError, ValueError, AttributeError):
+            continue
