@@ -6,9 +6,8 @@ sentence names everything that the figures allow.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain
 
 import numpy as np
 
@@ -18,19 +17,20 @@ from asteroid_ll.linear_learner.spec import HYPERPARAMETERS, aws_defaults
 from asteroid_ll.parity.facts import Fact, is_complete
 from asteroid_ll.parity.labels import positive_rows
 from asteroid_ll.parity.noise import Compared
-from asteroid_ll.parity.numbers import Numbers, rows_per_epoch
+from asteroid_ll.parity.numbers import OF_ARTIFACT, Numbers, bytes_per_pass, rows_per_epoch
 
-MAX_TRIALS = 3
+MAX_TRIALS = 4
 """Most runs that try another hyperparameter."""
 
 _OF_BASE = ("learning_rate", "wd", "l1", "lr_scheduler_factor", "lr_scheduler_minimum_lr", "lr_scheduler_step")
 """Hyperparameters that only the base model of the grid of 32 takes from the user."""
 _SEEN_ELSEWHERE = ("predictor_type", "feature_dim", "num_classes", "mini_batch_size", "epochs", "num_models")
 """Hyperparameters that another figure of the log shows."""
-_ARTIFACT = ("weight", "bias", "threshold")
 _MOMENTS = ("mean", "deviation", "label mean", "label deviation")
 _LOSSES = ("loss/train", "loss/validation")
 _SHOWN = 3
+_OTHER_ORDER = 1.6e-6
+"""Rounding of a moment by another order of the rows, as a share of mean plus deviation. Measured: up to 3e-7."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,6 @@ class Evidence:
 
     Attributes:
         described: the hyperparameters of the job's description; None if there is none.
-        doubts: sentences about files that have changed since the job.
         theirs: the job's history.
         ours: that of our run.
         their_numbers: the numbers of the log, by kind.
@@ -67,7 +66,6 @@ class Evidence:
     """
 
     described: Mapping[str, str] | None
-    doubts: tuple[str, ...]
     theirs: JobHistory
     ours: JobHistory
     their_numbers: Mapping[str, Numbers]
@@ -89,17 +87,12 @@ class Evidence:
 
 def causes_in_figures(evidence: Evidence) -> tuple[Cause, ...]:
     """Return the causes that the printed figures prove, without any further run."""
-    return tuple(
-        chain(
-            _settings(evidence),
-            _contradicting_settings(evidence),
-            _defaults(evidence),
-            _rows(evidence),
-            _moments(evidence),
-            _models(evidence),
-            _cut(evidence),
-        )
-    )
+    cut = tuple(_cut(evidence))
+    for search in (_settings, _contradicting_settings, _defaults, _epochs, _models, _rows, _moments):
+        found = tuple(search(evidence))
+        if found:
+            return found + cut
+    return cut
 
 
 def causes_of_losses(evidence: Evidence) -> tuple[Cause, ...]:
@@ -107,8 +100,8 @@ def causes_of_losses(evidence: Evidence) -> tuple[Cause, ...]:
     for search in (_alone, _artifact, _length, _decisions, _base_model, _validation, _all_models):
         found = tuple(search(evidence))
         if found:
-            return tuple(Cause("files", text, is_proven=False) for text in evidence.doubts) + found
-    return tuple(Cause("files", text, is_proven=False) for text in evidence.doubts)
+            return found
+    return ()
 
 
 def same_setting(one: str, other: str) -> bool:
@@ -156,22 +149,34 @@ def _defaults(e: Evidence) -> Iterator[Cause]:
         yield Cause("container", text, is_proven=True)
 
 
-def _rows(e: Evidence) -> Iterator[Cause]:
-    theirs, ours = rows_per_epoch(e.their_numbers), rows_per_epoch(e.our_numbers)
-    if theirs is None or ours is None:
-        counts = e.compared.get("count")
-        if counts is not None and counts.count("different"):
-            yield Cause("rows", f"The files differ: {_first(counts)}.", is_proven=True)
-    elif theirs[0] != ours[0]:
-        text = f"The job read {theirs[0]:,} rows of train in an epoch, and the channel has {ours[0]:,}."
-        yield Cause("rows", text, is_proven=True)
-    elif theirs[1] != ours[1]:
-        text = f"The job read the rows in {theirs[1]:,} mini-batches, and mini_batch_size gives {ours[1]:,}."
+def _epochs(e: Evidence) -> Iterator[Cause]:
+    """Yield a cause if the share of epochs that the log calls done is of another number of epochs."""
+    progress = [numbers.get("progress") for numbers in (e.their_numbers, e.our_numbers)]
+    theirs, ours = (
+        None if item is None or item.values[0] in (0, 100) else round(100 / item.values[0]) for item in progress
+    )
+    if theirs is not None and ours is not None and theirs != ours:
+        text = f"By its progress the job had at most {theirs} epochs, and the hyperparameters give {ours}: epochs differs."
         yield Cause("hyperparameter", text, is_proven=True)
-    else:
-        counts = e.compared["count"]
-        if counts.count("different") and not any(fact.name == "end" for fact in e.facts if fact.verdict != "equal"):
-            yield Cause("rows", f"The files differ: {_first(counts)}.", is_proven=True)
+
+
+def _rows(e: Evidence) -> Iterator[Cause]:
+    for count, unit in ((rows_per_epoch, "rows"), (bytes_per_pass, "bytes")):
+        theirs, ours = count(e.their_numbers), count(e.our_numbers)
+        if theirs is None or ours is None:
+            continue
+        if theirs[0] != ours[0]:
+            text = f"The job read {theirs[0]:,} {unit} of train in an epoch, and the channel has {ours[0]:,}."
+            yield Cause("rows", text, is_proven=True)
+        elif theirs[1] != ours[1]:
+            text = f"The job read train in {theirs[1]:,} mini-batches, and mini_batch_size gives {ours[1]:,}."
+            yield Cause("hyperparameter", text, is_proven=True)
+        else:
+            continue
+        return
+    counts = e.compared.get("count")
+    if counts is not None and counts.count("different") and not {"epochs", "end"} & e.different_facts:
+        yield Cause("rows", f"The files differ: {_first(counts)}.", is_proven=True)
 
 
 def _moments(e: Evidence) -> Iterator[Cause]:
@@ -186,26 +191,42 @@ def _moments(e: Evidence) -> Iterator[Cause]:
     if len(set(widths)) > 1:
         yield Cause("features", f"The job has {widths[0]} features, and the rows {widths[1]}.", is_proven=True)
         return
-    features = [e.compared[kind] for kind in _MOMENTS[:2] if kind in e.compared]
-    labels = [e.compared[kind] for kind in _MOMENTS[2:] if kind in e.compared]
-    of_features, of_labels = (sum(item.count("different") for item in items) for items in (features, labels))
-    if of_features + of_labels < 2 and not e.n_different(*_LOSSES):
-        return  # a single number, which the losses contradict
-    if of_features and of_labels:
-        text = f"The rows of train differ: {_first(labels[0] if labels[0].count('different') else labels[1])} of the label"
-        n_columns = len({int(index[0]) for item in features for index in item.where("different")})
-        text += f", and so do the moments of {n_columns} features. Other rows are in the batches of the scaler."
-        yield Cause("rows", text, is_proven=True)
-    elif of_labels:
-        differing = next(item for item in labels if item.count("different"))
-        text = f"The labels of train differ, and its features do not: {_first(differing)}."
+    if not e.n_different(*_LOSSES):
+        return  # the losses contradict a moment that differs alone
+    columns = sorted(_moved(e, "mean") | _moved(e, "deviation"))
+    label = next((kind for kind in _MOMENTS[2:] if _moved(e, kind)), None)
+    if columns and label:
+        text = f"The scaler has read other rows of train: {_first(e.compared[label])}, and {len(columns)} features differ too."
+        yield from _other_rows(e, text)
+    elif label:
+        text = f"The labels of train differ, and its features do not: {_first(e.compared[label])}."
         yield Cause("labels", text, is_proven=True)
-    elif of_features:
-        columns = sorted({int(index[0]) for item in features for index in item.where("different")})
+    elif columns:
         names = ", ".join(map(str, columns[:_SHOWN])) + (" and others" if len(columns) > _SHOWN else "")
-        differing = next(item for item in features if item.count("different"))
+        differing = e.compared["mean" if _moved(e, "mean") else "deviation"]
         text = f"The features of train differ in column {names} (from 0): {_first(differing)}."
-        yield Cause("features", text, is_proven=True)
+        if len(columns) > _SHOWN:
+            yield from _other_rows(e, text)
+        else:
+            yield Cause("features", text, is_proven=True)
+
+
+def _other_rows(e: Evidence, text: str) -> Iterator[Cause]:
+    """Yield the cause of other moments: other rows, unless the log has no counts and its mini-batches are others."""
+    if _has_counts(e):
+        yield Cause("rows", text, is_proven=True)
+    else:
+        yield from _try(e, [], f"{text} The rows differ, or mini_batch_size.", kind="rows")
+
+
+def _moved(e: Evidence, kind: str) -> set[int]:
+    """Return the columns whose moment differs by more than another order of the same rows could change it."""
+    item = e.compared.get(kind)
+    if item is None:
+        return set()
+    pair = (e.compared.get(kind.replace("deviation", "mean")), e.compared.get(kind.replace("mean", "deviation")))
+    size = sum(np.abs(other.ours.values) for other in pair if other is not None)
+    return {int(index) for index in np.flatnonzero(item.difference > _OTHER_ORDER * size)}
 
 
 def _models(e: Evidence) -> Iterator[Cause]:
@@ -214,6 +235,14 @@ def _models(e: Evidence) -> Iterator[Cause]:
             name = {"models": "num_models", "loss": "loss", "criterion": "the selection criterion"}[fact.name]
             text = f"The log has {fact.name} {fact.theirs}, and the hyperparameters give {fact.ours}: {name} differs."
             yield Cause("hyperparameter", text, is_proven=True)
+
+
+    if e.theirs.best_hyperparameters and e.theirs.best_index is None:
+        grid = [candidate.as_logged() for candidate in e.ours.candidates]
+        for name, value in e.theirs.best_hyperparameters.items():
+            if grid and all(model.get(name) != value for model in grid):
+                text = f"The log's best model has {name} {value}, and no model of our grid has it: {name} differs."
+                yield Cause("hyperparameter", text, is_proven=True)
 
 
 def _cut(e: Evidence) -> Iterator[Cause]:
@@ -236,27 +265,30 @@ def _alone(e: Evidence) -> Iterator[Cause]:
     if not differing or e.different_facts or n - (n_repeated if kinds else 0) != 1 or n_repeated > 1:
         return
     kind, item = next((pair for pair in differing if pair[0] in kinds), differing[0])
-    if kind in _ARTIFACT:
+    if kind in OF_ARTIFACT:
         return
+    reason = "Training carries every difference on, and no other" if kind.startswith("loss") else "No other number"
     text = (
-        f"Only this one of {_n_compared(e):,} numbers differs: {_first(item)}. Training carries every difference on, and "
-        "all numbers that follow are equal, so the log contradicts itself here."
+        f"Only this one of {_n_compared(e):,} numbers differs: {_first(item)}. {reason} differs, so the log contradicts "
+        "itself here."
     )
     yield Cause("contradiction", text, is_proven=True)
 
 
 def _artifact(e: Evidence) -> Iterator[Cause]:
-    n = e.n_different(*_ARTIFACT)
-    if not n or n != e.n_different() or e.different_facts - {"features of the artifact"}:
+    n = e.n_different(*OF_ARTIFACT)
+    shape = next((fact for fact in e.facts if fact.name == "shape of the artifact" and fact.verdict == "different"), None)
+    if n != e.n_different() or e.different_facts - {"shape of the artifact"} or not (n or shape):
         return
-    if not e.n_different("weight", "bias"):
+    if shape is not None:
+        what = f"its weights are {shape.theirs}, and the job's {shape.ours}"
+    elif not e.n_different("weight", "bias"):
         yield from _threshold(e)
         return
-    item = next(e.compared[kind] for kind in _ARTIFACT if kind in e.compared and e.compared[kind].count("different"))
-    text = (
-        f"Every number of the log is equal, and {n:,} of the artifact's are not ({_first(item)}): the artifact is not "
-        "this job's, or was changed."
-    )
+    else:
+        item = next(e.compared[kind] for kind in OF_ARTIFACT if kind in e.compared and e.compared[kind].count("different"))
+        what = f"{n:,} of its numbers differ ({_first(item)})"
+    text = f"Every number of the log is equal, but the artifact is not this job's, or was changed: {what}."
     yield Cause("artifact", text, is_proven=True)
 
 
@@ -273,7 +305,7 @@ def _length(e: Evidence) -> Iterator[Cause]:
 def _decisions(e: Evidence) -> Iterator[Cause]:
     if e.n_different(*_LOSSES):
         return
-    facts = e.different_facts & {"improved epochs", "kept epoch", "best model", "its settings", "stop"}
+    facts = e.different_facts & {"improved epochs", "kept epoch", "best model", "stop"}
     if e.theirs.criterion.startswith("sampled_"):
         yield from _threshold(e)
     elif facts:
@@ -336,8 +368,8 @@ def _all_models(e: Evidence) -> Iterator[Cause]:
     known = [name for name in e.hyperparameters if name not in _SEEN_ELSEWHERE]
     if first > 0:
         text = (
-            f"The losses of epochs 0 to {first - 1} are equal, so the rows, their order and the initial weights are the "
-            "job's. The update of the weights or its schedule differs later."
+            f"The losses before epoch {first} are equal, so the rows, their order and the initial weights are the job's. "
+            "The update of the weights or its schedule differs."
         )
         yield from _try(e, known, text)
         return
@@ -368,7 +400,7 @@ def _same_rows(e: Evidence) -> tuple[str, str]:
     """Return a sentence about the rows of train and the kind of the cause."""
     with_moments = [kind for kind in _MOMENTS if kind in e.compared]
     if not with_moments:
-        return "All models differ from epoch 0 on: train has other rows or labels, or another order of rows.", "rows"
+        return "The losses differ from epoch 0 on: train has other rows or labels, or its rows are in another order.", "rows"
     if "label mean" in with_moments:
         return (
             "The rows of train have the job's means and deviations, label included, but the losses differ from epoch 0 "
@@ -385,28 +417,48 @@ def _same_rows(e: Evidence) -> tuple[str, str]:
     return (
         "The features of train have the job's means and deviations, but the losses differ from epoch 0 on: the rows are "
         "in another order, or labels differ.",
-        "order",
+        "rows",
     )
 
 
-def _try(e: Evidence, names: list[str], text: str, *, kind: str = "hyperparameter") -> Iterator[Cause]:
-    """Yield the hyperparameter without which our losses are the log's, or else the sentence alone."""
-    for name in names[:MAX_TRIALS]:
-        others = {key: value for key, value in e.hyperparameters.items() if key != name}
-        if HYPERPARAMETERS[name].default is not None and e.matches(others):
-            proof = f"With the default {name}, and not {e.hyperparameters[name]}, all losses are the log's."
-            yield Cause("hyperparameter", f"{text} {proof}", is_proven=True)
+def _try(e: Evidence, names: Sequence[str], text: str, *, kind: str = "hyperparameter") -> Iterator[Cause]:
+    """Yield the hyperparameter with another value of which our losses are the log's, or else the sentence alone."""
+    for name, value in tuple(_alternatives(e, names, with_batches=kind != "hyperparameter"))[:MAX_TRIALS]:
+        others = {key: text for key, text in e.hyperparameters.items() if key != name}
+        if e.matches(others if value is None else {**others, name: value}):
+            word = f"the default {name}" if value is None else f"{name} {value}"
+            proof = f"With {word}, and not {e.hyperparameters[name]}, all losses are the log's."
+            yield Cause("hyperparameter", f"{text} {proof}" if kind == "hyperparameter" else proof, is_proven=True)
             return
     if kind == "hyperparameter":
         text += " A hyperparameter differs, or AWS has changed its container."
+    else:
+        text += " If rows and order are certain, a hyperparameter differs, or AWS has changed its container."
     yield Cause(kind, text, is_proven=False)
+
+
+def _alternatives(e: Evidence, names: Sequence[str], *, with_batches: bool) -> Iterator[tuple[str, str | None]]:
+    """Yield other values of hyperparameters that are worth a run, None for the default."""
+    name = "mini_batch_size"
+    if with_batches and name in e.hyperparameters and not _has_counts(e):
+        size = int(e.hyperparameters[name])
+        yield from ((name, str(value)) for value in (2 * size, size // 2) if value)
+        yield name, None
+    yield from ((name, None) for name in names if HYPERPARAMETERS[name].default is not None)
+
+
+def _has_counts(e: Evidence) -> bool:
+    """Return whether the log shows how many mini-batches the job read."""
+    return any(count(e.their_numbers) is not None for count in (rows_per_epoch, bytes_per_pass))
 
 
 def _first(item: Compared) -> str:
     """Return the largest difference of one kind, in words."""
     index = tuple(int(number) for number in max(item.where("different"), key=lambda at: item.difference[tuple(at)]))
     theirs, ours = float(item.theirs.values[index]), float(item.ours.values[index])
-    return f"{item.kind.replace('/', ' ')}, {item.theirs.place(index)}, is {theirs!r} in the log and {ours!r} here"
+    place = ", ".join(filter(None, [item.kind.replace("/", " "), item.theirs.place(index)]))
+    source = "artifact" if item.kind in OF_ARTIFACT else "log"
+    return f"{place}: {theirs:.9g} in the {source}, {ours:.9g} here"
 
 
 def _n_compared(e: Evidence) -> int:

@@ -8,10 +8,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from asteroid_ll.linear_learner.artifact import Artifact
 from asteroid_ll.linear_learner.log_reader import JobHistory
 from asteroid_ll.parity.noise import DRIFT, Verdict
 
 _NONE = "-"
+_CAN_DRIFT = ("epochs", "stop", "improved epochs", "kept epoch", "best model")
 
 
 @dataclass(frozen=True)
@@ -22,6 +24,11 @@ class Fact:
     theirs: str
     ours: str
     verdict: Verdict
+
+    @property
+    def can_drift(self) -> bool:
+        """Whether rounding can change the decision."""
+        return self.name in _CAN_DRIFT
 
 
 def is_complete(history: JobHistory) -> bool:
@@ -37,19 +44,27 @@ def compare_facts(theirs: JobHistory, ours: JobHistory, *, nudged: Sequence[JobH
         ours: that of our run.
         nudged: those of our runs with changed initial weights.
     """
-    decisions, own, others = _decisions(theirs), _decisions(ours), [_decisions(history) for history in nudged]
+    has_number = theirs.best_index is not None
+    decisions, own, *others = (_decisions(history, has_number=has_number) for history in (theirs, ours, *nudged))
     facts = []
     for name, value in decisions.items():
-        is_equal = value == own[name]
-        is_drift = any(other[name] != own[name] for other in others)
+        is_equal = value == own.get(name)
+        is_drift = any(other.get(name) != own.get(name) for other in others)
         if name == "best model":
             is_drift = is_drift or _is_tie(theirs, ours, nudged)
         verdict: Verdict = "equal" if is_equal else "drifted" if is_drift else "different"
-        facts.append(Fact(name, value, own[name], verdict))
+        facts.append(Fact(name, value, own.get(name, _NONE), verdict))
     return tuple(facts)
 
 
-def _decisions(history: JobHistory) -> Mapping[str, str]:
+def compare_shapes(theirs: Artifact, ours: Artifact) -> Fact:
+    """Judge the number of features and outputs of the artifact."""
+    shapes = [" x ".join(map(str, item.arrays["fc0_weight"].shape)) for item in (theirs, ours)]
+    return Fact("shape of the artifact", shapes[0], shapes[1], "equal" if shapes[0] == shapes[1] else "different")
+
+
+def _decisions(history: JobHistory, *, has_number: bool) -> Mapping[str, str]:
+    """Return the decisions by name; the best model by its number, or by its settings if the log's have no number."""
     decisions = {
         "models": str(history.n_models),
         "loss": history.objective_name,
@@ -64,9 +79,13 @@ def _decisions(history: JobHistory) -> Mapping[str, str]:
         "stop": "early" if history.stopped_early else "after the last epoch",
         "improved epochs": _ranges(history.improved_epochs),
         "kept epoch": _NONE if history.kept_epoch is None else str(history.kept_epoch),
-        "best model": _NONE if history.best_index is None else str(history.best_index),
-        "its settings": json.dumps(history.best_hyperparameters, sort_keys=True),
+        "best model": str(history.best_index) if has_number else _settings(history),
     }
+
+
+def _settings(history: JobHistory) -> str:
+    settings = dict(sorted(history.best_hyperparameters.items()))
+    return json.dumps({name: float(value) if isinstance(value, int) else value for name, value in settings.items()})
 
 
 def _ranges(numbers: Sequence[int]) -> str:

@@ -19,14 +19,15 @@ from asteroid_ll.linear_learner.images import NEWEST
 from asteroid_ll.linear_learner.log_reader import JobHistory, read_log, read_provided
 from asteroid_ll.linear_learner.spec import aws_defaults
 from asteroid_ll.parity.causes import Cause, Evidence, causes_in_figures, causes_of_losses
-from asteroid_ll.parity.facts import Fact, compare_facts
+from asteroid_ll.parity.facts import Fact, compare_facts, compare_shapes
 from asteroid_ll.parity.job import Job
 from asteroid_ll.parity.noise import VERDICTS, Compared, Verdict, compare
-from asteroid_ll.parity.numbers import OURS, algorithm_of, failure_of, numbers_of, of_first_host
+from asteroid_ll.parity.numbers import OF_ARTIFACT, OURS, algorithm_of, failure_of, numbers_of, of_first_host
 from asteroid_ll.parity.rerun import Rerun, run_again
 
 _WHOLE_LOG = "Give the whole log of a Linear Learner job, from its first line on."
 _DISTRIBUTED = "Create Store: dist"
+_DIFFERENT = VERDICTS.index("different")
 
 
 @dataclass(frozen=True)
@@ -75,19 +76,27 @@ class Parity:
 
     def sentence(self) -> str:
         """Return the judgement in words."""
-        if self.verdict == "different":
-            n = sum(item.count("different") for item in self.numbers.values())
-            decisions = [fact.name for fact in self.facts if fact.verdict == "different"]
-            also = f", and the decisions differ: {', '.join(decisions)}" if decisions else ""
-            return f"Different: {n:,} of {self.n_numbers:,} numbers are not the job's{also}."
-        drifted = sum(item.count("drifted") for item in self.numbers.values())
-        if not drifted:
-            return f"Equal: all {self.n_numbers:,} numbers are the job's, to float32 rounding."
-        return (
-            f"Equal: {self.n_numbers - drifted:,} of {self.n_numbers:,} numbers are the job's, to float32 rounding. "
-            f"{drifted:,} drifted by no more than our own runs do if one unit in the last place of the initial weights "
-            "changes."
+        n, n_different, n_drifted = (
+            sum(item.count(verdict) for item in self.numbers.values() for verdict in verdicts)
+            for verdicts in (VERDICTS, ("different",), ("drifted",))
         )
+        decisions = ", ".join(fact.name for fact in self.facts if fact.verdict == "different")
+        if not n:
+            if self.is_equal:
+                return f"Equal: the job fails here too, for the same reason: {self.facts[-1].ours}"
+            return "Different: the job and our run of it do not end in the same way."
+        if self.is_equal and not n_drifted:
+            return f"Equal: all {n:,} numbers are the job's, to float32 rounding."
+        if self.is_equal:
+            return (
+                f"Equal: {n - n_drifted:,} of {n:,} numbers are the job's, to float32 rounding. {n_drifted:,} drifted by no "
+                "more than our own runs do if one unit in the last place of the initial weights changes."
+            )
+        if not n_different:
+            end = f", but these decisions are not: {decisions}" if decisions else ""
+            return f"Different: all {n:,} numbers are the job's{end}."
+        also = f", and these decisions: {decisions}" if decisions else ""
+        return f"Different: {n_different:,} of {n:,} numbers are not the job's{also}."
 
 
 class Judge:
@@ -130,7 +139,6 @@ class Judge:
         numbers, facts = self._compare(their_numbers, theirs, run, theirs_model)
         evidence = Evidence(
             described=job.hyperparameters,
-            doubts=job.doubts,
             theirs=theirs,
             ours=run.history,
             their_numbers=their_numbers,
@@ -138,15 +146,15 @@ class Judge:
             compared=numbers,
             facts=facts,
             hyperparameters=values,
-            matches=lambda others: self._matches(theirs, their_numbers, others),
+            matches=lambda others: self._matches(theirs, numbers, others),
         )
         causes = causes_in_figures(evidence)
-        if not causes and _has_difference(numbers, facts):
+        if _can_be_drift(numbers, facts) and not (causes and _is_mostly_different(numbers)):
             nudged = self._nudge(theirs, values)
             numbers, facts = self._compare(their_numbers, theirs, run, theirs_model, nudged=nudged)
-            if _has_difference(numbers, facts):
-                causes = causes_of_losses(replace(evidence, compared=numbers, facts=facts))
-        elif causes and not theirs.provided and job.doubts:
+        if not causes:
+            causes = causes_of_losses(replace(evidence, compared=numbers, facts=facts))
+        if causes:
             causes += tuple(Cause("files", text, is_proven=False) for text in job.doubts)
         return Parity(
             job=job.name,
@@ -188,13 +196,13 @@ class Judge:
     ) -> tuple[dict[str, Compared], tuple[Fact, ...]]:
         ours = numbers_of(run.log, run.history, run.model)
         others = [numbers_of(other.log, other.history, other.model) for other in nudged]
-        numbers = compare(their_numbers, ours, nudged=others)
         facts = compare_facts(theirs, run.history, nudged=[other.history for other in nudged])
         if model is not None and run.model is not None:
-            shapes = [str(item.arrays["fc0_weight"].shape[0]) for item in (model, run.model)]
-            verdict: Verdict = "equal" if shapes[0] == shapes[1] else "different"
-            facts += (Fact("features of the artifact", shapes[0], shapes[1], verdict),)
-        return numbers, facts
+            fact = compare_shapes(model, run.model)
+            facts += (fact,)
+            if fact.verdict == "different":
+                their_numbers = {kind: item for kind, item in their_numbers.items() if kind not in OF_ARTIFACT}
+        return compare(their_numbers, ours, nudged=others), facts
 
     def _nudge(self, theirs: JobHistory, values: Mapping[str, str]) -> tuple[Rerun, ...]:
         """Run the job with initial weights that are one unit in the last place larger, and smaller."""
@@ -206,13 +214,31 @@ class Judge:
             runs.append(self._train(theirs, nudged, f"training once more, with initial weights one ulp {word}"))
         return tuple(run for run in runs if not run.failure)
 
-    def _matches(self, theirs: JobHistory, numbers: Mapping[str, Any], values: Mapping[str, str]) -> bool:
-        dropped = ", ".join(sorted({*theirs.provided, *(self._job.hyperparameters or {})} - set(values)))
-        run = self._train(theirs, values, f"training once more, with the default {dropped}")
+    def _matches(self, theirs: JobHistory, judged: Mapping[str, Compared], values: Mapping[str, str]) -> bool:
+        """Return whether other hyperparameters give the log's losses, with the test for drift if they nearly do."""
+        own = self._hyperparameters(theirs)
+        name = next(name for name, value in own.items() if values.get(name) != value)
+        run = self._train(theirs, values, f"training once more, with {name} {values.get(name, 'of the container')}")
         if run.failure:
             return False
-        compared = compare(numbers, numbers_of(run.log, run.history, run.model))
-        return all(not compared[kind].count("different") for kind in compared if kind.startswith("loss"))
+        n = self._n_left(theirs, judged, run)
+        if n and 2 * n < sum(judged[kind].count("different") for kind in judged if kind.startswith("loss/")):
+            n = self._n_left(theirs, judged, run, nudged=self._nudge(theirs, values))
+        return n == 0
+
+    def _n_left(
+        self, theirs: JobHistory, judged: Mapping[str, Compared], run: Rerun, *, nudged: tuple[Rerun, ...] = ()
+    ) -> int:
+        """Return how many of the losses that differ still differ in another run; all if it has another shape."""
+        compared, _ = self._compare(numbers_of(self._log, theirs, None), theirs, run, None, nudged=nudged)
+        n = 0
+        for kind, item in judged.items():
+            if kind.startswith("loss/"):
+                others = compared[kind].verdict if kind in compared else np.empty(0)
+                if others.shape != item.verdict.shape:
+                    return item.verdict.size
+                n += int(np.count_nonzero((item.verdict == _DIFFERENT) & (others == _DIFFERENT)))
+        return n
 
     def _refuse_hosts(self) -> None:
         if _DISTRIBUTED in self._log and self._job.n_hosts == 1:
@@ -235,9 +261,11 @@ class Judge:
         if theirs.python is not None and theirs.generation is None:
             notes.append(f"No known image prints such a log, with Python {theirs.python}: AWS may have changed it.")
         absent = sorted({*their_numbers} - {*numbers})
-        names = [f"{kind.replace('/', ' ')}: {name}" for kind, item in numbers.items() for name in item.only_theirs]
+        scores = {kind: item for kind, item in numbers.items() if kind.startswith("score")}
+        names = [f"{kind.replace('/', ' ')} {name}" for kind, item in scores.items() for name in item.only_theirs]
         if absent or names:
-            notes.append(f"Only the job has, and so not compared: {'; '.join([*absent, *names][:5])}.")
+            missing = ", ".join([*(kind.replace("/", " ") for kind in absent), *names][:5])
+            notes.append(f"Not compared, because our run does not have it: {missing}.")
         if self._job.n_hosts > 1:
             notes.append("No log of a real job on several hosts is public, so our way to train one is not verified.")
         return notes
@@ -270,10 +298,15 @@ class Judge:
         return Parity(self._job.name, year, {}, (fact,), (cause, *doubts), (), self._n_runs)
 
 
-def _has_difference(numbers: Mapping[str, Compared], facts: tuple[Fact, ...]) -> bool:
-    return any(item.count("different") for item in numbers.values()) or any(
-        fact.verdict == "different" for fact in facts
-    )
+def _can_be_drift(numbers: Mapping[str, Compared], facts: tuple[Fact, ...]) -> bool:
+    """Return whether there are differences that rounding might explain."""
+    n = sum(item.count("different") for item in numbers.values())
+    return n > 0 or any(fact.verdict == "different" and fact.can_drift for fact in facts)
+
+
+def _is_mostly_different(numbers: Mapping[str, Compared]) -> bool:
+    train = numbers["loss/train"]
+    return 2 * train.count("different") > train.verdict.size
 
 
 def _duration(theirs: JobHistory) -> str:

@@ -19,14 +19,14 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from asteroid_ll.formats.arrays import Float64Array
+from asteroid_ll.formats.arrays import Bools, Float64Array
 from asteroid_ll.parity.numbers import Numbers
 
 Verdict = Literal["equal", "drifted", "different"]
 VERDICTS: tuple[Verdict, ...] = ("equal", "drifted", "different")
 
 TRAIN_LOSS = 2e-6
-VALIDATION_LOSS = 1e-6
+VALIDATION_LOSS = 1.5e-6
 _SMALLEST_VALIDATION_LOSS = 0.2
 MOMENT = 4e-7
 SCORE = 2e-6
@@ -34,10 +34,12 @@ WEIGHT = 2e-6
 THRESHOLD = 1e-6
 _LOGGED = 1e-9
 
-DRIFT_SO_FAR = 32.0
-"""A train loss may differ by this factor times the drift of its model up to the next epoch, and by `DRIFT`."""
-DRIFT = 8.0
+DRIFT_OF_TRAIN = 64.0
+"""A train loss may drift by this factor times the largest drift of its model in our nudged runs up to the next epoch."""
 DRIFT_OF_VALIDATION = 3.0
+"""The same for a validation loss, over all epochs of the model."""
+DRIFT = 8.0
+"""The same for a final score, and for a train loss if no other one of the model is outside its band."""
 
 
 @dataclass(frozen=True)
@@ -101,7 +103,7 @@ def _compare(
     only_ours: tuple[str, ...] = ()
     runs = [run[kind] for run in nudged]
     band = _band(kind, all_ours)
-    if _has_names(theirs) or _has_names(ours):
+    if theirs.has_names or ours.has_names:
         names = [name for name in theirs.axes if name in ours.axes]
         only_theirs = tuple(name for name in theirs.axes if name not in names)
         only_ours = tuple(name for name in ours.axes if name not in names)
@@ -122,22 +124,26 @@ def _verdict(
     with np.errstate(invalid="ignore"):
         difference = np.abs(theirs - ours)
         is_equal = (difference <= band) | (theirs == ours)
-        is_drift = difference <= _drift(kind, ours, runs) if runs else np.zeros(ours.shape, np.bool_)
+        is_drift = np.zeros(ours.shape, np.bool_)
+        if runs:
+            is_drift = difference <= _drift(kind, ours, runs, outside=difference > band)
     verdict = np.where(is_equal, 0, np.where(is_drift, 1, 2)).astype(np.int8)
     # NaN is a number that the log does not have, or a loss that both runs print as nan.
     verdict[np.isnan(theirs)] = -1
     return verdict
 
 
-def _drift(kind: str, ours: Float64Array, runs: Sequence[Float64Array]) -> Float64Array:
+def _drift(kind: str, ours: Float64Array, runs: Sequence[Float64Array], *, outside: Bools) -> Float64Array:
     """Return the largest difference that rounding explains, by the drift of our nudged runs."""
     with np.errstate(invalid="ignore"):
         drift = np.nanmax([np.nan_to_num(np.abs(run - ours), nan=0.0) for run in runs], axis=0)
     if kind == "loss/train":
         so_far = np.maximum.accumulate(drift, axis=0)
         so_far = np.concatenate([so_far[1:], so_far[-1:]])
-        return np.minimum(DRIFT_SO_FAR * so_far, DRIFT * drift.max(axis=0))
-    if kind == "loss/validation":
+        # Training carries a drift on, so one epoch alone is outside its band only by little.
+        is_alone = outside & (outside.sum(axis=0) == 1)
+        return np.where(is_alone, np.minimum(DRIFT * drift.max(axis=0), DRIFT_OF_TRAIN * so_far), DRIFT_OF_TRAIN * so_far)
+    if kind in ("loss/validation", "loss of model 0/validation"):
         # Rounding of one evaluation does not reach the next, so the epochs of a model are a sample of it.
         return np.broadcast_to(DRIFT_OF_VALIDATION * drift.max(axis=0), ours.shape)
     if kind.startswith(("score", "threshold")):
@@ -184,10 +190,6 @@ def _is_objective(ours: Mapping[str, Numbers]) -> bool:
 def _deviations(ours: Mapping[str, Numbers], n_features: int) -> Float64Array:
     found = ours.get("deviation")
     return np.ones(n_features) if found is None else found.values
-
-
-def _has_names(numbers: Numbers) -> bool:
-    return numbers.values.ndim == 1 and len(numbers.axes) == len(numbers.values) and numbers.axes != ("epoch",)
 
 
 def _selected(numbers: Numbers, names: Sequence[str]) -> Numbers:

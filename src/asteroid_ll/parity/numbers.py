@@ -22,7 +22,8 @@ _FAILED = re.compile(r"ERROR \d+\] (.*)")
 _ALGORITHM = re.compile(r'"Algorithm": "([^"]+)"')
 _HOST = re.compile(r'host=algo-(\d+)\b|"Host": "algo-(\d+)"')
 OURS = "Linear Learner"
-ROWS, BATCHES = "Number of Records Since Last Reset", "Number of Batches Since Last Reset"
+OF_ARTIFACT = ("weight", "bias", "threshold")
+_ROWS, _BATCHES = "Number of Records Since Last Reset", "Number of Batches Since Last Reset"
 
 
 @dataclass(frozen=True)
@@ -31,15 +32,22 @@ class Numbers:
 
     Attributes:
         values: any shape; NaN for a number that is absent.
-        axes: what the axes count, such as ``("epoch", "model")``, or the names along the only axis.
+        axes: what the axes count, such as ``("epoch", "model")``, or the names along the only axis; empty for the name
+            of a number that is the only one of its kind.
     """
 
     values: Float64Array
     axes: tuple[str, ...]
 
+    @property
+    def has_names(self) -> bool:
+        """Whether each number has a name of its own."""
+        one_each = self.values.ndim == 1 and len(self.axes) == len(self.values)
+        return one_each and self.axes not in (("epoch",), ("feature",), ("output",))
+
     def place(self, index: tuple[int, ...]) -> str:
         """Return where a number is, in words."""
-        if len(index) == 1 and len(self.axes) == self.values.shape[0] and self.axes != ("epoch",):
+        if self.has_names:
             return self.axes[index[0]]
         return ", ".join(f"{axis} {number}" for axis, number in zip(self.axes, index, strict=True))
 
@@ -61,7 +69,7 @@ def numbers_of(log: str, history: JobHistory, model: Artifact | None) -> dict[st
     ):
         values = history.moments.get(moment)
         if values is not None:
-            found[kind] = Numbers(values.astype(np.float64), ("feature",))
+            found[kind] = Numbers(values.astype(np.float64), ("",) if "label" in kind else ("feature",))
     found["loss/train"] = Numbers(history.train_objective, ("epoch", "model"))
     if history.validation_objective is not None:
         found["loss/validation"] = Numbers(history.validation_objective, ("epoch", "model"))
@@ -104,13 +112,26 @@ def of_first_host(log: str) -> str:
 
 
 def rows_per_epoch(numbers: Mapping[str, Numbers]) -> tuple[int, int] | None:
-    """Return the rows and mini-batches that the first host reads in an epoch; None if the log has no counts."""
-    counts = numbers.get("count")
-    if counts is None:
-        return None
-    of = dict(zip(counts.axes, counts.values.tolist(), strict=True))
-    rows, batches = of.get(f"epoch 0: {ROWS}"), of.get(f"epoch 0: {BATCHES}")
+    """Return the rows and mini-batches that the first host reads in an epoch; None if the log does not count them."""
+    of = _counted(numbers)
+    rows, batches = of.get(f"epoch 0: {_ROWS}"), of.get(f"epoch 0: {_BATCHES}")
     return None if rows is None or batches is None else (int(rows), int(batches))
+
+
+def bytes_per_pass(numbers: Mapping[str, Numbers]) -> tuple[int, int] | None:
+    """Return the bytes and mini-batches of a whole pass over train; None if the log has no pass, as for CSV."""
+    of = _counted(numbers)
+    passes = [
+        (int(value), int(of[name.replace("num_bytes", "num_examples")]))
+        for name, value in of.items()
+        if name.endswith("of train: num_bytes")
+    ]
+    return max(passes, default=None)
+
+
+def _counted(numbers: Mapping[str, Numbers]) -> dict[str, float]:
+    counts = numbers.get("count")
+    return {} if counts is None else dict(zip(counts.axes, counts.values.tolist(), strict=True))
 
 
 def _named(kind: str, values: Mapping[str, float]) -> dict[str, Numbers]:

@@ -17,7 +17,7 @@ DEFAULT_WORKDIR = Path("asteroid-run")
 
 WITH_OPTIONS = (
     *(stage.name for stage in STAGES),
-    *("run-all", "plan", "status", "evaluate", "sweep"),
+    *("run-all", "plan", "status", "evaluate", "parity", "sweep"),
     *("config show", "config validate", "features list", "features show"),
     *("model show", "model predict", "model export"),
 )
