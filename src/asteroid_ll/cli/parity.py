@@ -149,7 +149,9 @@ def _show(console: Console, judged: Parity) -> None:
     console.paragraph(judged.sentence(), width=_WIDTH)
     for cause in judged.causes:
         console.line()
-        console.paragraph(f"{'Cause' if cause.is_proven else 'Likely cause'} ({cause.kind}): {cause.text}", width=_WIDTH)
+        console.paragraph(
+            f"{'Cause' if cause.is_proven else 'Likely cause'} ({cause.kind}): {cause.text}", width=_WIDTH
+        )
     for note in judged.notes:
         console.line()
         console.paragraph(f"Note: {note}", width=_WIDTH)

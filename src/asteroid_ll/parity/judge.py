@@ -1,8 +1,8 @@
 """Runs a job again and judges it: a verdict for each number and decision, and the likely cause if they differ.
 
 One run is enough if everything is equal. Otherwise two more runs, with initial weights that are changed by one unit in
-the last place of float32, show how far rounding alone carries this job; and at most `causes.MAX_TRIALS` more runs try
-another hyperparameter.
+the last place of float32, show how far rounding alone carries this job. If a cause needs a proof, at most
+`patterns.MAX_TRIALS` other hyperparameters are tried, each with the same test if it nearly fits.
 """
 
 from __future__ import annotations
@@ -18,11 +18,13 @@ from asteroid_ll.linear_learner import artifact
 from asteroid_ll.linear_learner.images import NEWEST
 from asteroid_ll.linear_learner.log_reader import JobHistory, read_log, read_provided
 from asteroid_ll.linear_learner.spec import aws_defaults
-from asteroid_ll.parity.causes import Cause, Evidence, causes_in_figures, causes_of_losses
+from asteroid_ll.parity.evidence import Cause, Evidence
 from asteroid_ll.parity.facts import Fact, compare_facts, compare_shapes
+from asteroid_ll.parity.figures import causes_in_figures
 from asteroid_ll.parity.job import Job
 from asteroid_ll.parity.noise import VERDICTS, Compared, Verdict, compare
 from asteroid_ll.parity.numbers import OF_ARTIFACT, OURS, algorithm_of, failure_of, numbers_of, of_first_host
+from asteroid_ll.parity.patterns import causes_of_losses
 from asteroid_ll.parity.rerun import Rerun, run_again
 
 _WHOLE_LOG = "Give the whole log of a Linear Learner job, from its first line on."
@@ -89,8 +91,8 @@ class Parity:
             return f"Equal: all {n:,} numbers are the job's, to float32 rounding."
         if self.is_equal:
             return (
-                f"Equal: {n - n_drifted:,} of {n:,} numbers are the job's, to float32 rounding. {n_drifted:,} drifted by no "
-                "more than our own runs do if one unit in the last place of the initial weights changes."
+                f"Equal: {n - n_drifted:,} of {n:,} numbers are the job's, to float32 rounding. {n_drifted:,} drifted "
+                "by no more than our own runs do if one unit in the last place of the initial weights changes."
             )
         if not n_different:
             end = f", but these decisions are not: {decisions}" if decisions else ""
@@ -152,8 +154,9 @@ class Judge:
         if _can_be_drift(numbers, facts) and not (causes and _is_mostly_different(numbers)):
             nudged = self._nudge(theirs, values)
             numbers, facts = self._compare(their_numbers, theirs, run, theirs_model, nudged=nudged)
-        if not causes:
-            causes = causes_of_losses(replace(evidence, compared=numbers, facts=facts))
+        judged = replace(evidence, compared=numbers, facts=facts)
+        if not causes and (judged.n_different() or judged.different_facts):
+            causes = causes_of_losses(judged)
         if causes:
             causes += tuple(Cause("files", text, is_proven=False) for text in job.doubts)
         return Parity(
@@ -292,7 +295,9 @@ class Judge:
 
     def _failed_here(self, theirs: JobHistory, failure: str) -> Parity:
         fact = Fact("end", "trained", "failed", "different")
-        cause = Cause("failure", f"The job trained, and our run of these files fails: {_reason(failure)}", is_proven=True)
+        cause = Cause(
+            "failure", f"The job trained, and our run of these files fails: {_reason(failure)}", is_proven=True
+        )
         year = theirs.generation.year if theirs.generation else None
         doubts = tuple(Cause("files", text, is_proven=False) for text in self._job.doubts)
         return Parity(self._job.name, year, {}, (fact,), (cause, *doubts), (), self._n_runs)

@@ -35,7 +35,7 @@ THRESHOLD = 1e-6
 _LOGGED = 1e-9
 
 DRIFT_OF_TRAIN = 64.0
-"""A train loss may drift by this factor times the largest drift of its model in our nudged runs up to the next epoch."""
+"""A train loss may drift this many times the largest drift of its model in our nudged runs, up to the next epoch."""
 DRIFT_OF_VALIDATION = 3.0
 """The same for a validation loss, over all epochs of the model."""
 DRIFT = 8.0
@@ -137,18 +137,17 @@ def _drift(kind: str, ours: Float64Array, runs: Sequence[Float64Array], *, outsi
     """Return the largest difference that rounding explains, by the drift of our nudged runs."""
     with np.errstate(invalid="ignore"):
         drift = np.nanmax([np.nan_to_num(np.abs(run - ours), nan=0.0) for run in runs], axis=0)
-    if kind == "loss/train":
+    if kind in ("loss/train", "loss of model 0/train"):
         so_far = np.maximum.accumulate(drift, axis=0)
-        so_far = np.concatenate([so_far[1:], so_far[-1:]])
+        limit: Float64Array = DRIFT_OF_TRAIN * np.concatenate([so_far[1:], so_far[-1:]])
         # Training carries a drift on, so one epoch alone is outside its band only by little.
         is_alone = outside & (outside.sum(axis=0) == 1)
-        return np.where(is_alone, np.minimum(DRIFT * drift.max(axis=0), DRIFT_OF_TRAIN * so_far), DRIFT_OF_TRAIN * so_far)
+        return np.where(is_alone, np.minimum(DRIFT * drift.max(axis=0), limit), limit)
     if kind in ("loss/validation", "loss of model 0/validation"):
         # Rounding of one evaluation does not reach the next, so the epochs of a model are a sample of it.
         return np.broadcast_to(DRIFT_OF_VALIDATION * drift.max(axis=0), ours.shape)
-    if kind.startswith(("score", "threshold")):
-        return DRIFT * drift
-    return np.full(ours.shape, DRIFT * drift.max()) if drift.size else drift
+    by_number = kind.startswith(("score", "threshold")) or not drift.size
+    return np.broadcast_to(DRIFT * (drift if by_number else drift.max()), ours.shape)
 
 
 def _band(kind: str, ours: Mapping[str, Numbers]) -> Float64Array:
@@ -169,12 +168,12 @@ def _band(kind: str, ours: Mapping[str, Numbers]) -> Float64Array:
     if kind.startswith("score"):
         return SCORE * size
     if kind == "weight":
-        scale = _deviations(ours, len(values))[:, np.newaxis]
-        return WEIGHT * (size * scale).max() / scale + np.zeros_like(values)
+        scale = _moment(ours, "deviation", default=1.0)
+        return np.broadcast_to(WEIGHT * (size * scale).max() / scale, values.shape)
     if kind == "bias":
-        mean = ours.get("mean")
-        shift = 0.0 if mean is None else np.abs(ours["weight"].values * mean.values[:, np.newaxis]).sum(axis=0)
-        return WEIGHT * (size + shift)
+        shifts = ours["weight"].values * _moment(ours, "mean", default=0.0)
+        terms: Float64Array = size + np.abs(shifts).sum(axis=0)
+        return WEIGHT * terms
     if kind == "threshold":
         return np.full(values.shape, THRESHOLD)
     return _LOGGED * size
@@ -187,9 +186,9 @@ def _is_objective(ours: Mapping[str, Numbers]) -> bool:
     return bool(np.allclose(ours["criterion"].values, lowest, rtol=_LOGGED, atol=0, equal_nan=True))
 
 
-def _deviations(ours: Mapping[str, Numbers], n_features: int) -> Float64Array:
-    found = ours.get("deviation")
-    return np.ones(n_features) if found is None else found.values
+def _moment(ours: Mapping[str, Numbers], kind: str, *, default: float) -> Float64Array:
+    """Return a moment of each feature as a column, or a default if the log does not have it."""
+    return np.full((1, 1), default) if kind not in ours else ours[kind].values[:, np.newaxis]
 
 
 def _selected(numbers: Numbers, names: Sequence[str]) -> Numbers:

@@ -34,6 +34,14 @@ def _account(config: Config) -> dict[str, object]:
     return {"target": config.target, "region": config.region}
 
 
+def _all_settings(config: Config) -> dict[str, object]:
+    """Return all settings, which the report shows; ``report.parity`` only if it is on, because it is new."""
+    settings: dict[str, Any] = config.model_dump(mode="json")
+    if not settings["report"]["parity"]:
+        del settings["report"]["parity"]
+    return settings
+
+
 def _source_file(config: Config) -> Mapping[str, str]:
     """Return the digest of a local source file; a remote source is only read when fetch runs."""
     location = config.source.location
@@ -142,7 +150,7 @@ STAGES: tuple[Stage, ...] = (
         name="report",
         version=1,
         needs=("fetch", "clean", "explore", "split", "encode", "train", "predict"),
-        settings=lambda config: config.model_dump(mode="json"),  # the report shows all of them
+        settings=_all_settings,
         run=_lazy("stages.report.run"),
         summary="Write all results as one HTML file.",
     ),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from asteroid_ll.parity.job import job_of_run
+from asteroid_ll.parity.judge import Judge, Parity
 from asteroid_ll.report.document import as_document, as_json
 from asteroid_ll.report.figures import DIRECTORY, draw_model, reused_figures
 from asteroid_ll.report.html import ReportFigure, render_html
@@ -22,6 +24,18 @@ def report_inputs(context: Context) -> ReportInputs:
     return ReportInputs(context.directory, context.config, {**fingerprints, "report": context.fingerprint})
 
 
+def _judge(context: Context) -> Parity:
+    """Run the job of the run directory again, from its files alone."""
+    config = context.config
+    job = job_of_run(
+        context.directory,
+        hyperparameters=config.hyperparameters,
+        n_hosts=config.training.instance_count,
+        is_sharded=config.training.train_distribution == "ShardedByS3Key",
+    )
+    return Judge(job, progress=lambda text: context.progress(f"parity: {text}")).judge()
+
+
 def run(context: Context) -> Outcome:
     """Write the report, unless ``report.html`` switches it off."""
     if not context.config.report.html:
@@ -36,8 +50,9 @@ def run(context: Context) -> Outcome:
         for plot in draw_model(inputs):
             outputs.append(f"{DIRECTORY}/{plot.name}.png")
             figures[plot.name] = ReportFigure(plot.title, plot.alt, save(plot.figure, context.path(outputs[-1])))
-    write_json(context.path(paths.REPORT_JSON), as_json(inputs))
-    document = render_html(as_document(inputs, figures)).encode()
+    parity = _judge(context) if context.config.report.parity else None
+    write_json(context.path(paths.REPORT_JSON), as_json(inputs, parity))
+    document = render_html(as_document(inputs, figures, parity)).encode()
     atomic_write(context.path(paths.REPORT_HTML), document, private=True)
     return Outcome(
         outputs=tuple(outputs),
