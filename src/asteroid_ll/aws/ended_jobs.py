@@ -156,7 +156,7 @@ def _written_later(objects: list[_Object], job: Mapping[str, Any], *, channel: s
     later = [item for item in objects if started is not None and item.written_s > started.timestamp()]
     if not later:
         return []
-    more = f" and {len(later) - 1} more objects were" if len(later) > 1 else " was"
+    more = {1: " was", 2: " and 1 more object were"}.get(len(later), f" and {len(later) - 1:,} more objects were")
     return [f"s3://{later[0].bucket}/{later[0].key}{more} written after the job had started: {channel} has changed."]
 
 

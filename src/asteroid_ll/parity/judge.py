@@ -19,7 +19,7 @@ from asteroid_ll.linear_learner.images import NEWEST
 from asteroid_ll.linear_learner.log_reader import JobHistory, read_log, read_provided
 from asteroid_ll.linear_learner.spec import aws_defaults
 from asteroid_ll.parity.evidence import Cause, Evidence
-from asteroid_ll.parity.facts import Fact, compare_facts, compare_shapes
+from asteroid_ll.parity.facts import Fact, compare_facts, compare_shapes, is_complete
 from asteroid_ll.parity.figures import causes_in_figures
 from asteroid_ll.parity.job import Job
 from asteroid_ll.parity.noise import VERDICTS, Compared, Verdict, compare
@@ -232,15 +232,16 @@ class Judge:
     def _n_left(
         self, theirs: JobHistory, judged: Mapping[str, Compared], run: Rerun, *, nudged: tuple[Rerun, ...] = ()
     ) -> int:
-        """Return how many of the losses that differ still differ in another run; all if it has another shape."""
+        """Return how many of the losses that differ still differ in another run."""
         compared, _ = self._compare(numbers_of(self._log, theirs, None), theirs, run, None, nudged=nudged)
-        n = 0
+        n = abs(run.history.n_epochs - theirs.n_epochs) if is_complete(theirs) else 0
         for kind, item in judged.items():
-            if kind.startswith("loss/"):
-                others = compared[kind].verdict if kind in compared else np.empty(0)
-                if others.shape != item.verdict.shape:
-                    return item.verdict.size
-                n += int(np.count_nonzero((item.verdict == _DIFFERENT) & (others == _DIFFERENT)))
+            if kind.startswith("loss/") and kind in compared:
+                others = compared[kind].verdict
+                was_different = np.ones(others.shape, np.bool_)
+                common = tuple(map(slice, np.minimum(others.shape, item.verdict.shape)))
+                was_different[common] = item.verdict[common] == _DIFFERENT
+                n += int(np.count_nonzero(was_different & (others == _DIFFERENT)))
         return n
 
     def _refuse_hosts(self) -> None:

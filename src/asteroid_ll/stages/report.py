@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from asteroid_ll.errors import DataError
 from asteroid_ll.parity.job import job_of_run
 from asteroid_ll.parity.judge import Judge, Parity
 from asteroid_ll.report.document import as_document, as_json
@@ -24,16 +25,20 @@ def report_inputs(context: Context) -> ReportInputs:
     return ReportInputs(context.directory, context.config, {**fingerprints, "report": context.fingerprint})
 
 
-def _judge(context: Context) -> Parity:
-    """Run the job of the run directory again, from its files alone."""
+def _judge(context: Context) -> Parity | None:
+    """Run the job of the run directory again, from its files alone; None if they are not enough, such as no log."""
     config = context.config
-    job = job_of_run(
-        context.directory,
-        hyperparameters=config.hyperparameters,
-        n_hosts=config.training.instance_count,
-        is_sharded=config.training.train_distribution == "ShardedByS3Key",
-    )
-    return Judge(job, progress=lambda text: context.progress(f"parity: {text}")).judge()
+    try:
+        job = job_of_run(
+            context.directory,
+            hyperparameters=config.hyperparameters,
+            n_hosts=config.training.instance_count,
+            is_sharded=config.training.train_distribution == "ShardedByS3Key",
+        )
+        return Judge(job, progress=lambda text: context.progress(f"parity: {text}")).judge()
+    except DataError as error:
+        context.progress(f"{error.what} The report has no section about parity.")
+        return None
 
 
 def run(context: Context) -> Outcome:

@@ -86,9 +86,7 @@ def write_rows(path: Path, rows: np.ndarray[Any, Any]) -> None:
     if path.suffix == ".csv":
         np.savetxt(path, rows, delimiter=",", fmt="%.9g")
     else:
-        path.write_bytes(
-            bytes(recordio.encode(np.ascontiguousarray(rows[:, 1:]), np.ascontiguousarray(rows[:, 0])))
-        )
+        path.write_bytes(bytes(recordio.encode(np.ascontiguousarray(rows[:, 1:]), np.ascontiguousarray(rows[:, 0]))))
 
 
 def table(predictor_type: str, n: int, *, seed: int = 7) -> np.ndarray[Any, Any]:

@@ -299,9 +299,7 @@ def test_a_failed_job_that_fails_here_for_the_same_reason_is_equal(make: Make) -
     made = make("regressor")
     (path,) = (made.root / "input" / "data" / "train").iterdir()
     path.write_text("a,b\n1,2\n")
-    failed = run_again(
-        made.job(), {"predictor_type": "regressor"}, generation=_newest(), on_line=lambda _: None
-    )
+    failed = run_again(made.job(), {"predictor_type": "regressor"}, generation=_newest(), on_line=lambda _: None)
     judged = made.judge(log=failed.log)
     assert judged.verdict == "equal"
     assert judged.sentence().startswith("Equal: the job fails here too, for the same reason: Unable to parse csv")
@@ -320,7 +318,10 @@ KMEANS = '#metrics {"Dimensions": {"Algorithm": "AWS/KMeansWebscale", "epoch": 0
     [
         (KMEANS, "The log is of another algorithm, AWS/KMeansWebscale, and not of Linear Learner."),
         ("[0]#011train-rmse:1.2", "The log has no losses of models"),
-        ('#metrics {"Dimensions": {"epoch": 0, "model": 0}, "Metrics": {"train_mse_objective": {"sum": 1}}}', "hyperpar"),
+        (
+            '#metrics {"Dimensions": {"epoch": 0, "model": 0}, "Metrics": {"train_mse_objective": {"sum": 1}}}',
+            "hyperpar",
+        ),
     ],
     ids=["kmeans", "xgboost", "without-its-head"],
 )
