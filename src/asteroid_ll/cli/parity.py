@@ -6,6 +6,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -83,8 +84,11 @@ def _of_account(options: CommonOptions, name: str) -> Iterator[Job]:
     """Download a job from the account, into a folder that is deleted at the end."""
     from asteroid_ll.aws.ended_jobs import download_job
     from asteroid_ll.aws.session import connect
+    from asteroid_ll.config.models import EMULATOR_ROLE_ARN
 
-    config, console = options.config, Console(as_json=options.as_json)
+    # Nothing is created, so no role must be given.
+    config = replace(options, overrides=(*options.overrides, f"role_arn={EMULATOR_ROLE_ARN}")).config
+    console = Console(as_json=options.as_json)
     emulator_dir = options.workdir / paths.EMULATOR
     if config.target == "emulator" and not emulator_dir.is_dir():
         raise DataError(
@@ -123,7 +127,8 @@ def _judge(job: Job, options: CommonOptions) -> None:
     if not options.as_json:
         _show(console, judged)
     if not judged.is_equal:
-        failure = DataError(f"Job {judged.job} is different here.", hint=_next(judged))
+        kinds = ", ".join(dict.fromkeys(cause.kind for cause in judged.causes)) or "unknown"
+        failure = DataError(f"Job {judged.job} is different here. Cause: {kinds}.", hint=_next(judged))
         raise SystemExit(report(failure, console, command="parity", **members))
     if options.as_json:
         console.envelope("parity", **members)
@@ -135,7 +140,7 @@ def _next(judged: Parity) -> str:
         return "Give the files that the job has read, with their names, which are their order."
     if "cut" in kinds:
         return "Give the whole log."
-    return "asteroid-ll parity --json   lists every number."
+    return "The option --json lists every number."
 
 
 def _show(console: Console, judged: Parity) -> None:

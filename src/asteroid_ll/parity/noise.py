@@ -31,6 +31,7 @@ _SMALLEST_VALIDATION_LOSS = 0.2
 MOMENT = 4e-7
 SCORE = 2e-6
 WEIGHT = 2e-6
+BIAS = 4e-6
 THRESHOLD = 1e-6
 _LOGGED = 1e-9
 
@@ -173,7 +174,7 @@ def _band(kind: str, ours: Mapping[str, Numbers]) -> Float64Array:
     if kind == "bias":
         shifts = ours["weight"].values * _moment(ours, "mean", default=0.0)
         terms: Float64Array = size + np.abs(shifts).sum(axis=0)
-        return WEIGHT * terms
+        return BIAS * terms
     if kind == "threshold":
         return np.full(values.shape, THRESHOLD)
     return _LOGGED * size
