@@ -10,7 +10,9 @@ import os
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import importlib.util
+import signal
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +28,27 @@ pytest_plugins = ["asteroid_ll.testing"]
 settings.register_profile("asteroid-ll", deadline=None, derandomize=not os.environ.get("ASTEROID_LL_EXHAUSTIVE"))
 settings.load_profile("asteroid-ll")
 """The same examples in every run, except in the nightly one; no deadline, which a busy machine would miss."""
+
+
+signal.signal(signal.SIGINT, signal.default_int_handler)
+"""A job that a shell runs in the background ignores it, and so would the commands that tests interrupt."""
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Of a test with the mark ``one_in(n)``, keep each n-th case; keep all in the nightly run and if one is named."""
+    if os.environ.get("ASTEROID_LL_EXHAUSTIVE") == "1" or any("::" in argument for argument in config.args):
+        return
+    n_seen: Counter[str] = Counter()
+    left_out = []
+    for item in items:
+        mark = item.get_closest_marker("one_in")
+        if mark is not None:
+            test = item.nodeid.partition("[")[0]
+            if n_seen[test] % mark.args[0]:
+                left_out.append(item)
+            n_seen[test] += 1
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = [item for item in items if item not in left_out]
 
 
 def _helper(name: str) -> Any:

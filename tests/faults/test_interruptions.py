@@ -64,6 +64,7 @@ def test_an_interrupted_wait_is_taken_up_by_the_next_run(prepared, finished_once
     assert prepared.open_intervals() == []
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("kind", ["sigint", "sigterm"])
 @pytest.mark.parametrize("call", FROM_DEPLOY)
 def test_an_interruption_from_the_deployment_on_ends_with_teardown(trained, call, kind):

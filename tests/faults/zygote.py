@@ -249,13 +249,14 @@ def _signal_at_call(arguments: tuple[str, int, str]) -> None:
 
 
 def _shorten_pauses(poll_s: float) -> None:
-    """Skip botocore's pauses between attempts, up to 20 s each, and shorten those between two polls of AWS.
+    """Skip the pauses between attempts, up to 20 s each, and shorten those between two polls of AWS.
 
     The clock of the polls goes as far as they should have taken.
     """
     import botocore.endpoint
 
     from asteroid_ll.aws import session, waiting
+    from asteroid_ll.neo.sources import web
 
     now_s = [0.0]
 
@@ -265,6 +266,7 @@ def _shorten_pauses(poll_s: float) -> None:
 
     vars(session)["AWS_PACE"] = replace(waiting.AWS_PACE, sleep=sleep, clock=lambda: now_s[0])
     botocore.endpoint.time = SimpleNamespace(sleep=lambda _: None, time=time.time)
+    vars(web)["PAUSE_S"] = 0.0
 
 
 HOOKS: dict[str, Callable[[Any], None]] = {

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from asteroid_ll.aws import resources
-from asteroid_ll.aws.errors import BROKEN_BODY_ERRORS, RESUME, answer, aws_call
+from asteroid_ll.aws.errors import BROKEN_BODY_ERRORS, RESUME, after_failure, answer, aws_call
 from asteroid_ll.aws.resources import CreatedOrAdopted, Kind
 from asteroid_ll.aws.tags import to_api
 from asteroid_ll.aws.waiting import poll
@@ -298,4 +298,5 @@ def _failed(aws: Aws, endpoint: Mapping[str, Any]) -> AwsError:
             f"Endpoint {name} failed: {reason} It could not be deleted either: {error.what}",
             hint="Run 'asteroid-ll teardown'.",
         )
-    return AwsError(f"Endpoint {name} failed: {reason} It has been deleted.", hint=f"Correct the cause. {RESUME}")
+    hint = after_failure(reason, instance_type="hosting.instance_type")
+    return AwsError(f"Endpoint {name} failed: {reason} It has been deleted.", hint=hint)

@@ -6,6 +6,7 @@ Only this module decides the branch of the error tree (and so the exit code) of 
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -13,6 +14,7 @@ from typing import Any
 from botocore import exceptions as botocore_errors
 
 from asteroid_ll.aws.answers import UNREADABLE
+from asteroid_ll.aws.denials import denial
 from asteroid_ll.errors import AsteroidError, AwsError, ConfigError, CredentialsError
 from asteroid_ll.run.atomic import refused_by_system
 
@@ -61,6 +63,8 @@ _NOT_FOUND_CODES = {"ValidationException", "ResourceNotFound", "ResourceNotFound
 _NOT_FOUND_TEXTS = ("could not find", "requested resource not found", "does not exist")
 _EXISTS_TEXTS = ("cannot create already existing", "must be unique", "already exists")
 
+_QUOTA = re.compile(r"service limit '([^']+)'")
+
 _NO_CREDENTIALS = (
     botocore_errors.NoCredentialsError,
     botocore_errors.PartialCredentialsError,
@@ -108,6 +112,12 @@ def is_already_there(error: BaseException) -> bool:
     return code in {"ResourceInUse", "ValidationException"} and any(text in message.lower() for text in _EXISTS_TEXTS)
 
 
+def is_unassumable(error: BaseException) -> bool:
+    """Return whether SageMaker cannot assume the execution role, which for a minute is also true of a new role."""
+    code, message, _ = answer(error)
+    return code == "ValidationException" and "could not assume role" in message.lower()
+
+
 def is_denial(error: AsteroidError) -> bool:
     """Return whether AWS denied an action, which no repetition changes."""
     return error.context.get("code") in _DENIED
@@ -146,6 +156,18 @@ def expected(error: Exception, doing: str) -> AsteroidError:
     )
 
 
+def after_failure(reason: str, *, instance_type: str) -> str:
+    """Return the hint for a job or an endpoint that failed.
+
+    Args:
+        reason: SageMaker's ``FailureReason``.
+        instance_type: the key of the configuration that has its instance type.
+    """
+    if "compute capacity" in reason:
+        return f"AWS is short of such instances. Wait, or set '{instance_type}' to another type. {RESUME}"
+    return f"Correct the cause. {RESUME}"
+
+
 @contextmanager
 def aws_call(doing: str, *, service: str = "sagemaker") -> Iterator[None]:
     """Translate exceptions of botocore inside the block, see `translate`; a bug keeps its traceback."""
@@ -179,16 +201,13 @@ def _translate_refusal(error: botocore_errors.ClientError, doing: str, service: 
     if code in _BAD_CREDENTIALS:
         return CredentialsError(
             f"AWS does not accept the credentials ({code}) while {doing}: {message}",
-            hint="Check AWS_PROFILE and the access keys: 'aws sts get-caller-identity'.",
+            hint="Check AWS_PROFILE and the access keys: 'aws sts get-caller-identity'. "
+            "A region that the account has not enabled gives the same answer.",
             **facts,
         )
     if code in _DENIED or (code == "403" and status == 403):
-        action = _permission(error.operation_name, service)
-        return AwsError(
-            f"AWS denied {action} while {doing}{_reason(message)}.",
-            hint=f"Allow {action} in the caller's IAM policy, then run the same command again.",
-            **facts,
-        )
+        denied = denial(message, action=_permission(error.operation_name, service))
+        return AwsError(f"AWS denied {denied.action} while {doing}{_reason(message)}.", hint=denied.hint, **facts)
     if code in _THROTTLED or status == 429:
         return AwsError(f"AWS kept throttling ({code}) while {doing}.", hint=f"Wait a minute. {RESUME}", **facts)
     if code in _WRONG_REGION or status == 301:
@@ -200,7 +219,13 @@ def _translate_refusal(error: botocore_errors.ClientError, doing: str, service: 
     if code == "ResourceLimitExceeded":
         return AwsError(
             f"The account's quota does not allow it, while {doing}: {message}",
-            hint="Ask for more in the Service Quotas console, or choose another instance type.",
+            hint=_quota_hint(message),
+            **facts,
+        )
+    if is_unassumable(error):
+        return AwsError(
+            f"SageMaker cannot use the role while {doing}{_reason(message)}.",
+            hint="Check 'role_arn': the role must exist, and its trust policy must allow sagemaker.amazonaws.com.",
             **facts,
         )
     if status >= 500:
@@ -237,6 +262,19 @@ def _permission(operation: str, service: str) -> str:
     """Return the permission for an operation, such as ``sagemaker:CreateEndpoint``."""
     permissions = {"HeadBucket": "ListBucket", "ListObjectsV2": "ListBucket", "HeadObject": "GetObject"}
     return f"{service}:{permissions.get(operation, operation)}"
+
+
+def _quota_hint(message: str) -> str:
+    """Return how to ask for more of the quota that AWS's message names."""
+    named = _QUOTA.search(message)
+    if named is None:
+        return "Ask for more in the Service Quotas console, or choose another instance type."
+    query = f"Quotas[?QuotaName=='{named[1]}'].[QuotaCode,Value]"
+    return (
+        "Choose another instance type, or ask for more. This prints the quota's code for "
+        "'aws service-quotas request-service-quota-increase':   "
+        f'aws service-quotas list-service-quotas --service-code sagemaker --query "{query}"'
+    )
 
 
 def _reason(message: str) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from asteroid_ll.aws import resources
-from asteroid_ll.aws.errors import RESUME, answer
+from asteroid_ll.aws.errors import RESUME, after_failure, answer
 from asteroid_ll.aws.resources import CreatedOrAdopted
 from asteroid_ll.aws.storage import exists, parse_uri
 from asteroid_ll.aws.tags import to_api
@@ -292,7 +292,8 @@ def _failure(job: Mapping[str, Any]) -> AwsError:
         steps = job.get("SecondaryStatusTransitions", ())
         last_message = steps[-1].get("StatusMessage", "") if steps else ""
         reason = job.get("FailureReason") or last_message or secondary_status
-        return AwsError(f"Training job {name} failed: {reason}", hint=f"Correct the cause. {RESUME}", status=status)
+        hint = after_failure(reason, instance_type="training.instance_type")
+        return AwsError(f"Training job {name} failed: {reason}", hint=hint, status=status)
     reasons = {
         "MaxRuntimeExceeded": "it ran longer than 'training.max_runtime_s' allows",
         "MaxWaitTimeExceeded": "no spot instance came in time",

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from asteroid_ll.aws.errors import aws_call, is_already_there, is_not_found
+from asteroid_ll.aws.errors import aws_call, is_already_there, is_not_found, is_unassumable
 from asteroid_ll.aws.tags import FINGERPRINT_TAG, RUN_TAG, from_api, owns
 from asteroid_ll.aws.waiting import WaitError, poll
 from asteroid_ll.errors import AwsError
@@ -205,7 +205,7 @@ def create_or_adopt(
             try:
                 create()
             except Exception as error:
-                if kind in _DEPENDENT and is_not_found(error) and aws.pace.clock() < deadline_s:
+                if aws.pace.clock() < start_s + _patience_s(aws, kind, error):
                     return None
                 if not is_already_there(error):
                     raise
@@ -213,13 +213,13 @@ def create_or_adopt(
                 return "created"
         return describe(aws, kind, name)
 
-    deadline_s = aws.pace.clock() + SETTLING_S
+    start_s = aws.pace.clock()
     # A name that is both taken and unknown is just being created or deleted: try again.
     existing = poll(
         attempt,
         until=lambda outcome: outcome is not None,
         pace=aws.pace,
-        timeout_s=SETTLING_S,
+        timeout_s=max(SETTLING_S, aws.pace.new_role_s),
         what=f"{words(kind)} {name}, which SageMaker reports as both existing and missing",
     )
     if not isinstance(existing, dict):
@@ -235,6 +235,13 @@ def create_or_adopt(
             hint="Delete it with 'asteroid-ll teardown', then run the same command again.",
         )
     return "adopted"
+
+
+def _patience_s(aws: Aws, kind: Kind, error: Exception) -> float:
+    """Return the seconds for which a refused create is repeated, because its cause may be something new."""
+    if kind in _DEPENDENT and is_not_found(error):
+        return SETTLING_S
+    return aws.pace.new_role_s if is_unassumable(error) else 0.0
 
 
 def _call(aws: Aws, verb: str, kind: Kind, name: str) -> Any:

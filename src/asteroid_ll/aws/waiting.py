@@ -29,6 +29,7 @@ class Pace:
         first_s: seconds before the second call; the interval doubles from there.
         shortest_s: lower bound of the settled interval.
         longest_s: upper bound; each settled interval is random between the two, so clients do not poll in step.
+        new_role_s: seconds for which SageMaker may not know a role that IAM has just made.
         sleep: waits that many seconds.
         clock: monotonic seconds.
         random_uniform: draws a number between two bounds.
@@ -37,6 +38,7 @@ class Pace:
     first_s: float
     shortest_s: float
     longest_s: float
+    new_role_s: float = 0.0
     sleep: Callable[[float], None] = time.sleep
     clock: Callable[[], float] = time.monotonic
     random_uniform: Callable[[float, float], float] = random.uniform
@@ -50,7 +52,7 @@ class Pace:
 
 
 EMULATOR_PACE = Pace(first_s=0.02, shortest_s=0.2, longest_s=0.2)
-AWS_PACE = Pace(first_s=2.0, shortest_s=10.0, longest_s=30.0)
+AWS_PACE = Pace(first_s=2.0, shortest_s=10.0, longest_s=30.0, new_role_s=60.0)
 
 
 def poll(describe: Callable[[], T], *, until: Callable[[T], bool], pace: Pace, timeout_s: float, what: str) -> T:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from botocore import exceptions as botocore_errors
 
-from asteroid_ll.aws.errors import aws_call, is_already_there, is_not_found, translate
+from asteroid_ll.aws.errors import after_failure, aws_call, is_already_there, is_not_found, translate
 from asteroid_ll.errors import AsteroidError, AwsError, ConfigError, CredentialsError, DataError
 
 
@@ -104,3 +104,50 @@ def test_a_denied_head_bucket_names_the_permission_that_it_needs():
     assert error is not None
     assert "s3:ListBucket" in error.what
     assert "Forbidden" not in error.what
+
+
+def test_a_denied_create_names_the_action_that_aws_names():
+    message = (
+        "User: arn:aws:iam::111122223333:user/ada is not authorized to perform: iam:PassRole on resource: "
+        "arn:aws:iam::111122223333:role/learner because no identity-based policy allows the iam:PassRole action"
+    )
+    error = translate(refused("AccessDeniedException", message), "creating", service="sagemaker")
+    assert error is not None
+    assert error.what.startswith("AWS denied iam:PassRole while creating: User:")
+    assert error.hint.startswith("Allow iam:PassRole on arn:aws:iam::111122223333:role/learner")
+
+
+@pytest.mark.parametrize(
+    ("message", "hint"),
+    [
+        (
+            "The account-level service limit 'ml.m5.large for training job usage' is 0 Instances, with current "
+            "utilization of 0 Instances and a request delta of 1 Instances.",
+            "aws service-quotas list-service-quotas --service-code sagemaker --query "
+            "\"Quotas[?QuotaName=='ml.m5.large for training job usage'].[QuotaCode,Value]\"",
+        ),
+        ("Too many.", "Ask for more in the Service Quotas console, or choose another instance type."),
+    ],
+)
+def test_a_quota_is_found_by_the_name_that_aws_gives(message, hint):
+    error = translate(refused("ResourceLimitExceeded", message), "creating", service="sagemaker")
+    assert error is not None
+    assert error.hint.endswith(hint)
+
+
+def test_a_role_that_sagemaker_cannot_assume_is_no_malformed_value():
+    message = (
+        "Could not assume role arn:aws:iam::1:role/x. Please ensure that the role exists and allows principal "
+        "'sagemaker.amazonaws.com' to assume the role."
+    )
+    error = translate(refused("ValidationException", message), "creating", service="sagemaker")
+    assert error is not None
+    assert error.what.startswith("SageMaker cannot use the role while creating: Could not assume role")
+    assert "trust policy" in error.hint
+
+
+def test_a_failure_for_lack_of_capacity_is_no_mistake_of_the_user():
+    reason = "CapacityError: Unable to provision requested ML compute capacity. Please retry using another type."
+    hint = after_failure(reason, instance_type="training.instance_type")
+    assert hint.startswith("AWS is short of such instances. Wait, or set 'training.instance_type' to another type.")
+    assert after_failure("AlgorithmError: x", instance_type="y").startswith("Correct the cause.")

@@ -266,3 +266,37 @@ def test_a_job_without_our_tags_is_not_stopped(aws, script):
     script.on("ListTags", tagged({"Owner": "somebody"}))
     assert jobs.stop_training_job(aws, "asteroid-ll-abc") == "foreign"
     assert "StopTrainingJob" not in script.names()
+
+
+UNKNOWN_ROLE = (
+    "Could not assume role arn:aws:iam::111122223333:role/learner. Please ensure that the role exists and allows "
+    "principal 'sagemaker.amazonaws.com' to assume the role."
+)
+
+
+def test_a_role_that_is_seconds_old_is_waited_for(make_aws, script, say, request_):
+    aws = with_patience(make_aws(), 60)
+    refusal = say.refusal("ValidationException", UNKNOWN_ROLE)
+    script.on("CreateTrainingJob", refusal, refusal, refusal, {"TrainingJobArn": ARN})
+    assert jobs.create_or_adopt_training_job(aws, request_) == "created"
+    assert script.names() == ["CreateTrainingJob"] * 4
+
+
+def test_a_role_that_stays_unknown_is_refused_after_a_minute(make_aws, script, say, request_, time_passes):
+    aws = with_patience(make_aws(), 60)
+    script.on("CreateTrainingJob", say.refusal("ValidationException", UNKNOWN_ROLE))
+    with pytest.raises(AwsError, match="SageMaker cannot use the role"):
+        jobs.create_or_adopt_training_job(aws, request_)
+    assert 60 <= time_passes.now_s < 100
+
+
+def test_the_emulator_knows_its_roles_at_once(aws, script, say, request_):
+    script.on("CreateTrainingJob", say.refusal("ValidationException", UNKNOWN_ROLE))
+    with pytest.raises(AwsError, match="SageMaker cannot use the role"):
+        jobs.create_or_adopt_training_job(aws, request_)
+    assert script.names() == ["CreateTrainingJob"]
+
+
+def with_patience(aws, new_role_s):
+    aws.pace = dataclasses.replace(aws.pace, new_role_s=new_role_s)
+    return aws

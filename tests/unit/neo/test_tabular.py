@@ -2,6 +2,7 @@ import gzip
 import tracemalloc
 import zipfile
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -243,20 +244,34 @@ def traced() -> Iterator[None]:
     tracemalloc.stop()
 
 
-@pytest.mark.usefixtures("traced")
+MUTATIONS = st.lists(
+    st.tuples(
+        st.integers(0, 999_999),  # the place, in millionths of the file
+        st.integers(0, 40),  # bytes to cut
+        st.binary(max_size=8) | st.sampled_from([b",", b"\n", b'"', b"\x00"]),  # bytes to put there
+    ),
+    min_size=1,
+    max_size=6,
+)
+
+
+def mutated(path: Path, changes: list[tuple[int, int, bytes]], folder: Path) -> Path:
+    text = bytearray(path.read_bytes())
+    for place, length, inserted in changes:
+        start = place * len(text) // 1_000_000
+        text[start : start + length] = inserted
+    changed = folder / "mutated.csv"
+    changed.write_bytes(bytes(text))
+    return changed
+
+
 @settings(max_examples=500, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(data=st.data())
-def test_a_mutated_file_gives_a_table_or_one_data_error(export_file: Path, tmp_path: Path, data: st.DataObject) -> None:
-    text = bytearray(export_file.read_bytes())
-    for _ in range(data.draw(st.integers(1, 6))):
-        start = data.draw(st.integers(0, len(text) - 1))
-        length = data.draw(st.integers(0, 40))
-        text[start : start + length] = data.draw(st.binary(max_size=8) | st.sampled_from([b",", b"\n", b'"', b"\x00"]))
-    path = tmp_path / "mutated.csv"
-    path.write_bytes(bytes(text))
-    tracemalloc.reset_peak()
+@given(changes=MUTATIONS)
+def test_a_mutated_file_gives_a_table_or_one_data_error(
+    export_file: Path, tmp_path: Path, changes: list[tuple[int, int, bytes]]
+) -> None:
     try:
-        table = read(path).table
+        table = read(mutated(export_file, changes, tmp_path)).table
     except DataError as error:
         texts = (error.what, error.hint)
     else:
@@ -264,4 +279,16 @@ def test_a_mutated_file_gives_a_table_or_one_data_error(export_file: Path, tmp_p
         assert np.isfinite(table[["absolute_magnitude_mag", "moid_au"]].to_numpy()).all()
         assert table["hazardous"].dtype == bool
     assert all(texts)
+
+
+@pytest.mark.usefixtures("traced")
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(changes=MUTATIONS)
+def test_a_mutated_file_takes_no_more_memory_than_a_good_one(
+    export_file: Path, tmp_path: Path, changes: list[tuple[int, int, bytes]]
+) -> None:
+    path = mutated(export_file, changes, tmp_path)
+    tracemalloc.reset_peak()
+    with suppress(DataError):
+        read(path)
     assert tracemalloc.get_traced_memory()[1] < 20_000_000
