@@ -43,6 +43,7 @@ _QUALITY = re.compile(
 _PARTS = ("train", "validation")
 # Logs of the Python 2 images print 12 significant digits.
 _SAME_RELATIVE = 1e-9
+_MAX_LOSSES = 50_000_000
 
 
 @dataclass(frozen=True)
@@ -156,7 +157,7 @@ def read_log(text: str) -> JobHistory:
         The losses of all models, the decisions, and the final scores.
 
     Raises:
-        DataError: there is no model's loss in it.
+        DataError: there is no model's loss in it, or a damaged line would need more memory than a job has.
     """
     facts = _Facts()
     text = _WARNING.sub("", text)
@@ -173,6 +174,11 @@ def read_log(text: str) -> JobHistory:
         )
     candidates = _candidates(facts, n_models=n_models)
     shape = (1 + max(epoch for epoch, _ in train), n_models or len(candidates) or 1)
+    if shape[0] * shape[1] > _MAX_LOSSES:
+        raise DataError(
+            f"The log has a loss of epoch {shape[0] - 1} and one of model {shape[1] - 1}: a line is damaged.",
+            hint="Read the log from CloudWatch once more.",
+        )
     moments = _read_moments(text)
     objective = {part: _matrix(facts.losses[part], shape) for part in _PARTS}
     validation = objective["validation"] if facts.losses["validation"] else None

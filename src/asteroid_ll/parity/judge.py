@@ -7,6 +7,7 @@ the last place of float32, show how far rounding alone carries this job. If a ca
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -28,6 +29,8 @@ from asteroid_ll.parity.patterns import causes_of_losses
 from asteroid_ll.parity.rerun import Rerun, run_again
 
 _WHOLE_LOG = "Give the whole log of a Linear Learner job, from its first line on."
+_PROGRESS = "#progress_metric: "
+_SECONDS_BETWEEN_LINES = 5
 _DISTRIBUTED = "Create Store: dist"
 _DIFFERENT = VERDICTS.index("different")
 
@@ -186,7 +189,15 @@ class Judge:
         self._n_runs += 1
         self._progress(why)
         generation = (theirs.generation if theirs else None) or NEWEST
-        return run_again(self._job, values, generation=generation, on_line=lambda _: None)
+        shown_s = time.monotonic()
+
+        def show(line: str) -> None:
+            nonlocal shown_s
+            if _PROGRESS in line and time.monotonic() - shown_s > _SECONDS_BETWEEN_LINES:
+                shown_s = time.monotonic()
+                self._progress(line.partition(_PROGRESS)[2].partition(", ")[2])
+
+        return run_again(self._job, values, generation=generation, on_line=show)
 
     def _compare(
         self,
