@@ -225,7 +225,8 @@ def _translate_refusal(error: botocore_errors.ClientError, doing: str, service: 
     if is_unassumable(error):
         return AwsError(
             f"SageMaker cannot use the role while {doing}{_reason(message)}.",
-            hint="Check 'role_arn': the role must exist, and its trust policy must allow sagemaker.amazonaws.com.",
+            hint="Check 'role_arn': the role must exist, and its trust policy must allow sagemaker.amazonaws.com. "
+            "asteroid-ll iam setup --dry-run   prints the commands that create it.",
             **facts,
         )
     if status >= 500:

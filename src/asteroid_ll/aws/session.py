@@ -14,6 +14,8 @@ from types import TracebackType
 from typing import Any, Literal, Self
 
 from botocore.config import Config
+from botocore.loaders import create_loader
+from botocore.regions import EndpointResolver
 from botocore.session import Session
 
 from asteroid_ll.aws import hooks
@@ -146,6 +148,16 @@ class Aws:
                 hooks.install(client, max_attempts=ATTEMPTS, account_id=lambda: self.account_id)
                 self._clients[service] = client
             return self._clients[service]
+
+
+def partition_of(region: str) -> str:
+    """Return the partition of a region, such as ``aws-cn``, from botocore's data alone.
+
+    Raises:
+        ConfigError: botocore knows no partition for the region.
+    """
+    with aws_call("looking for the partition of the region"):
+        return str(EndpointResolver(create_loader().load_data("endpoints")).get_partition_for_region(region))
 
 
 def connect(target: Target, *, region: str, emulator_dir: Path) -> Aws:

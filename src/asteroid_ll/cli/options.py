@@ -28,7 +28,7 @@ JSON_VARIABLE = f"{ENVIRONMENT_PREFIX}JSON"
 _invocation: ContextVar[CommonOptions | None] = ContextVar("_invocation", default=None)
 """The options of the command that runs now."""
 
-GROUPS = ("config", "emulator", "features", "model", "runs")
+GROUPS = ("config", "emulator", "features", "iam", "model", "runs")
 """Commands that have subcommands."""
 
 

@@ -119,8 +119,8 @@ def dns_suffix(region: str) -> str:
     return next(domains, "amazonaws.com")
 
 
-def image_uri(region: str) -> str:
-    """Return the URI of the Linear Learner image in a region.
+def account_of(region: str) -> str:
+    """Return the account whose registry has the Linear Learner image in a region.
 
     Raises:
         ConfigError: no image is known for the region.
@@ -130,7 +130,16 @@ def image_uri(region: str) -> str:
             f"No Linear Learner image is known for region {region!r}.",
             hint=f"Set 'region' to one of {', '.join(ACCOUNT_BY_REGION)}.",
         )
-    return f"{ACCOUNT_BY_REGION[region]}.dkr.ecr.{region}.{dns_suffix(region)}/{REPOSITORY}:{VERSION}"
+    return ACCOUNT_BY_REGION[region]
+
+
+def image_uri(region: str) -> str:
+    """Return the URI of the Linear Learner image in a region.
+
+    Raises:
+        ConfigError: no image is known for the region.
+    """
+    return f"{account_of(region)}.dkr.ecr.{region}.{dns_suffix(region)}/{REPOSITORY}:{VERSION}"
 
 
 def generation_of(image: str) -> Generation:

@@ -19,6 +19,7 @@ WITH_OPTIONS = (
     *(stage.name for stage in STAGES),
     *("run-all", "plan", "status", "evaluate", "parity", "sweep"),
     *("config show", "config validate", "features list", "features show"),
+    *("iam caller-policy", "iam role-policy", "iam trust-policy", "iam oidc-trust", "iam setup"),
     *("model show", "model predict", "model export"),
 )
 """Commands that take ``--config``, ``--set`` and ``--workdir``."""

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from asteroid_ll.aws import billing, endpoints, jobs, logs, storage, tags, teardown
-from asteroid_ll.aws.policy import policy
+from asteroid_ll.aws.policy import Scope, caller_policy
 from asteroid_ll.aws.session import Aws, connect
 from asteroid_ll.emulator import ledger
 from asteroid_ll.emulator.account import Account
@@ -394,7 +394,15 @@ def test_the_policy_allows_every_call_of_the_package(aws, calls, uploaded):
         endpoints.invoke(aws, NAME, b"1\n", content_type="text/csv", accept="application/json")
     teardown.delete_endpoint_stack(aws, NAME)
     teardown.find_leftovers(aws, NAME, kinds=["endpoint", "endpoint-config", "model", "training-job"])
-    written = policy(bucket="bucket-of-ours", prefix="p", role_arn=ROLE_ARN, region=REGION, account_id="000000000000")
+    scope = Scope(
+        bucket="bucket-of-ours",
+        swept_bucket="bucket-of-ours",
+        prefix="p",
+        role_arn=ROLE_ARN,
+        region=REGION,
+        account_id="000000000000",
+    )
+    written = caller_policy(scope)
     allowed = {action for statement in written["Statement"] for action in statement["Action"]}
     # What S3 calls an operation and what it calls the permission differ.
     permissions = {"s3:HeadBucket": "s3:ListBucket", "s3:HeadObject": "s3:GetObject"}
