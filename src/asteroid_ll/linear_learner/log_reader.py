@@ -12,6 +12,7 @@ import ast
 import json
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -293,7 +294,9 @@ def _read_moments(text: str) -> dict[str, Float32Array | None]:
             moments[match.group(1)] = None
         # Three dots stand for the middle of a long array.
         elif "..." not in numbers and len(numbers.split()) == int(match.group(3)):
-            moments[match.group(1)] = np.array(numbers.split()).astype(np.float32)
+            # A number of a damaged line may be none, or none of float32.
+            with suppress(ValueError), np.errstate(over="ignore"):
+                moments[match.group(1)] = np.array(numbers.split()).astype(np.float32)
     return moments
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from asteroid_ll.linear_learner.spec import aws_defaults
 from asteroid_ll.parity.evidence import LOSSES, MOMENTS, Cause, Evidence, largest, same_setting
 from asteroid_ll.parity.facts import is_complete
-from asteroid_ll.parity.numbers import bytes_per_pass, rows_per_epoch
+from asteroid_ll.parity.numbers import bytes_per_pass, epochs_by_progress, rows_per_epoch
 from asteroid_ll.parity.patterns import other_rows
 
 _SHOWN = 3
@@ -66,10 +66,7 @@ def _defaults(e: Evidence) -> Iterator[Cause]:
 
 def _epochs(e: Evidence) -> Iterator[Cause]:
     """Yield a cause if the share of epochs that the log calls done is of another number of epochs."""
-    progress = [numbers.get("progress") for numbers in (e.their_numbers, e.our_numbers)]
-    theirs, ours = (
-        None if item is None or item.values[0] in (0, 100) else round(100 / item.values[0]) for item in progress
-    )
+    theirs, ours = epochs_by_progress(e.their_numbers), epochs_by_progress(e.our_numbers)
     if theirs is not None and ours is not None and theirs != ours:
         text = (
             f"By its progress the job had at most {theirs} epochs, and the hyperparameters give {ours}: epochs differs."
@@ -106,9 +103,6 @@ def _rows(e: Evidence) -> Iterator[Cause]:
         else:
             continue
         return
-    counts = e.compared.get("count")
-    if counts is not None and counts.count("different") and not {"epochs", "end"} & e.different_facts:
-        yield Cause("rows", f"The files differ: {largest(counts)}.", is_proven=True)
 
 
 def _moments(e: Evidence) -> Iterator[Cause]:

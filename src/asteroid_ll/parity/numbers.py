@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,6 +22,7 @@ _FAILED = re.compile(r"ERROR \d+\] (.*)")
 _ALGORITHM = re.compile(r'"Algorithm": "([^"]+)"')
 _HOST = re.compile(r'host=algo-(\d+)\b|"Host": "algo-(\d+)"')
 OURS = "Linear Learner"
+_TO_DIGITS = 1e-6
 OF_ARTIFACT = ("weight", "bias", "threshold")
 _ROWS, _BATCHES = "Number of Records Since Last Reset", "Number of Batches Since Last Reset"
 
@@ -68,7 +69,7 @@ def numbers_of(log: str, history: JobHistory, model: Artifact | None) -> dict[st
         ("label deviation", "stdev_label"),
     ):
         values = history.moments.get(moment)
-        if values is not None:
+        if values is not None and ("label" not in kind or len(values) == 1):
             found[kind] = Numbers(values.astype(np.float64), ("",) if "label" in kind else ("feature",))
     found["loss/train"] = Numbers(history.train_objective, ("epoch", "model"))
     if history.validation_objective is not None:
@@ -114,19 +115,38 @@ def of_first_host(log: str) -> str:
 def rows_per_epoch(numbers: Mapping[str, Numbers]) -> tuple[int, int] | None:
     """Return the rows and mini-batches that the first host reads in an epoch; None if the log does not count them."""
     of = _counted(numbers)
-    rows, batches = of.get(f"epoch 0: {_ROWS}"), of.get(f"epoch 0: {_BATCHES}")
-    return None if rows is None or batches is None else (int(rows), int(batches))
+    pairs = [
+        (int(rows), int(of.get(name.replace(_ROWS, _BATCHES), 0)))
+        for name, rows in of.items()
+        if name.startswith("epoch ") and name.endswith(_ROWS)
+    ]
+    return _most_frequent(pairs)
 
 
 def bytes_per_pass(numbers: Mapping[str, Numbers]) -> tuple[int, int] | None:
     """Return the bytes and mini-batches of a whole pass over train; None if the log has no pass, as for CSV."""
     of = _counted(numbers)
-    passes = [
-        (int(value), int(of[name.replace("num_bytes", "num_examples")]))
+    pairs = [
+        (int(value), int(of.get(name.replace("num_bytes", "num_examples"), 0)))
         for name, value in of.items()
         if name.endswith("of train: num_bytes")
     ]
-    return max(passes, default=None)
+    return _most_frequent(pairs)
+
+
+def epochs_by_progress(numbers: Mapping[str, Numbers]) -> int | None:
+    """Return the number of epochs of which the log's progress is a share; None if there is no such line."""
+    progress = numbers.get("progress")
+    shares = [] if progress is None else [share for share in progress.values.tolist() if 0 < share < 100]
+    n_epochs = round(100 / shares[0]) if shares else 0
+    # A log that lacks a line gives no number of epochs.
+    is_exact = all(abs(share - 100 * (epoch + 1) / n_epochs) < _TO_DIGITS for epoch, share in enumerate(shares))
+    return n_epochs if shares and is_exact else None
+
+
+def _most_frequent(values: Sequence[tuple[int, int]]) -> tuple[int, int] | None:
+    """Return the most frequent value, the largest of several: a damaged line does not count."""
+    return max(values, key=lambda value: (values.count(value), value), default=None)
 
 
 def _counted(numbers: Mapping[str, Numbers]) -> dict[str, float]:
@@ -152,12 +172,12 @@ def _counts(log: str, history: JobHistory) -> Iterator[tuple[str, float]]:
     """Yield the counts of the reader's passes, and of records and batches after each epoch."""
     # These lines do not name their host.
     passes = [] if "Create Store: dist" in log else _PASS.findall(log)
-    for number, text in enumerate(passes):
+    for text in passes:
         try:
             stats = json.loads(text)
-            channel = str(stats["data_pipeline"]).rpartition("/")[2]
+            place = f"pass {stats['epoch']} of {str(stats['data_pipeline']).rpartition('/')[2]}"
             for name in ("num_examples", "num_bytes"):
-                yield f"pass {number} of {channel}: {name}", float(stats[name])
+                yield f"{place}: {name}", float(stats[name])
         except (ValueError, KeyError, TypeError):
             continue
     for record in history.records:

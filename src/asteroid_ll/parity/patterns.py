@@ -13,7 +13,7 @@ from asteroid_ll.linear_learner.selection import EarlyStopping
 from asteroid_ll.linear_learner.spec import HYPERPARAMETERS, aws_defaults
 from asteroid_ll.parity.evidence import LOSSES, MOMENTS, Cause, Evidence, has_counts, largest
 from asteroid_ll.parity.labels import positive_rows
-from asteroid_ll.parity.numbers import OF_ARTIFACT, rows_per_epoch
+from asteroid_ll.parity.numbers import OF_ARTIFACT, epochs_by_progress, rows_per_epoch
 
 MAX_TRIALS = 4
 """Most other hyperparameters that are tried."""
@@ -27,7 +27,7 @@ _MIN_MODELS = 3
 
 def causes_of_losses(evidence: Evidence) -> tuple[Cause, ...]:
     """Return the most specific cause that the pattern of the differences allows, after the test for drift."""
-    for search in (_alone, _artifact, _length, _decisions, _base_model, _validation, _all_models):
+    for search in (_alone, _artifact, _length, _decisions, _base_model, _validation, _all_models, _rest):
         found = tuple(search(evidence))
         if found:
             return found
@@ -80,6 +80,11 @@ def _length(e: Evidence) -> Iterator[Cause]:
     if e.n_different(*LOSSES) or "epochs" not in e.different_facts:
         return
     stops = e.theirs.stopped_early or e.ours.stopped_early
+    n_epochs = epochs_by_progress(e.their_numbers)
+    if not stops and n_epochs is not None and n_epochs == epochs_by_progress(e.our_numbers):
+        text = f"By its progress the job had {n_epochs} epochs, and the log has losses of {e.theirs.n_epochs}"
+        yield Cause("contradiction", f"{text}: lines are missing.", is_proven=True)
+        return
     name = "early_stopping_patience or early_stopping_tolerance" if stops else "epochs"
     text = (
         f"The losses are equal, but the job had {e.theirs.n_epochs} epochs and ours {e.ours.n_epochs}: {name} differs."
@@ -164,6 +169,14 @@ def _all_models(e: Evidence) -> Iterator[Cause]:
         return
     text, kind = _same_rows(e)
     yield from _try(e, known, text, kind=kind)
+
+
+def _rest(e: Evidence) -> Iterator[Cause]:
+    """Yield a cause if every loss is equal, and numbers that do not follow from anything else are not."""
+    item = next((item for item in e.compared.values() if item.count("different")), None)
+    if item is not None and not e.n_different(*LOSSES):
+        text = f"Every loss is equal, and {e.n_different():,} other numbers of the log are not: {largest(item)}."
+        yield Cause("contradiction", f"{text} The log contradicts itself here.", is_proven=True)
 
 
 def _labels(e: Evidence) -> str:

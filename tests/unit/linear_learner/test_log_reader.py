@@ -1,4 +1,5 @@
 import json
+import re
 
 import numpy as np
 import pytest
@@ -187,3 +188,12 @@ def test_the_hyperparameters_of_a_job_that_failed_at_once_are_in_its_log():
     line = "[x INFO 1] Merging with provided configuration from /opt/x.json: {'epochs': '2'}"
     assert read_provided(f"first\n{line}\nlast") == {"epochs": "2"}
     assert read_provided("nothing") == {}
+
+
+def test_moments_of_a_damaged_line_are_left_out(job):
+    _, text = job("regressor")
+    damaged = re.sub(r"('mean_label': \n\[)[^\]]*", r"\1--1", text)
+    assert damaged != text
+    history = read_log(damaged)
+    assert "mean_label" not in history.moments
+    assert history.moments["stdev_label"] is not None
