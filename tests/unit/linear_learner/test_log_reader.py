@@ -191,9 +191,7 @@ def test_the_hyperparameters_of_a_job_that_failed_at_once_are_in_its_log():
 
 
 def test_moments_of_a_damaged_line_are_left_out(job):
-    _, text = job("regressor")
-    damaged = re.sub(r"('mean_label': \n\[)[^\]]*", r"\1--1", text)
-    assert damaged != text
-    history = read_log(damaged)
+    text, _ = job("regressor", epochs="1", num_models="1")
+    history = read_log(re.sub(r"('mean_label': \n\[)[^\]]*", r"\1--1", text))
     assert "mean_label" not in history.moments
     assert history.moments["stdev_label"] is not None
