@@ -131,7 +131,7 @@ def make(tmp_path: Path) -> Callable[..., Made]:
         values, suffix, year = KINDS[kind]
         rows = table(values["predictor_type"], 210)
         channels = {"train": rows[:150], **({"validation": rows[150:]} if validated else {})}
-        settings = {**values, "mini_batch_size": "15", "epochs": "4", "num_models": "8", **more}
+        settings = {**values, "mini_batch_size": "15", "epochs": "4", "num_models": "4", **more}
         return run(tmp_path / "job", settings, channels, suffix=suffix, year=year)
 
     return made

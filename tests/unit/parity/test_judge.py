@@ -26,9 +26,7 @@ def different(judged: Parity) -> set[str]:
     return {kind for kind, item in judged.numbers.items() if item.count("different")}
 
 
-@pytest.mark.parametrize(
-    ("kind", "validated"), [("regressor", True), ("regressor", False), ("binary", True), ("multiclass", False)]
-)
+@pytest.mark.parametrize(("kind", "validated"), [("regressor", True), ("binary", False), ("multiclass", False)])
 def test_a_job_equals_its_own_log_and_artifact_bit_for_bit_in_one_run(make: Make, kind: str, validated: bool) -> None:
     made = make(kind, validated=validated)
     judged = made.judge(artifact=made.artifact)
@@ -44,11 +42,11 @@ def test_a_job_equals_its_own_log_and_artifact_bit_for_bit_in_one_run(make: Make
 def test_one_changed_loss_is_the_only_difference_and_contradicts_the_log(make: Make, part: str) -> None:
     made = make("regressor", validated=True)
     by = 1e-4 if part == "train" else 1e-2
-    judged = made.judge(log=made.with_loss(part, epoch=2, model=5, by=by))
+    judged = made.judge(log=made.with_loss(part, epoch=2, model=3, by=by))
     assert different(judged) == {f"loss/{part}"}
     assert judged.count("different") == 1
     assert kinds_of(judged) == ["contradiction"]
-    assert f"loss {part}, epoch 2, model 5" in judged.causes[0].text
+    assert f"loss {part}, epoch 2, model 3" in judged.causes[0].text
 
 
 def test_a_changed_label_shows_in_the_moments_of_a_regressor(make: Make) -> None:
@@ -73,14 +71,14 @@ def test_a_flipped_label_shows_in_the_counts_that_a_binary_classifiers_scores_im
     assert f"the job had {n_positive} positive rows" in judged.causes[0].text
 
 
-@pytest.mark.parametrize(("kind", "cause"), [("regressor", "order"), ("binary", "order"), ("multiclass", "rows")])
+@pytest.mark.parametrize(("kind", "cause"), [("binary", "order"), ("multiclass", "rows")])
 def test_two_swapped_rows_change_the_losses_and_leave_the_moments(make: Make, kind: str, cause: str) -> None:
     made = make(kind)
     rows = made.rows()
     rows[[3, 100]] = rows[[100, 3]]
     made.write_rows(rows)
     judged = made.judge()
-    assert judged.numbers["loss/train"].count("different") > 20
+    assert judged.numbers["loss/train"].count("different") > 8
     assert kinds_of(judged) == [cause]
     assert "another order" in judged.causes[0].text
     assert not judged.causes[0].is_proven
@@ -112,11 +110,10 @@ def test_a_missing_row_is_counted(make: Make) -> None:
     assert judged.causes[0].text == "The job read 150 rows of train in an epoch, and the channel has 149."
 
 
-@pytest.mark.parametrize("column", [0, 3])
-def test_other_rows_of_validation_leave_every_train_loss(make: Make, column: int) -> None:
+def test_other_rows_of_validation_leave_every_train_loss(make: Make) -> None:
     made = make("binary", validated=True)
     rows = made.rows("validation")
-    rows[9, column] = 1 - rows[9, column]
+    rows[9, 0] = 1 - rows[9, 0]
     made.write_rows(rows, "validation")
     judged = made.judge()
     assert judged.numbers["loss/train"].count("different") == 0
@@ -127,13 +124,10 @@ def test_other_rows_of_validation_leave_every_train_loss(make: Make, column: int
     ("name", "value", "says"),
     [
         ("learning_rate", "0.03", "the default learning_rate"),
-        ("init_scale", "0.08", "the default init_scale"),
         ("mini_batch_size", "30", "10 mini-batches, and mini_batch_size gives 5"),
         ("epochs", "3", "at most 4 epochs"),
-        ("num_models", "4", "num_models differs"),
         ("normalize_data", "false", "normalize_data differs"),
         ("optimizer", "sgd", "optimizer differs"),
-        ("loss", "absolute_loss", "loss differs"),
     ],
 )
 def test_a_log_with_another_hyperparameter_than_the_jobs_is_found_out(
@@ -158,7 +152,7 @@ def test_an_untrue_value_of_the_base_model_is_narrowed_down_to_its_hyperparamete
 def test_a_description_that_is_not_the_logs_is_different_even_if_the_numbers_are_equal(make: Make) -> None:
     made = make("binary")
     provided = {"predictor_type": "binary_classifier", "mini_batch_size": "15.0", "epochs": "4"}
-    provided |= {"num_models": "8", "quantile": "0.9"}
+    provided |= {"num_models": "4", "quantile": "0.9"}
     judged = made.judge(hyperparameters=provided)
     assert judged.count("different") == 0
     assert not judged.is_equal
@@ -190,11 +184,11 @@ def test_an_unknown_version_of_python_is_noted(make: Make) -> None:
 def test_a_log_that_is_cut_is_equal_as_far_as_it_goes_and_not_complete(make: Make) -> None:
     made = make("regressor", validated=True)
     lines = made.log.split("\n")
-    middle = next(number for number, line in enumerate(lines) if '"epoch": 2, "model": 5' in line)
+    middle = next(number for number, line in enumerate(lines) if '"epoch": 2, "model": 3' in line)
     judged = made.judge(log="\n".join(lines[:middle]))
     assert kinds_of(judged) == ["cut"]
     assert different(judged) == set()
-    assert judged.numbers["loss/train"].count("equal") == 2 * 8 + 5
+    assert judged.numbers["loss/train"].count("equal") == 2 * 4 + 3
     assert judged.n_runs == 1
 
 
@@ -273,22 +267,21 @@ def test_rounding_that_a_chaotic_model_amplifies_has_drifted_and_a_change_is_sti
     assert kinds_of(made.judge(log=log)) == ["labels"]
 
 
-@pytest.mark.parametrize("sharded", [False, True])
-def test_a_job_on_two_hosts_is_run_on_two_hosts(make: Make, tmp_path: Path, sharded: bool) -> None:
+def test_a_job_on_two_hosts_is_run_on_two_hosts(make: Make, tmp_path: Path) -> None:
     made = make("binary", validated=True)
     folder = tmp_path / "shards"
     folder.mkdir()
     (path,) = (made.root / "input" / "data" / "train").iterdir()
     for number in range(3):
         (folder / f"part-{number}").write_bytes(path.read_bytes())
-    channels = {**made.job().channels, "train": Channel(folder, None, is_sharded=sharded)}
+    channels = {**made.job().channels, "train": Channel(folder, None, is_sharded=True)}
     hyperparameters = {"predictor_type": "binary_classifier", "mini_batch_size": "15", "epochs": "2"}
     job = Job("two", "", channels, n_hosts=2)
     log = run_again(job, hyperparameters, generation=_newest(), on_line=lambda _: None).log
     merged = "\n".join(part for line in log.split("\n") for part in (line, line.replace("algo-1", "algo-2")))
     judged = Judge(Job("two", merged, channels, n_hosts=2), progress=lambda _: None).judge()
     assert judged.verdict == "equal"
-    other = {**channels, "train": Channel(folder, None, is_sharded=not sharded)}
+    other = {**channels, "train": Channel(folder, None, is_sharded=False)}
     judged = Judge(Job("two", merged, other, n_hosts=2), progress=lambda _: None).judge()
     assert kinds_of(judged) == ["rows"]
     with pytest.raises(AsteroidError, match="on several hosts"):

@@ -12,7 +12,7 @@ from asteroid_ll.parity.numbers import Numbers
 NAMES = ("binary_classification_accuracy", "precision", "recall")
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(st.data())
 def test_the_true_number_is_among_those_that_the_scores_allow(data: st.DataObject) -> None:
     n_rows = data.draw(st.integers(2, 400))
