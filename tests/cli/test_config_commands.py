@@ -72,4 +72,4 @@ def test_a_missing_file_is_named_with_the_way_to_make_it(place):
     ended = place.run("run-all", config="none.yaml")
     assert ended.code == 2
     assert "none.yaml" in ended.err
-    assert "asteroid-ll config init -o none.yaml" in ended.err
+    assert "asteroid-ll config init --target emulator -o none.yaml" in ended.err

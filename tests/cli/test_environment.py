@@ -8,7 +8,7 @@ import pytest
 from asteroid_ll.cli import group
 from asteroid_ll.config import load
 from asteroid_ll.config.describe import keys
-from asteroid_ll.config.loading import environment_overrides
+from asteroid_ll.config.environment import environment_overrides
 from asteroid_ll.errors import ConfigError
 
 
@@ -51,15 +51,15 @@ def test_variables_of_others_and_of_the_options_are_no_keys():
 @pytest.mark.parametrize(
     ("name", "value", "says"),
     [
-        ("ASTEROID_LL_TRAINING__MAX_RUNTIME_S", "5", "training.max_runtime_s: must be at least 60, not 5"),
+        ("ASTEROID_LL_TRAINING__MAX_RUNTIME_S", "5", "training.max_runtime_s: must be at least 60, not 5."),
         ("ASTEROID_LL_TRAINING__MAX_RUNTIM", "5", "training.max_runtim: is not a key; did you mean max_runtime_s?"),
-        ("ASTEROID_LL_REGION", "*x", "region: the alias *x is not allowed; write the value out"),
+        ("ASTEROID_LL_REGION", "*x", "region: the alias *x is not allowed; write the value out."),
     ],
 )
 def test_a_wrong_variable_is_named(name, value, says):
     with pytest.raises(ConfigError) as caught:
         load(None, environment={name: value})
-    assert caught.value.what == f"The environment has a problem: {name}: {says}."
+    assert caught.value.what == f"The environment has a problem: {name}: {says}"
 
 
 def test_every_option_has_its_variable_and_no_two_share_one():
@@ -124,3 +124,24 @@ def test_an_option_wins_over_its_variable(place):
     ended = place.run("run-all", "--dry-run", "--until", "fetch", ASTEROID_LL_RUN_ALL_UNTIL="clean")
     assert ended.out.split()[0] == "fetch"
     assert "clean" not in ended.out
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("ASTEROID_LL_REGOIN", "ASTEROID_LL_REGION"),
+        ("ASTEROID_LL_WORKDRI", "ASTEROID_LL_WORKDIR"),
+        ("ASTEROID_LL_RUN_ALL_KEPE", "ASTEROID_LL_RUN_ALL_KEEP"),
+        ("ASTEROID_LL_TRAINING_MAX_RUNTIME_S", "ASTEROID_LL_TRAINING__MAX_RUNTIME_S"),
+    ],
+)
+def test_a_misspelt_variable_is_refused_with_the_one_that_is_meant(place, name, meant):
+    ended = place.run("plan", "--json", **{name: "1"})
+    assert ended.code == 2
+    assert f"{name}: is not a variable of asteroid-ll; did you mean {meant}?" in ended.json["error"]["what"]
+
+
+def test_the_variables_of_other_commands_and_of_other_programs_are_not_refused(place):
+    names = ["RUN_ALL_KEEP", "EMULATOR_SERVE_PORT", "EXHAUSTIVE", "VENV", "REFRESH_DOCS", "MUTANTS", "POSTGRESQL"]
+    ended = place.run("plan", **{f"ASTEROID_LL_{name}": "1" for name in names}, ASTEROID_LL_MXNET_PYTHON="python3")
+    assert (ended.code, ended.err) == (0, "")

@@ -66,7 +66,11 @@ def test_the_version_is_told(place):
     [
         (["fly"], "No such command 'fly'"),
         (["run-all", "--fast"], "No such option"),
+        (["trian"], "No such command 'trian'. Did you mean 'train'?"),
+        (["run-all", "--unitl", "train"], "No such option"),
         (["run-all", "--until", "lunch"], "'lunch' is not one of"),
+        (["run-all", "--until", "trian"], "Did you mean 'train'?"),
+        (["config", "init", "--target", "asw"], "Did you mean 'aws'?"),
         (["run-all", "--from", "train", "--until", "fetch"], "--from train comes after --until fetch"),
         (["run-all", "--only", "train", "--from", "fetch"], "--only excludes --from and --until"),
         (["predict", "--offline"], "--offline and --output go with --input"),

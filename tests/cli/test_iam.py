@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import shlex
-from pathlib import Path
 
 import pytest
 
 from asteroid_ll import Emulator
 from asteroid_ll.cli import group
+from asteroid_ll.config import template
 from asteroid_ll.errors import ConfigError
 
 ACCOUNT_ID = "123456789012"
@@ -19,14 +19,14 @@ DOCUMENTS = (
     ("trust-policy",),
     ("oidc-trust", "--repo", "me@1/rocks@2"),
 )
-ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
 def fresh(place):
     """A place with the example configuration for AWS, with a region and without a role."""
-    text = (ROOT / "config" / "aws.yaml").read_text("utf-8")
-    (place.folder / "mine.yaml").write_text(text.replace("<your region, such as eu-west-1>", "eu-west-1"), "utf-8")
+    (place.folder / "mine.yaml").write_text(
+        template("aws").replace("<your region, such as eu-west-1>", "eu-west-1"), "utf-8"
+    )
     return place
 
 

@@ -26,14 +26,14 @@ def files(tmp_path):
 def test_a_later_file_wins_key_by_key_and_leaves_the_other_keys(files):
     config = load(
         files(
-            "region: eu-west-1\ntraining: {max_runtime_s: 600, volume_size_gb: 5}\nclean: {drop: [a, b]}\n",
-            "training: {max_runtime_s: 700}\nclean: {drop: [c]}\nhyperparameters: {epochs: 3}\n",
+            "region: eu-west-1\ntraining: {max_runtime_s: 600, volume_size_gb: 5}\nclean: {drop: [name, equinox]}\n",
+            "training: {max_runtime_s: 700}\nclean: {drop: [orbit_id]}\nhyperparameters: {epochs: 3}\n",
             "hyperparameters: {epochs: 4, wd: 0.10}\n",
         )
     )
     assert config.region == "eu-west-1"
     assert (config.training.max_runtime_s, config.training.volume_size_gb) == (700, 5)
-    assert config.clean.drop == ("c",), "a list is replaced, not extended"
+    assert config.clean.drop == ("orbit_id",), "a list is replaced, not extended"
     assert (config.hyperparameters["epochs"], config.hyperparameters["wd"]) == ("4", "0.10")
 
 
@@ -131,7 +131,7 @@ def test_a_set_value_counts_for_the_plan_as_the_files_do(finished):
 def test_a_wrong_setting_exits_2_and_names_itself(place):
     ended = place.run("plan", "--set", "training.max_runtime_s=5")
     assert ended.code == 2
-    assert "command line: training.max_runtime_s: must be at least 60, not 5" in ended.err
+    assert "--set training.max_runtime_s: must be at least 60, not 5" in ended.err
 
 
 def test_a_new_file_names_the_schema_that_is_written_beside_it(place):

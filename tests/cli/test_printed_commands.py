@@ -33,6 +33,7 @@ SAMPLES = {
     "shlex.quote(str(output))": "x.yaml",
     "shlex.quote(str(directory))": "x",
     "options": "-c x.yaml",
+    "target": "aws",
     "name": "clean",
 }
 """Values of the placeholders in messages."""

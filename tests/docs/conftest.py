@@ -82,7 +82,7 @@ class Documents:
             "ASTEROID_LL_VENV": sys.prefix,
             "COLUMNS": "100",
         }
-        command = re.sub(r"(?<![\w/.])(scripts|config)/(?=[\w.]+)", rf"{ROOT}/\1/", command)
+        command = re.sub(r"(?<![\w/.])scripts/(?=[\w.]+)", rf"{ROOT}/scripts/", command)
         done = subprocess.run(
             ["/bin/sh", "-c", command],
             cwd=folder,

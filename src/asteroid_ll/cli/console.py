@@ -15,7 +15,7 @@ from contextlib import suppress
 from shutil import get_terminal_size
 from typing import TYPE_CHECKING, TextIO
 
-from asteroid_ll.cli.options import with_commands
+from asteroid_ll.cli.invocation import with_commands
 from asteroid_ll.errors import AsteroidError
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ import click
 
 from asteroid_ll.cli.artifacts import artifact_option, names_option, open_model, open_view
 from asteroid_ll.cli.console import Console
-from asteroid_ll.cli.options import CommonOptions, common
+from asteroid_ll.cli.options import Choice, CommonOptions, common
 from asteroid_ll.errors import ConfigError
 from asteroid_ll.run.atomic import atomic_write
 
@@ -43,7 +43,7 @@ class SqlOptions:
     "--to",
     "--format",
     "kind",
-    type=click.Choice(FORMATS),
+    type=Choice(FORMATS),
     default="json",
     show_default=True,
     help="json: the numbers; onnx; sklearn: a Python file that builds the estimator; pmml: version 4.4; sql: one "

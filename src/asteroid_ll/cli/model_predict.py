@@ -10,7 +10,7 @@ import click
 
 from asteroid_ll.cli.artifacts import artifact_option, open_model
 from asteroid_ll.cli.console import Console
-from asteroid_ll.cli.options import CommonOptions, common
+from asteroid_ll.cli.options import Choice, CommonOptions, common
 from asteroid_ll.cli.predict import FORMATS
 
 
@@ -29,7 +29,7 @@ from asteroid_ll.cli.predict import FORMATS
 @click.option(
     "--format",
     "layout",
-    type=click.Choice(FORMATS),
+    type=Choice(FORMATS),
     help="Format of the scores; default: by the suffix of --output, else a table on a terminal and CSV elsewhere.",
 )
 @click.option("--id-column", help="A column that is not a feature and is copied to the scores.")

@@ -3,96 +3,35 @@
 from __future__ import annotations
 
 import functools
-import os
-from collections.abc import Callable
-from contextvars import ContextVar
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Callable, Collection
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from asteroid_ll import ENVIRONMENT_PREFIX
-from asteroid_ll.errors import AsteroidError
-from asteroid_ll.pipeline.commands import DEFAULT_WORKDIR, pasteable
-from asteroid_ll.redaction import redacted
-from asteroid_ll.run.identity import read_identity
-
-if TYPE_CHECKING:
-    from asteroid_ll.config import Config
+from asteroid_ll.cli.console import Console
+from asteroid_ll.cli.invocation import FOUND, invoke
+from asteroid_ll.cli.invocation import CommonOptions as CommonOptions
+from asteroid_ll.pipeline.commands import DEFAULT_WORKDIR
 
 JSON_VARIABLE = f"{ENVIRONMENT_PREFIX}JSON"
 """Environment variable with the effect of ``--json`` in every command."""
-
-_invocation: ContextVar[CommonOptions | None] = ContextVar("_invocation", default=None)
-"""The options of the command that runs now."""
 
 GROUPS = ("config", "emulator", "features", "iam", "model", "runs")
 """Commands that have subcommands."""
 
 
-@dataclass(frozen=True)
-class CommonOptions:
-    """The values of the shared options.
+class Choice(click.Choice[str]):
+    """A choice of words that suggests one for a misspelt word."""
 
-    Attributes:
-        config_files: YAML files, a later one over an earlier one.
-        overrides: ``KEY=VALUE`` each.
-        workdir: the run directory.
-        as_json: print one JSON object.
-    """
+    def get_invalid_choice_message(self, value: object, ctx: click.Context | None) -> str:
+        """Return the message for another word."""
+        from difflib import get_close_matches
 
-    config_files: tuple[Path, ...]
-    overrides: tuple[str, ...]
-    workdir: Path
-    as_json: bool
-
-    @cached_property
-    def config(self) -> Config:
-        """The configuration, read when first used.
-
-        The files are the base, or without files the run directory's own configuration; the environment and the
-        overrides are laid over it.
-
-        Raises:
-            ConfigError: a file is missing or a value is wrong; the message names every problem.
-            DataError: the run directory's configuration is damaged.
-        """
-        from asteroid_ll.config import load
-
-        identity = None if self.config_files else read_identity(self.workdir)
-        return load(
-            self.config_files,
-            overrides=self.overrides,
-            environment=os.environ,
-            base=identity.config if identity else None,
-        )
-
-    def configuration_options(self) -> list[tuple[str, str]]:
-        """Return the options that give another command this configuration; none if the run directory has it."""
-        from asteroid_ll.config.document import dotted
-        from asteroid_ll.config.loading import environment_overrides
-
-        try:
-            identity = read_identity(self.workdir)
-            if identity is not None and identity.config == redacted(self.config.model_dump(mode="json")):
-                return []
-        except AsteroidError:  # the message is about just that
-            pass
-        return [
-            *(("-c", str(file)) for file in self.config_files),
-            *(("--set", f"{dotted(key)}={redacted(text)}") for _, key, text in environment_overrides(os.environ)),
-            *(("--set", redacted(override)) for override in self.overrides),
-        ]
-
-
-def with_commands(text: str) -> str:
-    """Return a message in which each command has the options that it needs after the command that runs now."""
-    options = _invocation.get()
-    if options is None:
-        return text
-    return pasteable(text, workdir=options.workdir, configuration=options.configuration_options)
+        message = super().get_invalid_choice_message(value, ctx)
+        near = get_close_matches(str(value), [str(choice) for choice in self.choices], n=1)
+        return f"{message} Did you mean {near[0]!r}?" if near else message
 
 
 def common(function: Callable[..., None]) -> Callable[..., None]:
@@ -102,8 +41,15 @@ def common(function: Callable[..., None]) -> Callable[..., None]:
     def command(
         *, config_files: tuple[Path, ...], overrides: tuple[str, ...], workdir: Path, as_json: bool, **rest: Any
     ) -> None:
-        options = CommonOptions(config_files, overrides, workdir, as_json)
-        _invocation.set(options)
+        options = CommonOptions(
+            config_files,
+            overrides,
+            workdir,
+            as_json,
+            note=functools.cache(Console(as_json=as_json).note),
+            option_variables=functools.partial(_variables_of, click.get_current_context().find_root().command),
+        )
+        invoke(options)
         function(options=options, **rest)
 
     decorated: Callable[..., None] = command
@@ -140,8 +86,8 @@ def _common_options() -> tuple[Callable[[Callable[..., None]], Callable[..., Non
             envvar=f"{ENVIRONMENT_PREFIX}CONFIG",
             type=click.Path(path_type=Path),
             multiple=True,
-            help="YAML file; repeatable, a later file overrides an earlier one key by key. The defaults are those of "
-            "config/local.yaml.",
+            help="YAML file; repeatable, a later file overrides an earlier one key by key. Without it, "
+            f"{FOUND} in the current folder is read if it exists.",
         ),
     )
 
@@ -168,3 +114,15 @@ def read_from_environment(command: click.Command, *names: str) -> None:
     if isinstance(command, click.Group):
         for name, inner in command.commands.items():
             read_from_environment(inner, *names, name)
+
+
+def _variables_of(command: click.Command) -> Collection[str]:
+    """Return the environment variables of all options of a command; for a group, this imports all of its commands."""
+    variables = {str(option.envvar) for option in command.params if isinstance(option, click.Option)}
+    if isinstance(command, click.Group):
+        context = click.Context(command)
+        for name in command.list_commands(context):
+            inner = command.get_command(context, name)
+            assert inner is not None
+            variables.update(_variables_of(inner))
+    return variables

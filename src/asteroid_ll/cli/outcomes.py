@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from asteroid_ll.aws.other_runs import sentences
 from asteroid_ll.cli.console import Console
 from asteroid_ll.cli.exits import discard_stdout, report
-from asteroid_ll.cli.options import CommonOptions, with_commands
+from asteroid_ll.cli.invocation import CommonOptions, with_commands
 from asteroid_ll.errors import DataError
 from asteroid_ll.pipeline.ownership import leaving_open
 from asteroid_ll.pipeline.project import open_pipeline
@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from asteroid_ll.aws.billing import OpenResource
     from asteroid_ll.pipeline.plan import Step
 
+_ABOUT_THE_RUN = ("status", "teardown")
+"""Commands that look at what a run has left, whatever its configuration would be now."""
+
 
 def open_run(
     options: CommonOptions, *, command: str, listener: Listener | None = None, exclusive: bool = True
@@ -32,10 +35,17 @@ def open_run(
     """Open the run directory, and print on stderr the differences from its stored configuration."""
     listener = replace(listener or Listener(), note=Console(as_json=options.as_json).note)
     try:
-        config = options.config
+        config = options.config_of_run if command in _ABOUT_THE_RUN else options.config
     except DataError as error:
         raise leaving_open(error, Journal(options.workdir / JOURNAL)) if command == "teardown" else error from None
-    return open_pipeline(config, options.workdir, command=command, listener=listener, exclusive=exclusive)
+    return open_pipeline(
+        config,
+        options.workdir,
+        command=command,
+        listener=listener,
+        exclusive=exclusive,
+        configuration_file=options.found,
+    )
 
 
 def execute(

@@ -87,7 +87,7 @@ def _of_account(options: CommonOptions, name: str) -> Iterator[Job]:
     from asteroid_ll.config.models import EMULATOR_ROLE_ARN
 
     # Nothing is created, so no role must be given.
-    config = replace(options, overrides=(*options.overrides, f"role_arn={EMULATOR_ROLE_ARN}")).config
+    config = replace(options, overrides=(*options.overrides, f"role_arn={EMULATOR_ROLE_ARN}")).config_of_run
     console = Console(as_json=options.as_json)
     emulator_dir = options.workdir / paths.EMULATOR
     if config.target == "emulator" and not emulator_dir.is_dir():
@@ -105,7 +105,7 @@ def _of_account(options: CommonOptions, name: str) -> Iterator[Job]:
 def _of_run(options: CommonOptions) -> Job:
     from asteroid_ll.parity.job import job_of_run
 
-    config = options.config
+    config = options.config_of_run
     return job_of_run(
         options.workdir,
         hyperparameters=config.hyperparameters,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from asteroid_ll.cli.options import CommonOptions, common
+from asteroid_ll.cli.options import Choice, CommonOptions, common
 from asteroid_ll.cli.outcomes import run_stage
 from asteroid_ll.errors import ConfigError
 
@@ -30,7 +30,7 @@ FORMATS = ("table", "csv", "jsonl", "parquet")
 @click.option(
     "--format",
     "layout",
-    type=click.Choice(FORMATS),
+    type=Choice(FORMATS),
     help="Format of the scores; default: by the suffix of --output, else a table on a terminal and CSV elsewhere.",
 )
 @click.option("--offline", is_flag=True, help="Score with the downloaded artifact, without an endpoint.")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from asteroid_ll.cli.options import CommonOptions, common
+from asteroid_ll.cli.options import Choice, CommonOptions, common
 from asteroid_ll.cli.outcomes import execute, finish, run_stage, show_status, show_steps
 from asteroid_ll.pipeline.project import select
 from asteroid_ll.stages.registry import STAGES
@@ -15,17 +15,17 @@ STAGE_NAMES = tuple(stage.name for stage in STAGES)
 
 @click.command("run-all", epilog="Example:  asteroid-ll run-all --from train --force train")
 @common
-@click.option("--from", "start", type=click.Choice(STAGE_NAMES), metavar="STAGE", help="First stage that may run.")
+@click.option("--from", "start", type=Choice(STAGE_NAMES), metavar="STAGE", help="First stage that may run.")
 @click.option(
-    "--until", type=click.Choice(STAGE_NAMES), metavar="STAGE", help="Last stage that may run, except for teardown."
+    "--until", type=Choice(STAGE_NAMES), metavar="STAGE", help="Last stage that may run, except for teardown."
 )
 @click.option(
-    "--only", multiple=True, type=click.Choice(STAGE_NAMES), metavar="STAGE", help="Run only this stage; repeatable."
+    "--only", multiple=True, type=Choice(STAGE_NAMES), metavar="STAGE", help="Run only this stage; repeatable."
 )
 @click.option(
     "--force",
     multiple=True,
-    type=click.Choice((*STAGE_NAMES, "all")),
+    type=Choice((*STAGE_NAMES, "all")),
     metavar="STAGE|all",
     help="Run this stage even if it is up to date; repeatable.",
 )

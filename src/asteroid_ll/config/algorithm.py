@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from asteroid_ll.errors import ConfigError, DataError
+from asteroid_ll.config.wording import did_you_mean, shown
+from asteroid_ll.errors import ConfigError
+from asteroid_ll.linear_learner.errors import ClientError
 from asteroid_ll.linear_learner.hyperparameters import parse
 from asteroid_ll.linear_learner.records import HyperparameterRecord
 from asteroid_ll.linear_learner.spec import HYPERPARAMETERS, not_on_aws
@@ -21,37 +23,67 @@ def validate(config: Config) -> None:
         ConfigError: values are out of their range, each named, or do not go together, or AWS lacks them. The context
             has ``problems``, a tuple of texts.
     """
-    problems = list(_range_problems(config.hyperparameters))
-    if not problems:
-        try:
-            parse(config.hyperparameters)
-        except DataError as error:
-            problems.append(f"hyperparameters: {error.what.rstrip('.')}")
-    _refuse(problems, hint="Correct them in the configuration file; asteroid-ll config schema lists the names.")
-    if config.target == "aws":
-        missing = [
-            f"hyperparameters.{setting} is not available on AWS" for setting in not_on_aws(config.hyperparameters)
-        ]
-        _refuse(missing, hint="Remove them, or run on the emulator: asteroid-ll run-all --set target=emulator")
-
-
-def _range_problems(values: Mapping[str, str]) -> Iterator[str]:
-    for name, value in values.items():
-        record = HYPERPARAMETERS[name]
-        try:
-            record.check(value)
-        except DataError:
-            yield f"hyperparameters.{name}: must be {_accepted(record)}, not {value}"
-
-
-def _refuse(problems: Sequence[str], *, hint: str) -> None:
+    found = hyperparameter_problems(config.hyperparameters, target=config.target)
+    problems = tuple(f"hyperparameters.{name}: {what}" for name, what in found)
     if not problems:
         return
     if len(problems) == 1:
         what = f"{problems[0]}."
     else:
         what = "\n  ".join((f"{len(problems)} hyperparameters are wrong.", *problems))
-    raise ConfigError(what, hint=hint, problems=tuple(problems))
+    hint = "Correct them in the configuration file; asteroid-ll config schema lists the names."
+    raise ConfigError(what, hint=hint, problems=problems)
+
+
+def hyperparameter_problems(
+    values: Mapping[str, str], *, target: object, is_whole: bool = True
+) -> Iterator[tuple[str, str]]:
+    """Yield (name, problem) for each hyperparameter that the algorithm or the target refuses.
+
+    Args:
+        values: hyperparameters by known name, as text.
+        target: where the job runs; anything but ``aws`` has every hyperparameter.
+        is_whole: whether these are all values. If not, combinations of values are not checked.
+    """
+    problems = list(_range_problems(values))
+    if target == "aws":
+        problems += [
+            (setting.partition("=")[0], f"{setting.partition('=')[2]} is not available on AWS; the emulator has it")
+            for setting in not_on_aws(values)
+        ]
+    if not problems and is_whole:
+        problems += _conflicts(values)
+    yield from problems
+
+
+def _conflicts(values: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """Yield the problems of values that do not go together; leave each out to find the next one."""
+    refused: dict[str, str] = {}
+    while True:
+        try:
+            parse({name: value for name, value in values.items() if name not in refused})
+            break
+        except ClientError as error:
+            name = str(error.context["hyperparameter"])
+            if name in refused:
+                break
+            refused[name] = _as_clause(error)
+    yield from refused.items()
+
+
+def _range_problems(values: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    for name, value in values.items():
+        record = HYPERPARAMETERS[name]
+        try:
+            record.check(value)
+        except ClientError:
+            suggestion = did_you_mean(value, (*record.choices, *record.extra_words))
+            yield name, f"must be {_accepted(record)}, not {shown(value)}{suggestion}"
+
+
+def _as_clause(error: ClientError) -> str:
+    parts = [text.rstrip(".") for text in (error.what, error.hint) if text]
+    return "; ".join(part[:1].lower() + part[1:] for part in parts)
 
 
 def _accepted(record: HyperparameterRecord) -> str:

@@ -6,6 +6,7 @@ import json
 import re
 import textwrap
 from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -18,6 +19,9 @@ _WIDTH = 100
 
 SCHEMA_FILE = "asteroid-ll.schema.json"
 """The JSON schema's file, beside the configuration files that name it."""
+
+TEMPLATES = ("emulator", "aws", "tutorial")
+"""The configurations to start from."""
 
 _HEAD = f"""\
 # yaml-language-server: $schema={SCHEMA_FILE}
@@ -44,6 +48,13 @@ def json_schema() -> dict[str, Any]:
 def dump_yaml(config: Config) -> str:
     """Return a configuration as a YAML file with the meaning and the choices of every key in comments."""
     return _HEAD + "".join(f"\n{block}" for block in _blocks(config))
+
+
+def template(name: str) -> str:
+    """Return one of the `TEMPLATES` as the text of a file."""
+    if name == "emulator":
+        return dump_yaml(Config())
+    return (Path(__file__).parent / "templates" / f"{name}.yaml").read_text(encoding="utf-8")
 
 
 def dump_schema() -> str:

@@ -1,24 +1,28 @@
 """YAML text to plain values, with the line of each value: the package's only YAML reader.
 
 It reads a subset of YAML. Anchors, aliases, tags and second documents are refused: a small file must not grow
-into a large value. Scalars follow YAML 1.2's core schema, plus ``yes``, ``no``, ``on`` and ``off`` as booleans, as in
+into a large value. A file that is not YAML is read key by key, so all of its problems are reported at once. Scalars
+follow YAML 1.2's core schema, plus ``yes``, ``no``, ``on`` and ``off`` as booleans, as in
 YAML 1.1. A number keeps its spelling beside its value.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import yaml
 
-from asteroid_ll.config.wording import legible
+from asteroid_ll.config.wording import legible, shown
 from asteroid_ll.errors import ConfigError
 
 MAX_BYTES = 262_144
 MAX_DEPTH = 8
+
+COMMAND_LINE = "command line"
+"""The place of a value that ``--set`` gives."""
 
 Key = tuple[str | int, ...]
 """The path to a value: keys of mappings and positions in lists, from the top."""
@@ -31,6 +35,10 @@ _TRUE = frozenset({"true", "yes", "on"})
 _FALSE = frozenset({"false", "no", "off"})
 _NULL = frozenset({"", "~", "null", "Null", "NULL"})
 _MAX_DIGITS = 400
+_SECTION = re.compile(r"^(?=[^\s#}\]:-])", re.MULTILINE)
+"""The start of a line with a key of the top level."""
+_SECTION_HEAD = re.compile(r"([A-Za-z_]+):[ \t]*(?:#.*)?\r?\n(?:[ \t]*(?:#.*)?\r?\n)*( +)(?=[^\s#])")
+"""The lines of a section up to its first key, with the section's name and the key's indentation."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +73,8 @@ class Problem:
     what: str
 
     def __str__(self) -> str:
+        if self.where == COMMAND_LINE:
+            return f"--set {self.key}: {self.what}"
         return ": ".join(part for part in (self.where, self.key, self.what) if part)
 
 
@@ -75,12 +85,14 @@ class Document:
     Attributes:
         value: None, bool, int, float, str, list or dict with text keys.
         marks: the place of each value.
-        problems: duplicate keys, of which the first one counts.
+        problems: duplicate keys, of which the first one counts, and the parts that cannot be read.
+        is_whole: whether the text could be read completely.
     """
 
     value: Any
     marks: Mapping[Key, Mark]
     problems: tuple[Problem, ...] = ()
+    is_whole: bool = True
 
 
 class DocumentError(ConfigError):
@@ -89,12 +101,22 @@ class DocumentError(ConfigError):
     Args:
         line: line number from 1; 0 if unknown.
         reason: clause that names the problem.
+        others: further lines and reasons.
     """
 
-    def __init__(self, line: int, reason: str) -> None:
+    def __init__(self, line: int, reason: str, *, others: Sequence[tuple[int, str]] = ()) -> None:
         super().__init__(f"line {line}: {reason}." if line else f"{reason}.")
         self.line = line
         self.reason = reason
+        self.others = tuple(others)
+
+    def problems(self, *, first_line: int = 0) -> tuple[Problem, ...]:
+        """Return every problem with its line in a file, in which the text begins at a line; 0 for the whole file."""
+        places = [
+            (max(line, 1) + first_line - 1 if first_line else line, reason)
+            for line, reason in ((self.line, self.reason), *self.others)
+        ]
+        return tuple(Problem(f"line {line}" if line else "", line, "", reason) for line, reason in places)
 
 
 def dotted(key: Key) -> str:
@@ -103,13 +125,80 @@ def dotted(key: Key) -> str:
     return text.removeprefix(".")
 
 
-def parse(data: bytes | str, *, origin: str = "", at: Key = ()) -> Document:
+def read(data: bytes) -> Document:
+    """Read the text of a file, as far as it is YAML; the problems name each part that is not.
+
+    The value is a mapping, or None for an empty text.
+    """
+    try:
+        document = parse(data)
+    except DocumentError as error:
+        return _read_by_section(data, error)
+    if isinstance(document.value, dict | None):
+        return document
+    return Document(None, {}, (Problem("line 1", 1, "", "the file must contain keys such as target: emulator"),), False)
+
+
+def _read_by_section(data: bytes, error: DocumentError) -> Document:
+    """Read each section of a text that is not YAML as a whole."""
+    try:
+        text = _decoded(data)
+    except DocumentError:
+        return Document(None, {}, error.problems(), is_whole=False)
+    document, broken = _read_parts(_SECTION.split(text))
+    return replace(document, problems=(*document.problems, *(broken or error.problems())))
+
+
+def _read_parts(parts: Sequence[str], *, first_line: int = 1, at: Key = ()) -> tuple[Document, list[Problem]]:
+    """Read the parts of a text, each by itself; return the document, and the problems of parts that are not YAML."""
+    values: dict[str, Any] = {}
+    marks: dict[Key, Mark] = {}
+    problems: list[Problem] = []
+    broken: list[Problem] = []
+    for part in parts:
+        document, refused = _read_part(part, first_line=first_line, at=at)
+        broken += refused
+        problems += document.problems
+        problems += [
+            Problem(mark.where, mark.line, dotted(key), f"is given twice, first in {marks[key].where}")
+            for key, mark in document.marks.items()
+            if len(key) == len(at) + 1 and key in marks
+        ]
+        for name, value in (document.value or {}).items():
+            values.setdefault(name, value)
+        for key, mark in document.marks.items():
+            marks.setdefault(key, mark)
+        first_line += part.count("\n")
+    return Document(values, marks, tuple(problems), is_whole=False), broken
+
+
+def _read_part(part: str, *, first_line: int, at: Key) -> tuple[Document, list[Problem]]:
+    """Read a part of a text; if it is a section that is not YAML, read the keys in it."""
+    try:
+        document = parse(part, first_line=first_line, at=at)
+        if not isinstance(document.value, dict | None):
+            raise DocumentError(1, f"{shown(document.value)} has no colon; write KEY: VALUE")
+    except DocumentError as error:
+        head = _SECTION_HEAD.match(part)
+        if head and not at:
+            keys = re.compile(rf"^(?={head[2]}[^\s#}}\]:-]|\t)", re.MULTILINE).split(part[head.end(1) + 1 :])
+            key = (head[1],)
+            inner, broken = _read_parts(keys, first_line=first_line, at=key)
+            if broken:
+                marks = {**inner.marks, key: Mark(f"line {first_line}", first_line)}
+                return Document({head[1]: inner.value}, marks, inner.problems), broken
+        return Document(None, {}), list(error.problems(first_line=first_line))
+    return document, []
+
+
+def parse(data: bytes | str, *, origin: str = "", at: Key = (), first_line: int = 1) -> Document:
     """Read one YAML document.
 
     Args:
         data: the text; bytes are UTF-8.
         origin: name of a text that is not a file and has no lines, such as ``command line``.
         at: key of the document within the configuration.
+        first_line: line number of the text's first line.
 
     Returns:
         The document; the value of an empty text is None.
@@ -123,6 +212,7 @@ def parse(data: bytes | str, *, origin: str = "", at: Key = ()) -> Document:
     problems: list[Problem] = []
 
     def mark(line: int, raw: str | None = None) -> Mark:
+        line += first_line - 1
         return Mark(origin, 0, raw) if origin else Mark(f"line {line}", line, raw)
 
     def value_of(node: yaml.Node, key: Key, line: int) -> Any:
@@ -164,26 +254,33 @@ def _decoded(data: bytes | str) -> str:
 
 def _refuse_extras(text: str, *, depth: int) -> None:
     """Refuse a text that is not YAML, or uses a part of YAML that is not read here, before it is expanded."""
+    refused: list[tuple[int, str]] = []
     n_documents = 0
     try:
         for event in yaml.parse(text, Loader=_LOADER):
             if isinstance(event, yaml.DocumentStartEvent):
                 n_documents += 1
                 if n_documents > 1:
-                    raise DocumentError(_line(event), "a second document begins; the file may contain only one")
+                    refused.append((_line(event), "a second document begins; the file may contain only one"))
+                    break
             elif isinstance(event, yaml.CollectionEndEvent):
                 depth -= 1
             elif isinstance(event, yaml.NodeEvent):
                 if reason := _extra(event):
-                    raise DocumentError(_line(event), reason)
+                    refused.append((_line(event), reason))
                 if depth > MAX_DEPTH:
-                    raise DocumentError(_line(event), f"nested more than {MAX_DEPTH} levels deep")
+                    refused.append((_line(event), f"nested more than {MAX_DEPTH} levels deep"))
+                    break
                 depth += isinstance(event, yaml.CollectionStartEvent)
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        raise DocumentError(mark.line + 1 if mark else 0, _syntax(error)) from error
+        lines = text.rstrip().splitlines()
+        line = _line_of(error, n_lines=len(lines))
+        refused.append((line, _syntax(error, lines[line - 1] if 0 < line <= len(lines) else "")))
     except (yaml.YAMLError, ValueError, OverflowError) as error:
-        raise DocumentError(0, f"the text is not YAML ({' '.join(str(error).split())})") from error
+        refused.append((0, f"the text is not YAML ({' '.join(str(error).split())})"))
+    if refused:
+        (line, reason), *others = refused
+        raise DocumentError(line, reason, others=others)
 
 
 def _extra(event: yaml.NodeEvent) -> str:
@@ -197,9 +294,17 @@ def _extra(event: yaml.NodeEvent) -> str:
     return ""
 
 
-def _syntax(error: yaml.MarkedYAMLError) -> str:
+def _line_of(error: yaml.MarkedYAMLError, *, n_lines: int) -> int:
+    """Return the line of an error: where a part begins that has no end, else where the error was found."""
+    mark = error.problem_mark or error.context_mark
+    if mark is not None and mark.line >= n_lines and error.context_mark is not None:
+        mark = error.context_mark
+    return min(int(mark.line) + 1, max(n_lines, 1)) if mark else 0
+
+
+def _syntax(error: yaml.MarkedYAMLError, line: str) -> str:
     problem = error.problem or "it cannot be parsed"
-    if "\\t" in problem or "tab" in problem:
+    if "\\t" in problem or "tab" in problem or line.lstrip(" ").startswith("\t"):
         return "a tab cannot indent or separate in YAML; use blanks"
     return f"the text is not YAML ({problem})"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NoReturn
@@ -12,11 +12,27 @@ from typing import Any, NoReturn
 from pydantic import ValidationError
 
 from asteroid_ll import ENVIRONMENT_PREFIX
-from asteroid_ll.config.document import MAX_BYTES, Document, DocumentError, Key, Mark, Problem, dotted, parse
+from asteroid_ll.config import aws_names
+from asteroid_ll.config.algorithm import hyperparameter_problems
+from asteroid_ll.config.describe import TEMPLATES
+from asteroid_ll.config.document import (
+    COMMAND_LINE,
+    MAX_BYTES,
+    Document,
+    DocumentError,
+    Key,
+    Mark,
+    Problem,
+    dotted,
+    parse,
+    read,
+)
+from asteroid_ll.config.environment import environment_overrides, unknown_variables
 from asteroid_ll.config.hyperparameters import KNOWN
 from asteroid_ll.config.models import Config, Section
-from asteroid_ll.config.wording import did_you_mean, legible, sentence
+from asteroid_ll.config.wording import did_you_mean, legible, sentence, shown
 from asteroid_ll.errors import ConfigError
+from asteroid_ll.neo.table import COLUMNS, lookup
 from asteroid_ll.run.paths import RUN as RUN_FILE
 
 _HYPERPARAMETERS = "hyperparameters"
@@ -25,7 +41,6 @@ _SECTIONS = {
     for key, field in Config.model_fields.items()
     if isinstance(field.annotation, type) and issubclass(field.annotation, Section)
 } | {_HYPERPARAMETERS}
-_TOP_LEVEL = frozenset(Config.model_fields) - _SECTIONS
 _MAX_LISTED = 100
 
 
@@ -34,8 +49,10 @@ def load(
     *,
     overrides: Sequence[str] = (),
     environment: Mapping[str, str] | None = None,
-    origin: str = "command line",
+    origin: str = COMMAND_LINE,
     base: Mapping[str, Any] | None = None,
+    options: Callable[[], Collection[str]] = tuple,
+    note: Callable[[str], object] = str,
 ) -> Config:
     """Read configuration files and apply the environment and the overrides to them.
 
@@ -46,7 +63,9 @@ def load(
             all other values, and later overrides over earlier ones. A mapping is merged key by key.
         environment: environment variables, see `environment_overrides`; they win over the files.
         origin: the name of the overrides' place in messages.
-        base: values below the files, such as a run's stored configuration.
+        base: values below the files: a run's stored configuration. Its values were checked when they were stored.
+        options: returns the environment variables that set options. Called if a variable sets no key.
+        note: gets a sentence for each value that is accepted and may be wrong.
 
     Raises:
         ConfigError: a file is missing, unreadable or not YAML, or a value is wrong. The message lists every problem
@@ -56,7 +75,7 @@ def load(
     document = _stored_document(base or {})
     for path in paths:
         document = _merged_documents(document, _read(path, named=len(paths) > 1))
-    problems = list(document.problems)
+    problems = [*document.problems, *unknown_variables(environment or {}, options)]
     for name, key, text in environment_overrides(environment or {}):
         document = _overridden(document, key, text, origin=name, problems=problems)
     for override in overrides:
@@ -69,24 +88,14 @@ def load(
             problems.append(Problem(origin, 0, legible(override), what))
     values = _without_empty_sections(document.value)
     _restore_spelling(values, document.marks)
-    config = _validated(values, document.marks, problems)
+    config = _validated(replace(document, value=values), problems)
+    problems.extend(_unknown_columns(document, values))
+    notes = list(_doubtful_names(document, values, problems))
     if config is None or problems:
         _refuse(paths, problems, origin=origin)
+    for doubtful in notes:
+        note(f"{paths[0]}, {doubtful}" if len(paths) == 1 and doubtful.startswith("line ") else doubtful)
     return config
-
-
-def environment_overrides(environment: Mapping[str, str]) -> Iterator[tuple[str, Key, str]]:
-    """Yield the variables that set a key of the configuration: name, key, and value as YAML text.
-
-    ``ASTEROID_LL_TRAINING__INSTANCE_TYPE`` is ``training.instance_type``: upper case, with two underscores after the
-    section. A key without a section is its name alone, ``ASTEROID_LL_REGION``. Other variables are ignored.
-    """
-    for name in sorted(environment):
-        if not name.startswith(ENVIRONMENT_PREFIX):
-            continue
-        key = tuple(name.removeprefix(ENVIRONMENT_PREFIX).lower().split("__"))
-        if all(key) and (len(key) > 1 or key[0] in _TOP_LEVEL):
-            yield name, key, environment[name]
 
 
 def _read(path: Path, *, named: bool) -> Document:
@@ -95,9 +104,10 @@ def _read(path: Path, *, named: bool) -> Document:
         with path.open("rb") as file:
             data = file.read(MAX_BYTES + 1)
     except FileNotFoundError as error:
+        target = path.stem if path.stem in TEMPLATES else TEMPLATES[0]
         raise ConfigError(
             f"There is no configuration file {path}.",
-            hint=f"Make one: asteroid-ll config init -o {shlex.quote(str(path))}",
+            hint=f"Make one: asteroid-ll config init --target {target} -o {shlex.quote(str(path))}",
             path=str(path),
         ) from error
     except OSError as error:
@@ -106,18 +116,15 @@ def _read(path: Path, *, named: bool) -> Document:
             hint="Name another one with --config FILE.",
             path=str(path),
         ) from error
-    try:
-        document = parse(data)
-    except DocumentError as error:
-        _refuse([path], [Problem(f"line {error.line}" if error.line else "", error.line, "", error.reason)])
-    if not isinstance(document.value, dict | None):
-        _refuse([path], [Problem("line 1", 1, "", "the file must contain keys such as target: emulator")])
+    document = read(data)
     if not named:
         return document
-    return Document(
-        document.value,
-        {key: replace(mark, where=f"{path}, {mark.where}") for key, mark in document.marks.items()},
-        tuple(replace(problem, where=f"{path}, {problem.where}") for problem in document.problems),
+    return replace(
+        document,
+        marks={key: replace(mark, where=f"{path}, {mark.where}") for key, mark in document.marks.items()},
+        problems=tuple(
+            replace(problem, where=", ".join(filter(None, (str(path), problem.where)))) for problem in document.problems
+        ),
     )
 
 
@@ -131,7 +138,8 @@ def _stored_document(values: Mapping[str, Any]) -> Document:
 def _merged_documents(below: Document, above: Document) -> Document:
     """Return two documents merged key by key; an empty section above keeps the values below."""
     value = _merged(below.value, _without_empty_sections(above.value or {}))
-    return Document(value, {**below.marks, **above.marks}, (*below.problems, *above.problems))
+    problems = (*below.problems, *above.problems)
+    return Document(value, {**below.marks, **above.marks}, problems, below.is_whole and above.is_whole)
 
 
 def _overridden(document: Document, key: Key, text: str, *, origin: str, problems: list[Problem]) -> Document:
@@ -147,7 +155,7 @@ def _overridden(document: Document, key: Key, text: str, *, origin: str, problem
         value = {part: value}
     parents: dict[Key, Mark] = {key[:depth]: Mark(origin, 0) for depth in range(1, len(key))}
     kept = {place: mark for place, mark in document.marks.items() if mark.raw is None or place not in parents}
-    return Document(_merged(document.value, value), {**parents, **kept, **override.marks})
+    return replace(document, value=_merged(document.value, value), marks={**parents, **kept, **override.marks})
 
 
 def _merged(below: Any, above: Any) -> Any:
@@ -175,30 +183,86 @@ def _restore_spelling(values: dict[str, Any], marks: Mapping[Key, Mark]) -> None
     values[_HYPERPARAMETERS] = spelt
 
 
-def _validated(values: dict[str, Any], marks: Mapping[Key, Mark], problems: list[Problem]) -> Config | None:
-    """Return the configuration, or None after adding its problems to the list.
+def _validated(document: Document, problems: list[Problem]) -> Config | None:
+    """Return the configuration, or None; add every problem of its values to the list.
 
     pydantic checks combinations of values only if each value is valid alone. So validate again without the invalid
-    ones, and skip conflicts that name one of them.
+    ones, and skip conflicts that name one of them. Values of a text that could not be read completely are not combined.
     """
+    values, marks = document.value, document.marks
+    config: Config | None = None
+    rest = values
     try:
-        return Config.model_validate(values)
+        config = Config.model_validate(values)
     except ValidationError as error:
-        invalid = list(_problems(error, marks))
+        invalid = list(_problems(error, marks, conflicts=document.is_whole))
         rest = _without(values, [entry["loc"] for entry in error.errors()])
-    problems.extend(invalid)
-    keys = {problem.key for problem in invalid}
-    try:
-        Config.model_validate(rest)
-    except ValidationError as error:
-        problems.extend(problem for problem in _problems(error, marks) if problem.key not in keys)
-    return None
+        problems.extend(invalid)
+        keys = {problem.key for problem in invalid}
+        try:
+            Config.model_validate(rest)
+        except ValidationError as conflict:
+            found = _problems(conflict, marks, conflicts=document.is_whole)
+            problems.extend(problem for problem in found if problem.key not in keys)
+    problems.extend(_hyperparameter_problems(document, config or rest))
+    return config
 
 
-def _problems(error: ValidationError, marks: Mapping[Key, Mark]) -> Iterator[Problem]:
+def _hyperparameter_problems(document: Document, valid: Config | Mapping[str, Any]) -> Iterator[Problem]:
+    """Yield what the algorithm refuses of the hyperparameters; stored ones were checked when they were stored.
+
+    Args:
+        document: the values as they were given.
+        valid: the configuration, or the valid part of the values.
+    """
+    if isinstance(valid, Config):
+        config, is_complete = valid, True
+    else:
+        given = valid.get(_HYPERPARAMETERS, {})
+        config = Config.model_validate({_HYPERPARAMETERS: given})
+        is_complete = given == document.value.get(_HYPERPARAMETERS, {})
+    refused = hyperparameter_problems(
+        config.hyperparameters, target=document.value.get("target"), is_whole=document.is_whole and is_complete
+    )
+    for name, what in refused:
+        problem = _problem((_HYPERPARAMETERS, name), what, document.marks)
+        if problem.where != RUN_FILE:
+            yield problem
+
+
+def _unknown_columns(document: Document, values: Mapping[str, Any]) -> Iterator[Problem]:
+    """Yield the names in ``clean.drop`` that are not columns; stored ones were checked when they were stored."""
+    section = values.get("clean")
+    names = section.get("drop") if isinstance(section, dict) else None
+    for number, name in enumerate(names if isinstance(names, list) else ()):
+        key = ("clean", "drop", number)
+        if key in document.marks and isinstance(name, str) and name and lookup(name) is None:
+            suggestion = did_you_mean(name, [column.name for column in COLUMNS])
+            yield _problem(key, f"{shown(name)} is not a column{suggestion}", document.marks)
+
+
+def _doubtful_names(document: Document, values: Mapping[str, Any], problems: list[Problem]) -> Iterator[str]:
+    """Add a problem for each misspelt name of AWS, and yield a sentence for each other one that botocore lacks."""
+    refused = {problem.key for problem in problems}
+    for name in aws_names.KEYS:
+        key = tuple(name.split("."))
+        mark = document.marks.get(key)
+        if mark is None or mark.where == RUN_FILE or name in refused:
+            continue
+        value: Any = values
+        for part in key:
+            value = value.get(part) if isinstance(value, dict) else None
+        doubt = aws_names.doubt(name, value) if isinstance(value, str) else None
+        if doubt is not None and doubt.is_problem:
+            problems.append(Problem(mark.where, mark.line, name, doubt.what))
+        elif doubt is not None:
+            yield f"{Problem(mark.where, mark.line, name, doubt.what)}."
+
+
+def _problems(error: ValidationError, marks: Mapping[Key, Mark], *, conflicts: bool) -> Iterator[Problem]:
     for number, entry in enumerate(error.errors(include_url=False)):
         if entry["type"] == "conflict":
-            for name, what in entry["ctx"]["conflicts"]:
+            for name, what in entry["ctx"]["conflicts"] if conflicts else ():
                 yield _problem(tuple(name.split(".")), what, marks)
             continue
         key = tuple(part for part in entry["loc"] if part != "[key]")
@@ -208,6 +272,8 @@ def _problems(error: ValidationError, marks: Mapping[Key, Mark]) -> Iterator[Pro
             what = "is not a key"
         if entry["type"] in {"extra_forbidden", "unknown_hyperparameter"} and number < _MAX_LISTED:
             what += did_you_mean(str(key[-1]), _siblings(key))
+        if entry["type"] == "text":
+            what += aws_names.suggestion(dotted(key), entry["input"])
         yield _problem(key, what, marks)
 
 
@@ -238,7 +304,7 @@ def _without(values: dict[str, Any], locations: Sequence[Key]) -> dict[str, Any]
     return rest
 
 
-def _refuse(paths: Sequence[Path], problems: Sequence[Problem], *, origin: str = "") -> NoReturn:
+def _refuse(paths: Sequence[Path], problems: Sequence[Problem], *, origin: str) -> NoReturn:
     files = [f"{path}, " for path in paths]
 
     def place(problem: Problem) -> tuple[int, int]:
@@ -246,14 +312,15 @@ def _refuse(paths: Sequence[Path], problems: Sequence[Problem], *, origin: str =
         return number, problem.line
 
     texts = tuple(str(problem) for problem in sorted(problems, key=place))
-    if paths:
+    set_outside = any(problem.where.startswith(ENVIRONMENT_PREFIX) for problem in problems)
+    if paths and not all(problem.where.startswith((origin, ENVIRONMENT_PREFIX)) for problem in problems):
         name = str(paths[0]) if len(paths) == 1 else "The configuration"
+    elif all(problem.where == RUN_FILE for problem in problems):
+        name = "The run directory"
     else:
-        set_outside = any(problem.where.startswith(ENVIRONMENT_PREFIX) for problem in problems)
-        is_stored = all(problem.where == RUN_FILE for problem in problems)
-        name = "The run directory" if is_stored else "The environment" if set_outside else f"The {origin}"
+        name = "The environment" if set_outside else f"The {origin}"
     if len(texts) == 1:
-        what = f"{name} has a problem: {texts[0]}."
+        what = f"{name} has a problem: {texts[0].removesuffix('?')}{'?' if texts[0].endswith('?') else '.'}"
     else:
         listed = "".join(f"\n  {text}" for text in texts[:_MAX_LISTED])
         rest = f"\n  and {len(texts) - _MAX_LISTED} more" if len(texts) > _MAX_LISTED else ""

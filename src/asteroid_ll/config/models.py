@@ -1,8 +1,8 @@
 """The configuration as frozen values: every key with its default, unit and range.
 
-The defaults are those of ``config/local.yaml``: the bundled catalogue through the embedded emulator. Each name gives
-the unit of durations, sizes and money. The constraints on names are SageMaker's and S3's own (API reference:
-CreateTrainingJob, CreateModel, CreateBucket).
+The defaults take the bundled catalogue through the embedded emulator. Each name gives the unit of durations, sizes and
+money. The constraints on names are SageMaker's and S3's own (API reference: CreateTrainingJob, CreateModel,
+CreateBucket).
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from typing import Any
@@ -13,8 +14,12 @@ MAX_SHOWN = 80
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """Return ``; did you mean X?`` with the most similar known word, or an empty text."""
-    near = get_close_matches(word, list(known), n=1, cutoff=0.6)
+    """Return ``; did you mean X?`` with the most similar known word, or an empty text.
+
+    A word with the same letters in another order is more similar than all others.
+    """
+    words = sorted(known)
+    near = [other for other in words if sorted(other) == sorted(word)] or get_close_matches(word, words, n=1)
     return f"; did you mean {near[0]}?" if near else ""
 
 
@@ -66,7 +71,8 @@ def sentence(error: Mapping[str, Any], *, raw: str | None = None) -> str:
         words, bound = _BOUNDS[kind]
         return f"must be {words} {context[bound]}, not {as_written}"
     if kind == "literal_error":
-        return f"must be {context['expected'].replace(chr(39), '')}, not {as_written}"
+        expected = context["expected"].replace("'", "")
+        return f"must be {expected}, not {as_written}{did_you_mean(as_written, re.split(', | or ', expected))}"
     if kind == "finite_number":
         return f"must be a finite number, not {as_written}"
     if kind == "string_too_short":

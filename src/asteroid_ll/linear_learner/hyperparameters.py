@@ -92,7 +92,7 @@ def merge(values: Mapping[str, str]) -> dict[str, str]:
             raise ClientError(f"{value!r} is not of type 'string'\n\nOn instance[{name!r}]:\n    {value!r}")
         HYPERPARAMETERS[name].check(value)
     if "predictor_type" not in values:
-        raise ClientError("'predictor_type' is a required property")
+        raise ClientError("'predictor_type' is a required property", hyperparameter="predictor_type")
     return {**aws_defaults(), **values}
 
 
@@ -117,7 +117,8 @@ def parse(values: Mapping[str, str]) -> Hyperparameters:
     typed["loss"] = _resolve_loss(typed["predictor_type"], typed["loss"])
     if typed["predictor_type"] == "multiclass_classifier" and typed["num_classes"] < 3:
         raise ClientError(
-            "For predictor_type 'multiclass_classifier', 'num_classes' should be set to a value greater than 2."
+            "For predictor_type 'multiclass_classifier', 'num_classes' should be set to a value greater than 2.",
+            hyperparameter="num_classes",
         )
     criterion = typed["binary_classifier_model_selection_criteria"]
     typed["binary_classifier_model_selection_criteria"] = OLD_CRITERIA.get(criterion, criterion)
@@ -135,6 +136,7 @@ def _resolve_loss(predictor_type: str, loss: str | None) -> str:
         raise ClientError(
             f"The loss '{loss}' is not applicable to predictor_type '{predictor_type}'.",
             hint=f"Use auto or one of {[name for name in allowed if LOSSES[name].on_aws]}.",
+            hyperparameter="loss",
         )
     return loss
 

@@ -37,6 +37,7 @@ class Ownership:
         config: the configuration of the command.
         command: the command's name. A teardown changes nothing of the identity.
         writes: the command does work, under the lock, so the identity is stored.
+        configuration_file: checksum of the current folder's ``asteroid-ll.yaml``; None if there is none.
 
     Attributes:
         identity: the run's identity, with the command's configuration.
@@ -48,7 +49,16 @@ class Ownership:
         DataError: ``run.json`` is damaged.
     """
 
-    def __init__(self, directory: Path, journal: Journal, config: Config, *, command: str, writes: bool) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        journal: Journal,
+        config: Config,
+        *,
+        command: str,
+        writes: bool,
+        configuration_file: str | None = None,
+    ) -> None:
         self._directory = directory
         self._journal = journal
         self._is_teardown = command == _TEARDOWN
@@ -64,7 +74,12 @@ class Ownership:
         if original is not None:
             known = replace(known, run=new.run, began=new.began)
             self.changes = (f"A copy of {original}, so another run: {new.run}.", *self.changes)
-        self.identity = replace(known, config=values, directory=new.directory)
+        self.identity = replace(
+            known,
+            config=values,
+            directory=new.directory,
+            configuration_file=known.configuration_file if configuration_file is None else configuration_file,
+        )
         journal.origin = self.identity.origin
         if writes:
             self._begin_journal(is_new=stored is None)
@@ -118,8 +133,8 @@ class Ownership:
             return
         raise self._refusal(
             f"The run in {self._directory} is on {_place(known)}; this command is for {_place(requested)}.",
-            hint=f"Leave out --config, --set and ASTEROID_LL_... to stay on {known.target}, or start another run with "
-            "--workdir."
+            hint="Start another run with --workdir DIR, or leave out --config, --set, ASTEROID_LL_... and "
+            f"asteroid-ll.yaml to stay on {known.target}."
             if (known.target, known.region) != (requested.target, requested.region)
             else f"Use credentials of account {known.account}, or start another run with --workdir.",
             kind=ConfigError,

@@ -31,6 +31,7 @@ def open_pipeline(
     command: str,
     listener: Listener | None = None,
     exclusive: bool = True,
+    configuration_file: str | None = None,
 ) -> Iterator[Pipeline]:
     """Open the run directory.
 
@@ -40,6 +41,7 @@ def open_pipeline(
         command: the command's name, which the lock shows to other processes.
         listener: functions that are called for each stage and each difference from the stored configuration.
         exclusive: whether to lock the run directory and store its identity; commands that only read need neither.
+        configuration_file: checksum of the current folder's ``asteroid-ll.yaml``; None if there is none.
 
     Raises:
         ConfigError: the algorithm refuses a hyperparameter, or the run directory belongs to another target or region.
@@ -55,7 +57,9 @@ def open_pipeline(
             stack.enter_context(Lock(workdir / paths.LOCK, command=command))
             remove_temporaries(workdir)
         journal = Journal(workdir / paths.JOURNAL)
-        ownership = Ownership(workdir, journal, config, command=command, writes=exclusive)
+        ownership = Ownership(
+            workdir, journal, config, command=command, writes=exclusive, configuration_file=configuration_file
+        )
         for change in ownership.changes:
             listener.note(change)
         pipeline = Pipeline(

@@ -38,6 +38,8 @@ class Identity:
         config: the complete configuration, as JSON values without secrets.
         directory: absolute path of the run directory. Empty for the emulator, whose account is in the directory, so
             that a copy has its own.
+        configuration_file: SHA-256 checksum of the ``asteroid-ll.yaml`` that the last command with work has found;
+            empty if it found none.
     """
 
     run: str
@@ -47,6 +49,7 @@ class Identity:
     began: str
     config: Mapping[str, Any]
     directory: str = ""
+    configuration_file: str = ""
 
     @property
     def run_id(self) -> str:
@@ -160,7 +163,14 @@ def _mapping(value: object) -> Mapping[str, Any]:
 
 
 def _is_complete(identity: Identity) -> bool:
-    texts = (identity.run, identity.target, identity.region, identity.began, identity.directory)
+    texts = (
+        identity.run,
+        identity.target,
+        identity.region,
+        identity.began,
+        identity.directory,
+        identity.configuration_file,
+    )
     return (
         all(isinstance(text, str) for text in texts)
         and isinstance(identity.account, str | None)

@@ -4,7 +4,8 @@ import sys
 
 import pytest
 
-from asteroid_ll.config import Config, load, validate
+from asteroid_ll.config import Config, validate
+from asteroid_ll.config.algorithm import hyperparameter_problems
 from asteroid_ll.errors import ConfigError
 from asteroid_ll.linear_learner.records import LossRecord
 from asteroid_ll.linear_learner.spec import HYPERPARAMETERS, LOSSES
@@ -38,7 +39,23 @@ def test_each_value_out_of_its_range_is_named(hyperparameters, problems):
 
 def test_values_that_do_not_go_together_are_refused_in_the_algorithms_words():
     with pytest.raises(ConfigError, match="loss 'softmax_loss' is not applicable"):
-        validate(load(None, overrides=["hyperparameters.loss=softmax_loss"]))
+        validate(Config(hyperparameters={"loss": "softmax_loss"}))
+
+
+def test_every_combination_that_does_not_go_together_is_named_once():
+    values = {"predictor_type": "multiclass_classifier", "loss": "logistic", "num_classes": "2"}
+    assert list(hyperparameter_problems(values, target="emulator")) == [
+        (
+            "loss",
+            "the loss 'logistic' is not applicable to predictor_type 'multiclass_classifier'; use auto or one of "
+            "['softmax_loss']",
+        ),
+        (
+            "num_classes",
+            "for predictor_type 'multiclass_classifier', 'num_classes' should be set to a value greater than 2",
+        ),
+    ]
+    assert list(hyperparameter_problems(values, target="emulator", is_whole=False)) == []
 
 
 def with_a_loss_beyond_aws(monkeypatch):
@@ -48,13 +65,12 @@ def with_a_loss_beyond_aws(monkeypatch):
     return {"loss": "log_cosh"}
 
 
-def test_a_loss_that_aws_does_not_have_is_refused_for_aws_with_a_next_command(monkeypatch):
+def test_a_loss_that_aws_does_not_have_is_refused_for_aws(monkeypatch):
     hyperparameters = with_a_loss_beyond_aws(monkeypatch)
     role = "arn:aws:iam::123456789012:role/asteroid-ll"
     with pytest.raises(ConfigError) as caught:
         validate(Config(target="aws", role_arn=role, hyperparameters=hyperparameters))
-    assert caught.value.what == "hyperparameters.loss=log_cosh is not available on AWS."
-    assert "asteroid-ll run-all --set target=emulator" in caught.value.hint
+    assert caught.value.what == "hyperparameters.loss: log_cosh is not available on AWS; the emulator has it."
 
 
 def test_a_loss_that_aws_does_not_have_is_accepted_by_the_emulator(monkeypatch):

@@ -6,7 +6,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from asteroid_ll.config import document
-from asteroid_ll.config.document import MAX_BYTES, DocumentError, dotted, parse
+from asteroid_ll.config.document import MAX_BYTES, DocumentError, dotted, parse, read
 
 
 @pytest.fixture(params=["CSafeLoader", "SafeLoader"])
@@ -162,3 +162,57 @@ def test_a_written_value_is_read_unchanged(value):
     import json
 
     assert parse(json.dumps(value, ensure_ascii=False)).value == value
+
+
+def problems(text):
+    return [str(problem) for problem in read(text.encode() if isinstance(text, str) else text).problems]
+
+
+def test_a_file_with_several_syntax_errors_names_each_and_keeps_the_values_of_the_other_sections():
+    text = 'region: "eu\nclean:\n\tdrop: []\nsplit: {seed: 7}\nencode: {n_shards: 6\nreport: {html: no}\nsplit: 1\n'
+    document = read(text.encode())
+    assert not document.is_whole
+    assert document.value == {"split": {"seed": 7}, "report": {"html": False}}
+    assert document.marks["report", "html"].line == 6
+    assert sorted(problem.line for problem in document.problems) == [1, 3, 5, 7]
+    assert "line 7: split: is given twice, first in line 4" in problems(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("a: &x 1\nb: *x\nc: !!int 2\n", ["line 1: the anchor &x", "line 2: the alias *x", "line 3: the tag"]),
+        ("a: 1\n--- \nb: 2\nb: 3", ["line 4: b: is given twice, first in line 3", "line 2: a second document begins"]),
+        ("a: 1\njust words\nb: 2\n", ["line 2: just words has no colon; write KEY: VALUE"]),
+        ("\ufeffa: 1\r\nb: [2\r\nc: {\r\n", ["line 2: the text is not YAML", "line 3: the text is not YAML"]),
+        ("b: 1\na: \x00\nc: [", ["line 2: the text is not YAML", "line 3: the text is not YAML"]),
+        (b"a: \xff\nb: [", ["line 1: byte 3 is not UTF-8 text"]),
+        ("- a\n", ["line 1: the file must contain keys such as target: emulator"]),
+    ],
+    ids=["extras", "second-document", "no-colon", "bom-and-crlf", "nul", "not-utf-8", "list"],
+)
+def test_every_part_of_a_file_that_cannot_be_read_is_named(text, expected):
+    assert [problem[: len(start)] for problem, start in zip(problems(text), expected, strict=True)] == expected
+
+
+def test_a_file_that_is_yaml_is_read_whole_with_a_byte_order_mark_and_crlf_too():
+    assert read("\ufeffa: 1\r\nb:\r\n  c: x\r\n".encode()).value == {"a": 1, "b": {"c": "x"}}
+    assert read(b"a: 1").is_whole
+
+
+def test_a_broken_line_in_a_section_leaves_the_other_keys_of_the_section():
+    text = "training:  # one job\r\n\n  # its type\n  instance_type: ml.m5.large\n\tvolume: 1\n  max_runtime_s: [1\n" \
+        "  drop:\n  - a\n  - b\n  max_runtime_s: 5\nregion: x\n"  # fmt: skip
+    document = read(text.encode())
+    assert document.value == {
+        "training": {"instance_type": "ml.m5.large", "drop": ["a", "b"], "max_runtime_s": 5},
+        "region": "x",
+    }
+    assert [problem.line for problem in document.problems] == [5, 6]
+    assert {dotted(key): mark.line for key, mark in document.marks.items() if len(key) < 3 and key} == {
+        "training": 1,
+        "training.instance_type": 4,
+        "training.drop": 7,
+        "training.max_runtime_s": 10,
+        "region": 11,
+    }

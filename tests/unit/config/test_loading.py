@@ -5,11 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from asteroid_ll.config import Config, load
+from asteroid_ll.config import Config, load, template
 from asteroid_ll.errors import ConfigError
 from asteroid_ll.neo.table import COLUMNS
-
-CONFIG_DIRECTORY = Path(__file__).resolve().parents[3] / "config"
 
 
 @pytest.fixture
@@ -37,12 +35,24 @@ def test_a_file_without_keys_has_the_defaults(tmp_path, text):
     assert load(path) == load(None) == Config()
 
 
-def test_local_yaml_spells_out_the_defaults():
-    assert load(CONFIG_DIRECTORY / "local.yaml") == Config()
+@pytest.fixture
+def written(tmp_path):
+    """Writes a template and returns its path."""
+
+    def written(name):
+        path = tmp_path / f"{name}.yaml"
+        path.write_text(template(name), encoding="utf-8")
+        return path
+
+    return written
 
 
-def test_tutorial_yaml_is_the_published_tutorial():
-    config = load(CONFIG_DIRECTORY / "tutorial.yaml")
+def test_the_template_for_the_emulator_spells_out_the_defaults(written):
+    assert load(written("emulator")) == Config()
+
+
+def test_the_template_for_the_tutorial_is_the_published_one(written):
+    config = load(written("tutorial"))
     assert config.target == "emulator"
     assert (config.bucket, config.prefix) == ("datastorez", "sagemaker/DEMO-asteroid-prediction")
     assert (config.source.kind, config.source.location) == ("csv", "nasa_asteroids.csv")
@@ -67,36 +77,40 @@ def test_tutorial_yaml_is_the_published_tutorial():
     assert (config.predict.threshold, config.predict.baseline) == (0.5, "median")
 
 
-def test_the_tutorials_dropped_columns_are_columns_of_the_table():
+def test_the_tutorials_dropped_columns_are_columns_of_the_table(written):
     names = {column.name for column in COLUMNS}
-    assert set(load(CONFIG_DIRECTORY / "tutorial.yaml").clean.drop) <= names
+    assert set(load(written("tutorial")).clean.drop) <= names
 
 
-def test_aws_yaml_is_refused_until_its_placeholders_are_replaced(tmp_path):
-    template = (CONFIG_DIRECTORY / "aws.yaml").read_text(encoding="utf-8")
+def test_the_template_for_an_account_is_refused_until_its_placeholders_are_replaced(written):
+    path = written("aws")
     with pytest.raises(ConfigError) as caught:
-        load(CONFIG_DIRECTORY / "aws.yaml")
+        load(path)
     assert [text.split(": ")[1:3] for text in caught.value.context["problems"]] == [
         ["region", "still has the placeholder <your region, such as eu-west-1>; write your own value"],
         ["role_arn", caught.value.context["problems"][1].split(": ")[2]],
     ]
-    filled = template.replace("<your region, such as eu-west-1>", "eu-west-1").replace(
-        "<your execution role, such as arn:aws:iam::123456789012:role/asteroid-ll>",
-        "arn:aws:iam::123456789012:role/asteroid-ll",
+    filled = (
+        template("aws")
+        .replace("<your region, such as eu-west-1>", "eu-west-1")
+        .replace(
+            "<your execution role, such as arn:aws:iam::123456789012:role/asteroid-ll>",
+            "arn:aws:iam::123456789012:role/asteroid-ll",
+        )
     )
-    (tmp_path / "aws.yaml").write_text(filled)
-    assert load(tmp_path / "aws.yaml").target == "aws"
+    path.write_text(filled)
+    assert load(path).target == "aws"
 
 
 def test_a_number_reaches_the_container_as_written(tmp_path):
     path = tmp_path / "c.yaml"
-    path.write_text("hyperparameters: {wd: 0.10, l1: 1E-3, use_bias: on, epochs: 010, loss: 'logistic'}")
+    path.write_text("hyperparameters: {wd: 0.10, l1: 1E-3, use_bias: on, epochs: 10, margin: 010, loss: 'logistic'}")
     config = load(path, overrides=["hyperparameters.wd=5.0"])
-    assert {name: config.hyperparameters[name] for name in ("wd", "l1", "use_bias", "epochs", "loss")} == {
+    assert {name: config.hyperparameters[name] for name in ("wd", "l1", "use_bias", "margin", "loss")} == {
         "wd": "5.0",
         "l1": "1E-3",
         "use_bias": "true",
-        "epochs": "010",
+        "margin": "010",
         "loss": "logistic",
     }
 
@@ -113,7 +127,7 @@ def test_a_number_reaches_the_container_as_written(tmp_path):
         ),
         ("bucket: on", 'line 1: bucket: must be text: unquoted, on is a YAML boolean; write "on"'),
         ("prefix: 2024", 'line 1: prefix: must be text: unquoted, 2024 is a number; write "2024"'),
-        ("target: Aws", "line 1: target: must be emulator or aws, not Aws"),
+        ("target: Aws", "line 1: target: must be emulator or aws, not Aws; did you mean aws?"),
         ("training: {max_runtime_s: 5}", "line 1: training.max_runtime_s: must be at least 60, not 5"),
         ("training: {max_runtime_s: 1h}", "line 1: training.max_runtime_s: must be a whole number, not 1h"),
         ("training: {max_runtime_s: }", "line 1: training.max_runtime_s: must be a whole number, not nothing"),
@@ -125,11 +139,30 @@ def test_a_number_reaches_the_container_as_written(tmp_path):
         ("cost: {max_usd: 0}", "line 1: cost.max_usd: must be more than 0.0, not 0"),
         ("split: {test: 1.0}", "line 1: split.test: must be less than 1.0, not 1.0"),
         ("clean:\n  drop: name", "line 2: clean.drop: must be a list, not name"),
-        ("clean:\n  drop:\n  - a\n  - 1", 'line 4: clean.drop[1]: must be text: unquoted, 1 is a number; write "1"'),
+        ("clean:\n  drop:\n  - name\n  - 1", 'line 4: clean.drop[1]: must be text: unquoted, 1 is a number; write "1"'),
+        ("clean:\n  drop:\n  - equinox\n  - orbit_bdy", "line 4: clean.drop[1]: orbit_bdy is not a column; did you "
+         "mean orbit_id?"),
         ("source: {kind: csv, location: ''}", "line 1: source.location: must not be empty"),
         ("source:\n  kind: csv", "line 1: source.location: is required for source.kind csv: a path or an http(s) or "
          "s3 URL"),
         ("target: aws", "role_arn: is required for target aws: the ARN of a role that SageMaker may assume"),
+        ("region: eu-wset-1", "line 1: region: eu-wset-1 is not an AWS region; did you mean eu-west-1?"),
+        ("region: eu-west1", "line 1: region: must be an AWS region such as us-east-1, not eu-west1; did you mean "
+         "eu-west-1?"),
+        ("training:\n  instance_type: ml.m5.lage", "line 2: training.instance_type: ml.m5.lage is not an instance type "
+         "for training; did you mean ml.m5.large?"),
+        ("hosting: {instance_type: m5.large}", "line 1: hosting.instance_type: must be a SageMaker instance type such "
+         "as ml.m5.large, not m5.large; did you mean ml.m5.large?"),
+        ("features: {set: splin}", "line 1: features.set: must be raw, clean, physics, spline or no-label-inputs, not "
+         "splin; did you mean spline?"),
+        ("hyperparameters:\n  epochs: 0", "line 2: hyperparameters.epochs: must be a whole number from 1, not 0"),
+        ("hyperparameters:\n  loss: logistc", "line 2: hyperparameters.loss: must be auto, squared_loss, "
+         "absolute_loss, eps_insensitive_squared_loss, eps_insensitive_absolute_loss, quantile_loss, huber_loss, "
+         "logistic, hinge_loss or softmax_loss, not logistc; did you mean logistic?"),
+        ("hyperparameters:\n  loss: huber_loss", "line 2: hyperparameters.loss: the loss 'huber_loss' is not "
+         "applicable to predictor_type 'binary_classifier'; use auto or one of ['logistic', 'hinge_loss']"),
+        ("hyperparameters:\n  predictor_type: multiclass_classifier", "line 1: hyperparameters.num_classes: for "
+         "predictor_type 'multiclass_classifier', 'num_classes' should be set to a value greater than 2"),
         ("- a", "line 1: the file must contain keys such as target: emulator"),
         ("just text", "line 1: the file must contain keys such as target: emulator"),
         ("a: *x", "line 1: the alias *x is not allowed; write the value out"),
@@ -151,6 +184,70 @@ def test_every_problem_is_reported_at_once_in_the_order_of_the_lines(problems_of
     ]
 
 
+EVERY_KIND = """\
+regoin: eu-west-1
+region: eu-wset-1
+training:
+  instance_type: ml.m5.lage
+\tmax_runtime_s: 600
+split: {test: 1.5}
+hosting:
+  instance_type: ml.t2.medim
+hyperparameters:
+  epochs: 0
+  los: logistic
+  optimizer: &a adma
+source: {kind: csv}
+split: {seed: 1}
+"""
+
+
+def test_problems_of_every_kind_and_every_layer_are_in_one_list(tmp_path):
+    """A syntax error does not hide the problems of the other sections, other files or other layers."""
+    first, second = tmp_path / "a.yaml", tmp_path / "b.yaml"
+    first.write_text(EVERY_KIND, "utf-8")
+    second.write_text("hyperparameters: {wd: heavy}\nreport: {html: maybe\n", "utf-8")
+    with pytest.raises(ConfigError) as caught:
+        load(
+            [first, second],
+            overrides=["hyperparameters.num_models=0", "encode.n_shard=2"],
+            environment={"ASTEROID_LL_REGOIN": "x", "ASTEROID_LL_PREDICT__BASELINE": "mode"},
+        )
+    assert [problem.split(": ")[0].removeprefix(f"{tmp_path}/") for problem in caught.value.context["problems"]] == [
+        "ASTEROID_LL_REGOIN",
+        "--set encode.n_shard",
+        "ASTEROID_LL_PREDICT__BASELINE",
+        "--set hyperparameters.num_models",
+        *(f"a.yaml, line {line}" for line in (1, 2, 4, 5, 6, 8, 10, 11, 12, 14)),
+        "b.yaml, line 1",
+        "b.yaml, line 2",
+    ]
+    assert "Check it again: asteroid-ll config validate -c" in caught.value.hint
+
+
+def test_values_that_need_a_part_that_cannot_be_read_are_not_blamed(problems_of):
+    """Neither the missing location nor the loss is wrong if the broken lines could have the other half."""
+    text = "source:\n  kind: csv\nclean: [\nhyperparameters: {loss: absolute_loss}\n"
+    assert [problem.partition(" is")[0] for problem in problems_of(text)] == ["line 3: the text"]
+
+
+def test_a_name_that_botocore_does_not_list_is_accepted_with_a_note(tmp_path):
+    path = tmp_path / "c.yaml"
+    path.write_text("\nregion: eu-west-9\n")
+    notes = []
+    config = load(path, overrides=["training.instance_type=ml.m12.large"], note=notes.append)
+    assert (config.region, config.training.instance_type) == ("eu-west-9", "ml.m12.large")
+    assert [note.split(": ")[:2] for note in notes] == [
+        [f"{path}, line 2", "region"],
+        ["--set training.instance_type", notes[1].split(": ")[1]],
+    ]
+
+
+def test_a_stored_configuration_is_not_compared_with_the_botocore_of_today():
+    stored = Config(region="eu-wset-1").model_dump(mode="json")
+    assert load(None, base=stored).region == "eu-wset-1"
+
+
 def test_one_problem_is_one_sentence_and_several_are_a_list_with_their_number(tmp_path):
     path = tmp_path / "c.yaml"
     path.write_text("a: 1")
@@ -168,10 +265,15 @@ def test_overrides_win_over_the_file_and_later_ones_over_earlier_ones(tmp_path):
     path.write_text("training: {max_runtime_s: 600, volume_size_gb: 5}\n")
     config = load(
         path,
-        overrides=["training.max_runtime_s=700", "training.max_runtime_s= 800", "clean.drop=[a, b]", "split={seed: 3}"],
+        overrides=[
+            "training.max_runtime_s=700",
+            "training.max_runtime_s= 800",
+            "clean.drop=[name, equinox]",
+            "split={seed: 3}",
+        ],
     )
     assert (config.training.max_runtime_s, config.training.volume_size_gb) == (800, 5)
-    assert (config.clean.drop, config.split.seed, config.split.by) == (("a", "b"), 3, "asteroid")
+    assert (config.clean.drop, config.split.seed, config.split.by) == (("name", "equinox"), 3, "asteroid")
 
 
 def test_an_override_can_correct_a_value_of_the_file(tmp_path):
@@ -183,13 +285,13 @@ def test_an_override_can_correct_a_value_of_the_file(tmp_path):
 @pytest.mark.parametrize(
     ("override", "problem"),
     [
-        ("region", "command line: region: must be KEY=VALUE, such as training.max_runtime_s=600"),
-        ("=5", "command line: =5: must be KEY=VALUE, such as training.max_runtime_s=600"),
-        ("a..b=5", "command line: a..b=5: must be KEY=VALUE, such as training.max_runtime_s=600"),
-        ("region=*x", "command line: region: the alias *x is not allowed; write the value out"),
-        ("report={html: true, html: true}", "command line: report.html: is given twice, first in command line"),
-        ("training.x.y=1", "command line: training.x: is not a key"),
-        ("region.x=1", "command line: region: must be text, not a mapping"),
+        ("region", "--set region: must be KEY=VALUE, such as training.max_runtime_s=600"),
+        ("=5", "--set =5: must be KEY=VALUE, such as training.max_runtime_s=600"),
+        ("a..b=5", "--set a..b=5: must be KEY=VALUE, such as training.max_runtime_s=600"),
+        ("region=*x", "--set region: the alias *x is not allowed; write the value out"),
+        ("report={html: true, html: true}", "--set report.html: is given twice, first in command line"),
+        ("training.x.y=1", "--set training.x: is not a key"),
+        ("region.x=1", "--set region: must be text, not a mapping"),
     ],
 )
 def test_a_wrong_override_is_named_as_such(override, problem):
@@ -203,14 +305,16 @@ def test_an_override_replaces_a_value_of_another_kind(tmp_path, problems_of):
     path = tmp_path / "c.yaml"
     path.write_text("training: 5")
     assert load(path, overrides=["training.instance_count=1"]) == Config()
-    assert problems_of("region: us-east-1", "region.x=1") == ["command line: region: must be text, not a mapping"]
+    assert problems_of("region: us-east-1", "region.x=1") == ["--set region: must be text, not a mapping"]
 
 
 def test_a_missing_file_names_the_command_that_makes_one(tmp_path):
-    with pytest.raises(ConfigError) as caught:
-        load(tmp_path / "no.yaml")
-    assert caught.value.what == f"There is no configuration file {tmp_path / 'no.yaml'}."
-    assert caught.value.hint == f"Make one: asteroid-ll config init -o {tmp_path / 'no.yaml'}"
+    for name, target in (("no", "emulator"), ("aws", "aws"), ("tutorial", "tutorial")):
+        path = tmp_path / f"{name}.yaml"
+        with pytest.raises(ConfigError) as caught:
+            load(path)
+        assert caught.value.what == f"There is no configuration file {path}."
+        assert caught.value.hint == f"Make one: asteroid-ll config init --target {target} -o {path}"
 
 
 def test_a_directory_is_not_a_configuration_file(tmp_path):

@@ -111,5 +111,5 @@ def test_a_stored_configuration_is_loaded_as_it_was() -> None:
 def test_a_stored_key_that_this_version_lacks_is_named_with_its_file() -> None:
     with pytest.raises(ConfigError, match=r"The run directory has a problem: run.json: split.sead: is not a key"):
         load(None, base={"split": {"sead": 3}})
-    with pytest.raises(ConfigError, match=r"The command line has a problem: command line: split.seed"):
+    with pytest.raises(ConfigError, match=r"The command line has a problem: --set split.seed"):
         load(None, base={"split": {"seed": 3}}, overrides=["split.seed=x"])
