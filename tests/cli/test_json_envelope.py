@@ -91,6 +91,27 @@ def test_scored_new_rows_are_counted(finished):
     assert ended.json["metrics"]["n_rows"] == 600
 
 
+def test_parity_lists_every_number_with_its_verdict_and_fails_with_the_same_member(trained):
+    ended = trained.run("parity", "--json")
+    assert ended.code == 0, ended.err
+    assert (ended.json["command"], ended.json["status"]) == ("parity", "success")
+    judged = ended.json["parity"]
+    assert set(judged) == {
+        *("job", "verdict", "sentence", "generation", "n_runs", "numbers", "decisions", "causes", "notes")
+    }
+    assert (judged["verdict"], judged["n_runs"]) == ("equal", 1)
+    for item in judged["numbers"]:
+        assert item["equal"] == len(item["values"]) > 0
+        assert {"place", "job", "here", "verdict"} == set(item["values"][0])
+    log = trained.workdir / "train" / "job.log"
+    log.write_text(log.read_text("utf-8").replace("'beta_1': 'auto'", "'beta_1': '0.8'"), "utf-8")
+    ended = trained.run("parity", "--json")
+    assert ended.code == 3
+    _assert_envelope(ended.json, "parity", status="failed")
+    assert ended.json["error"]["exit_code"] == 3
+    assert ended.json["parity"]["causes"][0]["kind"] == "container"
+
+
 def test_config_show_and_validate_are_envelopes(place):
     shown = place.run("config", "show", "--json").json
     assert (shown["asteroid_ll"], shown["command"], shown["status"]) == (1, "config show", "success")

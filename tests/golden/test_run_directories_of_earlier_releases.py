@@ -30,6 +30,7 @@ READERS = (
     "predict --offline -i asteroids.csv",
     "predict --offline A2000137",
     "report --force --svg",
+    "parity",
     "config show",
 )
 WRITERS = (*LASTING, "evaluate --folds 2 --no-boosting", "run-all", "run-all --force all", "teardown")

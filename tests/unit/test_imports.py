@@ -19,7 +19,7 @@ LEVELS: tuple[frozenset[str], ...] = (
     frozenset({"run"}),
     frozenset({"formats"}),
     frozenset({"linear_learner"}),
-    frozenset({"export", "neo"}),
+    frozenset({"export", "neo", "parity"}),
     frozenset({"config"}),  # checks hyperparameters with the algorithm's table
     frozenset({"emulator"}),
     frozenset({"aws"}),

@@ -246,6 +246,11 @@ class ReportSettings(Section):
 
     figures: bool = Field(default=True, description="Whether to draw the figures.")
     html: bool = Field(default=True, description="Whether to write the report as one HTML file.")
+    parity: bool = Field(
+        default=False,
+        description="Whether to run the training job again here and to judge every number of its log in the report. "
+        "It takes as long as the training takes here.",
+    )
 
 
 class TrackingSettings(Section):

@@ -50,13 +50,21 @@ _GENERATION = "LINEAR_LEARNER_GENERATION"
 _STOPPED = 128 + signal.SIGTERM
 
 
-def run(root: Path, *, write: Callable[[str], None], generation: Generation = NEWEST) -> int:
+def run(
+    root: Path,
+    *,
+    write: Callable[[str], None],
+    generation: Generation = NEWEST,
+    links: Sequence[socket.socket] | None = None,
+) -> int:
     """Run one training job.
 
     Args:
         root: the job's directory, see the module's description.
         write: is called with each line of the log.
         generation: the images whose log is written.
+        links: the streams to the other hosts of the job, which are closed at the end; None for those of the
+            environment.
 
     Returns:
         The exit code, 0 or 1. A failure is explained in the log and in ``output/failure``.
@@ -64,7 +72,7 @@ def run(root: Path, *, write: Callable[[str], None], generation: Generation = NE
     resources = _read_json(root, "resourceconfig")
     host_names, host_name = resources.get("hosts", ["algo-1"]), resources.get("current_host", "algo-1")
     log = LogWriter(write, host=host_name, n_hosts=len(host_names), generation=generation)
-    links = _links()
+    links = _links() if links is None else links
     try:
         _train(root, log, hosts=_hosts(host_names, host_name, links=links))
     except DataError as error:

@@ -12,6 +12,7 @@ import ast
 import json
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -43,6 +44,7 @@ _QUALITY = re.compile(
 _PARTS = ("train", "validation")
 # Logs of the Python 2 images print 12 significant digits.
 _SAME_RELATIVE = 1e-9
+_MAX_LOSSES = 50_000_000
 
 
 @dataclass(frozen=True)
@@ -156,7 +158,7 @@ def read_log(text: str) -> JobHistory:
         The losses of all models, the decisions, and the final scores.
 
     Raises:
-        DataError: there is no model's loss in it.
+        DataError: there is no model's loss in it, or a damaged line would need more memory than a job has.
     """
     facts = _Facts()
     text = _WARNING.sub("", text)
@@ -173,6 +175,11 @@ def read_log(text: str) -> JobHistory:
         )
     candidates = _candidates(facts, n_models=n_models)
     shape = (1 + max(epoch for epoch, _ in train), n_models or len(candidates) or 1)
+    if shape[0] * shape[1] > _MAX_LOSSES:
+        raise DataError(
+            f"The log has a loss of epoch {shape[0] - 1} and one of model {shape[1] - 1}: a line is damaged.",
+            hint="Read the log from CloudWatch once more.",
+        )
     moments = _read_moments(text)
     objective = {part: _matrix(facts.losses[part], shape) for part in _PARTS}
     validation = objective["validation"] if facts.losses["validation"] else None
@@ -200,6 +207,12 @@ def read_log(text: str) -> JobHistory:
         quality_metrics=tuple(facts.quality_metrics),
         records=tuple(facts.records),
     )
+
+
+def read_provided(text: str) -> dict[str, str]:
+    """Return the job's own hyperparameters from a log, also of a job that failed before its first epoch ended."""
+    match = _PROVIDED.search(text)
+    return _literal(match.group(1)) if match else {}
 
 
 def _read_line(line: str, facts: _Facts) -> None:
@@ -281,7 +294,9 @@ def _read_moments(text: str) -> dict[str, Float32Array | None]:
             moments[match.group(1)] = None
         # Three dots stand for the middle of a long array.
         elif "..." not in numbers and len(numbers.split()) == int(match.group(3)):
-            moments[match.group(1)] = np.array(numbers.split()).astype(np.float32)
+            # A number of a damaged line may be none, or none of float32.
+            with suppress(ValueError), np.errstate(over="ignore"):
+                moments[match.group(1)] = np.array(numbers.split()).astype(np.float32)
     return moments
 
 

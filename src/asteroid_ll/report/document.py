@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from asteroid_ll.evaluation import thresholds
 from asteroid_ll.evaluation.findings import Finding
 from asteroid_ll.evaluation.ranking import precision_recall_curve, roc_curve
+from asteroid_ll.parity import tables as parity_tables
+from asteroid_ll.parity.judge import Parity
 from asteroid_ll.redaction import redacted
 from asteroid_ll.report import result_tables
 from asteroid_ll.report.data import bill_blocks, data_blocks
@@ -35,8 +37,9 @@ _CENT_USD = 0.01
 _NO_LOSSES = "The job's log has no losses of models, so their curves and the table of the grid are missing."
 
 
-def as_json(inputs: ReportInputs) -> dict[str, Any]:
+def as_json(inputs: ReportInputs, parity: Parity | None = None) -> dict[str, Any]:
     """Return everything that the report shows as JSON values; a loss that is not finite is None."""
+    judged = {} if parity is None else {"parity": parity_tables.as_json(parity)}
     return {
         "version": VERSION,
         "metrics": inputs.metrics,
@@ -63,6 +66,7 @@ def as_json(inputs: ReportInputs) -> dict[str, Any]:
             "split": inputs.json(paths.SPLIT),
         },
         "bill": inputs.bill,
+        **judged,
         "configuration": redacted(inputs.config.model_dump(mode="json")),
         "provenance": inputs.json(paths.PROVENANCE),
         "fingerprints": dict(inputs.fingerprints),
@@ -70,12 +74,13 @@ def as_json(inputs: ReportInputs) -> dict[str, Any]:
     }
 
 
-def as_document(inputs: ReportInputs, figures: Mapping[str, ReportFigure]) -> ReportData:
+def as_document(inputs: ReportInputs, figures: Mapping[str, ReportFigure], parity: Parity | None = None) -> ReportData:
     """Return the report as a document.
 
     Args:
         inputs: its contents.
         figures: the figures by name; any of them can be missing.
+        parity: the judgement of the training job; None if it was not run again.
     """
     metrics = inputs.metrics
     sections = (
@@ -84,6 +89,7 @@ def as_document(inputs: ReportInputs, figures: Mapping[str, ReportFigure]) -> Re
         ReportSection("Decisions", [*_chosen(figures, "decision-plane", "confusion"), *_mistakes(inputs)]),
         ReportSection("Thresholds", [*_chosen(figures, "ranking", "calibration"), *_thresholds(inputs)]),
         ReportSection("Model", [*_chosen(figures, "training", "learned-functions", "weights"), *_model(inputs)]),
+        ReportSection("Parity", [] if parity is None else _parity(parity)),
         ReportSection(
             "Data", [*_chosen(figures, "distributions", "class-balance", "correlation"), *data_blocks(inputs)]
         ),
@@ -198,6 +204,17 @@ def _grid(inputs: ReportInputs) -> list[Block]:
         best_index=history.best_index,
     )
     return [ReportTable(f"All {history.n_models} models after epoch {epoch + 1} of {history.n_epochs}", rows)]
+
+
+def _parity(judged: Parity) -> list[Block]:
+    """Return the judgement of the training job."""
+    texts = [judged.sentence(), *(cause.text for cause in judged.causes), *judged.notes]
+    findings = [Finding("", "note" if judged.is_equal else "warning", text) for text in texts]
+    blocks: list[Block] = [ReportFindings(findings)]
+    caption = f"The training job, run again here by parity: {judged.n_runs} {'run' if judged.n_runs == 1 else 'runs'}"
+    if judged.numbers:
+        blocks.append(ReportTable(caption, parity_tables.number_rows(judged)))
+    return [*blocks, ReportTable("Decisions of the job", parity_tables.decision_rows(judged))]
 
 
 def _chosen(figures: Mapping[str, ReportFigure], *names: str) -> list[Block]:

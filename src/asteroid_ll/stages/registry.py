@@ -34,10 +34,12 @@ def _account(config: Config) -> dict[str, object]:
     return {"target": config.target, "region": config.region}
 
 
-def _everything(config: Config) -> dict[str, object]:
-    """Return all settings, which the report shows; without prices, as in the run directories from before that key."""
-    unset = {} if config.cost.price_usd_per_h else {"cost": {"price_usd_per_h"}}
-    return config.model_dump(mode="json", exclude=unset)
+def _all_settings(config: Config) -> dict[str, object]:
+    """Return all settings, which the report shows; keys that are newer than 0.1.0 only if they are set."""
+    newer = {"cost": {"price_usd_per_h"}} if not config.cost.price_usd_per_h else {}
+    if not config.report.parity:
+        newer["report"] = {"parity"}
+    return config.model_dump(mode="json", exclude=newer)
 
 
 def _source_file(config: Config) -> Mapping[str, str]:
@@ -152,7 +154,7 @@ STAGES: tuple[Stage, ...] = (
         name="report",
         version=1,
         needs=("fetch", "clean", "explore", "split", "encode", "train", "predict"),
-        settings=_everything,
+        settings=_all_settings,
         run=_lazy("stages.report.run"),
         summary="Write all results as one HTML file.",
     ),

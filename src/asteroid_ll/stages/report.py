@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import TYPE_CHECKING
 
+from asteroid_ll.errors import DataError
 from asteroid_ll.report.bill import bill_of
 from asteroid_ll.report.document import as_document, as_json
 from asteroid_ll.report.figures import DIRECTORY, draw_model, reused_figures
@@ -14,6 +16,9 @@ from asteroid_ll.run import paths
 from asteroid_ll.run.atomic import atomic_write
 from asteroid_ll.run.files import write_json
 from asteroid_ll.stages.stage import Context, Outcome
+
+if TYPE_CHECKING:
+    from asteroid_ll.parity.judge import Parity
 
 
 def report_inputs(context: Context) -> ReportInputs:
@@ -27,6 +32,25 @@ def report_inputs(context: Context) -> ReportInputs:
     now = datetime.fromisoformat(others[-1]) if others else None
     bill = bill_of(context.directory, context.config, history, now=now)
     return ReportInputs(context.directory, context.config, {**fingerprints, "report": context.fingerprint}, bill)
+
+
+def _judge(context: Context) -> Parity | None:
+    """Run the job of the run directory again, from its files alone; None if they are not enough, such as no log."""
+    from asteroid_ll.parity.job import job_of_run
+    from asteroid_ll.parity.judge import Judge
+
+    config = context.config
+    try:
+        job = job_of_run(
+            context.directory,
+            hyperparameters=config.hyperparameters,
+            n_hosts=config.training.instance_count,
+            is_sharded=config.training.train_distribution == "ShardedByS3Key",
+        )
+        return Judge(job, progress=lambda text: context.progress(f"parity: {text}")).judge()
+    except DataError as error:
+        context.progress(f"{error.what} The report has no section about parity.")
+        return None
 
 
 def run(context: Context) -> Outcome:
@@ -43,8 +67,9 @@ def run(context: Context) -> Outcome:
         for plot in draw_model(inputs):
             outputs.append(f"{DIRECTORY}/{plot.name}.png")
             figures[plot.name] = ReportFigure(plot.title, plot.alt, save(plot.figure, context.path(outputs[-1])))
-    write_json(context.path(paths.REPORT_JSON), as_json(inputs))
-    document = render_html(as_document(inputs, figures)).encode()
+    parity = _judge(context) if context.config.report.parity else None
+    write_json(context.path(paths.REPORT_JSON), as_json(inputs, parity))
+    document = render_html(as_document(inputs, figures, parity)).encode()
     atomic_write(context.path(paths.REPORT_HTML), document, private=True)
     return Outcome(
         outputs=tuple(outputs),

@@ -1,4 +1,5 @@
 import json
+import re
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ from asteroid_ll.formats import recordio
 from asteroid_ll.linear_learner import container
 from asteroid_ll.linear_learner.hyperparameters import merge
 from asteroid_ll.linear_learner.images import GENERATIONS, NEWEST
-from asteroid_ll.linear_learner.log_reader import read_log
+from asteroid_ll.linear_learner.log_reader import read_log, read_provided
 from asteroid_ll.linear_learner.training import train
 
 RNG = np.random.default_rng(3)
@@ -175,3 +176,22 @@ def test_epochs_that_the_log_does_not_have_are_nan(job):
 def test_a_text_without_losses_is_a_data_error(text):
     with pytest.raises(DataError, match="no losses of models"):
         read_log(text)
+
+
+def test_a_damaged_number_of_an_epoch_does_not_fill_the_memory():
+    line = '#metrics {"Dimensions": {"epoch": %d, "model": 31}, "Metrics": {"train_mse_objective": {"sum": 1}}}'
+    with pytest.raises(DataError, match="a loss of epoch 1000000000 and one of model 31: a line is damaged"):
+        read_log("\n".join([line % 0, line % 10**9]))
+
+
+def test_the_hyperparameters_of_a_job_that_failed_at_once_are_in_its_log():
+    line = "[x INFO 1] Merging with provided configuration from /opt/x.json: {'epochs': '2'}"
+    assert read_provided(f"first\n{line}\nlast") == {"epochs": "2"}
+    assert read_provided("nothing") == {}
+
+
+def test_moments_of_a_damaged_line_are_left_out(job):
+    text, _ = job("regressor", epochs="1", num_models="1")
+    history = read_log(re.sub(r"('mean_label': \n\[)[^\]]*", r"\1--1", text))
+    assert "mean_label" not in history.moments
+    assert history.moments["stdev_label"] is not None

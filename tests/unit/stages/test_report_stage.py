@@ -118,6 +118,17 @@ def test_metrics_are_computed_again_from_stored_predictions_without_an_endpoint(
     assert "predict/metrics.json" in outcome.outputs
 
 
+def test_the_report_judges_the_job_if_report_parity_is_on(copied):
+    done = _call("report", "--set", "report.parity=true", workdir=copied)
+    assert done.exit_code == 0
+    assert "parity: training 32 models" in done.stderr
+    judged = json.loads((copied / "report" / "report.json").read_bytes())["parity"]
+    assert (judged["verdict"], judged["n_runs"], judged["causes"]) == ("equal", 1, [])
+    page = (copied / "report" / "report.html").read_text(encoding="utf-8")
+    assert '<section id="parity"' in page
+    assert judged["sentence"] in html.unescape(page)
+
+
 @pytest.mark.parametrize(
     ("content", "says"),
     [("asteroid_id,score\n1,0.5\n", "can't be read"), ("score,predicted_hazardous\n0.5,True\n", "has 1 rows")],
@@ -184,7 +195,10 @@ def test_the_configuration_switches_the_page_or_its_figures_off(copied, tmp_path
 
 def test_a_job_whose_log_has_no_losses_is_reported_without_its_curves(copied, monkeypatch):
     monkeypatch.setattr("asteroid_ll.linear_learner.log_reader.read_log", _no_losses)
-    assert _call("report", "--force", workdir=copied).exit_code == 0
+    monkeypatch.setattr("asteroid_ll.parity.judge.read_log", _no_losses)
+    done = _call("report", "--set", "report.parity=true", workdir=copied)
+    assert done.exit_code == 0
+    assert "The log has no losses of models. The report has no section about parity." in done.stderr
     page = (copied / "report" / "report.html").read_text(encoding="utf-8")
     assert "The job&#x27;s log has no losses of models" in page
     assert page.count("<img ") == len(FIGURES) + 1
