@@ -98,6 +98,16 @@ def test_one_loss_that_is_wrong_by_1e_4_contradicts_the_rest(name: str, tmp_path
     assert "loss train, epoch 4, model 21" in judged.causes[0].text
 
 
+def test_one_printed_loss_that_is_wrong_by_1e_4_contradicts_the_log_as_published(name: str, tmp_path: Path) -> None:
+    log = (DATA / name / "job.log").read_text()
+    found = re.search(r"epoch=2, train \S+ <loss>=([\d.]+)", log)
+    assert found is not None
+    wrong = f"{log[: found.start(1)]}{float(found[1]) + 1e-4}{log[found.end(1) :]}"
+    judged = judge(name, tmp_path, wrong)
+    assert [cause.kind for cause in judged.causes] == ["contradiction"]
+    assert "epoch 2" in judged.causes[0].text
+
+
 def test_one_changed_label_is_found(name: str, tmp_path: Path) -> None:
     folder = write_channels(name, tmp_path)["train"]
     (path,) = folder.iterdir()
@@ -111,8 +121,23 @@ def test_one_changed_label_is_found(name: str, tmp_path: Path) -> None:
     assert [cause.kind for cause in judged.causes] == ["labels"]
 
 
-def test_another_mini_batch_size_is_found(name: str, tmp_path: Path) -> None:
-    log = re.sub(r"('mini_batch_size': )'(32|70)'", r"\1'35'", whole_log(name))
+@pytest.mark.parametrize("with_metrics", [True, False], ids=["whole", "as published"])
+def test_two_rows_of_two_mini_batches_that_are_swapped_are_another_order(tmp_path: Path, with_metrics: bool) -> None:
+    name = "housing-2021"  # an epoch of the other job is one mini-batch
+    if not (DATA / name).exists():
+        pytest.skip(f"the log of a published job, which the project does not contain, is not in {DATA}")
+    (path,) = write_channels(name, tmp_path)["train"].iterdir()
+    rows = path.read_text().splitlines(keepends=True)
+    rows[3], rows[200] = rows[200], rows[3]
+    path.write_text("".join(rows))
+    log = whole_log(name) if with_metrics else (DATA / name / "job.log").read_text()
+    assert [cause.kind for cause in judge(name, tmp_path, log).causes] == ["order"]
+
+
+@pytest.mark.parametrize("with_metrics", [True, False], ids=["whole", "as published"])
+def test_another_mini_batch_size_is_found(name: str, tmp_path: Path, with_metrics: bool) -> None:
+    log = whole_log(name) if with_metrics else (DATA / name / "job.log").read_text()
+    log = re.sub(r"('mini_batch_size': )'(32|70)'", r"\1'35'", log)
     if name == "housing-2021":
         log = log.replace("'mini_batch_size': '35'", "'mini_batch_size': '64'")
     judged = judge(name, tmp_path, log)

@@ -136,8 +136,9 @@ def _threshold(e: Evidence) -> Iterator[Cause]:
 def _base_model(e: Evidence) -> Iterator[Cause]:
     train = e.compared["loss/train"]
     models = {int(index[1]) for index in train.where("different")}
+    known = {int(index[1]) for index in np.argwhere(train.verdict >= 0)}  # a log without #metrics has only model 0
     predictor_type = e.hyperparameters.get("predictor_type")
-    if models != {0} or e.ours.n_models < _MIN_MODELS or predictor_type == "multiclass_classifier":
+    if models != {0} or len(known) < _MIN_MODELS or predictor_type == "multiclass_classifier":
         return
     text = "Only model 0 differs, and it alone takes learning_rate, wd, l1 and the schedule from the user."
     yield from _try(e, [name for name in _OF_BASE if name in e.hyperparameters], text)
