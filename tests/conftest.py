@@ -51,6 +51,15 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     items[:] = [item for item in items if item not in left_out]
 
 
+@pytest.fixture(autouse=True)
+def _no_command_runs() -> Iterator[None]:
+    """Forget the options of a command that a test has called in this process: they would be in later messages."""
+    yield
+    invocation = sys.modules.get("asteroid_ll.cli.invocation")
+    if invocation is not None:
+        vars(invocation)["_invocation"].set(None)
+
+
 def _helper(name: str) -> Any:
     """Load a module of ``tests/faults`` once; no folder of tests is a package."""
     full_name = f"asteroid_ll_{name}"
