@@ -48,14 +48,14 @@ def test_a_run_survives_that_every_operation_fails_once(prepared, finished_once,
     assert len(prepared.names("training-job")) == 1
 
 
-@pytest.mark.one_in(3)
+@pytest.mark.one_in(5)
 @pytest.mark.parametrize("call", UNTIL_TRAINED)
 def test_an_answer_that_is_cut_until_the_model_is_there_is_asked_for_again(prepared, finished_once, call):
     ended = prepared.run("run-all", "--json", faults=f"{call}:1:after:truncated")
     _assert_done(prepared, finished_once, ended)
 
 
-@pytest.mark.one_in(3)
+@pytest.mark.one_in(5)
 @pytest.mark.parametrize("call", FROM_DEPLOY)
 def test_an_answer_that_is_cut_from_the_deployment_on_is_asked_for_again(trained, finished_once, call):
     ended = trained.run("run-all", "--json", faults=f"{call}:1:after:truncated")
@@ -80,7 +80,7 @@ def test_a_run_survives_that_every_operation_loses_its_first_answer(prepared, fi
     assert prepared.open_intervals() == []
 
 
-@pytest.mark.one_in(3)
+@pytest.mark.one_in(5)
 @pytest.mark.parametrize("call", UNTIL_TRAINED)
 def test_an_operation_that_is_throttled_for_good_before_the_model_is_there_exits_4(
     workbench, prepared, finished_once, call
@@ -94,7 +94,7 @@ def test_an_operation_that_is_throttled_for_good_before_the_model_is_there_exits
     assert len(prepared.names("training-job")) == 1
 
 
-@pytest.mark.one_in(3)
+@pytest.mark.one_in(5)
 @pytest.mark.parametrize("call", FROM_DEPLOY)
 def test_an_operation_that_is_throttled_for_good_from_the_deployment_on_exits_4_or_names_what_is_left(
     workbench, trained, call

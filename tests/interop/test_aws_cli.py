@@ -17,7 +17,10 @@ from asteroid_ll.aws.iam_commands import setup
 from asteroid_ll.aws.policy import Scope, caller_policy, oidc_trust, role_policy, trust_policy
 from asteroid_ll.emulator.local import Emulator
 
-pytestmark = pytest.mark.interop
+pytestmark = [
+    pytest.mark.interop,
+    pytest.mark.skipif(os.environ.get("ASTEROID_LL_EXHAUSTIVE") != "1", reason="scripts/interop runs it"),
+]
 
 
 @pytest.fixture
@@ -87,7 +90,6 @@ class Recorder(BaseHTTPRequestHandler):
         pass
 
 
-@pytest.mark.skipif(os.environ.get("ASTEROID_LL_EXHAUSTIVE") != "1", reason="takes 4 s; ASTEROID_LL_EXHAUSTIVE=1")
 def test_the_commands_that_iam_setup_prints_can_be_pasted_into_a_shell(tmp_path):
     if shutil.which("aws") is None:
         pytest.skip("the AWS CLI is not installed")
