@@ -37,6 +37,7 @@ def _every(calls, *, nth, phase, kind):
     return ";".join(f"{call}:{nth}:{phase}:{kind}" for call in calls)
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("fault", ["before:throttle", "before:500", "before:503", "before:connect-refused"])
 def test_a_run_survives_that_every_operation_fails_once(prepared, finished_once, fault):
     phase, kind = fault.split(":")
@@ -69,6 +70,7 @@ def _assert_done(place, finished_once, ended):
     assert place.open_intervals() == []
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("kind", ["reset", "read-timeout", "500"])
 def test_a_run_survives_that_every_operation_loses_its_first_answer(prepared, finished_once, kind):
     faults = _every(UNTIL_TRAINED, nth=1, phase="after", kind=kind)

@@ -27,6 +27,7 @@ def _remaining(place):
     return [kind for kind in KINDS if place.names(kind)]
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize(
     ("call", "kind"),
     [("DeleteEndpoint", "access-denied"), ("DeleteEndpointConfig", "500"), ("DeleteModel", "throttle")],
@@ -45,6 +46,7 @@ def test_a_delete_that_fails_for_good_is_named_and_the_others_are_done(hosted, w
     assert _remaining(hosted) == []
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("fault", ["before:500", "before:throttle", "after:reset", "after:read-timeout"])
 def test_a_delete_that_fails_once_is_sent_again(hosted, fault):
     faults = ";".join(f"sagemaker:{call}:1:{fault}" for call in DELETES)
@@ -52,6 +54,7 @@ def test_a_delete_that_fails_once_is_sent_again(hosted, fault):
     assert _remaining(hosted) == []
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("gone", [("endpoint",), ("endpoint", "endpoint-config"), ("model",), KINDS], ids="+".join)
 def test_what_another_deleted_before_is_no_failure(hosted, workbench, gone):
     (name,) = hosted.names("endpoint")
@@ -66,6 +69,7 @@ def test_what_another_deleted_before_is_no_failure(hosted, workbench, gone):
     assert _remaining(hosted) == []
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("unproven", ["ListEndpoints", "ListTags", "DescribeEndpoint"])
 def test_an_absence_that_cannot_be_proven_is_no_absence(hosted, workbench, unproven):
     ended = hosted.run("teardown", "--json", faults=f"sagemaker:{unproven}:*:before:500")
@@ -75,6 +79,7 @@ def test_an_absence_that_cannot_be_proven_is_no_absence(hosted, workbench, unpro
     assert _remaining(hosted) == []
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("damage", ["deleted", "emptied", "garbled", "of-another-version"])
 def test_without_a_journal_what_bills_is_found_by_its_tags(hosted, damage):
     journal = hosted.workdir / "journal.jsonl"
