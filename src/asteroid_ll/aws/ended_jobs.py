@@ -52,7 +52,9 @@ def download_job(aws: Aws, name: str, folder: Path, *, progress: Callable[[str],
     """
     job = resources.describe(aws, "training-job", name)
     if job is None:
-        raise AwsError(f"There is no training job {name} in {aws.region}.", hint="aws sagemaker list-training-jobs")
+        lists = f"aws sagemaker list-training-jobs --region {aws.region}"
+        hint = lists if aws.target == "aws" else "asteroid-ll emulator ledger"
+        raise AwsError(f"There is no training job {name} in {aws.region}.", hint=hint)
     status = job["TrainingJobStatus"]
     if status not in _ENDED:
         raise AwsError(f"Training job {name} has not ended: it is {status}.", hint="Run the command again when it has.")
