@@ -152,3 +152,4 @@ def test_a_job_that_does_not_exist_is_refused(account: Aws, tmp_path: Path) -> N
     with pytest.raises(AsteroidError, match="There is no training job nowhere in us-east-1") as refused:
         download_job(account, "nowhere", tmp_path, progress=lambda _: None)
     assert refused.value.exit_code == 4
+    assert refused.value.hint == "asteroid-ll emulator ledger"
