@@ -321,10 +321,12 @@ def test_the_resources_of_a_copied_directory_s_original_are_not_open(journal):
 
 def test_a_proven_end_that_cannot_be_written_is_known_to_its_process_alone(journal, monkeypatch):
     journal.append("intent", stage="deploy", resource="one", bills="endpoint")
+    journal.read()
     with monkeypatch.context() as patch:
         patch.setattr(os, "fsync", _refuse)
         with pytest.raises(DataError):
             journal.append("gone", stage="teardown", resource="one")
+    assert journal.last_known().billed() == {}  # without another read, which may fail as well
     assert journal.read().billed() == {}
     assert Journal(journal.path).read().billed() == {"one": "endpoint"}
     journal.append("intent", stage="deploy", resource="one", bills="endpoint")
