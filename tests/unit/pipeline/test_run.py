@@ -22,6 +22,7 @@ from asteroid_ll.pipeline.results import Listener, RunResult
 from asteroid_ll.pipeline.run import Pipeline
 from asteroid_ll.report.bill import worst_case
 from asteroid_ll.run import journal as journal_module
+from asteroid_ll.run import paths
 from asteroid_ll.run.atomic import atomic_write
 from asteroid_ll.run.journal import Journal
 from asteroid_ll.stages.stage import Context, Outcome, Stage
@@ -654,3 +655,24 @@ def test_a_price_is_asked_for_only_if_a_priced_stage_runs_and_once(toy: Toy) -> 
     assert asked == [1]
     assert run().price is None
     assert asked == [1]
+
+
+def test_a_plan_has_its_price_and_the_cap_beside_it(toy: Toy) -> None:
+    get, learn, *others = toy.stages()
+    stages = (get, replace(learn, is_priced=True), *others)
+    config = Config.model_validate({"cost": {"max_usd": 0.1}})
+    pipeline = toy.pipeline(stages=stages, config=config, worst_case=price_of)
+    price = pipeline.price_of(pipeline.plan())
+    assert price is not None
+    assert price.total_usd == pytest.approx(0.1695)
+    assert pipeline.max_usd == 0.1
+
+
+def test_a_result_has_the_bill_unless_a_file_of_it_is_damaged(toy: Toy) -> None:
+    bill = toy.run().bill
+    assert bill is not None
+    assert bill["worst_case_usd"] == pytest.approx(0.1695)
+    job = toy.directory / paths.JOB
+    job.parent.mkdir(parents=True, exist_ok=True)
+    job.write_text("{")
+    assert toy.run().bill is None
