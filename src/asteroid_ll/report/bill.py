@@ -6,6 +6,7 @@ both by the journal, so its time is a little longer than AWS's.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,7 +17,7 @@ from asteroid_ll.aws.pricing import Component, Estimate, Item, Prices, price_of
 from asteroid_ll.config import Config
 from asteroid_ll.errors import DataError
 from asteroid_ll.run import paths
-from asteroid_ll.run.files import read_json
+from asteroid_ll.run.files import AGAIN, read_json
 from asteroid_ll.run.journal import History, Record
 
 
@@ -60,7 +61,7 @@ def bill_of(directory: Path, config: Config, history: History, *, now: datetime 
     """
     estimate = worst_case(config, stored_prices(directory / paths.PRICES, region=config.region))
     training, hosting = estimate.items
-    job_s = _stored(directory / paths.JOB, "billable_s")
+    job_s = _billable_s(directory / paths.JOB)
     endpoint_s, is_open = endpoint_time(
         history, _stored(directory / paths.ENDPOINT, "name"), now=now or datetime.now(UTC)
     )
@@ -106,7 +107,7 @@ def endpoint_time(history: History, name: str | None, *, now: datetime) -> tuple
     for record in history.records:
         if record.get("resource") != name or (history.run and record.get("run") not in (None, history.run)):
             continue
-        at = _time_of(record)
+        at = time_of(record)
         if record["event"] == "intent" and record.get("bills") == "endpoint":
             since = since or at
         elif record["event"] == "gone" and since is not None:
@@ -116,7 +117,7 @@ def endpoint_time(history: History, name: str | None, *, now: datetime) -> tuple
     return seconds, False
 
 
-def _time_of(record: Record) -> datetime:
+def time_of(record: Record) -> datetime:
     """Return the time of a record of the journal.
 
     Raises:
@@ -124,7 +125,7 @@ def _time_of(record: Record) -> datetime:
     """
     try:
         at = datetime.fromisoformat(record["at"])
-    except ValueError as error:
+    except (TypeError, ValueError) as error:
         raise DataError(
             f"The journal has {record['at']!r} as the time of a record.",
             hint="Restore the journal, or start another run with --workdir.",
@@ -140,6 +141,20 @@ def _between(start: datetime, end: datetime) -> float:
 def _stored(path: Path, name: str) -> Any:
     values: Mapping[str, Any] = read_json(path) if path.is_file() else {}
     return values[name] if values else None
+
+
+def _billable_s(path: Path) -> float | None:
+    """Return the billable seconds of the stored job; None if there is no job, or AWS did not say.
+
+    Raises:
+        DataError: they are no number of seconds.
+    """
+    seconds: object = _stored(path, "billable_s")
+    if seconds is None:
+        return None
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 <= seconds < math.inf:
+        raise DataError(f"{path} has {seconds!r} as the billable seconds of the job.", hint=AGAIN)
+    return seconds
 
 
 def _sum(costs: Sequence[float | None]) -> float | None:

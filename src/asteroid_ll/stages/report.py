@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import TYPE_CHECKING
 
 from asteroid_ll.errors import DataError
-from asteroid_ll.report.bill import bill_of
+from asteroid_ll.report.bill import bill_of, time_of
 from asteroid_ll.report.document import as_document, as_json
 from asteroid_ll.report.figures import DIRECTORY, draw_model, reused_figures
 from asteroid_ll.report.html import ReportFigure, render_html
@@ -27,9 +26,9 @@ def report_inputs(context: Context) -> ReportInputs:
     names = dict.fromkeys(record["stage"] for record in history.records if record["stage"] != "report")
     done = {name: record for name in names if (record := history.last_done(name)) is not None}
     fingerprints = {name: str(record["fingerprint"]) for name, record in done.items()}
-    others = [record["at"] for record in history.records if record["stage"] != "report"]
+    others = [record for record in history.records if record["stage"] != "report"]
     # An open endpoint has been billed up to the last record, so the same run gives the same report.
-    now = datetime.fromisoformat(others[-1]) if others else None
+    now = time_of(others[-1]) if others else None
     bill = bill_of(context.directory, context.config, history, now=now)
     return ReportInputs(context.directory, context.config, {**fingerprints, "report": context.fingerprint}, bill)
 

@@ -674,5 +674,7 @@ def test_a_result_has_the_bill_unless_a_file_of_it_is_damaged(toy: Toy) -> None:
     assert bill["worst_case_usd"] == pytest.approx(0.1695)
     job = toy.directory / paths.JOB
     job.parent.mkdir(parents=True, exist_ok=True)
-    job.write_text("{")
-    assert toy.run().bill is None
+    for damaged in ("{", '{"billable_s": "x"}'):
+        job.write_text(damaged)
+        result = toy.run()
+        assert (result.bill, result.error) == (None, None)

@@ -47,9 +47,17 @@ def test_an_endpoint_is_billed_from_its_creation_to_its_proven_deletion(records,
     assert endpoint_time(History(tuple(records), "this"), "e", now=NOON.replace(minute=30)) == expected
 
 
-def test_a_damaged_time_in_the_journal_is_named():
-    with pytest.raises(DataError, match="'noon' as the time"):
-        endpoint_time(History(({**created(0), "at": "noon"},)), "e", now=NOON)
+@pytest.mark.parametrize("at", ["noon", 12, None])
+def test_a_damaged_time_in_the_journal_is_named(at):
+    with pytest.raises(DataError, match=f"{at!r} as the time"):
+        endpoint_time(History(({**created(0), "at": at},)), "e", now=NOON)
+
+
+@pytest.mark.parametrize("seconds", ["90", [90], True, -1, float("inf"), float("nan")], ids=repr)
+def test_damaged_billable_seconds_are_named(tmp_path, seconds):
+    write(tmp_path, "train/job.json", billable_s=seconds)
+    with pytest.raises(DataError, match="as the billable seconds of the job"):
+        bill_of(tmp_path, on_aws(), History(()))
 
 
 def write(directory: Path, file: str, **values: object) -> None:
