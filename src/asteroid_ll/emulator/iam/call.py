@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 from urllib.parse import quote
 
+from asteroid_ll.emulator.iam.language import Kind, problem_of
 from asteroid_ll.emulator.iam.principals import Document, Principal
 from asteroid_ll.emulator.iam.store import POLICY, ROLE, USER, Entity, Identities
-from asteroid_ll.emulator.state import ACCOUNT_ID
 from asteroid_ll.emulator.transport.messages import ApiError
 
 Answer = dict[str, Any]
@@ -35,9 +35,10 @@ class IamCall:
     sender: Principal | None
     params: Mapping[str, Any]
 
-    def arn(self, resource: str) -> str:
-        """Return an ARN of the account's IAM, such as that of ``role/learner``."""
-        return f"arn:{self.partition}:iam::{ACCOUNT_ID}:{resource}"
+    @property
+    def now_s(self) -> float:
+        """The time, in seconds since 1970."""
+        return self.identities.state.now()
 
     def holder(self, kind: str) -> Entity:
         """Return the role or user that the request names.
@@ -101,21 +102,22 @@ class IamCall:
         more = {"Marker": str(stop)} if stop < len(items) else {}
         return {member: list(items[start:stop]), "IsTruncated": bool(more), **more}
 
-    def document(self, member: str) -> str:
+    def document(self, member: str, *, kind: Kind) -> str:
         """Return the text of a policy document of the request.
 
         Args:
             member: its name, such as ``PolicyDocument``.
+            kind: ``identity`` or ``trust``.
 
         Raises:
             ApiError: ``MalformedPolicyDocument``.
         """
         text = str(self.params[member])
-        parsed(text)
+        parsed(text, kind=kind)
         return text
 
 
-def parsed(text: str) -> Document:
+def parsed(text: str, *, kind: Kind) -> Document:
     """Return the document of a text.
 
     Raises:
@@ -125,9 +127,10 @@ def parsed(text: str) -> Document:
         document = json.loads(text)
     except (ValueError, RecursionError):
         raise ApiError("MalformedPolicyDocument", "This policy contains invalid Json") from None
-    if not isinstance(document, dict):
-        raise ApiError("MalformedPolicyDocument", "Syntax errors in policy.")
-    return document
+    problem = problem_of(document, kind=kind)
+    if problem:
+        raise ApiError("MalformedPolicyDocument", f"Syntax errors in policy. {problem}")
+    return cast(Document, document)
 
 
 def encoded(text: str) -> str:

@@ -16,7 +16,7 @@ _MOST_ATTACHED = 10
 def put(call: IamCall, kind: str) -> Answer:
     """PutRolePolicy and PutUserPolicy."""
     holder = call.holder(kind)
-    inline = {**holder.body["inline"], call.params["PolicyName"]: call.document("PolicyDocument")}
+    inline = {**holder.body["inline"], call.params["PolicyName"]: call.document("PolicyDocument", kind="identity")}
     if sum(map(size_of, inline.values())) > _INLINE_SIZE[kind]:
         raise limit_exceeded(f"Maximum policy size of {_INLINE_SIZE[kind]} bytes exceeded for {kind} {holder.name}")
     call.identities.save(holder.changed(inline=inline))

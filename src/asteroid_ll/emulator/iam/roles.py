@@ -72,7 +72,7 @@ def refuse_policies(holder: Entity) -> None:
 
 
 def _trust(call: IamCall, member: str) -> str:
-    text = call.document(member)
+    text = call.document(member, kind="trust")
     if size_of(text) > _TRUST_SIZE:
         raise limit_exceeded(f"Cannot exceed quota for ACLSizePerRole: {_TRUST_SIZE}")
     return text

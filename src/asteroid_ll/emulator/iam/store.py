@@ -111,10 +111,14 @@ class Identities:
 
     Args:
         state: the emulator's state.
+
+    Attributes:
+        managed: the documents of AWS's own policies, by ARN.
     """
 
     def __init__(self, state: State) -> None:
         self.state = state
+        self.managed = _MANAGED
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -184,8 +188,8 @@ class Identities:
 
     def document(self, policy_arn: str) -> Document | None:
         """Return the default version of a managed policy, the account's or AWS's; None if there is none."""
-        if policy_arn in _MANAGED:
-            return _MANAGED[policy_arn]
+        if policy_arn in self.managed:
+            return self.managed[policy_arn]
         policy = self.by_arn(policy_arn)
         if policy is None or policy.kind != POLICY:
             return None
@@ -277,9 +281,14 @@ class Identities:
         return connection.execute(sql, values).fetchall()
 
 
-def unique_id(prefix: str) -> str:
-    """Return a new id in AWS's format: a prefix for the kind, and 17 capitals and digits."""
-    return prefix + "".join(secrets.choice(_ID_CHARACTERS) for _ in range(17))
+def unique_id(prefix: str, *, length: int = 17) -> str:
+    """Return a new id in AWS's format: a prefix for the kind, and capitals and digits."""
+    return prefix + "".join(secrets.choice(_ID_CHARACTERS) for _ in range(length))
+
+
+def new_secret() -> str:
+    """Return a new secret key in AWS's format: 40 characters."""
+    return secrets.token_urlsafe(30)
 
 
 def _entity(row: sqlite3.Row) -> Entity:
