@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from asteroid_ll.emulator import ledger, query_protocol
-from asteroid_ll.emulator.api_model import ApiModel
+from asteroid_ll.emulator.api_model import ApiModel, Authorize
 from asteroid_ll.emulator.iam.call import IamCall
+from asteroid_ll.emulator.iam.principals import Principal
 from asteroid_ll.emulator.iam.service import SERVICE as IAM
 from asteroid_ll.emulator.iam.store import Identities
 from asteroid_ll.emulator.json_service import JSON_1_1
@@ -44,6 +45,8 @@ from asteroid_ll.errors import DataError
 
 if TYPE_CHECKING:
     from botocore.loaders import Loader
+
+    from asteroid_ll.emulator.iam.permissions import Permissions
 
 _SCOPE = re.compile(r"([^/]+)/\d{8}/([a-z0-9-]{1,40})/([^/]+)/aws4_request")
 _CREDENTIAL = re.compile(r"Credential=([^,\s]+)")
@@ -134,34 +137,53 @@ class Account:
         self.state.close()
 
     def _route(self, request: Request, service: str, *, region: str, access_key: str, request_id: str) -> Response:
+        permissions = partial(self._permissions, access_key, region) if self.state.evaluates_iam else None
         if service == "s3":
-            return self.s3.handle(request, region=region or DEFAULT_REGION)
+            return self.s3.handle(request, region=region or DEFAULT_REGION, permissions=permissions)
         if request.file is not None:
             raise too_large()
         if not region:  # the request is not signed
             raise ApiError("MissingAuthenticationTokenException", "Missing Authentication Token", status=403)
         with self._lock:
+            authorize = None if permissions is None else permissions().check
             if service == "sagemaker":
-                return SAGEMAKER.handle(request, model=self._model, call=partial(SageMakerCall, self.services, region))
+                sagemaker_call = partial(SageMakerCall, self.services, region)
+                return SAGEMAKER.handle(request, model=self._model, call=sagemaker_call, authorize=authorize)
             if service == "runtime":
-                return self._runtime.handle(request, region=region)
+                return self._runtime.handle(request, region=region, authorize=authorize)
             if service == "logs":
-                return LOGS.handle(request, model=self._model, call=partial(LogsCall, self._log_store, region))
+                logs_call = partial(LogsCall, self._log_store, region)
+                return LOGS.handle(request, model=self._model, call=logs_call, authorize=authorize)
             if service == "pricing":
-                return PRICING.handle(request, model=self._model, call=dict)
+                return PRICING.handle(request, model=self._model, call=dict, authorize=authorize)
             if service in {"iam", "sts"}:
-                return self._query(request, service, region=region, access_key=access_key, request_id=request_id)
+                sender = self.identities.principal_of(access_key) if permissions is None else permissions().principal
+                return self._query(request, service, sender, region=region, request_id=request_id, authorize=authorize)
         raise ApiError("UnknownOperationException", f"The emulator has no service {service!r}.", status=404)
 
-    def _query(self, request: Request, service: str, *, region: str, access_key: str, request_id: str) -> Response:
+    def _query(
+        self,
+        request: Request,
+        service: str,
+        sender: Principal | None,
+        *,
+        region: str,
+        request_id: str,
+        authorize: Authorize | None,
+    ) -> Response:
         """Answer a request to IAM or STS, as one transaction."""
-        sender = self.identities.principal_of(access_key)
         with self.identities.transaction():
             if service == "iam":
                 iam_call = partial(IamCall, self.identities, partition(region), sender)
-                return IAM.handle(request, model=self._model, call=iam_call, request_id=request_id)
+                return IAM.handle(request, model=self._model, call=iam_call, request_id=request_id, authorize=authorize)
             sts_call = partial(StsCall, self.identities, sender)
-            return STS.handle(request, model=self._model, call=sts_call, request_id=request_id)
+            return STS.handle(request, model=self._model, call=sts_call, request_id=request_id, authorize=authorize)
+
+    def _permissions(self, access_key: str, region: str) -> Permissions:
+        """Return what the policies of the sender allow."""
+        from asteroid_ll.emulator.iam.permissions import permissions_of  # only if policies are evaluated
+
+        return permissions_of(self.state, access_key, region=region or DEFAULT_REGION, bucket_policy=self.store.policy)
 
     def _log_bug(self, request: Request, error: Exception) -> None:
         target = request.headers.get("x-amz-target", "")

@@ -8,11 +8,12 @@ from __future__ import annotations
 import json
 import secrets
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from asteroid_ll.emulator.iam.managed import MANAGED
 from asteroid_ll.emulator.iam.principals import Document, Principal
 from asteroid_ll.emulator.state import ACCOUNT_ID, State
 from asteroid_ll.emulator.transport.messages import ApiError
@@ -22,8 +23,6 @@ ROLE, USER, POLICY, PROVIDER = "role", "user", "policy", "oidc-provider"
 _ID_PREFIXES = {ROLE: "AROA", USER: "AIDA", POLICY: "ANPA", PROVIDER: ""}
 _DAY_S = 86_400
 _ID_CHARACTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
-
-_MANAGED: Mapping[str, Document] = {}
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS iam_entities (
@@ -118,7 +117,7 @@ class Identities:
 
     def __init__(self, state: State) -> None:
         self.state = state
-        self.managed = _MANAGED
+        self.managed = MANAGED
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
