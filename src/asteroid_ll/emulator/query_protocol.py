@@ -12,7 +12,7 @@ from xml.sax.saxutils import escape
 
 from botocore.model import Shape
 
-from asteroid_ll.emulator.api_model import ApiModel
+from asteroid_ll.emulator.api_model import ApiModel, Authorize
 from asteroid_ll.emulator.transport.messages import ApiError, Request, Response
 
 _NOT_IN_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -35,7 +35,13 @@ class QueryService(Generic[Call]):
     operations: Mapping[str, Callable[[Call], dict[str, Any]]]
 
     def handle(
-        self, request: Request, *, model: ApiModel, call: Callable[[dict[str, Any]], Call], request_id: str
+        self,
+        request: Request,
+        *,
+        model: ApiModel,
+        call: Callable[[dict[str, Any]], Call],
+        request_id: str,
+        authorize: Authorize | None = None,
     ) -> Response:
         """Answer one request.
 
@@ -44,6 +50,7 @@ class QueryService(Generic[Call]):
             model: botocore's service models.
             call: makes the operation's call from the request's parameters.
             request_id: repeated in the response's metadata.
+            authorize: refuses what the account's policies deny; None if none are evaluated.
 
         Raises:
             ApiError: the service would refuse the request.
@@ -57,6 +64,8 @@ class QueryService(Generic[Call]):
         params = {} if operation.input_shape is None else _parsed(operation.input_shape, fields, path="") or {}
         params = model.read(self.name, action, params=params)
         model.check(self.name, action, params=params, code="ValidationError")
+        if authorize is not None:
+            authorize(self.name, action, params)
         values = model.answer(self.name, action, values=self.operations[action](call(params)))
         shape = operation.output_shape
         result = "" if shape is None else _element(f"{action}Result", shape, values)
