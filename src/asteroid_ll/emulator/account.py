@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import re
 import threading
 import time
 import traceback
@@ -21,20 +19,20 @@ from asteroid_ll.emulator.iam.call import IamCall
 from asteroid_ll.emulator.iam.principals import Principal
 from asteroid_ll.emulator.iam.service import SERVICE as IAM
 from asteroid_ll.emulator.iam.store import ANYONE, Identities
-from asteroid_ll.emulator.json_service import JSON_1_1
 from asteroid_ll.emulator.ledger import BilledInterval
 from asteroid_ll.emulator.logs.service import SERVICE as LOGS
 from asteroid_ll.emulator.logs.service import LogsCall
 from asteroid_ll.emulator.logs.store import LogStore
 from asteroid_ll.emulator.pricing.service import SERVICE as PRICING
 from asteroid_ll.emulator.processes import reap_children
+from asteroid_ll.emulator.protocols import JSON, QUERY, protocol_of, refusal, scope_of
+from asteroid_ll.emulator.protocols import S3 as S3_XML
 from asteroid_ll.emulator.resources import Resources, partition
 from asteroid_ll.emulator.s3.service import S3
 from asteroid_ll.emulator.s3.store import ObjectStore
 from asteroid_ll.emulator.sagemaker import hosting
 from asteroid_ll.emulator.sagemaker.call import SageMakerCall, Services
-from asteroid_ll.emulator.sagemaker.runtime import PATH as INVOCATIONS
-from asteroid_ll.emulator.sagemaker.runtime import Runtime
+from asteroid_ll.emulator.sagemaker.runtime import ENDPOINTS, Runtime
 from asteroid_ll.emulator.sagemaker.service import SERVICE as SAGEMAKER
 from asteroid_ll.emulator.servicequotas.service import SERVICE as QUOTAS
 from asteroid_ll.emulator.servicequotas.service import QuotasCall
@@ -43,6 +41,7 @@ from asteroid_ll.emulator.sts import web_identity
 from asteroid_ll.emulator.sts.service import SERVICE as STS
 from asteroid_ll.emulator.sts.sessions import StsCall
 from asteroid_ll.emulator.transport.messages import ApiError, Request, Response, too_large
+from asteroid_ll.emulator.unknown_services import unknown_service
 from asteroid_ll.emulator.worker.jobs import Jobs
 from asteroid_ll.errors import DataError
 
@@ -51,9 +50,17 @@ if TYPE_CHECKING:
 
     from asteroid_ll.emulator.iam.permissions import Permissions
 
-_SCOPE = re.compile(r"([^/]+)/\d{8}/([a-z0-9-]{1,40})/([^/]+)/aws4_request")
-_CREDENTIAL = re.compile(r"Credential=([^,\s]+)")
+_TARGETS = {
+    "sagemaker": SAGEMAKER.target_prefix,
+    "logs": LOGS.target_prefix,
+    "pricing": PRICING.target_prefix,
+    "servicequotas": QUOTAS.target_prefix,
+}
+_SERVICES = {JSON: _TARGETS.keys(), QUERY: {"iam", "sts"}, S3_XML: {"s3"}}
+"""The services by protocol, with the names that requests are signed for. SageMaker's runtime is found by its path."""
+
 DEFAULT_REGION = "us-east-1"
+STS_VERSION = "2011-06-15"
 
 
 class Account:
@@ -91,20 +98,23 @@ class Account:
             DataError: the state is damaged.
         """
         request_id = str(uuid.uuid4())
-        access_key, region, signed_for = _scope(request)
-        service = _service(request, signed_for)
+        access_key, region, signed_for = scope_of(request)
+        protocol = protocol_of(request, signed_for)
         try:
+            service = _service(request, signed_for, protocol)
+            if not service:
+                raise unknown_service(request, signed_for, loader=self._model.loader)
             with naming_damage(self.directory):
                 response = self._route(request, service, region=region, access_key=access_key, request_id=request_id)
-        except ApiError as refusal:
-            response = _refusal(refusal, service, request_id=request_id)
+        except ApiError as error:
+            response = refusal(error, protocol, request_id=request_id)
         except DataError as damage:
             self.state.log(f"{request.method} {request.path}: {damage}")
             raise
         except Exception as error:
             self._log_bug(request, error)
             message = f"{type(error).__name__}: {error}. The traceback is in {self.directory / LOG}."
-            response = _refusal(ApiError("InternalFailure", message, status=500), service, request_id=request_id)
+            response = refusal(ApiError("InternalFailure", message, status=500), protocol, request_id=request_id)
         if any(name.lower() == "x-amzn-requestid" for name in response.headers):
             return response
         return replace(response, headers={**response.headers, "x-amzn-RequestId": request_id})
@@ -159,12 +169,10 @@ class Account:
                 return LOGS.handle(request, model=self._model, call=logs_call, authorize=authorize)
             if service == "pricing":
                 return PRICING.handle(request, model=self._model, call=dict, authorize=authorize)
-            if service in {"iam", "servicequotas", "sts"}:
-                sender = self.identities.principal_of(access_key) if permissions is None else permissions().principal
-                return self._identified(
-                    request, service, sender or ANYONE, region=region, request_id=request_id, authorize=authorize
-                )
-        raise ApiError("UnknownOperationException", f"The emulator has no service {service!r}.", status=404)
+            sender = self.identities.principal_of(access_key) if permissions is None else permissions().principal
+            return self._identified(
+                request, service, sender or ANYONE, region=region, request_id=request_id, authorize=authorize
+            )
 
     def _identified(
         self,
@@ -210,41 +218,21 @@ def reset(directory: Path) -> None:
         remove_state(directory)
 
 
-def _scope(request: Request) -> tuple[str, str, str]:
-    """Return the access key, and the region and service that the request was signed for; empty if it is not signed."""
-    match = _CREDENTIAL.search(request.headers.get("authorization", ""))
-    credential = match.group(1) if match else request.query.get("X-Amz-Credential", "")
-    scope = _SCOPE.fullmatch(credential)
-    return (scope.group(1), scope.group(2), scope.group(3)) if scope else ("", "", "")
-
-
-def _service(request: Request, signed_for: str) -> str:
-    """Return the service that the request is for: from the signature, else from its headers and path."""
-    target = request.headers.get("x-amz-target", "")
-    if INVOCATIONS.fullmatch(request.path) and signed_for in {"", "sagemaker"}:
+def _service(request: Request, signed_for: str, protocol: str) -> str:
+    """Return the emulator's service that a request is for; empty if it has none."""
+    if request.path.startswith(ENDPOINTS) and protocol != JSON and signed_for in {"", "sagemaker"}:
         return "runtime"
     if signed_for:
-        return signed_for
-    for service in (SAGEMAKER, LOGS, PRICING, QUOTAS):
-        if target.startswith(service.target_prefix):
-            return service.name
-    return "sts" if b"Action=" in request.body[:4096] and request.path == "/" else "s3"
+        return signed_for if signed_for in _SERVICES.get(protocol, ()) else ""
+    if protocol == JSON:
+        target = request.headers["x-amz-target"]
+        return next((name for name, prefix in _TARGETS.items() if target.startswith(prefix)), "")
+    if protocol == QUERY:
+        return "sts" if query_protocol.form_fields(request).get("Version") in {STS_VERSION, None} else ""
+    return "s3" if protocol == S3_XML else ""
 
 
 def _is_public(request: Request, service: str) -> bool:
     """Return whether a request needs no signature: its token proves who sends it."""
-    return service == "sts" and query_protocol.form_fields(request).get("Action") == web_identity.OPERATION
-
-
-def _refusal(refusal: ApiError, service: str, *, request_id: str) -> Response:
-    """Return a refusal in the service's format."""
-    if service in {"iam", "s3", "sts"}:
-        return query_protocol.error(refusal, request_id=request_id)
-    if service == "runtime":
-        body = {"ErrorCode": refusal.code, "Message": refusal.message, **refusal.fields}
-        content_type = "application/json"
-    else:
-        body = {"__type": refusal.code, "message": refusal.message, **refusal.fields}
-        content_type = JSON_1_1
-    headers = {"Content-Type": content_type, "x-amzn-ErrorType": refusal.code}
-    return Response(refusal.status, headers, json.dumps(body).encode())
+    operation = query_protocol.form_fields(request).get("Action")
+    return service == "sts" and operation in {web_identity.OPERATION, "AssumeRoleWithSAML"}

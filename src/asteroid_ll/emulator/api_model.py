@@ -14,6 +14,7 @@ from typing import Any
 from botocore.loaders import Loader
 from botocore.model import OperationModel, ServiceModel, Shape
 
+from asteroid_ll.emulator.json_types import typed
 from asteroid_ll.emulator.transport.messages import ApiError
 
 _BEYOND_ASCII = r"\u00a1-\U0010ffff"
@@ -27,17 +28,6 @@ _CLASSES = {
     r"\p{Alnum}": "a-zA-Z0-9",
 }
 
-
-_REAL = frozenset({"float", "double", "timestamp"})
-_MOST: Mapping[str, float] = {
-    "integer": 2**31 - 1,
-    "long": 2**63 - 1,
-    "float": 3.4028235e38,
-    "double": 1.7976931348623157e308,
-    "timestamp": 1e11,
-}
-"""The largest absolute value by type; a timestamp is in seconds since 1970."""
-
 Authorize = Callable[[str, str, Mapping[str, Any]], None]
 """Refuses an operation of a service with these parameters, or does nothing."""
 
@@ -50,7 +40,7 @@ class ApiModel:
     """
 
     def __init__(self, loader: Loader | None = None) -> None:
-        self._loader = loader or Loader()
+        self.loader = loader or Loader()
         self._services: dict[str, ServiceModel] = {}
 
     def operation(self, service: str, name: str) -> OperationModel:
@@ -64,7 +54,7 @@ class ApiModel:
             ApiError: ``UnknownOperationException``.
         """
         if service not in self._services:
-            self._services[service] = ServiceModel(self._loader.load_service_model(service, "service-2"), service)
+            self._services[service] = ServiceModel(self.loader.load_service_model(service, "service-2"), service)
         model = self._services[service]
         if name not in model.operation_names:
             raise ApiError("UnknownOperationException", f"The requested operation {name} is not supported.")
@@ -74,10 +64,10 @@ class ApiModel:
         """Return the members of the operation's input that are set, without null and unknown ones.
 
         Raises:
-            ApiError: ``SerializationException``: a member has another JSON type than its shape.
+            ApiError: ``SerializationException``: a member has a JSON type that AWS does not convert.
         """
         shape = self.operation(service, name).input_shape
-        return {} if shape is None else _typed(shape, params, path="")
+        return {} if shape is None else typed(shape, params)
 
     def check(self, service: str, name: str, *, params: Mapping[str, Any], code: str = "ValidationException") -> None:
         """Refuse parameters that break the operation's constraints.
@@ -108,39 +98,6 @@ def project(shape: Shape, values: Any) -> Any:
     if shape.type_name == "list":
         return [project(shape.member, value) for value in values]
     return values
-
-
-def _typed(shape: Shape, value: Any, *, path: str) -> Any:
-    """Return a JSON value as its shape's type, without null and unknown members.
-
-    Raises:
-        ApiError: ``SerializationException``.
-    """
-    kind = shape.type_name
-    if kind == "structure" and isinstance(value, dict):
-        members = {name: member for name, member in shape.members.items() if value.get(name) is not None}
-        return {name: _typed(member, value[name], path=_join(path, name)) for name, member in members.items()}
-    if kind == "list" and isinstance(value, list):
-        return [_typed(shape.member, item, path=f"{path}.{n}.member") for n, item in enumerate(value, start=1)]
-    if kind == "map" and isinstance(value, dict):
-        items = ((_typed(shape.key, key, path=path), item) for key, item in value.items())
-        return {key: _typed(shape.value, item, path=f"{path}.{key}") for key, item in items}
-    if not _is_scalar(kind, value):
-        article = "an" if kind[0] in "aeiou" else "a"
-        raise ApiError("SerializationException", f"The value at '{path}' can not be converted to {article} {kind}.")
-    return value
-
-
-def _is_scalar(kind: str, value: Any) -> bool:
-    """Return whether a JSON value is of a scalar type that can be stored."""
-    if kind in ("string", "blob", "character"):
-        # A lone surrogate is no text: it has no UTF-8.
-        return isinstance(value, str) and not any("\ud800" <= character <= "\udfff" for character in value)
-    if kind == "boolean" or isinstance(value, bool):
-        return kind == "boolean" and isinstance(value, bool)
-    if kind in _MOST:
-        return isinstance(value, int | float) and abs(value) <= _MOST[kind] and (kind in _REAL or type(value) is int)
-    return False
 
 
 def _violations(shape: Shape, value: Any, *, path: str) -> Iterator[str]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from asteroid_ll.emulator.api_model import ApiModel, Authorize
+from asteroid_ll.emulator.json_types import mistyped
 from asteroid_ll.emulator.transport.messages import ApiError, Request, Response
 
 JSON_1_1 = "application/x-amz-json-1.1"
@@ -71,9 +72,11 @@ def _parse_object(body: bytes) -> dict[str, Any]:
         ApiError: ``SerializationException``.
     """
     try:
-        params = json.loads(body or b"{}")
+        params = json.loads(body or b"{}", parse_constant=int)  # int refuses NaN and Infinity
     except (ValueError, RecursionError):
         params = None
+    if isinstance(params, list):
+        raise mistyped("Start of list found where not expected")
     if not isinstance(params, dict):
-        raise ApiError("SerializationException", "The request's body is not a JSON object.")
+        raise mistyped("The request's body is not a JSON object.")
     return params

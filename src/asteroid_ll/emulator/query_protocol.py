@@ -85,6 +85,15 @@ def error(refusal: ApiError, *, request_id: str) -> Response:
     return Response(refusal.status, {"Content-Type": "text/xml"}, body.encode())
 
 
+def ec2_error(refusal: ApiError, *, request_id: str) -> Response:
+    """Return an error in the format of EC2's variant of the protocol."""
+    body = (
+        f"<Response><Errors><Error><Code>{refusal.code}</Code><Message>{_text(refusal.message)}</Message></Error>"
+        f"</Errors><RequestID>{request_id}</RequestID></Response>"
+    )
+    return Response(refusal.status, {"Content-Type": "text/xml"}, body.encode())
+
+
 def form_fields(request: Request) -> dict[str, str]:
     """Return the fields of the query string and of the form-encoded body."""
     return {**request.query, **dict(parse_qsl(request.body.decode("latin-1"), keep_blank_values=True))}

@@ -48,13 +48,6 @@ def test_an_operation_that_the_emulator_does_not_have_is_refused_by_name(virtual
     assert refused(client_of("sts").get_session_token)[0] == "InvalidAction"
 
 
-def test_a_service_that_the_emulator_does_not_have_is_refused_by_name(virtual):
-    headers = {"authorization": "AWS4-HMAC-SHA256 Credential=a/20260101/us-east-1/ec2/aws4_request, Signature=0"}
-    answer = virtual.handle(Request("POST", "localhost", "/", headers=headers))
-    assert answer.status == 404
-    assert b"no service 'ec2'" in answer.body
-
-
 def test_a_body_that_is_not_json_is_refused(virtual):
     headers = {
         "authorization": "AWS4-HMAC-SHA256 Credential=a/20260101/us-east-1/sagemaker/aws4_request, Signature=0",

@@ -295,10 +295,3 @@ def test_the_fuzzer_knows_every_operation():
     assert CALLS.keys() == SAGEMAKER.operations.keys()
     assert LOG_CALLS.keys() == LOGS.operations.keys()
     assert QUOTA_CALLS.keys() == QUOTAS.operations.keys()
-
-
-def test_a_wrong_type_is_named(virtual, sagemaker):
-    headers = {"authorization": SCOPE.format(REGION, "sagemaker"), "x-amz-target": "SageMaker.ListModels"}
-    response = virtual.handle(Request("POST", "localhost", "/", headers=headers, body=b'{"MaxResults": "five"}'))
-    assert (response.status, json.loads(response.body)["__type"]) == (400, "SerializationException")
-    assert "maxResults" in json.loads(response.body)["message"]

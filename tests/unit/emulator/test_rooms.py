@@ -14,12 +14,13 @@ PACKAGE = "asteroid_ll.emulator"
 
 LEVELS = (
     {"transport.messages"},
+    {"json_types"},
     {"api_model", "isolation", "processes", "sessions", "state"},
     {"json_service", "query_protocol", "resources"},
     {"iam", "ledger"},
     {"pricing", "s3", "servicequotas", "sts"},
-    {"logs"},
-    {"worker"},
+    {"logs", "protocols"},
+    {"unknown_services", "worker"},
     {"sagemaker"},
     {"account"},
     {"transport"},

@@ -15,7 +15,10 @@ from asteroid_ll.emulator.state import ACCOUNT_ID
 from asteroid_ll.emulator.transport.messages import ApiError, Request, Response
 from asteroid_ll.formats.content_types import MAX_INVOKE_BYTES
 
-PATH = re.compile(r"/endpoints/([^/]+)/invocations")
+ENDPOINTS = "/endpoints/"
+"""The start of the paths of the service."""
+
+_PATH = re.compile(rf"{ENDPOINTS}([^/]+)/invocations")
 
 
 class Runtime:
@@ -40,11 +43,10 @@ class Runtime:
         Raises:
             ApiError: ``ValidationError``, or ``ModelError`` if the container refuses the payload.
         """
-        match = PATH.fullmatch(request.path)
+        match = _PATH.fullmatch(request.path)
         if match is None or request.method != "POST":
-            raise ApiError(
-                "UnknownOperationException", f"The emulator has no {request.method} {request.path}.", status=404
-            )
+            message = f"The emulator has no Amazon SageMaker Runtime operation {request.method} {request.path}."
+            raise ApiError("UnknownOperationException", message, status=501)
         if len(request.body) > MAX_INVOKE_BYTES:
             raise ApiError(
                 "ValidationError",

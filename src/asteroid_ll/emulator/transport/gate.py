@@ -9,12 +9,11 @@ from __future__ import annotations
 
 import hmac
 import ipaddress
-import json
 import re
 from collections.abc import Mapping
 
-from asteroid_ll.emulator.s3.xml import error_body
-from asteroid_ll.emulator.transport.messages import ApiError, Response
+from asteroid_ll.emulator import protocols
+from asteroid_ll.emulator.transport.messages import ApiError, Request, Response
 from asteroid_ll.errors import ConfigError
 
 MIN_TOKEN_CHARACTERS = 16
@@ -96,12 +95,11 @@ def is_loopback(host: str) -> bool:
 
 def refusal(error: ApiError, headers: Mapping[str, str]) -> Response:
     """Return the error response of a request that did not reach a service, in the format that the client expects."""
-    if "x-amz-target" in headers:
-        code = "AccessDeniedException" if error.code == "AccessDenied" else error.code
-        body = json.dumps({"__type": code, "message": error.message}).encode()
-        return Response(error.status, {"Content-Type": "application/x-amz-json-1.1"}, body)
-    body = error_body(error, request_id="", host_id="")
-    return Response(error.status, {"Content-Type": "application/xml"}, body)
+    request = Request("", "", "/", headers=headers)
+    protocol = protocols.protocol_of(request, protocols.scope_of(request)[2])
+    if protocol == protocols.JSON and error.code == "AccessDenied":
+        error = ApiError("AccessDeniedException", error.message, status=error.status)
+    return protocols.refusal(error, protocol, request_id="")
 
 
 def _denied(reason: str) -> ApiError:
