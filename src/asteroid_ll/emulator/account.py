@@ -36,9 +36,12 @@ from asteroid_ll.emulator.sagemaker.call import SageMakerCall, Services
 from asteroid_ll.emulator.sagemaker.runtime import PATH as INVOCATIONS
 from asteroid_ll.emulator.sagemaker.runtime import Runtime
 from asteroid_ll.emulator.sagemaker.service import SERVICE as SAGEMAKER
+from asteroid_ll.emulator.servicequotas.service import SERVICE as QUOTAS
+from asteroid_ll.emulator.servicequotas.service import QuotasCall
 from asteroid_ll.emulator.state import LOG, State, naming_damage, remove_state
+from asteroid_ll.emulator.sts import web_identity
 from asteroid_ll.emulator.sts.service import SERVICE as STS
-from asteroid_ll.emulator.sts.service import StsCall
+from asteroid_ll.emulator.sts.sessions import ANYONE, StsCall
 from asteroid_ll.emulator.transport.messages import ApiError, Request, Response, too_large
 from asteroid_ll.emulator.worker.jobs import Jobs
 from asteroid_ll.errors import DataError
@@ -142,7 +145,7 @@ class Account:
             return self.s3.handle(request, region=region or DEFAULT_REGION, permissions=permissions)
         if request.file is not None:
             raise too_large()
-        if not region:  # the request is not signed
+        if not region and not _is_public(request, service):  # the request is not signed
             raise ApiError("MissingAuthenticationTokenException", "Missing Authentication Token", status=403)
         with self._lock:
             authorize = None if permissions is None else permissions().check
@@ -156,8 +159,11 @@ class Account:
                 return LOGS.handle(request, model=self._model, call=logs_call, authorize=authorize)
             if service == "pricing":
                 return PRICING.handle(request, model=self._model, call=dict, authorize=authorize)
+            sender = self.identities.principal_of(access_key) if permissions is None else permissions().principal
+            if service == "servicequotas":
+                quotas_call = partial(QuotasCall, self.state, region, (sender or ANYONE).arn)
+                return QUOTAS.handle(request, model=self._model, call=quotas_call, authorize=authorize)
             if service in {"iam", "sts"}:
-                sender = self.identities.principal_of(access_key) if permissions is None else permissions().principal
                 return self._query(request, service, sender, region=region, request_id=request_id, authorize=authorize)
         raise ApiError("UnknownOperationException", f"The emulator has no service {service!r}.", status=404)
 
@@ -171,13 +177,13 @@ class Account:
         request_id: str,
         authorize: Authorize | None,
     ) -> Response:
-        """Answer a request to IAM or STS, as one transaction."""
-        with self.identities.transaction():
-            if service == "iam":
-                iam_call = partial(IamCall, self.identities, partition(region), sender)
-                return IAM.handle(request, model=self._model, call=iam_call, request_id=request_id, authorize=authorize)
+        """Answer a request to IAM or STS; one to IAM is one transaction."""
+        if service == "sts":
             sts_call = partial(StsCall, self.identities, sender)
             return STS.handle(request, model=self._model, call=sts_call, request_id=request_id, authorize=authorize)
+        with self.identities.transaction():
+            iam_call = partial(IamCall, self.identities, partition(region), sender)
+            return IAM.handle(request, model=self._model, call=iam_call, request_id=request_id, authorize=authorize)
 
     def _permissions(self, access_key: str, region: str) -> Permissions:
         """Return what the policies of the sender allow."""
@@ -217,10 +223,15 @@ def _service(request: Request, signed_for: str) -> str:
         return "runtime"
     if signed_for:
         return signed_for
-    for service in (SAGEMAKER, LOGS, PRICING):
+    for service in (SAGEMAKER, LOGS, PRICING, QUOTAS):
         if target.startswith(service.target_prefix):
             return service.name
     return "sts" if b"Action=" in request.body[:4096] and request.path == "/" else "s3"
+
+
+def _is_public(request: Request, service: str) -> bool:
+    """Return whether a request needs no signature: its token proves who sends it."""
+    return service == "sts" and query_protocol.form_fields(request).get("Action") == web_identity.OPERATION
 
 
 def _refusal(refusal: ApiError, service: str, *, request_id: str) -> Response:

@@ -75,8 +75,6 @@ class Permissions:
         Raises:
             ApiError: ``AccessDeniedException``, or ``AccessDenied`` of IAM and STS.
         """
-        if service == "sts" and operation == "AssumeRole":
-            self._check_trust(str(params["RoleArn"]))
         denied = self.first_denial(needs.SERVICES[service](operation, params, self.region))
         if denied and service in _QUERY_SERVICES:
             raise ApiError("AccessDenied", denied, status=403)
@@ -92,17 +90,6 @@ class Permissions:
         denied = self.first_denial(wanted)
         if denied:
             raise ApiError("AccessDenied", denied, status=403)
-
-    def _check_trust(self, role_arn: str) -> None:
-        """Refuse AssumeRole of a role that trusts neither the sender nor the account.
-
-        Raises:
-            ApiError: ``AccessDenied``.
-        """
-        role, context = Identities(self.state).role(role_arn), self._context(role_arn)
-        if role is None or not may_assume(role.trust_policy, principal=self.principal, context=context):
-            refused = f"User: {self.principal.arn} is not authorized to perform: sts:AssumeRole on resource: {role_arn}"
-            raise ApiError("AccessDenied", refused, status=403)
 
     def _context(self, resource: str) -> dict[str, tuple[str, ...]]:
         """Return the condition keys that every request has, and the tags of a SageMaker resource."""
