@@ -112,7 +112,9 @@ class Permissions:
 
     def _resource_policy(self, resource: str) -> Document | None:
         """Return the policy of the bucket that a resource is or is in, or a role's trust policy."""
-        _, _, service, _, _, name = f"{resource}:::::".split(":", 5)
+        if resource == "*":
+            return None
+        _, _, service, _, _, name = resource.split(":", 5)
         if service == "iam" and name.startswith("role/"):
             role = Identities(self.state).role(resource)
             return None if role is None else role.trust_policy
