@@ -20,7 +20,7 @@ from asteroid_ll.emulator.api_model import ApiModel, Authorize
 from asteroid_ll.emulator.iam.call import IamCall
 from asteroid_ll.emulator.iam.principals import Principal
 from asteroid_ll.emulator.iam.service import SERVICE as IAM
-from asteroid_ll.emulator.iam.store import Identities
+from asteroid_ll.emulator.iam.store import ANYONE, Identities
 from asteroid_ll.emulator.json_service import JSON_1_1
 from asteroid_ll.emulator.ledger import BilledInterval
 from asteroid_ll.emulator.logs.service import SERVICE as LOGS
@@ -41,7 +41,7 @@ from asteroid_ll.emulator.servicequotas.service import QuotasCall
 from asteroid_ll.emulator.state import LOG, State, naming_damage, remove_state
 from asteroid_ll.emulator.sts import web_identity
 from asteroid_ll.emulator.sts.service import SERVICE as STS
-from asteroid_ll.emulator.sts.sessions import ANYONE, StsCall
+from asteroid_ll.emulator.sts.sessions import StsCall
 from asteroid_ll.emulator.transport.messages import ApiError, Request, Response, too_large
 from asteroid_ll.emulator.worker.jobs import Jobs
 from asteroid_ll.errors import DataError
@@ -159,25 +159,27 @@ class Account:
                 return LOGS.handle(request, model=self._model, call=logs_call, authorize=authorize)
             if service == "pricing":
                 return PRICING.handle(request, model=self._model, call=dict, authorize=authorize)
-            sender = self.identities.principal_of(access_key) if permissions is None else permissions().principal
-            if service == "servicequotas":
-                quotas_call = partial(QuotasCall, self.state, region, (sender or ANYONE).arn)
-                return QUOTAS.handle(request, model=self._model, call=quotas_call, authorize=authorize)
-            if service in {"iam", "sts"}:
-                return self._query(request, service, sender, region=region, request_id=request_id, authorize=authorize)
+            if service in {"iam", "servicequotas", "sts"}:
+                sender = self.identities.principal_of(access_key) if permissions is None else permissions().principal
+                return self._identified(
+                    request, service, sender or ANYONE, region=region, request_id=request_id, authorize=authorize
+                )
         raise ApiError("UnknownOperationException", f"The emulator has no service {service!r}.", status=404)
 
-    def _query(
+    def _identified(
         self,
         request: Request,
         service: str,
-        sender: Principal | None,
+        sender: Principal,
         *,
         region: str,
         request_id: str,
         authorize: Authorize | None,
     ) -> Response:
-        """Answer a request to IAM or STS; one to IAM is one transaction."""
+        """Answer a request to IAM, STS or Service Quotas, whose answers depend on the sender."""
+        if service == "servicequotas":
+            quotas_call = partial(QuotasCall, self.state, region, sender.arn)
+            return QUOTAS.handle(request, model=self._model, call=quotas_call, authorize=authorize)
         if service == "sts":
             sts_call = partial(StsCall, self.identities, sender)
             return STS.handle(request, model=self._model, call=sts_call, request_id=request_id, authorize=authorize)

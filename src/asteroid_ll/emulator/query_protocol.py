@@ -15,6 +15,7 @@ from botocore.model import Shape
 from asteroid_ll.emulator.api_model import ApiModel, Authorize
 from asteroid_ll.emulator.transport.messages import ApiError, Request, Response
 
+_NOT_IN_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _NUMBER = re.compile(r"-?\d{1,18}", re.ASCII)
 _BOOLEANS = {"true": True, "false": False}
 
@@ -78,8 +79,8 @@ def error(refusal: ApiError, *, request_id: str) -> Response:
     """Return an error in the protocol's format."""
     side = "Sender" if refusal.status < 500 else "Receiver"
     body = (
-        f"<ErrorResponse><Error><Type>{side}</Type><Code>{escape(refusal.code)}</Code>"
-        f"<Message>{escape(refusal.message)}</Message></Error><RequestId>{request_id}</RequestId></ErrorResponse>"
+        f"<ErrorResponse><Error><Type>{side}</Type><Code>{refusal.code}</Code>"
+        f"<Message>{_text(refusal.message)}</Message></Error><RequestId>{request_id}</RequestId></ErrorResponse>"
     )
     return Response(refusal.status, {"Content-Type": "text/xml"}, body.encode())
 
@@ -119,5 +120,10 @@ def _element(name: str, shape: Shape, value: Any) -> str:
     elif shape.type_name == "boolean":
         content = str(value).lower()
     else:
-        content = escape(str(value), {"\r": "&#13;"})
+        content = _text(value)
     return f"<{name}>{content}</{name}>"
+
+
+def _text(value: object) -> str:
+    """Return escaped text; a character that XML cannot have is replaced."""
+    return escape(_NOT_IN_XML.sub("\N{REPLACEMENT CHARACTER}", str(value)), {"\r": "&#13;"})

@@ -180,7 +180,13 @@ def pricing(operation: str, _params: Params, _region: str) -> Iterator[Need]:
 def sts(operation: str, params: Params, _region: str) -> Iterator[Need]:
     """Yield what an operation of STS needs."""
     if operation not in FREE:
-        yield Need(f"sts:{operation}", params.get("RoleArn", "*"))
+        yield Need(f"sts:{operation}", params.get("RoleArn", "*"), assume_context(params))
+
+
+def assume_context(params: Params) -> dict[str, tuple[str, ...]]:
+    """Return the condition keys of AssumeRole that the request has values for."""
+    keys = {"sts:externalid": "ExternalId", "sts:rolesessionname": "RoleSessionName"}
+    return {key: (params[member],) for key, member in keys.items() if member in params}
 
 
 SERVICES: Mapping[str, Callable[[str, Params, str], Iterator[Need]]] = {
