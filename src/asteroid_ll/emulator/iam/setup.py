@@ -83,9 +83,9 @@ def _document(source: Source) -> Document:
         try:
             document = json.loads(Path(source).read_text(encoding="utf-8"))
         except OSError as error:
-            raise ConfigError(f"The policy {name} cannot be read: {error.strerror}.") from error
+            raise ConfigError(f"The policy {name} cannot be read: {error.strerror}.", hint=_HINT) from error
         except ValueError as error:
-            raise ConfigError(f"The policy {name} is not JSON: {error}.") from error
+            raise ConfigError(f"The policy {name} is not JSON: {error}.", hint=_HINT) from error
     else:
         name, document = "document", json.loads(json.dumps(source))
     problem = problem_of(document, kind="identity")
