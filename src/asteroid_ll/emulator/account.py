@@ -247,11 +247,12 @@ def _refusal(request: Request, refusal: ApiError, service: str, *, request_id: s
     """Return a refusal in the service's format."""
     if service in {"iam", "s3", "sts"} or _speaks_query(request):
         return query_protocol.error(refusal, request_id=request_id)
+    code = "ExpiredTokenException" if refusal.code == "ExpiredToken" else refusal.code
     if service == "runtime":
-        body = {"ErrorCode": refusal.code, "Message": refusal.message, **refusal.fields}
+        body = {"ErrorCode": code, "Message": refusal.message, **refusal.fields}
         content_type = "application/json"
     else:
-        body = {"__type": refusal.code, "message": refusal.message, **refusal.fields}
+        body = {"__type": code, "message": refusal.message, **refusal.fields}
         content_type = JSON_1_1
-    headers = {"Content-Type": content_type, "x-amzn-ErrorType": refusal.code}
+    headers = {"Content-Type": content_type, "x-amzn-ErrorType": code}
     return Response(refusal.status, headers, json.dumps(body).encode())
