@@ -158,7 +158,8 @@ class Account:
         if not region and not _is_public(request, service):  # the request is not signed
             raise ApiError("MissingAuthenticationTokenException", "Missing Authentication Token", status=403)
         with self._lock:
-            authorize = None if permissions is None else permissions().check
+            allowed = None if permissions is None else permissions()
+            authorize = None if allowed is None else allowed.check
             if service == "sagemaker":
                 sagemaker_call = partial(SageMakerCall, self.services, region)
                 return SAGEMAKER.handle(request, model=self._model, call=sagemaker_call, authorize=authorize)
@@ -169,7 +170,7 @@ class Account:
                 return LOGS.handle(request, model=self._model, call=logs_call, authorize=authorize)
             if service == "pricing":
                 return PRICING.handle(request, model=self._model, call=dict, authorize=authorize)
-            sender = self.identities.principal_of(access_key) if permissions is None else permissions().principal
+            sender = self.identities.principal_of(access_key) if allowed is None else allowed.principal
             return self._identified(
                 request, service, sender or ANYONE, region=region, request_id=request_id, authorize=authorize
             )

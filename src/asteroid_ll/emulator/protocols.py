@@ -25,6 +25,9 @@ _FORM = "application/x-www-form-urlencoded"
 _XML = {**dict.fromkeys(("s3", "s3express", "s3-object-lambda"), S3), "cloudfront": REST_XML, "route53": REST_XML}
 """The protocol by the name that a request to an XML service is signed for."""
 
+_JSON_CODES = {"AccessDenied": "AccessDeniedException", "ExpiredToken": "ExpiredTokenException"}
+"""Error codes that have another form outside XML."""
+
 
 def scope_of(request: Request) -> tuple[str, str, str]:
     """Return the access key, and the region and service that the request was signed for; empty if it is not signed."""
@@ -67,16 +70,17 @@ def refusal(error: ApiError, protocol: str, *, request_id: str) -> Response:
     if protocol == S3:
         body = error_body(error, request_id=request_id, host_id="")
         return Response(error.status, {"Content-Type": "application/xml"}, body)
-    headers = {"x-amzn-ErrorType": error.code}
+    code = _JSON_CODES.get(error.code, error.code)
+    headers = {"x-amzn-ErrorType": code}
     if protocol == CBOR:
         headers |= {"Content-Type": "application/cbor", "smithy-protocol": "rpc-v2-cbor"}
-        return Response(error.status, headers, _cbor({"__type": error.code, "message": error.message}))
+        return Response(error.status, headers, _cbor({"__type": code, "message": error.message}))
     if protocol == REST_JSON:
         headers["Content-Type"] = "application/json"
-        fields = {"ErrorCode": error.code, "Message": error.message}
+        fields = {"ErrorCode": code, "Message": error.message}
     else:
         headers["Content-Type"] = JSON_1_1
-        fields = {"__type": error.code, "message": error.message}
+        fields = {"__type": code, "message": error.message}
     return Response(error.status, headers, json.dumps({**fields, **error.fields}).encode())
 
 

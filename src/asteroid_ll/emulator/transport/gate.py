@@ -97,8 +97,6 @@ def refusal(error: ApiError, headers: Mapping[str, str]) -> Response:
     """Return the error response of a request that did not reach a service, in the format that the client expects."""
     request = Request("", "", "/", headers=headers)
     protocol = protocols.protocol_of(request, protocols.scope_of(request)[2])
-    if protocol == protocols.JSON and error.code == "AccessDenied":
-        error = ApiError("AccessDeniedException", error.message, status=error.status)
     return protocols.refusal(error, protocol, request_id="")
 
 
