@@ -113,8 +113,12 @@ def test_boto3_works_with_a_token_in_its_endpoint_url(served, emulator, new_sess
     runtime = client("sagemaker-runtime", f"{url}/{TOKEN}")
     with pytest.raises(runtime.exceptions.ClientError, match="Endpoint none of account"):
         runtime.invoke_endpoint(EndpointName="none", Body=b"1")
-    with pytest.raises(runtime.exceptions.ClientError, match="AccessDenied"):
+    with pytest.raises(runtime.exceptions.ClientError, match=r"AccessDeniedException.*the server's token"):
         client("sagemaker", url).list_models()
+    with pytest.raises(runtime.exceptions.ClientError, match=r"AccessDeniedException.*the server's token"):
+        client("sagemaker-runtime", url).invoke_endpoint(EndpointName="none", Body=b"1")
+    with pytest.raises(runtime.exceptions.ClientError, match=r"AccessDenied.*the server's token"):
+        client("sts", url).get_caller_identity()
 
 
 def test_another_address_than_loopback_needs_a_token(served, recorder):
