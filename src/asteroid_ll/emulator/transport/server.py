@@ -8,10 +8,10 @@ from __future__ import annotations
 import io
 import logging
 import signal
-import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
+from queue import SimpleQueue
 
 from asteroid_ll.emulator.transport.bodies import collect, most_bytes
 from asteroid_ll.emulator.transport.gate import Gate, refusal
@@ -46,10 +46,10 @@ def serve(
     Raises:
         ConfigError: as for `serving`.
     """
-    stopped = threading.Event()
-    with _stop_on_signals(stopped), serving(emulator, port=port, host=host, token=token, spool=spool) as bound:
+    signals: SimpleQueue[int] = SimpleQueue()
+    with _queue_signals(signals), serving(emulator, port=port, host=host, token=token, spool=spool) as bound:
         ready(bound)
-        stopped.wait()
+        signals.get()
 
 
 @contextmanager
@@ -148,9 +148,16 @@ class _Connection(Connection):
 
 
 @contextmanager
-def _stop_on_signals(stopped: threading.Event) -> Iterator[None]:
-    """Make SIGINT and SIGTERM set an event."""
-    before = {number: signal.signal(number, lambda *_: stopped.set()) for number in (signal.SIGINT, signal.SIGTERM)}
+def _queue_signals(signals: SimpleQueue[int]) -> Iterator[None]:
+    """Put SIGINT and SIGTERM into a queue.
+
+    A signal can come while the main thread holds the lock of what it waits for. A simple queue has none that blocks.
+    """
+
+    def put(number: int, _frame: object) -> None:
+        signals.put(number)
+
+    before = {number: signal.signal(number, put) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
     finally:
