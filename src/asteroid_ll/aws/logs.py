@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -21,10 +22,35 @@ def read_job_log(aws: Aws, job_name: str) -> list[str]:
         AwsError: CloudWatch refused.
     """
     with aws_call(f"reading the log of training job {job_name}", service="logs"):
-        events = [event for stream in _streams(aws, job_name) for event in _events(aws, stream)]
-    return [
-        event.get("message", "").rstrip("\n") for event in sorted(events, key=lambda event: event.get("timestamp", 0))
-    ]
+        events = [event for stream in _streams(aws, job_name) for event in _events(aws, stream, {})[0]]
+    return _lines(events)
+
+
+class JobLogTail:
+    """The log of a training job that still runs, read piece by piece.
+
+    Args:
+        aws: the connection.
+        job_name: the job.
+    """
+
+    def __init__(self, aws: Aws, job_name: str) -> None:
+        self._aws = aws
+        self._job_name = job_name
+        self._tokens: dict[str, dict[str, str]] = {}
+
+    def new_lines(self) -> list[str]:
+        """Return the lines that were written since the last call, by time; none if there is no log yet.
+
+        Raises:
+            AwsError: CloudWatch refused.
+        """
+        events: list[dict[str, Any]] = []
+        with aws_call(f"reading the log of training job {self._job_name}", service="logs"):
+            for stream in _streams(self._aws, self._job_name):
+                more, self._tokens[stream] = _events(self._aws, stream, self._tokens.get(stream, {}))
+                events += more
+        return _lines(events)
 
 
 @dataclass(frozen=True)
@@ -102,15 +128,21 @@ def _streams(aws: Aws, job_name: str) -> list[str]:
         raise
 
 
-def _events(aws: Aws, stream: str) -> list[dict[str, Any]]:
-    """Return the events of one stream; at its end the same token comes back."""
+def _lines(events: Iterable[dict[str, Any]]) -> list[str]:
+    """Return the texts of events, by time."""
+    return [
+        event.get("message", "").rstrip("\n") for event in sorted(events, key=lambda event: event.get("timestamp", 0))
+    ]
+
+
+def _events(aws: Aws, stream: str, token: dict[str, str]) -> tuple[list[dict[str, Any]], dict[str, str]]:
+    """Return the events of one stream after a token, and the next token; at its end the same token comes back."""
     events: list[dict[str, Any]] = []
-    token: dict[str, str] = {}
     while True:
         page = aws.logs.get_log_events(
             logGroupName=TRAINING_LOG_GROUP, logStreamName=stream, startFromHead=True, **token
         )
         events += page["events"]
         if token.get("nextToken") == page["nextForwardToken"]:
-            return events
+            return events, token
         token = {"nextToken": page["nextForwardToken"]}

@@ -50,9 +50,16 @@ def open_run(
 
 
 def execute(
-    command: str, options: CommonOptions, *, selected: Collection[str] | None, forced: Collection[str], tear_down: bool
+    command: str,
+    options: CommonOptions,
+    *,
+    selected: Collection[str] | None,
+    forced: Collection[str],
+    tear_down: bool,
+    waits: bool = True,
+    shows_log: bool = False,
 ) -> RunResult:
-    """Run stages, with progress on stderr."""
+    """Run stages, with progress on stderr, and with the log of the training job if asked for."""
     console = Console(as_json=options.as_json)
 
     def ended(result: StageResult) -> None:
@@ -60,18 +67,28 @@ def execute(
         if selected is None or result.name in selected or result.status != "skipped":
             console.stage_ended(result)
 
-    listener = Listener(started=console.stage_started, progress=console.stage_progress, ended=ended)
+    listener = Listener(
+        started=console.stage_started,
+        progress=console.stage_progress,
+        ended=ended,
+        log=console.log_line if shows_log else None,
+    )
     with open_run(options, command=command, listener=listener) as pipeline:
-        return tracked(pipeline, pipeline.run(forced=forced, selected=selected, tear_down=tear_down))
+        return tracked(pipeline, pipeline.run(forced=forced, selected=selected, tear_down=tear_down, waits=waits))
 
 
-def run_stage(name: str, options: CommonOptions, *, force: bool, dry_run: bool) -> None:
+def run_stage(
+    name: str, options: CommonOptions, *, force: bool, dry_run: bool, waits: bool = True, shows_log: bool = False
+) -> None:
     """Run one stage and print the outcome, or print whether it would run."""
     forced = (name,) if force else ()
     if dry_run:
         show_steps(name, options, selected=(name,), forced=forced)
     else:
-        finish(name, options, execute(name, options, selected=(name,), forced=forced, tear_down=False))
+        result = execute(
+            name, options, selected=(name,), forced=forced, tear_down=False, waits=waits, shows_log=shows_log
+        )
+        finish(name, options, result)
 
 
 def finish(command: str, options: CommonOptions, result: RunResult) -> None:
@@ -104,6 +121,8 @@ def finish(command: str, options: CommonOptions, result: RunResult) -> None:
 def _show_result(console: Console, command: str, result: RunResult) -> None:
     if not result.error:
         show_metrics(console, result)
+    if any(stage.status == "started" for stage in result.stages):
+        console.line(f"\n{with_commands('asteroid-ll train')}   waits for it and downloads the model.")
     if result.open is None:
         command = with_commands("asteroid-ll teardown")
         console.line(f"\nBill: unknown, because the journal was lost or cannot be read. Find out:   {command}")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from asteroid_ll.cli.options import Choice, CommonOptions, common
+from asteroid_ll.cli.options import Choice, CommonOptions, on_account
 from asteroid_ll.cli.outcomes import run_stage
 from asteroid_ll.errors import ConfigError
 
@@ -17,7 +17,7 @@ FORMATS = ("table", "csv", "jsonl", "parquet")
     "predict",
     epilog='Example:  asteroid-ll predict --offline 433 Apophis "2010 PK9"   or   predict -i new.csv -o s.csv',
 )
-@common
+@on_account
 @click.argument("designations", nargs=-1, metavar="[DESIGNATION]...")
 @click.option(
     "-i",

@@ -89,7 +89,7 @@ def find_worst_case(config: Config, directory: Path, *, connect: Callable[[], Aw
     now_s = time.time()
     listed = stored_prices(directory / paths.PRICES, region=config.region, now_s=now_s)
     types: tuple[tuple[Component, str], ...] = (
-        ("Training", config.training.instance_type),
+        *(("Training", name) for name in config.training.instance_types),
         ("Hosting", config.hosting.instance_type),
     )
     wanted = [key for key in types if key[1] not in config.cost.price_usd_per_h]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from asteroid_ll.config import Config, validate
 from asteroid_ll.errors import ConfigError
+from asteroid_ll.pipeline.access import access_of
 from asteroid_ll.pipeline.ownership import Ownership
 from asteroid_ll.pipeline.prices import find_worst_case
 from asteroid_ll.pipeline.results import Listener
@@ -81,7 +82,8 @@ def _connect(config: Config, workdir: Path, ownership: Ownership) -> Aws:
     """Connect to the run's account, or to the emulator of its directory."""
     from asteroid_ll.aws.session import connect  # imports botocore, which commands that only read do not need
 
-    aws = connect(config.target, region=config.region, emulator_dir=workdir / paths.EMULATOR)
+    access = access_of(config, run=ownership.identity.run)
+    aws = connect(config.target, region=config.region, emulator_dir=workdir / paths.EMULATOR, access=access)
     try:
         ownership.check_account(aws)
     except BaseException:
@@ -99,7 +101,10 @@ def _worst_case(config: Config, workdir: Path, *, stores: bool) -> Estimate | No
     with ExitStack() as stack:
 
         def opened() -> Aws:
-            return stack.enter_context(connect(config.target, region=config.region, emulator_dir=workdir))
+            access = access_of(config)
+            return stack.enter_context(
+                connect(config.target, region=config.region, emulator_dir=workdir, access=access)
+            )
 
         return find_worst_case(config, workdir, connect=opened, stores=stores)
 

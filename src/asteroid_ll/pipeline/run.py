@@ -72,6 +72,7 @@ class Pipeline:
         self._reader = StateReader(directory, journal)
         self._problems: dict[str, str] = {}
         self._verified: set[str] = set()
+        self._waits = True
 
     @cached_property
     def settings(self) -> dict[str, Settings]:
@@ -109,7 +110,12 @@ class Pipeline:
                 return current
 
     def run(
-        self, *, forced: Collection[str] = (), selected: Collection[str] | None = None, tear_down: bool = True
+        self,
+        *,
+        forced: Collection[str] = (),
+        selected: Collection[str] | None = None,
+        tear_down: bool = True,
+        waits: bool = True,
     ) -> RunResult:
         """Run the plan, stage by stage.
 
@@ -117,10 +123,12 @@ class Pipeline:
             forced: stages to run even if they are up to date.
             selected: stages that may run; None for all.
             tear_down: always end with the teardown, also after a failure; if False, teardown runs only if forced.
+            waits: wait for the job that a stage starts; if False, a later run takes it up.
 
         Returns:
             The results of the stages. An expected failure is in ``error``; a bug is raised.
         """
+        self._waits = waits
         results: list[StageResult] = []
         outcomes: dict[str, Outcome] = {}
         error: BaseException | None = None
@@ -309,6 +317,8 @@ class Pipeline:
             run=self._run,
             connect=lambda: self._aws,
             progress=progress,
+            waits=self._waits,
+            log=self._listener.log,
         )
 
     def _run_stage(self, stage: Stage, function: Callable[[Context], Outcome]) -> Outcome:
@@ -322,7 +332,7 @@ class Pipeline:
         context = self._context(stage, inputs, progress=lambda line: report(stage.name, line))
         outcome = function(context)
         outputs = {path: self._reader.digest_of(path) for path in outcome.outputs}
-        if not stage.transient:
+        if not stage.transient and outcome.status != "started":
             self._journal.append(
                 "done",
                 stage=stage.name,

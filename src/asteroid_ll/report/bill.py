@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,8 @@ from asteroid_ll.run.journal import History, Record
 def worst_case(config: Config, listed: Prices, *, note: str = "") -> Estimate:
     """Return the most that a run can cost on an account.
 
+    Of several instance types for training it is the dearest, for a spot job it is the price on demand.
+
     Args:
         config: the configuration.
         listed: prices of the region from AWS's Price List.
@@ -35,8 +38,12 @@ def worst_case(config: Config, listed: Prices, *, note: str = "") -> Estimate:
         price = price_of(component, instance_type, stated=config.cost.price_usd_per_h, listed=listed)
         return Item(component, instance_type, count, hours, price)
 
+    candidates = [
+        item("Training", name, count=training.instance_count, hours=training.max_runtime_s / 3600)
+        for name in training.instance_types
+    ]
     return Estimate(
-        item("Training", training.instance_type, count=training.instance_count, hours=training.max_runtime_s / 3600),
+        max(candidates, key=lambda candidate: math.inf if candidate.usd is None else candidate.usd),
         item("Hosting", hosting.instance_type, count=hosting.instance_count, hours=hosting.keep_for_h),
         config.region,
         note,
@@ -59,8 +66,9 @@ def bill_of(directory: Path, config: Config, history: History, *, now: datetime 
     Raises:
         DataError: a file of the run directory, or a time in the journal, is damaged.
     """
-    estimate = worst_case(config, stored_prices(directory / paths.PRICES, region=config.region))
-    training, hosting = estimate.items
+    listed = stored_prices(directory / paths.PRICES, region=config.region)
+    estimate = worst_case(config, listed)
+    training, hosting = _of_job(estimate.training, directory / paths.JOB, config, listed), estimate.hosting
     job_s = _billable_s(directory / paths.JOB)
     endpoint_s, is_open = endpoint_time(
         history, _stored(directory / paths.ENDPOINT, "name"), now=now or datetime.now(UTC)
@@ -76,7 +84,7 @@ def bill_of(directory: Path, config: Config, history: History, *, now: datetime 
             "billable_s": job_s,
             "usd_per_h": None if training.price is None else training.price.usd_per_h,
             "usd": _rounded(costs[0]),
-            "worst_case_usd": _rounded(training.usd),
+            "worst_case_usd": _rounded(estimate.training.usd),
         },
         "endpoint": {
             "instances": hosting.instances,
@@ -136,6 +144,16 @@ def time_of(record: Record) -> datetime:
 def _between(start: datetime, end: datetime) -> float:
     """Return the seconds between two times; none if the clock was set back."""
     return max(0.0, (end - start).total_seconds())
+
+
+def _of_job(item: Item, path: Path, config: Config, listed: Prices) -> Item:
+    """Return the item of the training with the instance type of the stored job, if that is known."""
+    stored: Mapping[str, Any] = read_json(path) if path.is_file() else {}
+    instance_type = stored.get("instance_type", item.instance_type)
+    if instance_type == item.instance_type:
+        return item
+    price = price_of(item.component, instance_type, stated=config.cost.price_usd_per_h, listed=listed)
+    return replace(item, instance_type=instance_type, price=price)
 
 
 def _stored(path: Path, name: str) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 
 from asteroid_ll.aws import endpoints
+from asteroid_ll.aws.network import Network
 from asteroid_ll.aws.storage import ensure_bucket, is_stored, parse_uri, upload_file
 from asteroid_ll.aws.tags import tags
 from asteroid_ll.linear_learner.images import image_uri
@@ -30,8 +31,13 @@ def run(context: Context) -> Outcome:
     size_bytes, sha256 = artifact.stat().st_size, sha256_file(artifact)
     if not is_stored(aws, artifact, bucket=bucket, key=key, size_bytes=size_bytes, sha256=sha256):
         ensure_bucket(aws, bucket)
-        upload_file(aws, artifact, bucket=bucket, key=key, sha256=sha256)
-    owned = tags(fingerprint=context.fingerprint, run=context.run, expires_s=time.time() + 3600 * hosting.keep_for_h)
+        upload_file(aws, artifact, bucket=bucket, key=key, sha256=sha256, kms_key=config.kms.output)
+    owned = tags(
+        fingerprint=context.fingerprint,
+        run=context.run,
+        expires_s=time.time() + 3600 * hosting.keep_for_h,
+        extra=config.tags,
+    )
     statuses = {
         endpoints.create_or_adopt_model(
             aws,
@@ -40,6 +46,7 @@ def run(context: Context) -> Outcome:
             artifact_s3_uri=job["artifact"],
             role_arn=config.execution_role_arn,
             tags=owned,
+            network=Network(**dict(config.network)),
         ),
         endpoints.create_or_adopt_endpoint_config(
             aws,
@@ -49,6 +56,7 @@ def run(context: Context) -> Outcome:
             instance_count=hosting.instance_count,
             variant_name=hosting.variant_name,
             tags=owned,
+            volume_kms=config.kms.volume,
         ),
         endpoints.create_or_adopt_endpoint(aws, name, config_name=name, tags=owned),
     }

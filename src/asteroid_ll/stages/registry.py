@@ -39,7 +39,22 @@ def _all_settings(config: Config) -> dict[str, object]:
     newer = {"cost": {"price_usd_per_h"}} if not config.cost.price_usd_per_h else {}
     if not config.report.parity:
         newer["report"] = {"parity"}
-    return config.model_dump(mode="json", exclude=newer)
+    values = config.values()
+    for section, keys in newer.items():
+        values[section] = {key: value for key, value in values[section].items() if key not in keys}
+    values.pop("account", None)  # who asks does not change the report
+    return values
+
+
+def _if_set(config: Config, *names: str) -> dict[str, object]:
+    """Return sections that are newer than 0.1.0, with the keys that are set; none if no key is."""
+    return {name: values for name in names if (values := config.section_values(name))}
+
+
+def _kms(config: Config, *names: str) -> dict[str, object]:
+    """Return the KMS keys that are set, among the given ones."""
+    keys = {name: key for name, key in config.section_values("kms").items() if name in names}
+    return {"kms": keys} if keys else {}
 
 
 def _source_file(config: Config) -> Mapping[str, str]:
@@ -103,7 +118,12 @@ STAGES: tuple[Stage, ...] = (
         name="upload",
         version=1,
         needs=("encode",),
-        settings=lambda config: {**_account(config), "bucket": config.bucket, "prefix": config.prefix},
+        settings=lambda config: {
+            **_account(config),
+            "bucket": config.bucket,
+            "prefix": config.prefix,
+            **_kms(config, "s3"),
+        },
         run=_lazy("stages.upload.run"),
         summary="Put the encoded parts into S3.",
         is_priced=True,
@@ -118,6 +138,8 @@ STAGES: tuple[Stage, ...] = (
             "role_arn": config.execution_role_arn,
             "training": config.section_values("training"),
             "hyperparameters": config.section_values("hyperparameters"),
+            **_kms(config, "volume", "output"),
+            **_if_set(config, "network"),
         },
         run=_lazy("stages.train.run"),
         summary="Run the Linear Learner training job.",
@@ -131,6 +153,8 @@ STAGES: tuple[Stage, ...] = (
             **_account(config),
             "role_arn": config.execution_role_arn,
             "hosting": config.section_values("hosting"),
+            **_kms(config, "volume"),
+            **_if_set(config, "network"),
         },
         run=_lazy("stages.deploy.run"),
         summary="Put the model behind an endpoint.",

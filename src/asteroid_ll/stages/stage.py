@@ -27,7 +27,8 @@ class Outcome:
         outputs: files it wrote, relative to the run directory; the journal records their digests.
         identity: digest of the outputs' content, for files that contain times (a job's artifact and log); None to
             use the digests of the files.
-        status: ``"run"``, or ``"adopted"`` if an existing resource of this run was used.
+        status: ``"run"``, ``"adopted"`` if an existing resource of this run was used, or ``"started"`` if its job still
+            runs, so that the stage is not done.
         note: a few words for the terminal, such as ``"40,860 asteroids"``.
         metrics: numbers for the command's output.
         findings: sentences that explain the numbers.
@@ -55,6 +56,8 @@ class Context:
         connect: opens the session with AWS or the emulator; every call returns the same session.
         progress: reports a line of progress.
         spared: kinds of resources that a teardown leaves running, such as ``training-job``.
+        waits: whether a stage waits for the job that it starts; a later call takes it up.
+        log: reports a line of the training job's log; None if nobody wants it.
     """
 
     config: Config
@@ -66,6 +69,8 @@ class Context:
     connect: Callable[[], Aws]
     progress: Callable[[str], None]
     spared: frozenset[str] = frozenset()
+    waits: bool = True
+    log: Callable[[str], None] | None = None
 
     @property
     def resource_name(self) -> str:

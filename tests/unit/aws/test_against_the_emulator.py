@@ -208,7 +208,7 @@ def test_a_failed_job_has_its_reason_and_uses_up_its_name(aws, uploaded):
     jobs.create_or_adopt_training_job(aws, request(epochs="13"))
     with pytest.raises(AwsError, match="ClientError: Unable to parse csv"):
         jobs.wait_for_training_job(aws, NAME)
-    assert jobs.usable_training_job_name(aws, NAME) == f"{NAME}-2"
+    assert jobs.next_attempt(aws, NAME).name == f"{NAME}-2"
 
 
 def test_a_job_of_other_content_under_our_name_is_refused(aws, uploaded):

@@ -142,7 +142,7 @@ def test_another_refusal_is_not_taken_for_an_existing_job(aws, script, say, requ
 def test_a_failed_attempt_uses_up_its_name(aws, script, say, states, name):
     missing = say.refusal("ValidationException", "Requested resource not found.")
     script.on("DescribeTrainingJob", *[missing if state is None else described(state) for state in states])
-    assert jobs.usable_training_job_name(aws, "asteroid-ll-abc") == name
+    assert jobs.next_attempt(aws, "asteroid-ll-abc").name == name
 
 
 def test_every_step_is_shown_once_and_in_order(aws, script):
@@ -165,6 +165,8 @@ def test_every_step_is_shown_once_and_in_order(aws, script):
     assert job == jobs.TrainingJob(
         arn=ARN,
         artifact_s3_uri="s3://b/p/output/x/output/model.tar.gz",
+        instance_type="ml.m5.large",
+        training_s=None,
         billable_s=61,
         final_metrics={"train:progress": 100.0},
     )
