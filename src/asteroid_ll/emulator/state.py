@@ -1,9 +1,9 @@
 """The emulator's state: one directory that outlives the process, as SQLite keeps a database in a file.
 
 ``DIR/state.sqlite3`` (WAL) holds everything small. ``DIR/objects/`` holds S3 bodies as files, written to a
-temporary name and renamed. ``DIR/jobs/REGION/NAME/`` is a training job's container directory, and
-``DIR/endpoints/REGION/NAME/`` has an endpoint's copy of its artifact. Acknowledged writes survive ``kill -9``. Only
-this user can read the files.
+temporary name and renamed. ``DIR/jobs/REGION/NAME/`` is a training job's container directory. Other files are in
+``DIR/transforms/REGION/NAME/`` (a transform job's) and ``DIR/endpoints/REGION/NAME/`` (an endpoint's copy of its
+artifact). Acknowledged writes survive ``kill -9``. Only this user can read the files.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Settings:
     """Settings of the emulated account, shared by every process that uses the directory.
 
     Attributes:
-        training_starting_s: seconds that a training job spends in ``Starting``.
+        training_starting_s: seconds that a training or a transform job takes until its instances are up.
         endpoint_creating_s: seconds that an endpoint spends in ``Creating`` or ``Updating``.
         endpoint_deleting_s: seconds that an endpoint spends in ``Deleting``.
         invisible_polls: how many describes after a create still answer "not found" (eventual consistency).
@@ -197,11 +197,11 @@ def remove_state(directory: Path) -> None:
     for path in (directory / "objects").glob("*"):
         if BODY_NAME.fullmatch(path.name):
             path.unlink(missing_ok=True)
-    for kind, mark in (("jobs", "worker.log"), ("endpoints", "*/*/model.tar.gz")):
+    for kind, mark in (("jobs", "worker.log"), ("transforms", "worker.log"), ("endpoints", "*/*/model.tar.gz")):
         for path in (directory / kind).glob("*/*"):
             if any(path.glob(mark)):
                 shutil.rmtree(path)
-    for pattern in ("endpoints/*", "jobs/*", "endpoints", "jobs", "objects"):
+    for pattern in ("endpoints/*", "jobs/*", "transforms/*", "endpoints", "jobs", "transforms", "objects"):
         for folder in directory.glob(pattern):
             with suppress(OSError):  # it has files of the user
                 folder.rmdir()

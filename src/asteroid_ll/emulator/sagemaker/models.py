@@ -15,6 +15,9 @@ from asteroid_ll.emulator.worker.files import parse_s3_uri
 WORDS = {MODEL: "model", ENDPOINT_CONFIG: "endpoint configuration", ENDPOINT: "endpoint"}
 """The kinds of resources in AWS's messages."""
 
+_OF_INSTANCES = ("InstanceType", "InitialInstanceCount", "AcceleratorType", "VolumeSizeInGB", "ManagedInstanceScaling")
+"""The members of a variant that need instances."""
+
 _MEMBERS = {MODEL: "Model", ENDPOINT_CONFIG: "EndpointConfig"}
 """The kinds of resources in the names of members, such as ``ModelName``."""
 
@@ -110,6 +113,8 @@ def create_endpoint_config(call: SageMakerCall) -> dict[str, Any]:
     )
     for variant in variants:
         _check_variant(call, variant)
+    if len(variants) > 1 and any("ServerlessConfig" in variant for variant in variants):
+        raise invalid("A serverless endpoint must have exactly one production variant.")
     return _create(call, ENDPOINT_CONFIG)
 
 
@@ -185,9 +190,26 @@ def _check_variant(call: SageMakerCall, variant: Mapping[str, Any]) -> None:
     if "ModelName" not in variant:
         raise invalid(f"The variant {name} needs a ModelName.")
     existing(call, MODEL, variant["ModelName"])
-    call.refuse_unsupported(variant, "ServerlessConfig")
+    if "ServerlessConfig" in variant:
+        _check_serverless(variant)
+        return
     missing = [member for member in ("InstanceType", "InitialInstanceCount") if member not in variant]
     if missing:
         raise invalid(f"The variant {name} needs {' and '.join(missing)}.")
     if variant["InitialInstanceCount"] < 1:
         raise invalid(f"The variant {name} needs at least one instance.")
+
+
+def _check_serverless(variant: Mapping[str, Any]) -> None:
+    """Refuse a serverless variant that AWS refuses (API reference, ProductionVariantServerlessConfig)."""
+    name, config = variant["VariantName"], variant["ServerlessConfig"]
+    if excluded := [member for member in _OF_INSTANCES if member in variant]:
+        raise invalid(f"The variant {name} has a ServerlessConfig, which excludes {' and '.join(excluded)}.")
+    memory_mb, provisioned = config["MemorySizeInMB"], config.get("ProvisionedConcurrency", 0)
+    if memory_mb % 1024:
+        raise invalid(
+            f"The variant {name} has MemorySizeInMB {memory_mb}. "
+            "Valid values are 1024, 2048, 3072, 4096, 5120 and 6144."
+        )
+    if provisioned > config["MaxConcurrency"]:
+        raise invalid(f"The variant {name} has a ProvisionedConcurrency above its MaxConcurrency.")

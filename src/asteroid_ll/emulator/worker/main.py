@@ -15,14 +15,12 @@ import socket
 import subprocess
 import sys
 import time
-import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from types import FrameType
 from typing import IO, Any
 
-from asteroid_ll.emulator.isolation import clean_environment, limit_resources, python_command
+from asteroid_ll.emulator.isolation import clean_environment, python_command
 from asteroid_ll.emulator.logs.store import TRAINING_GROUP, LogStore
 from asteroid_ll.emulator.processes import ProcessId
 from asteroid_ll.emulator.resources import Resource
@@ -31,9 +29,10 @@ from asteroid_ll.emulator.s3.store import ObjectStore
 from asteroid_ll.emulator.state import State
 from asteroid_ll.emulator.worker import files as job_files
 from asteroid_ll.emulator.worker.checkpoints import Checkpoints
-from asteroid_ll.emulator.worker.jobs import Jobs
+from asteroid_ll.emulator.worker.jobs import TRAINING, Jobs
 from asteroid_ll.emulator.worker.metrics import final_metrics
 from asteroid_ll.emulator.worker.pipes import Feeder, feeding
+from asteroid_ll.emulator.worker.process import run_claimed
 from asteroid_ll.linear_learner.images import generation_of
 
 _READ_BYTES = 1 << 16
@@ -286,30 +285,8 @@ def _links(n_hosts: int) -> list[list[socket.socket]]:
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Claim the job and run it. A bug fails the job, with its traceback in ``worker.log``."""
-    directory, region, name, ahead_s = arguments
-    offset_s = float(ahead_s)
-    limit_resources()
-    state = State(Path(directory), clock=lambda: time.time() + offset_s)
-    jobs = Jobs(state)
-    job = jobs.claim(region, name)
-    if job is None:
-        return
-    worker = Worker(state, job)
-    os.chdir(worker.directory)
-    signal.signal(signal.SIGTERM, worker.stop)
-    # The row has a stop request that came before the handler was installed.
-    current = jobs.get(region, name)
-    if current is None or current.status == "Stopping":
-        worker.stop()
-    try:
-        worker.run()
-    except Exception:
-        traceback.print_exc()
-        worker.stop()
-        jobs.finish(job, "Failed", reason="InternalServerError: We encountered an internal error. Please try again.")
-    finally:
-        state.close()
+    """Claim the job and run it."""
+    run_claimed(arguments, kind=TRAINING, runner=Worker)
 
 
 if __name__ == "__main__":
