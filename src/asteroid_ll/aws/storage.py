@@ -167,10 +167,8 @@ def is_stored(aws: Aws, path: Path, *, bucket: str, key: str, size_bytes: int, s
 
 
 def _encryption(kms_key: str | None) -> dict[str, Any]:
-    """Return the arguments of SSE-KMS. With S3's bucket key, S3 asks KMS rarely (Amazon S3 user guide)."""
-    if kms_key is None:
-        return {}
-    return {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": kms_key, "BucketKeyEnabled": True}
+    """Return the arguments of SSE-KMS. Whether S3 uses a bucket key is a setting of the bucket."""
+    return {} if kms_key is None else {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": kms_key}
 
 
 def _s3_checksum(path: Path, *, size_bytes: int, sha256: str) -> str:

@@ -16,6 +16,7 @@ from asteroid_ll.emulator.state import State
 TRAINING = "training"
 TRANSFORM = "transform"
 ENDPOINT = "endpoint"
+SPOT_TRAINING = "spot-training"
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS intervals (

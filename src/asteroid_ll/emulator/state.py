@@ -48,6 +48,8 @@ class Settings:
         quotas: instance limits by AWS's name, such as ``ml.m5.large for endpoint usage``; a type without an entry
             has no limit.
         quota_approval_s: seconds until Service Quotas approves a request to raise a quota.
+        types_without_capacity: instance types for which AWS has no capacity at the moment, such as ``ml.m5.large``.
+        spot_interruptions: how often each managed spot job loses its instances.
         container_command: the training container's command line, to which ``--root DIR`` is appended; empty for
             Linear Learner's.
     """
@@ -59,6 +61,8 @@ class Settings:
     stop_grace_s: float = 120.0
     quotas: Mapping[str, int] = field(default_factory=dict)
     quota_approval_s: float = 0.0
+    types_without_capacity: tuple[str, ...] = ()
+    spot_interruptions: int = 0
     container_command: tuple[str, ...] = ()
 
 
@@ -127,7 +131,8 @@ class State:
         if row is None:
             return Settings()
         values = json.loads(row["body"])
-        return Settings(**{**values, "container_command": tuple(values["container_command"])})
+        # JSON has no tuples.
+        return Settings(**{name: tuple(value) if isinstance(value, list) else value for name, value in values.items()})
 
     def configure(self, settings: Settings) -> None:
         """Replace the settings for every process that uses this directory."""

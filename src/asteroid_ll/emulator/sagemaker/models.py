@@ -8,6 +8,7 @@ from typing import Any
 
 from asteroid_ll.emulator.resources import ENDPOINT, ENDPOINT_CONFIG, MODEL, Resource
 from asteroid_ll.emulator.sagemaker.call import SageMakerCall, invalid
+from asteroid_ll.emulator.sagemaker.company import check_key, check_vpc
 from asteroid_ll.emulator.sagemaker.images import check_image
 from asteroid_ll.emulator.sagemaker.listing import page
 from asteroid_ll.emulator.worker.files import parse_s3_uri
@@ -83,7 +84,7 @@ def create_model(call: SageMakerCall) -> dict[str, Any]:
     if len(containers) != 1:
         raise invalid("The emulator's models have exactly one container.")
     _check_container(call, containers[0], role_arn=role_arn)
-    call.refuse_unsupported(request, "VpcConfig")
+    check_vpc(request.get("VpcConfig"))
     return _create(call, MODEL)
 
 
@@ -111,6 +112,7 @@ def create_endpoint_config(call: SageMakerCall) -> dict[str, Any]:
     call.refuse_unsupported(
         call.params, "AsyncInferenceConfig", "DataCaptureConfig", "ExplainerConfig", "ShadowProductionVariants"
     )
+    check_key(call.params.get("KmsKeyId"), call.region, member="KmsKeyId")
     for variant in variants:
         _check_variant(call, variant)
     if len(variants) > 1 and any("ServerlessConfig" in variant for variant in variants):

@@ -122,7 +122,8 @@ class Jobs:
             self.resources.save(db, job)
             self.resources.put_tags(db, job.arn, tags)
             type_and_count = resources["InstanceType"], resources["InstanceCount"]
-            ledger.open_interval(db, BilledInterval(job.arn, self.kind.billed_as, *type_and_count, now_s, None, tags))
+            billed_as = ledger.SPOT_TRAINING if request.get("EnableManagedSpotTraining") else self.kind.billed_as
+            ledger.open_interval(db, BilledInterval(job.arn, billed_as, *type_and_count, now_s, None, tags))
         return job
 
     def spawn(self, job: Resource) -> None:
@@ -195,6 +196,8 @@ class Jobs:
             if current.status not in ACTIVE:
                 return
             now_s = self.state.now()
+            if secondary == "MaxWaitTimeExceeded":  # AWS stops it, and the stop is a step of its own
+                current = _with_secondary(replace(current, status="Stopping"), "Stopping", now_s)
             ended = replace(current, status=status, body={**current.body, **facts, "ended_s": now_s})
             self.resources.save(db, _with_secondary(ended, secondary or status, now_s))
             ledger.close_intervals(db, current.arn, ended_s=now_s if "started_s" in current.body else 0.0)
