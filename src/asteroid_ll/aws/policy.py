@@ -35,6 +35,8 @@ _SEARCHED_STREAMS = "arn:{partition}:logs:*:{account_id}:log-group:/aws/sagemake
 _SWEPT_STREAMS = "arn:{partition}:logs:*:{account_id}:log-group:/aws/sagemaker/TrainingJobs:log-stream:asteroid-ll-*"
 _SWEPT_GROUPS = "arn:{partition}:logs:*:{account_id}:log-group:/aws/sagemaker/Endpoints/asteroid-ll-*"
 _ROLE = "{role_arn}"
+_CALLING_USER = "arn:{partition}:iam::{account_id}:user/${{aws:username}}"
+"""The user who sends the request; the ARN of a caller's role has no variable."""
 _IMAGE = "arn:{partition}:ecr:{region}:{image_account_id}:repository/" + REPOSITORY
 
 _Statements = tuple[tuple[str, str, str, tuple[str, ...]], ...]
@@ -42,6 +44,7 @@ _Statements = tuple[tuple[str, str, str, tuple[str, ...]], ...]
 
 _CALLER: _Statements = (
     ("Bucket", "s3", "CreateBucket ListBucket ListBucketMultipartUploads", (_BUCKET,)),
+    ("BucketSettings", "s3", "GetEncryptionConfiguration GetBucketPublicAccessBlock", (_BUCKET,)),
     ("Objects", "s3", "GetObject PutObject DeleteObject AbortMultipartUpload", (_OBJECTS,)),
     ("Training", "sagemaker", "CreateTrainingJob DescribeTrainingJob StopTrainingJob", (_JOBS,)),
     (
@@ -69,8 +72,12 @@ _CALLER: _Statements = (
     ("SearchLogs", "logs", "DescribeLogStreams", (_SEARCHED_STREAMS,)),
     ("SweepLogs", "logs", "DeleteLogStream DeleteLogGroup", (_SWEPT_STREAMS, _SWEPT_GROUPS)),
     ("PassTheRole", "iam", "PassRole", (_ROLE,)),
+    ("Roles", "iam", "GetRole SimulatePrincipalPolicy", (_ROLE, _CALLING_USER)),
+    ("Quotas", "servicequotas", "ListServiceQuotas", ("*",)),
 )
 """Only listings and the Price List have ``*``: they know no resource (Service Authorization Reference).
+
+``BucketSettings``, ``Roles`` and ``Quotas`` are for the checks before a run alone, which can do without them.
 
 ``sweep`` may look in other regions, so its statements have every region, but only our names.
 """
@@ -121,6 +128,12 @@ class Scope:
     region: str
     account_id: str
     partition: str = "aws"
+
+    @property
+    def role_path_and_name(self) -> tuple[str, str]:
+        """The path of the role without a ``/`` at either end, often empty, and its name."""
+        path, _, name = self.role_arn.partition(":role/")[2].rpartition("/")
+        return path, name
 
 
 def caller_policy(scope: Scope) -> Document:

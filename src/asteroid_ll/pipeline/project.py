@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,9 @@ from asteroid_ll.stages.registry import STAGES
 if TYPE_CHECKING:
     from asteroid_ll.aws.pricing import Estimate
     from asteroid_ll.aws.session import Aws
+
+RUN_ALL = ("run-all", "run_all")
+"""The command and the function that run every stage."""
 
 
 @contextmanager
@@ -71,6 +75,7 @@ def open_pipeline(
             journal=journal,
             connect=lambda: _connect(config, workdir, ownership),
             worst_case=lambda: _worst_case(config, workdir, stores=exclusive),
+            preflight=partial(_preflight, config, listener, is_run_all=command in RUN_ALL),
             listener=listener,
             run=ownership.identity.run,
         )
@@ -102,6 +107,16 @@ def _worst_case(config: Config, workdir: Path, *, stores: bool) -> Estimate | No
             return stack.enter_context(connect(config.target, region=config.region, emulator_dir=workdir))
 
         return find_worst_case(config, workdir, connect=opened, stores=stores)
+
+
+def _preflight(
+    config: Config, listener: Listener, aws: Aws, price: Estimate, stages: Collection[str], *, is_run_all: bool
+) -> None:
+    """Check the account before a run of every stage; a single stage meets its own refusals."""
+    if is_run_all:
+        from asteroid_ll.pipeline.doctor import require_account
+
+        require_account(aws, config, price, stages=stages, note=listener.note)
 
 
 def select(*, start: str | None = None, until: str | None = None, only: Sequence[str] = ()) -> tuple[str, ...]:

@@ -55,16 +55,18 @@ def test_a_policy_follows_iams_grammar_in_every_partition(made, partition):
         assert statement["Sid"].isalnum()
         assert statement["Effect"] == "Allow"
         for resource in statement["Resource"]:
-            arn = rf"arn:{partition}:(s3:::b(/p/\*)?|iam::{ACCOUNT_ID}:role/learner|[a-z]+:({REGIONS[partition]}|\*)"
+            role_or_user = r"(role/learner|user/\$\{aws:username\})"
+            arn = rf"arn:{partition}:(s3:::b(/p/\*)?|iam::{ACCOUNT_ID}:{role_or_user}|[a-z]+:({REGIONS[partition]}|\*)"
             assert re.fullmatch(rf"\*|{arn}:[0-9]{{12}}:[a-z-]+[/:].+)", resource), resource
 
 
 @pytest.mark.parametrize("made", [caller_policy, role_policy])
 def test_every_action_is_an_operation_of_its_service_or_a_permission_without_one(made):
     loader = Loader()
-    models = {"sagemaker": ("sagemaker", "sagemaker-runtime")}
+    models = {"sagemaker": ("sagemaker", "sagemaker-runtime"), "servicequotas": ("service-quotas",)}
     # Service Authorization Reference: actions that are not the names of operations.
     others = {"s3:ListBucket", "s3:ListBucketMultipartUploads", "iam:PassRole"}
+    others |= {"s3:GetEncryptionConfiguration", "s3:GetBucketPublicAccessBlock"}
     for action in actions(made(scope())) - others:
         service, operation = action.split(":")
         names = [loader.load_service_model(name, "service-2") for name in models.get(service, (service,))]
