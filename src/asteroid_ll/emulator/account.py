@@ -15,8 +15,11 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from asteroid_ll.emulator import ledger
+from asteroid_ll.emulator import ledger, query_protocol
 from asteroid_ll.emulator.api_model import ApiModel
+from asteroid_ll.emulator.iam.call import IamCall
+from asteroid_ll.emulator.iam.service import SERVICE as IAM
+from asteroid_ll.emulator.iam.store import Identities
 from asteroid_ll.emulator.json_service import JSON_1_1
 from asteroid_ll.emulator.ledger import BilledInterval
 from asteroid_ll.emulator.logs.service import SERVICE as LOGS
@@ -24,7 +27,7 @@ from asteroid_ll.emulator.logs.service import LogsCall
 from asteroid_ll.emulator.logs.store import LogStore
 from asteroid_ll.emulator.pricing.service import SERVICE as PRICING
 from asteroid_ll.emulator.processes import reap_children
-from asteroid_ll.emulator.resources import Resources
+from asteroid_ll.emulator.resources import Resources, partition
 from asteroid_ll.emulator.s3.service import S3
 from asteroid_ll.emulator.s3.store import ObjectStore
 from asteroid_ll.emulator.sagemaker import hosting
@@ -33,7 +36,8 @@ from asteroid_ll.emulator.sagemaker.runtime import PATH as INVOCATIONS
 from asteroid_ll.emulator.sagemaker.runtime import Runtime
 from asteroid_ll.emulator.sagemaker.service import SERVICE as SAGEMAKER
 from asteroid_ll.emulator.state import LOG, State, naming_damage, remove_state
-from asteroid_ll.emulator.sts import service as sts
+from asteroid_ll.emulator.sts.service import SERVICE as STS
+from asteroid_ll.emulator.sts.service import StsCall
 from asteroid_ll.emulator.transport.messages import ApiError, Request, Response, too_large
 from asteroid_ll.emulator.worker.jobs import Jobs
 from asteroid_ll.errors import DataError
@@ -41,7 +45,7 @@ from asteroid_ll.errors import DataError
 if TYPE_CHECKING:
     from botocore.loaders import Loader
 
-_SCOPE = re.compile(r"[^/]+/\d{8}/([a-z0-9-]{1,40})/([^/]+)/aws4_request")
+_SCOPE = re.compile(r"([^/]+)/\d{8}/([a-z0-9-]{1,40})/([^/]+)/aws4_request")
 _CREDENTIAL = re.compile(r"Credential=([^,\s]+)")
 DEFAULT_REGION = "us-east-1"
 
@@ -72,6 +76,7 @@ class Account:
             self.s3 = S3(self.store)
             self._runtime = Runtime(self.services)
             self._log_store = LogStore(self.state)
+            self.identities = Identities(self.state)
 
     def handle(self, request: Request) -> Response:
         """Answer one request. A bug is a 500 with its traceback in ``emulator.log``.
@@ -80,11 +85,11 @@ class Account:
             DataError: the state is damaged.
         """
         request_id = str(uuid.uuid4())
-        region, signed_for = _scope(request)
+        access_key, region, signed_for = _scope(request)
         service = _service(request, signed_for)
         try:
             with naming_damage(self.directory):
-                response = self._route(request, service, region=region, request_id=request_id)
+                response = self._route(request, service, region=region, access_key=access_key, request_id=request_id)
         except ApiError as refusal:
             response = _refusal(refusal, service, request_id=request_id)
         except DataError as damage:
@@ -128,7 +133,7 @@ class Account:
         self.services.loaded_models.clear()
         self.state.close()
 
-    def _route(self, request: Request, service: str, *, region: str, request_id: str) -> Response:
+    def _route(self, request: Request, service: str, *, region: str, access_key: str, request_id: str) -> Response:
         if service == "s3":
             return self.s3.handle(request, region=region or DEFAULT_REGION)
         if request.file is not None:
@@ -144,9 +149,19 @@ class Account:
                 return LOGS.handle(request, model=self._model, call=partial(LogsCall, self._log_store, region))
             if service == "pricing":
                 return PRICING.handle(request, model=self._model, call=dict)
-            if service == "sts":
-                return sts.handle(request, request_id=request_id)
+            if service in {"iam", "sts"}:
+                return self._query(request, service, region=region, access_key=access_key, request_id=request_id)
         raise ApiError("UnknownOperationException", f"The emulator has no service {service!r}.", status=404)
+
+    def _query(self, request: Request, service: str, *, region: str, access_key: str, request_id: str) -> Response:
+        """Answer a request to IAM or STS, as one transaction."""
+        sender = self.identities.principal_of(access_key)
+        with self.identities.transaction():
+            if service == "iam":
+                iam_call = partial(IamCall, self.identities, partition(region), sender)
+                return IAM.handle(request, model=self._model, call=iam_call, request_id=request_id)
+            sts_call = partial(StsCall, self.identities, sender)
+            return STS.handle(request, model=self._model, call=sts_call, request_id=request_id)
 
     def _log_bug(self, request: Request, error: Exception) -> None:
         target = request.headers.get("x-amz-target", "")
@@ -165,12 +180,12 @@ def reset(directory: Path) -> None:
         remove_state(directory)
 
 
-def _scope(request: Request) -> tuple[str, str]:
-    """Return the region and service that the request was signed for; empty if it is not signed."""
+def _scope(request: Request) -> tuple[str, str, str]:
+    """Return the access key, and the region and service that the request was signed for; empty if it is not signed."""
     match = _CREDENTIAL.search(request.headers.get("authorization", ""))
     credential = match.group(1) if match else request.query.get("X-Amz-Credential", "")
     scope = _SCOPE.fullmatch(credential)
-    return (scope.group(1), scope.group(2)) if scope else ("", "")
+    return (scope.group(1), scope.group(2), scope.group(3)) if scope else ("", "", "")
 
 
 def _service(request: Request, signed_for: str) -> str:
@@ -188,8 +203,8 @@ def _service(request: Request, signed_for: str) -> str:
 
 def _refusal(refusal: ApiError, service: str, *, request_id: str) -> Response:
     """Return a refusal in the service's format."""
-    if service in {"sts", "s3"}:
-        return sts.error(refusal, request_id=request_id)
+    if service in {"iam", "s3", "sts"}:
+        return query_protocol.error(refusal, request_id=request_id)
     if service == "runtime":
         body = {"ErrorCode": refusal.code, "Message": refusal.message, **refusal.fields}
         content_type = "application/json"

@@ -15,8 +15,8 @@ PACKAGE = "asteroid_ll.emulator"
 LEVELS = (
     {"transport.messages"},
     {"api_model", "isolation", "processes", "sessions", "state"},
-    {"json_service", "resources"},
-    {"ledger"},
+    {"json_service", "query_protocol", "resources"},
+    {"iam", "ledger"},
     {"pricing", "s3", "sts"},
     {"logs"},
     {"worker"},
