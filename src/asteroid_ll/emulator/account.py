@@ -36,8 +36,9 @@ from asteroid_ll.emulator.sagemaker.runtime import PATH as INVOCATIONS
 from asteroid_ll.emulator.sagemaker.runtime import Runtime
 from asteroid_ll.emulator.sagemaker.service import SERVICE as SAGEMAKER
 from asteroid_ll.emulator.state import LOG, State, naming_damage, remove_state
+from asteroid_ll.emulator.sts import web_identity
 from asteroid_ll.emulator.sts.service import SERVICE as STS
-from asteroid_ll.emulator.sts.service import StsCall
+from asteroid_ll.emulator.sts.sessions import StsCall
 from asteroid_ll.emulator.transport.messages import ApiError, Request, Response, too_large
 from asteroid_ll.emulator.worker.jobs import Jobs
 from asteroid_ll.errors import DataError
@@ -138,7 +139,7 @@ class Account:
             return self.s3.handle(request, region=region or DEFAULT_REGION)
         if request.file is not None:
             raise too_large()
-        if not region:  # the request is not signed
+        if not region and not _is_public(request, service):  # the request is not signed
             raise ApiError("MissingAuthenticationTokenException", "Missing Authentication Token", status=403)
         with self._lock:
             if service == "sagemaker":
@@ -154,14 +155,14 @@ class Account:
         raise ApiError("UnknownOperationException", f"The emulator has no service {service!r}.", status=404)
 
     def _query(self, request: Request, service: str, *, region: str, access_key: str, request_id: str) -> Response:
-        """Answer a request to IAM or STS, as one transaction."""
+        """Answer a request to IAM or STS; one to IAM is one transaction."""
         sender = self.identities.principal_of(access_key)
-        with self.identities.transaction():
-            if service == "iam":
-                iam_call = partial(IamCall, self.identities, partition(region), sender)
-                return IAM.handle(request, model=self._model, call=iam_call, request_id=request_id)
+        if service == "sts":
             sts_call = partial(StsCall, self.identities, sender)
             return STS.handle(request, model=self._model, call=sts_call, request_id=request_id)
+        with self.identities.transaction():
+            iam_call = partial(IamCall, self.identities, partition(region), sender)
+            return IAM.handle(request, model=self._model, call=iam_call, request_id=request_id)
 
     def _log_bug(self, request: Request, error: Exception) -> None:
         target = request.headers.get("x-amz-target", "")
@@ -199,6 +200,11 @@ def _service(request: Request, signed_for: str) -> str:
         if target.startswith(service.target_prefix):
             return service.name
     return "sts" if b"Action=" in request.body[:4096] and request.path == "/" else "s3"
+
+
+def _is_public(request: Request, service: str) -> bool:
+    """Return whether a request needs no signature: its token proves who sends it."""
+    return service == "sts" and query_protocol.form_fields(request).get("Action") == web_identity.OPERATION
 
 
 def _refusal(refusal: ApiError, service: str, *, request_id: str) -> Response:

@@ -103,9 +103,19 @@ def decide(
     return Decision(True, is_explicit=False, policy_type=RESOURCE if granted else IDENTITY)
 
 
-def may_assume(trust_policy: Document, *, principal: Principal | str, context: Context) -> bool:
-    """Return whether a role's trust policy lets a principal, or a service such as ``sagemaker.amazonaws.com``, in."""
-    request = _Request("sts:AssumeRole", "", context, principal)
+def may_assume(
+    trust_policy: Document, *, principal: Principal | str, context: Context, action: str = "sts:AssumeRole"
+) -> bool:
+    """Return whether a role's trust policy lets a principal in.
+
+    Args:
+        trust_policy: the document.
+        principal: a user or a role; or a service such as ``sagemaker.amazonaws.com``, or the ARN of an identity
+            provider.
+        context: values of condition keys.
+        action: ``sts:AssumeRole``, or ``sts:AssumeRoleWithWebIdentity`` for a provider.
+    """
+    request = _Request(action, "", context, principal)
     if request.is_denied_by([trust_policy], has_principals=True):
         return False
     return request.grant_of(trust_policy) != "" or request.is_delegated_by(trust_policy)
@@ -199,7 +209,7 @@ class _Request:
         action: the action.
         resource: the ARN; empty for a trust policy, whose statements have none.
         context: the values of condition keys.
-        principal: the sender; a service is its name.
+        principal: the sender; a service is its name, an identity provider its ARN.
     """
 
     action: str
@@ -281,8 +291,9 @@ class _Request:
 def _named(element: object, principal: Principal | str) -> str:
     """Return how a ``Principal`` element names the sender, see `_Request._names`."""
     if isinstance(principal, str):
-        services = as_texts(element.get("Service", [])) if isinstance(element, Mapping) else ()
-        return "session" if element == "*" or principal in services else ""
+        named = element if isinstance(element, Mapping) else {}
+        names = (*as_texts(named.get("Service", [])), *as_texts(named.get("Federated", [])))
+        return "session" if element == "*" or principal in names else ""
     if not isinstance(element, Mapping):
         return "session" if element == "*" else ""
     arns = as_texts(element.get("AWS", []))

@@ -248,7 +248,7 @@ class Identities:
         return [_key(row) for row in self._rows("SELECT * FROM access_keys WHERE owner_arn = ? ORDER BY rowid", arn)]
 
     def save_key(self, key: AccessKey) -> None:
-        """Insert an access key, in a `transaction`, and delete those that expired more than a day ago."""
+        """Insert an access key, in a `transaction`; delete those that expired more than a day ago."""
         db = self.state.connection
         db.execute("DELETE FROM access_keys WHERE expires_s < ?", (self.state.now() - _DAY_S,))
         db.execute(

@@ -1,34 +1,11 @@
-"""STS: whose credentials these are."""
+"""STS: whose credentials these are, and temporary credentials of roles."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
-
-from asteroid_ll.emulator.iam.principals import Principal
-from asteroid_ll.emulator.iam.store import Identities
 from asteroid_ll.emulator.query_protocol import QueryService
 from asteroid_ll.emulator.state import ACCOUNT_ID
-
-Answer = dict[str, Any]
-
-ANYONE = Principal(arn=f"arn:aws:iam::{ACCOUNT_ID}:user/emulator", user_id="AIDAEMULATOR")
-"""Who has an access key that IAM did not make."""
-
-
-@dataclass(frozen=True)
-class StsCall:
-    """One validated call.
-
-    Attributes:
-        identities: the account's roles, users and policies.
-        sender: who sends the request; None for a key that IAM did not make.
-        params: the request's members, as the service's model names them.
-    """
-
-    identities: Identities
-    sender: Principal | None
-    params: dict[str, Any]
+from asteroid_ll.emulator.sts import web_identity
+from asteroid_ll.emulator.sts.sessions import ANYONE, Answer, StsCall, assume_role
 
 
 def get_caller_identity(call: StsCall) -> Answer:
@@ -37,4 +14,11 @@ def get_caller_identity(call: StsCall) -> Answer:
     return {"Arn": sender.arn, "UserId": sender.user_id, "Account": ACCOUNT_ID}
 
 
-SERVICE = QueryService[StsCall]("sts", operations={"GetCallerIdentity": get_caller_identity})
+SERVICE = QueryService[StsCall](
+    "sts",
+    operations={
+        "GetCallerIdentity": get_caller_identity,
+        "AssumeRole": assume_role,
+        "AssumeRoleWithWebIdentity": web_identity.assume_role,
+    },
+)

@@ -1,0 +1,127 @@
+"""AssumeRole gives temporary credentials to whom the role trusts."""
+
+import json
+from datetime import timedelta
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+
+from asteroid_ll.emulator.transport import in_process
+
+ACCOUNT = "arn:aws:iam::000000000000"
+ROLE = f"{ACCOUNT}:role/of/learner"
+SESSION = "arn:aws:sts::000000000000:assumed-role/learner/tuesday"
+
+
+@pytest.fixture
+def iam(virtual, client_of):
+    return client_of("iam")
+
+
+@pytest.fixture
+def trusting(iam):
+    """Create the role, which trusts one principal."""
+
+    def create(principal, **statement):
+        statement = {"Effect": "Allow", "Principal": {"AWS": principal}, "Action": "sts:AssumeRole", **statement}
+        document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+        return iam.create_role(RoleName="learner", Path="/of/", AssumeRolePolicyDocument=document)["Role"]
+
+    return create
+
+
+@pytest.fixture
+def sent_by(virtual, new_session):
+    """Make a client of STS that signs with an answer's credentials."""
+
+    def make(credentials):
+        core = new_session()._session
+        in_process.attach(core, virtual)
+        keys = [credentials.get(name) for name in ("AccessKeyId", "SecretAccessKey", "SessionToken")]
+        return boto3.Session(*keys, region_name="us-west-2", botocore_session=core).client("sts")
+
+    return make
+
+
+@pytest.fixture
+def ada(iam, sent_by):
+    """The client of a user."""
+    iam.create_user(UserName="ada")
+    return sent_by(iam.create_access_key(UserName="ada")["AccessKey"])
+
+
+def test_a_user_is_the_caller_of_its_key(ada, iam):
+    caller = ada.get_caller_identity()
+    assert (caller["Arn"], caller["Account"]) == (f"{ACCOUNT}:user/ada", "000000000000")
+    assert caller["UserId"] == iam.get_user(UserName="ada")["User"]["UserId"]
+
+
+def test_a_session_is_the_caller_until_it_expires(ada, trusting, sent_by, clock):
+    role = trusting(f"{ACCOUNT}:user/ada")
+    answer = ada.assume_role(RoleArn=ROLE, RoleSessionName="tuesday", DurationSeconds=900)
+    assert answer["AssumedRoleUser"] == {"AssumedRoleId": f"{role['RoleId']}:tuesday", "Arn": SESSION}
+    assert answer["Credentials"]["Expiration"] - role["CreateDate"] == timedelta(seconds=900)
+    session = sent_by(answer["Credentials"])
+    caller = session.get_caller_identity()
+    assert (caller["Arn"], caller["UserId"]) == (SESSION, f"{role['RoleId']}:tuesday")
+    clock.s += 900
+    with pytest.raises(ClientError, match=r"ExpiredToken.*The security token included in the request is expired"):
+        session.get_caller_identity()
+
+
+@pytest.mark.parametrize("principal", [f"{ACCOUNT}:root", "000000000000", "*"], ids=["root", "account", "anyone"])
+def test_a_role_that_trusts_the_account_can_be_assumed_with_any_key(virtual, client_of, trusting, principal):
+    trusting(principal)
+    answer = client_of("sts").assume_role(RoleArn=ROLE, RoleSessionName="tuesday")
+    assert answer["AssumedRoleUser"]["Arn"] == SESSION
+
+
+def test_who_is_not_trusted_is_denied_as_for_a_role_that_does_not_exist(ada, trusting, refused):
+    denied = (
+        "AccessDenied",
+        f"User: {ACCOUNT}:user/ada is not authorized to perform: sts:AssumeRole on resource: {ROLE}",
+    )
+    assert refused(ada.assume_role, RoleArn=ROLE, RoleSessionName="tuesday") == denied
+    trusting(f"{ACCOUNT}:user/eve")
+    assert refused(ada.assume_role, RoleArn=ROLE, RoleSessionName="tuesday") == denied
+
+
+def test_an_external_id_must_be_the_one_of_the_trust_policy(ada, trusting, refused):
+    trusting(f"{ACCOUNT}:root", Condition={"StringEquals": {"sts:ExternalId": "seven"}})
+    assert ada.assume_role(RoleArn=ROLE, RoleSessionName="ab", ExternalId="seven")["Credentials"]
+    assert refused(ada.assume_role, RoleArn=ROLE, RoleSessionName="ab", ExternalId="eight")[0] == "AccessDenied"
+    assert refused(ada.assume_role, RoleArn=ROLE, RoleSessionName="ab")[0] == "AccessDenied"
+
+
+def test_a_session_has_the_policies_of_the_role_and_those_it_was_given(virtual, client_of, iam, trusting):
+    trusting(f"{ACCOUNT}:root")
+    wide, narrow = (
+        {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": action, "Resource": "*"}]}
+        for action in ("s3:*", "s3:GetObject")
+    )
+    arn = iam.create_policy(PolicyName="narrow", PolicyDocument=json.dumps(narrow))["Policy"]["Arn"]
+    iam.put_role_policy(RoleName="learner", PolicyName="p", PolicyDocument=json.dumps(wide))
+    given = {"Policy": json.dumps(narrow), "PolicyArns": [{"arn": arn}]}
+    key = client_of("sts").assume_role(RoleArn=ROLE, RoleSessionName="tuesday", **given)["Credentials"]["AccessKeyId"]
+    principal = virtual.identities.principal_of(key)
+    assert (principal.role_arn, principal.identity_policies) == (ROLE, (wide,))
+    assert principal.session_policies == (narrow, narrow)
+    iam.delete_role_policy(RoleName="learner", PolicyName="p")
+    iam.delete_role(RoleName="learner")
+    assert virtual.identities.principal_of(key).identity_policies == ()
+
+
+def test_a_session_is_not_longer_than_the_role_allows(ada, trusting, refused):
+    trusting(f"{ACCOUNT}:root")
+    assert refused(ada.assume_role, RoleArn=ROLE, RoleSessionName="ab", DurationSeconds=3_601) == (
+        "ValidationError",
+        "The requested DurationSeconds exceeds the MaxSessionDuration set for this role.",
+    )
+
+
+def test_session_policies_must_be_well_formed_and_exist(ada, trusting, refused):
+    trusting(f"{ACCOUNT}:root")
+    for given in ({"Policy": "{}"}, {"PolicyArns": [{"arn": f"{ACCOUNT}:policy/none"}]}):
+        code, _ = refused(ada.assume_role, RoleArn=ROLE, RoleSessionName="ab", **given)
+        assert code == "MalformedPolicyDocument"
