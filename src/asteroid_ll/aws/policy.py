@@ -43,8 +43,12 @@ _Statements = tuple[tuple[str, str, str, tuple[str, ...]], ...]
 """Statement id, service, operations and resources of each statement."""
 
 _CALLER: _Statements = (
-    ("Bucket", "s3", "CreateBucket ListBucket ListBucketMultipartUploads", (_BUCKET,)),
-    ("BucketSettings", "s3", "GetEncryptionConfiguration GetBucketPublicAccessBlock", (_BUCKET,)),
+    (
+        "Bucket",
+        "s3",
+        "CreateBucket ListBucket ListBucketMultipartUploads GetEncryptionConfiguration GetBucketPublicAccessBlock",
+        (_BUCKET,),
+    ),
     ("Objects", "s3", "GetObject PutObject DeleteObject AbortMultipartUpload", (_OBJECTS,)),
     ("Training", "sagemaker", "CreateTrainingJob DescribeTrainingJob StopTrainingJob", (_JOBS,)),
     (
@@ -77,7 +81,7 @@ _CALLER: _Statements = (
 )
 """Only listings and the Price List have ``*``: they know no resource (Service Authorization Reference).
 
-``BucketSettings``, ``Roles`` and ``Quotas`` are for the checks before a run alone, which can do without them.
+``Roles``, ``Quotas`` and the ``Get`` actions of ``Bucket`` are for the checks before a run, which can do without them.
 
 ``sweep`` may look in other regions, so its statements have every region, but only our names.
 """

@@ -24,7 +24,7 @@ from asteroid_ll.aws.pricing import Estimate, refusal_of
 from asteroid_ll.aws.session import Aws, connect
 from asteroid_ll.config import validate
 from asteroid_ll.errors import AsteroidError, ConfigError, CredentialsError, DataError
-from asteroid_ll.linear_learner.images import image_uri
+from asteroid_ll.linear_learner.images import REPOSITORY, VERSION, account_of
 from asteroid_ll.neo.sources import SOURCES
 from asteroid_ll.pipeline.ownership import Ownership
 from asteroid_ll.pipeline.prices import find_worst_case
@@ -130,21 +130,23 @@ def require_account(
     checks = list(check_account(aws, config, price, stages=stages))
     for check in checks:
         if check.status in ("failed", "unchecked"):
-            note(f"{check.status}: {check.name}: {check.fact}.")
+            note(f"doctor    {'FAILED   ' if check.status == 'failed' else check.status}  {check.name}: {check.fact}.")
             for fix in check.fixes:
-                note(f"   {fix}")
+                note(f"{'':<21}{fix}")
+    note(f"doctor    {summary(checks)}")
     error = failure_of(checks)
     if error is not None:
         raise error
-    note(f"Account: {summary(checks)}.")
 
 
 def summary(checks: Sequence[Check]) -> str:
     """Return the number of checks by status, such as ``12 checks ok, 1 unchecked``."""
-    numbers = {status: sum(check.status == status for check in checks) for status in ("ok", "warning", "unchecked")}
-    n_ok = numbers.pop("ok")
-    others = "".join(f", {number} {status}" for status, number in numbers.items() if number)
-    return f"{n_ok} check{'' if n_ok == 1 else 's'} ok{others}"
+    n_ok = sum(check.status == "ok" for check in checks)
+    parts = [f"{n_ok} check{'' if n_ok == 1 else 's'} ok"]
+    for status in ("warning", "failed", "unchecked"):
+        number = sum(check.status == status for check in checks)
+        parts += [f"{number} {status}"] if number else []
+    return ", ".join(parts)
 
 
 def failure_of(checks: Sequence[Check]) -> AsteroidError | None:
@@ -154,7 +156,7 @@ def failure_of(checks: Sequence[Check]) -> AsteroidError | None:
         return None
     names = ", ".join(check.name for check in problems)
     count = f"{len(problems)} check{'' if len(problems) == 1 else 's'} failed: {names}."
-    return problems[0].kind(count, hint=f"Run the commands below them, then check again: {_AGAIN}")
+    return problems[0].kind(count, hint=f"Run the command below each, then check again:   {_AGAIN}")
 
 
 def _hyperparameters(config: Config) -> Check:
@@ -194,7 +196,7 @@ def _data(config: Config) -> Check:
 
 def _image(config: Config) -> Check:
     try:
-        return ok("image", image_uri(config.region))
+        return ok("image", f"{REPOSITORY}:{VERSION} of account {account_of(config.region)}")
     except ConfigError as error:
         return failed("image", error.what.rstrip("."), f"{_AGAIN} --set region=us-east-1", kind=ConfigError)
 
@@ -219,7 +221,8 @@ def _on_account(config: Config, directory: Path, *, has_role: bool) -> Iterator[
         except AsteroidError as error:
             yield failed("run directory", error.what.rstrip("."), f"{_AGAIN} --workdir other-run", kind=type(error))
         else:
-            yield ok("run directory", f"{directory}, account {aws.account_id}")
+            known = f"is of account {aws.account_id}" if (directory / paths.RUN).exists() else "is new"
+            yield ok("run directory", f"{directory} {known}")
         price = find_worst_case(config, directory, connect=lambda: aws, stores=False)
         yield from check_account(aws, config, price, has_role=has_role)
         yield _price(price, config.cost.max_usd)

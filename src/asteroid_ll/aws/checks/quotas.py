@@ -63,8 +63,11 @@ def machine_checks(aws: Aws, needs: Sequence[Need]) -> Iterator[Check]:
     except Exception as error:  # of any type: a run can do without the check
         reason = reason_of(expected(error, "reading the quotas of SageMaker"))
     for need in needs:
-        yield _offer(need, quotas, region=aws.region, reason=reason)
-        yield _quota(need, quotas.get(need.quota), region=aws.region, reason=reason)
+        yield _offer(need, quotas, region=aws.region)
+        if not reason:
+            yield _quota(need, quotas.get(need.quota), region=aws.region)
+    if reason:
+        yield unchecked("quotas", reason)
 
 
 def read_quotas(aws: Aws, names: Sequence[str]) -> Mapping[str, Mapping[str, Any]]:
@@ -83,28 +86,27 @@ def read_quotas(aws: Aws, names: Sequence[str]) -> Mapping[str, Mapping[str, Any
     return quotas
 
 
-def _offer(need: Need, quotas: Mapping[str, Mapping[str, Any]], *, region: str, reason: str) -> Check:
+def _offer(need: Need, quotas: Mapping[str, Mapping[str, Any]], *, region: str) -> Check:
     """Check that the region offers a type. One source that has it is enough, since each may be incomplete."""
     name = f"{need.name} type"
     if need.is_priced or need.quota in quotas:
-        source = "the quotas" if need.quota in quotas else "the Price List"
-        return ok(name, f"{need.instance_type} is offered in {region}, by {source}")
+        return ok(name, f"{need.instance_type} is offered in {region}")
     others = {quota.partition(" ")[0]: quota for quota in quotas if quota.endswith(f" for {need.usage} usage")}
     if not others:
-        return unchecked(name, f"whether {region} offers {need.instance_type} is unknown: {reason or 'no list has it'}")
+        return unchecked(name, f"neither the Price List nor the quotas show whether {region} has {need.instance_type}")
     enough = [other for other, quota in others.items() if quotas[quota].get("Value", 0) >= need.count] or list(others)
     closest = get_close_matches(need.instance_type, enough, n=1, cutoff=0)[0]
     fact = f"{region} does not offer {need.instance_type} for {need.usage}s; the closest that it offers is {closest}"
     return failed(name, fact, f"asteroid-ll doctor --set {need.key}={closest}", kind=ConfigError)
 
 
-def _quota(need: Need, quota: Mapping[str, Any] | None, *, region: str, reason: str) -> Check:
+def _quota(need: Need, quota: Mapping[str, Any] | None, *, region: str) -> Check:
     name = f"{need.name} quota"
     if quota is None:
-        return unchecked(name, reason or f"AWS lists no quota {need.quota}")
+        return unchecked(name, f"AWS lists no quota {need.quota}")
     value = quota.get("Value", 0)
     if value >= need.count:
-        return ok(name, f"{value:g} {need.quota}, of which a run needs {need.count}")
+        return ok(name, f"{value:g} {need.quota}, and a run needs {need.count}")
     fix = aws_command(
         "service-quotas",
         "request-service-quota-increase",
