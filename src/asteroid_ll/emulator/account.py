@@ -35,10 +35,12 @@ from asteroid_ll.emulator.sagemaker.call import SageMakerCall, Services
 from asteroid_ll.emulator.sagemaker.runtime import PATH as INVOCATIONS
 from asteroid_ll.emulator.sagemaker.runtime import Runtime
 from asteroid_ll.emulator.sagemaker.service import SERVICE as SAGEMAKER
+from asteroid_ll.emulator.servicequotas.service import SERVICE as QUOTAS
+from asteroid_ll.emulator.servicequotas.service import QuotasCall
 from asteroid_ll.emulator.state import LOG, State, naming_damage, remove_state
 from asteroid_ll.emulator.sts import web_identity
 from asteroid_ll.emulator.sts.service import SERVICE as STS
-from asteroid_ll.emulator.sts.sessions import StsCall
+from asteroid_ll.emulator.sts.sessions import ANYONE, StsCall
 from asteroid_ll.emulator.transport.messages import ApiError, Request, Response, too_large
 from asteroid_ll.emulator.worker.jobs import Jobs
 from asteroid_ll.errors import DataError
@@ -150,6 +152,9 @@ class Account:
                 return LOGS.handle(request, model=self._model, call=partial(LogsCall, self._log_store, region))
             if service == "pricing":
                 return PRICING.handle(request, model=self._model, call=dict)
+            if service == "servicequotas":
+                caller = (self.identities.principal_of(access_key) or ANYONE).arn
+                return QUOTAS.handle(request, model=self._model, call=partial(QuotasCall, self.state, region, caller))
             if service in {"iam", "sts"}:
                 return self._query(request, service, region=region, access_key=access_key, request_id=request_id)
         raise ApiError("UnknownOperationException", f"The emulator has no service {service!r}.", status=404)
@@ -196,7 +201,7 @@ def _service(request: Request, signed_for: str) -> str:
         return "runtime"
     if signed_for:
         return signed_for
-    for service in (SAGEMAKER, LOGS, PRICING):
+    for service in (SAGEMAKER, LOGS, PRICING, QUOTAS):
         if target.startswith(service.target_prefix):
             return service.name
     return "sts" if b"Action=" in request.body[:4096] and request.path == "/" else "s3"

@@ -47,6 +47,7 @@ class Settings:
         stop_grace_s: seconds between SIGTERM and SIGKILL for a container that is stopped.
         quotas: instance limits by AWS's name, such as ``ml.m5.large for endpoint usage``; a type without an entry
             has no limit.
+        quota_approval_s: seconds until Service Quotas approves a request to raise a quota.
         container_command: the training container's command line, to which ``--root DIR`` is appended; empty for
             Linear Learner's.
     """
@@ -57,6 +58,7 @@ class Settings:
     invisible_polls: int = 0
     stop_grace_s: float = 120.0
     quotas: Mapping[str, int] = field(default_factory=dict)
+    quota_approval_s: float = 0.0
     container_command: tuple[str, ...] = ()
 
 

@@ -17,7 +17,7 @@ LEVELS = (
     {"api_model", "isolation", "processes", "sessions", "state"},
     {"json_service", "query_protocol", "resources"},
     {"iam", "ledger"},
-    {"pricing", "s3", "sts"},
+    {"pricing", "s3", "servicequotas", "sts"},
     {"logs"},
     {"worker"},
     {"sagemaker"},
