@@ -108,8 +108,7 @@ def check_account(
     elif needs:
         yield from without_role("'role_arn' is not set", SETUP, kind=ConfigError)
     yield from bucket_checks(aws, scope)
-    if needs:
-        yield from machine_checks(aws, needs)
+    yield from machine_checks(aws, needs)
 
 
 def require_account(

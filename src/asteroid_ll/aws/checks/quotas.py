@@ -56,6 +56,8 @@ def machine_checks(aws: Aws, needs: Sequence[Need]) -> Iterator[Check]:
         aws: the connection.
         needs: the machines.
     """
+    if not needs:
+        return
     quotas: Mapping[str, Mapping[str, Any]] = {}
     reason = ""
     try:

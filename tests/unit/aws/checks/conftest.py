@@ -17,7 +17,7 @@ from asteroid_ll.aws.policy import Scope, caller_policy, role_policy, trust_poli
 from asteroid_ll.aws.session import Aws
 from asteroid_ll.aws.waiting import EMULATOR_PACE
 from asteroid_ll.emulator.account import Account
-from asteroid_ll.emulator.sessions import new_session
+from asteroid_ll.emulator.sessions import data_loader, new_session
 from asteroid_ll.emulator.transport import in_process
 from asteroid_ll.emulator.transport.messages import Request, Response
 
@@ -115,8 +115,7 @@ class Deskside:
             for option, text in options.items()
         }
         validate_parameters(params, model.input_shape)
-        if operation != "request-service-quota-increase":
-            getattr(client, xform_name(model.name))(**params)
+        getattr(client, xform_name(model.name))(**params)
 
 
 def _typed(shape: Any, text: str) -> Any:
@@ -130,7 +129,7 @@ def _typed(shape: Any, text: str) -> Any:
 @pytest.fixture
 def desk(tmp_path: Path):
     """An account with nothing in it, whose caller is unknown to IAM."""
-    made = Deskside(Account(tmp_path / "state"))
+    made = Deskside(Account(tmp_path / "state", loader=data_loader()))
     yield made
     for aws in made.made.values():
         aws.close()
