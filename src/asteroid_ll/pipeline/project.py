@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from asteroid_ll.aws.pricing import Estimate
     from asteroid_ll.aws.session import Aws
 
-RUN_ALL = ("run-all", "run_all")
-"""The command and the function that run every stage."""
+_RUN_ALL = ("run-all", "run_all")
+"""The command and the function that run every stage. A single stage meets its own refusals."""
 
 
 @contextmanager
@@ -75,7 +75,7 @@ def open_pipeline(
             journal=journal,
             connect=lambda: _connect(config, workdir, ownership),
             worst_case=lambda: _worst_case(config, workdir, stores=exclusive),
-            preflight=partial(_preflight, config, listener, is_run_all=command in RUN_ALL),
+            preflight=partial(_preflight, config, listener) if command in _RUN_ALL else None,
             listener=listener,
             run=ownership.identity.run,
         )
@@ -109,14 +109,11 @@ def _worst_case(config: Config, workdir: Path, *, stores: bool) -> Estimate | No
         return find_worst_case(config, workdir, connect=opened, stores=stores)
 
 
-def _preflight(
-    config: Config, listener: Listener, aws: Aws, price: Estimate, stages: Collection[str], *, is_run_all: bool
-) -> None:
-    """Check the account before a run of every stage; a single stage meets its own refusals."""
-    if is_run_all:
-        from asteroid_ll.pipeline.doctor import require_account
+def _preflight(config: Config, listener: Listener, aws: Aws, price: Estimate, stages: Collection[str]) -> None:
+    """Check the account before a run of every stage."""
+    from asteroid_ll.pipeline.doctor import require_account
 
-        require_account(aws, config, price, stages=stages, note=listener.note)
+    require_account(aws, config, price, stages=stages, note=listener.note)
 
 
 def select(*, start: str | None = None, until: str | None = None, only: Sequence[str] = ()) -> tuple[str, ...]:

@@ -48,7 +48,7 @@ class Pipeline:
         worst_case: returns the most that a run can cost; None if it costs nothing.
         run: the run's name, see `asteroid_ll.run.identity.Identity`.
         preflight: checks the account before the first stage of a run that costs something, with the price and the
-            names of the stages that run.
+            names of the stages that run; None to leave it out.
     """
 
     def __init__(
@@ -62,7 +62,7 @@ class Pipeline:
         listener: Listener,
         run: str,
         worst_case: Callable[[], Estimate | None] = lambda: None,
-        preflight: Callable[[Aws, Estimate, Collection[str]], None] = lambda _aws, _price, _stages: None,
+        preflight: Callable[[Aws, Estimate, Collection[str]], None] | None = None,
     ) -> None:
         self._stages = tuple(stages)
         self._config = config
@@ -175,7 +175,7 @@ class Pipeline:
             if not stage.undoes and (selected is None or stage.name in selected):
                 current = self.plan(forced=remaining, selected=selected)
                 price = self._price.check(current, self._listener.note)
-                if price is not None:
+                if price is not None and self._preflight is not None:
                     self._preflight(self._aws, price, [step.stage for step in current.steps if step.action == "run"])
                 self._execute(stage, current[stage.name], results, outcomes)
             remaining.discard(stage.name)

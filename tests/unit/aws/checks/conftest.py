@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shlex
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import pytest
 from botocore import xform_name
 from botocore.validate import validate_parameters
 
+from asteroid_ll.aws.checks.check import Check
 from asteroid_ll.aws.policy import Scope, caller_policy, role_policy, trust_policy
 from asteroid_ll.aws.session import Aws
 from asteroid_ll.aws.waiting import EMULATOR_PACE
@@ -127,7 +129,7 @@ def _typed(shape: Any, text: str) -> Any:
 
 
 @pytest.fixture
-def desk(tmp_path: Path):
+def desk(tmp_path: Path) -> Iterator[Deskside]:
     """An account with nothing in it, whose caller is unknown to IAM."""
     made = Deskside(Account(tmp_path / "state", loader=data_loader()))
     yield made
@@ -143,13 +145,13 @@ def passing() -> dict[str, Any]:
 
 
 @pytest.fixture(scope="session")
-def shape_of():
+def shape_of() -> Callable[[Iterable[Check]], dict[str, str]]:
     """The results of checks as ``{name: status}``, in order."""
     return lambda checks: {check.name: check.status for check in checks}
 
 
 @pytest.fixture(autouse=True)
-def _nothing_is_changed(desk):
+def _nothing_is_changed(desk: Deskside) -> Iterator[None]:
     """No check sends a request that changes anything."""
     yield
     assert not [name for name in desk.operations if not re.match("Get|Head|List|Describe|Simulate", name)]
