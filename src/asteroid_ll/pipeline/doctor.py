@@ -214,11 +214,13 @@ def _on_account(config: Config, directory: Path, *, has_role: bool) -> Iterator[
                 yield unchecked(name, "needs the credentials")
             return
         ownership: Ownership | None = None
+        fix = f"{_AGAIN} --workdir other-run"
         try:
             ownership = Ownership(directory, Journal(directory / paths.JOURNAL), config, command="doctor", writes=False)
+            fix = "aws configure"
             ownership.check_account(aws)
         except AsteroidError as error:
-            yield failed("run directory", error.what.rstrip("."), f"{_AGAIN} --workdir other-run", kind=type(error))
+            yield failed("run directory", error.what.rstrip("."), fix, kind=type(error))
         else:
             known = f"is of account {aws.account_id}" if (directory / paths.RUN).exists() else "is new"
             yield ok("run directory", f"{directory} {known}")
