@@ -7,7 +7,8 @@ connect, because importing botocore takes 0.1 s.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
@@ -37,6 +38,9 @@ PRICE_LIST_TIMEOUT_S = 2
 CONNECT_TIMEOUT_S = 10
 READ_TIMEOUT_S = 70
 """A little more than the 60 s that an endpoint may take for one answer."""
+
+CHECK_ATTEMPTS, CHECK_TIMEOUT_S = 2, 5
+"""For IAM and Service Quotas, since a run can do without the checks that ask them."""
 
 
 class Aws:
@@ -73,8 +77,24 @@ class Aws:
             CredentialsError: there are none, or AWS does not accept them.
             AwsError: STS cannot be reached.
         """
+        return str(self._identity["Account"])
+
+    @property
+    def caller_arn(self) -> str:
+        """The user, the root user or the session of a role that the credentials are of; raises as `account_id`."""
+        return str(self._identity.get("Arn", ""))
+
+    @property
+    def credentials_expire(self) -> datetime | None:
+        """The time at which the credentials expire; None if they do not, or if botocore does not know."""
+        expiry = getattr(self._session.get_credentials(), "_expiry_time", None)  # botocore has no public name for it
+        return expiry if isinstance(expiry, datetime) else None
+
+    @cached_property
+    def _identity(self) -> Mapping[str, Any]:
         with aws_call("asking STS whose credentials these are", service="sts"):
-            return str(self.sts.get_caller_identity()["Account"])
+            answer: Mapping[str, Any] = self.sts.get_caller_identity()
+            return answer
 
     def verify_credentials(self) -> None:
         """Check with STS that the credentials are still valid.
@@ -110,6 +130,16 @@ class Aws:
     def sts(self) -> Any:
         """STS."""
         return self._client("sts")
+
+    @property
+    def iam(self) -> Any:
+        """IAM, for reads that a run can do without."""
+        return self._client("iam", attempts=CHECK_ATTEMPTS, timeout_s=CHECK_TIMEOUT_S)
+
+    @property
+    def quotas(self) -> Any:
+        """Service Quotas, for reads that a run can do without."""
+        return self._client("service-quotas", attempts=CHECK_ATTEMPTS, timeout_s=CHECK_TIMEOUT_S)
 
     @property
     def price_list(self) -> Any:

@@ -41,7 +41,12 @@ def parse_uri(uri: str) -> tuple[str, str]:
 
 
 def ensure_bucket(aws: Aws, bucket: str) -> Literal["exists", "created"]:
-    """Create a bucket in this region and account unless it exists.
+    """Create a bucket in this region and account unless it exists; raises as `find_bucket`."""
+    return "exists" if find_bucket(aws, bucket) else _create_bucket(aws, bucket)
+
+
+def find_bucket(aws: Aws, bucket: str) -> bool:
+    """Return whether a bucket exists, which is then in this region and account.
 
     Raises:
         AwsError: the bucket belongs to another account, is in another region, or access to it is denied.
@@ -55,15 +60,16 @@ def ensure_bucket(aws: Aws, bucket: str) -> Literal["exists", "created"]:
                 raise _not_ours(aws, bucket) from error
             raise
     if head is None:
-        return _create_bucket(aws, bucket)
+        return False
     # Servers that only resemble S3 leave the region out; SageMaker then refuses a wrong one itself.
     region = head.get("BucketRegion") or aws.region
     if region != aws.region:
         raise AwsError(
             f"Bucket {bucket} is in region {region}, and the configured region is {aws.region}.",
             hint=f"Set 'region: {region}', or choose another bucket: SageMaker reads only from its own region.",
+            region=region,
         )
-    return "exists"
+    return True
 
 
 def upload_file(

@@ -20,6 +20,7 @@ from asteroid_ll.cli.options import CommonOptions, on_account
 from asteroid_ll.config.models import AUTO, EMULATOR_ROLE_ARN
 from asteroid_ll.errors import ConfigError, CredentialsError
 from asteroid_ll.pipeline.access import access_of
+from asteroid_ll.pipeline.scope import scope_of
 from asteroid_ll.run import paths
 
 if TYPE_CHECKING:
@@ -180,7 +181,7 @@ def _scope(options: CommonOptions, account_id: str | None) -> Scope:
         CredentialsError: STS had to be asked and there are no valid credentials.
         AwsError: STS cannot be reached.
     """
-    config, role_arn = _configuration(options)
+    config, role_arn = configuration_without_role(options)
     partition = partition_of(config.region)
     if account_id is not None and not re.fullmatch("[0-9]{12}", account_id):
         raise ConfigError(f"{account_id!r} is not an account's 12 digits.", hint="Write it as --account 123456789012.")
@@ -198,18 +199,10 @@ def _scope(options: CommonOptions, account_id: str | None) -> Scope:
             f"role_arn is in account {role_account}, not in {account_id}: SageMaker takes only a role of its account.",
             hint="Leave out --account, or set 'role_arn' to a role of that account.",
         )
-    return Scope(
-        bucket=config.bucket_name(role_account),
-        swept_bucket=config.model_copy(update={"region": "*"}).bucket_name(role_account),
-        prefix=config.prefix,
-        role_arn=role_arn,
-        region=config.region,
-        account_id=role_account,
-        partition=partition,
-    )
+    return scope_of(config, role_arn=role_arn, account_id=role_account, partition=partition)
 
 
-def _configuration(options: CommonOptions) -> tuple[Config, str | None]:
+def configuration_without_role(options: CommonOptions) -> tuple[Config, str | None]:
     """Return the configuration and its role; None if the role is yet to be created."""
     try:
         config = options.config

@@ -20,6 +20,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 from asteroid_ll.errors import ConfigError, DataError
 from asteroid_ll.run.atomic import atomic_write
@@ -130,9 +131,10 @@ class State:
         row = self.connection.execute("SELECT body FROM settings").fetchone()
         if row is None:
             return Settings()
-        values = json.loads(row["body"])
+        values: dict[str, Any] = json.loads(row["body"])
         # JSON has no tuples.
-        return Settings(**{name: tuple(value) if isinstance(value, list) else value for name, value in values.items()})
+        with_tuples: Any = {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
+        return Settings(**with_tuples)
 
     def configure(self, settings: Settings) -> None:
         """Replace the settings for every process that uses this directory."""

@@ -51,8 +51,8 @@ class PriceCheck:
         steps = [plan[name] for name in self._priced]
         return self._worst_case if any(step.action == "run" and not step.from_stored for step in steps) else None
 
-    def check(self, plan: Plan, note: Callable[[str], None]) -> None:
-        """Show the most that a plan can cost, unless it was shown before, and refuse it above the cap.
+    def check(self, plan: Plan, note: Callable[[str], None]) -> Estimate | None:
+        """Show the most that a plan can cost, and refuse it above the cap; return it, or None if it was shown before.
 
         Args:
             plan: the plan.
@@ -63,13 +63,14 @@ class PriceCheck:
         """
         price = None if self._is_shown else self.of(plan)
         if price is None:
-            return
+            return None
         self._is_shown = True
         for line in price.lines(self._max_usd):
             note(line)
         refusal = refusal_of(price, self._max_usd)
         if refusal is not None:
             raise refusal
+        return price
 
     def shown(self) -> Mapping[str, Any] | None:
         """Return the price that was shown as JSON values; None if there was none."""

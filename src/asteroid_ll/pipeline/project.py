@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,9 @@ from asteroid_ll.stages.registry import STAGES
 if TYPE_CHECKING:
     from asteroid_ll.aws.pricing import Estimate
     from asteroid_ll.aws.session import Aws
+
+_RUN_ALL = ("run-all", "run_all")
+"""The command and the function that run every stage. A single stage meets its own refusals."""
 
 
 @contextmanager
@@ -72,6 +76,7 @@ def open_pipeline(
             journal=journal,
             connect=lambda: _connect(config, workdir, ownership),
             worst_case=lambda: _worst_case(config, workdir, stores=exclusive),
+            preflight=partial(_preflight, config, listener) if command in _RUN_ALL else None,
             listener=listener,
             run=ownership.identity.run,
         )
@@ -107,6 +112,13 @@ def _worst_case(config: Config, workdir: Path, *, stores: bool) -> Estimate | No
             )
 
         return find_worst_case(config, workdir, connect=opened, stores=stores)
+
+
+def _preflight(config: Config, listener: Listener, aws: Aws, price: Estimate, stages: Collection[str]) -> None:
+    """Check the account before a run of every stage."""
+    from asteroid_ll.pipeline.doctor import require_account
+
+    require_account(aws, config, price, stages=stages, note=listener.note)
 
 
 def select(*, start: str | None = None, until: str | None = None, only: Sequence[str] = ()) -> tuple[str, ...]:

@@ -47,6 +47,8 @@ class Pipeline:
         listener: functions that are called for each stage.
         worst_case: returns the most that a run can cost; None if it costs nothing.
         run: the run's name, see `asteroid_ll.run.identity.Identity`.
+        preflight: checks the account before the first stage of a run that costs something, with the price and the
+            names of the stages that run; None to leave it out.
     """
 
     def __init__(
@@ -60,6 +62,7 @@ class Pipeline:
         listener: Listener,
         run: str,
         worst_case: Callable[[], Estimate | None] = lambda: None,
+        preflight: Callable[[Aws, Estimate, Collection[str]], None] | None = None,
     ) -> None:
         self._stages = tuple(stages)
         self._config = config
@@ -68,6 +71,7 @@ class Pipeline:
         self._connect = connect
         self._listener = listener
         self._run = run
+        self._preflight = preflight
         self._price = PriceCheck(self._stages, worst_case, max_usd=config.cost.max_usd)
         self._reader = StateReader(directory, journal)
         self._problems: dict[str, str] = {}
@@ -178,7 +182,9 @@ class Pipeline:
                 raise KeyboardInterrupt
             if not stage.undoes and (selected is None or stage.name in selected):
                 current = self.plan(forced=remaining, selected=selected)
-                self._price.check(current, self._listener.note)
+                price = self._price.check(current, self._listener.note)
+                if price is not None and self._preflight is not None:
+                    self._preflight(self._aws, price, [step.stage for step in current.steps if step.action == "run"])
                 self._execute(stage, current[stage.name], results, outcomes)
             remaining.discard(stage.name)
 
