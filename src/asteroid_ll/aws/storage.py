@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from asteroid_ll.aws.errors import BROKEN_BODY_ERRORS, RESUME, answer, aws_call
+from asteroid_ll.aws.errors import BROKEN_BODY_ERRORS, RESUME, answer, aws_call, is_denial, translate
 from asteroid_ll.errors import AwsError, ConfigError, DataError
 from asteroid_ll.run.atomic import atomic_path
 
@@ -299,6 +299,10 @@ def _create_bucket(aws: Aws, bucket: str) -> Literal["exists", "created"]:
                 return "exists"
             if code == "BucketAlreadyExists":
                 raise _not_ours(aws, bucket) from error
+            refusal = translate(error, f"creating bucket {bucket}", service="s3")
+            if refusal is not None and is_denial(refusal):
+                hint = f"{refusal.hint} Or set 'bucket' to one that exists: it is used as it is."
+                raise AwsError(refusal.what, hint=hint, **refusal.context) from error
             raise
     return "created"
 

@@ -153,3 +153,15 @@ def test_an_upload_names_its_key(aws, script, say, tmp_path, size_bytes):
     (sent,) = [body for name, body in script.calls if name in ("S3 PUT", "S3 POST")]
     assert sent["x-amz-server-side-encryption"] == "aws:kms"
     assert sent["x-amz-server-side-encryption-aws-kms-key-id"] == "alias/a"
+
+
+def test_a_log_that_may_not_be_read_is_reported_once(aws, script, say):
+    script.on("DescribeLogStreams", say.refusal("AccessDeniedException", "not authorized"))
+    said = []
+    report = train._log_printer(
+        SimpleNamespace(log=said.append, progress=said.append, connect=lambda: aws), "asteroid-ll-job"
+    )
+    report()
+    report()
+    assert len(said) == 1
+    assert said[0].endswith("The log is not shown.")

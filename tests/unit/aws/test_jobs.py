@@ -302,3 +302,39 @@ def test_the_emulator_knows_its_roles_at_once(aws, script, say, request_):
 def with_patience(aws, new_role_s):
     aws.pace = dataclasses.replace(aws.pace, new_role_s=new_role_s)
     return aws
+
+
+NO_CAPACITY = (
+    "CapacityError: Unable to provision requested ML compute capacity. Please retry using a different ML instance type."
+)
+WAITED = {"SecondaryStatus": "MaxWaitTimeExceeded"}
+
+
+@pytest.mark.parametrize(
+    ("answer", "is_short"),
+    [
+        (described("Failed", FailureReason=NO_CAPACITY), True),
+        (described("Failed", FailureReason="InsufficientInstanceCapacity: try later"), True),
+        (described("Failed", FailureReason="AlgorithmError: , exit code: 1"), False),
+        (described("Stopped", **WAITED), True),
+        (described("Stopped", TrainingStartTime=1, **WAITED), False),
+        (described("Stopped"), False),
+    ],
+    ids=["capacity", "ec2", "algorithm", "spot never came", "spot went away", "stopped"],
+)
+def test_another_type_may_help_a_job_that_never_got_an_instance(aws, script, say, answer, is_short):
+    script.on("DescribeTrainingJob", answer)
+    with pytest.raises(AwsError) as caught:
+        jobs.wait_for_training_job(aws, "asteroid-ll-abc")
+    assert jobs.is_short_of_instances(caught.value) is is_short
+    missing = say.refusal("ValidationException", "Requested resource not found.")
+    script.on("DescribeTrainingJob", answer, missing)
+    attempt = jobs.next_attempt(aws, "asteroid-ll-abc")
+    assert attempt == jobs.Attempt("asteroid-ll-abc-2", frozenset({"ml.m5.large"} if is_short else ()))
+
+
+def test_each_look_is_reported_the_last_one_too(aws, script):
+    script.on("DescribeTrainingJob", described("InProgress"), described("InProgress"), described())
+    looks = []
+    jobs.wait_for_training_job(aws, "asteroid-ll-abc", on_look=lambda: looks.append(1))
+    assert len(looks) == 2

@@ -118,3 +118,21 @@ def test_a_type_without_a_price_has_no_cost_and_makes_the_total_unknown(tmp_path
     assert bill["usd"] is None
     assert bill["training"]["usd"] is None
     assert bill["worst_case_usd"] is None
+
+
+TYPES = ["ml.m5.large", "ml.c5.4xlarge", "ml.c5.xlarge"]
+
+
+def test_the_worst_case_of_several_types_is_the_dearest_on_demand():
+    dearest = worst_case(on_aws(training={"instance_type": TYPES, "spot": True}), {}).training
+    assert dearest == worst_case(on_aws(training={"instance_type": "ml.c5.4xlarge"}), {}).training
+    unknown = worst_case(on_aws(training={"instance_type": ["ml.m5.large", "ml.zz9.large"]}), {})
+    assert (unknown.training.instance_type, unknown.total_usd) == ("ml.zz9.large", None)
+
+
+def test_the_bill_of_several_types_is_that_of_the_one_that_ran(tmp_path):
+    write(tmp_path, "train/job.json", billable_s=90, instance_type="ml.m5.large")
+    bill = bill_of(tmp_path, on_aws(training={"instance_type": TYPES}), History(()))["training"]
+    alone = bill_of(tmp_path, on_aws(training={"instance_type": "ml.m5.large"}), History(()))["training"]
+    assert (bill["instances"], bill["usd"]) == (alone["instances"], alone["usd"]) != (None, None)
+    assert bill["worst_case_usd"] > alone["worst_case_usd"]

@@ -22,6 +22,10 @@ CHANGES = {
     "hosting": ({"instance_count": 2}, {"deploy"}),
     "predict": ({"threshold": 0.25}, {"predict"}),
     "cost": ({"max_usd": 2.0}, set()),
+    "kms": ({"s3": "alias/a"}, {"upload"}),
+    "network": ({"isolation": True}, {"train", "deploy"}),
+    "tags": ({"team": "rocks"}, set()),
+    "account": ({"profile": "work"}, set()),
 }
 """A change of each section, and the stages of the work for which it counts."""
 
@@ -54,6 +58,19 @@ def test_a_setting_counts_for_the_stages_that_read_it_and_for_no_other(section):
     changed = Config(**{section: value})
     differing = {stage.name for stage in STAGES if stage.settings(changed) != stage.settings(Config())}
     assert differing - FOR_PEOPLE == readers
+
+
+def test_each_kms_key_counts_for_the_stages_that_send_it():
+    key = "1234abcd-12ab-34cd-56ef-1234567890ab"
+    for name, readers in (("volume", {"train", "deploy"}), ("output", {"train"})):
+        changed = Config.model_validate({"kms": {name: key}})
+        differing = {stage.name for stage in STAGES if stage.settings(changed) != stage.settings(Config())}
+        assert differing - FOR_PEOPLE == readers
+
+
+def test_whose_credentials_they_are_is_not_in_the_report():
+    report = STAGES[NAMES.index("report")]
+    assert report.settings(Config.model_validate({"account": {"profile": "work"}})) == report.settings(Config())
 
 
 @pytest.mark.parametrize("name", NAMES)
