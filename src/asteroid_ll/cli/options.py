@@ -117,9 +117,9 @@ def _common_options() -> tuple[Callable[[Callable[..., None]], Callable[..., Non
 
 
 def _credential_options() -> tuple[Callable[[Callable[..., None]], Callable[..., None]], ...]:
-    """Return the options that choose the credentials; the variables of their keys have the same effect."""
+    """Return the options that choose the credentials."""
     return tuple(
-        click.option(f"--{name.replace('_', '-')}", name, metavar=metavar, allow_from_autoenv=False, help=meaning)
+        click.option(f"--{name.replace('_', '-')}", name, metavar=metavar, help=meaning)
         for name, (metavar, meaning) in reversed(_CREDENTIALS.items())
     )
 
