@@ -69,7 +69,7 @@ def test_without_a_quota_for_a_type_the_next_one_is_taken_and_the_job_has_all_ta
     uploaded.configure(quotas={"ml.m5.large for training job usage": 0})
     ended = uploaded.run("train", "--no-wait", *TYPES, "--set", "tags={team: rocks}")
     assert ended.code == 0, ended.err
-    assert "The next type is ml.c5.xlarge." in ended.err
+    assert "No ml.m5.large: the account has no quota. The next type is ml.c5.xlarge." in ended.err
     (name,) = uploaded.names("training-job")
     with Emulator(uploaded.state) as emulator:
         sagemaker = emulator.session().client("sagemaker")
@@ -124,3 +124,12 @@ def test_a_profile_that_does_not_exist_is_refused_with_those_that_do(place, tmp_
     assert ended.code == 5
     assert "There is no profile wrok in the AWS settings of this machine." in ended.err
     assert "These exist: default, work." in ended.err
+
+
+def test_a_key_that_was_not_stored_had_its_default(prepared):
+    changed = ("--set", "training.spot=true", "--set", "kms.s3=alias/a", "--set", "tags={team: rocks}")
+    shown = prepared.run("plan", "--set", "split.seed=0", *changed).err
+    assert "training.spot: true, was false\n" in shown
+    assert "kms.s3: alias/a, was null\n" in shown
+    assert "tags.team: rocks, was null\n" in shown
+    assert "network" not in shown

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from asteroid_ll.aws.errors import aws_call, is_already_there, is_not_found, is_unassumable
+from asteroid_ll.aws.errors import answer, aws_call, is_already_there, is_not_found, is_unassumable
 from asteroid_ll.aws.tags import FINGERPRINT_TAG, RUN_TAG, from_api, owns
 from asteroid_ll.aws.waiting import WaitError, poll
 from asteroid_ll.errors import AwsError
@@ -207,7 +207,9 @@ def create_or_adopt(
             except Exception as error:
                 if aws.pace.clock() < start_s + _patience_s(aws, kind, error):
                     return None
-                if not is_already_there(error):
+                # A resource that exists may be what fills the quota.
+                is_over_quota = answer(error)[0] == "ResourceLimitExceeded"
+                if not is_already_there(error) and not (is_over_quota and describe(aws, kind, name)):
                     raise
             else:
                 return "created"

@@ -271,6 +271,11 @@ class Config(Section):
             if isinstance(section, Section)
         }
 
+    def values_that_are_not_stored(self) -> dict[str, dict[str, Any]]:
+        """Return the keys that `values` leaves out, with their defaults, by section."""
+        values = self.model_dump(mode="json")
+        return {name: {key: values[name][key] for key in keys} for name, keys in self._unset().items() if keys}
+
     def section_values(self, name: str) -> dict[str, Any]:
         """Return one section as plain JSON values with sorted keys, for a stage's fingerprint.
 

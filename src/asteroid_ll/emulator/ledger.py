@@ -32,7 +32,7 @@ class BilledInterval:
 
     Attributes:
         arn: the job or endpoint.
-        kind: ``training``, ``transform`` or ``endpoint``.
+        kind: ``training``, ``spot-training``, ``transform`` or ``endpoint``.
         instance_type: such as ``ml.m5.large``.
         instance_count: number of instances.
         started_s: seconds since 1970.

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from asteroid_ll.aws.errors import is_denial
 from asteroid_ll.aws.jobs import (
+    CapacityError,
     Channel,
     TrainingJob,
     TrainingJobRequest,
@@ -37,18 +38,18 @@ def run(context: Context) -> Outcome:
     """Start the job or adopt this run's, wait for it, and download the artifact and the log.
 
     If AWS has no instance of a type, or the account no quota for it, the next type of the configuration is tried. Types
-    for which earlier attempts found no capacity are left out, unless that leaves none.
+    for which earlier attempts found no capacity come last.
     """
     attempt = next_attempt(context.connect(), context.resource_name)
-    listed = context.config.training.instance_types
-    types = [name for name in listed if name not in attempt.short_types] or list(listed)
+    types = sorted(context.config.training.instance_types, key=lambda name: name in attempt.short_types)
     for instance_type, following in zip(types, [*types[1:], None], strict=True):
         try:
             return _run_job(context, attempt.name, instance_type)
         except AwsError as error:
             if following is None or not is_short_of_instances(error):
                 raise
-            context.progress(f"{error.what} The next type is {following}.")
+            reason = "AWS has no capacity" if isinstance(error, CapacityError) else "the account has no quota"
+            context.progress(f"No {instance_type}: {reason}. The next type is {following}.")
         attempt = next_attempt(context.connect(), context.resource_name)
     raise AssertionError("the last type returns or raises")
 
@@ -81,12 +82,13 @@ def _run_job(context: Context, name: str, instance_type: str) -> Outcome:
         raise
     context.journal.append("gone", stage="train", fingerprint=context.fingerprint, resource=name)
     _store(context, name, job)
+    machine = f" on {job.instance_type}" if len(context.config.training.instance_types) > 1 else ""
     saved = f" of {job.training_s}" if job.training_s not in (None, job.billable_s) else ""
     return Outcome(
         outputs=(paths.ARTIFACT, paths.JOB_LOG, paths.JOB),
         identity=artifact_identity(context.path(paths.ARTIFACT)),
         status="adopted" if outcome == "adopted" else "run",
-        note=f"job {name}, {job.billable_s}{saved} billable seconds",
+        note=f"job {name}{machine}, {job.billable_s}{saved} billable seconds",
     )
 
 

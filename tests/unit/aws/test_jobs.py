@@ -124,9 +124,17 @@ def test_a_job_of_ours_with_other_settings_is_refused_by_what_differs(aws, scrip
 
 def test_another_refusal_is_not_taken_for_an_existing_job(aws, script, say, request_):
     script.on("CreateTrainingJob", say.refusal("ResourceLimitExceeded", "limit is 0 Instances"))
+    script.on("DescribeTrainingJob", say.refusal("ValidationException", "Requested resource not found."))
     with pytest.raises(AwsError, match=r"quota .* limit is 0 Instances"):
         jobs.create_or_adopt_training_job(aws, request_)
-    assert script.names() == ["CreateTrainingJob"]
+    assert script.names() == ["CreateTrainingJob", "DescribeTrainingJob"]
+
+
+def test_a_job_of_ours_that_fills_the_quota_itself_is_adopted(aws, script, say, request_):
+    script.on("CreateTrainingJob", say.refusal("ResourceLimitExceeded", "limit is 1 Instances"))
+    script.on("DescribeTrainingJob", described("InProgress"))
+    script.on("ListTags", tagged(tags.tags(fingerprint="abc")))
+    assert jobs.create_or_adopt_training_job(aws, request_) == "adopted"
 
 
 @pytest.mark.parametrize(
