@@ -3,11 +3,8 @@
 import json
 from datetime import timedelta
 
-import boto3
 import pytest
 from botocore.exceptions import ClientError
-
-from asteroid_ll.emulator.transport import in_process
 
 ACCOUNT = "arn:aws:iam::000000000000"
 ROLE = f"{ACCOUNT}:role/of/learner"
@@ -32,23 +29,10 @@ def trusting(iam):
 
 
 @pytest.fixture
-def sent_by(virtual, new_session):
-    """Make a client of STS that signs with an answer's credentials."""
-
-    def make(credentials):
-        core = new_session()._session
-        in_process.attach(core, virtual)
-        keys = [credentials.get(name) for name in ("AccessKeyId", "SecretAccessKey", "SessionToken")]
-        return boto3.Session(*keys, region_name="us-west-2", botocore_session=core).client("sts")
-
-    return make
-
-
-@pytest.fixture
 def ada(iam, sent_by):
     """The client of a user."""
     iam.create_user(UserName="ada")
-    return sent_by(iam.create_access_key(UserName="ada")["AccessKey"])
+    return sent_by(iam.create_access_key(UserName="ada")["AccessKey"], "sts")
 
 
 def test_a_user_is_the_caller_of_its_key(ada, iam):
@@ -62,12 +46,32 @@ def test_a_session_is_the_caller_until_it_expires(ada, trusting, sent_by, clock)
     answer = ada.assume_role(RoleArn=ROLE, RoleSessionName="tuesday", DurationSeconds=900)
     assert answer["AssumedRoleUser"] == {"AssumedRoleId": f"{role['RoleId']}:tuesday", "Arn": SESSION}
     assert answer["Credentials"]["Expiration"] - role["CreateDate"] == timedelta(seconds=900)
-    session = sent_by(answer["Credentials"])
+    session = sent_by(answer["Credentials"], "sts")
     caller = session.get_caller_identity()
     assert (caller["Arn"], caller["UserId"]) == (SESSION, f"{role['RoleId']}:tuesday")
     clock.s += 900
     with pytest.raises(ClientError, match=r"ExpiredToken.*The security token included in the request is expired"):
         session.get_caller_identity()
+
+
+def test_every_service_refuses_expired_credentials_in_its_own_format_while_policies_are_evaluated(
+    virtual, client_of, trusting, sent_by, clock
+):
+    virtual.configure(iam=True)
+    trusting("*")
+    credentials = client_of("sts").assume_role(RoleArn=ROLE, RoleSessionName="tuesday")["Credentials"]
+    clock.s += 3_600
+    calls = {
+        "sagemaker": ("list_models", {}, "ExpiredTokenException"),
+        "logs": ("describe_log_groups", {}, "ExpiredTokenException"),
+        "sagemaker-runtime": ("invoke_endpoint", {"EndpointName": "e", "Body": b"1"}, "ExpiredTokenException"),
+        "iam": ("list_roles", {}, "ExpiredToken"),
+        "s3": ("list_buckets", {}, "ExpiredToken"),
+    }
+    for service, (operation, arguments, code) in calls.items():
+        with pytest.raises(ClientError) as caught:
+            getattr(sent_by(credentials, service), operation)(**arguments)
+        assert caught.value.response["Error"]["Code"] == code
 
 
 @pytest.mark.parametrize("principal", [f"{ACCOUNT}:root", "000000000000", "*"], ids=["root", "account", "anyone"])
@@ -92,6 +96,28 @@ def test_an_external_id_must_be_the_one_of_the_trust_policy(ada, trusting, refus
     assert ada.assume_role(RoleArn=ROLE, RoleSessionName="ab", ExternalId="seven")["Credentials"]
     assert refused(ada.assume_role, RoleArn=ROLE, RoleSessionName="ab", ExternalId="eight")[0] == "AccessDenied"
     assert refused(ada.assume_role, RoleArn=ROLE, RoleSessionName="ab")[0] == "AccessDenied"
+
+
+def test_a_trusted_account_needs_a_policy_of_its_user_too_and_a_trusted_user_does_not(
+    virtual, ada, iam, trusting, refused
+):
+    virtual.configure(iam=True)
+    condition = {"StringEquals": {"sts:ExternalId": "seven"}}
+    trusting(f"{ACCOUNT}:user/ada", Condition=condition)
+    call = {"RoleArn": ROLE, "RoleSessionName": "tuesday", "ExternalId": "seven"}
+    assert ada.assume_role(**call)["AssumedRoleUser"]["Arn"] == SESSION
+    assert refused(ada.assume_role, **{**call, "ExternalId": "eight"})[0] == "AccessDenied"
+    statement = {"Effect": "Allow", "Principal": {"AWS": f"{ACCOUNT}:root"}, "Action": "sts:AssumeRole"}
+    document = {"Version": "2012-10-17", "Statement": [statement]}
+    iam.update_assume_role_policy(RoleName="learner", PolicyDocument=json.dumps(document))
+    code, message = refused(ada.assume_role, **call)
+    assert code == "AccessDenied"
+    assert message.startswith(
+        f"User: {ACCOUNT}:user/ada is not authorized to perform: sts:AssumeRole on resource: {ROLE}"
+    )
+    allowed = {"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": ROLE}}
+    iam.put_user_policy(UserName="ada", PolicyName="p", PolicyDocument=json.dumps(allowed))
+    assert ada.assume_role(**call)["AssumedRoleUser"]["Arn"] == SESSION
 
 
 def test_a_session_has_the_policies_of_the_role_and_those_it_was_given(virtual, client_of, iam, trusting):
