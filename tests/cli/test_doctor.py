@@ -179,9 +179,9 @@ def test_run_all_stops_before_anything_is_created_and_a_stage_meets_its_own_refu
     proxy.operations.clear()
     assert place.run("run-all", "--until", "encode", AWS_ENDPOINT_URL=proxy.url).code == 0
     assert place.run("upload", AWS_ENDPOINT_URL=proxy.url).code == 0
-    assert "ListServiceQuotas" not in proxy.operations
+    assert "GetServiceQuota" not in proxy.operations
     proxy.operations.clear()
     ended = place.run("run-all", "--until", "upload", "--force", "upload", AWS_ENDPOINT_URL=proxy.url)
     assert ended.code == 0, ended.err
     assert "doctor    3 checks ok" in ended.err.splitlines()
-    assert not {"ListServiceQuotas", "GetRole"} & set(proxy.operations)
+    assert not {"GetServiceQuota", "GetRole"} & set(proxy.operations)
