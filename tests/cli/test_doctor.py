@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import shlex
 from contextlib import closing
@@ -87,29 +86,28 @@ def test_a_fresh_account_is_led_to_its_first_run(account, workbench):
 
 def test_the_json_object_has_every_check_with_its_commands(ready):
     place, proxy, state = ready
-    ended = place.run("doctor", "--json", AWS_ENDPOINT_URL=proxy.url)
-    assert ended.code == 0
-    assert {key: ended.json[key] for key in ("asteroid_ll", "command", "status")} == {
-        "asteroid_ll": 1,
-        "command": "doctor",
-        "status": "success",
-    }
-    found = statuses(ended)
-    assert found.pop("pass role") == "unchecked"  # the emulator's caller is unknown to its IAM
-    assert found == dict.fromkeys(ALL_OK, "ok")
-    assert ended.json["summary"] == "15 checks ok, 1 unchecked"
-
     place.edit("source:", "hosting: {instance_count: 2}\nsource:")
     with Emulator(state) as emulator:
         emulator.configure(quotas={"ml.t2.medium for endpoint usage": 1})
     ended = place.run("doctor", "--json", "--set", "cost.max_usd=0.2", AWS_ENDPOINT_URL=proxy.url)
     assert ended.code == ended.json["error"]["exit_code"] == 4
+    assert {key: ended.json[key] for key in ("asteroid_ll", "command", "status", "summary", "billing")} == {
+        "asteroid_ll": 1,
+        "command": "doctor",
+        "status": "failed",
+        "summary": "13 checks ok, 2 failed, 1 unchecked",
+        "billing": {"open": None},
+    }
     assert ended.json["error"]["what"] == "2 checks failed: hosting quota, price."
-    assert ended.json["billing"] == {"open": None}
     fixes = {check["name"]: check["fixes"] for check in ended.json["checks"] if check["status"] == "failed"}
     assert fixes["hosting quota"][0].endswith("--quota-code L-29C181D7 --desired-value 2")
-    again = shlex.split(*fixes["price"])[1:]
-    assert statuses(place.run(*again, "--json", config=None, AWS_ENDPOINT_URL=proxy.url))["price"] == "ok"
+    with Emulator(state) as emulator:
+        emulator.configure(quotas={})
+    again = place.run(*shlex.split(*fixes["price"])[1:], "--json", config=None, AWS_ENDPOINT_URL=proxy.url)
+    assert (again.code, again.json["status"], again.json["summary"]) == (0, "success", "15 checks ok, 1 unchecked")
+    found = statuses(again)
+    assert found.pop("pass role") == "unchecked"  # the emulator's caller is unknown to its IAM
+    assert found == dict.fromkeys(ALL_OK, "ok")
     assert is_untouched(place, proxy, state)
 
 
@@ -143,25 +141,7 @@ def test_on_the_emulator_it_asks_and_creates_nothing(place, tmp_path):
     assert not place.workdir.exists()
 
 
-def test_a_run_directory_of_another_account_or_region_fails(ready):
-    place, proxy, _ = ready
-    assert place.run("run-all", "--until", "fetch").code == 0
-    ended = place.run("doctor", "--json", "--set", "region=us-east-2", AWS_ENDPOINT_URL=proxy.url)
-    assert (ended.code, ended.json["error"]["what"]) == (2, "2 checks failed: run directory, role policy.")
-    check = next(check for check in ended.json["checks"] if check["status"] == "failed")
-    again = shlex.split(*check["fixes"])[1:]
-    assert statuses(place.run(*again, "--json", config=None, AWS_ENDPOINT_URL=proxy.url))["run directory"] == "ok"
-    stored = json.loads(place.bytes_of("run.json"))
-    (place.workdir / "run.json").write_text(json.dumps({**stored, "account": "123456789012"}), "utf-8")
-    ended = place.run("doctor", "--json", AWS_ENDPOINT_URL=proxy.url)
-    (check,) = (check for check in ended.json["checks"] if check["status"] == "failed")
-    assert (
-        "account 123456789012; this command is for target aws, region us-east-1, account 000000000000" in check["fact"]
-    )
-    assert check["fixes"] == ["aws configure"]
-
-
-def test_run_all_stops_before_anything_is_created_and_a_stage_meets_its_own_refusal(ready):
+def test_run_all_stops_before_anything_is_created(ready):
     place, proxy, state = ready
     with Emulator(state) as emulator:
         emulator.configure(quotas={"ml.m5.large for training job usage": 0})
@@ -175,13 +155,3 @@ def test_run_all_stops_before_anything_is_created_and_a_stage_meets_its_own_refu
     assert any(line.startswith(" " * 21 + "aws service-quotas request-service-quota-increase ") for line in lines)
     assert "doctor    7 checks ok, 1 failed, 1 unchecked" in lines
     assert [name for name in proxy.operations if not READS.match(name)] == []
-    assert place.run("fetch", AWS_ENDPOINT_URL=proxy.url).code == 0
-    proxy.operations.clear()
-    assert place.run("run-all", "--until", "encode", AWS_ENDPOINT_URL=proxy.url).code == 0
-    assert place.run("upload", AWS_ENDPOINT_URL=proxy.url).code == 0
-    assert "GetServiceQuota" not in proxy.operations
-    proxy.operations.clear()
-    ended = place.run("run-all", "--until", "upload", "--force", "upload", AWS_ENDPOINT_URL=proxy.url)
-    assert ended.code == 0, ended.err
-    assert "doctor    3 checks ok" in ended.err.splitlines()
-    assert not {"GetServiceQuota", "GetRole"} & set(proxy.operations)
