@@ -16,10 +16,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from asteroid_ll.emulator import ledger, query_protocol
-from asteroid_ll.emulator.api_model import ApiModel
+from asteroid_ll.emulator.api_model import ApiModel, Authorize
 from asteroid_ll.emulator.iam.call import IamCall
+from asteroid_ll.emulator.iam.principals import Principal
 from asteroid_ll.emulator.iam.service import SERVICE as IAM
-from asteroid_ll.emulator.iam.store import Identities
+from asteroid_ll.emulator.iam.store import ANYONE, Identities
 from asteroid_ll.emulator.json_service import JSON_1_1
 from asteroid_ll.emulator.ledger import BilledInterval
 from asteroid_ll.emulator.logs.service import SERVICE as LOGS
@@ -40,13 +41,15 @@ from asteroid_ll.emulator.servicequotas.service import QuotasCall
 from asteroid_ll.emulator.state import LOG, State, naming_damage, remove_state
 from asteroid_ll.emulator.sts import web_identity
 from asteroid_ll.emulator.sts.service import SERVICE as STS
-from asteroid_ll.emulator.sts.sessions import ANYONE, StsCall
+from asteroid_ll.emulator.sts.sessions import StsCall
 from asteroid_ll.emulator.transport.messages import ApiError, Request, Response, too_large
 from asteroid_ll.emulator.worker.jobs import Jobs
 from asteroid_ll.errors import DataError
 
 if TYPE_CHECKING:
     from botocore.loaders import Loader
+
+    from asteroid_ll.emulator.iam.permissions import Permissions
 
 _SCOPE = re.compile(r"([^/]+)/\d{8}/([a-z0-9-]{1,40})/([^/]+)/aws4_request")
 _CREDENTIAL = re.compile(r"Credential=([^,\s]+)")
@@ -137,37 +140,58 @@ class Account:
         self.state.close()
 
     def _route(self, request: Request, service: str, *, region: str, access_key: str, request_id: str) -> Response:
+        permissions = partial(self._permissions, access_key, region) if self.state.evaluates_iam else None
         if service == "s3":
-            return self.s3.handle(request, region=region or DEFAULT_REGION)
+            return self.s3.handle(request, region=region or DEFAULT_REGION, permissions=permissions)
         if request.file is not None:
             raise too_large()
         if not region and not _is_public(request, service):  # the request is not signed
             raise ApiError("MissingAuthenticationTokenException", "Missing Authentication Token", status=403)
         with self._lock:
+            authorize = None if permissions is None else permissions().check
             if service == "sagemaker":
-                return SAGEMAKER.handle(request, model=self._model, call=partial(SageMakerCall, self.services, region))
+                sagemaker_call = partial(SageMakerCall, self.services, region)
+                return SAGEMAKER.handle(request, model=self._model, call=sagemaker_call, authorize=authorize)
             if service == "runtime":
-                return self._runtime.handle(request, region=region)
+                return self._runtime.handle(request, region=region, authorize=authorize)
             if service == "logs":
-                return LOGS.handle(request, model=self._model, call=partial(LogsCall, self._log_store, region))
+                logs_call = partial(LogsCall, self._log_store, region)
+                return LOGS.handle(request, model=self._model, call=logs_call, authorize=authorize)
             if service == "pricing":
-                return PRICING.handle(request, model=self._model, call=dict)
-            if service == "servicequotas":
-                caller = (self.identities.principal_of(access_key) or ANYONE).arn
-                return QUOTAS.handle(request, model=self._model, call=partial(QuotasCall, self.state, region, caller))
-            if service in {"iam", "sts"}:
-                return self._query(request, service, region=region, access_key=access_key, request_id=request_id)
+                return PRICING.handle(request, model=self._model, call=dict, authorize=authorize)
+            if service in {"iam", "servicequotas", "sts"}:
+                sender = self.identities.principal_of(access_key) if permissions is None else permissions().principal
+                return self._identified(
+                    request, service, sender or ANYONE, region=region, request_id=request_id, authorize=authorize
+                )
         raise ApiError("UnknownOperationException", f"The emulator has no service {service!r}.", status=404)
 
-    def _query(self, request: Request, service: str, *, region: str, access_key: str, request_id: str) -> Response:
-        """Answer a request to IAM or STS; one to IAM is one transaction."""
-        sender = self.identities.principal_of(access_key)
+    def _identified(
+        self,
+        request: Request,
+        service: str,
+        sender: Principal,
+        *,
+        region: str,
+        request_id: str,
+        authorize: Authorize | None,
+    ) -> Response:
+        """Answer a request to IAM, STS or Service Quotas, whose answers depend on the sender."""
+        if service == "servicequotas":
+            quotas_call = partial(QuotasCall, self.state, region, sender.arn)
+            return QUOTAS.handle(request, model=self._model, call=quotas_call, authorize=authorize)
         if service == "sts":
             sts_call = partial(StsCall, self.identities, sender)
-            return STS.handle(request, model=self._model, call=sts_call, request_id=request_id)
+            return STS.handle(request, model=self._model, call=sts_call, request_id=request_id, authorize=authorize)
         with self.identities.transaction():
             iam_call = partial(IamCall, self.identities, partition(region), sender)
-            return IAM.handle(request, model=self._model, call=iam_call, request_id=request_id)
+            return IAM.handle(request, model=self._model, call=iam_call, request_id=request_id, authorize=authorize)
+
+    def _permissions(self, access_key: str, region: str) -> Permissions:
+        """Return what the policies of the sender allow."""
+        from asteroid_ll.emulator.iam.permissions import permissions_of  # only if policies are evaluated
+
+        return permissions_of(self.state, access_key, region=region or DEFAULT_REGION, bucket_policy=self.store.policy)
 
     def _log_bug(self, request: Request, error: Exception) -> None:
         target = request.headers.get("x-amz-target", "")

@@ -12,9 +12,10 @@ from xml.sax.saxutils import escape
 
 from botocore.model import Shape
 
-from asteroid_ll.emulator.api_model import ApiModel
+from asteroid_ll.emulator.api_model import ApiModel, Authorize
 from asteroid_ll.emulator.transport.messages import ApiError, Request, Response
 
+_NOT_IN_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _NUMBER = re.compile(r"-?\d{1,18}", re.ASCII)
 _BOOLEANS = {"true": True, "false": False}
 
@@ -34,7 +35,13 @@ class QueryService(Generic[Call]):
     operations: Mapping[str, Callable[[Call], dict[str, Any]]]
 
     def handle(
-        self, request: Request, *, model: ApiModel, call: Callable[[dict[str, Any]], Call], request_id: str
+        self,
+        request: Request,
+        *,
+        model: ApiModel,
+        call: Callable[[dict[str, Any]], Call],
+        request_id: str,
+        authorize: Authorize | None = None,
     ) -> Response:
         """Answer one request.
 
@@ -43,6 +50,7 @@ class QueryService(Generic[Call]):
             model: botocore's service models.
             call: makes the operation's call from the request's parameters.
             request_id: repeated in the response's metadata.
+            authorize: refuses what the account's policies deny; None if none are evaluated.
 
         Raises:
             ApiError: the service would refuse the request.
@@ -56,6 +64,8 @@ class QueryService(Generic[Call]):
         params = {} if operation.input_shape is None else _parsed(operation.input_shape, fields, path="") or {}
         params = model.read(self.name, action, params=params)
         model.check(self.name, action, params=params, code="ValidationError")
+        if authorize is not None:
+            authorize(self.name, action, params)
         values = model.answer(self.name, action, values=self.operations[action](call(params)))
         shape = operation.output_shape
         result = "" if shape is None else _element(f"{action}Result", shape, values)
@@ -69,8 +79,8 @@ def error(refusal: ApiError, *, request_id: str) -> Response:
     """Return an error in the protocol's format."""
     side = "Sender" if refusal.status < 500 else "Receiver"
     body = (
-        f"<ErrorResponse><Error><Type>{side}</Type><Code>{escape(refusal.code)}</Code>"
-        f"<Message>{escape(refusal.message)}</Message></Error><RequestId>{request_id}</RequestId></ErrorResponse>"
+        f"<ErrorResponse><Error><Type>{side}</Type><Code>{refusal.code}</Code>"
+        f"<Message>{_text(refusal.message)}</Message></Error><RequestId>{request_id}</RequestId></ErrorResponse>"
     )
     return Response(refusal.status, {"Content-Type": "text/xml"}, body.encode())
 
@@ -110,5 +120,10 @@ def _element(name: str, shape: Shape, value: Any) -> str:
     elif shape.type_name == "boolean":
         content = str(value).lower()
     else:
-        content = escape(str(value), {"\r": "&#13;"})
+        content = _text(value)
     return f"<{name}>{content}</{name}>"
+
+
+def _text(value: object) -> str:
+    """Return escaped text; a character that XML cannot have is replaced."""
+    return escape(_NOT_IN_XML.sub("\N{REPLACEMENT CHARACTER}", str(value)), {"\r": "&#13;"})

@@ -26,13 +26,13 @@ class IamCall:
     Attributes:
         identities: the account's roles, users and policies.
         partition: the partition of the region that the request was signed for.
-        sender: who sends the request; None for a key that IAM did not make.
+        sender: who sends the request.
         params: the request's members, as the service's model names them.
     """
 
     identities: Identities
     partition: str
-    sender: Principal | None
+    sender: Principal
     params: Mapping[str, Any]
 
     @property
@@ -60,7 +60,7 @@ class IamCall:
         """
         if "UserName" in self.params:
             return str(self.params["UserName"])
-        kind, _, name = ("" if self.sender is None else self.sender.arn.split(":")[5]).partition("/")
+        kind, _, name = self.sender.arn.split(":")[5].partition("/")
         if kind != USER:
             raise ApiError("ValidationError", "Must specify userName when calling with non-User credentials")
         return name.rpartition("/")[2]

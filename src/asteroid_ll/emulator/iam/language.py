@@ -233,7 +233,7 @@ class _Request:
 
     def is_allowed_by_organization(self, documents: Sequence[Document]) -> bool:
         """Return whether service control policies allow the request."""
-        statements = [statement for document in documents for statement in _statements(document)]
+        statements = [statement for document in documents for statement in statements_of(document)]
         has_allow = any(statement["Effect"] == "Allow" for statement in statements)
         return not has_allow or self.is_allowed_by(documents)
 
@@ -255,7 +255,7 @@ class _Request:
         """Yield the statements of an effect that are about the action, the resource and the context."""
         has_variables = document.get("Version") == _WITH_VARIABLES
         variables = self.context if has_variables else None
-        for statement in _statements(document):
+        for statement in statements_of(document):
             if (
                 statement["Effect"] == effect
                 and self._has_action(statement)
@@ -310,6 +310,7 @@ def _is_root(principal: Principal | str) -> bool:
     return isinstance(principal, Principal) and principal.is_root
 
 
-def _statements(document: Document) -> list[Mapping[str, Any]]:
+def statements_of(document: Document) -> list[Mapping[str, Any]]:
+    """Return the statements of a document that `problem_of` accepts."""
     statements = document.get("Statement", [])
     return statements if isinstance(statements, list) else [statements]

@@ -22,6 +22,7 @@ def simulate(call: IamCall) -> Answer:
     given = {
         entry["ContextKeyName"].lower(): tuple(entry.get("ContextKeyValues", ()))
         for entry in call.params.get("ContextEntries", [])
+        if "ContextKeyName" in entry
     }
     resources = call.params.get("ResourceArns", ["*"])
     results = [

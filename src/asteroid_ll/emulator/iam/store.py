@@ -8,22 +8,24 @@ from __future__ import annotations
 import json
 import secrets
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from asteroid_ll.emulator.iam.managed import MANAGED
 from asteroid_ll.emulator.iam.principals import Document, Principal
 from asteroid_ll.emulator.state import ACCOUNT_ID, State
 from asteroid_ll.emulator.transport.messages import ApiError
 
 ROLE, USER, POLICY, PROVIDER = "role", "user", "policy", "oidc-provider"
 
+ANYONE = Principal(arn=f"arn:aws:iam::{ACCOUNT_ID}:user/emulator", user_id="AIDAEMULATOR")
+"""Who has an access key that IAM did not make, while no policies are evaluated."""
+
 _ID_PREFIXES = {ROLE: "AROA", USER: "AIDA", POLICY: "ANPA", PROVIDER: ""}
 _DAY_S = 86_400
 _ID_CHARACTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
-
-_MANAGED: Mapping[str, Document] = {}
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS iam_entities (
@@ -118,7 +120,7 @@ class Identities:
 
     def __init__(self, state: State) -> None:
         self.state = state
-        self.managed = _MANAGED
+        self.managed = MANAGED
 
     @contextmanager
     def transaction(self) -> Iterator[None]:

@@ -5,13 +5,12 @@ from __future__ import annotations
 from asteroid_ll.emulator.query_protocol import QueryService
 from asteroid_ll.emulator.state import ACCOUNT_ID
 from asteroid_ll.emulator.sts import web_identity
-from asteroid_ll.emulator.sts.sessions import ANYONE, Answer, StsCall, assume_role
+from asteroid_ll.emulator.sts.sessions import Answer, StsCall, assume_role
 
 
 def get_caller_identity(call: StsCall) -> Answer:
     """GetCallerIdentity."""
-    sender = call.sender or ANYONE
-    return {"Arn": sender.arn, "UserId": sender.user_id, "Account": ACCOUNT_ID}
+    return {"Arn": call.sender.arn, "UserId": call.sender.user_id, "Account": ACCOUNT_ID}
 
 
 SERVICE = QueryService[StsCall](

@@ -7,15 +7,13 @@ from typing import Any
 
 from asteroid_ll.emulator.iam.call import parsed
 from asteroid_ll.emulator.iam.language import context_of, may_assume
+from asteroid_ll.emulator.iam.needs import assume_context
 from asteroid_ll.emulator.iam.principals import Document, Principal
 from asteroid_ll.emulator.iam.store import AccessKey, Entity, Identities, new_secret, unique_id
 from asteroid_ll.emulator.state import ACCOUNT_ID
 from asteroid_ll.emulator.transport.messages import ApiError
 
 Answer = dict[str, Any]
-
-ANYONE = Principal(arn=f"arn:aws:iam::{ACCOUNT_ID}:user/emulator", user_id="AIDAEMULATOR")
-"""Who has an access key that IAM did not make."""
 
 _SESSION_S = 3_600
 
@@ -26,21 +24,19 @@ class StsCall:
 
     Attributes:
         identities: the account's roles, users and policies.
-        sender: who sends the request; None for a key that IAM did not make.
+        sender: who sends the request.
         params: the request's members, as the service's model names them.
     """
 
     identities: Identities
-    sender: Principal | None
+    sender: Principal
     params: dict[str, Any]
 
 
 def assume_role(call: StsCall) -> Answer:
     """AssumeRole, if the role's trust policy allows the sender."""
-    sender, role_arn = call.sender or ANYONE, call.params["RoleArn"]
-    context = {**context_of(sender), "sts:rolesessionname": (call.params["RoleSessionName"],)}
-    if "ExternalId" in call.params:
-        context["sts:externalid"] = (call.params["ExternalId"],)
+    sender, role_arn = call.sender, call.params["RoleArn"]
+    context = {**context_of(sender), **assume_context(call.params)}
     role = call.identities.role(role_arn)
     if role is None or not may_assume(role.trust_policy, principal=sender, context=context):
         message = f"User: {sender.arn} is not authorized to perform: sts:AssumeRole on resource: {role_arn}"

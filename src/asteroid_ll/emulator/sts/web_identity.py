@@ -59,6 +59,7 @@ def _claims(token: str) -> Mapping[str, Any]:
     parts = token.split(".")
     try:
         claims = json.loads(urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4))) if len(parts) == 3 else None
+        json.dumps(claims, ensure_ascii=False).encode()  # a lone surrogate is no text
     except (ValueError, RecursionError):
         claims = None
     if not isinstance(claims, dict):

@@ -77,3 +77,17 @@ def test_a_managed_policy_may_have_6144_characters_without_white_space(iam, read
         "LimitExceeded",
         "Cannot exceed quota for PolicySize: 6144",
     )
+
+
+def test_a_policy_of_aws_is_attached_and_read_but_not_changed(iam, role, read, refused):
+    arn = "arn:aws:iam::aws:policy/AmazonSageMakerFullAccess"
+    iam.attach_role_policy(RoleName="learner", PolicyArn=arn)
+    described = iam.get_policy(PolicyArn=arn)["Policy"]
+    assert (described["PolicyName"], described["Path"], described["AttachmentCount"]) == (arn.split("/")[1], "/", 1)
+    version = iam.get_policy_version(PolicyArn=arn, VersionId=described["DefaultVersionId"])["PolicyVersion"]
+    assert "sagemaker:*" in version["Document"]["Statement"][0]["Action"]
+    decided = iam.simulate_principal_policy(PolicySourceArn=role["Arn"], ActionNames=["sagemaker:ListModels"])
+    assert decided["EvaluationResults"][0]["EvalDecision"] == "allowed"
+    for change in (iam.create_policy_version, iam.delete_policy):
+        arguments = {"PolicyDocument": json.dumps(read)} if change == iam.create_policy_version else {}
+        assert refused(change, PolicyArn=arn, **arguments)[0] == "NoSuchEntity"

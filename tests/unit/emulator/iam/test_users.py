@@ -40,7 +40,14 @@ def test_a_user_that_exists_is_refused_and_one_that_does_not_is_not_found(iam, u
 def test_a_user_without_a_name_is_the_sender(iam, user, sent_by, refused):
     key = iam.create_access_key(UserName="ada")["AccessKey"]
     assert sent_by("iam", key).get_user()["User"] == user
-    assert refused(iam.get_user) == (
+    assert refused(iam.get_user) == ("NoSuchEntity", "The user with name emulator cannot be found.")
+
+
+def test_a_session_of_a_role_is_not_a_user(iam, virtual, client_of, trust, sent_by, refused):
+    trust["Statement"][0]["Principal"] = {"AWS": "000000000000"}
+    role = iam.create_role(RoleName="learner", AssumeRolePolicyDocument=json.dumps(trust))["Role"]
+    answer = client_of("sts").assume_role(RoleArn=role["Arn"], RoleSessionName="tuesday")
+    assert refused(sent_by("iam", answer["Credentials"]).get_user) == (
         "ValidationError",
         "Must specify userName when calling with non-User credentials",
     )

@@ -197,3 +197,25 @@ def test_a_presigned_address_without_its_times_is_refused(s3, emulator, query, s
     from asteroid_ll.emulator.transport.messages import Request
 
     assert emulator.handle(Request("GET", "rocks.s3.amazonaws.com", "/k", query)).status == status
+
+
+REGIONAL = "rocks-000000000000-us-east-1-an"
+
+
+def test_a_name_with_the_accounts_suffix_is_created_in_its_regional_namespace_only(s3, refused):
+    assert refused(s3.create_bucket, Bucket=REGIONAL)["Code"] == "InvalidBucketName"
+    s3.create_bucket(Bucket=REGIONAL, BucketNamespace="account-regional")
+    s3.head_bucket(Bucket=REGIONAL)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["rocks-2", "rocks-111111111111-us-east-1-an", "rocks-000000000000-eu-west-1-an", "rocks-000000000000-us-east-1"],
+)
+def test_the_regional_namespace_has_only_names_of_this_account_and_region(s3, refused, name):
+    assert refused(s3.create_bucket, Bucket=name, BucketNamespace="account-regional")["Code"] == "InvalidBucketName"
+
+
+def test_other_namespaces_are_refused(s3, refused):
+    assert refused(s3.create_bucket, Bucket="rocks-2", BucketNamespace="other")["Code"] == "InvalidArgument"
+    s3.create_bucket(Bucket="rocks-2", BucketNamespace="global")

@@ -94,6 +94,28 @@ def test_an_external_id_must_be_the_one_of_the_trust_policy(ada, trusting, refus
     assert refused(ada.assume_role, RoleArn=ROLE, RoleSessionName="ab")[0] == "AccessDenied"
 
 
+def test_a_trusted_account_needs_a_policy_of_its_user_too_and_a_trusted_user_does_not(
+    virtual, ada, iam, trusting, refused
+):
+    virtual.configure(iam=True)
+    condition = {"StringEquals": {"sts:ExternalId": "seven"}}
+    trusting(f"{ACCOUNT}:user/ada", Condition=condition)
+    call = {"RoleArn": ROLE, "RoleSessionName": "tuesday", "ExternalId": "seven"}
+    assert ada.assume_role(**call)["AssumedRoleUser"]["Arn"] == SESSION
+    assert refused(ada.assume_role, **{**call, "ExternalId": "eight"})[0] == "AccessDenied"
+    statement = {"Effect": "Allow", "Principal": {"AWS": f"{ACCOUNT}:root"}, "Action": "sts:AssumeRole"}
+    document = {"Version": "2012-10-17", "Statement": [statement]}
+    iam.update_assume_role_policy(RoleName="learner", PolicyDocument=json.dumps(document))
+    code, message = refused(ada.assume_role, **call)
+    assert code == "AccessDenied"
+    assert message.startswith(
+        f"User: {ACCOUNT}:user/ada is not authorized to perform: sts:AssumeRole on resource: {ROLE}"
+    )
+    allowed = {"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": ROLE}}
+    iam.put_user_policy(UserName="ada", PolicyName="p", PolicyDocument=json.dumps(allowed))
+    assert ada.assume_role(**call)["AssumedRoleUser"]["Arn"] == SESSION
+
+
 def test_a_session_has_the_policies_of_the_role_and_those_it_was_given(virtual, client_of, iam, trusting):
     trusting(f"{ACCOUNT}:root")
     wide, narrow = (
