@@ -36,7 +36,7 @@ from asteroid_ll.run.journal import Journal
 if TYPE_CHECKING:
     from asteroid_ll.config import Config
 
-ON_ACCOUNT = "credentials, run directory, role, bucket, instance types, quotas, price and leftovers"
+ON_ACCOUNT = "credentials, run directory, price, role, bucket, instance types, quotas and leftovers"
 """What is checked only for target aws."""
 
 _AGAIN = "asteroid-ll doctor"
@@ -210,7 +210,7 @@ def _on_account(config: Config, directory: Path, *, has_role: bool) -> Iterator[
             fix = "aws sso login" if "expired" in error.what else "aws configure"
             fixes = (fix,) if isinstance(error, CredentialsError) else ()
             yield failed("credentials", error.what.rstrip("."), *fixes, kind=type(error))
-            for name in ("run directory", "role", "bucket", "instance types", "quotas", "price", "leftovers"):
+            for name in ("run directory", "price", "role", "bucket", "instance types", "quotas", "leftovers"):
                 yield unchecked(name, "needs the credentials")
             return
         ownership: Ownership | None = None
@@ -225,8 +225,8 @@ def _on_account(config: Config, directory: Path, *, has_role: bool) -> Iterator[
             known = f"is of account {aws.account_id}" if (directory / paths.RUN).exists() else "is new"
             yield ok("run directory", f"{directory} {known}")
         price = find_worst_case(config, directory, connect=lambda: aws, stores=False)
-        yield from check_account(aws, config, price, has_role=has_role)
         yield _price(price, config.cost.max_usd)
+        yield from check_account(aws, config, price, has_role=has_role)
         run = ownership.identity.run if ownership is not None else ""
         yield guarded("leftovers", lambda: _leftovers(aws, run))
 

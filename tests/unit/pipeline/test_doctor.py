@@ -26,8 +26,9 @@ def config(*overrides: str) -> Config:
     return load((), overrides=overrides)
 
 
-def results(directory: Path, *overrides: str) -> dict[str, Check]:
-    return {check.name: check for check in diagnose(config(*overrides), directory)}
+def result(name: str, directory: Path, *overrides: str) -> Check:
+    """Return the result of one check, without those after it."""
+    return next(check for check in diagnose(config(*overrides), directory) if check.name == name)
 
 
 @pytest.fixture
@@ -60,7 +61,7 @@ def test_a_local_source_must_be_a_file_with_content(
     path = tmp_path / "rocks.csv"
     if content is not None:
         path.write_bytes(content)
-    check = results(tmp_path, "source.kind=csv", f"source.location={form.format(path)}")["data"]
+    check = result("data", tmp_path, "source.kind=csv", f"source.location={form.format(path)}")
     assert (check.status, check.fact) == (status, f"{tmp_path}/{fact}")
     assert bool(check.fixes) == (status == "failed")
     assert check.kind is DataError or status == "ok"
@@ -79,12 +80,12 @@ def test_a_local_source_must_be_a_file_with_content(
 def test_a_remote_source_is_not_read_and_its_secrets_are_not_shown(
     tmp_path: Path, overrides: tuple[str, ...], fact: str
 ) -> None:
-    check = results(tmp_path, *overrides)["data"]
+    check = result("data", tmp_path, *overrides)
     assert (check.status, check.fact) == ("unchecked", fact)
 
 
 def test_a_region_without_an_image_fails(tmp_path: Path) -> None:
-    check = results(tmp_path, "region=mx-central-1")["image"]
+    check = result("image", tmp_path, "region=mx-central-1")
     assert (check.status, check.fact) == ("failed", "No Linear Learner image is known for region 'mx-central-1'")
     assert check.fixes == ("asteroid-ll doctor --set region=us-east-1",)
 
@@ -100,23 +101,25 @@ def test_hyperparameters_that_the_algorithm_refuses_fail(tmp_path: Path) -> None
 
 def test_a_run_directory_of_another_region_or_account_fails(tmp_path: Path, account: Emulator) -> None:
     directory = tmp_path / "run"
-    checks = results(directory, *ON_AWS)
-    assert checks["run directory"].fact == f"{directory} is new"
-    assert checks["credentials"].fact == "arn:aws:iam::000000000000:user/emulator, until 2100-01-31 12:00 UTC"
+    assert result("run directory", directory, *ON_AWS).fact == f"{directory} is new"
+    assert (
+        result("credentials", directory, *ON_AWS).fact
+        == "arn:aws:iam::000000000000:user/emulator, until 2100-01-31 12:00 UTC"
+    )
     assert not directory.exists()
     Ownership(directory, Journal(directory / "journal.jsonl"), config(*ON_AWS), command="run-all", writes=True)
-    elsewhere = results(directory, *ON_AWS, "region=us-east-2")["run directory"]
+    elsewhere = result("run directory", directory, *ON_AWS, "region=us-east-2")
     assert (elsewhere.status, elsewhere.kind) == ("failed", ConfigError)
     assert elsewhere.fixes == ("asteroid-ll doctor --workdir other-run",)
     stored: dict[str, Any] = json.loads((directory / "run.json").read_text())
     (directory / "run.json").write_text(json.dumps({**stored, "account": "123456789012"}))
-    other = results(directory, *ON_AWS)["run directory"]
+    other = result("run directory", directory, *ON_AWS)
     assert "is on target aws, region us-east-1, account 123456789012; this command is for" in other.fact
     assert other.fixes == ("aws configure",)
 
 
 def test_a_type_without_a_price_fails_with_the_key_for_it(tmp_path: Path, account: Emulator) -> None:
-    check = results(tmp_path / "run", *ON_AWS, "training.instance_type=ml.p5e.48xlarge")["price"]
+    check = result("price", tmp_path / "run", *ON_AWS, "training.instance_type=ml.p5e.48xlarge")
     assert check.status == "failed"
     assert check.fixes == ("asteroid-ll doctor --set 'cost.price_usd_per_h={ml.p5e.48xlarge: 1.23}'",)
 
