@@ -50,15 +50,13 @@ def is_untouched(place, proxy, state):
     return not place.workdir.exists()
 
 
-def test_a_fresh_account_is_led_to_its_first_run(account, workbench):
+def test_a_fresh_account_is_led_to_its_first_run_by_the_printed_commands_alone(account, pasting):
     place, proxy, state = account
     ended = place.run("doctor", AWS_ENDPOINT_URL=proxy.url)
     assert ended.code == 2
     assert "\nFAILED     role             'role_arn' is not set\n" in ended.out
     (fix,) = re.findall("^ +asteroid-ll (iam setup .*)$", ended.out, re.M)
     setup = place.run(*shlex.split(fix), config=None, AWS_ENDPOINT_URL=proxy.url)
-    assert setup.code == 0, setup.err
-    assert setup.out.startswith("aws iam create-role --region us-east-1 --role-name asteroid-ll ")
     assert setup.err.splitlines()[-1] == f"The configuration needs:   {ROLE.replace('=', ': ')}"
 
     ended = place.run("doctor", "--set", ROLE, AWS_ENDPOINT_URL=proxy.url)
@@ -66,20 +64,25 @@ def test_a_fresh_account_is_led_to_its_first_run(account, workbench):
     assert "asteroid-ll does not exist in account 000000000000" in ended.out
     assert ended.err.splitlines()[-2] == "Error: 1 check failed: role."
 
-    workbench.create_role(state)
     with Emulator(state) as emulator:
-        emulator.configure(quotas={"ml.m5.large for training job usage": 0})
-    ended = place.run("doctor", "--set", ROLE, AWS_ENDPOINT_URL=proxy.url)
-    assert ended.code == 4
-    assert "FAILED     training quota   0 ml.m5.large for training job usage, and a run\n" in ended.out
-    (fix,) = re.findall("^ +(aws .*)$", ended.out, re.M)
-    assert fix.endswith("--service-code sagemaker --quota-code L-611FA074 --desired-value 1")
+        emulator.configure(quotas={"ml.m5.large for training job usage": 0}, quota_approval_s=0.0)
+        for command in setup.out.splitlines():
+            pasting.paste(command, lambda service, region: emulator.session(region).client(service))
+        iam = emulator.session().client("iam")
+        iam.create_user(UserName="me")
+        policy_arn = re.search("--policy-arn (arn:.*)$", setup.err, re.M)[1]
+        iam.attach_user_policy(UserName="me", PolicyArn=policy_arn)
+        key = iam.create_access_key(UserName="me")["AccessKey"]
+        me = {"AWS_ACCESS_KEY_ID": key["AccessKeyId"], "AWS_SECRET_ACCESS_KEY": key["SecretAccessKey"]}
+        ended = place.run("doctor", "--set", ROLE, AWS_ENDPOINT_URL=proxy.url, **me)
+        assert ended.code == 4
+        assert "FAILED     training quota   ml.m5.large for training job usage: 0, needed: 1\n" in ended.out
+        (fix,) = re.findall("^ +(aws .*)$", ended.out, re.M)
+        pasting.paste(fix, lambda service, region: emulator.session(region).client(service))
 
-    with Emulator(state) as emulator:
-        emulator.configure(quotas={})
-    ended = place.run("doctor", "--set", ROLE, AWS_ENDPOINT_URL=proxy.url)
+    ended = place.run("doctor", "--set", ROLE, AWS_ENDPOINT_URL=proxy.url, **me)
     assert (ended.code, ended.err) == (0, "")
-    assert "FAILED" not in ended.out
+    assert re.findall(r"^(?!ok )\S.*", ended.out, re.M) == ["16 checks ok."]
     assert is_untouched(place, proxy, state)
     assert max(len(line) for line in ended.out.splitlines()) <= 80
 
@@ -151,7 +154,7 @@ def test_run_all_stops_before_anything_is_created(ready):
     assert ended.json["error"]["what"] == "1 check failed: training quota."
     assert ended.json["billing"] == {"open": []}
     lines = ended.err.splitlines()
-    assert "doctor    FAILED     training quota: 0 ml.m5.large for training job usage, and a run needs 1." in lines
+    assert "doctor    FAILED     training quota: ml.m5.large for training job usage: 0, needed: 1." in lines
     assert any(line.startswith(" " * 21 + "aws service-quotas request-service-quota-increase ") for line in lines)
     assert "doctor    7 checks ok, 1 failed, 1 unchecked" in lines
     assert [name for name in proxy.operations if not READS.match(name)] == []

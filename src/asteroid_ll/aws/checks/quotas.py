@@ -132,7 +132,7 @@ def _quota(need: Need, quota: Mapping[str, Any] | None, *, region: str) -> Check
         return unchecked(name, f"AWS lists no quota {need.quota}")
     value = quota.get("Value", 0)
     if value >= need.count:
-        return ok(name, f"{value:g} {need.quota}, and a run needs {need.count}")
+        return ok(name, f"{need.quota}: {value:g}, needed: {need.count}")
     fix = aws_command(
         "service-quotas",
         "request-service-quota-increase",
@@ -141,4 +141,4 @@ def _quota(need: Need, quota: Mapping[str, Any] | None, *, region: str) -> Check
         quota_code=str(quota.get("QuotaCode")),
         desired_value=str(need.count),
     )
-    return failed(name, f"{value:g} {need.quota}, and a run needs {need.count}", fix)
+    return failed(name, f"{need.quota}: {value:g}, needed: {need.count}", fix)

@@ -23,14 +23,14 @@ def test_quotas_that_are_high_enough_pass(desk, shape_of, value):
     assert shape_of(checks.values()) == dict.fromkeys(
         ("training type", "training quota", "hosting type", "hosting quota"), "ok"
     )
-    assert checks["training quota"].fact == f"{value} ml.m5.large for training job usage, and a run needs 2"
+    assert checks["training quota"].fact == f"ml.m5.large for training job usage: {value}, needed: 2"
 
 
 @pytest.mark.parametrize("value", [0, 1])
 def test_a_quota_below_the_number_of_machines_is_raised_by_the_command(desk, value):
     desk.account.configure(quotas={TRAINING.quota: value}, quota_approval_s=0.0)
     check = results(desk)["training quota"]
-    assert (check.status, check.fact) == ("failed", f"{value} ml.m5.large for training job usage, and a run needs 2")
+    assert (check.status, check.fact) == ("failed", f"ml.m5.large for training job usage: {value}, needed: 2")
     # The code is AWS's own.
     assert check.fixes == (
         "aws service-quotas request-service-quota-increase --region us-east-1 --service-code sagemaker "
