@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 
@@ -39,6 +40,12 @@ def ready(account, workbench):
 
 def statuses(ended):
     return {check["name"]: check["status"] for check in ended.json["checks"]}
+
+
+def documented():
+    """Return the example of the documentation."""
+    page = (Path(__file__).resolve().parents[2] / "docs" / "aws.md").read_text("utf-8")
+    return re.search("test_doctor.py -->\n```text\n(.*?)```", page, re.S)[1]
 
 
 def is_untouched(place, proxy, state):
@@ -77,6 +84,7 @@ def test_a_fresh_account_is_led_to_its_first_run_by_the_printed_commands_alone(a
         ended = place.run("doctor", "--set", ROLE, AWS_ENDPOINT_URL=proxy.url, **me)
         assert ended.code == 4
         assert "FAILED     training quota   ml.m5.large for training job usage: 0, needed: 1\n" in ended.out
+        assert documented() in ended.out.replace("000000000000", "123456789012")
         (fix,) = re.findall("^ +(aws .*)$", ended.out, re.M)
         pasting.paste(fix, lambda service, region: emulator.session(region).client(service))
 
