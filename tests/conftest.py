@@ -156,6 +156,12 @@ def planting() -> Any:
 
 
 @pytest.fixture(scope="session")
+def pasting() -> Any:
+    """What runs printed commands of Amazon's command line."""
+    return _helper("pasting")
+
+
+@pytest.fixture(scope="session")
 def zygote(workbench: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """What starts commands."""
     started = workbench.Zygote(tmp_path_factory.mktemp("zygote"))

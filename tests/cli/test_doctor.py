@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import re
 import shlex
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 
@@ -15,8 +15,8 @@ from asteroid_ll.emulator.account import Account
 READS = re.compile(r"(Get|Head|List|Describe|Simulate)[A-Z]")
 ROLE = "role_arn=arn:aws:iam::000000000000:role/asteroid-ll"
 ALL_OK = [
-    *("hyperparameters", "data", "image", "credentials", "run directory", "role", "trust", "role policy"),
-    *("bucket", "training type", "training quota", "hosting type", "hosting quota", "price", "leftovers"),
+    *("hyperparameters", "data", "image", "credentials", "run directory", "price", "role", "trust", "role policy"),
+    *("bucket", "training type", "training quota", "hosting type", "hosting quota", "leftovers"),
 ]
 """The checks of an account without a bucket, apart from the right to pass the role."""
 
@@ -42,6 +42,12 @@ def statuses(ended):
     return {check["name"]: check["status"] for check in ended.json["checks"]}
 
 
+def documented():
+    """Return the example of the documentation."""
+    page = (Path(__file__).resolve().parents[2] / "docs" / "aws.md").read_text("utf-8")
+    return re.search("test_doctor.py -->\n```text\n(.*?)```", page, re.S)[1]
+
+
 def is_untouched(place, proxy, state):
     """Whether nothing was created, neither on the account nor on the disk, and no request would have done it."""
     assert [name for name in proxy.operations if not READS.match(name)] == []
@@ -51,15 +57,13 @@ def is_untouched(place, proxy, state):
     return not place.workdir.exists()
 
 
-def test_a_fresh_account_is_led_to_its_first_run(account, workbench):
+def test_a_fresh_account_is_led_to_its_first_run_by_the_printed_commands_alone(account, pasting):
     place, proxy, state = account
     ended = place.run("doctor", AWS_ENDPOINT_URL=proxy.url)
     assert ended.code == 2
     assert "\nFAILED     role             'role_arn' is not set\n" in ended.out
     (fix,) = re.findall("^ +asteroid-ll (iam setup .*)$", ended.out, re.M)
     setup = place.run(*shlex.split(fix), config=None, AWS_ENDPOINT_URL=proxy.url)
-    assert setup.code == 0, setup.err
-    assert setup.out.startswith("aws iam create-role --region us-east-1 --role-name asteroid-ll ")
     assert setup.err.splitlines()[-1] == f"The configuration needs:   {ROLE.replace('=', ': ')}"
 
     ended = place.run("doctor", "--set", ROLE, AWS_ENDPOINT_URL=proxy.url)
@@ -67,49 +71,54 @@ def test_a_fresh_account_is_led_to_its_first_run(account, workbench):
     assert "asteroid-ll does not exist in account 000000000000" in ended.out
     assert ended.err.splitlines()[-2] == "Error: 1 check failed: role."
 
-    workbench.create_role(state)
     with Emulator(state) as emulator:
-        emulator.configure(quotas={"ml.m5.large for training job usage": 0})
-    ended = place.run("doctor", "--set", ROLE, AWS_ENDPOINT_URL=proxy.url)
-    assert ended.code == 4
-    assert "FAILED     training quota   0 ml.m5.large for training job usage, and a run\n" in ended.out
-    (fix,) = re.findall("^ +(aws .*)$", ended.out, re.M)
-    assert fix.endswith("--service-code sagemaker --quota-code L-611FA074 --desired-value 1")
+        emulator.configure(quotas={"ml.m5.large for training job usage": 0}, quota_approval_s=0.0)
+        for command in setup.out.splitlines():
+            pasting.paste(command, lambda service, region: emulator.session(region).client(service))
+        iam = emulator.session().client("iam")
+        iam.create_user(UserName="me")
+        policy_arn = re.search("--policy-arn (arn:.*)$", setup.err, re.M)[1]
+        iam.attach_user_policy(UserName="me", PolicyArn=policy_arn)
+        key = iam.create_access_key(UserName="me")["AccessKey"]
+        me = {"AWS_ACCESS_KEY_ID": key["AccessKeyId"], "AWS_SECRET_ACCESS_KEY": key["SecretAccessKey"]}
+        ended = place.run("doctor", "--set", ROLE, AWS_ENDPOINT_URL=proxy.url, **me)
+        assert ended.code == 4
+        assert "FAILED     training quota   ml.m5.large for training job usage: 0, needed: 1\n" in ended.out
+        assert documented() in ended.out.replace("000000000000", "123456789012")
+        (fix,) = re.findall("^ +(aws .*)$", ended.out, re.M)
+        pasting.paste(fix, lambda service, region: emulator.session(region).client(service))
 
-    with Emulator(state) as emulator:
-        emulator.configure(quotas={})
-    ended = place.run("doctor", "--set", ROLE, AWS_ENDPOINT_URL=proxy.url)
+    ended = place.run("doctor", "--set", ROLE, AWS_ENDPOINT_URL=proxy.url, **me)
     assert (ended.code, ended.err) == (0, "")
-    assert "FAILED" not in ended.out
+    assert re.findall(r"^(?!ok )\S.*", ended.out, re.M) == ["16 checks ok."]
     assert is_untouched(place, proxy, state)
     assert max(len(line) for line in ended.out.splitlines()) <= 80
 
 
 def test_the_json_object_has_every_check_with_its_commands(ready):
     place, proxy, state = ready
-    ended = place.run("doctor", "--json", AWS_ENDPOINT_URL=proxy.url)
-    assert ended.code == 0
-    assert {key: ended.json[key] for key in ("asteroid_ll", "command", "status")} == {
-        "asteroid_ll": 1,
-        "command": "doctor",
-        "status": "success",
-    }
-    found = statuses(ended)
-    assert found.pop("pass role") == "unchecked"  # the emulator's caller is unknown to its IAM
-    assert found == dict.fromkeys(ALL_OK, "ok")
-    assert ended.json["summary"] == "15 checks ok, 1 unchecked"
-
     place.edit("source:", "hosting: {instance_count: 2}\nsource:")
     with Emulator(state) as emulator:
         emulator.configure(quotas={"ml.t2.medium for endpoint usage": 1})
     ended = place.run("doctor", "--json", "--set", "cost.max_usd=0.2", AWS_ENDPOINT_URL=proxy.url)
-    assert ended.code == ended.json["error"]["exit_code"] == 4
-    assert ended.json["error"]["what"] == "2 checks failed: hosting quota, price."
-    assert ended.json["billing"] == {"open": None}
+    assert ended.code == ended.json["error"]["exit_code"] == 2
+    assert {key: ended.json[key] for key in ("asteroid_ll", "command", "status", "summary", "billing")} == {
+        "asteroid_ll": 1,
+        "command": "doctor",
+        "status": "failed",
+        "summary": "13 checks ok, 2 failed, 1 unchecked",
+        "billing": {"open": None},
+    }
+    assert ended.json["error"]["what"] == "2 checks failed: price, hosting quota."
     fixes = {check["name"]: check["fixes"] for check in ended.json["checks"] if check["status"] == "failed"}
     assert fixes["hosting quota"][0].endswith("--quota-code L-29C181D7 --desired-value 2")
-    again = shlex.split(*fixes["price"])[1:]
-    assert statuses(place.run(*again, "--json", config=None, AWS_ENDPOINT_URL=proxy.url))["price"] == "ok"
+    with Emulator(state) as emulator:
+        emulator.configure(quotas={})
+    again = place.run(*shlex.split(*fixes["price"])[1:], "--json", config=None, AWS_ENDPOINT_URL=proxy.url)
+    assert (again.code, again.json["status"], again.json["summary"]) == (0, "success", "15 checks ok, 1 unchecked")
+    found = statuses(again)
+    assert found.pop("pass role") == "unchecked"  # the emulator's caller is unknown to its IAM
+    assert found == dict.fromkeys(ALL_OK, "ok")
     assert is_untouched(place, proxy, state)
 
 
@@ -138,30 +147,12 @@ def test_without_credentials_what_depends_on_them_says_so_and_the_rest_is_checke
 def test_on_the_emulator_it_asks_and_creates_nothing(place, tmp_path):
     ended = place.run("doctor", calls=tmp_path / "calls")
     assert (ended.code, ended.err) == (0, "")
-    assert "3 checks ok. With target aws it also checks credentials, run directory, role," in ended.out
+    assert "3 checks ok. With target aws it also checks credentials, run directory," in ended.out
     assert not (tmp_path / "calls").exists() or (tmp_path / "calls").read_text("utf-8") == ""
     assert not place.workdir.exists()
 
 
-def test_a_run_directory_of_another_account_or_region_fails(ready):
-    place, proxy, _ = ready
-    assert place.run("run-all", "--until", "fetch").code == 0
-    ended = place.run("doctor", "--json", "--set", "region=us-east-2", AWS_ENDPOINT_URL=proxy.url)
-    assert (ended.code, ended.json["error"]["what"]) == (2, "2 checks failed: run directory, role policy.")
-    check = next(check for check in ended.json["checks"] if check["status"] == "failed")
-    again = shlex.split(*check["fixes"])[1:]
-    assert statuses(place.run(*again, "--json", config=None, AWS_ENDPOINT_URL=proxy.url))["run directory"] == "ok"
-    stored = json.loads(place.bytes_of("run.json"))
-    (place.workdir / "run.json").write_text(json.dumps({**stored, "account": "123456789012"}), "utf-8")
-    ended = place.run("doctor", "--json", AWS_ENDPOINT_URL=proxy.url)
-    (check,) = (check for check in ended.json["checks"] if check["status"] == "failed")
-    assert (
-        "account 123456789012; this command is for target aws, region us-east-1, account 000000000000" in check["fact"]
-    )
-    assert check["fixes"] == ["aws configure"]
-
-
-def test_run_all_stops_before_anything_is_created_and_a_stage_meets_its_own_refusal(ready):
+def test_run_all_stops_before_anything_is_created(ready):
     place, proxy, state = ready
     with Emulator(state) as emulator:
         emulator.configure(quotas={"ml.m5.large for training job usage": 0})
@@ -171,17 +162,7 @@ def test_run_all_stops_before_anything_is_created_and_a_stage_meets_its_own_refu
     assert ended.json["error"]["what"] == "1 check failed: training quota."
     assert ended.json["billing"] == {"open": []}
     lines = ended.err.splitlines()
-    assert "doctor    FAILED     training quota: 0 ml.m5.large for training job usage, and a run needs 1." in lines
+    assert "doctor    FAILED     training quota: ml.m5.large for training job usage: 0, needed: 1." in lines
     assert any(line.startswith(" " * 21 + "aws service-quotas request-service-quota-increase ") for line in lines)
     assert "doctor    7 checks ok, 1 failed, 1 unchecked" in lines
     assert [name for name in proxy.operations if not READS.match(name)] == []
-    assert place.run("fetch", AWS_ENDPOINT_URL=proxy.url).code == 0
-    proxy.operations.clear()
-    assert place.run("run-all", "--until", "encode", AWS_ENDPOINT_URL=proxy.url).code == 0
-    assert place.run("upload", AWS_ENDPOINT_URL=proxy.url).code == 0
-    assert "ListServiceQuotas" not in proxy.operations
-    proxy.operations.clear()
-    ended = place.run("run-all", "--until", "upload", "--force", "upload", AWS_ENDPOINT_URL=proxy.url)
-    assert ended.code == 0, ended.err
-    assert "doctor    3 checks ok" in ended.err.splitlines()
-    assert not {"ListServiceQuotas", "GetRole"} & set(proxy.operations)

@@ -68,6 +68,7 @@ def test_every_command_that_reaches_the_account_shows_the_price_before_its_first
     for command in (("upload",), ("train",), ("run-all",), ("deploy",), ("predict", "--force"), ("teardown",)):
         ended[command[0]], operations = watched(place, proxy, *command)
         assert operations.count("GetProducts") == (2 if command == ("upload",) else 0)  # then the copy has them
+        assert ("GetRole" in operations) == (command == ("run-all",))  # alone checks the account
         if command != ("teardown",):
             assert operations.printed_before is not None, operations
             assert PRICE in operations.printed_before.splitlines()

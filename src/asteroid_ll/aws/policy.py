@@ -77,9 +77,9 @@ _CALLER: _Statements = (
     ("SweepLogs", "logs", "DeleteLogStream DeleteLogGroup", (_SWEPT_STREAMS, _SWEPT_GROUPS)),
     ("PassTheRole", "iam", "PassRole", (_ROLE,)),
     ("Roles", "iam", "GetRole SimulatePrincipalPolicy", (_ROLE, _CALLING_USER)),
-    ("Quotas", "servicequotas", "ListServiceQuotas", ("*",)),
+    ("Quotas", "servicequotas", "GetServiceQuota ListServiceQuotas", ("*",)),
 )
-"""Only listings and the Price List have ``*``: they know no resource (Service Authorization Reference).
+"""Only listings, prices and quotas have ``*``: they know no resource (Service Authorization Reference).
 
 ``Roles``, ``Quotas`` and the ``Get`` actions of ``Bucket`` are for the checks before a run, which can do without them.
 

@@ -7,19 +7,17 @@ from __future__ import annotations
 
 import math
 import re
-import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
-from asteroid_ll.aws.billing import open_resources
 from asteroid_ll.aws.checks.buckets import bucket_checks
 from asteroid_ll.aws.checks.check import Check, failed, guarded, ok, unchecked
+from asteroid_ll.aws.checks.leftovers import leftovers_check
 from asteroid_ll.aws.checks.quotas import Need, machine_checks
 from asteroid_ll.aws.checks.roles import SETUP, role_checks, without_role
-from asteroid_ll.aws.other_runs import sentences
 from asteroid_ll.aws.pricing import Estimate, refusal_of
 from asteroid_ll.aws.session import Aws, connect
 from asteroid_ll.config import validate
@@ -37,7 +35,7 @@ from asteroid_ll.run.journal import Journal
 if TYPE_CHECKING:
     from asteroid_ll.config import Config
 
-ON_ACCOUNT = "credentials, run directory, role, bucket, instance types, quotas, price and leftovers"
+ON_ACCOUNT = "credentials, run directory, price, role, bucket, instance types, quotas and leftovers"
 """What is checked only for target aws."""
 
 _AGAIN = "asteroid-ll doctor"
@@ -217,7 +215,7 @@ def _on_account(config: Config, directory: Path, *, has_role: bool) -> Iterator[
             fix = "aws sso login" if "expired" in error.what else "aws configure"
             fixes = (fix,) if isinstance(error, CredentialsError) else ()
             yield failed("credentials", error.what.rstrip("."), *fixes, kind=type(error))
-            for name in ("run directory", "role", "bucket", "instance types", "quotas", "price", "leftovers"):
+            for name in ("run directory", "price", "role", "bucket", "instance types", "quotas", "leftovers"):
                 yield unchecked(name, "needs the credentials")
             return
         ownership: Ownership | None = None
@@ -232,10 +230,10 @@ def _on_account(config: Config, directory: Path, *, has_role: bool) -> Iterator[
             known = f"is of account {aws.account_id}" if (directory / paths.RUN).exists() else "is new"
             yield ok("run directory", f"{directory} {known}")
         price = find_worst_case(config, directory, connect=lambda: aws, stores=False)
-        yield from check_account(aws, config, price, has_role=has_role)
         yield _price(price, config.cost.max_usd)
+        yield from check_account(aws, config, price, has_role=has_role)
         run = ownership.identity.run if ownership is not None else ""
-        yield guarded("leftovers", lambda: _leftovers(aws, run))
+        yield guarded("leftovers", lambda: leftovers_check(aws, run=run))
 
 
 def _credentials(aws: Aws) -> Check:
@@ -254,12 +252,3 @@ def _price(price: Estimate, max_usd: float) -> Check:
     else:
         fix = f"{_AGAIN} --set cost.max_usd={math.ceil(price.total_usd * 100) / 100:.2f}"
     return failed("price", refusal.what.rstrip("."), fix, kind=ConfigError)
-
-
-def _leftovers(aws: Aws, run: str) -> Check:
-    """Check that no other run has left an endpoint beyond its time."""
-    others = [resource for resource in open_resources(aws) if resource.run != run]
-    for sentence in sentences(others, now_s=time.time(), only_expired=True):
-        fact, _, command = sentence.partition(":   ")
-        return Check("leftovers", "warning", fact, (command,))
-    return ok("leftovers", "no expired resources of other runs")

@@ -96,11 +96,13 @@ def test_documents_of_the_longest_names_fit_the_limits_of_iam(partition):
     assert size(oidc_trust(longest, repo=repo, environment="e" * 255)) <= 2_048
 
 
-def test_only_listings_and_prices_of_the_caller_have_every_resource():
+def test_only_listings_prices_and_quotas_of_the_caller_have_every_resource():
     for statement in caller_policy(scope())["Statement"]:
         if "*" in statement["Resource"]:
             assert all(
-                re.match(r"\w+:List|logs:DescribeLogGroups$|pricing:GetProducts$", action)
+                re.match(
+                    r"\w+:List|logs:DescribeLogGroups$|pricing:GetProducts$|servicequotas:GetServiceQuota$", action
+                )
                 for action in statement["Action"]
             )
 

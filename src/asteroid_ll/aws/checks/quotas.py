@@ -12,15 +12,24 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 from asteroid_ll.aws.checks.check import Check, failed, ok, reason_of, unchecked
-from asteroid_ll.aws.errors import aws_call, expected
+from asteroid_ll.aws.errors import answer, aws_call, expected
 from asteroid_ll.aws.iam_commands import aws_command
 from asteroid_ll.errors import ConfigError
 
 if TYPE_CHECKING:
     from asteroid_ll.aws.session import Aws
 
+_SERVICE = "sagemaker"
 _PAGE = 100
-"""AWS's limit for the quotas of a page."""
+"""AWS's limit for the quotas of a page. SageMaker has thousands of quotas, so the pages take seconds."""
+
+_CODES = {
+    "ml.m5.large for training job usage": "L-611FA074",
+    "ml.m5.xlarge for training job usage": "L-CCE2AFA6",
+    "ml.m5.large for endpoint usage": "L-614B09FD",
+    "ml.t2.medium for endpoint usage": "L-29C181D7",
+}
+"""AWS's codes of common quotas, from public listings, which need no pages. The answer's name is compared."""
 
 
 @dataclass(frozen=True)
@@ -73,19 +82,34 @@ def machine_checks(aws: Aws, needs: Sequence[Need]) -> Iterator[Check]:
 
 
 def read_quotas(aws: Aws, names: Sequence[str]) -> Mapping[str, Mapping[str, Any]]:
-    """Return the account's quotas of SageMaker by name, from the pages until all that are asked for are found.
+    """Return the account's quotas of SageMaker by name: those that are asked for, and others that were read on the way.
 
     Raises:
         AsteroidError: Service Quotas denies the question, or cannot be reached.
     """
-    quotas: dict[str, Mapping[str, Any]] = {}
     with aws_call("reading the quotas of SageMaker", service="servicequotas"):
+        quotas = {name: quota for name in names if (quota := _by_code(aws, name)) is not None}
+        if quotas.keys() >= set(names):
+            return quotas
         paginator = aws.quotas.get_paginator("list_service_quotas")
-        for page in paginator.paginate(ServiceCode="sagemaker", PaginationConfig={"PageSize": _PAGE}):
+        for page in paginator.paginate(ServiceCode=_SERVICE, PaginationConfig={"PageSize": _PAGE}):
             quotas |= {quota.get("QuotaName", ""): quota for quota in page.get("Quotas", ())}
             if quotas.keys() >= set(names):
                 break
     return quotas
+
+
+def _by_code(aws: Aws, name: str) -> Mapping[str, Any] | None:
+    """Return a quota by its code; None if the code is unknown, or that of another quota."""
+    if name not in _CODES:
+        return None
+    try:
+        quota: Mapping[str, Any] = aws.quotas.get_service_quota(ServiceCode=_SERVICE, QuotaCode=_CODES[name])["Quota"]
+    except Exception as error:
+        if answer(error)[0] == "NoSuchResourceException":
+            return None
+        raise
+    return quota if quota.get("QuotaName") == name else None
 
 
 def _offer(need: Need, quotas: Mapping[str, Mapping[str, Any]], *, region: str) -> Check:
@@ -108,13 +132,13 @@ def _quota(need: Need, quota: Mapping[str, Any] | None, *, region: str) -> Check
         return unchecked(name, f"AWS lists no quota {need.quota}")
     value = quota.get("Value", 0)
     if value >= need.count:
-        return ok(name, f"{value:g} {need.quota}, and a run needs {need.count}")
+        return ok(name, f"{need.quota}: {value:g}, needed: {need.count}")
     fix = aws_command(
         "service-quotas",
         "request-service-quota-increase",
         region=region,
-        service_code="sagemaker",
+        service_code=_SERVICE,
         quota_code=str(quota.get("QuotaCode")),
         desired_value=str(need.count),
     )
-    return failed(name, f"{value:g} {need.quota}, and a run needs {need.count}", fix)
+    return failed(name, f"{need.quota}: {value:g}, needed: {need.count}", fix)

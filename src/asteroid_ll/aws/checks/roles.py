@@ -119,7 +119,7 @@ def _rights(aws: Aws, scope: Scope) -> Check:
     document = role_policy(scope)
     problems = denied(aws, scope.role_arn, document["Statement"])
     if not problems:
-        return ok("role policy", f"may read and write s3://{scope.bucket}/{scope.prefix}, its logs and metrics")
+        return ok("role policy", f"may use {scope.bucket} below {scope.prefix}/, and write logs and metrics")
     return failed("role policy", _sentence("the role", problems), *grant(scope.role_arn, scope, document, problems))
 
 

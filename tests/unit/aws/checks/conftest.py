@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-import shlex
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
-from botocore import xform_name
-from botocore.validate import validate_parameters
 
 from asteroid_ll.aws.checks.check import Check
 from asteroid_ll.aws.policy import Scope, caller_policy, role_policy, trust_policy
@@ -41,11 +38,13 @@ class Deskside:
 
     Attributes:
         account: the emulated account.
+        pasting: runs commands of Amazon's command line.
         refuse: actions that the account denies, by operation, such as ``GetRole``; a test adds to it.
         operations: the operations of the checks' requests.
     """
 
     account: Account
+    pasting: Any
     refuse: dict[str, str] = field(default_factory=dict)
     operations: list[str] = field(default_factory=list)
     key: tuple[str, str] = ("emulator", "emulator")
@@ -104,34 +103,14 @@ class Deskside:
         iam.put_role_policy(RoleName="learner", PolicyName="work", PolicyDocument=document)
 
     def paste(self, command: str) -> None:
-        """Do what a command of Amazon's command line does; its words must fit botocore's model."""
-        program, service, operation, *words = shlex.split(command)
-        assert program == "aws"
-        options = dict(zip(words[::2], words[1::2], strict=True))
-        region = options.pop("--region")
-        client = self.client({"s3api": "s3"}.get(service, service), region)
-        model = client.meta.service_model.operation_model(operation.title().replace("-", ""))
-        members = {f"--{xform_name(name, '-')}": name for name in model.input_shape.members}
-        params = {
-            members[option]: _typed(model.input_shape.members[members[option]], text)
-            for option, text in options.items()
-        }
-        validate_parameters(params, model.input_shape)
-        getattr(client, xform_name(model.name))(**params)
-
-
-def _typed(shape: Any, text: str) -> Any:
-    """Return the value of an option, which for a structure is in the command line's shorthand."""
-    if shape.type_name == "structure":
-        pairs = (pair.split("=") for pair in text.split(","))
-        return {name: {"true": True, "false": False}[value] for name, value in pairs}
-    return float(text) if shape.type_name in ("double", "float") else text
+        """Do what a command of Amazon's command line does."""
+        self.pasting.paste(command, self.client)
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Iterator[Deskside]:
+def desk(tmp_path: Path, pasting: Any) -> Iterator[Deskside]:
     """An account with nothing in it, whose caller is unknown to IAM."""
-    made = Deskside(Account(tmp_path / "state", loader=data_loader()))
+    made = Deskside(Account(tmp_path / "state", loader=data_loader()), pasting)
     yield made
     for aws in made.made.values():
         aws.close()
