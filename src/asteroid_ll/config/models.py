@@ -11,12 +11,13 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
+from asteroid_ll.config.hosting import NEWER_HOSTING_KEYS, HostingSettings
 from asteroid_ll.config.hyperparameters import DEFAULTS, HyperparameterTexts
+from asteroid_ll.config.section import InstanceType, Section
 from asteroid_ll.config.text import Text
-from asteroid_ll.config.wording import shown
 from asteroid_ll.neo import feature_sets
 from asteroid_ll.neo.sources import SOURCES, kinds_with, option_meaning
 
@@ -27,33 +28,10 @@ EMULATOR_ROLE_ARN = "arn:aws:iam::000000000000:role/asteroid-ll"
 """The execution role of the embedded emulator."""
 
 
-class Section(BaseModel):
-    """A part of the configuration: frozen, strictly typed, without unknown keys."""
-
-    model_config = ConfigDict(
-        frozen=True,
-        extra="forbid",
-        strict=True,
-        allow_inf_nan=False,
-        model_title_generator=lambda model: model.__name__.removesuffix("Settings"),
-    )
-
-    @field_validator("*", mode="before")
-    @classmethod
-    def _no_placeholder(cls, value: Any) -> Any:
-        if isinstance(value, str) and value.startswith("<") and value.endswith(">"):
-            raise PydanticCustomError(
-                "placeholder", "still has the placeholder {value}; write your own value", {"value": shown(value)}
-            )
-        return value
-
-
-InstanceType = Annotated[
-    str, Text(r"ml\.[a-z0-9-]+\.[a-z0-9-]+", like="a SageMaker instance type such as ml.m5.large", max_length=64)
-]
 Share = Annotated[float, Field(gt=0, lt=1)]
 Date = Annotated[str, Text(r"[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])", like="a date such as 2026-11-24")]
 
+_NEWER_KEYS = {"hosting": NEWER_HOSTING_KEYS}
 
 # The choices of two keys are those of the tables that declare them, which a type checker cannot follow.
 if TYPE_CHECKING:
@@ -194,20 +172,6 @@ class TrainingSettings(Section):
     )
 
 
-class HostingSettings(Section):
-    """The SageMaker endpoint that serves predictions."""
-
-    instance_type: InstanceType = Field(default="ml.t2.medium", description="Instance type of the hosting machines.")
-    instance_count: Annotated[int, Field(ge=1, le=20)] = Field(default=1, description="Number of machines.")
-    variant_name: Annotated[
-        str, Text(r"[a-zA-Z0-9](-*[a-zA-Z0-9])*", like="letters, digits and inner hyphens", max_length=63)
-    ] = Field(default="AllTraffic", description="Name of the production variant.")
-    keep_for_h: Annotated[float, Field(gt=0, le=168)] = Field(
-        default=2.0,
-        description="Hours after which an endpoint kept with --keep has expired: sweep --expired deletes it.",
-    )
-
-
 class PredictSettings(Section):
     """How the test part is scored."""
 
@@ -334,6 +298,17 @@ class Config(Section):
         """Return the S3 bucket of a run on an account (12 digits)."""
         return f"asteroid-ll-{account_id}-{self.region}" if self.bucket == AUTO else self.bucket
 
+    def unset_newer_keys(self) -> dict[str, set[str]]:
+        """Return the keys that older run directories do not have, and that have their default, by section.
+
+        They are neither stored nor part of a fingerprint.
+        """
+        unset = {}
+        for name, keys in _NEWER_KEYS.items():
+            section = getattr(self, name)
+            unset[name] = {key for key in keys if getattr(section, key) == type(section).model_fields[key].default}
+        return unset
+
     def section_values(self, name: str) -> dict[str, Any]:
         """Return one section as plain JSON values with sorted keys, for a stage's fingerprint.
 
@@ -343,7 +318,7 @@ class Config(Section):
         Raises:
             KeyError: there is no such section.
         """
-        values = self.model_dump(mode="json")[name]
+        values = self.model_dump(mode="json", exclude=self.unset_newer_keys())[name]
         if not isinstance(values, dict):
             raise KeyError(name)
         return dict(sorted(values.items()))
@@ -362,6 +337,8 @@ def _conflicts(config: Config) -> Iterator[tuple[str, str]]:
             "tracking.mlflow_uri",
             "has a user or a password; MLflow reads them from MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD",
         )
+    if config.hosting.transform_instance_type.startswith(("ml.t2.", "ml.t3.")):
+        yield "hosting.transform_instance_type", "is not a type of batch transform: choose one such as ml.m5.large"
     sharded = config.training.train_distribution == "ShardedByS3Key"
     if sharded and config.encode.n_shards < config.training.instance_count:
         yield (
