@@ -80,11 +80,11 @@ def test_a_fresh_account_gets_its_role_from_the_printed_commands(fresh):
     assert ended.code == 0, ended.err
     create, put, create_policy = ended.out.splitlines()
     assert option(create, "role-name") == option(put, "role-name") == "asteroid-ll"
-    objects = f"arn:aws:s3:::asteroid-ll-{ACCOUNT_ID}-eu-west-1/asteroid-ll/*"
+    objects = f"arn:aws:s3:::sagemaker-eu-west-1-{ACCOUNT_ID}-asteroid-ll/asteroid-ll/*"
     assert objects in option(put, "policy-document")
     assert objects in option(create_policy, "policy-document")
     # A sweep of all regions looks into each region's bucket, which has the region in its name.
-    assert f'"arn:aws:s3:::asteroid-ll-{ACCOUNT_ID}-*"' in option(create_policy, "policy-document")
+    assert f'"arn:aws:s3:::sagemaker-*-{ACCOUNT_ID}-asteroid-ll"' in option(create_policy, "policy-document")
     role_arn = f"arn:aws:iam::{ACCOUNT_ID}:role/asteroid-ll"
     assert ended.err.endswith(f"\nThe configuration needs:   role_arn: {role_arn}\n")
     assert f"--policy-arn arn:aws:iam::{ACCOUNT_ID}:policy/asteroid-ll-caller\n" in ended.err
@@ -109,7 +109,7 @@ def test_an_account_that_nothing_names_is_that_of_the_credentials(fresh, tmp_pat
     with Emulator(tmp_path / "state") as emulator, emulator.serve() as url:
         ended = fresh.run("iam", "role-policy", config="mine.yaml", AWS_ENDPOINT_URL=url)
     assert ended.code == 0, ended.err
-    assert "arn:aws:s3:::asteroid-ll-000000000000-eu-west-1" in ended.out
+    assert "arn:aws:s3:::sagemaker-eu-west-1-000000000000-asteroid-ll" in ended.out
     assert ended.err == ""
 
 

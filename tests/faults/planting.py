@@ -21,7 +21,7 @@ class Region:
         session = emulator.session(region)
         self.region = region
         self.s3, self.sagemaker, self.logs = (session.client(name) for name in ("s3", "sagemaker", "logs"))
-        self.bucket = bucket or f"asteroid-ll-{ACCOUNT_ID}-{region}"
+        self.bucket = bucket or f"sagemaker-{region}-{ACCOUNT_ID}-asteroid-ll"
         self.key = key
         location = {} if region == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": region}}
         self.s3.create_bucket(Bucket=self.bucket, **location)

@@ -33,7 +33,7 @@ EXHAUSTIVE = os.environ.get("ASTEROID_LL_EXHAUSTIVE") == "1"
 
 ACCOUNT_ID = "000000000000"
 REGION = "us-east-1"
-BUCKET = f"asteroid-ll-{ACCOUNT_ID}-{REGION}"
+BUCKET = f"sagemaker-{REGION}-{ACCOUNT_ID}-asteroid-ll"
 PREFIX = "asteroid-ll/"
 ROLE_ARN = f"arn:aws:iam::{ACCOUNT_ID}:role/asteroid-ll"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 import zlib
 from collections.abc import Callable
 from contextlib import closing
@@ -22,6 +23,8 @@ MULTIPART_THRESHOLD_BYTES = 64 * 1024 * 1024
 PART_BYTES = 16 * 1024 * 1024
 DOWNLOAD_ATTEMPTS = 3
 _CHUNK_BYTES = 1024 * 1024
+_ACCOUNT_REGIONAL = re.compile(r"-[0-9]{12}-[a-z]{2}(-[a-z]+)+-[0-9]-an$")
+"""The suffix of a name in an account's regional namespace (S3 user guide, "Namespaces for general purpose buckets")."""
 
 
 def parse_uri(uri: str) -> tuple[str, str]:
@@ -275,7 +278,7 @@ def _create_bucket(aws: Aws, bucket: str) -> Literal["exists", "created"]:
     region = {} if aws.region == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": aws.region}}
     with aws_call(f"creating bucket {bucket}", service="s3"):
         try:
-            aws.s3.create_bucket(Bucket=bucket, **region)
+            aws.s3.create_bucket(Bucket=bucket, **region, **_namespace(aws, bucket))
         except Exception as error:
             code, _, _ = answer(error)
             if code == "BucketAlreadyOwnedByYou":
@@ -284,6 +287,27 @@ def _create_bucket(aws: Aws, bucket: str) -> Literal["exists", "created"]:
                 raise _not_ours(aws, bucket) from error
             raise
     return "created"
+
+
+def _namespace(aws: Aws, bucket: str) -> dict[str, str]:
+    """Return the argument for a bucket whose name is in the account's regional namespace.
+
+    Raises:
+        ConfigError: the name has another account's or region's suffix, or boto3 is older than this namespace.
+    """
+    suffix = f"-{aws.account_id}-{aws.region}-an"
+    if not _ACCOUNT_REGIONAL.search(bucket):
+        return {}
+    if not bucket.endswith(suffix):
+        raise ConfigError(
+            f"Bucket {bucket} has the suffix of another account or region.", hint=f"Its name must end with {suffix}."
+        )
+    if "BucketNamespace" not in aws.s3.meta.service_model.operation_model("CreateBucket").input_shape.members:
+        raise ConfigError(
+            f"The installed boto3 is too old to create bucket {bucket} in the account's regional namespace.",
+            hint="pip install --upgrade boto3",
+        )
+    return {"BucketNamespace": "account-regional"}
 
 
 def _not_ours(aws: Aws, bucket: str) -> AwsError:

@@ -245,7 +245,7 @@ class Config(Section):
             r"auto|[a-z0-9][a-z0-9-]{1,61}[a-z0-9]",
             like="an S3 bucket name (3 to 63 lower-case letters, digits and inner hyphens) or auto",
         ),
-    ] = Field(default=AUTO, description="S3 bucket; auto is asteroid-ll-ACCOUNT-REGION.")
+    ] = Field(default=AUTO, description="S3 bucket; auto is sagemaker-REGION-ACCOUNT-asteroid-ll.")
     prefix: Annotated[
         str,
         Text(
@@ -295,8 +295,11 @@ class Config(Section):
         return EMULATOR_ROLE_ARN if self.role_arn == AUTO else self.role_arn
 
     def bucket_name(self, account_id: str) -> str:
-        """Return the S3 bucket of a run on an account (12 digits)."""
-        return f"asteroid-ll-{account_id}-{self.region}" if self.bucket == AUTO else self.bucket
+        """Return the S3 bucket of a run on an account (12 digits).
+
+        The default has ``sagemaker`` in it, as AmazonSageMakerFullAccess allows objects only in such buckets.
+        """
+        return f"sagemaker-{self.region}-{account_id}-asteroid-ll" if self.bucket == AUTO else self.bucket
 
     def unset_newer_keys(self) -> dict[str, set[str]]:
         """Return the keys that older run directories do not have, and that have their default, by section.

@@ -19,7 +19,7 @@ from asteroid_ll.aws.policy import Scope, caller_policy
 from asteroid_ll.aws.session import Aws, connect
 from asteroid_ll.emulator import ledger
 from asteroid_ll.emulator.account import Account
-from asteroid_ll.errors import AwsError, DataError
+from asteroid_ll.errors import AwsError, ConfigError, DataError
 from asteroid_ll.linear_learner.images import image_uri
 
 REGION = "us-east-1"
@@ -159,6 +159,14 @@ def test_the_users_own_aws_settings_do_not_reach_the_emulator(directory, monkeyp
     with connect("emulator", region=REGION, emulator_dir=directory) as aws:
         assert aws.account_id == "000000000000"
         assert storage.ensure_bucket(aws, "bucket-of-ours") == "created"
+
+
+def test_a_bucket_is_created_in_the_regional_namespace_if_its_name_is_in_it(aws):
+    name = f"rocks-{aws.account_id}-{aws.region}-an"
+    assert storage.ensure_bucket(aws, name) == "created"
+    assert storage.ensure_bucket(aws, name) == "exists"
+    with pytest.raises(ConfigError, match=f"must end with -{aws.account_id}-{aws.region}-an"):
+        storage.ensure_bucket(aws, f"rocks-123456789012-{aws.region}-an")
 
 
 def test_a_bucket_is_created_once_and_content_is_sent_once(aws, uploaded):

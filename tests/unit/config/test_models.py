@@ -111,7 +111,7 @@ def test_two_machines_may_share_one_file_when_each_gets_everything():
 
 def test_the_role_and_the_bucket_are_worked_out_where_they_are_auto():
     assert Config().execution_role_arn == "arn:aws:iam::000000000000:role/asteroid-ll"
-    assert Config().bucket_name("123456789012") == "asteroid-ll-123456789012-us-east-1"
+    assert Config().bucket_name("123456789012") == "sagemaker-us-east-1-123456789012-asteroid-ll"
     mine = Config(bucket="mine-1", role_arn="arn:aws:iam::123456789012:role/service-role/x")
     assert mine.execution_role_arn == "arn:aws:iam::123456789012:role/service-role/x"
     assert mine.bucket_name("123456789012") == "mine-1"

@@ -6,7 +6,7 @@ import hashlib
 import re
 
 from asteroid_ll.emulator.s3.call import S3Call
-from asteroid_ll.emulator.s3.errors import not_implemented, s3_error
+from asteroid_ll.emulator.s3.errors import invalid_argument, not_implemented, s3_error
 from asteroid_ll.emulator.s3.operations import operation
 from asteroid_ll.emulator.s3.tags import parse_tagging, tags_in
 from asteroid_ll.emulator.s3.xml import document, elements, group, iso_time, parse, required_text
@@ -19,6 +19,7 @@ OWNER_ID = hashlib.sha256(ACCOUNT_ID.encode()).hexdigest()
 _NAME = re.compile(r"(?!\d+\.\d+\.\d+\.\d+$)(?!.*\.\.)[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 _RESERVED_START = ("xn--", "sthree-", "amzn-s3-demo-")
 _RESERVED_END = ("-s3alias", "--ol-s3", ".mrap", "--x-s3", "--table-s3")
+_REGIONAL_SUFFIX = re.compile(r"-\d{12}-[a-z]{2}(-[a-z]+)+-\d-an$")
 _REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-\d")
 _ALL_PRIVATE = group(
     "PublicAccessBlockConfiguration",
@@ -54,7 +55,7 @@ def list_buckets(call: S3Call) -> Response:
     )
 
 
-@operation("CreateBucket", "PUT /Bucket", headers="x-amz-acl x-amz-object-ownership")
+@operation("CreateBucket", "PUT /Bucket", headers="x-amz-acl x-amz-object-ownership x-amz-bucket-namespace")
 def create_bucket(call: S3Call) -> Response:
     """CreateBucket, with AWS's rules for names, regions and repeated creation, which only us-east-1 allows."""
     name = call.bucket
@@ -65,6 +66,7 @@ def create_bucket(call: S3Call) -> Response:
     if call.header("x-amz-acl") not in ("", "private"):
         raise s3_error("InvalidBucketAclWithObjectOwnership")
     region = _requested_region(call)
+    _check_namespace(call, region)
     bucket = call.store.bucket(name)
     if bucket is None:
         bucket = call.store.create_bucket(name, region=region)
@@ -73,6 +75,21 @@ def create_bucket(call: S3Call) -> Response:
     if bucket.owner != ACCOUNT_ID:
         raise s3_error("BucketAlreadyExists", BucketName=name)
     return Response(headers={"Location": f"/{name}"})
+
+
+def _check_namespace(call: S3Call, region: str) -> None:
+    """Refuse a name that is not in the requested namespace.
+
+    Names with the account's suffix are in its regional namespace, which other accounts cannot use (S3 user guide,
+    "Namespaces for general purpose buckets").
+    """
+    namespace = call.header("x-amz-bucket-namespace") or "global"
+    if namespace not in ("global", "account-regional"):
+        raise invalid_argument("The bucket namespace is not valid.", name="x-amz-bucket-namespace", value=namespace)
+    is_regional = _REGIONAL_SUFFIX.search(call.bucket) is not None
+    is_ours = call.bucket.endswith(f"-{ACCOUNT_ID}-{region}-an")
+    if is_regional != (namespace == "account-regional") or is_regional != is_ours:
+        raise s3_error("InvalidBucketName", BucketName=call.bucket)
 
 
 def _requested_region(call: S3Call) -> str:
