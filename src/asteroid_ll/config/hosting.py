@@ -44,7 +44,7 @@ class HostingSettings(Section):
         default=5, description="Requests that a serverless endpoint answers at the same time."
     )
     transform_instance_type: InstanceType = Field(
-        default="ml.m5.large", description="Instance type of a batch transform job; ml.t2 is none."
+        default="ml.m5.large", description="Instance type of a batch transform job; there are no ml.t2 and ml.t3."
     )
     transform_instance_count: Annotated[int, Field(ge=1, le=20)] = Field(
         default=1, description="Number of machines of a batch transform job."

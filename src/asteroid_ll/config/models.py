@@ -340,8 +340,6 @@ def _conflicts(config: Config) -> Iterator[tuple[str, str]]:
             "tracking.mlflow_uri",
             "has a user or a password; MLflow reads them from MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD",
         )
-    if config.hosting.transform_instance_type.startswith(("ml.t2.", "ml.t3.")):
-        yield "hosting.transform_instance_type", "is not a type of batch transform: choose one such as ml.m5.large"
     sharded = config.training.train_distribution == "ShardedByS3Key"
     if sharded and config.encode.n_shards < config.training.instance_count:
         yield (
