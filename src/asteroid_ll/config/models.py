@@ -301,6 +301,10 @@ class Config(Section):
         """
         return f"sagemaker-{self.region}-{account_id}-asteroid-ll" if self.bucket == AUTO else self.bucket
 
+    def stored_values(self) -> dict[str, Any]:
+        """Return the configuration as a run directory keeps it: JSON values, without newer keys that are not set."""
+        return self.model_dump(mode="json", exclude=self.unset_newer_keys())
+
     def unset_newer_keys(self) -> dict[str, set[str]]:
         """Return the keys that older run directories do not have, and that have their default, by section.
 
@@ -321,7 +325,7 @@ class Config(Section):
         Raises:
             KeyError: there is no such section.
         """
-        values = self.model_dump(mode="json", exclude=self.unset_newer_keys())[name]
+        values = self.stored_values()[name]
         if not isinstance(values, dict):
             raise KeyError(name)
         return dict(sorted(values.items()))
