@@ -73,18 +73,28 @@ def create_or_adopt_endpoint_config(
     variant_name: str,
     tags: Mapping[str, str],
     volume_kms: str | None = None,
+    serverless: Mapping[str, int] | None = None,
 ) -> CreatedOrAdopted:
     """Create a configuration with one variant, or adopt the one of that name if it is ours and the same.
+
+    Args:
+        aws: the connection.
+        name: the configuration's name.
+        model_name: the model.
+        instance_type: such as ``ml.t2.medium``.
+        instance_count: number of instances.
+        variant_name: the variant's name.
+        tags: from `asteroid_ll.aws.tags.tags`.
+        volume_kms: KMS key of the instances' disks; None for AWS's.
+        serverless: ``MemorySizeInMB`` and ``MaxConcurrency`` in place of the instances; None for instances.
 
     Raises:
         AwsError: the name belongs to another configuration (left untouched), or SageMaker refused.
     """
-    variant = {
-        "VariantName": variant_name,
-        "ModelName": model_name,
-        "InitialInstanceCount": instance_count,
-        "InstanceType": instance_type,
-    }
+    capacity: dict[str, object] = {"InitialInstanceCount": instance_count, "InstanceType": instance_type}
+    if serverless is not None:
+        capacity = {"ServerlessConfig": dict(serverless)}
+    variant = {"VariantName": variant_name, "ModelName": model_name, **capacity}
 
     def differences(existing: Mapping[str, Any]) -> list[str]:
         variants = existing["ProductionVariants"]
@@ -98,7 +108,7 @@ def create_or_adopt_endpoint_config(
             EndpointConfigName=name,
             ProductionVariants=[variant],
             Tags=to_api(tags),
-            **({} if volume_kms is None else {"KmsKeyId": volume_kms}),
+            **({} if volume_kms is None or serverless is not None else {"KmsKeyId": volume_kms}),
         ),
         tags=tags,
         differences=differences,

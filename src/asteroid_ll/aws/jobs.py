@@ -1,4 +1,4 @@
-"""Training jobs: create or adopt, watch, stop."""
+"""Training jobs: create or adopt, watch, stop. Names and stops of transform jobs follow the same rules."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from asteroid_ll.aws.errors import RESUME, after_failure, answer
 from asteroid_ll.aws.job_request import Channel as Channel
 from asteroid_ll.aws.job_request import TrainingJobRequest as TrainingJobRequest
 from asteroid_ll.aws.job_request import create_body
-from asteroid_ll.aws.resources import CreatedOrAdopted
+from asteroid_ll.aws.resources import CreatedOrAdopted, JobKind
 from asteroid_ll.aws.storage import exists, parse_uri
 from asteroid_ll.aws.waiting import poll
 from asteroid_ll.errors import AwsError, CredentialsError
@@ -24,7 +24,7 @@ BEYOND_RUNTIME_S = 3600
 
 _STOP_TIMEOUT_S = 600
 _NAME_MAX_LENGTH = 63
-_ENDED = {"Completed", "Failed", "Stopped"}
+ENDED = {"Completed", "Failed", "Stopped"}
 _MAX_ATTEMPTS = 100
 _NO_CAPACITY = ("CapacityError", "InsufficientInstanceCapacity", "compute capacity")
 """Parts of the reason of a job that AWS had no instances for."""
@@ -74,38 +74,66 @@ def is_short_of_instances(error: AwsError) -> bool:
 
 
 def next_attempt(aws: Aws, base: str) -> Attempt:
-    """Return the next attempt at a job. Its name is ``base``, or ``base-2``, ``base-3`` ... after failures.
+    """Return the next attempt at a training job, see `usable_name`."""
+    short_types: set[str] = set()
 
-    A failed or stopped job uses up its name, and so does one whose artifact S3 has lost. Any other job keeps it, and
-    `create_or_adopt_training_job` adopts or refuses that job.
+    def note(job: Mapping[str, Any]) -> None:
+        if _lacked_capacity(job):
+            short_types.add(job.get("ResourceConfig", {}).get("InstanceType", ""))
+
+    name = usable_name(aws, "training-job", base, has_lost_output=_has_lost_artifact, on_used=note)
+    return Attempt(name, frozenset(short_types))
+
+
+def usable_name(
+    aws: Aws,
+    kind: JobKind,
+    base: str,
+    *,
+    has_lost_output: Callable[[Aws, Mapping[str, Any]], bool],
+    on_used: Callable[[Mapping[str, Any]], None] = lambda _job: None,
+) -> str:
+    """Return the name for the next attempt at a job: ``base``, or ``base-2``, ``base-3`` ... after failures.
+
+    A failed or stopped job uses up its name, and so does a completed one whose output S3 has lost. Any other job keeps
+    it, and is adopted or refused.
 
     Args:
         aws: the connection.
+        kind: kind of job.
         base: the deterministic name, short enough for a suffix.
+        has_lost_output: returns whether S3 has nothing where the described job left its output.
+        on_used: called with the description of each job whose name is used up.
     """
-    short_types: set[str] = set()
     for attempt in range(1, _MAX_ATTEMPTS + 1):
         name = base if attempt == 1 else f"{base[: _NAME_MAX_LENGTH - 4]}-{attempt}"
-        job = resources.describe(aws, "training-job", name)
+        job = resources.describe(aws, kind, name)
         if job is None:
-            return Attempt(name, frozenset(short_types))
-        if job["TrainingJobStatus"] not in {"Failed", "Stopped", "Stopping"} and not _has_lost_artifact(aws, job):
-            return Attempt(name, frozenset(short_types))
-        if _lacked_capacity(job):
-            short_types.add(job.get("ResourceConfig", {}).get("InstanceType", ""))
-    raise AwsError(f"Training job {base} failed {_MAX_ATTEMPTS} times.", hint="Look at its log before another attempt.")
+            return name
+        status = resources.status_of(job)
+        if status not in {"Failed", "Stopped", "Stopping"} and not _is_lost(aws, job, has_lost_output):
+            return name
+        on_used(job)
+    raise AwsError(
+        f"{resources.words(kind).capitalize()} {base} failed {_MAX_ATTEMPTS} times.",
+        hint="Look at its log before another attempt.",
+    )
+
+
+def _is_lost(aws: Aws, job: Mapping[str, Any], has_lost_output: Callable[[Aws, Mapping[str, Any]], bool]) -> bool:
+    """Return whether a completed job has lost its output; False if S3 does not tell."""
+    try:
+        return resources.status_of(job) == "Completed" and has_lost_output(aws, job)
+    except AwsError:
+        return False
 
 
 def _has_lost_artifact(aws: Aws, job: Mapping[str, Any]) -> bool:
-    """Return whether S3 has nothing where a completed job left its model; False if it does not tell."""
     uri = job.get("ModelArtifacts", {}).get("S3ModelArtifacts", "")
-    if job["TrainingJobStatus"] != "Completed" or not uri:
+    if not uri:
         return False
     bucket, key = parse_uri(uri)
-    try:
-        return not exists(aws, bucket=bucket, key=key)
-    except AwsError:
-        return False
+    return not exists(aws, bucket=bucket, key=key)
 
 
 def create_or_adopt_training_job(aws: Aws, request: TrainingJobRequest) -> CreatedOrAdopted:
@@ -177,7 +205,7 @@ def wait_for_training_job(
     try:
         job = poll(
             look,
-            until=lambda job: job["TrainingJobStatus"] in _ENDED,
+            until=lambda job: job["TrainingJobStatus"] in ENDED,
             pace=aws.pace,
             timeout_s=_limit_s(resources.describe_new(aws, "training-job", name)) + BEYOND_RUNTIME_S,
             what=f"training job {name}",
@@ -202,40 +230,45 @@ def wait_for_training_job(
     )
 
 
-def stop_training_job(aws: Aws, name: str) -> Literal["stopped", "ended", "absent", "foreign"]:
+def stop_job(aws: Aws, kind: JobKind, name: str) -> Literal["stopped", "ended", "absent", "foreign"]:
     """Stop a job with our tags and wait until it is no longer billed (SIGTERM, up to 120 s of grace, ``Stopped``).
+
+    Args:
+        aws: the connection.
+        kind: kind of job.
+        name: its name.
 
     Returns:
         ``stopped``; ``ended`` if it had ended by itself; ``absent`` if there is no such job; ``foreign`` if it does
         not have our tags and was left untouched.
     """
-    existing = resources.find(aws, "training-job", name)
+    existing = resources.find(aws, kind, name)
     if existing is None:
         return "absent"
-    if not resources.is_ours(aws, "training-job", existing):
+    if not resources.is_ours(aws, kind, existing):
         return "foreign"
     had_ended = False
 
     def stop() -> None:
         nonlocal had_ended
         try:
-            aws.sagemaker.stop_training_job(TrainingJobName=name)
+            resources.request_stop(aws, kind, name)
         except Exception as error:
             code, message, _ = answer(error)
             if code != "ValidationException" or "is in status" not in message:
                 raise
             had_ended = True
 
-    if not resources.send(aws, "training-job", name, stop, doing="stopping"):
+    if not resources.send(aws, kind, name, stop, doing="stopping"):
         return "absent"
     job = poll(
-        lambda: resources.describe(aws, "training-job", name),
-        until=lambda job: job is None or job["TrainingJobStatus"] in _ENDED,
+        lambda: resources.describe(aws, kind, name),
+        until=lambda job: job is None or resources.status_of(job) in ENDED,
         pace=aws.pace,
         timeout_s=_STOP_TIMEOUT_S,
-        what=f"training job {name} to stop",
+        what=f"{resources.words(kind)} {name} to stop",
     )
-    return "stopped" if not had_ended and job is not None and job["TrainingJobStatus"] == "Stopped" else "ended"
+    return "stopped" if not had_ended and job is not None and resources.status_of(job) == "Stopped" else "ended"
 
 
 def _limit_s(job: Mapping[str, Any]) -> float:

@@ -1,4 +1,4 @@
-"""The logs of training jobs and endpoints in CloudWatch Logs."""
+"""The logs of training jobs, transform jobs and endpoints in CloudWatch Logs."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from asteroid_ll.aws.session import Aws
 
 TRAINING_LOG_GROUP = "/aws/sagemaker/TrainingJobs"
+TRANSFORM_LOG_GROUP = "/aws/sagemaker/TransformJobs"
 ENDPOINT_LOG_GROUP_PREFIX = "/aws/sagemaker/Endpoints/"
 
 
@@ -55,7 +56,7 @@ class JobLogTail:
 
 @dataclass(frozen=True)
 class Log:
-    """A stream of a training job, or a whole group of an endpoint.
+    """A stream of a job, or a whole group of an endpoint.
 
     Attributes:
         group: the log group.
@@ -69,7 +70,7 @@ class Log:
 
 
 def list_logs(aws: Aws, prefix: str) -> list[Log]:
-    """Return the logs of the training jobs and endpoints whose names begin with a prefix.
+    """Return the logs of the jobs and endpoints whose names begin with a prefix.
 
     Raises:
         AwsError: CloudWatch refused.
@@ -83,18 +84,19 @@ def list_logs(aws: Aws, prefix: str) -> list[Log]:
             for page in groups
             for group in page["logGroups"]
         ]
-        streams = aws.logs.get_paginator("describe_log_streams").paginate(
-            logGroupName=TRAINING_LOG_GROUP, logStreamNamePrefix=prefix
-        )
-        try:
-            logs += [
-                Log(TRAINING_LOG_GROUP, stream["logStreamName"], stream["creationTime"] / 1000)
-                for page in streams
-                for stream in page["logStreams"]
-            ]
-        except Exception as error:
-            if not is_not_found(error):
-                raise
+        for job_group in (TRAINING_LOG_GROUP, TRANSFORM_LOG_GROUP):
+            streams = aws.logs.get_paginator("describe_log_streams").paginate(
+                logGroupName=job_group, logStreamNamePrefix=prefix
+            )
+            try:
+                logs += [
+                    Log(job_group, stream["logStreamName"], stream["creationTime"] / 1000)
+                    for page in streams
+                    for stream in page["logStreams"]
+                ]
+            except Exception as error:
+                if not is_not_found(error):
+                    raise
     return logs
 
 

@@ -21,18 +21,21 @@ OIDC_AUDIENCE = "sts.amazonaws.com"
 """The audience that the action ``aws-actions/configure-aws-credentials`` asks for."""
 
 _NAMED = "arn:{partition}:sagemaker:{region}:{account_id}:%s/asteroid-ll-*"
-_JOBS, _MODELS, _CONFIGS, _ENDPOINTS = (
-    _NAMED % kind for kind in ("training-job", "model", "endpoint-config", "endpoint")
-)
+_KINDS = ("training-job", "transform-job", "model", "endpoint-config", "endpoint")
+_JOBS, _TRANSFORMS, _MODELS, _CONFIGS, _ENDPOINTS = (_NAMED % kind for kind in _KINDS)
 _BUCKET = "arn:{partition}:s3:::{bucket}"
 _OBJECTS = "arn:{partition}:s3:::{bucket}/{folder}*"
 _LOGS = "arn:{partition}:logs:{region}:{account_id}:log-group:/aws/sagemaker/"
 _JOB_LOGS, _ENDPOINT_LOGS = f"{_LOGS}TrainingJobs:*", f"{_LOGS}Endpoints/asteroid-ll-*"
+_TRANSFORM_LOGS = f"{_LOGS}TransformJobs:*"
 _SWEPT_BUCKETS, _SWEPT_OBJECTS = "arn:{partition}:s3:::{swept_bucket}", "arn:{partition}:s3:::{swept_bucket}/{folder}*"
 _IN_ALL_REGIONS = "arn:{partition}:sagemaker:*:{account_id}:%s/asteroid-ll-*"
-_SWEPT = tuple(_IN_ALL_REGIONS % kind for kind in ("training-job", "model", "endpoint-config", "endpoint"))
-_SEARCHED_STREAMS = "arn:{partition}:logs:*:{account_id}:log-group:/aws/sagemaker/TrainingJobs:*"
-_SWEPT_STREAMS = "arn:{partition}:logs:*:{account_id}:log-group:/aws/sagemaker/TrainingJobs:log-stream:asteroid-ll-*"
+_SWEPT = tuple(_IN_ALL_REGIONS % kind for kind in _KINDS)
+_GROUPS = tuple(
+    "arn:{partition}:logs:*:{account_id}:log-group:/aws/sagemaker/" + x for x in ("TrainingJobs", "TransformJobs")
+)
+_SEARCHED_STREAMS = tuple(f"{group}:*" for group in _GROUPS)
+_SWEPT_STREAMS = tuple(f"{group}:log-stream:asteroid-ll-*" for group in _GROUPS)
 _SWEPT_GROUPS = "arn:{partition}:logs:*:{account_id}:log-group:/aws/sagemaker/Endpoints/asteroid-ll-*"
 _ROLE = "{role_arn}"
 _CALLING_USER = "arn:{partition}:iam::{account_id}:user/${{aws:username}}"
@@ -51,6 +54,7 @@ _CALLER: _Statements = (
     ),
     ("Objects", "s3", "GetObject PutObject DeleteObject AbortMultipartUpload", (_OBJECTS,)),
     ("Training", "sagemaker", "CreateTrainingJob DescribeTrainingJob StopTrainingJob", (_JOBS,)),
+    ("Transforming", "sagemaker", "CreateTransformJob DescribeTransformJob StopTransformJob", (_TRANSFORMS,)),
     (
         "Hosting",
         "sagemaker",
@@ -59,22 +63,27 @@ _CALLER: _Statements = (
         (_MODELS, _CONFIGS, _ENDPOINTS),
     ),
     ("Predicting", "sagemaker", "InvokeEndpoint", (_ENDPOINTS,)),
-    ("Tags", "sagemaker", "AddTags ListTags", (_JOBS, _MODELS, _CONFIGS, _ENDPOINTS)),
-    ("Listing", "sagemaker", "ListTrainingJobs ListModels ListEndpointConfigs ListEndpoints", ("*",)),
+    ("Tags", "sagemaker", "AddTags ListTags", (_JOBS, _TRANSFORMS, _MODELS, _CONFIGS, _ENDPOINTS)),
+    (
+        "Listing",
+        "sagemaker",
+        "ListTrainingJobs ListTransformJobs ListModels ListEndpointConfigs ListEndpoints",
+        ("*",),
+    ),
     ("Prices", "pricing", "GetProducts", ("*",)),
     ("Logs", "logs", "DescribeLogStreams GetLogEvents", (_JOB_LOGS,)),
     (
         "Sweep",
         "sagemaker",
-        "ListTags DescribeTrainingJob StopTrainingJob DescribeModel DeleteModel DescribeEndpointConfig "
-        "DeleteEndpointConfig DescribeEndpoint DeleteEndpoint",
+        "ListTags DescribeTrainingJob StopTrainingJob DescribeTransformJob StopTransformJob DescribeModel DeleteModel "
+        "DescribeEndpointConfig DeleteEndpointConfig DescribeEndpoint DeleteEndpoint",
         _SWEPT,
     ),
     ("SweepBuckets", "s3", "ListBucket ListBucketMultipartUploads", (_SWEPT_BUCKETS,)),
     ("SweepObjects", "s3", "DeleteObject AbortMultipartUpload", (_SWEPT_OBJECTS,)),
     ("ListingLogs", "logs", "DescribeLogGroups", ("*",)),
-    ("SearchLogs", "logs", "DescribeLogStreams", (_SEARCHED_STREAMS,)),
-    ("SweepLogs", "logs", "DeleteLogStream DeleteLogGroup", (_SWEPT_STREAMS, _SWEPT_GROUPS)),
+    ("SearchLogs", "logs", "DescribeLogStreams", _SEARCHED_STREAMS),
+    ("SweepLogs", "logs", "DeleteLogStream DeleteLogGroup", (*_SWEPT_STREAMS, _SWEPT_GROUPS)),
     ("PassTheRole", "iam", "PassRole", (_ROLE,)),
     ("Roles", "iam", "GetRole SimulatePrincipalPolicy", (_ROLE, _CALLING_USER)),
     ("Quotas", "servicequotas", "GetServiceQuota ListServiceQuotas", ("*",)),
@@ -89,7 +98,12 @@ _CALLER: _Statements = (
 _EXECUTION_ROLE: _Statements = (
     ("Bucket", "s3", "ListBucket", (_BUCKET,)),
     ("Objects", "s3", "GetObject PutObject", (_OBJECTS,)),
-    ("Logs", "logs", "CreateLogGroup CreateLogStream DescribeLogStreams PutLogEvents", (_JOB_LOGS, _ENDPOINT_LOGS)),
+    (
+        "Logs",
+        "logs",
+        "CreateLogGroup CreateLogStream DescribeLogStreams PutLogEvents",
+        (_JOB_LOGS, _TRANSFORM_LOGS, _ENDPOINT_LOGS),
+    ),
     ("Metrics", "cloudwatch", "PutMetricData", ("*",)),
     ("Registry", "ecr", "GetAuthorizationToken", ("*",)),
     ("Image", "ecr", "BatchCheckLayerAvailability GetDownloadUrlForLayer BatchGetImage", (_IMAGE,)),

@@ -26,6 +26,16 @@ EXPIRES_TAG = "asteroid-ll:expires"
 _VALUE = re.compile(r"[\w\s.:/=+\-@]{0,256}")
 
 
+def resource_name(fingerprint: str, run: str) -> str:
+    """Return the name of a resource: from its content, and for its run alone.
+
+    Args:
+        fingerprint: digest of the content, hexadecimal.
+        run: the run's name, which ends in its random digits.
+    """
+    return f"{NAME_PREFIX}{fingerprint[:16]}-{run.rpartition('-')[2]}"
+
+
 def tags(
     *, fingerprint: str, run: str = "", expires_s: float | None = None, extra: Mapping[str, str] = MappingProxyType({})
 ) -> dict[str, str]:

@@ -13,7 +13,8 @@ import yaml
 from pydantic.fields import FieldInfo
 
 from asteroid_ll.config.hyperparameters import KNOWN
-from asteroid_ll.config.models import Config, Section
+from asteroid_ll.config.models import Config
+from asteroid_ll.config.section import Section
 
 _WIDTH = 100
 

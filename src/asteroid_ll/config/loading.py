@@ -29,7 +29,8 @@ from asteroid_ll.config.document import (
 )
 from asteroid_ll.config.environment import environment_overrides, unknown_variables
 from asteroid_ll.config.hyperparameters import KNOWN
-from asteroid_ll.config.models import Config, Section
+from asteroid_ll.config.models import Config
+from asteroid_ll.config.section import Section
 from asteroid_ll.config.wording import did_you_mean, legible, sentence, shown
 from asteroid_ll.errors import ConfigError
 from asteroid_ll.neo.table import COLUMNS, lookup

@@ -15,11 +15,13 @@ from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from asteroid_ll.config.company import AccountSettings, KmsSettings, NetworkSettings, TagKey, TagValue, tag_problem
+from asteroid_ll.config.hosting import NEWER_HOSTING_KEYS
+from asteroid_ll.config.hosting import HostingSettings as HostingSettings
 from asteroid_ll.config.hyperparameters import DEFAULTS, HyperparameterTexts
+from asteroid_ll.config.section import InstanceType as InstanceType
 from asteroid_ll.config.section import Section as Section
 from asteroid_ll.config.source import SourceSettings as SourceSettings
 from asteroid_ll.config.text import Text
-from asteroid_ll.config.training import InstanceType
 from asteroid_ll.config.training import TrainingSettings as TrainingSettings
 from asteroid_ll.instance_types import has_local_storage
 from asteroid_ll.neo import feature_sets
@@ -32,6 +34,7 @@ EMULATOR_ROLE_ARN = "arn:aws:iam::000000000000:role/asteroid-ll"
 
 
 Share = Annotated[float, Field(gt=0, lt=1)]
+
 # The choices are those of the table that declares them, which a type checker cannot follow.
 if TYPE_CHECKING:
     FeatureSet = str
@@ -97,20 +100,6 @@ class EncodeSettings(Section):
         default=True,
         description="Whether the training rows are shuffled with split.seed. Linear Learner reads rows in file order, "
         "and catalogues list the brightest asteroids first.",
-    )
-
-
-class HostingSettings(Section):
-    """The SageMaker endpoint that serves predictions."""
-
-    instance_type: InstanceType = Field(default="ml.t2.medium", description="Instance type of the hosting machines.")
-    instance_count: Annotated[int, Field(ge=1, le=20)] = Field(default=1, description="Number of machines.")
-    variant_name: Annotated[
-        str, Text(r"[a-zA-Z0-9](-*[a-zA-Z0-9])*", like="letters, digits and inner hyphens", max_length=63)
-    ] = Field(default="AllTraffic", description="Name of the production variant.")
-    keep_for_h: Annotated[float, Field(gt=0, le=168)] = Field(
-        default=2.0,
-        description="Hours after which an endpoint kept with --keep has expired: sweep --expired deletes it.",
     )
 
 
@@ -255,16 +244,19 @@ class Config(Section):
         """
         return f"sagemaker-{self.region}-{account_id}-asteroid-ll" if self.bucket == AUTO else self.bucket
 
-    def values(self) -> dict[str, Any]:
+    def stored_values(self) -> dict[str, Any]:
         """Return the configuration as JSON values, without the keys that are newer than 0.1.0 and not set.
 
         A run directory of an earlier release then has the same configuration as before.
         """
-        values = self.model_dump(mode="json", exclude=self._unset())
+        values = self.model_dump(mode="json", exclude=self.unset_newer_keys())
         return {name: value for name, value in values.items() if value or name not in _NEWER_SECTIONS}
 
-    def _unset(self) -> dict[str, set[str]]:
-        """Return the keys that are newer than 0.1.0 and have their defaults, by section."""
+    def unset_newer_keys(self) -> dict[str, set[str]]:
+        """Return the keys that are newer than 0.1.0 and have their defaults, by section.
+
+        They are neither stored nor part of a fingerprint.
+        """
         return {
             name: {key for key in _newer_keys(section) if getattr(section, key) == section.default_of(key)}
             for name, section in self
@@ -272,9 +264,9 @@ class Config(Section):
         }
 
     def values_that_are_not_stored(self) -> dict[str, dict[str, Any]]:
-        """Return the keys that `values` leaves out, with their defaults, by section."""
-        values = self.model_dump(mode="json")
-        return {name: {key: values[name][key] for key in keys} for name, keys in self._unset().items() if keys}
+        """Return the keys that `stored_values` leaves out, with their defaults, by section."""
+        values, unset = self.model_dump(mode="json"), self.unset_newer_keys()
+        return {name: {key: values[name][key] for key in keys} for name, keys in unset.items() if keys}
 
     def section_values(self, name: str) -> dict[str, Any]:
         """Return one section as plain JSON values with sorted keys, for a stage's fingerprint.
@@ -285,7 +277,7 @@ class Config(Section):
         Raises:
             KeyError: there is no such section.
         """
-        values = self.model_dump(mode="json", exclude=self._unset())[name]
+        values = self.model_dump(mode="json", exclude=self.unset_newer_keys())[name]
         if not isinstance(values, dict):
             raise KeyError(name)
         return dict(sorted(values.items()))
@@ -295,6 +287,8 @@ def _newer_keys(section: Section) -> Collection[str]:
     """Return the keys of a section that version 0.1.0 did not have."""
     if isinstance(section, TrainingSettings):
         return ("spot", "max_wait_s")
+    if isinstance(section, HostingSettings):
+        return NEWER_HOSTING_KEYS
     return type(section).model_fields if isinstance(section, AccountSettings | KmsSettings | NetworkSettings) else ()
 
 
@@ -311,6 +305,9 @@ def _company_conflicts(config: Config) -> Iterator[tuple[str, str]]:
     local = [name for name in config.training.instance_types if has_local_storage(name)]
     if config.kms.volume is not None and local:
         yield "kms.volume", f"is not for training.instance_type {local[0]}: its local storage has a key of its own"
+    in_network = [name for name in ("subnets", "isolation") if getattr(config.network, name)]
+    if config.hosting.mode == "serverless" and in_network:
+        yield f"network.{in_network[0]}", "is not for hosting.mode serverless, which AWS has without it"
     if (tags := tag_problem(config.tags)) is not None:
         yield "tags", tags
 

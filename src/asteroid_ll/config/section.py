@@ -1,12 +1,13 @@
-"""The base of every section of the configuration."""
+"""What all sections of the configuration share."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, field_validator
 from pydantic_core import PydanticCustomError
 
+from asteroid_ll.config.text import Text
 from asteroid_ll.config.wording import shown
 
 
@@ -34,3 +35,8 @@ class Section(BaseModel):
                 "placeholder", "still has the placeholder {value}; write your own value", {"value": shown(value)}
             )
         return value
+
+
+InstanceType = Annotated[
+    str, Text(r"ml\.[a-z0-9-]+\.[a-z0-9-]+", like="a SageMaker instance type such as ml.m5.large", max_length=64)
+]

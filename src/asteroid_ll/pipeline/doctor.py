@@ -53,7 +53,7 @@ def needs_of(config: Config, price: Estimate, *, stages: Collection[str]) -> lis
         stages: the stages that run.
     """
     training, hosting = config.training, config.hosting
-    listed = {item.component for item in price.items if item.price and item.price.origin == "price-list"}
+    listed = {item.use for item in price.items if item.price and item.price.origin == "price-list"}
     needs = {
         "train": Need(
             "training",
@@ -61,7 +61,7 @@ def needs_of(config: Config, price: Estimate, *, stages: Collection[str]) -> lis
             "spot training job" if training.spot else "training job",
             training.instance_types[0],
             training.instance_count,
-            is_priced="Training" in listed,
+            is_priced="training" in listed,
         ),
         "deploy": Need(
             "hosting",
@@ -69,11 +69,22 @@ def needs_of(config: Config, price: Estimate, *, stages: Collection[str]) -> lis
             "endpoint",
             hosting.instance_type,
             hosting.instance_count,
-            is_priced="Hosting" in listed,
+            is_priced="hosting" in listed,
         ),
     }
     if len(training.instance_types) > 1:
         del needs["train"]
+    if hosting.mode == "serverless":
+        del needs["deploy"]
+    elif hosting.mode == "batch":
+        needs["deploy"] = Need(
+            "transform",
+            "hosting.transform_instance_type",
+            "transform job",
+            hosting.transform_instance_type,
+            hosting.transform_instance_count,
+            is_priced="transform" in listed,
+        )
     return [need for stage, need in needs.items() if stage in stages]
 
 

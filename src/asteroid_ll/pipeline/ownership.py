@@ -163,7 +163,7 @@ def leaving_open(error: AsteroidError, journal: Journal) -> AsteroidError:
 
 def stored_form(config: Config) -> dict[str, Any]:
     """Return the configuration as JSON values, without the secrets of its addresses."""
-    return redacted(config.values())
+    return redacted(config.stored_values())
 
 
 def _whole(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from asteroid_ll.run import paths
 from asteroid_ll.run.atomic import remove_temporaries
 from asteroid_ll.run.journal import Journal
 from asteroid_ll.run.lock import Lock
-from asteroid_ll.stages.registry import STAGES
+from asteroid_ll.stages.registry import BATCH_STAGES, STAGES
 
 if TYPE_CHECKING:
     from asteroid_ll.aws.pricing import Estimate
@@ -38,6 +38,7 @@ def open_pipeline(
     command: str,
     listener: Listener | None = None,
     exclusive: bool = True,
+    in_batch: bool = False,
     configuration_file: str | None = None,
 ) -> Iterator[Pipeline]:
     """Open the run directory.
@@ -48,6 +49,7 @@ def open_pipeline(
         command: the command's name, which the lock shows to other processes.
         listener: functions that are called for each stage and each difference from the stored configuration.
         exclusive: whether to lock the run directory and store its identity; commands that only read need neither.
+        in_batch: whether predict uses a batch transform job in any mode of ``hosting``.
         configuration_file: checksum of the current folder's ``asteroid-ll.yaml``; None if there is none.
 
     Raises:
@@ -70,12 +72,12 @@ def open_pipeline(
         for change in ownership.changes:
             listener.note(change)
         pipeline = Pipeline(
-            STAGES,
+            BATCH_STAGES if in_batch else STAGES,
             config,
             directory=workdir,
             journal=journal,
             connect=lambda: _connect(config, workdir, ownership),
-            worst_case=lambda: _worst_case(config, workdir, stores=exclusive),
+            worst_case=lambda: _worst_case(_with_batch(config) if in_batch else config, workdir, stores=exclusive),
             preflight=partial(_preflight, config, listener) if command in _RUN_ALL else None,
             listener=listener,
             run=ownership.identity.run,
@@ -95,6 +97,11 @@ def _connect(config: Config, workdir: Path, ownership: Ownership) -> Aws:
         aws.close()
         raise
     return aws
+
+
+def _with_batch(config: Config) -> Config:
+    """Return the configuration with batch transform in place of an endpoint, for the price of ``predict --batch``."""
+    return config.model_copy(update={"hosting": config.hosting.model_copy(update={"mode": "batch"})})
 
 
 def _worst_case(config: Config, workdir: Path, *, stores: bool) -> Estimate | None:

@@ -96,6 +96,14 @@ class Pipeline:
         """Return the most that a plan can cost; None if it does nothing on an AWS account."""
         return self._price.of(plan)
 
+    def require_price(self) -> None:
+        """Show the most that a run can cost, and refuse it above the cap.
+
+        Raises:
+            ConfigError: the worst case is above the cap, or unknown.
+        """
+        self._price.require(self._listener.note)
+
     def close(self) -> None:
         """Close the session, if one was opened."""
         if "_aws" in self.__dict__:
@@ -199,7 +207,7 @@ class Pipeline:
         return {} if open_now is None and is_proven else open_now
 
     def _bill(self) -> Mapping[str, Any] | None:
-        """Return the cost of the job and the endpoint so far; None if a file of the run directory is damaged."""
+        """Return the cost of the jobs and the endpoint so far; None if a file of the run directory is damaged."""
         try:
             return bill_of(self._directory, self._config, self._journal.read())
         except DataError:
@@ -218,14 +226,14 @@ class Pipeline:
         try:
             touched = [result.name for result in results if result.name in stage.undoes and result.status != "skipped"]
             reason: str | None = "asked for"
+            open_now = supervisor.open_in(self._journal)
             if not is_asked_for:
-                open_now = supervisor.open_in(self._journal)
                 reason = supervisor.reason_to_tear_down(open_now, touched=touched, has_failed=error is not None)
             if reason is None and error is not None:
                 return error
             step = Step(stage.name, "run", reason) if reason else Step(stage.name, "skip", "nothing is open")
             function = stage.run
-            spared = frozenset() if error is None else supervisor.RESUMABLE
+            spared = frozenset() if error is None else supervisor.spared_after_failure(open_now)
             sparing = replace(stage, run=lambda context: function(replace(context, spared=spared)))
             self._execute(sparing, step, results, outcomes)
             if reason is None and self._config.target == "aws":

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from asteroid_ll.aws.tags import resource_name
+
 if TYPE_CHECKING:
     from asteroid_ll.aws.session import Aws
     from asteroid_ll.config import Config
@@ -75,7 +77,7 @@ class Context:
     @property
     def resource_name(self) -> str:
         """The name of what this stage creates: from its content, and for this run alone."""
-        return f"asteroid-ll-{self.fingerprint[:16]}-{self.run.rpartition('-')[2]}"
+        return resource_name(self.fingerprint, self.run)
 
     def path(self, *parts: str) -> Path:
         """Return a path in the run directory."""

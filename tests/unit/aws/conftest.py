@@ -150,6 +150,7 @@ def time_passes() -> VirtualTime:
 def script() -> Script:
     made = Script()
     made.on("GetCallerIdentity", IDENTITY)
+    made.on("ListTransformJobs", {"TransformJobSummaries": []})
     return made
 
 

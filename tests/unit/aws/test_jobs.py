@@ -245,7 +245,7 @@ def test_stopping_waits_until_the_bill_has_ended(aws, script):
     script.on("StopTrainingJob", {})
     script.on("DescribeTrainingJob", described("InProgress"), described("Stopping"), described("Stopped"))
     script.on("ListTags", tagged(tags.tags(fingerprint="abc")))
-    assert jobs.stop_training_job(aws, "asteroid-ll-abc") == "stopped"
+    assert jobs.stop_job(aws, "training-job", "asteroid-ll-abc") == "stopped"
     assert script.names().count("DescribeTrainingJob") == 3
 
 
@@ -254,7 +254,7 @@ def test_a_job_that_had_ended_needs_no_stopping(aws, script, say):
     script.on("StopTrainingJob", say.refusal("ValidationException", rejected))
     script.on("DescribeTrainingJob", described("Completed"))
     script.on("ListTags", tagged(tags.tags(fingerprint="abc")))
-    assert jobs.stop_training_job(aws, "asteroid-ll-abc") == "ended"
+    assert jobs.stop_job(aws, "training-job", "asteroid-ll-abc") == "ended"
 
 
 def test_another_refusal_to_stop_is_an_error(aws, script, say):
@@ -262,19 +262,19 @@ def test_another_refusal_to_stop_is_an_error(aws, script, say):
     script.on("DescribeTrainingJob", described("InProgress"))
     script.on("ListTags", tagged(tags.tags(fingerprint="abc")))
     with pytest.raises(AwsError, match="1 validation error"):
-        jobs.stop_training_job(aws, "asteroid-ll-abc")
+        jobs.stop_job(aws, "training-job", "asteroid-ll-abc")
 
 
 def test_a_missing_job_needs_no_stopping(aws, script, say):
     script.on("DescribeTrainingJob", say.refusal("ValidationException", "Requested resource not found."))
     script.on("ListTrainingJobs", {"TrainingJobSummaries": []})
-    assert jobs.stop_training_job(aws, "asteroid-ll-abc") == "absent"
+    assert jobs.stop_job(aws, "training-job", "asteroid-ll-abc") == "absent"
 
 
 def test_a_job_without_our_tags_is_not_stopped(aws, script):
     script.on("DescribeTrainingJob", described("InProgress"))
     script.on("ListTags", tagged({"Owner": "somebody"}))
-    assert jobs.stop_training_job(aws, "asteroid-ll-abc") == "foreign"
+    assert jobs.stop_job(aws, "training-job", "asteroid-ll-abc") == "foreign"
     assert "StopTrainingJob" not in script.names()
 
 

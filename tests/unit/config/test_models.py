@@ -153,17 +153,17 @@ def test_a_regressor_is_not_given_a_classifiers_criterion():
 
 
 def test_keys_that_are_newer_than_the_first_release_have_values_only_if_they_are_set():
-    values = Config().values()
+    values = Config().stored_values()
     assert not {"account", "kms", "network", "tags"} & set(values)
     assert not {"spot", "max_wait_s"} & set(values["training"])
     given = {"kms": {"s3": "alias/a"}, "network": {"isolation": True}, "training": {"spot": True}, "tags": {"a": "b"}}
-    values = Config.model_validate(given).values()
+    values = Config.model_validate(given).stored_values()
     assert {name: values[name] for name in ("kms", "network", "tags")} == {
         name: given[name] for name in ("kms", "network", "tags")
     }
     assert values["training"]["spot"] is True
     assert "max_wait_s" not in values["training"]
-    assert Config.model_validate(values).values() == values
+    assert Config.model_validate(values).stored_values() == values
 
 
 @pytest.mark.parametrize(

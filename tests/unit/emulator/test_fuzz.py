@@ -296,7 +296,8 @@ def other_request(draw):
 
 @pytest.mark.parametrize("seed", range(3))
 def test_no_request_is_an_internal_failure(virtual, monkeypatch, seed):
-    monkeypatch.setattr(virtual.services.jobs, "spawn", lambda _job: None)
+    for jobs in (virtual.services.jobs, virtual.services.transforms):
+        monkeypatch.setattr(jobs, "spawn", lambda _job: None)
     virtual.store.create_bucket("rocks", region=REGION)
     virtual.store.put("rocks", "k", [b"1,2\n"])
     virtual._log_store.append(REGION, "/aws/sagemaker/TrainingJobs", "j/algo-1-1", lines=[(1.0, "loss 1")])

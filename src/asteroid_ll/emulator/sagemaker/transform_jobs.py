@@ -8,6 +8,7 @@ from typing import Any
 from asteroid_ll.emulator import ledger
 from asteroid_ll.emulator.resources import MODEL, TRANSFORM_JOB, Resource
 from asteroid_ll.emulator.sagemaker.call import SageMakerCall, invalid
+from asteroid_ll.emulator.sagemaker.company import check_key
 from asteroid_ll.emulator.sagemaker.listing import page
 from asteroid_ll.emulator.sagemaker.models import existing
 from asteroid_ll.emulator.transport.messages import ApiError
@@ -120,6 +121,8 @@ def _check(call: SageMakerCall, request: Mapping[str, Any]) -> None:
             f"region ({call.region}) and belongs to the account."
         )
     resources = request["TransformResources"]
+    check_key(request["TransformOutput"].get("KmsKeyId"), call.region, member="TransformOutput.KmsKeyId")
+    check_key(resources.get("VolumeKmsKeyId"), call.region, member="TransformResources.VolumeKmsKeyId")
     call.check_quota(
         "transform job usage",
         kind=ledger.TRANSFORM,
