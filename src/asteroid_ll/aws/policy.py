@@ -30,7 +30,9 @@ _JOB_LOGS, _ENDPOINT_LOGS = f"{_LOGS}TrainingJobs:*", f"{_LOGS}Endpoints/asteroi
 _TRANSFORM_LOGS = f"{_LOGS}TransformJobs:*"
 _SWEPT_BUCKETS, _SWEPT_OBJECTS = "arn:{partition}:s3:::{swept_bucket}", "arn:{partition}:s3:::{swept_bucket}/{folder}*"
 _IN_ALL_REGIONS = "arn:{partition}:sagemaker:*:{account_id}:%s/asteroid-ll-*"
-_SWEPT = tuple(_IN_ALL_REGIONS % kind for kind in _KINDS)
+_SWEPT = (_IN_ALL_REGIONS % "*",)
+"""Of any kind, which keeps the policy within IAM's limit. The actions are those of our kinds alone."""
+
 _GROUPS = tuple(
     "arn:{partition}:logs:*:{account_id}:log-group:/aws/sagemaker/" + x for x in ("TrainingJobs", "TransformJobs")
 )
@@ -63,7 +65,7 @@ _CALLER: _Statements = (
         (_MODELS, _CONFIGS, _ENDPOINTS),
     ),
     ("Predicting", "sagemaker", "InvokeEndpoint", (_ENDPOINTS,)),
-    ("Tags", "sagemaker", "AddTags ListTags", (_JOBS, _TRANSFORMS, _MODELS, _CONFIGS, _ENDPOINTS)),
+    ("Tags", "sagemaker", "AddTags ListTags", (_NAMED % "*",)),
     (
         "Listing",
         "sagemaker",
