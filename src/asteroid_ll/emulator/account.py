@@ -97,14 +97,15 @@ class Account:
             with naming_damage(self.directory):
                 response = self._route(request, service, region=region, access_key=access_key, request_id=request_id)
         except ApiError as refusal:
-            response = _refusal(refusal, service, request_id=request_id)
+            response = _refusal(request, refusal, service, request_id=request_id)
         except DataError as damage:
             self.state.log(f"{request.method} {request.path}: {damage}")
             raise
         except Exception as error:
             self._log_bug(request, error)
             message = f"{type(error).__name__}: {error}. The traceback is in {self.directory / LOG}."
-            response = _refusal(ApiError("InternalFailure", message, status=500), service, request_id=request_id)
+            failure = ApiError("InternalFailure", message, status=500)
+            response = _refusal(request, failure, service, request_id=request_id)
         if any(name.lower() == "x-amzn-requestid" for name in response.headers):
             return response
         return replace(response, headers={**response.headers, "x-amzn-RequestId": request_id})
@@ -148,7 +149,8 @@ class Account:
         if not region and not _is_public(request, service):  # the request is not signed
             raise ApiError("MissingAuthenticationTokenException", "Missing Authentication Token", status=403)
         with self._lock:
-            authorize = None if permissions is None else permissions().check
+            allowed = None if permissions is None else permissions()
+            authorize = None if allowed is None else allowed.check
             if service == "sagemaker":
                 sagemaker_call = partial(SageMakerCall, self.services, region)
                 return SAGEMAKER.handle(request, model=self._model, call=sagemaker_call, authorize=authorize)
@@ -160,7 +162,7 @@ class Account:
             if service == "pricing":
                 return PRICING.handle(request, model=self._model, call=dict, authorize=authorize)
             if service in {"iam", "servicequotas", "sts"}:
-                sender = self.identities.principal_of(access_key) if permissions is None else permissions().principal
+                sender = self.identities.principal_of(access_key) if allowed is None else allowed.principal
                 return self._identified(
                     request, service, sender or ANYONE, region=region, request_id=request_id, authorize=authorize
                 )
@@ -228,7 +230,7 @@ def _service(request: Request, signed_for: str) -> str:
     for service in (SAGEMAKER, LOGS, PRICING, QUOTAS):
         if target.startswith(service.target_prefix):
             return service.name
-    return "sts" if b"Action=" in request.body[:4096] and request.path == "/" else "s3"
+    return "sts" if _speaks_query(request) else "s3"
 
 
 def _is_public(request: Request, service: str) -> bool:
@@ -236,15 +238,21 @@ def _is_public(request: Request, service: str) -> bool:
     return service == "sts" and query_protocol.form_fields(request).get("Action") == web_identity.OPERATION
 
 
-def _refusal(refusal: ApiError, service: str, *, request_id: str) -> Response:
+def _speaks_query(request: Request) -> bool:
+    """Return whether a request has the query protocol."""
+    return b"Action=" in request.body[:4096] and request.path == "/" and "x-amz-target" not in request.headers
+
+
+def _refusal(request: Request, refusal: ApiError, service: str, *, request_id: str) -> Response:
     """Return a refusal in the service's format."""
-    if service in {"iam", "s3", "sts"}:
+    if service in {"iam", "s3", "sts"} or _speaks_query(request):
         return query_protocol.error(refusal, request_id=request_id)
+    code = "ExpiredTokenException" if refusal.code == "ExpiredToken" else refusal.code
     if service == "runtime":
-        body = {"ErrorCode": refusal.code, "Message": refusal.message, **refusal.fields}
+        body = {"ErrorCode": code, "Message": refusal.message, **refusal.fields}
         content_type = "application/json"
     else:
-        body = {"__type": refusal.code, "message": refusal.message, **refusal.fields}
+        body = {"__type": code, "message": refusal.message, **refusal.fields}
         content_type = JSON_1_1
-    headers = {"Content-Type": content_type, "x-amzn-ErrorType": refusal.code}
+    headers = {"Content-Type": content_type, "x-amzn-ErrorType": code}
     return Response(refusal.status, headers, json.dumps(body).encode())

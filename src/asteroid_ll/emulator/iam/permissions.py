@@ -112,7 +112,10 @@ class Permissions:
 
     def _resource_policy(self, resource: str) -> Document | None:
         """Return the policy of the bucket that a resource is or is in, or a role's trust policy."""
-        _, _, service, _, _, name = f"{resource}:::::".split(":", 5)
+        fields = resource.split(":", 5)
+        if len(fields) < 6:
+            return None
+        service, name = fields[2], fields[5]
         if service == "iam" and name.startswith("role/"):
             role = Identities(self.state).role(resource)
             return None if role is None else role.trust_policy

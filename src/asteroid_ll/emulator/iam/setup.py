@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -30,40 +30,49 @@ _TRUST = {
 _PARTITION = "aws"
 
 
-def documents(sources: Iterable[Source]) -> tuple[Document, ...]:
-    """Return the documents of policies, checked.
+@dataclass(frozen=True)
+class Policies:
+    """Policies that an account gets; None for a kind that stays as it is.
 
-    Raises:
-        ConfigError: a file cannot be read, or a document is not an identity-based policy.
+    Attributes:
+        caller: the policies of the user ``emulator``, who then has every access key that IAM did not make.
+        role: the policies of the role ``asteroid-ll``, which SageMaker can assume.
+        service_control: the account's service control policies.
     """
-    return tuple(map(_document, sources))
 
+    caller: tuple[Document, ...] | None = None
+    role: tuple[Document, ...] | None = None
+    service_control: tuple[Document, ...] | None = None
 
-def evaluate_policies(
-    state: State,
-    *,
-    caller: Sequence[Document] | None = None,
-    role: Sequence[Document] | None = None,
-    service_control: Sequence[Document] | None = None,
-) -> None:
-    """Evaluate the account's policies from now on.
+    @staticmethod
+    def read(
+        *,
+        caller: Iterable[Source] | None = None,
+        role: Iterable[Source] | None = None,
+        service_control: Iterable[Source] | None = None,
+    ) -> Policies:
+        """Return the policies, checked.
 
-    Args:
-        state: the emulator's state.
-        caller: the policies of the user ``emulator``, who then has every access key that IAM did not make. With None,
-            such a key stays what it is: the root user's, or that of the user of an earlier call.
-        role: the policies of the role ``asteroid-ll``, which SageMaker can assume; None leaves roles as they are.
-        service_control: the account's service control policies; None leaves them as they are.
-    """
-    identities, settings = Identities(state), replace(state.settings, iam=True)
-    if role is not None:
-        trust = {"trust": json.dumps(_TRUST), "description": None, "max_session_s": 3_600}
-        _replace(identities, ROLE, ROLE_NAME, policies=role, **trust)
-    if caller is not None:
-        settings = replace(settings, caller_arn=_replace(identities, USER, CALLER_NAME, policies=caller))
-    if service_control is not None:
-        settings = replace(settings, service_control_policies=tuple(service_control))
-    state.configure(settings)
+        Raises:
+            ConfigError: a file cannot be read, or a document is not one for users, roles and accounts.
+        """
+        sources = (caller, role, service_control)
+        return Policies(*(None if items is None else tuple(map(_document, items)) for items in sources))
+
+    def apply(self, state: State, *, always: bool = False) -> None:
+        """Make the account evaluate policies from now on, if any kind is given or ``always`` is true."""
+        if not always and (self.caller, self.role, self.service_control) == (None, None, None):
+            return
+        identities, settings = Identities(state), replace(state.settings, iam=True)
+        if self.role is not None:
+            trust = {"trust": json.dumps(_TRUST), "description": None, "max_session_s": 3_600}
+            _replace(identities, ROLE, ROLE_NAME, policies=self.role, **trust)
+        if self.caller is not None:
+            caller_arn = _replace(identities, USER, CALLER_NAME, policies=self.caller)
+            settings = replace(settings, caller_arn=caller_arn)
+        if self.service_control is not None:
+            settings = replace(settings, service_control_policies=self.service_control)
+        state.configure(settings)
 
 
 def _document(source: Source) -> Document:
@@ -74,9 +83,9 @@ def _document(source: Source) -> Document:
         try:
             document = json.loads(Path(source).read_text(encoding="utf-8"))
         except OSError as error:
-            raise ConfigError(f"The policy {name} cannot be read: {error.strerror}.") from error
+            raise ConfigError(f"The policy {name} cannot be read: {error.strerror}.", hint=_HINT) from error
         except ValueError as error:
-            raise ConfigError(f"The policy {name} is not JSON: {error}.") from error
+            raise ConfigError(f"The policy {name} is not JSON: {error}.", hint=_HINT) from error
     else:
         name, document = "document", json.loads(json.dumps(source))
     problem = problem_of(document, kind="identity")

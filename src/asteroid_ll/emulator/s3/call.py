@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from calendar import timegm
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from time import strptime
 from urllib.parse import unquote
 
@@ -17,6 +17,15 @@ from asteroid_ll.emulator.transport.messages import ApiError, Request
 _HOST = re.compile(
     r"(?:(?P<bucket>.+)\.)?s3(?:\.dualstack)?(?:[.-](?P<region>[a-z]{2}(?:-[a-z]+)+-\d))?\.amazonaws\.com(?:\.cn)?"
 )
+
+_SIGNATURE = frozenset(
+    f"x-amz-{name}"
+    for name in (
+        *("algorithm", "credential", "date", "expires", "signedheaders", "signature"),
+        *("security-token", "content-sha256", "user-agent"),
+    )
+)
+"""The query parameters of a presigned URL that are about its signature, in lower case."""
 
 
 @dataclass(frozen=True)
@@ -120,6 +129,24 @@ def parse_address(request: Request) -> tuple[str, str, str]:
     else:
         bucket, _, key = path.partition("/")
     return bucket, key, (host["region"] or "") if host else ""
+
+
+def with_headers_of_query(request: Request) -> Request:
+    """Return a presigned request with the headers that its URL has as query parameters, in any case.
+
+    SDKs move ``x-amz-`` headers, such as metadata, into the URL that they sign. A checksum among them is that of the
+    body at the time of the signature, which is empty, and S3 ignores it.
+    """
+    if "X-Amz-Credential" not in request.query:
+        return request
+    headers, query = dict(request.headers), {}
+    for name, text in request.query.items():
+        header = name.lower()
+        if not header.startswith("x-amz-") or header in _SIGNATURE:
+            query[name] = text
+        elif not header.startswith("x-amz-checksum-") and header != "x-amz-sdk-checksum-algorithm":
+            headers.setdefault(header, text)
+    return replace(request, headers=headers, query=query)
 
 
 def check_signed(request: Request, *, now_s: float) -> None:

@@ -125,8 +125,11 @@ def upload_part_copy(call: S3Call) -> Response:
 def complete_multipart_upload(call: S3Call) -> Response:
     """CompleteMultipartUpload: the listed parts become the object in one step.
 
-    The ETag is the MD5 of the parts' MD5s, ``-`` and their number.
+    The ETag is the MD5 of the parts' MD5s, ``-`` and their number. A client that sends it again, because the answer was
+    lost, gets the same answer.
     """
+    if answer := _earlier_answer(call):
+        return answer
     upload, store = find_upload(call), call.store
     guard = write_guard(call.request.headers, call.key)
     parts = _chosen(call, parse(call.request.body, "CompleteMultipartUpload").findall("Part"))
@@ -144,7 +147,6 @@ def complete_multipart_upload(call: S3Call) -> Response:
     sizes = tuple(part["size_bytes"] for part in parts)
     attributes = replace(attributes, checksums=checksums, etag=etag, part_sizes_bytes=sizes)
     stored = store.record(call.bucket, call.key, body, attributes=attributes, guard=guard)
-    _delete_upload(call)
     response = document(
         "CompleteMultipartUploadResult",
         elements(
@@ -157,7 +159,9 @@ def complete_multipart_upload(call: S3Call) -> Response:
         elements(ChecksumType=stored.attributes.checksum_type),
     )
     headers = {**encryption_headers(attributes), **checksum_headers(stored.attributes)}
-    return replace(response, headers={**response.headers, **headers})
+    response = replace(response, headers={**response.headers, **headers})
+    _delete_upload(call, answer=response)
+    return response
 
 
 @operation("AbortMultipartUpload", "DELETE /Bucket/Key?uploadId")
@@ -292,9 +296,22 @@ def _check_whole(call: S3Call, body: Body, *, checksums: Mapping[str, str], kind
             raise ApiError("BadDigest", f"The {algorithm} you specified did not match the calculated checksum.")
 
 
-def _delete_upload(call: S3Call) -> None:
+def _earlier_answer(call: S3Call) -> Response | None:
+    """Return the answer with which the upload was completed, if it was."""
+    row = call.store.state.connection.execute(
+        "SELECT headers, body FROM s3_completed WHERE id = ? AND bucket = ? AND key = ?",
+        (call.query("uploadId"), call.bucket, call.key),
+    ).fetchone()
+    return None if row is None else Response(headers=json.loads(row["headers"]), body=row["body"].encode())
+
+
+def _delete_upload(call: S3Call, *, answer: Response | None = None) -> None:
+    """Delete the upload; keep the answer if it was completed."""
     upload, connection = call.query("uploadId"), call.store.state.connection
     with call.store.state.transaction():
+        if answer is not None:
+            row = (upload, call.bucket, call.key, json.dumps(dict(answer.headers)), answer.body.decode())
+            connection.execute("INSERT OR REPLACE INTO s3_completed VALUES (?, ?, ?, ?, ?)", row)
         rows = connection.execute("DELETE FROM s3_part WHERE upload = ? RETURNING body", (upload,)).fetchall()
         connection.execute("DELETE FROM s3_upload WHERE id = ?", (upload,))
     call.store.bodies.discard(*(row["body"] for row in rows))

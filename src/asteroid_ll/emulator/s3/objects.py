@@ -124,7 +124,7 @@ def delete_objects(call: S3Call) -> Response:
         denied = call.deletion_denial(key)
         if denied or version != "null":
             error = s3_error("AccessDenied", denied) if denied else s3_error("NoSuchVersion")
-            contents = elements(Key=key, VersionId=version, Code=error.code, Message=error.message)
+            contents = elements(Key=key, VersionId=item.findtext("VersionId"), Code=error.code, Message=error.message)
             results.append(group("Error", contents))
             continue
         call.store.delete(call.bucket, key)

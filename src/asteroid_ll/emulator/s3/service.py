@@ -22,7 +22,7 @@ from asteroid_ll.emulator.s3 import (  # noqa: F401
     objects,
     tags,
 )
-from asteroid_ll.emulator.s3.call import S3Call, check_bucket, check_signed, parse_address
+from asteroid_ll.emulator.s3.call import S3Call, check_bucket, check_signed, parse_address, with_headers_of_query
 from asteroid_ll.emulator.s3.errors import s3_error
 from asteroid_ll.emulator.s3.operations import find_operation
 from asteroid_ll.emulator.s3.store import ObjectStore
@@ -85,6 +85,7 @@ class S3:
         S3 names the bucket's region in ``headers`` for HeadBucket and for calls to the wrong region.
         """
         check_signed(request, now_s=self.store.state.now())
+        request = with_headers_of_query(request)
         name, key, host_region = parse_address(request)
         if len(key.encode()) > _MAX_KEY_BYTES:
             raise s3_error("KeyTooLongError", Size=len(key), MaxSizeAllowed=_MAX_KEY_BYTES)

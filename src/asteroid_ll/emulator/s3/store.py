@@ -43,6 +43,9 @@ CREATE TABLE IF NOT EXISTS s3_part (
     upload TEXT NOT NULL, number INTEGER NOT NULL, size_bytes INTEGER NOT NULL, md5 TEXT NOT NULL,
     body TEXT NOT NULL, modified_s REAL NOT NULL, checksums TEXT NOT NULL, PRIMARY KEY (upload, number)
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS s3_completed (
+    id TEXT PRIMARY KEY, bucket TEXT NOT NULL, key TEXT NOT NULL, headers TEXT NOT NULL, body TEXT NOT NULL
+) WITHOUT ROWID;
 """
 
 
@@ -297,4 +300,5 @@ def _drop_uploads(connection: sqlite3.Connection, bucket: str) -> list[str]:
         "DELETE FROM s3_part WHERE upload IN (SELECT id FROM s3_upload WHERE bucket = ?) RETURNING body", (bucket,)
     ).fetchall()
     connection.execute("DELETE FROM s3_upload WHERE bucket = ?", (bucket,))
+    connection.execute("DELETE FROM s3_completed WHERE bucket = ?", (bucket,))
     return [row["body"] for row in parts]

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 
 from asteroid_ll.instance_prices import bundled_prices
 
@@ -25,7 +25,7 @@ _CODES = {
     "ml.m5.xlarge for transform job usage": "L-7939E4EC",
     "ml.t2.medium for endpoint usage": "L-29C181D7",
 }
-"""AWS's codes of common quotas, from public listings of ``list-service-quotas``. The others are made by `code_of`."""
+"""AWS's codes of common quotas, from public listings of ``list-service-quotas``. `quota_of` makes the others."""
 
 _DEFAULTS = {
     "ml.t2.medium for endpoint usage": 2.0,
@@ -50,18 +50,18 @@ class Quota:
     default: float
 
 
-def all_quotas(more: Iterable[str] = ()) -> list[Quota]:
+@lru_cache(maxsize=8)
+def all_quotas(more: frozenset[str]) -> tuple[Quota, ...]:
     """Return a quota per instance type and purpose, by code.
 
     Args:
         more: further names.
     """
-    names = {f"{name} for {purpose}" for name in bundled_prices() for purpose in PURPOSES} | set(more)
-    return sorted(
-        (Quota(code_of(name), name, _DEFAULTS.get(name, 0.0)) for name in names), key=lambda quota: quota.code
-    )
+    names = {f"{name} for {purpose}" for name in bundled_prices() for purpose in PURPOSES} | more
+    return tuple(sorted(map(quota_of, names), key=lambda quota: quota.code))
 
 
-def code_of(name: str) -> str:
-    """Return AWS's code of a quota if it is known, else the start of a hash of its name in the same format."""
-    return _CODES.get(name) or f"L-{hashlib.sha256(name.encode()).hexdigest()[:8].upper()}"
+def quota_of(name: str) -> Quota:
+    """Return the quota of a name. A code that is not known is the start of a hash of the name, in AWS's format."""
+    code = _CODES.get(name) or f"L-{hashlib.sha256(name.encode()).hexdigest()[:8].upper()}"
+    return Quota(code, name, _DEFAULTS.get(name, 0.0))

@@ -9,14 +9,14 @@ from __future__ import annotations
 import json
 import secrets
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
 from asteroid_ll.emulator.json_service import JsonService
 from asteroid_ll.emulator.resources import partition
-from asteroid_ll.emulator.servicequotas.quotas import NO_LIMIT, Quota, all_quotas
+from asteroid_ll.emulator.servicequotas.quotas import NO_LIMIT, Quota, all_quotas, quota_of
 from asteroid_ll.emulator.state import ACCOUNT_ID, State
 from asteroid_ll.emulator.transport.messages import ApiError
 
@@ -51,7 +51,7 @@ class QuotasCall:
     params: Mapping[str, Any]
 
     @cached_property
-    def quotas(self) -> list[Quota]:
+    def quotas(self) -> tuple[Quota, ...]:
         """The quotas of the request's service.
 
         Raises:
@@ -59,7 +59,7 @@ class QuotasCall:
         """
         if self.params.get("ServiceCode", _SERVICE) != _SERVICE:
             raise _absent("The request failed because the specified service does not exist.")
-        return all_quotas(self.limits)
+        return all_quotas(frozenset(self.limits))
 
     @cached_property
     def limits(self) -> Mapping[str, int]:
@@ -105,7 +105,7 @@ def list_quotas(call: QuotasCall) -> Answer:
     """ListServiceQuotas."""
     code = call.params.get("QuotaCode")
     chosen = [quota for quota in call.quotas if code in (None, quota.code)]
-    return _page(call, "Quotas", [_applied(call, quota) for quota in chosen])
+    return _page(call, "Quotas", chosen, _applied)
 
 
 def get_default(call: QuotasCall) -> Answer:
@@ -115,7 +115,7 @@ def get_default(call: QuotasCall) -> Answer:
 
 def list_defaults(call: QuotasCall) -> Answer:
     """ListAWSDefaultServiceQuotas."""
-    return _page(call, "Quotas", [_default(call, quota) for quota in call.quotas])
+    return _page(call, "Quotas", call.quotas, _default)
 
 
 def request_increase(call: QuotasCall) -> Answer:
@@ -144,7 +144,7 @@ def list_requests(call: QuotasCall) -> Answer:
     """ListRequestedServiceQuotaChangeHistoryByQuota."""
     status = call.params.get("Status")
     rows = [row for row in call.requests("name = ?", call.quota().name) if status in (None, row["status"])]
-    return _page(call, "RequestedQuotas", [_request(call, row) for row in rows])
+    return _page(call, "RequestedQuotas", rows, _request)
 
 
 def get_request(call: QuotasCall) -> Answer:
@@ -173,12 +173,14 @@ def _approve(state: State) -> None:
     )
 
 
-def _page(call: QuotasCall, member: str, items: list[Answer]) -> Answer:
+def _page(call: QuotasCall, member: str, items: Sequence[Any], describe: Callable[[QuotasCall, Any], Answer]) -> Answer:
+    """Return one page of a listing, with a description of each item."""
     token = call.params.get("NextToken", "0")
     if not token.isdecimal():
         raise ApiError("InvalidPaginationTokenException", "Invalid NextToken was provided.")
     start, stop = int(token), int(token) + call.params.get("MaxResults", MAX_PAGE)
-    return {member: items[start:stop], "NextToken": str(stop) if stop < len(items) else None}
+    described = [describe(call, item) for item in items[start:stop]]
+    return {member: described, "NextToken": str(stop) if stop < len(items) else None}
 
 
 def _applied(call: QuotasCall, quota: Quota) -> Answer:
@@ -202,7 +204,7 @@ def _named(quota: Quota) -> Answer:
 
 
 def _request(call: QuotasCall, row: sqlite3.Row) -> Answer:
-    quota = next(quota for quota in call.quotas if quota.name == row["name"])
+    quota = quota_of(row["name"])
     return {
         **_named(quota),
         "Id": row["id"],

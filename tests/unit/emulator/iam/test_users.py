@@ -2,30 +2,6 @@
 
 import json
 
-import boto3
-import pytest
-
-from asteroid_ll.emulator.transport import in_process
-
-
-@pytest.fixture
-def sent_by(virtual, new_session):
-    """Make a client that signs with an access key of IAM's answer."""
-
-    def make(service, key):
-        session = new_session()
-        core = session._session
-        in_process.attach(core, virtual)
-        return boto3.Session(
-            key["AccessKeyId"],
-            key["SecretAccessKey"],
-            key.get("SessionToken"),
-            region_name="us-west-2",
-            botocore_session=core,
-        ).client(service)
-
-    return make
-
 
 def test_a_user_is_read_back(iam, user):
     assert iam.get_user(UserName="ADA")["User"] == user
@@ -39,7 +15,7 @@ def test_a_user_that_exists_is_refused_and_one_that_does_not_is_not_found(iam, u
 
 def test_a_user_without_a_name_is_the_sender(iam, user, sent_by, refused):
     key = iam.create_access_key(UserName="ada")["AccessKey"]
-    assert sent_by("iam", key).get_user()["User"] == user
+    assert sent_by(key, "iam").get_user()["User"] == user
     assert refused(iam.get_user) == ("NoSuchEntity", "The user with name emulator cannot be found.")
 
 
@@ -47,7 +23,7 @@ def test_a_session_of_a_role_is_not_a_user(iam, virtual, client_of, trust, sent_
     trust["Statement"][0]["Principal"] = {"AWS": "000000000000"}
     role = iam.create_role(RoleName="learner", AssumeRolePolicyDocument=json.dumps(trust))["Role"]
     answer = client_of("sts").assume_role(RoleArn=role["Arn"], RoleSessionName="tuesday")
-    assert refused(sent_by("iam", answer["Credentials"]).get_user) == (
+    assert refused(sent_by(answer["Credentials"], "iam").get_user) == (
         "ValidationError",
         "Must specify userName when calling with non-User credentials",
     )

@@ -199,6 +199,35 @@ def test_a_presigned_address_without_its_times_is_refused(s3, emulator, query, s
     assert emulator.handle(Request("GET", "rocks.s3.amazonaws.com", "/k", query)).status == status
 
 
+@pytest.mark.parametrize("spelled", [str.lower, str.title], ids=["JavaScript", "Go"])
+def test_the_headers_in_a_presigned_address_count_except_a_checksum_of_no_body(s3, emulator, spelled):
+    from asteroid_ll.emulator.transport.messages import Request
+
+    signature = {
+        "X-Amz-Algorithm": "AWS4-HMAC-SHA256",
+        "X-Amz-Content-Sha256": "UNSIGNED-PAYLOAD",
+        "X-Amz-Credential": "a/29990101/us-east-1/s3/aws4_request",
+        "X-Amz-Date": "29990101T000000Z",
+        "X-Amz-Expires": "60",
+        "X-Amz-Signature": "0",
+        "X-Amz-SignedHeaders": "host",
+        "x-id": "PutObject",
+    }
+    moved = {"x-amz-checksum-crc32": "AAAAAA==", "x-amz-sdk-checksum-algorithm": "CRC32", "x-amz-meta-unit": "au"}
+    query = signature | {spelled(name): text for name, text in moved.items()}
+    answer = emulator.handle(Request("PUT", "rocks.s3.amazonaws.com", "/k", query, body=b"Eros"))
+    assert answer.status == 200, answer.body
+    stored = s3.get_object(Bucket="rocks", Key="k")
+    assert (stored["Body"].read(), stored["Metadata"]) == (b"Eros", {"unit": "au"})
+    refusal = emulator.handle(Request("PUT", "rocks.s3.amazonaws.com", "/k", query | {"x-amz-acl": "public-read"}))
+    assert b"AccessControlListNotSupported" in refusal.body
+
+
+def test_the_header_of_awss_c_library_is_accepted(s3, emulator):
+    s3.meta.events.register("before-sign.s3", lambda request, **_: request.headers.add_header("x-amz-api-version", "1"))
+    s3.put_object(Bucket="rocks", Key="k", Body=b"Eros")
+
+
 REGIONAL = "rocks-000000000000-us-east-1-an"
 
 

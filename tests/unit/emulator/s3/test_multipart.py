@@ -52,8 +52,23 @@ def test_completing_makes_the_object_and_ends_the_upload(s3, started, refused, b
     read = s3.get_object(**HERE)
     assert (read["ETag"], read["Metadata"], read["ContentLength"]) == (done["ETag"], {"unit": "au"}, 5 * MIB + 3)
     assert read["Body"].read()[-3:] == b"end"
-    assert refused(s3.complete_multipart_upload, **upload, MultipartUpload={"Parts": parts})["Code"] == "NoSuchUpload"
+    assert refused(s3.upload_part, **upload, PartNumber=1, Body=b"late")["Code"] == "NoSuchUpload"
     assert len(bodies()) == 1
+
+
+def test_completing_again_has_the_same_answer_also_after_the_object_is_gone(s3, started, refused):
+    upload, parts = started
+    arguments = {**upload, "MultipartUpload": {"Parts": parts}}
+    first = s3.complete_multipart_upload(**arguments)
+    s3.delete_object(**HERE)
+    again = s3.complete_multipart_upload(**arguments)
+    for answer in (first, again):
+        del answer["ResponseMetadata"]
+    assert again == first
+    assert refused(s3.complete_multipart_upload, **arguments | {"Key": "other"})["Code"] == "NoSuchUpload"
+    s3.delete_bucket(Bucket="rocks")
+    s3.create_bucket(Bucket="rocks")
+    assert refused(s3.complete_multipart_upload, **arguments)["Code"] == "NoSuchUpload"
 
 
 def test_a_full_object_checksum_is_of_the_whole_object(s3, refused):

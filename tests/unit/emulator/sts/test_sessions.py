@@ -3,11 +3,8 @@
 import json
 from datetime import timedelta
 
-import boto3
 import pytest
 from botocore.exceptions import ClientError
-
-from asteroid_ll.emulator.transport import in_process
 
 ACCOUNT = "arn:aws:iam::000000000000"
 ROLE = f"{ACCOUNT}:role/of/learner"
@@ -32,23 +29,10 @@ def trusting(iam):
 
 
 @pytest.fixture
-def sent_by(virtual, new_session):
-    """Make a client of STS that signs with an answer's credentials."""
-
-    def make(credentials):
-        core = new_session()._session
-        in_process.attach(core, virtual)
-        keys = [credentials.get(name) for name in ("AccessKeyId", "SecretAccessKey", "SessionToken")]
-        return boto3.Session(*keys, region_name="us-west-2", botocore_session=core).client("sts")
-
-    return make
-
-
-@pytest.fixture
 def ada(iam, sent_by):
     """The client of a user."""
     iam.create_user(UserName="ada")
-    return sent_by(iam.create_access_key(UserName="ada")["AccessKey"])
+    return sent_by(iam.create_access_key(UserName="ada")["AccessKey"], "sts")
 
 
 def test_a_user_is_the_caller_of_its_key(ada, iam):
@@ -62,12 +46,32 @@ def test_a_session_is_the_caller_until_it_expires(ada, trusting, sent_by, clock)
     answer = ada.assume_role(RoleArn=ROLE, RoleSessionName="tuesday", DurationSeconds=900)
     assert answer["AssumedRoleUser"] == {"AssumedRoleId": f"{role['RoleId']}:tuesday", "Arn": SESSION}
     assert answer["Credentials"]["Expiration"] - role["CreateDate"] == timedelta(seconds=900)
-    session = sent_by(answer["Credentials"])
+    session = sent_by(answer["Credentials"], "sts")
     caller = session.get_caller_identity()
     assert (caller["Arn"], caller["UserId"]) == (SESSION, f"{role['RoleId']}:tuesday")
     clock.s += 900
     with pytest.raises(ClientError, match=r"ExpiredToken.*The security token included in the request is expired"):
         session.get_caller_identity()
+
+
+def test_every_service_refuses_expired_credentials_in_its_own_format_while_policies_are_evaluated(
+    virtual, client_of, trusting, sent_by, clock
+):
+    virtual.configure(iam=True)
+    trusting("*")
+    credentials = client_of("sts").assume_role(RoleArn=ROLE, RoleSessionName="tuesday")["Credentials"]
+    clock.s += 3_600
+    calls = {
+        "sagemaker": ("list_models", {}, "ExpiredTokenException"),
+        "logs": ("describe_log_groups", {}, "ExpiredTokenException"),
+        "sagemaker-runtime": ("invoke_endpoint", {"EndpointName": "e", "Body": b"1"}, "ExpiredTokenException"),
+        "iam": ("list_roles", {}, "ExpiredToken"),
+        "s3": ("list_buckets", {}, "ExpiredToken"),
+    }
+    for service, (operation, arguments, code) in calls.items():
+        with pytest.raises(ClientError) as caught:
+            getattr(sent_by(credentials, service), operation)(**arguments)
+        assert caught.value.response["Error"]["Code"] == code
 
 
 @pytest.mark.parametrize("principal", [f"{ACCOUNT}:root", "000000000000", "*"], ids=["root", "account", "anyone"])
