@@ -38,7 +38,7 @@ ON_ACCOUNT = "credentials, run directory, price, role, bucket, instance types, q
 """What is checked only for target aws."""
 
 _AGAIN = "asteroid-ll doctor"
-_ON_MACHINES = ("train", "deploy")
+_WITH_ROLE = ("train", "deploy")
 
 
 def needs_of(config: Config, price: Estimate, *, stages: Collection[str]) -> list[Need]:
@@ -88,7 +88,7 @@ def diagnose(config: Config, directory: Path, *, has_role: bool = True) -> Itera
 
 
 def check_account(
-    aws: Aws, config: Config, price: Estimate, *, stages: Collection[str] = _ON_MACHINES, has_role: bool = True
+    aws: Aws, config: Config, price: Estimate, *, stages: Collection[str] = _WITH_ROLE, has_role: bool = True
 ) -> Iterator[Check]:
     """Yield the checks of the account for the stages that run.
 
@@ -96,14 +96,15 @@ def check_account(
         aws: the connection.
         config: the configuration.
         price: the most that the run can cost.
-        stages: the stages that run. Only those on machines need a role and quotas.
+        stages: the stages that run. Only training and hosting need a role and machines.
         has_role: whether the configuration names an execution role.
     """
     needs = needs_of(config, price, stages=stages)
     scope = scope_of(config, role_arn=config.execution_role_arn, account_id=aws.account_id, partition=aws.partition)
-    if needs and has_role:
+    needs_role = not set(stages).isdisjoint(_WITH_ROLE)
+    if needs_role and has_role:
         yield from role_checks(aws, scope)
-    elif needs:
+    elif needs_role:
         yield from without_role("'role_arn' is not set", SETUP, kind=ConfigError)
     yield from bucket_checks(aws, scope)
     yield from machine_checks(aws, needs)
