@@ -50,26 +50,32 @@ def needs_of(config: Config, price: Estimate, *, stages: Collection[str]) -> lis
         stages: the stages that run.
     """
     training, hosting = config.training, config.hosting
-    listed = {item.component for item in price.items if item.price and item.price.origin == "price-list"}
-    needs = {
-        "train": Need(
-            "training",
-            "training.instance_type",
-            "training job",
-            training.instance_type,
-            training.instance_count,
-            is_priced="Training" in listed,
+    is_listed = [item.price is not None and item.price.origin == "price-list" for item in price.items]
+    needs = (
+        (
+            "train",
+            Need(
+                name="training",
+                key="training.instance_type",
+                usage="training job",
+                instance_type=training.instance_type,
+                count=training.instance_count,
+                is_priced=is_listed[0],
+            ),
         ),
-        "deploy": Need(
-            "hosting",
-            "hosting.instance_type",
-            "endpoint",
-            hosting.instance_type,
-            hosting.instance_count,
-            is_priced="Hosting" in listed,
+        (
+            "deploy",
+            Need(
+                name="hosting",
+                key="hosting.instance_type",
+                usage="endpoint",
+                instance_type=hosting.instance_type,
+                count=hosting.instance_count,
+                is_priced=is_listed[1],
+            ),
         ),
-    }
-    return [need for stage, need in needs.items() if stage in stages]
+    )
+    return [need for stage, need in needs if stage in stages]
 
 
 def diagnose(config: Config, directory: Path, *, has_role: bool = True) -> Iterator[Check]:
