@@ -80,6 +80,7 @@ def test_a_fresh_account_is_led_to_its_first_run_by_the_printed_commands_alone(a
         policy_arn = re.search("--policy-arn (arn:.*)$", setup.err, re.M)[1]
         iam.attach_user_policy(UserName="me", PolicyArn=policy_arn)
         key = iam.create_access_key(UserName="me")["AccessKey"]
+        emulator.configure(iam=True)
         me = {"AWS_ACCESS_KEY_ID": key["AccessKeyId"], "AWS_SECRET_ACCESS_KEY": key["SecretAccessKey"]}
         ended = place.run("doctor", "--set", ROLE, AWS_ENDPOINT_URL=proxy.url, **me)
         assert ended.code == 4

@@ -7,6 +7,7 @@ without a case fails a test.
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import re
 import time
@@ -23,6 +24,9 @@ from asteroid_ll.aws import endpoints, jobs, logs, price_list, resources, storag
 from asteroid_ll.aws.policy import Document, Scope, caller_policy, role_policy
 from asteroid_ll.aws.session import Aws, connect
 from asteroid_ll.emulator.account import Account
+from asteroid_ll.emulator.iam.language import decide
+from asteroid_ll.emulator.iam.managed import MANAGED
+from asteroid_ll.emulator.iam.principals import Principal
 from asteroid_ll.emulator.iam.setup import Policies
 from asteroid_ll.emulator.logs.store import ENDPOINT_GROUP_PREFIX, TRAINING_GROUP, LogStore
 from asteroid_ll.emulator.state import State
@@ -225,15 +229,21 @@ def outcome(account: Account, case: Case) -> str:
     return ""
 
 
-def test_each_action_of_the_printed_policies_has_a_case():
-    for document, cases in ((CALLER, OF_CALLER), (ROLE, OF_ROLE)):
-        assert set(actions(document)) == set(cases), "write a case that fails without the new action"
+def case_of(cases: dict[str, Case], action: str) -> Case:
+    if action not in cases:
+        pytest.fail(f"The printed policy has {action}: add a call that fails without it to this file.")
+    return cases[action]
+
+
+def test_every_case_is_about_an_action_of_the_printed_policies():
+    assert set(OF_CALLER) - set(actions(CALLER)) == set()
+    assert set(OF_ROLE) - set(actions(ROLE)) == set()
 
 
 @pytest.mark.parametrize("action", actions(CALLER))
 def test_without_an_action_of_the_caller_a_call_names_it_and_nothing_else(account, action):
     Policies.read(caller=[without(CALLER, action)], role=[ROLE]).apply(account.state)
-    message = outcome(account, OF_CALLER[action])
+    message = outcome(account, case_of(OF_CALLER, action))
     assert set(NAMED.findall(message)) == {action}, message
 
 
@@ -242,11 +252,19 @@ def test_without_an_action_of_the_execution_role_a_job_or_an_endpoint_names_it(a
     Policies.read(caller=[CALLER], role=[without(ROLE, action)]).apply(account.state)
     log = account.directory / "emulator.log"
     log.unlink(missing_ok=True)
-    message = outcome(account, OF_ROLE[action])
+    message = outcome(account, case_of(OF_ROLE, action))
     if action in SILENT:
         assert action not in message
         message = log.read_text("utf-8")
     assert set(NAMED.findall(message)) - {"sts:AssumeRole"} == {action}, message
+
+
+def test_full_access_of_sagemaker_covers_the_execution_role_in_the_default_bucket():
+    full = MANAGED["arn:aws:iam::aws:policy/AmazonSageMakerFullAccess"]
+    role = Principal(arn=SCOPE.role_arn, user_id="", identity_policies=(full,))
+    for statement in ROLE["Statement"]:
+        for action, resource in itertools.product(statement["Action"], statement["Resource"]):
+            assert decide(action=action, resource=resource, context={}, principal=role).allowed, (action, resource)
 
 
 class Restricted:

