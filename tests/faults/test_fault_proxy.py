@@ -30,6 +30,7 @@ UNTIL_TRAINED = (
     "GetLogEvents",
     "ListEndpoints",
     "ListTrainingJobs",
+    "ListTransformJobs",
 )
 TEARDOWN = (
     "GetCallerIdentity",
@@ -44,6 +45,7 @@ TEARDOWN = (
     "DeleteModel",
     "ListModels",
     "ListTrainingJobs",
+    "ListTransformJobs",
 )
 FROM_DEPLOY = (
     "HeadObject",
@@ -58,6 +60,7 @@ STATUS = (
     "GetCallerIdentity",
     "ListEndpoints",
     "ListTrainingJobs",
+    "ListTransformJobs",
     "ListTags",
     "DescribeEndpoint",
     "DescribeEndpointConfig",
