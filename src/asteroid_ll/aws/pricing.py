@@ -228,7 +228,7 @@ def price_of(component: Component, instance_type: str, *, stated: Mapping[str, f
 
 def serverless_price(memory_mb: int) -> Price:
     """Return the price of an hour of answers from a serverless endpoint."""
-    return Price(SERVERLESS_USD_PER_GB_S * memory_mb / 1024 * 3600, "bundled", REGION, SERVERLESS_DATE)
+    return Price(round(SERVERLESS_USD_PER_GB_S * memory_mb / 1024 * 3600, 6), "bundled", REGION, SERVERLESS_DATE)
 
 
 def refusal_of(estimated: Estimate, max_usd: float) -> ConfigError | None:

@@ -28,7 +28,10 @@ from asteroid_ll.scoring.writer import Collected, format_of, open_writer
 from asteroid_ll.stages.predict import batch_run, max_request_bytes
 from asteroid_ll.stages.stage import Context
 
-_NO_ENDPOINT = "--offline   scores with the downloaded model;   asteroid-ll deploy   makes an endpoint."
+_NO_ENDPOINT = (
+    "--offline   scores with the downloaded model;   --batch   scores with a batch transform job;   "
+    "asteroid-ll deploy   makes an endpoint."
+)
 
 
 @dataclass(frozen=True)

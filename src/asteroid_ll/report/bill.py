@@ -131,12 +131,16 @@ def bill_of(directory: Path, config: Config, history: History, *, now: datetime 
 
 def _part(item: Item, seconds: float | None, is_open: bool | None) -> dict[str, Any]:
     """Return one line of the bill; ``is_open`` is None for a job whose end is certain."""
-    is_training = item.use == "training"  # whose price is that of one instance
+    usd_per_h = item.usd_per_h
+    if item.use == "training" and item.price is not None:
+        usd_per_h = item.price.usd_per_h  # of one instance
+    elif item.use == "serverless":
+        usd_per_h = None
     return {
         "instances": item.instances,
         "billable_s": seconds if is_open is None or seconds is None else round(seconds, 3),
         **({} if is_open is None else {"is_open": is_open}),
-        "usd_per_h": item.price.usd_per_h if is_training and item.price else item.usd_per_h,
+        "usd_per_h": usd_per_h,
         "usd": _rounded(item.cost_usd(seconds)),
         "worst_case_usd": _rounded(item.usd),
     }

@@ -164,6 +164,7 @@ def test_a_serverless_endpoint_is_priced_by_its_requests_and_its_idle_time_is_no
     write(tmp_path, "deploy/endpoint.json", name="e")
     bill = bill_of(tmp_path, config, History((created(0), at(10, "gone"))))
     assert bill["endpoint"]["usd"] is None
+    assert bill_rows(bill)[2] == ("Endpoint", "serverless 3072 MB", "–", "–", "–", "0.2160")
     assert bill["usd"] is None
     assert bill["prices"].endswith("The requests to the serverless endpoint are not counted.")
     assert worst_case(on_aws(hosting={"mode": "serverless"}), {}).is_estimate

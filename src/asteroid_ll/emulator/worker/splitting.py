@@ -8,8 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import IO, Literal
 
-from asteroid_ll.formats.frames import MAGIC_BYTES
-
 Split = Literal["None", "Line", "RecordIO"]
 
 
@@ -50,6 +48,8 @@ def _records(file: IO[bytes], split: Split, *, max_bytes: int) -> Iterator[bytes
             if line.strip():
                 yield line
     elif split == "RecordIO":
+        from asteroid_ll.formats.frames import MAGIC_BYTES  # numpy, which would delay the claim of the job
+
         while head := file.read(8):
             if len(head) < 8 or head[:4] != MAGIC_BYTES:
                 raise SplitError("ClientError: The data are not in the recordIO format")
