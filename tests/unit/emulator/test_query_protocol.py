@@ -127,8 +127,8 @@ def test_an_unknown_operation_is_refused_in_xml(virtual, client_of, refused):
 
 
 def test_a_service_with_the_protocol_that_the_emulator_lacks_is_refused_in_xml(virtual, client_of, refused):
-    code, message = refused(client_of("cloudformation").list_stacks)
-    assert (code, message) == ("UnknownOperationException", "The emulator has no service 'cloudformation'.")
+    code, message = refused(client_of("sns").list_topics)
+    assert (code, message) == ("UnknownOperationException", "The emulator has no service 'sns'.")
 
 
 @pytest.mark.parametrize(
