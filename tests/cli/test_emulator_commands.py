@@ -123,3 +123,31 @@ def test_a_teardown_of_a_real_account_does_not_open_the_emulators_state(place):
     assert (ended.code, "damaged" in ended.err) == (0, False), ended.err
     assert (place.state / "state.sqlite3").read_bytes() == b"\xff" * 50_000
     shutil.rmtree(place.state)
+
+
+def test_serve_evaluates_the_policies_of_its_options(place):
+    for name in ("caller", "role"):
+        path = place.folder / f"{name}.json"
+        path.write_text(place.run("iam", f"{name}-policy").out, "utf-8")
+    options = ("--caller-policy", "caller.json", "--role-policy", "role.json")
+    with place.start("emulator", "serve", "--port", "0", *options, config=None) as server:
+        url = server.stdout.readline().partition("=")[2].strip()
+        account = ("--set", "target=aws", "--set", "role_arn=arn:aws:iam::000000000000:role/asteroid-ll")
+        other = ("--workdir", "elsewhere", "--set", "bucket=comets")
+        ended = place.run("run-all", "--until", "upload", *account, *other, AWS_ENDPOINT_URL=url)
+        server.send_signal(signal.SIGINT)
+        server.communicate(timeout=30)
+    assert ended.code == 4
+    assert "AWS denied s3:CreateBucket while creating bucket comets" in ended.err
+    assert "Allow s3:CreateBucket on arn:aws:s3:::comets in the caller's IAM policy" in ended.err
+
+
+def test_a_wrong_policy_is_one_sentence_and_makes_no_account(place):
+    (place.folder / "policy.json").write_text('{"Statement": {"Effect": "Allow", "Action": "s3:*"}}', "utf-8")
+    ended = place.run("emulator", "serve", "--service-control-policy", "policy.json", config=None)
+    assert (ended.code, ended.out) == (2, "")
+    assert ended.err == (
+        "Error: The policy policy.json cannot be used. Statement 1: It needs Resource or NotResource.\n"
+        "Next:  asteroid-ll iam caller-policy   prints one that is well-formed.\n"
+    )
+    assert not place.state.exists()

@@ -6,10 +6,6 @@ import json
 import os
 import shutil
 import subprocess
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import ClassVar
-from urllib.parse import parse_qs
 
 import pytest
 
@@ -70,26 +66,6 @@ def test_the_aws_command_line_copies_lists_and_removes(aws, tmp_path):
     assert aws("s3", "ls") == ""
 
 
-class Recorder(BaseHTTPRequestHandler):
-    """Notes the parameters of each request to IAM and answers that it succeeded."""
-
-    requests: ClassVar[list[dict[str, str]]] = []
-
-    def do_POST(self):
-        body = self.rfile.read(int(self.headers["Content-Length"])).decode()
-        parameters = {name: value for name, (value,) in parse_qs(body).items()}
-        self.requests.append(parameters)
-        action = parameters["Action"]
-        answer = f"<{action}Response><{action}Result/></{action}Response>".encode()
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(answer)))
-        self.end_headers()
-        self.wfile.write(answer)
-
-    def log_message(self, *_):
-        pass
-
-
 def test_the_commands_that_iam_setup_prints_can_be_pasted_into_a_shell(tmp_path):
     if shutil.which("aws") is None:
         pytest.skip("the AWS CLI is not installed")
@@ -97,44 +73,50 @@ def test_the_commands_that_iam_setup_prints_can_be_pasted_into_a_shell(tmp_path)
         bucket="b",
         swept_bucket="b",
         prefix="it's*a/prefix",
-        role_arn="arn:aws-cn:iam::123456789012:role/of/learner",
+        role_arn="arn:aws-cn:iam::000000000000:role/of/learner",
         region="cn-north-1",
-        account_id="123456789012",
+        account_id="000000000000",
         partition="aws-cn",
     )
-    with ThreadingHTTPServer(("127.0.0.1", 0), Recorder) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        done = subprocess.run(
-            ["/bin/sh", "-e"],
-            input="\n".join(setup(scope, repo="me@1/rocks@2", branch="release/*").commands),
-            cwd=tmp_path,
-            env={
-                "PATH": os.environ["PATH"],
-                "HOME": str(tmp_path),
-                "AWS_ACCESS_KEY_ID": "AKIDEXAMPLE",
-                "AWS_SECRET_ACCESS_KEY": "secret",
-                "AWS_ENDPOINT_URL": f"http://127.0.0.1:{server.server_port}",
-            },
-            check=False,
-            capture_output=True,
-            text=True,
+    policy = "arn:aws-cn:iam::000000000000:policy/learner-caller"
+    with Emulator(tmp_path / "state") as emulator, emulator.serve() as url:
+
+        def paste(*lines):
+            done = subprocess.run(
+                ["/bin/sh", "-e"],
+                input="\n".join(lines),
+                cwd=tmp_path,
+                env={
+                    "PATH": os.environ["PATH"],
+                    "HOME": str(tmp_path),
+                    "AWS_ACCESS_KEY_ID": "AKIDEXAMPLE",
+                    "AWS_SECRET_ACCESS_KEY": "secret",
+                    "AWS_DEFAULT_REGION": "cn-north-1",
+                    "AWS_DEFAULT_OUTPUT": "json",
+                    "AWS_ENDPOINT_URL": url,
+                },
+                check=False,
+                capture_output=True,
+                text=True,
+            )
+            assert done.returncode == 0, done.stderr
+            return done.stdout
+
+        paste(*setup(scope, repo="me@1/rocks@2", branch="release/*").commands)
+        (tmp_path / "caller.json").write_text(json.dumps(caller_policy(scope)))
+        paste(
+            f"aws iam create-policy-version --policy-arn {policy} --policy-document file://caller.json --set-as-default"
         )
-        server.shutdown()
-    assert done.returncode == 0, done.stderr
-    assert [request["Action"] for request in Recorder.requests] == [
-        "CreateRole",
-        "PutRolePolicy",
-        "CreatePolicy",
-        "CreateOpenIDConnectProvider",
-        "CreateRole",
-        "AttachRolePolicy",
-    ]
-    documents = [value for request in Recorder.requests for name, value in request.items() if "Document" in name]
-    assert [json.loads(document) for document in documents] == [
-        trust_policy(scope),
-        role_policy(scope),
-        caller_policy(scope),
-        oidc_trust(scope, repo="me@1/rocks@2", branch="release/*"),
-    ]
-    assert Recorder.requests[3]["Url"] == "https://token.actions.githubusercontent.com"
-    assert Recorder.requests[5]["PolicyArn"] == "arn:aws-cn:iam::123456789012:policy/learner-caller"
+        iam = emulator.session("cn-north-1").client("iam")
+        assert iam.get_role(RoleName="learner")["Role"]["AssumeRolePolicyDocument"] == trust_policy(scope)
+        inline = iam.get_role_policy(RoleName="learner", PolicyName="asteroid-ll")
+        assert inline["PolicyDocument"] == role_policy(scope)
+        for version in ("v1", "v2"):
+            stored = iam.get_policy_version(PolicyArn=policy, VersionId=version)["PolicyVersion"]
+            assert (stored["Document"], stored["IsDefaultVersion"]) == (caller_policy(scope), version == "v2")
+        github = json.loads(paste("aws iam get-role --role-name learner-github"))["Role"]["AssumeRolePolicyDocument"]
+        assert github == oidc_trust(scope, repo="me@1/rocks@2", branch="release/*")
+        attached = json.loads(paste("aws iam list-attached-role-policies --role-name learner-github"))
+        assert attached["AttachedPolicies"] == [{"PolicyName": "learner-caller", "PolicyArn": policy}]
+        [provider] = json.loads(paste("aws iam list-open-id-connect-providers"))["OpenIDConnectProviderList"]
+        assert provider["Arn"].endswith(":oidc-provider/token.actions.githubusercontent.com")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from asteroid_ll.aws.pricing import usd_per_h
 from asteroid_ll.cli.console import Console
 from asteroid_ll.emulator.account import Account
 from asteroid_ll.emulator.account import reset as reset_account
+from asteroid_ll.emulator.iam.setup import Policies
 from asteroid_ll.emulator.ledger import BilledInterval
 from asteroid_ll.emulator.state import DATABASE
 from asteroid_ll.emulator.transport.gate import is_loopback
@@ -30,6 +32,10 @@ state_option = click.option(
 )
 
 
+def _policy_option(name: str, text: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    return click.option(name, metavar="FILE", multiple=True, help=text)
+
+
 @click.group("emulator", epilog="Example:  asteroid-ll emulator serve --port 4566")
 def emulator() -> None:
     """Serve the AWS emulator to any AWS client, empty it, or show its bill."""
@@ -40,11 +46,28 @@ def emulator() -> None:
 @click.option("--port", type=click.IntRange(0, 65_535), default=4566, show_default=True, help="0 picks a free port.")
 @click.option("--host", default=LOOPBACK, show_default=True, help="The address to listen on.")
 @click.option("--token", default="", help="First part of every URL's path. Random if needed and not given.")
-def serve(state: Path, port: int, host: str, token: str) -> None:
+@click.option("--iam", is_flag=True, help="Evaluate IAM policies from now on.")
+@_policy_option("--caller-policy", "A policy of the user who sends requests. Implies --iam.")
+@_policy_option("--role-policy", "A policy of the execution role asteroid-ll. Implies --iam.")
+@_policy_option("--service-control-policy", "A policy that limits the account. Implies --iam.")
+def serve(
+    state: Path,
+    port: int,
+    host: str,
+    token: str,
+    iam: bool,
+    caller_policy: tuple[str, ...],
+    role_policy: tuple[str, ...],
+    service_control_policy: tuple[str, ...],
+) -> None:
     """Serve over HTTP until interrupted.
 
     It prints the value of AWS_ENDPOINT_URL, which AWS clients need. An address other than loopback needs a token.
+    Options for policies can be repeated. FILE is a JSON file, or the ARN of a policy of AWS.
     """
+    policies = Policies.read(
+        caller=caller_policy or None, role=role_policy or None, service_control=service_control_policy or None
+    )
     console = Console()
     is_local = is_loopback(host)
     token = token or ("" if is_local else secrets.token_urlsafe(24))
@@ -59,6 +82,7 @@ def serve(state: Path, port: int, host: str, token: str) -> None:
             )
 
     with closing(Account(state)) as account:
+        policies.apply(account.state, always=iam)
         serve_http(account, port=port, host=host, token=token, spool=account.state.objects, ready=announce)
 
 

@@ -15,8 +15,12 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from asteroid_ll.emulator import ledger
-from asteroid_ll.emulator.api_model import ApiModel
+from asteroid_ll.emulator import ledger, query_protocol
+from asteroid_ll.emulator.api_model import ApiModel, Authorize
+from asteroid_ll.emulator.iam.call import IamCall
+from asteroid_ll.emulator.iam.principals import Principal
+from asteroid_ll.emulator.iam.service import SERVICE as IAM
+from asteroid_ll.emulator.iam.store import ANYONE, Identities
 from asteroid_ll.emulator.json_service import JSON_1_1
 from asteroid_ll.emulator.ledger import BilledInterval
 from asteroid_ll.emulator.logs.service import SERVICE as LOGS
@@ -24,7 +28,7 @@ from asteroid_ll.emulator.logs.service import LogsCall
 from asteroid_ll.emulator.logs.store import LogStore
 from asteroid_ll.emulator.pricing.service import SERVICE as PRICING
 from asteroid_ll.emulator.processes import reap_children
-from asteroid_ll.emulator.resources import Resources
+from asteroid_ll.emulator.resources import Resources, partition
 from asteroid_ll.emulator.s3.service import S3
 from asteroid_ll.emulator.s3.store import ObjectStore
 from asteroid_ll.emulator.sagemaker import hosting
@@ -32,8 +36,12 @@ from asteroid_ll.emulator.sagemaker.call import SageMakerCall, Services
 from asteroid_ll.emulator.sagemaker.runtime import PATH as INVOCATIONS
 from asteroid_ll.emulator.sagemaker.runtime import Runtime
 from asteroid_ll.emulator.sagemaker.service import SERVICE as SAGEMAKER
+from asteroid_ll.emulator.servicequotas.service import SERVICE as QUOTAS
+from asteroid_ll.emulator.servicequotas.service import QuotasCall
 from asteroid_ll.emulator.state import LOG, State, naming_damage, remove_state
-from asteroid_ll.emulator.sts import service as sts
+from asteroid_ll.emulator.sts import web_identity
+from asteroid_ll.emulator.sts.service import SERVICE as STS
+from asteroid_ll.emulator.sts.sessions import StsCall
 from asteroid_ll.emulator.transport.messages import ApiError, Request, Response, too_large
 from asteroid_ll.emulator.worker.jobs import TRANSFORM, Jobs
 from asteroid_ll.errors import DataError
@@ -41,7 +49,9 @@ from asteroid_ll.errors import DataError
 if TYPE_CHECKING:
     from botocore.loaders import Loader
 
-_SCOPE = re.compile(r"[^/]+/\d{8}/([a-z0-9-]{1,40})/([^/]+)/aws4_request")
+    from asteroid_ll.emulator.iam.permissions import Permissions
+
+_SCOPE = re.compile(r"([^/]+)/\d{8}/([a-z0-9-]{1,40})/([^/]+)/aws4_request")
 _CREDENTIAL = re.compile(r"Credential=([^,\s]+)")
 DEFAULT_REGION = "us-east-1"
 
@@ -73,6 +83,7 @@ class Account:
             self.s3 = S3(self.store)
             self._runtime = Runtime(self.services)
             self._log_store = LogStore(self.state)
+            self.identities = Identities(self.state)
 
     def handle(self, request: Request) -> Response:
         """Answer one request. A bug is a 500 with its traceback in ``emulator.log``.
@@ -81,20 +92,21 @@ class Account:
             DataError: the state is damaged.
         """
         request_id = str(uuid.uuid4())
-        region, signed_for = _scope(request)
+        access_key, region, signed_for = _scope(request)
         service = _service(request, signed_for)
         try:
             with naming_damage(self.directory):
-                response = self._route(request, service, region=region, request_id=request_id)
+                response = self._route(request, service, region=region, access_key=access_key, request_id=request_id)
         except ApiError as refusal:
-            response = _refusal(refusal, service, request_id=request_id)
+            response = _refusal(request, refusal, service, request_id=request_id)
         except DataError as damage:
             self.state.log(f"{request.method} {request.path}: {damage}")
             raise
         except Exception as error:
             self._log_bug(request, error)
             message = f"{type(error).__name__}: {error}. The traceback is in {self.directory / LOG}."
-            response = _refusal(ApiError("InternalFailure", message, status=500), service, request_id=request_id)
+            failure = ApiError("InternalFailure", message, status=500)
+            response = _refusal(request, failure, service, request_id=request_id)
         if any(name.lower() == "x-amzn-requestid" for name in response.headers):
             return response
         return replace(response, headers={**response.headers, "x-amzn-RequestId": request_id})
@@ -131,25 +143,60 @@ class Account:
         self.services.loaded_models.clear()
         self.state.close()
 
-    def _route(self, request: Request, service: str, *, region: str, request_id: str) -> Response:
+    def _route(self, request: Request, service: str, *, region: str, access_key: str, request_id: str) -> Response:
+        permissions = partial(self._permissions, access_key, region) if self.state.evaluates_iam else None
         if service == "s3":
-            return self.s3.handle(request, region=region or DEFAULT_REGION)
+            return self.s3.handle(request, region=region or DEFAULT_REGION, permissions=permissions)
         if request.file is not None:
             raise too_large()
-        if not region:  # the request is not signed
+        if not region and not _is_public(request, service):  # the request is not signed
             raise ApiError("MissingAuthenticationTokenException", "Missing Authentication Token", status=403)
         with self._lock:
+            allowed = None if permissions is None else permissions()
+            authorize = None if allowed is None else allowed.check
             if service == "sagemaker":
-                return SAGEMAKER.handle(request, model=self._model, call=partial(SageMakerCall, self.services, region))
+                sagemaker_call = partial(SageMakerCall, self.services, region)
+                return SAGEMAKER.handle(request, model=self._model, call=sagemaker_call, authorize=authorize)
             if service == "runtime":
-                return self._runtime.handle(request, region=region)
+                return self._runtime.handle(request, region=region, authorize=authorize)
             if service == "logs":
-                return LOGS.handle(request, model=self._model, call=partial(LogsCall, self._log_store, region))
+                logs_call = partial(LogsCall, self._log_store, region)
+                return LOGS.handle(request, model=self._model, call=logs_call, authorize=authorize)
             if service == "pricing":
-                return PRICING.handle(request, model=self._model, call=dict)
-            if service == "sts":
-                return sts.handle(request, request_id=request_id)
+                return PRICING.handle(request, model=self._model, call=dict, authorize=authorize)
+            if service in {"iam", "servicequotas", "sts"}:
+                sender = self.identities.principal_of(access_key) if allowed is None else allowed.principal
+                return self._identified(
+                    request, service, sender or ANYONE, region=region, request_id=request_id, authorize=authorize
+                )
         raise ApiError("UnknownOperationException", f"The emulator has no service {service!r}.", status=404)
+
+    def _identified(
+        self,
+        request: Request,
+        service: str,
+        sender: Principal,
+        *,
+        region: str,
+        request_id: str,
+        authorize: Authorize | None,
+    ) -> Response:
+        """Answer a request to IAM, STS or Service Quotas, whose answers depend on the sender."""
+        if service == "servicequotas":
+            quotas_call = partial(QuotasCall, self.state, region, sender.arn)
+            return QUOTAS.handle(request, model=self._model, call=quotas_call, authorize=authorize)
+        if service == "sts":
+            sts_call = partial(StsCall, self.identities, sender)
+            return STS.handle(request, model=self._model, call=sts_call, request_id=request_id, authorize=authorize)
+        with self.identities.transaction():
+            iam_call = partial(IamCall, self.identities, partition(region), sender)
+            return IAM.handle(request, model=self._model, call=iam_call, request_id=request_id, authorize=authorize)
+
+    def _permissions(self, access_key: str, region: str) -> Permissions:
+        """Return what the policies of the sender allow."""
+        from asteroid_ll.emulator.iam.permissions import permissions_of  # only if policies are evaluated
+
+        return permissions_of(self.state, access_key, region=region or DEFAULT_REGION, bucket_policy=self.store.policy)
 
     def _log_bug(self, request: Request, error: Exception) -> None:
         target = request.headers.get("x-amz-target", "")
@@ -168,12 +215,12 @@ def reset(directory: Path) -> None:
         remove_state(directory)
 
 
-def _scope(request: Request) -> tuple[str, str]:
-    """Return the region and service that the request was signed for; empty if it is not signed."""
+def _scope(request: Request) -> tuple[str, str, str]:
+    """Return the access key, and the region and service that the request was signed for; empty if it is not signed."""
     match = _CREDENTIAL.search(request.headers.get("authorization", ""))
     credential = match.group(1) if match else request.query.get("X-Amz-Credential", "")
     scope = _SCOPE.fullmatch(credential)
-    return (scope.group(1), scope.group(2)) if scope else ("", "")
+    return (scope.group(1), scope.group(2), scope.group(3)) if scope else ("", "", "")
 
 
 def _service(request: Request, signed_for: str) -> str:
@@ -183,21 +230,32 @@ def _service(request: Request, signed_for: str) -> str:
         return "runtime"
     if signed_for:
         return signed_for
-    for service in (SAGEMAKER, LOGS, PRICING):
+    for service in (SAGEMAKER, LOGS, PRICING, QUOTAS):
         if target.startswith(service.target_prefix):
             return service.name
-    return "sts" if b"Action=" in request.body[:4096] and request.path == "/" else "s3"
+    return "sts" if _speaks_query(request) else "s3"
 
 
-def _refusal(refusal: ApiError, service: str, *, request_id: str) -> Response:
+def _is_public(request: Request, service: str) -> bool:
+    """Return whether a request needs no signature: its token proves who sends it."""
+    return service == "sts" and query_protocol.form_fields(request).get("Action") == web_identity.OPERATION
+
+
+def _speaks_query(request: Request) -> bool:
+    """Return whether a request has the query protocol."""
+    return b"Action=" in request.body[:4096] and request.path == "/" and "x-amz-target" not in request.headers
+
+
+def _refusal(request: Request, refusal: ApiError, service: str, *, request_id: str) -> Response:
     """Return a refusal in the service's format."""
-    if service in {"sts", "s3"}:
-        return sts.error(refusal, request_id=request_id)
+    if service in {"iam", "s3", "sts"} or _speaks_query(request):
+        return query_protocol.error(refusal, request_id=request_id)
+    code = "ExpiredTokenException" if refusal.code == "ExpiredToken" else refusal.code
     if service == "runtime":
-        body = {"ErrorCode": refusal.code, "Message": refusal.message, **refusal.fields}
+        body = {"ErrorCode": code, "Message": refusal.message, **refusal.fields}
         content_type = "application/json"
     else:
-        body = {"__type": refusal.code, "message": refusal.message, **refusal.fields}
+        body = {"__type": code, "message": refusal.message, **refusal.fields}
         content_type = JSON_1_1
-    headers = {"Content-Type": content_type, "x-amzn-ErrorType": refusal.code}
+    headers = {"Content-Type": content_type, "x-amzn-ErrorType": code}
     return Response(refusal.status, headers, json.dumps(body).encode())

@@ -7,7 +7,7 @@ Refusals have AWS's format. An answer keeps only the members of its output shape
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -37,6 +37,9 @@ _MOST: Mapping[str, float] = {
     "timestamp": 1e11,
 }
 """The largest absolute value by type; a timestamp is in seconds since 1970."""
+
+Authorize = Callable[[str, str, Mapping[str, Any]], None]
+"""Refuses an operation of a service with these parameters, or does nothing."""
 
 
 class ApiModel:

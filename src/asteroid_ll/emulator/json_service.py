@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from asteroid_ll.emulator.api_model import ApiModel
+from asteroid_ll.emulator.api_model import ApiModel, Authorize
 from asteroid_ll.emulator.transport.messages import ApiError, Request, Response
 
 JSON_1_1 = "application/x-amz-json-1.1"
@@ -34,13 +34,21 @@ class JsonService(Generic[Call]):
     operations: Mapping[str, Callable[[Call], dict[str, Any]]]
     invalid_code: str
 
-    def handle(self, request: Request, *, model: ApiModel, call: Callable[[dict[str, Any]], Call]) -> Response:
+    def handle(
+        self,
+        request: Request,
+        *,
+        model: ApiModel,
+        call: Callable[[dict[str, Any]], Call],
+        authorize: Authorize | None = None,
+    ) -> Response:
         """Answer one request.
 
         Args:
             request: the request.
             model: botocore's service models.
             call: makes the operation's call from the request's parameters.
+            authorize: refuses what the account's policies deny; None if none are evaluated.
 
         Raises:
             ApiError: the service would refuse the request.
@@ -50,6 +58,8 @@ class JsonService(Generic[Call]):
             raise ApiError("UnknownOperationException", f"The emulator has no {self.title} operation {name!r}.")
         params = model.read(self.name, name, params=_parse_object(request.body))
         model.check(self.name, name, params=params, code=self.invalid_code)
+        if authorize is not None:
+            authorize(self.name, name, params)
         answer = model.answer(self.name, name, values=self.operations[name](call(params)))
         return Response(headers={"Content-Type": JSON_1_1}, body=json.dumps(answer).encode())
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -13,6 +13,7 @@ from typing import Any, Self
 import boto3
 
 from asteroid_ll.emulator.account import DEFAULT_REGION, Account
+from asteroid_ll.emulator.iam.setup import Policies, Source
 from asteroid_ll.emulator.ledger import BilledInterval
 from asteroid_ll.emulator.sessions import QuickWaiters, data_loader, new_session
 from asteroid_ll.emulator.state import ACCOUNT_ID
@@ -31,6 +32,18 @@ class Emulator:
 
     Args:
         directory: the account's state, created if it is missing; None for an empty account in a temporary directory.
+        caller_policies: IAM policies of the user ``emulator``, who then sends every request whose access key is not
+            one that IAM made.
+        role_policies: IAM policies of the role ``asteroid-ll``, which is then created or replaced, and which SageMaker
+            can assume.
+        service_control_policies: policies that limit the whole account.
+
+    Each policy is a document, the path of a JSON file, or the ARN of a policy of AWS such as
+    ``arn:aws:iam::aws:policy/AmazonSageMakerFullAccess``. If any of the three is given, the account evaluates IAM
+    policies from then on: it refuses what they do not allow, with AWS's messages. If not, every request is allowed.
+
+    Raises:
+        ConfigError: a policy cannot be read or used.
 
     Examples:
         >>> from asteroid_ll import Emulator
@@ -41,13 +54,24 @@ class Emulator:
         ['asteroids']
     """
 
-    def __init__(self, directory: str | os.PathLike[str] | None = None) -> None:
+    def __init__(
+        self,
+        directory: str | os.PathLike[str] | None = None,
+        *,
+        caller_policies: Iterable[Source] | None = None,
+        role_policies: Iterable[Source] | None = None,
+        service_control_policies: Iterable[Source] | None = None,
+    ) -> None:
+        self._policies = Policies.read(
+            caller=caller_policies, role=role_policies, service_control=service_control_policies
+        )
         self._temporary = None
         if directory is None:
             self._temporary = TemporaryDirectory(prefix="asteroid-ll-")
             directory = self._temporary.name
         self.directory = Path(directory).absolute()
         self._account: Account | None = Account(self.directory, loader=data_loader())
+        self._policies.apply(self._account.state)
 
     def __repr__(self) -> str:
         state = "closed" if self._account is None else "temporary" if self._temporary else "kept"
@@ -163,8 +187,9 @@ class Emulator:
         self._opened().configure(**settings)
 
     def reset(self) -> None:
-        """Delete everything in the account and end its jobs. Sessions stay usable."""
+        """Delete everything in the account and end its jobs. Sessions and the given policies stay."""
         self._opened().reset()
+        self._policies.apply(self._opened().state)
 
     def close(self) -> None:
         """End the jobs that this object started and close the files; a second call does nothing.

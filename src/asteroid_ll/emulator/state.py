@@ -20,12 +20,16 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 from asteroid_ll.errors import ConfigError, DataError
 from asteroid_ll.run.atomic import atomic_write
 
 DATABASE = "state.sqlite3"
 LOG = "emulator.log"
+IAM_MARK = "iam"
+"""A file that exists while the account evaluates IAM policies: each request looks for it, which costs no query."""
+
 BODY_NAME = re.compile(r"[0-9a-f]{32}(?:-(?P<size>\d+)-(?P<crc32>[0-9a-f]{8}))?\.\d+")
 """The name of the file of an object's body, see `asteroid_ll.emulator.s3.body_files`."""
 
@@ -47,8 +51,13 @@ class Settings:
         stop_grace_s: seconds between SIGTERM and SIGKILL for a container that is stopped.
         quotas: instance limits by AWS's name, such as ``ml.m5.large for endpoint usage``; a type without an entry
             has no limit.
+        quota_approval_s: seconds until Service Quotas approves a request to raise a quota.
         container_command: the training container's command line, to which ``--root DIR`` is appended; empty for
             Linear Learner's.
+        iam: whether policies are evaluated. If not, every access key may do everything, and every role of the account
+            is accepted.
+        caller_arn: the user who has every access key that IAM did not make; empty if it is the account's root user.
+        service_control_policies: the policies of the account's organization.
     """
 
     training_starting_s: float = 0.0
@@ -57,7 +66,11 @@ class Settings:
     invisible_polls: int = 0
     stop_grace_s: float = 120.0
     quotas: Mapping[str, int] = field(default_factory=dict)
+    quota_approval_s: float = 0.0
     container_command: tuple[str, ...] = ()
+    iam: bool = False
+    caller_arn: str = ""
+    service_control_policies: tuple[Mapping[str, Any], ...] = ()
 
 
 class State:
@@ -76,6 +89,7 @@ class State:
         self.now = clock
         self.objects = directory / "objects"
         self.jobs = directory / "jobs"
+        self._iam_mark = str(directory / IAM_MARK)
         self._create()
         self._connection: sqlite3.Connection | None = None
         self._ensured: set[str] = set()
@@ -125,7 +139,13 @@ class State:
         if row is None:
             return Settings()
         values = json.loads(row["body"])
-        return Settings(**{**values, "container_command": tuple(values["container_command"])})
+        values |= {name: tuple(value) for name, value in values.items() if isinstance(value, list)}
+        return Settings(**values)
+
+    @property
+    def evaluates_iam(self) -> bool:
+        """Whether the settings say that policies are evaluated."""
+        return os.access(self._iam_mark, os.F_OK)  # cheaper than Path.exists, for every request
 
     def configure(self, settings: Settings) -> None:
         """Replace the settings for every process that uses this directory."""
@@ -133,6 +153,10 @@ class State:
         body = json.dumps({**asdict(settings), "quotas": dict(settings.quotas)})
         with self.transaction() as db:
             db.execute("INSERT OR REPLACE INTO settings VALUES (1, ?)", (body,))
+            if settings.iam:
+                Path(self._iam_mark).touch(mode=0o600)
+            else:
+                Path(self._iam_mark).unlink(missing_ok=True)
 
     def private_folder(self, path: Path) -> Path:
         """Create a folder below the directory that only this user can open, and return it."""
@@ -203,7 +227,7 @@ def remove_state(directory: Path) -> None:
         for folder in directory.glob(pattern):
             with suppress(OSError):  # it has files of the user
                 folder.rmdir()
-    for name in (LOG, f"{DATABASE}-wal", f"{DATABASE}-shm"):
+    for name in (LOG, IAM_MARK, f"{DATABASE}-wal", f"{DATABASE}-shm"):
         (directory / name).unlink(missing_ok=True)
     atomic_write(directory / DATABASE, b"")
     (directory / DATABASE).chmod(0o600)

@@ -329,6 +329,20 @@ def new_session(loader: Any) -> Callable[..., Any]:
 
 
 @pytest.fixture
+def sent_by(virtual: Any, new_session: Callable[..., Any]) -> Callable[..., Any]:
+    """Make clients that sign with the keys of an answer of IAM or STS, in front of ``virtual``."""
+
+    def make(keys: Any, service: str) -> Any:
+        session = new_session(region=REGION)
+        core = session._session
+        transport.attach(core, virtual)
+        core.set_credentials(keys["AccessKeyId"], keys["SecretAccessKey"], keys.get("SessionToken"))
+        return session.client(service)
+
+    return make
+
+
+@pytest.fixture
 def recorder() -> Callable[..., Any]:
     """Make emulators that keep their requests and always return the same response."""
 

@@ -3,7 +3,7 @@
 import pytest
 from botocore.exceptions import ClientError
 
-from asteroid_ll.emulator.sts import service as sts
+from asteroid_ll.emulator.sagemaker.service import OPERATIONS
 from asteroid_ll.emulator.transport.messages import Request
 
 
@@ -49,10 +49,10 @@ def test_an_operation_that_the_emulator_does_not_have_is_refused_by_name(virtual
 
 
 def test_a_service_that_the_emulator_does_not_have_is_refused_by_name(virtual):
-    headers = {"authorization": "AWS4-HMAC-SHA256 Credential=a/20260101/us-east-1/iam/aws4_request, Signature=0"}
+    headers = {"authorization": "AWS4-HMAC-SHA256 Credential=a/20260101/us-east-1/ec2/aws4_request, Signature=0"}
     answer = virtual.handle(Request("POST", "localhost", "/", headers=headers))
     assert answer.status == 404
-    assert b"no service 'iam'" in answer.body
+    assert b"no service 'ec2'" in answer.body
 
 
 def test_a_body_that_is_not_json_is_refused(virtual):
@@ -66,12 +66,12 @@ def test_a_body_that_is_not_json_is_refused(virtual):
 
 
 def test_a_bug_is_an_internal_failure_with_its_traceback_in_the_log(virtual, client_of, monkeypatch):
-    def broken(request, *, request_id):
+    def broken(call):
         raise ZeroDivisionError("a bug")
 
-    monkeypatch.setattr(sts, "handle", broken)
+    monkeypatch.setitem(OPERATIONS, "ListModels", broken)
     with pytest.raises(ClientError) as caught:
-        client_of("sts").get_caller_identity()
+        client_of("sagemaker").list_models()
     assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 500
     assert caught.value.response["Error"]["Code"] == "InternalFailure"
     log = (virtual.directory / "emulator.log").read_text()

@@ -5,13 +5,18 @@ from __future__ import annotations
 import json
 import os
 import random
+from base64 import urlsafe_b64encode
 from collections import Counter
+from urllib.parse import urlencode
 
 import pytest
 
+from asteroid_ll.emulator.iam.service import SERVICE as IAM
 from asteroid_ll.emulator.logs.service import SERVICE as LOGS
 from asteroid_ll.emulator.s3.operations import OPERATIONS as S3
 from asteroid_ll.emulator.sagemaker.service import SERVICE as SAGEMAKER
+from asteroid_ll.emulator.servicequotas.service import SERVICE as QUOTAS
+from asteroid_ll.emulator.sts.service import SERVICE as STS
 from asteroid_ll.emulator.transport.messages import Request
 from asteroid_ll.linear_learner.images import image_uri
 
@@ -103,6 +108,46 @@ LOG_CALLS = {
     "DeleteLogGroup": {"logGroupName": "/other"},
     "DeleteLogStream": {**GROUP, "logStreamName": "other"},
 }  # fmt: skip
+QUOTA = {"ServiceCode": "sagemaker", "QuotaCode": "L-611FA074"}
+QUOTA_CALLS = {
+    "GetServiceQuota": QUOTA,
+    "ListServiceQuotas": {**QUOTA, "MaxResults": 5, "NextToken": "5"},
+    "GetAWSDefaultServiceQuota": QUOTA,
+    "ListAWSDefaultServiceQuotas": {"ServiceCode": "sagemaker", "MaxResults": 5, "NextToken": "5"},
+    "RequestServiceQuotaIncrease": {**QUOTA, "DesiredValue": 2},
+    "ListRequestedServiceQuotaChangeHistoryByQuota": {**QUOTA, "Status": "PENDING", "MaxResults": 5},
+    "GetRequestedServiceQuotaChange": {"RequestId": "a1"},
+}
+POLICY = {
+    "Version": "2012-10-17",
+    "Statement": [
+        {
+            "Effect": "Allow", "Action": ["s3:*"], "Resource": ["arn:aws:s3:::rocks/${aws:username}*"],
+            "Condition": {"StringLike": {"aws:PrincipalArn": ["*"]}, "NumericLessThan": {"s3:max-keys": "5"}},
+        }
+    ],
+}  # fmt: skip
+TRUST = {
+    "Statement": {
+        "Effect": "Allow",
+        "Action": "sts:*",
+        "Principal": {"AWS": ["000000000000"], "Federated": "arn:aws:iam::000000000000:oidc-provider/a"},
+        "Condition": {"StringEqualsIfExists": {"sts:ExternalId": "x"}},
+    }
+}
+CLAIMS = {"iss": "https://a", "aud": "a", "sub": "b", "exp": 9_999_999_999}
+FORM = {
+    "RoleName": "r", "UserName": "u", "PolicyName": "p", "Path": "/", "PolicyArn": "arn:aws:iam::000000000000:policy/p",
+    "VersionId": "v1", "Url": "https://a", "ClientIDList.member.1": "a", "MaxItems": "5", "Marker": "0",
+    "OpenIDConnectProviderArn": "arn:aws:iam::000000000000:oidc-provider/a", "Tags.member.1.Key": "a",
+    "Tags.member.1.Value": "b", "MaxSessionDuration": "3600", "SetAsDefault": "true", "Description": "d",
+    "PolicySourceArn": "arn:aws:iam::000000000000:user/u", "ActionNames.member.1": "s3:GetObject",
+    "ResourceArns.member.1": "arn:aws:s3:::rocks/u", "ContextEntries.member.1.ContextKeyName": "s3:max-keys",
+    "ContextEntries.member.1.ContextKeyValues.member.1": "4", "AccessKeyId": "AKIA" + "A" * 16,
+    "RoleArn": "arn:aws:iam::000000000000:role/r", "RoleSessionName": "job", "DurationSeconds": "900",
+    "PolicyArns.member.1.arn": "arn:aws:iam::000000000000:policy/p",
+}  # fmt: skip
+DELETES = {name for name in IAM.operations if name.startswith(("Delete", "Detach"))}
 XML = {
     "GET": b"",
     "PUT": b"<Tagging><TagSet><Tag><Key>a</Key><Value>b</Value></Tag></TagSet></Tagging>",
@@ -163,7 +208,9 @@ def damage(draw, value):
 
 def json_request(draw):
     service, calls, prefix = draw.choice(
-        (("sagemaker", CALLS, SAGEMAKER.target_prefix),) * 3 + (("logs", LOG_CALLS, LOGS.target_prefix),)
+        (("sagemaker", CALLS, SAGEMAKER.target_prefix),) * 6
+        + (("logs", LOG_CALLS, LOGS.target_prefix),) * 2
+        + (("servicequotas", QUOTA_CALLS, QUOTAS.target_prefix),)
     )
     name = draw.choice(list(calls))
     params = calls[name]
@@ -174,6 +221,28 @@ def json_request(draw):
         body = draw.choice((b"[" * 100_000, body[:-1], b"\xff" + body, b"null", b"1" * 5000, b"{" + b'"a":{' * 5000))
     headers = {"authorization": SCOPE.format(REGION, service), "x-amz-target": prefix + name}
     return Request("POST", "localhost", "/", headers=headers, body=body)
+
+
+def query_request(draw):
+    service, table = draw.choice((("iam", IAM), ("iam", IAM), ("sts", STS)))
+    action = draw.choice([name for name in table.operations if name not in DELETES or draw.random() < 0.3])
+    fields = {"Action": action, **FORM}
+    texts = {"PolicyDocument": POLICY, "AssumeRolePolicyDocument": TRUST, "Policy": POLICY}
+    if action == "UpdateAssumeRolePolicy":
+        texts["PolicyDocument"] = TRUST
+    for name, document in texts.items():
+        fields[name] = json.dumps(damage(draw, document) if draw.random() < 0.3 else document)
+    claims = damage(draw, CLAIMS) if draw.random() < 0.3 else CLAIMS
+    fields["WebIdentityToken"] = f"e30.{urlsafe_b64encode(json.dumps(claims).encode()).decode()}.c2ln"
+    for name in draw.sample(list(fields)[1:], draw.randrange(3)):
+        if draw.random() < 0.3:
+            del fields[name]
+        else:
+            fields[name] = str(draw.choice(TEXTS))
+    headers = {"authorization": SCOPE.format(REGION, service)}
+    if action == "AssumeRoleWithWebIdentity":
+        del headers["authorization"]
+    return Request("POST", "localhost", "/", headers=headers, body=urlencode(fields).encode())
 
 
 def s3_request(draw):
@@ -235,7 +304,8 @@ def test_no_request_is_an_internal_failure(virtual, monkeypatch, seed):
     draw = random.Random(seed)
     failures: Counter[bytes] = Counter()
     for _ in range(N_REQUESTS // 3):
-        request = draw.choices((json_request, s3_request, other_request), weights=(6, 5, 1))[0](draw)
+        kinds = (json_request, s3_request, query_request, other_request)
+        request = draw.choices(kinds, weights=(6, 5, 3, 1))[0](draw)
         response = virtual.handle(request)
         if response.status == 500:
             failures[response.body[:120]] += 1
@@ -246,6 +316,7 @@ def test_no_request_is_an_internal_failure(virtual, monkeypatch, seed):
 def test_the_fuzzer_knows_every_operation():
     assert CALLS.keys() == SAGEMAKER.operations.keys()
     assert LOG_CALLS.keys() == LOGS.operations.keys()
+    assert QUOTA_CALLS.keys() == QUOTAS.operations.keys()
 
 
 def test_a_wrong_type_is_named(virtual, sagemaker):

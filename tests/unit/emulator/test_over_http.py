@@ -42,6 +42,10 @@ def test_every_service_answers_at_one_address(stand_in, bucket, over_http, job_r
     body = over_http("s3").get_object(Bucket="asteroids", Key="out/job-1/output/model.tar.gz")["Body"]
     assert body.read(2) == b"\x1f\x8b"
     body.close()
+    iam, quotas = over_http("iam"), over_http("service-quotas")
+    user = iam.create_user(UserName="ada", Tags=[{"Key": "k", "Value": "a+b é"}])["User"]
+    assert iam.get_user(UserName="ada")["User"] == user
+    assert quotas.list_service_quotas(ServiceCode="sagemaker", QuotaCode="L-611FA074")["Quotas"]
     runtime = over_http("sagemaker-runtime")
     with pytest.raises(runtime.exceptions.ClientError, match="Endpoint none of account 000000000000 not found"):
         runtime.invoke_endpoint(EndpointName="none", Body=b"1")

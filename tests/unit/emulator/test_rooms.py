@@ -15,9 +15,9 @@ PACKAGE = "asteroid_ll.emulator"
 LEVELS = (
     {"transport.messages"},
     {"api_model", "isolation", "processes", "sessions", "state"},
-    {"json_service", "resources"},
-    {"ledger"},
-    {"pricing", "s3", "sts"},
+    {"json_service", "query_protocol", "resources"},
+    {"iam", "ledger"},
+    {"pricing", "s3", "servicequotas", "sts"},
     {"logs"},
     {"worker"},
     {"sagemaker"},

@@ -1,6 +1,8 @@
 """Every process sees the settings and rows in the directory, and a transaction is all or nothing."""
 
 import threading
+from contextlib import closing
+from dataclasses import replace
 
 import pytest
 
@@ -63,3 +65,15 @@ def test_a_state_that_was_closed_can_be_opened_again(state):
     state.configure(Settings(invisible_polls=2))
     state.close()
     assert state.settings.invisible_polls == 2
+
+
+def test_whether_policies_are_evaluated_is_known_to_every_process_without_a_query(tmp_path):
+    policy = {"Version": "2012-10-17", "Statement": [{"Effect": "Deny", "Action": "*", "Resource": "*"}]}
+    with closing(State(tmp_path)) as one, closing(State(tmp_path)) as other:
+        assert not other.evaluates_iam
+        settings = replace(one.settings, iam=True, service_control_policies=(policy,))
+        one.configure(settings)
+        assert other.evaluates_iam
+        assert other.settings == settings
+        one.configure(replace(settings, iam=False))
+        assert not other.evaluates_iam

@@ -56,6 +56,11 @@ class LogStore:
                 [(number, int(time_s * 1000), text) for time_s, text in lines if text],
             )
 
+    def has_group(self, region: str, group: str) -> bool:
+        """Return whether there is a group of that name."""
+        sql = "SELECT 1 FROM log_streams WHERE region = ? AND log_group = ? LIMIT 1"
+        return self.state.connection.execute(sql, (region, group)).fetchone() is not None
+
     def lines(self, region: str, group: str, stream: str) -> list[tuple[float, str]]:
         """Return all lines of a stream as (seconds since 1970, text); none if there is no such stream."""
         rows = self.state.connection.execute(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from calendar import timegm
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from time import strptime
 from urllib.parse import unquote
@@ -37,6 +38,7 @@ class S3Call:
         region: the region that the request was signed for.
         bucket: the bucket's name, empty for calls on the account.
         key: the object's key, empty for calls on a bucket.
+        deletion_denial: returns AWS's message if the account's policies deny the deletion of a key, else an empty text.
     """
 
     store: ObjectStore
@@ -44,6 +46,7 @@ class S3Call:
     region: str
     bucket: str
     key: str
+    deletion_denial: Callable[[str], str] = lambda _key: ""
 
     def header(self, name: str) -> str:
         """Return a header's value, empty if it is missing."""

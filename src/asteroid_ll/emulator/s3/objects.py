@@ -121,9 +121,10 @@ def delete_objects(call: S3Call) -> Response:
         key, version = required_text(item, "Key"), item.findtext("VersionId") or "null"
         if any(item.findtext(name) is not None for name in ("ETag", "LastModifiedTime", "Size")):
             raise not_implemented("Conditions in DeleteObjects are not implemented.")
-        if version != "null":
-            error = s3_error("NoSuchVersion")
-            contents = elements(Key=key, VersionId=version, Code=error.code, Message=error.message)
+        denied = call.deletion_denial(key)
+        if denied or version != "null":
+            error = s3_error("AccessDenied", denied) if denied else s3_error("NoSuchVersion")
+            contents = elements(Key=key, VersionId=item.findtext("VersionId"), Code=error.code, Message=error.message)
             results.append(group("Error", contents))
             continue
         call.store.delete(call.bucket, key)

@@ -8,16 +8,29 @@ from __future__ import annotations
 
 import base64
 import secrets
+from collections.abc import Callable
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 # Each of these modules adds its operations to the table.
-from asteroid_ll.emulator.s3 import buckets, listing, multipart, multipart_listing, objects, tags  # noqa: F401
+from asteroid_ll.emulator.s3 import (  # noqa: F401
+    bucket_policies,
+    buckets,
+    listing,
+    multipart,
+    multipart_listing,
+    objects,
+    tags,
+)
 from asteroid_ll.emulator.s3.call import S3Call, check_bucket, check_signed, parse_address, with_headers_of_query
 from asteroid_ll.emulator.s3.errors import s3_error
 from asteroid_ll.emulator.s3.operations import find_operation
 from asteroid_ll.emulator.s3.store import ObjectStore
 from asteroid_ll.emulator.s3.xml import error_body, http_time
 from asteroid_ll.emulator.transport.messages import ApiError, Request, Response, too_large
+
+if TYPE_CHECKING:
+    from asteroid_ll.emulator.iam.permissions import Permissions
 
 _MAX_KEY_BYTES = 1024
 
@@ -32,12 +45,15 @@ class S3:
     def __init__(self, store: ObjectStore) -> None:
         self.store = store
 
-    def handle(self, request: Request, *, region: str) -> Response:
+    def handle(
+        self, request: Request, *, region: str, permissions: Callable[[], Permissions] | None = None
+    ) -> Response:
         """Answer one request. An error is S3's error document, without a body for HEAD.
 
         Args:
             request: the HTTP request, in virtual-host or path style.
             region: the region that the request was signed for.
+            permissions: returns what the policies of the sender allow; None if none are evaluated.
         """
         request_id, host_id = secrets.token_hex(8).upper(), base64.b64encode(secrets.token_bytes(56)).decode()
         headers = {
@@ -47,7 +63,7 @@ class S3:
             "Server": "AmazonS3",
         }
         try:
-            response = self._answer(request, region, headers=headers)
+            response = self._answer(request, region, permissions, headers=headers)
         except ApiError as error:
             if error.code == "InternalError":
                 self.store.state.log(f"{request.method} {request.path}: {error.message}")
@@ -56,7 +72,14 @@ class S3:
             return Response(error.status, headers=headers, body=b"" if request.method == "HEAD" else body)
         return replace(response, headers={**headers, **response.headers})
 
-    def _answer(self, request: Request, region: str, *, headers: dict[str, str]) -> Response:
+    def _answer(
+        self,
+        request: Request,
+        region: str,
+        permissions: Callable[[], Permissions] | None,
+        *,
+        headers: dict[str, str],
+    ) -> Response:
         """Check what every call must satisfy, then run its operation.
 
         S3 names the bucket's region in ``headers`` for HeadBucket and for calls to the wrong region.
@@ -79,4 +102,8 @@ class S3:
                 if operation.name == "HeadBucket" or (bucket.region != call.region and not any_region):
                     headers["x-amz-bucket-region"] = bucket.region
             check_bucket(call, bucket, host_region=host_region, any_region=any_region)
-        return operation.run(call)
+        if permissions is None:
+            return operation.run(call)
+        from asteroid_ll.emulator.s3.authorization import run_allowed  # only if policies are evaluated
+
+        return run_allowed(operation.name, operation.run, call, permissions())

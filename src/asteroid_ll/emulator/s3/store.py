@@ -12,10 +12,14 @@ import sqlite3
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from asteroid_ll.emulator.s3.body_files import Body, BodyFiles
 from asteroid_ll.emulator.s3.errors import s3_error
 from asteroid_ll.emulator.state import ACCOUNT_ID, State
+
+POLICY = "policy"
+"""The name of a bucket's policy among its settings."""
 
 DEFAULT_CONTENT_TYPE = "binary/octet-stream"
 LAST_OF_PREFIX = "\U0010ffff" * 256
@@ -163,6 +167,11 @@ class ObjectStore:
             "SELECT document FROM s3_setting WHERE bucket = ? AND name = ?", (bucket, name)
         ).fetchone()
         return None if row is None else str(row["document"])
+
+    def policy(self, bucket: str) -> Mapping[str, Any] | None:
+        """Return a bucket's policy, or None."""
+        text = self.setting(bucket, POLICY)
+        return None if text is None else json.loads(text)
 
     def set_setting(self, bucket: str, name: str, *, document: str | None) -> None:
         """Replace a bucket's configuration document; None removes it."""

@@ -16,6 +16,7 @@ from asteroid_ll.emulator.transport.messages import ApiError
 from asteroid_ll.emulator.worker.jobs import Jobs
 
 if TYPE_CHECKING:
+    from asteroid_ll.emulator.worker.execution_role import ExecutionRole
     from asteroid_ll.linear_learner.serving import ModelServer
 
 SERVERLESS_MEMORY = "Memory size in MB per serverless endpoint"
@@ -112,14 +113,24 @@ class SageMakerCall:
             if values.get(member):
                 raise invalid(f"The emulator has no {prefix}{member}.")
 
+    def execution_role(self, role_arn: str) -> ExecutionRole | None:
+        """Return what SageMaker may do with a role; None if the account evaluates no policies."""
+        if not self.state.evaluates_iam:
+            return None
+        from asteroid_ll.emulator.worker.execution_role import execution_role  # only if policies are evaluated
+
+        return execution_role(self.services.store, role_arn, region=self.region)
+
     def check_role(self, role_arn: str) -> None:
-        """Refuse a role of another account: SageMaker could not assume it.
+        """Refuse a role that SageMaker could not assume: of another account, or one that does not trust it.
 
         Raises:
             ApiError: ``ValidationException``, in AWS's words.
         """
         fields = role_arn.split(":")
-        if len(fields) != 6 or fields[4] != ACCOUNT_ID or not fields[5].startswith("role/"):
+        is_own = len(fields) == 6 and fields[4] == ACCOUNT_ID and fields[5].startswith("role/")
+        role = self.execution_role(role_arn) if is_own else None
+        if not is_own or (role is not None and not role.is_assumable()):
             raise invalid(
                 f"Could not assume role {role_arn}. Please ensure that the role exists and allows principal "
                 "'sagemaker.amazonaws.com' to assume the role."

@@ -9,6 +9,7 @@ from __future__ import annotations
 import shutil
 import sqlite3
 from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -26,6 +27,7 @@ from asteroid_ll.errors import AsteroidError
 from asteroid_ll.linear_learner.images import image_uri
 
 if TYPE_CHECKING:
+    from asteroid_ll.emulator.worker.execution_role import ExecutionRole
     from asteroid_ll.linear_learner.serving import ModelServer
 
 _IN_TRANSITION = ("Creating", "Updating", "Deleting")
@@ -120,6 +122,29 @@ def variant_model(services: Services, endpoint: Resource, variant: str) -> Model
     return services.loaded_models.get(path) or _load_model(services, path)
 
 
+def role_of(services: Services, variant: Mapping[str, Any], region: str) -> ExecutionRole | None:
+    """Return the execution role of a variant's model; None if the account evaluates no policies."""
+    if not services.state.evaluates_iam or "role_arn" not in variant:
+        return None
+    from asteroid_ll.emulator.worker.execution_role import execution_role  # only if policies are evaluated
+
+    return execution_role(services.store, variant["role_arn"], region=region)
+
+
+def write_log(services: Services, endpoint: Resource, variant: str, *, lines: Iterable[str]) -> None:
+    """Write the lines of a variant's container to its log, if its role may."""
+    group, stream = ENDPOINT_GROUP_PREFIX + endpoint.name, log_stream(variant, endpoint)
+    variants = [*endpoint.body.get("next_variants", []), *endpoint.body["variants"]]
+    roles = (role_of(services, v, endpoint.region) for v in variants if v["VariantName"] == variant)
+    role = next(roles, None)
+    denied = "" if role is None else role.log_denial(group, stream)
+    if denied:
+        services.state.log(f"{endpoint.arn} has no log: {denied}")
+        return
+    now_s = services.state.now()
+    LogStore(services.state).append(endpoint.region, group, stream, lines=[(now_s, line) for line in lines])
+
+
 def log_stream(variant: str, endpoint: Resource) -> str:
     """Return the name of a variant's log stream: the variant and its instance's number."""
     return f"{variant}/i-{int(endpoint.created_s * 1000):017x}"
@@ -155,13 +180,19 @@ def _load(services: Services, endpoint: Resource, generation: str, *, variants: 
     """Copy and load every variant's artifact; return the reason of a failure, else ``""``."""
     for variant in variants:
         name, url = variant["VariantName"], variant["model_data_url"]
-        source = services.store.get(*parse_s3_uri(url))
+        role = role_of(services, variant, endpoint.region)
+        denied = "" if role is None else role.read_denial(*parse_s3_uri(url))
+        source = None if denied else services.store.get(*parse_s3_uri(url))
         if source is None:
             return (
                 f'Failed to download model data for container "container_1" from URL: "{url}". '
                 "Please ensure that there is an object located at the URL and that the role passed to CreateModel has "
-                "permissions to download the object."
+                f"permissions to download the object.{denied and f' (AccessDenied: {denied})'}"
             )
+        image = image_uri(endpoint.region)
+        unpulled, denied = ("", "") if role is None else role.pull_denial(image)
+        if role is not None and unpulled:
+            return f"The role '{role.arn}' does not have {unpulled} permission for the image: '{image}'. ({denied})"
         if not services.store.is_intact(source):
             return f'The model data at "{url}" is damaged in the emulator\'s state. Upload it again.'
         target = _artifact(services, endpoint, generation, name)
@@ -171,9 +202,7 @@ def _load(services: Services, endpoint: Resource, generation: str, *, variants: 
         try:
             _load_model(services, target)
         except AsteroidError as error:
-            lines = [(services.state.now(), f"Unable to load the model: {error}")]
-            group = ENDPOINT_GROUP_PREFIX + endpoint.name
-            LogStore(services.state).append(endpoint.region, group, log_stream(name, endpoint), lines=lines)
+            write_log(services, endpoint, name, lines=[f"Unable to load the model: {error}"])
             return (
                 f"The primary container for production variant {name} did not pass the ping health "
                 "check. Please check CloudWatch logs for this endpoint."
@@ -219,7 +248,8 @@ def _variants(call: SageMakerCall, config: Resource) -> list[dict[str, Any]]:
     for variant in config.body["ProductionVariants"]:
         model = existing(call, MODEL, variant["ModelName"])
         container = model.body.get("PrimaryContainer") or model.body["Containers"][0]
-        variants.append({**variant, "model_data_url": container["ModelDataUrl"]})
+        role_arn = model.body["ExecutionRoleArn"]
+        variants.append({**variant, "model_data_url": container["ModelDataUrl"], "role_arn": role_arn})
     return variants
 
 

@@ -174,7 +174,8 @@ def _check_container(call: SageMakerCall, container: Mapping[str, Any], *, role_
     if not uri:
         raise invalid("The emulator's models need a ModelDataUrl.")
     bucket, key = parse_s3_uri(uri)
-    if not call.has_bucket(bucket):
+    role = call.execution_role(role_arn)
+    if not call.has_bucket(bucket) or (role is not None and role.read_denial(bucket, key)):
         raise invalid(
             f'Could not access model data at {uri}. Please ensure that the role "{role_arn}" exists and that its trust '
             'relationship policy allows the action "sts:AssumeRole" for the service principal '

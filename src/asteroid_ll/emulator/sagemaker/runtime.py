@@ -6,7 +6,8 @@ import random
 import re
 from urllib.parse import unquote
 
-from asteroid_ll.emulator.logs.store import ENDPOINT_GROUP_PREFIX, LogStore
+from asteroid_ll.emulator.api_model import Authorize
+from asteroid_ll.emulator.logs.store import ENDPOINT_GROUP_PREFIX
 from asteroid_ll.emulator.resources import ENDPOINT, Resource, partition
 from asteroid_ll.emulator.sagemaker import hosting
 from asteroid_ll.emulator.sagemaker.call import Services
@@ -26,11 +27,15 @@ class Runtime:
 
     def __init__(self, services: Services) -> None:
         self.services = services
-        self.logs = LogStore(services.state)
         self._draw = random.Random(0)  # noqa: S311
 
-    def handle(self, request: Request, *, region: str) -> Response:
+    def handle(self, request: Request, *, region: str, authorize: Authorize | None = None) -> Response:
         """Answer one request.
+
+        Args:
+            request: the request.
+            region: the region that it was signed for.
+            authorize: refuses what the account's policies deny; None if none are evaluated.
 
         Raises:
             ApiError: ``ValidationError``, or ``ModelError`` if the container refuses the payload.
@@ -41,7 +46,10 @@ class Runtime:
                 "UnknownOperationException", f"The emulator has no {request.method} {request.path}.", status=404
             )
         _check_length(request, MAX_INVOKE_BYTES)
-        endpoint = self._in_service(region, unquote(match.group(1)))
+        name = unquote(match.group(1))
+        if authorize is not None:
+            authorize("sagemaker", "InvokeEndpoint", {"EndpointName": name})
+        endpoint = self._in_service(region, name)
         if any("ServerlessConfig" in variant for variant in endpoint.body["variants"]):
             _check_length(request, MAX_SERVERLESS_BYTES)
         variant = self._variant(endpoint, request.headers.get("x-amzn-sagemaker-target-variant", ""))
@@ -52,9 +60,7 @@ class Runtime:
         )
         group = ENDPOINT_GROUP_PREFIX + endpoint.name
         if answer.log_lines:
-            now_s = self.services.state.now()
-            stream = hosting.log_stream(variant, endpoint)
-            self.logs.append(region, group, stream, lines=[(now_s, line) for line in answer.log_lines])
+            hosting.write_log(self.services, endpoint, variant, lines=answer.log_lines)
         if answer.status != 200:
             raise _model_error(answer.status, answer.body, region=region, group=group)
         headers = {"Content-Type": answer.content_type, "x-Amzn-Invoked-Production-Variant": variant}

@@ -207,7 +207,9 @@ def _check_channel(call: SageMakerCall, channel: Mapping[str, Any], *, role_arn:
     if channel.get("RecordWrapperType", "None") != "None" or channel.get("ShuffleConfig"):
         raise invalid(f"The emulator has no record wrapper and no shuffling (channel {channel['ChannelName']!r}).")
     bucket, prefix = parse_s3_uri(source["S3Uri"])
-    objects = call.services.store.list(bucket, prefix) if call.has_bucket(bucket) else []
+    role = call.execution_role(role_arn)
+    is_listed = call.has_bucket(bucket) and not (role is not None and role.list_denial(bucket, prefix))
+    objects = call.services.store.list(bucket, prefix) if is_listed else []
     if all(item.key.endswith("/") for item in objects):
         raise invalid(
             f'No S3 objects found under S3 URL "{source["S3Uri"]}" given in input data source. Please ensure that the '

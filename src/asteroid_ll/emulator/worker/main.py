@@ -18,7 +18,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from types import FrameType
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from asteroid_ll.emulator.isolation import clean_environment, python_command
 from asteroid_ll.emulator.logs.store import TRAINING_GROUP, LogStore
@@ -30,10 +30,13 @@ from asteroid_ll.emulator.state import State
 from asteroid_ll.emulator.worker import files as job_files
 from asteroid_ll.emulator.worker.checkpoints import Checkpoints
 from asteroid_ll.emulator.worker.jobs import TRAINING, Jobs
-from asteroid_ll.emulator.worker.metrics import final_metrics
+from asteroid_ll.emulator.worker.metrics import NAMESPACE, final_metrics
 from asteroid_ll.emulator.worker.pipes import Feeder, feeding
 from asteroid_ll.emulator.worker.process import run_claimed
 from asteroid_ll.linear_learner.images import generation_of
+
+if TYPE_CHECKING:
+    from asteroid_ll.emulator.worker.execution_role import ExecutionRole
 
 _READ_BYTES = 1 << 16
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.05, 60.0
@@ -84,6 +87,7 @@ class Worker:
         self.settings = state.settings
         self.ending = _Ending()
         self.hosts: list[_Host] = []
+        self.has_log = True
         self.failed: _Host | None = None
         self.run_time_left_s: float = self.request["StoppingCondition"]["MaxRuntimeInSeconds"]
         self.feeders: list[Feeder] = []
@@ -106,10 +110,16 @@ class Worker:
             try:
                 self._prepare()
             except job_files.DownloadError as error:
-                reason = f"ClientError: Data download failed: {error}"[: job_files.MAX_FAILURE_REASON_LENGTH]
-                return self.jobs.finish(self.job, "Failed", reason=reason)
+                return self._fail(f"ClientError: Data download failed: {error}")
             if not self.jobs.step(self.job, "Training"):
                 return self.jobs.finish(self.job, "Stopped")
+            role, image = self._role(), self.request["AlgorithmSpecification"]["TrainingImage"]
+            _, denied = ("", "") if role is None else role.pull_denial(image)
+            if denied:
+                return self._fail(
+                    "ClientError: Cannot pull algorithm container. Either the image does not exist or its permissions "
+                    f"are incorrect. ({denied})"
+                )
             with feeding(self.feeders):
                 exit_code = self._run_containers()
             if not self._was_interrupted():
@@ -127,6 +137,11 @@ class Worker:
     def _prepare(self) -> None:
         """Write every host's files, pipes and checkpoints."""
         self.feeders = []
+        role = self._role()
+        if role is not None:
+            denied = role.input_denial(self.request)
+            if denied:
+                raise job_files.DownloadError(denied)
         for name, root in self.roots.items():
             streams = job_files.prepare(root, self.request, host=name, store=self.store)
             self.feeders += [Feeder(root, channel, files=files) for channel, files in streams.items()]
@@ -141,10 +156,39 @@ class Worker:
         ended_early = self.ending.stop_requested or self.ending.over_time
         return killed and not ended_early and bool(self.request.get("EnableManagedSpotTraining"))
 
+    def _role(self) -> ExecutionRole | None:
+        """Return what the job's role may do now; None if the account evaluates no policies."""
+        if not self.state.evaluates_iam:
+            return None
+        from asteroid_ll.emulator.worker.execution_role import execution_role  # only if policies are evaluated
+
+        return execution_role(self.store, self.request["RoleArn"], region=self.job.region)
+
+    def _may_log(self) -> bool:
+        """Return whether the role may write the job's log; on AWS, the job runs without a log if not."""
+        role = self._role()
+        denied = "" if role is None else role.log_denial(TRAINING_GROUP, f"{self.job.name}/algo-1")
+        if denied:
+            self.state.log(f"{self.job.arn} has no log: {denied}")
+        return not denied
+
+    def _fail(self, reason: str, **facts: Any) -> None:
+        self.jobs.finish(self.job, "Failed", reason=reason[: job_files.MAX_FAILURE_REASON_LENGTH], **facts)
+
+    def _metrics(self) -> list[dict[str, Any]]:
+        """Return the final metrics of the job's log; none if the role may not publish them."""
+        role = self._role()
+        denied = "" if role is None else role.metrics_denial(NAMESPACE)
+        if denied:
+            self.state.log(f"{self.job.arn} has no metrics: {denied}")
+            return []
+        return final_metrics(self.logs.lines(self.job.region, TRAINING_GROUP, self.hosts[0].stream))
+
     def _run_containers(self) -> int:
         """Run all hosts' containers to their end; return 0 or a failed one's exit code (128 + n for signal n)."""
         command = [*(self.settings.container_command or python_command(_CONTAINER, "train")), "--root"]
         started_s = self.state.now()
+        self.has_log = self._may_log()
         self.hosts, self.failed = [], None
         links = _links(len(self.roots))
         for (name, root), ends in zip(self.roots.items(), links, strict=True):
@@ -212,7 +256,7 @@ class Worker:
             lines, host.rest = [host.rest], b""
         now_s = self.state.now()
         texts = [(now_s, line.decode("utf-8", errors="replace").rstrip("\r")) for line in lines]
-        if texts:
+        if texts and self.has_log:
             self.logs.append(self.job.region, TRAINING_GROUP, host.stream, lines=texts)
         return bool(chunk)
 
@@ -221,7 +265,7 @@ class Worker:
         for root in self.roots.values():
             shutil.rmtree(root / "input" / "data", ignore_errors=True)
             shutil.rmtree(root / job_files.STREAMS, ignore_errors=True)
-        metrics = final_metrics(self.logs.lines(self.job.region, TRAINING_GROUP, self.hosts[0].stream))
+        metrics = self._metrics()
         ended_early = self.ending.stop_requested or self.ending.over_time
         if exit_code and not ended_early:
             name = self.failed.name if self.failed and len(self.hosts) > 1 else ""
@@ -236,6 +280,13 @@ class Worker:
             if self.store.bucket(bucket) is None:
                 reason = f'ClientError: Failed to upload the model artifact to "{uri}": the bucket does not exist.'
                 return self.jobs.finish(self.job, "Failed", reason=reason, metrics=metrics)
+            role = self._role()
+            denied = "" if role is None else role.write_denial(bucket, key)
+            if denied:
+                return self._fail(
+                    f"ClientError: Artifact upload failed: Unable to upload {uri} (AccessDenied: {denied})",
+                    metrics=metrics,
+                )
             self.store.put(bucket, key, read_chunks(archive))
             archive.unlink()
             facts["artifact"] = uri

@@ -14,6 +14,9 @@ from typing import Any
 
 from asteroid_ll.linear_learner.images import NEWER_SCORES
 
+NAMESPACE = "/aws/sagemaker/TrainingJobs"
+"""The namespace of the metrics in CloudWatch (SageMaker developer guide, "Monitor SageMaker with CloudWatch")."""
+
 _QUALITY = r"#quality_metric: host=\S+, "
 _ALL = ("train", "validation", "test")
 _HELD_OUT = ("validation", "test")

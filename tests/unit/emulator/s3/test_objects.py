@@ -236,7 +236,7 @@ def test_a_put_that_s3_or_the_emulator_cannot_honour_is_refused(s3, refused, arg
 
 
 def test_what_is_not_implemented_says_so(s3, refused, exchange):
-    assert refused(s3.get_bucket_policy, Bucket="rocks")["Code"] == "NotImplemented"
+    assert refused(s3.get_bucket_acl, Bucket="rocks")["Code"] == "NotImplemented"
     assert refused(s3.put_bucket_versioning, Bucket="rocks", VersioningConfiguration={})["status"] == 501
     assert b"parameter shape is" in exchange("GET", "/rocks", query={"shape": "round"}).body
     assert exchange("PATCH", "/rocks/k").status == 405

@@ -1,0 +1,38 @@
+"""IAM: the table of its operations."""
+
+from __future__ import annotations
+
+from asteroid_ll.emulator.iam import holders, policies, providers, roles, simulation, users
+from asteroid_ll.emulator.iam.call import IamCall
+from asteroid_ll.emulator.iam.store import ROLE, USER
+from asteroid_ll.emulator.query_protocol import QueryService
+
+SERVICE = QueryService[IamCall](
+    "iam",
+    operations={
+        "CreateRole": roles.create,
+        "GetRole": roles.get,
+        "ListRoles": roles.list_all,
+        "DeleteRole": roles.delete,
+        "UpdateAssumeRolePolicy": roles.update_trust,
+        **holders.operations(ROLE),
+        **holders.operations(USER),
+        "CreatePolicy": policies.create,
+        "GetPolicy": policies.get,
+        "DeletePolicy": policies.delete,
+        "CreatePolicyVersion": policies.create_version,
+        "GetPolicyVersion": policies.get_version,
+        "ListPolicyVersions": policies.list_versions,
+        "DeletePolicyVersion": policies.delete_version,
+        "CreateUser": users.create,
+        "GetUser": users.get,
+        "DeleteUser": users.delete,
+        "CreateAccessKey": users.create_key,
+        "ListAccessKeys": users.list_keys,
+        "DeleteAccessKey": users.delete_key,
+        "CreateOpenIDConnectProvider": providers.create,
+        "GetOpenIDConnectProvider": providers.get,
+        "ListOpenIDConnectProviders": providers.list_all,
+        "SimulatePrincipalPolicy": simulation.simulate,
+    },
+)

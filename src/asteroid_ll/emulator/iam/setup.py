@@ -1,0 +1,110 @@
+"""Turning the evaluation of policies on, with policies from files or values."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from asteroid_ll.emulator.iam.language import problem_of
+from asteroid_ll.emulator.iam.managed import MANAGED
+from asteroid_ll.emulator.iam.needs import SAGEMAKER_SERVICE
+from asteroid_ll.emulator.iam.principals import Document
+from asteroid_ll.emulator.iam.store import ROLE, USER, Identities
+from asteroid_ll.emulator.state import State
+from asteroid_ll.errors import ConfigError
+
+Source = Document | str | os.PathLike[str]
+"""A policy: a document, the path of its JSON file, or the ARN of one of AWS's managed policies."""
+
+ROLE_NAME, CALLER_NAME = "asteroid-ll", "emulator"
+"""The execution role and the user that get the given policies."""
+
+_TRUST = {
+    "Version": "2012-10-17",
+    "Statement": [{"Effect": "Allow", "Principal": {"Service": SAGEMAKER_SERVICE}, "Action": "sts:AssumeRole"}],
+}
+_PARTITION = "aws"
+
+
+@dataclass(frozen=True)
+class Policies:
+    """Policies that an account gets; None for a kind that stays as it is.
+
+    Attributes:
+        caller: the policies of the user ``emulator``, who then has every access key that IAM did not make.
+        role: the policies of the role ``asteroid-ll``, which SageMaker can assume.
+        service_control: the account's service control policies.
+    """
+
+    caller: tuple[Document, ...] | None = None
+    role: tuple[Document, ...] | None = None
+    service_control: tuple[Document, ...] | None = None
+
+    @staticmethod
+    def read(
+        *,
+        caller: Iterable[Source] | None = None,
+        role: Iterable[Source] | None = None,
+        service_control: Iterable[Source] | None = None,
+    ) -> Policies:
+        """Return the policies, checked.
+
+        Raises:
+            ConfigError: a file cannot be read, or a document is not one for users, roles and accounts.
+        """
+        sources = (caller, role, service_control)
+        return Policies(*(None if items is None else tuple(map(_document, items)) for items in sources))
+
+    def apply(self, state: State, *, always: bool = False) -> None:
+        """Make the account evaluate policies from now on, if any kind is given or ``always`` is true."""
+        if not always and (self.caller, self.role, self.service_control) == (None, None, None):
+            return
+        identities, settings = Identities(state), replace(state.settings, iam=True)
+        if self.role is not None:
+            trust = {"trust": json.dumps(_TRUST), "description": None, "max_session_s": 3_600}
+            _replace(identities, ROLE, ROLE_NAME, policies=self.role, **trust)
+        if self.caller is not None:
+            caller_arn = _replace(identities, USER, CALLER_NAME, policies=self.caller)
+            settings = replace(settings, caller_arn=caller_arn)
+        if self.service_control is not None:
+            settings = replace(settings, service_control_policies=self.service_control)
+        state.configure(settings)
+
+
+def _document(source: Source) -> Document:
+    if isinstance(source, str) and source in MANAGED:
+        return MANAGED[source]
+    if isinstance(source, str | os.PathLike):
+        name = os.fspath(source)
+        try:
+            document = json.loads(Path(source).read_text(encoding="utf-8"))
+        except OSError as error:
+            raise ConfigError(f"The policy {name} cannot be read: {error.strerror}.", hint=_HINT) from error
+        except ValueError as error:
+            raise ConfigError(f"The policy {name} is not JSON: {error}.", hint=_HINT) from error
+    else:
+        name, document = "document", json.loads(json.dumps(source))
+    problem = problem_of(document, kind="identity")
+    if problem:
+        raise ConfigError(f"The policy {name} cannot be used. {problem}", hint=_HINT)
+    checked: Document = document
+    return checked
+
+
+_HINT = "asteroid-ll iam caller-policy   prints one that is well-formed."
+
+
+def _replace(identities: Identities, kind: str, name: str, *, policies: Sequence[Document], **more: Any) -> str:
+    """Create a role or a user with exactly these policies, in place of the one of that name; return its ARN."""
+    inline = {f"policy-{number}": json.dumps(document) for number, document in enumerate(policies, 1)}
+    with identities.transaction():
+        old = identities.by_name(kind, _PARTITION, name)
+        if old is not None:
+            identities.delete(old)
+        entity = identities.new(kind, _PARTITION, name, inline=inline, attached=[], boundary=None, tags=[], **more)
+        identities.save(entity)
+    return entity.arn

@@ -1,0 +1,152 @@
+"""AssumeRole gives temporary credentials to whom the role trusts."""
+
+import json
+from datetime import timedelta
+
+import pytest
+from botocore.exceptions import ClientError
+
+ACCOUNT = "arn:aws:iam::000000000000"
+ROLE = f"{ACCOUNT}:role/of/learner"
+SESSION = "arn:aws:sts::000000000000:assumed-role/learner/tuesday"
+
+
+@pytest.fixture
+def iam(virtual, client_of):
+    return client_of("iam")
+
+
+@pytest.fixture
+def trusting(iam):
+    """Create the role, which trusts one principal."""
+
+    def create(principal, **statement):
+        statement = {"Effect": "Allow", "Principal": {"AWS": principal}, "Action": "sts:AssumeRole", **statement}
+        document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+        return iam.create_role(RoleName="learner", Path="/of/", AssumeRolePolicyDocument=document)["Role"]
+
+    return create
+
+
+@pytest.fixture
+def ada(iam, sent_by):
+    """The client of a user."""
+    iam.create_user(UserName="ada")
+    return sent_by(iam.create_access_key(UserName="ada")["AccessKey"], "sts")
+
+
+def test_a_user_is_the_caller_of_its_key(ada, iam):
+    caller = ada.get_caller_identity()
+    assert (caller["Arn"], caller["Account"]) == (f"{ACCOUNT}:user/ada", "000000000000")
+    assert caller["UserId"] == iam.get_user(UserName="ada")["User"]["UserId"]
+
+
+def test_a_session_is_the_caller_until_it_expires(ada, trusting, sent_by, clock):
+    role = trusting(f"{ACCOUNT}:user/ada")
+    answer = ada.assume_role(RoleArn=ROLE, RoleSessionName="tuesday", DurationSeconds=900)
+    assert answer["AssumedRoleUser"] == {"AssumedRoleId": f"{role['RoleId']}:tuesday", "Arn": SESSION}
+    assert answer["Credentials"]["Expiration"] - role["CreateDate"] == timedelta(seconds=900)
+    session = sent_by(answer["Credentials"], "sts")
+    caller = session.get_caller_identity()
+    assert (caller["Arn"], caller["UserId"]) == (SESSION, f"{role['RoleId']}:tuesday")
+    clock.s += 900
+    with pytest.raises(ClientError, match=r"ExpiredToken.*The security token included in the request is expired"):
+        session.get_caller_identity()
+
+
+def test_expired_credentials_are_refused_in_the_format_of_each_service_while_policies_are_evaluated(
+    virtual, client_of, trusting, sent_by, clock
+):
+    virtual.configure(iam=True)
+    trusting("*")
+    credentials = client_of("sts").assume_role(RoleArn=ROLE, RoleSessionName="tuesday")["Credentials"]
+    clock.s += 3_600
+    calls = {
+        "sagemaker": ("list_models", {}, "ExpiredTokenException"),
+        "sagemaker-runtime": ("invoke_endpoint", {"EndpointName": "e", "Body": b"1"}, "ExpiredTokenException"),
+        "iam": ("list_roles", {}, "ExpiredToken"),
+        "s3": ("list_buckets", {}, "ExpiredToken"),
+    }
+    for service, (operation, arguments, code) in calls.items():
+        with pytest.raises(ClientError) as caught:
+            getattr(sent_by(credentials, service), operation)(**arguments)
+        assert caught.value.response["Error"]["Code"] == code
+
+
+@pytest.mark.parametrize("principal", [f"{ACCOUNT}:root", "000000000000", "*"], ids=["root", "account", "anyone"])
+def test_a_role_that_trusts_the_account_can_be_assumed_with_any_key(virtual, client_of, trusting, principal):
+    trusting(principal)
+    answer = client_of("sts").assume_role(RoleArn=ROLE, RoleSessionName="tuesday")
+    assert answer["AssumedRoleUser"]["Arn"] == SESSION
+
+
+def test_who_is_not_trusted_is_denied_as_for_a_role_that_does_not_exist(ada, trusting, refused):
+    denied = (
+        "AccessDenied",
+        f"User: {ACCOUNT}:user/ada is not authorized to perform: sts:AssumeRole on resource: {ROLE}",
+    )
+    assert refused(ada.assume_role, RoleArn=ROLE, RoleSessionName="tuesday") == denied
+    trusting(f"{ACCOUNT}:user/eve")
+    assert refused(ada.assume_role, RoleArn=ROLE, RoleSessionName="tuesday") == denied
+
+
+def test_an_external_id_must_be_the_one_of_the_trust_policy(ada, trusting, refused):
+    trusting(f"{ACCOUNT}:root", Condition={"StringEquals": {"sts:ExternalId": "seven"}})
+    assert ada.assume_role(RoleArn=ROLE, RoleSessionName="ab", ExternalId="seven")["Credentials"]
+    assert refused(ada.assume_role, RoleArn=ROLE, RoleSessionName="ab", ExternalId="eight")[0] == "AccessDenied"
+    assert refused(ada.assume_role, RoleArn=ROLE, RoleSessionName="ab")[0] == "AccessDenied"
+
+
+def test_a_trusted_account_needs_a_policy_of_its_user_too_and_a_trusted_user_does_not(
+    virtual, ada, iam, trusting, refused
+):
+    virtual.configure(iam=True)
+    condition = {"StringEquals": {"sts:ExternalId": "seven"}}
+    trusting(f"{ACCOUNT}:user/ada", Condition=condition)
+    call = {"RoleArn": ROLE, "RoleSessionName": "tuesday", "ExternalId": "seven"}
+    assert ada.assume_role(**call)["AssumedRoleUser"]["Arn"] == SESSION
+    assert refused(ada.assume_role, **{**call, "ExternalId": "eight"})[0] == "AccessDenied"
+    statement = {"Effect": "Allow", "Principal": {"AWS": f"{ACCOUNT}:root"}, "Action": "sts:AssumeRole"}
+    document = {"Version": "2012-10-17", "Statement": [statement]}
+    iam.update_assume_role_policy(RoleName="learner", PolicyDocument=json.dumps(document))
+    code, message = refused(ada.assume_role, **call)
+    assert code == "AccessDenied"
+    assert message.startswith(
+        f"User: {ACCOUNT}:user/ada is not authorized to perform: sts:AssumeRole on resource: {ROLE}"
+    )
+    allowed = {"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": ROLE}}
+    iam.put_user_policy(UserName="ada", PolicyName="p", PolicyDocument=json.dumps(allowed))
+    assert ada.assume_role(**call)["AssumedRoleUser"]["Arn"] == SESSION
+
+
+def test_a_session_has_the_policies_of_the_role_and_those_it_was_given(virtual, client_of, iam, trusting):
+    trusting(f"{ACCOUNT}:root")
+    wide, narrow = (
+        {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": action, "Resource": "*"}]}
+        for action in ("s3:*", "s3:GetObject")
+    )
+    arn = iam.create_policy(PolicyName="narrow", PolicyDocument=json.dumps(narrow))["Policy"]["Arn"]
+    iam.put_role_policy(RoleName="learner", PolicyName="p", PolicyDocument=json.dumps(wide))
+    given = {"Policy": json.dumps(narrow), "PolicyArns": [{"arn": arn}]}
+    key = client_of("sts").assume_role(RoleArn=ROLE, RoleSessionName="tuesday", **given)["Credentials"]["AccessKeyId"]
+    principal = virtual.identities.principal_of(key)
+    assert (principal.role_arn, principal.identity_policies) == (ROLE, (wide,))
+    assert principal.session_policies == (narrow, narrow)
+    iam.delete_role_policy(RoleName="learner", PolicyName="p")
+    iam.delete_role(RoleName="learner")
+    assert virtual.identities.principal_of(key).identity_policies == ()
+
+
+def test_a_session_is_not_longer_than_the_role_allows(ada, trusting, refused):
+    trusting(f"{ACCOUNT}:root")
+    assert refused(ada.assume_role, RoleArn=ROLE, RoleSessionName="ab", DurationSeconds=3_601) == (
+        "ValidationError",
+        "The requested DurationSeconds exceeds the MaxSessionDuration set for this role.",
+    )
+
+
+def test_session_policies_must_be_well_formed_and_exist(ada, trusting, refused):
+    trusting(f"{ACCOUNT}:root")
+    for given in ({"Policy": "{}"}, {"PolicyArns": [{"arn": f"{ACCOUNT}:policy/none"}]}):
+        code, _ = refused(ada.assume_role, RoleArn=ROLE, RoleSessionName="ab", **given)
+        assert code == "MalformedPolicyDocument"

@@ -1,0 +1,198 @@
+"""Forms are read and answers are written by botocore's model, so its own parser understands every operation."""
+
+import json
+import shlex
+
+import pytest
+from botocore import xform_name
+from botocore.model import ServiceModel
+
+from asteroid_ll.aws.iam_commands import setup
+from asteroid_ll.aws.policy import Scope, caller_policy, oidc_trust, role_policy, trust_policy
+from asteroid_ll.emulator.iam.service import SERVICE as IAM
+from asteroid_ll.emulator.sts.service import SERVICE as STS
+from asteroid_ll.emulator.transport.messages import Request
+
+ACCOUNT = "arn:aws:iam::000000000000"
+READ = '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:GetObject","Resource":"*"}]}'
+TRUST = json.dumps(
+    {
+        "Version": "2012-10-17",
+        "Statement": [
+            {"Effect": "Allow", "Principal": {"AWS": "000000000000"}, "Action": "sts:AssumeRole"},
+            {
+                "Effect": "Allow",
+                "Principal": {"Federated": f"{ACCOUNT}:oidc-provider/example.com"},
+                "Action": "sts:AssumeRoleWithWebIdentity",
+            },
+        ],
+    }
+)
+TOKEN = "e30.eyJpc3MiOiJodHRwczovL2V4YW1wbGUuY29tIiwiYXVkIjoiYSIsInN1YiI6ImIiLCJleHAiOjk5OTk5OTk5OTl9.c2ln"
+"""Its claims: {"iss":"https://example.com","aud":"a","sub":"b","exp":9999999999}."""
+
+R, U, P = {"RoleName": "r"}, {"UserName": "u"}, {"PolicyArn": f"{ACCOUNT}:policy/p"}
+CONVERSATION = [
+    ("CreateRole", {**R, "AssumeRolePolicyDocument": TRUST, "Tags": [{"Key": "k", "Value": "v"}]}),
+    ("GetRole", R),
+    ("ListRoles", {}),
+    ("UpdateAssumeRolePolicy", {**R, "PolicyDocument": TRUST}),
+    ("CreatePolicy", {"PolicyName": "p", "PolicyDocument": READ}),
+    ("GetPolicy", P),
+    ("CreatePolicyVersion", {**P, "PolicyDocument": READ, "SetAsDefault": True}),
+    ("GetPolicyVersion", {**P, "VersionId": "v1"}),
+    ("ListPolicyVersions", P),
+    ("DeletePolicyVersion", {**P, "VersionId": "v1"}),
+    ("CreateUser", U),
+    ("GetUser", U),
+    ("PutRolePolicy", {**R, "PolicyName": "i", "PolicyDocument": READ}),
+    ("GetRolePolicy", {**R, "PolicyName": "i"}),
+    ("ListRolePolicies", R),
+    ("AttachRolePolicy", {**R, **P}),
+    ("ListAttachedRolePolicies", R),
+    ("PutUserPolicy", {**U, "PolicyName": "i", "PolicyDocument": READ}),
+    ("GetUserPolicy", {**U, "PolicyName": "i"}),
+    ("ListUserPolicies", U),
+    ("AttachUserPolicy", {**U, **P}),
+    ("ListAttachedUserPolicies", U),
+    ("SimulatePrincipalPolicy", {"PolicySourceArn": f"{ACCOUNT}:user/u", "ActionNames": ["s3:GetObject"]}),
+    ("CreateOpenIDConnectProvider", {"Url": "https://example.com", "ClientIDList": ["a"]}),
+    ("GetOpenIDConnectProvider", {"OpenIDConnectProviderArn": f"{ACCOUNT}:oidc-provider/example.com"}),
+    ("ListOpenIDConnectProviders", {}),
+    ("CreateAccessKey", U),
+    ("ListAccessKeys", U),
+    ("GetCallerIdentity", {}),
+    ("AssumeRole", {"RoleArn": f"{ACCOUNT}:role/r", "RoleSessionName": "se"}),
+    (
+        "AssumeRoleWithWebIdentity",
+        {"RoleArn": f"{ACCOUNT}:role/r", "RoleSessionName": "se", "WebIdentityToken": TOKEN},
+    ),
+    ("DetachRolePolicy", {**R, **P}),
+    ("DeleteRolePolicy", {**R, "PolicyName": "i"}),
+    ("DeleteRole", R),
+    ("DetachUserPolicy", {**U, **P}),
+    ("DeleteUserPolicy", {**U, "PolicyName": "i"}),
+    ("DeletePolicy", P),
+]
+"""Every operation once, in an order in which each succeeds; the keys and the user of CreateAccessKey stay."""
+
+
+def absent(shape, value, path):
+    """Yield the required members of a shape that a parsed answer does not have, and members of another type."""
+    if shape.type_name == "structure":
+        assert isinstance(value, dict), path
+        yield from (f"{path}.{name}" for name in shape.required_members if name not in value)
+        for name, item in value.items():
+            if name != "ResponseMetadata":
+                yield from absent(shape.members[name], item, f"{path}.{name}")
+    elif shape.type_name == "list":
+        assert isinstance(value, list), path
+        for item in value:
+            yield from absent(shape.member, item, path)
+    elif shape.type_name == "timestamp":
+        assert value.tzinfo is not None, path
+
+
+def test_every_operation_answers_with_the_required_members_of_its_shape(virtual, client_of):
+    clients = {"iam": client_of("iam"), "sts": client_of("sts")}
+    for name, params in CONVERSATION:
+        service = "sts" if name in STS.operations else "iam"
+        answer = getattr(clients[service], xform_name(name))(**params)
+        shape = clients[service].meta.service_model.operation_model(name).output_shape
+        assert answer["ResponseMetadata"]["HTTPStatusCode"] == 200
+        if shape is None:
+            assert set(answer) == {"ResponseMetadata"}
+        else:
+            assert set(answer) > {"ResponseMetadata"}, name
+            assert list(absent(shape, answer, name)) == []
+    iam = clients["iam"]
+    [key] = iam.list_access_keys(UserName="u")["AccessKeyMetadata"]
+    iam.delete_access_key(UserName="u", AccessKeyId=key["AccessKeyId"])
+    iam.delete_user(UserName="u")
+    told = {name for name, _ in CONVERSATION} | {"DeleteAccessKey", "DeleteUser"}
+    assert told == set(IAM.operations) | set(STS.operations)
+
+
+def test_every_operation_is_one_of_the_model(loader):
+    for service in (IAM, STS):
+        model = ServiceModel(loader.load_service_model(service.name, "service-2"), service.name)
+        assert set(service.operations) <= set(model.operation_names)
+
+
+def test_an_unknown_operation_is_refused_in_xml(virtual, client_of, refused):
+    assert refused(client_of("iam").list_groups) == (
+        "InvalidAction",
+        "Could not find operation ListGroups for version 2010-05-08",
+    )
+
+
+def test_a_service_with_the_protocol_that_the_emulator_lacks_is_refused_in_xml(virtual, client_of, refused):
+    code, message = refused(client_of("sns").list_topics)
+    assert (code, message) == ("UnknownOperationException", "The emulator has no service 'sns'.")
+
+
+@pytest.mark.parametrize(
+    ("fields", "code"),
+    [
+        ("Action=ListRoles&MaxItems=0", "ValidationError"),
+        ("Action=ListRoles&MaxItems=many", "SerializationException"),
+        ("Action=ListRoles&MaxItems=" + "9" * 5_000, "SerializationException"),
+        ("Action=ListRoles&Marker=x", "ValidationError"),
+        ("Action=GetRole", "ValidationError"),
+        ("Action=GetRole&RoleName=", "ValidationError"),
+        ("Action=GetRole&RoleName=%ff", "ValidationError"),
+        ("Action=CreatePolicyVersion&PolicyArn=x&PolicyDocument=x&SetAsDefault=maybe", "SerializationException"),
+        ("Action=AttachRolePolicy&RoleName.member.1=x", "ValidationError"),
+        ("", "InvalidAction"),
+    ],
+)
+def test_a_form_that_breaks_the_model_is_refused_in_xml(virtual, fields, code):
+    headers = {"authorization": "AWS4-HMAC-SHA256 Credential=a/20260101/us-east-1/iam/aws4_request, Signature=0"}
+    answer = virtual.handle(Request("POST", "localhost", "/", headers=headers, body=fields.encode()))
+    assert answer.status == 400
+    assert f"<Code>{code}</Code>" in answer.body.decode()
+
+
+def test_the_commands_that_iam_setup_prints_create_what_is_read_back(virtual, client_of):
+    scope = Scope(
+        bucket="b",
+        swept_bucket="b",
+        prefix="it's*a/prefix",
+        role_arn="arn:aws-cn:iam::000000000000:role/of/learner",
+        region="cn-north-1",
+        account_id="000000000000",
+        partition="aws-cn",
+    )
+    iam = client_of("iam", "cn-north-1")
+    for line in setup(scope, repo="me@1/rocks@2", branch="release/*").commands:
+        aws, service, command, *words = shlex.split(line)
+        assert (aws, service) == ("aws", "iam")
+        operation = next(name for name in IAM.operations if xform_name(name, "-") == command)
+        members = iam.meta.service_model.operation_model(operation).input_shape.members
+        options = {word.removeprefix("--"): value for word, value in zip(words[::2], words[1::2], strict=True)}
+        assert options.pop("region") == "cn-north-1"
+        params = {name: options.pop(xform_name(name, "-")) for name in members if xform_name(name, "-") in options}
+        assert options == {}
+        lists = {name: [value] for name, value in params.items() if members[name].type_name == "list"}
+        getattr(iam, xform_name(operation))(**params | lists)
+    policy = "arn:aws-cn:iam::000000000000:policy/learner-caller"
+    assert iam.get_role(RoleName="learner")["Role"]["AssumeRolePolicyDocument"] == trust_policy(scope)
+    assert iam.get_role(RoleName="learner")["Role"]["Arn"] == scope.role_arn
+    inline = iam.get_role_policy(RoleName="learner", PolicyName="asteroid-ll")
+    assert inline["PolicyDocument"] == role_policy(scope)
+    version = iam.get_policy_version(PolicyArn=policy, VersionId="v1")["PolicyVersion"]
+    assert version["Document"] == caller_policy(scope)
+    [attached] = iam.list_attached_role_policies(RoleName="learner-github")["AttachedPolicies"]
+    assert attached["PolicyArn"] == policy
+    github = iam.get_role(RoleName="learner-github")["Role"]["AssumeRolePolicyDocument"]
+    assert github == oidc_trust(scope, repo="me@1/rocks@2", branch="release/*")
+    [provider] = iam.list_open_id_connect_providers()["OpenIDConnectProviderList"]
+    assert iam.get_open_id_connect_provider(OpenIDConnectProviderArn=provider["Arn"])["ClientIDList"] == [
+        "sts.amazonaws.com"
+    ]
+    may_train = iam.simulate_principal_policy(
+        PolicySourceArn="arn:aws-cn:iam::000000000000:role/learner-github",
+        ActionNames=["sagemaker:CreateTrainingJob", "sagemaker:CreateNotebookInstance"],
+        ResourceArns=["arn:aws-cn:sagemaker:cn-north-1:000000000000:training-job/asteroid-ll-1"],
+    )["EvaluationResults"]
+    assert [result["EvalDecision"] for result in may_train] == ["allowed", "implicitDeny"]
