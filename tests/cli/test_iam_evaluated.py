@@ -23,6 +23,7 @@ from asteroid_ll import Emulator, LinearLearnerClassifier
 from asteroid_ll.aws import endpoints, jobs, logs, price_list, resources, storage, tags, teardown, transform
 from asteroid_ll.aws.checks import quotas, roles, simulation
 from asteroid_ll.aws.checks.buckets import bucket_checks
+from asteroid_ll.aws.job_request import Channel, TrainingJobRequest, create_body
 from asteroid_ll.aws.policy import Document, Scope, caller_policy, role_policy
 from asteroid_ll.aws.session import Aws, connect
 from asteroid_ll.emulator.account import Account
@@ -66,13 +67,13 @@ def actions(document: Document) -> list[str]:
     return sorted({action for statement in document["Statement"] for action in statement["Action"]})
 
 
-def job_request(name: str = NEW) -> jobs.TrainingJobRequest:
-    return jobs.TrainingJobRequest(
+def job_request(name: str = NEW) -> TrainingJobRequest:
+    return TrainingJobRequest(
         name=name,
         image_uri=image_uri(REGION),
         role_arn=SCOPE.role_arn,
         hyperparameters={"predictor_type": "binary_classifier", "mini_batch_size": "10", "epochs": "1"},
-        channels=[jobs.Channel("train", f"s3://{BUCKET}/asteroid-ll/train/", "text/csv", "FullyReplicated")],
+        channels=[Channel("train", f"s3://{BUCKET}/asteroid-ll/train/", "text/csv", "FullyReplicated")],
         output_s3_uri=f"s3://{BUCKET}/asteroid-ll/output",
         instance_type="ml.m5.large",
         instance_count=1,
@@ -149,7 +150,7 @@ def account(artifact: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         create_config(root, NAME)
         for name in (NAME, QUIET):
             create_endpoint(root, name)
-    request = {**jobs._create_body(job_request(NAME)), "Tags": []}
+    request = {**create_body(job_request(NAME)), "Tags": []}
     job = account.services.jobs.new(REGION, NAME, request=request, tags=OURS)
     account.services.jobs.finish(job, "Completed")
     request = {**transform._create_body(transform_request(NAME)), "Tags": []}
