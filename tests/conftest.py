@@ -156,6 +156,12 @@ def planting() -> Any:
 
 
 @pytest.fixture(scope="session")
+def pasting() -> Any:
+    """What runs printed commands of Amazon's command line."""
+    return _helper("pasting")
+
+
+@pytest.fixture(scope="session")
 def zygote(workbench: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """What starts commands."""
     started = workbench.Zygote(tmp_path_factory.mktemp("zygote"))
@@ -206,13 +212,17 @@ def renewed_once(finished_once: Any, workbench: Any, zygote: Any, tmp_path_facto
 
 @pytest.fixture(scope="session")
 def account_once(workbench: Any, zygote: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """A place with ``target: aws`` where everything before the upload is done; copy it, never change it."""
+    """A place with ``target: aws`` where everything before the upload is done, and whose account has the role.
+
+    Copy it, never change it.
+    """
     folder = tmp_path_factory.mktemp("account")
     workbench.write_place(folder)
     place = workbench.Place(folder, zygote)
     place.edit("source:", f"target: aws\nrole_arn: {workbench.ROLE_ARN}\nsource:")
     ended = place.run("run-all", "--until", "encode")
     assert ended.code == 0, ended.err
+    workbench.create_role(place.state)
     return place
 
 

@@ -176,7 +176,7 @@ def test_the_printed_commands_name_other_files_while_the_found_one_has_news(foun
     assert "-c " not in refused.err.split("Next:")[1]
 
 
-def test_a_new_configuration_for_an_account_leads_to_a_finished_run_by_its_own_words(place, tmp_path):
+def test_a_new_configuration_for_an_account_leads_to_a_finished_run_by_its_own_words(place, tmp_path, pasting):
     """Type exactly what each command prints as the next step."""
     made = run(place, "config", "init", "--target", "aws")
     lines = [int(number) for number in re.findall(r"\d+", made.err.splitlines()[1])]
@@ -188,12 +188,14 @@ def test_a_new_configuration_for_an_account_leads_to_a_finished_run_by_its_own_w
     path.write_text("\n".join(text) + "\nsource: {kind: csv, location: asteroids.csv}\nfeatures: {n_knots: 8}\n"
                     "hyperparameters: {epochs: 2, num_models: 4}\n", "utf-8")  # fmt: skip
     commands = re.findall(r"^  asteroid-ll (.*?)   ", made.err, re.MULTILINE)
-    assert commands == ["iam setup --dry-run", "plan", "run-all"]
+    assert commands == ["iam setup --dry-run", "plan", "doctor", "run-all"]
     with Emulator(tmp_path / "account") as account, account.serve() as url:
         for command in commands:
             ended = run(place, *shlex.split(command), AWS_ENDPOINT_URL=url, **DUMMY)
             assert ended.code == 0, ended.err
             assert NOTE in ended.err
+            for printed in ended.out.splitlines() if command.startswith("iam") else ():
+                pasting.paste(printed, lambda service, region: account.session(region).client(service))
         assert [item for item in account.ledger() if item.ended_s is None] == []
         assert account.ledger()
 

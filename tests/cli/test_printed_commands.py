@@ -35,6 +35,11 @@ SAMPLES = {
     "options": "-c x.yaml",
     "target": "aws",
     "name": "clean",
+    "region": "eu-west-1",
+    "other_name": "rocks-2",
+    "role_arn": "arn:aws:iam::123456789012:role/x",
+    "need.key": "training.instance_type",
+    "closest": "ml.m5.large",
 }
 """Values of the placeholders in messages."""
 

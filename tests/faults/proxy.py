@@ -45,6 +45,8 @@ _S3_OPERATIONS = {
 }
 """By method, whether the path has a key, and whether the query is about multipart uploads."""
 
+_S3_SETTINGS = {"encryption": "GetBucketEncryption", "publicAccessBlock": "GetPublicAccessBlock"}
+
 
 @dataclass(frozen=True)
 class Rule:
@@ -204,6 +206,9 @@ def _operation(method: str, path: str, target: str, body: bytes) -> str:
     if action:
         return action[0]
     parts = urlsplit(path)
+    for subresource, name in _S3_SETTINGS.items():
+        if method == "GET" and subresource in parse_qs(parts.query, keep_blank_values=True):
+            return name
     has_key = re.fullmatch(r"/[^/]+/.+", parts.path) is not None
     is_about_uploads = not {"uploads", "uploadId"}.isdisjoint(parse_qs(parts.query, keep_blank_values=True))
     return _S3_OPERATIONS.get((method, has_key, is_about_uploads), f"{method} {path}")

@@ -16,9 +16,14 @@ from asteroid_ll import Emulator
 
 EXHAUSTIVE = os.environ.get("ASTEROID_LL_EXHAUSTIVE") == "1"
 
+CHECKS = ("GetRole", "SimulatePrincipalPolicy", "GetServiceQuota")
+SETTINGS = ("GetBucketEncryption", "GetPublicAccessBlock")
+"""What a run-all reads before it begins; the settings only of a bucket that exists."""
+
 UNTIL_TRAINED = (
     "GetProducts",
     "GetCallerIdentity",
+    *CHECKS,
     "HeadBucket",
     "CreateBucket",
     "HeadObject",
@@ -30,6 +35,7 @@ UNTIL_TRAINED = (
     "GetLogEvents",
     "ListEndpoints",
     "ListTrainingJobs",
+    "ListTransformJobs",
 )
 TEARDOWN = (
     "GetCallerIdentity",
@@ -44,8 +50,12 @@ TEARDOWN = (
     "DeleteModel",
     "ListModels",
     "ListTrainingJobs",
+    "ListTransformJobs",
 )
 FROM_DEPLOY = (
+    *CHECKS,
+    "HeadBucket",
+    *SETTINGS,
     "HeadObject",
     "CreateModel",
     "CreateEndpointConfig",
@@ -58,6 +68,7 @@ STATUS = (
     "GetCallerIdentity",
     "ListEndpoints",
     "ListTrainingJobs",
+    "ListTransformJobs",
     "ListTags",
     "DescribeEndpoint",
     "DescribeEndpointConfig",
@@ -98,6 +109,10 @@ ALL = [
 SPREAD = [
     ("run-all of everything", "GetCallerIdentity", "before", "html", True),
     ("run-all of everything", "CreateTrainingJob", "after", "not-utf8", True),
+    ("run-all of everything", "GetRole", "before", "garbled", True),
+    ("run-all", "SimulatePrincipalPolicy", "after", "not-utf8", True),
+    ("run-all", "GetBucketEncryption", "before", "empty", True),
+    ("run-all", "GetServiceQuota", "after", "cut", True),
     ("run-all", "CreateEndpoint", "after", "empty", True),
     ("run-all", "InvokeEndpoint", "before", "garbled", True),
     ("run-all", "DeleteEndpoint", "before", "empty", True),

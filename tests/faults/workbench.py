@@ -20,7 +20,9 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from asteroid_ll import Emulator
 from asteroid_ll.aws import resources
+from asteroid_ll.aws.policy import Scope, role_policy, trust_policy
 from asteroid_ll.aws.session import connect
 from asteroid_ll.aws.waiting import poll
 from asteroid_ll.emulator.account import Account
@@ -363,6 +365,23 @@ class Place:
 def by_content(names: Sequence[str]) -> list[str]:
     """Return names of resources without the digits of the run."""
     return [re.sub(r"(asteroid-ll-[0-9a-f]{16})-[0-9a-f]{8}", r"\1", name) for name in names]
+
+
+def create_role(state: Path) -> None:
+    """Create the execution role in an emulated account, as the commands of ``iam setup --dry-run`` do."""
+    scope = Scope(
+        bucket=BUCKET,
+        swept_bucket=BUCKET,
+        prefix=PREFIX.rstrip("/"),
+        role_arn=ROLE_ARN,
+        region=REGION,
+        account_id=ACCOUNT_ID,
+    )
+    name = ROLE_ARN.rpartition("/")[2]
+    with Emulator(state) as emulator:
+        iam = emulator.session().client("iam")
+        iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(trust_policy(scope)))
+        iam.put_role_policy(RoleName=name, PolicyName=name, PolicyDocument=json.dumps(role_policy(scope)))
 
 
 def write_place(folder: Path) -> None:

@@ -65,6 +65,15 @@ _EXISTS_TEXTS = ("cannot create already existing", "must be unique", "already ex
 
 _QUOTA = re.compile(r"service limit '([^']+)'")
 
+_PERMISSIONS = {
+    "GetBucketEncryption": "GetEncryptionConfiguration",
+    "GetPublicAccessBlock": "GetBucketPublicAccessBlock",
+    "HeadBucket": "ListBucket",
+    "HeadObject": "GetObject",
+    "ListObjectsV2": "ListBucket",
+}
+"""The actions of operations of another name (Service Authorization Reference)."""
+
 _NO_CREDENTIALS = (
     botocore_errors.NoCredentialsError,
     botocore_errors.PartialCredentialsError,
@@ -207,6 +216,7 @@ def _translate_refusal(error: botocore_errors.ClientError, doing: str, service: 
         )
     if code in _DENIED or (code == "403" and status == 403):
         denied = denial(message, action=_permission(error.operation_name, service))
+        facts["action"] = denied.action
         return AwsError(f"AWS denied {denied.action} while {doing}{_reason(message)}.", hint=denied.hint, **facts)
     if code in _THROTTLED or status == 429:
         return AwsError(f"AWS kept throttling ({code}) while {doing}.", hint=f"Wait a minute. {RESUME}", **facts)
@@ -261,8 +271,7 @@ def _translate_local(error: botocore_errors.BotoCoreError, doing: str) -> Astero
 
 def _permission(operation: str, service: str) -> str:
     """Return the permission for an operation, such as ``sagemaker:CreateEndpoint``."""
-    permissions = {"HeadBucket": "ListBucket", "ListObjectsV2": "ListBucket", "HeadObject": "GetObject"}
-    return f"{service}:{permissions.get(operation, operation)}"
+    return f"{service}:{_PERMISSIONS.get(operation, operation)}"
 
 
 def _quota_hint(message: str) -> str:

@@ -48,24 +48,24 @@ def setup(scope: Scope, *, repo: str | None = None, branch: str | None = None, e
     Raises:
         ConfigError: no image is known for the region, or a name is not one that GitHub accepts.
     """
-    path, _, name = scope.role_arn.partition(":role/")[2].rpartition("/")
+    path, name = scope.role_path_and_name
     iam = f"arn:{scope.partition}:iam::{scope.account_id}"
     policy_name = f"{name}-caller"
     policy_arn = f"{iam}:policy/{policy_name}"
-    trust = {"assume-role-policy-document": _inline(trust_policy(scope))}
+    trust = {"assume-role-policy-document": inline(trust_policy(scope))}
     lines: list[tuple[str, dict[str, str]]] = [
         ("create-role", ({"path": f"/{path}/"} if path else {}) | {"role-name": name} | trust),
         (
             "put-role-policy",
-            {"role-name": name, "policy-name": "asteroid-ll", "policy-document": _inline(role_policy(scope))},
+            {"role-name": name, "policy-name": "asteroid-ll", "policy-document": inline(role_policy(scope))},
         ),
-        ("create-policy", {"policy-name": policy_name, "policy-document": _inline(caller_policy(scope))}),
+        ("create-policy", {"policy-name": policy_name, "policy-document": inline(caller_policy(scope))}),
     ]
     caller_role = None
     if repo is not None:
         caller_role = f"{name[: _LONGEST_ROLE_NAME - len('-github')]}-github"
         trust = {
-            "assume-role-policy-document": _inline(oidc_trust(scope, repo=repo, branch=branch, environment=environment))
+            "assume-role-policy-document": inline(oidc_trust(scope, repo=repo, branch=branch, environment=environment))
         }
         lines += [
             ("create-open-id-connect-provider", {"url": f"https://{OIDC_HOST}", "client-id-list": OIDC_AUDIENCE}),
@@ -73,19 +73,27 @@ def setup(scope: Scope, *, repo: str | None = None, branch: str | None = None, e
             ("attach-role-policy", {"role-name": caller_role, "policy-arn": policy_arn}),
         ]
     return Setup(
-        commands=tuple(_line(operation, scope.region, options) for operation, options in lines),
+        commands=tuple(aws_command("iam", operation, region=scope.region, **options) for operation, options in lines),
         policy_arn=policy_arn,
         caller_role_arn=caller_role and f"{iam}:role/{caller_role}",
     )
 
 
-def _line(operation: str, region: str, options: dict[str, str]) -> str:
-    """Return one command. IAM has no regions, but the region selects the partition."""
-    words = ["aws", "iam", operation, "--region", region]
+def aws_command(service: str, operation: str, *, region: str, **options: str) -> str:
+    """Return one command of Amazon's command line, quoted for ``sh``.
+
+    Args:
+        service: such as ``iam``.
+        operation: such as ``create-role``.
+        region: AWS region. IAM has no regions, but the region selects the partition.
+        options: values by option, with ``-`` or ``_`` between the words, such as ``role_name``.
+    """
+    words = ["aws", service, operation, "--region", region]
     for option, value in options.items():
-        words += [f"--{option}", value]
+        words += [f"--{option.replace('_', '-')}", value]
     return shlex.join(words)
 
 
-def _inline(document: Document) -> str:
+def inline(document: Document) -> str:
+    """Return a policy document as the value of an option."""
     return json.dumps(document, separators=(",", ":"))

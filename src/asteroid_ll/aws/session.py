@@ -7,7 +7,8 @@ connect, because importing botocore takes 0.1 s.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
@@ -16,10 +17,10 @@ from typing import Any, Literal, Self
 from botocore.config import Config
 from botocore.loaders import create_loader
 from botocore.regions import EndpointResolver
-from botocore.session import Session
 
 from asteroid_ll.aws import hooks
 from asteroid_ll.aws.answers import CheckedParsers
+from asteroid_ll.aws.credentials import DEFAULT_ACCESS, Access, assume, new_session
 from asteroid_ll.aws.errors import aws_call
 from asteroid_ll.aws.waiting import AWS_PACE, EMULATOR_PACE, Pace
 
@@ -37,6 +38,9 @@ PRICE_LIST_TIMEOUT_S = 2
 CONNECT_TIMEOUT_S = 10
 READ_TIMEOUT_S = 70
 """A little more than the 60 s that an endpoint may take for one answer."""
+
+CHECK_ATTEMPTS, CHECK_TIMEOUT_S = 2, 5
+"""For IAM and Service Quotas, since a run can do without the checks that ask them."""
 
 
 class Aws:
@@ -73,8 +77,24 @@ class Aws:
             CredentialsError: there are none, or AWS does not accept them.
             AwsError: STS cannot be reached.
         """
+        return str(self._identity["Account"])
+
+    @property
+    def caller_arn(self) -> str:
+        """The user, the root user or the session of a role that the credentials are of; raises as `account_id`."""
+        return str(self._identity.get("Arn", ""))
+
+    @property
+    def credentials_expire(self) -> datetime | None:
+        """The time at which the credentials expire; None if they do not, or if botocore does not know."""
+        expiry = getattr(self._session.get_credentials(), "_expiry_time", None)  # botocore has no public name for it
+        return expiry if isinstance(expiry, datetime) else None
+
+    @cached_property
+    def _identity(self) -> Mapping[str, Any]:
         with aws_call("asking STS whose credentials these are", service="sts"):
-            return str(self.sts.get_caller_identity()["Account"])
+            answer: Mapping[str, Any] = self.sts.get_caller_identity()
+            return answer
 
     def verify_credentials(self) -> None:
         """Check with STS that the credentials are still valid.
@@ -110,6 +130,16 @@ class Aws:
     def sts(self) -> Any:
         """STS."""
         return self._client("sts")
+
+    @property
+    def iam(self) -> Any:
+        """IAM, for reads that a run can do without."""
+        return self._client("iam", attempts=CHECK_ATTEMPTS, timeout_s=CHECK_TIMEOUT_S)
+
+    @property
+    def quotas(self) -> Any:
+        """Service Quotas, for reads that a run can do without."""
+        return self._client("service-quotas", attempts=CHECK_ATTEMPTS, timeout_s=CHECK_TIMEOUT_S)
 
     @property
     def price_list(self) -> Any:
@@ -177,35 +207,38 @@ def partition_of(region: str) -> str:
         return str(EndpointResolver(create_loader().load_data("endpoints")).get_partition_for_region(region))
 
 
-def connect(target: Target, *, region: str, emulator_dir: Path) -> Aws:
+def connect(target: Target, *, region: str, emulator_dir: Path, access: Access = DEFAULT_ACCESS) -> Aws:
     """Open the connection; nothing is sent yet.
 
     Args:
         target: ``emulator`` for the embedded emulator, ``aws`` for the account of the user's AWS settings.
         region: AWS region.
         emulator_dir: the emulator's state directory, for ``emulator``.
+        access: the credentials; the emulator has no profiles.
 
     Returns:
         The connection; the caller closes it.
 
     Raises:
-        CredentialsError: the profile of the user's settings does not exist.
+        CredentialsError: the profile does not exist, or there are no credentials to assume a role with.
         DataError: the emulator's state cannot be opened.
     """
     if target == "emulator":
-        return _connect_emulator(emulator_dir, region=region)
+        return _connect_emulator(emulator_dir, region=region, access=access)
     with aws_call("reading the AWS configuration"):
-        return Aws(Session(), region=region, target="aws", pace=AWS_PACE)
+        return Aws(new_session(access, region=region), region=region, target="aws", pace=AWS_PACE)
 
 
-def _connect_emulator(directory: Path, *, region: str) -> Aws:
+def _connect_emulator(directory: Path, *, region: str, access: Access) -> Aws:
     """Return a connection that the emulator answers in process, independent of the user's AWS settings."""
     from asteroid_ll.emulator.account import Account
-    from asteroid_ll.emulator.sessions import new_session
+    from asteroid_ll.emulator.sessions import new_session as new_emulator_session
     from asteroid_ll.emulator.transport import in_process
 
-    session = new_session()
+    session = new_emulator_session()
     with aws_call("opening the emulator's state"):
         account = Account(directory, loader=session.get_component("data_loader"))
     in_process.attach(session, account)
+    if access.assume_role is not None:
+        assume(session, access, region=region)
     return Aws(session, region=region, target="emulator", pace=EMULATOR_PACE, on_close=account.close)

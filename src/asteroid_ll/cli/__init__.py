@@ -21,6 +21,7 @@ _OWN_MODULE = ("predict", "report")
 
 COMMANDS: dict[str, tuple[str, str, str]] = {
     "run-all": ("runs", "run_all", "Run every stage that is not up to date, then tear down everything that bills."),
+    "doctor": ("doctor", "doctor", "Check the configuration and the account before a run, free of charge."),
     "plan": ("runs", "show_plan", "Show which stages would run, why, and the highest price."),
     "status": ("runs", "status", "Show which stages are done, and which resources are billed now."),
     **{

@@ -70,9 +70,11 @@ def _next_steps(target: str, output: Path, text: str) -> str:
         "tutorial": "Next:\n  Put nasa_asteroids.csv, the 40-column NeoWs export, into this folder.",
     }
     price = "prints the price, runs, tears down" if target == "aws" else "runs it on the emulator"
+    account = f"  asteroid-ll doctor{options}    checks the account, free of charge\n" if target == "aws" else ""
     return (
         f"{steps[target]}\n"
         f"  asteroid-ll plan{options}      checks the file and shows the stages\n"
+        f"{account}"
         f"  asteroid-ll run-all{options}   {price}"
     )
 

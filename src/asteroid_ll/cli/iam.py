@@ -16,9 +16,11 @@ from asteroid_ll.aws.iam_commands import setup as setup_of
 from asteroid_ll.aws.policy import Document, Scope
 from asteroid_ll.aws.session import connect, partition_of
 from asteroid_ll.cli.console import Console
-from asteroid_ll.cli.options import CommonOptions, common
+from asteroid_ll.cli.options import CommonOptions, on_account
 from asteroid_ll.config.models import AUTO, EMULATOR_ROLE_ARN
 from asteroid_ll.errors import ConfigError, CredentialsError
+from asteroid_ll.pipeline.access import access_of
+from asteroid_ll.pipeline.scope import scope_of
 from asteroid_ll.run import paths
 
 if TYPE_CHECKING:
@@ -57,7 +59,7 @@ def iam() -> None:
 
 
 @iam.command("caller-policy", epilog="Example:  asteroid-ll iam caller-policy > caller.json")
-@common
+@on_account
 @_account
 def caller_policy(options: CommonOptions, account_id: str | None) -> None:
     """Print the policy of the user or role that runs asteroid-ll."""
@@ -65,7 +67,7 @@ def caller_policy(options: CommonOptions, account_id: str | None) -> None:
 
 
 @iam.command("role-policy", epilog="Example:  asteroid-ll iam role-policy > role.json")
-@common
+@on_account
 @_account
 def role_policy(options: CommonOptions, account_id: str | None) -> None:
     """Print the policy of the execution role."""
@@ -73,7 +75,7 @@ def role_policy(options: CommonOptions, account_id: str | None) -> None:
 
 
 @iam.command("trust-policy", epilog="Example:  asteroid-ll iam trust-policy > trust.json")
-@common
+@on_account
 @_account
 def trust_policy(options: CommonOptions, account_id: str | None) -> None:
     """Print the trust policy of the execution role.
@@ -84,7 +86,7 @@ def trust_policy(options: CommonOptions, account_id: str | None) -> None:
 
 
 @iam.command("oidc-trust", epilog="Example:  asteroid-ll iam oidc-trust --repo me/asteroids --branch main")
-@common
+@on_account
 @_account
 @_github(required=True)
 def oidc_trust(
@@ -101,7 +103,7 @@ def oidc_trust(
 
 
 @iam.command("setup", epilog="Example:  asteroid-ll iam setup --dry-run --account 123456789012")
-@common
+@on_account
 @_account
 @_github(required=False)
 @click.option("--dry-run", is_flag=True, help="Print the commands. Required, because nothing else is done.")
@@ -179,7 +181,7 @@ def _scope(options: CommonOptions, account_id: str | None) -> Scope:
         CredentialsError: STS had to be asked and there are no valid credentials.
         AwsError: STS cannot be reached.
     """
-    config, role_arn = _configuration(options)
+    config, role_arn = configuration_without_role(options)
     partition = partition_of(config.region)
     if account_id is not None and not re.fullmatch("[0-9]{12}", account_id):
         raise ConfigError(f"{account_id!r} is not an account's 12 digits.", hint="Write it as --account 123456789012.")
@@ -197,18 +199,10 @@ def _scope(options: CommonOptions, account_id: str | None) -> Scope:
             f"role_arn is in account {role_account}, not in {account_id}: SageMaker takes only a role of its account.",
             hint="Leave out --account, or set 'role_arn' to a role of that account.",
         )
-    return Scope(
-        bucket=config.bucket_name(role_account),
-        swept_bucket=config.model_copy(update={"region": "*"}).bucket_name(role_account),
-        prefix=config.prefix,
-        role_arn=role_arn,
-        region=config.region,
-        account_id=role_account,
-        partition=partition,
-    )
+    return scope_of(config, role_arn=role_arn, account_id=role_account, partition=partition)
 
 
-def _configuration(options: CommonOptions) -> tuple[Config, str | None]:
+def configuration_without_role(options: CommonOptions) -> tuple[Config, str | None]:
     """Return the configuration and its role; None if the role is yet to be created."""
     try:
         config = options.config
@@ -226,7 +220,8 @@ def _account_of(options: CommonOptions, config: Config) -> str:
         account_id = EMULATOR_ROLE_ARN.split(":")[4]
         Console().note(f"Account {account_id} is the emulator's. For your own:   --account ID --set region=REGION")
         return account_id
-    with closing(connect("aws", region=config.region, emulator_dir=options.workdir / paths.EMULATOR)) as aws:
+    emulator_dir = options.workdir / paths.EMULATOR
+    with closing(connect("aws", region=config.region, emulator_dir=emulator_dir, access=access_of(config))) as aws:
         try:
             return aws.account_id
         except CredentialsError as error:

@@ -17,7 +17,7 @@ DEFAULT_WORKDIR = Path("asteroid-run")
 
 WITH_OPTIONS = (
     *(stage.name for stage in STAGES),
-    *("run-all", "plan", "status", "evaluate", "parity", "sweep"),
+    *("run-all", "doctor", "plan", "status", "evaluate", "parity", "sweep"),
     *("config show", "config validate", "features list", "features show"),
     *("iam caller-policy", "iam role-policy", "iam trust-policy", "iam oidc-trust", "iam setup"),
     *("model show", "model predict", "model export"),

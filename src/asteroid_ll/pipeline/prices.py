@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from asteroid_ll.aws.price_list import read_prices, store_prices, stored_prices
-from asteroid_ll.aws.pricing import Component, Estimate, Prices, refusal_of
+from asteroid_ll.aws.pricing import Estimate, Prices, refusal_of
 from asteroid_ll.errors import AsteroidError, CredentialsError
-from asteroid_ll.report.bill import worst_case
+from asteroid_ll.report.bill import priced_types, worst_case
 from asteroid_ll.run import paths
 
 if TYPE_CHECKING:
@@ -51,8 +51,8 @@ class PriceCheck:
         steps = [plan[name] for name in self._priced]
         return self._worst_case if any(step.action == "run" and not step.from_stored for step in steps) else None
 
-    def check(self, plan: Plan, note: Callable[[str], None]) -> None:
-        """Show the most that a plan can cost, unless it was shown before, and refuse it above the cap.
+    def check(self, plan: Plan, note: Callable[[str], None]) -> Estimate | None:
+        """Show the most that a plan can cost, and refuse it above the cap; return it, or None if it was shown before.
 
         Args:
             plan: the plan.
@@ -61,15 +61,27 @@ class PriceCheck:
         Raises:
             ConfigError: the worst case is above the cap, or unknown.
         """
-        price = None if self._is_shown else self.of(plan)
+        return self.require(note) if not self._is_shown and self.of(plan) is not None else None
+
+    def require(self, note: Callable[[str], None]) -> Estimate | None:
+        """Show the most that a run can cost, and refuse it above the cap; return it, or None if there is none.
+
+        Args:
+            note: prints a line.
+
+        Raises:
+            ConfigError: the worst case is above the cap, or unknown.
+        """
+        price = self._worst_case
         if price is None:
-            return
+            return None
         self._is_shown = True
         for line in price.lines(self._max_usd):
             note(line)
         refusal = refusal_of(price, self._max_usd)
         if refusal is not None:
             raise refusal
+        return price
 
     def shown(self) -> Mapping[str, Any] | None:
         """Return the price that was shown as JSON values; None if there was none."""
@@ -88,11 +100,7 @@ def find_worst_case(config: Config, directory: Path, *, connect: Callable[[], Aw
     """
     now_s = time.time()
     listed = stored_prices(directory / paths.PRICES, region=config.region, now_s=now_s)
-    types: tuple[tuple[Component, str], ...] = (
-        ("Training", config.training.instance_type),
-        ("Hosting", config.hosting.instance_type),
-    )
-    wanted = [key for key in types if key[1] not in config.cost.price_usd_per_h]
+    wanted = [key for key in priced_types(config) if key[1] not in config.cost.price_usd_per_h]
     note = ""
     if not listed.keys() >= set(wanted):
         try:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from asteroid_ll.config import Config, validate
 from asteroid_ll.errors import ConfigError
+from asteroid_ll.pipeline.access import access_of
 from asteroid_ll.pipeline.ownership import Ownership
 from asteroid_ll.pipeline.prices import find_worst_case
 from asteroid_ll.pipeline.results import Listener
@@ -18,11 +20,14 @@ from asteroid_ll.run import paths
 from asteroid_ll.run.atomic import remove_temporaries
 from asteroid_ll.run.journal import Journal
 from asteroid_ll.run.lock import Lock
-from asteroid_ll.stages.registry import STAGES
+from asteroid_ll.stages.registry import BATCH_STAGES, STAGES
 
 if TYPE_CHECKING:
     from asteroid_ll.aws.pricing import Estimate
     from asteroid_ll.aws.session import Aws
+
+_RUN_ALL = ("run-all", "run_all")
+"""The command and the function that run every stage. A single stage meets its own refusals."""
 
 
 @contextmanager
@@ -33,6 +38,7 @@ def open_pipeline(
     command: str,
     listener: Listener | None = None,
     exclusive: bool = True,
+    in_batch: bool = False,
     configuration_file: str | None = None,
 ) -> Iterator[Pipeline]:
     """Open the run directory.
@@ -43,6 +49,7 @@ def open_pipeline(
         command: the command's name, which the lock shows to other processes.
         listener: functions that are called for each stage and each difference from the stored configuration.
         exclusive: whether to lock the run directory and store its identity; commands that only read need neither.
+        in_batch: whether predict uses a batch transform job in any mode of ``hosting``.
         configuration_file: checksum of the current folder's ``asteroid-ll.yaml``; None if there is none.
 
     Raises:
@@ -65,12 +72,13 @@ def open_pipeline(
         for change in ownership.changes:
             listener.note(change)
         pipeline = Pipeline(
-            STAGES,
+            BATCH_STAGES if in_batch else STAGES,
             config,
             directory=workdir,
             journal=journal,
             connect=lambda: _connect(config, workdir, ownership),
-            worst_case=lambda: _worst_case(config, workdir, stores=exclusive),
+            worst_case=lambda: _worst_case(_with_batch(config) if in_batch else config, workdir, stores=exclusive),
+            preflight=partial(_preflight, config, listener) if command in _RUN_ALL else None,
             listener=listener,
             run=ownership.identity.run,
         )
@@ -81,13 +89,19 @@ def _connect(config: Config, workdir: Path, ownership: Ownership) -> Aws:
     """Connect to the run's account, or to the emulator of its directory."""
     from asteroid_ll.aws.session import connect  # imports botocore, which commands that only read do not need
 
-    aws = connect(config.target, region=config.region, emulator_dir=workdir / paths.EMULATOR)
+    access = access_of(config, run=ownership.identity.run)
+    aws = connect(config.target, region=config.region, emulator_dir=workdir / paths.EMULATOR, access=access)
     try:
         ownership.check_account(aws)
     except BaseException:
         aws.close()
         raise
     return aws
+
+
+def _with_batch(config: Config) -> Config:
+    """Return the configuration with batch transform in place of an endpoint, for the price of ``predict --batch``."""
+    return config.model_copy(update={"hosting": config.hosting.model_copy(update={"mode": "batch"})})
 
 
 def _worst_case(config: Config, workdir: Path, *, stores: bool) -> Estimate | None:
@@ -99,9 +113,19 @@ def _worst_case(config: Config, workdir: Path, *, stores: bool) -> Estimate | No
     with ExitStack() as stack:
 
         def opened() -> Aws:
-            return stack.enter_context(connect(config.target, region=config.region, emulator_dir=workdir))
+            access = access_of(config)
+            return stack.enter_context(
+                connect(config.target, region=config.region, emulator_dir=workdir, access=access)
+            )
 
         return find_worst_case(config, workdir, connect=opened, stores=stores)
+
+
+def _preflight(config: Config, listener: Listener, aws: Aws, price: Estimate, stages: Collection[str]) -> None:
+    """Check the account before a run of every stage."""
+    from asteroid_ll.pipeline.doctor import require_account
+
+    require_account(aws, config, price, stages=stages, note=listener.note)
 
 
 def select(*, start: str | None = None, until: str | None = None, only: Sequence[str] = ()) -> tuple[str, ...]:

@@ -364,7 +364,7 @@ def test_a_teardown_after_a_failure_spares_a_job_and_one_after_a_success_does_no
     assert toy.pipeline(stages=stages).run().error is None
     toy.fail["ask"] = DataError("Bad.")
     toy.pipeline(stages=stages).run(forced=("ask",))
-    assert spared == [frozenset(), frozenset({"training-job"})]
+    assert spared == [frozenset(), frozenset({"training-job", "transform-job"})]
 
 
 def test_a_deletion_that_cannot_be_recorded_is_not_open_in_the_result(
@@ -655,6 +655,56 @@ def test_a_price_is_asked_for_only_if_a_priced_stage_runs_and_once(toy: Toy) -> 
     assert asked == [1]
     assert run().price is None
     assert asked == [1]
+
+
+class Preflight:
+    """Records what the account is checked for."""
+
+    def __init__(self, error: AwsError | None = None) -> None:
+        self.seen: list[tuple[Any, float | None, list[str]]] = []
+        self._error = error
+
+    def __call__(self, aws: Any, price: Any, stages: Any) -> None:
+        self.seen.append((aws, price.total_usd, list(stages)))
+        if self._error is not None:
+            raise self._error
+
+
+def checked(toy: Toy, preflight: Preflight) -> Pipeline:
+    """A pipeline whose second stage has a price, and so a preflight."""
+    get, learn, *others = toy.stages()
+    return toy.pipeline(
+        stages=(get, replace(learn, is_priced=True), *others),
+        worst_case=price_of,
+        connect=Connection().open,
+        preflight=preflight,
+    )
+
+
+def test_the_account_is_checked_once_before_the_first_stage_and_only_if_something_is_to_be_paid(toy: Toy) -> None:
+    preflight = Preflight()
+    assert checked(toy, preflight).run(selected=("get",), tear_down=False).error is None
+    assert preflight.seen == []
+    assert checked(toy, preflight).run().error is None
+    ((aws, usd, stages),) = preflight.seen
+    assert isinstance(aws, Connection)
+    assert usd == pytest.approx(0.1695)
+    assert stages == ["learn", "host", "ask", "end"]
+    assert checked(toy, preflight).run().error is None
+    assert len(preflight.seen) == 1
+
+
+def test_a_failed_check_stops_the_run_but_not_the_teardown_of_what_is_open(toy: Toy) -> None:
+    preflight = Preflight(AwsError("The quota is 0."))
+    result = checked(toy, preflight).run()
+    assert str(result.error) == "The quota is 0."
+    assert toy.ran == []
+    kept = toy.pipeline().run(selected=("get", "learn", "host"), forced=("host",), tear_down=False)
+    assert kept.open == {"endpoint-1": "endpoint"}
+    toy.ran.clear()
+    result = checked(toy, preflight).run(forced=("learn",))
+    assert str(result.error) == "The quota is 0."
+    assert (toy.ran, result.open) == (["end"], {})
 
 
 def test_a_plan_has_its_price_and_the_cap_beside_it(toy: Toy) -> None:
