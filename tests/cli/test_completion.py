@@ -67,7 +67,7 @@ def test_bash_offers_options_and_their_choices(offered):
 
 
 def test_bash_offers_the_keys_of_the_configuration(offered):
-    assert offered("plan", "--set", "training.max") == ["training.max_runtime_s="]
+    assert offered("plan", "--set", "training.max_r") == ["training.max_runtime_s="]
     assert offered("plan", "--set", "hyperparameters.ep") == ["hyperparameters.epochs="]
 
 

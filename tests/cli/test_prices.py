@@ -87,6 +87,23 @@ def test_every_command_that_reaches_the_account_shows_the_price_before_its_first
     assert bill["worst_case_usd"] == pytest.approx(0.1695)
 
 
+def test_batch_transform_shows_its_price_before_its_first_change(account_training, new_place, fault_proxy):
+    place = new_place(like=account_training[0])
+    lines = (place.folder / "asteroids.csv").read_text("utf-8").splitlines(keepends=True)
+    (place.folder / "new.csv").write_text("".join(lines[:4]), "utf-8")
+    price = "Price: at most 0.12 USD (training up to 0.06, batch transform up to 0.06), cap 1.00 USD."
+    with fault_proxy.in_front_of_emulator(place.state) as proxy:
+        for command in (("predict", "--batch"), ("predict", "--batch", "-i", "new.csv")):
+            ended, operations = watched(place, proxy, *command)
+            assert "CreateTransformJob" in operations
+            assert price in operations.printed_before.splitlines()
+            assert ended.err.count("Price:") == 1
+        capped = place.run(*command, "--json", "--set", "cost.max_usd=0.1", AWS_ENDPOINT_URL=proxy.url)
+    assert capped.code == 2
+    assert "The run may cost at most 0.12 USD" in capped.json["error"]["what"]
+    assert place.open_intervals() == []
+
+
 @pytest.mark.parametrize(
     ("command", "setting", "says"),
     [

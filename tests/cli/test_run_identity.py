@@ -20,8 +20,8 @@ DUMMY = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_SESS
 
 
 @pytest.fixture
-def account(workbench, tmp_path):
-    """An account with the role that is served over HTTP."""
+def account(tmp_path, workbench):
+    """An account with the execution role, which is served over HTTP."""
     workbench.create_role(tmp_path / "account")
     with Emulator(tmp_path / "account") as emulator:
         yield emulator

@@ -291,6 +291,8 @@ def test_the_printed_policy_has_exactly_the_permissions_that_the_commands_use(pr
                 emulator.configure(training_starting_s=3600.0, stop_grace_s=0.1)
                 plant_ten(planting.Region(emulator, "us-east-1", artifact, key="asteroid-ll/planted"))
                 write_log(emulator, "/aws/sagemaker/Endpoints/asteroid-ll-one", "AllTraffic/i-1")
+                killed = {"faults": "sagemaker:DescribeTransformJob:3:after:kill", "calls": calls}
+                assert prepared.run("predict", "--batch", "--force", **killed).code == -9
             ended = prepared.run(*line.split(), calls=calls)
             assert ended.code == 0, (line, ended.err)
     names = {"sagemaker-runtime": "sagemaker", "cloudwatch-logs": "logs"}

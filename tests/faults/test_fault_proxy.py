@@ -35,6 +35,7 @@ UNTIL_TRAINED = (
     "GetLogEvents",
     "ListEndpoints",
     "ListTrainingJobs",
+    "ListTransformJobs",
 )
 TEARDOWN = (
     "GetCallerIdentity",
@@ -49,6 +50,7 @@ TEARDOWN = (
     "DeleteModel",
     "ListModels",
     "ListTrainingJobs",
+    "ListTransformJobs",
 )
 FROM_DEPLOY = (
     *CHECKS,
@@ -66,6 +68,7 @@ STATUS = (
     "GetCallerIdentity",
     "ListEndpoints",
     "ListTrainingJobs",
+    "ListTransformJobs",
     "ListTags",
     "DescribeEndpoint",
     "DescribeEndpointConfig",

@@ -36,6 +36,7 @@ FROM_DEPLOY = (
     "sagemaker:ListEndpointConfigs",
     "sagemaker:ListModels",
     "sagemaker:ListTrainingJobs",
+    "sagemaker:ListTransformJobs",
 )
 PHASES = ("before", "after")
 KILLED = -9

@@ -15,7 +15,7 @@ SOURCE = Path(asteroid_ll.__file__).parent
 
 LEVELS: tuple[frozenset[str], ...] = (
     frozenset({"redaction"}),
-    frozenset({"errors", "http_server", "instance_prices"}),
+    frozenset({"errors", "http_server", "instance_prices", "instance_types"}),
     frozenset({"run"}),
     frozenset({"formats"}),
     frozenset({"linear_learner"}),

@@ -19,29 +19,29 @@ from asteroid_ll.errors import AsteroidError, AwsError
 if TYPE_CHECKING:
     from asteroid_ll.aws.session import Aws
 
-BILLED: tuple[Kind, ...] = ("endpoint", "training-job")
+BILLED: tuple[Kind, ...] = ("endpoint", "training-job", "transform-job")
 """The kinds that cost money while they exist."""
 
 # An endpoint may be billed in any state; a job that is stopping is still billed.
-_FILTERS: Mapping[Kind, tuple[Mapping[str, str], ...]] = {
-    "training-job": ({"StatusEquals": "InProgress"}, {"StatusEquals": "Stopping"})
-}
+_UNFINISHED = ({"StatusEquals": "InProgress"}, {"StatusEquals": "Stopping"})
+_FILTERS: Mapping[Kind, tuple[Mapping[str, str], ...]] = dict.fromkeys(resources.JOBS, _UNFINISHED)
 
 
 @dataclass(frozen=True)
 class OpenResource:
-    """A resource of this program. An endpoint and a training job cost money while they exist.
+    """A resource of this program. An endpoint and an unfinished job cost money while they exist.
 
     Attributes:
-        kind: ``endpoint``, ``training-job``, ``endpoint-config`` or ``model``.
+        kind: ``endpoint``, ``training-job``, ``transform-job``, ``endpoint-config`` or ``model``.
         name: its name.
         arn: its ARN.
         region: its region.
         status: SageMaker's status; empty for a kind that has none.
-        instance_type: None for a resource without instances, or if it is unknown.
+        instance_type: None for a resource without instances (a serverless endpoint), or if it is unknown.
         count: number of instances.
         since_s: time of creation, in seconds since 1970.
-        price_usd_per_h: all instances together; None if the price is unknown.
+        price_usd_per_h: all instances together; 0 for a serverless endpoint, which is billed by request; None if the
+            price is unknown.
         expires_s: seconds since 1970 after which it counts as forgotten; None for never.
         run: the run directory that created it, from its tag.
     """
@@ -88,7 +88,7 @@ class Inventory:
 
 
 def open_resources(aws: Aws, *, run: str | None = None) -> list[OpenResource]:
-    """Return the endpoints and the unfinished training jobs that have our tags, by kind and name.
+    """Return the endpoints and the unfinished jobs that have our tags, by kind and name.
 
     Args:
         aws: the connection.
@@ -108,7 +108,7 @@ def inventory(aws: Aws, *, kinds: Iterable[Kind] = BILLED) -> Inventory:
 
     Args:
         aws: the connection.
-        kinds: the kinds to list. Only the training jobs that are still billed are listed.
+        kinds: the kinds to list. Only the jobs that are still billed are listed.
     """
     # A job that begins to stop between the two listings is in both.
     by_arn: dict[str, OpenResource] = {}
@@ -145,32 +145,35 @@ def _owned(aws: Aws, kind: Kind, summary: Mapping[str, Any]) -> OpenResource | N
         raise
     if not owns(tags):
         return None
-    instance_type, count = _size(aws, kind, name)
+    instance_type, count, is_serverless = _size(aws, kind, name)
     price = usd_per_h(instance_type)
+    is_free = kind not in BILLED or is_serverless
     return OpenResource(
         kind=kind,
         name=name,
         arn=resources.arn_of(kind, summary),
         region=aws.region,
-        status=str(summary.get("EndpointStatus") or summary.get("TrainingJobStatus") or ""),
+        status=resources.status_of(summary),
         instance_type=instance_type,
         count=count,
         since_s=summary["CreationTime"].timestamp(),
-        price_usd_per_h=0.0 if kind not in BILLED else None if price is None else price * count,
+        price_usd_per_h=0.0 if is_free else None if price is None else price * count,
         expires_s=expires_s(tags),
         run=tags.get(RUN_TAG, ""),
     )
 
 
-def _size(aws: Aws, kind: Kind, name: str) -> tuple[str | None, int]:
-    """Return the instance type and count of a resource; None and 0 if it has none, or no longer exists."""
+def _size(aws: Aws, kind: Kind, name: str) -> tuple[str | None, int, bool]:
+    """Return a resource's instance type and count, and whether it is serverless; None and 0 without instances."""
     described = resources.describe(aws, kind, name) if kind in BILLED else None
     if described is None:
-        return None, 0
-    if kind == "training-job":
-        return described["ResourceConfig"].get("InstanceType"), described["ResourceConfig"].get("InstanceCount", 0)
+        return None, 0, False
+    if kind != "endpoint":
+        instances = described["ResourceConfig" if kind == "training-job" else "TransformResources"]
+        return instances.get("InstanceType"), instances.get("InstanceCount", 0), False
     config = resources.describe(aws, "endpoint-config", described["EndpointConfigName"])
     if config is None:
-        return None, 0
+        return None, 0, False
     variants = config["ProductionVariants"]
-    return variants[0].get("InstanceType"), sum(variant.get("InitialInstanceCount", 0) for variant in variants)
+    count = sum(variant.get("InitialInstanceCount", 0) for variant in variants)
+    return variants[0].get("InstanceType"), count, all("ServerlessConfig" in variant for variant in variants)

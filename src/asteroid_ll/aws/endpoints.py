@@ -10,6 +10,7 @@ import orjson
 
 from asteroid_ll.aws import resources
 from asteroid_ll.aws.errors import BROKEN_BODY_ERRORS, RESUME, after_failure, answer, aws_call
+from asteroid_ll.aws.network import SAGEMAKERS_OWN, Network
 from asteroid_ll.aws.resources import CreatedOrAdopted, Kind
 from asteroid_ll.aws.tags import to_api
 from asteroid_ll.aws.waiting import poll
@@ -31,7 +32,14 @@ _RETRIED = {"ModelNotReadyException", "InternalDependencyException", "ServiceUna
 
 
 def create_or_adopt_model(
-    aws: Aws, name: str, *, image_uri: str, artifact_s3_uri: str, role_arn: str, tags: Mapping[str, str]
+    aws: Aws,
+    name: str,
+    *,
+    image_uri: str,
+    artifact_s3_uri: str,
+    role_arn: str,
+    tags: Mapping[str, str],
+    network: Network = SAGEMAKERS_OWN,
 ) -> CreatedOrAdopted:
     """Register a model artifact, or adopt the model of that name if it is ours and the same.
 
@@ -44,7 +52,11 @@ def create_or_adopt_model(
         "model",
         name,
         create=lambda: aws.sagemaker.create_model(
-            ModelName=name, PrimaryContainer=container, ExecutionRoleArn=role_arn, Tags=to_api(tags)
+            ModelName=name,
+            PrimaryContainer=container,
+            ExecutionRoleArn=role_arn,
+            Tags=to_api(tags),
+            **network.of_model(),
         ),
         tags=tags,
         differences=lambda existing: _differences(container, existing.get("PrimaryContainer", {})),
@@ -60,18 +72,29 @@ def create_or_adopt_endpoint_config(
     instance_count: int,
     variant_name: str,
     tags: Mapping[str, str],
+    volume_kms: str | None = None,
+    serverless: Mapping[str, int] | None = None,
 ) -> CreatedOrAdopted:
     """Create a configuration with one variant, or adopt the one of that name if it is ours and the same.
+
+    Args:
+        aws: the connection.
+        name: the configuration's name.
+        model_name: the model.
+        instance_type: such as ``ml.t2.medium``.
+        instance_count: number of instances.
+        variant_name: the variant's name.
+        tags: from `asteroid_ll.aws.tags.tags`.
+        volume_kms: KMS key of the instances' disks; None for AWS's.
+        serverless: ``MemorySizeInMB`` and ``MaxConcurrency`` in place of the instances; None for instances.
 
     Raises:
         AwsError: the name belongs to another configuration (left untouched), or SageMaker refused.
     """
-    variant = {
-        "VariantName": variant_name,
-        "ModelName": model_name,
-        "InitialInstanceCount": instance_count,
-        "InstanceType": instance_type,
-    }
+    capacity: dict[str, object] = {"InitialInstanceCount": instance_count, "InstanceType": instance_type}
+    if serverless is not None:
+        capacity = {"ServerlessConfig": dict(serverless)}
+    variant = {"VariantName": variant_name, "ModelName": model_name, **capacity}
 
     def differences(existing: Mapping[str, Any]) -> list[str]:
         variants = existing["ProductionVariants"]
@@ -82,7 +105,10 @@ def create_or_adopt_endpoint_config(
         "endpoint-config",
         name,
         create=lambda: aws.sagemaker.create_endpoint_config(
-            EndpointConfigName=name, ProductionVariants=[variant], Tags=to_api(tags)
+            EndpointConfigName=name,
+            ProductionVariants=[variant],
+            Tags=to_api(tags),
+            **({} if volume_kms is None or serverless is not None else {"KmsKeyId": volume_kms}),
         ),
         tags=tags,
         differences=differences,

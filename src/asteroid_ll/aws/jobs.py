@@ -1,16 +1,18 @@
-"""Training jobs: create or adopt, watch, stop."""
+"""Training jobs: create or adopt, watch, stop. Names and stops of transform jobs follow the same rules."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from asteroid_ll.aws import resources
 from asteroid_ll.aws.errors import RESUME, after_failure, answer
-from asteroid_ll.aws.resources import CreatedOrAdopted
+from asteroid_ll.aws.job_request import Channel as Channel
+from asteroid_ll.aws.job_request import TrainingJobRequest as TrainingJobRequest
+from asteroid_ll.aws.job_request import create_body
+from asteroid_ll.aws.resources import CreatedOrAdopted, JobKind
 from asteroid_ll.aws.storage import exists, parse_uri
-from asteroid_ll.aws.tags import to_api
 from asteroid_ll.aws.waiting import poll
 from asteroid_ll.errors import AwsError, CredentialsError
 
@@ -22,58 +24,10 @@ BEYOND_RUNTIME_S = 3600
 
 _STOP_TIMEOUT_S = 600
 _NAME_MAX_LENGTH = 63
-_ENDED = {"Completed", "Failed", "Stopped"}
+ENDED = {"Completed", "Failed", "Stopped"}
 _MAX_ATTEMPTS = 100
-
-
-@dataclass(frozen=True)
-class Channel:
-    """One input channel of a job.
-
-    Attributes:
-        name: ``train``, ``validation`` or ``test``.
-        s3_uri: prefix of the objects.
-        content_type: such as ``application/x-recordio-protobuf``.
-        distribution: ``FullyReplicated`` or ``ShardedByS3Key``.
-    """
-
-    name: str
-    s3_uri: str
-    content_type: str
-    distribution: str
-
-
-@dataclass(frozen=True)
-class TrainingJobRequest:
-    """The settings of a new training job.
-
-    Attributes:
-        name: 1 to 63 letters, digits and inner hyphens; the idempotency key.
-        image_uri: the algorithm's image.
-        role_arn: the execution role.
-        hyperparameters: every value as the text that the container reads.
-        channels: the input.
-        output_s3_uri: prefix of the artifact, ``NAME/output/model.tar.gz``.
-        instance_type: such as ``ml.m5.large``.
-        instance_count: number of instances.
-        volume_size_gb: each instance's disk.
-        max_runtime_s: seconds after which SageMaker stops the job.
-        input_mode: ``File``, ``FastFile`` or ``Pipe``.
-        tags: from `asteroid_ll.aws.tags.tags`.
-    """
-
-    name: str
-    image_uri: str
-    role_arn: str
-    hyperparameters: Mapping[str, str]
-    channels: Sequence[Channel]
-    output_s3_uri: str
-    instance_type: str
-    instance_count: int
-    volume_size_gb: int
-    max_runtime_s: int
-    input_mode: str
-    tags: Mapping[str, str]
+_NO_CAPACITY = ("CapacityError", "InsufficientInstanceCapacity", "compute capacity")
+"""Parts of the reason of a job that AWS had no instances for."""
 
 
 @dataclass(frozen=True)
@@ -83,46 +37,103 @@ class TrainingJob:
     Attributes:
         arn: its ARN.
         artifact_s3_uri: the model artifact.
+        instance_type: the type of its instances.
+        training_s: seconds from the start to the end; None if AWS does not say.
         billable_s: seconds billed for each instance.
         final_metrics: the metrics that SageMaker extracted from the log, by name.
     """
 
     arn: str
     artifact_s3_uri: str
+    instance_type: str
+    training_s: int | None
     billable_s: int
     final_metrics: Mapping[str, float]
 
 
-def usable_training_job_name(aws: Aws, base: str) -> str:
+class CapacityError(AwsError):
+    """AWS had no instance of the job's type. The job never ran and is not billed."""
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """The next attempt at a job.
+
+    Attributes:
+        name: the job's name.
+        short_types: the instance types of earlier attempts for which AWS had no capacity.
+    """
+
+    name: str
+    short_types: frozenset[str]
+
+
+def is_short_of_instances(error: AwsError) -> bool:
+    """Return whether another instance type may help: AWS has no capacity, or the account no quota."""
+    return isinstance(error, CapacityError) or error.context.get("code") == "ResourceLimitExceeded"
+
+
+def next_attempt(aws: Aws, base: str) -> Attempt:
+    """Return the next attempt at a training job, see `usable_name`."""
+    short_types: set[str] = set()
+
+    def note(job: Mapping[str, Any]) -> None:
+        if _lacked_capacity(job):
+            short_types.add(job.get("ResourceConfig", {}).get("InstanceType", ""))
+
+    name = usable_name(aws, "training-job", base, has_lost_output=_has_lost_artifact, on_used=note)
+    return Attempt(name, frozenset(short_types))
+
+
+def usable_name(
+    aws: Aws,
+    kind: JobKind,
+    base: str,
+    *,
+    has_lost_output: Callable[[Aws, Mapping[str, Any]], bool],
+    on_used: Callable[[Mapping[str, Any]], None] = lambda _job: None,
+) -> str:
     """Return the name for the next attempt at a job: ``base``, or ``base-2``, ``base-3`` ... after failures.
 
-    A failed or stopped job uses up its name, and so does one whose artifact S3 has lost. Any other job keeps it, and
-    `create_or_adopt_training_job` adopts or refuses that job.
+    A failed or stopped job uses up its name, and so does a completed one whose output S3 has lost. Any other job keeps
+    it, and is adopted or refused.
 
     Args:
         aws: the connection.
+        kind: kind of job.
         base: the deterministic name, short enough for a suffix.
+        has_lost_output: returns whether S3 has nothing where the described job left its output.
+        on_used: called with the description of each job whose name is used up.
     """
     for attempt in range(1, _MAX_ATTEMPTS + 1):
         name = base if attempt == 1 else f"{base[: _NAME_MAX_LENGTH - 4]}-{attempt}"
-        job = resources.describe(aws, "training-job", name)
+        job = resources.describe(aws, kind, name)
         if job is None:
             return name
-        if job["TrainingJobStatus"] not in {"Failed", "Stopped", "Stopping"} and not _has_lost_artifact(aws, job):
+        status = resources.status_of(job)
+        if status not in {"Failed", "Stopped", "Stopping"} and not _is_lost(aws, job, has_lost_output):
             return name
-    raise AwsError(f"Training job {base} failed {_MAX_ATTEMPTS} times.", hint="Look at its log before another attempt.")
+        on_used(job)
+    raise AwsError(
+        f"{resources.words(kind).capitalize()} {base} failed {_MAX_ATTEMPTS} times.",
+        hint="Look at its log before another attempt.",
+    )
+
+
+def _is_lost(aws: Aws, job: Mapping[str, Any], has_lost_output: Callable[[Aws, Mapping[str, Any]], bool]) -> bool:
+    """Return whether a completed job has lost its output; False if S3 does not tell."""
+    try:
+        return resources.status_of(job) == "Completed" and has_lost_output(aws, job)
+    except AwsError:
+        return False
 
 
 def _has_lost_artifact(aws: Aws, job: Mapping[str, Any]) -> bool:
-    """Return whether S3 has nothing where a completed job left its model; False if it does not tell."""
     uri = job.get("ModelArtifacts", {}).get("S3ModelArtifacts", "")
-    if job["TrainingJobStatus"] != "Completed" or not uri:
+    if not uri:
         return False
     bucket, key = parse_uri(uri)
-    try:
-        return not exists(aws, bucket=bucket, key=key)
-    except AwsError:
-        return False
+    return not exists(aws, bucket=bucket, key=key)
 
 
 def create_or_adopt_training_job(aws: Aws, request: TrainingJobRequest) -> CreatedOrAdopted:
@@ -131,7 +142,7 @@ def create_or_adopt_training_job(aws: Aws, request: TrainingJobRequest) -> Creat
     Raises:
         AwsError: the name belongs to another job (left untouched), or SageMaker refused.
     """
-    body = _create_body(request)
+    body = create_body(request)
 
     def settings(job: Mapping[str, Any]) -> dict[str, Any]:
         return {
@@ -158,7 +169,11 @@ def create_or_adopt_training_job(aws: Aws, request: TrainingJobRequest) -> Creat
 
 
 def wait_for_training_job(
-    aws: Aws, name: str, *, on_transition: Callable[[str, str], None] = lambda _status, _message: None
+    aws: Aws,
+    name: str,
+    *,
+    on_transition: Callable[[str, str], None] = lambda _status, _message: None,
+    on_look: Callable[[], None] = lambda: None,
 ) -> TrainingJob:
     """Watch a job until it has completed, or until `BEYOND_RUNTIME_S` after its own limit.
 
@@ -166,8 +181,10 @@ def wait_for_training_job(
         aws: the connection.
         name: the job.
         on_transition: called once for each step, in order, with its secondary status and SageMaker's message.
+        on_look: called after each description, also after the last one.
 
     Raises:
+        CapacityError: AWS had no instance for it.
         AwsError: it failed or was stopped, it does not exist, or the time passed.
         CredentialsError: they expired meanwhile; the message states that the job continues.
     """
@@ -182,12 +199,13 @@ def wait_for_training_job(
             if transition not in shown:
                 shown.add(transition)
                 on_transition(*transition[:2])
+        on_look()
         return job
 
     try:
         job = poll(
             look,
-            until=lambda job: job["TrainingJobStatus"] in _ENDED,
+            until=lambda job: job["TrainingJobStatus"] in ENDED,
             pace=aws.pace,
             timeout_s=_limit_s(resources.describe_new(aws, "training-job", name)) + BEYOND_RUNTIME_S,
             what=f"training job {name}",
@@ -201,6 +219,8 @@ def wait_for_training_job(
     return TrainingJob(
         arn=job["TrainingJobArn"],
         artifact_s3_uri=job.get("ModelArtifacts", {}).get("S3ModelArtifacts", ""),
+        instance_type=job.get("ResourceConfig", {}).get("InstanceType", ""),
+        training_s=job.get("TrainingTimeInSeconds"),
         billable_s=job.get("BillableTimeInSeconds", 0),
         final_metrics={
             metric["MetricName"]: metric["Value"]
@@ -210,78 +230,59 @@ def wait_for_training_job(
     )
 
 
-def stop_training_job(aws: Aws, name: str) -> Literal["stopped", "ended", "absent", "foreign"]:
+def stop_job(aws: Aws, kind: JobKind, name: str) -> Literal["stopped", "ended", "absent", "foreign"]:
     """Stop a job with our tags and wait until it is no longer billed (SIGTERM, up to 120 s of grace, ``Stopped``).
+
+    Args:
+        aws: the connection.
+        kind: kind of job.
+        name: its name.
 
     Returns:
         ``stopped``; ``ended`` if it had ended by itself; ``absent`` if there is no such job; ``foreign`` if it does
         not have our tags and was left untouched.
     """
-    existing = resources.find(aws, "training-job", name)
+    existing = resources.find(aws, kind, name)
     if existing is None:
         return "absent"
-    if not resources.is_ours(aws, "training-job", existing):
+    if not resources.is_ours(aws, kind, existing):
         return "foreign"
     had_ended = False
 
     def stop() -> None:
         nonlocal had_ended
         try:
-            aws.sagemaker.stop_training_job(TrainingJobName=name)
+            resources.request_stop(aws, kind, name)
         except Exception as error:
             code, message, _ = answer(error)
             if code != "ValidationException" or "is in status" not in message:
                 raise
             had_ended = True
 
-    if not resources.send(aws, "training-job", name, stop, doing="stopping"):
+    if not resources.send(aws, kind, name, stop, doing="stopping"):
         return "absent"
     job = poll(
-        lambda: resources.describe(aws, "training-job", name),
-        until=lambda job: job is None or job["TrainingJobStatus"] in _ENDED,
+        lambda: resources.describe(aws, kind, name),
+        until=lambda job: job is None or resources.status_of(job) in ENDED,
         pace=aws.pace,
         timeout_s=_STOP_TIMEOUT_S,
-        what=f"training job {name} to stop",
+        what=f"{resources.words(kind)} {name} to stop",
     )
-    return "stopped" if not had_ended and job is not None and job["TrainingJobStatus"] == "Stopped" else "ended"
-
-
-def _create_body(request: TrainingJobRequest) -> dict[str, Any]:
-    """Return CreateTrainingJob's arguments."""
-    return {
-        "TrainingJobName": request.name,
-        "AlgorithmSpecification": {"TrainingImage": request.image_uri, "TrainingInputMode": request.input_mode},
-        "RoleArn": request.role_arn,
-        "HyperParameters": dict(request.hyperparameters),
-        "InputDataConfig": [
-            {
-                "ChannelName": channel.name,
-                "ContentType": channel.content_type,
-                "DataSource": {
-                    "S3DataSource": {
-                        "S3DataType": "S3Prefix",
-                        "S3Uri": channel.s3_uri,
-                        "S3DataDistributionType": channel.distribution,
-                    }
-                },
-            }
-            for channel in request.channels
-        ],
-        "OutputDataConfig": {"S3OutputPath": request.output_s3_uri},
-        "ResourceConfig": {
-            "InstanceType": request.instance_type,
-            "InstanceCount": request.instance_count,
-            "VolumeSizeInGB": request.volume_size_gb,
-        },
-        "StoppingCondition": {"MaxRuntimeInSeconds": request.max_runtime_s},
-        "Tags": to_api(request.tags),
-    }
+    return "stopped" if not had_ended and job is not None and resources.status_of(job) == "Stopped" else "ended"
 
 
 def _limit_s(job: Mapping[str, Any]) -> float:
     """Return the seconds for which SageMaker lets a job run, including the wait for spot instances."""
     condition = job.get("StoppingCondition", {})
     return float(condition.get("MaxWaitTimeInSeconds") or condition.get("MaxRuntimeInSeconds") or 86_400)
+
+
+def _lacked_capacity(job: Mapping[str, Any]) -> bool:
+    """Return whether a job ended because AWS had no instance for it. A spot job then waits for its whole time."""
+    if job.get("SecondaryStatus") == "MaxWaitTimeExceeded":
+        return "TrainingStartTime" not in job
+    reason = job.get("FailureReason", "")
+    return job["TrainingJobStatus"] == "Failed" and any(text in reason for text in _NO_CAPACITY)
 
 
 def _failure(job: Mapping[str, Any]) -> AwsError:
@@ -293,10 +294,12 @@ def _failure(job: Mapping[str, Any]) -> AwsError:
         last_message = steps[-1].get("StatusMessage", "") if steps else ""
         reason = job.get("FailureReason") or last_message or secondary_status
         hint = after_failure(reason, instance_type="training.instance_type")
-        return AwsError(f"Training job {name} failed: {reason}", hint=hint, status=status)
+        kind = CapacityError if _lacked_capacity(job) else AwsError
+        return kind(f"Training job {name} failed: {reason}", hint=hint, status=status)
     reasons = {
         "MaxRuntimeExceeded": "it ran longer than 'training.max_runtime_s' allows",
         "MaxWaitTimeExceeded": "no spot instance came in time",
     }
     reason = reasons.get(secondary_status, "a user or another program stopped it")
-    return AwsError(f"Training job {name} was stopped: {reason}.", hint=RESUME, status=status)
+    kind = CapacityError if _lacked_capacity(job) else AwsError
+    return kind(f"Training job {name} was stopped: {reason}.", hint=RESUME, status=status)

@@ -1,7 +1,8 @@
-"""The logs of training jobs and endpoints in CloudWatch Logs."""
+"""The logs of training jobs, transform jobs and endpoints in CloudWatch Logs."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ if TYPE_CHECKING:
     from asteroid_ll.aws.session import Aws
 
 TRAINING_LOG_GROUP = "/aws/sagemaker/TrainingJobs"
+TRANSFORM_LOG_GROUP = "/aws/sagemaker/TransformJobs"
 ENDPOINT_LOG_GROUP_PREFIX = "/aws/sagemaker/Endpoints/"
 
 
@@ -21,15 +23,40 @@ def read_job_log(aws: Aws, job_name: str) -> list[str]:
         AwsError: CloudWatch refused.
     """
     with aws_call(f"reading the log of training job {job_name}", service="logs"):
-        events = [event for stream in _streams(aws, job_name) for event in _events(aws, stream)]
-    return [
-        event.get("message", "").rstrip("\n") for event in sorted(events, key=lambda event: event.get("timestamp", 0))
-    ]
+        events = [event for stream in _streams(aws, job_name) for event in _events(aws, stream, {})[0]]
+    return _lines(events)
+
+
+class JobLogTail:
+    """The log of a training job that still runs, read piece by piece.
+
+    Args:
+        aws: the connection.
+        job_name: the job.
+    """
+
+    def __init__(self, aws: Aws, job_name: str) -> None:
+        self._aws = aws
+        self._job_name = job_name
+        self._tokens: dict[str, dict[str, str]] = {}
+
+    def new_lines(self) -> list[str]:
+        """Return the lines that were written since the last call, by time; none if there is no log yet.
+
+        Raises:
+            AwsError: CloudWatch refused.
+        """
+        events: list[dict[str, Any]] = []
+        with aws_call(f"reading the log of training job {self._job_name}", service="logs"):
+            for stream in _streams(self._aws, self._job_name):
+                more, self._tokens[stream] = _events(self._aws, stream, self._tokens.get(stream, {}))
+                events += more
+        return _lines(events)
 
 
 @dataclass(frozen=True)
 class Log:
-    """A stream of a training job, or a whole group of an endpoint.
+    """A stream of a job, or a whole group of an endpoint.
 
     Attributes:
         group: the log group.
@@ -43,7 +70,7 @@ class Log:
 
 
 def list_logs(aws: Aws, prefix: str) -> list[Log]:
-    """Return the logs of the training jobs and endpoints whose names begin with a prefix.
+    """Return the logs of the jobs and endpoints whose names begin with a prefix.
 
     Raises:
         AwsError: CloudWatch refused.
@@ -57,18 +84,19 @@ def list_logs(aws: Aws, prefix: str) -> list[Log]:
             for page in groups
             for group in page["logGroups"]
         ]
-        streams = aws.logs.get_paginator("describe_log_streams").paginate(
-            logGroupName=TRAINING_LOG_GROUP, logStreamNamePrefix=prefix
-        )
-        try:
-            logs += [
-                Log(TRAINING_LOG_GROUP, stream["logStreamName"], stream["creationTime"] / 1000)
-                for page in streams
-                for stream in page["logStreams"]
-            ]
-        except Exception as error:
-            if not is_not_found(error):
-                raise
+        for job_group in (TRAINING_LOG_GROUP, TRANSFORM_LOG_GROUP):
+            streams = aws.logs.get_paginator("describe_log_streams").paginate(
+                logGroupName=job_group, logStreamNamePrefix=prefix
+            )
+            try:
+                logs += [
+                    Log(job_group, stream["logStreamName"], stream["creationTime"] / 1000)
+                    for page in streams
+                    for stream in page["logStreams"]
+                ]
+            except Exception as error:
+                if not is_not_found(error):
+                    raise
     return logs
 
 
@@ -102,15 +130,21 @@ def _streams(aws: Aws, job_name: str) -> list[str]:
         raise
 
 
-def _events(aws: Aws, stream: str) -> list[dict[str, Any]]:
-    """Return the events of one stream; at its end the same token comes back."""
+def _lines(events: Iterable[dict[str, Any]]) -> list[str]:
+    """Return the texts of events, by time."""
+    return [
+        event.get("message", "").rstrip("\n") for event in sorted(events, key=lambda event: event.get("timestamp", 0))
+    ]
+
+
+def _events(aws: Aws, stream: str, token: dict[str, str]) -> tuple[list[dict[str, Any]], dict[str, str]]:
+    """Return the events of one stream after a token, and the next token; at its end the same token comes back."""
     events: list[dict[str, Any]] = []
-    token: dict[str, str] = {}
     while True:
         page = aws.logs.get_log_events(
             logGroupName=TRAINING_LOG_GROUP, logStreamName=stream, startFromHead=True, **token
         )
         events += page["events"]
         if token.get("nextToken") == page["nextForwardToken"]:
-            return events
+            return events, token
         token = {"nextToken": page["nextForwardToken"]}

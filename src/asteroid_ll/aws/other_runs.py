@@ -38,7 +38,7 @@ def span(seconds: float) -> str:
 
 
 def _counted(resources: Sequence[OpenResource]) -> str:
-    n_endpoints = sum(item.kind == "endpoint" for item in resources)
-    counts = ((n_endpoints, "endpoint"), (len(resources) - n_endpoints, "training job"))
+    kinds = (("endpoint", "endpoint"), ("training-job", "training job"), ("transform-job", "transform job"))
+    counts = ((sum(item.kind == kind for item in resources), word) for kind, word in kinds)
     words = " and ".join(f"{number} {word}{'s' if number > 1 else ''}" for number, word in counts if number)
     return f"{words} of {'another run' if len({item.run for item in resources}) == 1 else 'other runs'}"

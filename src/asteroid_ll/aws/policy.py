@@ -21,18 +21,23 @@ OIDC_AUDIENCE = "sts.amazonaws.com"
 """The audience that the action ``aws-actions/configure-aws-credentials`` asks for."""
 
 _NAMED = "arn:{partition}:sagemaker:{region}:{account_id}:%s/asteroid-ll-*"
-_JOBS, _MODELS, _CONFIGS, _ENDPOINTS = (
-    _NAMED % kind for kind in ("training-job", "model", "endpoint-config", "endpoint")
-)
+_KINDS = ("training-job", "transform-job", "model", "endpoint-config", "endpoint")
+_JOBS, _TRANSFORMS, _MODELS, _CONFIGS, _ENDPOINTS = (_NAMED % kind for kind in _KINDS)
 _BUCKET = "arn:{partition}:s3:::{bucket}"
 _OBJECTS = "arn:{partition}:s3:::{bucket}/{folder}*"
 _LOGS = "arn:{partition}:logs:{region}:{account_id}:log-group:/aws/sagemaker/"
 _JOB_LOGS, _ENDPOINT_LOGS = f"{_LOGS}TrainingJobs:*", f"{_LOGS}Endpoints/asteroid-ll-*"
+_TRANSFORM_LOGS = f"{_LOGS}TransformJobs:*"
 _SWEPT_BUCKETS, _SWEPT_OBJECTS = "arn:{partition}:s3:::{swept_bucket}", "arn:{partition}:s3:::{swept_bucket}/{folder}*"
 _IN_ALL_REGIONS = "arn:{partition}:sagemaker:*:{account_id}:%s/asteroid-ll-*"
-_SWEPT = tuple(_IN_ALL_REGIONS % kind for kind in ("training-job", "model", "endpoint-config", "endpoint"))
-_SEARCHED_STREAMS = "arn:{partition}:logs:*:{account_id}:log-group:/aws/sagemaker/TrainingJobs:*"
-_SWEPT_STREAMS = "arn:{partition}:logs:*:{account_id}:log-group:/aws/sagemaker/TrainingJobs:log-stream:asteroid-ll-*"
+_SWEPT = (_IN_ALL_REGIONS % "*",)
+"""Of any kind, which keeps the policy within IAM's limit. The actions are those of our kinds alone."""
+
+_GROUPS = tuple(
+    "arn:{partition}:logs:*:{account_id}:log-group:/aws/sagemaker/" + x for x in ("TrainingJobs", "TransformJobs")
+)
+_SEARCHED_STREAMS = tuple(f"{group}:*" for group in _GROUPS)
+_SWEPT_STREAMS = tuple(f"{group}:log-stream:asteroid-ll-*" for group in _GROUPS)
 _SWEPT_GROUPS = "arn:{partition}:logs:*:{account_id}:log-group:/aws/sagemaker/Endpoints/asteroid-ll-*"
 _ROLE = "{role_arn}"
 _CALLING_USER = "arn:{partition}:iam::{account_id}:user/${{aws:username}}"
@@ -51,6 +56,7 @@ _CALLER: _Statements = (
     ),
     ("Objects", "s3", "GetObject PutObject DeleteObject AbortMultipartUpload", (_OBJECTS,)),
     ("Training", "sagemaker", "CreateTrainingJob DescribeTrainingJob StopTrainingJob", (_JOBS,)),
+    ("Transforming", "sagemaker", "CreateTransformJob DescribeTransformJob StopTransformJob", (_TRANSFORMS,)),
     (
         "Hosting",
         "sagemaker",
@@ -59,22 +65,27 @@ _CALLER: _Statements = (
         (_MODELS, _CONFIGS, _ENDPOINTS),
     ),
     ("Predicting", "sagemaker", "InvokeEndpoint", (_ENDPOINTS,)),
-    ("Tags", "sagemaker", "AddTags ListTags", (_JOBS, _MODELS, _CONFIGS, _ENDPOINTS)),
-    ("Listing", "sagemaker", "ListTrainingJobs ListModels ListEndpointConfigs ListEndpoints", ("*",)),
+    ("Tags", "sagemaker", "AddTags ListTags", (_NAMED % "*",)),
+    (
+        "Listing",
+        "sagemaker",
+        "ListTrainingJobs ListTransformJobs ListModels ListEndpointConfigs ListEndpoints",
+        ("*",),
+    ),
     ("Prices", "pricing", "GetProducts", ("*",)),
     ("Logs", "logs", "DescribeLogStreams GetLogEvents", (_JOB_LOGS,)),
     (
         "Sweep",
         "sagemaker",
-        "ListTags DescribeTrainingJob StopTrainingJob DescribeModel DeleteModel DescribeEndpointConfig "
-        "DeleteEndpointConfig DescribeEndpoint DeleteEndpoint",
+        "ListTags DescribeTrainingJob StopTrainingJob DescribeTransformJob StopTransformJob DescribeModel DeleteModel "
+        "DescribeEndpointConfig DeleteEndpointConfig DescribeEndpoint DeleteEndpoint",
         _SWEPT,
     ),
     ("SweepBuckets", "s3", "ListBucket ListBucketMultipartUploads", (_SWEPT_BUCKETS,)),
     ("SweepObjects", "s3", "DeleteObject AbortMultipartUpload", (_SWEPT_OBJECTS,)),
     ("ListingLogs", "logs", "DescribeLogGroups", ("*",)),
-    ("SearchLogs", "logs", "DescribeLogStreams", (_SEARCHED_STREAMS,)),
-    ("SweepLogs", "logs", "DeleteLogStream DeleteLogGroup", (_SWEPT_STREAMS, _SWEPT_GROUPS)),
+    ("SearchLogs", "logs", "DescribeLogStreams", _SEARCHED_STREAMS),
+    ("SweepLogs", "logs", "DeleteLogStream DeleteLogGroup", (*_SWEPT_STREAMS, _SWEPT_GROUPS)),
     ("PassTheRole", "iam", "PassRole", (_ROLE,)),
     ("Roles", "iam", "GetRole SimulatePrincipalPolicy", (_ROLE, _CALLING_USER)),
     ("Quotas", "servicequotas", "GetServiceQuota ListServiceQuotas", ("*",)),
@@ -89,7 +100,12 @@ _CALLER: _Statements = (
 _EXECUTION_ROLE: _Statements = (
     ("Bucket", "s3", "ListBucket", (_BUCKET,)),
     ("Objects", "s3", "GetObject PutObject", (_OBJECTS,)),
-    ("Logs", "logs", "CreateLogGroup CreateLogStream DescribeLogStreams PutLogEvents", (_JOB_LOGS, _ENDPOINT_LOGS)),
+    (
+        "Logs",
+        "logs",
+        "CreateLogGroup CreateLogStream DescribeLogStreams PutLogEvents",
+        (_JOB_LOGS, _TRANSFORM_LOGS, _ENDPOINT_LOGS),
+    ),
     ("Metrics", "cloudwatch", "PutMetricData", ("*",)),
     ("Registry", "ecr", "GetAuthorizationToken", ("*",)),
     ("Image", "ecr", "BatchCheckLayerAvailability GetDownloadUrlForLayer BatchGetImage", (_IMAGE,)),
@@ -99,6 +115,19 @@ _EXECUTION_ROLE: _Statements = (
 ``Metrics`` and ``Registry`` have ``*`` because their actions know no resource (Service Authorization Reference). A
 condition limits the first to SageMaker's namespaces. ``Bucket`` has no condition on the prefix, as in AWS's example.
 """
+
+_NETWORK = (
+    "Network",
+    "ec2",
+    "CreateNetworkInterface CreateNetworkInterfacePermission DeleteNetworkInterface "
+    "DeleteNetworkInterfacePermission DescribeNetworkInterfaces DescribeVpcs DescribeDhcpOptions DescribeSubnets "
+    "DescribeSecurityGroups",
+    ("*",),
+)
+"""What AWS lists for a job in a VPC, with ``*`` as there."""
+
+_WRITE_S3 = "GenerateDataKey Decrypt"
+"""What S3 needs to write an encrypted object, also in parts, and to read it (Amazon S3 user guide, "SSE-KMS")."""
 
 _CONDITIONS = {
     "PassTheRole": {"StringEquals": {"iam:PassedToService": "sagemaker.amazonaws.com"}},
@@ -123,6 +152,10 @@ class Scope:
         region: AWS region.
         account_id: the account's 12 digits.
         partition: partition of the ARNs.
+        volume_kms: KMS key of the disks; None for AWS's.
+        output_kms: KMS key of the model; None for AWS's.
+        s3_kms: KMS key of the uploads; None for AWS's.
+        has_vpc: whether the machines are in a VPC of the account.
     """
 
     bucket: str
@@ -132,6 +165,10 @@ class Scope:
     region: str
     account_id: str
     partition: str = "aws"
+    volume_kms: str | None = None
+    output_kms: str | None = None
+    s3_kms: str | None = None
+    has_vpc: bool = False
 
     @property
     def role_path_and_name(self) -> tuple[str, str]:
@@ -145,7 +182,9 @@ def caller_policy(scope: Scope) -> Document:
 
     It can pass only the scope's role, and only to SageMaker.
     """
-    return _permissions(_CALLER, scope)
+    document = _permissions(_CALLER, scope)
+    document["Statement"] += _key_statements(scope, uploads=_WRITE_S3, models=_WRITE_S3)
+    return document
 
 
 def role_policy(scope: Scope) -> Document:
@@ -154,7 +193,10 @@ def role_policy(scope: Scope) -> Document:
     Raises:
         ConfigError: no Linear Learner image is known for the region.
     """
-    return _permissions(_EXECUTION_ROLE, scope, image_account_id=account_of(scope.region))
+    table = (*_EXECUTION_ROLE, _NETWORK) if scope.has_vpc else _EXECUTION_ROLE
+    document = _permissions(table, scope, image_account_id=account_of(scope.region))
+    document["Statement"] += _key_statements(scope, uploads="Decrypt", models=f"Encrypt {_WRITE_S3}")
+    return document
 
 
 def trust_policy(scope: Scope) -> Document:
@@ -221,6 +263,39 @@ def _permissions(table: _Statements, scope: Scope, **facts: str) -> Document:
             statement["Condition"] = _CONDITIONS[sid]
         statements.append(statement)
     return {"Version": "2012-10-17", "Statement": statements}
+
+
+def _key_statements(scope: Scope, *, uploads: str, models: str) -> list[Document]:
+    """Return a statement for each KMS key that is set.
+
+    Args:
+        scope: the account and its keys.
+        uploads: operations with the key of the uploads.
+        models: operations with the key of the model.
+    """
+    keys = (
+        ("KeyOfUploads", scope.s3_kms, uploads),
+        ("KeyOfModels", scope.output_kms, models),
+        ("KeyOfDisks", scope.volume_kms, "CreateGrant DescribeKey"),
+    )
+    return [_key_statement(sid, key, operations, scope) for sid, key, operations in keys if key is not None]
+
+
+def _key_statement(sid: str, key: str, operations: str, scope: Scope) -> Document:
+    """Return the statement for one key. IAM knows no ARN of an alias, so a condition names it (KMS developer guide)."""
+    account = f"arn:{scope.partition}:kms:{scope.region}:{scope.account_id}"
+    if key.startswith("arn:"):
+        account, key = key.rsplit(":", 1)
+    statement: Document = {
+        "Sid": sid,
+        "Effect": "Allow",
+        "Action": [f"kms:{operation}" for operation in operations.split()],
+        "Resource": [f"{account}:{key if key.startswith('key/') else f'key/{key}'}"],
+    }
+    if key.startswith("alias/"):
+        statement["Resource"] = [f"{account}:key/*"]
+        statement["Condition"] = {"ForAnyValue:StringEquals": {"kms:ResourceAliases": key}}
+    return statement
 
 
 def _trust(principal: dict[str, str], operation: str, condition: Document) -> Document:

@@ -17,6 +17,22 @@ from asteroid_ll.instance_prices import REGION, bundled_prices
 Component = Literal["Training", "Hosting"]
 """AWS's name of what an instance is used for."""
 
+Use = Literal["training", "hosting", "transform", "serverless"]
+"""What a run pays for. Batch transform costs what training costs, to a cent (aws.amazon.com/sagemaker/pricing)."""
+
+SERVERLESS_USD_PER_GB_S = 0.00002
+"""A second of a serverless endpoint's answer, for each GB of its memory, in us-east-1.
+
+Source: AWS's Price List, usage type USE1-ServerlessInf:Mem-3GB, 0.00006 USD per second, effective 2026-09-01.
+"""
+
+SERVERLESS_DATE = "2026-09-01"
+LONGEST_REQUEST_S = 60
+"""InvokeEndpoint's limit."""
+
+MOST_REQUESTS = 60
+"""Requests of a run that its worst case counts: those of 4 MB, with repetitions."""
+
 Origin = Literal["configuration", "price-list", "bundled", "derived"]
 
 
@@ -47,17 +63,17 @@ Prices = Mapping[tuple[Component, str], Price]
 
 @dataclass(frozen=True)
 class Item:
-    """The training job or the endpoint, for as long as it can be billed at most.
+    """A job or the hosted model, for as long as it can be billed at most.
 
     Attributes:
-        component: the use of the instances.
+        use: what is paid for.
         instance_type: their type, such as ``ml.m5.large``.
         instance_count: their number.
         hours: how long each of them is billed at most.
         price: None if it is unknown.
     """
 
-    component: Component
+    use: Use
     instance_type: str
     instance_count: int
     hours: float
@@ -65,7 +81,9 @@ class Item:
 
     @property
     def instances(self) -> str:
-        """The instances as text, such as ``2 x ml.m5.large``."""
+        """The instances as text, such as ``2 x ml.m5.large`` or ``serverless 2048 MB``."""
+        if self.use == "serverless":
+            return self.instance_type
         return f"{self.instance_count} x {self.instance_type}"
 
     @property
@@ -77,6 +95,14 @@ class Item:
     def usd(self) -> float | None:
         """The most that they cost; None if the price is unknown."""
         return None if self.usd_per_h is None else self.usd_per_h * self.hours
+
+    def sentence(self) -> str:
+        """Return the worst case as text, such as ``hosting 0.115 an hour``."""
+        if self.use == "hosting":
+            return f"hosting {self.usd_per_h:.3f} an hour"
+        words = {"transform": "batch transform", "serverless": "serverless requests"}.get(self.use, self.use)
+        idle = ", nothing while idle" if self.use == "serverless" else ""
+        return f"{words} up to {self.usd:.2f}{idle}"
 
     def cost_usd(self, seconds: float | None) -> float | None:
         """Return the cost of all instances for a time; None if the time or the price is unknown."""
@@ -104,7 +130,8 @@ class Estimate:
 
     Attributes:
         training: the job for its whole allowed time.
-        hosting: the endpoint for the hours after which it expires.
+        hosting: the endpoint for the hours after which it expires, or the transform job for its whole allowed time, or
+            `MOST_REQUESTS` to the serverless endpoint.
         region: region of the run.
         note: why AWS's Price List is not the source; empty if it is, or was not needed.
     """
@@ -141,10 +168,7 @@ class Estimate:
         if self.total_usd is None:
             return f"unknown: {' and '.join(self.unknown_types)} {_have(self.unknown_types)} no price"
         estimated = "by estimate " if self.is_estimate else ""
-        return (
-            f"{estimated}at most {self.total_usd:.2f} USD (training up to {self.training.usd:.2f}, "
-            f"hosting {self.hosting.usd_per_h:.3f} an hour)"
-        )
+        return f"{estimated}at most {self.total_usd:.2f} USD ({self.training.sentence()}, {self.hosting.sentence()})"
 
     def sources(self) -> Iterator[str]:
         """Yield a sentence for each source of the prices."""
@@ -200,6 +224,11 @@ def price_of(component: Component, instance_type: str, *, stated: Mapping[str, f
     if bundled is None:
         return None
     return Price(bundled.usd_per_h, "derived" if bundled.is_derived else "bundled", REGION, bundled.date)
+
+
+def serverless_price(memory_mb: int) -> Price:
+    """Return the price of an hour of answers from a serverless endpoint."""
+    return Price(round(SERVERLESS_USD_PER_GB_S * memory_mb / 1024 * 3600, 6), "bundled", REGION, SERVERLESS_DATE)
 
 
 def refusal_of(estimated: Estimate, max_usd: float) -> ConfigError | None:

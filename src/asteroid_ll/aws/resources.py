@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from asteroid_ll.aws.errors import aws_call, is_already_there, is_not_found, is_unassumable
+from asteroid_ll.aws.errors import answer, aws_call, is_already_there, is_not_found, is_unassumable
 from asteroid_ll.aws.tags import FINGERPRINT_TAG, RUN_TAG, from_api, owns
 from asteroid_ll.aws.waiting import WaitError, poll
 from asteroid_ll.errors import AwsError
@@ -18,13 +18,17 @@ from asteroid_ll.errors import AwsError
 if TYPE_CHECKING:
     from asteroid_ll.aws.session import Aws
 
-Kind = Literal["training-job", "model", "endpoint-config", "endpoint"]
+JobKind = Literal["training-job", "transform-job"]
+Kind = Literal["training-job", "transform-job", "model", "endpoint-config", "endpoint"]
 CreatedOrAdopted = Literal["created", "adopted"]
 
 SETTLING_S = 20
 """Seconds for which AWS's answers about a new resource may contradict each other."""
 
-_DEPENDENT: tuple[Kind, ...] = ("endpoint-config", "endpoint")
+JOBS: tuple[JobKind, ...] = ("training-job", "transform-job")
+"""Kinds that end by themselves, and can be stopped but not deleted."""
+
+_DEPENDENT: tuple[Kind, ...] = ("transform-job", "endpoint-config", "endpoint")
 """Kinds that name another resource. If it is new, AWS may not know it yet, and the documentation of CreateEndpoint
 recommends to repeat the create."""
 
@@ -41,6 +45,7 @@ class _Api:
 
 _API: Mapping[str, _Api] = {
     "training-job": _Api("training job", "training_job", "TrainingJob", "TrainingJobSummaries"),
+    "transform-job": _Api("transform job", "transform_job", "TransformJob", "TransformJobSummaries"),
     "model": _Api("model", "model", "Model", "Models"),
     "endpoint-config": _Api("endpoint configuration", "endpoint_config", "EndpointConfig", "EndpointConfigs"),
     "endpoint": _Api("endpoint", "endpoint", "Endpoint", "Endpoints"),
@@ -60,6 +65,12 @@ def name_of(kind: Kind, described: Mapping[str, Any]) -> str:
 def arn_of(kind: Kind, described: Mapping[str, Any]) -> str:
     """Return the ARN in a description or a summary."""
     return str(described[f"{_API[kind].prefix}Arn"])
+
+
+def status_of(described: Mapping[str, Any]) -> str:
+    """Return the status in a description or a summary; empty for a kind that has none."""
+    names = ("EndpointStatus", "TrainingJobStatus", "TransformJobStatus")
+    return next((str(described[name]) for name in names if described.get(name)), "")
 
 
 def describe(aws: Aws, kind: Kind, name: str) -> dict[str, Any] | None:
@@ -110,6 +121,11 @@ def find(aws: Aws, kind: Kind, name: str) -> dict[str, Any] | None:
 def delete(aws: Aws, kind: Kind, name: str) -> bool:
     """Request the deletion of a resource (an endpoint disappears later); return whether it existed."""
     return send(aws, kind, name, lambda: _call(aws, "delete", kind, name), doing="deleting")
+
+
+def request_stop(aws: Aws, kind: JobKind, name: str) -> None:
+    """Send ``Stop...`` for one job; a refusal is botocore's exception."""
+    _call(aws, "stop", kind, name)
 
 
 def send(aws: Aws, kind: Kind, name: str, request: Callable[[], object], *, doing: str) -> bool:
@@ -207,7 +223,9 @@ def create_or_adopt(
             except Exception as error:
                 if aws.pace.clock() < start_s + _patience_s(aws, kind, error):
                     return None
-                if not is_already_there(error):
+                # A resource that exists may be what fills the quota.
+                is_over_quota = answer(error)[0] == "ResourceLimitExceeded"
+                if not is_already_there(error) and not (is_over_quota and describe(aws, kind, name)):
                     raise
             else:
                 return "created"
@@ -245,6 +263,6 @@ def _patience_s(aws: Aws, kind: Kind, error: Exception) -> float:
 
 
 def _call(aws: Aws, verb: str, kind: Kind, name: str) -> Any:
-    """Send ``Describe...`` or ``Delete...`` for one resource."""
+    """Send ``Describe...``, ``Delete...`` or ``Stop...`` for one resource."""
     api = _API[kind]
     return getattr(aws.sagemaker, f"{verb}_{api.noun}")(**{f"{api.prefix}Name": name})

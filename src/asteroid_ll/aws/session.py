@@ -17,10 +17,10 @@ from typing import Any, Literal, Self
 from botocore.config import Config
 from botocore.loaders import create_loader
 from botocore.regions import EndpointResolver
-from botocore.session import Session
 
 from asteroid_ll.aws import hooks
 from asteroid_ll.aws.answers import CheckedParsers
+from asteroid_ll.aws.credentials import DEFAULT_ACCESS, Access, assume, new_session
 from asteroid_ll.aws.errors import aws_call
 from asteroid_ll.aws.waiting import AWS_PACE, EMULATOR_PACE, Pace
 
@@ -207,35 +207,38 @@ def partition_of(region: str) -> str:
         return str(EndpointResolver(create_loader().load_data("endpoints")).get_partition_for_region(region))
 
 
-def connect(target: Target, *, region: str, emulator_dir: Path) -> Aws:
+def connect(target: Target, *, region: str, emulator_dir: Path, access: Access = DEFAULT_ACCESS) -> Aws:
     """Open the connection; nothing is sent yet.
 
     Args:
         target: ``emulator`` for the embedded emulator, ``aws`` for the account of the user's AWS settings.
         region: AWS region.
         emulator_dir: the emulator's state directory, for ``emulator``.
+        access: the credentials; the emulator has no profiles.
 
     Returns:
         The connection; the caller closes it.
 
     Raises:
-        CredentialsError: the profile of the user's settings does not exist.
+        CredentialsError: the profile does not exist, or there are no credentials to assume a role with.
         DataError: the emulator's state cannot be opened.
     """
     if target == "emulator":
-        return _connect_emulator(emulator_dir, region=region)
+        return _connect_emulator(emulator_dir, region=region, access=access)
     with aws_call("reading the AWS configuration"):
-        return Aws(Session(), region=region, target="aws", pace=AWS_PACE)
+        return Aws(new_session(access, region=region), region=region, target="aws", pace=AWS_PACE)
 
 
-def _connect_emulator(directory: Path, *, region: str) -> Aws:
+def _connect_emulator(directory: Path, *, region: str, access: Access) -> Aws:
     """Return a connection that the emulator answers in process, independent of the user's AWS settings."""
     from asteroid_ll.emulator.account import Account
-    from asteroid_ll.emulator.sessions import new_session
+    from asteroid_ll.emulator.sessions import new_session as new_emulator_session
     from asteroid_ll.emulator.transport import in_process
 
-    session = new_session()
+    session = new_emulator_session()
     with aws_call("opening the emulator's state"):
         account = Account(directory, loader=session.get_component("data_loader"))
     in_process.attach(session, account)
+    if access.assume_role is not None:
+        assume(session, access, region=region)
     return Aws(session, region=region, target="emulator", pace=EMULATOR_PACE, on_close=account.close)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from asteroid_ll.aws.errors import BROKEN_BODY_ERRORS, RESUME, answer, aws_call
+from asteroid_ll.aws.errors import BROKEN_BODY_ERRORS, RESUME, answer, aws_call, is_denial, translate
 from asteroid_ll.errors import AwsError, ConfigError, DataError
 from asteroid_ll.run.atomic import atomic_path
 
@@ -72,7 +72,9 @@ def find_bucket(aws: Aws, bucket: str) -> bool:
     return True
 
 
-def upload_file(aws: Aws, path: Path, *, bucket: str, key: str, sha256: str) -> Literal["uploaded", "present"]:
+def upload_file(
+    aws: Aws, path: Path, *, bucket: str, key: str, sha256: str, kms_key: str | None = None
+) -> Literal["uploaded", "present"]:
     """Upload a file unless its content is already there.
 
     Args:
@@ -81,6 +83,7 @@ def upload_file(aws: Aws, path: Path, *, bucket: str, key: str, sha256: str) -> 
         bucket: a bucket of this account.
         key: the object's key.
         sha256: SHA-256 of the file's content, in hexadecimal; stored with the object.
+        kms_key: id, ARN or alias of the KMS key that encrypts the object; None for the bucket's default encryption.
 
     Returns:
         ``present`` if the object has the file's size and SHA-256, else ``uploaded``.
@@ -95,14 +98,14 @@ def upload_file(aws: Aws, path: Path, *, bucket: str, key: str, sha256: str) -> 
         raise _unreadable(path, error) from error
     if is_stored(aws, path, bucket=bucket, key=key, size_bytes=size_bytes, sha256=sha256):
         return "present"
-    content_type = {"ContentType": "application/octet-stream"}
+    headers: dict[str, Any] = {"ContentType": "application/octet-stream", **_encryption(kms_key)}
     with aws_call(f"uploading s3://{bucket}/{key}", service="s3"):
         if size_bytes <= MULTIPART_THRESHOLD_BYTES:
             with path.open("rb") as body:
                 checksum = _s3_checksum(path, size_bytes=size_bytes, sha256=sha256)
-                aws.s3.put_object(Bucket=bucket, Key=key, Body=body, ChecksumSHA256=checksum, **content_type)
+                aws.s3.put_object(Bucket=bucket, Key=key, Body=body, ChecksumSHA256=checksum, **headers)
         else:
-            extra = {"ChecksumAlgorithm": "SHA256", **content_type}
+            extra = {"ChecksumAlgorithm": "SHA256", **headers}
             _upload_in_parts(aws, path, bucket=bucket, key=key, extra=extra)
     return "uploaded"
 
@@ -167,6 +170,11 @@ def is_stored(aws: Aws, path: Path, *, bucket: str, key: str, size_bytes: int, s
     if "ChecksumSHA256" in head:
         return bool(head["ChecksumSHA256"] == _s3_checksum(path, size_bytes=size_bytes, sha256=sha256))
     return head.get("ChecksumType") == "FULL_OBJECT" and head.get("ChecksumCRC32") == _crc32(path)
+
+
+def _encryption(kms_key: str | None) -> dict[str, Any]:
+    """Return the arguments of SSE-KMS. Whether S3 uses a bucket key is a setting of the bucket."""
+    return {} if kms_key is None else {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": kms_key}
 
 
 def _s3_checksum(path: Path, *, size_bytes: int, sha256: str) -> str:
@@ -291,6 +299,10 @@ def _create_bucket(aws: Aws, bucket: str) -> Literal["exists", "created"]:
                 return "exists"
             if code == "BucketAlreadyExists":
                 raise _not_ours(aws, bucket) from error
+            refusal = translate(error, f"creating bucket {bucket}", service="s3")
+            if refusal is not None and is_denial(refusal):
+                hint = f"{refusal.hint} Or set 'bucket' to one that exists: it is used as it is."
+                raise AwsError(refusal.what, hint=hint, **refusal.context) from error
             raise
     return "created"
 

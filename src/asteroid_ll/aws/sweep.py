@@ -16,7 +16,7 @@ from asteroid_ll.aws import logs, resources, storage
 from asteroid_ll.aws.billing import BILLED, Unreadable, inventory
 from asteroid_ll.aws.endpoints import delete_endpoint
 from asteroid_ll.aws.errors import expected
-from asteroid_ll.aws.jobs import stop_training_job
+from asteroid_ll.aws.jobs import stop_job
 from asteroid_ll.aws.tags import NAME_PREFIX
 from asteroid_ll.aws.waiting import WaitError, poll
 from asteroid_ll.errors import AsteroidError, CredentialsError, LeakError
@@ -27,9 +27,18 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 R = TypeVar("R")
 
-SweptKind = Literal["endpoint", "endpoint-config", "model", "training-job", "upload", "object", "log"]
+SweptKind = Literal["endpoint", "endpoint-config", "model", "training-job", "transform-job", "upload", "object", "log"]
 
-ORDER: tuple[SweptKind, ...] = ("endpoint", "training-job", "endpoint-config", "model", "upload", "object", "log")
+ORDER: tuple[SweptKind, ...] = (
+    "endpoint",
+    "training-job",
+    "transform-job",
+    "endpoint-config",
+    "model",
+    "upload",
+    "object",
+    "log",
+)
 """In the order of deletion: first what is billed by the hour, and each before the one that it uses."""
 
 AGAIN = "Correct the cause, then run the same command again."
@@ -98,7 +107,7 @@ class Selection:
 
     Attributes:
         older_than_s: the least age in seconds; None selects by the expiry tag, which uploads, objects, logs and
-            training jobs do not have.
+            jobs do not have.
     """
 
     older_than_s: float | None
@@ -223,7 +232,7 @@ class Sweeper:
             return last[0]
 
     def _search_region(self, aws: Aws) -> Survey:
-        result = inventory(aws, kinds=("endpoint", "training-job", "endpoint-config", "model"))
+        result = inventory(aws, kinds=(*BILLED, "endpoint-config", "model"))
         if self._may_be_disabled and any(_is_not_enabled(item.error) for item in result.unreadable):
             return Survey((), (), not_enabled=(aws.region,))
         items = [
@@ -258,8 +267,8 @@ class Sweeper:
         try:
             if target.kind == "endpoint":
                 delete_endpoint(aws, target.name)
-            elif target.kind == "training-job":
-                stop_training_job(aws, target.name)
+            elif target.kind == "training-job" or target.kind == "transform-job":
+                stop_job(aws, target.kind, target.name)
             elif target.kind in ("endpoint-config", "model"):
                 resources.delete(aws, target.kind, target.name)
             elif target.kind == "upload":
@@ -291,7 +300,7 @@ def open_sweeper(
         bucket: returns the bucket of a region and an account; None for a region without one.
         prefix: the prefix of a run's objects, without a ``/`` at the end.
         objects: also search the objects under the prefix.
-        logs: also search the logs of training jobs and endpoints.
+        logs: also search the logs of jobs and endpoints.
 
     Raises:
         CredentialsError: AWS does not accept the credentials.

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 
 from asteroid_ll.errors import ConfigError
 
@@ -25,18 +26,31 @@ EXPIRES_TAG = "asteroid-ll:expires"
 _VALUE = re.compile(r"[\w\s.:/=+\-@]{0,256}")
 
 
-def tags(*, fingerprint: str, run: str = "", expires_s: float | None = None) -> dict[str, str]:
+def resource_name(fingerprint: str, run: str) -> str:
+    """Return the name of a resource: from its content, and for its run alone.
+
+    Args:
+        fingerprint: digest of the content, hexadecimal.
+        run: the run's name, which ends in its random digits.
+    """
+    return f"{NAME_PREFIX}{fingerprint[:16]}-{run.rpartition('-')[2]}"
+
+
+def tags(
+    *, fingerprint: str, run: str = "", expires_s: float | None = None, extra: Mapping[str, str] = MappingProxyType({})
+) -> dict[str, str]:
     """Return the tags of a new resource, key to value.
 
     Args:
         fingerprint: the content fingerprint in the resource's name.
         run: the run that creates it, as `asteroid_ll.run.identity.Identity.run` names it.
         expires_s: seconds since 1970 after which the resource counts as forgotten; None for never.
+        extra: further tags of the user; adoption and deletion never depend on them.
 
     Raises:
         ConfigError: a value has a character that AWS does not allow in a tag, or is longer than 256.
     """
-    values = {OWNER_TAG: OWNER_VALUE, FINGERPRINT_TAG: fingerprint}
+    values = {**extra, OWNER_TAG: OWNER_VALUE, FINGERPRINT_TAG: fingerprint}
     if run:
         values[RUN_TAG] = run
     if expires_s is not None:

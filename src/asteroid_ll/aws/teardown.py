@@ -15,7 +15,7 @@ from asteroid_ll.errors import AsteroidError, CredentialsError, LeakError
 if TYPE_CHECKING:
     from asteroid_ll.aws.session import Aws
 
-_STACK: tuple[Kind, ...] = ("endpoint", "endpoint-config", "model")
+STACK: tuple[Kind, ...] = ("endpoint", "endpoint-config", "model")
 """In the order of deletion: first the billed one, and each before the one that it uses."""
 
 _AGAIN = "Run 'asteroid-ll teardown' again."
@@ -26,7 +26,7 @@ class Leftover:
     """An existing resource with our tags.
 
     Attributes:
-        kind: ``endpoint``, ``endpoint-config``, ``model`` or ``training-job``.
+        kind: ``endpoint``, ``endpoint-config``, ``model``, ``training-job`` or ``transform-job``.
         name: its name.
         status: SageMaker's status, empty for a kind that has none.
     """
@@ -39,11 +39,16 @@ class Leftover:
         return f"{resources.words(self.kind)} {self.name}" + (f" ({self.status})" if self.status else "")
 
 
-def delete_endpoint_stack(aws: Aws, name: str) -> list[Leftover]:
+def delete_endpoint_stack(aws: Aws, name: str, *, kinds: Iterable[Kind] = STACK) -> list[Leftover]:
     """Delete an endpoint, its configuration and its model, all of one name; return the deleted ones.
 
     Safe to repeat. An endpoint that is still being created is waited for. If one deletion fails, the others are tried
     anyway. Resources without our tags are left untouched.
+
+    Args:
+        aws: the connection.
+        name: the name.
+        kinds: the kinds to delete, in order.
 
     Raises:
         LeakError: a resource could not be deleted, or its owner is unknown; the message names it.
@@ -51,7 +56,7 @@ def delete_endpoint_stack(aws: Aws, name: str) -> list[Leftover]:
     """
     deleted: list[Leftover] = []
     problems: list[tuple[Leftover, AsteroidError]] = []
-    for kind in _STACK:
+    for kind in kinds:
         item = Leftover(kind, name)
         try:
             if _delete_ours(aws, item):
@@ -63,13 +68,13 @@ def delete_endpoint_stack(aws: Aws, name: str) -> list[Leftover]:
     return deleted
 
 
-def find_leftovers(aws: Aws, name: str, *, kinds: Iterable[Kind] = _STACK) -> list[Leftover]:
+def find_leftovers(aws: Aws, name: str, *, kinds: Iterable[Kind] = STACK) -> list[Leftover]:
     """Return the resources with a name and our tags. Absent means neither in the description nor in the listing.
 
     Args:
         aws: the connection.
         name: the name.
-        kinds: the kinds to look for. A training job is a leftover while it is billed.
+        kinds: the kinds to look for. A job is a leftover while it is billed.
 
     Raises:
         LeakError: SageMaker refused an answer, so something may be left.
@@ -105,8 +110,8 @@ def _leftover(aws: Aws, kind: Kind, name: str) -> Leftover | None:
     existing = resources.find(aws, kind, name)
     if existing is None:
         return None
-    status = str(existing.get("EndpointStatus") or existing.get("TrainingJobStatus") or "")
-    if kind == "training-job" and status not in {"InProgress", "Stopping"}:
+    status = resources.status_of(existing)
+    if kind in resources.JOBS and status not in {"InProgress", "Stopping"}:
         return None
     return Leftover(kind, name, status) if resources.is_ours(aws, kind, existing) else None
 

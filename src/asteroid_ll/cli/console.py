@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 ENVELOPE_VERSION = 1
 
-_MARKS = {"run": "ran", "skipped": "skip", "adopted": "adopted", "failed": "FAILED"}
+_MARKS = {"run": "ran", "skipped": "skip", "adopted": "adopted", "started": "started", "failed": "FAILED"}
 _TEXT_WIDTH = 100
 
 
@@ -98,6 +98,13 @@ class Console:
             self._status.update(f"{name}: {text}")
         else:
             self._write_err(f"{name:<9} ...      {text}")
+
+    def log_line(self, text: str) -> None:
+        """Print a line of a training job's log on stderr, above the progress of the stage."""
+        if self._status is not None:
+            self._status.console.out(text, highlight=False)
+        else:
+            self._write_err(text)
 
     def stage_ended(self, result: StageResult) -> None:
         """Print the result of a stage in one line."""

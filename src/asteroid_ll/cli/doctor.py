@@ -13,7 +13,7 @@ from asteroid_ll.cli.console import Console
 from asteroid_ll.cli.exits import report
 from asteroid_ll.cli.iam import configuration_without_role
 from asteroid_ll.cli.invocation import with_commands
-from asteroid_ll.cli.options import CommonOptions, common
+from asteroid_ll.cli.options import CommonOptions, on_account
 from asteroid_ll.pipeline.doctor import ON_ACCOUNT, diagnose, failure_of, summary
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ _STATUS, _NAME = 9, 15
 
 
 @click.command("doctor", epilog="Example:  asteroid-ll doctor --json")
-@common
+@on_account
 def doctor(options: CommonOptions) -> None:
     """Check the configuration and the account before a run, free of charge.
 

@@ -16,9 +16,10 @@ from asteroid_ll.aws.iam_commands import setup as setup_of
 from asteroid_ll.aws.policy import Document, Scope
 from asteroid_ll.aws.session import connect, partition_of
 from asteroid_ll.cli.console import Console
-from asteroid_ll.cli.options import CommonOptions, common
+from asteroid_ll.cli.options import CommonOptions, on_account
 from asteroid_ll.config.models import AUTO, EMULATOR_ROLE_ARN
 from asteroid_ll.errors import ConfigError, CredentialsError
+from asteroid_ll.pipeline.access import access_of
 from asteroid_ll.pipeline.scope import scope_of
 from asteroid_ll.run import paths
 
@@ -58,7 +59,7 @@ def iam() -> None:
 
 
 @iam.command("caller-policy", epilog="Example:  asteroid-ll iam caller-policy > caller.json")
-@common
+@on_account
 @_account
 def caller_policy(options: CommonOptions, account_id: str | None) -> None:
     """Print the policy of the user or role that runs asteroid-ll."""
@@ -66,7 +67,7 @@ def caller_policy(options: CommonOptions, account_id: str | None) -> None:
 
 
 @iam.command("role-policy", epilog="Example:  asteroid-ll iam role-policy > role.json")
-@common
+@on_account
 @_account
 def role_policy(options: CommonOptions, account_id: str | None) -> None:
     """Print the policy of the execution role."""
@@ -74,7 +75,7 @@ def role_policy(options: CommonOptions, account_id: str | None) -> None:
 
 
 @iam.command("trust-policy", epilog="Example:  asteroid-ll iam trust-policy > trust.json")
-@common
+@on_account
 @_account
 def trust_policy(options: CommonOptions, account_id: str | None) -> None:
     """Print the trust policy of the execution role.
@@ -85,7 +86,7 @@ def trust_policy(options: CommonOptions, account_id: str | None) -> None:
 
 
 @iam.command("oidc-trust", epilog="Example:  asteroid-ll iam oidc-trust --repo me/asteroids --branch main")
-@common
+@on_account
 @_account
 @_github(required=True)
 def oidc_trust(
@@ -102,7 +103,7 @@ def oidc_trust(
 
 
 @iam.command("setup", epilog="Example:  asteroid-ll iam setup --dry-run --account 123456789012")
-@common
+@on_account
 @_account
 @_github(required=False)
 @click.option("--dry-run", is_flag=True, help="Print the commands. Required, because nothing else is done.")
@@ -219,7 +220,8 @@ def _account_of(options: CommonOptions, config: Config) -> str:
         account_id = EMULATOR_ROLE_ARN.split(":")[4]
         Console().note(f"Account {account_id} is the emulator's. For your own:   --account ID --set region=REGION")
         return account_id
-    with closing(connect("aws", region=config.region, emulator_dir=options.workdir / paths.EMULATOR)) as aws:
+    emulator_dir = options.workdir / paths.EMULATOR
+    with closing(connect("aws", region=config.region, emulator_dir=emulator_dir, access=access_of(config))) as aws:
         try:
             return aws.account_id
         except CredentialsError as error:

@@ -147,7 +147,7 @@ class CommonOptions:
         try:
             identity = read_identity(self.workdir)
             config = replace(self, note=_no_note).config
-            is_stored = identity is not None and identity.config == redacted(config.model_dump(mode="json"))
+            is_stored = identity is not None and identity.config == redacted(config.stored_values())
             if is_stored and not self._is_news(identity):
                 return []
         except AsteroidError:  # the message is about just that

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+import json
+import re
 from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
@@ -22,6 +24,17 @@ GROUPS = ("config", "emulator", "features", "iam", "model", "runs")
 """Commands that have subcommands."""
 
 
+_CREDENTIALS = {
+    "profile": ("NAME", "Profile of your AWS settings."),
+    "assume_role": ("ARN", "Role to assume with these credentials."),
+    "external_id": ("ID", "External id that the role requires."),
+}
+"""The keys of the section ``account`` that are options, with the metavar and the help."""
+
+_YAML_WORDS = frozenset({"true", "false", "yes", "no", "on", "off", "y", "n", "null"})
+_PLAIN = re.compile(r"[A-Za-z][\w./+@:-]*[A-Za-z][\w./+@-]*")
+
+
 class Choice(click.Choice[str]):
     """A choice of words that suggests one for a misspelt word."""
 
@@ -36,14 +49,25 @@ class Choice(click.Choice[str]):
 
 def common(function: Callable[..., None]) -> Callable[..., None]:
     """Add ``--config``, ``--set``, ``--workdir`` and ``--json`` to a command, which gets them as ``options``."""
+    return _with_options(function, _common_options())
 
+
+def on_account(function: Callable[..., None]) -> Callable[..., None]:
+    """Add the options of `common`, and those that choose the credentials, which are keys of the configuration."""
+    return _with_options(function, (*_credential_options(), *_common_options()))
+
+
+def _with_options(
+    function: Callable[..., None], added: tuple[Callable[[Callable[..., None]], Callable[..., None]], ...]
+) -> Callable[..., None]:
     @functools.wraps(function)
     def command(
         *, config_files: tuple[Path, ...], overrides: tuple[str, ...], workdir: Path, as_json: bool, **rest: Any
     ) -> None:
+        chosen = {name: rest.pop(name, None) for name in _CREDENTIALS}
         options = CommonOptions(
             config_files,
-            overrides,
+            (*overrides, *(f"account.{name}={_quoted(value)}" for name, value in chosen.items() if value is not None)),
             workdir,
             as_json,
             note=functools.cache(Console(as_json=as_json).note),
@@ -53,7 +77,7 @@ def common(function: Callable[..., None]) -> Callable[..., None]:
         function(options=options, **rest)
 
     decorated: Callable[..., None] = command
-    for option in _common_options():
+    for option in added:
         decorated = option(decorated)
     return decorated
 
@@ -90,6 +114,20 @@ def _common_options() -> tuple[Callable[[Callable[..., None]], Callable[..., Non
             f"{FOUND} in the current folder is read if it exists.",
         ),
     )
+
+
+def _credential_options() -> tuple[Callable[[Callable[..., None]], Callable[..., None]], ...]:
+    """Return the options that choose the credentials."""
+    return tuple(
+        click.option(f"--{name.replace('_', '-')}", name, metavar=metavar, help=meaning)
+        for name, (metavar, meaning) in reversed(_CREDENTIALS.items())
+    )
+
+
+def _quoted(value: str) -> str:
+    """Return a text as YAML that is read as this text, as it is if possible."""
+    is_plain = _PLAIN.fullmatch(value) and value.lower() not in _YAML_WORDS
+    return value if is_plain else json.dumps(value, ensure_ascii=False)
 
 
 def complete_key(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:  # noqa: ARG001 - click's

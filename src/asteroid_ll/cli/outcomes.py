@@ -31,7 +31,12 @@ _ABOUT_THE_RUN = ("status", "teardown")
 
 
 def open_run(
-    options: CommonOptions, *, command: str, listener: Listener | None = None, exclusive: bool = True
+    options: CommonOptions,
+    *,
+    command: str,
+    listener: Listener | None = None,
+    exclusive: bool = True,
+    in_batch: bool = False,
 ) -> AbstractContextManager[Pipeline]:
     """Open the run directory, and print on stderr the differences from its stored configuration."""
     listener = replace(listener or Listener(), note=Console(as_json=options.as_json).note)
@@ -45,14 +50,23 @@ def open_run(
         command=command,
         listener=listener,
         exclusive=exclusive,
+        in_batch=in_batch,
         configuration_file=options.found,
     )
 
 
 def execute(
-    command: str, options: CommonOptions, *, selected: Collection[str] | None, forced: Collection[str], tear_down: bool
+    command: str,
+    options: CommonOptions,
+    *,
+    selected: Collection[str] | None,
+    forced: Collection[str],
+    tear_down: bool,
+    waits: bool = True,
+    shows_log: bool = False,
+    in_batch: bool = False,
 ) -> RunResult:
-    """Run stages, with progress on stderr."""
+    """Run stages, with progress on stderr, and with the log of the training job if asked for."""
     console = Console(as_json=options.as_json)
 
     def ended(result: StageResult) -> None:
@@ -60,18 +74,42 @@ def execute(
         if selected is None or result.name in selected or result.status != "skipped":
             console.stage_ended(result)
 
-    listener = Listener(started=console.stage_started, progress=console.stage_progress, ended=ended)
-    with open_run(options, command=command, listener=listener) as pipeline:
-        return tracked(pipeline, pipeline.run(forced=forced, selected=selected, tear_down=tear_down))
+    listener = Listener(
+        started=console.stage_started,
+        progress=console.stage_progress,
+        ended=ended,
+        log=console.log_line if shows_log else None,
+    )
+    with open_run(options, command=command, listener=listener, in_batch=in_batch) as pipeline:
+        return tracked(pipeline, pipeline.run(forced=forced, selected=selected, tear_down=tear_down, waits=waits))
 
 
-def run_stage(name: str, options: CommonOptions, *, force: bool, dry_run: bool) -> None:
+def run_stage(
+    name: str,
+    options: CommonOptions,
+    *,
+    force: bool,
+    dry_run: bool,
+    waits: bool = True,
+    shows_log: bool = False,
+    in_batch: bool = False,
+) -> None:
     """Run one stage and print the outcome, or print whether it would run."""
     forced = (name,) if force else ()
     if dry_run:
-        show_steps(name, options, selected=(name,), forced=forced)
+        show_steps(name, options, selected=(name,), forced=forced, in_batch=in_batch)
     else:
-        finish(name, options, execute(name, options, selected=(name,), forced=forced, tear_down=False))
+        result = execute(
+            name,
+            options,
+            selected=(name,),
+            forced=forced,
+            tear_down=False,
+            waits=waits,
+            shows_log=shows_log,
+            in_batch=in_batch,
+        )
+        finish(name, options, result)
 
 
 def finish(command: str, options: CommonOptions, result: RunResult) -> None:
@@ -104,20 +142,23 @@ def finish(command: str, options: CommonOptions, result: RunResult) -> None:
 def _show_result(console: Console, command: str, result: RunResult) -> None:
     if not result.error:
         show_metrics(console, result)
+    if any(stage.status == "started" for stage in result.stages):
+        console.line(f"\n{with_commands('asteroid-ll train')}   waits for it and downloads the model.")
     if result.open is None:
         command = with_commands("asteroid-ll teardown")
         console.line(f"\nBill: unknown, because the journal was lost or cannot be read. Find out:   {command}")
     elif result.open or command == "run-all":
-        show_bill(console, result.open)
+        is_serverless = result.bill is not None and result.bill["mode"] == "serverless"
+        show_bill(console, result.open, is_serverless=is_serverless)
     if command == "run-all" and result.bill is not None and result.bill["target"] == "aws":
         show_costs(console, result.bill)
 
 
 def show_costs(console: Console, bill: Mapping[str, Any]) -> None:
-    """Print what the job and the endpoint have cost beside the worst case, if anything was billed."""
+    """Print what the jobs and the endpoint have cost beside the worst case, if anything was billed."""
     from asteroid_ll.report.tables import bill_rows
 
-    if bill["training"]["billable_s"] is None and bill["endpoint"]["billable_s"] is None:
+    if not any(part.get("billable_s") is not None for part in bill.values() if isinstance(part, Mapping)):
         return
     console.line()
     console.table(bill_rows(bill))
@@ -152,26 +193,42 @@ def open_json(resources: Mapping[str, str] | None) -> list[dict[str, str]] | Non
     return [{"kind": kind, "name": name} for name, kind in resources.items()]
 
 
-def show_bill(console: Console, open_names: Collection[str]) -> None:
-    """Print the resources that may still be billed."""
+def show_bill(console: Console, open_kinds: Mapping[str, str], *, is_serverless: bool = False) -> None:
+    """Print the resources that may still be billed.
+
+    Args:
+        console: the terminal.
+        open_kinds: the kind of each open resource, by its name.
+        is_serverless: the endpoint is billed by request.
+    """
     console.line()
-    if open_names:
-        console.line(
-            f"Bill: open, and billing until   {with_commands('asteroid-ll teardown')}   {', '.join(open_names)}"
-        )
-    else:
+    command = with_commands("asteroid-ll teardown")
+    names = ", ".join(open_kinds)
+    kinds = set(open_kinds.values())
+    if not kinds:
         console.line("Bill: nothing is open.")
+    elif kinds == {"model"}:
+        console.line(f"Bill: nothing is billed. A model costs nothing, and stays until   {command}   {names}")
+    elif is_serverless and kinds == {"endpoint"}:
+        console.line(f"Bill: open, and billed by request until   {command}   {names}")
+    else:
+        console.line(f"Bill: open, and billing until   {command}   {names}")
 
 
 def show_steps(
-    command: str, options: CommonOptions, *, selected: Collection[str] | None, forced: Collection[str]
+    command: str,
+    options: CommonOptions,
+    *,
+    selected: Collection[str] | None,
+    forced: Collection[str],
+    in_batch: bool = False,
 ) -> None:
     """Print which stages would run, and why, and the most that they can cost.
 
     Raises:
         ConfigError: the run would be refused, because of its price.
     """
-    with open_run(options, command=command, exclusive=False) as pipeline:
+    with open_run(options, command=command, exclusive=False, in_batch=in_batch) as pipeline:
         plan = pipeline.plan(forced=forced, selected=selected)
         open_now = pipeline.snapshot().open
         price, max_usd = pipeline.price_of(plan), pipeline.max_usd
@@ -228,7 +285,8 @@ def show_status(options: CommonOptions) -> None:
     if not options.as_json:
         rows = [(step.stage, "done" if step.stage in done else "-", step.reason) for step in steps]
         console.records(rows, heading=("Stage", "State", "Reason"))
-        show_bill(console, [f"{item.kind} {item.name} ({_price(item)})" for item in billed if item not in others])
+        own = [item for item in billed if item not in others]
+        show_bill(console, {f"{item.kind} {item.name} ({_price(item)})": item.kind for item in own})
         for sentence in sentences(others, now_s=time.time()):
             console.line(with_commands(sentence))
     if damage is not None:
@@ -239,4 +297,6 @@ def show_status(options: CommonOptions) -> None:
 
 def _price(resource: OpenResource) -> str:
     price = resource.price_usd_per_h
+    if price == 0:
+        return "billed by request"
     return "price unknown" if price is None else f"{price:.3f} USD an hour"

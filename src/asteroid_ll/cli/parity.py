@@ -14,8 +14,9 @@ import click
 
 from asteroid_ll.cli.console import Console
 from asteroid_ll.cli.exits import report
-from asteroid_ll.cli.options import CommonOptions, common
+from asteroid_ll.cli.options import CommonOptions, on_account
 from asteroid_ll.errors import ConfigError, DataError
+from asteroid_ll.pipeline.access import access_of
 from asteroid_ll.run import paths
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ _FOLDER = click.Path(path_type=Path, file_okay=False)
 
 
 @click.command("parity", epilog="Example:  asteroid-ll parity --log job.log --train train/ --artifact model.tar.gz")
-@common
+@on_account
 @click.argument("job", required=False)
 @click.option("--log", type=_FILE, help="The log of a job, in place of JOB.")
 @click.option("--train", type=_FOLDER, help="With --log: the folder with the files of the channel train.")
@@ -95,9 +96,10 @@ def _of_account(options: CommonOptions, name: str) -> Iterator[Job]:
             f"{options.workdir} has no emulated account with a job {name}.",
             hint="-c FILE with 'target: aws' for the account,   or   --workdir DIR of the run.",
         )
+    access = access_of(config)
     with (
         tempfile.TemporaryDirectory(prefix="asteroid-ll-parity-") as folder,
-        closing(connect(config.target, region=config.region, emulator_dir=emulator_dir)) as aws,
+        closing(connect(config.target, region=config.region, emulator_dir=emulator_dir, access=access)) as aws,
     ):
         yield download_job(aws, name, Path(folder), progress=lambda text: console.stage_progress("parity", text))
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from asteroid_ll.cli.options import Choice, CommonOptions, common
+from asteroid_ll.cli.options import Choice, CommonOptions, on_account
 from asteroid_ll.cli.outcomes import run_stage
 from asteroid_ll.errors import ConfigError
 
@@ -17,7 +17,7 @@ FORMATS = ("table", "csv", "jsonl", "parquet")
     "predict",
     epilog='Example:  asteroid-ll predict --offline 433 Apophis "2010 PK9"   or   predict -i new.csv -o s.csv',
 )
-@common
+@on_account
 @click.argument("designations", nargs=-1, metavar="[DESIGNATION]...")
 @click.option(
     "-i",
@@ -34,6 +34,7 @@ FORMATS = ("table", "csv", "jsonl", "parquet")
     help="Format of the scores; default: by the suffix of --output, else a table on a terminal and CSV elsewhere.",
 )
 @click.option("--offline", is_flag=True, help="Score with the downloaded artifact, without an endpoint.")
+@click.option("--batch", "in_batch", is_flag=True, help="Score with a batch transform job, without an endpoint.")
 @click.option("--force", is_flag=True, help="Score the test part again even if that is up to date.")
 @click.option("--dry-run", is_flag=True, help="Show whether the stage would run, and why, and stop.")
 def predict(
@@ -43,6 +44,7 @@ def predict(
     output: Path | None,
     layout: str | None,
     offline: bool,
+    in_batch: bool,
     force: bool,
     dry_run: bool,
 ) -> None:
@@ -52,14 +54,18 @@ def predict(
     """
     if designations and input_file is not None:
         raise ConfigError("Give either designations or --input, not both.", hint="asteroid-ll predict --help")
+    if offline and in_batch:
+        raise ConfigError("--offline excludes --batch.", hint="Give one of them, or none to use the endpoint.")
     if designations or input_file is not None:
         from asteroid_ll.cli.predict_rows import ScoringRequest, predict_rows
 
-        predict_rows(options, ScoringRequest(designations, input_file, output, layout, offline))
+        predict_rows(
+            options, ScoringRequest(designations, input_file, output, layout, offline=offline, in_batch=in_batch)
+        )
         return
     if offline or output is not None or layout is not None:
         raise ConfigError(
             f"{'--offline and --output go' if layout is None else '--format goes'} with --input or with designations.",
             hint="asteroid-ll predict --input new.csv --offline",
         )
-    run_stage("predict", options, force=force, dry_run=dry_run)
+    run_stage("predict", options, force=force, dry_run=dry_run, in_batch=in_batch)

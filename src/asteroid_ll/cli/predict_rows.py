@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -20,13 +20,18 @@ from asteroid_ll.neo.features import FittedFeatures
 from asteroid_ll.run import paths
 from asteroid_ll.run.files import read_json
 from asteroid_ll.scoring import reader
+from asteroid_ll.scoring.batch import batch_scorer
 from asteroid_ll.scoring.designation import look_up
 from asteroid_ll.scoring.new_rows import Tally, score_batches
 from asteroid_ll.scoring.scorers import Scorer, endpoint_scorer, offline_scorer
 from asteroid_ll.scoring.writer import Collected, format_of, open_writer
+from asteroid_ll.stages.predict import batch_run, max_request_bytes
 from asteroid_ll.stages.stage import Context
 
-_NO_ENDPOINT = "--offline   scores with the downloaded model;   asteroid-ll deploy   makes an endpoint."
+_NO_ENDPOINT = (
+    "--offline   scores with the downloaded model;   --batch   scores with a batch transform job;   "
+    "asteroid-ll deploy   makes an endpoint."
+)
 
 
 @dataclass(frozen=True)
@@ -39,6 +44,7 @@ class ScoringRequest:
         output: file for the scores; None for stdout.
         layout: ``table``, ``csv``, ``jsonl`` or ``parquet``; None for the default of the place.
         offline: score with the downloaded artifact instead of the endpoint.
+        in_batch: score with a batch transform job, as ``hosting.mode: batch`` does too.
     """
 
     designations: tuple[str, ...]
@@ -46,6 +52,7 @@ class ScoringRequest:
     output: Path | None
     layout: str | None
     offline: bool
+    in_batch: bool = False
 
 
 def predict_rows(options: CommonOptions, request: ScoringRequest) -> None:
@@ -53,12 +60,16 @@ def predict_rows(options: CommonOptions, request: ScoringRequest) -> None:
     console = Console(as_json=options.as_json)
     layout = request.layout or format_of(request.output, is_terminal=sys.stdout.isatty())
     collected = Collected()
-    with open_run(options, command="predict", exclusive=False) as pipeline:
-        context = pipeline.context("predict")
+    # A batch transform job is written down in the journal, which needs the lock.
+    in_batch = request.in_batch or (not request.offline and options.config.hosting.mode == "batch")
+    with open_run(options, command="predict", exclusive=in_batch, in_batch=in_batch) as pipeline:
+        context = replace(pipeline.context("predict"), progress=lambda line: console.stage_progress("predict", line))
         features = FittedFeatures.from_json(read_json(context.path(paths.FEATURES)))
-        scorer = _scorer(context, offline=request.offline)
+        if in_batch:
+            pipeline.require_price()
         with (
-            _open_source(context, request, columns=features.inputs) as source,
+            _open_scorer(context, request, in_batch=in_batch) as scorer,
+            _open_source(context, request, columns=features.inputs, in_batch=in_batch) as source,
             nullcontext(collected)
             if options.as_json and request.output is None
             else open_writer(layout, output=request.output, line=console.line) as writer,
@@ -84,10 +95,12 @@ def predict_rows(options: CommonOptions, request: ScoringRequest) -> None:
         )
 
 
-def _scorer(context: Context, *, offline: bool) -> Scorer:
-    """Return a scorer with the artifact or with the endpoint, which is looked up when the first row is scored."""
-    if offline:
-        return offline_scorer(context.path(paths.ARTIFACT))
+def _open_scorer(context: Context, request: ScoringRequest, *, in_batch: bool) -> AbstractContextManager[Scorer]:
+    """Open a scorer with batch transform, the artifact, or the endpoint, which is looked up for the first row."""
+    if in_batch:
+        return batch_scorer(batch_run(context))
+    if request.offline:
+        return nullcontext(offline_scorer(context.path(paths.ARTIFACT)))
 
     def score(features: NDArray[np.float32]) -> Scores:
         try:
@@ -97,18 +110,20 @@ def _scorer(context: Context, *, offline: bool) -> Scorer:
                 journal=context.journal,
                 model=context.inputs["train"],
                 settings=context.config.predict,
+                max_bytes=max_request_bytes(context.config),
             )(features)
         except AwsError as error:
             raise AwsError(error.what, hint=_NO_ENDPOINT) from error
 
-    return score
+    return nullcontext(score)
 
 
 def _open_source(
-    context: Context, request: ScoringRequest, *, columns: Sequence[str]
+    context: Context, request: ScoringRequest, *, columns: Sequence[str], in_batch: bool
 ) -> AbstractContextManager[reader.RowSource]:
     if request.input_file is not None:
-        return reader.open_rows(request.input_file, columns=columns)
+        n_rows = reader.TRANSFORM_ROWS if in_batch else None
+        return reader.open_rows(request.input_file, columns=columns, batch_rows=n_rows)
     batch = look_up(context.directory, request.designations, columns=columns, source=context.config.source)
     return nullcontext(reader.RowSource(iter([batch])))
 

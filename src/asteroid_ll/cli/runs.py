@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import click
 
-from asteroid_ll.cli.options import Choice, CommonOptions, common
+from asteroid_ll.cli.options import Choice, CommonOptions, on_account
 from asteroid_ll.cli.outcomes import execute, finish, run_stage, show_status, show_steps
+from asteroid_ll.errors import ConfigError
 from asteroid_ll.pipeline.project import select
 from asteroid_ll.stages.registry import STAGES
 from asteroid_ll.stages.stage import Stage
+
+_logs = click.option("--logs", is_flag=True, help="Show the training job's log while it runs.")
 
 STAGE_NAMES = tuple(stage.name for stage in STAGES)
 
 
 @click.command("run-all", epilog="Example:  asteroid-ll run-all --from train --force train")
-@common
+@on_account
 @click.option("--from", "start", type=Choice(STAGE_NAMES), metavar="STAGE", help="First stage that may run.")
 @click.option(
     "--until", type=Choice(STAGE_NAMES), metavar="STAGE", help="Last stage that may run, except for teardown."
@@ -30,6 +33,7 @@ STAGE_NAMES = tuple(stage.name for stage in STAGES)
     help="Run this stage even if it is up to date; repeatable.",
 )
 @click.option("--dry-run", is_flag=True, help="Show which stages would run, and why, and stop.")
+@_logs
 @click.option("--keep", is_flag=True, help="Leave the endpoint running (it bills) instead of tearing it down.")
 def run_all(
     options: CommonOptions,
@@ -39,6 +43,7 @@ def run_all(
     force: tuple[str, ...],
     dry_run: bool,
     keep: bool,
+    logs: bool,
 ) -> None:
     """Run every stage that is not up to date, then tear down everything that bills.
 
@@ -49,18 +54,19 @@ def run_all(
     if dry_run:
         show_steps("run-all", options, selected=selected, forced=forced)
         return
-    finish("run-all", options, execute("run-all", options, selected=selected, forced=forced, tear_down=not keep))
+    result = execute("run-all", options, selected=selected, forced=forced, tear_down=not keep, shows_log=logs)
+    finish("run-all", options, result)
 
 
 @click.command("plan", epilog="Example:  asteroid-ll plan --json")
-@common
+@on_account
 def show_plan(options: CommonOptions) -> None:
     """Show which stages would run, why, and the highest price."""
     show_steps("plan", options, selected=None, forced=())
 
 
 @click.command("status", epilog="Example:  asteroid-ll status --json")
-@common
+@on_account
 def status(options: CommonOptions) -> None:
     """Show which stages are done, and which resources are billed now."""
     show_status(options)
@@ -71,7 +77,7 @@ def _stage_command(stage: Stage) -> click.Command:
     name = stage.name
 
     @click.command(name, help=stage.summary, epilog=f"Example:  asteroid-ll {name} --dry-run")
-    @common
+    @on_account
     @click.option("--force", is_flag=True, help="Run it even if it is up to date.")
     @click.option("--dry-run", is_flag=True, help="Show whether it would run, and why, and stop.")
     def command(options: CommonOptions, force: bool, dry_run: bool) -> None:
@@ -80,4 +86,20 @@ def _stage_command(stage: Stage) -> click.Command:
     return command
 
 
-STAGE_COMMANDS = {stage.name: _stage_command(stage) for stage in STAGES}
+@click.command("train", epilog="Example:  asteroid-ll train --logs")
+@on_account
+@click.option("--no-wait", is_flag=True, help="Start the job and exit; train again waits for it.")
+@_logs
+@click.option("--force", is_flag=True, help="Run it even if it is up to date.")
+@click.option("--dry-run", is_flag=True, help="Show whether it would run, and why, and stop.")
+def train(options: CommonOptions, no_wait: bool, logs: bool, force: bool, dry_run: bool) -> None:
+    """Run the Linear Learner training job.
+
+    If the job of this content runs already, the command waits for it.
+    """
+    if no_wait and logs:
+        raise ConfigError("--no-wait excludes --logs.", hint="asteroid-ll train --logs   waits and shows the log.")
+    run_stage("train", options, force=force, dry_run=dry_run, waits=not no_wait, shows_log=logs)
+
+
+STAGE_COMMANDS = {stage.name: _stage_command(stage) for stage in STAGES} | {"train": train}

@@ -18,9 +18,10 @@ from asteroid_ll.aws.session import connect
 from asteroid_ll.aws.sweep import Item, Selection, Survey, Swept, failure_of, open_sweeper
 from asteroid_ll.cli.console import Console
 from asteroid_ll.cli.exits import report
-from asteroid_ll.cli.options import CommonOptions, common
+from asteroid_ll.cli.options import CommonOptions, on_account
 from asteroid_ll.config.models import AUTO, EMULATOR_ROLE_ARN
 from asteroid_ll.errors import ConfigError
+from asteroid_ll.pipeline.access import access_of
 from asteroid_ll.run import paths
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ class Duration(click.ParamType[float]):
 
 
 @click.command("sweep", epilog="Example:  asteroid-ll sweep --expired --dry-run")
-@common
+@on_account
 @click.option("--expired", is_flag=True, help="Select endpoints that were kept longer than hosting.keep_for_h.")
 @click.option("--older-than", "older_than_s", type=Duration(), metavar="AGE", help="Select by age: 30m, 2h, 7d.")
 @click.option("--all", "everything", is_flag=True, help="Select everything, also of runs at work.")
@@ -87,7 +88,7 @@ def sweep(
         _finish(console, (), Survey((), ()), swept=Swept((), ()), searched=f"{state}, which does not exist")
         return
     with (
-        closing(connect(config.target, region=config.region, emulator_dir=state)) as home,
+        closing(connect(config.target, region=config.region, emulator_dir=state, access=access_of(config))) as home,
         open_sweeper(
             home,
             regions="all" if all_regions else regions or (config.region,),

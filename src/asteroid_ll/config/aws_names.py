@@ -19,8 +19,13 @@ from pathlib import Path
 
 from asteroid_ll.config.wording import did_you_mean
 
-_DEFAULTS = frozenset({"us-east-1", "ml.m5.large", "ml.t2.medium"})
-"""The defaults of the three keys, each of its own form, which need no look at botocore's data."""
+_DEFAULTS = {
+    "region": "us-east-1",
+    "training.instance_type": "ml.m5.large",
+    "hosting.instance_type": "ml.t2.medium",
+    "hosting.transform_instance_type": "ml.m5.large",
+}
+"""The defaults of the keys, which need no look at botocore's data."""
 
 _WORD_CUTOFF = 0.75
 _DIRECTION = re.compile("(north|south|east|west|central)+")
@@ -52,11 +57,11 @@ def doubt(key: str, name: str) -> Doubt | None:
     """Return what is doubtful about a region or an instance type; None if botocore lists it.
 
     Args:
-        key: ``region``, ``training.instance_type`` or ``hosting.instance_type``.
+        key: one of `KEYS`.
         name: the value, which has the form of such a name.
     """
     names = KEYS[key]
-    if name in _DEFAULTS:
+    if name == _DEFAULTS[key]:
         return None
     known = names.known()
     if name in known:
@@ -115,6 +120,11 @@ def _hosting_types() -> frozenset[str]:
     return _enum("ProductionVariantInstanceType")
 
 
+@lru_cache
+def _transform_types() -> frozenset[str]:
+    return _enum("TransformInstanceType")
+
+
 def _is_misspelt_region(name: str, known: Collection[str]) -> bool:
     place, direction, _ = name.rsplit("-", 2)
     places, directions, _ = zip(*(region.rsplit("-", 2) for region in known), strict=True)
@@ -149,5 +159,8 @@ KEYS = {
     "region": _Names("an AWS region", _regions, _is_misspelt_region),
     "training.instance_type": _Names("an instance type for training", _training_types, _is_misspelt_type),
     "hosting.instance_type": _Names("an instance type for hosting", _hosting_types, _is_misspelt_type),
+    "hosting.transform_instance_type": _Names(
+        "an instance type for batch transform", _transform_types, _is_misspelt_type
+    ),
 }
 """The keys whose values are names of AWS."""

@@ -13,7 +13,8 @@ import yaml
 from pydantic.fields import FieldInfo
 
 from asteroid_ll.config.hyperparameters import KNOWN
-from asteroid_ll.config.models import Config, Section
+from asteroid_ll.config.models import Config
+from asteroid_ll.config.section import Section
 
 _WIDTH = 100
 
@@ -91,8 +92,8 @@ def _key_table(parts: Iterable[tuple[str, Mapping[str, Any]]], prefix: str) -> l
 
 def _accepted(part: Mapping[str, Any]) -> str:
     """Return the values that a key accepts, in words."""
-    if "anyOf" in part:
-        return " or ".join(_accepted(choice) for choice in part["anyOf"])
+    if choices := part.get("anyOf") or part.get("oneOf"):
+        return " or ".join(_accepted(choice) for choice in choices)
     if "enum" in part:
         return ", ".join(f"`{choice}`" for choice in part["enum"])
     words = {"minimum": "from", "exclusiveMinimum": "above", "maximum": "to", "exclusiveMaximum": "below"}
@@ -129,12 +130,12 @@ def _blocks(config: Config) -> Iterator[str]:
         value = getattr(config, key)
         if isinstance(value, Section):
             yield f"{_comment(type(value).__doc__)}{key}:\n" + "".join(_section_lines(value))
-        elif isinstance(value, Mapping):
+        elif isinstance(value, Mapping) and value:
             texts = {name: text if _PLAIN_VALUE.fullmatch(text) else _scalar(text) for name, text in value.items()}
             lines = (f"  {name}: {text}\n" for name, text in texts.items())
             yield f"{_comment(_meaning(field))}{key}:\n" + "".join(lines)
         else:
-            yield f"{_comment(_meaning(field))}{key}: {_scalar(value)}\n"
+            yield f"{_comment(_meaning(field))}{key}: {_shown(value)}\n"
 
 
 def _section_lines(section: Section) -> Iterator[str]:

@@ -29,18 +29,22 @@ from asteroid_ll.config.document import (
 )
 from asteroid_ll.config.environment import environment_overrides, unknown_variables
 from asteroid_ll.config.hyperparameters import KNOWN
-from asteroid_ll.config.models import Config, Section
+from asteroid_ll.config.models import Config
+from asteroid_ll.config.section import Section
 from asteroid_ll.config.wording import did_you_mean, legible, sentence, shown
 from asteroid_ll.errors import ConfigError
 from asteroid_ll.neo.table import COLUMNS, lookup
 from asteroid_ll.run.paths import RUN as RUN_FILE
 
 _HYPERPARAMETERS = "hyperparameters"
+_NO_KEYS = ("[key]", "[one]", "[list]")
+"""Parts of pydantic's places that are no keys of the file."""
+
 _SECTIONS = {
     key
     for key, field in Config.model_fields.items()
     if isinstance(field.annotation, type) and issubclass(field.annotation, Section)
-} | {_HYPERPARAMETERS}
+} | {_HYPERPARAMETERS, "tags"}
 _MAX_LISTED = 100
 
 
@@ -252,11 +256,12 @@ def _doubtful_names(document: Document, values: Mapping[str, Any], problems: lis
         value: Any = values
         for part in key:
             value = value.get(part) if isinstance(value, dict) else None
-        doubt = aws_names.doubt(name, value) if isinstance(value, str) else None
-        if doubt is not None and doubt.is_problem:
-            problems.append(Problem(mark.where, mark.line, name, doubt.what))
-        elif doubt is not None:
-            yield f"{Problem(mark.where, mark.line, name, doubt.what)}."
+        for one in value if isinstance(value, list) else [value]:
+            doubt = aws_names.doubt(name, one) if isinstance(one, str) else None
+            if doubt is not None and doubt.is_problem:
+                problems.append(Problem(mark.where, mark.line, name, doubt.what))
+            elif doubt is not None:
+                yield f"{Problem(mark.where, mark.line, name, doubt.what)}."
 
 
 def _problems(error: ValidationError, marks: Mapping[Key, Mark], *, conflicts: bool) -> Iterator[Problem]:
@@ -265,7 +270,7 @@ def _problems(error: ValidationError, marks: Mapping[Key, Mark], *, conflicts: b
             for name, what in entry["ctx"]["conflicts"] if conflicts else ():
                 yield _problem(tuple(name.split(".")), what, marks)
             continue
-        key = tuple(part for part in entry["loc"] if part != "[key]")
+        key = tuple(part for part in entry["loc"] if part not in _NO_KEYS)
         mark = marks.get(key)
         what = sentence(entry, raw=mark.raw if mark else None)
         if entry["type"] == "extra_forbidden":

@@ -8,17 +8,23 @@ CreateBucket).
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
+from asteroid_ll.config.company import AccountSettings, KmsSettings, NetworkSettings, TagKey, TagValue, tag_problem
+from asteroid_ll.config.hosting import NEWER_HOSTING_KEYS
+from asteroid_ll.config.hosting import HostingSettings as HostingSettings
 from asteroid_ll.config.hyperparameters import DEFAULTS, HyperparameterTexts
+from asteroid_ll.config.section import InstanceType as InstanceType
+from asteroid_ll.config.section import Section as Section
+from asteroid_ll.config.source import SourceSettings as SourceSettings
 from asteroid_ll.config.text import Text
-from asteroid_ll.config.wording import shown
+from asteroid_ll.config.training import TrainingSettings as TrainingSettings
+from asteroid_ll.instance_types import has_local_storage
 from asteroid_ll.neo import feature_sets
-from asteroid_ll.neo.sources import SOURCES, kinds_with, option_meaning
 
 AUTO = "auto"
 """The value of ``bucket`` and ``role_arn`` that selects the default for the account."""
@@ -27,89 +33,13 @@ EMULATOR_ROLE_ARN = "arn:aws:iam::000000000000:role/asteroid-ll"
 """The execution role of the embedded emulator."""
 
 
-class Section(BaseModel):
-    """A part of the configuration: frozen, strictly typed, without unknown keys."""
-
-    model_config = ConfigDict(
-        frozen=True,
-        extra="forbid",
-        strict=True,
-        allow_inf_nan=False,
-        model_title_generator=lambda model: model.__name__.removesuffix("Settings"),
-    )
-
-    @field_validator("*", mode="before")
-    @classmethod
-    def _no_placeholder(cls, value: Any) -> Any:
-        if isinstance(value, str) and value.startswith("<") and value.endswith(">"):
-            raise PydanticCustomError(
-                "placeholder", "still has the placeholder {value}; write your own value", {"value": shown(value)}
-            )
-        return value
-
-
-InstanceType = Annotated[
-    str, Text(r"ml\.[a-z0-9-]+\.[a-z0-9-]+", like="a SageMaker instance type such as ml.m5.large", max_length=64)
-]
 Share = Annotated[float, Field(gt=0, lt=1)]
-Date = Annotated[str, Text(r"[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])", like="a date such as 2026-11-24")]
 
-
-# The choices of two keys are those of the tables that declare them, which a type checker cannot follow.
+# The choices are those of the table that declares them, which a type checker cannot follow.
 if TYPE_CHECKING:
-    SourceKind = str
     FeatureSet = str
 else:
-    SourceKind = Literal[tuple(SOURCES)]
     FeatureSet = Literal[feature_sets.NAMES]
-
-
-class SourceSettings(Section):
-    """The source of the asteroids."""
-
-    kind: SourceKind = Field(
-        default="catalogue", description=" ".join(f"{kind}: {spec.meaning}." for kind, spec in SOURCES.items())
-    )
-    location: Annotated[str, Field(min_length=1)] | None = Field(
-        default=None, description=f"{option_meaning('location')} Paths are relative to the current folder."
-    )
-    sha256: Annotated[str, Text(r"[0-9a-f]{64}", like="64 hexadecimal digits in lower case")] | None = Field(
-        default=None, description="SHA-256 checksum of the fetched file; null accepts any file."
-    )
-    base_url: Annotated[str, Text(r"https?://[^\s@?#]+", like="an http(s) URL", max_length=2_048)] | None = Field(
-        default=None, description=option_meaning("base_url")
-    )
-    rows: Literal["asteroid", "approach"] = Field(default="asteroid", description=option_meaning("rows"))
-    crawl: Literal["browse", "feed"] = Field(default="browse", description=option_meaning("crawl"))
-    start_date: Date | None = Field(default=None, description=option_meaning("start_date"))
-    end_date: Date | None = Field(default=None, description=option_meaning("end_date"))
-
-    @property
-    def options(self) -> dict[str, Any]:
-        """The options of the source, with their values."""
-        return {name: getattr(self, name) for name in SOURCES[self.kind].options}
-
-    def conflicts(self) -> Iterator[tuple[str, str]]:
-        """Yield (key, problem) for values that cannot be combined."""
-        spec = SOURCES[self.kind]
-        given = [name for name, field in type(self).model_fields.items() if getattr(self, name) != field.default]
-        misplaced = [name for name in given if name not in ("kind", "sha256", *spec.options)]
-        for name in misplaced:
-            yield name, f"is for source.kind {kinds_with(name)}, not {self.kind}"
-        for name in spec.required:
-            if name not in given:
-                yield name, f"is required for source.kind {self.kind}: {spec.options[name]}"
-        if not spec.dated_by:
-            return
-        option, value = spec.dated_by
-        dated = getattr(self, option) == value
-        for name in ("start_date", "end_date"):
-            if dated and name not in given:
-                yield name, f"is required for source.{option} {value}: a date such as 2026-11-24"
-            if name in given and not dated and not misplaced:
-                yield name, f"is for source.{option} {value}"
-        if dated and self.start_date and self.end_date and self.start_date > self.end_date:
-            yield "end_date", f"is before source.start_date {self.start_date}"
 
 
 class CleanSettings(Section):
@@ -173,41 +103,6 @@ class EncodeSettings(Section):
     )
 
 
-class TrainingSettings(Section):
-    """One SageMaker training job."""
-
-    instance_type: InstanceType = Field(default="ml.m5.large", description="Instance type of the training machines.")
-    instance_count: Annotated[int, Field(ge=1, le=20)] = Field(default=1, description="Number of machines.")
-    volume_size_gb: Annotated[int, Field(ge=1, le=16_384)] = Field(
-        default=10, description="Disk size of each machine in GB."
-    )
-    max_runtime_s: Annotated[int, Field(ge=60, le=432_000)] = Field(
-        default=1_800, description="Seconds after which SageMaker stops the job, which limits its price."
-    )
-    input_mode: Literal["File", "FastFile", "Pipe"] = Field(
-        default="File", description="How the data reaches the container."
-    )
-    train_distribution: Literal["ShardedByS3Key", "FullyReplicated"] = Field(
-        default="ShardedByS3Key",
-        description="ShardedByS3Key: each machine gets a share of the training files. FullyReplicated: each machine "
-        "gets all of them.",
-    )
-
-
-class HostingSettings(Section):
-    """The SageMaker endpoint that serves predictions."""
-
-    instance_type: InstanceType = Field(default="ml.t2.medium", description="Instance type of the hosting machines.")
-    instance_count: Annotated[int, Field(ge=1, le=20)] = Field(default=1, description="Number of machines.")
-    variant_name: Annotated[
-        str, Text(r"[a-zA-Z0-9](-*[a-zA-Z0-9])*", like="letters, digits and inner hyphens", max_length=63)
-    ] = Field(default="AllTraffic", description="Name of the production variant.")
-    keep_for_h: Annotated[float, Field(gt=0, le=168)] = Field(
-        default=2.0,
-        description="Hours after which an endpoint kept with --keep has expired: sweep --expired deletes it.",
-    )
-
-
 class PredictSettings(Section):
     """How the test part is scored."""
 
@@ -266,6 +161,10 @@ class TrackingSettings(Section):
     )
 
 
+_NEWER_SECTIONS = ("account", "kms", "network", "tags")
+"""Sections that version 0.1.0 did not have."""
+
+
 class Config(Section):
     """The whole configuration of a run."""
 
@@ -300,6 +199,14 @@ class Config(Section):
     ] = Field(
         default=AUTO,
         description="Execution role that SageMaker assumes; auto is the emulator's role. Required for target aws.",
+    )
+    account: AccountSettings = Field(default_factory=AccountSettings)
+    kms: KmsSettings = Field(default_factory=KmsSettings)
+    network: NetworkSettings = Field(default_factory=NetworkSettings)
+    tags: dict[TagKey, TagValue] = Field(
+        default={},
+        description="More tags of the job, the model and the endpoint, such as {team: asteroids}.",
+        json_schema_extra={"additionalProperties": False},
     )
     source: SourceSettings = Field(default_factory=SourceSettings)
     clean: CleanSettings = Field(default_factory=CleanSettings)
@@ -337,6 +244,30 @@ class Config(Section):
         """
         return f"sagemaker-{self.region}-{account_id}-asteroid-ll" if self.bucket == AUTO else self.bucket
 
+    def stored_values(self) -> dict[str, Any]:
+        """Return the configuration as JSON values, without the keys that are newer than 0.1.0 and not set.
+
+        A run directory of an earlier release then has the same configuration as before.
+        """
+        values = self.model_dump(mode="json", exclude=self.unset_newer_keys())
+        return {name: value for name, value in values.items() if value or name not in _NEWER_SECTIONS}
+
+    def unset_newer_keys(self) -> dict[str, set[str]]:
+        """Return the keys that are newer than 0.1.0 and have their defaults, by section.
+
+        They are neither stored nor part of a fingerprint.
+        """
+        return {
+            name: {key for key in _newer_keys(section) if getattr(section, key) == section.default_of(key)}
+            for name, section in self
+            if isinstance(section, Section)
+        }
+
+    def values_that_are_not_stored(self) -> dict[str, dict[str, Any]]:
+        """Return the keys that `stored_values` leaves out, with their defaults, by section."""
+        values, unset = self.model_dump(mode="json"), self.unset_newer_keys()
+        return {name: {key: values[name][key] for key in keys} for name, keys in unset.items() if keys}
+
     def section_values(self, name: str) -> dict[str, Any]:
         """Return one section as plain JSON values with sorted keys, for a stage's fingerprint.
 
@@ -346,16 +277,46 @@ class Config(Section):
         Raises:
             KeyError: there is no such section.
         """
-        values = self.model_dump(mode="json")[name]
+        values = self.model_dump(mode="json", exclude=self.unset_newer_keys())[name]
         if not isinstance(values, dict):
             raise KeyError(name)
         return dict(sorted(values.items()))
+
+
+def _newer_keys(section: Section) -> Collection[str]:
+    """Return the keys of a section that version 0.1.0 did not have."""
+    if isinstance(section, TrainingSettings):
+        return ("spot", "max_wait_s")
+    if isinstance(section, HostingSettings):
+        return NEWER_HOSTING_KEYS
+    return type(section).model_fields if isinstance(section, AccountSettings | KmsSettings | NetworkSettings) else ()
+
+
+def _company_conflicts(config: Config) -> Iterator[tuple[str, str]]:
+    """Yield (dotted key, problem) for values that an account of a company needs and that cannot be combined."""
+    for key, problem in config.account.conflicts():
+        yield f"account.{key}", problem
+    for key, problem in config.kms.conflicts(config.region):
+        yield f"kms.{key}", problem
+    for key, problem in config.network.conflicts():
+        yield f"network.{key}", problem
+    for key, problem in config.training.conflicts():
+        yield f"training.{key}", problem
+    local = [name for name in config.training.instance_types if has_local_storage(name)]
+    if config.kms.volume is not None and local:
+        yield "kms.volume", f"is not for training.instance_type {local[0]}: its local storage has a key of its own"
+    in_network = [name for name in ("subnets", "isolation") if getattr(config.network, name)]
+    if config.hosting.mode == "serverless" and in_network:
+        yield f"network.{in_network[0]}", "is not for hosting.mode serverless, which AWS has without it"
+    if (tags := tag_problem(config.tags)) is not None:
+        yield "tags", tags
 
 
 def _conflicts(config: Config) -> Iterator[tuple[str, str]]:
     """Yield (dotted key, problem) for values that cannot be combined."""
     if config.target == "aws" and config.role_arn == AUTO:
         yield "role_arn", "is required for target aws: the ARN of a role that SageMaker may assume"
+    yield from _company_conflicts(config)
     for key, problem in config.source.conflicts():
         yield f"source.{key}", problem
     if config.split.validation + config.split.test >= 1:

@@ -73,6 +73,9 @@ def sentence(error: Mapping[str, Any], *, raw: str | None = None) -> str:
     if kind == "literal_error":
         expected = context["expected"].replace("'", "")
         return f"must be {expected}, not {as_written}{did_you_mean(as_written, re.split(', | or ', expected))}"
+    if kind in ("too_short", "too_long"):
+        words, bound = ("least", "min_length") if kind == "too_short" else ("most", "max_length")
+        return f"must have at {words} {context[bound]}, not {context['actual_length']}"
     if kind == "finite_number":
         return f"must be a finite number, not {as_written}"
     if kind == "string_too_short":

@@ -43,7 +43,7 @@ from asteroid_ll.emulator.sts import web_identity
 from asteroid_ll.emulator.sts.service import SERVICE as STS
 from asteroid_ll.emulator.sts.sessions import StsCall
 from asteroid_ll.emulator.transport.messages import ApiError, Request, Response, too_large
-from asteroid_ll.emulator.worker.jobs import Jobs
+from asteroid_ll.emulator.worker.jobs import TRANSFORM, Jobs
 from asteroid_ll.errors import DataError
 
 if TYPE_CHECKING:
@@ -78,7 +78,8 @@ class Account:
         self.state = State(self.directory, clock=self._clock)
         with naming_damage(self.directory):
             self.store = ObjectStore(self.state)
-            self.services = Services(self.state, self.store, Resources(self.state), Jobs(self.state))
+            transforms = Jobs(self.state, TRANSFORM)
+            self.services = Services(self.state, self.store, Resources(self.state), Jobs(self.state), transforms)
             self.s3 = S3(self.store)
             self._runtime = Runtime(self.services)
             self._log_store = LogStore(self.state)
@@ -119,6 +120,7 @@ class Account:
     def settle(self) -> None:
         """Fail jobs whose worker died and apply endpoint transitions that are due."""
         self.services.jobs.settle()
+        self.services.transforms.settle()
         hosting.advance(self.services)
 
     def configure(self, **changes: Any) -> None:
@@ -126,16 +128,17 @@ class Account:
         self.state.configure(replace(self.state.settings, **changes))
 
     def reset(self) -> None:
-        """Kill every training job's processes and delete what the emulator created; the account is empty then."""
+        """Kill every job's processes and delete what the emulator created; the account is empty then."""
         with self._lock:
             with naming_damage(self.directory):
                 self.services.jobs.delete_all()
+                self.services.transforms.delete_all()
             self.close()
             remove_state(self.directory)
             self._open()
 
     def close(self) -> None:
-        """Close the files and drop the loaded models. Training jobs keep running."""
+        """Close the files and drop the loaded models. Jobs keep running."""
         reap_children()
         self.services.loaded_models.clear()
         self.state.close()

@@ -1,7 +1,7 @@
 """The ledger: the instances that AWS would bill, from their start to their end.
 
-The reliability tests check it: after a successful teardown no interval is open. Objects in S3 and log lines are
-free here. Costs in US dollars need a price from the caller.
+The reliability tests check it: after a successful teardown no interval is open. Objects in S3, log lines and the
+requests to a serverless endpoint are free here. Costs in US dollars need a price from the caller.
 """
 
 from __future__ import annotations
@@ -14,7 +14,9 @@ from dataclasses import dataclass
 from asteroid_ll.emulator.state import State
 
 TRAINING = "training"
+TRANSFORM = "transform"
 ENDPOINT = "endpoint"
+SPOT_TRAINING = "spot-training"
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS intervals (
@@ -26,11 +28,11 @@ CREATE INDEX IF NOT EXISTS intervals_arn ON intervals (arn);
 
 @dataclass(frozen=True)
 class BilledInterval:
-    """Instances that run, or ran, for a training job or an endpoint.
+    """Instances that run, or ran, for a training job, a transform job or an endpoint.
 
     Attributes:
-        arn: the training job or endpoint.
-        kind: ``training`` or ``endpoint``.
+        arn: the job or endpoint.
+        kind: ``training``, ``spot-training``, ``transform`` or ``endpoint``.
         instance_type: such as ``ml.m5.large``.
         instance_count: number of instances.
         started_s: seconds since 1970.

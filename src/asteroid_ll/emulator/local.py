@@ -187,12 +187,12 @@ class Emulator:
         self._opened().configure(**settings)
 
     def reset(self) -> None:
-        """Delete everything in the account and end its training jobs. Sessions and the given policies stay."""
+        """Delete everything in the account and end its jobs. Sessions and the given policies stay."""
         self._opened().reset()
         self._policies.apply(self._opened().state)
 
     def close(self) -> None:
-        """End the training jobs that this object started and close the files; a second call does nothing.
+        """End the jobs that this object started and close the files; a second call does nothing.
 
         A job that still runs ends as ``Stopped``. A temporary directory is removed.
         """
@@ -200,6 +200,7 @@ class Emulator:
         if account is None:
             return
         account.services.jobs.stop_spawned()
+        account.services.transforms.stop_spawned()
         account.close()
         if self._temporary is not None:
             self._temporary.cleanup()

@@ -1,6 +1,6 @@
-"""The table of training jobs, models, endpoint configurations and endpoints, with their tags.
+"""The table of training jobs, transform jobs, models, endpoint configurations and endpoints, with their tags.
 
-Names are unique per kind and region. Imports stay light because a training job's worker process uses this module.
+Names are unique per kind and region. Imports stay light because the worker process of a job uses this module.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import Any
 from asteroid_ll.emulator.state import ACCOUNT_ID, State
 
 TRAINING_JOB = "training-job"
+TRANSFORM_JOB = "transform-job"
 MODEL = "model"
 ENDPOINT_CONFIG = "endpoint-config"
 ENDPOINT = "endpoint"

@@ -1,9 +1,9 @@
 """The emulator's state: one directory that outlives the process, as SQLite keeps a database in a file.
 
 ``DIR/state.sqlite3`` (WAL) holds everything small. ``DIR/objects/`` holds S3 bodies as files, written to a
-temporary name and renamed. ``DIR/jobs/REGION/NAME/`` is a training job's container directory, and
-``DIR/endpoints/REGION/NAME/`` has an endpoint's copy of its artifact. Acknowledged writes survive ``kill -9``. Only
-this user can read the files.
+temporary name and renamed. ``DIR/jobs/REGION/NAME/`` is a training job's container directory. Other files are in
+``DIR/transforms/REGION/NAME/`` (a transform job's) and ``DIR/endpoints/REGION/NAME/`` (an endpoint's copy of its
+artifact). Acknowledged writes survive ``kill -9``. Only this user can read the files.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class Settings:
     """Settings of the emulated account, shared by every process that uses the directory.
 
     Attributes:
-        training_starting_s: seconds that a training job spends in ``Starting``.
+        training_starting_s: seconds that a training or a transform job takes until its instances are up.
         endpoint_creating_s: seconds that an endpoint spends in ``Creating`` or ``Updating``.
         endpoint_deleting_s: seconds that an endpoint spends in ``Deleting``.
         invisible_polls: how many describes after a create still answer "not found" (eventual consistency).
@@ -52,6 +52,8 @@ class Settings:
         quotas: instance limits by AWS's name, such as ``ml.m5.large for endpoint usage``; a type without an entry
             has no limit.
         quota_approval_s: seconds until Service Quotas approves a request to raise a quota.
+        types_without_capacity: instance types for which AWS has no capacity at the moment, such as ``ml.m5.large``.
+        spot_interruptions: how often each managed spot job loses its instances.
         container_command: the training container's command line, to which ``--root DIR`` is appended; empty for
             Linear Learner's.
         iam: whether policies are evaluated. If not, every access key may do everything, and every role of the account
@@ -67,6 +69,8 @@ class Settings:
     stop_grace_s: float = 120.0
     quotas: Mapping[str, int] = field(default_factory=dict)
     quota_approval_s: float = 0.0
+    types_without_capacity: tuple[str, ...] = ()
+    spot_interruptions: int = 0
     container_command: tuple[str, ...] = ()
     iam: bool = False
     caller_arn: str = ""
@@ -219,11 +223,11 @@ def remove_state(directory: Path) -> None:
     for path in (directory / "objects").glob("*"):
         if BODY_NAME.fullmatch(path.name):
             path.unlink(missing_ok=True)
-    for kind, mark in (("jobs", "worker.log"), ("endpoints", "*/*/model.tar.gz")):
+    for kind, mark in (("jobs", "worker.log"), ("transforms", "worker.log"), ("endpoints", "*/*/model.tar.gz")):
         for path in (directory / kind).glob("*/*"):
             if any(path.glob(mark)):
                 shutil.rmtree(path)
-    for pattern in ("endpoints/*", "jobs/*", "endpoints", "jobs", "objects"):
+    for pattern in ("endpoints/*", "jobs/*", "transforms/*", "endpoints", "jobs", "transforms", "objects"):
         for folder in directory.glob(pattern):
             with suppress(OSError):  # it has files of the user
                 folder.rmdir()

@@ -16,6 +16,8 @@ REQUEST_TYPES = (CSV, JSON, JSON_LINES, RECORDIO)
 RESPONSE_TYPES = (JSON, JSON_LINES, RECORDIO)
 MAX_INVOKE_BYTES = 6_291_456
 """The longest body that InvokeEndpoint accepts; botocore does not check it."""
+MAX_SERVERLESS_BYTES = 4_194_304
+"""The same for a serverless endpoint: 4 MB (developer guide, "Serverless Inference", feature exclusions)."""
 
 
 def media_type(content_type: str) -> str:

@@ -24,6 +24,7 @@ from asteroid_ll.config import validate
 from asteroid_ll.errors import AsteroidError, ConfigError, CredentialsError, DataError
 from asteroid_ll.linear_learner.images import REPOSITORY, VERSION, account_of
 from asteroid_ll.neo.sources import SOURCES
+from asteroid_ll.pipeline.access import access_of
 from asteroid_ll.pipeline.ownership import Ownership
 from asteroid_ll.pipeline.prices import find_worst_case
 from asteroid_ll.pipeline.scope import scope_of
@@ -44,38 +45,47 @@ _WITH_ROLE = ("train", "deploy")
 def needs_of(config: Config, price: Estimate, *, stages: Collection[str]) -> list[Need]:
     """Return the machines that a run starts: the one table of what the quotas must allow.
 
+    Of several types for training, none is checked: the run takes the next one if AWS refuses one.
+
     Args:
         config: the configuration.
         price: the most that the run can cost, with the source of each price.
         stages: the stages that run.
     """
     training, hosting = config.training, config.hosting
-    is_listed = [item.price is not None and item.price.origin == "price-list" for item in price.items]
-    needs = (
-        (
-            "train",
-            Need(
-                name="training",
-                key="training.instance_type",
-                usage="training job",
-                instance_type=training.instance_type,
-                count=training.instance_count,
-                is_priced=is_listed[0],
-            ),
+    listed = {item.use for item in price.items if item.price and item.price.origin == "price-list"}
+    needs = {
+        "train": Need(
+            name="training",
+            key="training.instance_type",
+            usage="spot training job" if training.spot else "training job",
+            instance_type=training.instance_types[0],
+            count=training.instance_count,
+            is_priced="training" in listed,
         ),
-        (
-            "deploy",
-            Need(
-                name="hosting",
-                key="hosting.instance_type",
-                usage="endpoint",
-                instance_type=hosting.instance_type,
-                count=hosting.instance_count,
-                is_priced=is_listed[1],
-            ),
+        "deploy": Need(
+            name="hosting",
+            key="hosting.instance_type",
+            usage="endpoint",
+            instance_type=hosting.instance_type,
+            count=hosting.instance_count,
+            is_priced="hosting" in listed,
         ),
-    )
-    return [need for stage, need in needs if stage in stages]
+    }
+    if len(training.instance_types) > 1:
+        del needs["train"]
+    if hosting.mode == "serverless":
+        del needs["deploy"]
+    elif hosting.mode == "batch":
+        needs["deploy"] = Need(
+            name="transform",
+            key="hosting.transform_instance_type",
+            usage="transform job",
+            instance_type=hosting.transform_instance_type,
+            count=hosting.transform_instance_count,
+            is_priced="transform" in listed,
+        )
+    return [need for stage, need in needs.items() if stage in stages]
 
 
 def diagnose(config: Config, directory: Path, *, has_role: bool = True) -> Iterator[Check]:
@@ -209,7 +219,9 @@ def _on_account(config: Config, directory: Path, *, has_role: bool) -> Iterator[
     """Yield the checks that need an account."""
     with ExitStack() as stack:
         try:
-            aws = stack.enter_context(closing(connect("aws", region=config.region, emulator_dir=directory)))
+            aws = stack.enter_context(
+                closing(connect("aws", region=config.region, emulator_dir=directory, access=access_of(config)))
+            )
             yield _credentials(aws)
         except AsteroidError as error:
             fix = "aws sso login" if "expired" in error.what else "aws configure"

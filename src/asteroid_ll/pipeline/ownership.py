@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from asteroid_ll.config.models import EMULATOR_ROLE_ARN
+from asteroid_ll.config.models import EMULATOR_ROLE_ARN, Config
 from asteroid_ll.errors import AsteroidError, ConfigError, CredentialsError, DataError, LeakError
 from asteroid_ll.redaction import redacted
 from asteroid_ll.run.identity import (
@@ -21,7 +22,6 @@ from asteroid_ll.run.journal import UNKNOWN, Journal
 
 if TYPE_CHECKING:
     from asteroid_ll.aws.session import Aws
-    from asteroid_ll.config import Config
 
 _EMULATOR_ACCOUNT = EMULATOR_ROLE_ARN.split(":")[4]
 _PLACE = ("target", "region", "account")
@@ -69,7 +69,7 @@ class Ownership:
         new = new_identity(directory, values, account=account)
         known = stored or _from_journal(journal, new) or new
         self._require_place(known, replace(known, target=config.target, region=config.region))
-        self.changes = tuple(map(str, differences(values, stored.config))) if stored else ()
+        self.changes = tuple(map(str, differences(_whole(values), _whole(stored.config)))) if stored else ()
         original = original_of(directory, known)
         if original is not None:
             known = replace(known, run=new.run, began=new.began)
@@ -163,7 +163,13 @@ def leaving_open(error: AsteroidError, journal: Journal) -> AsteroidError:
 
 def stored_form(config: Config) -> dict[str, Any]:
     """Return the configuration as JSON values, without the secrets of its addresses."""
-    return redacted(config.model_dump(mode="json"))
+    return redacted(config.stored_values())
+
+
+def _whole(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a stored configuration with the defaults of the keys that are only stored if they are set."""
+    defaults = Config().values_that_are_not_stored()
+    return {**values, **{name: {**section, **(values.get(name) or {})} for name, section in defaults.items()}}
 
 
 def _from_journal(journal: Journal, new: Identity) -> Identity | None:

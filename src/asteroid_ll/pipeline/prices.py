@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from asteroid_ll.aws.price_list import read_prices, store_prices, stored_prices
-from asteroid_ll.aws.pricing import Component, Estimate, Prices, refusal_of
+from asteroid_ll.aws.pricing import Estimate, Prices, refusal_of
 from asteroid_ll.errors import AsteroidError, CredentialsError
-from asteroid_ll.report.bill import worst_case
+from asteroid_ll.report.bill import priced_types, worst_case
 from asteroid_ll.run import paths
 
 if TYPE_CHECKING:
@@ -61,7 +61,18 @@ class PriceCheck:
         Raises:
             ConfigError: the worst case is above the cap, or unknown.
         """
-        price = None if self._is_shown else self.of(plan)
+        return self.require(note) if not self._is_shown and self.of(plan) is not None else None
+
+    def require(self, note: Callable[[str], None]) -> Estimate | None:
+        """Show the most that a run can cost, and refuse it above the cap; return it, or None if there is none.
+
+        Args:
+            note: prints a line.
+
+        Raises:
+            ConfigError: the worst case is above the cap, or unknown.
+        """
+        price = self._worst_case
         if price is None:
             return None
         self._is_shown = True
@@ -89,11 +100,7 @@ def find_worst_case(config: Config, directory: Path, *, connect: Callable[[], Aw
     """
     now_s = time.time()
     listed = stored_prices(directory / paths.PRICES, region=config.region, now_s=now_s)
-    types: tuple[tuple[Component, str], ...] = (
-        ("Training", config.training.instance_type),
-        ("Hosting", config.hosting.instance_type),
-    )
-    wanted = [key for key in types if key[1] not in config.cost.price_usd_per_h]
+    wanted = [key for key in priced_types(config) if key[1] not in config.cost.price_usd_per_h]
     note = ""
     if not listed.keys() >= set(wanted):
         try:

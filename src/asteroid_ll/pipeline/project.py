@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from asteroid_ll.config import Config, validate
 from asteroid_ll.errors import ConfigError
+from asteroid_ll.pipeline.access import access_of
 from asteroid_ll.pipeline.ownership import Ownership
 from asteroid_ll.pipeline.prices import find_worst_case
 from asteroid_ll.pipeline.results import Listener
@@ -19,7 +20,7 @@ from asteroid_ll.run import paths
 from asteroid_ll.run.atomic import remove_temporaries
 from asteroid_ll.run.journal import Journal
 from asteroid_ll.run.lock import Lock
-from asteroid_ll.stages.registry import STAGES
+from asteroid_ll.stages.registry import BATCH_STAGES, STAGES
 
 if TYPE_CHECKING:
     from asteroid_ll.aws.pricing import Estimate
@@ -37,6 +38,7 @@ def open_pipeline(
     command: str,
     listener: Listener | None = None,
     exclusive: bool = True,
+    in_batch: bool = False,
     configuration_file: str | None = None,
 ) -> Iterator[Pipeline]:
     """Open the run directory.
@@ -47,6 +49,7 @@ def open_pipeline(
         command: the command's name, which the lock shows to other processes.
         listener: functions that are called for each stage and each difference from the stored configuration.
         exclusive: whether to lock the run directory and store its identity; commands that only read need neither.
+        in_batch: whether predict uses a batch transform job in any mode of ``hosting``.
         configuration_file: checksum of the current folder's ``asteroid-ll.yaml``; None if there is none.
 
     Raises:
@@ -69,12 +72,12 @@ def open_pipeline(
         for change in ownership.changes:
             listener.note(change)
         pipeline = Pipeline(
-            STAGES,
+            BATCH_STAGES if in_batch else STAGES,
             config,
             directory=workdir,
             journal=journal,
             connect=lambda: _connect(config, workdir, ownership),
-            worst_case=lambda: _worst_case(config, workdir, stores=exclusive),
+            worst_case=lambda: _worst_case(_with_batch(config) if in_batch else config, workdir, stores=exclusive),
             preflight=partial(_preflight, config, listener) if command in _RUN_ALL else None,
             listener=listener,
             run=ownership.identity.run,
@@ -86,13 +89,19 @@ def _connect(config: Config, workdir: Path, ownership: Ownership) -> Aws:
     """Connect to the run's account, or to the emulator of its directory."""
     from asteroid_ll.aws.session import connect  # imports botocore, which commands that only read do not need
 
-    aws = connect(config.target, region=config.region, emulator_dir=workdir / paths.EMULATOR)
+    access = access_of(config, run=ownership.identity.run)
+    aws = connect(config.target, region=config.region, emulator_dir=workdir / paths.EMULATOR, access=access)
     try:
         ownership.check_account(aws)
     except BaseException:
         aws.close()
         raise
     return aws
+
+
+def _with_batch(config: Config) -> Config:
+    """Return the configuration with batch transform in place of an endpoint, for the price of ``predict --batch``."""
+    return config.model_copy(update={"hosting": config.hosting.model_copy(update={"mode": "batch"})})
 
 
 def _worst_case(config: Config, workdir: Path, *, stores: bool) -> Estimate | None:
@@ -104,7 +113,10 @@ def _worst_case(config: Config, workdir: Path, *, stores: bool) -> Estimate | No
     with ExitStack() as stack:
 
         def opened() -> Aws:
-            return stack.enter_context(connect(config.target, region=config.region, emulator_dir=workdir))
+            access = access_of(config)
+            return stack.enter_context(
+                connect(config.target, region=config.region, emulator_dir=workdir, access=access)
+            )
 
         return find_worst_case(config, workdir, connect=opened, stores=stores)
 

@@ -17,7 +17,7 @@ class StageResult:
 
     Attributes:
         name: the stage.
-        status: ``"run"``, ``"skipped"``, ``"adopted"`` or ``"failed"``.
+        status: ``"run"``, ``"skipped"``, ``"adopted"``, ``"started"`` or ``"failed"``.
         reason: why it ran or not; the error if it failed.
         seconds: wall time.
         note: a few words about the outcome.
@@ -86,9 +86,10 @@ class RunResult:
 
 @dataclass(frozen=True)
 class Listener:
-    """Functions that are called during a run; they must return quickly."""
+    """Functions that are called during a run; they must return quickly. Without ``log``, no log is read meanwhile."""
 
     started: Callable[[str, str], None] = lambda _stage, _reason: None
     progress: Callable[[str, str], None] = lambda _stage, _line: None
     note: Callable[[str], None] = lambda _line: None
     ended: Callable[[StageResult], None] = lambda _result: None
+    log: Callable[[str], None] | None = None

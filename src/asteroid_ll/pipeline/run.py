@@ -76,6 +76,7 @@ class Pipeline:
         self._reader = StateReader(directory, journal)
         self._problems: dict[str, str] = {}
         self._verified: set[str] = set()
+        self._waits = True
 
     @cached_property
     def settings(self) -> dict[str, Settings]:
@@ -95,6 +96,14 @@ class Pipeline:
         """Return the most that a plan can cost; None if it does nothing on an AWS account."""
         return self._price.of(plan)
 
+    def require_price(self) -> None:
+        """Show the most that a run can cost, and refuse it above the cap.
+
+        Raises:
+            ConfigError: the worst case is above the cap, or unknown.
+        """
+        self._price.require(self._listener.note)
+
     def close(self) -> None:
         """Close the session, if one was opened."""
         if "_aws" in self.__dict__:
@@ -113,7 +122,12 @@ class Pipeline:
                 return current
 
     def run(
-        self, *, forced: Collection[str] = (), selected: Collection[str] | None = None, tear_down: bool = True
+        self,
+        *,
+        forced: Collection[str] = (),
+        selected: Collection[str] | None = None,
+        tear_down: bool = True,
+        waits: bool = True,
     ) -> RunResult:
         """Run the plan, stage by stage.
 
@@ -121,10 +135,12 @@ class Pipeline:
             forced: stages to run even if they are up to date.
             selected: stages that may run; None for all.
             tear_down: always end with the teardown, also after a failure; if False, teardown runs only if forced.
+            waits: wait for the job that a stage starts; if False, a later run takes it up.
 
         Returns:
             The results of the stages. An expected failure is in ``error``; a bug is raised.
         """
+        self._waits = waits
         results: list[StageResult] = []
         outcomes: dict[str, Outcome] = {}
         error: BaseException | None = None
@@ -191,7 +207,7 @@ class Pipeline:
         return {} if open_now is None and is_proven else open_now
 
     def _bill(self) -> Mapping[str, Any] | None:
-        """Return the cost of the job and the endpoint so far; None if a file of the run directory is damaged."""
+        """Return the cost of the jobs and the endpoint so far; None if a file of the run directory is damaged."""
         try:
             return bill_of(self._directory, self._config, self._journal.read())
         except DataError:
@@ -210,14 +226,14 @@ class Pipeline:
         try:
             touched = [result.name for result in results if result.name in stage.undoes and result.status != "skipped"]
             reason: str | None = "asked for"
+            open_now = supervisor.open_in(self._journal)
             if not is_asked_for:
-                open_now = supervisor.open_in(self._journal)
                 reason = supervisor.reason_to_tear_down(open_now, touched=touched, has_failed=error is not None)
             if reason is None and error is not None:
                 return error
             step = Step(stage.name, "run", reason) if reason else Step(stage.name, "skip", "nothing is open")
             function = stage.run
-            spared = frozenset() if error is None else supervisor.RESUMABLE
+            spared = frozenset() if error is None else supervisor.spared_after_failure(open_now)
             sparing = replace(stage, run=lambda context: function(replace(context, spared=spared)))
             self._execute(sparing, step, results, outcomes)
             if reason is None and self._config.target == "aws":
@@ -315,6 +331,8 @@ class Pipeline:
             run=self._run,
             connect=lambda: self._aws,
             progress=progress,
+            waits=self._waits,
+            log=self._listener.log,
         )
 
     def _run_stage(self, stage: Stage, function: Callable[[Context], Outcome]) -> Outcome:
@@ -328,7 +346,7 @@ class Pipeline:
         context = self._context(stage, inputs, progress=lambda line: report(stage.name, line))
         outcome = function(context)
         outputs = {path: self._reader.digest_of(path) for path in outcome.outputs}
-        if not stage.transient:
+        if not stage.transient and outcome.status != "started":
             self._journal.append(
                 "done",
                 stage=stage.name,

@@ -27,4 +27,8 @@ def scope_of(config: Config, *, role_arn: str, account_id: str, partition: str) 
         region=config.region,
         account_id=account_id,
         partition=partition,
+        volume_kms=config.kms.volume,
+        output_kms=config.kms.output,
+        s3_kms=config.kms.s3,
+        has_vpc=bool(config.network.subnets),
     )

@@ -1,9 +1,9 @@
 """The rule of the teardown: when it runs, what it spares, and which error the run then ends with.
 
 After a success, everything that the journal shows as open is deleted. After a failure or an interruption, at any
-moment and by any signal, the same holds with one exception: a training job continues, as on AWS, because the
-next run takes it up; the message names the command that stops it. An endpoint is of no use without its run. If the
-journal is lost or cannot be read, the tags decide.
+moment and by any signal, the same holds with one exception: a training or transform job continues, as on AWS, because
+the next run takes it up; the message names the command that stops it. A transform job keeps its model, which costs
+nothing. An endpoint is of no use without its run. If the journal is lost or cannot be read, the tags decide.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from asteroid_ll.run.journal import History, Journal
 
-RESUMABLE = frozenset({"training-job"})
+RESUMABLE = frozenset({"training-job", "transform-job"})
 """Kinds of resources that a failed or interrupted run leaves running, for the next run."""
 
 _AGAIN = "asteroid-ll teardown   tries again."
@@ -42,6 +42,16 @@ def open_in(journal: Journal) -> dict[str, str] | None:
     return None if history is None else history.billed()
 
 
+def spared_after_failure(open_now: Mapping[str, str] | None) -> frozenset[str]:
+    """Return the kinds that a teardown after a failure spares: jobs, and the models of transform jobs.
+
+    Args:
+        open_now: the resources that may still be billed; None if unknown.
+    """
+    has_transform = open_now is not None and "transform-job" in open_now.values()
+    return RESUMABLE | {"model"} if has_transform else RESUMABLE
+
+
 def reason_to_tear_down(
     open_now: Mapping[str, str] | None, *, touched: Collection[str], has_failed: bool
 ) -> str | None:
@@ -54,7 +64,8 @@ def reason_to_tear_down(
     """
     if open_now is None:
         return "the journal was lost or cannot be read"
-    due = [name for name, kind in open_now.items() if not (has_failed and kind in RESUMABLE)]
+    spared = spared_after_failure(open_now) if has_failed else frozenset()
+    due = [name for name, kind in open_now.items() if kind not in spared]
     if has_failed and due:
         return "after a failure"
     if touched and not has_failed:

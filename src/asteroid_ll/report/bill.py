@@ -1,7 +1,7 @@
 """What a run costs: the worst case before it starts, and the bill beside it afterwards.
 
-The training job is billed for its billable seconds. The endpoint is billed from its creation to its proven deletion,
-both by the journal, so its time is a little longer than AWS's.
+A job is billed for its billable seconds. The endpoint is billed from its creation to its proven deletion, both by the
+journal, so its time is a little longer than AWS's.
 """
 
 from __future__ import annotations
@@ -10,10 +10,20 @@ import math
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 from asteroid_ll.aws.price_list import stored_prices
-from asteroid_ll.aws.pricing import Component, Estimate, Item, Prices, price_of
+from asteroid_ll.aws.pricing import (
+    LONGEST_REQUEST_S,
+    MOST_REQUESTS,
+    Component,
+    Estimate,
+    Item,
+    Prices,
+    Use,
+    price_of,
+    serverless_price,
+)
 from asteroid_ll.config import Config
 from asteroid_ll.errors import DataError
 from asteroid_ll.run import paths
@@ -24,80 +34,160 @@ from asteroid_ll.run.journal import History, Record
 def worst_case(config: Config, listed: Prices, *, note: str = "") -> Estimate:
     """Return the most that a run can cost on an account.
 
+    Of several instance types for training it is the dearest, for a spot job it is the price on demand.
+
     Args:
         config: the configuration.
         listed: prices of the region from AWS's Price List.
         note: why the list is not the source.
     """
     training, hosting = config.training, config.hosting
+    candidates = [_trained_item(config, listed, name) for name in training.instance_types]
+    trained = max(candidates, key=lambda candidate: math.inf if candidate.usd is None else candidate.usd)
+    if hosting.mode == "batch":
+        hosted = _transform_item(config, listed)
+    elif hosting.mode == "serverless":
+        hours = MOST_REQUESTS * LONGEST_REQUEST_S / 3600
+        name, price = f"serverless {hosting.memory_size_mb} MB", serverless_price(hosting.memory_size_mb)
+        hosted = Item("serverless", name, 1, hours, price)
+    else:
+        keep_s = hosting.keep_for_h * 3600
+        hosted = _item(config, listed, "hosting", hosting.instance_type, hosting.instance_count, keep_s)
+    return Estimate(trained, hosted, config.region, note)
 
-    def item(component: Component, instance_type: str, *, count: int, hours: float) -> Item:
-        price = price_of(component, instance_type, stated=config.cost.price_usd_per_h, listed=listed)
-        return Item(component, instance_type, count, hours, price)
 
-    return Estimate(
-        item("Training", training.instance_type, count=training.instance_count, hours=training.max_runtime_s / 3600),
-        item("Hosting", hosting.instance_type, count=hosting.instance_count, hours=hosting.keep_for_h),
-        config.region,
-        note,
-    )
+def priced_types(config: Config) -> list[tuple[Component, str]]:
+    """Return the uses and types of a run's instances, as AWS's Price List names them."""
+    hosting = config.hosting
+    types: list[tuple[Component, str]] = [("Training", name) for name in config.training.instance_types]
+    if hosting.mode == "endpoint":
+        types.append(("Hosting", hosting.instance_type))
+    elif hosting.mode == "batch":
+        types.append(("Training", hosting.transform_instance_type))
+    return types
+
+
+def _item(config: Config, listed: Prices, use: Use, instance_type: str, count: int, seconds: float) -> Item:
+    component: Component = "Hosting" if use == "hosting" else "Training"
+    price = price_of(component, instance_type, stated=config.cost.price_usd_per_h, listed=listed)
+    return Item(use, instance_type, count, seconds / 3600, price)
+
+
+def _trained_item(config: Config, listed: Prices, instance_type: str) -> Item:
+    training = config.training
+    return _item(config, listed, "training", instance_type, training.instance_count, training.max_runtime_s)
+
+
+def _transform_item(config: Config, listed: Prices) -> Item:
+    hosting = config.hosting
+    instances = hosting.transform_instance_type, hosting.transform_instance_count
+    return _item(config, listed, "transform", *instances, hosting.transform_max_runtime_s)
 
 
 def bill_of(directory: Path, config: Config, history: History, *, now: datetime | None = None) -> dict[str, Any]:
-    """Return the cost of the run directory's job and endpoint as JSON values; on the emulator, the cost on AWS.
+    """Return the cost of the run directory's jobs and endpoint as JSON values; on the emulator, the cost on AWS.
 
     Args:
         directory: the run directory.
         config: its configuration.
         history: its journal.
-        now: the time until which an endpoint that is still open has been billed; by default this moment.
+        now: the time until which a resource that is still open has been billed; by default this moment.
 
     Returns:
-        For ``training`` and ``endpoint`` the instances, the seconds and the US dollars, each beside the worst case;
-        None for what has not run or has no price.
+        For ``training``, and for ``endpoint`` or ``transform``, the instances, the seconds and the US dollars, each
+        beside the worst case; None for what has not run or has no price. A run that has scored in both ways has both.
+        The requests to a serverless endpoint are not counted.
 
     Raises:
         DataError: a file of the run directory, or a time in the journal, is damaged.
     """
-    estimate = worst_case(config, stored_prices(directory / paths.PRICES, region=config.region))
-    training, hosting = estimate.items
-    job_s = _billable_s(directory / paths.JOB)
-    endpoint_s, is_open = endpoint_time(
-        history, _stored(directory / paths.ENDPOINT, "name"), now=now or datetime.now(UTC)
-    )
-    costs = training.cost_usd(job_s), hosting.cost_usd(endpoint_s)
-    billed = [usd for usd, seconds in zip(costs, (job_s, endpoint_s), strict=True) if seconds is not None]
-    return {
+    now = now or datetime.now(UTC)
+    listed = stored_prices(directory / paths.PRICES, region=config.region)
+    estimate = worst_case(config, listed)
+    training, hosting = _of_job(estimate.training, directory / paths.JOB, config, listed), estimate.hosting
+    parts: dict[str, tuple[Item, float | None, bool | None]] = {
+        "training": (training, _billable_s(directory / paths.JOB), None)
+    }
+    if hosting.use != "transform":
+        seconds, is_open = endpoint_time(history, _stored(directory / paths.ENDPOINT, "name"), now=now)
+        parts["endpoint"] = (hosting, None if hosting.use == "serverless" else seconds, is_open)
+    transform_s, is_open = transform_time(history, now=now)
+    if hosting.use == "transform" or transform_s is not None:
+        parts["transform"] = (_transform_item(config, listed), transform_s, is_open)
+    billed = [item.cost_usd(seconds) for item, seconds, _ in parts.values() if seconds is not None]
+    unseen = " The requests to the serverless endpoint are not counted." if hosting.use == "serverless" else ""
+    bill: dict[str, Any] = {
         "target": config.target,
-        "prices": " ".join(estimate.sources()),
+        "mode": config.hosting.mode,
+        "prices": " ".join(estimate.sources()) + unseen,
         "is_estimate": estimate.is_estimate,
-        "training": {
-            "instances": training.instances,
-            "billable_s": job_s,
-            "usd_per_h": None if training.price is None else training.price.usd_per_h,
-            "usd": _rounded(costs[0]),
-            "worst_case_usd": _rounded(training.usd),
-        },
-        "endpoint": {
-            "instances": hosting.instances,
-            "billable_s": None if endpoint_s is None else round(endpoint_s, 3),
-            "is_open": is_open,
-            "usd_per_h": hosting.usd_per_h,
-            "usd": _rounded(costs[1]),
-            "worst_case_usd": _rounded(hosting.usd),
-        },
+        **{name: _part(*values) for name, values in parts.items()},
         "usd": _rounded(_sum(billed)),
         "worst_case_usd": _rounded(estimate.total_usd),
     }
+    bill["training"]["worst_case_usd"] = _rounded(estimate.training.usd)  # of the dearest type, also if another one ran
+    return bill
 
 
-def endpoint_time(history: History, name: str | None, *, now: datetime) -> tuple[float | None, bool]:
+def _part(item: Item, seconds: float | None, is_open: bool | None) -> dict[str, Any]:
+    """Return one line of the bill; ``is_open`` is None for a job whose end is certain."""
+    usd_per_h = item.usd_per_h
+    if item.use == "training" and item.price is not None:
+        usd_per_h = item.price.usd_per_h  # of one instance
+    elif item.use == "serverless":
+        usd_per_h = None
+    return {
+        "instances": item.instances,
+        "billable_s": seconds if is_open is None or seconds is None else round(seconds, 3),
+        **({} if is_open is None else {"is_open": is_open}),
+        "usd_per_h": usd_per_h,
+        "usd": _rounded(item.cost_usd(seconds)),
+        "worst_case_usd": _rounded(item.usd),
+    }
+
+
+def transform_time(history: History, *, now: datetime) -> tuple[float | None, bool]:
+    """Return the seconds of a run's transform jobs together, and whether one of them is still open.
+
+    They are AWS's own if the run has seen the end of a job, else the time between its records in the journal.
+
+    Args:
+        history: the journal.
+        now: the end of a job that is still open.
+
+    Raises:
+        DataError: a time in the journal is damaged.
+    """
+    names = dict.fromkeys(
+        record["resource"]
+        for record in history.records
+        if record["event"] == "intent" and record.get("bills") == "transform-job"
+    )
+    known = {
+        record["resource"]: record["billed_s"]
+        for record in history.records
+        if record.get("resource") in names and _is_seconds(record.get("billed_s"))
+    }
+    seconds: float | None = None
+    is_open = False
+    for name in names:
+        lived_s, is_alive = endpoint_time(history, name, now=now, kind="transform-job")
+        if lived_s is not None:
+            seconds = (seconds or 0.0) + (known.get(name, lived_s) if not is_alive else lived_s)
+        is_open |= is_alive
+    return seconds, is_open
+
+
+def endpoint_time(
+    history: History, name: str | None, *, now: datetime, kind: str = "endpoint"
+) -> tuple[float | None, bool]:
     """Return how many seconds an endpoint existed, over all its lives, and whether it still does.
 
     Args:
         history: the journal.
         name: the endpoint's name; None if there was none.
         now: the end of an endpoint that is still open.
+        kind: the kind of resource, as the journal names it.
 
     Raises:
         DataError: a time in the journal is damaged.
@@ -108,7 +198,7 @@ def endpoint_time(history: History, name: str | None, *, now: datetime) -> tuple
         if record.get("resource") != name or (history.run and record.get("run") not in (None, history.run)):
             continue
         at = time_of(record)
-        if record["event"] == "intent" and record.get("bills") == "endpoint":
+        if record["event"] == "intent" and record.get("bills") == kind:
             since = since or at
         elif record["event"] == "gone" and since is not None:
             seconds, since = (seconds or 0.0) + _between(since, at), None
@@ -138,6 +228,13 @@ def _between(start: datetime, end: datetime) -> float:
     return max(0.0, (end - start).total_seconds())
 
 
+def _of_job(item: Item, path: Path, config: Config, listed: Prices) -> Item:
+    """Return the item of the training with the instance type of the stored job, if that is known."""
+    stored: Mapping[str, Any] = read_json(path) if path.is_file() else {}
+    instance_type = stored.get("instance_type", item.instance_type)
+    return item if instance_type == item.instance_type else _trained_item(config, listed, instance_type)
+
+
 def _stored(path: Path, name: str) -> Any:
     values: Mapping[str, Any] = read_json(path) if path.is_file() else {}
     return values[name] if values else None
@@ -152,9 +249,13 @@ def _billable_s(path: Path) -> float | None:
     seconds: object = _stored(path, "billable_s")
     if seconds is None:
         return None
-    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 <= seconds < math.inf:
+    if not _is_seconds(seconds):
         raise DataError(f"{path} has {seconds!r} as the billable seconds of the job.", hint=AGAIN)
     return seconds
+
+
+def _is_seconds(value: object) -> TypeGuard[float]:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < math.inf
 
 
 def _sum(costs: Sequence[float | None]) -> float | None:

@@ -65,7 +65,8 @@ def reason_rows(board: Scoreboard) -> Rows:
 def bill_rows(bill: Mapping[str, Any]) -> Rows:
     """Return a table of the costs beside the worst case, from `asteroid_ll.report.bill.bill_of`."""
     rows: Rows = [("", "Instances", "Billed s", "USD per h", "USD", "At most")]
-    for title, part in (("Training job", bill["training"]), ("Endpoint", bill["endpoint"])):
+    titles = {"training": "Training job", "endpoint": "Endpoint", "transform": "Batch transform"}
+    for title, part in ((title, bill[name]) for name, title in titles.items() if name in bill):
         is_open = ", open" if part.get("is_open") else ""
         seconds = NOTHING if part["billable_s"] is None else f"{math.ceil(part['billable_s']):,}{is_open}"
         costs = (format_number(part["usd_per_h"]), _usd(part["usd"]), _usd(part["worst_case_usd"]))

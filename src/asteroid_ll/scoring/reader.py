@@ -16,6 +16,9 @@ from asteroid_ll.scoring.values import Batch, batch_of
 BATCH_ROWS = 50_000
 """Rows per batch: bounds the memory for a file of any length."""
 
+TRANSFORM_ROWS = 200_000
+"""The same for batch transform, which starts a job for each batch."""
+
 CARRIED = ("asteroid_id", "name")
 """Columns that are copied to the output; without them, rows are named by their numbers."""
 
@@ -49,30 +52,32 @@ class _FileLayout:
 
 
 @contextmanager
-def open_rows(path: Path, *, columns: Sequence[str]) -> Iterator[RowSource]:
+def open_rows(path: Path, *, columns: Sequence[str], batch_rows: int | None = None) -> Iterator[RowSource]:
     """Open rows to score.
 
     Args:
         path: CSV in UTF-8, plain or gzip; a file that ends in ``.parquet``; or ``-`` for CSV from stdin.
         columns: canonical names of the columns that the features need; the file may use any known spelling.
+        batch_rows: rows per batch; None for `BATCH_ROWS`.
 
     Raises:
         ConfigError: the file is Parquet and pyarrow is not installed.
         DataError: the file cannot be read, is not a table, or lacks columns.
     """
+    n_rows = batch_rows or BATCH_ROWS
     if is_parquet(path):
         with open_parquet(path) as table:
             layout = _layout(table.names, columns, shown=table.shown)
-            yield RowSource(_parquet_batches(table, layout))
+            yield RowSource(_parquet_batches(table, layout, n_rows=n_rows))
         return
     with open_csv(path) as file:
         layout = _layout(file.first_row(), columns, shown=file.shown)
-        yield RowSource(_csv_batches(file, layout), file.size_bytes, file.raw.tell)
+        yield RowSource(_csv_batches(file, layout, n_rows=n_rows), file.size_bytes, file.raw.tell)
 
 
-def _csv_batches(file: CsvFile, layout: _FileLayout) -> Iterator[Batch]:
+def _csv_batches(file: CsvFile, layout: _FileLayout, *, n_rows: int) -> Iterator[Batch]:
     first_row = 1
-    for rows in file.blocks(BATCH_ROWS):
+    for rows in file.blocks(n_rows):
         yield _batch(rows, layout, first_row=first_row)
         first_row += len(rows)
     if first_row == 1:
@@ -121,11 +126,11 @@ def _layout(header: Sequence[str], names: Sequence[str], *, shown: str) -> _File
     return _FileLayout({name: positions[name] for name in names}, carried, len(header))
 
 
-def _parquet_batches(table: ParquetTable, layout: _FileLayout) -> Iterator[Batch]:
+def _parquet_batches(table: ParquetTable, layout: _FileLayout, *, n_rows: int) -> Iterator[Batch]:
     names = table.names
     used = [names[position] for position in (*layout.inputs.values(), *layout.carried.values())]
     first_row = 1
-    for part in table.blocks(BATCH_ROWS, columns=used):
+    for part in table.blocks(n_rows, columns=used):
         values = {name: part.column(name).to_pylist() for name in used}
         cells = {name: values[names[position]] for name, position in layout.inputs.items()}
         carried: dict[str, Sequence[object]] = {

@@ -30,7 +30,13 @@ Scorer: TypeAlias = Callable[[NDArray[np.float32]], Scores]
 
 
 def endpoint_scorer(
-    connect: Callable[[], Aws], *, directory: Path, journal: Journal, model: str, settings: PredictSettings
+    connect: Callable[[], Aws],
+    *,
+    directory: Path,
+    journal: Journal,
+    model: str,
+    settings: PredictSettings,
+    max_bytes: int = MAX_INVOKE_BYTES,
 ) -> Scorer:
     """Return a function that scores through the run's endpoint.
 
@@ -40,13 +46,15 @@ def endpoint_scorer(
         journal: its journal.
         model: identity of the model that the endpoint must serve.
         settings: format of the requests.
+        max_bytes: length of the longest request.
 
     Raises:
         AwsError: no endpoint of the run serves the model. The scorer raises it for an unusable answer.
     """
     path = directory / paths.ENDPOINT
     endpoint = read_json(path) if path.is_file() else {}
-    is_open = any(record["resource"] == endpoint.get("name") for record in journal.read().open_resources())
+    named = [record for record in journal.read().open_resources() if record["resource"] == endpoint.get("name")]
+    is_open = any(record["bills"] != "model" for record in named)
     if endpoint.get("model") != model or not is_open:
         raise AwsError("No endpoint serves this model.", hint="asteroid-ll deploy   or   asteroid-ll run-all")
     name = endpoint["name"]
@@ -54,7 +62,7 @@ def endpoint_scorer(
     def score(features: NDArray[np.float32]) -> Scores:
         aws = connect()
         answers = []
-        for body in _bodies(features, settings):
+        for body in _bodies(features, settings, max_bytes=max_bytes):
             answer = invoke(aws, name, body, content_type=settings.content_type, accept=ACCEPT)
             try:
                 answers.append(parse_scores(answer, ACCEPT))
@@ -79,11 +87,11 @@ def offline_scorer(artifact: Path) -> Scorer:
     return Model.load(artifact).predict
 
 
-def _bodies(features: NDArray[np.float32], settings: PredictSettings) -> Iterator[bytes]:
+def _bodies(features: NDArray[np.float32], settings: PredictSettings, *, max_bytes: int) -> Iterator[bytes]:
     """Yield the rows as request bodies within the size limit of an endpoint."""
     if settings.content_type == "text/csv":
-        yield from split_by_bytes(features, max_bytes=MAX_INVOKE_BYTES, exact=settings.number_format == "exact")
+        yield from split_by_bytes(features, max_bytes=max_bytes, exact=settings.number_format == "exact")
         return
-    rows_per_body = MAX_INVOKE_BYTES // len(encode(features[:1]))
+    rows_per_body = max_bytes // len(encode(features[:1]))
     for start in range(0, len(features), rows_per_body):
         yield bytes(encode(features[start : start + rows_per_body]))

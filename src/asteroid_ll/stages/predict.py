@@ -1,4 +1,4 @@
-"""predict: score the test part through the endpoint, and evaluate the scores beside the baselines."""
+"""predict: score the test part with the hosted model, and evaluate the scores beside the baselines."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from asteroid_ll.evaluation.mistakes import mistakes
 from asteroid_ll.evaluation.resamples import Predictions
 from asteroid_ll.evaluation.scoreboard import Scoreboard, scoreboard
 from asteroid_ll.evaluation.thresholds import decide
+from asteroid_ll.formats.content_types import MAX_INVOKE_BYTES, MAX_SERVERLESS_BYTES
 from asteroid_ll.linear_learner.spec import losses_of
 from asteroid_ll.neo.features import FittedFeatures
 from asteroid_ll.neo.label import is_hazardous_by_rule
@@ -20,7 +21,8 @@ from asteroid_ll.neo.table import IDENTITY
 from asteroid_ll.report.summary import summarise
 from asteroid_ll.run import paths
 from asteroid_ll.run.files import read_json, write_json
-from asteroid_ll.scoring.scorers import endpoint_scorer
+from asteroid_ll.scoring.batch import BatchRun, batch_scorer
+from asteroid_ll.scoring.scorers import Scorer, endpoint_scorer
 from asteroid_ll.stages.stage import Context, Outcome
 
 _LABEL_INPUTS = {"absolute_magnitude_mag": "absolute magnitude H", "moid_au": "Earth MOID"}
@@ -29,14 +31,45 @@ _LABEL_INPUTS = {"absolute_magnitude_mag": "absolute magnitude H", "moid_au": "E
 
 def run(context: Context) -> Outcome:
     """Write the predictions of the test part, and evaluate them."""
-    part = HeldOutRows(context.directory)
+    if context.config.hosting.mode == "batch":
+        return run_in_batch(context)
     score = endpoint_scorer(
         context.connect,
         directory=context.directory,
         journal=context.journal,
         model=context.inputs["train"],
         settings=context.config.predict,
+        max_bytes=max_request_bytes(context.config),
     )
+    return _write(context, score)
+
+
+def run_in_batch(context: Context) -> Outcome:
+    """The same with a batch transform job, which needs no endpoint."""
+    with batch_scorer(batch_run(context)) as score:
+        return _write(context, score)
+
+
+def max_request_bytes(config: Config) -> int:
+    """Return the length of the longest request to the endpoint."""
+    return MAX_SERVERLESS_BYTES if config.hosting.mode == "serverless" else MAX_INVOKE_BYTES
+
+
+def batch_run(context: Context) -> BatchRun:
+    """Return what batch transform needs of this run."""
+    return BatchRun(
+        connect=context.connect,
+        directory=context.directory,
+        journal=context.journal,
+        config=context.config,
+        model=context.inputs["train"],
+        run=context.run,
+        progress=context.progress,
+    )
+
+
+def _write(context: Context, score: Scorer) -> Outcome:
+    part = HeldOutRows(context.directory)
     answer = score(part.features)
     part.write_predictions(answer, decide(answer, threshold=context.config.predict.threshold))
     return evaluate_stored_predictions(context)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -36,10 +37,37 @@ def _account(config: Config) -> dict[str, object]:
 
 def _all_settings(config: Config) -> dict[str, object]:
     """Return all settings, which the report shows; keys that are newer than 0.1.0 only if they are set."""
-    newer = {"cost": {"price_usd_per_h"}} if not config.cost.price_usd_per_h else {}
+    values = config.stored_values()
+    if not config.cost.price_usd_per_h:
+        del values["cost"]["price_usd_per_h"]
     if not config.report.parity:
-        newer["report"] = {"parity"}
-    return config.model_dump(mode="json", exclude=newer)
+        del values["report"]["parity"]
+    values.pop("account", None)  # who asks does not change the report
+    return values
+
+
+def _if_set(config: Config, *names: str) -> dict[str, object]:
+    """Return sections that are newer than 0.1.0, with the keys that are set; none if no key is."""
+    return {name: values for name in names if (values := config.section_values(name))}
+
+
+def _kms(config: Config, *names: str) -> dict[str, object]:
+    """Return the KMS keys that are set, among the given ones."""
+    keys = {name: key for name, key in config.section_values("kms").items() if name in names}
+    return {"kms": keys} if keys else {}
+
+
+_HOSTING = {
+    "endpoint": ("instance_count", "instance_type", "keep_for_h", "variant_name"),
+    "serverless": ("keep_for_h", "max_concurrency", "memory_size_mb", "mode", "variant_name"),
+    "batch": ("mode",),
+}
+"""The settings of ``hosting`` that deploy reads, by the mode."""
+
+
+def _hosting(config: Config) -> dict[str, object]:
+    values = config.model_dump(mode="json")["hosting"]
+    return {name: values[name] for name in _HOSTING[config.hosting.mode]}
 
 
 def _source_file(config: Config) -> Mapping[str, str]:
@@ -103,7 +131,12 @@ STAGES: tuple[Stage, ...] = (
         name="upload",
         version=1,
         needs=("encode",),
-        settings=lambda config: {**_account(config), "bucket": config.bucket, "prefix": config.prefix},
+        settings=lambda config: {
+            **_account(config),
+            "bucket": config.bucket,
+            "prefix": config.prefix,
+            **_kms(config, "s3"),
+        },
         run=_lazy("stages.upload.run"),
         summary="Put the encoded parts into S3.",
         is_priced=True,
@@ -118,6 +151,8 @@ STAGES: tuple[Stage, ...] = (
             "role_arn": config.execution_role_arn,
             "training": config.section_values("training"),
             "hyperparameters": config.section_values("hyperparameters"),
+            **_kms(config, "volume", "output"),
+            **_if_set(config, "network"),
         },
         run=_lazy("stages.train.run"),
         summary="Run the Linear Learner training job.",
@@ -130,10 +165,12 @@ STAGES: tuple[Stage, ...] = (
         settings=lambda config: {
             **_account(config),
             "role_arn": config.execution_role_arn,
-            "hosting": config.section_values("hosting"),
+            "hosting": _hosting(config),
+            **_kms(config, "volume"),
+            **_if_set(config, "network"),
         },
         run=_lazy("stages.deploy.run"),
-        summary="Put the model behind an endpoint.",
+        summary="Host the model: an endpoint, or a model for batch transform.",
         is_priced=True,
         transient=True,
     ),
@@ -143,7 +180,7 @@ STAGES: tuple[Stage, ...] = (
         needs=("clean", "split", "encode", "train"),
         settings=lambda config: {"predict": config.section_values("predict")},
         run=_lazy("stages.predict.run"),
-        summary="Score the test part through the endpoint, beside the baselines.",
+        summary="Score the test part with the hosted model, beside the baselines.",
         is_priced=True,
         uses=("deploy",),
         result=paths.METRICS,
@@ -169,3 +206,9 @@ STAGES: tuple[Stage, ...] = (
         undoes=("deploy",),
     ),
 )
+
+BATCH_STAGES: tuple[Stage, ...] = tuple(
+    replace(stage, run=_lazy("stages.predict.run_in_batch"), uses=()) if stage.name == "predict" else stage
+    for stage in STAGES
+)
+"""The same stages for ``predict --batch``, which needs no endpoint. Its outputs and its fingerprint are the same."""

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from asteroid_ll.aws.tags import resource_name
+
 if TYPE_CHECKING:
     from asteroid_ll.aws.session import Aws
     from asteroid_ll.config import Config
@@ -27,7 +29,8 @@ class Outcome:
         outputs: files it wrote, relative to the run directory; the journal records their digests.
         identity: digest of the outputs' content, for files that contain times (a job's artifact and log); None to
             use the digests of the files.
-        status: ``"run"``, or ``"adopted"`` if an existing resource of this run was used.
+        status: ``"run"``, ``"adopted"`` if an existing resource of this run was used, or ``"started"`` if its job still
+            runs, so that the stage is not done.
         note: a few words for the terminal, such as ``"40,860 asteroids"``.
         metrics: numbers for the command's output.
         findings: sentences that explain the numbers.
@@ -55,6 +58,8 @@ class Context:
         connect: opens the session with AWS or the emulator; every call returns the same session.
         progress: reports a line of progress.
         spared: kinds of resources that a teardown leaves running, such as ``training-job``.
+        waits: whether a stage waits for the job that it starts; a later call takes it up.
+        log: reports a line of the training job's log; None if nobody wants it.
     """
 
     config: Config
@@ -66,11 +71,13 @@ class Context:
     connect: Callable[[], Aws]
     progress: Callable[[str], None]
     spared: frozenset[str] = frozenset()
+    waits: bool = True
+    log: Callable[[str], None] | None = None
 
     @property
     def resource_name(self) -> str:
         """The name of what this stage creates: from its content, and for this run alone."""
-        return f"asteroid-ll-{self.fingerprint[:16]}-{self.run.rpartition('-')[2]}"
+        return resource_name(self.fingerprint, self.run)
 
     def path(self, *parts: str) -> Path:
         """Return a path in the run directory."""

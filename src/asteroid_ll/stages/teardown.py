@@ -8,9 +8,10 @@ from collections.abc import Mapping
 
 from asteroid_ll.aws.billing import OpenResource, open_resources
 from asteroid_ll.aws.errors import expected
-from asteroid_ll.aws.jobs import stop_training_job
+from asteroid_ll.aws.jobs import stop_job
 from asteroid_ll.aws.other_runs import sentences
-from asteroid_ll.aws.teardown import delete_endpoint_stack, find_leftovers
+from asteroid_ll.aws.resources import JOBS, words
+from asteroid_ll.aws.teardown import STACK, delete_endpoint_stack, find_leftovers
 from asteroid_ll.errors import AsteroidError, CredentialsError, DataError, LeakError, UnrecordedError
 from asteroid_ll.run.journal import UNKNOWN, Record
 from asteroid_ll.stages.stage import Context, Outcome
@@ -76,9 +77,10 @@ def run(context: Context) -> Outcome:
         raise UnrecordedError(f"{', '.join(unrecorded)} deleted. {reason}", hint=_AGAIN)
     if not known and not forgotten:
         return Outcome(note="nothing was open")
-    stopped = done["training-job"]
-    jobs = f", {stopped} training job{'s' if stopped != 1 else ''} stopped" if stopped else ""
-    return Outcome(note=f"{done['endpoint']} resources deleted{jobs}, absence proven by listing")
+    stopped = [f", {done[kind]} {words(kind)}{'s' if done[kind] != 1 else ''} stopped" for kind in JOBS if done[kind]]
+    n_deleted = done["endpoint"] + done["model"]
+    deleted = f"{n_deleted} resource{'s' if n_deleted != 1 else ''} deleted"
+    return Outcome(note=f"{deleted}{''.join(stopped)}, absence proven by listing")
 
 
 def _recorded(context: Context) -> Mapping[str, Record]:
@@ -92,16 +94,18 @@ def _recorded(context: Context) -> Mapping[str, Record]:
 
 
 def _undo(context: Context, name: str, kind: str) -> int:
-    """Delete an endpoint with its configuration and model, or stop a training job; return the number of resources."""
+    """Delete an endpoint with its configuration and model, or a model, or stop a job; return how many were undone."""
     aws = context.connect()
-    if kind == "endpoint":
-        context.progress(f"deleting endpoint {name}")
-        n_undone = len(delete_endpoint_stack(aws, name))
-        leftovers = find_leftovers(aws, name)
+    job = next((job for job in JOBS if job == kind), None)
+    if job is not None:
+        context.progress(f"stopping {words(job)} {name}")
+        n_undone = int(stop_job(aws, job, name) == "stopped")
+        leftovers = find_leftovers(aws, name, kinds=(job,))
     else:
-        context.progress(f"stopping training job {name}")
-        n_undone = int(stop_training_job(aws, name) == "stopped")
-        leftovers = find_leftovers(aws, name, kinds=("training-job",))
+        context.progress(f"deleting {kind} {name}")
+        kinds = ("model",) if kind == "model" else STACK
+        n_undone = len(delete_endpoint_stack(aws, name, kinds=kinds))
+        leftovers = find_leftovers(aws, name, kinds=kinds)
     if leftovers:
         raise LeakError(f"Still there: {', '.join(map(str, leftovers))}.", hint=_AGAIN, left=len(leftovers))
     return n_undone

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
 from asteroid_ll.aws.errors import is_denial
 from asteroid_ll.aws.jobs import (
+    CapacityError,
     Channel,
+    TrainingJob,
     TrainingJobRequest,
     create_or_adopt_training_job,
-    usable_training_job_name,
+    is_short_of_instances,
+    next_attempt,
     wait_for_training_job,
 )
-from asteroid_ll.aws.logs import read_job_log
+from asteroid_ll.aws.logs import JobLogTail, read_job_log
+from asteroid_ll.aws.network import Network
 from asteroid_ll.aws.storage import download_file, parse_uri
 from asteroid_ll.aws.tags import tags
 from asteroid_ll.aws.teardown import find_leftovers
@@ -30,17 +35,41 @@ CONTENT_TYPE = "application/x-recordio-protobuf"
 
 
 def run(context: Context) -> Outcome:
-    """Start the job or adopt this run's, wait for it, and download the artifact and the log."""
+    """Start the job or adopt this run's, wait for it, and download the artifact and the log.
+
+    If AWS has no instance of a type, or the account no quota for it, the next type of the configuration is tried. Types
+    for which earlier attempts found no capacity come last.
+    """
+    attempt = next_attempt(context.connect(), context.resource_name)
+    types = sorted(context.config.training.instance_types, key=lambda name: name in attempt.short_types)
+    for instance_type, following in zip(types, [*types[1:], None], strict=True):
+        try:
+            return _run_job(context, attempt.name, instance_type)
+        except AwsError as error:
+            if following is None or not is_short_of_instances(error):
+                raise
+            reason = "AWS has no capacity" if isinstance(error, CapacityError) else "the account has no quota"
+            context.progress(f"No {instance_type}: {reason}. The next type is {following}.")
+        attempt = next_attempt(context.connect(), context.resource_name)
+    raise AssertionError("the last type returns or raises")
+
+
+def _run_job(context: Context, name: str, instance_type: str) -> Outcome:
+    """Run one attempt at the job."""
     aws = context.connect()
-    name = usable_training_job_name(aws, context.resource_name)
     context.journal.append(
         "intent", stage="train", fingerprint=context.fingerprint, resource=name, bills="training-job"
     )
     outcome = ""
     try:
-        outcome = create_or_adopt_training_job(aws, _request(context, name))
+        outcome = create_or_adopt_training_job(aws, _request(context, name, instance_type))
+        if not context.waits:
+            return Outcome(status="started", note=f"job {name} is on its way")
         job = wait_for_training_job(
-            aws, name, on_transition=lambda status, message: context.progress(f"{status}: {message}")
+            aws,
+            name,
+            on_transition=lambda status, message: context.progress(f"{status}: {message}"),
+            on_look=_log_printer(context, name),
         )
     except KeyboardInterrupt:
         state = "is still running" if outcome else "may have been started"
@@ -52,8 +81,21 @@ def run(context: Context) -> Outcome:
         _note_end(context, name)
         raise
     context.journal.append("gone", stage="train", fingerprint=context.fingerprint, resource=name)
+    _store(context, name, job)
+    machine = f" on {job.instance_type}" if len(context.config.training.instance_types) > 1 else ""
+    saved = f" of {job.training_s}" if job.training_s not in (None, job.billable_s) else ""
+    return Outcome(
+        outputs=(paths.ARTIFACT, paths.JOB_LOG, paths.JOB),
+        identity=artifact_identity(context.path(paths.ARTIFACT)),
+        status="adopted" if outcome == "adopted" else "run",
+        note=f"job {name}{machine}, {job.billable_s}{saved} billable seconds",
+    )
+
+
+def _store(context: Context, name: str, job: TrainingJob) -> None:
+    """Download the artifact and the log of a completed job, and write its facts."""
     bucket, key = parse_uri(job.artifact_s3_uri)
-    download_file(aws, bucket=bucket, key=key, path=context.path(paths.ARTIFACT))
+    download_file(context.connect(), bucket=bucket, key=key, path=context.path(paths.ARTIFACT))
     atomic_write(context.path(paths.JOB_LOG), "".join(f"{line}\n" for line in _log_of(context, name)).encode())
     write_json(
         context.path(paths.JOB),
@@ -61,16 +103,30 @@ def run(context: Context) -> Outcome:
             "name": name,
             "arn": job.arn,
             "artifact": job.artifact_s3_uri,
+            "instance_type": job.instance_type,
             "billable_s": job.billable_s,
+            "training_s": job.training_s,
             "final_metrics": dict(job.final_metrics),
         },
     )
-    return Outcome(
-        outputs=(paths.ARTIFACT, paths.JOB_LOG, paths.JOB),
-        identity=artifact_identity(context.path(paths.ARTIFACT)),
-        status="adopted" if outcome == "adopted" else "run",
-        note=f"job {name}, {job.billable_s} billable seconds",
-    )
+
+
+def _log_printer(context: Context, name: str) -> Callable[[], None]:
+    """Return a function that reports the new lines of the job's log if somebody wants them; a refusal ends it."""
+    log = context.log
+    tail = JobLogTail(context.connect(), name) if log else None
+
+    def report() -> None:
+        nonlocal tail
+        try:
+            for line in tail.new_lines() if tail else ():
+                assert log is not None
+                log(line)
+        except AwsError as error:
+            context.progress(f"{error.what} The log is not shown.")
+            tail = None
+
+    return report
 
 
 def artifact_identity(path: Path) -> str:
@@ -109,10 +165,10 @@ def _note_end(context: Context, name: str) -> None:
             context.journal.append("gone", stage="train", fingerprint=context.fingerprint, resource=name)
 
 
-def _request(context: Context, name: str) -> TrainingJobRequest:
-    config = context.config
+def _request(context: Context, name: str, instance_type: str) -> TrainingJobRequest:
+    config, training = context.config, context.config.training
     manifest = read_json(context.path(paths.MANIFEST))
-    distribution = {"train": config.training.train_distribution}
+    distribution = {"train": training.train_distribution}
     return TrainingJobRequest(
         name=name,
         image_uri=image_uri(config.region),
@@ -123,10 +179,15 @@ def _request(context: Context, name: str) -> TrainingJobRequest:
             for channel, uri in manifest["channels"].items()
         ],
         output_s3_uri=manifest["output"],
-        instance_type=config.training.instance_type,
-        instance_count=config.training.instance_count,
-        volume_size_gb=config.training.volume_size_gb,
-        max_runtime_s=config.training.max_runtime_s,
-        input_mode=config.training.input_mode,
-        tags=tags(fingerprint=context.fingerprint, run=context.run),
+        instance_type=instance_type,
+        instance_count=training.instance_count,
+        volume_size_gb=training.volume_size_gb,
+        max_runtime_s=training.max_runtime_s,
+        input_mode=training.input_mode,
+        tags=tags(fingerprint=context.fingerprint, run=context.run, extra=config.tags),
+        spot_wait_s=training.wait_limit_s,
+        checkpoint_s3_uri=f"s3://{manifest['bucket']}/{config.prefix}/checkpoints/{name}/",
+        volume_kms=config.kms.volume,
+        output_kms=config.kms.output,
+        network=Network(**dict(config.network)),
     )

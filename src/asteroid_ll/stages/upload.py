@@ -19,11 +19,12 @@ def run(context: Context) -> Outcome:
     prefix = f"{context.config.prefix}/{context.fingerprint[:16]}"
     objects: list[dict[str, object]] = []
     statuses = set()
+    kms_key = context.config.kms.s3
     for channel in CHANNELS:
         for path in sorted(context.path("encode", channel).glob("*.pbr")):
             key = f"{prefix}/{channel}/{path.name}"
             digest = sha256_file(path)
-            statuses.add(upload_file(aws, path, bucket=bucket, key=key, sha256=digest))
+            statuses.add(upload_file(aws, path, bucket=bucket, key=key, sha256=digest, kms_key=kms_key))
             objects.append({"key": key, "sha256": digest, "size_bytes": path.stat().st_size})
     channels = {channel: f"s3://{bucket}/{prefix}/{channel}/" for channel in CHANNELS}
     write_json(

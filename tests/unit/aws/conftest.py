@@ -8,6 +8,7 @@ from collections import defaultdict, deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import parse_qs
 
 import pytest
 from botocore.session import Session
@@ -105,6 +106,9 @@ def _operation(request: Request) -> tuple[str, dict[str, Any]]:
         return "InvokeEndpoint", {"Body": request.body, **request.headers}
     if b"GetCallerIdentity" in request.body:
         return "GetCallerIdentity", {}
+    if b"Action=AssumeRole&" in request.body:
+        fields = parse_qs(request.body.decode())
+        return "AssumeRole", {name: value[0] for name, value in fields.items() if name not in ("Action", "Version")}
     return f"S3 {request.method}", {"path": request.path, "query": dict(request.query), **request.headers}
 
 
@@ -146,6 +150,7 @@ def time_passes() -> VirtualTime:
 def script() -> Script:
     made = Script()
     made.on("GetCallerIdentity", IDENTITY)
+    made.on("ListTransformJobs", {"TransformJobSummaries": []})
     return made
 
 

@@ -61,7 +61,7 @@ def aws(directory: Path):
         yield made
         for resource in billing.open_resources(made):
             if resource.kind == "training-job":
-                jobs.stop_training_job(made, resource.name)
+                jobs.stop_job(made, "training-job", resource.name)
 
 
 @pytest.fixture
@@ -216,7 +216,7 @@ def test_a_failed_job_has_its_reason_and_uses_up_its_name(aws, uploaded):
     jobs.create_or_adopt_training_job(aws, request(epochs="13"))
     with pytest.raises(AwsError, match="ClientError: Unable to parse csv"):
         jobs.wait_for_training_job(aws, NAME)
-    assert jobs.usable_training_job_name(aws, NAME) == f"{NAME}-2"
+    assert jobs.next_attempt(aws, NAME).name == f"{NAME}-2"
 
 
 def test_a_job_of_other_content_under_our_name_is_refused(aws, uploaded):
@@ -235,11 +235,11 @@ def test_a_stopped_job_is_no_longer_billed_and_counts_as_a_failure(aws, uploaded
     jobs.create_or_adopt_training_job(aws, request(epochs="1000"))
     assert [resource.name for resource in billing.open_resources(aws)] == [NAME]
     assert teardown.find_leftovers(aws, NAME, kinds=["training-job"])[0].name == NAME
-    assert jobs.stop_training_job(aws, NAME) == "stopped"
+    assert jobs.stop_job(aws, "training-job", NAME) == "stopped"
     with pytest.raises(AwsError, match="was stopped"):
         jobs.wait_for_training_job(aws, NAME)
-    assert jobs.stop_training_job(aws, NAME) == "ended"
-    assert jobs.stop_training_job(aws, "asteroid-ll-none") == "absent"
+    assert jobs.stop_job(aws, "training-job", NAME) == "ended"
+    assert jobs.stop_job(aws, "training-job", "asteroid-ll-none") == "absent"
     assert billing.open_resources(aws) == []
     assert open_intervals(directory) == []
 
@@ -263,7 +263,7 @@ def test_what_aws_lists_and_does_not_know_yet_is_torn_down(aws, uploaded, direct
     assert [item.kind for item in teardown.delete_endpoint_stack(aws, NAME)] == ["model"]
     assert teardown.find_leftovers(aws, NAME) == []
     jobs.create_or_adopt_training_job(aws, request(name="asteroid-ll-other", epochs="1000"))
-    assert jobs.stop_training_job(aws, "asteroid-ll-other") == "stopped"
+    assert jobs.stop_job(aws, "training-job", "asteroid-ll-other") == "stopped"
     assert open_intervals(directory) == []
 
 
@@ -394,7 +394,7 @@ def test_the_policy_allows_every_call_of_the_package(aws, calls, uploaded):
     job = trained(aws)
     logs.read_job_log(aws, NAME)
     jobs.create_or_adopt_training_job(aws, request())
-    jobs.stop_training_job(aws, NAME)
+    jobs.stop_job(aws, "training-job", NAME)
     deployed(aws, job.artifact_s3_uri)
     deployed(aws, job.artifact_s3_uri)
     billing.open_resources(aws)

@@ -124,9 +124,17 @@ def test_a_job_of_ours_with_other_settings_is_refused_by_what_differs(aws, scrip
 
 def test_another_refusal_is_not_taken_for_an_existing_job(aws, script, say, request_):
     script.on("CreateTrainingJob", say.refusal("ResourceLimitExceeded", "limit is 0 Instances"))
+    script.on("DescribeTrainingJob", say.refusal("ValidationException", "Requested resource not found."))
     with pytest.raises(AwsError, match=r"quota .* limit is 0 Instances"):
         jobs.create_or_adopt_training_job(aws, request_)
-    assert script.names() == ["CreateTrainingJob"]
+    assert script.names() == ["CreateTrainingJob", "DescribeTrainingJob"]
+
+
+def test_a_job_of_ours_that_fills_the_quota_itself_is_adopted(aws, script, say, request_):
+    script.on("CreateTrainingJob", say.refusal("ResourceLimitExceeded", "limit is 1 Instances"))
+    script.on("DescribeTrainingJob", described("InProgress"))
+    script.on("ListTags", tagged(tags.tags(fingerprint="abc")))
+    assert jobs.create_or_adopt_training_job(aws, request_) == "adopted"
 
 
 @pytest.mark.parametrize(
@@ -142,7 +150,7 @@ def test_another_refusal_is_not_taken_for_an_existing_job(aws, script, say, requ
 def test_a_failed_attempt_uses_up_its_name(aws, script, say, states, name):
     missing = say.refusal("ValidationException", "Requested resource not found.")
     script.on("DescribeTrainingJob", *[missing if state is None else described(state) for state in states])
-    assert jobs.usable_training_job_name(aws, "asteroid-ll-abc") == name
+    assert jobs.next_attempt(aws, "asteroid-ll-abc").name == name
 
 
 def test_every_step_is_shown_once_and_in_order(aws, script):
@@ -165,6 +173,8 @@ def test_every_step_is_shown_once_and_in_order(aws, script):
     assert job == jobs.TrainingJob(
         arn=ARN,
         artifact_s3_uri="s3://b/p/output/x/output/model.tar.gz",
+        instance_type="ml.m5.large",
+        training_s=None,
         billable_s=61,
         final_metrics={"train:progress": 100.0},
     )
@@ -235,7 +245,7 @@ def test_stopping_waits_until_the_bill_has_ended(aws, script):
     script.on("StopTrainingJob", {})
     script.on("DescribeTrainingJob", described("InProgress"), described("Stopping"), described("Stopped"))
     script.on("ListTags", tagged(tags.tags(fingerprint="abc")))
-    assert jobs.stop_training_job(aws, "asteroid-ll-abc") == "stopped"
+    assert jobs.stop_job(aws, "training-job", "asteroid-ll-abc") == "stopped"
     assert script.names().count("DescribeTrainingJob") == 3
 
 
@@ -244,7 +254,7 @@ def test_a_job_that_had_ended_needs_no_stopping(aws, script, say):
     script.on("StopTrainingJob", say.refusal("ValidationException", rejected))
     script.on("DescribeTrainingJob", described("Completed"))
     script.on("ListTags", tagged(tags.tags(fingerprint="abc")))
-    assert jobs.stop_training_job(aws, "asteroid-ll-abc") == "ended"
+    assert jobs.stop_job(aws, "training-job", "asteroid-ll-abc") == "ended"
 
 
 def test_another_refusal_to_stop_is_an_error(aws, script, say):
@@ -252,19 +262,19 @@ def test_another_refusal_to_stop_is_an_error(aws, script, say):
     script.on("DescribeTrainingJob", described("InProgress"))
     script.on("ListTags", tagged(tags.tags(fingerprint="abc")))
     with pytest.raises(AwsError, match="1 validation error"):
-        jobs.stop_training_job(aws, "asteroid-ll-abc")
+        jobs.stop_job(aws, "training-job", "asteroid-ll-abc")
 
 
 def test_a_missing_job_needs_no_stopping(aws, script, say):
     script.on("DescribeTrainingJob", say.refusal("ValidationException", "Requested resource not found."))
     script.on("ListTrainingJobs", {"TrainingJobSummaries": []})
-    assert jobs.stop_training_job(aws, "asteroid-ll-abc") == "absent"
+    assert jobs.stop_job(aws, "training-job", "asteroid-ll-abc") == "absent"
 
 
 def test_a_job_without_our_tags_is_not_stopped(aws, script):
     script.on("DescribeTrainingJob", described("InProgress"))
     script.on("ListTags", tagged({"Owner": "somebody"}))
-    assert jobs.stop_training_job(aws, "asteroid-ll-abc") == "foreign"
+    assert jobs.stop_job(aws, "training-job", "asteroid-ll-abc") == "foreign"
     assert "StopTrainingJob" not in script.names()
 
 
@@ -300,3 +310,39 @@ def test_the_emulator_knows_its_roles_at_once(aws, script, say, request_):
 def with_patience(aws, new_role_s):
     aws.pace = dataclasses.replace(aws.pace, new_role_s=new_role_s)
     return aws
+
+
+NO_CAPACITY = (
+    "CapacityError: Unable to provision requested ML compute capacity. Please retry using a different ML instance type."
+)
+WAITED = {"SecondaryStatus": "MaxWaitTimeExceeded"}
+
+
+@pytest.mark.parametrize(
+    ("answer", "is_short"),
+    [
+        (described("Failed", FailureReason=NO_CAPACITY), True),
+        (described("Failed", FailureReason="InsufficientInstanceCapacity: try later"), True),
+        (described("Failed", FailureReason="AlgorithmError: , exit code: 1"), False),
+        (described("Stopped", **WAITED), True),
+        (described("Stopped", TrainingStartTime=1, **WAITED), False),
+        (described("Stopped"), False),
+    ],
+    ids=["capacity", "ec2", "algorithm", "spot never came", "spot went away", "stopped"],
+)
+def test_another_type_may_help_a_job_that_never_got_an_instance(aws, script, say, answer, is_short):
+    script.on("DescribeTrainingJob", answer)
+    with pytest.raises(AwsError) as caught:
+        jobs.wait_for_training_job(aws, "asteroid-ll-abc")
+    assert jobs.is_short_of_instances(caught.value) is is_short
+    missing = say.refusal("ValidationException", "Requested resource not found.")
+    script.on("DescribeTrainingJob", answer, missing)
+    attempt = jobs.next_attempt(aws, "asteroid-ll-abc")
+    assert attempt == jobs.Attempt("asteroid-ll-abc-2", frozenset({"ml.m5.large"} if is_short else ()))
+
+
+def test_each_look_is_reported_the_last_one_too(aws, script):
+    script.on("DescribeTrainingJob", described("InProgress"), described("InProgress"), described())
+    looks = []
+    jobs.wait_for_training_job(aws, "asteroid-ll-abc", on_look=lambda: looks.append(1))
+    assert len(looks) == 2

@@ -13,10 +13,11 @@ from asteroid_ll.linear_learner.images import ACCOUNT_BY_REGION
 
 ACCOUNT_ID = "111122223333"
 REGIONS = {"aws": "us-east-1", "aws-cn": "cn-north-1", "aws-us-gov": "us-gov-west-1"}
+KEY_ID = "1234abcd-12ab-34cd-56ef-1234567890ab"
 LONGEST = {"bucket": "b" * 63, "prefix": "x" * 256, "role_path": f"{'p' * 510}/", "role_name": "n" * 64}
 
 
-def scope(partition="aws", *, bucket="b", prefix="p", role_path="", role_name="learner"):
+def scope(partition="aws", *, bucket="b", prefix="p", role_path="", role_name="learner", **company):
     return Scope(
         bucket=bucket,
         swept_bucket=bucket,
@@ -25,7 +26,18 @@ def scope(partition="aws", *, bucket="b", prefix="p", role_path="", role_name="l
         region=REGIONS[partition],
         account_id=ACCOUNT_ID,
         partition=partition,
+        **company,
     )
+
+
+def company(partition="aws", *, name="a"):
+    """Keys of all three uses, with the longest names of aliases, and a VPC."""
+    return {
+        "volume_kms": KEY_ID,
+        "output_kms": f"arn:{partition}:kms:{REGIONS[partition]}:{ACCOUNT_ID}:key/{KEY_ID}",
+        "s3_kms": f"alias/{name}",
+        "has_vpc": True,
+    }
 
 
 def actions(document):
@@ -57,7 +69,7 @@ def test_a_policy_follows_iams_grammar_in_every_partition(made, partition):
         for resource in statement["Resource"]:
             role_or_user = r"(role/learner|user/\$\{aws:username\})"
             arn = rf"arn:{partition}:(s3:::b(/p/\*)?|iam::{ACCOUNT_ID}:{role_or_user}|[a-z]+:({REGIONS[partition]}|\*)"
-            assert re.fullmatch(rf"\*|{arn}:[0-9]{{12}}:[a-z-]+[/:].+)", resource), resource
+            assert re.fullmatch(rf"\*|{arn}:[0-9]{{12}}:[a-z*-]+[/:].+)", resource), resource
 
 
 @pytest.mark.parametrize("made", [caller_policy, role_policy])
@@ -67,7 +79,7 @@ def test_every_action_is_an_operation_of_its_service_or_a_permission_without_one
     # Service Authorization Reference: actions that are not the names of operations.
     others = {"s3:ListBucket", "s3:ListBucketMultipartUploads", "iam:PassRole"}
     others |= {"s3:GetEncryptionConfiguration", "s3:GetBucketPublicAccessBlock"}
-    for action in actions(made(scope())) - others:
+    for action in actions(made(scope(**company()))) - others:
         service, operation = action.split(":")
         names = [loader.load_service_model(name, "service-2") for name in models.get(service, (service,))]
         assert any(operation in model["operations"] for model in names), action
@@ -127,7 +139,8 @@ def test_a_sweep_may_look_in_every_region_but_touch_only_our_names():
 def test_only_a_sweep_needs_the_statements_that_the_documentation_calls_its_own():
     document = caller_policy(scope())
     page = (Path(__file__).resolve().parents[3] / "docs" / "aws.md").read_text("utf-8")
-    others = [statement for statement in document["Statement"] if f"`{statement['Sid']}`" not in page]
+    named = page[page.index("the statements `Sweep`") : page.index("are for [sweep]")]
+    others = [statement for statement in document["Statement"] if f"`{statement['Sid']}`" not in named]
     assert len(document["Statement"]) - len(others) == 6
     without = actions({"Statement": others})
     assert actions(document) - without == {"logs:DescribeLogGroups", "logs:DeleteLogStream", "logs:DeleteLogGroup"}
@@ -218,3 +231,41 @@ def test_a_role_for_github_trusts_one_repository_and_place(repo, place, operator
 def test_a_name_that_would_trust_more_than_one_place_is_refused(wrong):
     with pytest.raises(ConfigError):
         oidc_trust(scope(), **wrong)
+
+
+@pytest.mark.parametrize("partition", REGIONS)
+def test_documents_with_keys_and_names_of_usual_length_fit_the_limits_too(partition):
+    usual = {"bucket": "b" * 63, "prefix": "x" * 64, "role_path": "service-role/", "role_name": "n" * 64}
+    with_keys = scope(partition, **usual, **company(partition, name="a" * 64))
+    assert size(caller_policy(with_keys)) <= 6_144
+    assert size(role_policy(with_keys)) <= 10_240
+
+
+def test_keys_that_are_set_and_only_these_can_be_used():
+    caller, role = caller_policy(scope(**company())), role_policy(scope(**company()))
+    key = f"arn:aws:kms:us-east-1:{ACCOUNT_ID}:key/{KEY_ID}"
+    used = {
+        "KeyOfUploads": ({"kms:GenerateDataKey", "kms:Decrypt"}, {"kms:Decrypt"}),
+        "KeyOfModels": ({"kms:GenerateDataKey", "kms:Decrypt"}, {"kms:Encrypt", "kms:GenerateDataKey", "kms:Decrypt"}),
+        "KeyOfDisks": ({"kms:CreateGrant", "kms:DescribeKey"}, {"kms:CreateGrant", "kms:DescribeKey"}),
+    }
+    for number, document in enumerate((caller, role)):
+        by_sid = {statement["Sid"]: statement for statement in document["Statement"]}
+        for sid, expected in used.items():
+            assert set(by_sid[sid]["Action"]) == expected[number]
+        assert by_sid["KeyOfModels"]["Resource"] == by_sid["KeyOfDisks"]["Resource"] == [key]
+        # KMS developer guide, "Use aliases to control access to KMS keys".
+        assert by_sid["KeyOfUploads"]["Resource"] == [f"arn:aws:kms:us-east-1:{ACCOUNT_ID}:key/*"]
+        assert by_sid["KeyOfUploads"]["Condition"] == {"ForAnyValue:StringEquals": {"kms:ResourceAliases": "alias/a"}}
+    assert not {a for a in actions(caller_policy(scope())) | actions(role_policy(scope())) if a.startswith("kms:")}
+
+
+def test_only_the_role_of_a_run_in_a_vpc_makes_network_interfaces():
+    # SageMaker developer guide, "SageMaker Roles": what a job in a VPC needs.
+    needed = {
+        *("ec2:CreateNetworkInterface", "ec2:CreateNetworkInterfacePermission", "ec2:DeleteNetworkInterface"),
+        *("ec2:DeleteNetworkInterfacePermission", "ec2:DescribeNetworkInterfaces", "ec2:DescribeVpcs"),
+        *("ec2:DescribeDhcpOptions", "ec2:DescribeSubnets", "ec2:DescribeSecurityGroups"),
+    }
+    assert needed < actions(role_policy(scope(has_vpc=True)))
+    assert not needed & (actions(role_policy(scope())) | actions(caller_policy(scope(has_vpc=True))))

@@ -23,8 +23,8 @@ def of(
     training_price = price_of("Training", training_type, stated=stated or {}, listed=listed or {})
     hosting_price = price_of("Hosting", hosting_type, stated=stated or {}, listed=listed or {})
     return Estimate(
-        Item("Training", training_type, count, max_runtime_s / 3600, training_price),
-        Item("Hosting", hosting_type, 1, hosting_h, hosting_price),
+        Item("training", training_type, count, max_runtime_s / 3600, training_price),
+        Item("hosting", hosting_type, 1, hosting_h, hosting_price),
         region,
     )
 

@@ -74,6 +74,19 @@ def test_a_name_that_is_taken_between_the_look_and_the_creation_is_refused(aws, 
         storage.ensure_bucket(aws, "b")
 
 
+def test_an_organization_that_denies_new_buckets_is_named_and_so_is_the_way_out(aws, script, say):
+    message = (
+        "User: arn:aws:iam::111122223333:user/x is not authorized to perform: s3:CreateBucket on resource: "
+        '"arn:aws:s3:::b" with an explicit deny in a service control policy'
+    )
+    script.on("S3 HEAD", say.s3_refusal("404", status=404))
+    script.on("S3 PUT", say.s3_refusal("AccessDenied", message, status=403))
+    with pytest.raises(AwsError, match="AWS denied s3:CreateBucket while creating bucket b") as caught:
+        storage.ensure_bucket(aws, "b")
+    assert "service control policy" in caught.value.hint
+    assert caught.value.hint.endswith("Or set 'bucket' to one that exists: it is used as it is.")
+
+
 def test_a_bucket_that_our_own_lost_call_created_exists(aws, script, say):
     script.on("S3 HEAD", say.s3_refusal("404", status=404))
     script.on("S3 PUT", say.s3_refusal("BucketAlreadyOwnedByYou", "yours", status=409))

@@ -38,3 +38,11 @@ def test_a_time_limit_that_is_no_number_is_none():
 def test_a_value_that_aws_refuses_is_named(run):
     with pytest.raises(ConfigError, match="asteroid-ll:run"):
         tags.tags(fingerprint="f", run=run)
+
+
+def test_tags_of_the_user_are_added_and_neither_shadow_ours_nor_decide_who_owns():
+    made = tags.tags(fingerprint="abc", run="r", extra={"team": "rocks", tags.OWNER_TAG: "somebody"})
+    assert (made["team"], made[tags.OWNER_TAG]) == ("rocks", tags.OWNER_VALUE)
+    assert tags.owns({**made, "team": "other"}, "abc", run="r")
+    with pytest.raises(ConfigError, match="The tag team cannot have"):
+        tags.tags(fingerprint="abc", extra={"team": "a\tb!"})

@@ -241,3 +241,16 @@ def test_streams_that_were_never_open_take_everything(monkeypatch):
     console.note("note")
     console.stage_started("train", "never ran")
     console.stage_ended(StageResult("train", "run", "never ran", 1.0))
+
+
+@pytest.mark.parametrize("is_terminal", [False, True], ids=["pipe", "terminal"])
+def test_a_line_of_a_log_is_whole_and_above_the_progress(is_terminal):
+    console, out, err = _console(is_terminal=is_terminal)
+    console.stage_started("train", "never ran")
+    line = "#metrics " + "{[x]} " * 40
+    console.log_line(line)
+    console.stage_ended(StageResult("train", "run", "never ran", 1.0))
+    lines = re.sub(r"\x1b\[[0-9?]*[A-Za-z]|\r", "", err.getvalue()).splitlines()
+    assert line.rstrip() in "".join(lines) if is_terminal else line in lines
+    assert "train     ran" in lines[-1]
+    assert out.getvalue() == ""

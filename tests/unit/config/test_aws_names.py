@@ -28,6 +28,7 @@ def test_every_region_of_botocore_is_known():
     [
         ("training.instance_type", "TrainingInstanceType"),
         ("hosting.instance_type", "ProductionVariantInstanceType"),
+        ("hosting.transform_instance_type", "TransformInstanceType"),
     ],
 )
 def test_every_instance_type_of_botocore_is_known(shapes, key, shape):
@@ -45,6 +46,7 @@ def test_every_instance_type_of_botocore_is_known(shapes, key, shape):
         ("training.instance_type", "ml.m5.xxlarge", "is not an instance type for training; did you mean ml.m5.xlarge?"),
         ("hosting.instance_type", "ml.g4nd.xlarge", "is not an instance type for hosting; did you mean ml.g4dn.xlarge"),
         ("training.instance_type", "ml.t2.large", "is not an instance type for training; did you mean ml.t3.large?"),
+        ("hosting.transform_instance_type", "ml.t2.medium", "ml.t2.medium is not an instance type for batch transform"),
     ],
 )
 def test_a_misspelt_name_is_a_problem_with_a_suggestion(key, name, what):

@@ -4,6 +4,8 @@ from pydantic import ValidationError
 from asteroid_ll.config import Config
 from asteroid_ll.config.models import HostingSettings, SourceSettings, SplitSettings, TrainingSettings
 
+KEY = "1234abcd-12ab-34cd-56ef-1234567890ab"
+
 
 def test_the_defaults_are_an_offline_run_on_the_catalogue():
     config = Config()
@@ -94,6 +96,17 @@ def test_a_value_outside_its_range_or_form_is_refused(section, values):
         ({"source": {"location": "x.csv"}}, "source.location"),
         ({"split": {"validation": 0.5, "test": 0.5}}, "split.test"),
         ({"training": {"instance_count": 2}}, "encode.n_shards"),
+        ({"training": {"max_wait_s": 1800}}, "training.max_wait_s"),
+        ({"training": {"spot": True, "max_wait_s": 1200}}, "training.max_wait_s"),
+        ({"training": {"spot": True, "max_runtime_s": 3601}}, "training.max_runtime_s"),
+        ({"training": {"instance_type": ["ml.m5.large", "ml.m5.large"]}}, "training.instance_type"),
+        ({"account": {"external_id": "x1"}}, "account.external_id"),
+        ({"kms": {"volume": KEY}, "training": {"instance_type": ["ml.m5.large", "ml.g4dn.xlarge"]}}, "kms.volume"),
+        ({"kms": {"output": f"arn:aws:kms:eu-west-1:111122223333:key/{KEY}"}}, "kms.output"),
+        ({"network": {"subnets": ["subnet-12345678"]}}, "network.security_groups"),
+        ({"network": {"security_groups": ["sg-12345678"]}}, "network.subnets"),
+        ({"tags": {str(number): "" for number in range(47)}}, "tags"),
+        ({"tags": {"Team": "a", "team": "b"}}, "tags"),
     ],
     ids=str,
 )
@@ -137,3 +150,52 @@ def test_what_is_no_section_has_no_section_values(name):
 def test_a_regressor_is_not_given_a_classifiers_criterion():
     found = Config.model_validate({"hyperparameters": {"predictor_type": "regressor"}}).hyperparameters
     assert dict(found) == {"predictor_type": "regressor", "mini_batch_size": "100", "epochs": "15"}
+
+
+def test_keys_that_are_newer_than_the_first_release_have_values_only_if_they_are_set():
+    values = Config().stored_values()
+    assert not {"account", "kms", "network", "tags"} & set(values)
+    assert not {"spot", "max_wait_s"} & set(values["training"])
+    given = {"kms": {"s3": "alias/a"}, "network": {"isolation": True}, "training": {"spot": True}, "tags": {"a": "b"}}
+    values = Config.model_validate(given).stored_values()
+    assert {name: values[name] for name in ("kms", "network", "tags")} == {
+        name: given[name] for name in ("kms", "network", "tags")
+    }
+    assert values["training"]["spot"] is True
+    assert "max_wait_s" not in values["training"]
+    assert Config.model_validate(values).stored_values() == values
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"kms": {"volume": "alias/a"}},
+        {"kms": {"s3": "my key"}},
+        {"network": {"subnets": ["default"]}},
+        {"network": {"security_groups": ["sg-1"]}},
+        {"tags": {"aws:team": "a"}},
+        {"tags": {"AWS:team": "a"}},
+        {"tags": {"asteroid-ll:run": "a"}},
+        {"tags": {"a" * 129: "a"}},
+        {"tags": {"a": "b" * 257}},
+        {"tags": {"a": "b!"}},
+        {"account": {"assume_role": "data-team"}},
+        {"account": {"assume_role": "arn:aws:iam::111122223333:role/x", "external_id": "a b"}},
+        {"training": {"instance_type": []}},
+        {"training": {"instance_type": ["ml.m5.large", "m5.large"]}},
+        {"training": {"instance_type": ["ml.m5.large"] * 6}},
+        {"training": {"spot": True, "max_wait_s": 3601}},
+    ],
+    ids=str,
+)
+def test_what_aws_would_refuse_is_refused(given):
+    with pytest.raises(ValidationError):
+        Config.model_validate(given)
+
+
+def test_a_spot_job_waits_for_an_hour_unless_less_is_given():
+    assert TrainingSettings().wait_limit_s is None
+    assert TrainingSettings(spot=True).wait_limit_s == 3600
+    assert TrainingSettings(spot=True, max_wait_s=2000).wait_limit_s == 2000
+    types = ("ml.c5.xlarge", "ml.m5.large")
+    assert TrainingSettings(instance_type=list(types)).instance_types == types

@@ -46,6 +46,23 @@ JOB = {
     "CheckpointConfig": {"S3Uri": "s3://rocks/ck"},
     "Tags": [{"Key": "a", "Value": "b"}],
 }
+TRANSFORM = {
+    "TransformJobName": "t",
+    "ModelName": "m",
+    "MaxConcurrentTransforms": 1,
+    "MaxPayloadInMB": 6,
+    "BatchStrategy": "MultiRecord",
+    "TransformInput": {
+        "DataSource": {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": "s3://rocks/k"}},
+        "ContentType": "text/csv",
+        "CompressionType": "None",
+        "SplitType": "Line",
+    },
+    "TransformOutput": {"S3OutputPath": "s3://rocks/out", "Accept": "application/json", "AssembleWith": "Line"},
+    "TransformResources": {"InstanceType": "ml.m5.large", "InstanceCount": 1},
+    "DataProcessing": {"InputFilter": "$", "OutputFilter": "$", "JoinSource": "None"},
+    "Tags": JOB["Tags"],
+}
 LISTING = {
     "MaxResults": 5, "NameContains": "m", "SortBy": "CreationTime", "SortOrder": "Ascending", "CreationTimeAfter": 1.5,
     "CreationTimeBefore": 2e9, "NextToken": "WyJNb2RlbHMiLCAxLjAsICJtIl0=",
@@ -56,6 +73,10 @@ CALLS = {
     "StopTrainingJob": {"TrainingJobName": "j"},
     "DeleteTrainingJob": {"TrainingJobName": "j"},
     "ListTrainingJobs": {**LISTING, "StatusEquals": "Completed", "LastModifiedTimeAfter": 1},
+    "CreateTransformJob": TRANSFORM,
+    "DescribeTransformJob": {"TransformJobName": "t"},
+    "StopTransformJob": {"TransformJobName": "t"},
+    "ListTransformJobs": {**LISTING, "StatusEquals": "Completed", "LastModifiedTimeAfter": 1},
     "CreateModel": {"ModelName": "m", "PrimaryContainer": CONTAINER, "ExecutionRoleArn": ROLE, "Tags": JOB["Tags"]},
     "DescribeModel": {"ModelName": "m"},
     "DeleteModel": {"ModelName": "m2"},
@@ -275,7 +296,8 @@ def other_request(draw):
 
 @pytest.mark.parametrize("seed", range(3))
 def test_no_request_is_an_internal_failure(virtual, monkeypatch, seed):
-    monkeypatch.setattr(virtual.services.jobs, "spawn", lambda _job: None)
+    for jobs in (virtual.services.jobs, virtual.services.transforms):
+        monkeypatch.setattr(jobs, "spawn", lambda _job: None)
     virtual.store.create_bucket("rocks", region=REGION)
     virtual.store.put("rocks", "k", [b"1,2\n"])
     virtual._log_store.append(REGION, "/aws/sagemaker/TrainingJobs", "j/algo-1-1", lines=[(1.0, "loss 1")])

@@ -5,11 +5,19 @@ from __future__ import annotations
 import pytest
 
 from asteroid_ll.errors import CredentialsError, DataError, InterruptedRunError, LeakError, UnrecordedError
-from asteroid_ll.pipeline.supervisor import error_after_teardown, open_in, quietly, reason_to_tear_down
+from asteroid_ll.pipeline.supervisor import (
+    error_after_teardown,
+    open_in,
+    quietly,
+    reason_to_tear_down,
+    spared_after_failure,
+)
 from asteroid_ll.run.journal import Journal
 
 ENDPOINT = {"e": "endpoint"}
 JOB = {"j": "training-job"}
+TRANSFORM = {"t": "transform-job"}
+MODEL = {"m": "model"}
 
 
 @pytest.mark.parametrize(
@@ -23,11 +31,28 @@ JOB = {"j": "training-job"}
         (JOB, [], False, "j may still bill"),
         (JOB, [], True, None),
         (ENDPOINT | JOB, [], True, "after a failure"),
+        (TRANSFORM, [], False, "t may still bill"),
+        (TRANSFORM | MODEL, ["deploy"], True, None),
+        (MODEL, [], True, "after a failure"),
+        (TRANSFORM | MODEL | ENDPOINT, [], True, "after a failure"),
         (None, [], True, "the journal was lost or cannot be read"),
     ],
 )
 def test_what_is_open_decides_and_a_failed_run_spares_its_job(open_now, touched, has_failed, reason):
     assert reason_to_tear_down(open_now, touched=touched, has_failed=has_failed) == reason
+
+
+@pytest.mark.parametrize(
+    ("open_now", "spared"),
+    [
+        ({}, {"training-job", "transform-job"}),
+        (MODEL, {"training-job", "transform-job"}),
+        (TRANSFORM | MODEL, {"training-job", "transform-job", "model"}),
+        (None, {"training-job", "transform-job"}),
+    ],
+)
+def test_a_transform_job_that_goes_on_keeps_its_model(open_now, spared):
+    assert spared_after_failure(open_now) == spared
 
 
 def test_a_leak_and_expired_credentials_outrank_the_runs_own_failure():

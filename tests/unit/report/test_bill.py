@@ -12,7 +12,7 @@ from asteroid_ll.aws.price_list import store_prices
 from asteroid_ll.aws.pricing import Price
 from asteroid_ll.config import Config
 from asteroid_ll.errors import DataError
-from asteroid_ll.report.bill import bill_of, endpoint_time, worst_case
+from asteroid_ll.report.bill import bill_of, endpoint_time, transform_time, worst_case
 from asteroid_ll.report.tables import bill_rows
 from asteroid_ll.run.journal import History
 
@@ -118,3 +118,78 @@ def test_a_type_without_a_price_has_no_cost_and_makes_the_total_unknown(tmp_path
     assert bill["usd"] is None
     assert bill["training"]["usd"] is None
     assert bill["worst_case_usd"] is None
+
+
+def started(minute: int, name: str = "t") -> dict[str, object]:
+    return at(minute, "intent", name, bills="transform-job")
+
+
+@pytest.mark.parametrize(
+    ("records", "expected"),
+    [
+        ((), (None, False)),
+        ((started(0), at(10, "gone", "t", billed_s=42.5)), (42.5, False)),
+        ((started(0), at(10, "gone", "t")), (600.0, False)),
+        ((started(0), at(10, "gone", "t", billed_s="soon")), (600.0, False)),
+        ((started(0),), (1800.0, True)),
+        ((started(0), at(1, "gone", "t", billed_s=9), started(2, "t-2"), at(4, "gone", "t-2")), (129.0, False)),
+        ((created(0), at(10, "gone")), (None, False)),
+    ],
+    ids=["none", "billed", "failed", "damaged", "open", "two", "an-endpoint"],
+)
+def test_a_transform_job_is_billed_by_its_own_times_else_by_the_journals(records, expected):
+    assert transform_time(History(tuple(records), "this"), now=NOON.replace(minute=30)) == expected
+
+
+def test_a_batch_run_is_priced_and_billed_by_its_transform_jobs(tmp_path):
+    hosting = {"mode": "batch", "transform_instance_type": "ml.m5.xlarge", "transform_max_runtime_s": 600}
+    config = on_aws(hosting=hosting, region="us-east-1")
+    estimate = worst_case(config, {})
+    assert estimate.sentence() == "at most 0.10 USD (training up to 0.06, batch transform up to 0.04)"
+    bill = bill_of(tmp_path, config, History((started(0), at(10, "gone", "t", billed_s=100))))
+    assert "endpoint" not in bill
+    assert bill["transform"]["usd"] == pytest.approx(0.23 * 100 / 3600, abs=1e-6)
+    assert bill["usd"] == bill["transform"]["usd"]
+    assert bill_rows(bill)[2] == ("Batch transform", "1 x ml.m5.xlarge", "100", "0.23", "0.0064", "0.0383")
+
+
+def test_a_serverless_endpoint_is_priced_by_its_requests_and_its_idle_time_is_not_billed(tmp_path):
+    config = on_aws(hosting={"mode": "serverless", "memory_size_mb": 3072}, region="us-east-1")
+    estimate = worst_case(config, {})
+    # 0.00006 USD per second: AWS's Price List, USE1-ServerlessInf:Mem-3GB, effective 2026-09-01
+    assert estimate.hosting.usd == pytest.approx(60 * 60 * 0.00006)
+    assert not estimate.is_estimate
+    assert estimate.sentence().endswith("serverless requests up to 0.22, nothing while idle)")
+    assert "Price of serverless 3072 MB: the bundled table of us-east-1, 2026-09-01." in list(estimate.sources())
+    write(tmp_path, "deploy/endpoint.json", name="e")
+    bill = bill_of(tmp_path, config, History((created(0), at(10, "gone"))))
+    assert bill["endpoint"]["usd"] is None
+    assert bill_rows(bill)[2] == ("Endpoint", "serverless 3072 MB", "–", "–", "–", "0.2160")
+    assert bill["usd"] is None
+    assert bill["prices"].endswith("The requests to the serverless endpoint are not counted.")
+    assert worst_case(on_aws(hosting={"mode": "serverless"}), {}).is_estimate
+
+
+def test_a_run_that_has_scored_in_both_ways_has_both_in_its_bill(tmp_path):
+    write(tmp_path, "deploy/endpoint.json", name="e")
+    bill = bill_of(tmp_path, on_aws(), History((created(0), at(10, "gone"), started(0), at(1, "gone", "t"))))
+    assert (bill["endpoint"]["billable_s"], bill["transform"]["billable_s"]) == (600.0, 60.0)
+    assert [row[0] for row in bill_rows(bill)[1:]] == ["Training job", "Endpoint", "Batch transform", "Total"]
+
+
+TYPES = ["ml.m5.large", "ml.c5.4xlarge", "ml.c5.xlarge"]
+
+
+def test_the_worst_case_of_several_types_is_the_dearest_on_demand():
+    dearest = worst_case(on_aws(training={"instance_type": TYPES, "spot": True}), {}).training
+    assert dearest == worst_case(on_aws(training={"instance_type": "ml.c5.4xlarge"}), {}).training
+    unknown = worst_case(on_aws(training={"instance_type": ["ml.m5.large", "ml.zz9.large"]}), {})
+    assert (unknown.training.instance_type, unknown.total_usd) == ("ml.zz9.large", None)
+
+
+def test_the_bill_of_several_types_is_that_of_the_one_that_ran(tmp_path):
+    write(tmp_path, "train/job.json", billable_s=90, instance_type="ml.m5.large")
+    bill = bill_of(tmp_path, on_aws(training={"instance_type": TYPES}), History(()))["training"]
+    alone = bill_of(tmp_path, on_aws(training={"instance_type": "ml.m5.large"}), History(()))["training"]
+    assert (bill["instances"], bill["usd"]) == (alone["instances"], alone["usd"]) != (None, None)
+    assert bill["worst_case_usd"] > alone["worst_case_usd"]

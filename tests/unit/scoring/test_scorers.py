@@ -3,6 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from asteroid_ll.config import Config
 from asteroid_ll.config.models import PredictSettings
 from asteroid_ll.errors import AwsError, DataError
 from asteroid_ll.evaluation.thresholds import decide
@@ -10,6 +11,7 @@ from asteroid_ll.formats.payload import Scores
 from asteroid_ll.run.files import write_json
 from asteroid_ll.run.journal import Journal
 from asteroid_ll.scoring.scorers import endpoint_scorer, offline_scorer
+from asteroid_ll.stages.predict import max_request_bytes
 
 SCORES = np.array([0.1, 0.5, 0.7], dtype=np.float32)
 
@@ -79,3 +81,15 @@ def test_an_answer_with_another_number_of_scores_is_an_aws_error(tmp_path, monke
 def test_a_missing_artifact_is_a_data_error(tmp_path):
     with pytest.raises(DataError):
         offline_scorer(tmp_path / "model.tar.gz")
+
+
+def test_a_model_alone_is_no_endpoint(tmp_path):
+    write_json(tmp_path / "deploy/endpoint.json", {"name": "m", "model": "model-1"})
+    Journal(tmp_path / "journal.jsonl").append("intent", stage="deploy", resource="m", bills="model")
+    with pytest.raises(AwsError, match="No endpoint serves this model"):
+        _scorer(tmp_path)
+
+
+def test_requests_to_a_serverless_endpoint_have_at_most_4_mb():
+    assert max_request_bytes(Config(hosting={"mode": "serverless"})) == 4 * 2**20
+    assert max_request_bytes(Config()) == 6 * 2**20

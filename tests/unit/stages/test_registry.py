@@ -8,7 +8,8 @@ from importlib import import_module
 import pytest
 
 from asteroid_ll.config import Config
-from asteroid_ll.stages.registry import STAGES
+from asteroid_ll.pipeline.ownership import stored_form
+from asteroid_ll.stages.registry import BATCH_STAGES, STAGES
 
 NAMES = [stage.name for stage in STAGES]
 CHANGES = {
@@ -22,6 +23,10 @@ CHANGES = {
     "hosting": ({"instance_count": 2}, {"deploy"}),
     "predict": ({"threshold": 0.25}, {"predict"}),
     "cost": ({"max_usd": 2.0}, set()),
+    "kms": ({"s3": "alias/a"}, {"upload"}),
+    "network": ({"isolation": True}, {"train", "deploy"}),
+    "tags": ({"team": "rocks"}, set()),
+    "account": ({"profile": "work"}, set()),
 }
 """A change of each section, and the stages of the work for which it counts."""
 
@@ -56,6 +61,19 @@ def test_a_setting_counts_for_the_stages_that_read_it_and_for_no_other(section):
     assert differing - FOR_PEOPLE == readers
 
 
+def test_each_kms_key_counts_for_the_stages_that_send_it():
+    key = "1234abcd-12ab-34cd-56ef-1234567890ab"
+    for name, readers in (("volume", {"train", "deploy"}), ("output", {"train"})):
+        changed = Config.model_validate({"kms": {name: key}})
+        differing = {stage.name for stage in STAGES if stage.settings(changed) != stage.settings(Config())}
+        assert differing - FOR_PEOPLE == readers
+
+
+def test_whose_credentials_they_are_is_not_in_the_report():
+    report = STAGES[NAMES.index("report")]
+    assert report.settings(Config.model_validate({"account": {"profile": "work"}})) == report.settings(Config())
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_every_stage_has_a_module_of_its_name_with_the_function_run(name):
     assert callable(import_module(f"asteroid_ll.stages.{name}").run)
@@ -63,3 +81,32 @@ def test_every_stage_has_a_module_of_its_name_with_the_function_run(name):
 
 def test_every_stage_says_in_a_line_what_it_does():
     assert all(stage.summary.endswith(".") and len(stage.summary) < 80 for stage in STAGES)
+
+
+MODES = {
+    "endpoint": {"instance_type", "instance_count", "variant_name", "keep_for_h"},
+    "serverless": {"mode", "memory_size_mb", "max_concurrency", "variant_name", "keep_for_h"},
+    "batch": {"mode"},
+}
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_the_deployment_depends_on_the_settings_of_its_mode_alone(mode):
+    deploy = next(stage for stage in STAGES if stage.name == "deploy")
+    assert set(deploy.settings(Config(hosting={"mode": mode}))["hosting"]) == MODES[mode]
+
+
+def test_keys_that_older_run_directories_lack_are_stored_only_if_they_are_set():
+    assert set(stored_form(Config())["hosting"]) == MODES["endpoint"]
+    assert stored_form(Config(hosting={"mode": "batch"}))["hosting"]["mode"] == "batch"
+    report = next(stage for stage in STAGES if stage.name == "report")
+    assert set(report.settings(Config())["hosting"]) == MODES["endpoint"]
+    assert "mode" in report.settings(Config(hosting={"mode": "serverless"}))["hosting"]
+
+
+def test_the_stages_of_a_batch_prediction_have_the_same_fingerprints():
+    for stage, in_batch in zip(STAGES, BATCH_STAGES, strict=True):
+        same = ("name", "version", "needs", "transient", "is_priced", "result")
+        assert [getattr(stage, name) for name in same] == [getattr(in_batch, name) for name in same]
+        assert stage.settings(Config()) == in_batch.settings(Config())
+    assert callable(import_module("asteroid_ll.stages.predict").run_in_batch)

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from asteroid_ll.emulator.state import State
 
 TRAINING_GROUP = "/aws/sagemaker/TrainingJobs"
+TRANSFORM_GROUP = "/aws/sagemaker/TransformJobs"
 ENDPOINT_GROUP_PREFIX = "/aws/sagemaker/Endpoints/"
 
 _SCHEMA = """

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from asteroid_ll.emulator.worker.execution_role import ExecutionRole
     from asteroid_ll.linear_learner.serving import ModelServer
 
+SERVERLESS_MEMORY = "Memory size in MB per serverless endpoint"
+"""The quota that limits MemorySizeInMB; 3072 in a new account."""
+
 
 @dataclass(frozen=True)
 class Services:
@@ -29,6 +32,7 @@ class Services:
         store: its buckets and objects.
         resources: its named resources.
         jobs: its training jobs.
+        transforms: its transform jobs.
         loaded_models: the loaded models of the endpoints, by the path of the endpoint's copy of the artifact.
     """
 
@@ -36,6 +40,7 @@ class Services:
     store: ObjectStore
     resources: Resources
     jobs: Jobs
+    transforms: Jobs
     loaded_models: dict[Path, ModelServer] = field(default_factory=dict)
 
 
@@ -154,13 +159,27 @@ class SageMakerCall:
             and interval.arn.split(":")[3] == self.region
         )
         if used + count > limit:
-            raise ApiError(
-                "ResourceLimitExceeded",
-                f"The account-level service limit '{quota}' is {limit} Instances, with current utilization of {used} "
-                f"Instances and a request delta of {count} Instances. Please use AWS Service Quotas to request an "
-                "increase for this quota. If AWS Service Quotas is not available, contact AWS support to request an "
-                "increase for this quota.",
-            )
+            raise _over_quota(quota, limit, used=used, delta=count, unit="Instances")
+
+    def check_serverless_memory(self, memory_mb: int) -> None:
+        """Refuse a serverless variant with more memory than the account's limit for each endpoint.
+
+        Raises:
+            ApiError: ``ResourceLimitExceeded``.
+        """
+        limit = self.settings.quotas.get(SERVERLESS_MEMORY)
+        if limit is not None and memory_mb > limit:
+            raise _over_quota(SERVERLESS_MEMORY, limit, used=0, delta=memory_mb, unit="MBs")
+
+
+def _over_quota(quota: str, limit: int, *, used: int, delta: int, unit: str) -> ApiError:
+    return ApiError(
+        "ResourceLimitExceeded",
+        f"The account-level service limit '{quota}' is {limit} {unit}, with current utilization of {used} "
+        f"{unit} and a request delta of {delta} {unit}. Please use AWS Service Quotas to request an "
+        "increase for this quota. If AWS Service Quotas is not available, contact AWS support to request an "
+        "increase for this quota.",
+    )
 
 
 def invalid(message: str) -> ApiError:

@@ -256,16 +256,27 @@ def _variants(call: SageMakerCall, config: Resource) -> list[dict[str, Any]]:
 def _check_quotas(call: SageMakerCall, config: Resource) -> None:
     counts: Counter[str] = Counter()
     for variant in config.body["ProductionVariants"]:
+        if "ServerlessConfig" in variant:
+            call.check_serverless_memory(variant["ServerlessConfig"]["MemorySizeInMB"])
+            continue
         counts[variant["InstanceType"]] += variant["InitialInstanceCount"]
     for instance_type, count in counts.items():
         call.check_quota("endpoint usage", kind=ledger.ENDPOINT, instance_type=instance_type, count=count)
 
 
 def _bill(services: Services, db: sqlite3.Connection, endpoint: Resource) -> None:
+    """Open an interval for each variant. A serverless one is billed while idle only for its provisioned concurrency."""
     now_s, tags = services.state.now(), services.resources.tags(endpoint.arn)
     for variant in endpoint.body["variants"]:
-        type_and_count = variant["InstanceType"], variant["InitialInstanceCount"]
-        ledger.open_interval(db, BilledInterval(endpoint.arn, ledger.ENDPOINT, *type_and_count, now_s, None, tags))
+        serverless = variant.get("ServerlessConfig")
+        if serverless is None:
+            instances, count = variant["InstanceType"], variant["InitialInstanceCount"]
+        else:
+            instances = f"serverless {serverless['MemorySizeInMB']} MB"
+            count = serverless.get("ProvisionedConcurrency", 0)
+        if count:
+            interval = BilledInterval(endpoint.arn, ledger.ENDPOINT, instances, count, now_s, None, tags)
+            ledger.open_interval(db, interval)
 
 
 def _variant_summaries(endpoint: Resource) -> list[dict[str, Any]] | None:
@@ -277,8 +288,9 @@ def _variant_summaries(endpoint: Resource) -> list[dict[str, Any]] | None:
             "DeployedImages": [{"SpecifiedImage": image_uri(endpoint.region)}],
             "CurrentWeight": variant.get("InitialVariantWeight", 1.0),
             "DesiredWeight": variant.get("InitialVariantWeight", 1.0),
-            "CurrentInstanceCount": variant["InitialInstanceCount"],
-            "DesiredInstanceCount": variant["InitialInstanceCount"],
+            "CurrentInstanceCount": variant.get("InitialInstanceCount", 0),
+            "DesiredInstanceCount": variant.get("InitialInstanceCount", 0),
+            "CurrentServerlessConfig": variant.get("ServerlessConfig"),
         }
         for variant in endpoint.body["variants"]
     ]

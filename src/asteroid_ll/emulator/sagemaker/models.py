@@ -8,12 +8,16 @@ from typing import Any
 
 from asteroid_ll.emulator.resources import ENDPOINT, ENDPOINT_CONFIG, MODEL, Resource
 from asteroid_ll.emulator.sagemaker.call import SageMakerCall, invalid
+from asteroid_ll.emulator.sagemaker.company import check_key, check_vpc
 from asteroid_ll.emulator.sagemaker.images import check_image
 from asteroid_ll.emulator.sagemaker.listing import page
 from asteroid_ll.emulator.worker.files import parse_s3_uri
 
 WORDS = {MODEL: "model", ENDPOINT_CONFIG: "endpoint configuration", ENDPOINT: "endpoint"}
 """The kinds of resources in AWS's messages."""
+
+_OF_INSTANCES = ("InstanceType", "InitialInstanceCount", "AcceleratorType", "VolumeSizeInGB", "ManagedInstanceScaling")
+"""The members of a variant that need instances."""
 
 _MEMBERS = {MODEL: "Model", ENDPOINT_CONFIG: "EndpointConfig"}
 """The kinds of resources in the names of members, such as ``ModelName``."""
@@ -80,7 +84,7 @@ def create_model(call: SageMakerCall) -> dict[str, Any]:
     if len(containers) != 1:
         raise invalid("The emulator's models have exactly one container.")
     _check_container(call, containers[0], role_arn=role_arn)
-    call.refuse_unsupported(request, "VpcConfig")
+    check_vpc(request.get("VpcConfig"))
     return _create(call, MODEL)
 
 
@@ -108,8 +112,11 @@ def create_endpoint_config(call: SageMakerCall) -> dict[str, Any]:
     call.refuse_unsupported(
         call.params, "AsyncInferenceConfig", "DataCaptureConfig", "ExplainerConfig", "ShadowProductionVariants"
     )
+    check_key(call.params.get("KmsKeyId"), call.region, member="KmsKeyId")
     for variant in variants:
         _check_variant(call, variant)
+    if len(variants) > 1 and any("ServerlessConfig" in variant for variant in variants):
+        raise invalid("A serverless endpoint must have exactly one production variant.")
     return _create(call, ENDPOINT_CONFIG)
 
 
@@ -186,9 +193,26 @@ def _check_variant(call: SageMakerCall, variant: Mapping[str, Any]) -> None:
     if "ModelName" not in variant:
         raise invalid(f"The variant {name} needs a ModelName.")
     existing(call, MODEL, variant["ModelName"])
-    call.refuse_unsupported(variant, "ServerlessConfig")
+    if "ServerlessConfig" in variant:
+        _check_serverless(variant)
+        return
     missing = [member for member in ("InstanceType", "InitialInstanceCount") if member not in variant]
     if missing:
         raise invalid(f"The variant {name} needs {' and '.join(missing)}.")
     if variant["InitialInstanceCount"] < 1:
         raise invalid(f"The variant {name} needs at least one instance.")
+
+
+def _check_serverless(variant: Mapping[str, Any]) -> None:
+    """Refuse a serverless variant that AWS refuses (API reference, ProductionVariantServerlessConfig)."""
+    name, config = variant["VariantName"], variant["ServerlessConfig"]
+    if excluded := [member for member in _OF_INSTANCES if member in variant]:
+        raise invalid(f"The variant {name} has a ServerlessConfig, which excludes {' and '.join(excluded)}.")
+    memory_mb, provisioned = config["MemorySizeInMB"], config.get("ProvisionedConcurrency", 0)
+    if memory_mb % 1024:
+        raise invalid(
+            f"The variant {name} has MemorySizeInMB {memory_mb}. "
+            "Valid values are 1024, 2048, 3072, 4096, 5120 and 6144."
+        )
+    if provisioned > config["MaxConcurrency"]:
+        raise invalid(f"The variant {name} has a ProvisionedConcurrency above its MaxConcurrency.")

@@ -13,7 +13,7 @@ from asteroid_ll.emulator.sagemaker import hosting
 from asteroid_ll.emulator.sagemaker.call import Services
 from asteroid_ll.emulator.state import ACCOUNT_ID
 from asteroid_ll.emulator.transport.messages import ApiError, Request, Response
-from asteroid_ll.formats.content_types import MAX_INVOKE_BYTES
+from asteroid_ll.formats.content_types import MAX_INVOKE_BYTES, MAX_SERVERLESS_BYTES
 
 PATH = re.compile(r"/endpoints/([^/]+)/invocations")
 
@@ -45,16 +45,13 @@ class Runtime:
             raise ApiError(
                 "UnknownOperationException", f"The emulator has no {request.method} {request.path}.", status=404
             )
-        if len(request.body) > MAX_INVOKE_BYTES:
-            raise ApiError(
-                "ValidationError",
-                "1 validation error detected: Value at 'body' failed to satisfy constraint: Member must have length "
-                f"less than or equal to {MAX_INVOKE_BYTES}",
-            )
+        _check_length(request, MAX_INVOKE_BYTES)
         name = unquote(match.group(1))
         if authorize is not None:
             authorize("sagemaker", "InvokeEndpoint", {"EndpointName": name})
         endpoint = self._in_service(region, name)
+        if any("ServerlessConfig" in variant for variant in endpoint.body["variants"]):
+            _check_length(request, MAX_SERVERLESS_BYTES)
         variant = self._variant(endpoint, request.headers.get("x-amzn-sagemaker-target-variant", ""))
         answer = hosting.variant_model(self.services, endpoint, variant).invoke(
             request.body,
@@ -85,6 +82,15 @@ class Runtime:
         if target or len(weights) == 1:
             return target or next(iter(weights))
         return self._draw.choices(list(weights), weights=list(weights.values()))[0]
+
+
+def _check_length(request: Request, most: int) -> None:
+    if len(request.body) > most:
+        raise ApiError(
+            "ValidationError",
+            "1 validation error detected: Value at 'body' failed to satisfy constraint: Member must have length "
+            f"less than or equal to {most}",
+        )
 
 
 def _model_error(status: int, body: bytes, *, region: str, group: str) -> ApiError:

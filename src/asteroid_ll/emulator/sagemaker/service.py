@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from asteroid_ll.emulator.json_service import JsonService
-from asteroid_ll.emulator.sagemaker import hosting, models, tags, training_jobs
+from asteroid_ll.emulator.sagemaker import hosting, models, tags, training_jobs, transform_jobs
 from asteroid_ll.emulator.sagemaker.call import SageMakerCall
 
 OPERATIONS: dict[str, Callable[[SageMakerCall], dict[str, Any]]] = {
@@ -18,6 +18,10 @@ OPERATIONS: dict[str, Callable[[SageMakerCall], dict[str, Any]]] = {
     "ListTrainingJobs": training_jobs.list_jobs,
     "StopTrainingJob": training_jobs.stop,
     "DeleteTrainingJob": training_jobs.delete,
+    "CreateTransformJob": transform_jobs.create,
+    "DescribeTransformJob": transform_jobs.describe,
+    "ListTransformJobs": transform_jobs.list_jobs,
+    "StopTransformJob": transform_jobs.stop,
     "CreateModel": models.create_model,
     "DescribeModel": models.describe_model,
     "ListModels": models.list_models,

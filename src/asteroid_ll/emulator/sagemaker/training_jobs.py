@@ -9,6 +9,7 @@ from typing import Any
 from asteroid_ll.emulator import ledger
 from asteroid_ll.emulator.resources import TRAINING_JOB, Resource
 from asteroid_ll.emulator.sagemaker.call import SageMakerCall, invalid
+from asteroid_ll.emulator.sagemaker.company import check_key, check_vpc
 from asteroid_ll.emulator.sagemaker.images import check_image
 from asteroid_ll.emulator.sagemaker.listing import page
 from asteroid_ll.emulator.transport.messages import ApiError
@@ -16,8 +17,15 @@ from asteroid_ll.emulator.worker.checkpoints import LOCAL_PATH
 from asteroid_ll.emulator.worker.files import parse_s3_uri
 from asteroid_ll.emulator.worker.jobs import TERMINAL
 from asteroid_ll.emulator.worker.metrics import DEFINITIONS
+from asteroid_ll.instance_types import has_local_storage
 
 DEFAULT_MAX_RUNTIME_S = 86_400
+MAX_WAIT_WITHOUT_CHECKPOINTS_S = 3_600
+"""AWS's limit for a built-in algorithm that keeps no checkpoints (developer guide, "Managed Spot Training")."""
+
+SPOT_SHARE = 0.3
+"""The part of a spot job's seconds that is billed here. On AWS it follows the market; public logs have about this."""
+
 NOT_FOUND = "Requested resource not found."
 
 
@@ -56,7 +64,7 @@ def describe(call: SageMakerCall) -> dict[str, Any]:
         "EnableInterContainerTrafficEncryption": False,
         "EnableManagedSpotTraining": False,
         **request,
-        **_times(body),
+        **_times(body, share=SPOT_SHARE if request.get("EnableManagedSpotTraining") else 1.0),
         "AlgorithmSpecification": algorithm,
         "TrainingJobName": job.name,
         "TrainingJobArn": job.arn,
@@ -130,8 +138,8 @@ def _name_taken(call: SageMakerCall, name: str) -> ApiError:
     )
 
 
-def _times(body: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the start, the end and the billed seconds per instance."""
+def _times(body: Mapping[str, Any], *, share: float) -> dict[str, Any]:
+    """Return the start, the end and the billed seconds per instance, which are a share of all seconds."""
     if "started_s" not in body:
         return {}
     times = {"TrainingStartTime": body["started_s"]}
@@ -140,7 +148,7 @@ def _times(body: Mapping[str, Any]) -> dict[str, Any]:
         times |= {
             "TrainingEndTime": body["ended_s"],
             "TrainingTimeInSeconds": seconds,
-            "BillableTimeInSeconds": seconds,
+            "BillableTimeInSeconds": math.ceil(seconds * share),
         }
     return times
 
@@ -157,9 +165,11 @@ def _check(call: SageMakerCall, request: Mapping[str, Any]) -> None:
             "You can't override the metric definitions for Amazon SageMaker algorithms. Please retry the request "
             "without specifying metric definitions."
         )
-    call.refuse_unsupported(request, "VpcConfig", "ServerlessJobConfig", "MlflowConfig", "ModelPackageConfig")
+    check_vpc(request.get("VpcConfig"))
+    check_key(request["OutputDataConfig"].get("KmsKeyId"), call.region, member="OutputDataConfig.KmsKeyId")
+    call.refuse_unsupported(request, "ServerlessJobConfig", "MlflowConfig", "ModelPackageConfig")
     _check_modes(request)
-    _check_resources(call, request.get("ResourceConfig", {}))
+    _check_resources(call, request.get("ResourceConfig", {}), is_spot=bool(request.get("EnableManagedSpotTraining")))
     names = [channel["ChannelName"] for channel in request.get("InputDataConfig", [])]
     if len(set(names)) < len(names):
         raise invalid(f"Channel names must be unique: {', '.join(names)}")
@@ -181,20 +191,32 @@ def _check_modes(request: Mapping[str, Any]) -> None:
             "Invalid MaxWaitTimeInSeconds. It must be present and be greater than or equal to MaxRuntimeInSeconds "
             f"({runtime_s})."
         )
+    if wait_s is not None and wait_s > MAX_WAIT_WITHOUT_CHECKPOINTS_S and "CheckpointConfig" not in request:
+        raise invalid(
+            f"Invalid MaxWaitTimeInSeconds. An algorithm without checkpoints has at most "
+            f"{MAX_WAIT_WITHOUT_CHECKPOINTS_S} s, not {wait_s}."
+        )
     if wait_s is not None and not request.get("EnableManagedSpotTraining"):
         raise invalid("Invalid MaxWaitTimeInSeconds. It is only supported when EnableManagedSpotTraining is true.")
 
 
-def _check_resources(call: SageMakerCall, resources: Mapping[str, Any]) -> None:
+def _check_resources(call: SageMakerCall, resources: Mapping[str, Any], *, is_spot: bool) -> None:
     missing = [name for name in ("InstanceType", "InstanceCount", "VolumeSizeInGB") if not resources.get(name)]
     if missing:
         raise invalid(f"ResourceConfig needs {' and '.join(missing)}.")
     call.refuse_unsupported(
         resources, "InstanceGroups", "KeepAlivePeriodInSeconds", "TrainingPlanArn", prefix="ResourceConfig."
     )
+    key = resources.get("VolumeKmsKeyId")
+    check_key(key, call.region, member="ResourceConfig.VolumeKmsKeyId", takes_alias=False)
+    if key and has_local_storage(resources["InstanceType"]):
+        raise invalid(
+            f"VolumeKmsKeyId is not supported for {resources['InstanceType']}: the instance encrypts its local storage "
+            "itself."
+        )
     call.check_quota(
-        "training job usage",
-        kind=ledger.TRAINING,
+        "spot training job usage" if is_spot else "training job usage",
+        kind=ledger.SPOT_TRAINING if is_spot else ledger.TRAINING,
         instance_type=resources["InstanceType"],
         count=resources["InstanceCount"],
     )

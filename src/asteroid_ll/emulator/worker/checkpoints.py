@@ -30,6 +30,9 @@ class Checkpoints:
     Args:
         config: the request's ``CheckpointConfig``.
         store: the account's objects.
+
+    Attributes:
+        n_uploaded: number of files that were copied to S3 since the start or the last download.
     """
 
     def __init__(self, config: Mapping[str, Any], *, store: ObjectStore) -> None:
@@ -37,6 +40,7 @@ class Checkpoints:
         self._prefix = f"{prefix.rstrip('/')}/" if prefix else ""
         self._store = store
         self._seen: dict[Path, tuple[int, int]] = {}
+        self.n_uploaded = 0
 
     def download(self, roots: Iterable[Path]) -> None:
         """Copy the objects under the prefix to every host.
@@ -47,6 +51,7 @@ class Checkpoints:
         Raises:
             DownloadError: a key leads out of the folder, or an object is damaged.
         """
+        self.n_uploaded = 0
         for root in roots:
             folder = root / _FOLDER
             shutil.rmtree(folder, ignore_errors=True)
@@ -77,6 +82,7 @@ class Checkpoints:
                     # The container has just replaced or removed it; the next call sees the new state.
                     continue
                 self._seen[path] = version
+                self.n_uploaded += 1
 
 
 def _version(path: Path) -> tuple[int, int]:

@@ -78,10 +78,10 @@ def prepare(root: Path, request: Mapping[str, Any], *, host: str, store: ObjectS
         folder = root / STREAMS / name if is_pipe else root / "input" / "data" / name
         folder.mkdir(parents=True)
         if is_pipe:
-            streams[name] = tuple(folder / _relative(item.key, prefix) for item in objects)
+            streams[name] = tuple(folder / relative_path(item.key, prefix) for item in objects)
         gunzip = channel.get("CompressionType") == "Gzip"
         for item in objects:
-            download(item, _relative(item.key, prefix), folder=folder, store=store, gunzip=gunzip)
+            download(item, relative_path(item.key, prefix), folder=folder, store=store, gunzip=gunzip)
     return streams
 
 
@@ -210,7 +210,7 @@ def _channel_config(channel: Mapping[str, Any], request: Mapping[str, Any]) -> d
     return config
 
 
-def _relative(key: str, prefix: str) -> str:
+def relative_path(key: str, prefix: str) -> str:
     """Return an object's path in its channel: the key below the prefix's folder."""
     if key != prefix and key.startswith(prefix.rstrip("/") + "/"):
         return key[len(prefix.rstrip("/")) + 1 :]

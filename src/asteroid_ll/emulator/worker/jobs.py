@@ -1,4 +1,4 @@
-"""The rows of training jobs: states, AWS's status messages, worker processes and billed intervals.
+"""The rows of training and transform jobs: states, AWS's status messages, worker processes and billed intervals.
 
 Both the service and the job's worker process use this module. Every change re-reads the row inside a write
 transaction, so they never overwrite each other.
@@ -11,7 +11,7 @@ import signal
 import time
 from collections.abc import Collection, Mapping
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +19,33 @@ from asteroid_ll.emulator import ledger
 from asteroid_ll.emulator.isolation import clean_environment, python_command
 from asteroid_ll.emulator.ledger import BilledInterval
 from asteroid_ll.emulator.processes import ProcessId, spawn_detached
-from asteroid_ll.emulator.resources import TRAINING_JOB, Resource, Resources
+from asteroid_ll.emulator.resources import TRAINING_JOB, TRANSFORM_JOB, Resource, Resources
 from asteroid_ll.emulator.state import State
 
-WORKER = "asteroid_ll.emulator.worker.main"
-"""The module of the worker process."""
+
+@dataclass(frozen=True)
+class JobKind:
+    """A kind of job that runs in a worker process.
+
+    Attributes:
+        name: the resource type in its ARN.
+        worker: the module of the worker process.
+        folder: the folder of the jobs' directories in the state.
+        billed_as: the ledger's kind of interval.
+        resources: the request's member with the instances.
+    """
+
+    name: str
+    worker: str
+    folder: str
+    billed_as: str
+    resources: str
+
+
+TRAINING = JobKind(TRAINING_JOB, "asteroid_ll.emulator.worker.main", "jobs", ledger.TRAINING, "ResourceConfig")
+TRANSFORM = JobKind(
+    TRANSFORM_JOB, "asteroid_ll.emulator.worker.transform", "transforms", ledger.TRANSFORM, "TransformResources"
+)
 
 ACTIVE = ("InProgress", "Stopping")
 TERMINAL = ("Completed", "Failed", "Stopped")
@@ -41,7 +63,7 @@ MESSAGES: Mapping[str, str] = {
     "MaxWaitTimeExceeded": "Training job wait time exceeded MaxWaitTimeInSeconds provided",
     "MaxRuntimeExceeded": "Training job runtime exceeded MaxRuntimeInSeconds provided",
 }
-"""The status message of each secondary status in DescribeTrainingJob."""
+"""The status message of each secondary status in DescribeTrainingJob; a transform job shows none."""
 
 WORKER_DIED = (
     "InternalServerError: We encountered an internal error. Please try again. (The job's worker process has died.)"
@@ -55,40 +77,53 @@ class JobDeletedError(Exception):
 
 
 class Jobs:
-    """The training jobs of a state.
+    """The jobs of one kind in a state.
 
     Args:
         state: the emulator's state.
+        kind: the kind of job.
     """
 
-    def __init__(self, state: State) -> None:
+    def __init__(self, state: State, kind: JobKind = TRAINING) -> None:
         self.state = state
+        self.kind = kind
         self.resources = Resources(state)
         self._spawned: dict[str, ProcessId] = {}
         ledger.ensure(state)
 
     def get(self, region: str, name: str) -> Resource | None:
         """Return the job of that name, or None."""
-        return self.resources.get(TRAINING_JOB, region, name)
+        return self.resources.get(self.kind.name, region, name)
 
     def directory(self, job: Resource) -> Path:
         """Return the job's directory, with the containers' files and the worker's log."""
-        return self.state.jobs / job.region / job.name
+        return self.state.directory / self.kind.folder / job.region / job.name
 
-    def new(self, region: str, name: str, *, request: dict[str, Any], tags: Mapping[str, str]) -> Resource | None:
-        """Record a job with its tags and its billed interval; return None if the name is taken."""
+    def new(
+        self, region: str, name: str, *, request: dict[str, Any], tags: Mapping[str, str], **facts: Any
+    ) -> Resource | None:
+        """Record a job with its tags and its billed interval; return None if the name is taken.
+
+        Args:
+            region: the job's region.
+            name: the job's name.
+            request: the create request.
+            tags: the job's tags.
+            facts: what the worker needs beside the request; JSON values.
+        """
         now_s, polls = self.state.now(), self.state.settings.invisible_polls
-        body = {"request": request, "spawned_s": now_s, "transitions": []}
-        job = Resource(TRAINING_JOB, region, name, "InProgress", now_s, now_s, body, polls)
+        body = {"request": request, "spawned_s": now_s, "transitions": [], **facts}
+        job = Resource(self.kind.name, region, name, "InProgress", now_s, now_s, body, polls)
         job = _with_secondary(job, "Starting", now_s)
-        resources = request["ResourceConfig"]
+        resources = request[self.kind.resources]
         with self.state.transaction() as db:
             if self.get(region, name) is not None:
                 return None
             self.resources.save(db, job)
             self.resources.put_tags(db, job.arn, tags)
             type_and_count = resources["InstanceType"], resources["InstanceCount"]
-            ledger.open_interval(db, BilledInterval(job.arn, ledger.TRAINING, *type_and_count, now_s, None, tags))
+            billed_as = ledger.SPOT_TRAINING if request.get("EnableManagedSpotTraining") else self.kind.billed_as
+            ledger.open_interval(db, BilledInterval(job.arn, billed_as, *type_and_count, now_s, None, tags))
         return job
 
     def spawn(self, job: Resource) -> None:
@@ -96,7 +131,7 @@ class Jobs:
         directory = self.state.private_folder(self.directory(job))
         ahead_s = self.state.now() - time.time()
         state_directory = str(self.state.directory.resolve())
-        command = python_command(WORKER, state_directory, job.region, job.name, f"{ahead_s:.6f}")
+        command = python_command(self.kind.worker, state_directory, job.region, job.name, f"{ahead_s:.6f}")
         pid = spawn_detached(command, log=directory / "worker.log", environment=clean_environment())
         worker = ProcessId.of(pid)
         if worker is not None:
@@ -161,13 +196,15 @@ class Jobs:
             if current.status not in ACTIVE:
                 return
             now_s = self.state.now()
+            if secondary == "MaxWaitTimeExceeded":  # AWS stops it, and the stop is a step of its own
+                current = _with_secondary(replace(current, status="Stopping"), "Stopping", now_s)
             ended = replace(current, status=status, body={**current.body, **facts, "ended_s": now_s})
             self.resources.save(db, _with_secondary(ended, secondary or status, now_s))
             ledger.close_intervals(db, current.arn, ended_s=now_s if "started_s" in current.body else 0.0)
 
     def settle(self) -> None:
         """Fail jobs whose worker died; start a worker again if it died before it claimed its job."""
-        for job in self.resources.find(TRAINING_JOB, statuses=ACTIVE):
+        for job in self.resources.find(self.kind.name, statuses=ACTIVE):
             worker = _process(job, "worker")
             with suppress(JobDeletedError):  # another process has settled and deleted it meanwhile
                 if worker is None and self.state.now() - job.body["spawned_s"] > _CLAIM_PATIENCE_S:
@@ -180,7 +217,7 @@ class Jobs:
         """Delete every job and kill its processes; none of them runs when this returns."""
         with self.state.transaction() as db:
             # A worker that has not claimed its job yet finds no row and exits.
-            jobs = self.resources.find(TRAINING_JOB)
+            jobs = self.resources.find(self.kind.name)
             for job in jobs:
                 self.resources.delete(db, job)
         _kill([process for job in jobs for role in ("worker", "container") if (process := _process(job, role))])
@@ -210,7 +247,7 @@ class Jobs:
         """Return the job as it is now; raise JobDeletedError if it was deleted."""
         current = self.get(job.region, job.name)
         if current is None or current.created_s != job.created_s:
-            raise JobDeletedError(f"The training job {job.arn} was deleted.")
+            raise JobDeletedError(f"The job {job.arn} was deleted.")
         return current
 
 
@@ -219,7 +256,7 @@ def _with_secondary(job: Resource, secondary: str, now_s: float) -> Resource:
     before = [dict(step) for step in job.body["transitions"]]
     if before and "EndTime" not in before[-1]:
         before[-1]["EndTime"] = now_s
-    step: dict[str, Any] = {"Status": secondary, "StartTime": now_s, "StatusMessage": MESSAGES[secondary]}
+    step: dict[str, Any] = {"Status": secondary, "StartTime": now_s, "StatusMessage": MESSAGES.get(secondary, "")}
     if job.status in TERMINAL:
         step["EndTime"] = now_s
     body = {**job.body, "secondary": secondary, "transitions": [*before, step]}

@@ -15,14 +15,12 @@ import socket
 import subprocess
 import sys
 import time
-import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from types import FrameType
 from typing import IO, TYPE_CHECKING, Any
 
-from asteroid_ll.emulator.isolation import clean_environment, limit_resources, python_command
+from asteroid_ll.emulator.isolation import clean_environment, python_command
 from asteroid_ll.emulator.logs.store import TRAINING_GROUP, LogStore
 from asteroid_ll.emulator.processes import ProcessId
 from asteroid_ll.emulator.resources import Resource
@@ -31,9 +29,10 @@ from asteroid_ll.emulator.s3.store import ObjectStore
 from asteroid_ll.emulator.state import State
 from asteroid_ll.emulator.worker import files as job_files
 from asteroid_ll.emulator.worker.checkpoints import Checkpoints
-from asteroid_ll.emulator.worker.jobs import Jobs
+from asteroid_ll.emulator.worker.jobs import TRAINING, Jobs
 from asteroid_ll.emulator.worker.metrics import NAMESPACE, final_metrics
 from asteroid_ll.emulator.worker.pipes import Feeder, feeding
+from asteroid_ll.emulator.worker.process import run_claimed
 from asteroid_ll.linear_learner.images import generation_of
 
 if TYPE_CHECKING:
@@ -45,6 +44,11 @@ _LINKS = "LINEAR_LEARNER_LINKS"
 _GENERATION = "LINEAR_LEARNER_GENERATION"
 _CONTAINER = "asteroid_ll.linear_learner.container"
 
+NO_CAPACITY = (
+    "CapacityError: Unable to provision requested ML compute capacity. Please retry using a different ML instance type."
+)
+"""The reason with which AWS fails a job that it has no instances for."""
+
 
 @dataclass
 class _Host:
@@ -54,6 +58,7 @@ class _Host:
     process: subprocess.Popen[bytes]
     stream: str
     rest: bytes = b""
+    has_written: bool = False
 
 
 @dataclass
@@ -94,6 +99,12 @@ class Worker:
         self.feeders: list[Feeder] = []
         config = self.request.get("CheckpointConfig")
         self.checkpoints = None if config is None else Checkpoints(config, store=self.store)
+        is_spot = bool(self.request.get("EnableManagedSpotTraining"))
+        self.interruptions_left = self.settings.spot_interruptions if is_spot else 0
+        self.has_lost_instances = False
+        limit_s: float = self.request["StoppingCondition"].get("MaxWaitTimeInSeconds", float("inf"))
+        self.give_up_at_s = time.monotonic() + limit_s if is_spot else float("inf")
+        self.streams: list[str] = []
 
     def stop(self, _number: int = signal.SIGTERM, _frame: FrameType | None = None) -> None:
         """Handle SIGTERM: send it to the containers and kill them after the grace time."""
@@ -102,10 +113,11 @@ class Worker:
 
     def run(self) -> None:
         """Run the job to its end and record the result in its row."""
+        if self.request["ResourceConfig"]["InstanceType"] in self.settings.types_without_capacity:
+            return self._end_without_instances()
         self._wait(self.settings.training_starting_s)
         if self.ending.stop_requested or not self.jobs.step(self.job, "Downloading"):
             return self.jobs.finish(self.job, "Stopped")
-        give_up_at_s = time.monotonic() + self.request["StoppingCondition"].get("MaxWaitTimeInSeconds", 0)
         pause_s = _FIRST_PAUSE_S
         while True:
             try:
@@ -125,15 +137,35 @@ class Worker:
                 exit_code = self._run_containers()
             if not self._was_interrupted():
                 return self._conclude(exit_code)
-            if time.monotonic() >= give_up_at_s:
+            if time.monotonic() >= self.give_up_at_s:
                 return self.jobs.finish(self.job, "Stopped", secondary="MaxWaitTimeExceeded")
+            self.has_lost_instances = False
             self.ending.kill_at_s = float("inf")
             interrupted = self.jobs.step(self.job, "Interrupted")
             # Wait longer for new instances each time, so a job that always dies does not spin.
             self._wait(pause_s)
             pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
-            if not (interrupted and self.jobs.step(self.job, "Downloading")):
+            if not (interrupted and all(self.jobs.step(self.job, step) for step in ("Starting", "Downloading"))):
                 return self.jobs.finish(self.job, "Stopped")
+
+    def _end_without_instances(self) -> None:
+        """End a job whose instances never come: a job on demand at once, a spot job when its wait is over."""
+        if not self.request.get("EnableManagedSpotTraining"):
+            return self.jobs.finish(self.job, "Failed", reason=NO_CAPACITY)
+        self._wait(self.give_up_at_s - time.monotonic())
+        return self.jobs.finish(
+            self.job, "Stopped", secondary="" if self.ending.stop_requested else "MaxWaitTimeExceeded"
+        )
+
+    def _lose_instances(self) -> None:
+        """Kill the containers of a spot job that AWS interrupts, once it has a checkpoint or has at least begun."""
+        has_begun = any(host.has_written for host in self.hosts)
+        if self.checkpoints is not None:
+            has_begun = self.checkpoints.n_uploaded > 0
+        if self.interruptions_left and not self.has_lost_instances and has_begun:
+            self.has_lost_instances = True
+            self.interruptions_left -= 1
+            self._signal(signal.SIGKILL)
 
     def _prepare(self) -> None:
         """Write every host's files, pipes and checkpoints."""
@@ -153,7 +185,7 @@ class Worker:
         """Return whether a managed spot job lost an instance: its container was killed, but not by the worker."""
         # Only the first failure counts: the worker may have killed the other hosts after it.
         hosts = [self.failed] if self.failed else self.hosts
-        killed = any(host.process.returncode == -signal.SIGKILL for host in hosts)
+        killed = self.has_lost_instances or any(host.process.returncode == -signal.SIGKILL for host in hosts)
         ended_early = self.ending.stop_requested or self.ending.over_time
         return killed and not ended_early and bool(self.request.get("EnableManagedSpotTraining"))
 
@@ -183,7 +215,9 @@ class Worker:
         if denied:
             self.state.log(f"{self.job.arn} has no metrics: {denied}")
             return []
-        return final_metrics(self.logs.lines(self.job.region, TRAINING_GROUP, self.hosts[0].stream))
+        # An interrupted job has a stream for each start.
+        lines = [self.logs.lines(self.job.region, TRAINING_GROUP, stream) for stream in dict.fromkeys(self.streams)]
+        return final_metrics(line for stream in lines for line in stream)
 
     def _run_containers(self) -> int:
         """Run all hosts' containers to their end; return 0 or a failed one's exit code (128 + n for signal n)."""
@@ -206,6 +240,7 @@ class Worker:
         # Only a host's process keeps its end open, so the other hosts notice its death.
         for end in (end for ends in links for end in ends):
             end.close()
+        self.streams.append(self.hosts[0].stream)
         leader = ProcessId.of(self.hosts[0].process.pid)
         if leader is not None:
             self.jobs.note(self.job, container={"pid": leader.pid, "started": leader.started})
@@ -218,6 +253,7 @@ class Worker:
         codes = [host.process.wait() for host in self.hosts]
         if self.checkpoints is not None:
             self.checkpoints.upload(self.roots.values())
+        self._lose_instances()  # at the latest now, so that each job is interrupted as often as the settings say
         code: int = self.failed.process.returncode if self.failed else max(codes, key=abs)
         return code if code >= 0 else 128 - code
 
@@ -241,6 +277,7 @@ class Worker:
                         key.data.process.stdout.close()
                 if self.checkpoints is not None:
                     self.checkpoints.upload(self.roots.values())
+                self._lose_instances()
                 failed = next((host for host in self.hosts if host.process.poll()), None)
                 if failed is not None:
                     self.failed = self.failed or failed
@@ -257,6 +294,7 @@ class Worker:
             lines, host.rest = [host.rest], b""
         now_s = self.state.now()
         texts = [(now_s, line.decode("utf-8", errors="replace").rstrip("\r")) for line in lines]
+        host.has_written = host.has_written or bool(texts)
         if texts and self.has_log:
             self.logs.append(self.job.region, TRAINING_GROUP, host.stream, lines=texts)
         return bool(chunk)
@@ -337,30 +375,8 @@ def _links(n_hosts: int) -> list[list[socket.socket]]:
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Claim the job and run it. A bug fails the job, with its traceback in ``worker.log``."""
-    directory, region, name, ahead_s = arguments
-    offset_s = float(ahead_s)
-    limit_resources()
-    state = State(Path(directory), clock=lambda: time.time() + offset_s)
-    jobs = Jobs(state)
-    job = jobs.claim(region, name)
-    if job is None:
-        return
-    worker = Worker(state, job)
-    os.chdir(worker.directory)
-    signal.signal(signal.SIGTERM, worker.stop)
-    # The row has a stop request that came before the handler was installed.
-    current = jobs.get(region, name)
-    if current is None or current.status == "Stopping":
-        worker.stop()
-    try:
-        worker.run()
-    except Exception:
-        traceback.print_exc()
-        worker.stop()
-        jobs.finish(job, "Failed", reason="InternalServerError: We encountered an internal error. Please try again.")
-    finally:
-        state.close()
+    """Claim the job and run it."""
+    run_claimed(arguments, kind=TRAINING, runner=Worker)
 
 
 if __name__ == "__main__":

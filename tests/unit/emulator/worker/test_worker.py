@@ -17,8 +17,9 @@ from asteroid_ll.emulator.processes import ProcessId, spawn_detached
 REGION = "us-west-2"
 
 
-def test_the_workers_imports_are_light():
-    code = "import sys, asteroid_ll.emulator.worker.main; print(*sys.modules)"
+@pytest.mark.parametrize("worker", ["main", "transform"])
+def test_the_workers_imports_are_light(worker):
+    code = f"import sys, asteroid_ll.emulator.worker.{worker}; print(*sys.modules)"
     names = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     assert not {"numpy", "pandas", "boto3", "botocore", "orjson", "pydantic"} & set(names)
 

@@ -1,0 +1,254 @@
+"""A transform job's worker process, in the place of SageMaker's batch transform and the serving container.
+
+It loads the model, splits each object into requests, and answers them with the code of the endpoints
+(`asteroid_ll.linear_learner.serving`), so the scores are the same bits. An object's answers become one object with the
+suffix ``.out``. Nothing is uploaded of an object that failed, or of a job that was stopped.
+
+Sources: the developer guide, "Use Batch Transform", and the API reference, TransformInput, TransformOutput and
+StopTransformJob. The lines of the data log are those of real jobs.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import shutil
+import signal
+import sys
+import time
+import zlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from threading import Event
+from types import FrameType
+from typing import IO, TYPE_CHECKING, Any
+
+from asteroid_ll.emulator.logs.store import TRANSFORM_GROUP, LogStore
+from asteroid_ll.emulator.resources import Resource
+from asteroid_ll.emulator.s3.body_files import read_chunks
+from asteroid_ll.emulator.s3.store import ObjectStore, StoredObject
+from asteroid_ll.emulator.state import State
+from asteroid_ll.emulator.worker.files import parse_s3_uri, relative_path
+from asteroid_ll.emulator.worker.jobs import TRANSFORM, Jobs
+from asteroid_ll.emulator.worker.process import run_claimed
+from asteroid_ll.emulator.worker.splitting import SplitError, payloads
+from asteroid_ll.errors import AsteroidError
+
+if TYPE_CHECKING:
+    from asteroid_ll.linear_learner.serving import ModelServer
+
+DEFAULT_MAX_PAYLOAD_MB = 6
+SEE_LOG = "See job logs for more information"
+
+
+@dataclass(frozen=True)
+class _Input:
+    """An object of the input, and the key of its output below the output's prefix."""
+
+    item: StoredObject
+    output: str
+
+
+class _FailedObjectError(Exception):
+    """An object could not be transformed; the job's failure begins with this word."""
+
+
+class TransformWorker:
+    """Runs one claimed job to its end.
+
+    Args:
+        state: the emulator's state.
+        job: the job, claimed by this process.
+    """
+
+    def __init__(self, state: State, job: Resource) -> None:
+        self.state = state
+        self.job = job
+        self.jobs = Jobs(state, TRANSFORM)
+        self.store = ObjectStore(state)
+        self.logs = LogStore(state)
+        self.request: dict[str, Any] = job.body["request"]
+        self.directory = self.jobs.directory(job)
+        self._stopping = Event()
+        self.stream = f"{job.name}/i-{int(job.created_s * 1000):017x}-{int(job.created_s)}"
+
+    def stop(self, _number: int = signal.SIGTERM, _frame: FrameType | None = None) -> None:
+        """Handle SIGTERM: end after the present request."""
+        self._stopping.set()
+
+    def run(self) -> None:
+        """Run the job to its end and record the result in its row."""
+        self._wait(self.state.settings.training_starting_s)
+        if self._stopping.is_set() or not self.jobs.step(self.job, "Transforming"):
+            return self.jobs.finish(self.job, "Stopped")
+        try:
+            model = self._load_model()
+            inputs = self._inputs()
+            failures = self._transform(inputs, model)
+        except _FailedObjectError as error:
+            return self.jobs.finish(self.job, "Failed", reason=str(error))
+        if self._stopping.is_set():
+            return self.jobs.finish(self.job, "Stopped")
+        if failures:
+            reason = "ClientError" if "ClientError" in failures else "AlgorithmError"
+            return self.jobs.finish(self.job, "Failed", reason=f"{reason}: {SEE_LOG}")
+        return self.jobs.finish(self.job, "Completed")
+
+    def _load_model(self) -> ModelServer:
+        from asteroid_ll.linear_learner.serving import ModelServer  # numpy, which would delay the claim of the job
+
+        self._log("Docker entrypoint called with argument(s): serve")
+        url = self.job.body["model_data_url"]
+        item = self.store.get(*parse_s3_uri(url))
+        if item is None or not self.store.is_intact(item):
+            raise _FailedObjectError(f'ClientError: Failed to download model data from URL: "{url}".')
+        try:
+            return ModelServer.load(item.path)
+        except AsteroidError as error:
+            self._log(f"Unable to load the model: {error}")
+            raise _FailedObjectError("AlgorithmError: Model container failed to respond to ping") from error
+
+    def _inputs(self) -> list[_Input]:
+        """Return the objects of the input, in the order of their keys or of the manifest."""
+        source = self.request["TransformInput"]["DataSource"]["S3DataSource"]
+        bucket, key = parse_s3_uri(source["S3Uri"])
+        if source["S3DataType"] == "ManifestFile":
+            return list(self._manifest(bucket, key))
+        items = [item for item in self.store.list(bucket, key) if not item.key.endswith("/")]
+        if not items:
+            raise _FailedObjectError(f'ClientError: No S3 objects found under S3 URL "{source["S3Uri"]}"')
+        return [_Input(item, relative_path(item.key, key)) for item in items]
+
+    def _manifest(self, bucket: str, key: str) -> Iterator[_Input]:
+        """Yield the objects of a manifest: ``[{"prefix": "s3://BUCKET/PREFIX"}, "suffix", ...]``."""
+        manifest = self.store.get(bucket, key)
+        uri = f"s3://{bucket}/{key}"
+        if manifest is None:
+            raise _FailedObjectError(f'ClientError: No S3 objects found under S3 URL "{uri}"')
+        try:
+            head, *suffixes = json.loads(manifest.path.read_bytes())
+            names = [str(head["prefix"]) + str(suffix) for suffix in suffixes]
+        except (ValueError, TypeError, KeyError) as error:
+            raise _FailedObjectError(f'ClientError: The manifest file "{uri}" cannot be read') from error
+        for suffix, name in zip(suffixes, names, strict=True):
+            item = self.store.get(*parse_s3_uri(name))
+            if item is None:
+                raise _FailedObjectError(f'ClientError: No S3 objects found under S3 URL "{name}"')
+            yield _Input(item, str(suffix).lstrip("/"))
+
+    def _transform(self, inputs: Sequence[_Input], model: ModelServer) -> set[str]:
+        """Answer every object, and upload the answers of those that succeeded; return the kinds of failures."""
+        strategy = "SINGLE_RECORD" if self._is_single else "MULTI_RECORD"
+        n_at_once = self.request.get("MaxConcurrentTransforms") or 1
+        self._log_data(f"MaxConcurrentTransforms={n_at_once}, MaxPayloadInMB={self._mb}, BatchStrategy={strategy}")
+        failures: set[str] = set()
+        answered: list[tuple[str, Path]] = []
+        for number, source in enumerate(inputs):
+            target = self.directory / f"{number}.out"
+            try:
+                self._answer(source.item, target, model)
+            except _FailedObjectError as error:
+                failures.add(str(error))
+            else:
+                answered.append((source.output, target))
+            if self._stopping.is_set():
+                return failures
+        bucket, prefix = parse_s3_uri(self.request["TransformOutput"]["S3OutputPath"])
+        if self.store.bucket(bucket) is None:
+            raise _FailedObjectError(f'ClientError: The output bucket "{bucket}" does not exist')
+        folder = f"{prefix.rstrip('/')}/" if prefix else ""
+        for output, target in answered:
+            self.store.put(bucket, f"{folder}{output}.out", read_chunks(target))
+            target.unlink()
+        return failures
+
+    def _answer(self, item: StoredObject, target: Path, model: ModelServer) -> None:
+        """Write the assembled answers to an object's requests.
+
+        Raises:
+            _FailedObjectError: the object cannot be split, or the container refused a request.
+        """
+        name = f"{item.bucket}/{item.key}"
+        described, output = self.request["TransformInput"], self.request["TransformOutput"]
+        end = b"\n" if output.get("AssembleWith") == "Line" else b""
+        try:
+            with self._open(item) as file, target.open("wb") as answers:
+                for body in payloads(
+                    file, described.get("SplitType", "None"), is_single=self._is_single, max_bytes=self._mb << 20
+                ):
+                    if self._stopping.is_set():
+                        return
+                    answer = model.invoke(
+                        body, content_type=described.get("ContentType", ""), accept=output.get("Accept", "")
+                    )
+                    for line in answer.log_lines:
+                        self._log(line)
+                    if answer.status != 200:
+                        is_client = answer.status < 500
+                        first = "ClientError" if is_client else "Bad HTTP status received from algorithm"
+                        text = answer.body.decode("utf-8", errors="replace")
+                        self._log_data(
+                            *(f"{name}: {line}" for line in (f"{first}: {answer.status}", "", "Message:", text))
+                        )
+                        raise _FailedObjectError("ClientError" if is_client else "AlgorithmError")
+                    answers.write(answer.body)
+                    if not answer.body.endswith(end):
+                        answers.write(end)
+        except SplitError as error:
+            self._log_data(f"{name}: {error}")
+            raise _FailedObjectError("ClientError") from error
+
+    def _open(self, item: StoredObject) -> IO[bytes]:
+        """Open an object, decompressed.
+
+        Raises:
+            SplitError: it is damaged, or is not gzip.
+        """
+        if not self.store.is_intact(item):
+            raise SplitError("ClientError: The object is damaged in the emulator's state. Upload it again")
+        if self.request["TransformInput"].get("CompressionType") != "Gzip":
+            return item.path.open("rb")
+        plain = self.directory / "plain"
+        try:
+            with gzip.open(item.path, "rb") as packed, plain.open("wb") as file:
+                shutil.copyfileobj(packed, file)
+        except (OSError, EOFError, zlib.error) as error:
+            raise SplitError(f"ClientError: The object cannot be decompressed: {error}") from error
+        return plain.open("rb")
+
+    @property
+    def _mb(self) -> int:
+        """The longest request, in MB."""
+        return int(self.request.get("MaxPayloadInMB", DEFAULT_MAX_PAYLOAD_MB))
+
+    @property
+    def _is_single(self) -> bool:
+        return bool(self.request.get("BatchStrategy") == "SingleRecord")
+
+    def _log(self, line: str) -> None:
+        """Add a line to the container's log."""
+        self.logs.append(self.job.region, TRANSFORM_GROUP, self.stream, lines=[(self.state.now(), line)])
+
+    def _log_data(self, *lines: str) -> None:
+        """Add lines to the data log."""
+        now_s = self.state.now()
+        time_text = datetime.fromtimestamp(now_s, UTC).isoformat(timespec="milliseconds").removesuffix("+00:00")
+        entries = [(now_s, f"{time_text}:[sagemaker logs]: {line}") for line in lines]
+        self.logs.append(self.job.region, TRANSFORM_GROUP, f"{self.stream}/data-log", lines=entries)
+
+    def _wait(self, duration_s: float) -> None:
+        """Wait until the instances are up or a stop is requested."""
+        until_s = time.monotonic() + duration_s
+        while not self._stopping.is_set() and (remaining_s := until_s - time.monotonic()) > 0:
+            time.sleep(min(remaining_s, 0.05))
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Claim the job and run it."""
+    run_claimed(arguments, kind=TRANSFORM, runner=TransformWorker)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
