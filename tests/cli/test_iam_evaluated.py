@@ -20,9 +20,10 @@ import numpy as np
 import pytest
 
 from asteroid_ll import Emulator, LinearLearnerClassifier
-from asteroid_ll.aws import endpoints, jobs, logs, price_list, resources, storage, tags, teardown
+from asteroid_ll.aws import endpoints, jobs, logs, price_list, resources, storage, tags, teardown, transform
 from asteroid_ll.aws.checks import quotas, roles, simulation
 from asteroid_ll.aws.checks.buckets import bucket_checks
+from asteroid_ll.aws.job_request import Channel, TrainingJobRequest, create_body
 from asteroid_ll.aws.policy import Document, Scope, caller_policy, role_policy
 from asteroid_ll.aws.session import Aws, connect
 from asteroid_ll.emulator.account import Account
@@ -66,19 +67,33 @@ def actions(document: Document) -> list[str]:
     return sorted({action for statement in document["Statement"] for action in statement["Action"]})
 
 
-def job_request(name: str = NEW) -> jobs.TrainingJobRequest:
-    return jobs.TrainingJobRequest(
+def job_request(name: str = NEW) -> TrainingJobRequest:
+    return TrainingJobRequest(
         name=name,
         image_uri=image_uri(REGION),
         role_arn=SCOPE.role_arn,
         hyperparameters={"predictor_type": "binary_classifier", "mini_batch_size": "10", "epochs": "1"},
-        channels=[jobs.Channel("train", f"s3://{BUCKET}/asteroid-ll/train/", "text/csv", "FullyReplicated")],
+        channels=[Channel("train", f"s3://{BUCKET}/asteroid-ll/train/", "text/csv", "FullyReplicated")],
         output_s3_uri=f"s3://{BUCKET}/asteroid-ll/output",
         instance_type="ml.m5.large",
         instance_count=1,
         volume_size_gb=10,
         max_runtime_s=600,
         input_mode="File",
+        tags=OURS,
+    )
+
+
+def transform_request(name: str) -> transform.TransformJobRequest:
+    return transform.TransformJobRequest(
+        name=name,
+        model_name=NAME,
+        input_s3_uri=f"s3://{BUCKET}/{KEY}",
+        content_type="text/csv",
+        output_s3_uri=f"s3://{BUCKET}/asteroid-ll/scores/",
+        accept="application/jsonlines",
+        instance_type="ml.m5.large",
+        instance_count=1,
         tags=OURS,
     )
 
@@ -135,9 +150,12 @@ def account(artifact: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         create_config(root, NAME)
         for name in (NAME, QUIET):
             create_endpoint(root, name)
-    request = {**jobs._create_body(job_request(NAME)), "Tags": []}
+    request = {**create_body(job_request(NAME)), "Tags": []}
     job = account.services.jobs.new(REGION, NAME, request=request, tags=OURS)
     account.services.jobs.finish(job, "Completed")
+    request = {**transform._create_body(transform_request(NAME)), "Tags": []}
+    scores = account.services.transforms.new(REGION, NAME, request=request, tags=OURS)
+    account.services.transforms.finish(scores, "Completed")
     for group, stream in ((TRAINING_GROUP, f"{NAME}/algo-1-1"), (ENDPOINT_GROUP_PREFIX + NAME, "a/i-1")):
         LogStore(account.state).append(REGION, group, stream, lines=[(time.time(), "a line")])
     yield account
@@ -182,6 +200,7 @@ OF_CALLER: dict[str, Case] = {
     "sagemaker:CreateEndpointConfig": lambda aws: create_config(aws, NEW),
     "sagemaker:CreateModel": lambda aws: create_model(aws, NEW),
     "sagemaker:CreateTrainingJob": lambda aws: jobs.create_or_adopt_training_job(aws, job_request()),
+    "sagemaker:CreateTransformJob": lambda aws: transform.create_or_adopt_transform_job(aws, transform_request(NEW)),
     "sagemaker:DeleteEndpoint": lambda aws: endpoints.delete_endpoint(aws, NAME),
     "sagemaker:DeleteEndpointConfig": lambda aws: resources.delete(aws, "endpoint-config", NAME),
     "sagemaker:DeleteModel": lambda aws: resources.delete(aws, "model", NAME),
@@ -189,6 +208,7 @@ OF_CALLER: dict[str, Case] = {
     "sagemaker:DescribeEndpointConfig": lambda aws: create_config(aws, NAME),
     "sagemaker:DescribeModel": lambda aws: create_model(aws, NAME),
     "sagemaker:DescribeTrainingJob": lambda aws: jobs.wait_for_training_job(aws, NAME),
+    "sagemaker:DescribeTransformJob": lambda aws: transform.usable_transform_job_name(aws, NAME),
     "sagemaker:InvokeEndpoint": lambda aws: endpoints.invoke(
         aws, NAME, b"1", content_type="text/csv", accept="text/csv"
     ),
@@ -197,7 +217,9 @@ OF_CALLER: dict[str, Case] = {
     "sagemaker:ListModels": lambda aws: resources.find(aws, "model", NEW),
     "sagemaker:ListTags": lambda aws: teardown.delete_endpoint_stack(aws, NAME),
     "sagemaker:ListTrainingJobs": lambda aws: resources.find(aws, "training-job", NEW),
-    "sagemaker:StopTrainingJob": lambda aws: jobs.stop_training_job(aws, NAME),
+    "sagemaker:ListTransformJobs": lambda aws: resources.find(aws, "transform-job", NEW),
+    "sagemaker:StopTransformJob": lambda aws: jobs.stop_job(aws, "transform-job", NAME),
+    "sagemaker:StopTrainingJob": lambda aws: jobs.stop_job(aws, "training-job", NAME),
     "servicequotas:GetServiceQuota": lambda aws: quotas.read_quotas(aws, ["ml.m5.large for endpoint usage"]),
     "servicequotas:ListServiceQuotas": lambda aws: quotas.read_quotas(aws, ["ml.c5.large for endpoint usage"]),
 }
@@ -303,6 +325,9 @@ class Restricted:
         region.endpoint("asteroid-ll-planted", owned)
         region.job("asteroid-ll-planted", owned)
         region.upload("asteroid-ll/large")
+        body = transform._create_body(transform_request("asteroid-ll-planted"))
+        sagemaker = self.emulator.session(REGION).client("sagemaker")
+        sagemaker.create_transform_job(**{**body, "ModelName": "asteroid-ll-planted"})
         with closing(State(self.emulator.directory)) as state:
             for group in (TRAINING_GROUP, ENDPOINT_GROUP_PREFIX + "asteroid-ll-planted"):
                 LogStore(state).append(REGION, group, "asteroid-ll-planted/a", lines=[(time.time(), "a line")])
@@ -310,7 +335,7 @@ class Restricted:
     def commands(self, artifact: Path, *, caller: Document, role: Document) -> Iterator[tuple[str, Any]]:
         """Run the commands that talk to AWS; yield each with its end."""
         self.apply(caller, role)
-        for line in ("run-all --keep", "doctor", "status", "teardown"):
+        for line in ("run-all --keep", "predict --batch --force", "doctor", "status", "teardown"):
             yield line, self.run(line)
         self.plant(artifact)
         self.apply(caller, role)

@@ -87,17 +87,18 @@ class Inventory:
     unreadable: tuple[Unreadable, ...]
 
 
-def open_resources(aws: Aws, *, run: str | None = None) -> list[OpenResource]:
+def open_resources(aws: Aws, *, run: str | None = None, kinds: Iterable[Kind] = BILLED) -> list[OpenResource]:
     """Return the endpoints and the unfinished jobs that have our tags, by kind and name.
 
     Args:
         aws: the connection.
         run: only those of one run directory, by its tag; None for all.
+        kinds: the kinds to list.
 
     Raises:
         AwsError: SageMaker refused a listing, or the tags of a resource with our prefix.
     """
-    result = inventory(aws)
+    result = inventory(aws, kinds=kinds)
     if result.unreadable:
         raise result.unreadable[0].error
     return [resource for resource in result.resources if run in (None, resource.run)]

@@ -6,16 +6,17 @@ import time
 from collections import Counter
 from collections.abc import Mapping
 
-from asteroid_ll.aws.billing import OpenResource, open_resources
+from asteroid_ll.aws.billing import BILLED, OpenResource, open_resources
 from asteroid_ll.aws.errors import expected
 from asteroid_ll.aws.jobs import stop_job
 from asteroid_ll.aws.other_runs import sentences
-from asteroid_ll.aws.resources import JOBS, words
+from asteroid_ll.aws.resources import JOBS, Kind, words
 from asteroid_ll.aws.teardown import STACK, delete_endpoint_stack, find_leftovers
 from asteroid_ll.errors import AsteroidError, CredentialsError, DataError, LeakError, UnrecordedError
 from asteroid_ll.run.journal import UNKNOWN, Record
 from asteroid_ll.stages.stage import Context, Outcome
 
+MODEL: Kind = "model"
 _AGAIN = "asteroid-ll teardown   tries again."
 
 
@@ -31,6 +32,9 @@ def run(context: Context) -> Outcome:
         UnrecordedError: nothing is left, but the journal cannot record it.
     """
     recorded = _recorded(context)
+    # A lost journal may have had a model without an endpoint, which costs nothing but is this run's.
+    kinds = BILLED if recorded is not None and _is_complete(recorded) else (*BILLED, MODEL)
+    recorded = recorded or {}
     known = {name: record for name, record in recorded.items() if record["bills"] != UNKNOWN}
     done: Counter[str] = Counter()
     problems: list[AsteroidError] = []
@@ -55,14 +59,14 @@ def run(context: Context) -> Outcome:
     forgotten: list[OpenResource] = []
     spared: list[OpenResource] = []
     try:
-        listed = open_resources(context.connect())
+        listed = open_resources(context.connect(), kinds=kinds)
     except Exception as error:
         problems.append(_problem(error, "anything else of this run directory"))
     else:
         unknown = [item for item in listed if item.name not in known]
         forgotten = [item for item in unknown if item.run == context.run and item.kind not in context.spared]
         spared = [item for item in unknown if item.run == context.run and item.kind in context.spared]
-        others = [item for item in unknown if item.run != context.run]
+        others = [item for item in unknown if item.run != context.run and item.kind != MODEL]
         for sentence in sentences(others, now_s=time.time(), only_expired=bool(known or forgotten)):
             context.progress(sentence)
     for resource in forgotten:
@@ -83,13 +87,18 @@ def run(context: Context) -> Outcome:
     return Outcome(note=f"{deleted}{''.join(stopped)}, absence proven by listing")
 
 
-def _recorded(context: Context) -> Mapping[str, Record]:
-    """Return the journal's open resources by name; none if it cannot be read, since the tags list them too."""
+def _is_complete(recorded: Mapping[str, Record]) -> bool:
+    """Return whether no earlier journal was lost."""
+    return all(record["bills"] != UNKNOWN for record in recorded.values())
+
+
+def _recorded(context: Context) -> Mapping[str, Record] | None:
+    """Return the journal's open resources by name; None if it cannot be read, since the tags list them too."""
     try:
         records = context.journal.read().open_resources()
     except DataError as error:
         context.progress(f"{error.what} Looking for this run directory's resources by their tags.")
-        return {}
+        return None
     return {record["resource"]: record for record in records if record["bills"] not in context.spared}
 
 
@@ -103,7 +112,7 @@ def _undo(context: Context, name: str, kind: str) -> int:
         leftovers = find_leftovers(aws, name, kinds=(job,))
     else:
         context.progress(f"deleting {kind} {name}")
-        kinds = ("model",) if kind == "model" else STACK
+        kinds: tuple[Kind, ...] = (MODEL,) if kind == MODEL else STACK
         n_undone = len(delete_endpoint_stack(aws, name, kinds=kinds))
         leftovers = find_leftovers(aws, name, kinds=kinds)
     if leftovers:

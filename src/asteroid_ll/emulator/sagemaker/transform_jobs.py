@@ -32,7 +32,12 @@ def create(call: SageMakerCall) -> dict[str, Any]:
     _check(call, request)
     container = model.body.get("PrimaryContainer") or model.body["Containers"][0]
     jobs = call.services.transforms
-    job = jobs.new(call.region, name, request=request, tags=tags, model_data_url=container["ModelDataUrl"])
+    facts = {
+        "model_data_url": container["ModelDataUrl"],
+        "image": container["Image"],
+        "role_arn": model.body["ExecutionRoleArn"],
+    }
+    job = jobs.new(call.region, name, request=request, tags=tags, **facts)
     if job is None:  # another process was faster
         raise _name_taken(call, name)
     jobs.spawn(job)

@@ -37,6 +37,7 @@ from asteroid_ll.emulator.worker.splitting import SplitError, payloads
 from asteroid_ll.errors import AsteroidError
 
 if TYPE_CHECKING:
+    from asteroid_ll.emulator.worker.execution_role import ExecutionRole
     from asteroid_ll.linear_learner.serving import ModelServer
 
 DEFAULT_MAX_PAYLOAD_MB = 6
@@ -72,6 +73,7 @@ class TransformWorker:
         self.request: dict[str, Any] = job.body["request"]
         self.directory = self.jobs.directory(job)
         self._stopping = Event()
+        self._has_log: bool | None = None
         self.stream = f"{job.name}/i-{int(job.created_s * 1000):017x}-{int(job.created_s)}"
 
     def stop(self, _number: int = signal.SIGTERM, _frame: FrameType | None = None) -> None:
@@ -86,6 +88,8 @@ class TransformWorker:
         try:
             model = self._load_model()
             inputs = self._inputs()
+            for source in inputs:
+                self._check_read(source.item.bucket, source.item.key)
             failures = self._transform(inputs, model)
         except _FailedObjectError as error:
             return self.jobs.finish(self.job, "Failed", reason=str(error))
@@ -96,9 +100,38 @@ class TransformWorker:
             return self.jobs.finish(self.job, "Failed", reason=f"{reason}: {SEE_LOG}")
         return self.jobs.finish(self.job, "Completed")
 
+    def _role(self) -> ExecutionRole | None:
+        """Return what the model's role may do now; None if the account evaluates no policies."""
+        if not self.state.evaluates_iam:
+            return None
+        from asteroid_ll.emulator.worker.execution_role import execution_role  # only if policies are evaluated
+
+        return execution_role(self.store, self.job.body["role_arn"], region=self.job.region)
+
+    def _check_read(self, bucket: str, key: str) -> None:
+        """Refuse an object that the role may not read.
+
+        Raises:
+            _FailedObjectError: it may not.
+        """
+        role = self._role()
+        denied = "" if role is None else role.read_denial(bucket, key)
+        if denied:
+            raise _FailedObjectError(
+                f"ClientError: Unable to download object s3://{bucket}/{key} (AccessDenied: {denied})"
+            )
+
     def _load_model(self) -> ModelServer:
         from asteroid_ll.linear_learner.serving import ModelServer  # numpy, which would delay the claim of the job
 
+        role = self._role()
+        _, denied = ("", "") if role is None else role.pull_denial(self.job.body["image"])
+        if denied:
+            raise _FailedObjectError(
+                "ClientError: Cannot pull algorithm container. Either the image does not exist or its permissions are "
+                f"incorrect. ({denied})"
+            )
+        self._check_read(*parse_s3_uri(self.job.body["model_data_url"]))
         self._log("Docker entrypoint called with argument(s): serve")
         url = self.job.body["model_data_url"]
         item = self.store.get(*parse_s3_uri(url))
@@ -115,7 +148,12 @@ class TransformWorker:
         source = self.request["TransformInput"]["DataSource"]["S3DataSource"]
         bucket, key = parse_s3_uri(source["S3Uri"])
         if source["S3DataType"] == "ManifestFile":
+            self._check_read(bucket, key)
             return list(self._manifest(bucket, key))
+        role = self._role()
+        denied = "" if role is None else role.list_denial(bucket, key)
+        if denied:
+            raise _FailedObjectError(f"ClientError: Unable to list {source['S3Uri']} (AccessDenied: {denied})")
         items = [item for item in self.store.list(bucket, key) if not item.key.endswith("/")]
         if not items:
             raise _FailedObjectError(f'ClientError: No S3 objects found under S3 URL "{source["S3Uri"]}"')
@@ -159,7 +197,13 @@ class TransformWorker:
         if self.store.bucket(bucket) is None:
             raise _FailedObjectError(f'ClientError: The output bucket "{bucket}" does not exist')
         folder = f"{prefix.rstrip('/')}/" if prefix else ""
+        role = self._role()
         for output, target in answered:
+            denied = "" if role is None else role.write_denial(bucket, f"{folder}{output}.out")
+            if denied:
+                raise _FailedObjectError(
+                    f"ClientError: Unable to upload s3://{bucket}/{folder}{output}.out (AccessDenied: {denied})"
+                )
             self.store.put(bucket, f"{folder}{output}.out", read_chunks(target))
             target.unlink()
         return failures
@@ -229,14 +273,26 @@ class TransformWorker:
 
     def _log(self, line: str) -> None:
         """Add a line to the container's log."""
-        self.logs.append(self.job.region, TRANSFORM_GROUP, self.stream, lines=[(self.state.now(), line)])
+        self._append(self.stream, line)
 
     def _log_data(self, *lines: str) -> None:
         """Add lines to the data log."""
-        now_s = self.state.now()
-        time_text = datetime.fromtimestamp(now_s, UTC).isoformat(timespec="milliseconds").removesuffix("+00:00")
-        entries = [(now_s, f"{time_text}:[sagemaker logs]: {line}") for line in lines]
-        self.logs.append(self.job.region, TRANSFORM_GROUP, f"{self.stream}/data-log", lines=entries)
+        time_text = datetime.fromtimestamp(self.state.now(), UTC).isoformat(timespec="milliseconds")
+        prefix = f"{time_text.removesuffix('+00:00')}:[sagemaker logs]: "
+        self._append(f"{self.stream}/data-log", *(prefix + line for line in lines))
+
+    def _append(self, stream: str, *lines: str) -> None:
+        """Add lines to a log stream, if the role may; on AWS, the job runs without a log if not."""
+        if self._has_log is None:
+            role = self._role()
+            denied = "" if role is None else role.log_denial(TRANSFORM_GROUP, stream)
+            if denied:
+                self.state.log(f"{self.job.arn} has no log: {denied}")
+            self._has_log = not denied
+        if self._has_log:
+            now_s = self.state.now()
+            entries = [(now_s, line) for line in lines]
+            self.logs.append(self.job.region, TRANSFORM_GROUP, stream, lines=entries)
 
     def _wait(self, duration_s: float) -> None:
         """Wait until the instances are up or a stop is requested."""

@@ -12,7 +12,7 @@ from asteroid_ll.linear_learner.images import image_uri
 from asteroid_ll.linear_learner.model import Model
 
 REGION = "us-west-2"
-ROLE = "arn:aws:iam::000000000000:role/trainer"
+ROLE = "arn:aws:iam::000000000000:role/asteroid-ll"
 
 
 @pytest.fixture(scope="session")

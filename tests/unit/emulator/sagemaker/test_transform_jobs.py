@@ -8,6 +8,7 @@ import time
 import numpy as np
 import pytest
 
+from asteroid_ll.emulator.iam.setup import Policies
 from asteroid_ll.emulator.ledger import open_intervals
 from asteroid_ll.emulator.logs.store import TRANSFORM_GROUP, LogStore
 from asteroid_ll.emulator.processes import ProcessId
@@ -277,3 +278,32 @@ def test_a_job_outlives_its_model(emulator, sagemaker, model, put, outputs, tran
     sagemaker.delete_model(ModelName="rocks")
     assert wait(sagemaker)["TransformJobStatus"] == "Completed"
     assert list(outputs()) == ["out/rows.csv.out"]
+
+
+DENIALS = {
+    "s3:ListBucket": "ClientError: Unable to list s3://asteroids/in/ (AccessDenied: ",
+    "s3:GetObject": "ClientError: Unable to download object s3://asteroids/model.tar.gz (AccessDenied: ",
+    "s3:PutObject": "ClientError: Unable to upload s3://asteroids/out/rows.csv.out (AccessDenied: ",
+    "ecr:BatchGetImage": "ClientError: Cannot pull algorithm container.",
+    "logs:PutLogEvents": "",
+}
+
+
+@pytest.mark.parametrize("action", DENIALS)
+def test_what_the_models_role_may_not_do_fails_the_job_where_it_does_on_aws(
+    emulator, here, model, put, log, transform_request, action
+):
+    allow, deny = ({"Effect": effect, "Resource": "*"} for effect in ("Allow", "Deny"))
+    statements = [{**allow, "Action": "*"}, {**deny, "Action": action}]
+    role = {"Version": "2012-10-17", "Statement": statements}
+    put("in/rows.csv", b"1,2")
+    Policies.read(role=[role]).apply(emulator.state, always=True)
+    job = here(transform_request())
+    if not DENIALS[action]:
+        assert job["TransformJobStatus"] == "Completed"
+        streams = emulator.state.connection.execute("SELECT name FROM log_streams").fetchall()
+        assert streams == []
+        return
+    assert job["TransformJobStatus"] == "Failed"
+    assert job["FailureReason"].startswith(DENIALS[action])
+    assert f"{action} on resource" in job["FailureReason"]
