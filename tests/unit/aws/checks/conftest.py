@@ -33,32 +33,54 @@ DENIAL = "User: arn:aws:iam::{account}:user/me is not authorized to perform: {ac
 
 
 @dataclass
+class Owner:
+    """The clients of the owner of each test's account, which are made once.
+
+    Attributes:
+        account: the account of the present test.
+    """
+
+    account: Account | None = None
+    clients: dict[tuple[str, str], Any] = field(default_factory=dict)
+
+    def handle(self, request: Request) -> Response:
+        """Answer a request of the owner."""
+        assert self.account is not None
+        return self.account.handle(request)
+
+    def client(self, service: str, region: str) -> Any:
+        """A client of a service in a region."""
+        if (service, region) not in self.clients:
+            session = new_session(region)
+            in_process.attach(session, self)
+            self.clients[service, region] = session.create_client(service)
+        return self.clients[service, region]
+
+
+@dataclass
 class Deskside:
     """The account as its owner sees it, and as the checks do.
 
     Attributes:
         account: the emulated account.
+        owner: the account's owner.
         pasting: runs commands of Amazon's command line.
         refuse: actions that the account denies, by operation, such as ``GetRole``; a test adds to it.
         operations: the operations of the checks' requests.
     """
 
     account: Account
+    owner: Owner
     pasting: Any
     refuse: dict[str, str] = field(default_factory=dict)
     operations: list[str] = field(default_factory=list)
     key: tuple[str, str] = ("emulator", "emulator")
     scope: Scope = SCOPE
     made: dict[tuple[str, ...], Aws] = field(default_factory=dict)
-    clients: dict[tuple[str, str], Any] = field(default_factory=dict)
 
     def client(self, service: str, region: str = "us-east-1") -> Any:
         """A client of the owner, whom nothing denies."""
-        if (service, region) not in self.clients:
-            session = new_session(region)
-            in_process.attach(session, self.account)
-            self.clients[service, region] = session.create_client(service)
-        return self.clients[service, region]
+        return self.owner.client(service, region)
 
     def handle(self, request: Request) -> Response:
         """Answer a request of the checks."""
@@ -107,10 +129,17 @@ class Deskside:
         self.pasting.paste(command, self.client)
 
 
+@pytest.fixture(scope="session")
+def owner() -> Owner:
+    """The owner of every account."""
+    return Owner()
+
+
 @pytest.fixture
-def desk(tmp_path: Path, pasting: Any) -> Iterator[Deskside]:
+def desk(tmp_path: Path, owner: Owner, pasting: Any) -> Iterator[Deskside]:
     """An account with nothing in it, whose caller is unknown to IAM."""
-    made = Deskside(Account(tmp_path / "state", loader=data_loader()), pasting)
+    owner.account = Account(tmp_path / "state", loader=data_loader())
+    made = Deskside(owner.account, owner, pasting)
     yield made
     for aws in made.made.values():
         aws.close()
