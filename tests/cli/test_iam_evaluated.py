@@ -220,6 +220,7 @@ OF_CALLER: dict[str, Case] = {
     "sagemaker:ListTransformJobs": lambda aws: resources.find(aws, "transform-job", NEW),
     "sagemaker:StopTransformJob": lambda aws: jobs.stop_job(aws, "transform-job", NAME),
     "sagemaker:StopTrainingJob": lambda aws: jobs.stop_job(aws, "training-job", NAME),
+    "servicequotas:GetAWSDefaultServiceQuota": lambda aws: quotas.default_value(aws, "L-611FA074"),
     "servicequotas:GetServiceQuota": lambda aws: quotas.read_quotas(aws, ["ml.m5.large for endpoint usage"]),
     "servicequotas:ListServiceQuotas": lambda aws: quotas.read_quotas(aws, ["ml.c5.large for endpoint usage"]),
 }
@@ -360,11 +361,11 @@ def test_the_printed_policies_are_sufficient_for_every_command(restricted, artif
     assert not [interval for interval in restricted.emulator.ledger() if interval.ended_s is None]
 
 
-RARE = "servicequotas:ListServiceQuotas"
-"""Only an instance type that is not a default needs it."""
+RARE = {"servicequotas:ListServiceQuotas", "servicequotas:GetAWSDefaultServiceQuota"}
+"""Only an instance type that is not a default, and a quota that is too low, need them."""
 
 EVERY = sorted(
-    [("caller", a) for a in OF_CALLER if a != RARE] + [("role", a) for a in OF_ROLE],
+    [("caller", a) for a in OF_CALLER if a not in RARE] + [("role", a) for a in OF_ROLE],
     key=lambda x: x[1] != "s3:CreateBucket",
 )
 

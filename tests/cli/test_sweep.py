@@ -311,7 +311,8 @@ def test_the_printed_policy_has_exactly_the_permissions_that_the_commands_use(pr
     implied = {"iam:PassRole", "sagemaker:AddTags"}  # CreateTrainingJob and CreateEndpoint need them
     on_account = {"pricing:GetProducts", "iam:GetRole", "iam:SimulatePrincipalPolicy"}
     on_account |= {"s3:GetEncryptionConfiguration", "s3:GetBucketPublicAccessBlock"}
-    on_account |= {"servicequotas:GetServiceQuota", "servicequotas:ListServiceQuotas"}
+    on_account |= {f"servicequotas:{name}" for name in ("GetServiceQuota", "ListServiceQuotas")}
+    on_account |= {"servicequotas:GetAWSDefaultServiceQuota"}
     assert allowed - used == implied | on_account  # nobody asks for prices and checks an account on the emulator
 
 

@@ -64,7 +64,7 @@ _CALLER: _Statements = (
         "CreateEndpoint DescribeEndpoint DeleteEndpoint",
         (_MODELS, _CONFIGS, _ENDPOINTS),
     ),
-    ("Predicting", "sagemaker", "InvokeEndpoint", (_ENDPOINTS,)),
+    ("Predict", "sagemaker", "InvokeEndpoint", (_ENDPOINTS,)),
     ("Tags", "sagemaker", "AddTags ListTags", (_NAMED % "*",)),
     (
         "Listing",
@@ -83,12 +83,12 @@ _CALLER: _Statements = (
     ),
     ("SweepBuckets", "s3", "ListBucket ListBucketMultipartUploads", (_SWEPT_BUCKETS,)),
     ("SweepObjects", "s3", "DeleteObject AbortMultipartUpload", (_SWEPT_OBJECTS,)),
-    ("ListingLogs", "logs", "DescribeLogGroups", ("*",)),
+    ("ListLogs", "logs", "DescribeLogGroups", ("*",)),
     ("SearchLogs", "logs", "DescribeLogStreams", _SEARCHED_STREAMS),
     ("SweepLogs", "logs", "DeleteLogStream DeleteLogGroup", (*_SWEPT_STREAMS, _SWEPT_GROUPS)),
-    ("PassTheRole", "iam", "PassRole", (_ROLE,)),
+    ("PassRole", "iam", "PassRole", (_ROLE,)),
     ("Roles", "iam", "GetRole SimulatePrincipalPolicy", (_ROLE, _CALLING_USER)),
-    ("Quotas", "servicequotas", "GetServiceQuota ListServiceQuotas", ("*",)),
+    ("Quotas", "servicequotas", "GetServiceQuota ListServiceQuotas GetAWSDefaultServiceQuota", ("*",)),
 )
 """Only listings, prices and quotas have ``*``: they know no resource (Service Authorization Reference).
 
@@ -130,7 +130,7 @@ _WRITE_S3 = "GenerateDataKey Decrypt"
 """What S3 needs to write an encrypted object, also in parts, and to read it (Amazon S3 user guide, "SSE-KMS")."""
 
 _CONDITIONS = {
-    "PassTheRole": {"StringEquals": {"iam:PassedToService": "sagemaker.amazonaws.com"}},
+    "PassRole": {"StringEquals": {"iam:PassedToService": "sagemaker.amazonaws.com"}},
     "Metrics": {"StringLike": {"cloudwatch:namespace": "/aws/sagemaker/*"}},
 }
 

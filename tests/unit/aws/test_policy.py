@@ -101,7 +101,8 @@ def test_only_listings_prices_and_quotas_of_the_caller_have_every_resource():
         if "*" in statement["Resource"]:
             assert all(
                 re.match(
-                    r"\w+:List|logs:DescribeLogGroups$|pricing:GetProducts$|servicequotas:GetServiceQuota$", action
+                    r"\w+:List|logs:DescribeLogGroups$|pricing:GetProducts$|servicequotas:Get(AWSDefault)?ServiceQuota$",
+                    action,
                 )
                 for action in statement["Action"]
             )

@@ -76,7 +76,7 @@ def machine_checks(aws: Aws, needs: Sequence[Need]) -> Iterator[Check]:
     for need in needs:
         yield _offer(need, quotas, region=aws.region)
         if not reason:
-            yield _quota(need, quotas.get(need.quota), region=aws.region)
+            yield _quota(aws, need, quotas.get(need.quota))
     if reason:
         yield unchecked("quotas", reason)
 
@@ -126,19 +126,37 @@ def _offer(need: Need, quotas: Mapping[str, Mapping[str, Any]], *, region: str) 
     return failed(name, fact, f"asteroid-ll doctor --set {need.key}={closest}", kind=ConfigError)
 
 
-def _quota(need: Need, quota: Mapping[str, Any] | None, *, region: str) -> Check:
+def default_value(aws: Aws, code: str) -> float:
+    """Return AWS's default of a quota.
+
+    A new account can have a lower value, and AWS raises a quota only to more than its default.
+
+    Raises:
+        AsteroidError: Service Quotas denies the question, or cannot be reached.
+    """
+    with aws_call("reading the default of a quota", service="servicequotas"):
+        answered = aws.quotas.get_aws_default_service_quota(ServiceCode=_SERVICE, QuotaCode=code)
+        return float(answered["Quota"]["Value"])
+
+
+def _quota(aws: Aws, need: Need, quota: Mapping[str, Any] | None) -> Check:
     name = f"{need.name} quota"
     if quota is None:
         return unchecked(name, f"AWS lists no quota {need.quota}")
     value = quota.get("Value", 0)
     if value >= need.count:
         return ok(name, f"{need.quota}: {value:g}, needed: {need.count}")
+    code, fact, desired = str(quota.get("QuotaCode")), f"{need.quota}: {value:g}, needed: {need.count}", need.count
+    try:
+        desired = max(desired, int(default_value(aws, code)) + 1)
+    except Exception as error:  # of any type: the number that is needed may do
+        fact += f"; AWS's default is unknown: {reason_of(expected(error, 'reading the default of a quota'))}"
     fix = aws_command(
         "service-quotas",
         "request-service-quota-increase",
-        region=region,
+        region=aws.region,
         service_code=_SERVICE,
-        quota_code=str(quota.get("QuotaCode")),
-        desired_value=str(need.count),
+        quota_code=code,
+        desired_value=str(desired),
     )
-    return failed(name, f"{need.quota}: {value:g}, needed: {need.count}", fix)
+    return failed(name, fact, fix)

@@ -40,6 +40,14 @@ def test_a_quota_below_the_number_of_machines_is_raised_by_the_command(desk, val
     assert results(desk)["training quota"].status == "ok"
 
 
+def test_a_quota_is_raised_above_awss_default_because_aws_refuses_less(desk):
+    desk.account.configure(quotas={HOSTING.quota: 0}, quota_approval_s=0.0)
+    check = results(desk)["hosting quota"]
+    assert check.fixes[0].endswith("--quota-code L-29C181D7 --desired-value 3")  # the default is 2
+    desk.paste(*check.fixes)
+    assert results(desk)["hosting quota"].status == "ok"
+
+
 def test_a_type_that_the_region_does_not_offer_is_replaced_by_a_near_one_with_a_quota(desk):
     desk.account.configure(quotas={"ml.m5.large for training job usage": 0})
     check = results(desk, replace(TRAINING, instance_type="ml.m5.larger"))["training type"]
