@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from asteroid_ll.emulator.iam import needs
 from asteroid_ll.emulator.iam.language import Decision, context_of, decide, may_assume
 from asteroid_ll.emulator.iam.needs import SAGEMAKER_SERVICE, Need
 from asteroid_ll.emulator.iam.principals import Document, Principal
-from asteroid_ll.emulator.iam.store import Identities
+from asteroid_ll.emulator.iam.store import ROLE, USER, Identities
 from asteroid_ll.emulator.resources import Resources
 from asteroid_ll.emulator.state import ACCOUNT_ID, State
 from asteroid_ll.emulator.transport.messages import ApiError
@@ -75,7 +75,8 @@ class Permissions:
         Raises:
             ApiError: ``AccessDeniedException``, or ``AccessDenied`` of IAM and STS.
         """
-        denied = self.first_denial(needs.SERVICES[service](operation, params, self.region))
+        wanted = needs.SERVICES[service](operation, params, self.region)
+        denied = self.first_denial(self._with_path(need) if service == "iam" else need for need in wanted)
         if denied and service in _QUERY_SERVICES:
             raise ApiError("AccessDenied", denied, status=403)
         if denied:
@@ -90,6 +91,15 @@ class Permissions:
         denied = self.first_denial(wanted)
         if denied:
             raise ApiError("AccessDenied", denied, status=403)
+
+    def _with_path(self, need: Need) -> Need:
+        """Return what a request of IAM needs, with the path of the role or user that it gives by name."""
+        place, _, path_and_name = need.resource.partition("/")
+        fields = place.split(":")
+        if fields[-1] not in (ROLE, USER) or "/" in path_and_name:
+            return need
+        existing = Identities(self.state).by_name(fields[-1], fields[1], path_and_name)
+        return need if existing is None else replace(need, resource=existing.arn)
 
     def _context(self, resource: str) -> dict[str, tuple[str, ...]]:
         """Return the condition keys that every request has, and the tags of a SageMaker resource."""
