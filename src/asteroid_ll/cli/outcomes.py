@@ -162,9 +162,10 @@ def show_costs(console: Console, bill: Mapping[str, Any]) -> None:
         return
     console.line()
     console.table(bill_rows(bill))
-    if bill["is_estimate"]:
+    remarks = bill["prices"] if bill["is_estimate"] else bill["not_counted"]
+    if remarks:
         console.line()
-        console.paragraph(bill["prices"])
+        console.paragraph(remarks)
 
 
 def show_metrics(console: Console, result: RunResult) -> None:

@@ -208,7 +208,7 @@ def _run_job(run: BatchRun, request: TransformJobRequest, fingerprint: str) -> N
         state = "is still running" if outcome else "may have been started"
         raise InterruptedRunError(
             f"Interrupted. Transform job {name} {state}, and bills until it ends.",
-            hint="asteroid-ll run-all   waits for it again;   asteroid-ll teardown   stops it.",
+            hint="The same command waits for it again;   asteroid-ll teardown   stops it.",
         ) from None
     except Exception:
         _note_end(run, name, fingerprint)
