@@ -287,8 +287,8 @@ def show_status(options: CommonOptions) -> None:
         rows = [(step.stage, "done" if step.stage in done else "-", step.reason) for step in steps]
         console.records(rows, heading=("Stage", "State", "Reason"))
         own = [item for item in billed if item not in others]
-        billed = {f"{item.kind} {item.name} ({_price(item)})": item.kind for item in own}
-        show_bill(console, billed, is_serverless=all(item.price_usd_per_h == 0 for item in own))
+        names = {f"{item.kind} {item.name} ({_price(item)})": item.kind for item in own}
+        show_bill(console, names, is_serverless=all(item.price_usd_per_h == 0 for item in own))
         for sentence in sentences(others, now_s=time.time()):
             console.line(with_commands(sentence))
     if damage is not None:
