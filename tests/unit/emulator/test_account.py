@@ -18,6 +18,17 @@ def test_every_answer_has_a_request_id_of_its_own(virtual, client_of):
     assert len({answer["ResponseMetadata"]["RequestId"] for answer in answers}) == 3
 
 
+def test_an_answer_of_s3_has_one_request_id_which_an_error_repeats(virtual):
+    for service, path in (("s3", "/"), ("s3", "/nowhere"), ("s3express", "/")):
+        signature = f"AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20260101/us-east-1/{service}/aws4_request"
+        answer = virtual.handle(Request("GET", "localhost", path, headers={"authorization": signature}))
+        (request_id,) = (
+            text for name, text in answer.headers.items() if name.lower().replace("-", "").endswith("requestid")
+        )
+        if answer.status != 200:
+            assert f"<RequestId>{request_id}</RequestId>".encode() in answer.body
+
+
 def test_s3_is_reached_by_the_same_door(virtual, client_of):
     s3 = client_of("s3")
     s3.create_bucket(Bucket="asteroids", CreateBucketConfiguration={"LocationConstraint": "us-west-2"})

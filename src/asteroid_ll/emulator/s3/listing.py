@@ -131,7 +131,7 @@ def _object(stored: StoredObject, encoder: KeyEncoder, *, owner: bool, version: 
         *(element("ChecksumAlgorithm", algorithm) for algorithm in attributes.checksums),
         elements(ChecksumType=attributes.checksum_type, Size=stored.size_bytes),
         group("Owner", elements(ID=OWNER_ID)) if owner else "",
-        elements(StorageClass=attributes.headers.get("x-amz-storage-class", "STANDARD")),
+        elements(StorageClass=attributes.storage_class),
     )
 
 

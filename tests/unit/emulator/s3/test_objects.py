@@ -168,6 +168,15 @@ def test_a_copy_keeps_or_replaces_what_was_said(s3, eros, refused):
     assert s3.head_object(**source)["Metadata"] == {"unit": "au"}
 
 
+def test_a_copy_gets_the_checksum_that_it_asks_for(s3, eros, refused):
+    to = {"Bucket": "rocks", "Key": "copy", "CopySource": "rocks/eros"}
+    expected = base64.b64encode(hashlib.sha256(DATA).digest()).decode()
+    copied = s3.copy_object(**to, ChecksumAlgorithm="SHA256")["CopyObjectResult"]
+    read = s3.head_object(Bucket="rocks", Key="copy", ChecksumMode="ENABLED")
+    assert copied["ChecksumSHA256"] == read["ChecksumSHA256"] == expected
+    assert refused(s3.copy_object, **to, ChecksumAlgorithm="ROT13")["Code"] == "InvalidRequest"
+
+
 def test_a_copy_checks_its_source(s3, store, eros, refused):
     store.create_bucket("theirs", region="us-east-1", owner="111111111111")
     to = {"Bucket": "rocks", "Key": "copy"}
@@ -236,7 +245,7 @@ def test_a_put_that_s3_or_the_emulator_cannot_honour_is_refused(s3, refused, arg
 
 
 def test_what_is_not_implemented_says_so(s3, refused, exchange):
-    assert refused(s3.get_bucket_acl, Bucket="rocks")["Code"] == "NotImplemented"
+    assert refused(s3.get_object_torrent, Bucket="rocks", Key="k")["Code"] == "NotImplemented"
     assert refused(s3.put_bucket_versioning, Bucket="rocks", VersioningConfiguration={})["status"] == 501
     assert b"parameter shape is" in exchange("GET", "/rocks", query={"shape": "round"}).body
     assert exchange("PATCH", "/rocks/k").status == 405
