@@ -9,7 +9,18 @@ from collections.abc import Iterable
 
 from asteroid_ll.emulator.transport.messages import ApiError
 
-ALGORITHMS = {"CRC32": 4, "CRC32C": 4, "CRC64NVME": 8, "SHA1": 20, "SHA256": 32, "SHA512": 64, "MD5": 16}
+ALGORITHMS = {
+    "CRC32": 4,
+    "CRC32C": 4,
+    "CRC64NVME": 8,
+    "SHA1": 20,
+    "SHA256": 32,
+    "SHA512": 64,
+    "MD5": 16,
+    "XXHASH64": 8,
+    "XXHASH3": 8,
+    "XXHASH128": 16,
+}
 """The length of a checksum in bytes, by AWS's name of its algorithm."""
 
 
@@ -49,6 +60,10 @@ def digest(algorithm: str, pieces: Iterable[bytes | memoryview]) -> bytes:
         from asteroid_ll.emulator.s3.crc import digest as crc_digest  # imports numpy, which few calls need
 
         return crc_digest(algorithm, pieces)
+    if algorithm.startswith("XXHASH"):
+        from asteroid_ll.emulator.s3.xxhash import digest as xxhash_digest
+
+        return xxhash_digest(algorithm, pieces)
     state = hashlib.new(algorithm, usedforsecurity=False)
     for piece in pieces:
         state.update(piece)

@@ -13,7 +13,7 @@ from xml.etree.ElementTree import Element
 
 from asteroid_ll.emulator.s3.body_files import Body, read_chunks
 from asteroid_ll.emulator.s3.call import S3Call
-from asteroid_ll.emulator.s3.checksums import check_algorithm, checksum, composite
+from asteroid_ll.emulator.s3.checksums import ALGORITHMS, check_algorithm, checksum, composite
 from asteroid_ll.emulator.s3.conditions import byte_range, write_guard
 from asteroid_ll.emulator.s3.errors import invalid_argument, s3_error
 from asteroid_ll.emulator.s3.object_headers import checksum_headers, encryption_headers, read_attributes
@@ -29,15 +29,12 @@ MIN_PART_BYTES = 5 * 2**20
 
 MAX_PARTS = 10_000
 
+_COMPOSITE = ("COMPOSITE",)
 _CHECKSUM_TYPES = {
-    "CRC32": ("COMPOSITE", "FULL_OBJECT"),
-    "CRC32C": ("COMPOSITE", "FULL_OBJECT"),
+    **dict.fromkeys(ALGORITHMS, _COMPOSITE),
+    "CRC32": (*_COMPOSITE, "FULL_OBJECT"),
+    "CRC32C": (*_COMPOSITE, "FULL_OBJECT"),
     "CRC64NVME": ("FULL_OBJECT",),
-    "SHA1": ("COMPOSITE",),
-    "SHA256": ("COMPOSITE",),
-    "SHA512": ("COMPOSITE",),
-    "MD5": ("COMPOSITE",),
-    "XXHASH64": ("COMPOSITE",),
 }
 """Checksum types by algorithm, the default first: of the parts' checksums, or of the whole object."""
 
