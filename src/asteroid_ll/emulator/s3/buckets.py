@@ -46,7 +46,12 @@ def list_buckets(call: S3Call) -> Response:
     )
 
 
-@operation("CreateBucket", "PUT /Bucket", headers="x-amz-acl x-amz-object-ownership x-amz-bucket-namespace")
+@operation(
+    "CreateBucket",
+    "PUT /Bucket",
+    headers="x-amz-acl x-amz-object-ownership x-amz-bucket-namespace",
+    missing="an Object Ownership other than BucketOwnerEnforced; directory buckets; tags in the request",
+)
 def create_bucket(call: S3Call) -> Response:
     """CreateBucket, with AWS's rules for names, regions and repeated creation, which only us-east-1 allows."""
     name = call.bucket

@@ -26,7 +26,7 @@ def get_bucket_encryption(call: S3Call) -> Response:
     return xml_response(call.store.setting(call.bucket, _SETTING) or _SSE_S3)
 
 
-@operation("PutBucketEncryption", "PUT /Bucket?encryption", missing="BlockedEncryptionTypes has no effect")
+@operation("PutBucketEncryption", "PUT /Bucket?encryption", missing="`BlockedEncryptionTypes` has no effect")
 def put_bucket_encryption(call: S3Call) -> Response:
     """PutBucketEncryption: stores the setting, and the headers of new objects."""
     rules = parse(call.request.body, "ServerSideEncryptionConfiguration").findall("Rule")

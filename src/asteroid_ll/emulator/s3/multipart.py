@@ -18,7 +18,7 @@ from asteroid_ll.emulator.s3.conditions import byte_range, write_guard
 from asteroid_ll.emulator.s3.errors import invalid_argument, s3_error
 from asteroid_ll.emulator.s3.object_headers import checksum_headers, encryption_headers, read_attributes
 from asteroid_ll.emulator.s3.objects import copy_source
-from asteroid_ll.emulator.s3.operations import ATTRIBUTE_HEADERS, COPY_HEADERS, operation
+from asteroid_ll.emulator.s3.operations import ATTRIBUTE_HEADERS, COPY_HEADERS, NO_ARCHIVE, operation
 from asteroid_ll.emulator.s3.payload import receive
 from asteroid_ll.emulator.s3.store import Attributes
 from asteroid_ll.emulator.s3.xml import checksum_elements, document, elements, iso_time, parse, required_text
@@ -43,6 +43,7 @@ _CHECKSUM_TYPES = {
     "CreateMultipartUpload",
     "POST /Bucket/Key?uploads",
     headers=f"{ATTRIBUTE_HEADERS} x-amz-checksum-algorithm x-amz-checksum-type",
+    missing=NO_ARCHIVE,
 )
 def create_multipart_upload(call: S3Call) -> Response:
     """CreateMultipartUpload: stores the attributes of the future object."""

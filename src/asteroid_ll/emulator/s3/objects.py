@@ -14,7 +14,7 @@ from asteroid_ll.emulator.s3.checksums import check_algorithm, checksum, composi
 from asteroid_ll.emulator.s3.conditions import byte_range, check_read, write_guard
 from asteroid_ll.emulator.s3.errors import invalid_argument, not_implemented, s3_error
 from asteroid_ll.emulator.s3.object_headers import checksum_headers, encryption_headers, object_headers, read_attributes
-from asteroid_ll.emulator.s3.operations import ATTRIBUTE_HEADERS, COPY_HEADERS, READ_QUERY, operation
+from asteroid_ll.emulator.s3.operations import ATTRIBUTE_HEADERS, COPY_HEADERS, NO_ARCHIVE, READ_QUERY, operation
 from asteroid_ll.emulator.s3.payload import read_payload, receive, verify
 from asteroid_ll.emulator.s3.store import Attributes, StoredObject
 from asteroid_ll.emulator.s3.xml import checksum_elements, document, elements, group, iso_time, parse, required_text
@@ -24,7 +24,12 @@ _MAX_DELETES = 1000
 _DIRECTIVE_HEADERS = "x-amz-metadata-directive x-amz-tagging-directive x-amz-checksum-algorithm"
 
 
-@operation("PutObject", "PUT /Bucket/Key", headers=ATTRIBUTE_HEADERS)
+@operation(
+    "PutObject",
+    "PUT /Bucket/Key",
+    headers=ATTRIBUTE_HEADERS,
+    missing=f"{NO_ARCHIVE}; an object without a checksum gets a CRC32, on AWS a CRC64NVME",
+)
 def put_object(call: S3Call) -> Response:
     """PutObject: verifies the body, then replaces the object in one step if the write's conditions hold."""
     attributes, guard = read_attributes(call), write_guard(call.request.headers, call.key)
@@ -108,7 +113,7 @@ def delete_object(call: S3Call) -> Response:
     return Response(204)
 
 
-@operation("DeleteObjects", "POST /Bucket?delete")
+@operation("DeleteObjects", "POST /Bucket?delete", missing="conditions per key")
 def delete_objects(call: S3Call) -> Response:
     """DeleteObjects: up to 1,000 keys. A digest of the body is required and verified."""
     data = read_payload(call.request)
@@ -140,6 +145,7 @@ def delete_objects(call: S3Call) -> Response:
     "CopyObject",
     "PUT /Bucket/Key x-amz-copy-source",
     headers=f"{ATTRIBUTE_HEADERS} {COPY_HEADERS} {_DIRECTIVE_HEADERS}",
+    missing=NO_ARCHIVE,
 )
 def copy_object(call: S3Call) -> Response:
     """CopyObject: the bytes of another object, with its attributes or the request's, as the directives choose."""

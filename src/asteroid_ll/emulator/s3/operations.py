@@ -32,6 +32,7 @@ ATTRIBUTE_HEADERS = (
     "x-amz-acl x-amz-storage-class x-amz-tagging x-amz-website-redirect-location x-amz-server-side-encryption "
     "x-amz-server-side-encryption-aws-kms-key-id x-amz-server-side-encryption-bucket-key-enabled"
 )
+NO_ARCHIVE = "storage classes that need a restore"
 COPY_HEADERS = (
     "x-amz-copy-source x-amz-copy-source-if-match x-amz-copy-source-if-none-match "
     "x-amz-copy-source-if-modified-since x-amz-copy-source-if-unmodified-since x-amz-source-expected-bucket-owner"
