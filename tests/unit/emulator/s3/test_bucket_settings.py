@@ -9,61 +9,44 @@ def owned(by):
     return {"OwnershipControls": {"Rules": [{"ObjectOwnership": by}]}}
 
 
-@pytest.mark.parametrize(
-    ("method", "answer"),
-    [
-        ("get_bucket_accelerate_configuration", {}),
-        ("get_bucket_logging", {}),
-        ("get_bucket_notification_configuration", {}),
-        ("get_bucket_request_payment", {"Payer": "BucketOwner"}),
-        ("get_bucket_versioning", {}),
-        ("get_bucket_ownership_controls", owned("BucketOwnerEnforced")),
-        ("get_public_access_block", {"PublicAccessBlockConfiguration": ALL_PRIVATE}),
-    ],
-)  # fmt: skip
-def test_a_new_bucket_has_awss_defaults(s3, method, answer):
-    read = getattr(s3, method)(Bucket="rocks")
-    del read["ResponseMetadata"]
-    assert read == answer
+DEFAULTS = {
+    "accelerate_configuration": {},
+    "logging": {},
+    "notification_configuration": {},
+    "request_payment": {"Payer": "BucketOwner"},
+    "versioning": {},
+    "ownership_controls": owned("BucketOwnerEnforced"),
+}
+ABSENT = {
+    "cors": ("NoSuchCORSConfiguration", "The CORS configuration does not exist"),
+    "lifecycle_configuration": ("NoSuchLifecycleConfiguration", "The lifecycle configuration does not exist"),
+    "replication": ("ReplicationConfigurationNotFoundError", "The replication configuration was not found"),
+    "website": ("NoSuchWebsiteConfiguration", "The specified bucket does not have a website configuration"),
+    "policy_status": ("NoSuchBucketPolicy", "The bucket policy does not exist"),
+}
 
 
-@pytest.mark.parametrize(
-    ("method", "code", "message"),
-    [
-        ("get_bucket_cors", "NoSuchCORSConfiguration", "The CORS configuration does not exist"),
-        (
-            "get_bucket_lifecycle_configuration",
-            "NoSuchLifecycleConfiguration",
-            "The lifecycle configuration does not exist",
-        ),
-        (
-            "get_bucket_replication",
-            "ReplicationConfigurationNotFoundError",
-            "The replication configuration was not found",
-        ),
-        (
-            "get_bucket_website",
-            "NoSuchWebsiteConfiguration",
-            "The specified bucket does not have a website configuration",
-        ),
-        (
-            "get_object_lock_configuration",
-            "ObjectLockConfigurationNotFoundError",
-            "Object Lock configuration does not exist for this bucket",
-        ),
-        ("get_bucket_policy_status", "NoSuchBucketPolicy", "The bucket policy does not exist"),
-    ],
-)
-def test_a_setting_that_a_bucket_does_not_have_is_a_typed_error(s3, refused, method, code, message):
-    error = refused(getattr(s3, method), Bucket="rocks")
-    assert (error["Code"], error["Message"], error["status"]) == (code, message, 404)
-    assert error["BucketName"] == "rocks"
+def test_a_new_bucket_has_awss_defaults(s3):
+    for setting, expected in DEFAULTS.items():
+        answer = getattr(s3, f"get_bucket_{setting}")(Bucket="rocks")
+        assert {name: value for name, value in answer.items() if name != "ResponseMetadata"} == expected
+    assert s3.get_public_access_block(Bucket="rocks")["PublicAccessBlockConfiguration"] == ALL_PRIVATE
 
 
-@pytest.mark.parametrize("setting", ["cors", "lifecycle", "replication", "website"])
-def test_to_delete_a_setting_that_a_bucket_does_not_have_succeeds(s3, setting):
-    answer = getattr(s3, f"delete_bucket_{setting}")(Bucket="rocks")
-    assert answer["ResponseMetadata"]["HTTPStatusCode"] == 204
+def test_a_setting_that_a_bucket_does_not_have_is_a_typed_error(s3, refused):
+    for setting, (code, message) in ABSENT.items():
+        error = refused(getattr(s3, f"get_bucket_{setting}"), Bucket="rocks")
+        assert (error["Code"], error["Message"], error["status"]) == (code, message, 404)
+        assert error["BucketName"] == "rocks"
+    lock = refused(s3.get_object_lock_configuration, Bucket="rocks")
+    assert (lock["Code"], lock["status"]) == ("ObjectLockConfigurationNotFoundError", 404)
+    assert lock["Message"] == "Object Lock configuration does not exist for this bucket"
+
+
+def test_to_delete_a_setting_that_a_bucket_does_not_have_succeeds(s3):
+    for setting in ("cors", "lifecycle", "replication", "website"):
+        answer = getattr(s3, f"delete_bucket_{setting}")(Bucket="rocks")
+        assert answer["ResponseMetadata"]["HTTPStatusCode"] == 204
 
 
 TOPIC = {"TopicArn": "arn:aws:sns:us-east-1:000000000000:t", "Events": ["s3:ObjectCreated:*"]}
@@ -98,18 +81,15 @@ def test_a_write_of_the_default_is_accepted_and_another_one_refused(s3, refused,
     assert error["Message"].startswith("Only the default of ")
 
 
-@pytest.mark.parametrize(
-    ("method", "arguments"),
-    [
-        ("put_bucket_versioning", {"VersioningConfiguration": {"Status": "Suspended"}}),
-        ("put_bucket_cors", {"CORSConfiguration": {"CORSRules": []}}),
-        ("delete_bucket_ownership_controls", {}),
-        ("put_object_lock_configuration", {}),
-    ],
-)  # fmt: skip
-def test_a_setting_that_would_change_something_is_refused(s3, refused, method, arguments):
-    error = refused(getattr(s3, method), Bucket="rocks", **arguments)
-    assert (error["Code"], error["status"]) == ("NotImplemented", 501)
+def test_a_setting_that_would_change_something_is_refused(s3, refused):
+    for method, arguments in (
+        (s3.put_bucket_versioning, {"VersioningConfiguration": {"Status": "Suspended"}}),
+        (s3.put_bucket_cors, {"CORSConfiguration": {"CORSRules": []}}),
+        (s3.delete_bucket_ownership_controls, {}),
+        (s3.put_object_lock_configuration, {}),
+    ):
+        error = refused(method, Bucket="rocks", **arguments)
+        assert (error["Code"], error["status"]) == ("NotImplemented", 501)
 
 
 def test_the_public_access_block_comes_back_as_it_was_put_and_can_be_deleted(s3, refused):
