@@ -18,7 +18,7 @@ from asteroid_ll.aws.checks.buckets import bucket_checks
 from asteroid_ll.aws.checks.check import Check, failed, guarded, ok, unchecked
 from asteroid_ll.aws.checks.leftovers import leftovers_check
 from asteroid_ll.aws.checks.quotas import Need, machine_checks
-from asteroid_ll.aws.checks.roles import SETUP, role_checks, without_role
+from asteroid_ll.aws.checks.roles import SETUP, caller_checks, role_checks, without_role
 from asteroid_ll.aws.pricing import Estimate, refusal_of
 from asteroid_ll.aws.session import Aws, connect
 from asteroid_ll.config import validate
@@ -121,6 +121,7 @@ def check_account(
     needs_role = not set(stages).isdisjoint(_WITH_ROLE)
     if needs_role and has_role:
         yield from role_checks(aws, scope)
+        yield from caller_checks(aws, scope, in_batch=config.hosting.mode == "batch")
     elif needs_role:
         yield from without_role("'role_arn' is not set", SETUP, kind=ConfigError)
     yield from bucket_checks(aws, scope)
@@ -130,7 +131,7 @@ def check_account(
 def require_account(
     aws: Aws, config: Config, price: Estimate, *, stages: Collection[str], note: Callable[[str], None]
 ) -> None:
-    """Check the account before a run; print what failed or is unknown, and one line about the rest.
+    """Check the account before a run; print what is not as it should be, and one line about the rest.
 
     Args:
         aws: the connection.
@@ -144,7 +145,7 @@ def require_account(
     """
     checks = list(check_account(aws, config, price, stages=stages))
     for check in checks:
-        if check.status in ("failed", "unchecked"):
+        if check.status != "ok":
             note(f"doctor    {'FAILED   ' if check.status == 'failed' else check.status}  {check.name}: {check.fact}.")
             for fix in check.fixes:
                 note(f"{'':<21}{fix}")

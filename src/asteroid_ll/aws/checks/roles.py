@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
@@ -53,6 +54,26 @@ def role_checks(aws: Aws, scope: Scope) -> Iterator[Check]:
         yield _trust(role.get("AssumeRolePolicyDocument", {}), scope)
     yield guarded("role policy", lambda: _rights(aws, scope))
     yield guarded("pass role", lambda: _passing(aws, scope))
+
+
+def caller_checks(aws: Aws, scope: Scope, *, in_batch: bool) -> Iterator[Check]:
+    """Yield a warning if the caller may not do something that a run does late, when it has cost money.
+
+    It stops no run: the simulator does not know the tags and settings of the requests, which a policy can ask for.
+
+    Args:
+        aws: the connection.
+        scope: the account and the resources.
+        in_batch: whether the run scores with a transform job in place of an endpoint.
+    """
+    needed = ("Objects", "Training", "Tags", "Listing", *(("Transforming",) if in_batch else ("Hosting", "Predict")))
+    statements = [item for item in caller_policy(scope)["Statement"] if item["Sid"] in needed]
+    with suppress(AsteroidError):  # the check of the right to pass the role reports it
+        caller = caller_of(aws)
+        if ":user/" in caller or ":role/" in caller:
+            problems = denied(aws, caller, statements)
+            if problems:
+                yield Check("caller policy", "warning", _sentence(caller, problems), ("asteroid-ll iam caller-policy",))
 
 
 def without_role(fact: str, fix: str, *, kind: type[AsteroidError] = AwsError) -> Iterator[Check]:

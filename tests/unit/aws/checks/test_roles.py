@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from asteroid_ll.aws.checks.roles import caller_of, role_checks, trust_problem
+from asteroid_ll.aws.checks.roles import caller_checks, caller_of, role_checks, trust_problem
 
 SERVICE = {"Service": "sagemaker.amazonaws.com"}
 ACTION = "sts:AssumeRole"
@@ -86,6 +86,27 @@ def test_a_caller_who_may_not_pass_the_role_gets_the_right_from_the_command(desk
     assert check.fact == "arn:aws:iam::000000000000:user/me may not iam:PassRole"
     desk.paste(*check.fixes)
     assert results(desk)["pass role"].status == "ok"
+
+
+@pytest.mark.parametrize(
+    ("in_batch", "missing"),
+    [(True, "sagemaker:CreateTransformJob"), (False, "sagemaker:InvokeEndpoint"), (False, "s3:PutObject")],
+)
+def test_a_caller_who_may_not_do_what_a_run_does_late_is_warned_before_it_costs_money(desk, passing, in_batch, missing):
+    desk.role()
+    others = [{**item, "Action": [a for a in item["Action"] if a != missing]} for item in passing["Statement"]]
+    desk.user({**passing, "Statement": [item for item in others if item["Action"]]})
+    (check,) = caller_checks(desk.aws(), desk.scope, in_batch=in_batch)
+    assert (check.status, check.fact) == ("warning", f"arn:aws:iam::000000000000:user/me may not {missing}")
+    assert list(caller_checks(desk.aws(), desk.scope, in_batch=not in_batch)) == (
+        [] if missing[:2] == "sa" else [check]
+    )
+
+
+def test_a_caller_with_the_printed_policy_is_not_warned(desk, passing):
+    desk.role()
+    desk.user(passing)
+    assert not list(caller_checks(desk.aws(), desk.scope, in_batch=False))
 
 
 def test_the_right_to_pass_the_role_to_another_service_is_not_enough(desk, passing):
