@@ -47,7 +47,7 @@ def create(call: SageMakerCall) -> dict[str, Any]:
 
 
 def describe(call: SageMakerCall) -> dict[str, Any]:
-    """DescribeTrainingJob."""
+    """DescribeTrainingJob. Members that were not set have the values of AWS's answers; SDKs read them."""
     call.services.jobs.settle()
     job = _existing(call)
     body, request = job.body, job.body["request"]
@@ -74,6 +74,11 @@ def describe(call: SageMakerCall) -> dict[str, Any]:
         "CreationTime": job.created_s,
         "LastModifiedTime": job.modified_s,
         "FailureReason": body.get("reason"),
+        "InputDataConfig": [
+            {"CompressionType": "None", "RecordWrapperType": "None", **channel}
+            for channel in request.get("InputDataConfig", [])
+        ],
+        "OutputDataConfig": {"KmsKeyId": "", "CompressionType": "GZIP", **request["OutputDataConfig"]},
         "ModelArtifacts": {"S3ModelArtifacts": artifact} if artifact else None,
         "FinalMetricDataList": body.get("metrics") or None,
         "ProfilingStatus": "Disabled",
@@ -224,10 +229,12 @@ def _check_resources(call: SageMakerCall, resources: Mapping[str, Any], *, is_sp
 
 def _check_channel(call: SageMakerCall, channel: Mapping[str, Any], *, role_arn: str) -> None:
     source = channel["DataSource"].get("S3DataSource")
-    if source is None or source["S3DataType"] != "S3Prefix":
-        raise invalid(f"The emulator reads the channel {channel['ChannelName']!r} from an S3Prefix only.")
-    if channel.get("RecordWrapperType", "None") != "None" or channel.get("ShuffleConfig"):
-        raise invalid(f"The emulator has no record wrapper and no shuffling (channel {channel['ChannelName']!r}).")
+    if source is None or source["S3DataType"] not in ("S3Prefix", "ManifestFile"):
+        raise invalid(
+            f"The emulator reads the channel {channel['ChannelName']!r} from an S3Prefix or a ManifestFile only."
+        )
+    if channel.get("RecordWrapperType", "None") != "None":
+        raise invalid(f"The emulator has no record wrapper (channel {channel['ChannelName']!r}).")
     bucket, prefix = parse_s3_uri(source["S3Uri"])
     role = call.execution_role(role_arn)
     is_listed = call.has_bucket(bucket) and not (role is not None and role.list_denial(bucket, prefix))
