@@ -177,6 +177,11 @@ def pricing(operation: str, _params: Params, _region: str) -> Iterator[Need]:
     yield Need(f"pricing:{operation}")
 
 
+def cloudwatch(operation: str, _params: Params, _region: str) -> Iterator[Need]:
+    """Yield what an operation of CloudWatch needs."""
+    yield Need(f"cloudwatch:{operation}")
+
+
 def sts(operation: str, params: Params, _region: str) -> Iterator[Need]:
     """Yield what an operation of STS needs."""
     if operation not in FREE:
@@ -195,6 +200,7 @@ SERVICES: Mapping[str, Callable[[str, Params, str], Iterator[Need]]] = {
     "iam": iam,
     "sts": sts,
     "pricing": pricing,
+    "cloudwatch": cloudwatch,
     "service-quotas": service_quotas,
 }
 """The needs of each service's operations: from the operation, its parameters and the region."""
