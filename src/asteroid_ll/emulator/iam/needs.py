@@ -56,7 +56,7 @@ _ARN = ("", "ResourceArn")
 
 SAGEMAKER: Mapping[str, _Row] = {
     "CreateTrainingJob": _Row((_JOB,), passes="RoleArn"),
-    **{f"{verb}TrainingJob": _Row((_JOB,)) for verb in ("Describe", "Stop", "Delete")},
+    **{f"{verb}TrainingJob": _Row((_JOB,)) for verb in ("Describe", "Update", "Stop", "Delete")},
     **{f"{verb}TransformJob": _Row((_TRANSFORM,)) for verb in ("Create", "Describe", "Stop")},
     "CreateModel": _Row((_MODEL,), passes="ExecutionRoleArn"),
     **{f"{verb}Model": _Row((_MODEL,)) for verb in ("Describe", "Delete")},
@@ -224,6 +224,7 @@ def _sagemaker_context(params: Params) -> Iterator[tuple[str, tuple[str, ...]]]:
         "aws:tagkeys": keys,
         "sagemaker:instancetypes": sorted({str(m["InstanceType"]) for m in machines if m.get("InstanceType")}),
         "sagemaker:volumekmskey": [resources.get("VolumeKmsKeyId")],
+        "sagemaker:keepaliveperiod": [resources.get("KeepAlivePeriodInSeconds")],
         "sagemaker:outputkmskey": [params.get("OutputDataConfig", {}).get("KmsKeyId")],
         "sagemaker:maxruntimeinseconds": [stopping.get("MaxRuntimeInSeconds")],
         "sagemaker:networkisolation": [params.get("EnableNetworkIsolation")],
