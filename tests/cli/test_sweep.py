@@ -84,6 +84,19 @@ def plant_ten(region) -> None:
     region.upload("asteroid-ll/train/part-0.pbr")
 
 
+def test_an_endpoint_without_its_configuration_and_model_is_found_and_deleted(account):
+    region = account.region()
+    region.endpoint("asteroid-ll-leak", our_tags())
+    region.sagemaker.delete_endpoint_config(EndpointConfigName="asteroid-ll-leak")
+    region.sagemaker.delete_model(ModelName="asteroid-ll-leak")
+    assert account.billed() == ["asteroid-ll-leak"]
+    ended = account.sweep("--all", "--json")
+    assert ended.code == 0, ended.err
+    assert [item["outcome"] for item in ended.json["resources"]] == ["deleted"]
+    assert ended.json["billing"] == {"open": []}
+    assert account.billed() == []
+
+
 def test_fifty_leaks_in_five_regions_are_found_and_deleted_and_nothing_else(account):
     regions = [account.region(name) for name in REGIONS]
     theirs = [{"Key": "team", "Value": "other"}]
