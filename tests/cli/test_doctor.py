@@ -112,7 +112,7 @@ def test_the_json_object_has_every_check_with_its_commands(ready):
     }
     assert ended.json["error"]["what"] == "2 checks failed: price, hosting quota."
     fixes = {check["name"]: check["fixes"] for check in ended.json["checks"] if check["status"] == "failed"}
-    assert fixes["hosting quota"][0].endswith("--quota-code L-29C181D7 --desired-value 2")
+    assert fixes["hosting quota"][0].endswith("--quota-code L-29C181D7 --desired-value 3")
     with Emulator(state) as emulator:
         emulator.configure(quotas={})
     again = place.run(*shlex.split(*fixes["price"])[1:], "--json", config=None, AWS_ENDPOINT_URL=proxy.url)

@@ -13,7 +13,7 @@ SCORES = ("predict/metrics.json", "predict/predictions.csv")
 
 
 @pytest.mark.one_in(7)  # with 18 cases: one of each mode of hosting, and each input mode
-@pytest.mark.parametrize(("hosting", "spot", "input_mode"), itertools.product(HOSTING, SPOT, INPUT))
+@pytest.mark.parametrize(("hosting", "spot", "input_mode"), [*itertools.product(HOSTING, SPOT, INPUT)])
 def test_every_mode_ends_with_the_same_scores_and_nothing_open(place, finished_once, hosting, spot, input_mode):
     settings = {"hosting.mode": hosting, "training.spot": spot, "training.input_mode": input_mode}
     options = [word for key, value in settings.items() for word in ("--set", f"{key}={value}")]

@@ -5,6 +5,7 @@ Its ``sh`` blocks are run here in order. Its ``console`` blocks, which need no a
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -124,6 +125,11 @@ def first_section() -> list[str]:
     return commands(page().partition(FIRST)[2].partition("\n## ")[0])
 
 
+pytestmark = pytest.mark.skipif(
+    os.environ.get("ASTEROID_LL_EXHAUSTIVE") != "1", reason="runs for a minute; .ci/run runs it"
+)
+
+
 def test_the_page_leads_from_an_empty_account_to_a_run_of_which_nothing_is_left(desk: Desk) -> None:
     lines = first_section()
     doctor = lines.index("asteroid-ll doctor")
@@ -137,3 +143,49 @@ def test_the_page_leads_from_an_empty_account_to_a_run_of_which_nothing_is_left(
     desk.follow(asked + lines[doctor:])
     assert len(desk.emulator.ledger()) == 2
     assert desk.open_intervals() == []
+
+
+def test_every_other_command_of_the_page_ends_well_for_its_person(desk: Desk) -> None:
+    desk.follow(first_section())
+    done = first_section()
+    lines = [line for line in commands(page()) if line not in done]
+    assert len(lines) > 20
+    desk.follow(lines)
+    assert desk.open_intervals() == []
+
+
+@pytest.fixture
+def ready(desk: Desk) -> Desk:
+    """A desk whose account has the roles, the policies and the quotas of the page."""
+    desk.follow([line for line in first_section() if not line.startswith("asteroid-ll run-all")])
+    return desk
+
+
+def test_the_smoke_script_passes_and_leaves_nothing(ready: Desk) -> None:
+    printed = ready.must("scripts/smoke")
+    assert "\nThe smoke run passed.\n" in printed
+    assert re.search(r"^Nothing of run asteroid-smoke-[0-9a-f]{8} is left\.$", printed, re.MULTILINE)
+    assert [interval.kind for interval in ready.emulator.ledger()] == ["training-job", "endpoint"]
+    assert ready.open_intervals() == []
+
+
+def test_the_smoke_script_fails_with_6_and_names_what_the_teardown_could_not_delete(ready: Desk) -> None:
+    policy = "arn:aws:iam::000000000000:policy/asteroid-ll-caller"
+    iam = ready.emulator.session().client("iam")
+    document = json.loads(ready.run("asteroid-ll iam caller-policy").stdout)
+    for statement in document["Statement"]:
+        statement["Action"] = [name for name in statement["Action"] if name != "sagemaker:DeleteEndpoint"]
+    iam.create_policy_version(PolicyArn=policy, PolicyDocument=json.dumps(document), SetAsDefault=True)
+    failed = ready.run("scripts/smoke")
+    assert failed.returncode == 6, failed.stdout + failed.stderr
+    assert re.search(r"^Left: endpoint asteroid-ll-", failed.stdout, re.MULTILINE)
+    assert "sagemaker:DeleteEndpoint" in failed.stderr
+    assert [interval.kind for interval in ready.open_intervals()] == ["endpoint"]
+
+
+def test_the_smoke_script_stops_after_a_failed_check(ready: Desk) -> None:
+    ready.emulator.configure(iam=True, quotas=dict.fromkeys(PURCHASED, 0))
+    failed = ready.run("scripts/smoke")
+    assert failed.returncode == 4, failed.stdout + failed.stderr
+    assert "run-all" not in failed.stdout
+    assert ready.emulator.ledger() == []

@@ -101,7 +101,7 @@ def test_a_call_that_is_throttled_for_good_exits_4_or_names_what_is_left(workben
     assert_nothing_is_left(batch)
 
 
-@pytest.mark.one_in(10)
+@pytest.mark.one_in(20)
 @pytest.mark.parametrize("phase", ["before", "after"])
 @pytest.mark.parametrize(
     "call",

@@ -80,7 +80,7 @@ def test_an_interruption_from_the_deployment_on_ends_with_teardown(trained, call
 SIGNALS = ("sighup", "sigquit", "sigusr1", "sigusr2", "sigalrm", "sigxcpu")
 
 
-@pytest.mark.one_in(2)
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("kind", SIGNALS)
 def test_every_other_signal_ends_with_teardown_too(trained, kind):
     ended = trained.run("run-all", "--json", faults=f"sagemaker:CreateEndpoint:1:after:{kind}")
@@ -90,7 +90,7 @@ def test_every_other_signal_ends_with_teardown_too(trained, kind):
     assert [trained.names(kind) for kind in ("endpoint", "endpoint-config", "model")] == [[], [], []]
 
 
-@pytest.mark.one_in(2)
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("kind", ["SIGTERM", "SIGINT", "SIGHUP"])
 def test_a_signal_right_after_the_line_of_the_deployment_ends_with_teardown(trained, kind):
     ended = trained.run("run-all", "--json", signal_at_line=("deploy", kind))
@@ -101,7 +101,7 @@ def test_a_signal_right_after_the_line_of_the_deployment_ends_with_teardown(trai
     assert trained.open_intervals() == []
 
 
-@pytest.mark.one_in(2)
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("kind", ["sigint", "sigterm", "sighup"])
 @pytest.mark.parametrize("call", ["DeleteEndpoint:1:before", "DeleteModel:1:after"])
 def test_a_signal_does_not_cut_the_teardown_short(trained, call, kind):

@@ -29,7 +29,7 @@ def test_the_records_of_these_tests_are_those_of_a_run(finished_once):
     assert tuple(_records(finished_once)) == RECORDS_UNTIL_ENCODED + RECORDS_FROM_UPLOAD
 
 
-@pytest.mark.one_in(5)
+@pytest.mark.one_in(8)
 @pytest.mark.parametrize("phase", ["before", "after"])
 @pytest.mark.parametrize("record", RECORDS_UNTIL_ENCODED)
 def test_a_run_killed_at_a_local_stages_record_is_finished_by_the_next(place, prepared_once, record, phase):
@@ -44,7 +44,7 @@ def test_a_run_killed_at_a_local_stages_record_is_finished_by_the_next(place, pr
     assert place.outputs() == prepared_once.outputs()
 
 
-@pytest.mark.one_in(5)
+@pytest.mark.one_in(8)
 @pytest.mark.parametrize("phase", ["before", "after"])
 @pytest.mark.parametrize("record", RECORDS_FROM_UPLOAD)
 def test_a_run_killed_at_a_remote_stages_record_is_finished_by_the_next(

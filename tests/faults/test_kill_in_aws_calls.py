@@ -65,7 +65,7 @@ def test_every_s3_call_names_the_buckets_owner_and_no_socket_is_opened(prepared,
     assert without == {"CreateBucket"}, "the one call that has no place for it"
 
 
-@pytest.mark.one_in(5)
+@pytest.mark.one_in(8)
 @pytest.mark.parametrize("phase", PHASES)
 @pytest.mark.parametrize("call", UNTIL_TRAINED)
 def test_a_run_killed_in_a_call_until_the_model_is_there_is_finished_by_the_next(prepared, finished_once, call, phase):
@@ -73,7 +73,7 @@ def test_a_run_killed_in_a_call_until_the_model_is_there_is_finished_by_the_next
     _assert_finishes(prepared, finished_once)
 
 
-@pytest.mark.one_in(5)
+@pytest.mark.one_in(8)
 @pytest.mark.parametrize("phase", PHASES)
 @pytest.mark.parametrize("call", FROM_DEPLOY)
 def test_a_run_killed_in_a_call_from_the_deployment_on_is_finished_by_the_next(trained, finished_once, call, phase):
@@ -88,7 +88,7 @@ def test_teardown_after_a_kill_in_a_call_until_the_model_is_there_leaves_nothing
     _assert_torn_down(prepared)
 
 
-@pytest.mark.one_in(5)
+@pytest.mark.one_in(8)
 @pytest.mark.parametrize("phase", PHASES)
 @pytest.mark.parametrize("call", [call for call in FROM_DEPLOY if "Create" in call or "Delete" in call])
 def test_teardown_after_a_kill_in_a_call_from_the_deployment_on_leaves_nothing(trained, call, phase):

@@ -38,7 +38,7 @@ def _every(calls, *, nth, phase, kind):
     return ";".join(f"{call}:{nth}:{phase}:{kind}" for call in calls)
 
 
-@pytest.mark.one_in(2)
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("fault", ["before:throttle", "before:500", "before:503", "before:connect-refused"])
 def test_a_run_survives_that_every_operation_fails_once(prepared, finished_once, fault):
     phase, kind = fault.split(":")
@@ -50,14 +50,14 @@ def test_a_run_survives_that_every_operation_fails_once(prepared, finished_once,
     assert len(prepared.names("training-job")) == 1
 
 
-@pytest.mark.one_in(5)
+@pytest.mark.one_in(8)
 @pytest.mark.parametrize("call", UNTIL_TRAINED)
 def test_an_answer_that_is_cut_until_the_model_is_there_is_asked_for_again(prepared, finished_once, call):
     ended = prepared.run("run-all", "--json", faults=f"{call}:1:after:truncated")
     _assert_done(prepared, finished_once, ended)
 
 
-@pytest.mark.one_in(5)
+@pytest.mark.one_in(8)
 @pytest.mark.parametrize("call", FROM_DEPLOY)
 def test_an_answer_that_is_cut_from_the_deployment_on_is_asked_for_again(trained, finished_once, call):
     ended = trained.run("run-all", "--json", faults=f"{call}:1:after:truncated")
@@ -71,7 +71,7 @@ def _assert_done(place, finished_once, ended):
     assert place.open_intervals() == []
 
 
-@pytest.mark.one_in(2)
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("kind", ["reset", "read-timeout", "500"])
 def test_a_run_survives_that_every_operation_loses_its_first_answer(prepared, finished_once, kind):
     faults = _every(UNTIL_TRAINED, nth=1, phase="after", kind=kind)
@@ -83,7 +83,7 @@ def test_a_run_survives_that_every_operation_loses_its_first_answer(prepared, fi
     assert prepared.open_intervals() == []
 
 
-@pytest.mark.one_in(5)
+@pytest.mark.one_in(8)
 @pytest.mark.parametrize("call", UNTIL_TRAINED)
 def test_an_operation_that_is_throttled_for_good_before_the_model_is_there_exits_4(
     workbench, prepared, finished_once, call
@@ -97,7 +97,7 @@ def test_an_operation_that_is_throttled_for_good_before_the_model_is_there_exits
     assert len(prepared.names("training-job")) == 1
 
 
-@pytest.mark.one_in(5)
+@pytest.mark.one_in(8)
 @pytest.mark.parametrize("call", FROM_DEPLOY)
 def test_an_operation_that_is_throttled_for_good_from_the_deployment_on_exits_4_or_names_what_is_left(
     workbench, trained, call

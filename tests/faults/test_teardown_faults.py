@@ -27,7 +27,7 @@ def _remaining(place):
     return [kind for kind in KINDS if place.names(kind)]
 
 
-@pytest.mark.one_in(2)
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize(
     ("call", "kind"),
     [("DeleteEndpoint", "access-denied"), ("DeleteEndpointConfig", "500"), ("DeleteModel", "throttle")],
@@ -69,7 +69,7 @@ def test_what_another_deleted_before_is_no_failure(hosted, workbench, gone):
     assert _remaining(hosted) == []
 
 
-@pytest.mark.one_in(2)
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("unproven", ["ListEndpoints", "ListTags", "DescribeEndpoint"])
 def test_an_absence_that_cannot_be_proven_is_no_absence(hosted, workbench, unproven):
     ended = hosted.run("teardown", "--json", faults=f"sagemaker:{unproven}:*:before:500")
