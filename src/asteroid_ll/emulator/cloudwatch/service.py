@@ -143,7 +143,7 @@ def _result(call: MetricsCall, query: Mapping[str, Any]) -> dict[str, Any]:
 def list_metrics(call: MetricsCall) -> dict[str, Any]:
     """ListMetrics."""
     token = call.params.get("NextToken", "0")
-    if not token.isdecimal():
+    if not token.isdecimal() or len(token) > 9:
         raise _invalid("Invalid NextToken.")
     start, found = int(token), [metric for metric in _metrics(call) if _matches(metric, call.params)]
     more = {"NextToken": str(start + PAGE)} if start + PAGE < len(found) else {}
