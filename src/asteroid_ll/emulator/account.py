@@ -123,9 +123,10 @@ class Account:
             self._log_bug(request, error)
             message = f"{type(error).__name__}: {error}. The traceback is in {self.directory / LOG}."
             response = refusal(ApiError("InternalFailure", message, status=500), protocol, request_id=request_id)
-        if any(name.lower() == "x-amzn-requestid" for name in response.headers):
+        header = "x-amz-request-id" if protocol == S3_XML else "x-amzn-RequestId"
+        if any(name.lower() == header.lower() for name in response.headers):
             return response
-        return replace(response, headers={**response.headers, "x-amzn-RequestId": request_id})
+        return replace(response, headers={**response.headers, header: request_id})
 
     def ledger(self) -> list[BilledInterval]:
         """Return every interval that AWS would bill, oldest first, after `settle`."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 from asteroid_ll.emulator.api_model import ApiModel, Authorize
@@ -27,6 +27,7 @@ class JsonService(Generic[Call]):
         target_prefix: the start of the ``X-Amz-Target`` header, before the operation's name.
         operations: the function of each operation, by AWS's name.
         invalid_code: the error code for a request that breaks a constraint of the model.
+        missing: what an operation lacks, by its name, for ``docs/emulator-operations.md``.
     """
 
     name: str
@@ -34,6 +35,7 @@ class JsonService(Generic[Call]):
     target_prefix: str
     operations: Mapping[str, Callable[[Call], dict[str, Any]]]
     invalid_code: str
+    missing: Mapping[str, str] = field(default_factory=dict)
 
     def handle(
         self,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 from urllib.parse import parse_qsl
 from xml.sax.saxutils import escape
@@ -30,10 +30,12 @@ class QueryService(Generic[Call]):
     Attributes:
         name: botocore's name of the service, such as ``iam``.
         operations: the function of each operation, by AWS's name.
+        missing: what an operation lacks, by its name, for ``docs/emulator-operations.md``.
     """
 
     name: str
     operations: Mapping[str, Callable[[Call], dict[str, Any]]]
+    missing: Mapping[str, str] = field(default_factory=dict)
 
     def handle(
         self,

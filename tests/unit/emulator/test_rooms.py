@@ -22,7 +22,7 @@ LEVELS = (
     {"logs", "protocols"},
     {"unknown_services", "worker"},
     {"cloudwatch", "sagemaker"},
-    {"account"},
+    {"account", "operation_table"},
     {"transport"},
     {"local"},
 )

@@ -187,6 +187,11 @@ SERVICE = JsonService[MetricsCall](
         "ListMetrics": list_metrics,
     },
     invalid_code="ValidationError",
+    missing={
+        "GetMetricData": "`Expression`, percentiles; metrics other than those of training jobs; `NextToken`",
+        "GetMetricStatistics": "`ExtendedStatistics`; metrics other than those of training jobs",
+        "ListMetrics": "metrics other than those of training jobs",
+    },
 )
 _QUERY = QueryService[MetricsCall]("cloudwatch", SERVICE.operations)
 

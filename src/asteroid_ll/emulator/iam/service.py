@@ -35,4 +35,8 @@ SERVICE = QueryService[IamCall](
         "ListOpenIDConnectProviders": providers.list_all,
         "SimulatePrincipalPolicy": simulation.simulate,
     },
+    missing={
+        "SimulatePrincipalPolicy": "`PolicyInputList`, `PermissionsBoundaryPolicyInputList`, `PolicyExclusionList`, "
+        "`ResourcePolicy`; matched statements",
+    },
 )

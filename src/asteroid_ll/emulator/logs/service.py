@@ -239,4 +239,5 @@ SERVICE = JsonService(
         "DeleteLogStream": delete_stream,
     },
     invalid_code="InvalidParameterException",
+    missing={"FilterLogEvents": "filter patterns other than plain terms"},
 )

@@ -140,4 +140,5 @@ SERVICE = JsonService[Params](
     target_prefix="AWSPriceListService.",
     operations={"GetProducts": get_products},
     invalid_code="InvalidParameterException",
+    missing={"GetProducts": "products other than SageMaker's instances"},
 )

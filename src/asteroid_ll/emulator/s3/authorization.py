@@ -29,12 +29,35 @@ ON_BUCKET = {
     "GetBucketVersioning": "GetBucketVersioning",
     "GetBucketEncryption": "GetEncryptionConfiguration",
     "PutBucketEncryption": "PutEncryptionConfiguration",
+    "DeleteBucketEncryption": "PutEncryptionConfiguration",
     "GetPublicAccessBlock": "GetBucketPublicAccessBlock",
     "PutPublicAccessBlock": "PutBucketPublicAccessBlock",
+    "DeletePublicAccessBlock": "PutBucketPublicAccessBlock",
+    "GetBucketOwnershipControls": "GetBucketOwnershipControls",
+    "PutBucketOwnershipControls": "PutBucketOwnershipControls",
+    "GetBucketAcl": "GetBucketAcl",
+    "PutBucketAcl": "PutBucketAcl",
+    "GetBucketLogging": "GetBucketLogging",
+    "PutBucketLogging": "PutBucketLogging",
+    "GetBucketNotificationConfiguration": "GetBucketNotification",
+    "PutBucketNotificationConfiguration": "PutBucketNotification",
+    "GetBucketRequestPayment": "GetBucketRequestPayment",
+    "PutBucketRequestPayment": "PutBucketRequestPayment",
+    "GetBucketAccelerateConfiguration": "GetAccelerateConfiguration",
+    "GetBucketCors": "GetBucketCORS",
+    "DeleteBucketCors": "PutBucketCORS",
+    "GetBucketLifecycleConfiguration": "GetLifecycleConfiguration",
+    "DeleteBucketLifecycle": "PutLifecycleConfiguration",
+    "GetBucketReplication": "GetReplicationConfiguration",
+    "DeleteBucketReplication": "PutReplicationConfiguration",
+    "GetBucketWebsite": "GetBucketWebsite",
+    "DeleteBucketWebsite": "DeleteBucketWebsite",
+    "GetObjectLockConfiguration": "GetBucketObjectLockConfiguration",
     "GetBucketTagging": "GetBucketTagging",
     "PutBucketTagging": "PutBucketTagging",
     "DeleteBucketTagging": "PutBucketTagging",
     "GetBucketPolicy": "GetBucketPolicy",
+    "GetBucketPolicyStatus": "GetBucketPolicyStatus",
     "PutBucketPolicy": "PutBucketPolicy",
     "DeleteBucketPolicy": "DeleteBucketPolicy",
 }
@@ -42,6 +65,7 @@ ON_BUCKET = {
 ON_OBJECT = {
     "GetObject": "GetObject",
     "HeadObject": "GetObject",
+    "GetObjectAttributes": "GetObject GetObjectAttributes",
     "PutObject": "PutObject",
     "CopyObject": "PutObject",
     "CreateMultipartUpload": "PutObject",
@@ -54,12 +78,22 @@ ON_OBJECT = {
     "GetObjectTagging": "GetObjectTagging",
     "PutObjectTagging": "PutObjectTagging",
     "DeleteObjectTagging": "DeleteObjectTagging",
+    "GetObjectAcl": "GetObjectAcl",
+    "PutObjectAcl": "PutObjectAcl",
+    "GetObjectRetention": "GetObjectRetention",
+    "PutObjectRetention": "PutObjectRetention",
+    "GetObjectLegalHold": "GetObjectLegalHold",
+    "PutObjectLegalHold": "PutObjectLegalHold",
 }
+"""Some need several actions, which are separated by spaces."""
 
 PER_KEY = {"DeleteObjects": "DeleteObject"}
 """Operations that answer for each key by itself, see `run_allowed`."""
 
-_OF_VERSION = {"GetObject", "DeleteObject", "GetObjectTagging", "PutObjectTagging", "DeleteObjectTagging"}
+_OF_VERSION = {
+    *("GetObject", "DeleteObject", "GetObjectAttributes", "GetObjectAcl", "PutObjectAcl"),
+    *("GetObjectTagging", "PutObjectTagging", "DeleteObjectTagging"),
+}
 _QUERY = {"prefix": "s3:prefix", "delimiter": "s3:delimiter", "max-keys": "s3:max-keys"}
 _HEADERS = {
     name: f"s3:{name}"
@@ -100,7 +134,8 @@ def needs(operation: str, call: S3Call) -> Iterator[Need]:
     elif operation in ON_BUCKET:
         yield Need(f"s3:{ON_BUCKET[operation]}", s3_arn(call.region, call.bucket), _context(call))
     elif operation not in PER_KEY:
-        yield from _of_object(ON_OBJECT[operation], call)
+        for action in ON_OBJECT[operation].split():
+            yield from _of_object(action, call)
 
 
 def _of_deletion(call: S3Call, key: str) -> Need:

@@ -13,8 +13,8 @@ from asteroid_ll.emulator.s3.call import S3Call
 from asteroid_ll.emulator.s3.errors import s3_error
 from asteroid_ll.emulator.s3.operations import operation
 from asteroid_ll.emulator.s3.payload import read_payload
-from asteroid_ll.emulator.s3.store import POLICY
-from asteroid_ll.emulator.s3.xml import parse
+from asteroid_ll.emulator.s3.store import POLICY, PUBLIC_ACCESS
+from asteroid_ll.emulator.s3.xml import document, element, parse
 from asteroid_ll.emulator.transport.messages import Response
 
 _MAX_BYTES = 20 * 1024
@@ -30,20 +30,20 @@ def put_bucket_policy(call: S3Call) -> Response:
     """
     body = b"".join(read_payload(call.request).chunks())
     try:
-        document = json.loads(body)
+        policy = json.loads(body)
     except (ValueError, RecursionError):
         raise s3_error("MalformedPolicy", "Policies must be valid JSON and the first byte must be '{'") from None
-    problem = problem_of(document, kind="resource")
+    problem = problem_of(policy, kind="resource")
     if not problem and len(body) > _MAX_BYTES:
         problem = f"The policy has more than {_MAX_BYTES} bytes."
     if problem:
         raise s3_error("MalformedPolicy", problem)
     arn = f"arn:{partition(call.region)}:s3:::{call.bucket}"
-    for statement in statements_of(document):
+    for statement in statements_of(policy):
         resources = as_texts(statement.get("Resource", statement.get("NotResource")))
         if not all(resource == arn or resource.startswith(f"{arn}/") for resource in resources):
             raise s3_error("MalformedPolicy", "Policy has invalid resource")
-    if any(map(_is_public, statements_of(document))) and _blocks_public_policies(call):
+    if any(map(_is_public, statements_of(policy))) and _blocks_public_policies(call):
         raise s3_error(
             "AccessDenied",
             f'The policy of "{arn}" is not accepted because public policies are prevented by the BlockPublicPolicy '
@@ -69,6 +69,15 @@ def delete_bucket_policy(call: S3Call) -> Response:
     return Response(204)
 
 
+@operation("GetBucketPolicyStatus", "GET /Bucket?policyStatus")
+def get_bucket_policy_status(call: S3Call) -> Response:
+    """GetBucketPolicyStatus: whether the policy is public."""
+    policy = call.store.policy(call.bucket)
+    if policy is None:
+        raise s3_error("NoSuchBucketPolicy", BucketName=call.bucket)
+    return document("PolicyStatus", element("IsPublic", any(map(_is_public, statements_of(policy)))))
+
+
 def _is_public(statement: Mapping[str, Any]) -> bool:
     """Return whether a statement allows something to everybody; one with a condition is taken for narrower."""
     principal = statement.get("Principal")
@@ -77,7 +86,7 @@ def _is_public(statement: Mapping[str, Any]) -> bool:
 
 
 def _blocks_public_policies(call: S3Call) -> bool:
-    document = call.store.setting(call.bucket, "publicAccessBlock")
-    if document is None:
-        return True
-    return parse(document.encode(), "PublicAccessBlockConfiguration").findtext("BlockPublicPolicy", _OFF) != _OFF
+    setting = call.store.setting(call.bucket, PUBLIC_ACCESS)
+    if not setting:
+        return setting is None
+    return parse(setting.encode(), "PublicAccessBlockConfiguration").findtext("BlockPublicPolicy", _OFF) != _OFF

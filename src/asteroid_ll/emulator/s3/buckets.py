@@ -9,7 +9,7 @@ from asteroid_ll.emulator.s3.call import S3Call
 from asteroid_ll.emulator.s3.errors import invalid_argument, not_implemented, s3_error
 from asteroid_ll.emulator.s3.operations import operation
 from asteroid_ll.emulator.s3.tags import parse_tagging, tags_in
-from asteroid_ll.emulator.s3.xml import document, elements, group, iso_time, parse, required_text
+from asteroid_ll.emulator.s3.xml import document, elements, group, iso_time, parse, xml_response
 from asteroid_ll.emulator.state import ACCOUNT_ID
 from asteroid_ll.emulator.transport.messages import ApiError, Response
 
@@ -21,15 +21,6 @@ _RESERVED_START = ("xn--", "sthree-", "amzn-s3-demo-")
 _RESERVED_END = ("-s3alias", "--ol-s3", ".mrap", "--x-s3", "--table-s3")
 _REGIONAL_SUFFIX = re.compile(r"-\d{12}-[a-z]{2}(-[a-z]+)+-\d-an$")
 _REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-\d")
-_ALL_PRIVATE = group(
-    "PublicAccessBlockConfiguration",
-    elements(BlockPublicAcls=True, IgnorePublicAcls=True, BlockPublicPolicy=True, RestrictPublicBuckets=True),
-)
-_SSE_S3 = (
-    "<ServerSideEncryptionConfiguration><Rule><ApplyServerSideEncryptionByDefault><SSEAlgorithm>AES256</SSEAlgorithm>"
-    "</ApplyServerSideEncryptionByDefault><BucketKeyEnabled>false</BucketKeyEnabled></Rule>"
-    "</ServerSideEncryptionConfiguration>"
-)
 
 
 @operation("ListBuckets", "GET /", query="prefix max-buckets continuation-token bucket-region")
@@ -55,7 +46,12 @@ def list_buckets(call: S3Call) -> Response:
     )
 
 
-@operation("CreateBucket", "PUT /Bucket", headers="x-amz-acl x-amz-object-ownership x-amz-bucket-namespace")
+@operation(
+    "CreateBucket",
+    "PUT /Bucket",
+    headers="x-amz-acl x-amz-object-ownership x-amz-bucket-namespace",
+    missing="an Object Ownership other than BucketOwnerEnforced; directory buckets; tags in the request",
+)
 def create_bucket(call: S3Call) -> Response:
     """CreateBucket, with AWS's rules for names, regions and repeated creation, which only us-east-1 allows."""
     name = call.bucket
@@ -145,54 +141,20 @@ def get_bucket_location(call: S3Call) -> Response:
     return document("LocationConstraint", region)
 
 
-@operation("GetBucketVersioning", "GET /Bucket?versioning")
-def get_bucket_versioning(_call: S3Call) -> Response:
-    """GetBucketVersioning: always off."""
-    return document("VersioningConfiguration")
-
-
-@operation("GetBucketEncryption", "GET /Bucket?encryption")
-def get_bucket_encryption(call: S3Call) -> Response:
-    """GetBucketEncryption: the stored setting, else SSE-S3, the default since January 2023."""
-    return _xml(call.store.setting(call.bucket, "encryption") or _SSE_S3)
-
-
-@operation("PutBucketEncryption", "PUT /Bucket?encryption")
-def put_bucket_encryption(call: S3Call) -> Response:
-    """PutBucketEncryption: stores the setting; nothing is encrypted."""
-    configuration = parse(call.request.body, "ServerSideEncryptionConfiguration")
-    for default in configuration.findall("Rule/ApplyServerSideEncryptionByDefault"):
-        required_text(default, "SSEAlgorithm")
-    return _store_setting(call, "encryption")
-
-
-@operation("GetPublicAccessBlock", "GET /Bucket?publicAccessBlock")
-def get_public_access_block(call: S3Call) -> Response:
-    """GetPublicAccessBlock: the stored setting, else all four on, the default since April 2023."""
-    return _xml(call.store.setting(call.bucket, "publicAccessBlock") or _ALL_PRIVATE)
-
-
-@operation("PutPublicAccessBlock", "PUT /Bucket?publicAccessBlock")
-def put_public_access_block(call: S3Call) -> Response:
-    """PutPublicAccessBlock: stores the setting, which changes nothing, as there is only one account."""
-    parse(call.request.body, "PublicAccessBlockConfiguration")
-    return _store_setting(call, "publicAccessBlock")
-
-
 @operation("GetBucketTagging", "GET /Bucket?tagging")
 def get_bucket_tagging(call: S3Call) -> Response:
     """GetBucketTagging; for a bucket without tags S3 answers ``NoSuchTagSet``."""
     tagging = call.store.setting(call.bucket, "tagging")
     if tagging is None:
         raise s3_error("NoSuchTagSet", BucketName=call.bucket)
-    return _xml(tagging)
+    return xml_response(tagging)
 
 
 @operation("PutBucketTagging", "PUT /Bucket?tagging")
 def put_bucket_tagging(call: S3Call) -> Response:
     """PutBucketTagging: replaces all tags, at most 50."""
     parse_tagging(call.request.body, maximum=50)
-    _store_setting(call, "tagging")
+    call.store.set_setting(call.bucket, "tagging", document=call.request.body.decode())
     return Response(204)
 
 
@@ -201,12 +163,3 @@ def delete_bucket_tagging(call: S3Call) -> Response:
     """DeleteBucketTagging; succeeds for a bucket without tags."""
     call.store.set_setting(call.bucket, "tagging", document=None)
     return Response(204)
-
-
-def _store_setting(call: S3Call, name: str) -> Response:
-    call.store.set_setting(call.bucket, name, document=call.request.body.decode())
-    return Response()
-
-
-def _xml(text: str) -> Response:
-    return Response(headers={"Content-Type": "application/xml"}, body=text.encode())

@@ -62,10 +62,15 @@ class S3Call:
         Raises:
             ApiError: ``InvalidArgument``.
         """
-        text = self.query(name) or str(default)
-        if not text.isascii() or not text.isdecimal() or int(text) >= 2**31:
-            raise invalid_argument(f"Provided {name} not an integer or within integer range", name=name, value=text)
-        return min(int(text), maximum)
+        return _count(self.query(name) or str(default), name=name, maximum=maximum)
+
+    def header_count(self, name: str, *, default: int, maximum: int) -> int:
+        """Return a header that is a count, and at most ``maximum``.
+
+        Raises:
+            ApiError: ``InvalidArgument``.
+        """
+        return _count(self.header(name) or str(default), name=name, maximum=maximum)
 
     def object(self) -> StoredObject:
         """Return the object that the call names.
@@ -90,6 +95,12 @@ class S3Call:
         stored = self.object()
         check_intact(self.store, stored)
         return stored
+
+
+def _count(text: str, *, name: str, maximum: int) -> int:
+    if not text.isascii() or not text.isdecimal() or int(text) >= 2**31:
+        raise invalid_argument(f"Provided {name} not an integer or within integer range", name=name, value=text)
+    return min(int(text), maximum)
 
 
 def check_intact(store: ObjectStore, stored: StoredObject) -> None:

@@ -61,7 +61,16 @@ class Page:
     truncated: bool
 
 
-@operation("ListObjectsV2", "GET /Bucket?list-type", query=f"{LIST_QUERY} continuation-token start-after fetch-owner")
+_OPTIONAL = "x-amz-optional-object-attributes"
+"""Adds the state of a restore to archived objects, which do not exist here."""
+
+
+@operation(
+    "ListObjectsV2",
+    "GET /Bucket?list-type",
+    query=f"{LIST_QUERY} continuation-token start-after fetch-owner",
+    headers=_OPTIONAL,
+)
 def list_objects_v2(call: S3Call) -> Response:
     """ListObjectsV2."""
     encoder, token = KeyEncoder(call), call.query("continuation-token")
@@ -77,7 +86,7 @@ def list_objects_v2(call: S3Call) -> Response:
     return _listing(call, encoder, page, fields=fields, owner=call.query("fetch-owner") == "true")
 
 
-@operation("ListObjects", "GET /Bucket", query=f"{LIST_QUERY} marker")
+@operation("ListObjects", "GET /Bucket", query=f"{LIST_QUERY} marker", headers=_OPTIONAL)
 def list_objects(call: S3Call) -> Response:
     """ListObjects, version 1. ``NextMarker`` needs a delimiter."""
     encoder, page = KeyEncoder(call), _page(call, after=call.query("marker"))
@@ -88,7 +97,13 @@ def list_objects(call: S3Call) -> Response:
     return _listing(call, encoder, page, fields=fields)
 
 
-@operation("ListObjectVersions", "GET /Bucket?versions", query=f"{LIST_QUERY} key-marker version-id-marker")
+@operation(
+    "ListObjectVersions",
+    "GET /Bucket?versions",
+    query=f"{LIST_QUERY} key-marker version-id-marker",
+    headers=_OPTIONAL,
+    missing="versioning: each object is its own version `null`",
+)
 def list_object_versions(call: S3Call) -> Response:
     """ListObjectVersions. Buckets are not versioned, so every object is its own version ``null``."""
     encoder, page = KeyEncoder(call), _page(call, after=call.query("key-marker"))
@@ -131,7 +146,7 @@ def _object(stored: StoredObject, encoder: KeyEncoder, *, owner: bool, version: 
         *(element("ChecksumAlgorithm", algorithm) for algorithm in attributes.checksums),
         elements(ChecksumType=attributes.checksum_type, Size=stored.size_bytes),
         group("Owner", elements(ID=OWNER_ID)) if owner else "",
-        elements(StorageClass=attributes.headers.get("x-amz-storage-class", "STANDARD")),
+        elements(StorageClass=attributes.storage_class),
     )
 
 

@@ -13,12 +13,13 @@ from xml.etree.ElementTree import Element
 
 from asteroid_ll.emulator.s3.body_files import Body, read_chunks
 from asteroid_ll.emulator.s3.call import S3Call
+from asteroid_ll.emulator.s3.checksums import ALGORITHMS, check_algorithm, checksum, composite
 from asteroid_ll.emulator.s3.conditions import byte_range, write_guard
 from asteroid_ll.emulator.s3.errors import invalid_argument, s3_error
 from asteroid_ll.emulator.s3.object_headers import checksum_headers, encryption_headers, read_attributes
 from asteroid_ll.emulator.s3.objects import copy_source
-from asteroid_ll.emulator.s3.operations import ATTRIBUTE_HEADERS, COPY_HEADERS, operation
-from asteroid_ll.emulator.s3.payload import check_algorithm, checksum, composite, receive
+from asteroid_ll.emulator.s3.operations import ATTRIBUTE_HEADERS, COPY_HEADERS, NO_ARCHIVE, operation
+from asteroid_ll.emulator.s3.payload import receive
 from asteroid_ll.emulator.s3.store import Attributes
 from asteroid_ll.emulator.s3.xml import checksum_elements, document, elements, iso_time, parse, required_text
 from asteroid_ll.emulator.transport.messages import ApiError, Response
@@ -28,12 +29,12 @@ MIN_PART_BYTES = 5 * 2**20
 
 MAX_PARTS = 10_000
 
+_COMPOSITE = ("COMPOSITE",)
 _CHECKSUM_TYPES = {
-    "CRC32": ("COMPOSITE", "FULL_OBJECT"),
-    "CRC32C": ("COMPOSITE", "FULL_OBJECT"),
+    **dict.fromkeys(ALGORITHMS, _COMPOSITE),
+    "CRC32": (*_COMPOSITE, "FULL_OBJECT"),
+    "CRC32C": (*_COMPOSITE, "FULL_OBJECT"),
     "CRC64NVME": ("FULL_OBJECT",),
-    "SHA1": ("COMPOSITE",),
-    "SHA256": ("COMPOSITE",),
 }
 """Checksum types by algorithm, the default first: of the parts' checksums, or of the whole object."""
 
@@ -42,6 +43,7 @@ _CHECKSUM_TYPES = {
     "CreateMultipartUpload",
     "POST /Bucket/Key?uploads",
     headers=f"{ATTRIBUTE_HEADERS} x-amz-checksum-algorithm x-amz-checksum-type",
+    missing=NO_ARCHIVE,
 )
 def create_multipart_upload(call: S3Call) -> Response:
     """CreateMultipartUpload: stores the attributes of the future object."""
@@ -54,7 +56,7 @@ def create_multipart_upload(call: S3Call) -> Response:
             "InvalidRequest",
             f"The {kind} checksum type cannot be used with the {algorithm.lower() or 'null'} checksum algorithm.",
         )
-    attributes = replace(read_attributes(call.request.headers), checksum_type=kind or "FULL_OBJECT")
+    attributes = replace(read_attributes(call), checksum_type=kind or "FULL_OBJECT")
     upload_id = uuid.uuid4().hex
     stored = json.dumps({**asdict(attributes), "algorithm": algorithm})
     row = (upload_id, call.bucket, call.key, call.store.state.now(), stored)
@@ -72,7 +74,7 @@ def upload_part(call: S3Call) -> Response:
     upload = find_upload(call)
     number = _number(call)
     body, checksums = receive(call.request, call.store.bodies)
-    algorithm = json.loads(upload["attributes"])["algorithm"]
+    attributes, algorithm = _created(upload)
     if algorithm and checksums and algorithm not in checksums:
         call.store.bodies.discard(body.name)
         sent = next(iter(checksums)).lower()
@@ -83,7 +85,7 @@ def upload_part(call: S3Call) -> Response:
         )
     _store_part(call, number, body=body, checksums=checksums or {"CRC32": body.crc32})
     sent_headers = {f"x-amz-checksum-{name.lower()}": text for name, text in checksums.items()}
-    return Response(headers={"ETag": f'"{body.md5}"', **sent_headers})
+    return Response(headers={"ETag": f'"{body.md5}"', **encryption_headers(attributes), **sent_headers})
 
 
 @operation(
@@ -107,14 +109,16 @@ def upload_part_copy(call: S3Call) -> Response:
         )
     start, stop = span
     body = call.store.bodies.write(read_chunks(source.path, start=start, stop=stop))
-    algorithm = json.loads(upload["attributes"])["algorithm"] or "CRC32"
+    attributes, algorithm = _created(upload)
+    algorithm = algorithm or "CRC32"
     checksums = {algorithm: checksum(algorithm, read_chunks(call.store.bodies.path(body.name)))}
     _store_part(call, number, body=body, checksums=checksums)
-    return document(
+    response = document(
         "CopyPartResult",
         elements(LastModified=iso_time(call.store.state.now()), ETag=f'"{body.md5}"'),
         checksum_elements(checksums),
     )
+    return replace(response, headers={**response.headers, **encryption_headers(attributes)})
 
 
 @operation(
@@ -133,8 +137,7 @@ def complete_multipart_upload(call: S3Call) -> Response:
     upload, store = find_upload(call), call.store
     guard = write_guard(call.request.headers, call.key)
     parts = _chosen(call, parse(call.request.body, "CompleteMultipartUpload").findall("Part"))
-    given = json.loads(upload["attributes"])
-    algorithm, attributes = given.pop("algorithm"), Attributes(**given)
+    attributes, algorithm = _created(upload)
     digests = b"".join(bytes.fromhex(part["md5"]) for part in parts)
     etag = f"{hashlib.md5(digests, usedforsecurity=False).hexdigest()}-{len(parts)}"
     body = store.bodies.write(read_chunks(*(store.bodies.path(part["body"]) for part in parts)))
@@ -144,8 +147,13 @@ def complete_multipart_upload(call: S3Call) -> Response:
     except ApiError:
         store.bodies.discard(body.name)
         raise
-    sizes = tuple(part["size_bytes"] for part in parts)
-    attributes = replace(attributes, checksums=checksums, etag=etag, part_sizes_bytes=sizes)
+    attributes = replace(
+        attributes,
+        checksums=checksums,
+        etag=etag,
+        part_sizes_bytes=tuple(part["size_bytes"] for part in parts),
+        part_checksums=tuple(json.loads(part["checksums"]) for part in parts) if algorithm else (),
+    )
     stored = store.record(call.bucket, call.key, body, attributes=attributes, guard=guard)
     response = document(
         "CompleteMultipartUploadResult",
@@ -170,6 +178,13 @@ def abort_multipart_upload(call: S3Call) -> Response:
     find_upload(call)
     _delete_upload(call)
     return Response(204)
+
+
+def _created(upload: sqlite3.Row) -> tuple[Attributes, str]:
+    """Return the attributes of the future object, and the checksum algorithm that the upload was created with."""
+    given = json.loads(upload["attributes"])
+    algorithm: str = given.pop("algorithm")
+    return Attributes(**given), algorithm
 
 
 def find_upload(call: S3Call) -> sqlite3.Row:

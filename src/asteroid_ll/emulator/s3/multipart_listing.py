@@ -56,6 +56,7 @@ def list_parts(call: S3Call) -> Response:
     "ListMultipartUploads",
     "GET /Bucket?uploads",
     query="prefix delimiter encoding-type key-marker max-uploads upload-id-marker",
+    missing="a delimiter",
 )
 def list_multipart_uploads(call: S3Call) -> Response:
     """ListMultipartUploads by key, then by start, in pages, without common prefixes."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from asteroid_ll.emulator.s3.call import S3Call
 from asteroid_ll.emulator.s3.errors import invalid_argument, not_implemented, s3_error
 from asteroid_ll.emulator.s3.store import DEFAULT_CONTENT_TYPE, Attributes, StoredObject
 from asteroid_ll.emulator.s3.tags import tags_in_header
@@ -24,18 +25,21 @@ _SYSTEM_HEADERS = (
 _STORAGE_CLASSES = frozenset(
     ["STANDARD", "REDUCED_REDUNDANCY", "STANDARD_IA", "ONEZONE_IA", "INTELLIGENT_TIERING", "GLACIER_IR"]
 )
-_ENCRYPTIONS = frozenset(["AES256", "aws:kms", "aws:kms:dsse"])
+ENCRYPTIONS = frozenset(["AES256", "aws:kms", "aws:kms:dsse"])
 _PRIVATE_ACLS = frozenset(["", "private", "bucket-owner-full-control", "bucket-owner-read"])
 _MAX_METADATA_BYTES = 2048
 
 
-def read_attributes(headers: Mapping[str, str]) -> Attributes:
+def read_attributes(call: S3Call) -> Attributes:
     """Return the attributes in the headers of a PutObject, CopyObject or CreateMultipartUpload.
+
+    The bucket's default encryption counts if they name none.
 
     Raises:
         ApiError: ``MetadataTooLarge``, ``InvalidStorageClass``, ``InvalidArgument``, ``NotImplemented`` (a storage
             class that needs a restore), ``AccessControlListNotSupported``.
     """
+    headers = call.request.headers
     metadata = {
         name.removeprefix("x-amz-meta-"): text for name, text in headers.items() if name.startswith("x-amz-meta-")
     }
@@ -48,6 +52,8 @@ def read_attributes(headers: Mapping[str, str]) -> Attributes:
     _check(headers, system)
     if system.get("x-amz-storage-class") == "STANDARD":
         del system["x-amz-storage-class"]
+    if "x-amz-server-side-encryption" not in system:
+        system.update(call.store.default_encryption(call.bucket))
     return Attributes(
         content_type=headers.get("content-type") or DEFAULT_CONTENT_TYPE,
         metadata=metadata,
@@ -62,7 +68,7 @@ def _check(headers: Mapping[str, str], system: Mapping[str, str]) -> None:
         raise not_implemented(f"The storage class {storage} is not implemented.")
     if storage not in _STORAGE_CLASSES:
         raise s3_error("InvalidStorageClass")
-    if system.get("x-amz-server-side-encryption", "AES256") not in _ENCRYPTIONS:
+    if system.get("x-amz-server-side-encryption", "AES256") not in ENCRYPTIONS:
         raise invalid_argument(
             "The encryption method specified is not supported",
             name="x-amz-server-side-encryption",
@@ -73,7 +79,7 @@ def _check(headers: Mapping[str, str], system: Mapping[str, str]) -> None:
 
 
 def encryption_headers(attributes: Attributes) -> dict[str, str]:
-    """Return the requested encryption, else SSE-S3, the default since January 2023."""
+    """Return the object's encryption, else SSE-S3, the default since January 2023."""
     headers = {
         name: text for name, text in attributes.headers.items() if name.startswith("x-amz-server-side-encryption")
     }

@@ -3,28 +3,36 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
 from urllib.parse import unquote
 
 from asteroid_ll.emulator.s3.body_files import read_chunks
 from asteroid_ll.emulator.s3.call import S3Call, check_intact, check_owner
+from asteroid_ll.emulator.s3.checksums import check_algorithm, checksum, composite
 from asteroid_ll.emulator.s3.conditions import byte_range, check_read, write_guard
 from asteroid_ll.emulator.s3.errors import invalid_argument, not_implemented, s3_error
 from asteroid_ll.emulator.s3.object_headers import checksum_headers, encryption_headers, object_headers, read_attributes
-from asteroid_ll.emulator.s3.operations import ATTRIBUTE_HEADERS, COPY_HEADERS, READ_QUERY, operation
-from asteroid_ll.emulator.s3.payload import checksum, composite, read_payload, receive, verify
+from asteroid_ll.emulator.s3.operations import ATTRIBUTE_HEADERS, COPY_HEADERS, NO_ARCHIVE, READ_QUERY, operation
+from asteroid_ll.emulator.s3.payload import read_payload, receive, verify
 from asteroid_ll.emulator.s3.store import Attributes, StoredObject
 from asteroid_ll.emulator.s3.xml import checksum_elements, document, elements, group, iso_time, parse, required_text
 from asteroid_ll.emulator.transport.messages import ApiError, Response
 
 _MAX_DELETES = 1000
+_DIRECTIVE_HEADERS = "x-amz-metadata-directive x-amz-tagging-directive x-amz-checksum-algorithm"
 
 
-@operation("PutObject", "PUT /Bucket/Key", headers=ATTRIBUTE_HEADERS)
+@operation(
+    "PutObject",
+    "PUT /Bucket/Key",
+    headers=ATTRIBUTE_HEADERS,
+    missing=f"{NO_ARCHIVE}; an object without a checksum gets a CRC32, on AWS a CRC64NVME",
+)
 def put_object(call: S3Call) -> Response:
     """PutObject: verifies the body, then replaces the object in one step if the write's conditions hold."""
-    attributes, guard = read_attributes(call.request.headers), write_guard(call.request.headers, call.key)
+    attributes, guard = read_attributes(call), write_guard(call.request.headers, call.key)
     body, checksums = receive(call.request, call.store.bodies)
     attributes = replace(attributes, checksums=checksums)
     stored = call.store.record(call.bucket, call.key, body, attributes=attributes, guard=guard)
@@ -105,7 +113,7 @@ def delete_object(call: S3Call) -> Response:
     return Response(204)
 
 
-@operation("DeleteObjects", "POST /Bucket?delete")
+@operation("DeleteObjects", "POST /Bucket?delete", missing="conditions per key")
 def delete_objects(call: S3Call) -> Response:
     """DeleteObjects: up to 1,000 keys. A digest of the body is required and verified."""
     data = read_payload(call.request)
@@ -136,15 +144,16 @@ def delete_objects(call: S3Call) -> Response:
 @operation(
     "CopyObject",
     "PUT /Bucket/Key x-amz-copy-source",
-    headers=f"{ATTRIBUTE_HEADERS} {COPY_HEADERS} x-amz-metadata-directive x-amz-tagging-directive",
+    headers=f"{ATTRIBUTE_HEADERS} {COPY_HEADERS} {_DIRECTIVE_HEADERS}",
+    missing=NO_ARCHIVE,
 )
 def copy_object(call: S3Call) -> Response:
     """CopyObject: the bytes of another object, with its attributes or the request's, as the directives choose."""
     source = copy_source(call)
-    requested = read_attributes(call.request.headers)
+    requested = read_attributes(call)
     keep = _directive(call, "x-amz-metadata-directive")
     keep_tags = _directive(call, "x-amz-tagging-directive")
-    attributes = replace(_copied(source.attributes, requested), etag="", part_sizes_bytes=()) if keep else requested
+    attributes = _copied(source.attributes, requested) if keep else requested
     to_itself = (source.bucket, source.key) == (call.bucket, call.key)
     if to_itself and keep and attributes.headers == source.attributes.headers:
         raise ApiError(
@@ -155,17 +164,28 @@ def copy_object(call: S3Call) -> Response:
     attributes = replace(
         attributes,
         tags=source.attributes.tags if keep_tags else requested.tags,
-        checksums={} if source.attributes.checksum_type == "COMPOSITE" else source.attributes.checksums,
+        checksums=_checksums_of_copy(call, source),
         checksum_type="FULL_OBJECT",
     )
     body = call.store.bodies.write(read_chunks(source.path))
     guard = write_guard(call.request.headers, call.key)
     stored = call.store.record(call.bucket, call.key, body, attributes=attributes, guard=guard)
-    return document(
+    response = document(
         "CopyObjectResult",
         elements(LastModified=iso_time(stored.modified_s), ETag=f'"{stored.etag}"'),
         checksum_elements(stored.attributes.checksums),
+        elements(ChecksumType=stored.attributes.checksum_type),
     )
+    return replace(response, headers={**response.headers, **encryption_headers(attributes)})
+
+
+def _checksums_of_copy(call: S3Call, source: StoredObject) -> Mapping[str, str]:
+    """Return the checksum with the requested algorithm, else the source's; none for a checksum of parts."""
+    algorithm = call.header("x-amz-checksum-algorithm").upper()
+    check_algorithm(algorithm)
+    if algorithm:
+        return {algorithm: checksum(algorithm, read_chunks(source.path))}
+    return {} if source.attributes.checksum_type == "COMPOSITE" else source.attributes.checksums
 
 
 def copy_source(call: S3Call) -> StoredObject:
@@ -199,7 +219,7 @@ def _copied(source: Attributes, requested: Attributes) -> Attributes:
     """Return the source's attributes with the request's storage class and encryption, which S3 never copies."""
     kept = {name: text for name, text in source.headers.items() if not name.startswith("x-amz-")}
     replaced = {name: text for name, text in requested.headers.items() if name.startswith("x-amz-")}
-    return replace(source, headers={**kept, **replaced})
+    return replace(source, headers={**kept, **replaced}, etag="", part_sizes_bytes=(), part_checksums=())
 
 
 def _directive(call: S3Call, name: str) -> bool:

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from asteroid_ll.emulator.s3.call import S3Call
+from asteroid_ll.emulator.s3.checksums import ALGORITHMS
 from asteroid_ll.emulator.s3.errors import not_implemented, s3_error, unsupported_header
 from asteroid_ll.emulator.transport.messages import Request, Response
 
@@ -31,6 +32,7 @@ ATTRIBUTE_HEADERS = (
     "x-amz-acl x-amz-storage-class x-amz-tagging x-amz-website-redirect-location x-amz-server-side-encryption "
     "x-amz-server-side-encryption-aws-kms-key-id x-amz-server-side-encryption-bucket-key-enabled"
 )
+NO_ARCHIVE = "storage classes that need a restore"
 COPY_HEADERS = (
     "x-amz-copy-source x-amz-copy-source-if-match x-amz-copy-source-if-none-match "
     "x-amz-copy-source-if-modified-since x-amz-copy-source-if-unmodified-since x-amz-source-expected-bucket-owner"
@@ -45,30 +47,38 @@ _SUBRESOURCES = _words(
 )
 """Query parameters that make a request another operation."""
 
-_COMMON_QUERY = _words("x-id AWSAccessKeyId Signature Expires")
-_COMMON_HEADERS = _words(
+COMMON_QUERY = _words("x-id AWSAccessKeyId Signature Expires")
+COMMON_HEADERS = _words(
     "x-amz-date x-amz-content-sha256 x-amz-security-token x-amz-user-agent x-amz-expected-bucket-owner "
     "x-amz-request-payer x-amz-decoded-content-length x-amz-trailer x-amz-sdk-checksum-algorithm "
-    "x-amz-checksum-crc32 x-amz-checksum-crc32c x-amz-checksum-crc64nvme x-amz-checksum-sha1 x-amz-checksum-sha256 "
     "x-amz-api-version"
-)
+) | {f"x-amz-checksum-{name.lower()}" for name in ALGORITHMS}
 
 
 @dataclass(frozen=True)
 class Operation:
-    """An S3 operation: its name, its function, and the query parameters and ``x-amz-`` headers it understands."""
+    """An S3 operation.
+
+    Attributes:
+        name: AWS's name.
+        run: its function.
+        query: the query parameters that it understands.
+        headers: the ``x-amz-`` headers that it understands.
+        missing: what it lacks besides other parameters and headers; empty if nothing.
+    """
 
     name: str
     run: Run
     query: frozenset[str]
     headers: frozenset[str]
+    missing: str = ""
 
 
 OPERATIONS: dict[str, Operation] = {}
 """Operations by route, such as ``GET /Bucket?location``."""
 
 
-def operation(name: str, route: str, *, query: str = "", headers: str = "") -> Callable[[Run], Run]:
+def operation(name: str, route: str, *, query: str = "", headers: str = "", missing: str = "") -> Callable[[Run], Run]:
     """Add the decorated function to the table.
 
     Args:
@@ -77,10 +87,11 @@ def operation(name: str, route: str, *, query: str = "", headers: str = "") -> C
             `` x-amz-copy-source``.
         query: the query parameters it understands besides the common ones, separated by spaces.
         headers: the ``x-amz-`` headers it understands besides the common ones, separated by spaces.
+        missing: what it lacks, for ``docs/emulator-operations.md``, which lists other parameters and headers by itself.
     """
 
     def register(run: Run) -> Run:
-        OPERATIONS[route] = Operation(name, run, _words(query), _words(headers))
+        OPERATIONS[route] = Operation(name, run, _words(query), _words(headers), missing)
         return run
 
     return register
@@ -103,11 +114,11 @@ def find_operation(request: Request, *, bucket: str, key: str) -> Operation:
         if not subresources and request.method not in ("GET", "HEAD", "PUT", "POST", "DELETE"):
             raise s3_error("MethodNotAllowed", Method=request.method)
         raise not_implemented(f"The S3 operation {route} is not implemented.")
-    query = match.query | _COMMON_QUERY | set(subresources)
+    query = match.query | COMMON_QUERY | set(subresources)
     for name in request.query:
         if name not in query and not name.startswith("X-Amz-"):
             raise not_implemented(f"The query parameter {name} is not implemented.")
-    headers = match.headers | _COMMON_HEADERS
+    headers = match.headers | COMMON_HEADERS
     for name in request.headers:
         if name.startswith("x-amz-") and not name.startswith("x-amz-meta-") and name not in headers:
             raise unsupported_header(name)

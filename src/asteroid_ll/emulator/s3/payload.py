@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import base64
 import binascii
-import hashlib
 import os
 import re
-import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from typing import BinaryIO
 
 from asteroid_ll.emulator.s3.body_files import CHUNK_BYTES, Body, BodyFiles
+from asteroid_ll.emulator.s3.checksums import ALGORITHMS, check_algorithm, checksum, digest
 from asteroid_ll.emulator.s3.errors import s3_error
 from asteroid_ll.emulator.transport.messages import ApiError, Request
 
@@ -23,7 +22,6 @@ MAX_PUT_BYTES = 5 * 2**30
 _CHUNK_HEAD = re.compile(rb"([0-9a-fA-F]{1,15})(?:;chunk-signature=[0-9a-f]{64})?\r\n")
 _PAYLOAD_HASH = re.compile(r"[0-9a-f]{64}")
 _MAX_HEAD_BYTES, _MAX_TRAILER_BYTES = 256, 1 << 16
-_DIGEST_BYTES = {"CRC32": 4, "CRC32C": 4, "CRC64NVME": 8, "SHA1": 20, "SHA256": 32}
 
 
 @dataclass(frozen=True)
@@ -120,7 +118,7 @@ def verify(request: Request, data: Payload, *, md5: bytes | None = None, crc32: 
     if content_md5 is not None:
         if len(_decode(content_md5)) != 16:
             raise s3_error("InvalidDigest")
-        if _decode(content_md5) != (md5 or _hash("MD5", data.chunks())):
+        if _decode(content_md5) != (md5 or digest("MD5", data.chunks())):
             raise ApiError("BadDigest", "The Content-MD5 you specified did not match what we received.")
     for algorithm, claimed in data.checksums.items():
         computed = crc32 if algorithm == "CRC32" and crc32 else checksum(algorithm, data.chunks())
@@ -129,38 +127,13 @@ def verify(request: Request, data: Payload, *, md5: bytes | None = None, crc32: 
     claimed_hash = request.headers.get("x-amz-content-sha256", "")
     if _PAYLOAD_HASH.fullmatch(claimed_hash):
         whole = iter(partial(request.open_body().read, CHUNK_BYTES), b"")
-        computed_hash = _hash("SHA256", whole).hex()
+        computed_hash = digest("SHA256", whole).hex()
         if claimed_hash != computed_hash:
             raise s3_error(
                 "XAmzContentSHA256Mismatch",
                 ClientComputedContentSHA256=claimed_hash,
                 S3ComputedContentSHA256=computed_hash,
             )
-
-
-def composite(algorithm: str, parts: Iterable[str]) -> str:
-    """Return the checksum of a multipart object: of the parts' raw checksums, with ``-N``."""
-    raw = [base64.b64decode(part) for part in parts]
-    return f"{checksum(algorithm, [b''.join(raw)])}-{len(raw)}"
-
-
-def check_algorithm(name: str) -> None:
-    """Refuse an unknown checksum algorithm; an empty name passes.
-
-    Raises:
-        ApiError: ``InvalidRequest``.
-    """
-    if name not in ("", *_DIGEST_BYTES):
-        raise ApiError(
-            "InvalidRequest",
-            "Checksum algorithm provided is unsupported. Please try again with any of the "
-            f"valid types: [{', '.join(_DIGEST_BYTES)}]",
-        )
-
-
-def checksum(algorithm: str, pieces: Iterable[bytes | memoryview]) -> str:
-    """Return the checksum of data in pieces, in base64."""
-    return base64.b64encode(_hash(algorithm, pieces)).decode()
 
 
 def _unframe(source: BinaryIO) -> tuple[tuple[tuple[int, int], ...], dict[str, str]]:
@@ -204,26 +177,10 @@ def _by_algorithm(sent: dict[str, str]) -> dict[str, str]:
     for header, text in sent.items():
         algorithm = header.removeprefix("x-amz-checksum-").upper()
         check_algorithm(algorithm)
-        if len(_decode(text)) != _DIGEST_BYTES[algorithm]:
+        if len(_decode(text)) != ALGORITHMS[algorithm]:
             raise ApiError("InvalidRequest", f"Value for {header} header is invalid.")
         checksums[algorithm] = text
     return checksums
-
-
-def _hash(algorithm: str, data: Iterable[bytes | memoryview]) -> bytes:
-    if algorithm == "CRC32":
-        crc32 = 0
-        for piece in data:
-            crc32 = zlib.crc32(piece, crc32)
-        return crc32.to_bytes(4, "big")
-    if algorithm in ("CRC32C", "CRC64NVME"):
-        from asteroid_ll.emulator.s3.crc import digest as crc_digest  # imports numpy, which few calls need
-
-        return crc_digest(algorithm, data)
-    digest = hashlib.new(algorithm, usedforsecurity=False)
-    for piece in data:
-        digest.update(piece)
-    return digest.digest()
 
 
 def _decode(text: str) -> bytes:

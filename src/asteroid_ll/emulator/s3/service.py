@@ -14,11 +14,15 @@ from typing import TYPE_CHECKING
 
 # Each of these modules adds its operations to the table.
 from asteroid_ll.emulator.s3 import (  # noqa: F401
+    access_control,
     bucket_policies,
+    bucket_settings,
     buckets,
+    encryption,
     listing,
     multipart,
     multipart_listing,
+    object_attributes,
     objects,
     tags,
 )

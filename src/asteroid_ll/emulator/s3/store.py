@@ -21,6 +21,12 @@ from asteroid_ll.emulator.state import ACCOUNT_ID, State
 POLICY = "policy"
 """The name of a bucket's policy among its settings."""
 
+PUBLIC_ACCESS = "publicAccessBlock"
+"""The name of a bucket's public access block among its settings; an empty document if it was deleted."""
+
+ENCRYPTION_HEADERS = "encryption-headers"
+"""The name of the headers (JSON) that a bucket's default encryption gives to new objects, among its settings."""
+
 DEFAULT_CONTENT_TYPE = "binary/octet-stream"
 LAST_OF_PREFIX = "\U0010ffff" * 256
 """A prefix with this at its end sorts after every key with that prefix, as a key has at most 1,024 bytes of UTF-8."""
@@ -72,6 +78,7 @@ class Attributes:
         tags: object tags.
         etag: without quotes; the body's MD5 when it is empty.
         part_sizes_bytes: sizes of the parts of a multipart upload.
+        part_checksums: checksums of these parts by algorithm; empty if the upload was created without an algorithm.
     """
 
     content_type: str = DEFAULT_CONTENT_TYPE
@@ -82,6 +89,12 @@ class Attributes:
     tags: Mapping[str, str] = field(default_factory=dict)
     etag: str = ""
     part_sizes_bytes: tuple[int, ...] = ()
+    part_checksums: tuple[Mapping[str, str], ...] = ()
+
+    @property
+    def storage_class(self) -> str:
+        """AWS's name of the storage class."""
+        return self.headers.get("x-amz-storage-class", "STANDARD")
 
 
 @dataclass(frozen=True)
@@ -173,6 +186,11 @@ class ObjectStore:
         text = self.setting(bucket, POLICY)
         return None if text is None else json.loads(text)
 
+    def default_encryption(self, bucket: str) -> dict[str, str]:
+        """Return the encryption headers of new objects; none for SSE-S3, which needs no setting."""
+        headers: dict[str, str] = json.loads(self.setting(bucket, ENCRYPTION_HEADERS) or "{}")
+        return headers
+
     def set_setting(self, bucket: str, name: str, *, document: str | None) -> None:
         """Replace a bucket's configuration document; None removes it."""
         with self.state.transaction() as connection:
@@ -210,13 +228,14 @@ class ObjectStore:
         return self.bodies.is_intact(stored.path.name) or self.get(stored.bucket, stored.key) != stored
 
     def put(self, bucket: str, key: str, chunks: Iterable[bytes]) -> StoredObject:
-        """Store the bytes of all chunks as an object without attributes.
+        """Store the bytes of all chunks as an object with the bucket's default encryption and no other attributes.
 
         Raises:
             ApiError: ``NoSuchBucket``.
             OSError: the disk is full. The old object of that key is unchanged.
         """
-        return self.record(bucket, key, self.bodies.write(chunks))
+        attributes = Attributes(headers=self.default_encryption(bucket))
+        return self.record(bucket, key, self.bodies.write(chunks), attributes=attributes)
 
     def delete(self, bucket: str, key: str) -> None:
         """Delete an object, if it exists."""
@@ -283,13 +302,15 @@ class ObjectStore:
 
     def _object(self, row: sqlite3.Row) -> StoredObject:
         attributes = json.loads(row["attributes"])
+        for name in ("part_sizes_bytes", "part_checksums"):
+            attributes[name] = tuple(attributes.get(name, ()))
         return StoredObject(
             bucket=row["bucket"],
             key=row["key"],
             size_bytes=row["size_bytes"],
             etag=row["etag"],
             modified_s=row["modified_s"],
-            attributes=Attributes(**{**attributes, "part_sizes_bytes": tuple(attributes["part_sizes_bytes"])}),
+            attributes=Attributes(**attributes),
             path=self.bodies.path(row["body"]),
         )
 

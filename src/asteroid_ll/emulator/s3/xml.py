@@ -42,8 +42,12 @@ def group(name: str, *children: str) -> str:
 
 def document(name: str, *children: str) -> Response:
     """Return a 200 response whose body is one document in S3's namespace."""
-    body = f'{_DECLARATION}<{name} xmlns="{NAMESPACE}">{"".join(children)}</{name}>'
-    return Response(headers={"Content-Type": "application/xml"}, body=body.encode())
+    return xml_response(f'{_DECLARATION}<{name} xmlns="{NAMESPACE}">{"".join(children)}</{name}>')
+
+
+def xml_response(text: str) -> Response:
+    """Return a 200 response whose body is this XML."""
+    return Response(headers={"Content-Type": "application/xml"}, body=text.encode())
 
 
 def error_body(error: ApiError, *, request_id: str, host_id: str) -> bytes:

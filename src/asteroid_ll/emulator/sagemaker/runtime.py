@@ -18,6 +18,13 @@ from asteroid_ll.formats.content_types import MAX_INVOKE_BYTES, MAX_SERVERLESS_B
 ENDPOINTS = "/endpoints/"
 """The start of the paths of the service."""
 
+OPERATIONS = ("InvokeEndpoint",)
+MISSING = {
+    "InvokeEndpoint": "`CustomAttributes`, `EnableExplanations`, `InferenceComponentName`, `InferenceId`, `SessionId`, "
+    "`TargetContainerHostname` and `TargetModel` have no effect"
+}
+"""What the operation lacks, for ``docs/emulator-operations.md``."""
+
 _PATH = re.compile(rf"{ENDPOINTS}([^/]+)/invocations")
 
 

@@ -41,6 +41,26 @@ OPERATIONS: dict[str, Callable[[SageMakerCall], dict[str, Any]]] = {
     "DeleteTags": tags.delete,
 }
 
+MISSING = {
+    "CreateTrainingJob": "images other than Linear Learner's; uncompressed artifacts; record wrappers; "
+    "`AugmentedManifestFile`, `ServerlessJobConfig`, `MlflowConfig`, `ModelPackageConfig`, `InstanceGroups`, "
+    "`TrainingPlanArn`",
+    "UpdateTrainingJob": "`ProfilerConfig`, `ProfilerRuleConfigurations`, `RemoteDebugConfig`",
+    "CreateTransformJob": "`DataCaptureConfig`; `DataProcessing` with a filter or a join; `SplitType` `TFRecord`",
+    "CreateModel": "images other than Linear Learner's; several models or containers; `ModelPackageName`, "
+    "`ModelDataSource`, `AdditionalModelDataSources`",
+    "CreateEndpointConfig": "`AsyncInferenceConfig`, `DataCaptureConfig`, `ExplainerConfig`, "
+    "`ShadowProductionVariants`",
+    "CreateEndpoint": "`DeploymentConfig`",
+    "UpdateEndpoint": "`DeploymentConfig`, `RetainAllVariantProperties`, `RetainDeploymentConfig`",
+}
+"""What operations lack, by name; a request with one of these is refused by name."""
+
 SERVICE = JsonService(
-    "sagemaker", "SageMaker", target_prefix="SageMaker.", operations=OPERATIONS, invalid_code="ValidationException"
+    "sagemaker",
+    "SageMaker",
+    target_prefix="SageMaker.",
+    operations=OPERATIONS,
+    invalid_code="ValidationException",
+    missing=MISSING,
 )

@@ -222,18 +222,21 @@ def _absent(message: str) -> ApiError:
     return ApiError("NoSuchResourceException", message)
 
 
+_OPERATIONS: dict[str, Callable[[QuotasCall], Answer]] = {
+    "GetServiceQuota": get_quota,
+    "ListServiceQuotas": list_quotas,
+    "GetAWSDefaultServiceQuota": get_default,
+    "ListAWSDefaultServiceQuotas": list_defaults,
+    "RequestServiceQuotaIncrease": request_increase,
+    "ListRequestedServiceQuotaChangeHistoryByQuota": list_requests,
+    "GetRequestedServiceQuotaChange": get_request,
+}
+
 SERVICE = JsonService[QuotasCall](
     "service-quotas",
     "Service Quotas",
     target_prefix="ServiceQuotasV20190624.",
-    operations={
-        "GetServiceQuota": get_quota,
-        "ListServiceQuotas": list_quotas,
-        "GetAWSDefaultServiceQuota": get_default,
-        "ListAWSDefaultServiceQuotas": list_defaults,
-        "RequestServiceQuotaIncrease": request_increase,
-        "ListRequestedServiceQuotaChangeHistoryByQuota": list_requests,
-        "GetRequestedServiceQuotaChange": get_request,
-    },
+    operations=_OPERATIONS,
     invalid_code="IllegalArgumentException",
+    missing=dict.fromkeys(_OPERATIONS, "quotas other than those of SageMaker's instances"),
 )

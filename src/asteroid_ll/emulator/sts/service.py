@@ -20,4 +20,5 @@ SERVICE = QueryService[StsCall](
         "AssumeRole": assume_role,
         "AssumeRoleWithWebIdentity": web_identity.assume_role,
     },
+    missing={"AssumeRoleWithWebIdentity": "the signature of the token is not checked"},
 )

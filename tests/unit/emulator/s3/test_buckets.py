@@ -138,24 +138,6 @@ def test_bucket_tags_come_back_and_go_with_the_bucket(s3, refused):
     assert refused(s3.get_bucket_tagging, Bucket="rocks")["Code"] == "NoSuchTagSet"
 
 
-def test_a_new_bucket_is_private_encrypted_and_keeps_no_versions(s3):
-    access = s3.get_public_access_block(Bucket="rocks")["PublicAccessBlockConfiguration"]
-    assert access == dict.fromkeys(
-        ["BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets"], True
-    )
-    (rule,) = s3.get_bucket_encryption(Bucket="rocks")["ServerSideEncryptionConfiguration"]["Rules"]
-    assert rule["ApplyServerSideEncryptionByDefault"] == {"SSEAlgorithm": "AES256"}
-    assert "Status" not in s3.get_bucket_versioning(Bucket="rocks")
-
-
-def test_bucket_settings_come_back_as_they_were_put(s3):
-    encryption = {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "aws:kms"}, "BucketKeyEnabled": True}
-    s3.put_bucket_encryption(Bucket="rocks", ServerSideEncryptionConfiguration={"Rules": [encryption]})
-    assert s3.get_bucket_encryption(Bucket="rocks")["ServerSideEncryptionConfiguration"]["Rules"] == [encryption]
-    s3.put_public_access_block(Bucket="rocks", PublicAccessBlockConfiguration={"BlockPublicAcls": False})
-    assert s3.get_public_access_block(Bucket="rocks")["PublicAccessBlockConfiguration"] == {"BlockPublicAcls": False}
-
-
 @pytest.mark.parametrize("style", ["path", "virtual"])
 def test_both_address_styles_reach_the_same_object(client, s3, style):
     styled = client(s3={"addressing_style": style})

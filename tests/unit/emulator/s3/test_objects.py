@@ -103,8 +103,26 @@ def test_a_checksum_is_verified_kept_and_given_back(s3, algorithm):
     name = f"Checksum{algorithm}"
     assert read[name] == put[name]
     assert read["Body"].read() == DATA
-    raw = {"CRC32": zlib.crc32(DATA).to_bytes(4, "big"), "SHA1": hashlib.sha1(DATA).digest()}
-    assert put[name] == base64.b64encode(raw.get(algorithm, hashlib.sha256(DATA).digest())).decode()
+    raw = zlib.crc32(DATA).to_bytes(4, "big") if algorithm == "CRC32" else hashlib.new(algorithm, DATA).digest()
+    assert put[name] == base64.b64encode(raw).decode()
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "of_asteroid"),
+    [
+        ("md5", hashlib.md5(b"asteroid").hexdigest()),
+        ("sha512", hashlib.sha512(b"asteroid").hexdigest()),
+        ("xxhash64", "a1b42bf7da1733ac"),
+        ("xxhash3", "8527971dd0e52e17"),
+        ("xxhash128", "d070b9b6d94f59355fbc7e592010f24d"),  # from the C library of xxHash
+    ],
+)
+def test_a_checksum_of_newer_clients_is_verified(s3, exchange, algorithm, of_asteroid):
+    checksum = {f"x-amz-checksum-{algorithm}": base64.b64encode(bytes.fromhex(of_asteroid)).decode()}
+    put = exchange("PUT", "/rocks/k", body=b"asteroid", headers=checksum)
+    read = exchange("HEAD", "/rocks/k", headers={"x-amz-checksum-mode": "ENABLED"})
+    assert put.headers.items() >= checksum.items() <= read.headers.items()
+    assert b"<Code>BadDigest</Code>" in exchange("PUT", "/rocks/k", body=b"comet", headers=checksum).body
 
 
 def test_a_wrong_digest_is_refused_and_the_old_object_stays(s3, eros, refused, bodies):
@@ -166,6 +184,15 @@ def test_a_copy_keeps_or_replaces_what_was_said(s3, eros, refused):
     s3.copy_object(**source, CopySource=source, StorageClass="STANDARD_IA")
     assert s3.head_object(**source)["StorageClass"] == "STANDARD_IA"
     assert s3.head_object(**source)["Metadata"] == {"unit": "au"}
+
+
+def test_a_copy_gets_the_checksum_that_it_asks_for(s3, eros, refused):
+    to = {"Bucket": "rocks", "Key": "copy", "CopySource": "rocks/eros"}
+    expected = base64.b64encode(hashlib.sha256(DATA).digest()).decode()
+    copied = s3.copy_object(**to, ChecksumAlgorithm="SHA256")["CopyObjectResult"]
+    read = s3.head_object(Bucket="rocks", Key="copy", ChecksumMode="ENABLED")
+    assert copied["ChecksumSHA256"] == read["ChecksumSHA256"] == expected
+    assert refused(s3.copy_object, **to, ChecksumAlgorithm="ROT13")["Code"] == "InvalidRequest"
 
 
 def test_a_copy_checks_its_source(s3, store, eros, refused):
@@ -236,7 +263,7 @@ def test_a_put_that_s3_or_the_emulator_cannot_honour_is_refused(s3, refused, arg
 
 
 def test_what_is_not_implemented_says_so(s3, refused, exchange):
-    assert refused(s3.get_bucket_acl, Bucket="rocks")["Code"] == "NotImplemented"
+    assert refused(s3.get_object_torrent, Bucket="rocks", Key="k")["Code"] == "NotImplemented"
     assert refused(s3.put_bucket_versioning, Bucket="rocks", VersioningConfiguration={})["status"] == 501
     assert b"parameter shape is" in exchange("GET", "/rocks", query={"shape": "round"}).body
     assert exchange("PATCH", "/rocks/k").status == 405
