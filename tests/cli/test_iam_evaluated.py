@@ -23,6 +23,7 @@ from asteroid_ll import Emulator, LinearLearnerClassifier
 from asteroid_ll.aws import endpoints, jobs, logs, price_list, resources, storage, tags, teardown, transform
 from asteroid_ll.aws.checks import quotas, roles, simulation
 from asteroid_ll.aws.checks.buckets import bucket_checks
+from asteroid_ll.aws.errors import aws_call
 from asteroid_ll.aws.job_request import Channel, TrainingJobRequest, create_body
 from asteroid_ll.aws.policy import Document, Scope, caller_policy, role_policy
 from asteroid_ll.aws.session import Aws, connect
@@ -218,13 +219,19 @@ OF_CALLER: dict[str, Case] = {
     "sagemaker:ListTags": lambda aws: teardown.delete_endpoint_stack(aws, NAME),
     "sagemaker:ListTrainingJobs": lambda aws: resources.find(aws, "training-job", NEW),
     "sagemaker:ListTransformJobs": lambda aws: resources.find(aws, "transform-job", NEW),
-    "sagemaker:StopTransformJob": lambda aws: jobs.stop_job(aws, "transform-job", NAME),
-    "sagemaker:StopTrainingJob": lambda aws: jobs.stop_job(aws, "training-job", NAME),
+    "sagemaker:StopTransformJob": lambda aws: request_stop(aws, "transform-job"),
+    "sagemaker:StopTrainingJob": lambda aws: request_stop(aws, "training-job"),
     "servicequotas:GetAWSDefaultServiceQuota": lambda aws: quotas.default_value(aws, "L-611FA074"),
     "servicequotas:GetServiceQuota": lambda aws: quotas.read_quotas(aws, ["ml.m5.large for endpoint usage"]),
     "servicequotas:ListServiceQuotas": lambda aws: quotas.read_quotas(aws, ["ml.c5.large for endpoint usage"]),
 }
 """A call that needs the action, for each action of the caller."""
+
+
+def request_stop(aws: Aws, kind: resources.JobKind) -> None:
+    """Ask for the stop of a job that has ended, which `jobs.stop_job` does not."""
+    with aws_call("stopping a job"):
+        resources.request_stop(aws, kind, NAME)
 
 
 def run_job(aws: Aws, name: str) -> jobs.TrainingJob:

@@ -122,6 +122,7 @@ def test_an_interrupted_job_goes_on_with_its_model_until_a_teardown(batch, finis
     assert ended.json["error"]["what"] == (
         f"Interrupted. Transform job {name} is still running, and bills until it ends."
     )
+    assert ended.json["error"]["hint"].startswith("The same command waits for it again;")
     workbench.assert_one_sentence(ended)
     assert {"kind": "transform-job", "name": name} in ended.json["billing"]["open"]
     assert {"kind": "model", "name": model} in ended.json["billing"]["open"]
@@ -130,7 +131,9 @@ def test_an_interrupted_job_goes_on_with_its_model_until_a_teardown(batch, finis
     assert billed["price_usd_per_h"] == pytest.approx(0.115, abs=0.05)
     dry = batch.run("sweep", "--all", "--dry-run", "--json")
     assert [item["kind"] for item in dry.json["resources"]] == ["transform-job", "model"]
-    assert batch.run("teardown").code == 0
+    ended = batch.run("teardown")
+    assert ended.code == 0, ended.err
+    assert ended.err.index(f"stopping transform job {name}") < ended.err.index(f"deleting model {model}")
     assert batch.status_of("transform-job", name) == "Stopped"
     assert_nothing_is_left(batch)
     batch.configure(training_starting_s=0.0)

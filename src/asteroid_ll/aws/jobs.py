@@ -247,6 +247,8 @@ def stop_job(aws: Aws, kind: JobKind, name: str) -> Literal["stopped", "ended", 
         return "absent"
     if not resources.is_ours(aws, kind, existing):
         return "foreign"
+    if resources.status_of(existing) in ENDED:  # for good, and the caller may be one who may not stop jobs
+        return "ended"
     had_ended = False
 
     def stop() -> None:

@@ -40,8 +40,8 @@ _SEARCHED_STREAMS = tuple(f"{group}:*" for group in _GROUPS)
 _SWEPT_STREAMS = tuple(f"{group}:log-stream:asteroid-ll-*" for group in _GROUPS)
 _SWEPT_GROUPS = "arn:{partition}:logs:*:{account_id}:log-group:/aws/sagemaker/Endpoints/asteroid-ll-*"
 _ROLE = "{role_arn}"
-_CALLING_USER = "arn:{partition}:iam::{account_id}:user/${{aws:username}}"
-"""The user who sends the request; the ARN of a caller's role has no variable."""
+_CALLING_USER = "arn:{partition}:iam::{account_id}:user*/${{aws:username}}"
+"""The user who sends the request, with or without a path; the ARN of a caller's role has no variable."""
 _IMAGE = "arn:{partition}:ecr:{region}:{image_account_id}:repository/" + REPOSITORY
 
 _Statements = tuple[tuple[str, str, str, tuple[str, ...]], ...]

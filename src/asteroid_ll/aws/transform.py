@@ -127,6 +127,20 @@ def wait_for_transform_job(aws: Aws, name: str, *, max_runtime_s: float) -> floa
         ) from error
     if job["TransformJobStatus"] != "Completed":
         raise _failure(job)
+    return _billed_s(job)
+
+
+def billed_s_of_ended(aws: Aws, name: str) -> float:
+    """Return the seconds for which each instance of our job that has ended was billed; 0 if there never was one.
+
+    Raises:
+        AwsError: SageMaker refused the description.
+    """
+    job = resources.describe(aws, "transform-job", name)
+    return 0.0 if job is None or not resources.is_ours(aws, "transform-job", job) else _billed_s(job)
+
+
+def _billed_s(job: Mapping[str, Any]) -> float:
     start, end = job.get("TransformStartTime"), job.get("TransformEndTime")
     return max(0.0, (end - start).total_seconds()) if start and end else 0.0
 

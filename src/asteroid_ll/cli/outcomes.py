@@ -162,9 +162,10 @@ def show_costs(console: Console, bill: Mapping[str, Any]) -> None:
         return
     console.line()
     console.table(bill_rows(bill))
-    if bill["is_estimate"]:
+    remarks = bill["prices"] if bill["is_estimate"] else bill["not_counted"]
+    if remarks:
         console.line()
-        console.paragraph(bill["prices"])
+        console.paragraph(remarks)
 
 
 def show_metrics(console: Console, result: RunResult) -> None:
@@ -203,8 +204,8 @@ def show_bill(console: Console, open_kinds: Mapping[str, str], *, is_serverless:
     """
     console.line()
     command = with_commands("asteroid-ll teardown")
-    names = ", ".join(open_kinds)
     kinds = set(open_kinds.values())
+    names = ", ".join(name for name, kind in open_kinds.items() if kind != "model" or kinds == {"model"})
     if not kinds:
         console.line("Bill: nothing is open.")
     elif kinds == {"model"}:
@@ -286,7 +287,8 @@ def show_status(options: CommonOptions) -> None:
         rows = [(step.stage, "done" if step.stage in done else "-", step.reason) for step in steps]
         console.records(rows, heading=("Stage", "State", "Reason"))
         own = [item for item in billed if item not in others]
-        show_bill(console, {f"{item.kind} {item.name} ({_price(item)})": item.kind for item in own})
+        names = {f"{item.kind} {item.name} ({_price(item)})": item.kind for item in own}
+        show_bill(console, names, is_serverless=all(item.price_usd_per_h == 0 for item in own))
         for sentence in sentences(others, now_s=time.time()):
             console.line(with_commands(sentence))
     if damage is not None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import re
+import shlex
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import ExitStack, closing
 from pathlib import Path
@@ -170,7 +171,8 @@ def failure_of(checks: Sequence[Check]) -> AsteroidError | None:
         return None
     names = ", ".join(check.name for check in problems)
     count = f"{len(problems)} check{'' if len(problems) == 1 else 's'} failed: {names}."
-    return problems[0].kind(count, hint=f"Run the command below each, then check again:   {_AGAIN}")
+    todo = "Run the command below each" if any(check.fixes for check in problems) else "Correct it"
+    return problems[0].kind(count, hint=f"{todo}, then check again:   {_AGAIN}")
 
 
 def _hyperparameters(config: Config) -> Check:
@@ -225,6 +227,8 @@ def _on_account(config: Config, directory: Path, *, has_role: bool) -> Iterator[
             yield _credentials(aws)
         except AsteroidError as error:
             fix = "aws sso login" if "expired" in error.what else "aws configure"
+            if config.account.profile is not None:
+                fix += f" --profile {shlex.quote(config.account.profile)}"
             fixes = (fix,) if isinstance(error, CredentialsError) else ()
             yield failed("credentials", error.what.rstrip("."), *fixes, kind=type(error))
             for name in ("run directory", "price", "role", "bucket", "instance types", "quotas", "leftovers"):

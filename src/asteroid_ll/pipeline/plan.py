@@ -197,7 +197,7 @@ def _decide_transient(
         if snapshot.open is None:
             return Step(stage.name, "run", "the journal was lost")
         if snapshot.open:
-            return Step(stage.name, "run", f"{', '.join(snapshot.open)} may still bill")
+            return Step(stage.name, "run", still_open(snapshot.open))
         if undone:
             return Step(stage.name, "run", f"after {' and '.join(undone)}")
         return Step(stage.name, "skip", "nothing is open")
@@ -206,3 +206,9 @@ def _decide_transient(
     if waiting:
         return Step(stage.name, "run", f"for {' and '.join(waiting)}")
     return Step(stage.name, "skip", "nothing needs it")
+
+
+def still_open(resources: Mapping[str, str]) -> str:
+    """Return why the teardown runs, given the kinds of the open resources by name; a model is not billed."""
+    billed = [name for name, kind in resources.items() if kind != "model"]
+    return f"{', '.join(billed)} may still bill" if billed else f"{', '.join(resources)} is still there"

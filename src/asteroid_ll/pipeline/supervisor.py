@@ -20,6 +20,7 @@ from asteroid_ll.errors import (
     LeakError,
     UnrecordedError,
 )
+from asteroid_ll.pipeline.plan import still_open
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -65,12 +66,12 @@ def reason_to_tear_down(
     if open_now is None:
         return "the journal was lost or cannot be read"
     spared = spared_after_failure(open_now) if has_failed else frozenset()
-    due = [name for name, kind in open_now.items() if kind not in spared]
+    due = {name: kind for name, kind in open_now.items() if kind not in spared}
     if has_failed and due:
         return "after a failure"
     if touched and not has_failed:
         return f"after {' and '.join(touched)}"
-    return f"{', '.join(due)} may still bill" if due else None
+    return still_open(due) if due else None
 
 
 def error_after_teardown(

@@ -7,7 +7,8 @@ journal, so its time is a little longer than AWS's.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeGuard
@@ -96,30 +97,32 @@ def bill_of(directory: Path, config: Config, history: History, *, now: datetime 
     Returns:
         For ``training``, and for ``endpoint`` or ``transform``, the instances, the seconds and the US dollars, each
         beside the worst case; None for what has not run or has no price. A run that has scored in both ways has both.
-        The requests to a serverless endpoint are not counted.
+        ``not_counted`` is a sentence about jobs and endpoints of earlier settings, and about serverless requests.
 
     Raises:
         DataError: a file of the run directory, or a time in the journal, is damaged.
     """
     now = now or datetime.now(UTC)
     listed = stored_prices(directory / paths.PRICES, region=config.region)
-    estimate = worst_case(config, listed)
-    training, hosting = _of_job(estimate.training, directory / paths.JOB, config, listed), estimate.hosting
-    parts: dict[str, tuple[Item, float | None, bool | None]] = {
-        "training": (training, _billable_s(directory / paths.JOB), None)
-    }
+    estimate, job = worst_case(config, listed), directory / paths.JOB
+    training, hosting = _of_job(estimate.training, job, config, listed), estimate.hosting
+    parts: dict[str, tuple[Item, float | None, bool | None]] = {"training": (training, _billable_s(job), None)}
+    counted = {read_json(job).get("name") if job.is_file() else None}
     if hosting.use != "transform":
-        seconds, is_open = endpoint_time(history, _stored(directory / paths.ENDPOINT, "name"), now=now)
+        name = _stored(directory / paths.ENDPOINT, "name")
+        counted.add(name)
+        seconds, is_open = endpoint_time(history, name, now=now)
         parts["endpoint"] = (hosting, None if hosting.use == "serverless" else seconds, is_open)
     transform_s, is_open = transform_time(history, now=now)
     if hosting.use == "transform" or transform_s is not None:
         parts["transform"] = (_transform_item(config, listed), transform_s, is_open)
     billed = [item.cost_usd(seconds) for item, seconds, _ in parts.values() if seconds is not None]
-    unseen = " The requests to the serverless endpoint are not counted." if hosting.use == "serverless" else ""
+    not_counted = _not_counted(history, counted, is_serverless=hosting.use == "serverless")
     bill: dict[str, Any] = {
         "target": config.target,
         "mode": config.hosting.mode,
-        "prices": " ".join(estimate.sources()) + unseen,
+        "prices": " ".join([*estimate.sources(), *not_counted]),
+        "not_counted": " ".join(not_counted),
         "is_estimate": estimate.is_estimate,
         **{name: _part(*values) for name, values in parts.items()},
         "usd": _rounded(_sum(billed)),
@@ -127,6 +130,28 @@ def bill_of(directory: Path, config: Config, history: History, *, now: datetime 
     }
     bill["training"]["worst_case_usd"] = _rounded(estimate.training.usd)  # of the dearest type, also if another one ran
     return bill
+
+
+def _not_counted(history: History, counted: Collection[str | None], *, is_serverless: bool) -> list[str]:
+    """Return sentences about what AWS may bill beside the bill.
+
+    Args:
+        history: the journal.
+        counted: names of the jobs and endpoints in the bill. Transform jobs are all in it.
+        is_serverless: whether the endpoint of the bill is serverless.
+    """
+    sentences = ["The requests to the serverless endpoint are not counted."] if is_serverless else []
+    others = {
+        record["resource"]: record["bills"]
+        for record in history.records
+        if record["event"] == "intent"
+        and record.get("bills")
+        and record.get("run") in (None, history.run or record.get("run"))
+    }
+    counts = Counter(kind for name, kind in others.items() if name not in counted)
+    titles = {"training-job": "training job", "endpoint": "endpoint"}
+    parts = [f"{n} other {title}{'s' if n > 1 else ''}" for kind, title in titles.items() if (n := counts[kind])]
+    return [*sentences, *([f"Not counted: {' and '.join(parts)} of this run directory."] if parts else [])]
 
 
 def _part(item: Item, seconds: float | None, is_open: bool | None) -> dict[str, Any]:

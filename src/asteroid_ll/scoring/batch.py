@@ -27,6 +27,7 @@ from asteroid_ll.aws.tags import resource_name, tags
 from asteroid_ll.aws.teardown import delete_endpoint_stack, find_leftovers
 from asteroid_ll.aws.transform import (
     TransformJobRequest,
+    billed_s_of_ended,
     create_or_adopt_transform_job,
     output_of,
     usable_transform_job_name,
@@ -208,7 +209,7 @@ def _run_job(run: BatchRun, request: TransformJobRequest, fingerprint: str) -> N
         state = "is still running" if outcome else "may have been started"
         raise InterruptedRunError(
             f"Interrupted. Transform job {name} {state}, and bills until it ends.",
-            hint="asteroid-ll run-all   waits for it again;   asteroid-ll teardown   stops it.",
+            hint="The same command waits for it again;   asteroid-ll teardown   stops it.",
         ) from None
     except Exception:
         _note_end(run, name, fingerprint)
@@ -217,14 +218,15 @@ def _run_job(run: BatchRun, request: TransformJobRequest, fingerprint: str) -> N
 
 
 def _note_end(run: BatchRun, name: str, fingerprint: str) -> None:
-    """Record in the journal that the job no longer bills, if AWS confirms it."""
+    """Record in the journal that the job no longer bills, if AWS confirms it, and for how long it did."""
     try:
         leftovers = find_leftovers(run.connect(), name, kinds=("transform-job",))
+        billed_s = 0.0 if leftovers else billed_s_of_ended(run.connect(), name)
     except Exception:  # of any type: the error of the job itself is the one to report
         return  # it may still bill, so it stays open in the journal
     if not leftovers:
         with suppress(DataError):  # the journal object remembers it
-            run.journal.append("gone", stage=STAGE, fingerprint=fingerprint, resource=name)
+            run.journal.append("gone", stage=STAGE, fingerprint=fingerprint, resource=name, billed_s=billed_s)
 
 
 def _answers(run: BatchRun, request: TransformJobRequest, *, n_rows: int) -> Scores:

@@ -54,7 +54,7 @@ def run(context: Context) -> Outcome:
         except DataError as error:
             unrecorded[name] = error
 
-    for name, record in known.items():
+    for name, record in sorted(known.items(), key=lambda item: item[1]["bills"] == MODEL):  # a job uses its model
         undo(name, record["bills"], fingerprint=record["fingerprint"])
     forgotten: list[OpenResource] = []
     spared: list[OpenResource] = []

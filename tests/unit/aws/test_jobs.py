@@ -252,7 +252,15 @@ def test_stopping_waits_until_the_bill_has_ended(aws, script):
 def test_a_job_that_had_ended_needs_no_stopping(aws, script, say):
     rejected = "The request was rejected because the training job is in status Completed."
     script.on("StopTrainingJob", say.refusal("ValidationException", rejected))
-    script.on("DescribeTrainingJob", described("Completed"))
+    script.on("DescribeTrainingJob", described("InProgress"), described("Completed"))
+    script.on("ListTags", tagged(tags.tags(fingerprint="abc")))
+    assert jobs.stop_job(aws, "training-job", "asteroid-ll-abc") == "ended"
+
+
+@pytest.mark.parametrize("status", ["Completed", "Failed", "Stopped"])
+def test_a_job_that_has_ended_is_not_stopped_so_the_caller_need_not_be_allowed_to(aws, script, say, status):
+    script.on("StopTrainingJob", say.refusal("AccessDeniedException", "not authorized"))
+    script.on("DescribeTrainingJob", described(status))
     script.on("ListTags", tagged(tags.tags(fingerprint="abc")))
     assert jobs.stop_job(aws, "training-job", "asteroid-ll-abc") == "ended"
 

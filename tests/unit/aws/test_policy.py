@@ -67,7 +67,7 @@ def test_a_policy_follows_iams_grammar_in_every_partition(made, partition):
         assert statement["Sid"].isalnum()
         assert statement["Effect"] == "Allow"
         for resource in statement["Resource"]:
-            role_or_user = r"(role/learner|user/\$\{aws:username\})"
+            role_or_user = r"(role/learner|user\*/\$\{aws:username\})"
             arn = rf"arn:{partition}:(s3:::b(/p/\*)?|iam::{ACCOUNT_ID}:{role_or_user}|[a-z]+:({REGIONS[partition]}|\*)"
             assert re.fullmatch(rf"\*|{arn}:[0-9]{{12}}:[a-z*-]+[/:].+)", resource), resource
 

@@ -97,6 +97,23 @@ def test_the_seconds_of_the_instances_are_returned(aws, script):
     assert transform.wait_for_transform_job(aws, NAME, max_runtime_s=600) == 42.5
 
 
+@pytest.mark.parametrize(
+    ("described", "owned", "expected"),
+    [
+        (job("Failed", TransformStartTime=100, TransformEndTime=142.5), OURS, 42.5),
+        (job("Failed"), OURS, 0.0),
+        (job("Failed", TransformStartTime=100, TransformEndTime=142.5), {}, 0.0),
+        (None, {}, 0.0),
+    ],
+    ids=["billed", "without-machines", "of-someone-else", "never-created"],
+)
+def test_a_job_that_failed_is_billed_for_its_own_seconds(aws, script, say, described, owned, expected):
+    missing = say.refusal("ValidationException", f"Could not find requested job with name: {NAME}")
+    script.on("DescribeTransformJob", missing if described is None else described)
+    script.on("ListTags", {"Tags": [{"Key": key, "Value": value} for key, value in owned.items()]})
+    assert transform.billed_s_of_ended(aws, NAME) == expected
+
+
 def test_a_job_that_runs_too_long_is_stopped(aws, script):
     running = job("InProgress", TransformStartTime=time.time() - 601)
     script.on("DescribeTransformJob", running, running, running, job("Stopped"))

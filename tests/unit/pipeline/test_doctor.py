@@ -146,6 +146,16 @@ def test_the_error_of_several_failures_is_of_the_kind_of_the_first() -> None:
     assert error.what == "2 checks failed: b, d."
     assert summary(checks) == "1 check ok, 2 failed, 1 unchecked"
     assert failure_of(checks[:1]) is None
+    assert error.hint == "Correct it, then check again:   asteroid-ll doctor"
+    fixable = failure_of([failed("b", ""), failed("c", "", "aws configure")])
+    assert fixable is not None
+    assert fixable.hint == "Run the command below each, then check again:   asteroid-ll doctor"
+
+
+def test_a_profile_that_does_not_exist_has_the_command_that_makes_it(tmp_path: Path, account: Emulator) -> None:
+    check = result("credentials", tmp_path / "run", *ON_AWS, "account.profile=my work")
+    assert check.fact == "There is no profile my work in the AWS settings of this machine"
+    assert check.fixes == ("aws configure --profile 'my work'",)
 
 
 def test_an_upload_alone_asks_only_for_the_bucket(tmp_path: Path, account: Emulator) -> None:

@@ -32,6 +32,8 @@ MODEL = {"m": "model"}
         (JOB, [], True, None),
         (ENDPOINT | JOB, [], True, "after a failure"),
         (TRANSFORM, [], False, "t may still bill"),
+        (TRANSFORM | MODEL, [], False, "t may still bill"),
+        (MODEL, [], False, "m is still there"),
         (TRANSFORM | MODEL, ["deploy"], True, None),
         (MODEL, [], True, "after a failure"),
         (TRANSFORM | MODEL | ENDPOINT, [], True, "after a failure"),

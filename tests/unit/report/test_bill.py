@@ -177,6 +177,25 @@ def test_a_run_that_has_scored_in_both_ways_has_both_in_its_bill(tmp_path):
     assert [row[0] for row in bill_rows(bill)[1:]] == ["Training job", "Endpoint", "Batch transform", "Total"]
 
 
+@pytest.mark.parametrize(
+    ("mode", "expected"),
+    [
+        ("endpoint", "Not counted: 1 other training job and 1 other endpoint of this run directory."),
+        ("batch", "Not counted: 1 other training job and 2 other endpoints of this run directory."),
+    ],
+)
+def test_jobs_and_endpoints_of_earlier_settings_are_named_as_not_counted(tmp_path, mode, expected):
+    write(tmp_path, "train/job.json", billable_s=90, name="j-2")
+    write(tmp_path, "deploy/endpoint.json", name="e" if mode == "endpoint" else "m")
+    jobs = [at(0, "intent", name, bills="training-job", run="this") for name in ("j", "j-2", "j")]
+    endpoints = [created(0, run="this"), at(1, "intent", "e-2", bills="endpoint", run="this")]
+    foreign = at(1, "intent", "e-3", bills="endpoint", run="another")
+    history = History((*jobs, *endpoints, foreign, at(2, "intent", "m", bills="model", run="this")), "this")
+    bill = bill_of(tmp_path, on_aws(hosting={"mode": mode}), history)
+    assert bill["not_counted"] == expected
+    assert bill["prices"].endswith(expected)
+
+
 TYPES = ["ml.m5.large", "ml.c5.4xlarge", "ml.c5.xlarge"]
 
 

@@ -99,6 +99,10 @@ def test_a_failed_job_leaves_nothing_open_and_names_where_its_log_is(account, ru
     with pytest.raises(AwsError, match="failed: ClientError: See job logs") as failed:
         score(run, np.ones((2, 5), np.float32))
     assert "/aws/sagemaker/TransformJobs" in failed.value.hint
+    (name,) = jobs_of(run)
+    job = account[0].sagemaker.describe_transform_job(TransformJobName=name)
+    (billed_s,) = [record["billed_s"] for record in run.journal.read().records if "billed_s" in record]
+    assert billed_s == (job["TransformEndTime"] - job["TransformStartTime"]).total_seconds()
     assert run.journal.read().open_resources() == ()
     assert resources.list_named(account[0], "model") == []
 

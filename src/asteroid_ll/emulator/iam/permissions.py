@@ -8,22 +8,21 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from asteroid_ll.emulator.iam import needs
 from asteroid_ll.emulator.iam.language import Decision, context_of, decide, may_assume
 from asteroid_ll.emulator.iam.needs import SAGEMAKER_SERVICE, Need
 from asteroid_ll.emulator.iam.principals import Document, Principal
-from asteroid_ll.emulator.iam.store import Identities
-from asteroid_ll.emulator.resources import Resources
+from asteroid_ll.emulator.iam.store import ROLE, USER, Identities
+from asteroid_ll.emulator.resources import Resources, partition
 from asteroid_ll.emulator.state import ACCOUNT_ID, State
 from asteroid_ll.emulator.transport.messages import ApiError
 
 BucketPolicy = Callable[[str], Document | None]
 """Returns the policy of a bucket, or None."""
 
-_ROOT = Principal(arn=f"arn:aws:iam::{ACCOUNT_ID}:root", user_id=ACCOUNT_ID, is_root=True)
 _SESSION_NAME = "SageMaker"
 """The name of the session in which SageMaker uses an execution role."""
 
@@ -75,7 +74,8 @@ class Permissions:
         Raises:
             ApiError: ``AccessDeniedException``, or ``AccessDenied`` of IAM and STS.
         """
-        denied = self.first_denial(needs.SERVICES[service](operation, params, self.region))
+        wanted = needs.SERVICES[service](operation, params, self.region)
+        denied = self.first_denial(self._with_path(need) if service == "iam" else need for need in wanted)
         if denied and service in _QUERY_SERVICES:
             raise ApiError("AccessDenied", denied, status=403)
         if denied:
@@ -90,6 +90,15 @@ class Permissions:
         denied = self.first_denial(wanted)
         if denied:
             raise ApiError("AccessDenied", denied, status=403)
+
+    def _with_path(self, need: Need) -> Need:
+        """Return what a request of IAM needs, with the path of the role or user that it gives by name."""
+        place, _, path_and_name = need.resource.partition("/")
+        fields = place.split(":")
+        if fields[-1] not in (ROLE, USER) or "/" in path_and_name:
+            return need
+        existing = Identities(self.state).by_name(fields[-1], fields[1], path_and_name)
+        return need if existing is None else replace(need, resource=existing.arn)
 
     def _context(self, resource: str) -> dict[str, tuple[str, ...]]:
         """Return the condition keys that every request has, and the tags of a SageMaker resource."""
@@ -129,20 +138,26 @@ def permissions_of(state: State, access_key: str, *, region: str, bucket_policy:
         ApiError: ``ExpiredToken``.
     """
     settings = state.settings
-    return Permissions(state, sender_of(state, access_key), region, settings.service_control_policies, bucket_policy)
+    sender = sender_of(state, access_key, region)
+    return Permissions(state, sender, region, settings.service_control_policies, bucket_policy)
 
 
-def sender_of(state: State, access_key: str) -> Principal:
+def sender_of(state: State, access_key: str, region: str) -> Principal:
     """Return who signs with an access key; for a key that IAM did not make, the account's caller or its root user.
+
+    Such a key is of every partition, and its caller has the ARN of the partition of the region.
 
     Raises:
         ApiError: ``ExpiredToken``.
     """
     identities, caller_arn = Identities(state), state.settings.caller_arn
     known = identities.principal_of(access_key)
-    if known is not None or not caller_arn:
-        return known or _ROOT
-    return identities.principal(caller_arn) or Principal(arn=caller_arn, user_id="")  # a deleted user may do nothing
+    if known is not None:
+        return known
+    if not caller_arn:
+        return Principal(arn=f"arn:{partition(region)}:iam::{ACCOUNT_ID}:root", user_id=ACCOUNT_ID, is_root=True)
+    arn = caller_arn.replace("arn:aws:", f"arn:{partition(region)}:", 1)
+    return identities.principal(arn) or Principal(arn=arn, user_id="")  # a deleted user may do nothing
 
 
 def role_permissions(state: State, role_arn: str, *, region: str, bucket_policy: BucketPolicy) -> Permissions:

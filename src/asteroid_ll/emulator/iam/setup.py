@@ -14,7 +14,7 @@ from asteroid_ll.emulator.iam.managed import MANAGED
 from asteroid_ll.emulator.iam.needs import SAGEMAKER_SERVICE
 from asteroid_ll.emulator.iam.principals import Document
 from asteroid_ll.emulator.iam.store import ROLE, USER, Identities
-from asteroid_ll.emulator.state import State
+from asteroid_ll.emulator.state import ACCOUNT_ID, State
 from asteroid_ll.errors import ConfigError
 
 Source = Document | str | os.PathLike[str]
@@ -27,7 +27,7 @@ _TRUST = {
     "Version": "2012-10-17",
     "Statement": [{"Effect": "Allow", "Principal": {"Service": SAGEMAKER_SERVICE}, "Action": "sts:AssumeRole"}],
 }
-_PARTITION = "aws"
+_PARTITIONS = ("aws", "aws-cn", "aws-us-gov")
 
 
 @dataclass(frozen=True)
@@ -99,12 +99,17 @@ _HINT = "asteroid-ll iam caller-policy   prints one that is well-formed."
 
 
 def _replace(identities: Identities, kind: str, name: str, *, policies: Sequence[Document], **more: Any) -> str:
-    """Create a role or a user with exactly these policies, in place of the one of that name; return its ARN."""
+    """Create a role or a user with exactly these policies in each partition, in place of the one of that name.
+
+    Returns:
+        Its ARN in the partition ``aws``.
+    """
     inline = {f"policy-{number}": json.dumps(document) for number, document in enumerate(policies, 1)}
     with identities.transaction():
-        old = identities.by_name(kind, _PARTITION, name)
-        if old is not None:
-            identities.delete(old)
-        entity = identities.new(kind, _PARTITION, name, inline=inline, attached=[], boundary=None, tags=[], **more)
-        identities.save(entity)
-    return entity.arn
+        for partition in _PARTITIONS:
+            old = identities.by_name(kind, partition, name)
+            if old is not None:
+                identities.delete(old)
+            entity = identities.new(kind, partition, name, inline=inline, attached=[], boundary=None, tags=[], **more)
+            identities.save(entity)
+    return f"arn:aws:iam::{ACCOUNT_ID}:{kind}/{name}"

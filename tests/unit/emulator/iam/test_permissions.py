@@ -181,6 +181,18 @@ def test_iam_and_the_data_plane_answer_403(user):
     assert refused == ("AccessDeniedException", denied("sagemaker:InvokeEndpoint", endpoint), 403)
 
 
+def test_a_role_and_a_user_are_found_by_their_arns_with_the_path(account, user):
+    trust = allow("sts:AssumeRole", Principal={"Service": "sagemaker.amazonaws.com"})
+    del trust["Statement"]["Resource"]
+    role = account.iam.create_role(RoleName="far", Path="/a/b/", AssumeRolePolicyDocument=json.dumps(trust))["Role"]
+    one = account.iam.create_user(UserName="eve", Path="/a/")["User"]
+    iam = user("iam", allow("iam:Get*", resource=[role["Arn"], one["Arn"]]))
+    assert iam.get_role(RoleName="far")["Role"]["Arn"] == f"arn:aws:iam::{ACCOUNT}:role/a/b/far"
+    assert iam.get_user(UserName="eve")["User"]["Arn"] == f"arn:aws:iam::{ACCOUNT}:user/a/eve"
+    iam = user("iam", allow("iam:Get*", resource=f"arn:aws:iam::{ACCOUNT}:role/far"))
+    assert reason(iam.get_role, RoleName="far")[1] == denied("iam:GetRole", role["Arn"])
+
+
 def test_who_is_asked_by_sts_is_the_principal_and_needs_no_permission(emulator, user):
     assert emulator.session().client("sts").get_caller_identity()["Arn"] == f"arn:aws:iam::{ACCOUNT}:root"
     assert user("sts", deny("*")).get_caller_identity()["Arn"] == ADA

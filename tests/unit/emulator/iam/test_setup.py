@@ -55,6 +55,18 @@ def test_a_file_a_document_and_a_name_of_aws_are_policies(tmp_path):
         assert names == ["policy-1", "policy-2", "policy-3"]
 
 
+@pytest.mark.parametrize(
+    ("region", "partition"), [("cn-north-1", "aws-cn"), ("us-gov-west-1", "aws-us-gov"), ("eu-west-1", "aws")]
+)
+def test_the_role_and_the_caller_are_in_the_partition_of_each_region(region, partition):
+    place = f"arn:{partition}:iam::000000000000"
+    own = {"Effect": "Allow", "Action": "iam:GetRole", "Resource": f"{place}:role/asteroid-ll"}
+    with Emulator(caller_policies=[{"Version": "2012-10-17", "Statement": own}], role_policies=[]) as emulator:
+        session = emulator.session(region)
+        assert session.client("sts").get_caller_identity()["Arn"] == f"{place}:user/emulator"
+        assert session.client("iam").get_role(RoleName="asteroid-ll")["Role"]["Arn"] == f"{place}:role/asteroid-ll"
+
+
 def test_policies_stay_after_a_reset_and_for_the_next_program(tmp_path):
     with Emulator(tmp_path, caller_policies=[allow("s3:*")], role_policies=[]) as emulator:
         emulator.session().client("s3").create_bucket(Bucket="rocks")
