@@ -93,13 +93,11 @@ def test_a_job_is_trained_hosted_and_deleted(node, served):
 
 
 def test_services_of_other_protocols_are_refused_by_name(node):
+    unknown, cloudwatch = "UnknownOperationException", "The emulator has no CloudWatch operation 'ListDashboards'."
     assert json.loads(node("others.mjs")) == {
-        name: ["UnknownOperationException", f"The emulator has no Amazon {title}.", 501, 1]
-        for name, title in {
-            "cloudwatch": "CloudWatch",
-            "route53": "Route 53",
-            "sns": "Simple Notification Service",
-        }.items()
+        "cloudwatch": [unknown, cloudwatch, 400, 1],
+        "route53": [unknown, "The emulator has no Amazon Route 53.", 501, 1],
+        "sns": [unknown, "The emulator has no Amazon Simple Notification Service.", 501, 1],
     }
 
 

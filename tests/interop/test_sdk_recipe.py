@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import importlib.util
 import os
 import re
 import subprocess
@@ -14,17 +13,14 @@ import pytest
 
 from asteroid_ll import Emulator, load_config, run_all
 
-pytestmark = [
-    pytest.mark.interop,
-    pytest.mark.skipif(importlib.util.find_spec("sagemaker") is None, reason="the package sagemaker is not installed"),
-]
-PAGE = Path(__file__).resolve().parents[2] / "docs/sdk.md"
+SDK = 2
+pytestmark = pytest.mark.interop
 
 
-def test_the_sdk_serves_the_model_of_a_run_with_the_same_scores(tmp_path, monkeypatch):
+def test_the_sdk_serves_the_model_of_a_run_with_the_same_scores(sdk, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     run_all(load_config(report={"figures": False}), workdir="asteroid-run", hyperparameters={"epochs": 2})
-    (program,) = re.findall(r"^```python\n(.*?)^```$", PAGE.read_text(), re.MULTILINE | re.DOTALL)
+    program = sdk.program_of_the_page("asteroid-run")
     with Emulator("asteroid-run/emulator") as emulator, emulator.serve() as url:
         environment = {
             **os.environ,

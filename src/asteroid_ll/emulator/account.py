@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from asteroid_ll.emulator import ledger, query_protocol
 from asteroid_ll.emulator.api_model import ApiModel, Authorize
+from asteroid_ll.emulator.cloudwatch import service as cloudwatch
 from asteroid_ll.emulator.iam.call import IamCall
 from asteroid_ll.emulator.iam.principals import Principal
 from asteroid_ll.emulator.iam.service import SERVICE as IAM
@@ -25,7 +26,7 @@ from asteroid_ll.emulator.logs.service import LogsCall
 from asteroid_ll.emulator.logs.store import LogStore
 from asteroid_ll.emulator.pricing.service import SERVICE as PRICING
 from asteroid_ll.emulator.processes import reap_children
-from asteroid_ll.emulator.protocols import JSON, QUERY, protocol_of, refusal, scope_of
+from asteroid_ll.emulator.protocols import CBOR, JSON, QUERY, protocol_of, refusal, scope_of
 from asteroid_ll.emulator.protocols import S3 as S3_XML
 from asteroid_ll.emulator.resources import Resources, partition
 from asteroid_ll.emulator.s3.service import S3
@@ -55,8 +56,14 @@ _TARGETS = {
     "logs": LOGS.target_prefix,
     "pricing": PRICING.target_prefix,
     "servicequotas": QUOTAS.target_prefix,
+    cloudwatch.SIGNED_FOR: cloudwatch.SERVICE.target_prefix,
 }
-_SERVICES = {JSON: _TARGETS.keys(), QUERY: {"iam", "sts"}, S3_XML: {"s3"}}
+_SERVICES = {
+    JSON: _TARGETS.keys(),
+    CBOR: {cloudwatch.SIGNED_FOR},
+    QUERY: {"iam", "sts", cloudwatch.SIGNED_FOR},
+    S3_XML: {"s3"},
+}
 """The services by protocol, with the names that requests are signed for. SageMaker's runtime is found by its path."""
 
 DEFAULT_REGION = "us-east-1"
@@ -172,6 +179,11 @@ class Account:
             if service == "logs":
                 logs_call = partial(LogsCall, self._log_store, region)
                 return LOGS.handle(request, model=self._model, call=logs_call, authorize=authorize)
+            if service == cloudwatch.SIGNED_FOR:
+                metrics_call = partial(cloudwatch.MetricsCall, self.services.resources, self._log_store, region)
+                return cloudwatch.handle(
+                    request, model=self._model, call=metrics_call, request_id=request_id, authorize=authorize
+                )
             if service == "pricing":
                 return PRICING.handle(request, model=self._model, call=dict, authorize=authorize)
             sender = self.identities.principal_of(access_key) if allowed is None else allowed.principal

@@ -13,6 +13,7 @@ import botocore
 from botocore.loaders import Loader
 from botocore.model import ServiceModel
 
+from asteroid_ll.emulator.cloudwatch.service import SERVICE as CLOUDWATCH
 from asteroid_ll.emulator.iam.service import SERVICE as IAM
 from asteroid_ll.emulator.logs.service import SERVICE as LOGS
 from asteroid_ll.emulator.pricing.service import SERVICE as PRICING
@@ -53,7 +54,7 @@ def tables() -> Iterator[ServiceTable]:
     s3 = _model(loader, "s3")
     yield _table(s3, _missing_in_s3(s3), refusal="NotImplemented")
     invoke = {name: runtime.MISSING.get(name, "") for name in runtime.OPERATIONS}
-    for service in (SAGEMAKER, LOGS, QUOTAS, PRICING):
+    for service in (SAGEMAKER, LOGS, CLOUDWATCH, QUOTAS, PRICING):
         missing = {name: service.missing.get(name, "") for name in service.operations}
         yield _table(_model(loader, service.name), missing, refusal="UnknownOperationException")
         if service is SAGEMAKER:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import re
 
-from asteroid_ll.emulator import query_protocol
+from asteroid_ll.emulator import cbor_protocol, query_protocol
 from asteroid_ll.emulator.json_service import JSON_1_1
 from asteroid_ll.emulator.s3.xml import error_body
 from asteroid_ll.emulator.transport.messages import ApiError, Request, Response
@@ -73,8 +73,8 @@ def refusal(error: ApiError, protocol: str, *, request_id: str) -> Response:
     code = _JSON_CODES.get(error.code, error.code)
     headers = {"x-amzn-ErrorType": code}
     if protocol == CBOR:
-        headers |= {"Content-Type": "application/cbor", "smithy-protocol": "rpc-v2-cbor"}
-        return Response(error.status, headers, _cbor({"__type": code, "message": error.message}))
+        body = cbor_protocol.encode({"__type": code, "message": error.message})
+        return Response(error.status, headers | cbor_protocol.HEADERS, body)
     if protocol == REST_JSON:
         headers["Content-Type"] = "application/json"
         fields = {"ErrorCode": code, "Message": error.message}
@@ -82,12 +82,3 @@ def refusal(error: ApiError, protocol: str, *, request_id: str) -> Response:
         headers["Content-Type"] = JSON_1_1
         fields = {"__type": code, "message": error.message}
     return Response(error.status, headers, json.dumps({**fields, **error.fields}).encode())
-
-
-def _cbor(texts: dict[str, str]) -> bytes:
-    """Return a CBOR map of texts (RFC 8949, section 3.1)."""
-    parts = [bytes([0xA0 | len(texts)])]
-    for text in (part for item in texts.items() for part in item):
-        encoded = text.encode()
-        parts += [b"\x7a", len(encoded).to_bytes(4, "big"), encoded]
-    return b"".join(parts)

@@ -11,6 +11,7 @@ from urllib.parse import parse_qsl
 from xml.sax.saxutils import escape
 
 from botocore.model import Shape
+from botocore.utils import parse_timestamp
 
 from asteroid_ll.emulator.api_model import ApiModel, Authorize
 from asteroid_ll.emulator.transport.messages import ApiError, Request, Response
@@ -117,6 +118,11 @@ def _parsed(shape: Shape, fields: Mapping[str, str], *, path: str) -> Any:
         return _BOOLEANS.get(text, text) if text is not None else None
     if shape.type_name in {"integer", "long"} and text is not None and _NUMBER.fullmatch(text):
         return int(text)
+    if shape.type_name == "timestamp" and text is not None:
+        try:
+            return parse_timestamp(text).timestamp()
+        except ValueError:
+            return text
     return text
 
 

@@ -1,11 +1,12 @@
-// Calls services that the emulator does not have, in the protocols that the story does not use: CBOR, query, REST-XML.
+// Calls services and an operation that the emulator does not have, in protocols that the story does not use: CBOR, query
+// and REST-XML.
 // Prints one JSON object: how each call was refused.
-import { CloudWatchClient, ListMetricsCommand } from "@aws-sdk/client-cloudwatch";
+import { CloudWatchClient, ListDashboardsCommand } from "@aws-sdk/client-cloudwatch";
 import { ListHostedZonesCommand, Route53Client } from "@aws-sdk/client-route-53";
 import { ListTopicsCommand, SNSClient } from "@aws-sdk/client-sns";
 
 const calls = {
-  cloudwatch: () => new CloudWatchClient().send(new ListMetricsCommand()),
+  cloudwatch: () => new CloudWatchClient().send(new ListDashboardsCommand()),
   route53: () => new Route53Client().send(new ListHostedZonesCommand()),
   sns: () => new SNSClient().send(new ListTopicsCommand()),
 };

@@ -164,7 +164,7 @@ class Walk(RuleBasedStateMachine):
 
     @rule(name=NAMES)
     def delete_config(self, name):
-        may = name in self.configs and all(config != name for _, config, _ in self.endpoints.values())
+        may = name in self.configs
         with self.accepted(may):
             self.sagemaker.delete_endpoint_config(EndpointConfigName=name)
         if may:

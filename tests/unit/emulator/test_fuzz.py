@@ -11,6 +11,7 @@ from urllib.parse import urlencode
 
 import pytest
 
+from asteroid_ll.emulator.cloudwatch import service as cloudwatch
 from asteroid_ll.emulator.iam.service import SERVICE as IAM
 from asteroid_ll.emulator.logs.service import SERVICE as LOGS
 from asteroid_ll.emulator.s3.operations import OPERATIONS as S3
@@ -70,6 +71,7 @@ LISTING = {
 CALLS = {
     "CreateTrainingJob": JOB,
     "DescribeTrainingJob": {"TrainingJobName": "j"},
+    "UpdateTrainingJob": {"TrainingJobName": "j", "ResourceConfig": {"KeepAlivePeriodInSeconds": 60}},
     "StopTrainingJob": {"TrainingJobName": "j"},
     "DeleteTrainingJob": {"TrainingJobName": "j"},
     "ListTrainingJobs": {**LISTING, "StatusEquals": "Completed", "LastModifiedTimeAfter": 1},
@@ -107,6 +109,18 @@ LOG_CALLS = {
     },
     "DeleteLogGroup": {"logGroupName": "/other"},
     "DeleteLogStream": {**GROUP, "logStreamName": "other"},
+}  # fmt: skip
+METRIC = {
+    "Namespace": "/aws/sagemaker/TrainingJobs", "MetricName": "train:progress",
+    "Dimensions": [{"Name": "TrainingJobName", "Value": "j"}],
+}  # fmt: skip
+TIMES = {"StartTime": 0, "EndTime": 60_000}
+METRIC_CALLS = {
+    "GetMetricData": {
+        **TIMES, "MetricDataQueries": [{"Id": "q", "MetricStat": {"Metric": METRIC, "Period": 60, "Stat": "Sum"}}],
+    },
+    "GetMetricStatistics": {**METRIC, **TIMES, "Period": 60, "Statistics": ["Average"]},
+    "ListMetrics": {**METRIC, "NextToken": "0"},
 }  # fmt: skip
 QUOTA = {"ServiceCode": "sagemaker", "QuotaCode": "L-611FA074"}
 QUOTA_CALLS = {
@@ -211,6 +225,7 @@ def json_request(draw):
         (("sagemaker", CALLS, SAGEMAKER.target_prefix),) * 6
         + (("logs", LOG_CALLS, LOGS.target_prefix),) * 2
         + (("servicequotas", QUOTA_CALLS, QUOTAS.target_prefix),)
+        + ((cloudwatch.SIGNED_FOR, METRIC_CALLS, cloudwatch.SERVICE.target_prefix),)
     )
     name = draw.choice(list(calls))
     params = calls[name]
@@ -317,3 +332,4 @@ def test_the_fuzzer_knows_every_operation():
     assert CALLS.keys() == SAGEMAKER.operations.keys()
     assert LOG_CALLS.keys() == LOGS.operations.keys()
     assert QUOTA_CALLS.keys() == QUOTAS.operations.keys()
+    assert METRIC_CALLS.keys() == cloudwatch.SERVICE.operations.keys()

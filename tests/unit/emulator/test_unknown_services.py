@@ -10,6 +10,7 @@ from botocore.exceptions import ClientError
 from botocore.loaders import Loader
 
 from asteroid_ll.emulator.account import Account
+from asteroid_ll.emulator.cloudwatch.service import SERVICE as CLOUDWATCH
 from asteroid_ll.emulator.iam.service import SERVICE as IAM
 from asteroid_ll.emulator.logs.service import SERVICE as LOGS
 from asteroid_ll.emulator.pricing.service import SERVICE as PRICING
@@ -19,7 +20,7 @@ from asteroid_ll.emulator.sts.service import SERVICE as STS
 from asteroid_ll.emulator.transport import in_process
 from asteroid_ll.emulator.transport.messages import Request
 
-SERVICES = {service.name: service for service in (SAGEMAKER, LOGS, PRICING, QUOTAS, IAM, STS)}
+SERVICES = {service.name: service for service in (SAGEMAKER, LOGS, PRICING, QUOTAS, CLOUDWATCH, IAM, STS)}
 LOADER = Loader()
 FORM = "application/x-www-form-urlencoded"
 NOT_SENT = {
@@ -93,7 +94,7 @@ def call(tmp_path_factory):
     ("service", "title"),
     [
         ("dynamodb", "Amazon DynamoDB"),
-        ("cloudwatch", "Amazon CloudWatch"),
+        ("pi", "AWS Performance Insights"),
         ("sns", "Amazon Simple Notification Service"),
         ("route53", "Amazon Route 53"),
         ("s3control", "AWS S3 Control"),

@@ -1,7 +1,8 @@
 """AWS's managed policies that can be attached in the emulator, by ARN.
 
 ``AmazonSageMakerFullAccess`` is the version 26 of 2024-03-29. It has the statements about the services that the
-emulator has; those about other services, such as Glue and Studio's applications, are left out.
+emulator has, and the actions on networks, which the SageMaker SDK 3 looks for in an execution role. Those about other
+services, such as Glue and Studio's applications, are left out.
 """
 
 from __future__ import annotations
@@ -29,6 +30,10 @@ _SAGEMAKER_FULL_ACCESS = [
             *(f"cloudwatch:{name}" for name in ("DeleteAlarms", "DescribeAlarms", "GetMetricData")),
             *(f"cloudwatch:{name}" for name in ("GetMetricStatistics", "ListMetrics", "PutMetricAlarm")),
             "cloudwatch:PutMetricData",
+            *(f"ec2:{verb}NetworkInterface{what}" for verb in ("Create", "Delete") for what in ("", "Permission")),
+            "ec2:CreateVpcEndpoint",
+            *(f"ec2:Describe{name}" for name in ("DhcpOptions", "NetworkInterfaces", "RouteTables", "SecurityGroups")),
+            *(f"ec2:Describe{name}" for name in ("Subnets", "VpcEndpoints", "Vpcs")),
             *(f"ecr:{name}" for name in ("BatchCheckLayerAvailability", "BatchGetImage", "CreateRepository")),
             *(f"ecr:{name}" for name in ("Describe*", "GetAuthorizationToken", "GetDownloadUrlForLayer")),
             "ecr:StartImageScan",

@@ -56,7 +56,7 @@ _ARN = ("", "ResourceArn")
 
 SAGEMAKER: Mapping[str, _Row] = {
     "CreateTrainingJob": _Row((_JOB,), passes="RoleArn"),
-    **{f"{verb}TrainingJob": _Row((_JOB,)) for verb in ("Describe", "Stop", "Delete")},
+    **{f"{verb}TrainingJob": _Row((_JOB,)) for verb in ("Describe", "Update", "Stop", "Delete")},
     **{f"{verb}TransformJob": _Row((_TRANSFORM,)) for verb in ("Create", "Describe", "Stop")},
     "CreateModel": _Row((_MODEL,), passes="ExecutionRoleArn"),
     **{f"{verb}Model": _Row((_MODEL,)) for verb in ("Describe", "Delete")},
@@ -177,6 +177,11 @@ def pricing(operation: str, _params: Params, _region: str) -> Iterator[Need]:
     yield Need(f"pricing:{operation}")
 
 
+def cloudwatch(operation: str, _params: Params, _region: str) -> Iterator[Need]:
+    """Yield what an operation of CloudWatch needs."""
+    yield Need(f"cloudwatch:{operation}")
+
+
 def sts(operation: str, params: Params, _region: str) -> Iterator[Need]:
     """Yield what an operation of STS needs."""
     if operation not in FREE:
@@ -195,6 +200,7 @@ SERVICES: Mapping[str, Callable[[str, Params, str], Iterator[Need]]] = {
     "iam": iam,
     "sts": sts,
     "pricing": pricing,
+    "cloudwatch": cloudwatch,
     "service-quotas": service_quotas,
 }
 """The needs of each service's operations: from the operation, its parameters and the region."""
@@ -218,6 +224,7 @@ def _sagemaker_context(params: Params) -> Iterator[tuple[str, tuple[str, ...]]]:
         "aws:tagkeys": keys,
         "sagemaker:instancetypes": sorted({str(m["InstanceType"]) for m in machines if m.get("InstanceType")}),
         "sagemaker:volumekmskey": [resources.get("VolumeKmsKeyId")],
+        "sagemaker:keepaliveperiod": [resources.get("KeepAlivePeriodInSeconds")],
         "sagemaker:outputkmskey": [params.get("OutputDataConfig", {}).get("KmsKeyId")],
         "sagemaker:maxruntimeinseconds": [stopping.get("MaxRuntimeInSeconds")],
         "sagemaker:networkisolation": [params.get("EnableNetworkIsolation")],

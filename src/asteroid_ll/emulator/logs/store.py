@@ -70,6 +70,14 @@ class LogStore:
         )
         return [(row["timestamp_ms"] / 1000, row["message"]) for row in rows]
 
+    def stream_names(self, region: str, group: str, *, prefix: str) -> list[str]:
+        """Return the names of a group's streams that start with a prefix, oldest first."""
+        rows = self.state.connection.execute(
+            "SELECT name FROM log_streams WHERE region = ? AND log_group = ? AND substr(name, 1, ?) = ? ORDER BY id",
+            (region, group, len(prefix), prefix),
+        )
+        return [row["name"] for row in rows]
+
     def delete_group(self, region: str, group: str) -> bool:
         """Delete a group with its streams and lines; return False if there was none."""
         with self.state.transaction() as db:

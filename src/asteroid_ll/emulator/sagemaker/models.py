@@ -132,15 +132,8 @@ def list_endpoint_configs(call: SageMakerCall) -> dict[str, Any]:
 
 
 def delete_endpoint_config(call: SageMakerCall) -> dict[str, Any]:
-    """DeleteEndpointConfig; refused while an endpoint uses it."""
-    config = existing(call, ENDPOINT_CONFIG, call.params["EndpointConfigName"])
-    for endpoint in call.resources.find(ENDPOINT, region=call.region):
-        if config.name in (endpoint.body["config"], endpoint.body.get("next_config")):
-            raise invalid(
-                f'Cannot delete endpoint configuration "{config.arn}" because it is in use by endpoint '
-                f'"{endpoint.arn}".'
-            )
-    return _delete(call, config)
+    """DeleteEndpointConfig; endpoints that were created from it keep serving and can be deleted."""
+    return _delete(call, existing(call, ENDPOINT_CONFIG, call.params["EndpointConfigName"]))
 
 
 def _create(call: SageMakerCall, kind: str) -> dict[str, Any]:

@@ -9,13 +9,14 @@ from collections.abc import Callable
 from typing import Any
 
 from asteroid_ll.emulator.json_service import JsonService
-from asteroid_ll.emulator.sagemaker import hosting, models, tags, training_jobs, transform_jobs
+from asteroid_ll.emulator.sagemaker import hosting, models, tags, training_jobs, transform_jobs, warm_pools
 from asteroid_ll.emulator.sagemaker.call import SageMakerCall
 
 OPERATIONS: dict[str, Callable[[SageMakerCall], dict[str, Any]]] = {
     "CreateTrainingJob": training_jobs.create,
     "DescribeTrainingJob": training_jobs.describe,
     "ListTrainingJobs": training_jobs.list_jobs,
+    "UpdateTrainingJob": warm_pools.update_training_job,
     "StopTrainingJob": training_jobs.stop,
     "DeleteTrainingJob": training_jobs.delete,
     "CreateTransformJob": transform_jobs.create,
@@ -41,8 +42,10 @@ OPERATIONS: dict[str, Callable[[SageMakerCall], dict[str, Any]]] = {
 }
 
 MISSING = {
-    "CreateTrainingJob": "images other than Linear Learner's; uncompressed artifacts; `ServerlessJobConfig`, "
-    "`MlflowConfig`, `ModelPackageConfig`, `InstanceGroups`, `KeepAlivePeriodInSeconds`, `TrainingPlanArn`",
+    "CreateTrainingJob": "images other than Linear Learner's; uncompressed artifacts; record wrappers; "
+    "`AugmentedManifestFile`, `ServerlessJobConfig`, `MlflowConfig`, `ModelPackageConfig`, `InstanceGroups`, "
+    "`TrainingPlanArn`",
+    "UpdateTrainingJob": "`ProfilerConfig`, `ProfilerRuleConfigurations`, `RemoteDebugConfig`",
     "CreateTransformJob": "`DataCaptureConfig`; `DataProcessing` with a filter or a join; `SplitType` `TFRecord`",
     "CreateModel": "images other than Linear Learner's; several models or containers; `ModelPackageName`, "
     "`ModelDataSource`, `AdditionalModelDataSources`",

@@ -8,6 +8,7 @@ from typing import Any
 
 from asteroid_ll.emulator import ledger
 from asteroid_ll.emulator.resources import TRAINING_JOB, Resource
+from asteroid_ll.emulator.sagemaker import warm_pools
 from asteroid_ll.emulator.sagemaker.call import SageMakerCall, invalid
 from asteroid_ll.emulator.sagemaker.company import check_key, check_vpc
 from asteroid_ll.emulator.sagemaker.images import check_image
@@ -42,12 +43,14 @@ def create(call: SageMakerCall) -> dict[str, Any]:
     job = jobs.new(call.region, name, request=request, tags=tags)
     if job is None:  # another process was faster
         raise _name_taken(call, name)
+    if warm_pools.reuse(call, job):
+        jobs.note(job, is_warm=True)
     jobs.spawn(job)
     return {"TrainingJobArn": job.arn}
 
 
 def describe(call: SageMakerCall) -> dict[str, Any]:
-    """DescribeTrainingJob."""
+    """DescribeTrainingJob. Members that were not set have the values of AWS's answers; SDKs read them."""
     call.services.jobs.settle()
     job = _existing(call)
     body, request = job.body, job.body["request"]
@@ -74,19 +77,26 @@ def describe(call: SageMakerCall) -> dict[str, Any]:
         "CreationTime": job.created_s,
         "LastModifiedTime": job.modified_s,
         "FailureReason": body.get("reason"),
+        "InputDataConfig": [
+            {"CompressionType": "None", "RecordWrapperType": "None", **channel}
+            for channel in request.get("InputDataConfig", [])
+        ],
+        "OutputDataConfig": {"KmsKeyId": "", "CompressionType": "GZIP", **request["OutputDataConfig"]},
         "ModelArtifacts": {"S3ModelArtifacts": artifact} if artifact else None,
         "FinalMetricDataList": body.get("metrics") or None,
         "ProfilingStatus": "Disabled",
+        "WarmPoolStatus": warm_pools.status(job, call.state.now()),
     }
 
 
 def list_jobs(call: SageMakerCall) -> dict[str, Any]:
     """ListTrainingJobs."""
     call.services.jobs.settle()
-    # No job here has a warm pool or a training plan.
-    no_matches = {"WarmPoolStatusEquals", "TrainingPlanArnEquals"} & call.params.keys()
+    now_s, wanted = call.state.now(), call.params.get("WarmPoolStatusEquals")
+    # No job here has a training plan.
+    jobs = [] if "TrainingPlanArnEquals" in call.params else call.resources.find(TRAINING_JOB, region=call.region)
     return page(
-        [] if no_matches else call.resources.find(TRAINING_JOB, region=call.region),
+        [job for job in jobs if wanted is None or (warm_pools.status(job, now_s) or {}).get("Status") == wanted],
         call.params,
         member="TrainingJobSummaries",
         default_order="Ascending",
@@ -98,6 +108,7 @@ def list_jobs(call: SageMakerCall) -> dict[str, Any]:
             "TrainingEndTime": job.body.get("ended_s"),
             "TrainingJobStatus": job.status,
             "SecondaryStatus": job.body["secondary"],
+            "WarmPoolStatus": warm_pools.status(job, now_s),
         },
     )
 
@@ -113,11 +124,13 @@ def stop(call: SageMakerCall) -> dict[str, Any]:
 
 
 def delete(call: SageMakerCall) -> dict[str, Any]:
-    """DeleteTrainingJob: only a job that has ended; its name becomes free."""
+    """DeleteTrainingJob: only a job that has ended and retains no warm pool; its name becomes free."""
     call.services.jobs.settle()
     job = _existing(call)
     if job.status not in TERMINAL:
         raise ApiError("ResourceInUse", f"The request was rejected because the training job is in status {job.status}.")
+    if warm_pools.is_available(job, call.state.now()):
+        raise ApiError("ResourceInUse", "The request was rejected because the training job retains a warm pool.")
     with call.state.transaction() as db:
         call.resources.delete(db, job)
     return {}
@@ -170,6 +183,7 @@ def _check(call: SageMakerCall, request: Mapping[str, Any]) -> None:
     call.refuse_unsupported(request, "ServerlessJobConfig", "MlflowConfig", "ModelPackageConfig")
     _check_modes(request)
     _check_resources(call, request.get("ResourceConfig", {}), is_spot=bool(request.get("EnableManagedSpotTraining")))
+    warm_pools.check(call, request)
     names = [channel["ChannelName"] for channel in request.get("InputDataConfig", [])]
     if len(set(names)) < len(names):
         raise invalid(f"Channel names must be unique: {', '.join(names)}")
@@ -204,9 +218,7 @@ def _check_resources(call: SageMakerCall, resources: Mapping[str, Any], *, is_sp
     missing = [name for name in ("InstanceType", "InstanceCount", "VolumeSizeInGB") if not resources.get(name)]
     if missing:
         raise invalid(f"ResourceConfig needs {' and '.join(missing)}.")
-    call.refuse_unsupported(
-        resources, "InstanceGroups", "KeepAlivePeriodInSeconds", "TrainingPlanArn", prefix="ResourceConfig."
-    )
+    call.refuse_unsupported(resources, "InstanceGroups", "TrainingPlanArn", prefix="ResourceConfig.")
     key = resources.get("VolumeKmsKeyId")
     check_key(key, call.region, member="ResourceConfig.VolumeKmsKeyId", takes_alias=False)
     if key and has_local_storage(resources["InstanceType"]):
@@ -224,10 +236,12 @@ def _check_resources(call: SageMakerCall, resources: Mapping[str, Any], *, is_sp
 
 def _check_channel(call: SageMakerCall, channel: Mapping[str, Any], *, role_arn: str) -> None:
     source = channel["DataSource"].get("S3DataSource")
-    if source is None or source["S3DataType"] != "S3Prefix":
-        raise invalid(f"The emulator reads the channel {channel['ChannelName']!r} from an S3Prefix only.")
-    if channel.get("RecordWrapperType", "None") != "None" or channel.get("ShuffleConfig"):
-        raise invalid(f"The emulator has no record wrapper and no shuffling (channel {channel['ChannelName']!r}).")
+    if source is None or source["S3DataType"] not in ("S3Prefix", "ManifestFile"):
+        raise invalid(
+            f"The emulator reads the channel {channel['ChannelName']!r} from an S3Prefix or a ManifestFile only."
+        )
+    if channel.get("RecordWrapperType", "None") != "None":
+        raise invalid(f"The emulator has no record wrapper (channel {channel['ChannelName']!r}).")
     bucket, prefix = parse_s3_uri(source["S3Uri"])
     role = call.execution_role(role_arn)
     is_listed = call.has_bucket(bucket) and not (role is not None and role.list_denial(bucket, prefix))

@@ -8,7 +8,10 @@ from functools import lru_cache
 
 from asteroid_ll.instance_prices import bundled_prices
 
-PURPOSES = ("training job usage", "spot training job usage", "endpoint usage", "transform job usage")
+PURPOSES = (
+    *("training job usage", "spot training job usage", "training warm pool usage"),
+    *("endpoint usage", "transform job usage"),
+)
 """What follows the instance type in a quota's name, such as ``ml.m5.large for endpoint usage``."""
 
 NO_LIMIT = 10_000.0

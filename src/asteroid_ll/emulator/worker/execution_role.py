@@ -14,9 +14,9 @@ from asteroid_ll.emulator.iam.permissions import Permissions, is_assumable, role
 from asteroid_ll.emulator.logs.store import LogStore
 from asteroid_ll.emulator.resources import partition
 from asteroid_ll.emulator.s3.authorization import s3_arn
-from asteroid_ll.emulator.s3.store import ObjectStore
+from asteroid_ll.emulator.s3.store import ObjectStore, StoredObject
 from asteroid_ll.emulator.state import ACCOUNT_ID
-from asteroid_ll.emulator.worker.files import parse_s3_uri
+from asteroid_ll.emulator.worker.files import input_objects, parse_s3_uri
 
 _IMAGE_ACTIONS = ("BatchCheckLayerAvailability", "GetDownloadUrlForLayer", "BatchGetImage")
 
@@ -53,18 +53,22 @@ class ExecutionRole:
 
         Returns:
             The end of the job's FailureReason, with AWS's message.
+
+        Raises:
+            DownloadError: a manifest cannot be read.
         """
-        uris = [channel["DataSource"]["S3DataSource"]["S3Uri"] for channel in request.get("InputDataConfig", [])]
+        sources = [channel["DataSource"]["S3DataSource"] for channel in request.get("InputDataConfig", [])]
         checkpoints = request.get("CheckpointConfig", {}).get("S3Uri")
-        for uri in [*uris, *([checkpoints] if checkpoints else [])]:
-            bucket, prefix = parse_s3_uri(uri)
+        prefixes = [{"S3DataType": "S3Prefix", "S3Uri": checkpoints}] if checkpoints else []
+        for source in [*sources, *prefixes]:
+            bucket, prefix = parse_s3_uri(source["S3Uri"])
             denied = self.list_denial(bucket, prefix)
             if denied:
-                return f"Unable to list {uri} (AccessDenied: {denied})"
-            for item in self.store.list(bucket, prefix):
-                denied = self.read_denial(bucket, item.key)
+                return f"Unable to list {source['S3Uri']} (AccessDenied: {denied})"
+            for item in self._downloads(source):
+                denied = self.read_denial(item.bucket, item.key)
                 if denied:
-                    return f"Unable to download object s3://{bucket}/{item.key} (AccessDenied: {denied})"
+                    return f"Unable to download object s3://{item.bucket}/{item.key} (AccessDenied: {denied})"
         denied = self.write_denial(*parse_s3_uri(f"{checkpoints}/")) if checkpoints else ""
         return denied and f"Unable to upload checkpoints to {checkpoints} (AccessDenied: {denied})"
 
@@ -95,6 +99,16 @@ class ExecutionRole:
     def metrics_denial(self, namespace: str) -> str:
         """Check the metrics of a namespace; on AWS, a job without them has none."""
         return self.permissions.denial(Need("cloudwatch:PutMetricData", "*", {"cloudwatch:namespace": (namespace,)}))
+
+    def _downloads(self, source: Mapping[str, Any]) -> Iterator[StoredObject]:
+        """Yield the objects that an input is read from: those below a prefix, or a manifest and then its objects."""
+        bucket, key = parse_s3_uri(source["S3Uri"])
+        if source["S3DataType"] != "ManifestFile":
+            yield from self.store.list(bucket, key)
+            return
+        manifest = self.store.get(bucket, key)
+        yield from [] if manifest is None else [manifest]
+        yield from (found.item for found in input_objects(source, self.store))
 
     def _pull_needs(self, image: str) -> Iterator[Need]:
         host, _, name = image.partition("/")

@@ -9,10 +9,13 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import random
 import shutil
 import tarfile
 import zlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +30,19 @@ class DownloadError(Exception):
     """A channel's objects cannot be copied to files; the message names the object and the reason."""
 
 
+@dataclass(frozen=True)
+class InputObject:
+    """An object of a channel, or of a transform job's input.
+
+    Attributes:
+        item: the object.
+        path: its path below the channel's folder.
+    """
+
+    item: StoredObject
+    path: str
+
+
 def parse_s3_uri(uri: str) -> tuple[str, str]:
     """Return the bucket and the key (or prefix) of an ``s3://`` URI."""
     bucket, _, key = uri.removeprefix("s3://").partition("/")
@@ -38,7 +54,52 @@ def host_names(request: Mapping[str, Any]) -> list[str]:
     return [f"algo-{number}" for number in range(1, request["ResourceConfig"]["InstanceCount"] + 1)]
 
 
-def prepare(root: Path, request: Mapping[str, Any], *, host: str, store: ObjectStore) -> dict[str, tuple[Path, ...]]:
+def input_objects(source: Mapping[str, Any], store: ObjectStore) -> list[InputObject]:
+    """Return the objects of an input, in the order of their keys or of the manifest.
+
+    Args:
+        source: the request's ``S3DataSource``, with the type ``S3Prefix`` or ``ManifestFile``.
+        store: the account's objects.
+
+    Raises:
+        DownloadError: there are no objects, or the manifest cannot be read.
+
+    A manifest is a JSON list: ``[{"prefix": "s3://BUCKET/PREFIX"}, "SUFFIX", ...]`` (API reference, S3DataSource).
+    """
+    uri = source["S3Uri"]
+    bucket, key = parse_s3_uri(uri)
+    if source["S3DataType"] == "ManifestFile":
+        return [_listed(prefix + suffix, suffix, store) for prefix, suffix in _manifest(uri, store)]
+    items = [item for item in store.list(bucket, key) if not item.key.endswith("/")]
+    if not items:
+        raise DownloadError(f'No S3 objects found under S3 URL "{uri}"')
+    return [InputObject(item, relative_path(item.key, key)) for item in items]
+
+
+def host_share(
+    objects: Sequence[InputObject], channel: Mapping[str, Any], *, epoch: int, host: int, n_hosts: int
+) -> Sequence[InputObject]:
+    """Return the objects that a host reads in an epoch, in order: first shuffled, then sharded.
+
+    Args:
+        objects: all objects of the channel.
+        channel: the request's channel, with its ``ShuffleConfig`` and ``S3DataDistributionType``.
+        epoch: its number, from 0. A job in File mode has only this one. Each epoch has an order of its own.
+        host: the host's number, from 0.
+        n_hosts: number of hosts.
+
+    Source: the API reference, ShuffleConfig and S3DataSource.
+    """
+    order = list(objects)
+    if "ShuffleConfig" in channel:
+        random.Random(f"{channel['ShuffleConfig']['Seed']} {epoch}").shuffle(order)  # noqa: S311
+    is_sharded = channel["DataSource"]["S3DataSource"].get("S3DataDistributionType") == "ShardedByS3Key"
+    return order[host::n_hosts] if is_sharded else order
+
+
+def prepare(
+    root: Path, request: Mapping[str, Any], *, host: str, store: ObjectStore
+) -> dict[str, Callable[[int], Sequence[Path]]]:
     """Write one host's container directory.
 
     Args:
@@ -48,12 +109,13 @@ def prepare(root: Path, request: Mapping[str, Any], *, host: str, store: ObjectS
         store: the account's objects.
 
     Returns:
-        The files of each channel in Pipe mode, in order. They are outside the container's folders.
+        The files of each channel in Pipe mode: a function from an epoch's number to the files in order. They are
+        outside the container's folders.
 
     Raises:
         DownloadError: a channel has no objects, or they cannot be files below the channel's directory.
     """
-    streams: dict[str, tuple[Path, ...]] = {}
+    streams: dict[str, Callable[[int], Sequence[Path]]] = {}
     for name in ("input", "model", "output", STREAMS):
         shutil.rmtree(root / name, ignore_errors=True)
     config = root / "input" / "config"
@@ -66,23 +128,23 @@ def prepare(root: Path, request: Mapping[str, Any], *, host: str, store: ObjectS
     _write_json(config / "resourceconfig.json", _resource_config(request, host, hosts))
     _write_json(config / "inputdataconfig.json", {c["ChannelName"]: _channel_config(c, request) for c in channels})
     for channel in channels:
-        source = channel["DataSource"]["S3DataSource"]
-        bucket, prefix = parse_s3_uri(source["S3Uri"])
-        objects = [item for item in store.list(bucket, prefix) if not item.key.endswith("/")]
-        if not objects:
-            raise DownloadError(f'No S3 objects found under S3 URL "{source["S3Uri"]}"')
-        if source.get("S3DataDistributionType") == "ShardedByS3Key":
-            objects = objects[hosts.index(host) :: len(hosts)]
+        objects = input_objects(channel["DataSource"]["S3DataSource"], store)
+        share = partial(host_share, objects, channel, host=hosts.index(host), n_hosts=len(hosts))
         name = channel["ChannelName"]
         is_pipe = input_mode(channel, request) == "Pipe"
         folder = root / STREAMS / name if is_pipe else root / "input" / "data" / name
         folder.mkdir(parents=True)
         if is_pipe:
-            streams[name] = tuple(folder / relative_path(item.key, prefix) for item in objects)
+            streams[name] = partial(_epoch_files, folder, share)
         gunzip = channel.get("CompressionType") == "Gzip"
-        for item in objects:
-            download(item, relative_path(item.key, prefix), folder=folder, store=store, gunzip=gunzip)
+        # A shuffled stream sends other objects to a host in each epoch.
+        for source in objects if is_pipe and "ShuffleConfig" in channel else share(epoch=0):
+            download(source.item, source.path, folder=folder, store=store, gunzip=gunzip)
     return streams
+
+
+def _epoch_files(folder: Path, share: Callable[..., Sequence[InputObject]], epoch: int) -> Sequence[Path]:
+    return [folder / source.path for source in share(epoch=epoch)]
 
 
 def download(
@@ -215,6 +277,29 @@ def relative_path(key: str, prefix: str) -> str:
     if key != prefix and key.startswith(prefix.rstrip("/") + "/"):
         return key[len(prefix.rstrip("/")) + 1 :]
     return key[prefix.rfind("/") + 1 :]
+
+
+def _manifest(uri: str, store: ObjectStore) -> list[tuple[str, str]]:
+    """Return the prefix and the suffix of each object of a manifest."""
+    manifest = store.get(*parse_s3_uri(uri))
+    if manifest is None:
+        raise DownloadError(f'No S3 objects found under S3 URL "{uri}"')
+    try:
+        head, *suffixes = json.loads(manifest.path.read_bytes())
+        prefix = str(head["prefix"])
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise DownloadError(f'The manifest file "{uri}" cannot be read') from error
+    if not suffixes or not all(parse_s3_uri(prefix)):
+        raise DownloadError(f'The manifest file "{uri}" names no objects')
+    return [(prefix, str(suffix)) for suffix in suffixes]
+
+
+def _listed(uri: str, suffix: str, store: ObjectStore) -> InputObject:
+    """Return an object of a manifest."""
+    item = store.get(*parse_s3_uri(uri))
+    if item is None:
+        raise DownloadError(f'No S3 objects found under S3 URL "{uri}"')
+    return InputObject(item, suffix.lstrip("/"))
 
 
 def _write(item: StoredObject, target: Path, *, gunzip: bool, link: bool) -> None:

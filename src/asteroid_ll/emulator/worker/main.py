@@ -115,7 +115,7 @@ class Worker:
         """Run the job to its end and record the result in its row."""
         if self.request["ResourceConfig"]["InstanceType"] in self.settings.types_without_capacity:
             return self._end_without_instances()
-        self._wait(self.settings.training_starting_s)
+        self._wait(0 if self.job.body.get("is_warm") else self.settings.training_starting_s)
         if self.ending.stop_requested or not self.jobs.step(self.job, "Downloading"):
             return self.jobs.finish(self.job, "Stopped")
         pause_s = _FIRST_PAUSE_S

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Iterator
+from typing import Any, NamedTuple
 
 from asteroid_ll.linear_learner.images import NEWER_SCORES
 
@@ -57,6 +57,37 @@ DEFINITIONS = _definitions()
 """The built-in algorithm's ``MetricDefinitions``: an expression per metric, whose first group is the value."""
 
 
+class Reading(NamedTuple):
+    """A value of a metric in a log.
+
+    Attributes:
+        name: such as ``train:objective_loss``.
+        value: finite.
+        time_s: seconds since 1970.
+    """
+
+    name: str
+    value: float
+    time_s: float
+
+
+def readings(lines: Iterable[tuple[float, str]]) -> Iterator[Reading]:
+    """Yield the metrics in a log, without those that are NaN, infinite or text.
+
+    Args:
+        lines: (seconds since 1970, text) pairs in order.
+    """
+    for time_s, text in lines:
+        # Most lines of a log are per-model records without any of these metrics.
+        if "_metric: host=" not in text:
+            continue
+        for name, pattern in DEFINITIONS.items():
+            match = pattern.search(text)
+            value = _finite(match.group(1)) if match else None
+            if value is not None:
+                yield Reading(name, value, time_s)
+
+
 def final_metrics(lines: Iterable[tuple[float, str]]) -> list[dict[str, Any]]:
     """Return the last value of every metric in a log, in the order of `DEFINITIONS`.
 
@@ -66,18 +97,9 @@ def final_metrics(lines: Iterable[tuple[float, str]]) -> list[dict[str, Any]]:
     Returns:
         ``FinalMetricDataList``. Metrics that are only logged as NaN, infinite or text are left out.
     """
-    last: dict[str, dict[str, Any]] = {}
-    for time_s, text in lines:
-        # Most lines of a log are per-model records without any of these metrics.
-        if "_metric: host=" not in text:
-            continue
-        for name, pattern in DEFINITIONS.items():
-            match = pattern.search(text)
-            if match:
-                value = _finite(match.group(1))
-                if value is not None:
-                    last[name] = {"MetricName": name, "Value": value, "Timestamp": time_s}
-    return [last[name] for name in DEFINITIONS if name in last]
+    last = {reading.name: reading for reading in readings(lines)}
+    final = [last[name] for name in DEFINITIONS if name in last]
+    return [{"MetricName": name, "Value": value, "Timestamp": time_s} for name, value, time_s in final]
 
 
 def _finite(text: str) -> float | None:

@@ -1,7 +1,8 @@
 """Pipe mode: each epoch of a channel is a stream of all its objects.
 
 For epoch n of a channel the container opens the named pipe ``input/data/CHANNEL_n`` and reads the channel's objects
-in order. The next epoch's pipe exists before the current one ends.
+in order. The next epoch's pipe exists before the current one ends. A channel with a ShuffleConfig has another order in
+each epoch.
 
 Source: the developer guide, "How Amazon SageMaker provides training information", on the Pipe input mode.
 """
@@ -12,7 +13,7 @@ import contextlib
 import os
 import shutil
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 _POLL_S = 0.01
@@ -29,13 +30,13 @@ class Feeder:
     Args:
         root: the container's ``/opt/ml``.
         channel: its name.
-        files: the channel's objects in order.
+        files: a function from an epoch's number, from 0, to the channel's objects in order.
     """
 
-    def __init__(self, root: Path, channel: str, *, files: Sequence[Path]) -> None:
+    def __init__(self, root: Path, channel: str, *, files: Callable[[int], Sequence[Path]]) -> None:
         self._root = root
         self._channel = channel
-        self._files = tuple(files)
+        self._files = files
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"{channel} feeder", daemon=True)
         self._make(0)
@@ -58,11 +59,12 @@ class Feeder:
     def _run(self) -> None:
         epoch = 0
         while (descriptor := self._open_for_reader(pipe_path(self._root, self._channel, epoch=epoch))) is not None:
+            files = self._files(epoch)
             epoch += 1
             self._make(epoch)
             # A reader that closes its end early ends the epoch.
             with os.fdopen(descriptor, "wb") as stream, contextlib.suppress(BrokenPipeError):
-                for file in self._files:
+                for file in files:
                     with file.open("rb") as source:
                         shutil.copyfileobj(source, stream)
 

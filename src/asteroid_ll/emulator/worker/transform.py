@@ -11,14 +11,12 @@ StopTransformJob. The lines of the data log are those of real jobs.
 from __future__ import annotations
 
 import gzip
-import json
 import shutil
 import signal
 import sys
 import time
 import zlib
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Event
@@ -30,7 +28,7 @@ from asteroid_ll.emulator.resources import Resource
 from asteroid_ll.emulator.s3.body_files import read_chunks
 from asteroid_ll.emulator.s3.store import ObjectStore, StoredObject
 from asteroid_ll.emulator.state import State
-from asteroid_ll.emulator.worker.files import parse_s3_uri, relative_path
+from asteroid_ll.emulator.worker.files import DownloadError, InputObject, input_objects, parse_s3_uri
 from asteroid_ll.emulator.worker.jobs import TRANSFORM, Jobs
 from asteroid_ll.emulator.worker.process import run_claimed
 from asteroid_ll.emulator.worker.splitting import SplitError, payloads
@@ -42,14 +40,6 @@ if TYPE_CHECKING:
 
 DEFAULT_MAX_PAYLOAD_MB = 6
 SEE_LOG = "See job logs for more information"
-
-
-@dataclass(frozen=True)
-class _Input:
-    """An object of the input, and the key of its output below the output's prefix."""
-
-    item: StoredObject
-    output: str
 
 
 class _FailedObjectError(Exception):
@@ -143,40 +133,23 @@ class TransformWorker:
             self._log(f"Unable to load the model: {error}")
             raise _FailedObjectError("AlgorithmError: Model container failed to respond to ping") from error
 
-    def _inputs(self) -> list[_Input]:
+    def _inputs(self) -> list[InputObject]:
         """Return the objects of the input, in the order of their keys or of the manifest."""
         source = self.request["TransformInput"]["DataSource"]["S3DataSource"]
         bucket, key = parse_s3_uri(source["S3Uri"])
         if source["S3DataType"] == "ManifestFile":
             self._check_read(bucket, key)
-            return list(self._manifest(bucket, key))
-        role = self._role()
-        denied = "" if role is None else role.list_denial(bucket, key)
-        if denied:
-            raise _FailedObjectError(f"ClientError: Unable to list {source['S3Uri']} (AccessDenied: {denied})")
-        items = [item for item in self.store.list(bucket, key) if not item.key.endswith("/")]
-        if not items:
-            raise _FailedObjectError(f'ClientError: No S3 objects found under S3 URL "{source["S3Uri"]}"')
-        return [_Input(item, relative_path(item.key, key)) for item in items]
-
-    def _manifest(self, bucket: str, key: str) -> Iterator[_Input]:
-        """Yield the objects of a manifest: ``[{"prefix": "s3://BUCKET/PREFIX"}, "suffix", ...]``."""
-        manifest = self.store.get(bucket, key)
-        uri = f"s3://{bucket}/{key}"
-        if manifest is None:
-            raise _FailedObjectError(f'ClientError: No S3 objects found under S3 URL "{uri}"')
+        else:
+            role = self._role()
+            denied = "" if role is None else role.list_denial(bucket, key)
+            if denied:
+                raise _FailedObjectError(f"ClientError: Unable to list {source['S3Uri']} (AccessDenied: {denied})")
         try:
-            head, *suffixes = json.loads(manifest.path.read_bytes())
-            names = [str(head["prefix"]) + str(suffix) for suffix in suffixes]
-        except (ValueError, TypeError, KeyError) as error:
-            raise _FailedObjectError(f'ClientError: The manifest file "{uri}" cannot be read') from error
-        for suffix, name in zip(suffixes, names, strict=True):
-            item = self.store.get(*parse_s3_uri(name))
-            if item is None:
-                raise _FailedObjectError(f'ClientError: No S3 objects found under S3 URL "{name}"')
-            yield _Input(item, str(suffix).lstrip("/"))
+            return input_objects(source, self.store)
+        except DownloadError as error:
+            raise _FailedObjectError(f"ClientError: {error}") from error
 
-    def _transform(self, inputs: Sequence[_Input], model: ModelServer) -> set[str]:
+    def _transform(self, inputs: Sequence[InputObject], model: ModelServer) -> set[str]:
         """Answer every object, and upload the answers of those that succeeded; return the kinds of failures."""
         strategy = "SINGLE_RECORD" if self._is_single else "MULTI_RECORD"
         n_at_once = self.request.get("MaxConcurrentTransforms") or 1
@@ -190,7 +163,7 @@ class TransformWorker:
             except _FailedObjectError as error:
                 failures.add(str(error))
             else:
-                answered.append((source.output, target))
+                answered.append((source.path, target))
             if self._stopping.is_set():
                 return failures
         bucket, prefix = parse_s3_uri(self.request["TransformOutput"]["S3OutputPath"])

@@ -14,6 +14,7 @@ from botocore.exceptions import ClientError
 
 from asteroid_ll import Emulator
 from asteroid_ll.aws.denials import denial
+from asteroid_ll.emulator.cloudwatch.service import SERVICE as CLOUDWATCH
 from asteroid_ll.emulator.iam import needs
 from asteroid_ll.emulator.iam.service import SERVICE as IAM
 from asteroid_ll.emulator.iam.store import POLICY, Identities
@@ -123,6 +124,7 @@ def test_every_operation_of_the_emulator_has_a_row():
     assert set(QUOTAS.operations) <= set(needs.SERVICE_QUOTAS)
     assert set(STS.operations) == {*needs.FREE, "AssumeRole"}
     assert set(PRICING.operations) == {"GetProducts"}
+    assert set(needs.SERVICES) >= {service.name for service in (CLOUDWATCH, PRICING, STS, QUOTAS, LOGS, SAGEMAKER, IAM)}
     tables = (authorization.ON_ACCOUNT, authorization.ON_BUCKET, authorization.ON_OBJECT, authorization.PER_KEY)
     assert {operation.name for operation in OPERATIONS.values()} == {name for table in tables for name in table}
 

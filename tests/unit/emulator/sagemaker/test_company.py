@@ -22,6 +22,7 @@ def test_a_job_has_its_keys_and_its_network(stand_in, bucket, sagemaker, job_req
     sagemaker.create_training_job(**with_key(job_request(**given), KEY_ARN))
     job = ended()
     assert job["TrainingJobStatus"] == "Completed"
+    assert job["OutputDataConfig"].pop("CompressionType") == "GZIP"
     assert {name: job[name] for name in given} == given
     assert job["ResourceConfig"]["VolumeKmsKeyId"] == KEY_ARN
 

@@ -165,26 +165,36 @@ def test_an_endpoint_needs_its_configuration(virtual, sagemaker, refused):
     )
 
 
-def test_a_configuration_in_use_cannot_be_deleted(sagemaker, up, refused):
+def test_an_endpoint_outlives_its_configuration(virtual, clock, sagemaker, up, runtime, refused):
     up()
-    code, message = refused(sagemaker.delete_endpoint_config, EndpointConfigName="ep")
-    assert code == "ValidationException"
-    assert "in use by endpoint" in message
-    sagemaker.delete_endpoint(EndpointName="ep")
-    sagemaker.list_endpoints()
     sagemaker.delete_endpoint_config(EndpointConfigName="ep")
+    assert refused(sagemaker.describe_endpoint_config, EndpointConfigName="ep")[1] == (
+        f'Could not find endpoint configuration "{ARN}:endpoint-config/ep".'
+    )
+    assert sagemaker.describe_endpoint(EndpointName="ep")["EndpointConfigName"] == "ep"
+    assert runtime.invoke_endpoint(EndpointName="ep", Body=b"1")["Body"].read().startswith(b"weights")
+    assert [interval.ended_s for interval in virtual.ledger()] == [None]
+    sagemaker.delete_endpoint(EndpointName="ep")
+    assert sagemaker.list_endpoints()["Endpoints"] == []
+    assert open_intervals(virtual.state) == []
 
 
-def test_an_update_serves_the_old_model_until_the_new_one_is_up(
-    virtual, clock, sagemaker, up, hosted, status, runtime, refused
+def test_an_endpoint_comes_up_without_the_configuration_that_it_was_created_from(
+    virtual, clock, sagemaker, hosted, status
 ):
+    virtual.configure(endpoint_creating_s=60)
+    sagemaker.create_endpoint(EndpointName="ep", EndpointConfigName=hosted())
+    sagemaker.delete_endpoint_config(EndpointConfigName="ep")
+    clock.s += 60
+    assert status() == "InService"
+
+
+def test_an_update_serves_the_old_model_until_the_new_one_is_up(virtual, clock, sagemaker, up, hosted, status, runtime):
     up()
     hosted("next", text="better", instance_type="ml.c5.large")
     virtual.configure(endpoint_creating_s=60)
     sagemaker.update_endpoint(EndpointName="ep", EndpointConfigName="next")
     assert status() == "Updating"
-    for config in ("ep", "next"):
-        assert "in use by endpoint" in refused(sagemaker.delete_endpoint_config, EndpointConfigName=config)[1]
     assert runtime.invoke_endpoint(EndpointName="ep", Body=b"1")["Body"].read().startswith(b"weights")
     clock.s += 60
     assert status() == "InService"

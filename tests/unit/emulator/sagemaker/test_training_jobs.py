@@ -85,6 +85,30 @@ def test_nothing_that_was_not_set_is_in_the_description(sagemaker, job_request, 
     assert job["RoleArn"].endswith("role/trainer")
 
 
+def test_the_description_has_the_defaults_that_aws_returns(sagemaker, job_request, ended):
+    sagemaker.create_training_job(**job_request())
+    job = ended()
+    assert job["OutputDataConfig"] == {
+        "S3OutputPath": "s3://asteroids/out",
+        "KmsKeyId": "",
+        "CompressionType": "GZIP",
+    }
+    (channel,) = job["InputDataConfig"]
+    assert (channel["CompressionType"], channel["RecordWrapperType"]) == ("None", "None")
+    assert job["ProfilingStatus"] == "Disabled"
+
+
+def test_a_manifest_that_does_not_exist_is_refused(emulator, sagemaker, job_request, refused):
+    request = job_request()
+    request["InputDataConfig"][0]["DataSource"]["S3DataSource"] = {
+        "S3DataType": "ManifestFile",
+        "S3Uri": "s3://asteroids/lists/train.manifest",
+    }
+    code, message = refused(sagemaker.create_training_job, **request)
+    assert code == "ValidationException"
+    assert message.startswith('No S3 objects found under S3 URL "s3://asteroids/lists/train.manifest"')
+
+
 def test_final_metrics_are_read_from_the_log_by_the_builtin_expressions(sagemaker, job_request, ended):
     sagemaker.create_training_job(**job_request())
     job = ended()

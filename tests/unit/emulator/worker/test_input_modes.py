@@ -24,12 +24,19 @@ def fed(tmp_path):
     """A feeder of two files that together hold ``one two``."""
     for name in ("one ", "two"):
         (tmp_path / name).write_text(name)
-    return Feeder(tmp_path, "train", files=[tmp_path / "one ", tmp_path / "two"])
+    return Feeder(tmp_path, "train", files=lambda _: [tmp_path / "one ", tmp_path / "two"])
 
 
 def test_every_epoch_is_a_stream_of_its_own_from_the_beginning(fed, tmp_path):
     with feeding([fed]):
         assert [pipe_path(tmp_path, "train", epoch=n).read_text() for n in range(3)] == ["one two"] * 3
+
+
+def test_an_epoch_has_an_order_of_its_own(fed, tmp_path):
+    two, one = tmp_path / "two", tmp_path / "one "
+    with feeding([Feeder(tmp_path, "held_out", files=lambda epoch: [one, two] if epoch % 2 else [two, one])]):
+        texts = [pipe_path(tmp_path, "held_out", epoch=n).read_text() for n in range(3)]
+    assert texts == ["twoone ", "one two", "twoone "]
 
 
 def test_the_next_epochs_pipe_is_there_before_the_last_one_ends(fed, tmp_path):
@@ -40,7 +47,7 @@ def test_the_next_epochs_pipe_is_there_before_the_last_one_ends(fed, tmp_path):
 
 def test_a_reader_that_has_enough_ends_the_epoch(tmp_path):
     (tmp_path / "large").write_bytes(bytes(1 << 20))
-    with feeding([Feeder(tmp_path, "train", files=[tmp_path / "large"])]):
+    with feeding([Feeder(tmp_path, "train", files=lambda _: [tmp_path / "large"])]):
         descriptor = os.open(pipe_path(tmp_path, "train", epoch=0), os.O_RDONLY)
         assert os.read(descriptor, 10) == bytes(10)
         os.close(descriptor)

@@ -1,0 +1,1 @@
+"""CloudWatch: the metrics of training jobs."""
