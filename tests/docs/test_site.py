@@ -46,6 +46,7 @@ def test_the_tests_that_pages_name_exist() -> None:
         assert f"def {name}(" in (ROOT / "tests" / path).read_text(encoding="utf-8"), f"{path}::{name}"
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("page", REPLAYED)
 def test_every_command_of_a_page_prints_what_the_page_says(
     documents: Any, page: str, tmp_path: Path, request: pytest.FixtureRequest

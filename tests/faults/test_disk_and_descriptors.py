@@ -22,7 +22,7 @@ def writes(finished_once, workbench, zygote, tmp_path_factory):
     return [point for point in workbench.disk_points(place, folder / "points") if point.startswith("write")]
 
 
-@pytest.mark.one_in(4)
+@pytest.mark.one_in(6)
 @pytest.mark.parametrize("lasting", [False, True], ids=["for-a-moment", "for-good"])
 @pytest.mark.parametrize("share", range(N_SHARES))
 def test_a_disk_that_is_full_at_a_write_is_said_in_a_sentence_and_leaves_old_or_new_files(
@@ -43,7 +43,7 @@ def test_a_disk_that_is_full_at_a_write_is_said_in_a_sentence_and_leaves_old_or_
         place.check()
 
 
-@pytest.mark.one_in(4)
+@pytest.mark.one_in(6)
 @pytest.mark.parametrize("kind", ["EDQUOT", "EIO", "EROFS", "EMFILE"])
 def test_each_refusal_of_the_file_system_has_its_words(prepared, kind):
     ended = prepared.run(
@@ -60,7 +60,7 @@ def test_each_refusal_of_the_file_system_has_its_words(prepared, kind):
     assert prepared.run("run-all").code == 0
 
 
-@pytest.mark.one_in(4)
+@pytest.mark.one_in(6)
 @pytest.mark.parametrize("n_bytes", [1_000, 8_000, 30_000, 100_000])
 def test_files_that_may_not_grow_are_told_apart_from_a_bug(place, finished_once, workbench, n_bytes):
     ended = place.run("run-all", "--json", limits={"RLIMIT_FSIZE": n_bytes})
@@ -70,7 +70,7 @@ def test_files_that_may_not_grow_are_told_apart_from_a_bug(place, finished_once,
     assert place.metrics() == finished_once.metrics()
 
 
-@pytest.mark.one_in(4)
+@pytest.mark.one_in(6)
 @pytest.mark.parametrize("n_files", [4, 6, 8, 12])
 def test_too_few_files_that_may_be_open_are_told_apart_from_a_bug(place, finished_once, workbench, n_files):
     ended = place.run("run-all", "--json", limits={"RLIMIT_NOFILE": n_files})
@@ -81,7 +81,7 @@ def test_too_few_files_that_may_be_open_are_told_apart_from_a_bug(place, finishe
     assert place.metrics() == finished_once.metrics()
 
 
-@pytest.mark.one_in(4)
+@pytest.mark.one_in(6)
 @pytest.mark.parametrize(
     ("after_record", "seconds"), [(1, -10 * 365 * 86_400.0), (3, -3_600.0), (1, 3_600.0), (3, 10 * 365 * 86_400.0)]
 )

@@ -210,7 +210,7 @@ def cases(*commands):
     return [case for case in (ALL if EXHAUSTIVE else SPREAD) if case[0] in commands]
 
 
-@pytest.mark.one_in(2)
+@pytest.mark.one_in(4)
 @pytest.mark.parametrize(
     ("command", "operation", "phase", "kind", "lasting"),
     cases("run-all of everything", "run-all", "teardown", "status"),

@@ -64,7 +64,7 @@ def test_an_interrupted_wait_is_taken_up_by_the_next_run(prepared, finished_once
     assert prepared.open_intervals() == []
 
 
-@pytest.mark.one_in(3)
+@pytest.mark.one_in(5)
 @pytest.mark.parametrize("kind", ["sigint", "sigterm"])
 @pytest.mark.parametrize("call", FROM_DEPLOY)
 def test_an_interruption_from_the_deployment_on_ends_with_teardown(trained, call, kind):
@@ -80,7 +80,7 @@ def test_an_interruption_from_the_deployment_on_ends_with_teardown(trained, call
 SIGNALS = ("sighup", "sigquit", "sigusr1", "sigusr2", "sigalrm", "sigxcpu")
 
 
-@pytest.mark.one_in(3)
+@pytest.mark.one_in(5)
 @pytest.mark.parametrize("kind", SIGNALS)
 def test_every_other_signal_ends_with_teardown_too(trained, kind):
     ended = trained.run("run-all", "--json", faults=f"sagemaker:CreateEndpoint:1:after:{kind}")
@@ -90,7 +90,7 @@ def test_every_other_signal_ends_with_teardown_too(trained, kind):
     assert [trained.names(kind) for kind in ("endpoint", "endpoint-config", "model")] == [[], [], []]
 
 
-@pytest.mark.one_in(3)
+@pytest.mark.one_in(5)
 @pytest.mark.parametrize("kind", ["SIGTERM", "SIGINT", "SIGHUP"])
 def test_a_signal_right_after_the_line_of_the_deployment_ends_with_teardown(trained, kind):
     ended = trained.run("run-all", "--json", signal_at_line=("deploy", kind))
@@ -101,7 +101,7 @@ def test_a_signal_right_after_the_line_of_the_deployment_ends_with_teardown(trai
     assert trained.open_intervals() == []
 
 
-@pytest.mark.one_in(3)
+@pytest.mark.one_in(5)
 @pytest.mark.parametrize("kind", ["sigint", "sigterm", "sighup"])
 @pytest.mark.parametrize("call", ["DeleteEndpoint:1:before", "DeleteModel:1:after"])
 def test_a_signal_does_not_cut_the_teardown_short(trained, call, kind):
@@ -122,7 +122,7 @@ def test_signals_during_a_teardown_that_follows_an_interruption_do_not_cut_it_sh
     assert trained.open_intervals() == []
 
 
-@pytest.mark.one_in(3)
+@pytest.mark.one_in(5)
 @pytest.mark.parametrize("command", ["run-all", "teardown"])
 @pytest.mark.parametrize("second", ["DeleteModel:1:before", "ListEndpoints:1:after"])
 def test_a_second_ctrl_c_leaves_the_teardown_and_names_what_is_left(trained, workbench, command, second):

@@ -34,7 +34,7 @@ def test_every_output_and_the_journal_are_written_synced_and_renamed_at_a_point(
     assert len(points) > 4 * N_SHARES
 
 
-@pytest.mark.one_in(4)
+@pytest.mark.one_in(8)
 @pytest.mark.parametrize("share", range(N_SHARES))
 def test_a_run_killed_at_a_point_leaves_old_or_new_files_and_is_finished_by_the_next(
     share, points, workbench, zygote, tmp_path, finished_once, renewed_once

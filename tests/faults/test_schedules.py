@@ -47,7 +47,7 @@ def stopped_before(tmp_path):
     return stopped
 
 
-@pytest.mark.one_in(3)
+@pytest.mark.one_in(5)
 @pytest.mark.parametrize(("call", "other"), list(zip(CALLS, ("run-all", "teardown") * 4, strict=True)))
 def test_a_second_command_in_the_directory_is_told_who_works_there_and_the_first_ends_well(
     prepared, finished_once, stopped_before, workbench, call, other

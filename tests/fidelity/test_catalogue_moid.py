@@ -2,6 +2,7 @@
 
 import gzip
 import importlib.util
+import os
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,11 @@ ELEMENTS = (
     "inclination_deg",
     "ascending_node_longitude_deg",
     "perihelion_argument_deg",
+)
+
+nightly = pytest.mark.skipif(
+    os.environ.get("ASTEROID_LL_EXHAUSTIVE") != "1",
+    reason="takes 3 s, and the data are fixed; ASTEROID_LL_EXHAUSTIVE=1",
 )
 
 
@@ -90,6 +96,7 @@ def test_every_numbered_asteroid_of_2017_is_in_the_catalogue_with_its_moid_on_th
     assert same_side(pairs["moid_au"], pairs["moid_au_published"]) >= 0.995
 
 
+@nightly
 def test_asteroids_whose_orbit_has_kept_still_have_their_moid_on_the_same_side(
     catalogue: pd.DataFrame, published: pd.DataFrame
 ) -> None:
@@ -98,6 +105,7 @@ def test_asteroids_whose_orbit_has_kept_still_have_their_moid_on_the_same_side(
     assert same_side(catalogue["moid_au"].iloc[mine], published["moid_au"].iloc[theirs]) >= 0.995
 
 
+@nightly
 def test_pairs_found_by_orbit_are_the_pairs_known_by_number(catalogue: pd.DataFrame, published: pd.DataFrame) -> None:
     theirs, mine = by_orbit(catalogue, published, tolerance=0.01)
     spk = published["asteroid_id"].iloc[theirs].astype(int).to_numpy()

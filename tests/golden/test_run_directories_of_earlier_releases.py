@@ -132,7 +132,7 @@ def test_scores_that_lack_a_metric_are_computed_from_the_stored_predictions_with
         assert emulator.ledger() == billed
 
 
-@pytest.mark.one_in(3)
+@pytest.mark.one_in(6)
 @pytest.mark.parametrize(("name", "key"), STORED_KEYS)
 def test_a_stored_file_without_a_key_is_not_needed_or_refused_in_one_sentence(old: Any, name: str, key: str) -> None:
     rewrite(old, name, lambda stored: stored.pop(key))

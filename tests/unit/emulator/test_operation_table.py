@@ -17,6 +17,7 @@ def test_every_service_of_the_emulator_has_a_table(services):
         "Amazon SageMaker Service",
         "Amazon SageMaker Runtime",
         "Amazon CloudWatch Logs",
+        "Amazon CloudWatch",
         "Service Quotas",
         "AWS Price List Service",
         "AWS Identity and Access Management",
