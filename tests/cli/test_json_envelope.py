@@ -59,6 +59,7 @@ def test_the_numbers_of_the_metrics_are_all_finite_or_null(finished):
     assert all(math.isfinite(number) for number in found)
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("stage", STAGES)
 def test_a_stage_alone_tells_itself_only(finished, stage):
     ended = finished.run(stage, "--json")

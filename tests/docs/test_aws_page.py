@@ -165,7 +165,7 @@ def test_the_smoke_script_passes_and_leaves_nothing(ready: Desk) -> None:
     printed = ready.must("scripts/smoke")
     assert "\nThe smoke run passed.\n" in printed
     assert re.search(r"^Nothing of run asteroid-smoke-[0-9a-f]{8} is left\.$", printed, re.MULTILINE)
-    assert [interval.kind for interval in ready.emulator.ledger()] == ["training-job", "endpoint"]
+    assert [interval.kind for interval in ready.emulator.ledger()] == ["training", "endpoint"]
     assert ready.open_intervals() == []
 
 

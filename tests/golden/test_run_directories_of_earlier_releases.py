@@ -82,6 +82,7 @@ def numbers(metrics: dict[str, Any]) -> dict[str, dict[str, Any]]:
     return {name: {key: value for key, value in row.items() if isinstance(value, int | float)} for name, row in rows}
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("command", [*READERS, *WRITERS])
 def test_every_command_succeeds(old: Any, command: str) -> None:
     ended = old.run(*command.split())

@@ -26,6 +26,7 @@ CHARTS = [
 NAMES = [*CHARTS, "correlation", "confusion", "calibration"]
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("name", NAMES)
 def test_every_figure_has_a_title_a_long_alternative_text_and_names_on_its_axes(makers, name):
     plot = makers[name]()
@@ -44,6 +45,7 @@ def test_the_horizontal_axis_of_every_chart_has_its_unit(makers, name):
         assert axes.get_xlabel().endswith(")")
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("name", NAMES)
 def test_a_figure_drawn_twice_gives_the_same_png_without_date_or_version(makers, tmp_path, name):
     content = save(makers[name]().figure, tmp_path / "a.png")

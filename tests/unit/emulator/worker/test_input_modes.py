@@ -70,6 +70,7 @@ def recordio_of(rows):
     return bytes(recordio.encode(FEATURES[rows], LABELS[rows]))
 
 
+@pytest.mark.one_in(4)
 @pytest.mark.parametrize("mode", ["File", "FastFile", "Pipe"])
 @pytest.mark.parametrize(
     ("content_type", "encode"),
