@@ -30,7 +30,7 @@ settings.register_profile(
     "asteroid-ll", deadline=None, derandomize=not IS_NIGHTLY, max_examples=100 if IS_NIGHTLY else 40
 )
 settings.load_profile("asteroid-ll")
-"""The same examples in every run, but other and more ones in the nightly run; no deadline, which a busy machine misses."""
+"""The same examples in every run but the nightly one, which has more; no deadline, which a busy machine misses."""
 
 
 signal.signal(signal.SIGINT, signal.default_int_handler)
