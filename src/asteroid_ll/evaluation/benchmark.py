@@ -20,7 +20,7 @@ from asteroid_ll.evaluation.cross_validation import boosting_class, grouped_fold
 from asteroid_ll.evaluation.metrics import BinaryScores, binary_scores
 from asteroid_ll.evaluation.ranking import Floats, precision_recall_curve
 from asteroid_ll.evaluation.resamples import Predictions
-from asteroid_ll.evaluation.thresholds import recall_at_false_alarms
+from asteroid_ll.evaluation.thresholds import decide, recall_at_false_alarms
 from asteroid_ll.linear_learner.training import train
 from asteroid_ll.neo.feature_sets import ELEMENTS, LABEL_INPUTS
 from asteroid_ll.neo.features import fit
@@ -99,7 +99,7 @@ def known_entries(table: pd.DataFrame) -> tuple[Entry, ...]:
     return (
         entry("majority", "majority class", labels, Predictions(np.zeros(labels.size, dtype=np.bool_))),
         entry("moid", "MOID at most 0.05 au", labels, Predictions(moid_au <= MAX_MOID_AU, -moid_au)),
-        entry("rule", "H at most 22, too", labels, Predictions(by_rule)),
+        entry("rule", "  and H at most 22 (the rule)", labels, Predictions(by_rule)),
     )
 
 
@@ -166,21 +166,36 @@ def learned(
     hyperparameters: Mapping[str, str],
 ) -> Predictions:
     """Return the defaults' predictions of the test part of every split, with other hyperparameters."""
-    config = Config()
     scores, predicted = np.empty(labels.size), np.zeros(labels.size, dtype=np.bool_)
-    numbers = labels.astype(np.float32)
     for split in splits:
-        order = training_order(split.train, seed=SEED)
-        matrix = fit(feature_set, table.iloc[split.train], n_knots=config.features.n_knots).transform(table)
-        answer = train(
-            matrix[order],
-            numbers[order],
-            {**config.hyperparameters, **hyperparameters},
-            validation=(matrix[split.validation], numbers[split.validation]),
-        ).model.predict(matrix[split.test])
-        scores[split.test] = answer.score
-        predicted[split.test] = np.asarray(answer.predicted_label) == 1
+        answer = learned_split(
+            table, labels, split, feature_set=feature_set, hyperparameters=hyperparameters, seed=SEED
+        )
+        scores[split.test], predicted[split.test] = answer.scores, answer.predicted
     return Predictions(predicted, scores)
+
+
+def learned_split(
+    table: pd.DataFrame,
+    labels: NDArray[np.bool_],
+    split: Split,
+    *,
+    feature_set: str,
+    hyperparameters: Mapping[str, str],
+    seed: int,
+) -> Predictions:
+    """Return the predictions of the test part of one split, as the pipeline with this ``split.seed`` makes them."""
+    config = Config()
+    numbers = labels.astype(np.float32)
+    order = training_order(split.train, seed=seed)
+    matrix = fit(feature_set, table.iloc[split.train], n_knots=config.features.n_knots).transform(table)
+    answer = train(
+        matrix[order],
+        numbers[order],
+        {**config.hyperparameters, **hyperparameters},
+        validation=(matrix[split.validation], numbers[split.validation]),
+    ).model.predict(matrix[split.test])
+    return Predictions(decide(answer, threshold=None), answer.score)
 
 
 def _one_thread() -> Any:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from asteroid_ll.neo.table import IDENTITY, LABEL
+from asteroid_ll.neo.table import IDENTITY
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -51,12 +51,6 @@ def same_asteroids(earlier: pd.DataFrame, later: pd.DataFrame) -> SameAsteroids:
     nearest, distance = _nearest(_orbit_vectors(asteroids), _orbit_vectors(later))
     is_same = distance < MAX_ORBIT_DISTANCE
     return SameAsteroids(asteroids[is_same], later.iloc[nearest[is_same]], len(asteroids))
-
-
-def label_changes(same: SameAsteroids) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Return the labels of the same asteroids in the earlier and in the later table, shape ``(n_asteroids,)`` each."""
-    earlier, later = (table[LABEL].to_numpy(dtype=np.bool_) for table in (same.earlier, same.later))
-    return earlier, later
 
 
 def _orbit_vectors(table: pd.DataFrame) -> NDArray[np.float64]:
