@@ -209,6 +209,7 @@ def test_unknown_asteroids_alone_exit_3(finished_once):
         (["433", "-i", "new.csv"], "Give either designations or --input, not both."),
         (["--format", "csv"], "--format goes with --input or with designations."),
         (["--offline"], "--offline and --output go with --input or with designations."),
+        (["--sigma-h", "0.2"], "--sigma-h and --sigma-moid go with --input or with designations."),
     ],
 )
 def test_a_contradictory_command_line_exits_2(place, line, says):

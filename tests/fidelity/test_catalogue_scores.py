@@ -14,6 +14,7 @@ from asteroid_ll.linear_learner import train
 from asteroid_ll.neo.cleaning import clean
 from asteroid_ll.neo.features import fit
 from asteroid_ll.neo.label import labels_of
+from asteroid_ll.neo.probability import INPUTS, USUAL, probability_of
 from asteroid_ll.neo.sources.tabular import read
 from asteroid_ll.neo.split import training_order
 
@@ -107,5 +108,7 @@ def test_the_page_counts_the_flags_that_contradict_the_rule_and_those_near_its_l
     assert f"Of these, {found.n_flagged} are flagged although the rule says no, and {found.n - found.n_flagged}" in page
     assert f"{found.n_near} have a MOID within 0.001 au" in page
     assert set(found.farthest) == {"2001 UC5", "2008 NQ3", "2004 KE17"}
+    columns = {name: catalogue[name].to_numpy(dtype=np.float64) for name in INPUTS}
+    assert f"add up to {probability_of(columns, USUAL).sum():,.0f}." in page
     flagged = catalogue[catalogue["hazardous"]]
     assert f"{(flagged['absolute_magnitude_mag'] >= 21.7).sum()} of the {len(flagged):,} flagged asteroids" in page

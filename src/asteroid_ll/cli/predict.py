@@ -80,9 +80,12 @@ def predict(
             ScoringRequest(designations, input_file, output, layout, offline=offline, in_batch=in_batch, sigmas=sigmas),
         )
         return
-    if offline or output is not None or layout is not None:
+    if offline or any(option is not None for option in (output, layout, sigma_h, sigma_moid)):
+        named = "--offline and --output go" if layout is None else "--format goes"
+        if sigma_h is not None or sigma_moid is not None:
+            named = "--sigma-h and --sigma-moid go"
         raise ConfigError(
-            f"{'--offline and --output go' if layout is None else '--format goes'} with --input or with designations.",
+            f"{named} with --input or with designations.",
             hint="asteroid-ll predict --input new.csv --offline",
         )
     run_stage("predict", options, force=force, dry_run=dry_run, in_batch=in_batch)
