@@ -67,6 +67,7 @@ _SERVICES = {
 """The services by protocol, with the names that requests are signed for. SageMaker's runtime is found by its path."""
 
 DEFAULT_REGION = "us-east-1"
+RESET_PATH = "/_asteroid-ll/reset"
 STS_VERSION = "2011-06-15"
 
 
@@ -77,19 +78,22 @@ class Account:
         directory: the state; created if it is missing.
         clock: seconds since 1970; tests pass a virtual one.
         loader: the botocore data loader of the client, which has already read the service models.
+        prepare: writes what belongs into an empty account, now and after each reset.
     """
 
     def __init__(
-        self, directory: Path, *, clock: Callable[[], float] = time.time, loader: Loader | None = None
+        self,
+        directory: Path,
+        *,
+        clock: Callable[[], float] = time.time,
+        loader: Loader | None = None,
+        prepare: Callable[[State], None] = lambda _state: None,
     ) -> None:
         self.directory = directory
-        self._clock = clock
         self._model = ApiModel(loader)
         self._lock = threading.RLock()
-        self._open()
-
-    def _open(self) -> None:
-        self.state = State(self.directory, clock=self._clock)
+        self._prepare = prepare
+        self.state = State(self.directory, clock=clock)
         with naming_damage(self.directory):
             self.store = ObjectStore(self.state)
             transforms = Jobs(self.state, TRANSFORM)
@@ -98,6 +102,7 @@ class Account:
             self._runtime = Runtime(self.services)
             self._log_store = LogStore(self.state)
             self.identities = Identities(self.state)
+        prepare(self.state)
 
     def handle(self, request: Request) -> Response:
         """Answer one request. A bug is a 500 with its traceback in ``emulator.log``.
@@ -105,6 +110,8 @@ class Account:
         Raises:
             DataError: the state is damaged.
         """
+        if request.path == RESET_PATH:
+            return self._reset(request)
         request_id = str(uuid.uuid4())
         access_key, region, signed_for = scope_of(request)
         protocol = protocol_of(request, signed_for)
@@ -146,13 +153,12 @@ class Account:
 
     def reset(self) -> None:
         """Kill every job's processes and delete what the emulator created; the account is empty then."""
-        with self._lock:
-            with naming_damage(self.directory):
-                self.services.jobs.delete_all()
-                self.services.transforms.delete_all()
-            self.close()
-            remove_state(self.directory)
-            self._open()
+        with self._lock, naming_damage(self.directory):
+            self.services.jobs.delete_all()
+            self.services.transforms.delete_all()
+            self.state.empty()
+            self.services.loaded_models.clear()
+            self._prepare(self.state)
 
     def close(self) -> None:
         """Close the files and drop the loaded models. Jobs keep running."""
@@ -160,8 +166,18 @@ class Account:
         self.services.loaded_models.clear()
         self.state.close()
 
+    def _reset(self, request: Request) -> Response:
+        """Answer a request that is not AWS's: empty the account."""
+        if request.method != "POST":
+            return Response(405, {"Allow": "POST", "Content-Type": "application/json"}, b'{"status": "use POST"}\n')
+        self.reset()
+        return Response(200, {"Content-Type": "application/json"}, b'{"status": "ok"}\n')
+
     def _route(self, request: Request, service: str, *, region: str, access_key: str, request_id: str) -> Response:
         permissions = partial(self._permissions, access_key, region) if self.state.evaluates_iam else None
+        if service == "s3" and self.state.other_s3 is not None:
+            message = f"This emulator has no buckets. They are at {self.state.other_s3.url} (AWS_ENDPOINT_URL_S3)."
+            raise ApiError("UnknownOperationException", message, status=501)
         if service == "s3":
             return self.s3.handle(request, region=region or DEFAULT_REGION, permissions=permissions)
         if request.file is not None:

@@ -62,16 +62,13 @@ class Emulator:
         role_policies: Iterable[Source] | None = None,
         service_control_policies: Iterable[Source] | None = None,
     ) -> None:
-        self._policies = Policies.read(
-            caller=caller_policies, role=role_policies, service_control=service_control_policies
-        )
+        policies = Policies.read(caller=caller_policies, role=role_policies, service_control=service_control_policies)
         self._temporary = None
         if directory is None:
             self._temporary = TemporaryDirectory(prefix="asteroid-ll-")
             directory = self._temporary.name
         self.directory = Path(directory).absolute()
-        self._account: Account | None = Account(self.directory, loader=data_loader())
-        self._policies.apply(self._account.state)
+        self._account: Account | None = Account(self.directory, loader=data_loader(), prepare=policies.apply)
 
     def __repr__(self) -> str:
         state = "closed" if self._account is None else "temporary" if self._temporary else "kept"
@@ -189,7 +186,6 @@ class Emulator:
     def reset(self) -> None:
         """Delete everything in the account and end its jobs. Sessions and the given policies stay."""
         self._opened().reset()
-        self._policies.apply(self._opened().state)
 
     def close(self) -> None:
         """End the jobs that this object started and close the files; a second call does nothing.

@@ -36,9 +36,9 @@ def partition(region: str) -> str:
     return "aws-us-gov" if region.startswith("us-gov-") else "aws"
 
 
-def resource_arn(kind: str, region: str, name: str) -> str:
+def resource_arn(kind: str, region: str, name: str, *, account_id: str = ACCOUNT_ID) -> str:
     """Return the ARN of a SageMaker resource in the emulated account."""
-    return f"arn:{partition(region)}:sagemaker:{region}:{ACCOUNT_ID}:{kind}/{name}"
+    return f"arn:{partition(region)}:sagemaker:{region}:{account_id}:{kind}/{name}"
 
 
 @dataclass(frozen=True)
@@ -54,6 +54,7 @@ class Resource:
         modified_s: seconds since 1970.
         body: the create request and the service's additions; JSON values only.
         hidden_polls: how many describes still answer "not found" (eventual consistency).
+        account_id: the account.
     """
 
     kind: str
@@ -64,11 +65,12 @@ class Resource:
     modified_s: float
     body: dict[str, Any] = field(default_factory=dict)
     hidden_polls: int = 0
+    account_id: str = ACCOUNT_ID
 
     @property
     def arn(self) -> str:
         """The resource's ARN."""
-        return resource_arn(self.kind, self.region, self.name)
+        return resource_arn(self.kind, self.region, self.name, account_id=self.account_id)
 
 
 class Resources:
@@ -148,5 +150,5 @@ class Resources:
 
 def _resource(row: sqlite3.Row) -> Resource:
     values = {**dict(row), "body": json.loads(row["body"])}
-    del values["arn"]
-    return Resource(**values)
+    account_id = values.pop("arn").split(":")[4]
+    return Resource(**values, account_id=account_id)

@@ -9,7 +9,6 @@ from typing import Any
 from asteroid_ll.emulator.json_service import JsonService
 from asteroid_ll.emulator.logs.store import LogStore
 from asteroid_ll.emulator.resources import partition
-from asteroid_ll.emulator.state import ACCOUNT_ID
 from asteroid_ll.emulator.transport.messages import ApiError
 
 MAX_EVENTS = 10_000
@@ -61,7 +60,7 @@ def describe_groups(call: LogsCall) -> Params:
         {
             "logGroupName": row["log_group"],
             "creationTime": row["created_ms"],
-            "arn": f"{_group_arn(call.region, row['log_group'])}:*",
+            "arn": f"{_group_arn(call, row['log_group'])}:*",
             "storedBytes": 0,
         }
         for row in rows
@@ -96,7 +95,7 @@ def describe_streams(call: LogsCall) -> Params:
             "lastEventTimestamp": row["last_ms"],
             "lastIngestionTime": row["last_ms"],
             "uploadSequenceToken": str(row["id"]),
-            "arn": f"{_group_arn(call.region, group)}:log-stream:{row['name']}",
+            "arn": f"{_group_arn(call, group)}:log-stream:{row['name']}",
             "storedBytes": 0,
         }
         for row in rows
@@ -214,8 +213,8 @@ def _terms(pattern: str) -> list[str]:
     return [*quoted, *(word for part in plain for word in part.split())]
 
 
-def _group_arn(region: str, group: str) -> str:
-    return f"arn:{partition(region)}:logs:{region}:{ACCOUNT_ID}:log-group:{group}"
+def _group_arn(call: LogsCall, group: str) -> str:
+    return f"arn:{partition(call.region)}:logs:{call.region}:{call.store.state.account_id}:log-group:{group}"
 
 
 def _no_group() -> ApiError:

@@ -8,10 +8,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from asteroid_ll.emulator.buckets import Buckets, buckets_of
 from asteroid_ll.emulator.ledger import open_intervals
 from asteroid_ll.emulator.resources import Resource, Resources, resource_arn
 from asteroid_ll.emulator.s3.store import ObjectStore
-from asteroid_ll.emulator.state import ACCOUNT_ID, Settings, State
+from asteroid_ll.emulator.state import Settings, State
 from asteroid_ll.emulator.transport.messages import ApiError
 from asteroid_ll.emulator.worker.jobs import Jobs
 
@@ -29,7 +30,7 @@ class Services:
 
     Attributes:
         state: the emulator's state.
-        store: its buckets and objects.
+        store: the buckets and objects in its state.
         resources: its named resources.
         jobs: its training jobs.
         transforms: its transform jobs.
@@ -42,6 +43,13 @@ class Services:
     jobs: Jobs
     transforms: Jobs
     loaded_models: dict[Path, ModelServer] = field(default_factory=dict)
+    _buckets: dict[str, Buckets] = field(default_factory=dict)
+
+    def buckets(self, region: str) -> Buckets:
+        """Return the buckets that SageMaker uses in a region."""
+        if region not in self._buckets:
+            self._buckets[region] = buckets_of(self.state, region, scratch=self.state.directory / "downloads")
+        return self._buckets[region]
 
 
 @dataclass(frozen=True)
@@ -68,6 +76,11 @@ class SageMakerCall:
         """The named resources."""
         return self.services.resources
 
+    @property
+    def buckets(self) -> Buckets:
+        """The buckets that SageMaker uses."""
+        return self.services.buckets(self.region)
+
     @cached_property
     def settings(self) -> Settings:
         """The account's settings at the time of the call."""
@@ -75,7 +88,7 @@ class SageMakerCall:
 
     def arn(self, kind: str, name: str) -> str:
         """Return the ARN of a name in the call's region."""
-        return resource_arn(kind, self.region, name)
+        return resource_arn(kind, self.region, name, account_id=self.state.account_id)
 
     def new_tags(self) -> dict[str, str]:
         """Return the request's ``Tags``.
@@ -100,8 +113,7 @@ class SageMakerCall:
 
     def has_bucket(self, name: str) -> bool:
         """Return whether the account has a bucket of that name in the call's region."""
-        bucket = self.services.store.bucket(name)
-        return bucket is not None and (bucket.region, bucket.owner) == (self.region, ACCOUNT_ID)
+        return self.buckets.has(name, self.region)
 
     def refuse_unsupported(self, values: Mapping[str, Any], *members: str, prefix: str = "") -> None:
         """Refuse members that the emulator does not implement.
@@ -128,7 +140,7 @@ class SageMakerCall:
             ApiError: ``ValidationException``, in AWS's words.
         """
         fields = role_arn.split(":")
-        is_own = len(fields) == 6 and fields[4] == ACCOUNT_ID and fields[5].startswith("role/")
+        is_own = len(fields) == 6 and fields[4] == self.state.account_id and fields[5].startswith("role/")
         role = self.execution_role(role_arn) if is_own else None
         if not is_own or (role is not None and not role.is_assumable()):
             raise invalid(

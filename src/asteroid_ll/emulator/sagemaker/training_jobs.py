@@ -245,7 +245,12 @@ def _check_channel(call: SageMakerCall, channel: Mapping[str, Any], *, role_arn:
     bucket, prefix = parse_s3_uri(source["S3Uri"])
     role = call.execution_role(role_arn)
     is_listed = call.has_bucket(bucket) and not (role is not None and role.list_denial(bucket, prefix))
-    objects = call.services.store.list(bucket, prefix) if is_listed else []
+    try:
+        objects = call.buckets.list(bucket, prefix) if is_listed else []
+    except ApiError as error:
+        if error.status >= 500:
+            raise
+        objects = []
     if all(item.key.endswith("/") for item in objects):
         raise invalid(
             f'No S3 objects found under S3 URL "{source["S3Uri"]}" given in input data source. Please ensure that the '

@@ -16,11 +16,12 @@ from pathlib import Path
 from typing import Any
 
 from asteroid_ll.emulator import ledger
-from asteroid_ll.emulator.isolation import clean_environment, python_command
+from asteroid_ll.emulator.isolation import clean_environment, of_aws_client, python_command
 from asteroid_ll.emulator.ledger import BilledInterval
 from asteroid_ll.emulator.processes import ProcessId, spawn_detached
 from asteroid_ll.emulator.resources import TRAINING_JOB, TRANSFORM_JOB, Resource, Resources
 from asteroid_ll.emulator.state import State
+from asteroid_ll.emulator.worker.files import remove_input
 
 
 @dataclass(frozen=True)
@@ -113,7 +114,7 @@ class Jobs:
         """
         now_s, polls = self.state.now(), self.state.settings.invisible_polls
         body = {"request": request, "spawned_s": now_s, "transitions": [], **facts}
-        job = Resource(self.kind.name, region, name, "InProgress", now_s, now_s, body, polls)
+        job = Resource(self.kind.name, region, name, "InProgress", now_s, now_s, body, polls, self.state.account_id)
         job = _with_secondary(job, "Starting", now_s)
         resources = request[self.kind.resources]
         with self.state.transaction() as db:
@@ -132,7 +133,8 @@ class Jobs:
         ahead_s = self.state.now() - time.time()
         state_directory = str(self.state.directory.resolve())
         command = python_command(self.kind.worker, state_directory, job.region, job.name, f"{ahead_s:.6f}")
-        pid = spawn_detached(command, log=directory / "worker.log", environment=clean_environment())
+        variables = clean_environment() if self.state.other_s3 is None else clean_environment() | of_aws_client()
+        pid = spawn_detached(command, log=directory / "worker.log", environment=variables)
         worker = ProcessId.of(pid)
         if worker is not None:
             self._spawned[job.arn] = worker
@@ -191,6 +193,7 @@ class Jobs:
             secondary: the secondary status if it differs, such as ``MaxRuntimeExceeded``.
             facts: ``reason``, ``artifact`` (an S3 URI) or ``metrics``.
         """
+        remove_input(self.directory(self._reload(job)))
         with self.state.transaction() as db:
             current = self._reload(job)
             if current.status not in ACTIVE:
