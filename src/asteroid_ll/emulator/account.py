@@ -19,7 +19,7 @@ from asteroid_ll.emulator.cloudwatch import service as cloudwatch
 from asteroid_ll.emulator.iam.call import IamCall
 from asteroid_ll.emulator.iam.principals import Principal
 from asteroid_ll.emulator.iam.service import SERVICE as IAM
-from asteroid_ll.emulator.iam.store import ANYONE, Identities
+from asteroid_ll.emulator.iam.store import Identities
 from asteroid_ll.emulator.ledger import BilledInterval
 from asteroid_ll.emulator.logs.service import SERVICE as LOGS
 from asteroid_ll.emulator.logs.service import LogsCall
@@ -204,7 +204,12 @@ class Account:
                 return PRICING.handle(request, model=self._model, call=dict, authorize=authorize)
             sender = self.identities.principal_of(access_key) if allowed is None else allowed.principal
             return self._identified(
-                request, service, sender or ANYONE, region=region, request_id=request_id, authorize=authorize
+                request,
+                service,
+                sender or self.identities.anyone(),
+                region=region,
+                request_id=request_id,
+                authorize=authorize,
             )
 
     def _identified(

@@ -24,6 +24,12 @@ from asteroid_ll.http_server import is_loopback
 DUMMY = "test"
 """The access key and the secret key for an emulator on this machine, if the environment has none."""
 
+TIMEOUTS_S = (2, 10)
+"""For a connection and for the next bytes of an answer, while a client waits."""
+
+PATIENT_TIMEOUTS_S = (10, 60)
+"""The same for a job."""
+
 _DOWNLOADS = 3
 _CHUNK_BYTES = 1 << 20
 _HIDDEN = (301, 400, 403, 404)
@@ -143,9 +149,10 @@ def client_for(url: str, service: str, region: str, *, is_patient: bool = False)
         session.get_component("credential_provider").remove("iam-role")  # a machine of EC2, asked for a second
         if session.get_credentials() is None:
             session.set_credentials(DUMMY, DUMMY)
+    connect_s, read_s = PATIENT_TIMEOUTS_S if is_patient else TIMEOUTS_S
     config = Config(
-        connect_timeout=10 if is_patient else 2,
-        read_timeout=60 if is_patient else 10,
+        connect_timeout=connect_s,
+        read_timeout=read_s,
         retries=None if is_patient else {"total_max_attempts": 1},
         # Other emulators do not read all of the newer checksums.
         request_checksum_calculation="when_required",

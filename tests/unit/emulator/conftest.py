@@ -136,11 +136,17 @@ def sagemaker(client_of: Callable[..., Any]) -> Any:
 
 
 @pytest.fixture
-def stand_in(emulator: Any, tmp_path: Path) -> Any:
-    """The emulator with the stand-in container; the hyperparameter ``wish`` chooses its behaviour."""
+def container(tmp_path: Path) -> tuple[str, ...]:
+    """The command of the stand-in container; the hyperparameter ``wish`` chooses its behaviour."""
     script = tmp_path / "container.py"
     script.write_text(textwrap.dedent(CONTAINER))
-    emulator.configure(container_command=(sys.executable, "-S", str(script)))
+    return (sys.executable, "-S", str(script))
+
+
+@pytest.fixture
+def stand_in(emulator: Any, container: tuple[str, ...]) -> Any:
+    """The emulator with the stand-in container."""
+    emulator.configure(container_command=container)
     return emulator
 
 

@@ -20,9 +20,6 @@ from asteroid_ll.emulator.transport.messages import ApiError
 
 ROLE, USER, POLICY, PROVIDER = "role", "user", "policy", "oidc-provider"
 
-ANYONE = Principal(arn=f"arn:aws:iam::{ACCOUNT_ID}:user/emulator", user_id="AIDAEMULATOR")
-"""Who has an access key that IAM did not make, while no policies are evaluated."""
-
 _ID_PREFIXES = {ROLE: "AROA", USER: "AIDA", POLICY: "ANPA", PROVIDER: ""}
 _DAY_S = 86_400
 _ID_CHARACTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
@@ -121,6 +118,10 @@ class Identities:
     def __init__(self, state: State) -> None:
         self.state = state
         self.managed = MANAGED
+
+    def anyone(self) -> Principal:
+        """Return who has an access key that IAM did not make, while no policies are evaluated."""
+        return Principal(arn=f"arn:aws:iam::{self.state.account_id}:user/emulator", user_id="AIDAEMULATOR")
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
