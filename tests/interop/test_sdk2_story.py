@@ -74,6 +74,16 @@ def test_the_recipe_of_the_page_runs(sdk, tmp_path):
     assert sdk.open_intervals(tmp_path / "state") == []
 
 
+def test_a_program_that_names_no_bucket_needs_only_the_sdks_configuration(sdk, tmp_path):
+    program = sdk.program_of_the_page("learner.record_set")
+    unmodified = program.replace('Session(default_bucket="sdk-records")', "Session()")
+    assert unmodified != program
+    with sdk.served(tmp_path / "state") as url:
+        printed = sdk.run(f"{unmodified}\nprint(learner.model_data)", url=url, folder=tmp_path)
+    assert "s3://sagemaker-sdk/" in printed.splitlines()[-1]
+    assert sdk.open_intervals(tmp_path / "state") == []
+
+
 def test_record_sets_pipes_attach_metrics_warm_pools_serverless_and_transform(sdk, tmp_path):
     with sdk.served(tmp_path / "state") as url:
         printed = sdk.run(STORY, url=url, folder=tmp_path)
