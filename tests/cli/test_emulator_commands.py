@@ -4,11 +4,14 @@ import re
 import shutil
 import signal
 import urllib.request
+from pathlib import Path
 
 import boto3
 import pytest
 
 from asteroid_ll import Emulator
+
+GUIDE = Path(__file__).resolve().parents[2] / "docs/emulator.md"
 
 
 def test_the_ledger_shows_what_aws_would_have_billed(finished):
@@ -109,10 +112,10 @@ def test_a_companion_prints_where_each_service_is_and_keeps_its_own_directory(pl
         lines = [server.stdout.readline() for _ in range(6)]
         server.send_signal(signal.SIGINT)
         server.communicate(timeout=30)
-    assert lines[:2] == [f"export AWS_ENDPOINT_URL{name}={nobody}\n" for name in ("", "_S3")]
-    url = lines[2].partition("=")[2]
-    names = ("SAGEMAKER", "SAGEMAKER_RUNTIME", "CLOUDWATCH_LOGS", "CLOUDWATCH")
-    assert lines[2:] == [f"export AWS_ENDPOINT_URL_{name}={url}" for name in names]
+    url = lines[2].partition("=")[2].strip()
+    printed = "".join(lines).replace(nobody, "http://127.0.0.1:5000").replace(url, "http://127.0.0.1:4599")
+    (page,) = re.findall(r"^```text\n(export .*?)^```$", GUIDE.read_text("utf-8"), re.MULTILINE | re.DOTALL)
+    assert printed == page
     assert (place.workdir / "companion/other-s3.json").is_file()
     assert not (place.workdir / "emulator").exists()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import shlex
 from collections.abc import Callable
 from contextlib import closing
 from functools import partial
@@ -112,11 +113,11 @@ def _other_s3(state: Path, url: str, account: str | None, port: int, *, has_poli
             "With --s3-endpoint the other emulator has the identities, so no policies are evaluated here.",
             hint="Leave out --iam and the options for policies.",
         )
-    parts = urlsplit(url)
+    parts, quoted_url = urlsplit(url), shlex.quote(url)
     if parts.port == port and is_loopback(parts.hostname or ""):
         raise ConfigError(
             f"Port {port} is that of the other emulator.",
-            hint=f"asteroid-ll emulator serve --s3-endpoint {url} --port {port + 1}",
+            hint=f"asteroid-ll emulator serve --s3-endpoint {quoted_url} --port 4599",
         )
     other, has_sts = find_other(url, account)
     join(state, other)

@@ -69,10 +69,10 @@ def join(directory: Path, other: OtherS3) -> None:
         account_id = json.loads(path.read_bytes())["account_id"] if path.exists() else None
         if account_id != other.account_id:
             what = f"belongs to account {account_id}" if account_id else "has buckets of its own"
-            new = shlex.quote(f"{directory}-{other.account_id}")
+            new, quoted_url = shlex.quote(f"{directory}-{other.account_id}"), shlex.quote(other.url)
             raise ConfigError(
                 f"The emulator's state in {directory} {what}.",
-                hint=f"asteroid-ll emulator serve --s3-endpoint {other.url} --state {new}",
+                hint=f"asteroid-ll emulator serve --s3-endpoint {quoted_url} --state {new}",
             )
     State(directory).close()
     atomic_write(path, json.dumps(asdict(other)).encode())

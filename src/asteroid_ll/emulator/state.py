@@ -30,6 +30,9 @@ LOG = "emulator.log"
 OTHER_S3 = "other-s3.json"
 """A file that exists if the account's buckets are in another emulator. A reset keeps it."""
 
+DOWNLOADS = "downloads"
+"""The folder with the last object that a process has read from another emulator, but not for a job."""
+
 IAM_MARK = "iam"
 """A file that exists while the account evaluates IAM policies: each request looks for it, which costs no query."""
 
@@ -267,7 +270,9 @@ def _remove_files(directory: Path) -> None:
         for path in (directory / kind).glob("*/*"):
             if any(path.glob(mark)):
                 shutil.rmtree(path)
-    for pattern in ("endpoints/*", "jobs/*", "transforms/*", "endpoints", "jobs", "transforms", "objects"):
+    for path in (directory / DOWNLOADS).glob("download-*"):
+        path.unlink(missing_ok=True)
+    for pattern in (DOWNLOADS, "endpoints/*", "jobs/*", "transforms/*", "endpoints", "jobs", "transforms", "objects"):
         for folder in directory.glob(pattern):
             with suppress(OSError):  # it has files of the user
                 folder.rmdir()

@@ -54,9 +54,9 @@ if wish == "fail":
     sys.exit(1)
 if wish == "exit":
     sys.exit(int(hyperparameters["code"]))
-if wish == "environment":
+if "environment" in wish:
     print(json.dumps(dict(os.environ)))
-if wish == "layout":
+if "layout" in wish:
     names = sorted(str(p.relative_to(root)) for p in (root / "input").rglob("*") if p.is_file())
     print(json.dumps({name: (root / name).read_text() for name in names}))
 print("#quality_metric: host=algo-1, epoch=0, train mse_objective <loss>=0.5")

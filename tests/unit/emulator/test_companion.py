@@ -107,19 +107,26 @@ def log_of(client_of, name):
 
 
 def test_a_job_reads_and_writes_the_other_buckets_and_never_stale_objects(
-    companion, container, s3, url, client_of, sagemaker, job_request, ended
+    companion, container, s3, url, client_of, sagemaker, job_request, ended, monkeypatch
 ):
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "never-in-a-container")
     account = companion(url)
     account.configure(container_command=container)
     account.store.create_bucket("asteroids", region=REGION)
     account.store.put("asteroids", "in/train/part-0", [b"ours"])
     for name, text in (("job-1", "theirs"), ("job-2", "replaced")):
         s3.put_object(Bucket="asteroids", Key="in/train/part-0", Body=text.encode())
-        sagemaker.create_training_job(**job_request(name, HyperParameters={"wish": "layout"}))
+        sagemaker.create_training_job(**job_request(name, HyperParameters={"wish": "layout, environment"}))
         assert ended(name)["TrainingJobStatus"] == "Completed"
-        assert f'"input/data/train/part-0": "{text}"' in log_of(client_of, name)
+        log = log_of(client_of, name)
+        assert f'"input/data/train/part-0": "{text}"' in log
+        assert '"CURRENT_HOST": "algo-1"' in log
+        assert "never-in-a-container" not in log
         assert s3.head_object(Bucket="asteroids", Key=f"out/{name}/output/model.tar.gz")["ContentLength"] > 0
-    assert [item.key for item in account.store.list("asteroids")] == ["in/train/part-0"]
+    assert [(item.key, item.path.read_bytes()) for item in account.store.list("asteroids")] == [
+        ("in/train/part-0", b"ours")
+    ]
     assert not list(account.directory.glob("jobs/*/*/download-*"))
     assert not list(account.directory.glob("jobs/*/*/input/data/*"))
 

@@ -36,9 +36,10 @@ def require_sagemaker(aws: Aws) -> None:
         if "failed to satisfy constraint" in message:
             return
         # 501 is the one error of a server that means a service which does not exist.
-        if code != UNREADABLE and (not 400 <= status <= 501 or status in (401, 403, 429, 500)):
+        if code == UNREADABLE or not 400 <= status <= 501 or status in (401, 403, 429, 500):
             return
-    companion = f"asteroid-ll emulator serve --port 4599 --s3-endpoint {shlex.quote(url)}"
+    quoted_url = shlex.quote(url)
+    companion = f"asteroid-ll emulator serve --port 4599 --s3-endpoint {quoted_url}"
     raise AwsError(
         f"The server at {url} has no SageMaker that trains models.",
         hint=f"{companion}   serves one beside it. Paste the variables that it prints, and run the same command again.",

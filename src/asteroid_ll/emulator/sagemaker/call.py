@@ -12,7 +12,7 @@ from asteroid_ll.emulator.buckets import Buckets, buckets_of
 from asteroid_ll.emulator.ledger import open_intervals
 from asteroid_ll.emulator.resources import Resource, Resources, resource_arn
 from asteroid_ll.emulator.s3.store import ObjectStore
-from asteroid_ll.emulator.state import Settings, State
+from asteroid_ll.emulator.state import DOWNLOADS, Settings, State
 from asteroid_ll.emulator.transport.messages import ApiError
 from asteroid_ll.emulator.worker.jobs import Jobs
 
@@ -48,7 +48,7 @@ class Services:
     def buckets(self, region: str) -> Buckets:
         """Return the buckets that SageMaker uses in a region."""
         if region not in self._buckets:
-            self._buckets[region] = buckets_of(self.state, region, scratch=self.state.directory / "downloads")
+            self._buckets[region] = buckets_of(self.state, region, scratch=self.state.directory / DOWNLOADS)
         return self._buckets[region]
 
 
