@@ -46,7 +46,7 @@ if wish == "wait":
     print("waiting")
     while True:
         time.sleep(0.01)
-if wish == "until":
+if "until" in wish:
     while not pathlib.Path(hyperparameters["path"]).exists():
         time.sleep(0.01)
 if wish == "fail":

@@ -107,50 +107,52 @@ def log_of(client_of, name):
 
 
 def test_a_job_reads_and_writes_the_other_buckets_and_never_stale_objects(
-    companion, container, s3, url, client_of, sagemaker, job_request, ended, monkeypatch
+    companion, container, s3, url, client_of, sagemaker, job_request, ended, monkeypatch, tmp_path
 ):
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "never-in-a-container")
-    account = companion(url)
+    account, go = companion(url), tmp_path / "go"
     account.configure(container_command=container)
     account.store.create_bucket("asteroids", region=REGION)
     account.store.put("asteroids", "in/train/part-0", [b"ours"])
-    for name, text in (("job-1", "theirs"), ("job-2", "replaced")):
-        s3.put_object(Bucket="asteroids", Key="in/train/part-0", Body=text.encode())
-        sagemaker.create_training_job(**job_request(name, HyperParameters={"wish": "layout, environment"}))
-        assert ended(name)["TrainingJobStatus"] == "Completed"
-        log = log_of(client_of, name)
-        assert f'"input/data/train/part-0": "{text}"' in log
-        assert '"CURRENT_HOST": "algo-1"' in log
-        assert "never-in-a-container" not in log
-        assert s3.head_object(Bucket="asteroids", Key=f"out/{name}/output/model.tar.gz")["ContentLength"] > 0
-    assert [(item.key, item.path.read_bytes()) for item in account.store.list("asteroids")] == [
-        ("in/train/part-0", b"ours")
-    ]
+    sagemaker.create_training_job(**job_request(HyperParameters={"wish": "layout, environment"}))
+    assert ended()["TrainingJobStatus"] == "Completed"
+    log = log_of(client_of, "job-1")
+    assert '"input/data/train/part-0": "theirs"' in log
+    assert '"CURRENT_HOST": "algo-1"' in log
+    assert "never-in-a-container" not in log
+    assert s3.head_object(Bucket="asteroids", Key="out/job-1/output/model.tar.gz")["ContentLength"] > 0
+    assert [item.key for item in account.store.list("asteroids")] == ["in/train/part-0"]
+
+    s3.put_object(Bucket="asteroids", Key="in/train/part-0", Body=b"replaced")
+    waiting = {"wish": "until, layout", "path": str(go)}
+    sagemaker.create_training_job(**job_request("job-2", HyperParameters=waiting))
+    ended("job-2", until=lambda job: job["SecondaryStatus"] == "Training")
+    for key in ("in/train/part-0", "out/job-1/output/model.tar.gz"):
+        s3.delete_object(Bucket="asteroids", Key=key)
+    s3.delete_bucket(Bucket="asteroids")
+    go.touch()
+    refusal = (
+        "Unable to upload s3://asteroids/out/job-2/output/model.tar.gz (NoSuchBucket: The specified bucket does not "
+    )
+    assert ended("job-2")["FailureReason"] == f"ClientError: Artifact upload failed: {refusal}exist)"
+    assert '"input/data/train/part-0": "replaced"' in log_of(client_of, "job-2")
+    assert list(account.directory.glob("jobs/*/job-2/output/model.tar.gz"))
     assert not list(account.directory.glob("jobs/*/*/download-*"))
     assert not list(account.directory.glob("jobs/*/*/input/data/*"))
 
 
-def test_an_unreachable_s3_fails_the_job_with_the_reason_and_keeps_the_model(
-    companion, container, s3, url, sagemaker, job_request, ended, monkeypatch, tmp_path
+def test_a_job_that_cannot_reach_the_other_s3_fails_with_the_reason(
+    companion, s3, url, sagemaker, job_request, ended, monkeypatch
 ):
-    account, go = companion(url), tmp_path / "go"
-    account.configure(container_command=container)
-    sagemaker.create_training_job(**job_request("late", HyperParameters={"wish": "until", "path": str(go)}))
-    ended("late", until=lambda job: job["SecondaryStatus"] == "Training")
+    account = companion(url)
+    assert account.services.buckets(REGION).has("asteroids", REGION)
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
-    monkeypatch.setenv("HTTP_PROXY", NOBODY)  # only the worker's client is made after this
-    sagemaker.create_training_job(**job_request("cut-off"))
-    reason = ended("cut-off")["FailureReason"]
+    monkeypatch.setenv("HTTP_PROXY", NOBODY)  # for the worker, whose client is made after this
+    sagemaker.create_training_job(**job_request())
+    reason = ended()["FailureReason"]
     assert reason.startswith("ClientError: Data download failed: Unable to list s3://asteroids/in/train (ServiceUnava")
     assert f"The S3 at {url} cannot be used: " in reason
-    s3.delete_object(Bucket="asteroids", Key="in/train/part-0")
-    s3.delete_bucket(Bucket="asteroids")
-    go.touch()
-    uri = "s3://asteroids/out/late/output/model.tar.gz"
-    refusal = f"Unable to upload {uri} (NoSuchBucket: The specified bucket does not exist)"
-    assert ended("late")["FailureReason"] == f"ClientError: Artifact upload failed: {refusal}"
-    assert list(account.directory.glob("jobs/*/late/output/model.tar.gz"))
 
 
 def test_what_the_other_s3_does_not_have_is_refused_when_the_job_is_created(
@@ -377,8 +379,8 @@ def test_an_address_of_this_machine_needs_no_credentials_and_another_one_does(mo
         monkeypatch.setenv(name, os.devnull)
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     for place, key in (("127.0.0.1", other_s3.DUMMY), ("192.0.2.1", None)):
-        credentials = other_s3.client_for(f"http://{place}:9", "s3", REGION)._get_credentials()
+        credentials = other_s3.client_for(f"http://{place}:9", "sts", REGION)._get_credentials()
         assert (credentials and credentials.access_key) == key
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
-    assert other_s3.client_for(NOBODY, "s3", REGION)._get_credentials().access_key == "AKIDEXAMPLE"
+    assert other_s3.client_for(NOBODY, "sts", REGION)._get_credentials().access_key == "AKIDEXAMPLE"

@@ -33,7 +33,7 @@ def elsewhere(aws, monkeypatch):
         Response(
             501, JSON, b'{"__type": "InternalFailure", "message": "The API for service sagemaker is not included"}'
         ),
-        {"TrainingJobName": "asteroid-ll-"},
+        {"TrainingJobName": "asteroid-ll-", "TrainingJobStatus": "Completed"},
     ],
     ids=["moto", "ministack", "s3-only", "localstack", "no-check-at-all"],
 )
