@@ -33,6 +33,7 @@ class Services:
         resources: its named resources.
         jobs: its training jobs.
         transforms: its transform jobs.
+        tunings: its hyperparameter tuning jobs.
         loaded_models: the loaded models of the endpoints, by the path of the endpoint's copy of the artifact.
     """
 
@@ -41,6 +42,7 @@ class Services:
     resources: Resources
     jobs: Jobs
     transforms: Jobs
+    tunings: Jobs
     loaded_models: dict[Path, ModelServer] = field(default_factory=dict)
 
 
@@ -159,7 +161,7 @@ class SageMakerCall:
             and interval.arn.split(":")[3] == self.region
         )
         if used + count > limit:
-            raise _over_quota(quota, limit, used=used, delta=count, unit="Instances")
+            raise over_quota(quota, limit, used=used, delta=count, unit="Instances")
 
     def check_serverless_memory(self, memory_mb: int) -> None:
         """Refuse a serverless variant with more memory than the account's limit for each endpoint.
@@ -169,10 +171,11 @@ class SageMakerCall:
         """
         limit = self.settings.quotas.get(SERVERLESS_MEMORY)
         if limit is not None and memory_mb > limit:
-            raise _over_quota(SERVERLESS_MEMORY, limit, used=0, delta=memory_mb, unit="MBs")
+            raise over_quota(SERVERLESS_MEMORY, limit, used=0, delta=memory_mb, unit="MBs")
 
 
-def _over_quota(quota: str, limit: int, *, used: int, delta: int, unit: str) -> ApiError:
+def over_quota(quota: str, limit: int, *, used: int, delta: int, unit: str) -> ApiError:
+    """Return a ``ResourceLimitExceeded``, in AWS's words."""
     return ApiError(
         "ResourceLimitExceeded",
         f"The account-level service limit '{quota}' is {limit} {unit}, with current utilization of {used} "
