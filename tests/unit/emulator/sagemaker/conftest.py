@@ -79,6 +79,7 @@ def tuning_request(job_request: Callable[..., dict[str, Any]]) -> Callable[..., 
         **changes: Any,
     ) -> dict[str, Any]:
         job = job_request(TrainingJobName=None, HyperParameters=None)
+        job["StaticHyperParameters"] = {"predictor_type": "regressor"}
         weight_decay = {"Name": "wd", "MinValue": "1e-7", "MaxValue": "1"}
         request: dict[str, Any] = {
             "HyperParameterTuningJobName": name,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import secrets
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -18,6 +19,7 @@ from asteroid_ll.emulator.transport.messages import ApiError
 from asteroid_ll.emulator.worker.jobs import ACTIVE, TERMINAL
 
 _DEFAULT_PAGE_SIZE = 10
+_START_PATIENCE_S, _START_POLL_S = 10.0, 0.005
 _Members = dict[str, Any]
 
 
@@ -120,7 +122,12 @@ def stop_spawned(services: Services) -> None:
     services.tunings.stop_spawned()
     for tuning in services.resources.find(TUNING_JOB):
         for name in child_rows.names(tuning) if services.tunings.has_spawned(tuning) else ():
+            limit_s = time.monotonic() + _START_PATIENCE_S
             job = services.jobs.get(tuning.region, name)
+            # A process that is about to claim its job is known only from then on.
+            while job is not None and job.status in ACTIVE and "worker" not in job.body and time.monotonic() < limit_s:
+                time.sleep(_START_POLL_S)
+                job = services.jobs.get(tuning.region, name)
             if job is not None and job.status in ACTIVE:
                 services.jobs.kill(job)
 
