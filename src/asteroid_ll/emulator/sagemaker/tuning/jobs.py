@@ -49,12 +49,19 @@ def describe(call: SageMakerCall) -> _Members:
     children = read_children(call.resources, tuning)
     definition = tuning.body["request"]["TrainingJobDefinition"]
     algorithm = {**definition["AlgorithmSpecification"], "MetricDefinitions": training_jobs.metric_definitions()}
+    # Clients that send the newer HyperParameterTuningResourceConfig, such as the SDK's tuner, read ResourceConfig.
+    resources = definition.get("ResourceConfig") or definition.get("HyperParameterTuningResourceConfig")
     best = child_rows.best_child(tuning, children)
     end_s = tuning.body.get("ended_s", call.state.now())
     return {
         **tuning.body["request"],
         **_summary(call, tuning),
-        "TrainingJobDefinition": {**definition, "AlgorithmSpecification": algorithm},
+        "TrainingJobDefinition": {
+            **definition,
+            "AlgorithmSpecification": algorithm,
+            "OutputDataConfig": {"KmsKeyId": "", **definition["OutputDataConfig"]},
+            "ResourceConfig": resources,
+        },
         "BestTrainingJob": None if best is None else _child_summary(tuning, best),
         "FailureReason": tuning.body.get("reason"),
         "TuningJobCompletionDetails": {
