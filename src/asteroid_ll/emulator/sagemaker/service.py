@@ -56,7 +56,7 @@ MISSING = {
     "CreateTransformJob": "`DataCaptureConfig`; `DataProcessing` with a filter or a join; `SplitType` `TFRecord`",
     "CreateHyperParameterTuningJob": "images other than Linear Learner's; the strategy `Hyperband`; "
     "`TrainingJobDefinitions`, `WarmStartConfig`, `Autotune`, `AutoParameters`, `ConvergenceDetected`, "
-    "`InstanceConfigs`; what a training job lacks",
+    "`InstanceConfigs`, `KeepAlivePeriodInSeconds`; what a training job lacks",
     "CreateModel": "images other than Linear Learner's; several models or containers; `ModelPackageName`, "
     "`ModelDataSource`, `AdditionalModelDataSources`",
     "CreateEndpointConfig": "`AsyncInferenceConfig`, `DataCaptureConfig`, `ExplainerConfig`, "

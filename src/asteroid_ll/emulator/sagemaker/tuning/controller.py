@@ -57,6 +57,7 @@ class Controller:
         request = job.body["request"]
         self.config, self.definition = request["HyperParameterTuningJobConfig"], request["TrainingJobDefinition"]
         self.space = read_space(self.config["ParameterRanges"])
+        self._ended_losses: dict[str, list[float]] = {}
 
     def stop(self, _number: int = signal.SIGTERM, _frame: FrameType | None = None) -> None:
         """Handle SIGTERM: nothing to do, because the row has the stop request."""
@@ -124,8 +125,9 @@ class Controller:
         for child in children:
             if child.job is None:
                 continue
-            losses = self._losses_by_epoch(tuning, child.job)
+            losses = self._ended_losses.get(child.name) or self._losses_by_epoch(tuning, child.job)
             if not child.is_active:
+                self._ended_losses[child.name] = losses
                 earlier.append(losses)
             elif child.job.status == "InProgress" and is_worse_than_median(losses, earlier):
                 self.jobs.request_stop(child.job)

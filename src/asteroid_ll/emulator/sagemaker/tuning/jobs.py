@@ -170,6 +170,7 @@ def _check(call: SageMakerCall, config: _Members, definition: _Members) -> int:
     resources = definition.get("HyperParameterTuningResourceConfig", {})
     prefix = "HyperParameterTuningResourceConfig."
     call.refuse_unsupported(resources, "InstanceConfigs", "AllocationStrategy", prefix=prefix)
+    call.refuse_unsupported(definition.get("ResourceConfig", {}), "KeepAlivePeriodInSeconds", prefix="ResourceConfig.")
     n_parallel = config["ResourceLimits"]["MaxParallelTrainingJobs"]
     training_jobs.check(call, child_rows.training_request(definition), n_jobs=n_parallel)
     image, fixed = definition["AlgorithmSpecification"]["TrainingImage"], definition["StaticHyperParameters"]

@@ -123,6 +123,10 @@ REFUSED = {
         "The emulator has no TuningJobCompletionCriteria.ConvergenceDetected.",
     ),
     "several-types": (definition(HyperParameterTuningResourceConfig=SEVERAL_TYPES), "ResourceConfig.InstanceConfigs."),
+    "warm-pool": (
+        definition(ResourceConfig={"InstanceType": "ml.m5.large", "KeepAlivePeriodInSeconds": 60}),
+        "The emulator has no ResourceConfig.KeepAlivePeriodInSeconds.",
+    ),
     "role": (definition(RoleArn="arn:aws:iam::123456789012:role/a"), "Could not assume role"),
     "no-data": (
         definition(InputDataConfig=[{"ChannelName": "train", "DataSource": DATA}]),
