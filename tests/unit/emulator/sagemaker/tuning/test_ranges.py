@@ -15,7 +15,7 @@ from asteroid_ll.emulator.sagemaker.tuning.ranges import CategoryRange, NumberRa
 UNITS = st.floats(0, 1, exclude_max=True)
 
 
-def draws(searched, n=4_000):
+def draws(searched, n=2_000):
     return [searched.at(unit) for unit in np.random.default_rng(0).random(n).tolist()]
 
 
@@ -54,7 +54,7 @@ def test_whole_numbers_of_a_logarithmic_range_are_as_likely_per_factor():
 
 @pytest.mark.parametrize("scaling", ["Linear", "Logarithmic"])
 @given(unit=UNITS, low=st.floats(1e-6, 10), factor=st.floats(1, 1e6))
-@settings(max_examples=30)
+@settings(max_examples=20)
 def test_a_value_has_the_coordinate_that_it_came_from(scaling, unit, low, factor):
     searched = NumberRange("wd", low, low * factor, scaling=scaling)
     text = searched.at(unit)
@@ -64,7 +64,7 @@ def test_a_value_has_the_coordinate_that_it_came_from(scaling, unit, low, factor
 
 
 @given(unit=UNITS, low=st.integers(1, 500), more=st.integers(0, 5_000))
-@settings(max_examples=50)
+@settings(max_examples=20)
 def test_a_whole_number_is_found_again_at_its_coordinate(unit, low, more):
     searched = NumberRange("mini_batch_size", low, low + more, is_integer=True)
     text = searched.at(unit)
