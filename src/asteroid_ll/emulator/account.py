@@ -43,7 +43,7 @@ from asteroid_ll.emulator.sts.service import SERVICE as STS
 from asteroid_ll.emulator.sts.sessions import StsCall
 from asteroid_ll.emulator.transport.messages import ApiError, Request, Response, too_large
 from asteroid_ll.emulator.unknown_services import unknown_service
-from asteroid_ll.emulator.worker.jobs import TRANSFORM, Jobs
+from asteroid_ll.emulator.worker.jobs import TRAINING, TRANSFORM, TUNING, Jobs
 from asteroid_ll.errors import DataError
 
 if TYPE_CHECKING:
@@ -96,8 +96,8 @@ class Account:
         self.state = State(self.directory, clock=clock)
         with naming_damage(self.directory):
             self.store = ObjectStore(self.state)
-            transforms = Jobs(self.state, TRANSFORM)
-            self.services = Services(self.state, self.store, Resources(self.state), Jobs(self.state), transforms)
+            jobs, transforms, tunings = (Jobs(self.state, kind) for kind in (TRAINING, TRANSFORM, TUNING))
+            self.services = Services(self.state, self.store, Resources(self.state), jobs, transforms, tunings)
             self.s3 = S3(self.store)
             self._runtime = Runtime(self.services)
             self._log_store = LogStore(self.state)
@@ -142,7 +142,8 @@ class Account:
             return ledger.all_intervals(self.state)
 
     def settle(self) -> None:
-        """Fail jobs whose worker died and apply endpoint transitions that are due."""
+        """Fail or continue jobs whose worker died, and apply endpoint transitions that are due."""
+        self.services.tunings.settle()
         self.services.jobs.settle()
         self.services.transforms.settle()
         hosting.advance(self.services)
@@ -154,6 +155,7 @@ class Account:
     def reset(self) -> None:
         """Kill every job's processes and delete what the emulator created; the account is empty then."""
         with self._lock, naming_damage(self.directory):
+            self.services.tunings.delete_all()  # first, because they start training jobs
             self.services.jobs.delete_all()
             self.services.transforms.delete_all()
             self.state.empty()

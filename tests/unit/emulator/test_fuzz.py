@@ -64,6 +64,32 @@ TRANSFORM = {
     "DataProcessing": {"InputFilter": "$", "OutputFilter": "$", "JoinSource": "None"},
     "Tags": JOB["Tags"],
 }
+TUNING = {
+    "HyperParameterTuningJobName": "h",
+    "HyperParameterTuningJobConfig": {
+        "Strategy": "Bayesian",
+        "HyperParameterTuningJobObjective": {"Type": "Minimize", "MetricName": "validation:objective_loss"},
+        "ResourceLimits": {"MaxNumberOfTrainingJobs": 2, "MaxParallelTrainingJobs": 1, "MaxRuntimeInSeconds": 600},
+        "ParameterRanges": {
+            "ContinuousParameterRanges": [
+                {"Name": "wd", "MinValue": "1e-7", "MaxValue": "1", "ScalingType": "Logarithmic"}
+            ],
+            "IntegerParameterRanges": [{"Name": "mini_batch_size", "MinValue": "100", "MaxValue": "5000"}],
+            "CategoricalParameterRanges": [{"Name": "use_bias", "Values": ["true", "false"]}],
+        },
+        "TrainingJobEarlyStoppingType": "Auto",
+        "TuningJobCompletionCriteria": {
+            "TargetObjectiveMetricValue": 0.1,
+            "BestObjectiveNotImproving": {"MaxNumberOfTrainingJobsNotImproving": 3},
+        },
+        "RandomSeed": 1,
+    },
+    "TrainingJobDefinition": {
+        **{name: JOB[name] for name in JOB if name not in ("TrainingJobName", "HyperParameters", "Tags")},
+        "StaticHyperParameters": {"predictor_type": "regressor"},
+    },
+    "Tags": JOB["Tags"],
+}
 LISTING = {
     "MaxResults": 5, "NameContains": "m", "SortBy": "CreationTime", "SortOrder": "Ascending", "CreationTimeAfter": 1.5,
     "CreationTimeBefore": 2e9, "NextToken": "WyJNb2RlbHMiLCAxLjAsICJtIl0=",
@@ -79,6 +105,15 @@ CALLS = {
     "DescribeTransformJob": {"TransformJobName": "t"},
     "StopTransformJob": {"TransformJobName": "t"},
     "ListTransformJobs": {**LISTING, "StatusEquals": "Completed", "LastModifiedTimeAfter": 1},
+    "CreateHyperParameterTuningJob": TUNING,
+    "DescribeHyperParameterTuningJob": {"HyperParameterTuningJobName": "h"},
+    "StopHyperParameterTuningJob": {"HyperParameterTuningJobName": "h2"},
+    "DeleteHyperParameterTuningJob": {"HyperParameterTuningJobName": "h"},
+    "ListHyperParameterTuningJobs": {**LISTING, "StatusEquals": "Completed", "LastModifiedTimeAfter": 1},
+    "ListTrainingJobsForHyperParameterTuningJob": {
+        "HyperParameterTuningJobName": "h", "MaxResults": 5, "NextToken": "0", "StatusEquals": "Completed",
+        "SortBy": "FinalObjectiveMetricValue", "SortOrder": "Ascending",
+    },
     "CreateModel": {"ModelName": "m", "PrimaryContainer": CONTAINER, "ExecutionRoleArn": ROLE, "Tags": JOB["Tags"]},
     "DescribeModel": {"ModelName": "m"},
     "DeleteModel": {"ModelName": "m2"},
@@ -95,7 +130,7 @@ CALLS = {
     "AddTags": {"ResourceArn": ARN, "Tags": [{"Key": "a", "Value": "c"}]},
     "ListTags": {"ResourceArn": ARN, "MaxResults": 50, "NextToken": "0"},
     "DeleteTags": {"ResourceArn": ARN, "TagKeys": ["a"]},
-}
+}  # fmt: skip
 GROUP = {"logGroupName": "/aws/sagemaker/TrainingJobs"}
 LOG_CALLS = {
     "DescribeLogGroups": {"logGroupNamePrefix": "/aws", "limit": 5, "nextToken": "0"},
@@ -311,7 +346,7 @@ def other_request(draw):
 
 @pytest.mark.parametrize("seed", range(3))
 def test_no_request_is_an_internal_failure(virtual, monkeypatch, seed):
-    for jobs in (virtual.services.jobs, virtual.services.transforms):
+    for jobs in (virtual.services.jobs, virtual.services.transforms, virtual.services.tunings):
         monkeypatch.setattr(jobs, "spawn", lambda _job: None)
     virtual.store.create_bucket("rocks", region=REGION)
     virtual.store.put("rocks", "k", [b"1,2\n"])

@@ -49,6 +49,7 @@ class _Row:
 
 _JOB = ("training-job", "TrainingJobName")
 _TRANSFORM = ("transform-job", "TransformJobName")
+_TUNING = ("hyper-parameter-tuning-job", "HyperParameterTuningJobName")
 _MODEL = ("model", "ModelName")
 _CONFIG = ("endpoint-config", "EndpointConfigName")
 _ENDPOINT = ("endpoint", "EndpointName")
@@ -58,12 +59,16 @@ SAGEMAKER: Mapping[str, _Row] = {
     "CreateTrainingJob": _Row((_JOB,), passes="RoleArn"),
     **{f"{verb}TrainingJob": _Row((_JOB,)) for verb in ("Describe", "Update", "Stop", "Delete")},
     **{f"{verb}TransformJob": _Row((_TRANSFORM,)) for verb in ("Create", "Describe", "Stop")},
+    "CreateHyperParameterTuningJob": _Row((_TUNING,), passes="RoleArn"),
+    **{f"{verb}HyperParameterTuningJob": _Row((_TUNING,)) for verb in ("Describe", "Stop", "Delete")},
+    "ListTrainingJobsForHyperParameterTuningJob": _Row((_TUNING,)),
     "CreateModel": _Row((_MODEL,), passes="ExecutionRoleArn"),
     **{f"{verb}Model": _Row((_MODEL,)) for verb in ("Describe", "Delete")},
     **{f"{verb}EndpointConfig": _Row((_CONFIG,)) for verb in ("Create", "Describe", "Delete")},
     **{f"{verb}Endpoint": _Row((_ENDPOINT, _CONFIG)) for verb in ("Create", "Update")},
     **{f"{verb}Endpoint": _Row((_ENDPOINT,)) for verb in ("Describe", "Delete")},
     **{f"List{kind}": _Row() for kind in ("TrainingJobs", "TransformJobs", "Models", "EndpointConfigs", "Endpoints")},
+    "ListHyperParameterTuningJobs": _Row(),
     **{name: _Row((_ARN,)) for name in ("AddTags", "ListTags", "DeleteTags")},
     "InvokeEndpoint": _Row((_ENDPOINT,)),
 }
@@ -130,6 +135,7 @@ FREE = {"GetCallerIdentity", "AssumeRoleWithWebIdentity"}
 def sagemaker(operation: str, params: Params, region: str) -> Iterator[Need]:
     """Yield what an operation of SageMaker needs, in the order in which AWS checks it."""
     row, action = SAGEMAKER[operation], f"sagemaker:{operation}"
+    params = {**params.get("TrainingJobDefinition", {}), **params}
     context = dict(_sagemaker_context(params))
     arns = [resource_arn(kind, region, params[member]) if kind else params[member] for kind, member in row.on]
     for arn in arns or ["*"]:
@@ -217,7 +223,8 @@ def _sagemaker_context(params: Params) -> Iterator[tuple[str, tuple[str, ...]]]:
     for tag in tags:
         yield f"aws:requesttag/{tag['Key']}".lower(), (tag["Value"],)
     keys = [tag["Key"] for tag in tags] or params.get("TagKeys", [])
-    resources, vpc = params.get("ResourceConfig", {}), params.get("VpcConfig", {})
+    resources = params.get("HyperParameterTuningResourceConfig") or params.get("ResourceConfig", {})
+    vpc = params.get("VpcConfig", {})
     machines = [resources, params.get("TransformResources", {}), *params.get("ProductionVariants", [])]
     stopping = params.get("StoppingCondition", {})
     values = {

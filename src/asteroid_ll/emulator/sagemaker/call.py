@@ -34,6 +34,7 @@ class Services:
         resources: its named resources.
         jobs: its training jobs.
         transforms: its transform jobs.
+        tunings: its hyperparameter tuning jobs.
         loaded_models: the loaded models of the endpoints, by the path of the endpoint's copy of the artifact.
     """
 
@@ -42,6 +43,7 @@ class Services:
     resources: Resources
     jobs: Jobs
     transforms: Jobs
+    tunings: Jobs
     loaded_models: dict[Path, ModelServer] = field(default_factory=dict)
     _buckets: dict[str, Buckets] = field(default_factory=dict)
 
@@ -171,7 +173,7 @@ class SageMakerCall:
             and interval.arn.split(":")[3] == self.region
         )
         if used + count > limit:
-            raise _over_quota(quota, limit, used=used, delta=count, unit="Instances")
+            raise over_quota(quota, limit, used=used, delta=count, unit="Instances")
 
     def check_serverless_memory(self, memory_mb: int) -> None:
         """Refuse a serverless variant with more memory than the account's limit for each endpoint.
@@ -181,10 +183,11 @@ class SageMakerCall:
         """
         limit = self.settings.quotas.get(SERVERLESS_MEMORY)
         if limit is not None and memory_mb > limit:
-            raise _over_quota(SERVERLESS_MEMORY, limit, used=0, delta=memory_mb, unit="MBs")
+            raise over_quota(SERVERLESS_MEMORY, limit, used=0, delta=memory_mb, unit="MBs")
 
 
-def _over_quota(quota: str, limit: int, *, used: int, delta: int, unit: str) -> ApiError:
+def over_quota(quota: str, limit: int, *, used: int, delta: int, unit: str) -> ApiError:
+    """Return a ``ResourceLimitExceeded``, in AWS's words."""
     return ApiError(
         "ResourceLimitExceeded",
         f"The account-level service limit '{quota}' is {limit} {unit}, with current utilization of {used} "
