@@ -133,6 +133,7 @@ def context_of(principal: Principal) -> dict[str, tuple[str, ...]]:
     }
     if kind == "User":
         values["aws:username"] = name.rpartition("/")[2]
+    values |= {f"aws:PrincipalTag/{key}": text for key, text in principal.tags.items()}
     return {key.lower(): (value,) for key, value in values.items()}
 
 
