@@ -268,9 +268,9 @@ def served(state: Path) -> Iterator[subprocess.Popen[str]]:
 def load(server: subprocess.Popen[str], state: Path, *, n_clients: int, seconds: float) -> tuple[list[Sample], Any]:
     """Run the clients and the trainer; return the samples and what each client printed."""
     command = [sys.executable, __file__, "--seconds", str(seconds), "--client"]
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
-    processes: list[subprocess.Popen[str]] = [
-        subprocess.Popen([*command, str(number)], **pipes) for number in range(n_clients + 1)
+    processes = [
+        subprocess.Popen([*command, str(number)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        for number in range(n_clients + 1)
     ]
     for process in processes:
         assert process.stdout is not None
@@ -299,7 +299,7 @@ def settled(server: subprocess.Popen[str], state: Path, before: Sample) -> Sampl
 def unowned(state: Path) -> int:
     """Return the number of files of object bodies beyond those of the objects in the bucket."""
     pages = clients()["s3"].get_paginator("list_objects_v2").paginate(Bucket=BUCKET)
-    n_objects = sum(page["KeyCount"] for page in pages)
+    n_objects = sum(int(page["KeyCount"]) for page in pages)
     return sum(path.is_file() for path in (state / "objects").rglob("*")) - n_objects
 
 
