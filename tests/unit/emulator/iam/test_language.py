@@ -178,6 +178,21 @@ def test_conditions_have_variables_and_every_one_must_hold():
     assert ask(allow(Condition=by_arn)).allowed
 
 
+def test_a_request_has_the_keys_of_its_sender():
+    assert context_of(replace(USER, tags={"Team": "moons"})) == {
+        "aws:principalarn": (USER.arn,),
+        "aws:principalaccount": (ACCOUNT,),
+        "aws:principaltype": ("User",),
+        "aws:principaltag/team": ("moons",),
+        "aws:userid": ("AIDACARLOS",),
+        "aws:username": ("carlos",),
+    }
+    session, root = context_of(SESSION), context_of(ROOT)
+    assert (session["aws:principalarn"], session["aws:principaltype"]) == ((ROLE_ARN,), ("AssumedRole",))
+    assert (root["aws:principalarn"], root["aws:principaltype"]) == ((ROOT.arn,), ("Account",))
+    assert "aws:username" not in session | root
+
+
 ALLOWED = Decision(True, is_explicit=False, policy_type=language.IDENTITY)
 BY_RESOURCE = Decision(True, is_explicit=False, policy_type=language.RESOURCE)
 
@@ -245,8 +260,9 @@ def test_a_bucket_policy_for_a_role_is_limited_by_its_session_and_one_for_the_se
 
 
 def test_only_an_organization_and_a_bucket_limit_the_root_user():
-    assert ask(principal=ROOT).allowed
-    assert ask(deny(), principal=ROOT).allowed
+    unlimited = Decision(True, is_explicit=False, policy_type="")
+    assert ask(principal=ROOT) == unlimited
+    assert ask(deny(), principal=ROOT) == unlimited
     assert ask(principal=ROOT, service_control_policies=[policy(deny())]) == denied(language.SERVICE_CONTROL)
     bucket = of_bucket(deny("s3:*"), "*")
     assert ask(principal=ROOT, resource_policy=bucket) == denied(language.RESOURCE)
