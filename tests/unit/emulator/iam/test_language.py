@@ -292,7 +292,10 @@ def test_a_trust_policy_names_who_may_assume_the_role(principal, sender, allowed
     assert problem_of(policy(statement), kind="trust") == ""
     assert may_assume(policy(statement), principal=sender, context={}) is allowed
     refusal = {**statement, "Effect": "Deny", "Condition": {"StringEquals": {"aws:SourceAccount": "1"}}}
-    assert not may_assume(policy(statement, refusal), principal=sender, context={"aws:sourceaccount": ("1",)})
+    context = {"aws:sourceaccount": ("1",)}
+    assert not may_assume(policy(statement, refusal), principal=sender, context=context)
+    other = {**refusal, "Principal": {"AWS": ROLE_ARN}}
+    assert may_assume(policy(statement, other), principal=sender, context=context) is allowed
 
 
 @pytest.mark.parametrize(
@@ -300,6 +303,8 @@ def test_a_trust_policy_names_who_may_assume_the_role(principal, sender, allowed
     [
         ([], "identity", "It is not a JSON object."),
         ({"Statements": []}, "identity", "'Statements' is not an element of a policy."),
+        ({"b": 1, "a": 1}, "identity", "'a' is not an element of a policy."),
+        (policy({**allow(), "b": 1, "a": 1}), "identity", "Statement 1: 'a' is not an element of a statement."),
         ({"Version": "2012-10-18", "Statement": allow()}, "identity", "Version is '2012-10-18', not '2012-10-17'."),
         ({"Version": "2012-10-17"}, "identity", "It has no Statement."),
         (policy("x"), "identity", "Statement 1: It is not an object."),
