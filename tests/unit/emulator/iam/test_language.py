@@ -343,6 +343,22 @@ def test_a_malformed_document_is_named(document, kind, problem):
     assert problem_of(document, kind=kind) == problem
 
 
+@pytest.mark.parametrize(
+    ("principal", "is_one"),
+    [
+        ("*", True),
+        ({"AWS": "*", "Service": ["a", "b"], "Federated": "c", "CanonicalUser": "d"}, True),
+        ({}, True),
+        (ACCOUNT, False),
+        ({"AWS": 1}, False),
+        (["*"], False),
+    ],
+)
+def test_a_principal_is_anyone_or_an_object(principal, is_one):
+    problem = problem_of(policy({**allow(), "Principal": principal}), kind="resource")
+    assert problem == ("" if is_one else "Statement 1: Principal is neither '*' nor an object such as {'AWS': ARN}.")
+
+
 def test_one_statement_needs_no_list():
     assert problem_of({"Statement": allow()}, kind="identity") == ""
     principal = replace(USER, identity_policies=({"Statement": allow()},))
