@@ -44,7 +44,7 @@ MODULES = {
     "src/asteroid_ll/aws/checks/quotas.py": "tests/unit/aws/checks/test_quotas.py",
     "src/asteroid_ll/aws/checks/buckets.py": "tests/unit/aws/checks/test_buckets.py",
     "src/asteroid_ll/aws/checks/roles.py": "tests/unit/aws/checks/test_roles.py",
-    "src/asteroid_ll/aws/checks/simulation.py": "tests/unit/aws/checks/test_roles.py",
+    "src/asteroid_ll/aws/checks/simulation.py": "tests/unit/aws/checks",
     "src/asteroid_ll/emulator/iam/language.py": "tests/unit/emulator/iam/test_language.py",
     "src/asteroid_ll/emulator/sts/sessions.py": "tests/unit/emulator/sts/test_sessions.py",
     "src/asteroid_ll/emulator/sts/web_identity.py": "tests/unit/emulator/sts/test_web_identity.py",

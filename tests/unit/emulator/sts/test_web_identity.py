@@ -40,7 +40,7 @@ def assume(virtual, client_of, clock):
             "exp": int(clock.s) + 300,
             **changes,
         }
-        token = f"{part({'alg': 'RS256'})}.{part(claims)}.c2lnbmF0dXJl"
+        token = f"{part({'typ': 'JWT', 'alg': 'RS256'})}.{part(claims)}.c2lnbmF0dXJl"
         return client_of("sts").assume_role_with_web_identity(
             RoleArn=ROLE, RoleSessionName="job", WebIdentityToken=token
         )
