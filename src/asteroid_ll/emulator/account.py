@@ -21,8 +21,8 @@ from asteroid_ll.emulator.iam.principals import Principal
 from asteroid_ll.emulator.iam.service import SERVICE as IAM
 from asteroid_ll.emulator.iam.store import Identities
 from asteroid_ll.emulator.ledger import BilledInterval
+from asteroid_ll.emulator.logs.call import LogsCall
 from asteroid_ll.emulator.logs.service import SERVICE as LOGS
-from asteroid_ll.emulator.logs.service import LogsCall
 from asteroid_ll.emulator.logs.store import LogStore
 from asteroid_ll.emulator.pricing.service import SERVICE as PRICING
 from asteroid_ll.emulator.processes import reap_children

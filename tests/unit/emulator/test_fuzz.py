@@ -132,6 +132,7 @@ CALLS = {
     "DeleteTags": {"ResourceArn": ARN, "TagKeys": ["a"]},
 }  # fmt: skip
 GROUP = {"logGroupName": "/aws/sagemaker/TrainingJobs"}
+LOG_ARN = f"arn:aws:logs:{REGION}:000000000000:log-group:/aws/sagemaker/TrainingJobs"
 LOG_CALLS = {
     "DescribeLogGroups": {"logGroupNamePrefix": "/aws", "limit": 5, "nextToken": "0"},
     "DescribeLogStreams": {**GROUP, "logStreamNamePrefix": "j", "descending": True, "limit": 5, "nextToken": "0"},
@@ -144,6 +145,9 @@ LOG_CALLS = {
     },
     "DeleteLogGroup": {"logGroupName": "/other"},
     "DeleteLogStream": {**GROUP, "logStreamName": "other"},
+    "TagResource": {"resourceArn": LOG_ARN, "tags": {"a": "b"}},
+    "UntagResource": {"resourceArn": LOG_ARN, "tagKeys": ["a"]},
+    "ListTagsForResource": {"resourceArn": LOG_ARN},
 }  # fmt: skip
 METRIC = {
     "Namespace": "/aws/sagemaker/TrainingJobs", "MetricName": "train:progress",
@@ -189,14 +193,15 @@ FORM = {
     "RoleName": "r", "UserName": "u", "PolicyName": "p", "Path": "/", "PolicyArn": "arn:aws:iam::000000000000:policy/p",
     "VersionId": "v1", "Url": "https://a", "ClientIDList.member.1": "a", "MaxItems": "5", "Marker": "0",
     "OpenIDConnectProviderArn": "arn:aws:iam::000000000000:oidc-provider/a", "Tags.member.1.Key": "a",
-    "Tags.member.1.Value": "b", "MaxSessionDuration": "3600", "SetAsDefault": "true", "Description": "d",
+    "Tags.member.1.Value": "b", "TagKeys.member.1": "a",
+    "MaxSessionDuration": "3600", "SetAsDefault": "true", "Description": "d",
     "PolicySourceArn": "arn:aws:iam::000000000000:user/u", "ActionNames.member.1": "s3:GetObject",
     "ResourceArns.member.1": "arn:aws:s3:::rocks/u", "ContextEntries.member.1.ContextKeyName": "s3:max-keys",
     "ContextEntries.member.1.ContextKeyValues.member.1": "4", "AccessKeyId": "AKIA" + "A" * 16,
     "RoleArn": "arn:aws:iam::000000000000:role/r", "RoleSessionName": "job", "DurationSeconds": "900",
     "PolicyArns.member.1.arn": "arn:aws:iam::000000000000:policy/p",
 }  # fmt: skip
-DELETES = {name for name in IAM.operations if name.startswith(("Delete", "Detach"))}
+DELETES = {name for name in IAM.operations if name.startswith(("Delete", "Detach", "Untag"))}
 XML = {
     "GET": b"",
     "PUT": b"<Tagging><TagSet><Tag><Key>a</Key><Value>b</Value></Tag></TagSet></Tagging>",

@@ -62,6 +62,11 @@ class Entity:
         """The entity's ARN."""
         return f"arn:{self.partition}:iam::{ACCOUNT_ID}:{self.kind}{self.path}{self.name}"
 
+    @property
+    def tags(self) -> dict[str, str]:
+        """The entity's tags."""
+        return {tag["Key"]: tag["Value"] for tag in self.body["tags"]}
+
     def changed(self, **values: Any) -> Entity:
         """Return the entity with changed members of its body."""
         return replace(self, body={**self.body, **values})
@@ -146,12 +151,14 @@ class Identities:
         owner = self.by_arn(key.owner_arn)
         policies = () if owner is None else self._policies(owner)
         boundary = None if owner is None else self._boundary(owner)
+        tags = {} if owner is None else owner.tags
         if not key.session:
             return Principal(
                 arn=key.owner_arn,
                 user_id="" if owner is None else owner.id,
                 identity_policies=policies,
                 permissions_boundary=boundary,
+                tags=tags,
             )
         name = key.owner_arn.rpartition("/")[2]
         partition = key.owner_arn.split(":")[1]
@@ -161,6 +168,7 @@ class Identities:
             role_arn=key.owner_arn,
             identity_policies=policies,
             permissions_boundary=boundary,
+            tags=tags,
             session_policies=key.policies,
         )
 
@@ -175,6 +183,7 @@ class Identities:
             role_arn=arn if entity.kind == ROLE else None,
             identity_policies=self._policies(entity),
             permissions_boundary=self._boundary(entity),
+            tags=entity.tags,
         )
 
     def role(self, arn: str) -> Role | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -103,10 +103,19 @@ class SageMakerCall:
             key = tag["Key"]
             if key in tags:
                 raise invalid(f"Duplicate tag keys found. Please note that Tag keys are case insensitive: {key}")
-            if key.lower().startswith("aws:"):
-                raise invalid("Tag keys starting with 'aws:' are reserved for system use")
             tags[key] = tag["Value"]
+        self.refuse_reserved_tags(tags)
         return tags
+
+    def refuse_reserved_tags(self, keys: Iterable[str]) -> None:
+        """Refuse to set or remove tags of AWS's own, in its words for DeleteTags (sagemaker-python-sdk, issue 1301).
+
+        Raises:
+            ApiError: a key starts with ``aws:``, in any case.
+        """
+        for key in keys:
+            if key.lower().startswith("aws:"):
+                raise invalid(f"System prefix 'aws:' reserved for AWS usage in tag key: {key}")
 
     def visible(self, kind: str, name: str) -> Resource | None:
         """Return the resource as a describe sees it: None until it becomes visible."""
