@@ -14,7 +14,7 @@ from asteroid_ll.stages.stage import Stage
 
 if TYPE_CHECKING:
     from asteroid_ll.config import Config
-    from asteroid_ll.run.journal import History, Journal
+    from asteroid_ll.run.journal import Journal, Record
 
 
 class StateReader:
@@ -33,7 +33,8 @@ class StateReader:
     def read(self, stages: Sequence[Stage], config: Config, *, problems: Mapping[str, str]) -> Snapshot:
         """Return the present state; ``problems`` are the outputs that are missing outside the run directory."""
         history = self._journal.read()
-        done = {stage.name: record for stage in stages if (record := _last_done(history, stage.name))}
+        records = history.done
+        done = {stage.name: _done(stage.name, records[stage.name]) for stage in stages if stage.name in records}
         problems = {**problems, **{name: what for name, record in done.items() if (what := self._problem(record))}}
         return Snapshot(
             done=done,
@@ -82,10 +83,7 @@ class StateReader:
         return None
 
 
-def _last_done(history: History, stage: str) -> Done | None:
-    record = history.last_done(stage)
-    if record is None:
-        return None
+def _done(stage: str, record: Record) -> Done:
     try:
         return Done(**{name: record[name] for name in Done.__dataclass_fields__})
     except KeyError as missing:
