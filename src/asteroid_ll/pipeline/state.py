@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from stat import S_ISREG
 from typing import TYPE_CHECKING
 
 from asteroid_ll.errors import DataError
 from asteroid_ll.pipeline.plan import Done, Snapshot
-from asteroid_ll.run.atomic import sha256_file
+from asteroid_ll.run.digests import Digests
 from asteroid_ll.stages.stage import Stage
 
 if TYPE_CHECKING:
@@ -28,7 +27,7 @@ class StateReader:
     def __init__(self, directory: Path, journal: Journal) -> None:
         self._directory = directory
         self._journal = journal
-        self._digests: dict[str, tuple[tuple[int, int, int], str]] = {}
+        self._digests = Digests(directory)
 
     def read(self, stages: Sequence[Stage], config: Config, *, problems: Mapping[str, str]) -> Snapshot:
         """Return the present state; ``problems`` are the outputs that are missing outside the run directory."""
@@ -55,19 +54,7 @@ class StateReader:
         Raises:
             DataError: it cannot be read.
         """
-        path = self._directory / relative
-        try:
-            status = path.stat()
-        except OSError:
-            return None
-        if not S_ISREG(status.st_mode):
-            return None
-        key = (status.st_ino, status.st_size, status.st_mtime_ns)
-        cached = self._digests.get(relative)
-        if cached is None or cached[0] != key:
-            cached = (key, sha256_file(path))
-            self._digests[relative] = cached
-        return cached[1]
+        return self._digests.of(relative)
 
     def _problem(self, done: Done) -> str | None:
         """Return a sentence about an output that is missing or was changed, or None."""
