@@ -97,11 +97,12 @@ def list_jobs(call: SageMakerCall) -> dict[str, Any]:
     """ListTrainingJobs."""
     call.services.jobs.settle()
     now_s, wanted = call.state.now(), call.params.get("WarmPoolStatusEquals")
-    # No job here has a training plan.
-    jobs = [] if "TrainingPlanArnEquals" in call.params else call.resources.find(TRAINING_JOB, region=call.region)
+    if "TrainingPlanArnEquals" in call.params:  # no job here has one
+        return {"TrainingJobSummaries": []}
     return page(
-        [job for job in jobs if wanted is None or (warm_pools.status(job, now_s) or {}).get("Status") == wanted],
-        call.params,
+        call,
+        TRAINING_JOB,
+        matches=lambda job: wanted is None or (warm_pools.status(job, now_s) or {}).get("Status") == wanted,
         member="TrainingJobSummaries",
         default_order="Ascending",
         summary=lambda job: {
