@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,9 @@ from asteroid_ll.cli.console import Console
 from asteroid_ll.emulator.account import Account
 from asteroid_ll.emulator.account import reset as reset_account
 from asteroid_ll.emulator.iam.setup import Policies
+from asteroid_ll.emulator.iam.store import Credentials
 from asteroid_ll.emulator.ledger import BilledInterval
+from asteroid_ll.emulator.sessions import CREDENTIAL
 from asteroid_ll.emulator.state import DATABASE
 from asteroid_ll.emulator.transport.gate import is_loopback
 from asteroid_ll.emulator.transport.server import LOOPBACK
@@ -46,6 +49,7 @@ def emulator() -> None:
 @click.option("--port", type=click.IntRange(0, 65_535), default=4566, show_default=True, help="0 picks a free port.")
 @click.option("--host", default=LOOPBACK, show_default=True, help="The address to listen on.")
 @click.option("--token", default="", help="First part of every URL's path. Random if needed and not given.")
+@click.option("--strict-signatures", is_flag=True, help="Refuse requests that their caller did not sign.")
 @click.option("--iam", is_flag=True, help="Evaluate IAM policies from now on.")
 @_policy_option("--caller-policy", "A policy of the user who sends requests. Implies --iam.")
 @_policy_option("--role-policy", "A policy of the execution role asteroid-ll. Implies --iam.")
@@ -55,6 +59,7 @@ def serve(
     port: int,
     host: str,
     token: str,
+    strict_signatures: bool,
     iam: bool,
     caller_policy: tuple[str, ...],
     role_policy: tuple[str, ...],
@@ -64,26 +69,40 @@ def serve(
 
     It prints the value of AWS_ENDPOINT_URL, which AWS clients need. An address other than loopback needs a token.
     Options for policies can be repeated. FILE is a JSON file, or the ARN of a policy of AWS.
+
+    With --strict-signatures callers need an access key of IAM or STS, or that of AWS_ACCESS_KEY_ID and
+    AWS_SECRET_ACCESS_KEY. If these are not set, it prints a key.
     """
     policies = Policies.read(
         caller=caller_policy or None, role=role_policy or None, service_control=service_control_policy or None
     )
     console = Console()
+    keys = _keys_of_caller() if strict_signatures else None
     is_local = is_loopback(host)
     token = token or ("" if is_local else secrets.token_urlsafe(24))
 
     def announce(bound: int) -> None:
         path = f"/{token}" if token else ""
         console.line(f"export AWS_ENDPOINT_URL=http://{f'[{host}]' if ':' in host else host}:{bound}{path}")
+        if keys is not None and CREDENTIAL in keys:
+            console.line(f"export AWS_ACCESS_KEY_ID={CREDENTIAL}")
+            console.line(f"export AWS_SECRET_ACCESS_KEY={CREDENTIAL}")
         if not is_local:
             console.note(
                 "Anyone with this URL can use the account, fill the disk and start training jobs as you. The traffic "
                 "is not encrypted. On other machines, put this machine's address into the URL."
             )
 
-    with closing(Account(state)) as account:
+    with closing(Account(state, keys=keys)) as account:
         policies.apply(account.state, always=iam)
         serve_http(account, port=port, host=host, token=token, spool=account.state.objects, ready=announce)
+
+
+def _keys_of_caller() -> Mapping[str, Credentials]:
+    """Return the access key in the environment with its secret, else the default one."""
+    names = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
+    access_key, secret, token = (os.environ.get(name, "") for name in names)
+    return {access_key: Credentials(secret, token)} if access_key and secret else {CREDENTIAL: Credentials(CREDENTIAL)}
 
 
 @emulator.command("reset", epilog="Example:  asteroid-ll emulator reset --yes")

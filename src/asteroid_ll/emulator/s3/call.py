@@ -145,15 +145,18 @@ def parse_address(request: Request) -> tuple[str, str, str]:
 def with_headers_of_query(request: Request) -> Request:
     """Return a presigned request with the headers that its URL has as query parameters, in any case.
 
-    SDKs move ``x-amz-`` headers, such as metadata, into the URL that they sign. A checksum among them is that of the
-    body at the time of the signature, which is empty, and S3 ignores it.
+    SDKs move ``x-amz-`` headers, such as metadata, into the URL that they sign, and with signature version 2 also the
+    media type. A checksum among them is that of the body at the time of the signature, which is empty, and S3 ignores
+    it.
     """
-    if "X-Amz-Credential" not in request.query:
+    version_2 = "AWSAccessKeyId" in request.query
+    if "X-Amz-Credential" not in request.query and not version_2:
         return request
     headers, query = dict(request.headers), {}
     for name, text in request.query.items():
         header = name.lower()
-        if not header.startswith("x-amz-") or header in _SIGNATURE:
+        is_header = header.startswith("x-amz-") or (version_2 and header in ("content-md5", "content-type"))
+        if not is_header or header in _SIGNATURE:
             query[name] = text
         elif not header.startswith("x-amz-checksum-") and header != "x-amz-sdk-checksum-algorithm":
             headers.setdefault(header, text)
