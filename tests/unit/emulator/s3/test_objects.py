@@ -217,6 +217,47 @@ def test_deleting_is_idempotent_and_conditional_where_asked(s3, eros, refused):
     assert refused(s3.head_object, **here)["status"] == 404
 
 
+def test_a_key_of_a_batch_can_be_bound_to_an_etag(s3, eros):
+    def delete(**condition):
+        answer = s3.delete_objects(Bucket="rocks", Delete={"Objects": [{"Key": "eros", **condition}]})
+        return answer["Errors"][0]["Code"] if "Errors" in answer else [one["Key"] for one in answer["Deleted"]]
+
+    assert delete(ETag='"other"') == "PreconditionFailed"
+    assert delete(ETag=eros["ETag"]) == ["eros"]
+    assert delete(ETag=eros["ETag"]) == "NoSuchKey"
+    assert delete() == ["eros"]
+
+
+def test_a_bypass_of_object_lock_is_refused_as_there_is_none(s3, eros, refused):
+    sentence = "x-amz-bypass-governance-retention is only applicable to Object Lock enabled buckets."
+    one = refused(s3.delete_object, Bucket="rocks", Key="eros", BypassGovernanceRetention=True)
+    many = {"Bucket": "rocks", "Delete": {"Objects": [{"Key": "eros"}]}, "BypassGovernanceRetention": True}
+    for error in (one, refused(s3.delete_objects, **many)):
+        assert (error["Code"], error["Message"], error["status"]) == ("InvalidArgument", sentence, 400)
+
+
+def test_a_read_that_names_an_encryption_is_refused(exchange, s3, eros):
+    for method in ("GET", "HEAD"):
+        answer = exchange(method, "/rocks/eros", headers={"x-amz-server-side-encryption": "AES256"})
+        assert answer.status == 400
+        assert method == "HEAD" or b"x-amz-server-side-encryption header is not supported" in answer.body
+
+
+@pytest.mark.parametrize(
+    ("sent", "kept"),
+    [
+        ("deflate, gzip", "deflate, gzip"),
+        ("aws-chunked, gzip", "gzip"),
+        ("gzip,aws-chunked", "gzip"),
+        ("aws-chunked", None),
+    ],
+)
+def test_an_encoding_is_kept_as_it_was_sent_except_aws_chunked(exchange, s3, sent, kept):
+    body = b"3\r\n433\r\n0\r\n\r\n" if "aws-chunked" in sent else b"433"
+    assert exchange("PUT", "/rocks/k", headers={"content-encoding": sent}, body=body).status == 200
+    assert s3.head_object(Bucket="rocks", Key="k").get("ContentEncoding") == kept
+
+
 def test_many_are_deleted_at_once_and_the_answer_says_which(s3, eros):
     keys = [{"Key": "eros"}, {"Key": "never & nowhere"}]
     deleted = s3.delete_objects(Bucket="rocks", Delete={"Objects": keys})
@@ -254,6 +295,8 @@ def test_object_tags_are_replaced_and_limited(s3, eros, refused):
         ({"Key": "k", "StorageClass": "GLACIER"}, "NotImplemented"),
         ({"Key": "k", "ACL": "public-read"}, "AccessControlListNotSupported"),
         ({"Key": "k", "ObjectLockMode": "GOVERNANCE"}, "NotImplemented"),
+        ({"Key": "k", "ServerSideEncryption": "AES256", "SSEKMSKeyId": "alias/a"}, "InvalidArgument"),
+        ({"Key": "k", "SSEKMSKeyId": "alias/a"}, "InvalidArgument"),
         ({"Key": "k", "SSECustomerAlgorithm": "AES256", "SSECustomerKey": "k" * 32}, "NotImplemented"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
