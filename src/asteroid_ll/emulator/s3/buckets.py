@@ -8,7 +8,7 @@ import re
 from asteroid_ll.emulator.s3.call import S3Call
 from asteroid_ll.emulator.s3.errors import invalid_argument, not_implemented, s3_error
 from asteroid_ll.emulator.s3.operations import operation
-from asteroid_ll.emulator.s3.tags import parse_tagging, tags_in
+from asteroid_ll.emulator.s3.tags import BUCKET_TAGS, parse_tagging, tags_in
 from asteroid_ll.emulator.s3.xml import document, elements, group, iso_time, parse, xml_response
 from asteroid_ll.emulator.state import ACCOUNT_ID
 from asteroid_ll.emulator.transport.messages import ApiError, Response
@@ -152,9 +152,9 @@ def get_bucket_tagging(call: S3Call) -> Response:
 
 @operation("PutBucketTagging", "PUT /Bucket?tagging")
 def put_bucket_tagging(call: S3Call) -> Response:
-    """PutBucketTagging: replaces all tags, at most 50."""
-    parse_tagging(call.request.body, maximum=50)
-    call.store.set_setting(call.bucket, "tagging", document=call.request.body.decode())
+    """PutBucketTagging: replaces all tags, at most 50; an empty set removes them."""
+    tags = parse_tagging(call.request.body, limits=BUCKET_TAGS)
+    call.store.set_setting(call.bucket, "tagging", document=call.request.body.decode() if tags else None)
     return Response(204)
 
 

@@ -45,7 +45,7 @@ def list_parts(call: S3Call) -> Response:
             Key=call.key,
             UploadId=call.query("uploadId"),
             PartNumberMarker=after,
-            NextPartNumberMarker=page[-1]["number"] if len(rows) > len(page) > 0 else None,
+            NextPartNumberMarker=page[-1]["number"] if page else 0,
             MaxParts=limit,
             IsTruncated=len(rows) > len(page),
             **_checksum(attributes),

@@ -25,12 +25,20 @@ from asteroid_ll.emulator.s3.operations import (
     operation,
 )
 from asteroid_ll.emulator.s3.payload import read_payload, receive, verify
-from asteroid_ll.emulator.s3.store import Attributes, StoredObject
+from asteroid_ll.emulator.s3.store import ENCRYPTION_HEADERS, Attributes, StoredObject
 from asteroid_ll.emulator.s3.xml import checksum_elements, document, elements, group, iso_time, parse, required_text
 from asteroid_ll.emulator.transport.messages import ApiError, Response
 
 _MAX_DELETES = 1000
 _NO_LOCK = "Object Lock"
+_REASONS = (
+    "x-amz-storage-class",
+    "x-amz-website-redirect-location",
+    "x-amz-server-side-encryption",
+    "x-amz-checksum-algorithm",
+)
+"""Headers with which an object can be copied to itself."""
+
 _DIRECTIVE_HEADERS = "x-amz-metadata-directive x-amz-tagging-directive x-amz-checksum-algorithm"
 
 
@@ -209,7 +217,7 @@ def copy_object(call: S3Call) -> Response:
     keep_tags = _directive(call, "x-amz-tagging-directive")
     attributes = _copied(source.attributes, requested) if keep else requested
     to_itself = (source.bucket, source.key) == (call.bucket, call.key)
-    if to_itself and keep and attributes.headers == source.attributes.headers:
+    if to_itself and keep and not _changes(call):
         raise ApiError(
             "InvalidRequest",
             "This copy request is illegal because it is trying to copy an object to itself without changing the "
@@ -231,6 +239,12 @@ def copy_object(call: S3Call) -> Response:
         elements(ChecksumType=stored.attributes.checksum_type),
     )
     return replace(response, headers={**response.headers, **encryption_headers(attributes)})
+
+
+def _changes(call: S3Call) -> bool:
+    """Return whether a copy of an object to itself has a reason, even if it sets what the object already has."""
+    named = any(name.startswith(_REASONS) for name in call.request.headers)
+    return named or call.store.setting(call.bucket, ENCRYPTION_HEADERS) is not None
 
 
 def _checksums_of_copy(call: S3Call, source: StoredObject) -> Mapping[str, str]:

@@ -73,7 +73,8 @@ def read_payload(request: Request) -> Payload:
     """
     source = request.open_body()
     sent = {name: text for name, text in request.headers.items() if _is_checksum(name)}
-    if "aws-chunked" in request.headers.get("content-encoding", ""):
+    is_streamed = request.headers.get("x-amz-content-sha256", "").startswith("STREAMING-")
+    if is_streamed or "aws-chunked" in request.headers.get("content-encoding", ""):
         frames = read_frames(source)
         spans, trailer = frames.spans, frames.trailer
         promised = request.headers.get("x-amz-trailer", "").lower()

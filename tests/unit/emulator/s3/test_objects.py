@@ -155,6 +155,12 @@ def test_damaged_chunked_framing_is_refused(exchange, s3, body, code):
     assert (answer.status, b"<Code>" + code + b"</Code>" in answer.body) == (400, True)
 
 
+def test_chunks_are_read_also_if_only_the_payload_hash_names_them(exchange, s3):
+    headers = {"x-amz-content-sha256": "STREAMING-UNSIGNED-PAYLOAD-TRAILER", "x-amz-decoded-content-length": "3"}
+    assert exchange("PUT", "/rocks/k", headers=headers, body=b"3\r\n433\r\n0\r\n\r\n").status == 200
+    assert s3.get_object(Bucket="rocks", Key="k")["Body"].read() == b"433"
+
+
 def test_signed_chunks_are_read_too(exchange, s3):
     signature = b";chunk-signature=" + b"0" * 64
     body = b"4" + signature + b"\r\n1234\r\n0" + signature + b"\r\n\r\n"
@@ -184,6 +190,29 @@ def test_a_copy_keeps_or_replaces_what_was_said(s3, eros, refused):
     s3.copy_object(**source, CopySource=source, StorageClass="STANDARD_IA")
     assert s3.head_object(**source)["StorageClass"] == "STANDARD_IA"
     assert s3.head_object(**source)["Metadata"] == {"unit": "au"}
+
+
+@pytest.mark.parametrize(
+    "reason",
+    [
+        {"StorageClass": "STANDARD"},
+        {"WebsiteRedirectLocation": "/same"},
+        {"ServerSideEncryption": "AES256"},
+        {"ChecksumAlgorithm": "SHA256"},
+    ],
+    ids=lambda reason: next(iter(reason)),
+)
+def test_an_object_is_copied_to_itself_if_the_request_names_an_attribute(s3, eros, refused, reason):
+    here = {"Bucket": "rocks", "Key": "eros", "CopySource": "rocks/eros"}
+    assert refused(s3.copy_object, **here)["Code"] == "InvalidRequest"
+    s3.copy_object(**here, **reason)
+    assert s3.get_object(Bucket="rocks", Key="eros")["Body"].read() == DATA
+
+
+def test_a_bucket_with_an_encryption_setting_lets_objects_be_copied_to_themselves(s3, eros):
+    rule = {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}
+    s3.put_bucket_encryption(Bucket="rocks", ServerSideEncryptionConfiguration={"Rules": [rule]})
+    s3.copy_object(Bucket="rocks", Key="eros", CopySource="rocks/eros")
 
 
 def test_a_copy_gets_the_checksum_that_it_asks_for(s3, eros, refused):
@@ -282,6 +311,8 @@ def test_object_tags_are_replaced_and_limited(s3, eros, refused):
     assert refused(s3.put_object_tagging, **here, Tagging={"TagSet": many})["Code"] == "BadRequest"
     assert refused(s3.put_object_tagging, **here, Tagging={"TagSet": tags[:1] * 2})["Code"] == "InvalidTag"
     assert refused(s3.put_object, **here, Tagging="a=1&a=2")["Code"] == "InvalidArgument"
+    reserved = refused(s3.put_object, **here, Tagging="aws:a=1")
+    assert (reserved["Code"], reserved["Message"]) == ("InvalidTag", "Your TagKey cannot be prefixed with aws:")
     s3.delete_object_tagging(**here)
     assert s3.get_object_tagging(**here)["TagSet"] == []
 
@@ -328,7 +359,8 @@ def test_an_error_carries_the_request_id_of_its_header(exchange, s3):
 def test_an_object_has_one_version_named_null(s3, eros, refused):
     here = {"Bucket": "rocks", "Key": "eros"}
     assert s3.get_object(**here, VersionId="null")["ContentLength"] == len(DATA)
-    assert refused(s3.get_object, **here, VersionId="7")["Code"] == "NoSuchVersion"
+    assert refused(s3.get_object, **here, VersionId="7")["Code"] == "InvalidArgument"
+    assert refused(s3.get_object, **here, VersionId="7" * 32)["Code"] == "NoSuchVersion"
     (version,) = s3.list_object_versions(Bucket="rocks")["Versions"]
     assert (version["Key"], version["VersionId"], version["IsLatest"]) == ("eros", "null", True)
 
@@ -362,7 +394,7 @@ def test_directives_and_sources_of_a_copy_are_checked(s3, eros, refused):
     to = {"Bucket": "rocks", "Key": "copy", "CopySource": "rocks/eros"}
     assert refused(s3.copy_object, **to, MetadataDirective="FORGET")["Code"] == "InvalidArgument"
     assert refused(s3.copy_object, **{**to, "CopySource": "rocks"})["Code"] == "InvalidArgument"
-    assert refused(s3.delete_object, Bucket="rocks", Key="eros", VersionId="7")["Code"] == "NoSuchVersion"
+    assert refused(s3.delete_object, Bucket="rocks", Key="eros", VersionId="7" * 32)["Code"] == "NoSuchVersion"
 
 
 def test_two_checksums_at_once_are_one_too_many(exchange, s3):
