@@ -174,7 +174,7 @@ def with_headers_of_query(request: Request) -> Request:
 
 
 def check_signed(request: Request, *, now_s: float) -> None:
-    """Refuse anonymous calls and expired presigned URLs. Signatures are not computed.
+    """Refuse anonymous calls and expired presigned URLs. Signatures are another matter, see `signatures`.
 
     Raises:
         ApiError: ``AccessDenied``.

@@ -9,7 +9,7 @@ from email.utils import parsedate_to_datetime
 from asteroid_ll.emulator.s3.errors import invalid_argument, s3_error, unsupported_header
 from asteroid_ll.emulator.s3.store import Guard, StoredObject
 
-_RANGE = re.compile(r"bytes=(\d*)-(\d*)")
+_RANGE = re.compile(r"bytes=(\d*)-(\d*)", re.ASCII | re.IGNORECASE)
 
 
 def check_read(headers: Mapping[str, str], stored: StoredObject, *, prefix: str = "") -> bool:

@@ -61,7 +61,7 @@ def serving(
     Args:
         emulator: the emulator.
         port: the port; 0 chooses a free one.
-        host: the address to listen on. Any but a loopback address needs a token, as the emulator checks no signatures.
+        host: the address to listen on. Any but a loopback address needs a token, as signatures are not always checked.
         token: the first segment of the path of every URL; empty for a server without one.
         spool: the directory of large request bodies; None for the system's temporary directory.
 
