@@ -24,9 +24,9 @@ def pytest_collection_modifyitems(items):
 
     def clean():
         client = functional.get_client()
-        for bucket in functional.get_buckets_list(client, functional.prefix):
+        for bucket in client.list_buckets()["Buckets"]:
             with suppress(ClientError):
-                _remove(client, functional, bucket)
+                _remove(client, functional, bucket["Name"])
 
     functional.setup, functional.teardown = (lambda: None), clean
     chosen, skipped = [], set(GROUPS["skipped_markers"])

@@ -73,8 +73,7 @@ def read_payload(request: Request) -> Payload:
     """
     source = request.open_body()
     sent = {name: text for name, text in request.headers.items() if _is_checksum(name)}
-    is_streamed = request.headers.get("x-amz-content-sha256", "").startswith("STREAMING-")
-    if is_streamed or "aws-chunked" in request.headers.get("content-encoding", ""):
+    if _is_framed(request):
         frames = read_frames(source)
         spans, trailer = frames.spans, frames.trailer
         promised = request.headers.get("x-amz-trailer", "").lower()
@@ -98,6 +97,14 @@ def read_payload(request: Request) -> Payload:
     if size_bytes > MAX_PUT_BYTES:
         raise s3_error("EntityTooLarge")
     return data
+
+
+def _is_framed(request: Request) -> bool:
+    """Return whether a body is in chunks: its hash counts, and its encoding only if there is no hash of the body."""
+    claimed = request.headers.get("x-amz-content-sha256", "")
+    is_named = "aws-chunked" in request.headers.get("content-encoding", "")
+    has_length = "x-amz-decoded-content-length" in request.headers
+    return claimed.startswith("STREAMING-") or (is_named and (has_length or not claimed))
 
 
 def receive(request: Request, bodies: BodyFiles) -> tuple[Body, dict[str, str]]:

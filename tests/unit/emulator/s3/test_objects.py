@@ -57,6 +57,7 @@ def test_a_range_is_the_slice_it_names(s3, refused, start, length):
     ("text", "expected", "status"),
     [
         ("bytes=2000-", DATA[2000:], 206), ("bytes=-5", DATA[-5:], 206), ("bytes=-9999", DATA, 206),
+        ("BYTES=-5", DATA[-5:], 206),
         ("bytes=5-2", DATA, 200), ("bytes=0-1,4-5", DATA, 200), ("lines=0-1", DATA, 200), ("bytes=-", DATA, 200),
     ],
 )  # fmt: skip
@@ -159,6 +160,12 @@ def test_chunks_are_read_also_if_only_the_payload_hash_names_them(exchange, s3):
     headers = {"x-amz-content-sha256": "STREAMING-UNSIGNED-PAYLOAD-TRAILER", "x-amz-decoded-content-length": "3"}
     assert exchange("PUT", "/rocks/k", headers=headers, body=b"3\r\n433\r\n0\r\n\r\n").status == 200
     assert s3.get_object(Bucket="rocks", Key="k")["Body"].read() == b"433"
+
+
+def test_a_client_may_name_the_encoding_of_a_body_that_is_not_in_chunks(s3):
+    s3.put_object(Bucket="rocks", Key="k", Body=b"433", ContentEncoding="gzip, aws-chunked")
+    read = s3.get_object(Bucket="rocks", Key="k")
+    assert (read["Body"].read(), read["ContentEncoding"]) == (b"433", "gzip")
 
 
 def test_signed_chunks_are_read_too(exchange, s3):

@@ -9,7 +9,7 @@ import pytest
 from botocore.auth import S3SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import ReadOnlyCredentials
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from asteroid_ll.emulator.iam.store import Credentials
@@ -218,6 +218,7 @@ def test_a_presigned_upload_takes_the_headers_that_were_signed(strict, client, e
 ANY_TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
 
 
+@settings(max_examples=40, deadline=None)
 @given(
     path=st.lists(ANY_TEXT, min_size=1, max_size=3),
     query=st.lists(st.tuples(ANY_TEXT.filter(lambda name: not name.startswith("X-Amz-")), ANY_TEXT), max_size=4),
