@@ -176,7 +176,7 @@ class ObjectStore:
         """
         with self.state.transaction() as connection:
             if connection.execute("SELECT 1 FROM s3_object WHERE bucket = ? LIMIT 1", (name,)).fetchone():
-                raise s3_error("BucketNotEmpty")
+                raise s3_error("BucketNotEmpty", BucketName=name)
             bodies = _drop_uploads(connection, name)
             connection.execute("DELETE FROM s3_setting WHERE bucket = ?", (name,))
             connection.execute("DELETE FROM s3_bucket WHERE name = ?", (name,))

@@ -134,6 +134,8 @@ def test_bucket_tags_come_back_and_go_with_the_bucket(s3, refused):
     s3.create_bucket(Bucket="rocks")
     assert refused(s3.get_bucket_tagging, Bucket="rocks")["Code"] == "NoSuchTagSet"
     s3.put_bucket_tagging(Bucket="rocks", Tagging={"TagSet": tags})
+    s3.put_bucket_tagging(Bucket="rocks", Tagging={"TagSet": []})
+    assert refused(s3.get_bucket_tagging, Bucket="rocks")["Code"] == "NoSuchTagSet"
     s3.delete_bucket_tagging(Bucket="rocks")
     assert refused(s3.get_bucket_tagging, Bucket="rocks")["Code"] == "NoSuchTagSet"
 
@@ -209,6 +211,18 @@ def test_a_presigned_address_works_until_it_expires(client, emulator, state, sto
 def test_a_presigned_address_without_its_times_is_refused(s3, emulator, query, status):
     from asteroid_ll.emulator.transport.messages import Request
 
+    assert emulator.handle(Request("GET", "rocks.s3.amazonaws.com", "/k", query)).status == status
+
+
+@pytest.mark.parametrize(
+    ("duration", "status"), [("-1", 400), ("0", 403), ("604800", 404), ("604801", 400), ("soon", 400)]
+)
+def test_a_presigned_address_lasts_at_most_a_week(s3, emulator, state, duration, status):
+    from asteroid_ll.emulator.transport.messages import Request
+
+    state.now = lambda: 1_767_225_601.0  # a second after the signature
+    query = {"X-Amz-Credential": "a/20260101/us-east-1/s3/aws4_request", "X-Amz-Date": "20260101T000000Z"}
+    query["X-Amz-Expires"] = duration
     assert emulator.handle(Request("GET", "rocks.s3.amazonaws.com", "/k", query)).status == status
 
 
