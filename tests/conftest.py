@@ -1,6 +1,7 @@
-"""What all tests share: one BLAS thread, as on the command line, and places in which commands run as processes.
+"""What all tests share: one thread for numpy and scikit-learn, and places in which commands run as processes.
 
-The variable is set before numpy is imported anywhere.
+One BLAS thread is what the command line has. Threads of OpenMP would wait in a loop, at the cost of the other tests.
+The variables are set before numpy is imported anywhere.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import os
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import gc
 import importlib.util
