@@ -6,6 +6,7 @@ before a command needs it.
 
 from __future__ import annotations
 
+import gc
 import os
 from importlib import import_module
 
@@ -41,6 +42,10 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "completion": ("completion", "completion", "Print a completion script for bash, zsh or fish."),
 }
 """The module, the attribute and the summary of each command. ``--help`` imports none of the modules."""
+
+
+_GC_THRESHOLD = 50_000
+"""New objects between two runs of Python's garbage collector for cycles; its default is 700."""
 
 
 class LazyGroup(click.Group):
@@ -99,4 +104,6 @@ def main() -> None:
     # More BLAS threads do not help with matrices this small, and one thread gives the same bits on any number of
     # cores. Training jobs inherit the setting.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    # Imports make many objects and no garbage; Python would look at them again and again.
+    gc.set_threshold(_GC_THRESHOLD)
     run_and_exit(group)

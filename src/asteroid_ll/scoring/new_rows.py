@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from asteroid_ll.errors import DataError
 from asteroid_ll.evaluation.thresholds import decide
+from asteroid_ll.formats.text import shortest
 from asteroid_ll.neo.features import FittedFeatures
 from asteroid_ll.neo.label import is_hazardous_by_rule
 from asteroid_ll.neo.probability import INPUTS, USUAL, Errors, probability_of
@@ -128,11 +129,9 @@ def _scored(
     if good:
         answer = scorer(features.transform(batch.inputs.iloc[good]))
         decisions = decide(answer, threshold=threshold)
-        finite = np.isfinite(answer.score)
-        for n, score, decision, is_finite in zip(good, answer.score, decisions, finite, strict=True):
-            if is_finite:
-                # The shortest digits of the float32: the same in every format.
-                scores[n], hazardous[n] = float(str(score)), bool(decision)
+        for n, score, decision in zip(good, shortest(answer.score), decisions.tolist(), strict=True):
+            if score is not None:
+                scores[n], hazardous[n] = score, decision
     return scores, hazardous
 
 
