@@ -98,8 +98,10 @@ def probability_hazardous(
     magnitude, moid, sigma_h, sigma_moid = (
         np.asarray(values, dtype=np.float64) for values in (absolute_magnitude_mag, moid_au, sigma_h_mag, sigma_moid_au)
     )
-    bright = _normal_cdf((MAX_ABSOLUTE_MAGNITUDE_MAG - magnitude) / sigma_h)
-    near = _normal_cdf((MAX_MOID_AU - moid) / sigma_moid) - _normal_cdf((-MAX_MOID_AU - moid) / sigma_moid)
+    with np.errstate(over="ignore"):  # an infinite quotient has the right probability
+        z = (MAX_ABSOLUTE_MAGNITUDE_MAG - magnitude) / sigma_h
+        inner, outer = (MAX_MOID_AU - moid) / sigma_moid, (-MAX_MOID_AU - moid) / sigma_moid
+    bright, near = _normal_cdf(z), _normal_cdf(inner) - _normal_cdf(outer)
     return np.asarray(bright * near)
 
 

@@ -138,12 +138,15 @@ def _scored(
 def _by_rule(batch: Batch, hazardous: list[bool | None], *, sigmas: Errors) -> dict[str, list[Any]]:
     """Return the rule's columns by name: None in a row without a score, or without H or MOID."""
     n_rows = len(hazardous)
-    columns = {name: batch.inputs[name].to_numpy() for name in INPUTS if name in batch.inputs}
+    has_score = np.array([decision is not None for decision in hazardous], dtype=np.bool_)
+    # A row with an error can have any number, also an infinite one.
+    columns = {
+        name: np.where(has_score, batch.inputs[name].to_numpy(), np.nan) for name in INPUTS if name in batch.inputs
+    }
     if not {"absolute_magnitude_mag", "moid_au"} <= set(columns):
         return {name: [None] * n_rows for name in RULE_COLUMNS}
     by_rule = is_hazardous_by_rule(columns["absolute_magnitude_mag"], columns["moid_au"])
     is_known = ~np.isnan(columns["absolute_magnitude_mag"] + columns["moid_au"])
-    is_known &= np.array([decision is not None for decision in hazardous], dtype=np.bool_)
     differs = by_rule != np.array([decision is True for decision in hazardous], dtype=np.bool_)
     answers = (by_rule, differs, np.round(probability_of(columns, sigmas), 6))
     return dict(zip(RULE_COLUMNS, (_if_known(values, is_known) for values in answers), strict=True))

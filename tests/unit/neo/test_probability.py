@@ -46,7 +46,7 @@ def test_on_both_limits_the_probability_is_a_quarter():
 
 
 def test_small_errors_give_the_rule():
-    found = probability_hazardous([21.9, 22.1, 21.9], [0.04, 0.04, 0.06], sigma_h_mag=1e-6, sigma_moid_au=1e-9)
+    found = probability_hazardous([21.9, 22.1, 21.9], [0.04, 0.04, 0.06], sigma_h_mag=1e-310, sigma_moid_au=1e-310)
     assert found.tolist() == [1.0, 0.0, 0.0]
 
 

@@ -86,6 +86,12 @@ def test_an_impossible_value_is_an_error_of_its_row(rows_of):
     assert tally.first_error.startswith("Data row 1: moid_au is 7480000")
 
 
+@pytest.mark.parametrize("cell", ["inf", "-1e308", "1e39", "nan"])
+def test_a_number_that_cannot_be_scored_does_not_disturb_the_other_rows(rows_of, cell):
+    rows, _ = rows_of(f"absolute_magnitude_mag,moid_au,orbit_uncertainty\n{cell},{cell},{cell}\n18,0.01,0\n")
+    assert [row["p_hazardous"] for row in rows] == [None, 1.0]
+
+
 def test_a_column_in_radians_is_refused_in_every_row():
     names = ("ascending_node_longitude_deg", "perihelion_argument_deg")
     cells = {name: np.linspace(0.1, 6.2, 6).tolist() for name in names}
