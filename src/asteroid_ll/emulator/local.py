@@ -16,6 +16,7 @@ from asteroid_ll.emulator.account import DEFAULT_REGION, Account
 from asteroid_ll.emulator.iam.setup import Policies, Source
 from asteroid_ll.emulator.iam.store import Credentials
 from asteroid_ll.emulator.ledger import BilledInterval
+from asteroid_ll.emulator.sagemaker.tuning import jobs as tuning_jobs
 from asteroid_ll.emulator.sessions import CREDENTIAL, QuickWaiters, data_loader, new_session
 from asteroid_ll.emulator.state import ACCOUNT_ID
 from asteroid_ll.emulator.transport import in_process, server
@@ -66,17 +67,18 @@ class Emulator:
         service_control_policies: Iterable[Source] | None = None,
         strict_signatures: bool = False,
     ) -> None:
-        self._policies = Policies.read(
-            caller=caller_policies, role=role_policies, service_control=service_control_policies
-        )
+        policies = Policies.read(caller=caller_policies, role=role_policies, service_control=service_control_policies)
         self._temporary = None
         if directory is None:
             self._temporary = TemporaryDirectory(prefix="asteroid-ll-")
             directory = self._temporary.name
         self.directory = Path(directory).absolute()
-        keys = {CREDENTIAL: Credentials(CREDENTIAL)} if strict_signatures else None
-        self._account: Account | None = Account(self.directory, loader=data_loader(), keys=keys)
-        self._policies.apply(self._account.state)
+        self._account: Account | None = Account(
+            self.directory,
+            loader=data_loader(),
+            keys={CREDENTIAL: Credentials(CREDENTIAL)} if strict_signatures else None,
+            prepare=policies.apply,
+        )
 
     def __repr__(self) -> str:
         state = "closed" if self._account is None else "temporary" if self._temporary else "kept"
@@ -194,7 +196,6 @@ class Emulator:
     def reset(self) -> None:
         """Delete everything in the account and end its jobs. Sessions and the given policies stay."""
         self._opened().reset()
-        self._policies.apply(self._opened().state)
 
     def close(self) -> None:
         """End the jobs that this object started and close the files; a second call does nothing.
@@ -204,6 +205,7 @@ class Emulator:
         account, self._account = self._account, None
         if account is None:
             return
+        tuning_jobs.stop_spawned(account.services)
         account.services.jobs.stop_spawned()
         account.services.transforms.stop_spawned()
         account.close()

@@ -20,9 +20,6 @@ from asteroid_ll.emulator.transport.messages import ApiError
 
 ROLE, USER, POLICY, PROVIDER = "role", "user", "policy", "oidc-provider"
 
-ANYONE = Principal(arn=f"arn:aws:iam::{ACCOUNT_ID}:user/emulator", user_id="AIDAEMULATOR")
-"""Who has an access key that IAM did not make, while no policies are evaluated."""
-
 _ID_PREFIXES = {ROLE: "AROA", USER: "AIDA", POLICY: "ANPA", PROVIDER: ""}
 _DAY_S = 86_400
 _ID_CHARACTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
@@ -65,6 +62,11 @@ class Entity:
     def arn(self) -> str:
         """The entity's ARN."""
         return f"arn:{self.partition}:iam::{ACCOUNT_ID}:{self.kind}{self.path}{self.name}"
+
+    @property
+    def tags(self) -> dict[str, str]:
+        """The entity's tags."""
+        return {tag["Key"]: tag["Value"] for tag in self.body["tags"]}
 
     def changed(self, **values: Any) -> Entity:
         """Return the entity with changed members of its body."""
@@ -131,6 +133,10 @@ class Identities:
         self.state = state
         self.managed = MANAGED
 
+    def anyone(self) -> Principal:
+        """Return who has an access key that IAM did not make, while no policies are evaluated."""
+        return Principal(arn=f"arn:aws:iam::{self.state.account_id}:user/emulator", user_id="AIDAEMULATOR")
+
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """Run the block as one write transaction, so that what it reads stays true until it writes."""
@@ -154,12 +160,14 @@ class Identities:
         owner = self.by_arn(key.owner_arn)
         policies = () if owner is None else self._policies(owner)
         boundary = None if owner is None else self._boundary(owner)
+        tags = {} if owner is None else owner.tags
         if not key.session:
             return Principal(
                 arn=key.owner_arn,
                 user_id="" if owner is None else owner.id,
                 identity_policies=policies,
                 permissions_boundary=boundary,
+                tags=tags,
             )
         name = key.owner_arn.rpartition("/")[2]
         partition = key.owner_arn.split(":")[1]
@@ -169,6 +177,7 @@ class Identities:
             role_arn=key.owner_arn,
             identity_policies=policies,
             permissions_boundary=boundary,
+            tags=tags,
             session_policies=key.policies,
         )
 
@@ -183,6 +192,7 @@ class Identities:
             role_arn=arn if entity.kind == ROLE else None,
             identity_policies=self._policies(entity),
             permissions_boundary=self._boundary(entity),
+            tags=entity.tags,
         )
 
     def role(self, arn: str) -> Role | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from asteroid_ll.emulator.iam.call import Answer, IamCall, conflict, exists, limit_exceeded, no_entity, summary
 from asteroid_ll.emulator.iam.roles import refuse_policies
 from asteroid_ll.emulator.iam.store import USER, AccessKey, Credentials, new_secret, unique_id
+from asteroid_ll.emulator.iam.tags import new_tags
 
 _MOST_KEYS = 2
 """AWS's quota of access keys per user."""
@@ -20,7 +21,7 @@ def create(call: IamCall) -> Answer:
         call.partition,
         name,
         path=call.params.get("Path", "/"),
-        tags=call.params.get("Tags", []),
+        tags=new_tags(call, USER),
         boundary=boundary,
         inline={},
         attached=[],

@@ -127,7 +127,7 @@ def test_buckets_are_listed_by_name_and_by_page(s3):
 
 def test_bucket_tags_come_back_and_go_with_the_bucket(s3, refused):
     assert refused(s3.get_bucket_tagging, Bucket="rocks")["Code"] == "NoSuchTagSet"
-    tags = [{"Key": "owner", "Value": "<asteroid-ll>"}]
+    tags = [{"Key": "owner", "Value": "Øst @ asteroid-ll"}]
     s3.put_bucket_tagging(Bucket="rocks", Tagging={"TagSet": tags})
     assert s3.get_bucket_tagging(Bucket="rocks")["TagSet"] == tags
     s3.delete_bucket(Bucket="rocks")
@@ -138,6 +138,37 @@ def test_bucket_tags_come_back_and_go_with_the_bucket(s3, refused):
     assert refused(s3.get_bucket_tagging, Bucket="rocks")["Code"] == "NoSuchTagSet"
     s3.delete_bucket_tagging(Bucket="rocks")
     assert refused(s3.get_bucket_tagging, Bucket="rocks")["Code"] == "NoSuchTagSet"
+
+
+def test_a_bucket_is_created_with_tags_or_refused_for_them(s3, refused):
+    def created(*tags):
+        pairs = [{"Key": key, "Value": text} for key, text in tags]
+        return {"Bucket": "comets", "CreateBucketConfiguration": {"Tags": pairs}}
+
+    assert refused(s3.create_bucket, **created(("aws:a", "b")))["Code"] == "InvalidTag"
+    assert refused(s3.create_bucket, **created(("a", "<")))["Message"] == "The TagValue you have provided is invalid"
+    assert refused(s3.head_bucket, Bucket="comets")["Code"] == "404"
+    s3.create_bucket(**created(("owner", "me"), ("empty", "")))
+    tags = [{"Key": "owner", "Value": "me"}, {"Key": "empty", "Value": ""}]
+    assert s3.get_bucket_tagging(Bucket="comets")["TagSet"] == tags
+    s3.create_bucket(Bucket="comets")
+    assert s3.get_bucket_tagging(Bucket="comets")["TagSet"] == tags
+
+
+@pytest.mark.parametrize(
+    ("tags", "error"),
+    [
+        ([("aws:a", "b")], ("InvalidTag", "System tags cannot be added/updated by requester")),
+        ([("a", "b")] * 2, ("InvalidTag", "Cannot provide multiple Tags with the same key")),
+        ([("a*", "b")], ("InvalidTag", "The TagKey you have provided is invalid")),
+        ([(str(n), "") for n in range(51)], ("BadRequest", "Bucket tag count cannot be greater than 50")),
+    ],
+    ids=["reserved", "twice", "character", "too-many"],
+)
+def test_tags_of_a_bucket_beyond_the_rules_are_refused(s3, refused, tags, error):
+    tag_set = [{"Key": key, "Value": text} for key, text in tags]
+    refusal = refused(s3.put_bucket_tagging, Bucket="rocks", Tagging={"TagSet": tag_set})
+    assert (refusal["Code"], refusal["Message"]) == error
 
 
 @pytest.mark.parametrize("style", ["path", "virtual"])
@@ -197,7 +228,8 @@ def test_a_presigned_address_lasts_at_most_a_week(s3, emulator, state, duration,
 
 @pytest.mark.parametrize("name", ["AWSAccessKeyId", "X-Amz-Credential"])
 def test_a_request_has_one_signature_so_a_header_does_not_revive_an_expired_address(exchange, s3, name):
-    assert b"Only one auth mechanism allowed" in exchange("GET", "/rocks/k", query={name: "a", "Expires": "1"}).body
+    query = {name: "a/20260101/us-east-1/s3/aws4_request", "Expires": "1"}
+    assert b"Only one auth mechanism allowed" in exchange("GET", "/rocks/k", query=query).body
 
 
 @pytest.mark.parametrize("spelled", [str.lower, str.title], ids=["JavaScript", "Go"])

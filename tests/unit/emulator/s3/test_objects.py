@@ -317,6 +317,8 @@ def test_object_tags_are_replaced_and_limited(s3, eros, refused):
     many = [{"Key": str(number), "Value": ""} for number in range(11)]
     assert refused(s3.put_object_tagging, **here, Tagging={"TagSet": many})["Code"] == "BadRequest"
     assert refused(s3.put_object_tagging, **here, Tagging={"TagSet": tags[:1] * 2})["Code"] == "InvalidTag"
+    reserved = refused(s3.put_object_tagging, **here, Tagging={"TagSet": [{"Key": "aws:a", "Value": ""}]})
+    assert (reserved["Code"], reserved["Message"]) == ("InvalidTag", "Your TagKey cannot be prefixed with aws:")
     assert refused(s3.put_object, **here, Tagging="a=1&a=2")["Code"] == "InvalidArgument"
     reserved = refused(s3.put_object, **here, Tagging="aws:a=1")
     assert (reserved["Code"], reserved["Message"]) == ("InvalidTag", "Your TagKey cannot be prefixed with aws:")
