@@ -122,7 +122,7 @@ def _other_s3(state: Path, url: str, account: str | None, port: int, *, has_poli
     """Make the state that of a companion; return the other emulator's S3, and whether it has STS."""
     if has_policies:
         raise ConfigError(
-            "With --s3-endpoint the other emulator has the identities, so policies and signatures are not checked here.",
+            "With --s3-endpoint the other emulator has the identities, so no policies and signatures count here.",
             hint="Leave out --iam, --strict-signatures and the options for policies.",
         )
     parts, quoted_url = urlsplit(url), shlex.quote(url)
