@@ -83,11 +83,11 @@ def serve(
     It prints the value of AWS_ENDPOINT_URL, which AWS clients need. An address other than loopback needs a token.
     Options for policies can be repeated. FILE is a JSON file, or the ARN of a policy of AWS.
 
-    With --strict-signatures callers need an access key of IAM or STS, or that of AWS_ACCESS_KEY_ID and
-    AWS_SECRET_ACCESS_KEY. If these are not set, it prints a key.
-
     With --s3-endpoint it is the companion of another emulator: jobs read and write the buckets there, and it prints the
     variables for both.
+
+    With --strict-signatures callers need an access key of IAM or STS, or that of AWS_ACCESS_KEY_ID and
+    AWS_SECRET_ACCESS_KEY. If these are not set, it prints a key.
     """
     state = state or DEFAULT_WORKDIR / ("emulator" if s3_endpoint is None else "companion")
     policies = Policies.read(
@@ -114,7 +114,7 @@ def serve(
                 "is not encrypted. On other machines, put this machine's address into the URL."
             )
 
-    with closing(Account(state, keys=keys, prepare=partial(policies.apply, always=iam))) as emulated:
+    with closing(Account(state, prepare=partial(policies.apply, always=iam), keys=keys)) as emulated:
         serve_http(emulated, port=port, host=host, token=token, spool=emulated.state.objects, ready=announce)
 
 

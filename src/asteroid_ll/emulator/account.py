@@ -78,9 +78,9 @@ class Account:
         directory: the state; created if it is missing.
         clock: seconds since 1970; tests pass a virtual one.
         loader: the botocore data loader of the client, which has already read the service models.
+        prepare: writes what belongs into an empty account, now and after each reset.
         keys: access keys besides those of IAM and STS; if given, every request must be signed by its caller. They are
             keys of the account's root user, or of the user whose policies are evaluated.
-        prepare: writes what belongs into an empty account, now and after each reset.
     """
 
     def __init__(
@@ -89,11 +89,10 @@ class Account:
         *,
         clock: Callable[[], float] = time.time,
         loader: Loader | None = None,
-        keys: Mapping[str, Credentials] | None = None,
         prepare: Callable[[State], None] = lambda _state: None,
+        keys: Mapping[str, Credentials] | None = None,
     ) -> None:
         self.directory = directory
-        self._keys = keys
         self._model = ApiModel(loader)
         self._lock = threading.RLock()
         self._prepare = prepare
@@ -106,6 +105,7 @@ class Account:
             self.s3 = S3(self.store, None if keys is None else self._credentials_of)
             self._runtime = Runtime(self.services)
             self._log_store = LogStore(self.state)
+        self._keys = keys
         prepare(self.state)
 
     def handle(self, request: Request) -> Response:

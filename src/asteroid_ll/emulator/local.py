@@ -73,12 +73,8 @@ class Emulator:
             self._temporary = TemporaryDirectory(prefix="asteroid-ll-")
             directory = self._temporary.name
         self.directory = Path(directory).absolute()
-        self._account: Account | None = Account(
-            self.directory,
-            loader=data_loader(),
-            keys={CREDENTIAL: Credentials(CREDENTIAL)} if strict_signatures else None,
-            prepare=policies.apply,
-        )
+        keys = {CREDENTIAL: Credentials(CREDENTIAL)} if strict_signatures else None
+        self._account: Account | None = Account(self.directory, loader=data_loader(), prepare=policies.apply, keys=keys)
 
     def __repr__(self) -> str:
         state = "closed" if self._account is None else "temporary" if self._temporary else "kept"

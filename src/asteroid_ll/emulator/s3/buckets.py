@@ -131,7 +131,7 @@ def _requested_tags(call: S3Call) -> dict[str, str]:
     if call.request.body:
         for child in parse(call.request.body, "CreateBucketConfiguration").findall("Tags"):
             tags.update(tags_in(child))
-    check(tags, maximum=BUCKET_TAGS)
+    check(tags, BUCKET_TAGS)
     return tags
 
 
@@ -168,7 +168,7 @@ def get_bucket_tagging(call: S3Call) -> Response:
 @operation("PutBucketTagging", "PUT /Bucket?tagging")
 def put_bucket_tagging(call: S3Call) -> Response:
     """PutBucketTagging: replaces all tags, at most 50; an empty set removes them."""
-    _set_tags(call, parse_tagging(call.request.body, maximum=BUCKET_TAGS))
+    _set_tags(call, parse_tagging(call.request.body, limits=BUCKET_TAGS))
     return Response(204)
 
 
@@ -180,4 +180,5 @@ def delete_bucket_tagging(call: S3Call) -> Response:
 
 
 def _set_tags(call: S3Call, tags: Mapping[str, str]) -> None:
-    call.store.set_setting(call.bucket, "tagging", document=tagging(tags).body.decode() if tags else None)
+    document = tagging(tags).body.decode() if tags else None
+    call.store.set_setting(call.bucket, "tagging", document=document)

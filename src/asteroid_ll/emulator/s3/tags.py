@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from urllib.parse import parse_qsl
 from xml.etree.ElementTree import Element
 
@@ -13,19 +14,22 @@ from asteroid_ll.emulator.s3.operations import operation
 from asteroid_ll.emulator.s3.xml import document, elements, group, parse, required_text
 from asteroid_ll.emulator.transport.messages import ApiError, Response
 
-OBJECT_TAGS, BUCKET_TAGS = 10, 50
-
-_TOO_MANY = {
-    OBJECT_TAGS: "Object tags cannot be greater than 10",
-    BUCKET_TAGS: "Bucket tag count cannot be greater than 50",
-}
-_RESERVED = {
-    OBJECT_TAGS: "Your TagKey cannot be prefixed with aws:",
-    BUCKET_TAGS: "System tags cannot be added/updated by requester",
-}
-"""AWS's words for objects and for buckets, by their limit."""
-
 _TEXT = re.compile(r"[\w\s.:/=+\-@]*")
+
+
+@dataclass(frozen=True)
+class Limits:
+    """The most tags that something can have, and S3's words about too many and about tags of AWS."""
+
+    maximum: int
+    too_many: str
+    reserved: str
+
+
+OBJECT_TAGS = Limits(10, "Object tags cannot be greater than 10", "Your TagKey cannot be prefixed with aws:")
+BUCKET_TAGS = Limits(
+    50, "Bucket tag count cannot be greater than 50", "System tags cannot be added/updated by requester"
+)
 
 
 @operation("GetObjectTagging", "GET /Bucket/Key?tagging", query="versionId")
@@ -38,7 +42,7 @@ def get_object_tagging(call: S3Call) -> Response:
 def put_object_tagging(call: S3Call) -> Response:
     """PutObjectTagging: replaces all tags."""
     call.object()
-    call.store.set_tags(call.bucket, call.key, parse_tagging(call.request.body, maximum=OBJECT_TAGS))
+    call.store.set_tags(call.bucket, call.key, parse_tagging(call.request.body, limits=OBJECT_TAGS))
     return Response()
 
 
@@ -50,8 +54,8 @@ def delete_object_tagging(call: S3Call) -> Response:
     return Response(204)
 
 
-def parse_tagging(body: bytes, *, maximum: int) -> dict[str, str]:
-    """Return the tags of a ``Tagging`` document, at most ``maximum``.
+def parse_tagging(body: bytes, *, limits: Limits) -> dict[str, str]:
+    """Return the tags of a ``Tagging`` document.
 
     Raises:
         ApiError: as `tags_in` and `check`.
@@ -59,7 +63,7 @@ def parse_tagging(body: bytes, *, maximum: int) -> dict[str, str]:
     tags: dict[str, str] = {}
     for tag_set in parse(body, "Tagging").findall("TagSet"):
         tags.update(tags_in(tag_set))
-    check(tags, maximum=maximum)
+    check(tags, limits)
     return tags
 
 
@@ -99,21 +103,21 @@ def tags_in_header(text: str) -> dict[str, str]:
             name="x-amz-tagging",
             value=text,
         )
-    check(tags, maximum=OBJECT_TAGS)
+    check(tags, OBJECT_TAGS)
     return tags
 
 
-def check(tags: Mapping[str, str], *, maximum: int) -> None:
+def check(tags: Mapping[str, str], limits: Limits) -> None:
     """Check the number of tags, and the characters and the length of their keys (128) and values (256).
 
     Raises:
         ApiError: ``BadRequest``, ``InvalidTag``.
     """
-    if len(tags) > maximum:
-        raise ApiError("BadRequest", _TOO_MANY[maximum])
+    if len(tags) > limits.maximum:
+        raise ApiError("BadRequest", limits.too_many)
     for key, text in tags.items():
         if key.startswith("aws:"):
-            raise ApiError("InvalidTag", _RESERVED[maximum], TagKey=key)
+            raise ApiError("InvalidTag", limits.reserved, TagKey=key)
         if not 1 <= len(key) <= 128 or not _TEXT.fullmatch(key):
             raise ApiError("InvalidTag", "The TagKey you have provided is invalid", TagKey=key)
         if len(text) > 256 or not _TEXT.fullmatch(text):

@@ -75,9 +75,10 @@ def list_jobs(call: SageMakerCall) -> _Members:
     """ListHyperParameterTuningJobs."""
     call.services.tunings.settle()
     return page(
-        call.resources.find(TUNING_JOB, region=call.region),
-        {"SortBy": "Name", **call.params},
+        call,
+        TUNING_JOB,
         member="HyperParameterTuningJobSummaries",
+        default_by="Name",
         default_order="Ascending",
         summary=lambda tuning: _summary(call, tuning),
     )
