@@ -129,6 +129,7 @@ def test_a_companion_prints_where_each_service_is_and_keeps_its_own_directory(pl
         (("--s3-endpoint", "http://127.0.0.1:9"), "does not answer, so its account is unknown"),
         (("--s3-endpoint", "http://127.0.0.1:4566"), "Port 4566 is that of the other emulator"),
         (("--s3-endpoint", "http://127.0.0.1:9", "--iam"), "the other emulator has the identities"),
+        (("--s3-endpoint", "http://127.0.0.1:9", "--strict-signatures"), "the other emulator has the identities"),
     ],
 )
 def test_a_companion_that_cannot_work_is_one_sentence(place, options, words):

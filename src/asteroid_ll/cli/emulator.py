@@ -93,7 +93,7 @@ def serve(
     policies = Policies.read(
         caller=caller_policy or None, role=role_policy or None, service_control=service_control_policy or None
     )
-    has_policies = iam or any((caller_policy, role_policy, service_control_policy))
+    has_policies = iam or strict_signatures or any((caller_policy, role_policy, service_control_policy))
     other = None if s3_endpoint is None else _other_s3(state, s3_endpoint, account, port, has_policies=has_policies)
     console = Console()
     keys = _keys_of_caller() if strict_signatures else None
@@ -122,8 +122,8 @@ def _other_s3(state: Path, url: str, account: str | None, port: int, *, has_poli
     """Make the state that of a companion; return the other emulator's S3, and whether it has STS."""
     if has_policies:
         raise ConfigError(
-            "With --s3-endpoint the other emulator has the identities, so no policies are evaluated here.",
-            hint="Leave out --iam and the options for policies.",
+            "With --s3-endpoint the other emulator has the identities, so no policies and signatures count here.",
+            hint="Leave out --iam, --strict-signatures and the options for policies.",
         )
     parts, quoted_url = urlsplit(url), shlex.quote(url)
     if parts.port == port and is_loopback(parts.hostname or ""):

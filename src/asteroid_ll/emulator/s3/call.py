@@ -177,9 +177,15 @@ def check_signed(request: Request, *, now_s: float) -> None:
     """Refuse anonymous calls and expired presigned URLs. Signatures are another matter, see `signatures`.
 
     Raises:
-        ApiError: ``AccessDenied``.
+        ApiError: ``AccessDenied``, ``AuthorizationQueryParametersError``, ``InvalidArgument``.
     """
     if "authorization" in request.headers:
+        if "AWSAccessKeyId" in request.query or "X-Amz-Credential" in request.query:
+            raise ApiError(
+                "InvalidArgument",
+                "Only one auth mechanism allowed; only the X-Amz-Algorithm query parameter, Signature query string "
+                "parameter or the Authorization header should be specified",
+            )
         return
     if "AWSAccessKeyId" in request.query:
         version, expires = 2, request.query.get("Expires", "")

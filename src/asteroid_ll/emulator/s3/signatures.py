@@ -24,7 +24,7 @@ from asteroid_ll.emulator.signatures import (
     signature_of,
     string_to_sign,
 )
-from asteroid_ll.emulator.transport.messages import Request
+from asteroid_ll.emulator.transport.messages import ApiError, Request
 
 _UNSIGNED = "UNSIGNED-PAYLOAD"
 _STREAMING = "STREAMING-AWS4-HMAC-SHA256-PAYLOAD"
@@ -43,8 +43,8 @@ def check(request: Request, keys: Keys, *, bucket: str, now_s: float) -> None:
 
     Raises:
         ApiError: ``InvalidAccessKeyId``, ``InvalidToken``, ``RequestTimeTooSkewed``, ``SignatureDoesNotMatch``,
-            ``AccessDenied`` (a header that is not signed), ``XAmzContentSHA256Mismatch``,
-            ``AuthorizationHeaderMalformed``, ``NotImplemented`` (asymmetric signatures).
+            ``AccessDenied`` (a header that is not signed), ``XAmzContentSHA256Mismatch``, ``InvalidRequest`` (no hash),
+            ``AuthorizationHeaderMalformed`` (also for asymmetric signatures).
     """
     if signature_v2.is_used_by(request):
         signature_v2.check(request, keys, bucket=bucket, now_s=now_s)
@@ -68,11 +68,17 @@ def check(request: Request, keys: Keys, *, bucket: str, now_s: float) -> None:
 
 
 def _payload_hash(request: Request, signature: Signature) -> str:
-    """Return the hash of the body that the client signed, or the word that stands for it."""
+    """Return the hash of the body that the client signed, or the word that stands for it.
+
+    Raises:
+        ApiError: ``InvalidRequest``: there is none.
+    """
     name = "x-amz-content-sha256"
     if signature.in_url and name not in signature.signed_headers:
         return request.query.get("X-Amz-Content-Sha256", _UNSIGNED)
-    return request.headers.get(name, "")
+    if name not in request.headers:
+        raise ApiError("InvalidRequest", f"Missing required header for this request: {name}")
+    return request.headers[name]
 
 
 def _check_all_signed(request: Request, signature: Signature) -> None:

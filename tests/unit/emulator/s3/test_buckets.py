@@ -226,6 +226,12 @@ def test_a_presigned_address_lasts_at_most_a_week(s3, emulator, state, duration,
     assert emulator.handle(Request("GET", "rocks.s3.amazonaws.com", "/k", query)).status == status
 
 
+@pytest.mark.parametrize("name", ["AWSAccessKeyId", "X-Amz-Credential"])
+def test_a_request_has_one_signature_so_a_header_does_not_revive_an_expired_address(exchange, s3, name):
+    query = {name: "a/20260101/us-east-1/s3/aws4_request", "Expires": "1"}
+    assert b"Only one auth mechanism allowed" in exchange("GET", "/rocks/k", query=query).body
+
+
 @pytest.mark.parametrize("spelled", [str.lower, str.title], ids=["JavaScript", "Go"])
 def test_the_headers_in_a_presigned_address_count_except_a_checksum_of_no_body(s3, emulator, spelled):
     from asteroid_ll.emulator.transport.messages import Request

@@ -154,6 +154,12 @@ def test_a_body_whose_hash_is_another_is_refused():
     assert verified(forged) == "XAmzContentSHA256Mismatch"
 
 
+def test_a_signature_in_a_header_needs_a_hash_of_the_body():
+    request = PUBLISHED["GetObject"]()
+    headers = {name: text for name, text in request.headers.items() if name != "x-amz-content-sha256"}
+    assert verified(Request(**{**vars(request), "headers": headers})) == "InvalidRequest"
+
+
 def test_a_clock_that_is_wrong_by_more_than_fifteen_minutes_is_refused():
     request = PUBLISHED["GetObject"]()
     codes = [verified(request, now_s=NOW_S + seconds) for seconds in (-901, -899, 899, 901)]
