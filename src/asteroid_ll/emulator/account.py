@@ -26,8 +26,9 @@ from asteroid_ll.emulator.logs.service import SERVICE as LOGS
 from asteroid_ll.emulator.logs.store import LogStore
 from asteroid_ll.emulator.pricing.service import SERVICE as PRICING
 from asteroid_ll.emulator.processes import reap_children
-from asteroid_ll.emulator.protocols import CBOR, JSON, QUERY, protocol_of, refusal, scope_of
+from asteroid_ll.emulator.protocols import CBOR, JSON, protocol_of, refusal, scope_of
 from asteroid_ll.emulator.protocols import S3 as S3_XML
+from asteroid_ll.emulator.query_protocol import QUERY
 from asteroid_ll.emulator.resources import Resources, partition
 from asteroid_ll.emulator.s3.service import S3
 from asteroid_ll.emulator.s3.store import ObjectStore

@@ -10,11 +10,12 @@ import re
 
 from asteroid_ll.emulator import cbor_protocol, query_protocol
 from asteroid_ll.emulator.json_service import JSON_1_1
+from asteroid_ll.emulator.query_protocol import QUERY
 from asteroid_ll.emulator.s3.xml import error_body
 from asteroid_ll.emulator.transport.messages import ApiError, Request, Response
 
-JSON, CBOR, QUERY, EC2, REST_JSON, REST_XML = "json", "smithy-rpc-v2-cbor", "query", "ec2", "rest-json", "rest-xml"
-"""botocore's names of the protocols. JSON is 1.0 and 1.1, whose requests and errors differ in the media type only."""
+JSON, CBOR, EC2, REST_JSON, REST_XML = "json", "smithy-rpc-v2-cbor", "ec2", "rest-json", "rest-xml"
+"""botocore's names of the protocols, besides QUERY. JSON is 1.0 and 1.1, which differ in the media type only."""
 
 S3 = "s3"
 """REST-XML with S3's own form of errors."""

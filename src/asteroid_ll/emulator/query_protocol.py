@@ -22,6 +22,9 @@ _BOOLEANS = {"true": True, "false": False}
 
 Call = TypeVar("Call")
 
+QUERY = "query"
+"""botocore's name of the protocol."""
+
 
 @dataclass(frozen=True)
 class QueryService(Generic[Call]):

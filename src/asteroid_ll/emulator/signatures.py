@@ -17,7 +17,7 @@ from email.utils import mktime_tz, parsedate_tz
 from urllib.parse import parse_qsl, quote, unquote
 
 from asteroid_ll.emulator.iam.store import Credentials
-from asteroid_ll.emulator.protocols import QUERY
+from asteroid_ll.emulator.query_protocol import QUERY
 from asteroid_ll.emulator.transport.messages import ApiError, Request
 
 Keys = Callable[[str], Credentials | None]

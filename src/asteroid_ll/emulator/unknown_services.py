@@ -12,8 +12,8 @@ from typing import Any
 
 from botocore.loaders import Loader
 
-from asteroid_ll.emulator.protocols import CBOR, JSON, QUERY, REST_JSON, REST_XML, protocol_of
-from asteroid_ll.emulator.query_protocol import form_fields
+from asteroid_ll.emulator.protocols import CBOR, JSON, REST_JSON, REST_XML, protocol_of
+from asteroid_ll.emulator.query_protocol import QUERY, form_fields
 from asteroid_ll.emulator.transport.messages import ApiError, Request
 
 _HEAD_BYTES = 4096

@@ -9,7 +9,8 @@ from botocore.exceptions import ClientError
 
 from asteroid_ll.emulator.account import Account
 from asteroid_ll.emulator.iam.store import Credentials
-from asteroid_ll.emulator.protocols import JSON, QUERY, REST_JSON
+from asteroid_ll.emulator.protocols import JSON, REST_JSON
+from asteroid_ll.emulator.query_protocol import QUERY
 from asteroid_ll.emulator.signatures import check
 from asteroid_ll.emulator.transport.messages import ApiError, Request
 

@@ -11,13 +11,14 @@ CREATED = [{"Key": "owner", "Value": "ada"}, {"Key": "empty", "Value": ""}]
 
 
 @pytest.fixture
-def taggable(emulator, sagemaker, model, job_request, transform_request, monkeypatch):
+def taggable(emulator, sagemaker, model, job_request, transform_request, tuning_request, monkeypatch):
     """The requests that create what is tagged, and the ARN of each, by operation."""
     monkeypatch.setattr(Jobs, "spawn", lambda *_: None)
     emulator.store.put("asteroids", "in/train/part-0", [b"1,2,3\n"])
     container = sagemaker.describe_model(ModelName=model)
     requests = {
         "CreateTrainingJob": (job_request("job"), "training-job/job"),
+        "CreateHyperParameterTuningJob": (tuning_request("tune"), "hyper-parameter-tuning-job/tune"),
         "CreateTransformJob": (transform_request("score"), "transform-job/score"),
         "CreateModel": (
             {"ModelName": "m"} | {key: container[key] for key in ("ExecutionRoleArn", "PrimaryContainer")},

@@ -103,4 +103,7 @@ def test_who_is_not_trusted_gets_http_403_as_for_a_role_that_does_not_exist(trus
 @pytest.mark.parametrize("token", ["aa.bb", "a.!.c", "a.e30.c.d", "a.W10.c", SURROGATE, NESTED])
 def test_what_is_not_a_token_is_refused(virtual, client_of, refused, token):
     send = client_of("sts").assume_role_with_web_identity
-    assert refused(send, RoleArn=ROLE, RoleSessionName="job", WebIdentityToken=token)[0] == "InvalidIdentityToken"
+    assert refused(send, RoleArn=ROLE, RoleSessionName="job", WebIdentityToken=token) == (
+        "InvalidIdentityToken",
+        "The ID Token provided is not a valid JWT.",
+    )
