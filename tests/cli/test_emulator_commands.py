@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import signal
@@ -8,6 +9,8 @@ from pathlib import Path
 
 import boto3
 import pytest
+from botocore.config import Config
+from botocore.exceptions import ClientError
 
 from asteroid_ll import Emulator
 
@@ -196,6 +199,32 @@ def test_serve_evaluates_the_policies_of_its_options(place):
     assert ended.code == 4
     assert "AWS denied s3:CreateBucket while creating bucket comets" in ended.err
     assert "Allow s3:CreateBucket on arn:aws:s3:::comets in the caller's IAM policy" in ended.err
+
+
+@pytest.mark.one_in(2)
+@pytest.mark.parametrize("secret", ["", "of-the-user"], ids=["printed", "given"])
+def test_serve_refuses_what_its_caller_did_not_sign(place, secret):
+    keys = {"AWS_ACCESS_KEY_ID": "ada" if secret else "", "AWS_SECRET_ACCESS_KEY": secret}
+    variables = {**os.environ, **keys, "PYTHONUNBUFFERED": "1"}
+    options = ("--port", "0", "--strict-signatures")
+    with place.start("emulator", "serve", *options, config=None, env=variables) as server:
+        url = server.stdout.readline().partition("=")[2].strip()
+        if not secret:
+            lines = [server.stdout.readline() for _ in range(2)]
+            assert lines == ["export AWS_ACCESS_KEY_ID=emulator\n", "export AWS_SECRET_ACCESS_KEY=emulator\n"]
+        codes = []
+        for guess in (secret or "emulator", "guess"):
+            session = boto3.Session(keys["AWS_ACCESS_KEY_ID"] or "emulator", guess, region_name="us-east-1")
+            s3 = session.client("s3", endpoint_url=url, config=Config(retries={"total_max_attempts": 1}))
+            try:
+                codes.append(s3.list_buckets()["ResponseMetadata"]["HTTPStatusCode"])
+            except ClientError as error:
+                codes.append(error.response["Error"]["Code"])
+            s3.close()
+        server.send_signal(signal.SIGINT)
+        out, _ = server.communicate(timeout=30)
+    assert codes == [200, "SignatureDoesNotMatch"]
+    assert out == ""
 
 
 def test_a_wrong_policy_is_one_sentence_and_makes_no_account(place):

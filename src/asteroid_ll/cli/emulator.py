@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from functools import partial
 from pathlib import Path
@@ -19,7 +20,9 @@ from asteroid_ll.emulator.account import Account
 from asteroid_ll.emulator.account import reset as reset_account
 from asteroid_ll.emulator.companion import exports, find_other, join
 from asteroid_ll.emulator.iam.setup import Policies
+from asteroid_ll.emulator.iam.store import Credentials
 from asteroid_ll.emulator.ledger import BilledInterval
+from asteroid_ll.emulator.sessions import CREDENTIAL
 from asteroid_ll.emulator.state import DATABASE, OtherS3
 from asteroid_ll.emulator.transport.server import LOOPBACK
 from asteroid_ll.emulator.transport.server import serve as serve_http
@@ -55,6 +58,7 @@ def emulator() -> None:
 @click.option("--port", type=click.IntRange(0, 65_535), default=4566, show_default=True, help="0 picks a free port.")
 @click.option("--host", default=LOOPBACK, show_default=True, help="The address to listen on.")
 @click.option("--token", default="", help="First part of every URL's path. Random if needed and not given.")
+@click.option("--strict-signatures", is_flag=True, help="Refuse requests that their caller did not sign.")
 @click.option("--iam", is_flag=True, help="Evaluate IAM policies from now on.")
 @_policy_option("--caller-policy", "A policy of the user who sends requests. Implies --iam.")
 @_policy_option("--role-policy", "A policy of the execution role asteroid-ll. Implies --iam.")
@@ -66,6 +70,7 @@ def serve(
     port: int,
     host: str,
     token: str,
+    strict_signatures: bool,
     iam: bool,
     caller_policy: tuple[str, ...],
     role_policy: tuple[str, ...],
@@ -80,6 +85,9 @@ def serve(
 
     With --s3-endpoint it is the companion of another emulator: jobs read and write the buckets there, and it prints the
     variables for both.
+
+    With --strict-signatures callers need an access key of IAM or STS, or that of AWS_ACCESS_KEY_ID and
+    AWS_SECRET_ACCESS_KEY. If these are not set, it prints a key.
     """
     state = state or DEFAULT_WORKDIR / ("emulator" if s3_endpoint is None else "companion")
     policies = Policies.read(
@@ -88,6 +96,7 @@ def serve(
     has_policies = iam or any((caller_policy, role_policy, service_control_policy))
     other = None if s3_endpoint is None else _other_s3(state, s3_endpoint, account, port, has_policies=has_policies)
     console = Console()
+    keys = _keys_of_caller() if strict_signatures else None
     is_local = is_loopback(host)
     token = token or ("" if is_local else secrets.token_urlsafe(24))
 
@@ -96,13 +105,16 @@ def serve(
         url = f"http://{f'[{host}]' if ':' in host else host}:{bound}{path}"
         for variable in [f"AWS_ENDPOINT_URL={url}"] if other is None else exports(url, *other):
             console.line(f"export {variable}")
+        if keys is not None and CREDENTIAL in keys:
+            console.line(f"export AWS_ACCESS_KEY_ID={CREDENTIAL}")
+            console.line(f"export AWS_SECRET_ACCESS_KEY={CREDENTIAL}")
         if not is_local:
             console.note(
                 "Anyone with this URL can use the account, fill the disk and start training jobs as you. The traffic "
                 "is not encrypted. On other machines, put this machine's address into the URL."
             )
 
-    with closing(Account(state, prepare=partial(policies.apply, always=iam))) as emulated:
+    with closing(Account(state, prepare=partial(policies.apply, always=iam), keys=keys)) as emulated:
         serve_http(emulated, port=port, host=host, token=token, spool=emulated.state.objects, ready=announce)
 
 
@@ -122,6 +134,13 @@ def _other_s3(state: Path, url: str, account: str | None, port: int, *, has_poli
     other, has_sts = find_other(url, account)
     join(state, other)
     return other, has_sts
+
+
+def _keys_of_caller() -> Mapping[str, Credentials]:
+    """Return the access key in the environment with its secret, else the default one."""
+    names = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
+    access_key, secret, token = (os.environ.get(name, "") for name in names)
+    return {access_key: Credentials(secret, token)} if access_key and secret else {CREDENTIAL: Credentials(CREDENTIAL)}
 
 
 @emulator.command("reset", epilog="Example:  asteroid-ll emulator reset --yes")

@@ -6,7 +6,7 @@ import threading
 import time
 import traceback
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import replace
 from functools import partial
@@ -19,10 +19,10 @@ from asteroid_ll.emulator.cloudwatch import service as cloudwatch
 from asteroid_ll.emulator.iam.call import IamCall
 from asteroid_ll.emulator.iam.principals import Principal
 from asteroid_ll.emulator.iam.service import SERVICE as IAM
-from asteroid_ll.emulator.iam.store import Identities
+from asteroid_ll.emulator.iam.store import Credentials, Identities
 from asteroid_ll.emulator.ledger import BilledInterval
+from asteroid_ll.emulator.logs.call import LogsCall
 from asteroid_ll.emulator.logs.service import SERVICE as LOGS
-from asteroid_ll.emulator.logs.service import LogsCall
 from asteroid_ll.emulator.logs.store import LogStore
 from asteroid_ll.emulator.pricing.service import SERVICE as PRICING
 from asteroid_ll.emulator.processes import reap_children
@@ -43,7 +43,7 @@ from asteroid_ll.emulator.sts.service import SERVICE as STS
 from asteroid_ll.emulator.sts.sessions import StsCall
 from asteroid_ll.emulator.transport.messages import ApiError, Request, Response, too_large
 from asteroid_ll.emulator.unknown_services import unknown_service
-from asteroid_ll.emulator.worker.jobs import TRANSFORM, Jobs
+from asteroid_ll.emulator.worker.jobs import TRAINING, TRANSFORM, TUNING, Jobs
 from asteroid_ll.errors import DataError
 
 if TYPE_CHECKING:
@@ -79,6 +79,8 @@ class Account:
         clock: seconds since 1970; tests pass a virtual one.
         loader: the botocore data loader of the client, which has already read the service models.
         prepare: writes what belongs into an empty account, now and after each reset.
+        keys: access keys besides those of IAM and STS; if given, every request must be signed by its caller. They are
+            keys of the account's root user, or of the user whose policies are evaluated.
     """
 
     def __init__(
@@ -88,6 +90,7 @@ class Account:
         clock: Callable[[], float] = time.time,
         loader: Loader | None = None,
         prepare: Callable[[State], None] = lambda _state: None,
+        keys: Mapping[str, Credentials] | None = None,
     ) -> None:
         self.directory = directory
         self._model = ApiModel(loader)
@@ -96,12 +99,13 @@ class Account:
         self.state = State(self.directory, clock=clock)
         with naming_damage(self.directory):
             self.store = ObjectStore(self.state)
-            transforms = Jobs(self.state, TRANSFORM)
-            self.services = Services(self.state, self.store, Resources(self.state), Jobs(self.state), transforms)
-            self.s3 = S3(self.store)
+            jobs, transforms, tunings = (Jobs(self.state, kind) for kind in (TRAINING, TRANSFORM, TUNING))
+            self.services = Services(self.state, self.store, Resources(self.state), jobs, transforms, tunings)
+            self.identities = Identities(self.state)
+            self.s3 = S3(self.store, None if keys is None else self._credentials_of)
             self._runtime = Runtime(self.services)
             self._log_store = LogStore(self.state)
-            self.identities = Identities(self.state)
+        self._keys = keys
         prepare(self.state)
 
     def handle(self, request: Request) -> Response:
@@ -142,7 +146,8 @@ class Account:
             return ledger.all_intervals(self.state)
 
     def settle(self) -> None:
-        """Fail jobs whose worker died and apply endpoint transitions that are due."""
+        """Fail or continue jobs whose worker died, and apply endpoint transitions that are due."""
+        self.services.tunings.settle()
         self.services.jobs.settle()
         self.services.transforms.settle()
         hosting.advance(self.services)
@@ -154,6 +159,7 @@ class Account:
     def reset(self) -> None:
         """Kill every job's processes and delete what the emulator created; the account is empty then."""
         with self._lock, naming_damage(self.directory):
+            self.services.tunings.delete_all()  # first, because they start training jobs
             self.services.jobs.delete_all()
             self.services.transforms.delete_all()
             self.state.empty()
@@ -184,6 +190,8 @@ class Account:
             raise too_large()
         if not region and not _is_public(request, service):  # the request is not signed
             raise ApiError("MissingAuthenticationTokenException", "Missing Authentication Token", status=403)
+        if region and self._keys is not None:
+            self._check_signature(request)
         with self._lock:
             allowed = None if permissions is None else permissions()
             authorize = None if allowed is None else allowed.check
@@ -232,6 +240,17 @@ class Account:
         with self.identities.transaction():
             iam_call = partial(IamCall, self.identities, partition(region), sender)
             return IAM.handle(request, model=self._model, call=iam_call, request_id=request_id, authorize=authorize)
+
+    def _check_signature(self, request: Request) -> None:
+        """Refuse a request to a service other than S3 that its caller did not sign."""
+        from asteroid_ll.emulator import signatures  # only if they are verified
+
+        protocol = protocol_of(request, scope_of(request)[2])
+        signatures.check(request, self._credentials_of, protocol=protocol, now_s=self.state.now())
+
+    def _credentials_of(self, access_key: str) -> Credentials | None:
+        """Return the secret of an access key of the account; None for any other key."""
+        return (self._keys or {}).get(access_key) or self.identities.credentials_of(access_key)
 
     def _permissions(self, access_key: str, region: str) -> Permissions:
         """Return what the policies of the sender allow."""

@@ -27,7 +27,11 @@ MAX_OPEN_FILES = 4096
 MAX_ADDRESS_SPACE_BYTES = 64 * 2**30
 """Far above any job's memory. It stops a process that reserves memory without end."""
 
-_BOOT = "import sys; sys.path[:] = sys.argv.pop(1).split('\\n'); from {} import main; sys.exit(main(sys.argv[1:]))"
+_BOOT = (
+    "import gc, os, sys; gc.set_threshold(50_000); sys.path[:] = sys.argv.pop(1).split('\\n'); from {} import main; "
+    "code = main(sys.argv[1:]); sys.stdout.flush(); os._exit(code or 0)"
+)
+"""Without these settings, Python looks for garbage during the imports and frees all objects one by one at the end."""
 _LIBRARY_PATH = "LD_LIBRARY_PATH"
 
 

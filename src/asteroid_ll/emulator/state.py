@@ -2,8 +2,9 @@
 
 ``DIR/state.sqlite3`` (WAL) holds everything small. ``DIR/objects/`` holds S3 bodies as files, written to a
 temporary name and renamed. ``DIR/jobs/REGION/NAME/`` is a training job's container directory. Other files are in
-``DIR/transforms/REGION/NAME/`` (a transform job's) and ``DIR/endpoints/REGION/NAME/`` (an endpoint's copy of its
-artifact). Acknowledged writes survive ``kill -9``. Only this user can read the files.
+``DIR/transforms/REGION/NAME/`` (a transform job's), ``DIR/tunings/REGION/NAME/`` (a tuning job's) and
+``DIR/endpoints/REGION/NAME/`` (an endpoint's copy of its artifact). Acknowledged writes survive ``kill -9``. Only this
+user can read the files.
 """
 
 from __future__ import annotations
@@ -266,13 +267,14 @@ def _remove_files(directory: Path) -> None:
     for path in (directory / "objects").glob("*"):
         if BODY_NAME.fullmatch(path.name):
             path.unlink(missing_ok=True)
-    for kind, mark in (("jobs", "worker.log"), ("transforms", "worker.log"), ("endpoints", "*/*/model.tar.gz")):
+    folders = {**dict.fromkeys(("jobs", "transforms", "tunings"), "worker.log"), "endpoints": "*/*/model.tar.gz"}
+    for kind, mark in folders.items():
         for path in (directory / kind).glob("*/*"):
             if any(path.glob(mark)):
                 shutil.rmtree(path)
     for path in (directory / DOWNLOADS).glob("download-*"):
         path.unlink(missing_ok=True)
-    for pattern in (DOWNLOADS, "endpoints/*", "jobs/*", "transforms/*", "endpoints", "jobs", "transforms", "objects"):
+    for pattern in (DOWNLOADS, *(f"{kind}/*" for kind in folders), *folders, "objects"):
         for folder in directory.glob(pattern):
             with suppress(OSError):  # it has files of the user
                 folder.rmdir()

@@ -66,6 +66,8 @@ def open_pipeline(
             stack.enter_context(Lock(workdir / paths.LOCK, command=command))
             remove_temporaries(workdir)
         journal = Journal(workdir / paths.JOURNAL)
+        if exclusive:
+            journal.compact()
         ownership = Ownership(
             workdir, journal, config, command=command, writes=exclusive, configuration_file=configuration_file
         )

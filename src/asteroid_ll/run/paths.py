@@ -10,6 +10,9 @@ RUN = "run.json"
 
 JOURNAL = "journal.jsonl"
 LOCK = "lock"
+DIGESTS = "digests.json"
+"""Digests of large outputs, see `asteroid_ll.run.digests`."""
+
 EMULATOR = "emulator"
 """State of the embedded emulator, for runs with ``target: emulator``."""
 
@@ -35,3 +38,4 @@ PREDICTIONS = "predict/predictions.csv"
 METRICS = "predict/metrics.json"
 REPORT_HTML = "report/report.html"
 REPORT_JSON = "report/report.json"
+FOLLOW_UP = "report/follow_up.csv"

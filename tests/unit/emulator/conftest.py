@@ -61,6 +61,8 @@ if "layout" in wish:
     print(json.dumps({name: (root / name).read_text() for name in names}))
 print("#quality_metric: host=algo-1, epoch=0, train mse_objective <loss>=0.5")
 print("#quality_metric: host=algo-1, epoch=1, train mse_objective <loss>=0.25")
+if "_tuning_objective_metric" in hyperparameters:
+    print("#quality_metric: host=algo-1, epoch=1, validation mse_objective <loss>=" + hyperparameters["wd"])
 print("#progress_metric: host=algo-1, completed 100.0 % of epochs")
 print("#quality_metric: host=algo-1, train mse <loss>=1.5", file=sys.stderr)
 if wish != "no model":

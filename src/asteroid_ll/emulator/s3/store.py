@@ -50,10 +50,17 @@ CREATE TABLE IF NOT EXISTS s3_part (
     upload TEXT NOT NULL, number INTEGER NOT NULL, size_bytes INTEGER NOT NULL, md5 TEXT NOT NULL,
     body TEXT NOT NULL, modified_s REAL NOT NULL, checksums TEXT NOT NULL, PRIMARY KEY (upload, number)
 ) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS s3_object_body ON s3_object (body);
+CREATE INDEX IF NOT EXISTS s3_part_body ON s3_part (body);
 CREATE TABLE IF NOT EXISTS s3_completed (
     id TEXT PRIMARY KEY, bucket TEXT NOT NULL, key TEXT NOT NULL, headers TEXT NOT NULL, body TEXT NOT NULL
 ) WITHOUT ROWID;
 """
+
+_LIST_AFTER = "SELECT * FROM s3_object WHERE bucket = ? AND key > ? AND key <= ? ORDER BY key LIMIT ?"
+_LIST_FROM = "SELECT * FROM s3_object WHERE bucket = ? AND key >= ? AND key <= ? ORDER BY key LIMIT ?"
+_BODIES = "SELECT body FROM s3_object UNION ALL SELECT body FROM s3_part"
+_N_BODIES = "SELECT (SELECT count(*) FROM s3_object) + (SELECT count(*) FROM s3_part)"
 
 
 @dataclass(frozen=True)
@@ -169,7 +176,7 @@ class ObjectStore:
         """
         with self.state.transaction() as connection:
             if connection.execute("SELECT 1 FROM s3_object WHERE bucket = ? LIMIT 1", (name,)).fetchone():
-                raise s3_error("BucketNotEmpty")
+                raise s3_error("BucketNotEmpty", BucketName=name)
             bodies = _drop_uploads(connection, name)
             connection.execute("DELETE FROM s3_setting WHERE bucket = ?", (name,))
             connection.execute("DELETE FROM s3_bucket WHERE name = ?", (name,))
@@ -211,9 +218,11 @@ class ObjectStore:
             after: only keys after this one.
             limit: the maximum number of objects; -1 for all.
         """
+        # One lower bound: of two, SQLite may take the earlier one for its search, and read all rows up to the other.
+        is_after = after >= prefix
         rows = self.state.connection.execute(
-            "SELECT * FROM s3_object WHERE bucket = ? AND key >= ? AND key <= ? AND key > ? ORDER BY key LIMIT ?",
-            (bucket, prefix, prefix + LAST_OF_PREFIX, after, limit),
+            _LIST_AFTER if is_after else _LIST_FROM,
+            (bucket, after if is_after else prefix, prefix + LAST_OF_PREFIX, limit),
         )
         return [self._object(row) for row in rows.fetchall()]
 
@@ -315,12 +324,17 @@ class ObjectStore:
     def _remove_lost_bodies(self) -> None:
         """Remove bodies that have no row and whose writer is dead.
 
-        The files are listed before the rows, because a dead writer has already committed all of its rows.
+        The rows are read after the writers are known to be dead, because a dead writer has committed all of its rows.
+        If there are as many rows as files, none is lost, or the next start finds it.
         """
-        lost = self.bodies.ownerless()
-        if lost:
-            rows = self.state.connection.execute("SELECT body FROM s3_object UNION ALL SELECT body FROM s3_part")
-            self.bodies.discard(*lost.difference(row["body"] for row in rows))
+        names = self.bodies.names()
+        (n_rows,) = self.state.connection.execute(_N_BODIES).fetchone()
+        if n_rows != len(names):
+            lost = self.bodies.ownerless(names - self._bodies_with_a_row())
+            self.bodies.discard(*(lost - self._bodies_with_a_row() if lost else ()))
+
+    def _bodies_with_a_row(self) -> set[str]:
+        return {row["body"] for row in self.state.connection.execute(_BODIES)}
 
     def _object(self, row: sqlite3.Row) -> StoredObject:
         attributes = json.loads(row["attributes"])

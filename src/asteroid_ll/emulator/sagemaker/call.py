@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -34,6 +34,7 @@ class Services:
         resources: its named resources.
         jobs: its training jobs.
         transforms: its transform jobs.
+        tunings: its hyperparameter tuning jobs.
         loaded_models: the loaded models of the endpoints, by the path of the endpoint's copy of the artifact.
     """
 
@@ -42,6 +43,7 @@ class Services:
     resources: Resources
     jobs: Jobs
     transforms: Jobs
+    tunings: Jobs
     loaded_models: dict[Path, ModelServer] = field(default_factory=dict)
     _buckets: dict[str, Buckets] = field(default_factory=dict)
 
@@ -101,10 +103,19 @@ class SageMakerCall:
             key = tag["Key"]
             if key in tags:
                 raise invalid(f"Duplicate tag keys found. Please note that Tag keys are case insensitive: {key}")
-            if key.lower().startswith("aws:"):
-                raise invalid("Tag keys starting with 'aws:' are reserved for system use")
             tags[key] = tag["Value"]
+        self.refuse_reserved_tags(tags)
         return tags
+
+    def refuse_reserved_tags(self, keys: Iterable[str]) -> None:
+        """Refuse to set or remove tags of AWS's own, in its words for DeleteTags (sagemaker-python-sdk, issue 1301).
+
+        Raises:
+            ApiError: a key starts with ``aws:``, in any case.
+        """
+        for key in keys:
+            if key.lower().startswith("aws:"):
+                raise invalid(f"System prefix 'aws:' reserved for AWS usage in tag key: {key}")
 
     def visible(self, kind: str, name: str) -> Resource | None:
         """Return the resource as a describe sees it: None until it becomes visible."""
@@ -171,7 +182,7 @@ class SageMakerCall:
             and interval.arn.split(":")[3] == self.region
         )
         if used + count > limit:
-            raise _over_quota(quota, limit, used=used, delta=count, unit="Instances")
+            raise over_quota(quota, limit, used=used, delta=count, unit="Instances")
 
     def check_serverless_memory(self, memory_mb: int) -> None:
         """Refuse a serverless variant with more memory than the account's limit for each endpoint.
@@ -181,10 +192,11 @@ class SageMakerCall:
         """
         limit = self.settings.quotas.get(SERVERLESS_MEMORY)
         if limit is not None and memory_mb > limit:
-            raise _over_quota(SERVERLESS_MEMORY, limit, used=0, delta=memory_mb, unit="MBs")
+            raise over_quota(SERVERLESS_MEMORY, limit, used=0, delta=memory_mb, unit="MBs")
 
 
-def _over_quota(quota: str, limit: int, *, used: int, delta: int, unit: str) -> ApiError:
+def over_quota(quota: str, limit: int, *, used: int, delta: int, unit: str) -> ApiError:
+    """Return a ``ResourceLimitExceeded``, in AWS's words."""
     return ApiError(
         "ResourceLimitExceeded",
         f"The account-level service limit '{quota}' is {limit} {unit}, with current utilization of {used} "

@@ -86,7 +86,7 @@ def describe(call: SageMakerCall) -> dict[str, Any]:
 def list_endpoints(call: SageMakerCall) -> dict[str, Any]:
     """ListEndpoints."""
     advance(call.services)
-    return page(call.resources.find(ENDPOINT, region=call.region), call.params, member="Endpoints", summary=_summary)
+    return page(call, ENDPOINT, member="Endpoints", summary=_summary)
 
 
 def delete(call: SageMakerCall) -> dict[str, Any]:

@@ -97,7 +97,7 @@ def describe_model(call: SageMakerCall) -> dict[str, Any]:
 
 def list_models(call: SageMakerCall) -> dict[str, Any]:
     """ListModels."""
-    return page(call.resources.find(MODEL, region=call.region), call.params, member="Models", summary=_summary)
+    return page(call, MODEL, member="Models", summary=_summary)
 
 
 def delete_model(call: SageMakerCall) -> dict[str, Any]:
@@ -129,8 +129,7 @@ def describe_endpoint_config(call: SageMakerCall) -> dict[str, Any]:
 
 def list_endpoint_configs(call: SageMakerCall) -> dict[str, Any]:
     """ListEndpointConfigs."""
-    configs = call.resources.find(ENDPOINT_CONFIG, region=call.region)
-    return page(configs, call.params, member="EndpointConfigs", summary=_summary)
+    return page(call, ENDPOINT_CONFIG, member="EndpointConfigs", summary=_summary)
 
 
 def delete_endpoint_config(call: SageMakerCall) -> dict[str, Any]:

@@ -19,5 +19,8 @@ SERVICE = QueryService[StsCall](
         "AssumeRole": assume_role,
         "AssumeRoleWithWebIdentity": web_identity.assume_role,
     },
-    missing={"AssumeRoleWithWebIdentity": "the signature of the token is not checked"},
+    missing={
+        "AssumeRole": "`Tags` and `TransitiveTagKeys` have no effect",
+        "AssumeRoleWithWebIdentity": "the signature of the token is not checked",
+    },
 )

@@ -1,8 +1,8 @@
 """Who may talk to the served emulator.
 
-The emulator checks no signatures, and a request can start a process. So only programs of this machine are answered,
-or those that know a token. A web page in a browser of this machine is refused: it has a foreign ``Origin``, or a
-foreign ``Host`` if its name was pointed at the loopback address (DNS rebinding).
+By default the emulator checks no signatures, and a request can start a process. So only programs of this machine are
+answered, or those that know a token. A web page in a browser of this machine is refused: it has a foreign ``Origin``,
+or a foreign ``Host`` if its name was pointed at the loopback address (DNS rebinding).
 """
 
 from __future__ import annotations
