@@ -17,7 +17,6 @@ from email.utils import mktime_tz, parsedate_tz
 from urllib.parse import parse_qsl, quote, unquote
 
 from asteroid_ll.emulator.iam.store import Credentials
-from asteroid_ll.emulator.protocols import QUERY
 from asteroid_ll.emulator.transport.messages import ApiError, Request
 
 Keys = Callable[[str], Credentials | None]
@@ -139,7 +138,7 @@ def check(request: Request, keys: Keys, *, protocol: str, now_s: float) -> None:
     Raises:
         ApiError: ``UnrecognizedClientException``, ``InvalidSignatureException`` and others, by protocol.
     """
-    is_query = protocol == QUERY
+    is_query = protocol == "query"
     signature = signature_of(request)
     if signature is None:
         code = "IncompleteSignature" if is_query else "IncompleteSignatureException"

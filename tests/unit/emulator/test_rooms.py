@@ -18,6 +18,7 @@ LEVELS = (
     {"api_model", "isolation", "processes", "sessions", "state"},
     {"json_service", "query_protocol", "resources"},
     {"cbor_protocol", "iam", "ledger"},
+    {"signatures"},
     {"other_s3", "pricing", "s3", "servicequotas", "sts"},
     {"buckets", "companion", "logs", "protocols"},
     {"unknown_services", "worker"},
