@@ -1,6 +1,7 @@
-"""What all tests share: one BLAS thread, as on the command line, and places in which commands run as processes.
+"""What all tests share: one thread for numpy and scikit-learn, and places in which commands run as processes.
 
-The variable is set before numpy is imported anywhere.
+One BLAS thread is what the command line has. Threads of OpenMP would wait in a loop, at the cost of the other tests.
+The variables are set before numpy is imported anywhere.
 """
 
 from __future__ import annotations
@@ -8,7 +9,9 @@ from __future__ import annotations
 import os
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+import gc
 import importlib.util
 import signal
 import sys
@@ -34,21 +37,30 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 """A job that a shell runs in the background ignores it, and so would the commands that tests interrupt."""
 
 
+gc.set_threshold(50_000)
+
+
+def pytest_collection_finish() -> None:
+    """Keep the tests and all modules out of Python's garbage collector, which would look at them again and again."""
+    gc.collect()
+    gc.freeze()
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Of a test with the mark ``one_in(n)``, keep each n-th case, or all: nightly, and if one is named."""
     takes_all = "1" in (os.environ.get("ASTEROID_LL_EXHAUSTIVE"), os.environ.get("ASTEROID_LL_REFRESH_DOCS"))
     if takes_all or any("::" in argument for argument in config.args):
         return
     n_seen: Counter[str] = Counter()
-    left_out = []
+    left_out = set()
     for item in items:
         mark = item.get_closest_marker("one_in")
         if mark is not None:
             test = item.nodeid.partition("[")[0]
             if n_seen[test] % mark.args[0]:
-                left_out.append(item)
+                left_out.add(item)
             n_seen[test] += 1
-    config.hook.pytest_deselected(items=left_out)
+    config.hook.pytest_deselected(items=list(left_out))
     items[:] = [item for item in items if item not in left_out]
 
 

@@ -40,6 +40,8 @@ SAMPLES = {
     "role_arn": "arn:aws:iam::123456789012:role/x",
     "need.key": "training.instance_type",
     "closest": "ml.m5.large",
+    "quoted_url": "http://127.0.0.1:5000",
+    "new": "other",
 }
 """Values of the placeholders in messages."""
 
@@ -66,9 +68,13 @@ def printed_commands():
     """Every command in the messages, help texts and documents."""
     texts = [path.read_text("utf-8") for path in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))]
     for path in sorted((ROOT / "src").rglob("*.py")):
-        tree = ast.parse(path.read_text("utf-8"))
+        source = path.read_text("utf-8")
+        if "asteroid-ll" not in source:
+            continue
+        tree = ast.parse(source)
         inside = {id(part) for node in ast.walk(tree) if isinstance(node, ast.JoinedStr) for part in node.values}
-        texts += [text for node in ast.walk(tree) if id(node) not in inside and (text := literal(node))]
+        literals = [literal(node) for node in ast.walk(tree) if id(node) not in inside]
+        texts += [text for text in literals if text and "asteroid-ll" in text]
     for name, value in SAMPLES.items():
         texts = [text.replace(f"{{{name}}}", value) for text in texts]
     found = {command.strip() for text in texts for command in COMMAND.findall(text)}

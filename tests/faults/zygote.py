@@ -8,6 +8,7 @@ several commands can run at the same time.
 from __future__ import annotations
 
 import functools
+import gc
 import json
 import os
 import pkgutil
@@ -42,10 +43,25 @@ def main() -> None:
         package = import_module(f"asteroid_ll.{room}")
         for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
             import_module(module.name)
+    _read_service_models()
+    gc.collect()
+    gc.freeze()  # commands share these objects: the collector would copy them into each
     for line in iter(sys.stdin.readline, ""):
         order = json.loads(line)
         sys.stdout.write(json.dumps(_end(order["wait"]) if "wait" in order else _start(order)) + "\n")
         sys.stdout.flush()
+
+
+def _read_service_models() -> None:
+    """Read botocore's data once for all commands; each command makes its own clients from it."""
+    import botocore.loaders
+    import botocore.session
+
+    loader = botocore.loaders.create_loader()
+    botocore.session.create_loader = lambda *_: loader
+    session = botocore.session.Session()
+    for service in ("s3", "sagemaker", "sagemaker-runtime", "logs", "sts"):
+        session.create_client(service, "us-east-1", aws_access_key_id="key", aws_secret_access_key="secret").close()
 
 
 def _start(order: dict[str, Any]) -> dict[str, int]:

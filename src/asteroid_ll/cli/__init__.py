@@ -6,6 +6,7 @@ before a command needs it.
 
 from __future__ import annotations
 
+import gc
 import os
 from importlib import import_module
 
@@ -31,6 +32,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "sweep": ("sweep", "sweep", "Find and delete what outlived its run, from any machine and in any region."),
     "iam": ("iam", "iam", "Print the IAM policies of a configuration, and the commands that create them."),
     "evaluate": ("evaluate", "evaluate", "Cross-validate the model and its baselines, with intervals."),
+    "benchmark": ("benchmark", "benchmark", "Score models and baselines on the catalogue, with ceilings and leaks."),
     "parity": ("parity", "parity", "Run a job of AWS again here and judge every number of its log."),
     "features": ("features", "features", "Show the columns that each feature set uses."),
     "model": ("model", "model", "Show or export the trained model."),
@@ -40,6 +42,10 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "completion": ("completion", "completion", "Print a completion script for bash, zsh or fish."),
 }
 """The module, the attribute and the summary of each command. ``--help`` imports none of the modules."""
+
+
+_GC_THRESHOLD = 50_000
+"""New objects between two runs of Python's garbage collector for cycles; its default is 700."""
 
 
 class LazyGroup(click.Group):
@@ -98,4 +104,6 @@ def main() -> None:
     # More BLAS threads do not help with matrices this small, and one thread gives the same bits on any number of
     # cores. Training jobs inherit the setting.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    # Imports make many objects and no garbage; Python would look at them again and again.
+    gc.set_threshold(_GC_THRESHOLD)
     run_and_exit(group)

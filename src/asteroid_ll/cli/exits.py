@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import codecs
 import io
 import os
@@ -18,8 +19,29 @@ from asteroid_ll.run import signals
 from asteroid_ll.run.atomic import refused_by_system
 
 
+class _Departure:
+    """Ends the process after its other exit handlers, without freeing its memory object by object.
+
+    After a run, that takes Python 0.1 s.
+
+    Attributes:
+        code: the exit code; None lets Python end the process, for a bug's traceback.
+    """
+
+    def __init__(self) -> None:
+        self.code: int | None = None
+        atexit.register(self)  # exit handlers run in reverse order
+
+    def __call__(self) -> None:
+        """Exit if the code is known; everything that was printed is flushed before."""
+        if self.code is not None:
+            _flush_or_discard()
+            os._exit(self.code)
+
+
 def run_and_exit(command: click.Command) -> NoReturn:
     """Run a command and exit; an expected failure prints one sentence, a bug prints its traceback."""
+    departure = _Departure()
     signals.catch(notice=_write_notice)
     _make_encodable()
     stdout = sys.stdout
@@ -31,13 +53,15 @@ def run_and_exit(command: click.Command) -> NoReturn:
         # On a broken pipe, click replaces stdout with a wrapper and exits with code 1.
         if isinstance(error, SystemExit) and sys.stdout is stdout:
             _flush_or_discard()
+            departure.code = error.code if isinstance(error.code, int) else None
             raise
         discard_stdout()
         code = 141
     except OSError as error:  # stdout is a file on a full disk
         discard_stdout()
         code = report(error, Console(as_json=_wants_json()), command=_command_name())
-    sys.exit(code if isinstance(code, int) else 0)
+    departure.code = code if isinstance(code, int) else 0
+    sys.exit(departure.code)
 
 
 def _run(command: click.Command) -> object:

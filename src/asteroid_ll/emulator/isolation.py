@@ -27,7 +27,11 @@ MAX_OPEN_FILES = 4096
 MAX_ADDRESS_SPACE_BYTES = 64 * 2**30
 """Far above any job's memory. It stops a process that reserves memory without end."""
 
-_BOOT = "import sys; sys.path[:] = sys.argv.pop(1).split('\\n'); from {} import main; sys.exit(main(sys.argv[1:]))"
+_BOOT = (
+    "import gc, os, sys; gc.set_threshold(50_000); sys.path[:] = sys.argv.pop(1).split('\\n'); from {} import main; "
+    "code = main(sys.argv[1:]); sys.stdout.flush(); os._exit(code or 0)"
+)
+"""Without these settings, Python looks for garbage during the imports and frees all objects one by one at the end."""
 _LIBRARY_PATH = "LD_LIBRARY_PATH"
 
 
@@ -50,6 +54,18 @@ def clean_environment() -> dict[str, str]:
     kept = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
     libraries = [entry for entry in os.environ.get(_LIBRARY_PATH, "").split(os.pathsep) if Path(entry).is_absolute()]
     return {**kept, _LIBRARY_PATH: os.pathsep.join(libraries)} if libraries else kept
+
+
+def of_aws_client() -> dict[str, str]:
+    """Return the variables with which an AWS client finds its settings and credentials.
+
+    Only the worker process of a job gets them, and only if the buckets are in another emulator.
+    """
+    return {
+        name: text
+        for name, text in os.environ.items()
+        if name.startswith("AWS_") or name.upper() in ("HOME", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
+    }
 
 
 def limit_resources() -> None:

@@ -1,4 +1,4 @@
-"""The table of training jobs, transform jobs, models, endpoint configurations and endpoints, with their tags.
+"""The table of training, transform and tuning jobs, models, endpoint configurations and endpoints, with their tags.
 
 Names are unique per kind and region. Imports stay light because the worker process of a job uses this module.
 """
@@ -15,6 +15,7 @@ from asteroid_ll.emulator.state import ACCOUNT_ID, State
 
 TRAINING_JOB = "training-job"
 TRANSFORM_JOB = "transform-job"
+TUNING_JOB = "hyper-parameter-tuning-job"
 MODEL = "model"
 ENDPOINT_CONFIG = "endpoint-config"
 ENDPOINT = "endpoint"
@@ -43,9 +44,9 @@ def partition(region: str) -> str:
     return "aws-us-gov" if region.startswith("us-gov-") else "aws"
 
 
-def resource_arn(kind: str, region: str, name: str) -> str:
+def resource_arn(kind: str, region: str, name: str, *, account_id: str = ACCOUNT_ID) -> str:
     """Return the ARN of a SageMaker resource in the emulated account."""
-    return f"arn:{partition(region)}:sagemaker:{region}:{ACCOUNT_ID}:{kind}/{name}"
+    return f"arn:{partition(region)}:sagemaker:{region}:{account_id}:{kind}/{name}"
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,7 @@ class Resource:
         modified_s: seconds since 1970.
         body: the create request and the service's additions; JSON values only.
         hidden_polls: how many describes still answer "not found" (eventual consistency).
+        account_id: the account.
     """
 
     kind: str
@@ -71,11 +73,12 @@ class Resource:
     modified_s: float
     body: dict[str, Any] = field(default_factory=dict)
     hidden_polls: int = 0
+    account_id: str = ACCOUNT_ID
 
     @property
     def arn(self) -> str:
         """The resource's ARN."""
-        return resource_arn(self.kind, self.region, self.name)
+        return resource_arn(self.kind, self.region, self.name, account_id=self.account_id)
 
 
 class Resources:
@@ -197,5 +200,5 @@ class Resources:
 
 def _resource(row: sqlite3.Row) -> Resource:
     values = {**dict(row), "body": json.loads(row["body"])}
-    del values["arn"]
-    return Resource(**values)
+    account_id = values.pop("arn").split(":")[4]
+    return Resource(**values, account_id=account_id)

@@ -2,7 +2,8 @@
 
 A file is unchanged if its inode, its size, and the times of its content and of its inode are the same. The last one
 cannot be set, so a content that was changed under its old time is noticed. As in git's index, a file that was changed
-shortly before it was read is read again: another change in the same tick of the clock would leave all four equal.
+shortly before it was read is read again: another change in the same tick of the clock would leave all four as
+they were.
 """
 
 from __future__ import annotations

@@ -55,3 +55,27 @@ def test_a_stage_does_not_import_what_only_others_need(tmp_path: Path, stages: s
     assert (
         heavy_modules("-c", f"{imports}; import sys; print(*sys.modules, file=sys.stderr)", folder=tmp_path) <= needed
     )
+
+
+LEAVING = """
+import atexit, sys
+from asteroid_ll.cli import group, main
+
+class Kept:
+    def __del__(self):
+        print("freed")
+
+def run(*arguments, **options):
+    atexit.register(print, "handled")
+    return original(*arguments, **options)
+
+kept, original, group.main = Kept(), group.main, run
+main()
+"""
+
+
+@pytest.mark.parametrize(("line", "code"), [("--version", 0), ("no-such-command", 2)])
+def test_a_command_ends_with_its_code_after_exit_handlers_and_frees_nothing(line: str, code: int) -> None:
+    done = subprocess.run([sys.executable, "-c", LEAVING, line], capture_output=True, text=True, timeout=60)
+    assert done.returncode == code
+    assert done.stdout.splitlines()[-1] == "handled"

@@ -39,8 +39,8 @@ class KeyEncoder:
         return quote(text, safe="/*-._~") if self.encoding else text
 
     def parameter(self, name: str) -> str | None:
-        """Return an encoded query parameter, or None if the request has none of that name."""
-        return self.encode(self._query[name]) if name in self._query else None
+        """Return an encoded query parameter, or None if the request has none of that name, or an empty one."""
+        return self.encode(self._query.get(name, "")) or None
 
 
 @dataclass(frozen=True)

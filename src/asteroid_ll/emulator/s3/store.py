@@ -14,9 +14,10 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from asteroid_ll.emulator.s3.body_files import Body, BodyFiles
+from asteroid_ll.emulator.s3.body_files import Body, BodyFiles, read_chunks
 from asteroid_ll.emulator.s3.errors import s3_error
 from asteroid_ll.emulator.state import ACCOUNT_ID, State
+from asteroid_ll.emulator.transport.messages import ApiError
 
 POLICY = "policy"
 """The name of a bucket's policy among its settings."""
@@ -175,7 +176,7 @@ class ObjectStore:
         """
         with self.state.transaction() as connection:
             if connection.execute("SELECT 1 FROM s3_object WHERE bucket = ? LIMIT 1", (name,)).fetchone():
-                raise s3_error("BucketNotEmpty")
+                raise s3_error("BucketNotEmpty", BucketName=name)
             bodies = _drop_uploads(connection, name)
             connection.execute("DELETE FROM s3_setting WHERE bucket = ?", (name,))
             connection.execute("DELETE FROM s3_bucket WHERE name = ?", (name,))
@@ -235,6 +236,27 @@ class ObjectStore:
     def is_intact(self, stored: StoredObject) -> bool:
         """Return whether the object's bytes are those that were stored, or the object has been replaced since."""
         return self.bodies.is_intact(stored.path.name) or self.get(stored.bucket, stored.key) != stored
+
+    def has(self, bucket: str, region: str) -> bool:
+        """Return whether the account has a bucket of that name in a region."""
+        found = self.bucket(bucket)
+        return found is not None and (found.region, found.owner) == (region, ACCOUNT_ID)
+
+    def file_of(self, stored: StoredObject) -> Path:
+        """Return the file with an object's bytes.
+
+        Raises:
+            ApiError: they are damaged.
+        """
+        if not self.is_intact(stored):
+            name = f"s3://{stored.bucket}/{stored.key}"
+            message = f'The object "{name}" is damaged in the emulator\'s state. Upload it again'
+            raise ApiError("InternalError", message, status=500)
+        return stored.path
+
+    def put_file(self, bucket: str, key: str, source: Path) -> None:
+        """Store a file as `put` does."""
+        self.put(bucket, key, read_chunks(source))
 
     def put(self, bucket: str, key: str, chunks: Iterable[bytes]) -> StoredObject:
         """Store the bytes of all chunks as an object with the bucket's default encryption and no other attributes.

@@ -33,6 +33,7 @@ def page(
     *,
     member: str,
     summary: Callable[[Resource], dict[str, Any]],
+    default_by: str = "CreationTime",
     default_order: str = "Descending",
     matches: Callable[[Resource], bool] = lambda _: True,
 ) -> dict[str, Any]:
@@ -43,7 +44,8 @@ def page(
         kind: the kind of resource.
         member: the output's member for the list.
         summary: returns a resource's entry in the list.
-        default_order: the operation's default of ``SortOrder``.
+        default_by: the operation's default of ``SortBy``.
+        default_order: that of ``SortOrder``.
         matches: a filter of the operation's own.
 
     Returns:
@@ -54,7 +56,7 @@ def page(
         ApiError: ``ValidationException`` for a token of another listing.
     """
     params = call.params
-    by = params.get("SortBy", "CreationTime")
+    by = params.get("SortBy", default_by)
     size = params.get("MaxResults", DEFAULT_PAGE_SIZE)
     after = _decode(params["NextToken"], member=member) if "NextToken" in params else None
     rows: list[Resource] = []

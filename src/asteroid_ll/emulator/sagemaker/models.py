@@ -59,7 +59,9 @@ def create_resource(
     """
     tags = call.new_tags()
     now_s = call.state.now()
-    resource = Resource(kind, call.region, name, status, now_s, now_s, body, call.settings.invisible_polls)
+    resource = Resource(
+        kind, call.region, name, status, now_s, now_s, body, call.settings.invisible_polls, call.state.account_id
+    )
     with call.state.transaction() as db:
         if call.resources.get(kind, call.region, name) is not None:
             raise invalid(f'Cannot create already existing {WORDS[kind]} "{resource.arn}".')
@@ -176,7 +178,7 @@ def _check_container(call: SageMakerCall, container: Mapping[str, Any], *, role_
             '"sagemaker.amazonaws.com". '
             f'Also ensure that the role has "s3:GetObject" permissions and that the object is located in {call.region}.'
         )
-    if call.services.store.get(bucket, key) is None:
+    if call.buckets.get(bucket, key) is None:
         raise invalid(f"Could not find model data at {uri}.")
 
 
