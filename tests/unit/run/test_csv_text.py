@@ -4,7 +4,7 @@ import json
 
 import pandas as pd
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from asteroid_ll.formats.table import write_csv
@@ -51,6 +51,7 @@ def test_every_text_is_read_back_as_it_was(text):
     assert cell == text or cell.startswith("'")
 
 
+@settings(max_examples=40, deadline=None)
 @given(st.lists(st.none() | st.integers() | st.text(alphabet="'=+-@\t\r1.ea\n\uff1d ", max_size=4), max_size=6))
 @example(["", "=1"])
 def test_a_whole_column_is_as_safe_as_its_cells(column):
@@ -60,6 +61,7 @@ def test_a_whole_column_is_as_safe_as_its_cells(column):
     assert list(all_restored(texts)) == [restored(text) for text in texts]
 
 
+@settings(max_examples=40, deadline=None)
 @given(
     st.lists(
         st.tuples(st.text(alphabet="a'=,\"\r\n ", max_size=4), st.none() | st.floats(0, 1)), min_size=1, max_size=5

@@ -461,6 +461,7 @@ def test_a_full_disk_leaves_a_long_journal_as_it_was(long_journal, monkeypatch):
     assert [path.name for path in long_journal.path.parent.iterdir()] == ["journal.jsonl"]
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize(
     ("function", "at", "moment"),
     [
