@@ -7,6 +7,7 @@ wait a second for it. The end is clean: no request is read any more, and respons
 from __future__ import annotations
 
 import io
+import ipaddress
 import logging
 import shutil
 import socket
@@ -213,6 +214,16 @@ def _http_chunks(stream: io.BufferedIOBase) -> Iterator[bytes]:
         if not _line(stream).strip():
             return
     raise ValueError("too many trailers")
+
+
+def is_loopback(host: str) -> bool:
+    """Return whether a name or an address is this machine's, whatever a name server says."""
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def _line(stream: io.BufferedIOBase) -> bytes:

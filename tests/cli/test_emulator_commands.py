@@ -1,11 +1,20 @@
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import signal
 import urllib.request
+from pathlib import Path
 
+import boto3
 import pytest
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+from asteroid_ll import Emulator
+
+GUIDE = Path(__file__).resolve().parents[2] / "docs/emulator.md"
 
 
 def test_the_ledger_shows_what_aws_would_have_billed(finished):
@@ -80,6 +89,56 @@ def test_serving_other_machines_needs_a_token_in_the_url(finished):
     assert "not encrypted" in err
 
 
+def test_a_reset_from_elsewhere_empties_what_is_served_and_nothing_is_lost_after_it(place):
+    with place.start("emulator", "serve", "--port", "0", "--state", "served", config=None) as server:
+        url = server.stdout.readline().partition("=")[2].strip()
+        s3 = boto3.Session("any", "any", region_name="us-east-1").client("s3", endpoint_url=url)
+        s3.create_bucket(Bucket="before")
+        s3.put_object(Bucket="before", Key="key", Body=b"1")
+        assert place.run("emulator", "reset", "--yes", "--state", "served", config=None).code == 0
+        assert s3.list_buckets()["Buckets"] == []
+        s3.create_bucket(Bucket="after")
+        s3.put_object(Bucket="after", Key="key", Body=b"2")
+        s3.close()
+        server.send_signal(signal.SIGINT)
+        server.communicate(timeout=30)
+    with Emulator(place.folder / "served") as emulator:
+        kept = emulator.session().client("s3")
+        assert [bucket["Name"] for bucket in kept.list_buckets()["Buckets"]] == ["after"]
+        assert kept.get_object(Bucket="after", Key="key")["Body"].read() == b"2"
+
+
+def test_a_companion_prints_where_each_service_is_and_keeps_its_own_directory(place):
+    nobody = "http://127.0.0.1:9"
+    options = ("--port", "0", "--s3-endpoint", nobody)
+    with place.start("emulator", "serve", *options, "--account", "111122223333", config=None) as server:
+        lines = [server.stdout.readline() for _ in range(6)]
+        server.send_signal(signal.SIGINT)
+        server.communicate(timeout=30)
+    url = lines[2].partition("=")[2].strip()
+    printed = "".join(lines).replace(nobody, "http://127.0.0.1:5000").replace(url, "http://127.0.0.1:4599")
+    (page,) = re.findall(r"^```text\n(export .*?)^```$", GUIDE.read_text("utf-8"), re.MULTILINE | re.DOTALL)
+    assert printed == page
+    assert (place.workdir / "companion/other-s3.json").is_file()
+    assert not (place.workdir / "emulator").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("--s3-endpoint", "http://127.0.0.1:9"), "does not answer, so its account is unknown"),
+        (("--s3-endpoint", "http://127.0.0.1:4566"), "Port 4566 is that of the other emulator"),
+        (("--s3-endpoint", "http://127.0.0.1:9", "--iam"), "the other emulator has the identities"),
+    ],
+)
+def test_a_companion_that_cannot_work_is_one_sentence(place, options, words):
+    ended = place.run("emulator", "serve", *options, config=None)
+    assert ended.code == 2
+    assert words in ended.err
+    assert "Next:" in ended.err
+    assert not place.workdir.exists()
+
+
 def test_a_folder_with_other_files_is_no_state(place):
     (place.folder / "thesis.txt").write_text("years of work")
     ended = place.run("emulator", "serve", "--state", ".", config=None)
@@ -140,6 +199,32 @@ def test_serve_evaluates_the_policies_of_its_options(place):
     assert ended.code == 4
     assert "AWS denied s3:CreateBucket while creating bucket comets" in ended.err
     assert "Allow s3:CreateBucket on arn:aws:s3:::comets in the caller's IAM policy" in ended.err
+
+
+@pytest.mark.one_in(2)
+@pytest.mark.parametrize("secret", ["", "of-the-user"], ids=["printed", "given"])
+def test_serve_refuses_what_its_caller_did_not_sign(place, secret):
+    keys = {"AWS_ACCESS_KEY_ID": "ada" if secret else "", "AWS_SECRET_ACCESS_KEY": secret}
+    variables = {**os.environ, **keys, "PYTHONUNBUFFERED": "1"}
+    options = ("--port", "0", "--strict-signatures")
+    with place.start("emulator", "serve", *options, config=None, env=variables) as server:
+        url = server.stdout.readline().partition("=")[2].strip()
+        if not secret:
+            lines = [server.stdout.readline() for _ in range(2)]
+            assert lines == ["export AWS_ACCESS_KEY_ID=emulator\n", "export AWS_SECRET_ACCESS_KEY=emulator\n"]
+        codes = []
+        for guess in (secret or "emulator", "guess"):
+            session = boto3.Session(keys["AWS_ACCESS_KEY_ID"] or "emulator", guess, region_name="us-east-1")
+            s3 = session.client("s3", endpoint_url=url, config=Config(retries={"total_max_attempts": 1}))
+            try:
+                codes.append(s3.list_buckets()["ResponseMetadata"]["HTTPStatusCode"])
+            except ClientError as error:
+                codes.append(error.response["Error"]["Code"])
+            s3.close()
+        server.send_signal(signal.SIGINT)
+        out, _ = server.communicate(timeout=30)
+    assert codes == [200, "SignatureDoesNotMatch"]
+    assert out == ""
 
 
 def test_a_wrong_policy_is_one_sentence_and_makes_no_account(place):

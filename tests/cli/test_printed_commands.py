@@ -40,6 +40,8 @@ SAMPLES = {
     "role_arn": "arn:aws:iam::123456789012:role/x",
     "need.key": "training.instance_type",
     "closest": "ml.m5.large",
+    "quoted_url": "http://127.0.0.1:5000",
+    "new": "other",
 }
 """Values of the placeholders in messages."""
 

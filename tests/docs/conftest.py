@@ -19,7 +19,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 BLOCK = re.compile(r"^```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 VARIABLE = (
-    (re.compile(r"\d+\.\d\d s\b"), "T s"),
+    (re.compile(r" *\d+\.\d\d s\b"), " T s"),
     (re.compile(r"\d+ billable seconds?"), "N billable seconds"),
     (re.compile(r"asteroid-ll-[0-9a-f]{16}(-[0-9a-f]{8})?"), "asteroid-ll-NAME"),
     (re.compile(r"\d+(?= files already formatted| source files| passed)"), "N"),

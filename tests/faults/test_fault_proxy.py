@@ -63,6 +63,7 @@ FROM_DEPLOY = (
     "DescribeEndpoint",
     "InvokeEndpoint",
     *TEARDOWN,
+    "DescribeTrainingJob",
 )
 STATUS = (
     "GetCallerIdentity",

@@ -43,6 +43,12 @@ def program_of_the_page(phrase: str) -> str:
     return str(program)
 
 
+def configuration_of_the_page() -> str:
+    """Return the SDK's configuration of docs/sdk.md."""
+    (text,) = re.findall(r"^```text\n(SchemaVersion.*?)^```$", PAGE.read_text("utf-8"), re.MULTILINE | re.DOTALL)
+    return str(text)
+
+
 def open_intervals(state: Path) -> list[str]:
     """Return what a served account still bills."""
     with Emulator(state) as emulator:
@@ -57,7 +63,7 @@ def run(program: str, *, url: str, folder: Path) -> str:
     """
     config = folder / ".config/sagemaker/config.yaml"
     config.parent.mkdir(parents=True, exist_ok=True)
-    config.write_text("SchemaVersion: '1.0'\nSageMaker: {PythonSDK: {Modules: {TelemetryOptOut: true}}}\n")
+    config.write_text(configuration_of_the_page())
     variables = {name: text for name, text in os.environ.items() if not name.startswith("AWS_")} | {
         "AWS_ENDPOINT_URL": url,
         "AWS_ACCESS_KEY_ID": "AKIDEXAMPLE",

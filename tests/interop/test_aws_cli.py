@@ -12,6 +12,7 @@ import pytest
 from asteroid_ll.aws.iam_commands import setup
 from asteroid_ll.aws.policy import Scope, caller_policy, oidc_trust, role_policy, trust_policy
 from asteroid_ll.emulator.local import Emulator
+from asteroid_ll.linear_learner.images import image_uri
 
 pytestmark = [
     pytest.mark.interop,
@@ -89,6 +90,76 @@ def test_the_aws_command_line_reads_every_setting_of_a_bucket(aws, tmp_path):
     (version,) = json.loads(read("list-object-versions"))["Versions"]
     assert (version["Key"], version["VersionId"]) == ("rows.csv", "null")
     assert json.loads(read("head-object", "--key", "rows.csv"))["ServerSideEncryption"] == "aws:kms"
+
+
+def test_the_aws_command_line_tunes_waits_and_stops(aws, tmp_path):
+    rows = "".join(f"{n % 2},{n % 2 + n / 1000},{n % 7}\n" for n in range(400))
+    for channel in ("train", "validation"):
+        (tmp_path / f"{channel}.csv").write_text(rows)
+    aws("s3", "mb", "s3://rocks")
+    for channel in ("train", "validation"):
+        aws("s3", "cp", f"{channel}.csv", f"s3://rocks/{channel}/rows.csv", "--no-progress")
+    data = [
+        {
+            "ChannelName": channel,
+            "ContentType": "text/csv",
+            "DataSource": {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": f"s3://rocks/{channel}/"}},
+        }
+        for channel in ("train", "validation")
+    ]
+    definition = {
+        "AlgorithmSpecification": {"TrainingImage": image_uri("eu-west-1"), "TrainingInputMode": "File"},
+        "RoleArn": "arn:aws:iam::000000000000:role/asteroid-ll",
+        "StaticHyperParameters": {"predictor_type": "binary_classifier", "mini_batch_size": "50", "epochs": "2"},
+        "InputDataConfig": data,
+        "OutputDataConfig": {"S3OutputPath": "s3://rocks/models"},
+        "ResourceConfig": {"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 10},
+        "StoppingCondition": {"MaxRuntimeInSeconds": 600},
+    }
+    config = {
+        "Strategy": "Grid",
+        "HyperParameterTuningJobObjective": {"Type": "Maximize", "MetricName": "validation:recall"},
+        "ResourceLimits": {"MaxParallelTrainingJobs": 2},
+        "ParameterRanges": {"CategoricalParameterRanges": [{"Name": "wd", "Values": ["0", "0.1", "1"]}]},
+    }
+    (tmp_path / "definition.json").write_text(json.dumps(definition))
+    (tmp_path / "config.json").write_text(json.dumps(config))
+
+    def sagemaker(command, *arguments, status=(0,), name="comet"):
+        answer = aws("sagemaker", command, "--hyper-parameter-tuning-job-name", name, *arguments, status=status)
+        return json.loads(answer) if answer.startswith("{") else answer
+
+    create = (
+        *("create-hyper-parameter-tuning-job", "--hyper-parameter-tuning-job-config", "file://config.json"),
+        *("--training-job-definition", "file://definition.json", "--tags", "Key=team,Value=rocks"),
+    )
+    arn = sagemaker(*create)["HyperParameterTuningJobArn"]
+    job = sagemaker("describe-hyper-parameter-tuning-job")
+    while job["HyperParameterTuningJobStatus"] == "InProgress":
+        job = sagemaker("describe-hyper-parameter-tuning-job")
+    assert (job["HyperParameterTuningJobStatus"], job["TrainingJobStatusCounters"]["Completed"]) == ("Completed", 3)
+    assert json.loads(aws("sagemaker", "list-tags", "--resource-arn", arn))["Tags"] == [
+        {"Key": "team", "Value": "rocks"}
+    ]
+    by_value = ("--sort-by", "FinalObjectiveMetricValue", "--sort-order", "Descending", "--max-items", "2")
+    listed = sagemaker("list-training-jobs-for-hyper-parameter-tuning-job", *by_value)["TrainingJobSummaries"]
+    assert len(listed) == 2
+    best = job["BestTrainingJob"]["TrainingJobName"]
+    aws("sagemaker", "wait", "training-job-completed-or-stopped", "--training-job-name", best)
+    assert aws("s3", "ls", f"s3://rocks/models/{best}/output/").endswith("model.tar.gz\n")
+    definition["StaticHyperParameters"] |= {"epochs": "100000", "early_stopping_patience": "100000"}
+    (tmp_path / "definition.json").write_text(json.dumps(definition))
+    sagemaker(*create, name="long")
+    sagemaker("stop-hyper-parameter-tuning-job", name="long")
+    while (status := sagemaker("describe-hyper-parameter-tuning-job", name="long"))[
+        "HyperParameterTuningJobStatus"
+    ] in ("InProgress", "Stopping"):
+        pass
+    assert status["HyperParameterTuningJobStatus"] == "Stopped"
+    assert status["TrainingJobStatusCounters"]["InProgress"] == 0
+    assert "can't find a tuning job called other" in sagemaker(
+        "delete-hyper-parameter-tuning-job", name="other", status=(254, 255)
+    )
 
 
 def test_the_commands_that_iam_setup_prints_can_be_pasted_into_a_shell(tmp_path):

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 FOLDER = Path(__file__).resolve().parent / "javascript"
-GUIDE = Path(__file__).resolve().parents[2] / "docs/emulator.md"
+GUIDE = Path(__file__).resolve().parents[2] / "docs/emulator-recipes.md"
 NODE = shutil.which("node")
 
 pytestmark = [

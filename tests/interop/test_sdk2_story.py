@@ -8,6 +8,8 @@ import re
 import numpy as np
 import pytest
 
+from asteroid_ll import Emulator
+
 SDK = 2
 pytestmark = pytest.mark.interop
 
@@ -63,6 +65,62 @@ told["left"] = [client.list_models()["Models"], client.list_endpoints()["Endpoin
 print("TOLD", json.dumps(told))
 """
 
+TUNING = """
+import json
+import numpy as np
+from sagemaker import LinearLearner, Session
+from sagemaker.analytics import HyperparameterTuningJobAnalytics
+from sagemaker.tuner import CategoricalParameter, ContinuousParameter, HyperparameterTuner, IntegerParameter
+from sklearn.datasets import load_breast_cancer
+
+session = Session(default_bucket="sdk-records")
+features, benign = load_breast_cancer(return_X_y=True)
+features, labels = features.astype("float32"), (1 - benign).astype("float32")
+order = np.random.default_rng(0).permutation(len(labels))
+learned, held_out = order[:455], order[455:]
+learner = LinearLearner(
+    "arn:aws:iam::000000000000:role/asteroid-ll", 1, "ml.m5.large", predictor_type="binary_classifier", epochs=10,
+    sagemaker_session=session,
+)
+inputs = [
+    learner.record_set(features[learned], labels[learned]),
+    learner.record_set(features[held_out], labels[held_out], channel="validation"),
+]
+tuner = HyperparameterTuner(
+    learner,
+    "validation:objective_loss",
+    {
+        "learning_rate": ContinuousParameter(1e-5, 1, scaling_type="Logarithmic"),
+        "wd": ContinuousParameter(1e-7, 1),
+        "mini_batch_size": IntegerParameter(50, 400),
+        "use_bias": CategoricalParameter([True, False]),
+    },
+    objective_type="Minimize",
+    max_jobs=12,
+    max_parallel_jobs=2,
+    random_seed=1,
+    early_stopping_type="Auto",
+    tags=[{"Key": "team", "Value": "rocks"}],
+)
+tuner.fit(inputs, mini_batch_size=100)
+told = {"status": tuner.describe()["HyperParameterTuningJobStatus"], "best": tuner.best_training_job()}
+frame = HyperparameterTuningJobAnalytics(tuner.latest_tuning_job.name, sagemaker_session=session).dataframe()
+told["values"] = frame.sort_values("TrainingJobName")["FinalObjectiveValue"].tolist()
+told["jobs"] = sorted(frame["TrainingJobName"])
+
+estimator = tuner.best_estimator()
+told["metrics"] = sorted(set(estimator.training_job_analytics.dataframe()["metric_name"]))
+again = HyperparameterTuner.attach(tuner.latest_tuning_job.name, sagemaker_session=session)
+told["attached"] = [again.best_training_job() == told["best"], sorted(again.hyperparameter_ranges())]
+predictor = tuner.deploy(1, "ml.m5.large")
+scores = predictor.predict(features[held_out])
+right = [r.label["predicted_label"].float32_tensor.values[0] == label for r, label in zip(scores, labels[held_out])]
+told["accuracy"] = float(np.mean(right))
+predictor.delete_model()
+predictor.delete_endpoint()
+print("TOLD", json.dumps(told))
+"""
+
 
 def test_the_recipe_of_the_page_runs(sdk, tmp_path):
     with sdk.served(tmp_path / "state") as url:
@@ -71,6 +129,16 @@ def test_the_recipe_of_the_page_runs(sdk, tmp_path):
     assert [float(text) for text in re.findall(r"\b[01]\.0$", printed, re.MULTILINE)] == [
         float(row.sum() > 0) for row in features[:3]
     ]
+    assert sdk.open_intervals(tmp_path / "state") == []
+
+
+def test_a_program_that_names_no_bucket_needs_only_the_sdks_configuration(sdk, tmp_path):
+    program = sdk.program_of_the_page("learner.record_set")
+    unmodified = program.replace('Session(default_bucket="sdk-records")', "Session()")
+    assert unmodified != program
+    with sdk.served(tmp_path / "state") as url:
+        printed = sdk.run(f"{unmodified}\nprint(learner.model_data)", url=url, folder=tmp_path)
+    assert "s3://sagemaker-sdk/" in printed.splitlines()[-1]
     assert sdk.open_intervals(tmp_path / "state") == []
 
 
@@ -86,4 +154,25 @@ def test_record_sets_pipes_attach_metrics_warm_pools_serverless_and_transform(sd
     assert told["warm"]["Status"] == "Available"
     assert told["endpoint"] == pytest.approx(told["transform"], rel=1e-6)
     assert told["left"] == [[], [], []]
+    assert sdk.open_intervals(tmp_path / "state") == []
+
+
+def test_a_tuner_finds_a_better_model_of_the_breast_cancer_data_and_deploys_it(sdk, tmp_path):
+    with sdk.served(tmp_path / "state") as url:
+        printed = sdk.run(TUNING, url=url, folder=tmp_path)
+    (line,) = (line for line in printed.splitlines() if "TOLD " in line)
+    told = json.loads(line.partition("TOLD ")[2])
+    assert told["status"] == "Completed"
+    values = dict(zip(told["jobs"], told["values"], strict=True))
+    assert len(values) == 12
+    assert values[told["best"]] == min(values.values()) < told["values"][0]
+    assert {"validation:objective_loss", "train:progress"} <= set(told["metrics"])
+    assert told["attached"] == [
+        True,
+        ["CategoricalParameterRanges", "ContinuousParameterRanges", "IntegerParameterRanges"],
+    ]
+    assert told["accuracy"] > 0.9
+    with Emulator(tmp_path / "state") as emulator:
+        billed = [interval.arn.rpartition("/")[2] for interval in emulator.ledger() if interval.kind == "training"]
+    assert billed == told["jobs"]
     assert sdk.open_intervals(tmp_path / "state") == []

@@ -39,6 +39,12 @@ MODULES = {
     "src/asteroid_ll/aws/teardown.py": "tests/unit/aws/test_teardown.py",
     "src/asteroid_ll/pipeline/supervisor.py": "tests/unit/pipeline/test_supervisor.py",
     "src/asteroid_ll/pipeline/run.py": "tests/unit/pipeline/test_run.py",
+    "src/asteroid_ll/aws/transform.py": "tests/unit/aws/test_transform.py",
+    "src/asteroid_ll/aws/checks/leftovers.py": "tests/unit/aws/checks/test_leftovers.py",
+    "src/asteroid_ll/aws/checks/simulation.py": "tests/unit/aws/checks",
+    "src/asteroid_ll/emulator/iam/language.py": "tests/unit/emulator/iam/test_language.py",
+    "src/asteroid_ll/emulator/sts/sessions.py": "tests/unit/emulator/sts/test_sessions.py",
+    "src/asteroid_ll/emulator/sts/web_identity.py": "tests/unit/emulator/sts/test_web_identity.py",
 }
 """Each module with the tests that must kill its mutants."""
 

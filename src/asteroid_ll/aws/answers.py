@@ -132,7 +132,8 @@ def _problem_with_body(response: Mapping[str, Any], shape: Any) -> str:
 
 def _problem_with_members(response: Mapping[str, Any], parsed: Mapping[str, Any], shape: Any, operation: str) -> str:
     """Return the problem with a parsed answer, empty if there is none."""
-    if "html" in response["headers"].get("Content-Type", ""):
+    # moto declares an empty answer as HTML.
+    if "html" in response["headers"].get("Content-Type", "") and response["headers"].get("Content-Length") != "0":
         return "it is a web page"
     if shape is None:
         return ""

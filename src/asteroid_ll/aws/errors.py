@@ -288,5 +288,6 @@ def _quota_hint(message: str) -> str:
 
 
 def _reason(message: str) -> str:
-    """Return AWS's message as the end of a sentence without a full stop, or an empty text."""
-    return f": {message.rstrip('.')}" if message and message not in {"Forbidden", "Moved Permanently"} else ""
+    """Return AWS's message as the end of a sentence without a full stop; empty for none and for a document."""
+    is_text = message not in {"", "Forbidden", "Moved Permanently"} and not message.lstrip().startswith("<")
+    return f": {message.rstrip('.')}" if is_text else ""

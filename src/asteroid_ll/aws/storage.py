@@ -6,7 +6,7 @@ import base64
 import hashlib
 import re
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -149,8 +149,8 @@ def exists(aws: Aws, *, bucket: str, key: str) -> bool:
 def is_stored(aws: Aws, path: Path, *, bucket: str, key: str, size_bytes: int, sha256: str) -> bool:
     """Return whether an object has exactly a file's content, by the checksum that S3 itself has computed.
 
-    It is the SHA-256 of our own uploads. The CRC-32 of an object that another client wrote serves too. Any other object
-    counts as different.
+    It is the SHA-256 of our own uploads. The CRC-32 of an object that another client wrote serves too, and the MD5 of a
+    server that keeps no checksum. Any other object counts as different.
 
     Args:
         aws: the connection.
@@ -169,7 +169,10 @@ def is_stored(aws: Aws, path: Path, *, bucket: str, key: str, size_bytes: int, s
         return False
     if "ChecksumSHA256" in head:
         return bool(head["ChecksumSHA256"] == _s3_checksum(path, size_bytes=size_bytes, sha256=sha256))
-    return head.get("ChecksumType") == "FULL_OBJECT" and head.get("ChecksumCRC32") == _crc32(path)
+    if "ChecksumCRC32" in head:
+        return head.get("ChecksumType") == "FULL_OBJECT" and head["ChecksumCRC32"] == _crc32(path)
+    # An emulator may keep no checksum. Without a key of KMS, the ETag of an object in one part is its MD5.
+    return head.get("ServerSideEncryption", "AES256") == "AES256" and head.get("ETag") == f'"{_md5(path)}"'
 
 
 def _encryption(kms_key: str | None) -> dict[str, Any]:
@@ -198,13 +201,26 @@ def _s3_checksum(path: Path, *, size_bytes: int, sha256: str) -> str:
 def _crc32(path: Path) -> str:
     """Return a file's CRC-32 as S3 writes it: four bytes, big-endian, in base64."""
     crc32 = 0
+    for block in _blocks(path):
+        crc32 = zlib.crc32(block, crc32)
+    return base64.b64encode(crc32.to_bytes(4, "big")).decode()
+
+
+def _md5(path: Path) -> str:
+    """Return a file's MD5 in hexadecimal."""
+    md5 = hashlib.md5(usedforsecurity=False)
+    for block in _blocks(path):
+        md5.update(block)
+    return md5.hexdigest()
+
+
+def _blocks(path: Path) -> Iterator[bytes]:
     try:
         with path.open("rb") as file:
             while block := file.read(_CHUNK_BYTES):
-                crc32 = zlib.crc32(block, crc32)
+                yield block
     except OSError as error:
         raise _unreadable(path, error) from error
-    return base64.b64encode(crc32.to_bytes(4, "big")).decode()
 
 
 def _unreadable(path: Path, error: OSError) -> DataError:

@@ -6,7 +6,7 @@ import threading
 import time
 import traceback
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import replace
 from functools import partial
@@ -19,10 +19,10 @@ from asteroid_ll.emulator.cloudwatch import service as cloudwatch
 from asteroid_ll.emulator.iam.call import IamCall
 from asteroid_ll.emulator.iam.principals import Principal
 from asteroid_ll.emulator.iam.service import SERVICE as IAM
-from asteroid_ll.emulator.iam.store import ANYONE, Identities
+from asteroid_ll.emulator.iam.store import Credentials, Identities
 from asteroid_ll.emulator.ledger import BilledInterval
+from asteroid_ll.emulator.logs.call import LogsCall
 from asteroid_ll.emulator.logs.service import SERVICE as LOGS
-from asteroid_ll.emulator.logs.service import LogsCall
 from asteroid_ll.emulator.logs.store import LogStore
 from asteroid_ll.emulator.pricing.service import SERVICE as PRICING
 from asteroid_ll.emulator.processes import reap_children
@@ -43,7 +43,7 @@ from asteroid_ll.emulator.sts.service import SERVICE as STS
 from asteroid_ll.emulator.sts.sessions import StsCall
 from asteroid_ll.emulator.transport.messages import ApiError, Request, Response, too_large
 from asteroid_ll.emulator.unknown_services import unknown_service
-from asteroid_ll.emulator.worker.jobs import TRANSFORM, Jobs
+from asteroid_ll.emulator.worker.jobs import TRAINING, TRANSFORM, TUNING, Jobs
 from asteroid_ll.errors import DataError
 
 if TYPE_CHECKING:
@@ -67,6 +67,7 @@ _SERVICES = {
 """The services by protocol, with the names that requests are signed for. SageMaker's runtime is found by its path."""
 
 DEFAULT_REGION = "us-east-1"
+RESET_PATH = "/_asteroid-ll/reset"
 STS_VERSION = "2011-06-15"
 
 
@@ -77,27 +78,35 @@ class Account:
         directory: the state; created if it is missing.
         clock: seconds since 1970; tests pass a virtual one.
         loader: the botocore data loader of the client, which has already read the service models.
+        prepare: writes what belongs into an empty account, now and after each reset.
+        keys: access keys besides those of IAM and STS; if given, every request must be signed by its caller. They are
+            keys of the account's root user, or of the user whose policies are evaluated.
     """
 
     def __init__(
-        self, directory: Path, *, clock: Callable[[], float] = time.time, loader: Loader | None = None
+        self,
+        directory: Path,
+        *,
+        clock: Callable[[], float] = time.time,
+        loader: Loader | None = None,
+        prepare: Callable[[State], None] = lambda _state: None,
+        keys: Mapping[str, Credentials] | None = None,
     ) -> None:
         self.directory = directory
-        self._clock = clock
         self._model = ApiModel(loader)
         self._lock = threading.RLock()
-        self._open()
-
-    def _open(self) -> None:
-        self.state = State(self.directory, clock=self._clock)
+        self._prepare = prepare
+        self.state = State(self.directory, clock=clock)
         with naming_damage(self.directory):
             self.store = ObjectStore(self.state)
-            transforms = Jobs(self.state, TRANSFORM)
-            self.services = Services(self.state, self.store, Resources(self.state), Jobs(self.state), transforms)
-            self.s3 = S3(self.store)
+            jobs, transforms, tunings = (Jobs(self.state, kind) for kind in (TRAINING, TRANSFORM, TUNING))
+            self.services = Services(self.state, self.store, Resources(self.state), jobs, transforms, tunings)
+            self.identities = Identities(self.state)
+            self.s3 = S3(self.store, None if keys is None else self._credentials_of)
             self._runtime = Runtime(self.services)
             self._log_store = LogStore(self.state)
-            self.identities = Identities(self.state)
+        self._keys = keys
+        prepare(self.state)
 
     def handle(self, request: Request) -> Response:
         """Answer one request. A bug is a 500 with its traceback in ``emulator.log``.
@@ -105,6 +114,8 @@ class Account:
         Raises:
             DataError: the state is damaged.
         """
+        if request.path == RESET_PATH:
+            return self._reset(request)
         request_id = str(uuid.uuid4())
         access_key, region, signed_for = scope_of(request)
         protocol = protocol_of(request, signed_for)
@@ -135,7 +146,8 @@ class Account:
             return ledger.all_intervals(self.state)
 
     def settle(self) -> None:
-        """Fail jobs whose worker died and apply endpoint transitions that are due."""
+        """Fail or continue jobs whose worker died, and apply endpoint transitions that are due."""
+        self.services.tunings.settle()
         self.services.jobs.settle()
         self.services.transforms.settle()
         hosting.advance(self.services)
@@ -146,13 +158,13 @@ class Account:
 
     def reset(self) -> None:
         """Kill every job's processes and delete what the emulator created; the account is empty then."""
-        with self._lock:
-            with naming_damage(self.directory):
-                self.services.jobs.delete_all()
-                self.services.transforms.delete_all()
-            self.close()
-            remove_state(self.directory)
-            self._open()
+        with self._lock, naming_damage(self.directory):
+            self.services.tunings.delete_all()  # first, because they start training jobs
+            self.services.jobs.delete_all()
+            self.services.transforms.delete_all()
+            self.state.empty()
+            self.services.loaded_models.clear()
+            self._prepare(self.state)
 
     def close(self) -> None:
         """Close the files and drop the loaded models. Jobs keep running."""
@@ -160,14 +172,26 @@ class Account:
         self.services.loaded_models.clear()
         self.state.close()
 
+    def _reset(self, request: Request) -> Response:
+        """Answer a request that is not AWS's: empty the account."""
+        if request.method != "POST":
+            return Response(405, {"Allow": "POST", "Content-Type": "application/json"}, b'{"status": "use POST"}\n')
+        self.reset()
+        return Response(200, {"Content-Type": "application/json"}, b'{"status": "ok"}\n')
+
     def _route(self, request: Request, service: str, *, region: str, access_key: str, request_id: str) -> Response:
         permissions = partial(self._permissions, access_key, region) if self.state.evaluates_iam else None
+        if service == "s3" and self.state.other_s3 is not None:
+            message = f"This emulator has no buckets. They are at {self.state.other_s3.url} (AWS_ENDPOINT_URL_S3)."
+            raise ApiError("UnknownOperationException", message, status=501)
         if service == "s3":
             return self.s3.handle(request, region=region or DEFAULT_REGION, permissions=permissions)
         if request.file is not None:
             raise too_large()
         if not region and not _is_public(request, service):  # the request is not signed
             raise ApiError("MissingAuthenticationTokenException", "Missing Authentication Token", status=403)
+        if region and self._keys is not None:
+            self._check_signature(request)
         with self._lock:
             allowed = None if permissions is None else permissions()
             authorize = None if allowed is None else allowed.check
@@ -188,7 +212,12 @@ class Account:
                 return PRICING.handle(request, model=self._model, call=dict, authorize=authorize)
             sender = self.identities.principal_of(access_key) if allowed is None else allowed.principal
             return self._identified(
-                request, service, sender or ANYONE, region=region, request_id=request_id, authorize=authorize
+                request,
+                service,
+                sender or self.identities.anyone(),
+                region=region,
+                request_id=request_id,
+                authorize=authorize,
             )
 
     def _identified(
@@ -211,6 +240,17 @@ class Account:
         with self.identities.transaction():
             iam_call = partial(IamCall, self.identities, partition(region), sender)
             return IAM.handle(request, model=self._model, call=iam_call, request_id=request_id, authorize=authorize)
+
+    def _check_signature(self, request: Request) -> None:
+        """Refuse a request to a service other than S3 that its caller did not sign."""
+        from asteroid_ll.emulator import signatures  # only if they are verified
+
+        protocol = protocol_of(request, scope_of(request)[2])
+        signatures.check(request, self._credentials_of, protocol=protocol, now_s=self.state.now())
+
+    def _credentials_of(self, access_key: str) -> Credentials | None:
+        """Return the secret of an access key of the account; None for any other key."""
+        return (self._keys or {}).get(access_key) or self.identities.credentials_of(access_key)
 
     def _permissions(self, access_key: str, region: str) -> Permissions:
         """Return what the policies of the sender allow."""

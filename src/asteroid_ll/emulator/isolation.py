@@ -56,6 +56,18 @@ def clean_environment() -> dict[str, str]:
     return {**kept, _LIBRARY_PATH: os.pathsep.join(libraries)} if libraries else kept
 
 
+def of_aws_client() -> dict[str, str]:
+    """Return the variables with which an AWS client finds its settings and credentials.
+
+    Only the worker process of a job gets them, and only if the buckets are in another emulator.
+    """
+    return {
+        name: text
+        for name, text in os.environ.items()
+        if name.startswith("AWS_") or name.upper() in ("HOME", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
+    }
+
+
 def limit_resources() -> None:
     """Limit this process and its children, and make their files private. A stricter limit stays.
 

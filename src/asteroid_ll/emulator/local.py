@@ -14,8 +14,10 @@ import boto3
 
 from asteroid_ll.emulator.account import DEFAULT_REGION, Account
 from asteroid_ll.emulator.iam.setup import Policies, Source
+from asteroid_ll.emulator.iam.store import Credentials
 from asteroid_ll.emulator.ledger import BilledInterval
-from asteroid_ll.emulator.sessions import QuickWaiters, data_loader, new_session
+from asteroid_ll.emulator.sagemaker.tuning import jobs as tuning_jobs
+from asteroid_ll.emulator.sessions import CREDENTIAL, QuickWaiters, data_loader, new_session
 from asteroid_ll.emulator.state import ACCOUNT_ID
 from asteroid_ll.emulator.transport import in_process, server
 from asteroid_ll.emulator.transport.messages import Request, Response
@@ -37,6 +39,8 @@ class Emulator:
         role_policies: IAM policies of the role ``asteroid-ll``, which is then created or replaced, and which SageMaker
             can assume.
         service_control_policies: policies that limit the whole account.
+        strict_signatures: refuse every request that its caller did not sign. Callers have an access key of IAM or STS,
+            or the key ``emulator`` with the secret ``emulator``, which `session` uses.
 
     Each policy is a document, the path of a JSON file, or the ARN of a policy of AWS such as
     ``arn:aws:iam::aws:policy/AmazonSageMakerFullAccess``. If any of the three is given, the account evaluates IAM
@@ -61,17 +65,16 @@ class Emulator:
         caller_policies: Iterable[Source] | None = None,
         role_policies: Iterable[Source] | None = None,
         service_control_policies: Iterable[Source] | None = None,
+        strict_signatures: bool = False,
     ) -> None:
-        self._policies = Policies.read(
-            caller=caller_policies, role=role_policies, service_control=service_control_policies
-        )
+        policies = Policies.read(caller=caller_policies, role=role_policies, service_control=service_control_policies)
         self._temporary = None
         if directory is None:
             self._temporary = TemporaryDirectory(prefix="asteroid-ll-")
             directory = self._temporary.name
         self.directory = Path(directory).absolute()
-        self._account: Account | None = Account(self.directory, loader=data_loader())
-        self._policies.apply(self._account.state)
+        keys = {CREDENTIAL: Credentials(CREDENTIAL)} if strict_signatures else None
+        self._account: Account | None = Account(self.directory, loader=data_loader(), prepare=policies.apply, keys=keys)
 
     def __repr__(self) -> str:
         state = "closed" if self._account is None else "temporary" if self._temporary else "kept"
@@ -189,7 +192,6 @@ class Emulator:
     def reset(self) -> None:
         """Delete everything in the account and end its jobs. Sessions and the given policies stay."""
         self._opened().reset()
-        self._policies.apply(self._opened().state)
 
     def close(self) -> None:
         """End the jobs that this object started and close the files; a second call does nothing.
@@ -199,6 +201,7 @@ class Emulator:
         account, self._account = self._account, None
         if account is None:
             return
+        tuning_jobs.stop_spawned(account.services)
         account.services.jobs.stop_spawned()
         account.services.transforms.stop_spawned()
         account.close()

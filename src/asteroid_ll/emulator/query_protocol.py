@@ -121,7 +121,7 @@ def _parsed(shape: Shape, fields: Mapping[str, str], *, path: str) -> Any:
     if shape.type_name == "timestamp" and text is not None:
         try:
             return parse_timestamp(text).timestamp()
-        except ValueError:
+        except (ValueError, RuntimeError, OverflowError):  # no time, or one beyond the calendar
             return text
     return text
 

@@ -1,4 +1,4 @@
-"""The table of training jobs, transform jobs, models, endpoint configurations and endpoints, with their tags.
+"""The table of training, transform and tuning jobs, models, endpoint configurations and endpoints, with their tags.
 
 Names are unique per kind and region. Imports stay light because the worker process of a job uses this module.
 """
@@ -15,15 +15,23 @@ from asteroid_ll.emulator.state import ACCOUNT_ID, State
 
 TRAINING_JOB = "training-job"
 TRANSFORM_JOB = "transform-job"
+TUNING_JOB = "hyper-parameter-tuning-job"
 MODEL = "model"
 ENDPOINT_CONFIG = "endpoint-config"
 ENDPOINT = "endpoint"
+
+_ORDERS = {"CreationTime": ("created_s", "name"), "Status": ("status", "name"), "Name": ("name",)}
+"""The columns of each order of a listing."""
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS resources (
     kind TEXT NOT NULL, region TEXT NOT NULL, name TEXT NOT NULL, arn TEXT NOT NULL UNIQUE, status TEXT NOT NULL,
     created_s REAL NOT NULL, modified_s REAL NOT NULL, hidden_polls INTEGER NOT NULL, body TEXT NOT NULL,
     PRIMARY KEY (kind, region, name));
+CREATE INDEX IF NOT EXISTS resources_by_time ON resources (kind, region, created_s, name, status);
+CREATE INDEX IF NOT EXISTS resources_by_status ON resources (kind, status, region, created_s, name);
+CREATE INDEX IF NOT EXISTS resources_with_pool ON resources (kind, region, created_s)
+    WHERE json_extract(body, '$.pool') IS NOT NULL;
 CREATE TABLE IF NOT EXISTS tags (
     position INTEGER PRIMARY KEY, arn TEXT NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL, UNIQUE (arn, key));
 """
@@ -36,9 +44,9 @@ def partition(region: str) -> str:
     return "aws-us-gov" if region.startswith("us-gov-") else "aws"
 
 
-def resource_arn(kind: str, region: str, name: str) -> str:
+def resource_arn(kind: str, region: str, name: str, *, account_id: str = ACCOUNT_ID) -> str:
     """Return the ARN of a SageMaker resource in the emulated account."""
-    return f"arn:{partition(region)}:sagemaker:{region}:{ACCOUNT_ID}:{kind}/{name}"
+    return f"arn:{partition(region)}:sagemaker:{region}:{account_id}:{kind}/{name}"
 
 
 @dataclass(frozen=True)
@@ -54,6 +62,7 @@ class Resource:
         modified_s: seconds since 1970.
         body: the create request and the service's additions; JSON values only.
         hidden_polls: how many describes still answer "not found" (eventual consistency).
+        account_id: the account.
     """
 
     kind: str
@@ -64,11 +73,12 @@ class Resource:
     modified_s: float
     body: dict[str, Any] = field(default_factory=dict)
     hidden_polls: int = 0
+    account_id: str = ACCOUNT_ID
 
     @property
     def arn(self) -> str:
         """The resource's ARN."""
-        return resource_arn(self.kind, self.region, self.name)
+        return resource_arn(self.kind, self.region, self.name, account_id=self.account_id)
 
 
 class Resources:
@@ -106,6 +116,48 @@ class Resources:
             sql += f" AND status IN ({','.join('?' * len(statuses))})"
             values.extend(statuses)
         return [_resource(row) for row in self.state.connection.execute(sql + " ORDER BY name", values)]
+
+    def with_pool(self, kind: str, region: str) -> list[Resource]:
+        """Return the resources of a kind whose body has a ``pool``, oldest first."""
+        rows = self.state.connection.execute(
+            "SELECT * FROM resources WHERE kind = ? AND region = ? AND json_extract(body, '$.pool') IS NOT NULL"
+            " ORDER BY created_s, name",
+            (kind, region),
+        )
+        return [_resource(row) for row in rows]
+
+    def page(
+        self,
+        kind: str,
+        region: str,
+        *,
+        conditions: Mapping[str, object],
+        by: str,
+        descending: bool,
+        after: tuple[float | str, str] | None,
+        limit: int,
+    ) -> list[Resource]:
+        """Return some resources of a kind in a region, read from an index.
+
+        Args:
+            kind: their kind.
+            region: their region.
+            conditions: SQL with one placeholder each, and the value for it.
+            by: their order: ``CreationTime``, ``Status`` or ``Name``. Names decide between equal ones.
+            descending: whether the last one comes first.
+            after: the value and the name after which to start, in this order; None for the beginning.
+            limit: the maximum number of resources.
+        """
+        columns = _ORDERS[by]
+        terms = ["kind = ?", "region = ?", *conditions]
+        values: list[object] = [kind, region, *conditions.values()]
+        if after is not None:
+            marks = ", ".join("?" * len(columns))
+            terms.append(f"({', '.join(columns)}) {'<' if descending else '>'} ({marks})")
+            values += after[-len(columns) :]
+        order = ", ".join(f"{column}{' DESC' if descending else ''}" for column in columns)
+        sql = f"SELECT * FROM resources WHERE {' AND '.join(terms)} ORDER BY {order} LIMIT ?"  # noqa: S608 - constants
+        return [_resource(row) for row in self.state.connection.execute(sql, (*values, limit))]
 
     def save(self, db: sqlite3.Connection, resource: Resource) -> None:
         """Insert or replace a row; ``db`` is the connection of an open transaction."""
@@ -148,5 +200,5 @@ class Resources:
 
 def _resource(row: sqlite3.Row) -> Resource:
     values = {**dict(row), "body": json.loads(row["body"])}
-    del values["arn"]
-    return Resource(**values)
+    account_id = values.pop("arn").split(":")[4]
+    return Resource(**values, account_id=account_id)

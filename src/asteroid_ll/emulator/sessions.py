@@ -17,7 +17,7 @@ from botocore.loaders import Loader
 from botocore.session import Session
 
 CREDENTIAL = "emulator"
-"""The access key and the secret key of every client; the emulator does not check signatures."""
+"""The access key and the secret key of every client."""
 
 _POLL_S = 0.05
 

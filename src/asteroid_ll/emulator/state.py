@@ -2,8 +2,9 @@
 
 ``DIR/state.sqlite3`` (WAL) holds everything small. ``DIR/objects/`` holds S3 bodies as files, written to a
 temporary name and renamed. ``DIR/jobs/REGION/NAME/`` is a training job's container directory. Other files are in
-``DIR/transforms/REGION/NAME/`` (a transform job's) and ``DIR/endpoints/REGION/NAME/`` (an endpoint's copy of its
-artifact). Acknowledged writes survive ``kill -9``. Only this user can read the files.
+``DIR/transforms/REGION/NAME/`` (a transform job's), ``DIR/tunings/REGION/NAME/`` (a tuning job's) and
+``DIR/endpoints/REGION/NAME/`` (an endpoint's copy of its artifact). Acknowledged writes survive ``kill -9``. Only this
+user can read the files.
 """
 
 from __future__ import annotations
@@ -27,6 +28,12 @@ from asteroid_ll.run.atomic import atomic_write
 
 DATABASE = "state.sqlite3"
 LOG = "emulator.log"
+OTHER_S3 = "other-s3.json"
+"""A file that exists if the account's buckets are in another emulator. A reset keeps it."""
+
+DOWNLOADS = "downloads"
+"""The folder with the last object that a process has read from another emulator, but not for a job."""
+
 IAM_MARK = "iam"
 """A file that exists while the account evaluates IAM policies: each request looks for it, which costs no query."""
 
@@ -77,12 +84,29 @@ class Settings:
     service_control_policies: tuple[Mapping[str, Any], ...] = ()
 
 
+@dataclass(frozen=True)
+class OtherS3:
+    """The S3 of another emulator, which has the buckets of the account.
+
+    Attributes:
+        url: its address.
+        account_id: the account there, which is the number of this account too.
+    """
+
+    url: str
+    account_id: str
+
+
 class State:
     """A directory with a SQLite database and object files.
 
     Args:
         directory: created if it is missing.
         clock: seconds since 1970; tests pass a virtual one.
+
+    Attributes:
+        other_s3: where the buckets are; None if they are in this directory.
+        account_id: the account's number.
 
     Raises:
         ConfigError: the directory has files, but no emulator's state.
@@ -95,6 +119,9 @@ class State:
         self.jobs = directory / "jobs"
         self._iam_mark = str(directory / IAM_MARK)
         self._create()
+        other = directory / OTHER_S3
+        self.other_s3 = OtherS3(**json.loads(other.read_bytes())) if other.exists() else None
+        self.account_id = ACCOUNT_ID if self.other_s3 is None else self.other_s3.account_id
         self._connection: sqlite3.Connection | None = None
         self._ensured: set[str] = set()
         self._lock = threading.RLock()
@@ -174,6 +201,14 @@ class State:
         with open(descriptor, "a", encoding="utf-8", errors="replace") as log:  # noqa: PTH123 - a descriptor
             log.write(f"{text}\n")
 
+    def empty(self) -> None:
+        """Delete what the emulator created. Other processes that use the directory see an empty account at once."""
+        with self.transaction() as connection:
+            for table in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'").fetchall():
+                connection.execute(f"DELETE FROM {table['name']}")  # noqa: S608 - a name of our schema
+        _remove_files(self.directory)
+        self._create()
+
     def close(self) -> None:
         """Close the database; the state can be opened again later."""
         if self._connection is not None:
@@ -220,18 +255,28 @@ def naming_damage(directory: Path) -> Iterator[None]:
 
 def remove_state(directory: Path) -> None:
     """Delete what the emulator created in its directory, and leave an empty database. Other files stay."""
-    for path in (directory / "objects").glob("*"):
-        if BODY_NAME.fullmatch(path.name):
-            path.unlink(missing_ok=True)
-    for kind, mark in (("jobs", "worker.log"), ("transforms", "worker.log"), ("endpoints", "*/*/model.tar.gz")):
-        for path in (directory / kind).glob("*/*"):
-            if any(path.glob(mark)):
-                shutil.rmtree(path)
-    for pattern in ("endpoints/*", "jobs/*", "transforms/*", "endpoints", "jobs", "transforms", "objects"):
-        for folder in directory.glob(pattern):
-            with suppress(OSError):  # it has files of the user
-                folder.rmdir()
-    for name in (LOG, IAM_MARK, f"{DATABASE}-wal", f"{DATABASE}-shm"):
+    _remove_files(directory)
+    for name in (f"{DATABASE}-wal", f"{DATABASE}-shm"):
         (directory / name).unlink(missing_ok=True)
     atomic_write(directory / DATABASE, b"")
     (directory / DATABASE).chmod(0o600)
+
+
+def _remove_files(directory: Path) -> None:
+    """Delete the files of objects, jobs and endpoints, and the log."""
+    for path in (directory / "objects").glob("*"):
+        if BODY_NAME.fullmatch(path.name):
+            path.unlink(missing_ok=True)
+    folders = {**dict.fromkeys(("jobs", "transforms", "tunings"), "worker.log"), "endpoints": "*/*/model.tar.gz"}
+    for kind, mark in folders.items():
+        for path in (directory / kind).glob("*/*"):
+            if any(path.glob(mark)):
+                shutil.rmtree(path)
+    for path in (directory / DOWNLOADS).glob("download-*"):
+        path.unlink(missing_ok=True)
+    for pattern in (DOWNLOADS, *(f"{kind}/*" for kind in folders), *folders, "objects"):
+        for folder in directory.glob(pattern):
+            with suppress(OSError):  # it has files of the user
+                folder.rmdir()
+    for name in (LOG, IAM_MARK):
+        (directory / name).unlink(missing_ok=True)

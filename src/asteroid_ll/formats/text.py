@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import orjson
 
 from asteroid_ll.errors import DataError
@@ -39,6 +41,19 @@ def parse_rows(text: bytes) -> Float32Array:
             return np.loadtxt(io.BytesIO(text), np.float32, delimiter=",", comments=None, ndmin=2)
     except ValueError as error:
         raise DataError(_first_problem(text) or f"The text is not a table of numbers: {error}") from error
+
+
+def shortest(values: npt.NDArray[np.floating[Any]]) -> list[Any]:
+    """Return numbers as Python's, each with the shortest digits that give the same value in the array's own type.
+
+    Args:
+        values: float32 or float64, of any shape.
+
+    Returns:
+        Lists in the array's shape; None for a value that is not finite.
+    """
+    numbers: list[Any] = orjson.loads(orjson.dumps(np.ascontiguousarray(values), option=orjson.OPT_SERIALIZE_NUMPY))
+    return numbers
 
 
 def format_rows(features: Float32Array, *, exact: bool = True) -> bytes:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asteroid_ll.errors import DataError
-from asteroid_ll.neo.identities import Pair, equal_orbits, one_asteroid
+from asteroid_ll.neo.identities import EqualOrbits, Pair, equal_orbits, one_asteroid
 from asteroid_ll.neo.table import IDENTITY, LABEL, find
 
 if TYPE_CHECKING:
@@ -39,11 +39,13 @@ class Cleaned:
     Attributes:
         table: the table.
         rules: the effect of each rule.
+        equal_orbits: pairs of identities that remain, although their orbits are nearly equal.
         joined: pairs of identities of one asteroid: the one that is kept, and the one that it replaces.
     """
 
     table: pd.DataFrame
     rules: tuple[CleaningRule, ...]
+    equal_orbits: EqualOrbits
     joined: tuple[Pair, ...] = ()
 
 
@@ -84,17 +86,18 @@ def clean(
         )
     kept, unknown = _fill_uncertainty(kept)
     rules.append(CleaningRule(f"unknown orbit uncertainties set to {WORST_UNCERTAINTY}, the worst", unknown, "values"))
-    joined = one_asteroid(equal_orbits(kept), kept) if join_identities else ()
+    dropped = _columns_to_drop(kept, drop)
+    equal = equal_orbits(kept)
+    joined = one_asteroid(equal, kept) if join_identities else ()
     if joined:
         kept = kept.assign(**{IDENTITY: kept[IDENTITY].replace({other: keep for keep, other in joined})})
     rules.append(CleaningRule("identities joined, by equal orbits", len(joined), "identities"))
-    dropped = _columns_to_drop(kept, drop)
     rules.append(CleaningRule("columns dropped", len(dropped), "columns"))
     order = [LABEL, *(name for name in kept.columns if name != LABEL and name not in dropped)]
     kept = kept[order].reset_index(drop=True)
     if tutorial_names:
         kept = kept.rename(columns={name: find(name).tutorial_name or name for name in order})
-    return Cleaned(kept, tuple(rules), joined)
+    return Cleaned(kept, tuple(rules), equal.joined(joined), joined)
 
 
 def _is_not_earth(table: pd.DataFrame) -> NDArray[np.bool_]:

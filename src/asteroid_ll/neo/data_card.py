@@ -37,6 +37,7 @@ def data_card(
     """
     table = cleaned.table.rename(columns={str(name): find(str(name)).name for name in cleaned.table.columns})
     labels = table[LABEL].to_numpy(dtype=bool)
+    found = hazards(table, joined=cleaned.joined, equal=cleaned.equal_orbits)
     return {
         "version": CARD_VERSION,
         "source": dict(provenance),
@@ -49,7 +50,7 @@ def data_card(
         "joined_identities": [{"kept": kept, "other": other} for kept, other in cleaned.joined],
         "redundant": [asdict(redundant) for redundant in redundant_columns(table)],
         "float32_losses": [asdict(loss) for loss in float32_losses(table)],
-        "hazards": [asdict(hazard) for hazard in hazards(table, joined=cleaned.joined)],
+        "hazards": [asdict(hazard) for hazard in found],
     }
 
 
@@ -75,8 +76,8 @@ def _range(column: Column, values: pd.Series) -> dict[str, Any]:
     if column.kind is Kind.BOOLEAN:
         return {}
     if column.kind is Kind.TEXT:
-        texts = values.astype(str)
-        return {"min": min(texts), "max": max(texts)}
+        texts = values.astype(str).to_numpy(dtype=object)
+        return {"min": np.minimum.reduce(texts), "max": np.maximum.reduce(texts)}
     smallest, largest = values.min(), values.max()
     whole = column.kind is Kind.INTEGER
     errors = float32_errors(np.asarray(values, dtype=np.float64))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from asteroid_ll.neo.identities import Pair, equal_orbits, is_permanent
+from asteroid_ll.neo.identities import EqualOrbits, Pair, has_orbits, is_permanent
 from asteroid_ll.neo.label import is_hazardous_by_rule
 from asteroid_ll.neo.table import IDENTITY, LABEL
 
@@ -27,18 +27,20 @@ class Hazard:
     text: str
 
 
-def hazards(table: pd.DataFrame, *, joined: Sequence[Pair]) -> tuple[Hazard, ...]:
+def hazards(table: pd.DataFrame, *, joined: Sequence[Pair], equal: EqualOrbits) -> tuple[Hazard, ...]:
     """Return the hazards of a table.
 
     Args:
         table: canonical table with its label.
         joined: pairs of identities that cleaning has joined.
+        equal: pairs of identities that remain, although their orbits are nearly equal. They are a hazard of a table
+            with orbits, also if the configuration asks for no join.
     """
     return (
         *_label_inputs(table),
         *_identity_leak(table),
         *_observation_leak(table),
-        *_two_identities(table, joined),
+        *_two_identities(table, joined, equal),
         *_repeats(table),
         *_selection(table),
     )
@@ -79,7 +81,7 @@ def _observation_leak(table: pd.DataFrame) -> Iterator[Hazard]:
         )
 
 
-def _two_identities(table: pd.DataFrame, joined: Sequence[Pair]) -> Iterator[Hazard]:
+def _two_identities(table: pd.DataFrame, joined: Sequence[Pair], equal: EqualOrbits) -> Iterator[Hazard]:
     if joined:
         rows = int(table.duplicated([IDENTITY, "close_approach_date"]).sum()) if "close_approach_date" in table else 0
         twice = f" {rows} approaches are listed twice for it." if rows else ""
@@ -88,12 +90,11 @@ def _two_identities(table: pd.DataFrame, joined: Sequence[Pair]) -> Iterator[Haz
             f"{len(joined)} asteroids were listed under a provisional and a permanent number and are joined: a split "
             f"by asteroid keeps their rows together.{twice}",
         )
-    pairs = equal_orbits(table)
-    if pairs:
-        first = " and ".join(pairs[0])
+    if equal and has_orbits(table):
+        first = " and ".join(next(iter(equal)))
         yield Hazard(
             "equal orbits",
-            f"{len(pairs)} pairs of asteroids have almost equal orbits and magnitudes, such as {first}: one asteroid "
+            f"{len(equal)} pairs of asteroids have almost equal orbits and magnitudes, such as {first}: one asteroid "
             "under two names, or parts of one that broke. A split by asteroid may separate such a pair.",
         )
 

@@ -7,27 +7,22 @@ new fit of the orbit after it. The two orbits differ only in the last digits.
 
 from __future__ import annotations
 
+import heapq
+import itertools
 import re
-from collections.abc import Sequence
+from bisect import bisect_right
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from asteroid_ll.neo.feature_sets import ELEMENTS
+from asteroid_ll.neo.orbit_grid import distinct_orbits, near_pairs
 from asteroid_ll.neo.table import IDENTITY
 
 if TYPE_CHECKING:
     import pandas as pd
-
-TOLERANCES = (1e-3, 1e-3, 0.1, 1.0, 1.0)
-"""Largest differences between two fits of an orbit: e; a, relative; i, node and argument of perihelion in degrees.
-
-In the 40-column export, a tenth of these limits loses four pairs, and ten times the limits adds four pairs, whose
-magnitudes differ by up to 1.2. The probability that two of its 3,692 asteroids agree by chance is 2e-5."""
-
-MAX_MAGNITUDE_DIFFERENCE_MAG = 0.3
-"""Largest difference of the absolute magnitudes of one asteroid listed twice."""
 
 MAX_MISS_DISTANCE_DIFFERENCE = 0.01
 """Largest relative difference between the miss distances of one approach from two fits; 0.0002 in the export."""
@@ -51,36 +46,107 @@ def is_permanent(asteroid_id: str) -> bool | None:
     return False if " " in asteroid_id else None
 
 
-def equal_orbits(table: pd.DataFrame) -> tuple[Pair, ...]:
-    """Return pairs of identities with the same orbit within ``TOLERANCES`` and nearly the same magnitude.
+class EqualOrbits:
+    """Pairs of different identities with nearly the same orbit and magnitude, each pair in the table's order.
+
+    The pairs of a group of equal orbits are made when they are read, because there are as many as the group's square.
+
+    Args:
+        identities: identity per asteroid, in the table's order.
+        orbit: number of the orbit per asteroid; -1 for an asteroid without one.
+        links: pairs of orbits that are nearly equal, shape ``(n_links, 2)``.
+    """
+
+    def __init__(self, identities: Sequence[str], orbit: NDArray[np.int64], links: NDArray[np.int64]) -> None:
+        self._identities = identities
+        self._orbit = orbit
+        self._links = links
+
+    def __len__(self) -> int:
+        """Return the number of pairs."""
+        counts = np.bincount(self._orbit[self._orbit >= 0], minlength=int(self._links.max(initial=-1)) + 1)
+        within = counts * (counts - 1) // 2
+        return int(within.sum() + (counts[self._links[:, 0]] * counts[self._links[:, 1]]).sum())
+
+    def __iter__(self) -> Iterator[Pair]:
+        """Yield the pairs, ordered by their first asteroid in the table, then by their second one."""
+        return ((one, other) for one, others in self.partners() for other in others)
+
+    def partners(self) -> Iterator[tuple[str, Iterator[str]]]:
+        """Yield each identity that is the first of a pair, with the second ones of its pairs."""
+        members, near = self._groups()
+        for position in sorted(itertools.chain.from_iterable(members.values())):
+            orbit = int(self._orbit[position])
+            later = [_after(members[other], position) for other in (orbit, *near.get(orbit, ())) if other in members]
+            others = (self._identities[other] for other in heapq.merge(*later))
+            for first in others:
+                yield self._identities[position], itertools.chain((first,), others)
+                break
+
+    def identities(self) -> set[str]:
+        """Return the identities in the pairs."""
+        return {self._identities[position] for group in self._groups()[0].values() for position in group}
+
+    def joined(self, pairs: Sequence[Pair]) -> EqualOrbits:
+        """Return the pairs that remain after a join, in which an asteroid has the orbit of its first row.
+
+        Args:
+            pairs: the identity to keep and the other one, see `one_asteroid`.
+        """
+        kept = {other: keep for keep, other in pairs} | {keep: keep for keep, _ in pairs}
+        identities = [kept.get(identity, identity) for identity in self._identities]
+        orbit = self._orbit.copy()
+        seen: set[str] = set()
+        for position, identity in enumerate(self._identities):
+            if identity in kept:
+                if kept[identity] in seen:
+                    orbit[position] = -1
+                seen.add(kept[identity])
+        return EqualOrbits(identities, orbit, self._links)
+
+    def _groups(self) -> tuple[dict[int, list[int]], dict[int, list[int]]]:
+        """Return the asteroids of each orbit that is in a pair, ascending, and the orbits near each orbit."""
+        near: dict[int, list[int]] = {}
+        for one, other in self._links.tolist():
+            near.setdefault(one, []).append(other)
+            near.setdefault(other, []).append(one)
+        counts = np.bincount(self._orbit + 1, minlength=int(self._links.max(initial=-1)) + 2)
+        counts[0] = 0
+        is_paired = counts > 1
+        is_paired[np.fromiter(near, np.int64, len(near)) + 1] = True
+        members: dict[int, list[int]] = {}
+        for position in np.flatnonzero(is_paired[self._orbit + 1]).tolist():
+            members.setdefault(int(self._orbit[position]), []).append(position)
+        members.pop(-1, None)
+        return members, near
+
+
+def has_orbits(table: pd.DataFrame) -> bool:
+    """Return whether a table has the elements of the orbits and the absolute magnitude."""
+    return {*ELEMENTS, "absolute_magnitude_mag"} <= set(table.columns)
+
+
+def equal_orbits(table: pd.DataFrame) -> EqualOrbits:
+    """Return the pairs of identities with the same orbit within ``TOLERANCES`` and nearly the same magnitude.
 
     Args:
         table: canonical table; the first row of each asteroid counts.
 
     Returns:
-        Pairs of different identities, each in the table's order; empty for a table without the elements.
+        The pairs; none for a table without the elements. An orbit that is no ellipse is in no pair.
     """
-    if not {*ELEMENTS, "absolute_magnitude_mag"} <= set(table.columns):
-        return ()
+    if not has_orbits(table):
+        return EqualOrbits((), np.empty(0, np.int64), np.empty((0, 2), np.int64))
     asteroids = table.drop_duplicates(IDENTITY)
-    order = np.argsort(asteroids["semi_major_axis_au"].to_numpy(), kind="stable")
-    orbits = asteroids[list(ELEMENTS)].to_numpy(dtype=np.float64)[order]
-    magnitude_mag = asteroids["absolute_magnitude_mag"].to_numpy(dtype=np.float64)[order]
-    positions = []
-    for step in range(1, len(orbits)):
-        near = (orbits[step:, 1] - orbits[:-step, 1]) / orbits[:-step, 1] <= TOLERANCES[1]
-        if not near.any():
-            break
-        near &= np.abs(orbits[step:, 0] - orbits[:-step, 0]) <= TOLERANCES[0]
-        first = np.flatnonzero(near)
-        same = _same(orbits[first], orbits[first + step])
-        same &= np.abs(magnitude_mag[first] - magnitude_mag[first + step]) <= MAX_MAGNITUDE_DIFFERENCE_MAG
-        positions += [tuple(sorted((order[i], order[i + step]))) for i in first[same]]
-    identities = asteroids[IDENTITY].tolist()
-    return tuple((identities[one], identities[other]) for one, other in sorted(positions))
+    orbits = asteroids[list(ELEMENTS)].to_numpy(dtype=np.float64)
+    magnitude_mag = asteroids["absolute_magnitude_mag"].to_numpy(dtype=np.float64)
+    orbit = distinct_orbits(orbits, magnitude_mag)
+    distinct = np.flatnonzero(orbit == np.arange(len(orbit)))
+    links = distinct[near_pairs(orbits[distinct], magnitude_mag[distinct])]
+    return EqualOrbits(asteroids[IDENTITY].tolist(), orbit, links)
 
 
-def one_asteroid(pairs: Sequence[Pair], table: pd.DataFrame) -> tuple[Pair, ...]:
+def one_asteroid(pairs: EqualOrbits, table: pd.DataFrame) -> tuple[Pair, ...]:
     """Return the pairs that are one asteroid under two SPK-IDs, rather than two asteroids on one orbit.
 
     Both identities must have the same miss distance on each day that lists both.
@@ -93,32 +159,45 @@ def one_asteroid(pairs: Sequence[Pair], table: pd.DataFrame) -> tuple[Pair, ...]
         Pairs of the identity to keep (the permanent one, else the smaller) and the other one. Each identity is in at
         most one pair.
     """
+    candidates = {identity for identity in pairs.identities() if _SPK_ID.fullmatch(identity)}
+    if not candidates:
+        return ()
+    passes = _passes(table, candidates)
     chosen: list[Pair] = []
     taken: set[str] = set()
-    for pair in pairs:
-        if not all(_SPK_ID.fullmatch(identity) for identity in pair) or taken & set(pair) or _differ(table, pair):
+    for one, others in pairs.partners():
+        if one not in candidates or one in taken:
             continue
-        keep, other = sorted(pair, key=lambda identity: (not is_permanent(identity), len(identity), identity))
-        chosen.append((keep, other))
-        taken |= set(pair)
+        for other in others:
+            if other in candidates and other not in taken and not _differ(passes, one, other):
+                keep, lost = sorted((one, other), key=lambda name: (not is_permanent(name), len(name), name))
+                chosen.append((keep, lost))
+                taken |= {one, other}
+                break
     return tuple(chosen)
 
 
-def _differ(table: pd.DataFrame, pair: Pair) -> bool:
-    """Return whether both identities are listed on one day with different distances."""
+def _passes(table: pd.DataFrame, identities: set[str]) -> dict[str, dict[str, float]]:
+    """Return the miss distance on each day, au, per identity; nothing for a table without approaches."""
     if not {"close_approach_date", "miss_distance_au"} <= set(table.columns):
-        return False
-    one, other = (
-        table[table[IDENTITY] == identity].groupby("close_approach_date")["miss_distance_au"].first()
-        for identity in pair
-    )
-    ratio = (one / other).dropna()
+        return {}
+    rows = table[table[IDENTITY].isin(identities)]
+    first = rows.groupby([IDENTITY, "close_approach_date"], sort=False)["miss_distance_au"].first()
+    passes: dict[str, dict[str, float]] = {}
+    for (identity, day), distance_au in zip(first.index.tolist(), first.tolist(), strict=True):
+        passes.setdefault(identity, {})[day] = distance_au
+    return passes
+
+
+def _differ(passes: Mapping[str, Mapping[str, float]], one: str, other: str) -> bool:
+    """Return whether both identities are listed on one day with different distances."""
+    ours, theirs = passes.get(one, {}), passes.get(other, {})
+    days = [day for day in ours if day in theirs]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratio = np.array([ours[day] for day in days]) / np.array([theirs[day] for day in days])
     return bool((np.abs(ratio - 1.0) > MAX_MISS_DISTANCE_DIFFERENCE).any())
 
 
-def _same(one: NDArray[np.float64], other: NDArray[np.float64]) -> NDArray[np.bool_]:
-    difference = np.abs(one - other)
-    difference[:, 1] /= one[:, 1]
-    around = difference[:, 3:] % 360.0
-    difference[:, 3:] = np.minimum(around, 360.0 - around)
-    return np.asarray((difference <= np.array(TOLERANCES)).all(axis=1))
+def _after(positions: Sequence[int], position: int) -> Iterator[int]:
+    """Yield the positions after one of an ascending sequence."""
+    return (positions[index] for index in range(bisect_right(positions, position), len(positions)))

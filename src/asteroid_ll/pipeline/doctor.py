@@ -16,6 +16,7 @@ from urllib.parse import unquote
 
 from asteroid_ll.aws.checks.buckets import bucket_checks
 from asteroid_ll.aws.checks.check import Check, failed, guarded, ok, unchecked
+from asteroid_ll.aws.checks.endpoint import require_sagemaker
 from asteroid_ll.aws.checks.leftovers import leftovers_check
 from asteroid_ll.aws.checks.quotas import Need, machine_checks
 from asteroid_ll.aws.checks.roles import SETUP, caller_checks, role_checks, without_role
@@ -225,15 +226,20 @@ def _on_account(config: Config, directory: Path, *, has_role: bool) -> Iterator[
             aws = stack.enter_context(
                 closing(connect("aws", region=config.region, emulator_dir=directory, access=access_of(config)))
             )
+            require_sagemaker(aws)
             yield _credentials(aws)
         except AsteroidError as error:
             fix = "aws sso login" if "expired" in error.what else "aws configure"
             if config.account.profile is not None:
                 fix += f" --profile {shlex.quote(config.account.profile)}"
-            fixes = (fix,) if isinstance(error, CredentialsError) else ()
-            yield failed("credentials", error.what.rstrip("."), *fixes, kind=type(error))
+            companion = error.context.get("companion")
+            if companion is not None:
+                fix = str(companion)
+            missing, needs = ("credentials", "the credentials") if companion is None else ("SageMaker", "SageMaker")
+            fixes = (fix,) if companion or isinstance(error, CredentialsError) else ()
+            yield failed(missing, error.what.rstrip("."), *fixes, kind=type(error))
             for name in ("run directory", "price", "role", "bucket", "instance types", "quotas", "leftovers"):
-                yield unchecked(name, "needs the credentials")
+                yield unchecked(name, f"needs {needs}")
             return
         ownership: Ownership | None = None
         fix = f"{_AGAIN} --workdir other-run"

@@ -66,6 +66,8 @@ def open_pipeline(
             stack.enter_context(Lock(workdir / paths.LOCK, command=command))
             remove_temporaries(workdir)
         journal = Journal(workdir / paths.JOURNAL)
+        if exclusive:
+            journal.compact()
         ownership = Ownership(
             workdir, journal, config, command=command, writes=exclusive, configuration_file=configuration_file
         )
@@ -76,7 +78,7 @@ def open_pipeline(
             config,
             directory=workdir,
             journal=journal,
-            connect=lambda: _connect(config, workdir, ownership),
+            connect=lambda: _connect(config, workdir, ownership, trains=command in _RUN_ALL),
             worst_case=lambda: _worst_case(_with_batch(config) if in_batch else config, workdir, stores=exclusive),
             preflight=partial(_preflight, config, listener) if command in _RUN_ALL else None,
             listener=listener,
@@ -85,13 +87,16 @@ def open_pipeline(
         yield stack.enter_context(closing(pipeline))
 
 
-def _connect(config: Config, workdir: Path, ownership: Ownership) -> Aws:
+def _connect(config: Config, workdir: Path, ownership: Ownership, *, trains: bool) -> Aws:
     """Connect to the run's account, or to the emulator of its directory."""
+    from asteroid_ll.aws.checks.endpoint import require_sagemaker
     from asteroid_ll.aws.session import connect  # imports botocore, which commands that only read do not need
 
     access = access_of(config, run=ownership.identity.run)
     aws = connect(config.target, region=config.region, emulator_dir=workdir / paths.EMULATOR, access=access)
     try:
+        if trains and config.target == "aws":
+            require_sagemaker(aws)
         ownership.check_account(aws)
     except BaseException:
         aws.close()

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from stat import S_ISREG
 from typing import TYPE_CHECKING
 
 from asteroid_ll.errors import DataError
 from asteroid_ll.pipeline.plan import Done, Snapshot
-from asteroid_ll.run.atomic import sha256_file
+from asteroid_ll.run.digests import Digests
 from asteroid_ll.stages.stage import Stage
 
 if TYPE_CHECKING:
     from asteroid_ll.config import Config
-    from asteroid_ll.run.journal import History, Journal
+    from asteroid_ll.run.journal import Journal, Record
 
 
 class StateReader:
@@ -28,12 +27,13 @@ class StateReader:
     def __init__(self, directory: Path, journal: Journal) -> None:
         self._directory = directory
         self._journal = journal
-        self._digests: dict[str, tuple[tuple[int, int, int], str]] = {}
+        self._digests = Digests(directory)
 
     def read(self, stages: Sequence[Stage], config: Config, *, problems: Mapping[str, str]) -> Snapshot:
         """Return the present state; ``problems`` are the outputs that are missing outside the run directory."""
         history = self._journal.read()
-        done = {stage.name: record for stage in stages if (record := _last_done(history, stage.name))}
+        records = history.done
+        done = {stage.name: _done(stage.name, records[stage.name]) for stage in stages if stage.name in records}
         problems = {**problems, **{name: what for name, record in done.items() if (what := self._problem(record))}}
         return Snapshot(
             done=done,
@@ -54,19 +54,7 @@ class StateReader:
         Raises:
             DataError: it cannot be read.
         """
-        path = self._directory / relative
-        try:
-            status = path.stat()
-        except OSError:
-            return None
-        if not S_ISREG(status.st_mode):
-            return None
-        key = (status.st_ino, status.st_size, status.st_mtime_ns)
-        cached = self._digests.get(relative)
-        if cached is None or cached[0] != key:
-            cached = (key, sha256_file(path))
-            self._digests[relative] = cached
-        return cached[1]
+        return self._digests.of(relative)
 
     def _problem(self, done: Done) -> str | None:
         """Return a sentence about an output that is missing or was changed, or None."""
@@ -82,10 +70,7 @@ class StateReader:
         return None
 
 
-def _last_done(history: History, stage: str) -> Done | None:
-    record = history.last_done(stage)
-    if record is None:
-        return None
+def _done(stage: str, record: Record) -> Done:
     try:
         return Done(**{name: record[name] for name in Done.__dataclass_fields__})
     except KeyError as missing:

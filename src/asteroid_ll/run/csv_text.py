@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 _Value = TypeVar("_Value")
 
 _FORMULA = re.compile(r"'*[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20]")
+_FORMULA_STARTS = frozenset("'=+-@\t\r\n\uff1d\uff0b\uff0d\uff20")
 _NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 
 
@@ -45,6 +46,17 @@ def safe(value: _Value) -> _Value | str:
     if isinstance(value, str) and _FORMULA.match(value) and not _NUMBER.fullmatch(value):
         return f"'{value}"
     return value
+
+
+def all_safe(column: Sequence[_Value]) -> Sequence[_Value | str]:
+    """Return `safe` of each value of a column. A column without any text like a formula is returned as it is."""
+    first = {value[:1] for value in column if isinstance(value, str)}
+    return column if first.isdisjoint(_FORMULA_STARTS) else [safe(value) for value in column]
+
+
+def all_restored(column: Sequence[str]) -> Sequence[str]:
+    """Return `restored` of each text of a column. A column without an apostrophe is returned as it is."""
+    return [restored(text) for text in column] if "'" in "".join(column) else column
 
 
 def restored(text: str) -> str:

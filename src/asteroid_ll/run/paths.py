@@ -10,6 +10,9 @@ RUN = "run.json"
 
 JOURNAL = "journal.jsonl"
 LOCK = "lock"
+DIGESTS = "digests.json"
+"""Digests of large outputs, see `asteroid_ll.run.digests`."""
+
 EMULATOR = "emulator"
 """State of the embedded emulator, for runs with ``target: emulator``."""
 

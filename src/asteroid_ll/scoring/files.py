@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import gc
 import gzip
 import io
 import os
@@ -69,13 +70,26 @@ class CsvFile:
         filled = filter(None, self.rows)
         while True:
             try:
-                rows = list(islice(filled, n_rows))
+                with _no_cycles():
+                    rows = list(islice(filled, n_rows))
             except csv.Error as error:
                 what = f"{self.shown} cannot be parsed as CSV in line {self.rows.line_num}: {error}."
                 raise DataError(what, hint="Check that line in the file.") from error
             if not rows:
                 return
             yield rows
+
+
+@contextmanager
+def _no_cycles() -> Iterator[None]:
+    """Make many lists of texts without a search for cycles among them, which takes a third of the time."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 @contextmanager

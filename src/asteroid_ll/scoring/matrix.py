@@ -15,6 +15,7 @@ import numpy as np
 from asteroid_ll.errors import ConfigError, DataError
 from asteroid_ll.formats.arrays import Float32Array
 from asteroid_ll.formats.payload import Scores
+from asteroid_ll.formats.text import shortest
 from asteroid_ll.run.csv_text import restored
 from asteroid_ll.scoring.cells import as_number, finite_numbers, is_missing, refusal
 from asteroid_ll.scoring.files import MAX_LINE_CHARACTERS, CsvFile, ParquetTable, is_parquet, open_csv, open_parquet
@@ -198,11 +199,9 @@ def answers(scores: Scores, *, is_flat: bool) -> dict[str, Sequence[object]]:
     Returns:
         Float32 scores in their shortest digits, the same in every format; None for a score that is not finite.
     """
-    values = scores.score.astype(str).astype(float).astype(object)
-    values[~np.isfinite(scores.score)] = None
-    columns: dict[str, Sequence[object]] = {"score": values.tolist()}
-    if values.ndim == 2 and is_flat:
-        columns = {f"score_{number}": values[:, number].tolist() for number in range(values.shape[1])}
+    columns: dict[str, Sequence[object]] = {"score": shortest(scores.score)}
+    if scores.score.ndim == 2 and is_flat:
+        columns = {f"score_{number}": shortest(column) for number, column in enumerate(scores.score.T)}
     if scores.predicted_label is not None:
         columns["predicted_label"] = scores.predicted_label.tolist()
     return columns

@@ -8,10 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-import numpy as np
-
 from asteroid_ll.errors import DataError
 from asteroid_ll.evaluation.thresholds import decide
+from asteroid_ll.formats.text import shortest
 from asteroid_ll.neo.features import FittedFeatures
 from asteroid_ll.scoring.scorers import Scorer
 from asteroid_ll.scoring.values import Batch
@@ -110,9 +109,7 @@ def _scored(
     if good:
         answer = scorer(features.transform(batch.inputs.iloc[good]))
         decisions = decide(answer, threshold=threshold)
-        finite = np.isfinite(answer.score)
-        for n, score, decision, is_finite in zip(good, answer.score, decisions, finite, strict=True):
-            if is_finite:
-                # The shortest digits of the float32: the same in every format.
-                scores[n], hazardous[n] = float(str(score)), bool(decision)
+        for n, score, decision in zip(good, shortest(answer.score), decisions.tolist(), strict=True):
+            if score is not None:
+                scores[n], hazardous[n] = score, decision
     return scores, hazardous

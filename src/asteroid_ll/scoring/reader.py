@@ -9,7 +9,7 @@ from pathlib import Path
 
 from asteroid_ll.errors import DataError
 from asteroid_ll.neo.table import find, header_key, lookup
-from asteroid_ll.run.csv_text import restored
+from asteroid_ll.run.csv_text import all_restored
 from asteroid_ll.scoring.files import CsvFile, ParquetTable, is_parquet, open_csv, open_parquet
 from asteroid_ll.scoring.values import Batch, batch_of
 
@@ -88,14 +88,14 @@ def _batch(rows: list[list[str]], layout: _FileLayout, *, first_row: int) -> Bat
     """Make a batch of rows of text; a row with too few or too many fields gets an error."""
     n_fields = layout.n_fields
     errors = [""] * len(rows)
-    for n, row in enumerate(rows):
+    for n, row in enumerate(rows if set(map(len, rows)) != {n_fields} else ()):
         if len(row) != n_fields:
             errors[n] = f"{len(row)} fields, and the header has {n_fields}"
             row += [""] * (n_fields - len(row))
     columns = {p: [row[p] for row in rows] for p in {*layout.inputs.values(), *layout.carried.values()}}
     cells = {name: columns[position] for name, position in layout.inputs.items()}
     carried: dict[str, Sequence[object]] = {
-        name: [restored(text) for text in columns[position]] for name, position in layout.carried.items()
+        name: all_restored(columns[position]) for name, position in layout.carried.items()
     }
     carried = carried or {"row": range(first_row, first_row + len(rows))}
     return batch_of(cells, carried, errors=errors, first_row=first_row)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import itertools
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -14,7 +15,7 @@ import orjson
 
 from asteroid_ll.errors import ConfigError
 from asteroid_ll.run.atomic import atomic_path
-from asteroid_ll.run.csv_text import Lines, safe
+from asteroid_ll.run.csv_text import Lines, all_safe
 from asteroid_ll.scoring.files import parquet_module
 
 Columns = Mapping[str, Sequence[object]]
@@ -79,13 +80,17 @@ class CsvRows:
 
     def write(self, rows: Columns) -> None:
         """Write some rows."""
-        buffer = io.StringIO()
-        writer = csv.writer(Lines(buffer.write))
-        if not self._has_header:
-            writer.writerow(rows)
-            self._has_header = True
-        columns = [[safe(value) for value in column] for column in rows.values()]
-        writer.writerows(zip(*columns, strict=True))
+        columns = [all_safe(column) for column in rows.values()]
+        header = [] if self._has_header else [tuple(rows)]
+        self._has_header = True
+        buffer = io.StringIO(newline="")
+        csv.writer(buffer).writerows(itertools.chain(header, zip(*columns, strict=True)))
+        text = buffer.getvalue()
+        if text.count("\r") == len(header) + len(columns[0]):
+            self._emit(text.replace("\r\n", "\n"))
+            return
+        buffer = io.StringIO()  # a cell has a CR of its own
+        csv.writer(Lines(buffer.write)).writerows(itertools.chain(header, zip(*columns, strict=True)))
         self._emit(buffer.getvalue())
 
 

@@ -46,7 +46,7 @@ if wish == "wait":
     print("waiting")
     while True:
         time.sleep(0.01)
-if wish == "until":
+if "until" in wish:
     while not pathlib.Path(hyperparameters["path"]).exists():
         time.sleep(0.01)
 if wish == "fail":
@@ -54,13 +54,15 @@ if wish == "fail":
     sys.exit(1)
 if wish == "exit":
     sys.exit(int(hyperparameters["code"]))
-if wish == "environment":
+if "environment" in wish:
     print(json.dumps(dict(os.environ)))
-if wish == "layout":
+if "layout" in wish:
     names = sorted(str(p.relative_to(root)) for p in (root / "input").rglob("*") if p.is_file())
     print(json.dumps({name: (root / name).read_text() for name in names}))
 print("#quality_metric: host=algo-1, epoch=0, train mse_objective <loss>=0.5")
 print("#quality_metric: host=algo-1, epoch=1, train mse_objective <loss>=0.25")
+if "_tuning_objective_metric" in hyperparameters:
+    print("#quality_metric: host=algo-1, epoch=1, validation mse_objective <loss>=" + hyperparameters["wd"])
 print("#progress_metric: host=algo-1, completed 100.0 % of epochs")
 print("#quality_metric: host=algo-1, train mse <loss>=1.5", file=sys.stderr)
 if wish != "no model":
@@ -136,11 +138,17 @@ def sagemaker(client_of: Callable[..., Any]) -> Any:
 
 
 @pytest.fixture
-def stand_in(emulator: Any, tmp_path: Path) -> Any:
-    """The emulator with the stand-in container; the hyperparameter ``wish`` chooses its behaviour."""
+def container(tmp_path: Path) -> tuple[str, ...]:
+    """The command of the stand-in container; the hyperparameter ``wish`` chooses its behaviour."""
     script = tmp_path / "container.py"
     script.write_text(textwrap.dedent(CONTAINER))
-    emulator.configure(container_command=(sys.executable, "-S", str(script)))
+    return (sys.executable, "-S", str(script))
+
+
+@pytest.fixture
+def stand_in(emulator: Any, container: tuple[str, ...]) -> Any:
+    """The emulator with the stand-in container."""
+    emulator.configure(container_command=container)
     return emulator
 
 

@@ -64,6 +64,32 @@ TRANSFORM = {
     "DataProcessing": {"InputFilter": "$", "OutputFilter": "$", "JoinSource": "None"},
     "Tags": JOB["Tags"],
 }
+TUNING = {
+    "HyperParameterTuningJobName": "h",
+    "HyperParameterTuningJobConfig": {
+        "Strategy": "Bayesian",
+        "HyperParameterTuningJobObjective": {"Type": "Minimize", "MetricName": "validation:objective_loss"},
+        "ResourceLimits": {"MaxNumberOfTrainingJobs": 2, "MaxParallelTrainingJobs": 1, "MaxRuntimeInSeconds": 600},
+        "ParameterRanges": {
+            "ContinuousParameterRanges": [
+                {"Name": "wd", "MinValue": "1e-7", "MaxValue": "1", "ScalingType": "Logarithmic"}
+            ],
+            "IntegerParameterRanges": [{"Name": "mini_batch_size", "MinValue": "100", "MaxValue": "5000"}],
+            "CategoricalParameterRanges": [{"Name": "use_bias", "Values": ["true", "false"]}],
+        },
+        "TrainingJobEarlyStoppingType": "Auto",
+        "TuningJobCompletionCriteria": {
+            "TargetObjectiveMetricValue": 0.1,
+            "BestObjectiveNotImproving": {"MaxNumberOfTrainingJobsNotImproving": 3},
+        },
+        "RandomSeed": 1,
+    },
+    "TrainingJobDefinition": {
+        **{name: JOB[name] for name in JOB if name not in ("TrainingJobName", "HyperParameters", "Tags")},
+        "StaticHyperParameters": {"predictor_type": "regressor"},
+    },
+    "Tags": JOB["Tags"],
+}
 LISTING = {
     "MaxResults": 5, "NameContains": "m", "SortBy": "CreationTime", "SortOrder": "Ascending", "CreationTimeAfter": 1.5,
     "CreationTimeBefore": 2e9, "NextToken": "WyJNb2RlbHMiLCAxLjAsICJtIl0=",
@@ -79,6 +105,15 @@ CALLS = {
     "DescribeTransformJob": {"TransformJobName": "t"},
     "StopTransformJob": {"TransformJobName": "t"},
     "ListTransformJobs": {**LISTING, "StatusEquals": "Completed", "LastModifiedTimeAfter": 1},
+    "CreateHyperParameterTuningJob": TUNING,
+    "DescribeHyperParameterTuningJob": {"HyperParameterTuningJobName": "h"},
+    "StopHyperParameterTuningJob": {"HyperParameterTuningJobName": "h2"},
+    "DeleteHyperParameterTuningJob": {"HyperParameterTuningJobName": "h"},
+    "ListHyperParameterTuningJobs": {**LISTING, "StatusEquals": "Completed", "LastModifiedTimeAfter": 1},
+    "ListTrainingJobsForHyperParameterTuningJob": {
+        "HyperParameterTuningJobName": "h", "MaxResults": 5, "NextToken": "0", "StatusEquals": "Completed",
+        "SortBy": "FinalObjectiveMetricValue", "SortOrder": "Ascending",
+    },
     "CreateModel": {"ModelName": "m", "PrimaryContainer": CONTAINER, "ExecutionRoleArn": ROLE, "Tags": JOB["Tags"]},
     "DescribeModel": {"ModelName": "m"},
     "DeleteModel": {"ModelName": "m2"},
@@ -95,8 +130,9 @@ CALLS = {
     "AddTags": {"ResourceArn": ARN, "Tags": [{"Key": "a", "Value": "c"}]},
     "ListTags": {"ResourceArn": ARN, "MaxResults": 50, "NextToken": "0"},
     "DeleteTags": {"ResourceArn": ARN, "TagKeys": ["a"]},
-}
+}  # fmt: skip
 GROUP = {"logGroupName": "/aws/sagemaker/TrainingJobs"}
+LOG_ARN = f"arn:aws:logs:{REGION}:000000000000:log-group:/aws/sagemaker/TrainingJobs"
 LOG_CALLS = {
     "DescribeLogGroups": {"logGroupNamePrefix": "/aws", "limit": 5, "nextToken": "0"},
     "DescribeLogStreams": {**GROUP, "logStreamNamePrefix": "j", "descending": True, "limit": 5, "nextToken": "0"},
@@ -109,6 +145,9 @@ LOG_CALLS = {
     },
     "DeleteLogGroup": {"logGroupName": "/other"},
     "DeleteLogStream": {**GROUP, "logStreamName": "other"},
+    "TagResource": {"resourceArn": LOG_ARN, "tags": {"a": "b"}},
+    "UntagResource": {"resourceArn": LOG_ARN, "tagKeys": ["a"]},
+    "ListTagsForResource": {"resourceArn": LOG_ARN},
 }  # fmt: skip
 METRIC = {
     "Namespace": "/aws/sagemaker/TrainingJobs", "MetricName": "train:progress",
@@ -154,14 +193,15 @@ FORM = {
     "RoleName": "r", "UserName": "u", "PolicyName": "p", "Path": "/", "PolicyArn": "arn:aws:iam::000000000000:policy/p",
     "VersionId": "v1", "Url": "https://a", "ClientIDList.member.1": "a", "MaxItems": "5", "Marker": "0",
     "OpenIDConnectProviderArn": "arn:aws:iam::000000000000:oidc-provider/a", "Tags.member.1.Key": "a",
-    "Tags.member.1.Value": "b", "MaxSessionDuration": "3600", "SetAsDefault": "true", "Description": "d",
+    "Tags.member.1.Value": "b", "TagKeys.member.1": "a",
+    "MaxSessionDuration": "3600", "SetAsDefault": "true", "Description": "d",
     "PolicySourceArn": "arn:aws:iam::000000000000:user/u", "ActionNames.member.1": "s3:GetObject",
     "ResourceArns.member.1": "arn:aws:s3:::rocks/u", "ContextEntries.member.1.ContextKeyName": "s3:max-keys",
     "ContextEntries.member.1.ContextKeyValues.member.1": "4", "AccessKeyId": "AKIA" + "A" * 16,
     "RoleArn": "arn:aws:iam::000000000000:role/r", "RoleSessionName": "job", "DurationSeconds": "900",
     "PolicyArns.member.1.arn": "arn:aws:iam::000000000000:policy/p",
 }  # fmt: skip
-DELETES = {name for name in IAM.operations if name.startswith(("Delete", "Detach"))}
+DELETES = {name for name in IAM.operations if name.startswith(("Delete", "Detach", "Untag"))}
 XML = {
     "GET": b"",
     "PUT": b"<Tagging><TagSet><Tag><Key>a</Key><Value>b</Value></Tag></TagSet></Tagging>",
@@ -311,7 +351,7 @@ def other_request(draw):
 
 @pytest.mark.parametrize("seed", range(3))
 def test_no_request_is_an_internal_failure(virtual, monkeypatch, seed):
-    for jobs in (virtual.services.jobs, virtual.services.transforms):
+    for jobs in (virtual.services.jobs, virtual.services.transforms, virtual.services.tunings):
         monkeypatch.setattr(jobs, "spawn", lambda _job: None)
     virtual.store.create_bucket("rocks", region=REGION)
     virtual.store.put("rocks", "k", [b"1,2\n"])

@@ -1,11 +1,14 @@
 """Forms are read and answers are written by botocore's model, so its own parser understands every operation."""
 
 import json
+import os
 import shlex
+from urllib.parse import urlencode
 
 import pytest
 from botocore import xform_name
 from botocore.model import ServiceModel
+from botocore.serialize import create_serializer
 
 from asteroid_ll.aws.iam_commands import setup
 from asteroid_ll.aws.policy import Scope, caller_policy, oidc_trust, role_policy, trust_policy
@@ -28,10 +31,25 @@ TRUST = json.dumps(
         ],
     }
 )
+WRONG_TEXTS = ("", "x", "1.5", "-1", "0", "true", "9" * 30, "[]", "{}", "2026-01-01T00:00:00Z", "\ufffd", "\x00")
 TOKEN = "e30.eyJpc3MiOiJodHRwczovL2V4YW1wbGUuY29tIiwiYXVkIjoiYSIsInN1YiI6ImIiLCJleHAiOjk5OTk5OTk5OTl9.c2ln"
 """Its claims: {"iss":"https://example.com","aud":"a","sub":"b","exp":9999999999}."""
 
 R, U, P = {"RoleName": "r"}, {"UserName": "u"}, {"PolicyArn": f"{ACCOUNT}:policy/p"}
+OIDC = {"OpenIDConnectProviderArn": f"{ACCOUNT}:oidc-provider/example.com"}
+METRIC = {
+    "Namespace": "/aws/sagemaker/TrainingJobs",
+    "MetricName": "train:progress",
+    "Dimensions": [{"Name": "TrainingJobName", "Value": "j"}],
+}
+QUERY = {"Id": "q", "MetricStat": {"Metric": METRIC, "Period": 60, "Stat": "Sum"}}
+METRICS = [
+    ("GetMetricData", {"StartTime": 0, "EndTime": 60, "MetricDataQueries": [QUERY]}),
+    ("GetMetricStatistics", {**METRIC, "StartTime": 0, "EndTime": 60, "Period": 60, "Statistics": ["Sum"]}),
+    ("ListMetrics", METRIC),
+]
+SIGNED_FOR = {"iam": "iam", "sts": "sts", "cloudwatch": "monitoring"}
+TAGGED = {"Role": R, "User": U, "Policy": P, "OpenIDConnectProvider": OIDC}
 CONVERSATION = [
     ("CreateRole", {**R, "AssumeRolePolicyDocument": TRUST, "Tags": [{"Key": "k", "Value": "v"}]}),
     ("GetRole", R),
@@ -57,8 +75,11 @@ CONVERSATION = [
     ("ListAttachedUserPolicies", U),
     ("SimulatePrincipalPolicy", {"PolicySourceArn": f"{ACCOUNT}:user/u", "ActionNames": ["s3:GetObject"]}),
     ("CreateOpenIDConnectProvider", {"Url": "https://example.com", "ClientIDList": ["a"]}),
-    ("GetOpenIDConnectProvider", {"OpenIDConnectProviderArn": f"{ACCOUNT}:oidc-provider/example.com"}),
+    ("GetOpenIDConnectProvider", OIDC),
     ("ListOpenIDConnectProviders", {}),
+    *((f"Tag{kind}", {**name, "Tags": [{"Key": "k", "Value": "v"}]}) for kind, name in TAGGED.items()),
+    *((f"List{kind}Tags", name) for kind, name in TAGGED.items()),
+    *((f"Untag{kind}", {**name, "TagKeys": ["k"]}) for kind, name in TAGGED.items()),
     ("CreateAccessKey", U),
     ("ListAccessKeys", U),
     ("GetCallerIdentity", {}),
@@ -111,6 +132,42 @@ def test_every_operation_answers_with_the_required_members_of_its_shape(virtual,
     iam.delete_user(UserName="u")
     told = {name for name, _ in CONVERSATION} | {"DeleteAccessKey", "DeleteUser"}
     assert told == set(IAM.operations) | set(STS.operations)
+
+
+def wrong_forms(shape, path=""):
+    """Yield a field for each member at any depth, with a text that is not of its type, or one that has no place."""
+    if shape.type_name == "structure":
+        yield (path, "x") if path else ("Unknown.member.1", "x")
+        for name, member in shape.members.items():
+            yield from wrong_forms(member, f"{path}.{name}" if path else name)
+    elif shape.type_name == "list":
+        yield from ((f"{path}{end}", "x") for end in ("", ".member", ".member.0", ".member.x", ".member.3", ".1"))
+        yield from wrong_forms(shape.member, f"{path}.member.1")
+    else:
+        yield from ((path, text) for text in WRONG_TEXTS)
+        yield from ((f"{path}{end}", "x") for end in (".member.1", ".Key"))
+
+
+def test_no_wrong_type_of_any_member_is_an_internal_failure(virtual, loader):
+    every = 1 if os.environ.get("ASTEROID_LL_EXHAUSTIVE") == "1" else 8
+    services = {**dict.fromkeys(IAM.operations, "iam"), **dict.fromkeys(STS.operations, "sts")}
+    models = {name: ServiceModel(loader.load_service_model(name, "service-2"), name) for name in (*SIGNED_FOR,)}
+    failures, n_sent = [], 0
+    for name, params in (*CONVERSATION, *METRICS):
+        service = services.get(name, "cloudwatch")
+        model = models[service].operation_model(name)
+        form = create_serializer("query").serialize_to_request(params, model)["body"]
+        scope = f"AWS4-HMAC-SHA256 Credential=a/20260101/us-east-1/{SIGNED_FOR[service]}/aws4_request, Signature=0"
+        headers = {"authorization": scope, "content-type": "application/x-www-form-urlencoded"}
+        wrong = list(wrong_forms(model.input_shape))
+        for fields in (*({**form, field: text} for field, text in wrong[n_sent % every :: every]), form):
+            body = urlencode(fields).encode()
+            answer = virtual.handle(Request("POST", "localhost", "/", headers=headers, body=body))
+            n_sent += 1
+            if answer.status >= 500:
+                failures.append((fields, answer.body[:200]))
+    assert failures == []
+    assert n_sent > 3_000 / every
 
 
 def test_every_operation_is_one_of_the_model(loader):

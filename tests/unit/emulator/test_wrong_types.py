@@ -13,15 +13,17 @@ from contextlib import closing
 import pytest
 from botocore.model import ServiceModel
 
+from asteroid_ll.emulator import cbor_protocol
 from asteroid_ll.emulator.account import Account
+from asteroid_ll.emulator.cloudwatch.service import SERVICE as CLOUDWATCH
 from asteroid_ll.emulator.logs.service import SERVICE as LOGS
 from asteroid_ll.emulator.pricing.service import SERVICE as PRICING
 from asteroid_ll.emulator.sagemaker.service import SERVICE as SAGEMAKER
 from asteroid_ll.emulator.servicequotas.service import SERVICE as QUOTAS
 from asteroid_ll.emulator.transport.messages import Request
 
-SERVICES = {service.name: service for service in (SAGEMAKER, LOGS, PRICING, QUOTAS)}
-SIGNING_NAMES = {"service-quotas": "servicequotas"}
+SERVICES = {service.name: service for service in (SAGEMAKER, LOGS, PRICING, QUOTAS, CLOUDWATCH)}
+SIGNING_NAMES = {"service-quotas": "servicequotas", "cloudwatch": "monitoring"}
 LIST, STRUCTURE = "Start of list found where not expected", "Start of structure or map found where not expected."
 WRONG = {
     "string": {
@@ -107,6 +109,23 @@ def test_every_wrong_type_of_every_member_is_refused(loader, send, service, oper
             answer = send(service, operation, around % value)
             if answer != (400, "SerializationException", message):
                 unlike_aws[around % value, answer] += 1
+    assert not unlike_aws
+
+
+@pytest.mark.parametrize("operation", CLOUDWATCH.operations)
+def test_every_wrong_type_of_every_member_is_refused_in_cbor(loader, account, operation):
+    model = ServiceModel(loader.load_service_model("cloudwatch", "service-2"))
+    scope = "AWS4-HMAC-SHA256 Credential=A/20260101/us-east-1/monitoring/aws4_request, Signature=0"
+    headers = {"authorization": scope, "smithy-protocol": "rpc-v2-cbor"}
+    path = f"/service/GraniteServiceVersion20100801/operation/{operation}"
+    unlike_aws = Counter()
+    for around, kind in list(places(model.operation_model(operation).input_shape))[1:]:
+        for value, message in WRONG[kind].items():
+            body = cbor_protocol.encode(json.loads(around % value))
+            response = account.handle(Request("POST", "localhost", path, headers=headers, body=body))
+            answer = cbor_protocol.decode(response.body)
+            if (response.status, answer) != (400, {"__type": "SerializationException", "message": message}):
+                unlike_aws[around % value, response.status, str(answer)] += 1
     assert not unlike_aws
 
 

@@ -99,3 +99,11 @@ def test_a_row_longer_than_a_body_is_refused():
 
 def test_no_rows_make_no_body():
     assert list(text.split_by_bytes(np.empty((0, 3), np.float32), max_bytes=10)) == []
+
+
+@given(hnp.arrays(np.uint32, hnp.array_shapes(max_dims=2, max_side=4), elements=st.integers(0, 2**32 - 1)))
+def test_the_shortest_digits_of_any_float32_are_those_of_numpy(bits):
+    values = bits.view(np.float32)
+    expected = [float(str(value)) if np.isfinite(value) else None for value in values.ravel()]
+    assert text.shortest(values) == np.array(expected, object).reshape(values.shape).tolist()
+    assert text.shortest(values.T) == np.array(expected, object).reshape(values.shape).T.tolist()

@@ -372,10 +372,10 @@ def test_a_deletion_that_cannot_be_recorded_is_not_open_in_the_result(
 ) -> None:
     append = journal_module._append_line
 
-    def refuse_the_end(path: Path, line: bytes) -> None:
+    def refuse_the_end(path: Path, line: bytes) -> Any:
         if b'"event":"gone"' in line:
             raise OSError(errno.ENOSPC, "No space left on device")
-        append(path, line)
+        return append(path, line)
 
     monkeypatch.setattr(journal_module, "_append_line", refuse_the_end)
     result = toy.run()

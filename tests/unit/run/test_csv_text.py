@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from asteroid_ll.formats.table import write_csv
 from asteroid_ll.neo.sources import open_source
-from asteroid_ll.run.csv_text import restored, safe
+from asteroid_ll.run.csv_text import Lines, all_restored, all_safe, restored, safe
 from asteroid_ll.scoring.reader import open_rows
 from asteroid_ll.scoring.writer import CsvRows, JsonLines
 
@@ -49,6 +49,34 @@ def test_every_text_is_read_back_as_it_was(text):
     cell = safe(text)
     assert restored(cell) == text
     assert cell == text or cell.startswith("'")
+
+
+@given(st.lists(st.none() | st.integers() | st.text(alphabet="'=+-@\t\r1.ea\n\uff1d ", max_size=4), max_size=6))
+@example(["", "=1"])
+def test_a_whole_column_is_as_safe_as_its_cells(column):
+    cells = [safe(value) for value in column]
+    assert list(all_safe(column)) == cells
+    texts = [cell for cell in cells if isinstance(cell, str)]
+    assert list(all_restored(texts)) == [restored(text) for text in texts]
+
+
+@given(
+    st.lists(
+        st.tuples(st.text(alphabet="a'=,\"\r\n ", max_size=4), st.none() | st.floats(0, 1)), min_size=1, max_size=5
+    )
+)
+@example([("a\rb", None), ("c", 0.5)])
+def test_rows_are_written_with_the_line_ends_and_quotes_of_rows_written_one_by_one(rows):
+    """Two batches: only the first one has the header."""
+    expected, batches = io.StringIO(), []
+    writer = csv.writer(Lines(expected.write))
+    writer.writerow(["name", "score"])
+    for name, score in [*rows, *rows]:
+        writer.writerow([safe(name), score])
+    scored = CsvRows(batches.append)
+    for _ in range(2):
+        scored.write({"name": [name for name, _ in rows], "score": [score for _, score in rows]})
+    assert "".join(batches) == expected.getvalue()
 
 
 def test_scored_rows_are_safe_in_csv_and_unchanged_in_json():

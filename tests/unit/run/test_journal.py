@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from asteroid_ll.errors import DataError
 from asteroid_ll.run import journal as journal_module
+from asteroid_ll.run.atomic import remove_temporaries
 from asteroid_ll.run.journal import UNKNOWN, Journal
 
 
@@ -343,3 +344,149 @@ def test_what_is_billed_is_unknown_until_a_teardown_has_looked_for_what_a_lost_j
     assert journal.read().billed() is None
     journal.append("gone", stage="teardown", resource="anything of run a")
     assert journal.read().billed() == {"endpoint": "endpoint"}
+
+
+def test_a_journal_that_nobody_has_changed_is_not_read_again(journal):
+    journal.append("done", stage="x", n=0)
+    (first,) = journal.read().records
+    journal.append("done", stage="x", n=1)
+    records = journal.read().records
+    assert [record["n"] for record in records] == [0, 1]
+    assert records[0] is first
+
+
+@pytest.mark.parametrize("grows", [True, False])
+def test_the_changes_of_others_are_read(journal, grows):
+    for n in range(2):
+        journal.append("done", stage="x", n=n)
+    journal.read()
+    other = Journal(journal.path)
+    if grows:
+        other.append("done", stage="x", n=2)
+    else:
+        other.path.write_bytes(other.path.read_bytes().replace(b'"n":1', b'"n":2'))
+    assert [record["n"] for record in journal.read().records] == ([0, 1, 2] if grows else [0, 2])
+    other.append("intent", stage="x", n=3)
+    journal.append("done", stage="x", n=4)
+    assert [record["n"] for record in journal.read().records][-2:] == [3, 4]
+
+
+def test_the_run_that_reads_may_be_known_later_than_the_content(journal):
+    journal.append("intent", stage="deploy", resource="first", bills="endpoint", run="original-00000000")
+    assert journal.read().billed() == {"first": "endpoint"}
+    journal.origin = {"run": "copy-11111111"}
+    assert journal.read().billed() == {}
+
+
+@pytest.fixture
+def compacts_early(monkeypatch):
+    monkeypatch.setattr(journal_module, "_COMPACT_BYTES", 20_000)
+
+
+def lived(journal, n_runs, *, padding):
+    """The records of a run directory in which everything ran again and again."""
+    journal.append("intent", stage="run")
+    for n in range(n_runs):
+        journal.append("done", stage="fetch", n=n, outputs=padding)
+        journal.append("intent", stage="train", n=n, resource=f"job-{n}", bills="training-job")
+        journal.append("gone", stage="train", n=n, resource=f"job-{n}")
+        journal.append("done", stage="train", n=n, outputs=padding)
+    journal.append("intent", stage="deploy", resource="rocks", bills="endpoint")
+
+
+@pytest.fixture
+def long_journal(tmp_path, compacts_early):
+    journal = Journal(tmp_path / "journal.jsonl")
+    lived(journal, 12, padding="x" * 1_000)
+    return journal
+
+
+def told(record):
+    return record["event"], record["stage"], record.get("n"), record.get("resource")
+
+
+def test_compacting_keeps_what_is_billed_and_the_first_and_latest_success_of_each_stage(long_journal):
+    before, lines = long_journal.read(), long_journal.path.read_bytes().splitlines(keepends=True)
+    long_journal.compact()
+    after = Journal(long_journal.path).read()
+    expected = [
+        number for number, record in enumerate(before.records) if record["event"] != "done" or record["n"] in (0, 11)
+    ]
+    assert long_journal.path.read_bytes() == b"".join(lines[number] for number in expected)
+    assert long_journal.read() == after
+    assert after.done == before.done
+    assert after.open_resources() == before.open_resources()
+    assert list(dict.fromkeys(record["stage"] for record in after.records)) == ["run", "fetch", "train", "deploy"]
+    assert long_journal.path.stat().st_mode & 0o777 == 0o600
+    long_journal.append("done", stage="fetch", n="next")
+    assert told(long_journal.read().records[-1]) == ("done", "fetch", "next", None)
+
+
+def test_a_cut_last_line_is_not_kept(long_journal):
+    with long_journal.path.open("ab") as file:
+        file.write(b'{"v":1,"at":"2026')
+    records = long_journal.read().records
+    long_journal.compact()
+    assert long_journal.read().records[-1] == records[-1]
+    assert long_journal.path.read_bytes().endswith(b"\n")
+
+
+@pytest.mark.parametrize("kind", ["short", "needed", "damaged", "missing"])
+def test_a_journal_that_need_not_or_cannot_be_compacted_stays_as_it_is(tmp_path, compacts_early, kind):
+    journal = Journal(tmp_path / "journal.jsonl")
+    if kind != "missing":
+        lived(journal, 2 if kind == "needed" else 12, padding="x" * (20 if kind == "short" else 6_000))
+    if kind == "damaged":
+        with journal.path.open("ab") as file:
+            file.write(b"{}\n")
+    before = journal.path.read_bytes() if journal.path.exists() else None
+    journal.compact()
+    assert (journal.path.read_bytes() if journal.path.exists() else None) == before
+
+
+def test_a_reader_that_has_the_journal_open_while_it_is_compacted_reads_all_of_it(long_journal):
+    lines = long_journal.path.read_bytes()
+    with long_journal.path.open("rb") as file:
+        file.read(10_000)
+        long_journal.compact()
+        assert lines[10_000:] == file.read()
+
+
+def test_a_full_disk_leaves_a_long_journal_as_it_was(long_journal, monkeypatch):
+    before = long_journal.path.read_bytes()
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", _refuse)
+        long_journal.compact()
+    assert long_journal.path.read_bytes() == before
+    assert [path.name for path in long_journal.path.parent.iterdir()] == ["journal.jsonl"]
+
+
+@pytest.mark.parametrize(
+    ("function", "at", "moment"),
+    [
+        (name, at, moment)
+        for name, at in [("open", 1), ("fsync", 1), ("replace", 1), ("open", 2), ("fsync", 2)]
+        for moment in ("before", "after")
+    ],
+)
+def test_a_kill_while_compacting_loses_no_line_that_is_needed(
+    long_journal, child, kill_at, function, at, moment, tmp_path
+):
+    before = long_journal.read()
+    code = """
+    from pathlib import Path
+    from asteroid_ll.run import journal
+    journal._COMPACT_BYTES = 20_000
+    journal.Journal(Path(sys.argv[4])).compact()
+    """
+    imports = "import asteroid_ll.run.journal, datetime, json, pathlib\n"
+    done = child(imports + kill_at + textwrap.dedent(code), function, at, moment, long_journal.path)
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    remove_temporaries(tmp_path)
+    after = Journal(long_journal.path).read()
+    assert after.done == before.done
+    assert after.open_resources() == before.open_resources()
+    assert [told(record) for record in after.records if "resource" in record] == [
+        told(record) for record in before.records if "resource" in record
+    ]
+    assert [path.name for path in tmp_path.iterdir()] == ["journal.jsonl"]

@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from asteroid_ll.emulator.iam.language import Kind, problem_of
 from asteroid_ll.emulator.iam.principals import Document, Principal
-from asteroid_ll.emulator.iam.store import POLICY, ROLE, USER, Entity, Identities
+from asteroid_ll.emulator.iam.store import POLICY, PROVIDER, ROLE, USER, Entity, Identities
 from asteroid_ll.emulator.transport.messages import ApiError
 
 Answer = dict[str, Any]
@@ -75,6 +75,18 @@ class IamCall:
         entity = self.identities.by_arn(arn)
         if entity is None or entity.kind != POLICY:
             raise no_entity(f"Policy {arn} was not found.")
+        return entity
+
+    def provider(self) -> Entity:
+        """Return the identity provider that the request names.
+
+        Raises:
+            ApiError: ``NoSuchEntity``.
+        """
+        arn = self.params["OpenIDConnectProviderArn"]
+        entity = self.identities.by_arn(arn)
+        if entity is None or entity.kind != PROVIDER:
+            raise no_entity(f"OpenIDConnect Provider not found for arn {arn}")
         return entity
 
     def boundary(self) -> str | None:

@@ -133,6 +133,7 @@ def context_of(principal: Principal) -> dict[str, tuple[str, ...]]:
     }
     if kind == "User":
         values["aws:username"] = name.rpartition("/")[2]
+    values |= {f"aws:PrincipalTag/{key}": text for key, text in principal.tags.items()}
     return {key.lower(): (value,) for key, value in values.items()}
 
 
@@ -217,7 +218,7 @@ class _Request:
     context: Context
     principal: Principal | str
 
-    def is_denied_by(self, documents: Sequence[Document], *, has_principals: bool = False) -> bool:
+    def is_denied_by(self, documents: Sequence[Document], *, has_principals: bool) -> bool:
         """Return whether a statement denies the request."""
         if has_principals and self.action in _BUCKET_POLICY_ACTIONS and _is_root(self.principal):
             return False
@@ -270,9 +271,8 @@ class _Request:
         return any(matches(pattern.lower(), action) for pattern in patterns) == ("Action" in statement)
 
     def _has_resource(self, statement: Mapping[str, Any], variables: Context | None) -> bool:
-        if "Resource" not in statement and "NotResource" not in statement:
-            return True  # a trust policy
-        patterns = as_texts(statement.get("Resource", statement.get("NotResource")))
+        # A trust policy has neither element: no pattern matches, and none has to.
+        patterns = as_texts(statement.get("Resource", statement.get("NotResource", ())))
         found = any(
             pattern == "*" or matches(pattern, self.resource, context=variables, is_arn=True) for pattern in patterns
         )

@@ -49,6 +49,7 @@ class _Row:
 
 _JOB = ("training-job", "TrainingJobName")
 _TRANSFORM = ("transform-job", "TransformJobName")
+_TUNING = ("hyper-parameter-tuning-job", "HyperParameterTuningJobName")
 _MODEL = ("model", "ModelName")
 _CONFIG = ("endpoint-config", "EndpointConfigName")
 _ENDPOINT = ("endpoint", "EndpointName")
@@ -58,12 +59,16 @@ SAGEMAKER: Mapping[str, _Row] = {
     "CreateTrainingJob": _Row((_JOB,), passes="RoleArn"),
     **{f"{verb}TrainingJob": _Row((_JOB,)) for verb in ("Describe", "Update", "Stop", "Delete")},
     **{f"{verb}TransformJob": _Row((_TRANSFORM,)) for verb in ("Create", "Describe", "Stop")},
+    "CreateHyperParameterTuningJob": _Row((_TUNING,), passes="RoleArn"),
+    **{f"{verb}HyperParameterTuningJob": _Row((_TUNING,)) for verb in ("Describe", "Stop", "Delete")},
+    "ListTrainingJobsForHyperParameterTuningJob": _Row((_TUNING,)),
     "CreateModel": _Row((_MODEL,), passes="ExecutionRoleArn"),
     **{f"{verb}Model": _Row((_MODEL,)) for verb in ("Describe", "Delete")},
     **{f"{verb}EndpointConfig": _Row((_CONFIG,)) for verb in ("Create", "Describe", "Delete")},
     **{f"{verb}Endpoint": _Row((_ENDPOINT, _CONFIG)) for verb in ("Create", "Update")},
     **{f"{verb}Endpoint": _Row((_ENDPOINT,)) for verb in ("Describe", "Delete")},
     **{f"List{kind}": _Row() for kind in ("TrainingJobs", "TransformJobs", "Models", "EndpointConfigs", "Endpoints")},
+    "ListHyperParameterTuningJobs": _Row(),
     **{name: _Row((_ARN,)) for name in ("AddTags", "ListTags", "DeleteTags")},
     "InvokeEndpoint": _Row((_ENDPOINT,)),
 }
@@ -74,10 +79,11 @@ DATA_PLANE = {"InvokeEndpoint"}
 
 LOGS = {
     "DescribeLogGroups": "",
+    **dict.fromkeys(("TagResource", "UntagResource", "ListTagsForResource"), "arn"),
     **dict.fromkeys(("DescribeLogStreams", "FilterLogEvents", "DeleteLogGroup"), "group"),
     **dict.fromkeys(("GetLogEvents", "DeleteLogStream"), "stream"),
 }
-"""What an operation of CloudWatch Logs is about: all groups, a group or a stream."""
+"""What an operation of CloudWatch Logs is about: all groups, the group of an ARN, a group or a stream."""
 
 _ROLE, _USER, _POLICY = ("role", "RoleName"), ("user", "UserName"), ("", "PolicyArn")
 _PROVIDER = ("", "OpenIDConnectProviderArn")
@@ -100,13 +106,15 @@ IAM: Mapping[str, tuple[str, str]] = {
     **{f"{verb}AccessKey": _USER for verb in ("Create", "Update", "Delete")},
     "ListAccessKeys": _USER,
     "CreatePolicy": ("policy", "PolicyName"),
-    **{f"{verb}Policy": _POLICY for verb in ("Get", "Delete")},
+    **{f"{verb}Policy": _POLICY for verb in ("Get", "Delete", "Tag", "Untag")},
+    "ListPolicyTags": _POLICY,
     **{f"{verb}PolicyVersion": _POLICY for verb in ("Create", "Get", "Delete")},
     "SetDefaultPolicyVersion": _POLICY,
     "ListPolicyVersions": _POLICY,
     "ListEntitiesForPolicy": _POLICY,
     "CreateOpenIDConnectProvider": ("oidc-provider", "Url"),
-    **{f"{verb}OpenIDConnectProvider": _PROVIDER for verb in ("Get", "Delete")},
+    **{f"{verb}OpenIDConnectProvider": _PROVIDER for verb in ("Get", "Delete", "Tag", "Untag")},
+    "ListOpenIDConnectProviderTags": _PROVIDER,
     "SimulatePrincipalPolicy": ("", "PolicySourceArn"),
     "SimulateCustomPolicy": ("", ""),
     "ListRoles": ("role", ""),
@@ -130,6 +138,7 @@ FREE = {"GetCallerIdentity", "AssumeRoleWithWebIdentity"}
 def sagemaker(operation: str, params: Params, region: str) -> Iterator[Need]:
     """Yield what an operation of SageMaker needs, in the order in which AWS checks it."""
     row, action = SAGEMAKER[operation], f"sagemaker:{operation}"
+    params = {**params.get("TrainingJobDefinition", {}), **params}
     context = dict(_sagemaker_context(params))
     arns = [resource_arn(kind, region, params[member]) if kind else params[member] for kind, member in row.on]
     for arn in arns or ["*"]:
@@ -145,6 +154,9 @@ def sagemaker(operation: str, params: Params, region: str) -> Iterator[Need]:
 def logs(operation: str, params: Params, region: str) -> Iterator[Need]:
     """Yield what an operation of CloudWatch Logs needs. AWS writes the ARN of a group with ``:log-stream:``."""
     about = LOGS[operation]
+    if about == "arn":
+        yield Need(f"logs:{operation}", params["resourceArn"], dict(_tag_context(params)))
+        return
     group = params.get("logGroupName") or params.get("logGroupIdentifier", "").rpartition(":log-group:")[2]
     stream = params.get("logStreamName", "") if about == "stream" else ""
     yield Need(f"logs:{operation}", log_arn(region, group if about else "", stream))
@@ -159,8 +171,12 @@ def iam(operation: str, params: Params, region: str) -> Iterator[Need]:
     else:
         path = params.get("Path", "/") if member else "/"
         resource = f"arn:{partition(region)}:iam::{ACCOUNT_ID}:{kind}{path}{name.removeprefix('https://')}"
-    context = {"iam:policyarn": (params["PolicyArn"],)} if kind and "PolicyArn" in params else {}
+    context = dict(_tag_context(params))
+    if kind and "PolicyArn" in params:
+        context["iam:policyarn"] = (params["PolicyArn"],)
     yield Need(f"iam:{operation}", resource, context)
+    if operation.startswith("Create") and params.get("Tags"):
+        yield Need(f"iam:{operation.replace('Create', 'Tag', 1)}", resource, context)
 
 
 def service_quotas(operation: str, params: Params, region: str) -> Iterator[Need]:
@@ -211,17 +227,24 @@ def log_arn(region: str, group: str, stream: str = "") -> str:
     return f"arn:{partition(region)}:logs:{region}:{ACCOUNT_ID}:log-group:{group}:log-stream:{stream}"
 
 
+def _tag_context(params: Params) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Yield the condition keys about the tags of a request: ``Tags`` is a list, ``tags`` of CloudWatch Logs a map."""
+    tags = {tag["Key"]: tag["Value"] for tag in params.get("Tags", [])} | params.get("tags", {})
+    for key, value in tags.items():
+        yield f"aws:requesttag/{key}".lower(), (value,)
+    keys = list(tags) or params.get("TagKeys") or params.get("tagKeys")
+    if keys:
+        yield "aws:tagkeys", tuple(keys)
+
+
 def _sagemaker_context(params: Params) -> Iterator[tuple[str, tuple[str, ...]]]:
     """Yield SageMaker's condition keys that the request has values for."""
-    tags = params.get("Tags", [])
-    for tag in tags:
-        yield f"aws:requesttag/{tag['Key']}".lower(), (tag["Value"],)
-    keys = [tag["Key"] for tag in tags] or params.get("TagKeys", [])
-    resources, vpc = params.get("ResourceConfig", {}), params.get("VpcConfig", {})
+    yield from _tag_context(params)
+    resources = params.get("HyperParameterTuningResourceConfig") or params.get("ResourceConfig", {})
+    vpc = params.get("VpcConfig", {})
     machines = [resources, params.get("TransformResources", {}), *params.get("ProductionVariants", [])]
     stopping = params.get("StoppingCondition", {})
     values = {
-        "aws:tagkeys": keys,
         "sagemaker:instancetypes": sorted({str(m["InstanceType"]) for m in machines if m.get("InstanceType")}),
         "sagemaker:volumekmskey": [resources.get("VolumeKmsKeyId")],
         "sagemaker:keepaliveperiod": [resources.get("KeepAlivePeriodInSeconds")],

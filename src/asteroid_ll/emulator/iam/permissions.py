@@ -101,7 +101,7 @@ class Permissions:
         return need if existing is None else replace(need, resource=existing.arn)
 
     def _context(self, resource: str) -> dict[str, tuple[str, ...]]:
-        """Return the condition keys that every request has, and the tags of a SageMaker resource."""
+        """Return the condition keys that every request has, and the tags of the resource."""
         now_s = self.state.now()
         values = {
             "aws:currenttime": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(now_s)),
@@ -113,11 +113,18 @@ class Permissions:
             "aws:viaawsservice": "false",
         }
         context = {**context_of(self.principal), **{key: (value,) for key, value in values.items()}}
-        if ":sagemaker:" in resource:
-            for key, value in Resources(self.state).tags(resource).items():
-                context[f"aws:resourcetag/{key}".lower()] = (value,)
-                context[f"sagemaker:resourcetag/{key}".lower()] = (value,)
+        for key, value in self._tags(resource).items():
+            context[f"aws:resourcetag/{key}".lower()] = (value,)
+            context[f"{resource.split(':')[2]}:resourcetag/{key}".lower()] = (value,)
         return context
+
+    def _tags(self, resource: str) -> Mapping[str, str]:
+        """Return the tags of a SageMaker resource, a log group, or what IAM has; empty for any other resource."""
+        if ":iam:" in resource:
+            entity = Identities(self.state).by_arn(resource)
+            return {} if entity is None else entity.tags
+        is_tagged = ":sagemaker:" in resource or ":logs:" in resource
+        return Resources(self.state).tags(resource.partition(":log-stream:")[0]) if is_tagged else {}
 
     def _resource_policy(self, resource: str) -> Document | None:
         """Return the policy of the bucket that a resource is or is in, or a role's trust policy."""
@@ -174,6 +181,7 @@ def role_permissions(state: State, role_arn: str, *, region: str, bucket_policy:
         role_arn=role_arn,
         identity_policies=found.identity_policies if found else (),
         permissions_boundary=found.permissions_boundary if found else None,
+        tags=found.tags if found else {},
     )
     return Permissions(state, principal, region, state.settings.service_control_policies, bucket_policy)
 

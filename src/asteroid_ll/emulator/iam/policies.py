@@ -16,6 +16,7 @@ from asteroid_ll.emulator.iam.call import (
     size_of,
 )
 from asteroid_ll.emulator.iam.store import POLICY, Entity
+from asteroid_ll.emulator.iam.tags import new_tags
 
 _SIZE = 6_144
 _MOST_VERSIONS = 5
@@ -33,7 +34,7 @@ def create(call: IamCall) -> Answer:
         name,
         path=call.params.get("Path", "/"),
         description=call.params.get("Description"),
-        tags=call.params.get("Tags", []),
+        tags=new_tags(call, POLICY),
         default="v1",
         next=2,
         versions={"v1": {"document": text, "created_s": call.now_s}},

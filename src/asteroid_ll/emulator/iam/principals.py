@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 Document = Mapping[str, Any]
@@ -22,6 +22,7 @@ class Principal:
         identity_policies: the documents of its inline and attached policies.
         permissions_boundary: the document that bounds them; None if there is none.
         session_policies: the documents that were passed to AssumeRole.
+        tags: those of the user or of the session's role.
         is_root: whether it is the account's root user, which only a service control policy can limit.
     """
 
@@ -31,4 +32,5 @@ class Principal:
     identity_policies: tuple[Document, ...] = ()
     permissions_boundary: Document | None = None
     session_policies: tuple[Document, ...] = ()
+    tags: Mapping[str, str] = field(default_factory=dict)
     is_root: bool = False

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
-from asteroid_ll.emulator.iam.call import Answer, IamCall, exists, no_entity
+from asteroid_ll.emulator.iam.call import Answer, IamCall, exists
 from asteroid_ll.emulator.iam.store import PROVIDER
+from asteroid_ll.emulator.iam.tags import new_tags
 from asteroid_ll.emulator.transport.messages import ApiError
 
 
@@ -23,7 +24,7 @@ def create(call: IamCall) -> Answer:
         name,
         clients=call.params.get("ClientIDList", []),
         thumbprints=call.params.get("ThumbprintList", []),
-        tags=call.params.get("Tags", []),
+        tags=new_tags(call, PROVIDER),
     )
     call.identities.save(provider)
     return {"OpenIDConnectProviderArn": provider.arn, "Tags": provider.body["tags"]}
@@ -31,10 +32,7 @@ def create(call: IamCall) -> Answer:
 
 def get(call: IamCall) -> Answer:
     """GetOpenIDConnectProvider. As on AWS, its URL has no scheme."""
-    arn = call.params["OpenIDConnectProviderArn"]
-    provider = call.identities.by_arn(arn)
-    if provider is None or provider.kind != PROVIDER:
-        raise no_entity(f"OpenIDConnect Provider not found for arn {arn}")
+    provider = call.provider()
     return {
         "Url": provider.name,
         "ClientIDList": provider.body["clients"],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from asteroid_ll.emulator.iam.call import Answer, IamCall, conflict, encoded, exists, limit_exceeded, size_of, summary
 from asteroid_ll.emulator.iam.store import ROLE, Entity
+from asteroid_ll.emulator.iam.tags import new_tags
 
 _TRUST_SIZE = 2_048
 _SESSION_S = 3_600
@@ -23,7 +24,7 @@ def create(call: IamCall) -> Answer:
         trust=trust,
         description=call.params.get("Description"),
         max_session_s=call.params.get("MaxSessionDuration", _SESSION_S),
-        tags=call.params.get("Tags", []),
+        tags=new_tags(call, ROLE),
         boundary=boundary,
         inline={},
         attached=[],

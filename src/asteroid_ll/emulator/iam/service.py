@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from asteroid_ll.emulator.iam import holders, policies, providers, roles, simulation, users
+from asteroid_ll.emulator.iam import holders, policies, providers, roles, simulation, tags, users
 from asteroid_ll.emulator.iam.call import IamCall
 from asteroid_ll.emulator.iam.store import ROLE, USER
 from asteroid_ll.emulator.query_protocol import QueryService
@@ -17,6 +17,7 @@ SERVICE = QueryService[IamCall](
         "UpdateAssumeRolePolicy": roles.update_trust,
         **holders.operations(ROLE),
         **holders.operations(USER),
+        **tags.operations(),
         "CreatePolicy": policies.create,
         "GetPolicy": policies.get,
         "DeletePolicy": policies.delete,

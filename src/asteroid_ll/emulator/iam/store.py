@@ -20,9 +20,6 @@ from asteroid_ll.emulator.transport.messages import ApiError
 
 ROLE, USER, POLICY, PROVIDER = "role", "user", "policy", "oidc-provider"
 
-ANYONE = Principal(arn=f"arn:aws:iam::{ACCOUNT_ID}:user/emulator", user_id="AIDAEMULATOR")
-"""Who has an access key that IAM did not make, while no policies are evaluated."""
-
 _ID_PREFIXES = {ROLE: "AROA", USER: "AIDA", POLICY: "ANPA", PROVIDER: ""}
 _DAY_S = 86_400
 _ID_CHARACTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
@@ -35,6 +32,7 @@ CREATE UNIQUE INDEX IF NOT EXISTS iam_names ON iam_entities (kind, partition, na
 CREATE TABLE IF NOT EXISTS access_keys (
     id TEXT PRIMARY KEY, owner_arn TEXT NOT NULL, created_s REAL NOT NULL, expires_s REAL, session TEXT NOT NULL,
     policies TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS access_secrets (id TEXT PRIMARY KEY, secret TEXT NOT NULL, token TEXT NOT NULL);
 """
 
 
@@ -64,6 +62,11 @@ class Entity:
     def arn(self) -> str:
         """The entity's ARN."""
         return f"arn:{self.partition}:iam::{ACCOUNT_ID}:{self.kind}{self.path}{self.name}"
+
+    @property
+    def tags(self) -> dict[str, str]:
+        """The entity's tags."""
+        return {tag["Key"]: tag["Value"] for tag in self.body["tags"]}
 
     def changed(self, **values: Any) -> Entity:
         """Return the entity with changed members of its body."""
@@ -108,6 +111,14 @@ class AccessKey:
     policies: tuple[Document, ...] = ()
 
 
+@dataclass(frozen=True)
+class Credentials:
+    """What signs a request with an access key: its secret key, and the token of a role's session (else empty)."""
+
+    secret: str
+    token: str = ""
+
+
 class Identities:
     """The table of identities in a state.
 
@@ -121,6 +132,10 @@ class Identities:
     def __init__(self, state: State) -> None:
         self.state = state
         self.managed = MANAGED
+
+    def anyone(self) -> Principal:
+        """Return who has an access key that IAM did not make, while no policies are evaluated."""
+        return Principal(arn=f"arn:aws:iam::{self.state.account_id}:user/emulator", user_id="AIDAEMULATOR")
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -145,12 +160,14 @@ class Identities:
         owner = self.by_arn(key.owner_arn)
         policies = () if owner is None else self._policies(owner)
         boundary = None if owner is None else self._boundary(owner)
+        tags = {} if owner is None else owner.tags
         if not key.session:
             return Principal(
                 arn=key.owner_arn,
                 user_id="" if owner is None else owner.id,
                 identity_policies=policies,
                 permissions_boundary=boundary,
+                tags=tags,
             )
         name = key.owner_arn.rpartition("/")[2]
         partition = key.owner_arn.split(":")[1]
@@ -160,6 +177,7 @@ class Identities:
             role_arn=key.owner_arn,
             identity_policies=policies,
             permissions_boundary=boundary,
+            tags=tags,
             session_policies=key.policies,
         )
 
@@ -174,6 +192,7 @@ class Identities:
             role_arn=arn if entity.kind == ROLE else None,
             identity_policies=self._policies(entity),
             permissions_boundary=self._boundary(entity),
+            tags=entity.tags,
         )
 
     def role(self, arn: str) -> Role | None:
@@ -249,10 +268,23 @@ class Identities:
         """Return the access keys of a user, oldest first."""
         return [_key(row) for row in self._rows("SELECT * FROM access_keys WHERE owner_arn = ? ORDER BY rowid", arn)]
 
-    def save_key(self, key: AccessKey) -> None:
+    def credentials_of(self, access_key: str) -> Credentials | None:
+        """Return the secret of an access key; None for a key of no one, or of a version that did not keep secrets.
+
+        Raises:
+            ApiError: ``ExpiredToken``.
+        """
+        if self.principal_of(access_key) is None:
+            return None
+        rows = self._rows("SELECT secret, token FROM access_secrets WHERE id = ?", access_key)
+        return Credentials(**rows[0]) if rows else None
+
+    def save_key(self, key: AccessKey, credentials: Credentials) -> None:
         """Insert an access key, in a `transaction`; delete those that expired more than a day ago."""
         db = self.state.connection
-        db.execute("DELETE FROM access_keys WHERE expires_s < ?", (self.state.now() - _DAY_S,))
+        for row in self._rows("SELECT id FROM access_keys WHERE expires_s < ?", self.state.now() - _DAY_S):
+            self.delete_key(row["id"])
+        db.execute("INSERT INTO access_secrets VALUES (:id, :secret, :token)", {"id": key.id, **vars(credentials)})
         db.execute(
             "INSERT INTO access_keys VALUES (:id, :owner_arn, :created_s, :expires_s, :session, :policies)",
             {**vars(key), "policies": json.dumps(key.policies)},
@@ -260,7 +292,8 @@ class Identities:
 
     def delete_key(self, access_key: str) -> None:
         """Delete an access key, in a `transaction`."""
-        self.state.connection.execute("DELETE FROM access_keys WHERE id = ?", (access_key,))
+        for table in ("access_keys", "access_secrets"):
+            self.state.connection.execute(f"DELETE FROM {table} WHERE id = ?", (access_key,))  # noqa: S608 - constants
 
     def _policies(self, entity: Entity) -> tuple[Document, ...]:
         inline = [json.loads(text) for text in entity.body["inline"].values()]
@@ -275,7 +308,7 @@ class Identities:
         rows = self._rows(f"SELECT * FROM iam_entities WHERE {where} ORDER BY name", *values)  # noqa: S608 - constants
         return [_entity(row) for row in rows]
 
-    def _rows(self, sql: str, *values: str) -> list[sqlite3.Row]:
+    def _rows(self, sql: str, *values: str | float) -> list[sqlite3.Row]:
         """Return the rows of a query; none if the account has not used IAM yet."""
         connection = self.state.connection
         if connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'access_keys'").fetchone() is None:

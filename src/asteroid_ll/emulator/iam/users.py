@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from asteroid_ll.emulator.iam.call import Answer, IamCall, conflict, exists, limit_exceeded, no_entity, summary
 from asteroid_ll.emulator.iam.roles import refuse_policies
-from asteroid_ll.emulator.iam.store import USER, AccessKey, new_secret, unique_id
+from asteroid_ll.emulator.iam.store import USER, AccessKey, Credentials, new_secret, unique_id
+from asteroid_ll.emulator.iam.tags import new_tags
 
 _MOST_KEYS = 2
 """AWS's quota of access keys per user."""
@@ -20,7 +21,7 @@ def create(call: IamCall) -> Answer:
         call.partition,
         name,
         path=call.params.get("Path", "/"),
-        tags=call.params.get("Tags", []),
+        tags=new_tags(call, USER),
         boundary=boundary,
         inline={},
         attached=[],
@@ -45,13 +46,14 @@ def delete(call: IamCall) -> Answer:
 
 
 def create_key(call: IamCall) -> Answer:
-    """CreateAccessKey. The secret is in this answer only; nothing checks it."""
+    """CreateAccessKey. The secret is in this answer only."""
     user = call.holder(USER)
     if len(call.identities.keys_of(user.arn)) >= _MOST_KEYS:
         raise limit_exceeded(f"Cannot exceed quota for AccessKeysPerUser: {_MOST_KEYS}")
     key = AccessKey(id=unique_id("AKIA", length=16), owner_arn=user.arn, created_s=call.now_s)
-    call.identities.save_key(key)
-    return {"AccessKey": {**_described(call, key), "SecretAccessKey": new_secret()}}
+    credentials = Credentials(new_secret())
+    call.identities.save_key(key, credentials)
+    return {"AccessKey": {**_described(call, key), "SecretAccessKey": credentials.secret}}
 
 
 def list_keys(call: IamCall) -> Answer:

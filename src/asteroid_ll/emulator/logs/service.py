@@ -3,50 +3,14 @@
 from __future__ import annotations
 
 import sqlite3
-from dataclasses import dataclass
-from typing import Any
 
 from asteroid_ll.emulator.json_service import JsonService
-from asteroid_ll.emulator.logs.store import LogStore
-from asteroid_ll.emulator.resources import partition
-from asteroid_ll.emulator.state import ACCOUNT_ID
+from asteroid_ll.emulator.logs import tags
+from asteroid_ll.emulator.logs.call import LogsCall, Params, no_group
 from asteroid_ll.emulator.transport.messages import ApiError
 
 MAX_EVENTS = 10_000
 """AWS's limit for a page of events."""
-
-Params = dict[str, Any]
-
-
-@dataclass(frozen=True)
-class LogsCall:
-    """One call of an operation.
-
-    Attributes:
-        store: the account's log streams.
-        region: the region that the request was signed for.
-        params: the request's members.
-    """
-
-    store: LogStore
-    region: str
-    params: Params
-
-    def group(self) -> str:
-        """Return the group's name, from ``logGroupName`` or ``logGroupIdentifier``.
-
-        Raises:
-            ApiError: ``ResourceNotFoundException``.
-        """
-        identifier = self.params.get("logGroupIdentifier", "")
-        group = str(self.params.get("logGroupName") or identifier.rpartition(":log-group:")[2])
-        if not self.rows("SELECT 1 FROM log_streams WHERE region = ? AND log_group = ? LIMIT 1", self.region, group):
-            raise _no_group()
-        return group
-
-    def rows(self, sql: str, *values: object) -> list[sqlite3.Row]:
-        """Return the rows of a query."""
-        return self.store.state.connection.execute(sql, values).fetchall()
 
 
 def describe_groups(call: LogsCall) -> Params:
@@ -61,7 +25,8 @@ def describe_groups(call: LogsCall) -> Params:
         {
             "logGroupName": row["log_group"],
             "creationTime": row["created_ms"],
-            "arn": f"{_group_arn(call.region, row['log_group'])}:*",
+            "arn": f"{call.arn(row['log_group'])}:*",
+            "logGroupArn": call.arn(row["log_group"]),
             "storedBytes": 0,
         }
         for row in rows
@@ -96,7 +61,7 @@ def describe_streams(call: LogsCall) -> Params:
             "lastEventTimestamp": row["last_ms"],
             "lastIngestionTime": row["last_ms"],
             "uploadSequenceToken": str(row["id"]),
-            "arn": f"{_group_arn(call.region, group)}:log-stream:{row['name']}",
+            "arn": f"{call.arn(group)}:log-stream:{row['name']}",
             "storedBytes": 0,
         }
         for row in rows
@@ -167,15 +132,19 @@ def filter_events(call: LogsCall) -> Params:
 
 def delete_group(call: LogsCall) -> Params:
     """DeleteLogGroup."""
-    if not call.store.delete_group(call.region, call.params["logGroupName"]):
-        raise _no_group()
+    group = call.params["logGroupName"]
+    if not call.store.delete_group(call.region, group):
+        raise no_group()
+    tags.forget(call, group)
     return {}
 
 
 def delete_stream(call: LogsCall) -> Params:
     """DeleteLogStream."""
-    if not call.store.delete_stream(call.region, call.group(), call.params["logStreamName"]):
+    group = call.group()
+    if not call.store.delete_stream(call.region, group, call.params["logStreamName"]):
         raise ApiError("ResourceNotFoundException", "The specified log stream does not exist.")
+    tags.forget(call, group)
     return {}
 
 
@@ -214,14 +183,6 @@ def _terms(pattern: str) -> list[str]:
     return [*quoted, *(word for part in plain for word in part.split())]
 
 
-def _group_arn(region: str, group: str) -> str:
-    return f"arn:{partition(region)}:logs:{region}:{ACCOUNT_ID}:log-group:{group}"
-
-
-def _no_group() -> ApiError:
-    return ApiError("ResourceNotFoundException", "The specified log group does not exist.")
-
-
 def _bad_token() -> ApiError:
     return ApiError("InvalidParameterException", "The specified nextToken is invalid.")
 
@@ -237,7 +198,13 @@ SERVICE = JsonService(
         "FilterLogEvents": filter_events,
         "DeleteLogGroup": delete_group,
         "DeleteLogStream": delete_stream,
+        "TagResource": tags.tag,
+        "UntagResource": tags.untag,
+        "ListTagsForResource": tags.list_tags,
     },
     invalid_code="InvalidParameterException",
-    missing={"FilterLogEvents": "filter patterns other than plain terms"},
+    missing={
+        "FilterLogEvents": "filter patterns other than plain terms",
+        **dict.fromkeys(("TagResource", "UntagResource", "ListTagsForResource"), "resources other than log groups"),
+    },
 )

@@ -90,9 +90,12 @@ class BodyFiles:
         for name in names:
             self.path(name).unlink(missing_ok=True)
 
-    def ownerless(self) -> set[str]:
+    def names(self) -> set[str]:
+        """Return the names of all files, which are bodies unless somebody else put a file here."""
+        return {entry.name for entry in os.scandir(self.directory)}
+
+    def ownerless(self, names: Iterable[str]) -> set[str]:
         """Return the names of bodies whose writer is dead. Such a body is lost unless a row names it."""
-        names = (path.name for path in self.directory.iterdir())
         return {name for name in names if BODY_NAME.fullmatch(name) and not _is_alive(name)}
 
 

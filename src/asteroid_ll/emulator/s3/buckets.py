@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Mapping
 
 from asteroid_ll.emulator.s3.call import S3Call
 from asteroid_ll.emulator.s3.errors import invalid_argument, not_implemented, s3_error
 from asteroid_ll.emulator.s3.operations import operation
-from asteroid_ll.emulator.s3.tags import parse_tagging, tags_in
+from asteroid_ll.emulator.s3.tags import BUCKET_TAGS, check, parse_tagging, tagging, tags_in
 from asteroid_ll.emulator.s3.xml import document, elements, group, iso_time, parse, xml_response
 from asteroid_ll.emulator.state import ACCOUNT_ID
 from asteroid_ll.emulator.transport.messages import ApiError, Response
@@ -50,7 +51,7 @@ def list_buckets(call: S3Call) -> Response:
     "CreateBucket",
     "PUT /Bucket",
     headers="x-amz-acl x-amz-object-ownership x-amz-bucket-namespace",
-    missing="an Object Ownership other than BucketOwnerEnforced; directory buckets; tags in the request",
+    missing="an Object Ownership other than BucketOwnerEnforced; directory buckets",
 )
 def create_bucket(call: S3Call) -> Response:
     """CreateBucket, with AWS's rules for names, regions and repeated creation, which only us-east-1 allows."""
@@ -61,11 +62,13 @@ def create_bucket(call: S3Call) -> Response:
         raise not_implemented("Object ownership other than BucketOwnerEnforced is not implemented.")
     if call.header("x-amz-acl") not in ("", "private"):
         raise s3_error("InvalidBucketAclWithObjectOwnership")
-    region = _requested_region(call)
+    region, tags = _requested_region(call), _requested_tags(call)
     _check_namespace(call, region)
     bucket = call.store.bucket(name)
     if bucket is None:
         bucket = call.store.create_bucket(name, region=region)
+        if tags:
+            _set_tags(call, tags)
     elif bucket.owner == ACCOUNT_ID and not bucket.region == region == call.region == "us-east-1":
         raise s3_error("BucketAlreadyOwnedByYou", BucketName=name)
     if bucket.owner != ACCOUNT_ID:
@@ -101,8 +104,6 @@ def _requested_region(call: S3Call) -> str:
         for unknown in ("Location", "Bucket"):
             if node.findtext(unknown) is not None:
                 raise not_implemented(f"Directory buckets ({unknown}) are not implemented.")
-        if any(tags_in(child) for child in node.findall("Tags")):
-            raise not_implemented("Tags at creation are not implemented; use PutBucketTagging.")
     if call.region == "us-east-1":
         if constraint is None:
             return "us-east-1"
@@ -118,6 +119,20 @@ def _requested_region(call: S3Call) -> str:
             "to.",
         )
     return call.region
+
+
+def _requested_tags(call: S3Call) -> dict[str, str]:
+    """Return the tags that a CreateBucket gives to the bucket.
+
+    Raises:
+        ApiError: as for PutBucketTagging.
+    """
+    tags: dict[str, str] = {}
+    if call.request.body:
+        for child in parse(call.request.body, "CreateBucketConfiguration").findall("Tags"):
+            tags.update(tags_in(child))
+    check(tags, BUCKET_TAGS)
+    return tags
 
 
 @operation("HeadBucket", "HEAD /Bucket")
@@ -144,17 +159,16 @@ def get_bucket_location(call: S3Call) -> Response:
 @operation("GetBucketTagging", "GET /Bucket?tagging")
 def get_bucket_tagging(call: S3Call) -> Response:
     """GetBucketTagging; for a bucket without tags S3 answers ``NoSuchTagSet``."""
-    tagging = call.store.setting(call.bucket, "tagging")
-    if tagging is None:
+    text = call.store.setting(call.bucket, "tagging")
+    if text is None:
         raise s3_error("NoSuchTagSet", BucketName=call.bucket)
-    return xml_response(tagging)
+    return xml_response(text)
 
 
 @operation("PutBucketTagging", "PUT /Bucket?tagging")
 def put_bucket_tagging(call: S3Call) -> Response:
-    """PutBucketTagging: replaces all tags, at most 50."""
-    parse_tagging(call.request.body, maximum=50)
-    call.store.set_setting(call.bucket, "tagging", document=call.request.body.decode())
+    """PutBucketTagging: replaces all tags, at most 50; an empty set removes them."""
+    _set_tags(call, parse_tagging(call.request.body, limits=BUCKET_TAGS))
     return Response(204)
 
 
@@ -163,3 +177,8 @@ def delete_bucket_tagging(call: S3Call) -> Response:
     """DeleteBucketTagging; succeeds for a bucket without tags."""
     call.store.set_setting(call.bucket, "tagging", document=None)
     return Response(204)
+
+
+def _set_tags(call: S3Call, tags: Mapping[str, str]) -> None:
+    document = tagging(tags).body.decode() if tags else None
+    call.store.set_setting(call.bucket, "tagging", document=document)

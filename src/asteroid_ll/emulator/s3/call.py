@@ -18,6 +18,10 @@ _HOST = re.compile(
     r"(?:(?P<bucket>.+)\.)?s3(?:\.dualstack)?(?:[.-](?P<region>[a-z]{2}(?:-[a-z]+)+-\d))?\.amazonaws\.com(?:\.cn)?"
 )
 
+_VERSION = re.compile(r"[A-Za-z0-9._]{32}")
+_NEGATIVE = re.compile(r"-0*[1-9]\d{0,8}", re.ASCII)
+_WEEK_S = 604_800
+
 _SIGNATURE = frozenset(
     f"x-amz-{name}"
     for name in (
@@ -76,9 +80,12 @@ class S3Call:
         """Return the object that the call names.
 
         Raises:
-            ApiError: ``NoSuchKey``, or ``NoSuchVersion`` for any version but ``null``, as buckets keep no versions.
+            ApiError: ``NoSuchKey``. As buckets keep no versions, ``NoSuchVersion`` for any but ``null``, and
+                ``InvalidArgument`` for what does not have the form of one.
         """
         version = self.query("versionId", default="null")
+        if version != "null" and not _VERSION.fullmatch(version):
+            raise invalid_argument("Invalid version id specified", name="versionId", value=version)
         if version != "null":
             raise s3_error("NoSuchVersion", VersionId=version)
         stored = self.store.get(self.bucket, self.key)
@@ -98,6 +105,9 @@ class S3Call:
 
 
 def _count(text: str, *, name: str, maximum: int) -> int:
+    if _NEGATIVE.fullmatch(text):
+        name = "maxKeys" if name == "max-keys" else name
+        raise invalid_argument(f"Argument {name} must be an integer between 0 and {2**31 - 1}", name=name, value=text)
     if not text.isascii() or not text.isdecimal() or int(text) >= 2**31:
         raise invalid_argument(f"Provided {name} not an integer or within integer range", name=name, value=text)
     return min(int(text), maximum)
@@ -145,15 +155,18 @@ def parse_address(request: Request) -> tuple[str, str, str]:
 def with_headers_of_query(request: Request) -> Request:
     """Return a presigned request with the headers that its URL has as query parameters, in any case.
 
-    SDKs move ``x-amz-`` headers, such as metadata, into the URL that they sign. A checksum among them is that of the
-    body at the time of the signature, which is empty, and S3 ignores it.
+    SDKs move ``x-amz-`` headers, such as metadata, into the URL that they sign, and with signature version 2 also the
+    media type. A checksum among them is that of the body at the time of the signature, which is empty, and S3 ignores
+    it.
     """
-    if "X-Amz-Credential" not in request.query:
+    version_2 = "AWSAccessKeyId" in request.query
+    if "X-Amz-Credential" not in request.query and not version_2:
         return request
     headers, query = dict(request.headers), {}
     for name, text in request.query.items():
         header = name.lower()
-        if not header.startswith("x-amz-") or header in _SIGNATURE:
+        is_header = header.startswith("x-amz-") or (version_2 and header in ("content-md5", "content-type"))
+        if not is_header or header in _SIGNATURE:
             query[name] = text
         elif not header.startswith("x-amz-checksum-") and header != "x-amz-sdk-checksum-algorithm":
             headers.setdefault(header, text)
@@ -161,7 +174,7 @@ def with_headers_of_query(request: Request) -> Request:
 
 
 def check_signed(request: Request, *, now_s: float) -> None:
-    """Refuse anonymous calls and expired presigned URLs. Signatures are not computed.
+    """Refuse anonymous calls and expired presigned URLs. Signatures are another matter, see `signatures`.
 
     Raises:
         ApiError: ``AccessDenied``.
@@ -175,6 +188,8 @@ def check_signed(request: Request, *, now_s: float) -> None:
     else:
         raise s3_error("AccessDenied")
     try:
+        if version == 4:
+            _check_duration(expires)
         signed_s = timegm(strptime(request.query.get("X-Amz-Date", ""), "%Y%m%dT%H%M%SZ")) if version == 4 else 0
         expires_s = signed_s + int(expires)
     except ValueError:
@@ -185,6 +200,23 @@ def check_signed(request: Request, *, now_s: float) -> None:
         ) from None
     if expires_s < now_s:
         raise s3_error("AccessDenied", "Request has expired")
+
+
+def _check_duration(text: str) -> None:
+    """Refuse the duration of a presigned URL unless it is at most a week.
+
+    Raises:
+        ValueError: it is not a number.
+        ApiError: ``AuthorizationQueryParametersError``.
+    """
+    problem = "X-Amz-Expires must be non-negative" if int(text) < 0 else ""
+    if int(text) > _WEEK_S:
+        problem = (
+            "X-Amz-Expires must be less than a week (in seconds); that is, the given X-Amz-Expires must be less than "
+            f"{_WEEK_S} seconds"
+        )
+    if problem:
+        raise ApiError("AuthorizationQueryParametersError", problem)
 
 
 def check_bucket(call: S3Call, bucket: Bucket | None, *, host_region: str, any_region: bool) -> None:

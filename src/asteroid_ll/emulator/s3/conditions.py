@@ -6,10 +6,10 @@ import re
 from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
 
-from asteroid_ll.emulator.s3.errors import s3_error, unsupported_header
+from asteroid_ll.emulator.s3.errors import invalid_argument, s3_error, unsupported_header
 from asteroid_ll.emulator.s3.store import Guard, StoredObject
 
-_RANGE = re.compile(r"bytes=(\d*)-(\d*)")
+_RANGE = re.compile(r"bytes=(\d*)-(\d*)", re.ASCII | re.IGNORECASE)
 
 
 def check_read(headers: Mapping[str, str], stored: StoredObject, *, prefix: str = "") -> bool:
@@ -26,13 +26,13 @@ def check_read(headers: Mapping[str, str], stored: StoredObject, *, prefix: str 
     modified_s = int(stored.modified_s)
     match, unmodified = headers.get(prefix + "if-match"), headers.get(prefix + "if-unmodified-since")
     if match is not None:
-        if not _matches(match, stored.etag):
+        if not matches(match, stored.etag):
             raise s3_error("PreconditionFailed", Condition="If-Match")
     elif unmodified is not None and modified_s > _seconds(unmodified, default=modified_s):
         raise s3_error("PreconditionFailed", Condition="If-Unmodified-Since")
     none_match, since = headers.get(prefix + "if-none-match"), headers.get(prefix + "if-modified-since")
     if none_match is not None:
-        return not _matches(none_match, stored.etag)
+        return not matches(none_match, stored.etag)
     return since is None or modified_s > _seconds(since, default=modified_s - 1)
 
 
@@ -53,7 +53,7 @@ def write_guard(headers: Mapping[str, str], key: str) -> Guard | None:
             raise s3_error("PreconditionFailed", Condition="If-None-Match")
         if match is not None and old is None:
             raise s3_error("NoSuchKey", Key=key)
-        if match is not None and old is not None and not _matches(match, old.etag):
+        if match is not None and old is not None and not matches(match, old.etag):
             raise s3_error("PreconditionFailed", Condition="If-Match")
 
     return guard
@@ -81,7 +81,28 @@ def byte_range(text: str, *, size_bytes: int) -> tuple[int, int] | None:
     return start, stop
 
 
-def _matches(condition: str, etag: str) -> bool:
+def copy_range(text: str, *, size_bytes: int) -> tuple[int, int]:
+    """Return the range ``[start, stop)`` of an ``x-amz-copy-source-range``, which must be inside the object.
+
+    Raises:
+        ApiError: ``InvalidArgument``.
+    """
+    name, match = "x-amz-copy-source-range", _RANGE.fullmatch(text)
+    if match is None or "" in match.groups() or int(match[1]) > int(match[2]):
+        raise invalid_argument(
+            "The x-amz-copy-source-range value must be of the form bytes=first-last where first and last are the "
+            "zero-based offsets of the first and last bytes to copy",
+            name=name,
+            value=text,
+        )
+    start, stop = int(match[1]), int(match[2]) + 1
+    if stop > size_bytes:
+        message = f"Range specified is not valid for source object of size: {size_bytes}"
+        raise invalid_argument(message, name=name, value=text)
+    return start, stop
+
+
+def matches(condition: str, etag: str) -> bool:
     """Return whether a condition lists an ETag; ``*`` matches any."""
     return any(choice.strip().removeprefix("W/").strip('"') in ("*", etag) for choice in condition.split(","))
 

@@ -18,7 +18,6 @@ from asteroid_ll.emulator.s3.xml import document, element, elements, group, iso_
 from asteroid_ll.emulator.transport.messages import ApiError, Response
 
 MAX_KEYS = 1000
-_ROWS_BETWEEN_JUMPS = 50
 
 
 class KeyEncoder:
@@ -40,8 +39,8 @@ class KeyEncoder:
         return quote(text, safe="/*-._~") if self.encoding else text
 
     def parameter(self, name: str) -> str | None:
-        """Return an encoded query parameter, or None if the request has none of that name."""
-        return self.encode(self._query[name]) if name in self._query else None
+        """Return an encoded query parameter, or None if the request has none of that name, or an empty one."""
+        return self.encode(self._query.get(name, "")) or None
 
 
 @dataclass(frozen=True)
@@ -165,11 +164,14 @@ def _page(call: S3Call, *, after: str) -> Page:
 
 
 def _entries(call: S3Call, *, after: str, max_entries: int) -> Iterator[StoredObject | str]:
-    """Yield objects and common prefixes in order. The other keys of a common prefix are skipped without a read."""
+    """Yield objects and common prefixes in order. The other keys of a common prefix are skipped without a read.
+
+    The next key after a common prefix may begin another one, so it is read alone; objects are read in growing batches.
+    """
     prefix, delimiter = call.query("prefix"), call.query("delimiter")
     if delimiter and after.startswith(prefix) and after[len(prefix) :].endswith(delimiter):
         after += LAST_OF_PREFIX
-    limit = min(max_entries + 1, _ROWS_BETWEEN_JUMPS) if delimiter else max_entries + 1
+    limit = 1 if delimiter else max_entries + 1
     while True:
         batch = call.store.list(call.bucket, prefix, after=after, limit=limit)
         for stored in batch:
@@ -178,12 +180,14 @@ def _entries(call: S3Call, *, after: str, max_entries: int) -> Iterator[StoredOb
                 common = stored.key[: cut + len(delimiter)]
                 yield common
                 after = common + LAST_OF_PREFIX
+                limit = 1
                 break
             yield stored
             after = stored.key
         else:
             if len(batch) < limit:
                 return
+            limit = min(2 * limit, max_entries + 1)
 
 
 def _token(last: str) -> str:

@@ -14,7 +14,7 @@ from xml.etree.ElementTree import Element
 from asteroid_ll.emulator.s3.body_files import Body, read_chunks
 from asteroid_ll.emulator.s3.call import S3Call
 from asteroid_ll.emulator.s3.checksums import ALGORITHMS, check_algorithm, checksum, composite
-from asteroid_ll.emulator.s3.conditions import byte_range, write_guard
+from asteroid_ll.emulator.s3.conditions import copy_range, write_guard
 from asteroid_ll.emulator.s3.errors import invalid_argument, s3_error
 from asteroid_ll.emulator.s3.object_headers import checksum_headers, encryption_headers, read_attributes
 from asteroid_ll.emulator.s3.objects import copy_source
@@ -99,15 +99,7 @@ def upload_part_copy(call: S3Call) -> Response:
     upload = find_upload(call)
     number, source = _number(call), copy_source(call)
     text = call.header("x-amz-copy-source-range")
-    span = byte_range(text, size_bytes=source.size_bytes) if text else (0, source.size_bytes)
-    if span is None:
-        raise invalid_argument(
-            "The x-amz-copy-source-range value must be of the form bytes=first-last where first and last are the "
-            "zero-based offsets of the first and last bytes to copy",
-            name="x-amz-copy-source-range",
-            value=text,
-        )
-    start, stop = span
+    start, stop = copy_range(text, size_bytes=source.size_bytes) if text else (0, source.size_bytes)
     body = call.store.bodies.write(read_chunks(source.path, start=start, stop=stop))
     attributes, algorithm = _created(upload)
     algorithm = algorithm or "CRC32"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from collections.abc import Mapping
+from typing import Any
 
 from asteroid_ll.emulator.s3.buckets import OWNER_ID
 from asteroid_ll.emulator.s3.call import S3Call
@@ -20,6 +22,7 @@ def list_parts(call: S3Call) -> Response:
     """ListParts, in pages."""
     upload, limit = find_upload(call), call.count("max-parts", default=MAX_KEYS, maximum=MAX_KEYS)
     after = call.count("part-number-marker", default=0, maximum=MAX_PARTS)
+    attributes = json.loads(upload["attributes"])
     rows = [row for row in parts_of(call) if row["number"] > after]
     page = rows[:limit]
     entries = [
@@ -42,11 +45,11 @@ def list_parts(call: S3Call) -> Response:
             Key=call.key,
             UploadId=call.query("uploadId"),
             PartNumberMarker=after,
-            NextPartNumberMarker=page[-1]["number"] if len(rows) > len(page) > 0 else None,
+            NextPartNumberMarker=page[-1]["number"] if page else 0,
             MaxParts=limit,
             IsTruncated=len(rows) > len(page),
-            ChecksumAlgorithm=json.loads(upload["attributes"])["algorithm"] or None,
-            StorageClass="STANDARD",
+            **_checksum(attributes),
+            StorageClass=attributes["headers"].get("x-amz-storage-class", "STANDARD"),
         ),
         *entries,
     )
@@ -70,16 +73,7 @@ def list_multipart_uploads(call: S3Call) -> Response:
     page = rows[:limit]
     last = page[-1] if len(rows) > len(page) > 0 else None
     owner = elements(ID=OWNER_ID)
-    entries = [
-        group(
-            "Upload",
-            elements(Key=encoder.encode(row["key"]), UploadId=row["id"]),
-            group("Initiator", owner),
-            group("Owner", owner),
-            elements(StorageClass="STANDARD", Initiated=iso_time(row["initiated_s"])),
-        )
-        for row in page
-    ]
+    entries = [_upload(row, encoder.encode(row["key"]), owner=owner) for row in page]
     return document(
         "ListMultipartUploadsResult",
         elements(
@@ -95,6 +89,28 @@ def list_multipart_uploads(call: S3Call) -> Response:
         ),
         *entries,
     )
+
+
+def _upload(row: sqlite3.Row, key: str, *, owner: str) -> str:
+    """Return an upload as an element."""
+    attributes = json.loads(row["attributes"])
+    return group(
+        "Upload",
+        elements(Key=key, UploadId=row["id"]),
+        group("Initiator", owner),
+        group("Owner", owner),
+        elements(
+            StorageClass=attributes["headers"].get("x-amz-storage-class", "STANDARD"),
+            Initiated=iso_time(row["initiated_s"]),
+            **_checksum(attributes),
+        ),
+    )
+
+
+def _checksum(attributes: Mapping[str, Any]) -> dict[str, str]:
+    """Return the algorithm and the type of the future object's checksum; nothing if the upload names no algorithm."""
+    algorithm = attributes["algorithm"]
+    return {"ChecksumAlgorithm": algorithm, "ChecksumType": attributes["checksum_type"]} if algorithm else {}
 
 
 def _is_after(call: S3Call, row: sqlite3.Row) -> bool:

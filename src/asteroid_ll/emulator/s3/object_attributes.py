@@ -21,7 +21,7 @@ _ATTRIBUTES = frozenset({"ETag", "Checksum", "ObjectParts", "StorageClass", "Obj
     headers=f"{_HEADER} x-amz-max-parts x-amz-part-number-marker",
 )
 def get_object_attributes(call: S3Call) -> Response:
-    """GetObjectAttributes: the requested ones. The ETag has no quotes here.
+    """GetObjectAttributes: the requested ones. The ETag has no quotes here, and a checksum of parts not their number.
 
     Raises:
         ApiError: ``InvalidArgument``, ``NoSuchKey``.
@@ -31,7 +31,8 @@ def get_object_attributes(call: S3Call) -> Response:
         raise invalid_argument("Invalid attribute name specified.", name=_HEADER, value=unknown[0])
     stored = call.object()
     attributes = stored.attributes
-    checksum = checksum_elements(attributes.checksums) + element("ChecksumType", attributes.checksum_type)
+    checksums = {name: text.partition("-")[0] for name, text in attributes.checksums.items()}
+    checksum = checksum_elements(checksums) + element("ChecksumType", attributes.checksum_type)
     parts = _parts(call, stored) if attributes.part_sizes_bytes and "ObjectParts" in requested else ""
     response = document(
         "GetObjectAttributesResponse",

@@ -46,9 +46,10 @@ def read_attributes(call: S3Call) -> Attributes:
     if sum(len(name.encode()) + len(text.encode()) for name, text in metadata.items()) > _MAX_METADATA_BYTES:
         raise s3_error("MetadataTooLarge", MaxSizeAllowed=_MAX_METADATA_BYTES)
     system = {name: headers[name.lower()] for name in _SYSTEM_HEADERS if headers.get(name.lower())}
-    encodings = [text.strip() for text in system.pop("Content-Encoding", "").split(",")]
-    if kept := ",".join(text for text in encodings if text not in ("", "aws-chunked")):
-        system["Content-Encoding"] = kept
+    if "aws-chunked" in system.get("Content-Encoding", ""):
+        encodings = [text.strip() for text in system.pop("Content-Encoding").split(",")]
+        if kept := ",".join(text for text in encodings if text not in ("", "aws-chunked")):
+            system["Content-Encoding"] = kept
     _check(headers, system)
     if system.get("x-amz-storage-class") == "STANDARD":
         del system["x-amz-storage-class"]
@@ -68,11 +69,17 @@ def _check(headers: Mapping[str, str], system: Mapping[str, str]) -> None:
         raise not_implemented(f"The storage class {storage} is not implemented.")
     if storage not in _STORAGE_CLASSES:
         raise s3_error("InvalidStorageClass")
-    if system.get("x-amz-server-side-encryption", "AES256") not in ENCRYPTIONS:
+    encryption = system.get("x-amz-server-side-encryption", "")
+    if encryption not in ("", *ENCRYPTIONS):
         raise invalid_argument(
-            "The encryption method specified is not supported",
+            "The encryption method specified is not supported", name="x-amz-server-side-encryption", value=encryption
+        )
+    if "x-amz-server-side-encryption-aws-kms-key-id" in system and not encryption.startswith("aws:kms"):
+        raise invalid_argument(
+            "Server Side Encryption with AWS KMS managed key requires HTTP header x-amz-server-side-encryption : "
+            "aws:kms",
             name="x-amz-server-side-encryption",
-            value=system["x-amz-server-side-encryption"],
+            value=encryption or "null",
         )
     if headers.get("x-amz-acl", "") not in _PRIVATE_ACLS:
         raise s3_error("AccessControlListNotSupported")

@@ -7,20 +7,38 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
 from urllib.parse import unquote
+from xml.etree.ElementTree import Element
 
 from asteroid_ll.emulator.s3.body_files import read_chunks
 from asteroid_ll.emulator.s3.call import S3Call, check_intact, check_owner
 from asteroid_ll.emulator.s3.checksums import check_algorithm, checksum, composite
-from asteroid_ll.emulator.s3.conditions import byte_range, check_read, write_guard
+from asteroid_ll.emulator.s3.conditions import byte_range, check_read, matches, write_guard
 from asteroid_ll.emulator.s3.errors import invalid_argument, not_implemented, s3_error
 from asteroid_ll.emulator.s3.object_headers import checksum_headers, encryption_headers, object_headers, read_attributes
-from asteroid_ll.emulator.s3.operations import ATTRIBUTE_HEADERS, COPY_HEADERS, NO_ARCHIVE, READ_QUERY, operation
+from asteroid_ll.emulator.s3.operations import (
+    ATTRIBUTE_HEADERS,
+    BYPASS,
+    COPY_HEADERS,
+    NO_ARCHIVE,
+    READ_HEADERS,
+    READ_QUERY,
+    operation,
+)
 from asteroid_ll.emulator.s3.payload import read_payload, receive, verify
-from asteroid_ll.emulator.s3.store import Attributes, StoredObject
+from asteroid_ll.emulator.s3.store import ENCRYPTION_HEADERS, Attributes, StoredObject
 from asteroid_ll.emulator.s3.xml import checksum_elements, document, elements, group, iso_time, parse, required_text
 from asteroid_ll.emulator.transport.messages import ApiError, Response
 
 _MAX_DELETES = 1000
+_NO_LOCK = "Object Lock"
+_REASONS = (
+    "x-amz-storage-class",
+    "x-amz-website-redirect-location",
+    "x-amz-server-side-encryption",
+    "x-amz-checksum-algorithm",
+)
+"""Headers with which an object can be copied to itself."""
+
 _DIRECTIVE_HEADERS = "x-amz-metadata-directive x-amz-tagging-directive x-amz-checksum-algorithm"
 
 
@@ -40,13 +58,18 @@ def put_object(call: S3Call) -> Response:
     return Response(headers={"ETag": f'"{stored.etag}"', **headers})
 
 
-@operation("GetObject", "GET /Bucket/Key", query=READ_QUERY, headers="x-amz-checksum-mode")
-@operation("HeadObject", "HEAD /Bucket/Key", query=READ_QUERY, headers="x-amz-checksum-mode")
+@operation("GetObject", "GET /Bucket/Key", query=READ_QUERY, headers=READ_HEADERS)
+@operation("HeadObject", "HEAD /Bucket/Key", query=READ_QUERY, headers=READ_HEADERS)
 def get_object(call: S3Call) -> Response:
     """GetObject and HeadObject: whole, a range or a part, if the read's conditions hold.
 
     GetObject checks the whole body before it answers, so a client never gets damaged bytes.
     """
+    for name in call.request.headers:
+        if name.startswith("x-amz-server-side-encryption"):
+            raise invalid_argument(
+                f"{name} header is not supported for this operation.", name=name, value=call.header(name)
+            )
     stored = call.object() if call.request.method == "HEAD" else call.intact_object()
     if not check_read(call.request.headers, stored):
         return Response(304, headers={"ETag": f'"{stored.etag}"'})
@@ -57,8 +80,8 @@ def get_object(call: S3Call) -> Response:
     if span is None and "range" in call.request.headers:
         span = byte_range(call.header("range"), size_bytes=stored.size_bytes)
     start, stop = span or (0, stored.size_bytes)
-    if call.header("x-amz-checksum-mode").upper() == "ENABLED" and (start, stop) == (0, stored.size_bytes):
-        headers |= checksum_headers(_as_on_disk(stored) if call.request.method == "HEAD" else stored.attributes)
+    if call.header("x-amz-checksum-mode").upper() == "ENABLED":
+        headers |= _checksums_of_answer(call, stored, whole=(start, stop) == (0, stored.size_bytes))
     headers["Content-Length"] = str(stop - start)
     if span is not None:
         headers["Content-Range"] = f"bytes {start}-{stop - 1}/{stored.size_bytes}"
@@ -68,6 +91,19 @@ def get_object(call: S3Call) -> Response:
     if call.request.method == "HEAD":
         return Response(status, headers=headers)
     return Response(status, headers=headers, file=stored.path, start=start, stop=stop)
+
+
+def _checksums_of_answer(call: S3Call, stored: StoredObject, *, whole: bool) -> dict[str, str]:
+    """Return the checksums of a part or of the whole object as headers; none for a range."""
+    attributes = stored.attributes
+    if "partNumber" in call.request.query and attributes.part_sizes_bytes:
+        number = int(call.query("partNumber"))
+        of_part = attributes.part_checksums[number - 1] if attributes.part_checksums else {}
+        kept = {name: text for name, text in of_part.items() if name in attributes.checksums}
+        return checksum_headers(replace(attributes, checksums=kept)) if kept else {}
+    if not whole:
+        return {}
+    return checksum_headers(_as_on_disk(stored) if call.request.method == "HEAD" else attributes)
 
 
 def _as_on_disk(stored: StoredObject) -> Attributes:
@@ -102,9 +138,10 @@ def _part_range(call: S3Call, stored: StoredObject) -> tuple[int, int] | None:
     return (start, start + sizes[number - 1]) if stored.size_bytes else None
 
 
-@operation("DeleteObject", "DELETE /Bucket/Key", query="versionId")
+@operation("DeleteObject", "DELETE /Bucket/Key", query="versionId", headers=BYPASS, missing=_NO_LOCK)
 def delete_object(call: S3Call) -> Response:
     """DeleteObject; succeeds for an object that does not exist, unless ``If-Match`` requires one."""
+    _refuse_bypass(call)
     if call.query("versionId", default="null") != "null":
         call.object()
     if "if-match" in call.request.headers:
@@ -113,9 +150,16 @@ def delete_object(call: S3Call) -> Response:
     return Response(204)
 
 
-@operation("DeleteObjects", "POST /Bucket?delete", missing="conditions per key")
+def _refuse_bypass(call: S3Call) -> None:
+    if BYPASS in call.request.headers:
+        message = f"{BYPASS} is only applicable to Object Lock enabled buckets."
+        raise invalid_argument(message, name=BYPASS, value=call.header(BYPASS))
+
+
+@operation("DeleteObjects", "POST /Bucket?delete", headers=BYPASS, missing=_NO_LOCK)
 def delete_objects(call: S3Call) -> Response:
     """DeleteObjects: up to 1,000 keys. A digest of the body is required and verified."""
+    _refuse_bypass(call)
     data = read_payload(call.request)
     if "content-md5" not in call.request.headers and not data.checksums:
         raise ApiError("InvalidRequest", "Missing required header for this request: Content-MD5 OR x-amz-checksum-*")
@@ -126,12 +170,9 @@ def delete_objects(call: S3Call) -> Response:
         raise s3_error("MalformedXML")
     quiet, results = root.findtext("Quiet") == "true", []
     for item in items:
-        key, version = required_text(item, "Key"), item.findtext("VersionId") or "null"
-        if any(item.findtext(name) is not None for name in ("ETag", "LastModifiedTime", "Size")):
-            raise not_implemented("Conditions in DeleteObjects are not implemented.")
-        denied = call.deletion_denial(key)
-        if denied or version != "null":
-            error = s3_error("AccessDenied", denied) if denied else s3_error("NoSuchVersion")
+        key = required_text(item, "Key")
+        error = _deletion_error(call, item, key)
+        if error is not None:
             contents = elements(Key=key, VersionId=item.findtext("VersionId"), Code=error.code, Message=error.message)
             results.append(group("Error", contents))
             continue
@@ -139,6 +180,27 @@ def delete_objects(call: S3Call) -> Response:
         if not quiet:
             results.append(group("Deleted", elements(Key=key)))
     return document("DeleteResult", *results)
+
+
+def _deletion_error(call: S3Call, item: Element, key: str) -> ApiError | None:
+    """Return why a key of DeleteObjects cannot be deleted: permissions, the version, or its ETag; None if it can.
+
+    Raises:
+        ApiError: ``NotImplemented`` for the conditions that only directory buckets have.
+    """
+    if any(item.findtext(name) is not None for name in ("LastModifiedTime", "Size")):
+        raise not_implemented("Conditions on size and time are for directory buckets.")
+    if denied := call.deletion_denial(key):
+        return s3_error("AccessDenied", denied)
+    if (item.findtext("VersionId") or "null") != "null":
+        return s3_error("NoSuchVersion")
+    etag = item.findtext("ETag")
+    if etag is None:
+        return None
+    stored = call.store.get(call.bucket, key)
+    if stored is None:
+        return s3_error("NoSuchKey")
+    return None if matches(etag, stored.etag) else s3_error("PreconditionFailed")
 
 
 @operation(
@@ -155,7 +217,7 @@ def copy_object(call: S3Call) -> Response:
     keep_tags = _directive(call, "x-amz-tagging-directive")
     attributes = _copied(source.attributes, requested) if keep else requested
     to_itself = (source.bucket, source.key) == (call.bucket, call.key)
-    if to_itself and keep and attributes.headers == source.attributes.headers:
+    if to_itself and keep and not _changes(call):
         raise ApiError(
             "InvalidRequest",
             "This copy request is illegal because it is trying to copy an object to itself without changing the "
@@ -177,6 +239,12 @@ def copy_object(call: S3Call) -> Response:
         elements(ChecksumType=stored.attributes.checksum_type),
     )
     return replace(response, headers={**response.headers, **encryption_headers(attributes)})
+
+
+def _changes(call: S3Call) -> bool:
+    """Return whether a copy of an object to itself has a reason, even if it sets what the object already has."""
+    named = any(name.startswith(_REASONS) for name in call.request.headers)
+    return named or call.store.setting(call.bucket, ENCRYPTION_HEADERS) is not None
 
 
 def _checksums_of_copy(call: S3Call, source: StoredObject) -> Mapping[str, str]:

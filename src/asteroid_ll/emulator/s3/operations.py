@@ -32,6 +32,13 @@ ATTRIBUTE_HEADERS = (
     "x-amz-acl x-amz-storage-class x-amz-tagging x-amz-website-redirect-location x-amz-server-side-encryption "
     "x-amz-server-side-encryption-aws-kms-key-id x-amz-server-side-encryption-bucket-key-enabled"
 )
+READ_HEADERS = (
+    "x-amz-checksum-mode x-amz-server-side-encryption x-amz-server-side-encryption-aws-kms-key-id "
+    "x-amz-server-side-encryption-context x-amz-server-side-encryption-bucket-key-enabled"
+)
+"""Those of an encryption are refused with a reason of their own."""
+
+BYPASS = "x-amz-bypass-governance-retention"
 NO_ARCHIVE = "storage classes that need a restore"
 COPY_HEADERS = (
     "x-amz-copy-source x-amz-copy-source-if-match x-amz-copy-source-if-none-match "

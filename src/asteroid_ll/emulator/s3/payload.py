@@ -19,7 +19,7 @@ from asteroid_ll.emulator.transport.messages import ApiError, Request
 MAX_PUT_BYTES = 5 * 2**30
 """The largest body of one PutObject or UploadPart."""
 
-_CHUNK_HEAD = re.compile(rb"([0-9a-fA-F]{1,15})(?:;chunk-signature=[0-9a-f]{64})?\r\n")
+_CHUNK_HEAD = re.compile(rb"([0-9a-fA-F]{1,15})(?:;chunk-signature=([0-9a-f]{64}))?\r\n")
 _PAYLOAD_HASH = re.compile(r"[0-9a-f]{64}")
 _MAX_HEAD_BYTES, _MAX_TRAILER_BYTES = 256, 1 << 16
 
@@ -46,6 +46,21 @@ class Payload:
                 yield self.source.read(min(stop - position, CHUNK_BYTES))
 
 
+@dataclass(frozen=True)
+class Frames:
+    """An aws-chunked body.
+
+    Attributes:
+        spans: the ranges ``[start, stop)`` of the chunks' data, without the last one, which is empty.
+        signatures: the chunks' signatures in hexadecimal, with that of the last one; empty if they are not signed.
+        trailer: the headers at its end, names in lower case.
+    """
+
+    spans: tuple[tuple[int, int], ...]
+    signatures: tuple[str, ...]
+    trailer: dict[str, str]
+
+
 def read_payload(request: Request) -> Payload:
     """Return a request's data without its framing.
 
@@ -58,8 +73,9 @@ def read_payload(request: Request) -> Payload:
     """
     source = request.open_body()
     sent = {name: text for name, text in request.headers.items() if _is_checksum(name)}
-    if "aws-chunked" in request.headers.get("content-encoding", ""):
-        spans, trailer = _unframe(source)
+    if _is_framed(request):
+        frames = read_frames(source)
+        spans, trailer = frames.spans, frames.trailer
         promised = request.headers.get("x-amz-trailer", "").lower()
         if promised and promised not in trailer:
             raise s3_error("MalformedTrailerError")
@@ -81,6 +97,14 @@ def read_payload(request: Request) -> Payload:
     if size_bytes > MAX_PUT_BYTES:
         raise s3_error("EntityTooLarge")
     return data
+
+
+def _is_framed(request: Request) -> bool:
+    """Return whether a body is in chunks: its hash counts, and its encoding only if there is no hash of the body."""
+    claimed = request.headers.get("x-amz-content-sha256", "")
+    is_named = "aws-chunked" in request.headers.get("content-encoding", "")
+    has_length = "x-amz-decoded-content-length" in request.headers
+    return claimed.startswith("STREAMING-") or (is_named and (has_length or not claimed))
 
 
 def receive(request: Request, bodies: BodyFiles) -> tuple[Body, dict[str, str]]:
@@ -136,9 +160,14 @@ def verify(request: Request, data: Payload, *, md5: bytes | None = None, crc32: 
             )
 
 
-def _unframe(source: BinaryIO) -> tuple[tuple[tuple[int, int], ...], dict[str, str]]:
-    """Return the data's ranges and the trailing headers (names in lower case) of an aws-chunked body."""
+def read_frames(source: BinaryIO) -> Frames:
+    """Return the chunks and the trailing headers of an aws-chunked body.
+
+    Raises:
+        ApiError: ``IncompleteBody``.
+    """
     spans: list[tuple[int, int]] = []
+    signatures: list[str] = []
     position = 0
     while True:
         source.seek(position)
@@ -147,6 +176,7 @@ def _unframe(source: BinaryIO) -> tuple[tuple[tuple[int, int], ...], dict[str, s
             raise s3_error("IncompleteBody")
         start = source.tell()
         stop = start + int(head[1], 16)
+        signatures += [head[2].decode()] if head[2] else []
         if start == stop:
             break
         source.seek(stop)
@@ -156,7 +186,7 @@ def _unframe(source: BinaryIO) -> tuple[tuple[tuple[int, int], ...], dict[str, s
         position = stop + 2
     lines = source.read(_MAX_TRAILER_BYTES).decode("latin-1").split("\r\n")
     pairs = (line.partition(":") for line in lines if line)
-    return tuple(spans), {name.strip().lower(): text.strip() for name, _, text in pairs}
+    return Frames(tuple(spans), tuple(signatures), {name.strip().lower(): text.strip() for name, _, text in pairs})
 
 
 def _is_checksum(header: str) -> bool:

@@ -11,6 +11,7 @@ import secrets
 from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
+from urllib.parse import unquote
 
 # Each of these modules adds its operations to the table.
 from asteroid_ll.emulator.s3 import (  # noqa: F401
@@ -35,6 +36,7 @@ from asteroid_ll.emulator.transport.messages import ApiError, Request, Response,
 
 if TYPE_CHECKING:
     from asteroid_ll.emulator.iam.permissions import Permissions
+    from asteroid_ll.emulator.signatures import Keys
 
 _MAX_KEY_BYTES = 1024
 
@@ -44,10 +46,12 @@ class S3:
 
     Args:
         store: the buckets and objects of the account.
+        keys: the account's access keys; None if no signature is verified.
     """
 
-    def __init__(self, store: ObjectStore) -> None:
+    def __init__(self, store: ObjectStore, keys: Keys | None = None) -> None:
         self.store = store
+        self._keys = keys
 
     def handle(
         self, request: Request, *, region: str, permissions: Callable[[], Permissions] | None = None
@@ -88,9 +92,15 @@ class S3:
 
         S3 names the bucket's region in ``headers`` for HeadBucket and for calls to the wrong region.
         """
-        check_signed(request, now_s=self.store.state.now())
-        request = with_headers_of_query(request)
+        now_s = self.store.state.now()
+        check_signed(request, now_s=now_s)
         name, key, host_region = parse_address(request)
+        if self._keys is not None:
+            from asteroid_ll.emulator.s3 import signatures  # only if they are verified
+
+            in_host = unquote(request.path[1:]) == key
+            signatures.check(request, self._keys, bucket=name if in_host else "", now_s=now_s)
+        request = with_headers_of_query(request)
         if len(key.encode()) > _MAX_KEY_BYTES:
             raise s3_error("KeyTooLongError", Size=len(key), MaxSizeAllowed=_MAX_KEY_BYTES)
         operation = find_operation(request, bucket=name, key=key)

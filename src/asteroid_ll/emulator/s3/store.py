@@ -14,9 +14,10 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from asteroid_ll.emulator.s3.body_files import Body, BodyFiles
+from asteroid_ll.emulator.s3.body_files import Body, BodyFiles, read_chunks
 from asteroid_ll.emulator.s3.errors import s3_error
 from asteroid_ll.emulator.state import ACCOUNT_ID, State
+from asteroid_ll.emulator.transport.messages import ApiError
 
 POLICY = "policy"
 """The name of a bucket's policy among its settings."""
@@ -49,10 +50,17 @@ CREATE TABLE IF NOT EXISTS s3_part (
     upload TEXT NOT NULL, number INTEGER NOT NULL, size_bytes INTEGER NOT NULL, md5 TEXT NOT NULL,
     body TEXT NOT NULL, modified_s REAL NOT NULL, checksums TEXT NOT NULL, PRIMARY KEY (upload, number)
 ) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS s3_object_body ON s3_object (body);
+CREATE INDEX IF NOT EXISTS s3_part_body ON s3_part (body);
 CREATE TABLE IF NOT EXISTS s3_completed (
     id TEXT PRIMARY KEY, bucket TEXT NOT NULL, key TEXT NOT NULL, headers TEXT NOT NULL, body TEXT NOT NULL
 ) WITHOUT ROWID;
 """
+
+_LIST_AFTER = "SELECT * FROM s3_object WHERE bucket = ? AND key > ? AND key <= ? ORDER BY key LIMIT ?"
+_LIST_FROM = "SELECT * FROM s3_object WHERE bucket = ? AND key >= ? AND key <= ? ORDER BY key LIMIT ?"
+_BODIES = "SELECT body FROM s3_object UNION ALL SELECT body FROM s3_part"
+_N_BODIES = "SELECT (SELECT count(*) FROM s3_object) + (SELECT count(*) FROM s3_part)"
 
 
 @dataclass(frozen=True)
@@ -168,7 +176,7 @@ class ObjectStore:
         """
         with self.state.transaction() as connection:
             if connection.execute("SELECT 1 FROM s3_object WHERE bucket = ? LIMIT 1", (name,)).fetchone():
-                raise s3_error("BucketNotEmpty")
+                raise s3_error("BucketNotEmpty", BucketName=name)
             bodies = _drop_uploads(connection, name)
             connection.execute("DELETE FROM s3_setting WHERE bucket = ?", (name,))
             connection.execute("DELETE FROM s3_bucket WHERE name = ?", (name,))
@@ -210,9 +218,11 @@ class ObjectStore:
             after: only keys after this one.
             limit: the maximum number of objects; -1 for all.
         """
+        # One lower bound: of two, SQLite may take the earlier one for its search, and read all rows up to the other.
+        is_after = after >= prefix
         rows = self.state.connection.execute(
-            "SELECT * FROM s3_object WHERE bucket = ? AND key >= ? AND key <= ? AND key > ? ORDER BY key LIMIT ?",
-            (bucket, prefix, prefix + LAST_OF_PREFIX, after, limit),
+            _LIST_AFTER if is_after else _LIST_FROM,
+            (bucket, after if is_after else prefix, prefix + LAST_OF_PREFIX, limit),
         )
         return [self._object(row) for row in rows.fetchall()]
 
@@ -226,6 +236,27 @@ class ObjectStore:
     def is_intact(self, stored: StoredObject) -> bool:
         """Return whether the object's bytes are those that were stored, or the object has been replaced since."""
         return self.bodies.is_intact(stored.path.name) or self.get(stored.bucket, stored.key) != stored
+
+    def has(self, bucket: str, region: str) -> bool:
+        """Return whether the account has a bucket of that name in a region."""
+        found = self.bucket(bucket)
+        return found is not None and (found.region, found.owner) == (region, ACCOUNT_ID)
+
+    def file_of(self, stored: StoredObject) -> Path:
+        """Return the file with an object's bytes.
+
+        Raises:
+            ApiError: they are damaged.
+        """
+        if not self.is_intact(stored):
+            name = f"s3://{stored.bucket}/{stored.key}"
+            message = f'The object "{name}" is damaged in the emulator\'s state. Upload it again'
+            raise ApiError("InternalError", message, status=500)
+        return stored.path
+
+    def put_file(self, bucket: str, key: str, source: Path) -> None:
+        """Store a file as `put` does."""
+        self.put(bucket, key, read_chunks(source))
 
     def put(self, bucket: str, key: str, chunks: Iterable[bytes]) -> StoredObject:
         """Store the bytes of all chunks as an object with the bucket's default encryption and no other attributes.
@@ -293,12 +324,17 @@ class ObjectStore:
     def _remove_lost_bodies(self) -> None:
         """Remove bodies that have no row and whose writer is dead.
 
-        The files are listed before the rows, because a dead writer has already committed all of its rows.
+        The rows are read after the writers are known to be dead, because a dead writer has committed all of its rows.
+        If there are as many rows as files, none is lost, or the next start finds it.
         """
-        lost = self.bodies.ownerless()
-        if lost:
-            rows = self.state.connection.execute("SELECT body FROM s3_object UNION ALL SELECT body FROM s3_part")
-            self.bodies.discard(*lost.difference(row["body"] for row in rows))
+        names = self.bodies.names()
+        (n_rows,) = self.state.connection.execute(_N_BODIES).fetchone()
+        if n_rows != len(names):
+            lost = self.bodies.ownerless(names - self._bodies_with_a_row())
+            self.bodies.discard(*(lost - self._bodies_with_a_row() if lost else ()))
+
+    def _bodies_with_a_row(self) -> set[str]:
+        return {row["body"] for row in self.state.connection.execute(_BODIES)}
 
     def _object(self, row: sqlite3.Row) -> StoredObject:
         attributes = json.loads(row["attributes"])

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from asteroid_ll.emulator.buckets import Buckets, buckets_of
 from asteroid_ll.emulator.ledger import open_intervals
 from asteroid_ll.emulator.resources import Resource, Resources, resource_arn
 from asteroid_ll.emulator.s3.store import ObjectStore
-from asteroid_ll.emulator.state import ACCOUNT_ID, Settings, State
+from asteroid_ll.emulator.state import DOWNLOADS, Settings, State
 from asteroid_ll.emulator.transport.messages import ApiError
 from asteroid_ll.emulator.worker.jobs import Jobs
 
@@ -29,10 +30,11 @@ class Services:
 
     Attributes:
         state: the emulator's state.
-        store: its buckets and objects.
+        store: the buckets and objects in its state.
         resources: its named resources.
         jobs: its training jobs.
         transforms: its transform jobs.
+        tunings: its hyperparameter tuning jobs.
         loaded_models: the loaded models of the endpoints, by the path of the endpoint's copy of the artifact.
     """
 
@@ -41,7 +43,15 @@ class Services:
     resources: Resources
     jobs: Jobs
     transforms: Jobs
+    tunings: Jobs
     loaded_models: dict[Path, ModelServer] = field(default_factory=dict)
+    _buckets: dict[str, Buckets] = field(default_factory=dict)
+
+    def buckets(self, region: str) -> Buckets:
+        """Return the buckets that SageMaker uses in a region."""
+        if region not in self._buckets:
+            self._buckets[region] = buckets_of(self.state, region, scratch=self.state.directory / DOWNLOADS)
+        return self._buckets[region]
 
 
 @dataclass(frozen=True)
@@ -68,6 +78,11 @@ class SageMakerCall:
         """The named resources."""
         return self.services.resources
 
+    @property
+    def buckets(self) -> Buckets:
+        """The buckets that SageMaker uses."""
+        return self.services.buckets(self.region)
+
     @cached_property
     def settings(self) -> Settings:
         """The account's settings at the time of the call."""
@@ -75,7 +90,7 @@ class SageMakerCall:
 
     def arn(self, kind: str, name: str) -> str:
         """Return the ARN of a name in the call's region."""
-        return resource_arn(kind, self.region, name)
+        return resource_arn(kind, self.region, name, account_id=self.state.account_id)
 
     def new_tags(self) -> dict[str, str]:
         """Return the request's ``Tags``.
@@ -88,10 +103,19 @@ class SageMakerCall:
             key = tag["Key"]
             if key in tags:
                 raise invalid(f"Duplicate tag keys found. Please note that Tag keys are case insensitive: {key}")
-            if key.lower().startswith("aws:"):
-                raise invalid("Tag keys starting with 'aws:' are reserved for system use")
             tags[key] = tag["Value"]
+        self.refuse_reserved_tags(tags)
         return tags
+
+    def refuse_reserved_tags(self, keys: Iterable[str]) -> None:
+        """Refuse to set or remove tags of AWS's own, in its words for DeleteTags (sagemaker-python-sdk, issue 1301).
+
+        Raises:
+            ApiError: a key starts with ``aws:``, in any case.
+        """
+        for key in keys:
+            if key.lower().startswith("aws:"):
+                raise invalid(f"System prefix 'aws:' reserved for AWS usage in tag key: {key}")
 
     def visible(self, kind: str, name: str) -> Resource | None:
         """Return the resource as a describe sees it: None until it becomes visible."""
@@ -100,8 +124,7 @@ class SageMakerCall:
 
     def has_bucket(self, name: str) -> bool:
         """Return whether the account has a bucket of that name in the call's region."""
-        bucket = self.services.store.bucket(name)
-        return bucket is not None and (bucket.region, bucket.owner) == (self.region, ACCOUNT_ID)
+        return self.buckets.has(name, self.region)
 
     def refuse_unsupported(self, values: Mapping[str, Any], *members: str, prefix: str = "") -> None:
         """Refuse members that the emulator does not implement.
@@ -128,7 +151,7 @@ class SageMakerCall:
             ApiError: ``ValidationException``, in AWS's words.
         """
         fields = role_arn.split(":")
-        is_own = len(fields) == 6 and fields[4] == ACCOUNT_ID and fields[5].startswith("role/")
+        is_own = len(fields) == 6 and fields[4] == self.state.account_id and fields[5].startswith("role/")
         role = self.execution_role(role_arn) if is_own else None
         if not is_own or (role is not None and not role.is_assumable()):
             raise invalid(
@@ -159,7 +182,7 @@ class SageMakerCall:
             and interval.arn.split(":")[3] == self.region
         )
         if used + count > limit:
-            raise _over_quota(quota, limit, used=used, delta=count, unit="Instances")
+            raise over_quota(quota, limit, used=used, delta=count, unit="Instances")
 
     def check_serverless_memory(self, memory_mb: int) -> None:
         """Refuse a serverless variant with more memory than the account's limit for each endpoint.
@@ -169,10 +192,11 @@ class SageMakerCall:
         """
         limit = self.settings.quotas.get(SERVERLESS_MEMORY)
         if limit is not None and memory_mb > limit:
-            raise _over_quota(SERVERLESS_MEMORY, limit, used=0, delta=memory_mb, unit="MBs")
+            raise over_quota(SERVERLESS_MEMORY, limit, used=0, delta=memory_mb, unit="MBs")
 
 
-def _over_quota(quota: str, limit: int, *, used: int, delta: int, unit: str) -> ApiError:
+def over_quota(quota: str, limit: int, *, used: int, delta: int, unit: str) -> ApiError:
+    """Return a ``ResourceLimitExceeded``, in AWS's words."""
     return ApiError(
         "ResourceLimitExceeded",
         f"The account-level service limit '{quota}' is {limit} {unit}, with current utilization of {used} "

@@ -22,6 +22,7 @@ from asteroid_ll.emulator.resources import ENDPOINT, ENDPOINT_CONFIG, MODEL, Res
 from asteroid_ll.emulator.sagemaker.call import SageMakerCall, Services, invalid
 from asteroid_ll.emulator.sagemaker.listing import page
 from asteroid_ll.emulator.sagemaker.models import create_resource, existing
+from asteroid_ll.emulator.transport.messages import ApiError
 from asteroid_ll.emulator.worker.files import link_or_copy, parse_s3_uri
 from asteroid_ll.errors import AsteroidError
 from asteroid_ll.linear_learner.images import image_uri
@@ -85,7 +86,7 @@ def describe(call: SageMakerCall) -> dict[str, Any]:
 def list_endpoints(call: SageMakerCall) -> dict[str, Any]:
     """ListEndpoints."""
     advance(call.services)
-    return page(call.resources.find(ENDPOINT, region=call.region), call.params, member="Endpoints", summary=_summary)
+    return page(call, ENDPOINT, member="Endpoints", summary=_summary)
 
 
 def delete(call: SageMakerCall) -> dict[str, Any]:
@@ -182,23 +183,27 @@ def _load(services: Services, endpoint: Resource, generation: str, *, variants: 
         name, url = variant["VariantName"], variant["model_data_url"]
         role = role_of(services, variant, endpoint.region)
         denied = "" if role is None else role.read_denial(*parse_s3_uri(url))
-        source = None if denied else services.store.get(*parse_s3_uri(url))
+        denied = denied and f"AccessDenied: {denied}"
+        buckets = services.buckets(endpoint.region)
+        try:
+            item = None if denied else buckets.get(*parse_s3_uri(url))
+            source = None if item is None else buckets.file_of(item)
+        except ApiError as error:
+            source, denied = None, str(error)
         if source is None:
             return (
                 f'Failed to download model data for container "container_1" from URL: "{url}". '
                 "Please ensure that there is an object located at the URL and that the role passed to CreateModel has "
-                f"permissions to download the object.{denied and f' (AccessDenied: {denied})'}"
+                f"permissions to download the object.{denied and f' ({denied})'}"
             )
         image = image_uri(endpoint.region)
         unpulled, denied = ("", "") if role is None else role.pull_denial(image)
         if role is not None and unpulled:
             return f"The role '{role.arn}' does not have {unpulled} permission for the image: '{image}'. ({denied})"
-        if not services.store.is_intact(source):
-            return f'The model data at "{url}" is damaged in the emulator\'s state. Upload it again.'
         target = _artifact(services, endpoint, generation, name)
         services.state.private_folder(target.parent)
         target.unlink(missing_ok=True)
-        link_or_copy(source.path, target)
+        link_or_copy(source, target)
         try:
             _load_model(services, target)
         except AsteroidError as error:

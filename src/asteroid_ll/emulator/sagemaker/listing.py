@@ -5,63 +5,80 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from typing import Any
 
 from asteroid_ll.emulator.resources import Resource
+from asteroid_ll.emulator.sagemaker.call import SageMakerCall
 from asteroid_ll.emulator.transport.messages import ApiError
 
 DEFAULT_PAGE_SIZE = 10
 """SageMaker's default of ``MaxResults``."""
 
 
+_CONDITIONS = {
+    "NameContains": "instr(lower(name), lower(?))",
+    "StatusEquals": "status = ?",
+    "CreationTimeAfter": "created_s > ?",
+    "CreationTimeBefore": "created_s < ?",
+    "LastModifiedTimeAfter": "modified_s > ?",
+    "LastModifiedTimeBefore": "modified_s < ?",
+}
+"""The filters of the operations, in SQL."""
+
+
 def page(
-    resources: Sequence[Resource],
-    params: Mapping[str, Any],
+    call: SageMakerCall,
+    kind: str,
     *,
     member: str,
     summary: Callable[[Resource], dict[str, Any]],
+    default_by: str = "CreationTime",
     default_order: str = "Descending",
+    matches: Callable[[Resource], bool] = lambda _: True,
 ) -> dict[str, Any]:
     """Return one page of a listing as the operation's output.
 
     Args:
-        resources: all resources of the kind in the region.
-        params: the request: filters, ``SortBy``, ``SortOrder``, ``MaxResults``, ``NextToken``.
+        call: the request, with its filters, ``SortBy``, ``SortOrder``, ``MaxResults`` and ``NextToken``.
+        kind: the kind of resource.
         member: the output's member for the list.
         summary: returns a resource's entry in the list.
-        default_order: the operation's default of ``SortOrder``.
+        default_by: the operation's default of ``SortBy``.
+        default_order: that of ``SortOrder``.
+        matches: a filter of the operation's own.
 
     Returns:
-        The output, with ``NextToken`` if there are more pages.
+        The output, with ``NextToken`` if there are more pages. A token is the place of the page's last resource in the
+        order, so it stays valid whatever is created or deleted meanwhile.
 
     Raises:
         ApiError: ``ValidationException`` for a token of another listing.
     """
-    by = params.get("SortBy", "CreationTime")
-    descending = params.get("SortOrder", default_order) == "Descending"
-    rows = sorted((r for r in resources if _matches(r, params)), key=lambda r: _key(r, by), reverse=descending)
-    if "NextToken" in params:
-        after = _decode(params["NextToken"], member=member)
-        rows = [r for r in rows if (_key(r, by) < after if descending else _key(r, by) > after)]
+    params = call.params
+    by = params.get("SortBy", default_by)
     size = params.get("MaxResults", DEFAULT_PAGE_SIZE)
+    after = _decode(params["NextToken"], member=member) if "NextToken" in params else None
+    rows: list[Resource] = []
+    while len(rows) <= size:
+        found = call.resources.page(
+            kind,
+            call.region,
+            conditions={sql: params[name] for name, sql in _CONDITIONS.items() if name in params},
+            by=by,
+            descending=params.get("SortOrder", default_order) == "Descending",
+            after=after,
+            limit=size + 1,
+        )
+        rows += [resource for resource in found if matches(resource)]
+        if len(found) <= size:
+            break
+        after = _key(found[-1], by)
     answer: dict[str, Any] = {member: [summary(resource) for resource in rows[:size]]}
     if len(rows) > size:
         token = json.dumps([member, *_key(rows[size - 1], by)])
         answer["NextToken"] = base64.urlsafe_b64encode(token.encode()).decode()
     return answer
-
-
-def _matches(resource: Resource, params: Mapping[str, Any]) -> bool:
-    infinity = float("inf")
-    return (
-        params.get("NameContains", "").lower() in resource.name.lower()
-        and params.get("StatusEquals", resource.status) == resource.status
-        and params.get("CreationTimeAfter", -infinity) < resource.created_s < params.get("CreationTimeBefore", infinity)
-        and params.get("LastModifiedTimeAfter", -infinity)
-        < resource.modified_s
-        < params.get("LastModifiedTimeBefore", infinity)
-    )
 
 
 def _key(resource: Resource, by: str) -> tuple[float | str, str]:

@@ -59,7 +59,9 @@ def create_resource(
     """
     tags = call.new_tags()
     now_s = call.state.now()
-    resource = Resource(kind, call.region, name, status, now_s, now_s, body, call.settings.invisible_polls)
+    resource = Resource(
+        kind, call.region, name, status, now_s, now_s, body, call.settings.invisible_polls, call.state.account_id
+    )
     with call.state.transaction() as db:
         if call.resources.get(kind, call.region, name) is not None:
             raise invalid(f'Cannot create already existing {WORDS[kind]} "{resource.arn}".')
@@ -95,7 +97,7 @@ def describe_model(call: SageMakerCall) -> dict[str, Any]:
 
 def list_models(call: SageMakerCall) -> dict[str, Any]:
     """ListModels."""
-    return page(call.resources.find(MODEL, region=call.region), call.params, member="Models", summary=_summary)
+    return page(call, MODEL, member="Models", summary=_summary)
 
 
 def delete_model(call: SageMakerCall) -> dict[str, Any]:
@@ -127,8 +129,7 @@ def describe_endpoint_config(call: SageMakerCall) -> dict[str, Any]:
 
 def list_endpoint_configs(call: SageMakerCall) -> dict[str, Any]:
     """ListEndpointConfigs."""
-    configs = call.resources.find(ENDPOINT_CONFIG, region=call.region)
-    return page(configs, call.params, member="EndpointConfigs", summary=_summary)
+    return page(call, ENDPOINT_CONFIG, member="EndpointConfigs", summary=_summary)
 
 
 def delete_endpoint_config(call: SageMakerCall) -> dict[str, Any]:
@@ -177,7 +178,7 @@ def _check_container(call: SageMakerCall, container: Mapping[str, Any], *, role_
             '"sagemaker.amazonaws.com". '
             f'Also ensure that the role has "s3:GetObject" permissions and that the object is located in {call.region}.'
         )
-    if call.services.store.get(bucket, key) is None:
+    if call.buckets.get(bucket, key) is None:
         raise invalid(f"Could not find model data at {uri}.")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import re
+from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 from asteroid_ll.emulator.api_model import Authorize
@@ -11,9 +12,11 @@ from asteroid_ll.emulator.logs.store import ENDPOINT_GROUP_PREFIX
 from asteroid_ll.emulator.resources import ENDPOINT, Resource, partition
 from asteroid_ll.emulator.sagemaker import hosting
 from asteroid_ll.emulator.sagemaker.call import Services
-from asteroid_ll.emulator.state import ACCOUNT_ID
 from asteroid_ll.emulator.transport.messages import ApiError, Request, Response
 from asteroid_ll.formats.content_types import MAX_INVOKE_BYTES, MAX_SERVERLESS_BYTES
+
+if TYPE_CHECKING:
+    from asteroid_ll.linear_learner.serving import ServedAnswer
 
 ENDPOINTS = "/endpoints/"
 """The start of the paths of the service."""
@@ -71,7 +74,7 @@ class Runtime:
         if answer.log_lines:
             hosting.write_log(self.services, endpoint, variant, lines=answer.log_lines)
         if answer.status != 200:
-            raise _model_error(answer.status, answer.body, region=region, group=group)
+            raise _model_error(answer, region=region, account_id=self.services.state.account_id, group=group)
         headers = {"Content-Type": answer.content_type, "x-Amzn-Invoked-Production-Variant": variant}
         return Response(headers=headers, body=answer.body)
 
@@ -79,7 +82,7 @@ class Runtime:
         hosting.advance(self.services)
         endpoint = self.services.resources.get(ENDPOINT, region, name)
         if endpoint is None or endpoint.status not in ("InService", "Updating"):
-            raise ApiError("ValidationError", f"Endpoint {name} of account {ACCOUNT_ID} not found.")
+            raise ApiError("ValidationError", f"Endpoint {name} of account {self.services.state.account_id} not found.")
         return endpoint
 
     def _variant(self, endpoint: Resource, target: str) -> str:
@@ -102,13 +105,13 @@ def _check_length(request: Request, most: int) -> None:
         )
 
 
-def _model_error(status: int, body: bytes, *, region: str, group: str) -> ApiError:
+def _model_error(answer: ServedAnswer, *, region: str, account_id: str, group: str) -> ApiError:
     """Return the container's refusal in InvokeEndpoint's words: HTTP 424 with the model's message."""
-    text = body.decode("utf-8", errors="replace")
+    status, text = answer.status, answer.body.decode("utf-8", errors="replace")
     side = "client" if status < 500 else "server"
     console = f"https://{region}.console.aws.amazon.com/cloudwatch/home?region={region}#logEventViewer:group={group}"
     message = (
-        f'Received {side} error ({status}) from model with message "{text}". See {console} in account {ACCOUNT_ID} '
+        f'Received {side} error ({status}) from model with message "{text}". See {console} in account {account_id} '
         "for more information."
     )
     return ApiError(
@@ -117,5 +120,5 @@ def _model_error(status: int, body: bytes, *, region: str, group: str) -> ApiErr
         status=424,
         OriginalStatusCode=status,
         OriginalMessage=text,
-        LogStreamArn=f"arn:{partition(region)}:logs:{region}:{ACCOUNT_ID}:log-group:{group}",
+        LogStreamArn=f"arn:{partition(region)}:logs:{region}:{account_id}:log-group:{group}",
     )

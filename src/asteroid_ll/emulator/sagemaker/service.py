@@ -11,6 +11,7 @@ from typing import Any
 from asteroid_ll.emulator.json_service import JsonService
 from asteroid_ll.emulator.sagemaker import hosting, models, tags, training_jobs, transform_jobs, warm_pools
 from asteroid_ll.emulator.sagemaker.call import SageMakerCall
+from asteroid_ll.emulator.sagemaker.tuning import jobs as tuning_jobs
 
 OPERATIONS: dict[str, Callable[[SageMakerCall], dict[str, Any]]] = {
     "CreateTrainingJob": training_jobs.create,
@@ -23,6 +24,12 @@ OPERATIONS: dict[str, Callable[[SageMakerCall], dict[str, Any]]] = {
     "DescribeTransformJob": transform_jobs.describe,
     "ListTransformJobs": transform_jobs.list_jobs,
     "StopTransformJob": transform_jobs.stop,
+    "CreateHyperParameterTuningJob": tuning_jobs.create,
+    "DescribeHyperParameterTuningJob": tuning_jobs.describe,
+    "ListHyperParameterTuningJobs": tuning_jobs.list_jobs,
+    "ListTrainingJobsForHyperParameterTuningJob": tuning_jobs.list_training_jobs,
+    "StopHyperParameterTuningJob": tuning_jobs.stop,
+    "DeleteHyperParameterTuningJob": tuning_jobs.delete,
     "CreateModel": models.create_model,
     "DescribeModel": models.describe_model,
     "ListModels": models.list_models,
@@ -47,6 +54,9 @@ MISSING = {
     "`TrainingPlanArn`",
     "UpdateTrainingJob": "`ProfilerConfig`, `ProfilerRuleConfigurations`, `RemoteDebugConfig`",
     "CreateTransformJob": "`DataCaptureConfig`; `DataProcessing` with a filter or a join; `SplitType` `TFRecord`",
+    "CreateHyperParameterTuningJob": "images other than Linear Learner's; the strategy `Hyperband`; "
+    "`TrainingJobDefinitions`, `WarmStartConfig`, `Autotune`, `AutoParameters`, `ConvergenceDetected`, "
+    "`InstanceConfigs`, `KeepAlivePeriodInSeconds`; what a training job lacks",
     "CreateModel": "images other than Linear Learner's; several models or containers; `ModelPackageName`, "
     "`ModelDataSource`, `AdditionalModelDataSources`",
     "CreateEndpointConfig": "`AsyncInferenceConfig`, `DataCaptureConfig`, `ExplainerConfig`, "

@@ -41,6 +41,7 @@ def list_tags(call: SageMakerCall) -> dict[str, Any]:
 def delete(call: SageMakerCall) -> dict[str, Any]:
     """DeleteTags: missing keys are ignored."""
     arn = _existing_arn(call)
+    call.refuse_reserved_tags(call.params["TagKeys"])
     with call.state.transaction() as db:
         call.resources.remove_tags(db, arn, call.params["TagKeys"])
         ledger.retag_intervals(db, arn, tags=call.resources.tags(arn))

@@ -37,7 +37,7 @@ def create(call: SageMakerCall) -> dict[str, Any]:
     tags = call.new_tags()
     if call.resources.get(TRAINING_JOB, call.region, name) is not None:
         raise _name_taken(call, name)
-    _check(call, request)
+    check(call, request)
     request.setdefault("StoppingCondition", {}).setdefault("MaxRuntimeInSeconds", DEFAULT_MAX_RUNTIME_S)
     jobs = call.services.jobs
     job = jobs.new(call.region, name, request=request, tags=tags)
@@ -56,9 +56,7 @@ def describe(call: SageMakerCall) -> dict[str, Any]:
     body, request = job.body, job.body["request"]
     algorithm = {
         **request["AlgorithmSpecification"],
-        "MetricDefinitions": [
-            {"Name": metric, "Regex": expression.pattern} for metric, expression in DEFINITIONS.items()
-        ],
+        "MetricDefinitions": metric_definitions(),
         "EnableSageMakerMetricsTimeSeries": False,
     }
     artifact = body.get("artifact")
@@ -71,6 +69,7 @@ def describe(call: SageMakerCall) -> dict[str, Any]:
         "AlgorithmSpecification": algorithm,
         "TrainingJobName": job.name,
         "TrainingJobArn": job.arn,
+        "TuningJobArn": body.get("tuning_job_arn"),
         "TrainingJobStatus": job.status,
         "SecondaryStatus": body["secondary"],
         "SecondaryStatusTransitions": body["transitions"],
@@ -89,15 +88,21 @@ def describe(call: SageMakerCall) -> dict[str, Any]:
     }
 
 
+def metric_definitions() -> list[dict[str, str]]:
+    """Return the metric definitions of the built-in algorithm, as descriptions show them."""
+    return [{"Name": metric, "Regex": expression.pattern} for metric, expression in DEFINITIONS.items()]
+
+
 def list_jobs(call: SageMakerCall) -> dict[str, Any]:
     """ListTrainingJobs."""
     call.services.jobs.settle()
     now_s, wanted = call.state.now(), call.params.get("WarmPoolStatusEquals")
-    # No job here has a training plan.
-    jobs = [] if "TrainingPlanArnEquals" in call.params else call.resources.find(TRAINING_JOB, region=call.region)
+    if "TrainingPlanArnEquals" in call.params:  # no job here has one
+        return {"TrainingJobSummaries": []}
     return page(
-        [job for job in jobs if wanted is None or (warm_pools.status(job, now_s) or {}).get("Status") == wanted],
-        call.params,
+        call,
+        TRAINING_JOB,
+        matches=lambda job: wanted is None or (warm_pools.status(job, now_s) or {}).get("Status") == wanted,
         member="TrainingJobSummaries",
         default_order="Ascending",
         summary=lambda job: {
@@ -166,8 +171,17 @@ def _times(body: Mapping[str, Any], *, share: float) -> dict[str, Any]:
     return times
 
 
-def _check(call: SageMakerCall, request: Mapping[str, Any]) -> None:
-    """Refuse requests that AWS refuses and options that the emulator does not have."""
+def check(call: SageMakerCall, request: Mapping[str, Any], *, n_jobs: int = 1) -> None:
+    """Refuse requests that AWS refuses and options that the emulator does not have.
+
+    Args:
+        call: the call.
+        request: the CreateTrainingJob request.
+        n_jobs: how many such jobs may run at a time.
+
+    Raises:
+        ApiError: AWS would refuse it.
+    """
     call.check_role(request["RoleArn"])
     algorithm = request.get("AlgorithmSpecification", {})
     if not algorithm.get("TrainingImage"):
@@ -182,7 +196,8 @@ def _check(call: SageMakerCall, request: Mapping[str, Any]) -> None:
     check_key(request["OutputDataConfig"].get("KmsKeyId"), call.region, member="OutputDataConfig.KmsKeyId")
     call.refuse_unsupported(request, "ServerlessJobConfig", "MlflowConfig", "ModelPackageConfig")
     _check_modes(request)
-    _check_resources(call, request.get("ResourceConfig", {}), is_spot=bool(request.get("EnableManagedSpotTraining")))
+    is_spot = bool(request.get("EnableManagedSpotTraining"))
+    _check_resources(call, request.get("ResourceConfig", {}), is_spot=is_spot, n_jobs=n_jobs)
     warm_pools.check(call, request)
     names = [channel["ChannelName"] for channel in request.get("InputDataConfig", [])]
     if len(set(names)) < len(names):
@@ -214,7 +229,7 @@ def _check_modes(request: Mapping[str, Any]) -> None:
         raise invalid("Invalid MaxWaitTimeInSeconds. It is only supported when EnableManagedSpotTraining is true.")
 
 
-def _check_resources(call: SageMakerCall, resources: Mapping[str, Any], *, is_spot: bool) -> None:
+def _check_resources(call: SageMakerCall, resources: Mapping[str, Any], *, is_spot: bool, n_jobs: int) -> None:
     missing = [name for name in ("InstanceType", "InstanceCount", "VolumeSizeInGB") if not resources.get(name)]
     if missing:
         raise invalid(f"ResourceConfig needs {' and '.join(missing)}.")
@@ -230,7 +245,7 @@ def _check_resources(call: SageMakerCall, resources: Mapping[str, Any], *, is_sp
         "spot training job usage" if is_spot else "training job usage",
         kind=ledger.SPOT_TRAINING if is_spot else ledger.TRAINING,
         instance_type=resources["InstanceType"],
-        count=resources["InstanceCount"],
+        count=resources["InstanceCount"] * n_jobs,
     )
 
 
@@ -245,7 +260,12 @@ def _check_channel(call: SageMakerCall, channel: Mapping[str, Any], *, role_arn:
     bucket, prefix = parse_s3_uri(source["S3Uri"])
     role = call.execution_role(role_arn)
     is_listed = call.has_bucket(bucket) and not (role is not None and role.list_denial(bucket, prefix))
-    objects = call.services.store.list(bucket, prefix) if is_listed else []
+    try:
+        objects = call.buckets.list(bucket, prefix) if is_listed else []
+    except ApiError as error:
+        if error.status >= 500:
+            raise
+        objects = []
     if all(item.key.endswith("/") for item in objects):
         raise invalid(
             f'No S3 objects found under S3 URL "{source["S3Uri"]}" given in input data source. Please ensure that the '

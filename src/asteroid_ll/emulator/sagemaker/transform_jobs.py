@@ -59,8 +59,7 @@ def describe(call: SageMakerCall) -> dict[str, Any]:
 def list_jobs(call: SageMakerCall) -> dict[str, Any]:
     """ListTransformJobs."""
     call.services.transforms.settle()
-    jobs = call.resources.find(TRANSFORM_JOB, region=call.region)
-    return page(jobs, call.params, member="TransformJobSummaries", summary=_summary)
+    return page(call, TRANSFORM_JOB, member="TransformJobSummaries", summary=_summary)
 
 
 def stop(call: SageMakerCall) -> dict[str, Any]:

@@ -74,7 +74,7 @@ def reuse(call: SageMakerCall, job: Resource) -> bool:
     if request.get("EnableManagedSpotTraining"):
         return False
     with call.state.transaction() as db:
-        for other in sorted(call.resources.find(TRAINING_JOB, region=call.region), key=lambda found: found.created_s):
+        for other in call.resources.with_pool(TRAINING_JOB, call.region):
             if is_available(other, now_s) and _key(other.body["request"]) == _key(request):
                 pool = {**other.body["pool"], "until_s": now_s, "reused_by": job.name}
                 call.resources.save(db, replace(other, body={**other.body, "pool": pool}))

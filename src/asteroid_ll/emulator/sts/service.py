@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from asteroid_ll.emulator.query_protocol import QueryService
-from asteroid_ll.emulator.state import ACCOUNT_ID
 from asteroid_ll.emulator.sts import web_identity
 from asteroid_ll.emulator.sts.sessions import Answer, StsCall, assume_role
 
 
 def get_caller_identity(call: StsCall) -> Answer:
     """GetCallerIdentity."""
-    return {"Arn": call.sender.arn, "UserId": call.sender.user_id, "Account": ACCOUNT_ID}
+    return {"Arn": call.sender.arn, "UserId": call.sender.user_id, "Account": call.identities.state.account_id}
 
 
 SERVICE = QueryService[StsCall](
@@ -20,5 +19,8 @@ SERVICE = QueryService[StsCall](
         "AssumeRole": assume_role,
         "AssumeRoleWithWebIdentity": web_identity.assume_role,
     },
-    missing={"AssumeRoleWithWebIdentity": "the signature of the token is not checked"},
+    missing={
+        "AssumeRole": "`Tags` and `TransitiveTagKeys` have no effect",
+        "AssumeRoleWithWebIdentity": "the signature of the token is not checked",
+    },
 )

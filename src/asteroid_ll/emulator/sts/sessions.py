@@ -9,7 +9,7 @@ from asteroid_ll.emulator.iam.call import parsed
 from asteroid_ll.emulator.iam.language import context_of, may_assume
 from asteroid_ll.emulator.iam.needs import assume_context
 from asteroid_ll.emulator.iam.principals import Document, Principal
-from asteroid_ll.emulator.iam.store import AccessKey, Entity, Identities, new_secret, unique_id
+from asteroid_ll.emulator.iam.store import AccessKey, Credentials, Entity, Identities, new_secret, unique_id
 from asteroid_ll.emulator.state import ACCOUNT_ID
 from asteroid_ll.emulator.transport.messages import ApiError
 
@@ -67,13 +67,14 @@ def open_session(call: StsCall) -> Answer:
         session=params["RoleSessionName"],
         policies=_session_policies(call),
     )
+    credentials = Credentials(new_secret(), token=new_secret())
     with identities.transaction():
-        identities.save_key(key)
+        identities.save_key(key, credentials)
     return {
         "Credentials": {
             "AccessKeyId": key.id,
-            "SecretAccessKey": new_secret(),
-            "SessionToken": new_secret(),
+            "SecretAccessKey": credentials.secret,
+            "SessionToken": credentials.token,
             "Expiration": key.expires_s,
         },
         "AssumedRoleUser": _assumed(role, key.session),

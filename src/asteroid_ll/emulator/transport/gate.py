@@ -1,20 +1,20 @@
 """Who may talk to the served emulator.
 
-The emulator checks no signatures, and a request can start a process. So only programs of this machine are answered,
-or those that know a token. A web page in a browser of this machine is refused: it has a foreign ``Origin``, or a
-foreign ``Host`` if its name was pointed at the loopback address (DNS rebinding).
+By default the emulator checks no signatures, and a request can start a process. So only programs of this machine are
+answered, or those that know a token. A web page in a browser of this machine is refused: it has a foreign ``Origin``,
+or a foreign ``Host`` if its name was pointed at the loopback address (DNS rebinding).
 """
 
 from __future__ import annotations
 
 import hmac
-import ipaddress
 import re
 from collections.abc import Mapping
 
 from asteroid_ll.emulator import protocols
 from asteroid_ll.emulator.transport.messages import ApiError, Request, Response
 from asteroid_ll.errors import ConfigError
+from asteroid_ll.http_server import is_loopback
 
 MIN_TOKEN_CHARACTERS = 16
 _TOKEN = re.compile(rf"[A-Za-z0-9._~-]{{{MIN_TOKEN_CHARACTERS},}}")
@@ -81,16 +81,6 @@ class Gate:
         if not hmac.compare_digest(token.encode(), self._token.encode()):
             raise _denied("The URL does not have the server's token")
         return f"/{rest}{question_mark}{query}"
-
-
-def is_loopback(host: str) -> bool:
-    """Return whether a name or an address is this machine's, whatever a name server says."""
-    if host == "localhost" or host.endswith(".localhost"):
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def refusal(error: ApiError, headers: Mapping[str, str]) -> Response:

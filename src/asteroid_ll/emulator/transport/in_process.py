@@ -48,6 +48,7 @@ def send(emulator: Handler, prepared: Any) -> Any:
         name.lower(): value.decode("utf-8") if isinstance(value, bytes) else str(value)
         for name, value in prepared.headers.items()
     }
+    headers.setdefault("host", _host_header(prepared.url))
     data, file = collect(copied_chunks(prepared.body), most=MAX_FRAMED_BYTES)
     with file or nullcontext():
         request = to_request(prepared.method, prepared.url, headers=headers, body=data, file=file)
@@ -80,9 +81,18 @@ def answer(emulator: Handler, request: Request) -> tuple[Response, io.BufferedRe
 
 
 def to_request(
-    method: str, url: str, *, headers: Mapping[str, str], body: bytes, file: BinaryIO | None = None
+    method: str,
+    url: str,
+    *,
+    headers: Mapping[str, str],
+    body: bytes,
+    file: BinaryIO | None = None,
+    target: str = "",
 ) -> Request:
-    """Build the emulator's request from a method, an absolute URL, headers (names in lower case) and a body."""
+    """Build the emulator's request from a method, an absolute URL, headers (names in lower case) and a body.
+
+    The target is that of the URL, unless the client sent another one to the server.
+    """
     parts = urlsplit(url)
     query = dict(parse_qsl(parts.query, keep_blank_values=True))
     return Request(
@@ -93,7 +103,15 @@ def to_request(
         headers=headers,
         body=body,
         file=file,
+        target=target or f"{parts.path or '/'}?{parts.query}",
     )
+
+
+def _host_header(url: str) -> str:
+    """Return the ``Host`` header for a URL: without the scheme's own port (RFC 9110, 4.2.3)."""
+    parts = urlsplit(url)
+    default = {"http": 80, "https": 443}.get(parts.scheme)
+    return parts.netloc.rpartition(":")[0] if parts.port == default else parts.netloc
 
 
 class FileBody(io.RawIOBase):

@@ -25,6 +25,7 @@ class Request:
         headers: header names in lower case.
         body: the whole body, with its aws-chunked framing if ``content-encoding`` names it.
         file: an open file that is the body instead, if it is large. Whoever built the request closes it.
+        target: the path and the query as they were sent, which the client signed; empty if they are not known.
     """
 
     method: str
@@ -34,6 +35,7 @@ class Request:
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b""
     file: BinaryIO | None = None
+    target: str = ""
 
     def open_body(self) -> BinaryIO:
         """Return the body as a file at its start."""

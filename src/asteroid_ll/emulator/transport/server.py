@@ -61,7 +61,7 @@ def serving(
     Args:
         emulator: the emulator.
         port: the port; 0 chooses a free one.
-        host: the address to listen on. Any but a loopback address needs a token, as the emulator checks no signatures.
+        host: the address to listen on. Any but a loopback address needs a token, as signatures are not always checked.
         token: the first segment of the path of every URL; empty for a server without one.
         spool: the directory of large request bodies; None for the system's temporary directory.
 
@@ -102,11 +102,11 @@ class _Connection(Connection):
         """Read a request and write its response."""
         headers = self.header_fields()
         # Not self.path, which merges leading slashes: a key may start with one.
-        target = self.requestline.split()[1]
+        sent = self.requestline.split()[1]
         try:
             if len(self.headers.get_all("Host", ())) != 1:
                 raise ApiError("InvalidRequest", "A request needs one Host header.")
-            host, target = self.server.gate.admit(headers, target)
+            host, target = self.server.gate.admit(headers, sent)
             most = most_bytes(self.command)
             body, file = collect(sent_chunks(self.rfile, headers, most=most), most=most, spool=self.server.spool)
         except ApiError as error:
@@ -120,7 +120,7 @@ class _Connection(Connection):
             return
         with file or nullcontext():
             url = f"http://{f'[{host}]' if ':' in host else host}{target}"
-            request = to_request(self.command, url, headers=headers, body=body, file=file)
+            request = to_request(self.command, url, headers=headers, body=body, file=file, target=sent)
             try:
                 self._answer(request)
             except (ConnectionError, TimeoutError):

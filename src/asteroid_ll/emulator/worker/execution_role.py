@@ -9,12 +9,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from asteroid_ll.emulator.buckets import Item
 from asteroid_ll.emulator.iam.needs import Need, log_arn
 from asteroid_ll.emulator.iam.permissions import Permissions, is_assumable, role_permissions
 from asteroid_ll.emulator.logs.store import LogStore
 from asteroid_ll.emulator.resources import partition
 from asteroid_ll.emulator.s3.authorization import s3_arn
-from asteroid_ll.emulator.s3.store import ObjectStore, StoredObject
+from asteroid_ll.emulator.s3.store import ObjectStore
 from asteroid_ll.emulator.state import ACCOUNT_ID
 from asteroid_ll.emulator.worker.files import input_objects, parse_s3_uri
 
@@ -100,7 +101,7 @@ class ExecutionRole:
         """Check the metrics of a namespace; on AWS, a job without them has none."""
         return self.permissions.denial(Need("cloudwatch:PutMetricData", "*", {"cloudwatch:namespace": (namespace,)}))
 
-    def _downloads(self, source: Mapping[str, Any]) -> Iterator[StoredObject]:
+    def _downloads(self, source: Mapping[str, Any]) -> Iterator[Item]:
         """Yield the objects that an input is read from: those below a prefix, or a manifest and then its objects."""
         bucket, key = parse_s3_uri(source["S3Uri"])
         if source["S3DataType"] != "ManifestFile":

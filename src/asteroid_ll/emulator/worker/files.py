@@ -19,7 +19,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from asteroid_ll.emulator.s3.store import ObjectStore, StoredObject
+from asteroid_ll.emulator.buckets import DOWNLOAD, Buckets, Item
+from asteroid_ll.emulator.transport.messages import ApiError
 
 MAX_FAILURE_REASON_LENGTH = 1024
 STREAMS = "streams"
@@ -39,7 +40,7 @@ class InputObject:
         path: its path below the channel's folder.
     """
 
-    item: StoredObject
+    item: Item
     path: str
 
 
@@ -54,7 +55,7 @@ def host_names(request: Mapping[str, Any]) -> list[str]:
     return [f"algo-{number}" for number in range(1, request["ResourceConfig"]["InstanceCount"] + 1)]
 
 
-def input_objects(source: Mapping[str, Any], store: ObjectStore) -> list[InputObject]:
+def input_objects(source: Mapping[str, Any], store: Buckets) -> list[InputObject]:
     """Return the objects of an input, in the order of their keys or of the manifest.
 
     Args:
@@ -62,7 +63,7 @@ def input_objects(source: Mapping[str, Any], store: ObjectStore) -> list[InputOb
         store: the account's objects.
 
     Raises:
-        DownloadError: there are no objects, or the manifest cannot be read.
+        DownloadError: there are no objects, or they cannot be listed, or the manifest cannot be read.
 
     A manifest is a JSON list: ``[{"prefix": "s3://BUCKET/PREFIX"}, "SUFFIX", ...]`` (API reference, S3DataSource).
     """
@@ -70,7 +71,10 @@ def input_objects(source: Mapping[str, Any], store: ObjectStore) -> list[InputOb
     bucket, key = parse_s3_uri(uri)
     if source["S3DataType"] == "ManifestFile":
         return [_listed(prefix + suffix, suffix, store) for prefix, suffix in _manifest(uri, store)]
-    items = [item for item in store.list(bucket, key) if not item.key.endswith("/")]
+    try:
+        items = [item for item in store.list(bucket, key) if not item.key.endswith("/")]
+    except ApiError as error:
+        raise DownloadError(f"Unable to list {uri} ({error})") from error
     if not items:
         raise DownloadError(f'No S3 objects found under S3 URL "{uri}"')
     return [InputObject(item, relative_path(item.key, key)) for item in items]
@@ -98,7 +102,7 @@ def host_share(
 
 
 def prepare(
-    root: Path, request: Mapping[str, Any], *, host: str, store: ObjectStore
+    root: Path, request: Mapping[str, Any], *, host: str, store: Buckets
 ) -> dict[str, Callable[[int], Sequence[Path]]]:
     """Write one host's container directory.
 
@@ -143,12 +147,25 @@ def prepare(
     return streams
 
 
+def remove_input(directory: Path) -> None:
+    """Remove the copies of a job's input.
+
+    Args:
+        directory: the job's directory.
+    """
+    for root in (directory, *directory.glob("hosts/*")):
+        shutil.rmtree(root / "input" / "data", ignore_errors=True)
+        shutil.rmtree(root / STREAMS, ignore_errors=True)
+    for path in directory.glob(f"{DOWNLOAD}*"):
+        path.unlink(missing_ok=True)
+
+
 def _epoch_files(folder: Path, share: Callable[..., Sequence[InputObject]], epoch: int) -> Sequence[Path]:
     return [folder / source.path for source in share(epoch=epoch)]
 
 
 def download(
-    item: StoredObject, relative: str, *, folder: Path, store: ObjectStore, gunzip: bool = False, link: bool = True
+    item: Item, relative: str, *, folder: Path, store: Buckets, gunzip: bool = False, link: bool = True
 ) -> Path:
     """Copy an object to a file below a folder.
 
@@ -158,23 +175,23 @@ def download(
         folder: the folder, which the file does not leave.
         store: the account's objects.
         gunzip: whether to decompress it.
-        link: whether the file may be a second name of the stored body, which the container must not change.
+        link: whether the file may be a second name of the stored object, which the container must not change.
 
     Returns:
         The file.
 
     Raises:
-        DownloadError: the key cannot be a file's path below the folder, or the stored body is damaged.
+        DownloadError: the key cannot be a file's path below the folder, or the object cannot be read.
     """
     uri = f"s3://{item.bucket}/{item.key}"
     try:
         target = folder / relative
         if ".." in Path(relative).parts or not target.resolve().is_relative_to(folder.resolve()):
             raise DownloadError(f'The object "{uri}" cannot be a file: its key leads out of the folder')
-        if not store.is_intact(item):
-            raise DownloadError(f'The object "{uri}" is damaged in the emulator\'s state. Upload it again')
         target.parent.mkdir(parents=True, exist_ok=True)
-        _write(item, target, gunzip=gunzip, link=link)
+        _write(store.file_of(item), target, gunzip=gunzip, link=link)
+    except ApiError as error:
+        raise DownloadError(f"Unable to download object {uri} ({error})") from error
     except (OSError, ValueError, EOFError, zlib.error) as error:
         reason = getattr(error, "strerror", None) or error
         raise DownloadError(f'The object "{uri}" cannot be a file: {reason}') from error
@@ -279,14 +296,14 @@ def relative_path(key: str, prefix: str) -> str:
     return key[prefix.rfind("/") + 1 :]
 
 
-def _manifest(uri: str, store: ObjectStore) -> list[tuple[str, str]]:
+def _manifest(uri: str, store: Buckets) -> list[tuple[str, str]]:
     """Return the prefix and the suffix of each object of a manifest."""
-    manifest = store.get(*parse_s3_uri(uri))
-    if manifest is None:
-        raise DownloadError(f'No S3 objects found under S3 URL "{uri}"')
+    manifest = _listed(uri, "", store).item
     try:
-        head, *suffixes = json.loads(manifest.path.read_bytes())
+        head, *suffixes = json.loads(store.file_of(manifest).read_bytes())
         prefix = str(head["prefix"])
+    except ApiError as error:
+        raise DownloadError(f"Unable to download object {uri} ({error})") from error
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise DownloadError(f'The manifest file "{uri}" cannot be read') from error
     if not suffixes or not all(parse_s3_uri(prefix)):
@@ -294,20 +311,23 @@ def _manifest(uri: str, store: ObjectStore) -> list[tuple[str, str]]:
     return [(prefix, str(suffix)) for suffix in suffixes]
 
 
-def _listed(uri: str, suffix: str, store: ObjectStore) -> InputObject:
-    """Return an object of a manifest."""
-    item = store.get(*parse_s3_uri(uri))
+def _listed(uri: str, suffix: str, store: Buckets) -> InputObject:
+    """Return a manifest's object, or the manifest itself."""
+    try:
+        item = store.get(*parse_s3_uri(uri))
+    except ApiError as error:
+        raise DownloadError(f"Unable to download object {uri} ({error})") from error
     if item is None:
         raise DownloadError(f'No S3 objects found under S3 URL "{uri}"')
     return InputObject(item, suffix.lstrip("/"))
 
 
-def _write(item: StoredObject, target: Path, *, gunzip: bool, link: bool) -> None:
+def _write(stored: Path, target: Path, *, gunzip: bool, link: bool) -> None:
     """Write a new file; an existing one could be another object's body."""
     if link and not gunzip:
-        link_or_copy(item.path, target)
+        link_or_copy(stored, target)
         return
-    with gzip.open(item.path, "rb") if gunzip else item.path.open("rb") as source, target.open("xb") as file:
+    with gzip.open(stored, "rb") if gunzip else stored.open("rb") as source, target.open("xb") as file:
         shutil.copyfileobj(source, file)
 
 

@@ -1,4 +1,4 @@
-"""The rows of training and transform jobs: states, AWS's status messages, worker processes and billed intervals.
+"""The rows of training, transform and tuning jobs: states, AWS's status messages, processes and billed intervals.
 
 Both the service and the job's worker process use this module. Every change re-reads the row inside a write
 transaction, so they never overwrite each other.
@@ -16,11 +16,12 @@ from pathlib import Path
 from typing import Any
 
 from asteroid_ll.emulator import ledger
-from asteroid_ll.emulator.isolation import clean_environment, python_command
+from asteroid_ll.emulator.isolation import clean_environment, of_aws_client, python_command
 from asteroid_ll.emulator.ledger import BilledInterval
 from asteroid_ll.emulator.processes import ProcessId, spawn_detached
-from asteroid_ll.emulator.resources import TRAINING_JOB, TRANSFORM_JOB, Resource, Resources
+from asteroid_ll.emulator.resources import TRAINING_JOB, TRANSFORM_JOB, TUNING_JOB, Resource, Resources
 from asteroid_ll.emulator.state import State
+from asteroid_ll.emulator.worker.files import remove_input
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,8 @@ class JobKind:
         worker: the module of the worker process.
         folder: the folder of the jobs' directories in the state.
         billed_as: the ledger's kind of interval.
-        resources: the request's member with the instances.
+        resources: the request's member with the instances; empty for a job without any.
+        is_resumed: whether a new process continues a job whose process died. If not, the job fails.
     """
 
     name: str
@@ -40,12 +42,14 @@ class JobKind:
     folder: str
     billed_as: str
     resources: str
+    is_resumed: bool = False
 
 
 TRAINING = JobKind(TRAINING_JOB, "asteroid_ll.emulator.worker.main", "jobs", ledger.TRAINING, "ResourceConfig")
 TRANSFORM = JobKind(
     TRANSFORM_JOB, "asteroid_ll.emulator.worker.transform", "transforms", ledger.TRANSFORM, "TransformResources"
 )
+TUNING = JobKind(TUNING_JOB, "asteroid_ll.emulator.sagemaker.tuning.controller", "tunings", "", "", is_resumed=True)
 
 ACTIVE = ("InProgress", "Stopping")
 TERMINAL = ("Completed", "Failed", "Stopped")
@@ -113,14 +117,16 @@ class Jobs:
         """
         now_s, polls = self.state.now(), self.state.settings.invisible_polls
         body = {"request": request, "spawned_s": now_s, "transitions": [], **facts}
-        job = Resource(self.kind.name, region, name, "InProgress", now_s, now_s, body, polls)
+        job = Resource(self.kind.name, region, name, "InProgress", now_s, now_s, body, polls, self.state.account_id)
         job = _with_secondary(job, "Starting", now_s)
-        resources = request[self.kind.resources]
         with self.state.transaction() as db:
             if self.get(region, name) is not None:
                 return None
             self.resources.save(db, job)
             self.resources.put_tags(db, job.arn, tags)
+            if not self.kind.resources:
+                return job
+            resources = request[self.kind.resources]
             type_and_count = resources["InstanceType"], resources["InstanceCount"]
             billed_as = ledger.SPOT_TRAINING if request.get("EnableManagedSpotTraining") else self.kind.billed_as
             ledger.open_interval(db, BilledInterval(job.arn, billed_as, *type_and_count, now_s, None, tags))
@@ -132,7 +138,8 @@ class Jobs:
         ahead_s = self.state.now() - time.time()
         state_directory = str(self.state.directory.resolve())
         command = python_command(self.kind.worker, state_directory, job.region, job.name, f"{ahead_s:.6f}")
-        pid = spawn_detached(command, log=directory / "worker.log", environment=clean_environment())
+        variables = clean_environment() if self.state.other_s3 is None else clean_environment() | of_aws_client()
+        pid = spawn_detached(command, log=directory / "worker.log", environment=variables)
         worker = ProcessId.of(pid)
         if worker is not None:
             self._spawned[job.arn] = worker
@@ -191,6 +198,7 @@ class Jobs:
             secondary: the secondary status if it differs, such as ``MaxRuntimeExceeded``.
             facts: ``reason``, ``artifact`` (an S3 URI) or ``metrics``.
         """
+        remove_input(self.directory(self._reload(job)))
         with self.state.transaction() as db:
             current = self._reload(job)
             if current.status not in ACTIVE:
@@ -212,7 +220,7 @@ class Jobs:
                 ledger.open_interval(db, pool)
 
     def settle(self) -> None:
-        """Fail jobs whose worker died; start a worker again if it died before it claimed its job."""
+        """Fail or continue jobs whose worker died; start a worker again if it died before it claimed its job."""
         for job in self.resources.find(self.kind.name, statuses=ACTIVE):
             worker = _process(job, "worker")
             with suppress(JobDeletedError):  # another process has settled and deleted it meanwhile
@@ -220,7 +228,11 @@ class Jobs:
                     self.note(job, spawned_s=self.state.now())
                     self.spawn(job)
                 elif worker is not None and not worker.is_alive():
-                    self._end_orphan(job)
+                    if self.kind.is_resumed:
+                        self.note(job, worker=None, spawned_s=self.state.now())
+                        self.spawn(job)
+                    else:
+                        self._end_orphan(job)
 
     def delete_all(self) -> None:
         """Delete every job and kill its processes; none of them runs when this returns."""
@@ -236,10 +248,18 @@ class Jobs:
         """Kill the processes that this object started; their jobs end as ``Stopped``."""
         for arn, worker in self._spawned.items():
             job = self.resources.by_arn(arn)
-            container = None if job is None else _process(job, "container")
-            _kill([worker] if container is None else [worker, container])
+            _kill([worker])
             if job is not None:
-                self.finish(job, "Stopped")
+                self.kill(job)
+
+    def has_spawned(self, job: Resource) -> bool:
+        """Return whether this object started a process of the job."""
+        return job.arn in self._spawned
+
+    def kill(self, job: Resource) -> None:
+        """Kill a job's processes; it ends as ``Stopped``."""
+        _kill([process for role in ("worker", "container") if (process := _process(self._reload(job), role))])
+        self.finish(job, "Stopped")
 
     def _end_orphan(self, job: Resource) -> None:
         """End a job whose worker died, and kill its container."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import selectors
-import shutil
 import signal
 import socket
 import subprocess
@@ -17,16 +16,18 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import FrameType
 from typing import IO, TYPE_CHECKING, Any
 
+from asteroid_ll.emulator.buckets import buckets_of
 from asteroid_ll.emulator.isolation import clean_environment, python_command
 from asteroid_ll.emulator.logs.store import TRAINING_GROUP, LogStore
 from asteroid_ll.emulator.processes import ProcessId
 from asteroid_ll.emulator.resources import Resource
-from asteroid_ll.emulator.s3.body_files import read_chunks
 from asteroid_ll.emulator.s3.store import ObjectStore
 from asteroid_ll.emulator.state import State
+from asteroid_ll.emulator.transport.messages import ApiError
 from asteroid_ll.emulator.worker import files as job_files
 from asteroid_ll.emulator.worker.checkpoints import Checkpoints
 from asteroid_ll.emulator.worker.jobs import TRAINING, Jobs
@@ -86,6 +87,7 @@ class Worker:
         self.logs = LogStore(state)
         self.request: dict[str, Any] = job.body["request"]
         self.directory = self.jobs.directory(job)
+        self.buckets = buckets_of(state, job.region, scratch=self.directory, is_patient=True)
         self.roots = {
             name: self.directory if name == "algo-1" else self.directory / "hosts" / name
             for name in job_files.host_names(self.request)
@@ -98,7 +100,7 @@ class Worker:
         self.run_time_left_s: float = self.request["StoppingCondition"]["MaxRuntimeInSeconds"]
         self.feeders: list[Feeder] = []
         config = self.request.get("CheckpointConfig")
-        self.checkpoints = None if config is None else Checkpoints(config, store=self.store)
+        self.checkpoints = None if config is None else Checkpoints(config, store=self.buckets)
         is_spot = bool(self.request.get("EnableManagedSpotTraining"))
         self.interruptions_left = self.settings.spot_interruptions if is_spot else 0
         self.has_lost_instances = False
@@ -176,7 +178,7 @@ class Worker:
             if denied:
                 raise job_files.DownloadError(denied)
         for name, root in self.roots.items():
-            streams = job_files.prepare(root, self.request, host=name, store=self.store)
+            streams = job_files.prepare(root, self.request, host=name, store=self.buckets)
             self.feeders += [Feeder(root, channel, files=files) for channel, files in streams.items()]
         if self.checkpoints is not None:
             self.checkpoints.download(self.roots.values())
@@ -252,7 +254,9 @@ class Worker:
         self.run_time_left_s -= time.monotonic() - begun_s
         codes = [host.process.wait() for host in self.hosts]
         if self.checkpoints is not None:
-            self.checkpoints.upload(self.roots.values())
+            refusal = self.checkpoints.upload(self.roots.values(), is_last=True)
+            if refusal:
+                self.state.log(f"{self.job.arn} has checkpoints that could not be uploaded: {refusal}")
         self._lose_instances()  # at the latest now, so that each job is interrupted as often as the settings say
         code: int = self.failed.process.returncode if self.failed else max(codes, key=abs)
         return code if code >= 0 else 128 - code
@@ -301,9 +305,7 @@ class Worker:
 
     def _conclude(self, exit_code: int) -> None:
         """Upload the artifact and record the job's end."""
-        for root in self.roots.values():
-            shutil.rmtree(root / "input" / "data", ignore_errors=True)
-            shutil.rmtree(root / job_files.STREAMS, ignore_errors=True)
+        job_files.remove_input(self.directory)
         metrics = self._metrics()
         ended_early = self.ending.stop_requested or self.ending.over_time
         if exit_code and not ended_early:
@@ -315,18 +317,11 @@ class Worker:
         archive = self.directory / "output" / "model.tar.gz"
         facts: dict[str, Any] = {"metrics": metrics}
         if job_files.pack([root / "model" for root in self.roots.values()], archive):
-            bucket, key = job_files.parse_s3_uri(uri)
-            if self.store.bucket(bucket) is None:
-                reason = f'ClientError: Failed to upload the model artifact to "{uri}": the bucket does not exist.'
-                return self.jobs.finish(self.job, "Failed", reason=reason, metrics=metrics)
-            role = self._role()
-            denied = "" if role is None else role.write_denial(bucket, key)
-            if denied:
-                return self._fail(
-                    f"ClientError: Artifact upload failed: Unable to upload {uri} (AccessDenied: {denied})",
-                    metrics=metrics,
-                )
-            self.store.put(bucket, key, read_chunks(archive))
+            refusal = self._upload(archive, uri)
+            if refusal:
+                self.state.log(f"{self.job.arn} has its model in {archive}: {refusal}")
+                reason = f"ClientError: Artifact upload failed: Unable to upload {uri} ({refusal})"
+                return self._fail(reason, metrics=metrics)
             archive.unlink()
             facts["artifact"] = uri
         elif not ended_early:
@@ -335,6 +330,19 @@ class Worker:
         if self.ending.over_time:
             return self.jobs.finish(self.job, "Stopped", secondary="MaxRuntimeExceeded", **facts)
         return self.jobs.finish(self.job, "Stopped" if self.ending.stop_requested else "Completed", **facts)
+
+    def _upload(self, archive: Path, uri: str) -> str:
+        """Upload the artifact; return S3's reason if it is refused, else an empty text."""
+        bucket, key = job_files.parse_s3_uri(uri)
+        role = self._role()
+        denied = "" if role is None else role.write_denial(bucket, key)
+        if denied:
+            return f"AccessDenied: {denied}"
+        try:
+            self.buckets.put_file(bucket, key, archive)
+        except ApiError as error:
+            return str(error)
+        return ""
 
     def _terminate(self) -> None:
         if self.hosts and self.ending.kill_at_s == float("inf"):

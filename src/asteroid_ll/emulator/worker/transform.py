@@ -23,11 +23,12 @@ from threading import Event
 from types import FrameType
 from typing import IO, TYPE_CHECKING, Any
 
+from asteroid_ll.emulator.buckets import Item, buckets_of
 from asteroid_ll.emulator.logs.store import TRANSFORM_GROUP, LogStore
 from asteroid_ll.emulator.resources import Resource
-from asteroid_ll.emulator.s3.body_files import read_chunks
-from asteroid_ll.emulator.s3.store import ObjectStore, StoredObject
+from asteroid_ll.emulator.s3.store import ObjectStore
 from asteroid_ll.emulator.state import State
+from asteroid_ll.emulator.transport.messages import ApiError
 from asteroid_ll.emulator.worker.files import DownloadError, InputObject, input_objects, parse_s3_uri
 from asteroid_ll.emulator.worker.jobs import TRANSFORM, Jobs
 from asteroid_ll.emulator.worker.process import run_claimed
@@ -62,6 +63,7 @@ class TransformWorker:
         self.logs = LogStore(state)
         self.request: dict[str, Any] = job.body["request"]
         self.directory = self.jobs.directory(job)
+        self.buckets = buckets_of(state, job.region, scratch=self.directory, is_patient=True)
         self._stopping = Event()
         self._has_log: bool | None = None
         self.stream = f"{job.name}/i-{int(job.created_s * 1000):017x}-{int(job.created_s)}"
@@ -124,11 +126,14 @@ class TransformWorker:
         self._check_read(*parse_s3_uri(self.job.body["model_data_url"]))
         self._log("Docker entrypoint called with argument(s): serve")
         url = self.job.body["model_data_url"]
-        item = self.store.get(*parse_s3_uri(url))
-        if item is None or not self.store.is_intact(item):
-            raise _FailedObjectError(f'ClientError: Failed to download model data from URL: "{url}".')
+        missing = f'ClientError: Failed to download model data from URL: "{url}".'
         try:
-            return ModelServer.load(item.path)
+            item = self.buckets.get(*parse_s3_uri(url))
+            if item is None:
+                raise _FailedObjectError(missing)
+            return ModelServer.load(self.buckets.file_of(item))
+        except ApiError as error:
+            raise _FailedObjectError(f"{missing} ({error})") from error
         except AsteroidError as error:
             self._log(f"Unable to load the model: {error}")
             raise _FailedObjectError("AlgorithmError: Model container failed to respond to ping") from error
@@ -145,7 +150,7 @@ class TransformWorker:
             if denied:
                 raise _FailedObjectError(f"ClientError: Unable to list {source['S3Uri']} (AccessDenied: {denied})")
         try:
-            return input_objects(source, self.store)
+            return input_objects(source, self.buckets)
         except DownloadError as error:
             raise _FailedObjectError(f"ClientError: {error}") from error
 
@@ -167,21 +172,21 @@ class TransformWorker:
             if self._stopping.is_set():
                 return failures
         bucket, prefix = parse_s3_uri(self.request["TransformOutput"]["S3OutputPath"])
-        if self.store.bucket(bucket) is None:
-            raise _FailedObjectError(f'ClientError: The output bucket "{bucket}" does not exist')
         folder = f"{prefix.rstrip('/')}/" if prefix else ""
         role = self._role()
         for output, target in answered:
-            denied = "" if role is None else role.write_denial(bucket, f"{folder}{output}.out")
-            if denied:
-                raise _FailedObjectError(
-                    f"ClientError: Unable to upload s3://{bucket}/{folder}{output}.out (AccessDenied: {denied})"
-                )
-            self.store.put(bucket, f"{folder}{output}.out", read_chunks(target))
+            key = f"{folder}{output}.out"
+            try:
+                denied = "" if role is None else role.write_denial(bucket, key)
+                if denied:
+                    raise ApiError("AccessDenied", denied)
+                self.buckets.put_file(bucket, key, target)
+            except ApiError as error:
+                raise _FailedObjectError(f"ClientError: Unable to upload s3://{bucket}/{key} ({error})") from error
             target.unlink()
         return failures
 
-    def _answer(self, item: StoredObject, target: Path, model: ModelServer) -> None:
+    def _answer(self, item: Item, target: Path, model: ModelServer) -> None:
         """Write the assembled answers to an object's requests.
 
         Raises:
@@ -217,19 +222,21 @@ class TransformWorker:
             self._log_data(f"{name}: {error}")
             raise _FailedObjectError("ClientError") from error
 
-    def _open(self, item: StoredObject) -> IO[bytes]:
+    def _open(self, item: Item) -> IO[bytes]:
         """Open an object, decompressed.
 
         Raises:
-            SplitError: it is damaged, or is not gzip.
+            SplitError: it cannot be read, or is not gzip.
         """
-        if not self.store.is_intact(item):
-            raise SplitError("ClientError: The object is damaged in the emulator's state. Upload it again")
+        try:
+            stored = self.buckets.file_of(item)
+        except ApiError as error:
+            raise SplitError(f"ClientError: The object cannot be read: {error}") from error
         if self.request["TransformInput"].get("CompressionType") != "Gzip":
-            return item.path.open("rb")
+            return stored.open("rb")
         plain = self.directory / "plain"
         try:
-            with gzip.open(item.path, "rb") as packed, plain.open("wb") as file:
+            with gzip.open(stored, "rb") as packed, plain.open("wb") as file:
                 shutil.copyfileobj(packed, file)
         except (OSError, EOFError, zlib.error) as error:
             raise SplitError(f"ClientError: The object cannot be decompressed: {error}") from error

@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from asteroid_ll.aws.checks.roles import caller_checks, caller_of, role_checks, trust_problem
+from asteroid_ll.errors import ConfigError
 
 SERVICE = {"Service": "sagemaker.amazonaws.com"}
 ACTION = "sts:AssumeRole"
@@ -126,6 +127,7 @@ def test_a_role_with_another_path_has_another_arn(desk, passing):
     role = results(desk)["role"]
     assert role.fact.startswith("its ARN is arn:aws:iam::000000000000:role/of/learner, not ")
     assert role.fixes == ("asteroid-ll doctor --set role_arn=arn:aws:iam::000000000000:role/of/learner",)
+    assert role.kind is ConfigError  # which has the exit code
 
 
 def test_a_role_of_another_account_is_refused_before_iam_is_asked(desk, shape_of):
@@ -134,6 +136,7 @@ def test_a_role_of_another_account_is_refused_before_iam_is_asked(desk, shape_of
     assert shape_of(checks)["role"] == "failed"
     assert "is not in account 000000000000" in checks[0].fact
     assert checks[0].fixes == ("asteroid-ll iam setup --dry-run --set role_arn=auto --account 000000000000",)
+    assert checks[0].kind is ConfigError
     assert desk.operations == ["GetCallerIdentity"]
 
 

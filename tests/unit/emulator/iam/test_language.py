@@ -178,6 +178,21 @@ def test_conditions_have_variables_and_every_one_must_hold():
     assert ask(allow(Condition=by_arn)).allowed
 
 
+def test_a_request_has_the_keys_of_its_sender():
+    assert context_of(replace(USER, tags={"Team": "moons"})) == {
+        "aws:principalarn": (USER.arn,),
+        "aws:principalaccount": (ACCOUNT,),
+        "aws:principaltype": ("User",),
+        "aws:principaltag/team": ("moons",),
+        "aws:userid": ("AIDACARLOS",),
+        "aws:username": ("carlos",),
+    }
+    session, root = context_of(SESSION), context_of(ROOT)
+    assert (session["aws:principalarn"], session["aws:principaltype"]) == ((ROLE_ARN,), ("AssumedRole",))
+    assert (root["aws:principalarn"], root["aws:principaltype"]) == ((ROOT.arn,), ("Account",))
+    assert "aws:username" not in session | root
+
+
 ALLOWED = Decision(True, is_explicit=False, policy_type=language.IDENTITY)
 BY_RESOURCE = Decision(True, is_explicit=False, policy_type=language.RESOURCE)
 
@@ -245,8 +260,9 @@ def test_a_bucket_policy_for_a_role_is_limited_by_its_session_and_one_for_the_se
 
 
 def test_only_an_organization_and_a_bucket_limit_the_root_user():
-    assert ask(principal=ROOT).allowed
-    assert ask(deny(), principal=ROOT).allowed
+    unlimited = Decision(True, is_explicit=False, policy_type="")
+    assert ask(principal=ROOT) == unlimited
+    assert ask(deny(), principal=ROOT) == unlimited
     assert ask(principal=ROOT, service_control_policies=[policy(deny())]) == denied(language.SERVICE_CONTROL)
     bucket = of_bucket(deny("s3:*"), "*")
     assert ask(principal=ROOT, resource_policy=bucket) == denied(language.RESOURCE)
@@ -276,7 +292,10 @@ def test_a_trust_policy_names_who_may_assume_the_role(principal, sender, allowed
     assert problem_of(policy(statement), kind="trust") == ""
     assert may_assume(policy(statement), principal=sender, context={}) is allowed
     refusal = {**statement, "Effect": "Deny", "Condition": {"StringEquals": {"aws:SourceAccount": "1"}}}
-    assert not may_assume(policy(statement, refusal), principal=sender, context={"aws:sourceaccount": ("1",)})
+    context = {"aws:sourceaccount": ("1",)}
+    assert not may_assume(policy(statement, refusal), principal=sender, context=context)
+    other = {**refusal, "Principal": {"AWS": ROLE_ARN}}
+    assert may_assume(policy(statement, other), principal=sender, context=context) is allowed
 
 
 @pytest.mark.parametrize(
@@ -284,6 +303,8 @@ def test_a_trust_policy_names_who_may_assume_the_role(principal, sender, allowed
     [
         ([], "identity", "It is not a JSON object."),
         ({"Statements": []}, "identity", "'Statements' is not an element of a policy."),
+        ({"b": 1, "a": 1}, "identity", "'a' is not an element of a policy."),
+        (policy({**allow(), "b": 1, "a": 1}), "identity", "Statement 1: 'a' is not an element of a statement."),
         ({"Version": "2012-10-18", "Statement": allow()}, "identity", "Version is '2012-10-18', not '2012-10-17'."),
         ({"Version": "2012-10-17"}, "identity", "It has no Statement."),
         (policy("x"), "identity", "Statement 1: It is not an object."),
@@ -320,6 +341,22 @@ def test_a_trust_policy_names_who_may_assume_the_role(principal, sender, allowed
 )
 def test_a_malformed_document_is_named(document, kind, problem):
     assert problem_of(document, kind=kind) == problem
+
+
+@pytest.mark.parametrize(
+    ("principal", "is_one"),
+    [
+        ("*", True),
+        ({"AWS": "*", "Service": ["a", "b"], "Federated": "c", "CanonicalUser": "d"}, True),
+        ({}, True),
+        (ACCOUNT, False),
+        ({"AWS": 1}, False),
+        (["*"], False),
+    ],
+)
+def test_a_principal_is_anyone_or_an_object(principal, is_one):
+    problem = problem_of(policy({**allow(), "Principal": principal}), kind="resource")
+    assert problem == ("" if is_one else "Statement 1: Principal is neither '*' nor an object such as {'AWS': ARN}.")
 
 
 def test_one_statement_needs_no_list():

@@ -20,6 +20,7 @@ from asteroid_ll.emulator.iam.service import SERVICE as IAM
 from asteroid_ll.emulator.iam.store import POLICY, Identities
 from asteroid_ll.emulator.iam.store import USER as USER_KIND
 from asteroid_ll.emulator.logs.service import SERVICE as LOGS
+from asteroid_ll.emulator.logs.store import LogStore
 from asteroid_ll.emulator.pricing.service import SERVICE as PRICING
 from asteroid_ll.emulator.s3 import authorization
 from asteroid_ll.emulator.s3.operations import OPERATIONS
@@ -293,6 +294,41 @@ def test_conditions_know_instance_types_and_the_tags_of_resources(account, user)
     assert "CreateEndpointConfig" in reason(create, name="three", instance_type="ml.m5.large", team="1")[1]
     assert sagemaker.describe_endpoint_config(EndpointConfigName="one")["EndpointConfigName"] == "one"
     assert "DescribeEndpointConfig" in reason(sagemaker.describe_endpoint_config, EndpointConfigName="two")[1]
+
+
+def test_conditions_know_the_tags_of_the_sender_and_of_what_iam_and_logs_have(account, user):
+    same = {"StringEquals": {"iam:ResourceTag/team": "${aws:PrincipalTag/team}"}}
+    iam = user("iam", allow("iam:GetUser", Condition=same))
+    account.iam.create_user(UserName="bo", Tags=[{"Key": "Team", "Value": "1"}])
+    assert reason(iam.get_user, UserName="bo")[1] == denied("iam:GetUser", ADA.replace("ada", "bo"))
+    account.iam.tag_user(UserName="ada", Tags=[{"Key": "team", "Value": "1"}])
+    assert iam.get_user(UserName="bo")["User"]["UserName"] == "bo"
+    account.iam.tag_user(UserName="bo", Tags=[{"Key": "team", "Value": "2"}])
+    assert reason(iam.get_user, UserName="bo")[0] == "AccessDenied"
+    account.iam.untag_user(UserName="ada", TagKeys=["team"])
+
+    LogStore(account.emulator._opened().state).append("us-east-1", "g", "s", lines=[(1.7e9, "a")])
+    arn = f"arn:aws:logs:us-east-1:{ACCOUNT}:log-group:g"
+    mine = {"StringEquals": {"aws:ResourceTag/team": "1"}}
+    logs = user(
+        "logs",
+        allow("logs:TagResource", Condition={"StringEquals": {"aws:RequestTag/team": "1"}}),
+        allow("logs:GetLogEvents", Condition=mine),
+    )
+    assert reason(logs.get_log_events, logGroupName="g", logStreamName="s")[0] == "AccessDeniedException"
+    assert reason(logs.tag_resource, resourceArn=arn, tags={"team": "2"})[1] == denied("logs:TagResource", arn)
+    logs.tag_resource(resourceArn=arn, tags={"team": "1"})
+    assert len(logs.get_log_events(logGroupName="g", logStreamName="s")["events"]) == 1
+    account.emulator.session().client("logs").delete_log_group(logGroupName="g")
+
+
+def test_a_role_with_tags_needs_the_right_to_tag(account, user):
+    tags = [{"Key": "team", "Value": "1"}]
+    request = {"RoleName": "tagged", "AssumeRolePolicyDocument": json.dumps(allow("sts:AssumeRole")), "Tags": tags}
+    arn = f"arn:aws:iam::{ACCOUNT}:role/tagged"
+    assert reason(user("iam", allow("iam:CreateRole")).create_role, **request)[1] == denied("iam:TagRole", arn)
+    own = allow("iam:*Role", Condition={"ForAllValues:StringEquals": {"aws:TagKeys": ["team"]}})
+    assert reason(user("iam", own).create_role, **request)[0] == "MalformedPolicyDocument"
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asteroid_ll.emulator.logs.service import LogsCall, get_events
+from asteroid_ll.emulator.logs.call import LogsCall
+from asteroid_ll.emulator.logs.service import get_events
 from asteroid_ll.emulator.logs.store import LogStore
 from asteroid_ll.emulator.state import State
 

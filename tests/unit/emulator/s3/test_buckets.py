@@ -127,15 +127,48 @@ def test_buckets_are_listed_by_name_and_by_page(s3):
 
 def test_bucket_tags_come_back_and_go_with_the_bucket(s3, refused):
     assert refused(s3.get_bucket_tagging, Bucket="rocks")["Code"] == "NoSuchTagSet"
-    tags = [{"Key": "owner", "Value": "<asteroid-ll>"}]
+    tags = [{"Key": "owner", "Value": "Øst @ asteroid-ll"}]
     s3.put_bucket_tagging(Bucket="rocks", Tagging={"TagSet": tags})
     assert s3.get_bucket_tagging(Bucket="rocks")["TagSet"] == tags
     s3.delete_bucket(Bucket="rocks")
     s3.create_bucket(Bucket="rocks")
     assert refused(s3.get_bucket_tagging, Bucket="rocks")["Code"] == "NoSuchTagSet"
     s3.put_bucket_tagging(Bucket="rocks", Tagging={"TagSet": tags})
+    s3.put_bucket_tagging(Bucket="rocks", Tagging={"TagSet": []})
+    assert refused(s3.get_bucket_tagging, Bucket="rocks")["Code"] == "NoSuchTagSet"
     s3.delete_bucket_tagging(Bucket="rocks")
     assert refused(s3.get_bucket_tagging, Bucket="rocks")["Code"] == "NoSuchTagSet"
+
+
+def test_a_bucket_is_created_with_tags_or_refused_for_them(s3, refused):
+    def created(*tags):
+        pairs = [{"Key": key, "Value": text} for key, text in tags]
+        return {"Bucket": "comets", "CreateBucketConfiguration": {"Tags": pairs}}
+
+    assert refused(s3.create_bucket, **created(("aws:a", "b")))["Code"] == "InvalidTag"
+    assert refused(s3.create_bucket, **created(("a", "<")))["Message"] == "The TagValue you have provided is invalid"
+    assert refused(s3.head_bucket, Bucket="comets")["Code"] == "404"
+    s3.create_bucket(**created(("owner", "me"), ("empty", "")))
+    tags = [{"Key": "owner", "Value": "me"}, {"Key": "empty", "Value": ""}]
+    assert s3.get_bucket_tagging(Bucket="comets")["TagSet"] == tags
+    s3.create_bucket(Bucket="comets")
+    assert s3.get_bucket_tagging(Bucket="comets")["TagSet"] == tags
+
+
+@pytest.mark.parametrize(
+    ("tags", "error"),
+    [
+        ([("aws:a", "b")], ("InvalidTag", "System tags cannot be added/updated by requester")),
+        ([("a", "b")] * 2, ("InvalidTag", "Cannot provide multiple Tags with the same key")),
+        ([("a*", "b")], ("InvalidTag", "The TagKey you have provided is invalid")),
+        ([(str(n), "") for n in range(51)], ("BadRequest", "Bucket tag count cannot be greater than 50")),
+    ],
+    ids=["reserved", "twice", "character", "too-many"],
+)
+def test_tags_of_a_bucket_beyond_the_rules_are_refused(s3, refused, tags, error):
+    tag_set = [{"Key": key, "Value": text} for key, text in tags]
+    refusal = refused(s3.put_bucket_tagging, Bucket="rocks", Tagging={"TagSet": tag_set})
+    assert (refusal["Code"], refusal["Message"]) == error
 
 
 @pytest.mark.parametrize("style", ["path", "virtual"])
@@ -178,6 +211,18 @@ def test_a_presigned_address_works_until_it_expires(client, emulator, state, sto
 def test_a_presigned_address_without_its_times_is_refused(s3, emulator, query, status):
     from asteroid_ll.emulator.transport.messages import Request
 
+    assert emulator.handle(Request("GET", "rocks.s3.amazonaws.com", "/k", query)).status == status
+
+
+@pytest.mark.parametrize(
+    ("duration", "status"), [("-1", 400), ("0", 403), ("604800", 404), ("604801", 400), ("soon", 400)]
+)
+def test_a_presigned_address_lasts_at_most_a_week(s3, emulator, state, duration, status):
+    from asteroid_ll.emulator.transport.messages import Request
+
+    state.now = lambda: 1_767_225_601.0  # a second after the signature
+    query = {"X-Amz-Credential": "a/20260101/us-east-1/s3/aws4_request", "X-Amz-Date": "20260101T000000Z"}
+    query["X-Amz-Expires"] = duration
     assert emulator.handle(Request("GET", "rocks.s3.amazonaws.com", "/k", query)).status == status
 
 

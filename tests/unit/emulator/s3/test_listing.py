@@ -74,7 +74,10 @@ def test_a_listing_starts_after_a_key_and_can_be_empty(s3, refused):
     none = s3.list_objects_v2(Bucket="rocks", MaxKeys=0)
     assert (none["KeyCount"], none["IsTruncated"]) == (0, False)
     assert refused(s3.list_objects_v2, Bucket="rocks", ContinuationToken="???")["Code"] == "InvalidArgument"
-    assert refused(s3.list_objects_v2, Bucket="rocks", MaxKeys=-1)["Code"] == "InvalidArgument"
+    negative = refused(s3.list_objects_v2, Bucket="rocks", MaxKeys=-1)
+    assert negative["Code"] == "InvalidArgument"
+    assert negative["Message"] == "Argument maxKeys must be an integer between 0 and 2147483647"
+    assert "Delimiter" not in s3.list_objects_v2(Bucket="rocks", Delimiter="")
 
 
 def test_a_listing_without_url_encoding_escapes_for_xml(exchange, s3):

@@ -42,6 +42,7 @@ def test_a_large_file_goes_up_and_down_in_parts(s3, tmp_path, data, bodies):
         assert head["ChecksumCRC32"] == base64.b64encode(composite).decode() + "-3"
     second = s3.get_object(Bucket="rocks", Key="big", PartNumber=2)
     assert (second["PartsCount"], second["Body"].read()) == (3, parts[1])
+    assert base64.b64decode(second["ChecksumCRC32"]) == zlib.crc32(parts[1]).to_bytes(4, "big")
     assert len(bodies()) == 1
 
 
@@ -176,8 +177,9 @@ def test_a_part_is_copied_from_a_range_of_an_object(s3, refused):
     s3.complete_multipart_upload(**upload, MultipartUpload={"Parts": parts})
     assert s3.get_object(**HERE)["Body"].read() == b"234"
     upload["UploadId"] = s3.create_multipart_upload(**HERE)["UploadId"]
-    wrong = {"PartNumber": 1, "CopySource": "rocks/source", "CopySourceRange": "2-4"}
-    assert refused(s3.upload_part_copy, **upload, **wrong)["Code"] == "InvalidArgument"
+    for text in ("2-4", "bytes=2-", "bytes=-2", "bytes=4-2", "bytes=0-1,3-4", "bytes=5-10", "bytes=12-14"):
+        wrong = {"PartNumber": 1, "CopySource": "rocks/source", "CopySourceRange": text}
+        assert refused(s3.upload_part_copy, **upload, **wrong)["Code"] == "InvalidArgument", text
 
 
 def test_a_copied_part_has_the_checksum_that_the_upload_announced(s3, refused):
@@ -186,6 +188,8 @@ def test_a_copied_part_has_the_checksum_that_the_upload_announced(s3, refused):
     copied = s3.upload_part_copy(**upload, PartNumber=1, CopySource="rocks/source")["CopyPartResult"]
     digest = hashlib.sha256(b"0123456789").digest()
     assert copied["ChecksumSHA256"] == base64.b64encode(digest).decode()
+    listed = s3.list_parts(**upload), s3.list_multipart_uploads(Bucket="rocks")["Uploads"][0]
+    assert [(one["ChecksumAlgorithm"], one["ChecksumType"]) for one in listed] == [("SHA256", "COMPOSITE")] * 2
     arguments = {**upload, "MultipartUpload": {"Parts": [{"PartNumber": 1, "ETag": copied["ETag"]}]}}
     assert refused(s3.complete_multipart_upload, **arguments, ChecksumType="FULL_OBJECT")["Code"] == "InvalidRequest"
     done = s3.complete_multipart_upload(**arguments)

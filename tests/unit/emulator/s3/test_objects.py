@@ -57,6 +57,7 @@ def test_a_range_is_the_slice_it_names(s3, refused, start, length):
     ("text", "expected", "status"),
     [
         ("bytes=2000-", DATA[2000:], 206), ("bytes=-5", DATA[-5:], 206), ("bytes=-9999", DATA, 206),
+        ("BYTES=-5", DATA[-5:], 206),
         ("bytes=5-2", DATA, 200), ("bytes=0-1,4-5", DATA, 200), ("lines=0-1", DATA, 200), ("bytes=-", DATA, 200),
     ],
 )  # fmt: skip
@@ -155,6 +156,18 @@ def test_damaged_chunked_framing_is_refused(exchange, s3, body, code):
     assert (answer.status, b"<Code>" + code + b"</Code>" in answer.body) == (400, True)
 
 
+def test_chunks_are_read_also_if_only_the_payload_hash_names_them(exchange, s3):
+    headers = {"x-amz-content-sha256": "STREAMING-UNSIGNED-PAYLOAD-TRAILER", "x-amz-decoded-content-length": "3"}
+    assert exchange("PUT", "/rocks/k", headers=headers, body=b"3\r\n433\r\n0\r\n\r\n").status == 200
+    assert s3.get_object(Bucket="rocks", Key="k")["Body"].read() == b"433"
+
+
+def test_a_client_may_name_the_encoding_of_a_body_that_is_not_in_chunks(s3):
+    s3.put_object(Bucket="rocks", Key="k", Body=b"433", ContentEncoding="gzip, aws-chunked")
+    read = s3.get_object(Bucket="rocks", Key="k")
+    assert (read["Body"].read(), read["ContentEncoding"]) == (b"433", "gzip")
+
+
 def test_signed_chunks_are_read_too(exchange, s3):
     signature = b";chunk-signature=" + b"0" * 64
     body = b"4" + signature + b"\r\n1234\r\n0" + signature + b"\r\n\r\n"
@@ -184,6 +197,29 @@ def test_a_copy_keeps_or_replaces_what_was_said(s3, eros, refused):
     s3.copy_object(**source, CopySource=source, StorageClass="STANDARD_IA")
     assert s3.head_object(**source)["StorageClass"] == "STANDARD_IA"
     assert s3.head_object(**source)["Metadata"] == {"unit": "au"}
+
+
+@pytest.mark.parametrize(
+    "reason",
+    [
+        {"StorageClass": "STANDARD"},
+        {"WebsiteRedirectLocation": "/same"},
+        {"ServerSideEncryption": "AES256"},
+        {"ChecksumAlgorithm": "SHA256"},
+    ],
+    ids=lambda reason: next(iter(reason)),
+)
+def test_an_object_is_copied_to_itself_if_the_request_names_an_attribute(s3, eros, refused, reason):
+    here = {"Bucket": "rocks", "Key": "eros", "CopySource": "rocks/eros"}
+    assert refused(s3.copy_object, **here)["Code"] == "InvalidRequest"
+    s3.copy_object(**here, **reason)
+    assert s3.get_object(Bucket="rocks", Key="eros")["Body"].read() == DATA
+
+
+def test_a_bucket_with_an_encryption_setting_lets_objects_be_copied_to_themselves(s3, eros):
+    rule = {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}
+    s3.put_bucket_encryption(Bucket="rocks", ServerSideEncryptionConfiguration={"Rules": [rule]})
+    s3.copy_object(Bucket="rocks", Key="eros", CopySource="rocks/eros")
 
 
 def test_a_copy_gets_the_checksum_that_it_asks_for(s3, eros, refused):
@@ -217,6 +253,47 @@ def test_deleting_is_idempotent_and_conditional_where_asked(s3, eros, refused):
     assert refused(s3.head_object, **here)["status"] == 404
 
 
+def test_a_key_of_a_batch_can_be_bound_to_an_etag(s3, eros):
+    def delete(**condition):
+        answer = s3.delete_objects(Bucket="rocks", Delete={"Objects": [{"Key": "eros", **condition}]})
+        return answer["Errors"][0]["Code"] if "Errors" in answer else [one["Key"] for one in answer["Deleted"]]
+
+    assert delete(ETag='"other"') == "PreconditionFailed"
+    assert delete(ETag=eros["ETag"]) == ["eros"]
+    assert delete(ETag=eros["ETag"]) == "NoSuchKey"
+    assert delete() == ["eros"]
+
+
+def test_a_bypass_of_object_lock_is_refused_as_there_is_none(s3, eros, refused):
+    sentence = "x-amz-bypass-governance-retention is only applicable to Object Lock enabled buckets."
+    one = refused(s3.delete_object, Bucket="rocks", Key="eros", BypassGovernanceRetention=True)
+    many = {"Bucket": "rocks", "Delete": {"Objects": [{"Key": "eros"}]}, "BypassGovernanceRetention": True}
+    for error in (one, refused(s3.delete_objects, **many)):
+        assert (error["Code"], error["Message"], error["status"]) == ("InvalidArgument", sentence, 400)
+
+
+def test_a_read_that_names_an_encryption_is_refused(exchange, s3, eros):
+    for method in ("GET", "HEAD"):
+        answer = exchange(method, "/rocks/eros", headers={"x-amz-server-side-encryption": "AES256"})
+        assert answer.status == 400
+        assert method == "HEAD" or b"x-amz-server-side-encryption header is not supported" in answer.body
+
+
+@pytest.mark.parametrize(
+    ("sent", "kept"),
+    [
+        ("deflate, gzip", "deflate, gzip"),
+        ("aws-chunked, gzip", "gzip"),
+        ("gzip,aws-chunked", "gzip"),
+        ("aws-chunked", None),
+    ],
+)
+def test_an_encoding_is_kept_as_it_was_sent_except_aws_chunked(exchange, s3, sent, kept):
+    body = b"3\r\n433\r\n0\r\n\r\n" if "aws-chunked" in sent else b"433"
+    assert exchange("PUT", "/rocks/k", headers={"content-encoding": sent}, body=body).status == 200
+    assert s3.head_object(Bucket="rocks", Key="k").get("ContentEncoding") == kept
+
+
 def test_many_are_deleted_at_once_and_the_answer_says_which(s3, eros):
     keys = [{"Key": "eros"}, {"Key": "never & nowhere"}]
     deleted = s3.delete_objects(Bucket="rocks", Delete={"Objects": keys})
@@ -240,7 +317,11 @@ def test_object_tags_are_replaced_and_limited(s3, eros, refused):
     many = [{"Key": str(number), "Value": ""} for number in range(11)]
     assert refused(s3.put_object_tagging, **here, Tagging={"TagSet": many})["Code"] == "BadRequest"
     assert refused(s3.put_object_tagging, **here, Tagging={"TagSet": tags[:1] * 2})["Code"] == "InvalidTag"
+    reserved = refused(s3.put_object_tagging, **here, Tagging={"TagSet": [{"Key": "aws:a", "Value": ""}]})
+    assert (reserved["Code"], reserved["Message"]) == ("InvalidTag", "Your TagKey cannot be prefixed with aws:")
     assert refused(s3.put_object, **here, Tagging="a=1&a=2")["Code"] == "InvalidArgument"
+    reserved = refused(s3.put_object, **here, Tagging="aws:a=1")
+    assert (reserved["Code"], reserved["Message"]) == ("InvalidTag", "Your TagKey cannot be prefixed with aws:")
     s3.delete_object_tagging(**here)
     assert s3.get_object_tagging(**here)["TagSet"] == []
 
@@ -254,6 +335,8 @@ def test_object_tags_are_replaced_and_limited(s3, eros, refused):
         ({"Key": "k", "StorageClass": "GLACIER"}, "NotImplemented"),
         ({"Key": "k", "ACL": "public-read"}, "AccessControlListNotSupported"),
         ({"Key": "k", "ObjectLockMode": "GOVERNANCE"}, "NotImplemented"),
+        ({"Key": "k", "ServerSideEncryption": "AES256", "SSEKMSKeyId": "alias/a"}, "InvalidArgument"),
+        ({"Key": "k", "SSEKMSKeyId": "alias/a"}, "InvalidArgument"),
         ({"Key": "k", "SSECustomerAlgorithm": "AES256", "SSECustomerKey": "k" * 32}, "NotImplemented"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
@@ -285,7 +368,8 @@ def test_an_error_carries_the_request_id_of_its_header(exchange, s3):
 def test_an_object_has_one_version_named_null(s3, eros, refused):
     here = {"Bucket": "rocks", "Key": "eros"}
     assert s3.get_object(**here, VersionId="null")["ContentLength"] == len(DATA)
-    assert refused(s3.get_object, **here, VersionId="7")["Code"] == "NoSuchVersion"
+    assert refused(s3.get_object, **here, VersionId="7")["Code"] == "InvalidArgument"
+    assert refused(s3.get_object, **here, VersionId="7" * 32)["Code"] == "NoSuchVersion"
     (version,) = s3.list_object_versions(Bucket="rocks")["Versions"]
     assert (version["Key"], version["VersionId"], version["IsLatest"]) == ("eros", "null", True)
 
@@ -319,7 +403,7 @@ def test_directives_and_sources_of_a_copy_are_checked(s3, eros, refused):
     to = {"Bucket": "rocks", "Key": "copy", "CopySource": "rocks/eros"}
     assert refused(s3.copy_object, **to, MetadataDirective="FORGET")["Code"] == "InvalidArgument"
     assert refused(s3.copy_object, **{**to, "CopySource": "rocks"})["Code"] == "InvalidArgument"
-    assert refused(s3.delete_object, Bucket="rocks", Key="eros", VersionId="7")["Code"] == "NoSuchVersion"
+    assert refused(s3.delete_object, Bucket="rocks", Key="eros", VersionId="7" * 32)["Code"] == "NoSuchVersion"
 
 
 def test_two_checksums_at_once_are_one_too_many(exchange, s3):

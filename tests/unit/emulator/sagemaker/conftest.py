@@ -1,4 +1,4 @@
-"""A model on the account that batch transform jobs can use."""
+"""A model on the account that batch transform jobs can use, and requests for transform and tuning jobs."""
 
 from __future__ import annotations
 
@@ -58,5 +58,47 @@ def transform_request() -> Callable[..., dict[str, Any]]:
             "TransformResources": {"InstanceType": "ml.m5.large", "InstanceCount": 1} | dict(resources),
         }
         return request | changes
+
+    return build
+
+
+@pytest.fixture
+def tuning_request(job_request: Callable[..., dict[str, Any]]) -> Callable[..., dict[str, Any]]:
+    """A valid CreateHyperParameterTuningJob request; members of its parts can be replaced, or left out with None."""
+
+    def without_none(members: dict[str, Any]) -> dict[str, Any]:
+        return {name: value for name, value in members.items() if value is not None}
+
+    def build(
+        name: str = "tune",
+        *,
+        config: Mapping[str, Any] = {},
+        limits: Mapping[str, Any] = {},
+        ranges: Mapping[str, Any] = {},
+        definition: Mapping[str, Any] = {},
+        **changes: Any,
+    ) -> dict[str, Any]:
+        job = job_request(TrainingJobName=None, HyperParameters=None)
+        job["StaticHyperParameters"] = {"predictor_type": "regressor"}
+        weight_decay = {"Name": "wd", "MinValue": "1e-7", "MaxValue": "1"}
+        request: dict[str, Any] = {
+            "HyperParameterTuningJobName": name,
+            "HyperParameterTuningJobConfig": without_none(
+                {
+                    "Strategy": "Random",
+                    "RandomSeed": 1,
+                    "HyperParameterTuningJobObjective": {"Type": "Minimize", "MetricName": "validation:objective_loss"},
+                    "ResourceLimits": without_none(
+                        {"MaxNumberOfTrainingJobs": 3, "MaxParallelTrainingJobs": 1} | dict(limits)
+                    ),
+                    "ParameterRanges": {"ContinuousParameterRanges": [weight_decay]} | dict(ranges),
+                }
+                | dict(config)
+            ),
+            "TrainingJobDefinition": without_none(
+                job | {"StaticHyperParameters": {"predictor_type": "regressor"}} | dict(definition)
+            ),
+        }
+        return without_none(request | changes)
 
     return build

@@ -15,6 +15,7 @@ REGION = "us-west-2"
 NAMES = {
     "TrainingJobName": "job-1",
     "TransformJobName": "score",
+    "HyperParameterTuningJobName": "tune",
     "ModelName": "rocks",
     "EndpointConfigName": "rocks",
     "EndpointName": "rocks",
@@ -31,9 +32,12 @@ RECORDED = {
 
 
 @pytest.fixture
-def peopled(emulator, sagemaker, model, job_request, transform_request):
+def peopled(emulator, sagemaker, model, job_request, transform_request, tuning_request):
     """An account with one resource of each kind; its jobs have ended, and no process has run."""
     services = emulator.services
+    children = [{"name": "job-1", "tuned": {"wd": "1"}}]
+    tuning = services.tunings.new(REGION, "tune", request=tuning_request(), tags={}, children=children)
+    services.tunings.finish(tuning, "Completed")
     for jobs, name, request in (
         (services.jobs, "job-1", job_request(HyperParameters=None)),
         (services.transforms, "score", transform_request()),

@@ -148,7 +148,9 @@ def test_tags_beyond_the_rules_are_refused(sagemaker, create, refused):
     twice = [{"Key": "a", "Value": "1"}, {"Key": "a", "Value": "2"}]
     assert "Duplicate tag keys" in refused(sagemaker.add_tags, ResourceArn=arn, Tags=twice)[1]
     reserved = [{"Key": "aws:x", "Value": "1"}]
-    assert refused(sagemaker.add_tags, ResourceArn=arn, Tags=reserved)[0] == "ValidationException"
+    theirs = ("ValidationException", "System prefix 'aws:' reserved for AWS usage in tag key: aws:x")
+    assert refused(sagemaker.add_tags, ResourceArn=arn, Tags=reserved) == theirs
+    assert refused(sagemaker.delete_tags, ResourceArn=arn, TagKeys=["a", "aws:x"]) == theirs
     for half in (0, 1):
         many = [{"Key": f"k{number}", "Value": ""} for number in range(half * 30, half * 30 + 30)]
         if half == 0:

@@ -291,14 +291,14 @@ def test_a_name_can_be_used_once(sagemaker, job_request, ended, refused):
 def test_of_two_creates_that_check_the_name_at_once_one_is_refused(
     emulator, sagemaker, job_request, refused, monkeypatch
 ):
-    check = training_jobs._check
+    check = training_jobs.check
 
     def check_after_another(call, request):
-        monkeypatch.setattr(training_jobs, "_check", check)
+        monkeypatch.setattr(training_jobs, "check", check)
         sagemaker.create_training_job(**_waits(job_request))
         check(call, request)
 
-    monkeypatch.setattr(training_jobs, "_check", check_after_another)
+    monkeypatch.setattr(training_jobs, "check", check_after_another)
     code, message = refused(sagemaker.create_training_job, **_waits(job_request))
     assert code == "ResourceInUse"
     assert message.startswith("Training job names must be unique")

@@ -1,6 +1,7 @@
 """AssumeRole gives temporary credentials to whom the role trusts."""
 
 import json
+import re
 from datetime import timedelta
 
 import pytest
@@ -54,6 +55,15 @@ def test_a_session_is_the_caller_until_it_expires(ada, trusting, sent_by, clock)
         session.get_caller_identity()
 
 
+def test_the_credentials_have_awss_form_and_last_an_hour_by_default(client_of, trusting):
+    role = trusting("*")
+    credentials = client_of("sts").assume_role(RoleArn=ROLE, RoleSessionName="tuesday")["Credentials"]
+    assert re.fullmatch(r"ASIA[A-Z2-7]{16}", credentials["AccessKeyId"])
+    assert len(credentials["SecretAccessKey"]) == 40
+    assert credentials["SessionToken"]
+    assert credentials["Expiration"] - role["CreateDate"] == timedelta(hours=1)
+
+
 def test_expired_credentials_are_refused_in_the_format_of_each_service_while_policies_are_evaluated(
     virtual, client_of, trusting, sent_by, clock
 ):
@@ -86,6 +96,9 @@ def test_who_is_not_trusted_is_denied_as_for_a_role_that_does_not_exist(ada, tru
         f"User: {ACCOUNT}:user/ada is not authorized to perform: sts:AssumeRole on resource: {ROLE}",
     )
     assert refused(ada.assume_role, RoleArn=ROLE, RoleSessionName="tuesday") == denied
+    with pytest.raises(ClientError) as caught:
+        ada.assume_role(RoleArn=ROLE, RoleSessionName="tuesday")
+    assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 403
     trusting(f"{ACCOUNT}:user/eve")
     assert refused(ada.assume_role, RoleArn=ROLE, RoleSessionName="tuesday") == denied
 

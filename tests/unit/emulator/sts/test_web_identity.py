@@ -4,6 +4,7 @@ import json
 from base64 import urlsafe_b64encode
 
 import pytest
+from botocore.exceptions import ClientError
 
 from asteroid_ll.aws.policy import Scope, oidc_trust
 
@@ -23,6 +24,10 @@ def part(claims):
     return urlsafe_b64encode(json.dumps(claims).encode()).decode().rstrip("=")
 
 
+SURROGATE = f"a.{part({'iss': chr(0xD800)})}.c"
+NESTED = f"a.{urlsafe_b64encode(b'[' * 9_000).decode()}.c"
+
+
 @pytest.fixture
 def assume(virtual, client_of, clock):
     """Send a token with the claims of a workflow on the branch main; arguments replace claims."""
@@ -35,7 +40,7 @@ def assume(virtual, client_of, clock):
             "exp": int(clock.s) + 300,
             **changes,
         }
-        token = f"{part({'alg': 'RS256'})}.{part(claims)}.c2lnbmF0dXJl"
+        token = f"{part({'typ': 'JWT', 'alg': 'RS256'})}.{part(claims)}.c2lnbmF0dXJl"
         return client_of("sts").assume_role_with_web_identity(
             RoleArn=ROLE, RoleSessionName="job", WebIdentityToken=token
         )
@@ -68,8 +73,12 @@ def test_a_workflow_of_the_branch_gets_credentials_without_a_signature(trusted, 
         ({"aud": "example.com"}, "InvalidIdentityToken", "Incorrect token audience"),
         ({"iss": "https://eve"}, "InvalidIdentityToken", "No OpenIDConnect provider found in your account for https"),
         ({"exp": 1}, "ExpiredTokenException", "Token expired"),
+        ({"exp": 1_700_000_000}, "ExpiredTokenException", "Token expired"),
+        ({"exp": "9999999999"}, "ExpiredTokenException", "Token expired"),
+        ({"aud": None}, "InvalidIdentityToken", "Incorrect token audience"),
+        ({"iss": None}, "InvalidIdentityToken", "No OpenIDConnect provider found in your account for None"),
     ],
-    ids=["branch", "repository", "audience", "issuer", "expired"],
+    ids=["branch", "repository", "audience", "issuer", "expired", "expires-now", "text", "no-audience", "no-issuer"],
 )
 def test_another_token_is_refused(trusted, assume, refused, changes, code, words):
     actual, message = refused(assume, **changes)
@@ -77,7 +86,21 @@ def test_another_token_is_refused(trusted, assume, refused, changes, code, words
     assert message.startswith(words)
 
 
-@pytest.mark.parametrize("token", ["aa.bb", "a.!.c", "a.e30.c.d", "a.W10.c"])
+def test_a_token_of_any_length_counts_until_its_last_second(trusted, assume):
+    for jti in ("", "a", "ab", "abc"):  # the four lengths of base64's padding
+        assert assume(exp=1_700_000_001, jti=jti)["Audience"] == "sts.amazonaws.com"
+
+
+def test_who_is_not_trusted_gets_http_403_as_for_a_role_that_does_not_exist(trusted, assume, client_of):
+    with pytest.raises(ClientError) as caught:
+        assume(sub="repo:eve/rocks")
+    assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 403
+    client_of("iam").delete_role(RoleName="learner-github")
+    with pytest.raises(ClientError, match="Not authorized to perform sts:AssumeRoleWithWebIdentity"):
+        assume()
+
+
+@pytest.mark.parametrize("token", ["aa.bb", "a.!.c", "a.e30.c.d", "a.W10.c", SURROGATE, NESTED])
 def test_what_is_not_a_token_is_refused(virtual, client_of, refused, token):
     send = client_of("sts").assume_role_with_web_identity
     assert refused(send, RoleArn=ROLE, RoleSessionName="job", WebIdentityToken=token)[0] == "InvalidIdentityToken"
