@@ -46,7 +46,7 @@ def test_a_file_in_the_parent_folder_is_not_read(found):
     inner.mkdir()
     found.folder = inner
     ended = run(found, "config", "show", "--json")
-    assert (ended.err, ended.json["config"]["features"]["n_knots"]) == ("", 64)
+    assert (ended.err, ended.json["config"]["features"]["n_knots"]) == ("", None)
 
 
 def test_a_file_that_is_named_takes_its_place(found):

@@ -22,6 +22,7 @@ COMMANDS = [
     "iam caller-policy",
     "iam setup",
     "evaluate",
+    "benchmark",
     "config",
     "config init",
     "config show",

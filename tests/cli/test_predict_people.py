@@ -20,7 +20,7 @@ from asteroid_ll.errors import ConfigError, DataError
 from asteroid_ll.neo.features import FittedFeatures
 from asteroid_ll.scoring import reader
 from asteroid_ll.scoring.designation import find, look_up
-from asteroid_ll.scoring.new_rows import score_batches
+from asteroid_ll.scoring.new_rows import RULE_COLUMNS, score_batches
 from asteroid_ll.scoring.reader import open_rows
 from asteroid_ll.scoring.values import batch_of, numbers
 from asteroid_ll.scoring.writer import Collected, CsvRows, JsonLines, TableRows, format_of, open_writer
@@ -107,12 +107,13 @@ def test_every_format_has_the_same_rows(place):
     objects = [json.loads(line) for line in lines]
     as_json = place.run("predict", "--offline", "-i", "new.csv", "--json").json
     assert as_json["predictions"] == objects
-    assert as_json["metrics"] == {"n_rows": 6, "n_scored": 2, "n_errors": 4, "n_hazardous": 1}
+    assert as_json["metrics"] == {"n_rows": 6, "n_scored": 2, "n_errors": 4, "n_hazardous": 1, "n_differ": 0}
     as_csv = csv_rows(place.run("predict", "--offline", "-i", "new.csv", "--format", "csv").out)
     assert [{name: "" if value is None else str(value) for name, value in row.items()} for row in objects] == as_csv
     table = place.run("predict", "--offline", "-i", "new.csv", "--format", "table").out.splitlines()
-    assert table[0].split() == list(objects[0])
-    assert [line.split()[0] for line in table[1:]] == list("123456")
+    assert table[0].split() == ["id", "name", "score", "model", "rule", "P"]
+    assert [line.split()[0] for line in table[1:] if "error: " not in line] == list("123456")
+    assert [line.strip().removeprefix("error: ") for line in table if "error: " in line] == REASONS[2:]
     assert "  yes" in table[2]
     assert "  no" in table[1]
 
@@ -154,10 +155,10 @@ def test_parquet_goes_in_and_comes_out(place):
     ended = place.run("predict", "--offline", "-i", "new.parquet", "-o", "scored.parquet")
     assert ended.code == 0, ended.err
     found = parquet.read_table(place.folder / "scored.parquet")
-    assert found.schema.names == ["name", "score", "predicted_hazardous", "error"]
+    assert found.schema.names == ["name", "score", "predicted_hazardous", "error", *RULE_COLUMNS]
     for row, wanted in zip(found.to_pylist(), expected, strict=False):
         assert row == {
-            **{name: wanted[name] for name in ("name", "predicted_hazardous", "error")},
+            **{name: wanted[name] for name in ("name", "predicted_hazardous", "error", *RULE_COLUMNS)},
             "score": None if wanted["score"] is None else float(np.float32(wanted["score"])),
         }
 
@@ -208,6 +209,7 @@ def test_unknown_asteroids_alone_exit_3(finished_once):
         (["433", "-i", "new.csv"], "Give either designations or --input, not both."),
         (["--format", "csv"], "--format goes with --input or with designations."),
         (["--offline"], "--offline and --output go with --input or with designations."),
+        (["--sigma-h", "0.2"], "--sigma-h and --sigma-moid go with --input or with designations."),
     ],
 )
 def test_a_contradictory_command_line_exits_2(place, line, says):
@@ -411,16 +413,16 @@ def test_texts_are_quoted_in_every_format():
     JsonLines(out.append).write(ROWS)
     assert [json.loads(line)["name"] for line in out.pop().splitlines()] == ["a,b", "é\n"]
     TableRows(out.append).write(ROWS)
-    assert len(out.pop().splitlines()) == 3, "a line end inside a name is escaped"
+    assert len(out.pop().splitlines()) == 4, "a line end inside a name is escaped, and an error has a line"
 
 
 def test_the_header_is_written_once():
     out = []
-    for kind in (CsvRows, TableRows):
+    for kind, heading in ((CsvRows, "predicted_hazardous"), (TableRows, "model")):
         writer = kind(out.append)
         writer.write(ROWS)
         writer.write(ROWS)
-        assert "".join(out).count("predicted_hazardous") == 1
+        assert "".join(out).count(heading) == 1
         out.clear()
 
 

@@ -9,10 +9,12 @@ import pytest
 
 from asteroid_ll.config import Config
 from asteroid_ll.evaluation.cross_validation import grouped_folds
+from asteroid_ll.evaluation.leaks import contradictions
 from asteroid_ll.linear_learner import train
 from asteroid_ll.neo.cleaning import clean
 from asteroid_ll.neo.features import fit
 from asteroid_ll.neo.label import labels_of
+from asteroid_ll.neo.probability import INPUTS, USUAL, probability_of
 from asteroid_ll.neo.sources.tabular import read
 from asteroid_ll.neo.split import training_order
 
@@ -43,7 +45,7 @@ def scores(table: pd.DataFrame, name: str, *, tested: int, seed: int = 0) -> tup
     found = []
     for split in grouped_folds(table["asteroid_id"].tolist(), n_folds=5, validation=0.15, seed=seed)[:tested]:
         order = training_order(split.train, seed=0)
-        fitted = fit(name, table.iloc[order], n_knots=64)
+        fitted = fit(name, table.iloc[order])
         matrix = fitted.transform(table)
         numbers = labels.astype(np.float32)
         model = train(
@@ -74,7 +76,7 @@ def test_the_spline_set_all_but_finds_the_rule_in_the_export(export: pd.DataFram
     """Which asteroids fall in which fold moves F1 by 0.004 either way: the mean of five divisions is what holds."""
     answers = [scores(export, "spline", tested=5, seed=seed) for seed in range(5)]
     assert all(truth.size == len(export) for truth, _, _ in answers)
-    assert np.mean([f1(truth, predicted) for truth, _, predicted in answers]) >= 0.982
+    assert np.mean([f1(truth, predicted) for truth, _, predicted in answers]) >= 0.985
     assert np.mean([(truth == predicted).mean() for truth, _, predicted in answers]) >= 0.994
 
 
@@ -91,9 +93,22 @@ def test_one_column_of_each_kind_of_fact_is_as_good_as_all_of_them_but_the_diame
 
 def test_the_spline_set_all_but_finds_the_rule_in_the_catalogue(catalogue: pd.DataFrame) -> None:
     truth, _, predicted = scores(catalogue, "spline", tested=5)
-    assert f1(truth, predicted) >= 0.991
+    assert f1(truth, predicted) >= 0.993
 
 
 def test_the_orbit_alone_tells_much_of_the_label_in_the_catalogue(catalogue: pd.DataFrame) -> None:
     truth, score, _ = scores(catalogue, "no-label-inputs", tested=1)
     assert roc_auc(truth, score) >= 0.87
+
+
+def test_the_page_counts_the_flags_that_contradict_the_rule_and_those_near_its_limit(catalogue: pd.DataFrame) -> None:
+    page = (Path(__file__).resolve().parents[2] / "docs" / "numbers.md").read_text("utf-8")
+    found = contradictions(catalogue)
+    assert f"all but {found.n} asteroids of the catalogue" in page
+    assert f"Of these, {found.n_flagged} are flagged although the rule says no, and {found.n - found.n_flagged}" in page
+    assert f"{found.n_near} have a MOID within 0.001 au" in page
+    assert set(found.farthest) == {"2001 UC5", "2008 NQ3", "2004 KE17"}
+    columns = {name: catalogue[name].to_numpy(dtype=np.float64) for name in INPUTS}
+    assert f"add up to {probability_of(columns, USUAL).sum():,.0f}." in page
+    flagged = catalogue[catalogue["hazardous"]]
+    assert f"{(flagged['absolute_magnitude_mag'] >= 21.7).sum()} of the {len(flagged):,} flagged asteroids" in page

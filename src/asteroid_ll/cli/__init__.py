@@ -32,6 +32,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "sweep": ("sweep", "sweep", "Find and delete what outlived its run, from any machine and in any region."),
     "iam": ("iam", "iam", "Print the IAM policies of a configuration, and the commands that create them."),
     "evaluate": ("evaluate", "evaluate", "Cross-validate the model and its baselines, with intervals."),
+    "benchmark": ("benchmark", "benchmark", "Score models and baselines on the catalogue, with ceilings and leaks."),
     "parity": ("parity", "parity", "Run a job of AWS again here and judge every number of its log."),
     "features": ("features", "features", "Show the columns that each feature set uses."),
     "model": ("model", "model", "Show or export the trained model."),

@@ -33,6 +33,18 @@ FORMATS = ("table", "csv", "jsonl", "parquet")
     type=Choice(FORMATS),
     help="Format of the scores; default: by the suffix of --output, else a table on a terminal and CSV elsewhere.",
 )
+@click.option(
+    "--sigma-h",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="MAG",
+    help="Standard error of the absolute magnitude, for the probability; default: 0.3.",
+)
+@click.option(
+    "--sigma-moid",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="AU",
+    help="The same of the MOID; default: from the column orbit_uncertainty if there is one, at least 0.0009 au.",
+)
 @click.option("--offline", is_flag=True, help="Score with the downloaded artifact, without an endpoint.")
 @click.option("--batch", "in_batch", is_flag=True, help="Score with a batch transform job, without an endpoint.")
 @click.option("--force", is_flag=True, help="Score the test part again even if that is up to date.")
@@ -43,6 +55,8 @@ def predict(
     input_file: Path | None,
     output: Path | None,
     layout: str | None,
+    sigma_h: float | None,
+    sigma_moid: float | None,
     offline: bool,
     in_batch: bool,
     force: bool,
@@ -58,14 +72,20 @@ def predict(
         raise ConfigError("--offline excludes --batch.", hint="Give one of them, or none to use the endpoint.")
     if designations or input_file is not None:
         from asteroid_ll.cli.predict_rows import ScoringRequest, predict_rows
+        from asteroid_ll.neo.probability import SIGMA_H_MAG, Errors
 
+        sigmas = Errors(sigma_h or SIGMA_H_MAG, sigma_moid)
         predict_rows(
-            options, ScoringRequest(designations, input_file, output, layout, offline=offline, in_batch=in_batch)
+            options,
+            ScoringRequest(designations, input_file, output, layout, offline=offline, in_batch=in_batch, sigmas=sigmas),
         )
         return
-    if offline or output is not None or layout is not None:
+    if offline or any(option is not None for option in (output, layout, sigma_h, sigma_moid)):
+        named = "--offline and --output go" if layout is None else "--format goes"
+        if sigma_h is not None or sigma_moid is not None:
+            named = "--sigma-h and --sigma-moid go"
         raise ConfigError(
-            f"{'--offline and --output go' if layout is None else '--format goes'} with --input or with designations.",
+            f"{named} with --input or with designations.",
             hint="asteroid-ll predict --input new.csv --offline",
         )
     run_stage("predict", options, force=force, dry_run=dry_run, in_batch=in_batch)

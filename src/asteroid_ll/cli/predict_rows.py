@@ -17,6 +17,7 @@ from asteroid_ll.cli.outcomes import open_json, open_run
 from asteroid_ll.errors import AwsError
 from asteroid_ll.formats.payload import Scores
 from asteroid_ll.neo.features import FittedFeatures
+from asteroid_ll.neo.probability import INPUTS, USUAL, Errors
 from asteroid_ll.run import paths
 from asteroid_ll.run.files import read_json
 from asteroid_ll.scoring import reader
@@ -45,6 +46,7 @@ class ScoringRequest:
         layout: ``table``, ``csv``, ``jsonl`` or ``parquet``; None for the default of the place.
         offline: score with the downloaded artifact instead of the endpoint.
         in_batch: score with a batch transform job, as ``hosting.mode: batch`` does too.
+        sigmas: standard errors of H and MOID.
     """
 
     designations: tuple[str, ...]
@@ -53,6 +55,7 @@ class ScoringRequest:
     layout: str | None
     offline: bool
     in_batch: bool = False
+    sigmas: Errors = USUAL
 
 
 def predict_rows(options: CommonOptions, request: ScoringRequest) -> None:
@@ -81,9 +84,10 @@ def predict_rows(options: CommonOptions, request: ScoringRequest) -> None:
                 scorer=scorer,
                 threshold=context.config.predict.threshold,
                 progress=lambda n_rows: _show_progress(console, source, n_rows=n_rows),
+                sigmas=request.sigmas,
             )
         still_open = pipeline.snapshot().open
-    if request.output is not None or tally.n_errors:
+    if request.output is not None or tally.n_errors or tally.n_differ:
         console.note(_summary(tally, request.output))
     if options.as_json:
         console.envelope(
@@ -123,8 +127,10 @@ def _open_source(
 ) -> AbstractContextManager[reader.RowSource]:
     if request.input_file is not None:
         n_rows = reader.TRANSFORM_ROWS if in_batch else None
-        return reader.open_rows(request.input_file, columns=columns, batch_rows=n_rows)
-    batch = look_up(context.directory, request.designations, columns=columns, source=context.config.source)
+        return reader.open_rows(request.input_file, columns=columns, optional=INPUTS, batch_rows=n_rows)
+    batch = look_up(
+        context.directory, request.designations, columns=columns, source=context.config.source, optional=INPUTS
+    )
     return nullcontext(reader.RowSource(iter([batch])))
 
 
@@ -136,10 +142,12 @@ def _show_progress(console: Console, source: reader.RowSource, *, n_rows: int) -
 
 
 def _summary(tally: Tally, output: Path | None) -> str:
-    """Return the outcome in one line, and the first error if a row has no score."""
+    """Return the outcome in one line, the first error, and the first row in which model and rule differ."""
     scored = f"{tally.n_scored:,}" if not tally.n_errors else f"{tally.n_scored:,} of {tally.n_rows:,}"
     text = f"{scored} rows scored, {tally.n_hazardous:,} hazardous"
     text += f": {output}" if output is not None else "."
     if tally.n_errors:
         text += f"\nNot scored: {tally.n_errors:,}; see the column 'error'. {tally.first_error}."
+    if tally.n_differ:
+        text += f"\nThe model and the rule differ in {tally.n_differ:,} of them. {tally.first_difference}."
     return text

@@ -68,10 +68,10 @@ class FeaturesSettings(Section):
         default="spline",
         description=" ".join(f"{name}: {summary}." for name, summary in feature_sets.SUMMARIES.items()),
     )
-    n_knots: Annotated[int, Field(ge=2, le=512)] = Field(
-        default=64,
+    n_knots: Annotated[int, Field(ge=2, le=512)] | None = Field(
+        default=None,
         description="Knots per variable of spline, at quantiles of the training part; no-label-inputs has a quarter "
-        "as many.",
+        "as many. null: 10 for spline, with sharper steps at the limits of the definition, and 16 for no-label-inputs.",
     )
 
 

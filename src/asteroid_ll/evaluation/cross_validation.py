@@ -63,7 +63,7 @@ def cross_validate(
         DataError: the table has too few asteroids, or does not suit the features.
     """
     if with_boosting:
-        _boosting_class()
+        boosting_class()
     data = _read(table)
     splits = grouped_folds(
         data.asteroid_ids.tolist(), n_folds=n_folds, validation=config.split.validation, seed=config.split.seed
@@ -184,12 +184,17 @@ def _predict(data: _Table, config: Config, *, split: Split, with_boosting: bool)
 
 def _boosted(features: NDArray[Any], labels: NDArray[np.bool_], tested: NDArray[Any]) -> Predictions:
     """Train gradient boosting with scikit-learn's defaults on train and validation rows: it selects nothing."""
-    model = _boosting_class()(random_state=0).fit(features, labels)
+    model = boosting_class()(random_state=0).fit(features, labels)
     scores = np.asarray(model.predict_proba(tested)[:, 1])
     return Predictions(scores > 0.5, scores)
 
 
-def _boosting_class() -> Any:
+def boosting_class() -> Any:
+    """Return scikit-learn's gradient boosting.
+
+    Raises:
+        ConfigError: scikit-learn is not installed.
+    """
     try:
         from sklearn.ensemble import HistGradientBoostingClassifier
     except ImportError:

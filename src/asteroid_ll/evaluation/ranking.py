@@ -87,7 +87,7 @@ def roc_curve(labels: ArrayLike, scores: ArrayLike) -> Curve | None:
         DataError: see `as_labels` and `as_scores`.
     """
     truth = as_labels(labels)
-    hits, alarms = _cumulate(truth, as_scores(scores, truth.size))
+    hits, alarms = cumulate(truth, as_scores(scores, truth.size))
     n_positive, n_negative = int(hits[-1]), int(alarms[-1])
     if n_positive == 0 or n_negative == 0:
         return None
@@ -109,7 +109,7 @@ def precision_recall_curve(labels: ArrayLike, scores: ArrayLike) -> Curve | None
         DataError: see `as_labels` and `as_scores`.
     """
     truth = as_labels(labels)
-    hits, alarms = _cumulate(truth, as_scores(scores, truth.size))
+    hits, alarms = cumulate(truth, as_scores(scores, truth.size))
     n_positive = int(hits[-1])
     if n_positive == 0:
         return None
@@ -117,7 +117,7 @@ def precision_recall_curve(labels: ArrayLike, scores: ArrayLike) -> Curve | None
     return Curve(hits / n_positive, np.concatenate((precision[:1], precision)))
 
 
-def _cumulate(truth: NDArray[np.bool_], scores: Floats) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def cumulate(truth: NDArray[np.bool_], scores: Floats) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Count true and false positives at each distinct score, descending, after a first point with none."""
     order = np.argsort(-scores, kind="stable")
     ranked = scores[order]

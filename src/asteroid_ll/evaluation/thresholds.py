@@ -10,13 +10,16 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from asteroid_ll.evaluation.metrics import BinaryScores, binary_scores
-from asteroid_ll.evaluation.ranking import Floats, as_labels, as_scores
+from asteroid_ll.evaluation.ranking import Floats, as_labels, as_scores, cumulate
 from asteroid_ll.formats.payload import Scores
 
 DEFAULT_THRESHOLD = 0.5
 """Threshold of a regressor if the configuration has none, as in the tutorial."""
 
 THRESHOLDS = (0.01, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)
+FALSE_ALARMS = (10, 30, 100, 300, 1000)
+"""Counts of false alarms at which recall is shown."""
+
 COST_RATIOS = (1.0, 3.0, 10.0, 30.0, 100.0)
 """Cost of a missed hazardous asteroid, in false alarms."""
 
@@ -86,6 +89,48 @@ def threshold_table(
     truth = as_labels(labels)
     values = as_scores(scores, truth.size)
     return tuple(ThresholdRow(threshold, binary_scores(truth, values > threshold)) for threshold in thresholds)
+
+
+@dataclass(frozen=True)
+class RecallAtAlarms:
+    """What a list with a fixed number of false alarms finds.
+
+    Attributes:
+        false_alarms: the largest number of false alarms.
+        found: hazardous rows that can be found with at most as many.
+        recall: their share of the hazardous rows; None if there are none.
+    """
+
+    false_alarms: int
+    found: int
+    recall: float | None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return everything by name as JSON values."""
+        return {"false_alarms": self.false_alarms, "found": self.found, "recall": self.recall}
+
+
+def recall_at_false_alarms(
+    labels: ArrayLike, scores: ArrayLike, *, counts: Sequence[int] = FALSE_ALARMS
+) -> tuple[RecallAtAlarms, ...]:
+    """Return the recall of the loosest threshold with at most a given number of false alarms, for each number.
+
+    Args:
+        labels: 0 or 1 per row, shape ``(n_rows,)``.
+        scores: numbers that grow with the belief in 1, same shape. Rows with equal scores are found together.
+        counts: numbers of false alarms, each at least 0.
+
+    Raises:
+        DataError: see `threshold_table`.
+    """
+    truth = as_labels(labels)
+    hits, alarms = cumulate(truth, as_scores(scores, truth.size))
+    found = hits[np.searchsorted(alarms, counts, side="right") - 1].tolist()
+    n_positive = int(hits[-1])
+    return tuple(
+        RecallAtAlarms(count, hit, hit / n_positive if n_positive else None)
+        for count, hit in zip(counts, found, strict=True)
+    )
 
 
 def cheapest_thresholds(labels: ArrayLike, scores: ArrayLike) -> tuple[Cheapest, ...]:

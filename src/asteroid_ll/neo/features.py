@@ -9,7 +9,7 @@
     Absolute magnitude H, MOID, ln MOID and the two hinges ``max(0, 22 - H)`` and ``max(0, 0.05 - MOID)``.
 ``spline``
     H, MOID and ln MOID as piecewise-linear functions, see ``splines``. Knots are quantiles of the training rows, and
-    the limits of the label's definition, ``DEFINITION_KNOTS``.
+    the limits of the label's definition, ``SHARP_KNOTS``.
 ``no-label-inputs``
     The orbit's elements, its distances from the Sun at perihelion, aphelion and both nodes, the gap between a node and
     the Earth's distance, and the approach if the table has it; all piecewise-linear. The elements alone determine how
@@ -33,7 +33,7 @@ from asteroid_ll.errors import DataError
 from asteroid_ll.neo.derived import node_distances_au
 from asteroid_ll.neo.feature_sets import APPROACH_COLUMNS, ELEMENTS, LABEL_INPUTS, NAMES, choices, require_name
 from asteroid_ll.neo.label import MAX_ABSOLUTE_MAGNITUDE_MAG, MAX_MOID_AU
-from asteroid_ll.neo.splines import fit_knots, ramp_names, ramps
+from asteroid_ll.neo.splines import Knots, fit_knots, ramp_names, ramps
 from asteroid_ll.neo.table import find, locate, lookup
 
 if TYPE_CHECKING:
@@ -48,17 +48,37 @@ MIN_NODE_GAP_AU = 1e-4
 MIN_INCLINATION_DEG = 0.05
 """Smallest inclination in the logarithm of its sine."""
 
-ORBIT_KNOTS_DIVISOR = 4
-"""``no-label-inputs`` has a quarter as many knots per variable, and about five times the variables of ``spline``."""
+USUAL_KNOTS = 10
+"""Knots per variable of ``spline`` at quantiles, beside those of the definition.
 
-DEFINITION_KNOTS: Mapping[str, tuple[float, ...]] = MappingProxyType(
-    {
-        "absolute_magnitude_mag": (MAX_ABSOLUTE_MAGNITUDE_MAG, MAX_ABSOLUTE_MAGNITUDE_MAG + 0.02),
-        "moid_au": (MAX_MOID_AU, MAX_MOID_AU * 1.01),
-        "ln_moid": (math.log(MAX_MOID_AU), math.log(MAX_MOID_AU * 1.01)),
-    }
-)
-"""Knots of ``spline`` at the definition's limits and just beyond, because the label jumps there."""
+With 64 the model follows single labels near the limits that contradict the definition; with 4 it ranks worse. See
+docs/numbers.md."""
+
+USUAL_ORBIT_KNOTS = 16
+"""The same of ``no-label-inputs``, which has no knots of the definition."""
+
+ORBIT_KNOTS_DIVISOR = 4
+"""``no-label-inputs`` has a quarter of a given number of knots, for about five times the variables of ``spline``."""
+
+
+def _limit_knots(*, step_mag: float, step: float) -> Mapping[str, tuple[float, ...]]:
+    """Return a knot at each limit of the definition and one just beyond, by variable."""
+    beyond_au = MAX_MOID_AU * (1.0 + step)
+    return MappingProxyType(
+        {
+            "absolute_magnitude_mag": (MAX_ABSOLUTE_MAGNITUDE_MAG, MAX_ABSOLUTE_MAGNITUDE_MAG + step_mag),
+            "moid_au": (MAX_MOID_AU, beyond_au),
+            "ln_moid": (math.log(MAX_MOID_AU), math.log(beyond_au)),
+        }
+    )
+
+
+SHARP_KNOTS = _limit_knots(step_mag=0.01, step=0.001)
+"""Knots of ``spline`` at the definition's limits, where the label jumps: within the last digit of a magnitude, and
+within a thousandth of the MOID."""
+
+DEFINITION_KNOTS = _limit_knots(step_mag=0.02, step=0.01)
+"""The same for a given number of knots, as in version 0.1.0, whose runs stay up to date."""
 
 _FORMAT_VERSION = 1
 _JULIAN_DATE_UNIT = "JD"
@@ -141,13 +161,14 @@ class FittedFeatures:
             raise DataError(f"The stored feature set is damaged: {error!r}.", hint=hint) from error
 
 
-def fit(name: str, table: pd.DataFrame, *, n_knots: int) -> FittedFeatures:
+def fit(name: str, table: pd.DataFrame, *, n_knots: int | None = None) -> FittedFeatures:
     """Fit a feature set on the training rows.
 
     Args:
         name: one of ``NAMES``.
         table: training rows only, with canonical names or the tutorial's.
-        n_knots: knots per variable of ``spline``, four times those of ``no-label-inputs``; ties can leave fewer.
+        n_knots: knots per variable of ``spline``, four times those of ``no-label-inputs``; ties can leave fewer. None
+            for `USUAL_KNOTS` or `USUAL_ORBIT_KNOTS`.
 
     Raises:
         ConfigError: unknown set, or fewer than 2 knots.
@@ -159,11 +180,15 @@ def fit(name: str, table: pd.DataFrame, *, n_knots: int) -> FittedFeatures:
     if name == "physics":
         return FittedFeatures(name, LABEL_INPUTS, _PHYSICS_COLUMNS)
     if name == "spline":
-        return _fit_ramps(name, table, inputs=LABEL_INPUTS, n_knots=n_knots)
+        if n_knots is None:
+            return _fit_ramps(name, table, inputs=LABEL_INPUTS, n_knots=USUAL_KNOTS, fixed=SHARP_KNOTS)
+        return _fit_ramps(name, table, inputs=LABEL_INPUTS, n_knots=n_knots, fixed=DEFINITION_KNOTS)
     inputs = (*ELEMENTS, *(column for column in APPROACH_COLUMNS if _varies(table, column)))
-    if n_knots >= 2:
+    if n_knots is None:
+        n_knots = USUAL_ORBIT_KNOTS
+    elif n_knots >= 2:
         n_knots = max(2, n_knots // ORBIT_KNOTS_DIVISOR)
-    return _fit_ramps(name, table, inputs=inputs, n_knots=n_knots)
+    return _fit_ramps(name, table, inputs=inputs, n_knots=n_knots, fixed={})
 
 
 def _varies(table: pd.DataFrame, name: str) -> bool:
@@ -185,8 +210,9 @@ def _fit_columns(name: str, table: pd.DataFrame) -> FittedFeatures:
     return FittedFeatures(name, inputs, tuple(spelled.values()), references=references)
 
 
-def _fit_ramps(name: str, table: pd.DataFrame, *, inputs: tuple[str, ...], n_knots: int) -> FittedFeatures:
-    fixed = DEFINITION_KNOTS if name == "spline" else {}
+def _fit_ramps(
+    name: str, table: pd.DataFrame, *, inputs: tuple[str, ...], n_knots: int, fixed: Knots
+) -> FittedFeatures:
     knots = fit_knots(_variables(name, _values(table, inputs)), n_knots=n_knots, fixed=fixed)
     return FittedFeatures(name, inputs, ramp_names(knots), knots)
 

@@ -33,7 +33,10 @@ def fit_knots(variables: Mapping[str, Array], *, n_knots: int, fixed: Knots) -> 
         DataError: a variable has only one value.
     """
     if n_knots < 2:
-        raise ConfigError(f"A spline needs at least 2 knots, not {n_knots}.", hint="The default is 64.")
+        raise ConfigError(
+            f"A spline needs at least 2 knots, not {n_knots}.",
+            hint="The default of features.n_knots suits the feature set.",
+        )
     # Half a step inside the extremes: the outer ramps also need rows to learn from.
     shares = (np.arange(n_knots) + 0.5) / n_knots
     knots = {}

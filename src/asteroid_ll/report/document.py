@@ -32,6 +32,7 @@ from asteroid_ll.run import paths
 
 VERSION = 1
 _SHOWN_MISTAKES = 25
+_SHOWN_FOLLOW_UP = 15
 _SHOWN_WEIGHTS = 30
 _CENT_USD = 0.01
 _NO_LOSSES = "The job's log has no losses of models, so their curves and the table of the grid are missing."
@@ -49,6 +50,11 @@ def as_json(inputs: ReportInputs, parity: Parity | None = None) -> dict[str, Any
         ],
         "threshold_in_force": inputs.current_threshold.to_json(),
         **thresholds.to_json(inputs.thresholds, inputs.cheapest),
+        "recall_at_false_alarms": [item.to_json() for item in inputs.recall_at_alarms],
+        "follow_up": {
+            "n": len(inputs.follow_up),
+            "listed": [item.to_json() for item in inputs.follow_up[:_SHOWN_FOLLOW_UP]],
+        },
         "calibration": None if inputs.calibration is None else inputs.calibration.to_json(),
         "curves": _curves(inputs),
         "training": _training(inputs),
@@ -86,7 +92,9 @@ def as_document(inputs: ReportInputs, figures: Mapping[str, ReportFigure], parit
     sections = (
         ReportSection("Scores", _scores(inputs)),
         ReportSection("Findings", _findings(inputs)),
-        ReportSection("Decisions", [*_chosen(figures, "decision-plane", "confusion"), *_mistakes(inputs)]),
+        ReportSection(
+            "Decisions", [*_chosen(figures, "decision-plane", "confusion"), *_mistakes(inputs), *_follow_up(inputs)]
+        ),
         ReportSection("Thresholds", [*_chosen(figures, "ranking", "calibration"), *_thresholds(inputs)]),
         ReportSection("Model", [*_chosen(figures, "training", "learned-functions", "weights"), *_model(inputs)]),
         ReportSection("Parity", [] if parity is None else _parity(parity)),
@@ -160,6 +168,18 @@ def _mistakes(inputs: ReportInputs) -> list[Block]:
     return [ReportTable(caption, result_tables.mistake_rows(listed), tuple(item.url for item in listed))]
 
 
+def _follow_up(inputs: ReportInputs) -> list[Block]:
+    """Return the asteroids that are worth another observation, if there are any."""
+    n, listed = len(inputs.follow_up), inputs.follow_up[:_SHOWN_FOLLOW_UP]
+    if not listed:
+        return []
+    caption = (
+        f"Follow-up: {n:,} asteroids of the whole table are not flagged and within two standard errors of the limits "
+        f"({len(listed)} shown, all in follow_up.csv); each name links to JPL"
+    )
+    return [ReportTable(caption, result_tables.follow_up_rows(listed), tuple(item.url for item in listed))]
+
+
 def _thresholds(inputs: ReportInputs) -> list[Block]:
     current = inputs.current_threshold
     blocks: list[Block] = [
@@ -173,6 +193,8 @@ def _thresholds(inputs: ReportInputs) -> list[Block]:
             result_tables.cheapest_rows(inputs.cheapest, current=current),
         ),
     ]
+    rows = result_tables.recall_rows(inputs.recall_at_alarms)
+    blocks.append(ReportTable("Recall by the number of false alarms that are accepted", rows))
     if inputs.calibration is not None:
         blocks.append(ReportTable("Calibration", result_tables.calibration_rows(inputs.calibration)))
     return blocks

@@ -18,16 +18,20 @@ from numpy.typing import NDArray
 from asteroid_ll.config import Config
 from asteroid_ll.errors import DataError
 from asteroid_ll.evaluation.calibration import Calibration, calibrate
+from asteroid_ll.evaluation.follow_up import Candidate, follow_up
 from asteroid_ll.evaluation.held_out import HeldOutRows
 from asteroid_ll.evaluation.mistakes import Mistake
 from asteroid_ll.evaluation.scoreboard import Scoreboard
 from asteroid_ll.evaluation.thresholds import (
     DEFAULT_THRESHOLD,
     Cheapest,
+    RecallAtAlarms,
     ThresholdRow,
     cheapest_thresholds,
+    recall_at_false_alarms,
     threshold_table,
 )
+from asteroid_ll.formats.table import load_table
 from asteroid_ll.linear_learner import log_reader
 from asteroid_ll.linear_learner.model import Model
 from asteroid_ll.linear_learner.spec import LOSSES
@@ -188,6 +192,16 @@ class ReportInputs:
     def cheapest(self) -> tuple[Cheapest, ...]:
         """The cheapest threshold by the cost of a missed object."""
         return cheapest_thresholds(self.part.labels, self.part.scores)
+
+    @cached_property
+    def recall_at_alarms(self) -> tuple[RecallAtAlarms, ...]:
+        """The recall at fixed numbers of false alarms."""
+        return recall_at_false_alarms(self.part.labels, self.part.scores)
+
+    @cached_property
+    def follow_up(self) -> tuple[Candidate, ...]:
+        """The asteroids of the whole table that are worth another observation."""
+        return follow_up(load_table(self.directory / paths.CLEANED_TABLE))
 
     @cached_property
     def data_card(self) -> dict[str, Any]:

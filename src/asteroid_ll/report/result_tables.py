@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 
 from asteroid_ll.evaluation.calibration import Calibration
 from asteroid_ll.evaluation.fold_scores import CrossValidation
+from asteroid_ll.evaluation.follow_up import Candidate
 from asteroid_ll.evaluation.metrics import interval_metrics
 from asteroid_ll.evaluation.mistakes import Mistake
 from asteroid_ll.evaluation.scoreboard import TITLES, Scoreboard
-from asteroid_ll.evaluation.thresholds import Cheapest, ThresholdRow
+from asteroid_ll.evaluation.thresholds import Cheapest, RecallAtAlarms, ThresholdRow
 from asteroid_ll.report.tables import NOTHING, Rows, format_number, format_score
 
 Limits = Mapping[str, float]
@@ -117,6 +118,24 @@ def mistake_rows(mistakes: Sequence[Mistake]) -> Rows:
     for item in mistakes:
         numbers = (item.score, item.absolute_magnitude_mag, item.moid_au)
         rows.append((item.name, item.kind, *(format_number(value) for value in numbers)))
+    return rows
+
+
+def follow_up_rows(candidates: Sequence[Candidate]) -> Rows:
+    """Return a table of the asteroids that are worth another observation."""
+    rows: Rows = [("Asteroid", "P(hazardous)", "H (mag)", "Earth MOID (au)", "Error of MOID (au)")]
+    for item in candidates:
+        numbers = (item.absolute_magnitude_mag, item.moid_au, item.sigma_moid_au)
+        rows.append((item.name, f"{item.p_hazardous:.3f}", *(format_number(value) for value in numbers)))
+    return rows
+
+
+def recall_rows(recalls: Sequence[RecallAtAlarms]) -> Rows:
+    """Return a table of recall at fixed numbers of false alarms."""
+    rows: Rows = [("False alarms", "Found", "Recall")]
+    rows += [
+        (format_number(item.false_alarms), format_number(item.found), format_score(item.recall)) for item in recalls
+    ]
     return rows
 
 

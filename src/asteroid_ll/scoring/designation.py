@@ -43,7 +43,14 @@ class CanLookUp(Protocol):
         """
 
 
-def look_up(directory: Path, designations: Sequence[str], *, columns: Sequence[str], source: SourceSettings) -> Batch:
+def look_up(
+    directory: Path,
+    designations: Sequence[str],
+    *,
+    columns: Sequence[str],
+    source: SourceSettings,
+    optional: Sequence[str] = (),
+) -> Batch:
     """Find asteroids, and return their rows for scoring.
 
     Args:
@@ -52,6 +59,7 @@ def look_up(directory: Path, designations: Sequence[str], *, columns: Sequence[s
             do not matter.
         columns: canonical names of the columns that the features need.
         source: the configured source.
+        optional: canonical names of further columns, which may be missing.
 
     Returns:
         Every row of each asteroid in the order of the designations, with the part of the split that it is in, and a
@@ -77,8 +85,9 @@ def look_up(directory: Path, designations: Sequence[str], *, columns: Sequence[s
     every = pd.concat(tables, ignore_index=True)
     carried: dict[str, list[object]] = {"designation": list(names)}
     carried |= {name: _values(every, name) for name in ("asteroid_id", "name", "hazardous", "part")}
-    cells = {name: _values(every, name) for name in columns}
-    return batch_of(cells, carried, errors=errors, named_by="designation")
+    further = [name for name in optional if name in every and name not in columns]
+    cells = {name: _values(every, name) for name in (*columns, *further)}
+    return batch_of(cells, carried, errors=errors, named_by="designation", optional=further)
 
 
 def _from_source(settings: SourceSettings, designation: str) -> tuple[pd.DataFrame, str]:

@@ -44,20 +44,24 @@ class RowSource:
 
 @dataclass(frozen=True)
 class _FileLayout:
-    """Positions of a file's input columns and carried columns."""
+    """Positions of a file's input columns and carried columns; the cells of the optional inputs may be empty."""
 
     inputs: dict[str, int]
     carried: dict[str, int]
     n_fields: int
+    optional: frozenset[str] = frozenset()
 
 
 @contextmanager
-def open_rows(path: Path, *, columns: Sequence[str], batch_rows: int | None = None) -> Iterator[RowSource]:
+def open_rows(
+    path: Path, *, columns: Sequence[str], optional: Sequence[str] = (), batch_rows: int | None = None
+) -> Iterator[RowSource]:
     """Open rows to score.
 
     Args:
         path: CSV in UTF-8, plain or gzip; a file that ends in ``.parquet``; or ``-`` for CSV from stdin.
         columns: canonical names of the columns that the features need; the file may use any known spelling.
+        optional: canonical names of further columns, which are read if the file has them; their cells may be empty.
         batch_rows: rows per batch; None for `BATCH_ROWS`.
 
     Raises:
@@ -67,11 +71,11 @@ def open_rows(path: Path, *, columns: Sequence[str], batch_rows: int | None = No
     n_rows = batch_rows or BATCH_ROWS
     if is_parquet(path):
         with open_parquet(path) as table:
-            layout = _layout(table.names, columns, shown=table.shown)
+            layout = _layout(table.names, columns, optional=optional, shown=table.shown)
             yield RowSource(_parquet_batches(table, layout, n_rows=n_rows))
         return
     with open_csv(path) as file:
-        layout = _layout(file.first_row(), columns, shown=file.shown)
+        layout = _layout(file.first_row(), columns, optional=optional, shown=file.shown)
         yield RowSource(_csv_batches(file, layout, n_rows=n_rows), file.size_bytes, file.raw.tell)
 
 
@@ -98,10 +102,10 @@ def _batch(rows: list[list[str]], layout: _FileLayout, *, first_row: int) -> Bat
         name: all_restored(columns[position]) for name, position in layout.carried.items()
     }
     carried = carried or {"row": range(first_row, first_row + len(rows))}
-    return batch_of(cells, carried, errors=errors, first_row=first_row)
+    return batch_of(cells, carried, errors=errors, first_row=first_row, optional=layout.optional)
 
 
-def _layout(header: Sequence[str], names: Sequence[str], *, shown: str) -> _FileLayout:
+def _layout(header: Sequence[str], names: Sequence[str], *, optional: Sequence[str], shown: str) -> _FileLayout:
     """Find the input columns and the carried columns of a file."""
     positions: dict[str, int] = {}
     for position, name in enumerate(header):
@@ -123,7 +127,9 @@ def _layout(header: Sequence[str], names: Sequence[str], *, shown: str) -> _File
             missing=missing,
         )
     carried = {name: positions[name] for name in CARRIED if name in positions}
-    return _FileLayout({name: positions[name] for name in names}, carried, len(header))
+    further = [name for name in optional if name in positions and name not in names]
+    inputs = {name: positions[name] for name in (*names, *further)}
+    return _FileLayout(inputs, carried, len(header), frozenset(further))
 
 
 def _parquet_batches(table: ParquetTable, layout: _FileLayout, *, n_rows: int) -> Iterator[Batch]:
@@ -138,5 +144,6 @@ def _parquet_batches(table: ParquetTable, layout: _FileLayout, *, n_rows: int) -
             for name, position in layout.carried.items()
         }
         carried = carried or {"row": range(first_row, first_row + part.num_rows)}
-        yield batch_of(cells, carried, errors=[""] * part.num_rows, first_row=first_row)
+        errors = [""] * part.num_rows
+        yield batch_of(cells, carried, errors=errors, first_row=first_row, optional=layout.optional)
         first_row += part.num_rows

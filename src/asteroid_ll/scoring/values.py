@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from asteroid_ll.neo.cleaning import PLACEHOLDER_MAGNITUDE_MAG, WORST_UNCERTAINTY
+from asteroid_ll.neo.ranges import radians, refusals
 from asteroid_ll.scoring.cells import MAX_SHOWN, finite_numbers, is_missing, refusal
 
 
@@ -19,7 +20,7 @@ class Batch:
 
     Attributes:
         carried: columns that are copied to the output, such as identity and name, by their output name.
-        inputs: canonical columns that the features are made of, float64; NaN in a row with an error.
+        inputs: canonical columns that the features and the rule are made of, float64; NaN in a row with an error.
         errors: the reason why a row cannot be scored, empty if it can, shape ``(n_rows,)`` like a carried column.
         first_row: number of the first row in its source, from 1.
         named_by: carried column whose value names a row in messages; if empty, the row's number is used.
@@ -43,6 +44,7 @@ def batch_of(
     errors: Sequence[str],
     first_row: int = 1,
     named_by: str = "",
+    optional: Collection[str] = (),
 ) -> Batch:
     """Make a batch from the cells of a file.
 
@@ -52,6 +54,7 @@ def batch_of(
         errors: the error of each row as a whole, empty for none.
         first_row: number of the first row in its source, from 1.
         named_by: see `Batch`.
+        optional: input columns whose cells may be empty, which are NaN then.
 
     Returns:
         The batch. An unknown orbit uncertainty counts as the worst, as in the cleaned table.
@@ -61,12 +64,15 @@ def batch_of(
     for name, values in cells.items():
         columns[name], reasons = numbers(name, values)
         for row, reason in reasons.items():
-            row_errors[row] = row_errors[row] or reason
+            if name not in optional or not is_missing(values[row]):
+                row_errors[row] = row_errors[row] or reason
+    for reason in radians(columns).values():
+        row_errors = [error or reason for error in row_errors]
     return Batch(carried, pd.DataFrame(columns), row_errors, first_row, named_by)
 
 
 def numbers(name: str, values: Sequence[object]) -> tuple[NDArray[np.float64], dict[int, str]]:
-    """Return a column as numbers, and the error of each row (0-based) without a usable number.
+    """Return a column as numbers, and the error of each row (0-based) without a usable or possible number.
 
     Args:
         name: canonical name of the column.
@@ -77,7 +83,7 @@ def numbers(name: str, values: Sequence[object]) -> tuple[NDArray[np.float64], d
         missing = np.array([is_missing(value) for value in values], dtype=np.bool_)
         column, finite = np.where(missing, float(WORST_UNCERTAINTY), column), finite | missing
     is_placeholder = column >= PLACEHOLDER_MAGNITUDE_MAG if name == "absolute_magnitude_mag" else np.zeros_like(finite)
-    reasons = {row: refusal(name, values[row]) for row in np.flatnonzero(~finite).tolist()}
+    reasons = refusals(name, column) | {row: refusal(name, values[row]) for row in np.flatnonzero(~finite).tolist()}
     for row in np.flatnonzero(finite & is_placeholder).tolist():
         reasons[row] = f"{name} is a placeholder: {str(values[row])[:MAX_SHOWN]}"
     return column, reasons

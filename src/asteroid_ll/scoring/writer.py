@@ -6,6 +6,7 @@ import csv
 import io
 import itertools
 import re
+import textwrap
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,8 +25,25 @@ Emit = Callable[[str], object]
 
 SUFFIXES = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet", ".pq": "parquet"}
 _SUFFIXES_OF_TABLES = (".txt", ".text")
-_BOOLEANS = frozenset({"hazardous", "predicted_hazardous"})
-_NUMBERS = frozenset({"row", "predicted_label"})
+_BOOLEANS = frozenset({"hazardous", "predicted_hazardous", "hazardous_by_rule", "differs_from_rule"})
+_PROBABILITIES = frozenset({"p_hazardous"})
+_NUMBERS = frozenset({"row", "predicted_label"}) | _PROBABILITIES
+_WIDTH = 80
+"""Characters per line of a text table whose longest names can be cut."""
+
+_TITLES = {
+    "designation": "asked",
+    "asteroid_id": "id",
+    "hazardous": "label",
+    "predicted_hazardous": "model",
+    "hazardous_by_rule": "rule",
+    "p_hazardous": "P",
+}
+"""Headings of a text table, where they are shorter than the names of the columns."""
+
+_PARTS = {"validation": "valid."}
+_DIFFERS = " !"
+_MIN_NAME = 8
 _SCORE = re.compile(r"score(_\d+)?")
 
 
@@ -107,7 +125,11 @@ class JsonLines:
 
 
 class TableRows:
-    """A text table whose columns are as wide as the first batch needs."""
+    """A text table whose columns are as wide as the first batch needs.
+
+    An error is on a line of its own, below its row. An exclamation mark beside the rule's answer marks a row in which
+    the model's differs.
+    """
 
     def __init__(self, emit: Emit) -> None:
         self._emit = emit
@@ -115,18 +137,31 @@ class TableRows:
 
     def write(self, rows: Columns) -> None:
         """Write some rows."""
-        cells = [[_cell(name, value) for value in column] for name, column in rows.items()]
+        errors = rows.get("error", ())
+        names, cells = _table_cells(rows)
         lines = []
         if not self._widths:
-            self._widths = [max(len(name), *map(len, column)) for name, column in zip(rows, cells, strict=True)]
-            lines.append(self._line(rows, list(rows)))
-        lines += [self._line(rows, row) for row in zip(*cells, strict=True)]
+            titles = [_TITLES.get(name, name) for name in names]
+            self._widths = [max(len(title), *map(len, column)) for title, column in zip(titles, cells, strict=True)]
+            self._fit(names)
+            lines.append(self._line(names, titles))
+        for number, row in enumerate(zip(*cells, strict=True)):
+            lines.append(self._line(names, row))
+            if errors and errors[number]:
+                lines.append(textwrap.fill(f"error: {_cell('error', errors[number])}", _WIDTH, **_INDENTED) + "\n")
         self._emit("".join(lines))
 
-    def _line(self, rows: Columns, cells: Sequence[str]) -> str:
+    def _fit(self, names: Sequence[str]) -> None:
+        """Make the name narrower if the line is too long."""
+        if "name" in names:
+            at = names.index("name")
+            excess = sum(self._widths) + 2 * (len(names) - 1) - _WIDTH
+            self._widths[at] = min(self._widths[at], max(_MIN_NAME, self._widths[at] - excess))
+
+    def _line(self, names: Sequence[str], cells: Sequence[str]) -> str:
         padded = [
-            cell.rjust(width) if name in _NUMBERS or _SCORE.fullmatch(name) else cell.ljust(width)
-            for name, cell, width in zip(rows, cells, self._widths, strict=True)
+            cell.rjust(width) if name in _NUMBERS or _SCORE.fullmatch(name) else _cut(name, cell, width).ljust(width)
+            for name, cell, width in zip(names, cells, self._widths, strict=True)
         ]
         return "  ".join(padded).rstrip() + "\n"
 
@@ -162,12 +197,14 @@ class _ParquetRows:
 
         kinds = {"row": pa.int64(), "predicted_label": pa.int64(), **dict.fromkeys(_BOOLEANS, pa.bool_())}
         kinds |= {name: pa.float32() for name in rows if _SCORE.fullmatch(name)}
+        kinds |= dict.fromkeys(_PROBABILITIES, pa.float64())
         schema = pa.schema([(name, kinds.get(name, pa.string())) for name in rows])
         if self._file is None:
             self._file = parquet_module().ParquetWriter(self._path, schema)
         self._file.write_table(pa.table({name: list(column) for name, column in rows.items()}, schema=schema))
 
 
+_INDENTED: Mapping[str, Any] = {"initial_indent": "  ", "subsequent_indent": "  "}
 _TEXT_WRITERS: Mapping[str, Callable[[Emit], RowWriter]] = {"table": TableRows, "csv": CsvRows, "jsonl": JsonLines}
 
 
@@ -175,10 +212,31 @@ def _objects(rows: Columns) -> Iterator[dict[str, object]]:
     return (dict(zip(rows, row, strict=True)) for row in zip(*rows.values(), strict=True))
 
 
+def _table_cells(rows: Columns) -> tuple[list[str], list[list[str]]]:
+    """Return the columns of a text table by name, and their texts."""
+    hidden = {"error", "differs_from_rule"} | ({"asteroid_id"} if "designation" in rows else set())
+    texts = {name: [_cell(name, value) for value in column] for name, column in rows.items() if name not in hidden}
+    if "hazardous_by_rule" in texts:
+        differs = rows["differs_from_rule"]
+        texts["hazardous_by_rule"] = [
+            text + _DIFFERS if differ else text
+            for text, differ in zip(texts["hazardous_by_rule"], differs, strict=True)
+        ]
+    return list(texts), list(texts.values())
+
+
+def _cut(name: str, cell: str, width: int) -> str:
+    """Return a name that fits its column."""
+    return f"{cell[: width - 3]}..." if name == "name" and len(cell) > width else cell
+
+
 def _cell(name: str, value: object) -> str:
     if value is None:
         return ""
     if name in _BOOLEANS:
         return "yes" if value else "no"
-    text = f"{value:.6f}" if isinstance(value, float) else str(value)
+    decimals = 3 if name in _PROBABILITIES else 6
+    if name == "part":
+        return _PARTS.get(str(value), str(value))
+    text = f"{value:.{decimals}f}" if isinstance(value, float) else str(value)
     return text if text.isprintable() else ascii(text)

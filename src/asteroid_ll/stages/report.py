@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from typing import TYPE_CHECKING
 
+import pandas as pd
+
 from asteroid_ll.errors import DataError
+from asteroid_ll.evaluation.follow_up import Candidate
+from asteroid_ll.formats.table import write_csv
 from asteroid_ll.report.bill import bill_of, time_of
 from asteroid_ll.report.document import as_document, as_json
 from asteroid_ll.report.figures import DIRECTORY, draw_model, reused_figures
@@ -59,7 +64,7 @@ def run(context: Context) -> Outcome:
     inputs = report_inputs(context)
     for path in (*context.path(DIRECTORY).glob("*.png"), *context.path(DIRECTORY).glob("*.svg")):
         path.unlink()  # an earlier report may have other figures
-    outputs = [paths.REPORT_HTML, paths.REPORT_JSON]
+    outputs = [paths.REPORT_HTML, paths.REPORT_JSON, paths.FOLLOW_UP]
     figures: dict[str, ReportFigure] = {}
     if context.config.report.figures:
         figures |= reused_figures(inputs)
@@ -68,6 +73,8 @@ def run(context: Context) -> Outcome:
             figures[plot.name] = ReportFigure(plot.title, plot.alt, save(plot.figure, context.path(outputs[-1])))
     parity = _judge(context) if context.config.report.parity else None
     write_json(context.path(paths.REPORT_JSON), as_json(inputs, parity))
+    listed = [item.to_json() for item in inputs.follow_up]
+    write_csv(context.path(paths.FOLLOW_UP), pd.DataFrame(listed, columns=[item.name for item in fields(Candidate)]))
     document = render_html(as_document(inputs, figures, parity)).encode()
     atomic_write(context.path(paths.REPORT_HTML), document, private=True)
     return Outcome(

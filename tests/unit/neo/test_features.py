@@ -231,3 +231,16 @@ def test_a_table_without_numbers_has_no_raw_features() -> None:
 def test_a_stored_set_that_is_damaged_or_of_another_version_is_refused(change: dict, sky: pd.DataFrame) -> None:
     with pytest.raises(DataError, match="stored feature set"):
         FittedFeatures.from_json(fit("spline", sky).to_json() | change)
+
+
+def test_the_usual_spline_steps_within_the_last_digit_at_both_limits(sky: pd.DataFrame) -> None:
+    fitted = features.fit("spline", sky)
+    assert {22.0, 22.01} <= set(fitted.knots["absolute_magnitude_mag"])
+    assert {0.05, 0.05005} <= {round(knot, 9) for knot in fitted.knots["moid_au"]}
+    assert len(fitted.knots["moid_au"]) == 12
+    inside, beyond = fitted.transform(asteroids([22.0, 22.01], [0.05, 0.05005])).astype(bool).sum(axis=1).tolist()
+    assert beyond - inside == 3, "each variable has one ramp from the limit to the next value"
+
+
+def test_the_usual_number_of_knots_of_the_orbit_is_16(orbits: pd.DataFrame) -> None:
+    assert features.fit("no-label-inputs", orbits) == features.fit("no-label-inputs", orbits, n_knots=64)

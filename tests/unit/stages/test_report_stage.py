@@ -41,7 +41,7 @@ def _call(*arguments, workdir):
 
 def test_the_report_has_one_page_the_numbers_as_json_and_a_png_per_figure(run):
     files = sorted(path.name for path in (run / "report").iterdir())
-    assert files == sorted([*(f"{name}.png" for name in FIGURES), "report.html", "report.json"])
+    assert files == sorted([*(f"{name}.png" for name in FIGURES), "follow_up.csv", "report.html", "report.json"])
     page = (run / "report" / "report.html").read_text(encoding="utf-8")
     assert page.count("<img ") == len(FIGURES) + 2
     sections = re.findall(r'<section id="([a-z]+)"', page)
