@@ -54,11 +54,9 @@ def main() -> None:
 
 def _read_service_models() -> None:
     """Read botocore's data once for all commands; each command makes its own clients from it."""
-    import botocore.loaders
     import botocore.session
 
-    loader = botocore.loaders.create_loader()
-    botocore.session.create_loader = lambda *_: loader
+    botocore.session.create_loader = functools.cache(botocore.session.create_loader)
     session = botocore.session.Session()
     for service in ("s3", "sagemaker", "sagemaker-runtime", "logs", "sts"):
         session.create_client(service, "us-east-1", aws_access_key_id="key", aws_secret_access_key="secret").close()
