@@ -85,7 +85,7 @@ def test_keep_leaves_the_endpoint_and_says_so_and_the_next_run_ends_it(trained):
     kept = trained.run("run-all", "--keep")
     assert kept.code == 0
     (name,) = trained.names("endpoint")
-    assert f"Bill: open, and billing until   asteroid-ll teardown   {name}" in kept.out
+    assert f"Bill: open, and billing until   asteroid-ll teardown\n  {name}" in kept.out
     assert len(trained.open_intervals()) == 1
     assert name in trained.run("status").out
     ended = trained.run("run-all", "--json")

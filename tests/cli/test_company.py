@@ -39,7 +39,7 @@ def test_a_job_that_train_does_not_wait_for_is_taken_up_by_the_next_train_with_i
     (name,) = uploaded.names("training-job")
     assert f"job {name} is on its way" in started.err
     assert "asteroid-ll train   waits for it" in started.out
-    assert f"Bill: open, and billing until   asteroid-ll teardown   {name}" in started.out
+    assert f"Bill: open, and billing until   asteroid-ll teardown\n  {name}" in started.out
     assert f"{name} may still bill" in uploaded.run("status").out
     attached = uploaded.run("train", "--logs")
     assert attached.code == 0, attached.err

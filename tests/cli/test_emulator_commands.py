@@ -21,16 +21,17 @@ def test_the_ledger_shows_what_aws_would_have_billed(finished):
     ended = finished.run("emulator", "ledger", config=None)
     assert ended.code == 0
     heading, training, endpoint = ended.out.splitlines()
-    assert heading.split()[:2] == ["Resource", "Instances"]
+    assert heading.split() == ["USD", "s", "Instances", "Resource"]
     assert "training-job/" in training
     assert "1 x ml.m5.large" in training
     assert "endpoint/" in endpoint
     assert "1 x ml.t2.medium" in endpoint
 
 
-def test_a_reset_asks_and_then_forgets_everything(finished):
+def test_a_reset_without_a_terminal_needs_yes_and_then_forgets_everything(finished):
     refused = finished.run("emulator", "reset", config=None)
-    assert refused.code == 130
+    assert refused.code == 2
+    assert "Next:  asteroid-ll emulator reset --yes --state asteroid-run/emulator\n" in refused.err
     assert finished.names("training-job")
     assert finished.run("emulator", "reset", "--yes", config=None).code == 0
     assert finished.names("training-job") == []

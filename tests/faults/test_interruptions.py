@@ -34,7 +34,7 @@ def test_an_interrupted_wait_names_the_job_and_how_to_stop_it(prepared, finished
     assert command.returncode == INTERRUPTED
     assert f"Interrupted. Training job {name} is still running" in err
     assert "asteroid-ll teardown" in err
-    assert f"Bill: open, and billing until   asteroid-ll teardown   {name}" in out
+    assert f"Bill: open, and billing until   asteroid-ll teardown\n  {name}" in out
     assert "Traceback" not in err
     assert prepared.status_of("training-job", name) == "InProgress"
     assert prepared.run("teardown").code == 0

@@ -15,6 +15,7 @@ import click
 from asteroid_ll import __version__
 from asteroid_ll.cli.exits import run_and_exit
 from asteroid_ll.cli.options import read_from_environment
+from asteroid_ll.cli.verbosity import add_options
 from asteroid_ll.stages.registry import STAGES
 
 _OWN_MODULE = ("predict", "report")
@@ -64,6 +65,7 @@ class LazyGroup(click.Group):
         if isinstance(command, dict):
             command = command[cmd_name]
         assert isinstance(command, click.Command)
+        add_options(command)
         read_from_environment(command, cmd_name)
         return command
 
@@ -93,9 +95,10 @@ class LazyGroup(click.Group):
 def group() -> None:
     """NASA's near-Earth asteroids through SageMaker's Linear Learner, end to end, offline by default.
 
-    Options can also be set in the environment: ASTEROID_LL_CONFIG, ASTEROID_LL_WORKDIR and ASTEROID_LL_JSON for
-    every command, ASTEROID_LL_RUN_ALL_KEEP for run-all --keep (likewise for every option of a command), and
-    ASTEROID_LL_TRAINING__MAX_RUNTIME_S for the configuration's training.max_runtime_s (likewise for every key).
+    Options can also be set in the environment: ASTEROID_LL_CONFIG, ASTEROID_LL_WORKDIR, ASTEROID_LL_JSON,
+    ASTEROID_LL_QUIET, ASTEROID_LL_VERBOSE and ASTEROID_LL_DEBUG for every command, ASTEROID_LL_RUN_ALL_KEEP for
+    run-all --keep (likewise for every option of a command), and ASTEROID_LL_TRAINING__MAX_RUNTIME_S for the
+    configuration's training.max_runtime_s (likewise for every key).
     """
 
 

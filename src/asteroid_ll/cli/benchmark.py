@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from asteroid_ll.evaluation.benchmark import Entry
     from asteroid_ll.pipeline.benchmark import Benchmark
 
-_WIDTH = 80
 _NOTHING = "-"
 
 
@@ -68,8 +67,7 @@ def benchmark(export: Path | None, predictions: Path | None, write_folds: Path |
 def _show(console: Console, result: Benchmark, sentences: list[str]) -> None:
     console.paragraph(
         f"The hazard flag of {result.n_rows:,} near-Earth asteroids, {result.n_hazardous:,} of them flagged. Five "
-        "folds by asteroid; each asteroid is scored once.",
-        width=_WIDTH,
+        "folds by asteroid; each asteroid is scored once."
     )
     console.line()
     rows: list[tuple[str, ...]] = [("", "AUC", "AP", "F1", "Prec.", "Recall", "R@100")]
@@ -79,7 +77,7 @@ def _show(console: Console, result: Benchmark, sentences: list[str]) -> None:
     console.table(rows)
     for sentence in sentences:
         console.line()
-        console.paragraph(sentence, width=_WIDTH)
+        console.paragraph(sentence)
 
 
 def _row(item: Entry) -> tuple[str, ...]:

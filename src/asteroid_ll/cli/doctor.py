@@ -13,13 +13,13 @@ from asteroid_ll.cli.console import Console
 from asteroid_ll.cli.exits import report
 from asteroid_ll.cli.iam import configuration_without_role
 from asteroid_ll.cli.invocation import with_commands
+from asteroid_ll.cli.layout import WIDTH
 from asteroid_ll.cli.options import CommonOptions, on_account
 from asteroid_ll.pipeline.doctor import ON_ACCOUNT, diagnose, failure_of, summary
 
 if TYPE_CHECKING:
     from asteroid_ll.aws.checks.check import Check
 
-_WIDTH = 80
 _STATUS, _NAME = 9, 15
 """Widths of the columns before the fact."""
 
@@ -43,7 +43,7 @@ def doctor(options: CommonOptions) -> None:
     error = failure_of(checks)
     if not options.as_json:
         console.line()
-        console.paragraph(_ending(config.target, checks), width=_WIDTH)
+        console.paragraph(_ending(config.target, checks))
     if error is not None:
         raise SystemExit(report(error, console, command="doctor", **members))
     if options.as_json:
@@ -58,7 +58,7 @@ def _ending(target: str, checks: Sequence[Check]) -> str:
 
 def _show(console: Console, check: Check) -> None:
     """Print a check, wrapped into the third column, and its commands unwrapped, so that they can be pasted."""
-    width = max(min(_WIDTH, get_terminal_size().columns), 40)
+    width = max(min(WIDTH, get_terminal_size().columns), 40)
     status = "FAILED" if check.status == "failed" else check.status
     head = f"{status:<{_STATUS}}  {check.name:<{_NAME}}  "
     console.line(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import shlex
+import sys
 from collections.abc import Callable, Mapping
 from contextlib import closing
 from functools import partial
@@ -150,6 +151,11 @@ def reset(state: Path, yes: bool) -> None:
     """Delete all buckets, jobs and endpoints, and the ledger. Files that are not the emulator's stay."""
     _require_state(state)
     if not yes:
+        if not sys.stdin.isatty():
+            raise ConfigError(
+                f"reset deletes everything in {state}, and there is no terminal to ask.",
+                hint=shlex.join(["asteroid-ll", "emulator", "reset", "--yes", "--state", str(state)]),
+            )
         click.confirm(f"Delete everything in {state}?", abort=True)
     reset_account(state)
     Console().note(f"{state} is empty.")
@@ -159,7 +165,7 @@ def reset(state: Path, yes: bool) -> None:
 @state_option
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
 def ledger(state: Path, as_json: bool) -> None:
-    """Show the instance time that AWS would have billed.
+    """Show the instance time that AWS would have billed, and its price.
 
     Instances that still run are marked as open.
     """
@@ -173,15 +179,14 @@ def ledger(state: Path, as_json: bool) -> None:
         return
     cells = [
         (
-            str(row["resource"]),
-            f"{row['instance_count']} x {row['instance_type']}",
-            f"{row['instance_seconds']:,.0f}",
             "?" if row["usd"] is None else f"{row['usd']:.4f}",
-            "open" if row["open"] else "",
+            f"{row['instance_seconds']:,.0f}{', open' if row['open'] else ''}",
+            f"{row['instance_count']} x {row['instance_type']}",
+            str(row["resource"]),
         )
         for row in rows
     ]
-    console.table([("Resource", "Instances", "Instance seconds", "USD on AWS", ""), *cells])
+    console.table([("USD", "s", "Instances", "Resource"), *cells], left=(2, 3))
 
 
 def _row(interval: BilledInterval, *, now_s: float) -> dict[str, Any]:

@@ -7,8 +7,9 @@ import time
 import click
 
 from asteroid_ll.cli.console import Console
+from asteroid_ll.cli.layout import counted
 from asteroid_ll.cli.options import CommonOptions, common
-from asteroid_ll.cli.outcomes import open_json, open_run
+from asteroid_ll.cli.outcomes import open_json, open_run, short_heading
 from asteroid_ll.run import paths
 
 
@@ -35,7 +36,7 @@ def evaluate(options: CommonOptions, folds: int, boosting: bool | None) -> None:
             raise prepared.error
         console.stage_started("evaluate", f"{folds} folds")
         started_s = time.monotonic()
-        status, note = "failed", "see below"
+        status, note = "failed", ""
         try:
             context = pipeline.context("split")
             result = cross_validate(
@@ -45,7 +46,7 @@ def evaluate(options: CommonOptions, folds: int, boosting: bool | None) -> None:
                 with_boosting=has_boosting() if boosting is None else boosting,
                 progress=lambda line: console.stage_progress("evaluate", line),
             )
-            status, note = "run", f"{result.n_rows:,} rows tested once"
+            status, note = "run", f"{counted(result.n_rows, 'row')} tested once"
         finally:
             console.stage_ended(StageResult("evaluate", status, note, time.monotonic() - started_s))
     if options.as_json:
@@ -58,7 +59,7 @@ def evaluate(options: CommonOptions, folds: int, boosting: bool | None) -> None:
         return
     console.paragraph(
         f"{result.n_rows:,} rows of {result.n_asteroids:,} asteroids, {result.n_hazardous:,} rows hazardous; "
-        f"{result.n_features} {result.feature_set} features, {result.n_folds} folds by asteroid"
+        f"{counted(result.n_features, f'{result.feature_set} feature')}, {result.n_folds} folds by asteroid"
     )
     console.line()
-    console.table(cross_validation_rows(result))
+    console.table(short_heading(cross_validation_rows(result)))

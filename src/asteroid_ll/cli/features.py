@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from asteroid_ll.cli.console import Console
+from asteroid_ll.cli.layout import counted
 from asteroid_ll.cli.options import CommonOptions, common
 from asteroid_ll.errors import DataError
 from asteroid_ll.neo.feature_sets import SUMMARIES, choices, require_name
@@ -77,7 +78,7 @@ def _show_fitted(options: CommonOptions) -> None:
     if options.as_json:
         console.envelope("features show", set=fitted.name, fitted=fitted.to_json())
         return
-    console.line(f"{fitted.name}: {len(fitted.columns)} features of {len(fitted.inputs)} columns")
+    console.line(f"{fitted.name}: {counted(len(fitted.columns), 'feature')} of {counted(len(fitted.inputs), 'column')}")
     for line in _lines(fitted.to_json()):
         console.line(line)
 

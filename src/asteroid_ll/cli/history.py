@@ -33,7 +33,8 @@ def list_runs(folder: Path, as_json: bool) -> None:
     if as_json:
         console.envelope("runs list", runs=[_as_json(run) for run in past])
     elif past:
-        console.table([("Directory", "Run", "Target", "Changed", "Status", "F1"), *map(_row, past)])
+        heading = ("Directory", "Run", "Target", "Changed", "Status", "F1")
+        console.table([heading, *map(_row, past)], left=(1, 2, 3, 4))
     else:
         console.line(f"There is no run directory in {folder.absolute()}.")
 

@@ -10,6 +10,7 @@ import click
 
 from asteroid_ll.cli.artifacts import artifact_option, names_option, open_model, open_view
 from asteroid_ll.cli.console import Console
+from asteroid_ll.cli.layout import WIDTH, counted
 from asteroid_ll.cli.model_export import export
 from asteroid_ll.cli.model_predict import predict
 from asteroid_ll.cli.options import CommonOptions, common
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from asteroid_ll.report.model_view import FeatureWeight, ModelView
 
 _N_SHOWN = 8
-_WIDTH = 80
 _MAX_NAME = 40
 _NUMBER_WIDTH = 12
 _MAX_BIASES_SHOWN = 5
@@ -63,8 +63,8 @@ def show(
 
 def _show_head(console: Console, view: ModelView) -> None:
     feature_set = f", {view.feature_set}" if view.feature_set else ""
-    head = f"{view.predictor_type}, loss {view.loss}, {len(view.features)} features{feature_set}"
-    console.paragraph(head, width=_WIDTH)
+    head = f"{view.predictor_type}, loss {view.loss}, {counted(len(view.features), 'feature')}{feature_set}"
+    console.paragraph(head)
     if view.threshold is not None:
         console.line(f"threshold {view.threshold:.6g}: a score above it is predicted positive")
     more = "  ..." if len(view.bias) > _MAX_BIASES_SHOWN else ""
@@ -80,22 +80,21 @@ def _show_features(console: Console, view: ModelView, *, limit: int | None) -> N
         console.line()
         if variable:
             total = sum(feature.weight[0] for feature in features)
-            console.line(
-                f"{variable}: {len(features)} ramps, {total:+.4g} from {features[0].start:g} to {features[-1].end:g}"
-            )
+            ends = f"from {features[0].start:g} to {features[-1].end:g}"
+            console.line(f"{variable}: {counted(len(features), 'ramp')}, {total:+.4g} {ends}")
         _show_count(console, len(chosen), len(features), what="features, those with the largest effect")
         n_outputs = _n_outputs_shown(view, is_ramp=bool(variable))
         if n_outputs < len(view.bias):
             console.line(f"{n_outputs} of {len(view.bias)} outputs; --json has all of them")
         head = _head(view, n_outputs, is_ramp=bool(variable))
-        console.table([head, *(_feature_row(feature, n_outputs) for feature in chosen)], width=_WIDTH)
+        console.table([head, *(_feature_row(feature, n_outputs) for feature in chosen)], width=WIDTH)
 
 
 def _n_outputs_shown(view: ModelView, *, is_ramp: bool) -> int:
     """Return how many outputs of a multiclass model fit beside the features."""
     place = 2 * _NUMBER_WIDTH if is_ramp else min(_MAX_NAME, max(len(feature.name) for feature in view.features))
     n_columns = 2 if view.features[0].standardised else 1
-    return min(len(view.bias), max(1, (_WIDTH - max(place, len("feature"))) // (_NUMBER_WIDTH * n_columns)))
+    return min(len(view.bias), max(1, (WIDTH - max(place, len("feature"))) // (_NUMBER_WIDTH * n_columns)))
 
 
 def _head(view: ModelView, n_outputs: int, *, is_ramp: bool) -> list[str]:
@@ -127,7 +126,7 @@ def _show_grid(console: Console, view: ModelView, *, limit: int | None) -> None:
     chosen = [model for number, model in enumerate(view.grid) if limit is None or number < limit or model.exported]
     console.line()
     epoch = "the last epoch" if view.kept_epoch is None else f"epoch {view.kept_epoch + 1}"
-    console.paragraph(f"The grid's {view.objective_name} after {epoch} (* is the exported model)", width=_WIDTH)
+    console.paragraph(f"The grid's {view.objective_name} after {epoch} (* is the exported model)")
     _show_count(console, len(chosen), len(view.grid), what="models, those with the smallest loss")
     names = [name.removeprefix("lr_scheduler_").replace("_", " ") for name in view.grid[0].hyperparameters]
     has_validation = view.grid[0].validation_objective is not None
@@ -138,7 +137,7 @@ def _show_grid(console: Console, view: ModelView, *, limit: int | None) -> None:
             f"{value:.3g}" if isinstance(value, float) else str(value) for value in item.hyperparameters.values()
         ]
         rows.append([f"{item.number}{'*' if item.exported else ''}", *settings, *(_loss(value) for value in losses)])
-    console.table(rows, width=_WIDTH)
+    console.table(rows, width=WIDTH)
 
 
 def _show_count(console: Console, n_shown: int, n_all: int, *, what: str) -> None:

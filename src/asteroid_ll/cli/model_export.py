@@ -10,6 +10,7 @@ import click
 
 from asteroid_ll.cli.artifacts import artifact_option, names_option, open_model, open_view
 from asteroid_ll.cli.console import Console
+from asteroid_ll.cli.layout import counted
 from asteroid_ll.cli.options import Choice, CommonOptions, common
 from asteroid_ll.errors import ConfigError
 from asteroid_ll.run.atomic import atomic_write
@@ -91,7 +92,7 @@ def export(
     if options.as_json:
         console.envelope("model export", format=kind, output=str(output), bytes=len(data), note=note or None)
         return
-    console.note(f"Wrote {output}: {model.predictor_type} of {model.feature_dim} features.")
+    console.note(f"Wrote {output}: {model.predictor_type} of {counted(model.feature_dim, 'feature')}.")
     if note:
         console.note(note)
 

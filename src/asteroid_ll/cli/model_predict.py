@@ -10,6 +10,7 @@ import click
 
 from asteroid_ll.cli.artifacts import artifact_option, open_model
 from asteroid_ll.cli.console import Console
+from asteroid_ll.cli.layout import counted
 from asteroid_ll.cli.options import Choice, CommonOptions, common
 from asteroid_ll.cli.predict import FORMATS
 
@@ -72,6 +73,6 @@ def predict(
             writer.write({**ids_of(block, id_column, beside=columns), **columns})
             n_rows += len(block.features)
     if output is not None:
-        console.note(f"{n_rows:,} rows scored: {output}")
+        console.note(f"{counted(n_rows, 'row')} scored: {output}")
     if options.as_json:
         console.envelope("model predict", metrics={"n_rows": n_rows}, predictions=collected.rows)

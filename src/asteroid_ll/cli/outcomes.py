@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
@@ -13,12 +13,14 @@ from asteroid_ll.aws.pricing import refusal_of
 from asteroid_ll.cli.console import Console
 from asteroid_ll.cli.exits import discard_stdout, report
 from asteroid_ll.cli.invocation import CommonOptions, with_commands
-from asteroid_ll.errors import DataError
+from asteroid_ll.cli.layout import counted
+from asteroid_ll.errors import AsteroidError, DataError
 from asteroid_ll.pipeline.ownership import leaving_open
 from asteroid_ll.pipeline.project import open_pipeline
 from asteroid_ll.pipeline.results import Listener, RunResult, StageResult
 from asteroid_ll.pipeline.run import Pipeline
 from asteroid_ll.pipeline.tracking import tracked
+from asteroid_ll.redaction import redacted
 from asteroid_ll.run.journal import Journal
 from asteroid_ll.run.paths import JOURNAL
 
@@ -134,9 +136,18 @@ def finish(command: str, options: CommonOptions, result: RunResult) -> None:
                 raise
             discard_stdout()  # the exit code must still name the failure
     if result.error:
+        _show_other_failures(console, result, result.error)
         raise SystemExit(report(result.error, console, command=command, **members))
     if options.as_json:
         console.envelope(command, **members)
+
+
+def _show_other_failures(console: Console, result: RunResult, error: AsteroidError) -> None:
+    """Print why stages have failed, if the error with which the run ends does not contain it."""
+    what = redacted(f"{error.what} ")
+    for stage in result.stages:
+        if stage.status == "failed" and stage.reason.partition(". ")[0].rstrip(".") not in what:
+            console.failure(f"{stage.name}: {stage.reason}")
 
 
 def _show_result(console: Console, command: str, result: RunResult) -> None:
@@ -177,14 +188,20 @@ def show_metrics(console: Console, result: RunResult) -> None:
         metrics: Mapping[str, Any] = result.metrics
         console.line()
         console.paragraph(
-            f"{metrics['n_rows']:,} test rows, {metrics['n_hazardous']:,} of them hazardous;"
-            f" {metrics['n_features']} {metrics['feature_set']} features, split by {metrics['split_by']}"
+            f"{counted(metrics['n_rows'], 'test row')}, {metrics['n_hazardous']:,} of them hazardous; "
+            f"{counted(metrics['n_features'], metrics['feature_set'] + ' feature')}, split by {metrics['split_by']}"
         )
         console.line()
-        console.table(score_rows(Scoreboard.from_json(metrics["scores"])))
+        console.table(short_heading(score_rows(Scoreboard.from_json(metrics["scores"]))))
     for sentence in result.findings:
         console.line()
         console.paragraph(sentence)
+
+
+def short_heading(rows: Sequence[tuple[str, ...]]) -> list[tuple[str, ...]]:
+    """Return a table of scores whose heading leaves room for all of them in 80 columns."""
+    short = {"Precision": "Prec.", "Avg. precision": "AP"}
+    return [tuple(short.get(title, title) for title in rows[0]), *rows[1:]]
 
 
 def open_json(resources: Mapping[str, str] | None) -> list[dict[str, str]] | None:
@@ -205,15 +222,15 @@ def show_bill(console: Console, open_kinds: Mapping[str, str], *, is_serverless:
     console.line()
     command = with_commands("asteroid-ll teardown")
     kinds = set(open_kinds.values())
-    names = ", ".join(name for name, kind in open_kinds.items() if kind != "model" or kinds == {"model"})
+    names = "".join(f"\n  {name}" for name, kind in open_kinds.items() if kind != "model" or kinds == {"model"})
     if not kinds:
         console.line("Bill: nothing is open.")
     elif kinds == {"model"}:
-        console.line(f"Bill: nothing is billed. A model costs nothing, and stays until   {command}   {names}")
+        console.line(f"Bill: nothing is billed. A model costs nothing, and stays until   {command}{names}")
     elif is_serverless and kinds == {"endpoint"}:
-        console.line(f"Bill: open, and billed by request until   {command}   {names}")
+        console.line(f"Bill: open, and billed by request until   {command}{names}")
     else:
-        console.line(f"Bill: open, and billing until   {command}   {names}")
+        console.line(f"Bill: open, and billing until   {command}{names}")
 
 
 def show_steps(

@@ -14,6 +14,7 @@ import click
 
 from asteroid_ll.cli.console import Console
 from asteroid_ll.cli.exits import report
+from asteroid_ll.cli.layout import WIDTH
 from asteroid_ll.cli.options import CommonOptions, on_account
 from asteroid_ll.errors import ConfigError, DataError
 from asteroid_ll.pipeline.access import access_of
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from asteroid_ll.parity.job import Job
     from asteroid_ll.parity.judge import Parity
 
-_WIDTH = 80
 _FILE = click.Path(path_type=Path, dir_okay=False)
 _FOLDER = click.Path(path_type=Path, file_okay=False)
 
@@ -149,16 +149,14 @@ def _show(console: Console, judged: Parity) -> None:
     from asteroid_ll.parity.tables import decision_rows, number_rows
 
     if judged.numbers:
-        console.table(number_rows(judged), width=_WIDTH)
+        console.table(number_rows(judged), width=WIDTH)
         console.line()
-    console.table(decision_rows(judged), width=_WIDTH)
+    console.table(decision_rows(judged), width=WIDTH)
     console.line()
-    console.paragraph(judged.sentence(), width=_WIDTH)
+    console.paragraph(judged.sentence())
     for cause in judged.causes:
         console.line()
-        console.paragraph(
-            f"{'Cause' if cause.is_proven else 'Likely cause'} ({cause.kind}): {cause.text}", width=_WIDTH
-        )
+        console.paragraph(f"{'Cause' if cause.is_proven else 'Likely cause'} ({cause.kind}): {cause.text}")
     for note in judged.notes:
         console.line()
-        console.paragraph(f"Note: {note}", width=_WIDTH)
+        console.paragraph(f"Note: {note}")

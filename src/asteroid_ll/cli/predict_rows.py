@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asteroid_ll.cli.console import Console
+from asteroid_ll.cli.layout import counted
 from asteroid_ll.cli.options import CommonOptions
 from asteroid_ll.cli.outcomes import open_json, open_run
 from asteroid_ll.errors import AwsError
@@ -143,8 +144,10 @@ def _show_progress(console: Console, source: reader.RowSource, *, n_rows: int) -
 
 def _summary(tally: Tally, output: Path | None) -> str:
     """Return the outcome in one line, the first error, and the first row in which model and rule differ."""
-    scored = f"{tally.n_scored:,}" if not tally.n_errors else f"{tally.n_scored:,} of {tally.n_rows:,}"
-    text = f"{scored} rows scored, {tally.n_hazardous:,} hazardous"
+    scored = counted(tally.n_rows, "row")
+    if tally.n_errors:
+        scored = f"{tally.n_scored:,} of {scored}"
+    text = f"{scored} scored, {tally.n_hazardous:,} hazardous"
     text += f": {output}" if output is not None else "."
     if tally.n_errors:
         text += f"\nNot scored: {tally.n_errors:,}; see the column 'error'. {tally.first_error}."

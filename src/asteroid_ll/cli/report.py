@@ -7,6 +7,7 @@ import webbrowser
 import click
 
 from asteroid_ll.cli.console import Console
+from asteroid_ll.cli.layout import counted
 from asteroid_ll.cli.options import CommonOptions, common
 from asteroid_ll.cli.outcomes import execute, finish, open_run, show_steps
 from asteroid_ll.errors import ConfigError
@@ -39,7 +40,7 @@ def _write_svg(options: CommonOptions) -> None:
 
     with open_run(options, command="report") as pipeline:
         figures = save_svg(report_inputs(pipeline.context("report")))
-    Console(as_json=options.as_json).note(f"{len(figures)} figures as SVG in {figures[0].parent}")
+    Console(as_json=options.as_json).note(f"{counted(len(figures), 'figure')} as SVG in {figures[0].parent}")
 
 
 def _open(options: CommonOptions) -> None:

@@ -18,6 +18,7 @@ from asteroid_ll.aws.session import connect
 from asteroid_ll.aws.sweep import Item, Selection, Survey, Swept, failure_of, open_sweeper
 from asteroid_ll.cli.console import Console
 from asteroid_ll.cli.exits import report
+from asteroid_ll.cli.layout import counted
 from asteroid_ll.cli.options import CommonOptions, on_account
 from asteroid_ll.config.models import AUTO, EMULATOR_ROLE_ARN
 from asteroid_ll.errors import ConfigError
@@ -102,7 +103,8 @@ def sweep(
         now_s = time.time()
         targets = selection.select(survey, now_s=now_s)
         if not options.as_json and targets:
-            console.table(_rows(targets, now_s=now_s))
+            rows = _rows(targets, now_s=now_s)
+            console.table(rows, left=range(4, len(rows[0])))
             console.line()
         if asks and targets:
             click.confirm(f"Delete these {len(targets)}?", abort=True, err=True)
@@ -173,32 +175,38 @@ def _finish(console: Console, targets: Sequence[Item], survey: Survey, *, swept:
 def _sentence(targets: Sequence[Item], survey: Survey, *, swept: Swept | None, searched: str) -> str:
     """Return the result in one line."""
     n_others = len(survey.items) - len(targets)
-    others = f" {_count(n_others)} not selected." if n_others else ""
+    others = f" {counted(n_others, 'resource')} not selected." if n_others else ""
     if not targets:
         return f"Nothing to sweep in {searched}.{others}"
     if swept is None:
         prices = [item.price_usd_per_h for item in targets]
         total = f"{sum(price or 0 for price in prices):.3f} USD an hour"
-        return f"{_count(len(targets))} to delete, {'at least ' if None in prices else ''}{total}.{others}"
+        return f"{counted(len(targets), 'resource')} to delete, {'at least ' if None in prices else ''}{total}.{others}"
     proof = ", absence proven by listing" if swept.deleted else ""
-    return f"{_count(len(swept.deleted))} deleted{proof}.{others}"
+    return f"{counted(len(swept.deleted), 'resource')} deleted{proof}.{others}"
 
 
 def _rows(targets: Sequence[Item], *, now_s: float) -> list[tuple[str, ...]]:
-    """Return a table of resources, with its heading."""
+    """Return a table of resources, with its heading. The name is last and never cut.
+
+    The region is shown if there are several, and the run if names do not end with it.
+    """
+    shows_region = len({item.region for item in targets}) > 1
+    shows_run = not all(item.name.endswith(item.run.rpartition("-")[2]) for item in targets)
     rows = [
         (
             item.kind,
-            item.name,
-            item.region,
             span(now_s - item.since_s),
             "" if item.expires_s is None or item.expires_s > now_s else span(now_s - item.expires_s),
-            item.run,
             "?" if item.price_usd_per_h is None else f"{item.price_usd_per_h:.3f}" if item.is_billed else "",
+            *([item.region] if shows_region else []),
+            *([item.run] if shows_run else []),
+            item.name,
         )
         for item in targets
     ]
-    return [("Kind", "Name", "Region", "Age", "Expired for", "Run", "USD an hour"), *rows]
+    more = [*(["Region"] if shows_region else []), *(["Run"] if shows_run else [])]
+    return [("Kind", "Age", "Expired", "USD/h", *more, "Name"), *rows]
 
 
 def _json(item: Item, targets: Sequence[Item], result: Swept) -> dict[str, object]:
@@ -207,7 +215,3 @@ def _json(item: Item, targets: Sequence[Item], result: Swept) -> dict[str, objec
     not_deleted = {problem.key for problem, _ in result.problems}
     outcome = "deleted" if item in result.deleted else "left" if item.key in not_deleted else "found"
     return {**values, "selected": item in targets, "outcome": outcome}
-
-
-def _count(number: int) -> str:
-    return f"{number:,} resource{'s' if number != 1 else ''}"

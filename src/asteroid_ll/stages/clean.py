@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
+from asteroid_ll.errors import DataError
 from asteroid_ll.formats.table import save_table, write_csv
 from asteroid_ll.neo.cleaning import Cleaned, clean
 from asteroid_ll.neo.data_card import data_card
 from asteroid_ll.neo.label import labels_of
 from asteroid_ll.neo.sources import open_source
+from asteroid_ll.neo.sources.base import Source
 from asteroid_ll.neo.sources.reading import Reading
 from asteroid_ll.run import paths
 from asteroid_ll.run.files import read_json, write_json
@@ -21,7 +24,7 @@ def run(context: Context) -> Outcome:
     config = context.config
     provenance = read_json(context.path(paths.PROVENANCE))
     source = open_source(config.source.kind, **config.source.options)
-    reading = source.read(context.path("fetch", provenance["file"]))
+    reading = _read(source, context.path("fetch", provenance["file"]), location=provenance["location"])
     cleaned = clean(
         reading.table,
         drop=config.clean.drop,
@@ -40,6 +43,14 @@ def run(context: Context) -> Outcome:
         outputs.append(paths.CLEANED_CSV)
     note = f"{len(table):,} rows x {table.shape[1]} columns, {hazardous.sum():,} hazardous ({hazardous.mean():.1%})"
     return Outcome(outputs=tuple(outputs), note=note, findings=_findings(card))
+
+
+def _read(source: Source, path: Path, *, location: str) -> Reading:
+    """Read the fetched bytes; a refusal names the file that the user gave, not its copy in the run directory."""
+    try:
+        return source.read(path)
+    except DataError as error:
+        raise DataError(error.what.replace(str(path), location), hint=error.hint, **error.context) from error
 
 
 def _rules(reading: Reading, cleaned: Cleaned) -> dict[str, Any]:

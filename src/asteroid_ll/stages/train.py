@@ -88,7 +88,7 @@ def _run_job(context: Context, name: str, instance_type: str) -> Outcome:
         outputs=(paths.ARTIFACT, paths.JOB_LOG, paths.JOB),
         identity=artifact_identity(context.path(paths.ARTIFACT)),
         status="adopted" if outcome == "adopted" else "run",
-        note=f"job {name}{machine}, {job.billable_s}{saved} billable seconds",
+        note=f"job {name}{machine}, {job.billable_s}{saved} billable second{'s' if job.billable_s != 1 else ''}",
     )
 
 

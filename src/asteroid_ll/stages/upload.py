@@ -37,7 +37,7 @@ def run(context: Context) -> Outcome:
         },
     )
     size_mb = sum(int(str(item["size_bytes"])) for item in objects) / 1e6
-    note = f"{len(objects)} objects, {size_mb:.1f} MB"
+    note = f"{len(objects)} object{'s' if len(objects) != 1 else ''}, {size_mb:.1f} MB"
     return Outcome(
         outputs=(paths.MANIFEST,),
         status="adopted" if statuses == {"present"} else "run",
