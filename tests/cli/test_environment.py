@@ -62,6 +62,9 @@ def test_a_wrong_variable_is_named(name, value, says):
     assert caught.value.what == f"The environment has a problem: {name}: {says}"
 
 
+SHARED = ("CONFIG", "WORKDIR", "JSON", "QUIET", "VERBOSE", "DEBUG")
+
+
 def test_every_option_has_its_variable_and_no_two_share_one():
     own = {}
     for names, command in commands(group):
@@ -71,7 +74,7 @@ def test_every_option_has_its_variable_and_no_two_share_one():
             assert option.envvar, (names, option.name)
             assert option.envvar.startswith("ASTEROID_LL_")
             flag = "_".join((*names, max(option.opts, key=len).lstrip("-"))).upper().replace("-", "_")
-            shared = option.envvar in ("ASTEROID_LL_CONFIG", "ASTEROID_LL_WORKDIR", "ASTEROID_LL_JSON")
+            shared = option.envvar.removeprefix("ASTEROID_LL_") in SHARED
             assert shared or option.envvar == f"ASTEROID_LL_{flag}"
             if not shared:
                 assert own.setdefault(option.envvar, (names, option.name)) == (names, option.name)

@@ -23,16 +23,19 @@ _LEFT_OUT = ("botocore.auth", "botocore.crt", "botocore.signers", "botocore.hook
 _MAX_SHOWN = 2_000
 """Characters of one record; the rest is most often the body of an upload."""
 
-_MAX_READ = 10 * _MAX_SHOWN
+_MAX_READ = 2 * _MAX_SHOWN
 """Characters of one record that are searched for secrets before it is cut."""
 
-_NAMES = r"secret|password|passwd|passphrase|authorization|signature|credential|token|assertion|api.?key|access.?key"
+_NAMES = (
+    "secret|password|passwd|passphrase|authorization|signature|credential|token|assertion|"
+    "api.?key|access.?key|customer-key"
+)
 _MEMBER = re.compile(
-    rf"(?P<name>[\w.-]*(?:{_NAMES})[\w.-]*)(?P<between>\\*[\"']?\s*[:=]\s*b?\\*)"
+    rf"(?<![\w.-])(?P<name>[\w.-]{{0,80}}?(?:{_NAMES})[\w.-]*)(?P<between>\\*[\"']?\s*[:=]\s*b?\\*)"
     r"(?P<value>\"[^\"]*\"?|'[^']*'?|[^\s,;}\"'&]+)",
     re.I,
 )
-_ELEMENT = re.compile(rf"(?P<start><(?P<name>[\w:.-]*(?:{_NAMES})[\w.-]*)[^<>]*>)[^<]+", re.I)
+_ELEMENT = re.compile(rf"(?P<start><(?P<name>[\w:.-]{{0,80}}?(?:{_NAMES})[\w.-]*)[^<>]*>)[^<]+", re.I)
 _SECRET_VARIABLE = re.compile(r"SECRET|TOKEN|PASSWORD|API_KEY|ACCESS_KEY", re.I)
 _MIN_SECRET = 8
 """Shorter values of variables, such as ``test``, are words that the log may contain."""

@@ -6,10 +6,17 @@ import re
 import textwrap
 from collections.abc import Collection, Iterator, Sequence
 
+from asteroid_ll.pipeline.commands import WITH_OPTIONS
+
 WIDTH = 80
 """Characters per line of texts, and of tables in a terminal of the usual size."""
 
-_COMMAND = re.compile(r"\b(?:asteroid-ll|aws) [a-z].*?(?=   |[;'\"]|\. |\.?$)|(?<!\S)--?[a-z][\w-]*(?: [A-Z]+\b)?")
+_FIRST_WORDS = {name.partition(" ")[0] for name in WITH_OPTIONS} | {"benchmark", "emulator", "runs"}
+_COMMAND = re.compile(
+    rf"\b(?:asteroid-ll (?:{'|'.join(sorted(_FIRST_WORDS))})\b|aws s3|aws [a-z0-9-]+ [a-z-]+ --\w)"
+    r".*?(?=   |[;'\"]|\. |\.?$)"
+    r"|(?<!\S)--?[a-z][\w-]*(?: [A-Z]+\b)?"
+)
 _KEPT = "\x00"
 """Stands for a blank at which no line ends."""
 
@@ -73,7 +80,7 @@ def laid_out(
     for row in rows:
         cells = [_lines(cell, width) for cell, width in zip(row, widths, strict=True)]
         height = max(map(len, cells))
-        is_heading = row is rows[0]
+        is_heading = row is rows[0] and not has_text
         for number in range(height):
             # The last line of a heading is above the cells; a cell begins in the first line of its row.
             line = [_line(cell, number - (height - len(cell) if is_heading else 0)) for cell in cells]

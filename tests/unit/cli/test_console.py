@@ -123,6 +123,15 @@ def test_progress_on_a_terminal_is_a_line_that_is_gone_in_the_end(monkeypatch):
     assert out.getvalue() == ""
 
 
+def test_the_line_of_a_stage_on_a_terminal_shows_that_it_runs_not_why(monkeypatch):
+    monkeypatch.setenv("TERM", "xterm")
+    console, _, err = _console(is_terminal=True)
+    console.stage_started("clean", "never ran")
+    console.stage_ended(StageResult("clean", "run", "never ran", 1.0, "600 rows"))
+    assert "clean: running" in err.getvalue()
+    assert "never ran" not in err.getvalue()
+
+
 def test_a_table_has_its_first_column_to_the_left_and_the_others_to_the_right():
     console, out, _ = _console()
     console.table([("", "F1"), ("Linear Learner", "0.9655"), ("Rule", "–")])
@@ -231,6 +240,18 @@ def test_a_stderr_whose_reader_went_away_stops_nothing():
 def test_a_stdout_whose_reader_went_away_is_told_to_the_caller():
     with pytest.raises(BrokenPipeError):
         Console(out=Gone(), err=Stream()).line("data")
+
+
+def test_a_message_on_a_terminal_wraps_between_its_commands(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "60")
+    console, _, err = _console(is_terminal=True)
+    hint = "asteroid-ll status   shows what is open;   asteroid-ll run-all   continues."
+    console.error(DataError("The table is empty.", hint=hint), command="clean")
+    assert err.getvalue().splitlines() == [
+        "Error: The table is empty.",
+        "Next:  asteroid-ll status   shows what is open;",
+        "       asteroid-ll run-all   continues.",
+    ]
 
 
 def test_streams_that_were_never_open_take_everything(monkeypatch):
