@@ -83,7 +83,7 @@ class Documents:
             "AWS_CONFIG_FILE": os.devnull,
             "AWS_EC2_METADATA_DISABLED": "true",
             "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
-            "COLUMNS": "100",
+            "COLUMNS": "80",
         }
         command = re.sub(r"(?<![\w/.])scripts/(?=[\w.]+)", rf"{ROOT}/scripts/", command)
         done = subprocess.run(

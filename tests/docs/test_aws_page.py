@@ -53,7 +53,7 @@ class Desk:
             "AWS_CONFIG_FILE": os.devnull,
             "AWS_DEFAULT_REGION": "eu-west-1",
             "AWS_ENDPOINT_URL": url,
-            "COLUMNS": "100",
+            "COLUMNS": "80",
         }
         (folder / "bin").mkdir(parents=True)
         if os.environ.get("ASTEROID_LL_EXHAUSTIVE") != "1" or shutil.which("aws") is None:

@@ -49,6 +49,10 @@ _GC_THRESHOLD = 50_000
 """New objects between two runs of Python's garbage collector for cycles; its default is 700."""
 
 
+_UNWRAPPED = "\b\n"
+"""Begins a paragraph that click leaves as it is."""
+
+
 class LazyGroup(click.Group):
     """A group whose commands are imported when they are called."""
 
@@ -65,6 +69,7 @@ class LazyGroup(click.Group):
         if isinstance(command, dict):
             command = command[cmd_name]
         assert isinstance(command, click.Command)
+        _keep_examples(command)
         add_options(command)
         read_from_environment(command, cmd_name)
         return command
@@ -86,10 +91,18 @@ class LazyGroup(click.Group):
             formatter.write_dl([(name, summary) for name, (_, _, summary) in COMMANDS.items()])
 
 
+def _keep_examples(command: click.Command) -> None:
+    """Keep click from wrapping the examples at the end of the help, which are there to be pasted."""
+    if command.epilog and not command.epilog.startswith(_UNWRAPPED):
+        command.epilog = _UNWRAPPED + command.epilog
+    for inner in getattr(command, "commands", {}).values():
+        _keep_examples(inner)
+
+
 @click.group(
     cls=LazyGroup,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
-    epilog="Example:  asteroid-ll run-all   (in an empty folder: offline, no account needed)",
+    epilog="Example:  asteroid-ll run-all   (in an empty folder; offline, no account)",
 )
 @click.version_option(__version__, prog_name="asteroid-ll")
 def group() -> None:

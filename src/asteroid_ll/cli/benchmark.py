@@ -19,7 +19,7 @@ _NOTHING = "-"
 
 
 @click.command(
-    "benchmark", epilog="Example:  asteroid-ll benchmark   or   asteroid-ll benchmark --predictions theirs.csv"
+    "benchmark", epilog="Example:  asteroid-ll benchmark\n          asteroid-ll benchmark --predictions theirs.csv"
 )
 @click.option(
     "--export",

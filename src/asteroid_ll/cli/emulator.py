@@ -181,7 +181,7 @@ def ledger(state: Path, as_json: bool) -> None:
         (
             "?" if row["usd"] is None else f"{row['usd']:.4f}",
             f"{row['instance_seconds']:,.0f}{', open' if row['open'] else ''}",
-            f"{row['instance_count']} x {row['instance_type']}",
+            f"{row['instance_count']} x {row['instance_type']}".removeprefix("1 x "),
             str(row["resource"]),
         )
         for row in rows

@@ -78,31 +78,25 @@ def laid_out(
     else:
         widths, gap = _widths(columns, available=width)
     for row in rows:
-        cells = [_lines(cell, width) for cell, width in zip(row, widths, strict=True)]
-        height = max(map(len, cells))
         is_heading = row is rows[0] and not has_text
-        for number in range(height):
+        cells = [_lines(cell, width, breaks_words=is_heading) for cell, width in zip(row, widths, strict=True)]
+        height = max(map(len, cells))
+        for cell in cells:
             # The last line of a heading is above the cells; a cell begins in the first line of its row.
-            line = [_line(cell, number - (height - len(cell) if is_heading else 0)) for cell in cells]
-            yield (
-                (" " * gap)
-                .join(
-                    text.ljust(width) if at in left else text.rjust(width)
-                    for at, (text, width) in enumerate(zip(line, widths, strict=True))
-                )
-                .rstrip()
-            )
+            cell[slice(0) if is_heading else slice(len(cell), None)] = [""] * (height - len(cell))
+        for line in zip(*cells, strict=True):
+            padded = [
+                text.ljust(width) if at in left else text.rjust(width)
+                for at, (text, width) in enumerate(zip(line, widths, strict=True))
+            ]
+            yield (" " * gap).join(padded).rstrip()
 
 
-def _lines(cell: str, width: int) -> list[str]:
-    """Return the lines of a cell; blanks at its start are an indent."""
+def _lines(cell: str, width: int, *, breaks_words: bool) -> list[str]:
+    """Return the lines of a cell; one that fits keeps the blanks at its start, which indent it."""
     if len(cell) <= width:
         return [cell]
-    return textwrap.wrap(cell, width=width, break_on_hyphens=False) or [""]
-
-
-def _line(lines: Sequence[str], number: int) -> str:
-    return lines[number] if 0 <= number < len(lines) else ""
+    return textwrap.wrap(cell, width=width, break_long_words=breaks_words, break_on_hyphens=False)
 
 
 def _widths(columns: Sequence[Sequence[str]], *, available: int | None) -> tuple[list[int], int]:

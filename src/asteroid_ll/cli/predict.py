@@ -15,7 +15,8 @@ FORMATS = ("table", "csv", "jsonl", "parquet")
 
 @click.command(
     "predict",
-    epilog='Example:  asteroid-ll predict --offline 433 Apophis "2010 PK9"   or   predict -i new.csv -o s.csv',
+    epilog='Example:  asteroid-ll predict --offline 433 Apophis "2010 PK9"\n'
+    "          asteroid-ll predict --offline -i new.csv -o scores.csv",
 )
 @on_account
 @click.argument("designations", nargs=-1, metavar="[DESIGNATION]...")
