@@ -138,7 +138,7 @@ def test_debug_prints_the_requests_of_a_run_and_no_secret(place, workbench):
     place.check()
 
 
-def test_every_command_has_the_three_options_and_no_option_twice():
+def test_every_command_has_the_three_options_and_an_example_that_is_not_wrapped():
     def leaves(command):
         inner = getattr(command, "commands", None)
         return [command] if inner is None else [leaf for item in inner.values() for leaf in leaves(item)]
@@ -148,4 +148,5 @@ def test_every_command_has_the_three_options_and_no_option_twice():
         for leaf in leaves(group.get_command(context, name)):
             options = [option for parameter in leaf.params for option in parameter.opts]
             assert len(options) == len(set(options)), (name, leaf.name)
+            assert leaf.epilog.startswith("\b\nExample:  asteroid-ll "), (name, leaf.name)
             assert {"-q", "--quiet", "-v", "--verbose", "--debug"} <= set(options), (name, leaf.name)

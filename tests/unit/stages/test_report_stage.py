@@ -219,7 +219,7 @@ def test_a_report_of_nothing_names_the_stage_that_is_missing(tmp_path):
 def test_evaluate_shows_a_table_on_stdout_and_a_line_per_fold_on_stderr_and_the_same_as_json(copied):
     done = _call("evaluate", "--folds", "2", "--no-boosting", workdir=copied)
     assert done.exit_code == 0
-    assert "2 folds by asteroid" in done.stdout
+    assert "2 folds by asteroid" in " ".join(done.stdout.split())
     assert "95 % from" in done.stdout
     assert "fold 2 of 2: " in done.stderr
     assert re.search(r"evaluate  ran +\d+\.\d\d s  40,863 rows tested once", done.stderr)
