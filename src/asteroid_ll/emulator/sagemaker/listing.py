@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import json
 from collections.abc import Callable
 from typing import Any
 
 from asteroid_ll.emulator.resources import Resource
-from asteroid_ll.emulator.sagemaker.call import SageMakerCall
+from asteroid_ll.emulator.sagemaker.call import SageMakerCall, invalid
 from asteroid_ll.emulator.transport.messages import ApiError
 
 DEFAULT_PAGE_SIZE = 10
@@ -81,6 +80,11 @@ def page(
     return answer
 
 
+def bad_token() -> ApiError:
+    """Return the refusal of a ``NextToken`` that is not one of the listing."""
+    return invalid("Invalid pagination token.")
+
+
 def _key(resource: Resource, by: str) -> tuple[float | str, str]:
     values: dict[str, float | str] = {"CreationTime": resource.created_s, "Status": resource.status, "Name": ""}
     return values[by], resource.name
@@ -89,8 +93,10 @@ def _key(resource: Resource, by: str) -> tuple[float | str, str]:
 def _decode(token: str, *, member: str) -> tuple[float | str, str]:
     try:
         kind, value, name = json.loads(base64.urlsafe_b64decode(token))
-    except (ValueError, binascii.Error):
-        kind = value = name = None
+        key = value if isinstance(value, str) else float(value), str(name)
+        json.dumps(key, ensure_ascii=False).encode()  # not half a surrogate pair
+    except (TypeError, ValueError, OverflowError):
+        raise bad_token() from None
     if kind != member:
-        raise ApiError("ValidationException", "Invalid pagination token.")
-    return value, name
+        raise bad_token()
+    return key

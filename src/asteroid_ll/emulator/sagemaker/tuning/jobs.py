@@ -11,14 +11,13 @@ from typing import Any
 from asteroid_ll.emulator.resources import TUNING_JOB, Resource
 from asteroid_ll.emulator.sagemaker import training_jobs
 from asteroid_ll.emulator.sagemaker.call import SageMakerCall, Services, invalid
-from asteroid_ll.emulator.sagemaker.listing import page
+from asteroid_ll.emulator.sagemaker.listing import DEFAULT_PAGE_SIZE, bad_token, page
 from asteroid_ll.emulator.sagemaker.tuning import children as child_rows
 from asteroid_ll.emulator.sagemaker.tuning import rules
 from asteroid_ll.emulator.sagemaker.tuning.children import OBJECTIVE_HYPERPARAMETER, Child, read_children
 from asteroid_ll.emulator.transport.messages import ApiError
 from asteroid_ll.emulator.worker.jobs import ACTIVE, TERMINAL
 
-_DEFAULT_PAGE_SIZE = 10
 _START_PATIENCE_S, _START_POLL_S = 10.0, 0.005
 _Members = dict[str, Any]
 
@@ -89,17 +88,19 @@ def list_training_jobs(call: SageMakerCall) -> _Members:
     params, tuning = call.params, _existing(call)
     by, wanted = params.get("SortBy", "Name"), params.get("StatusEquals")
     rows = [child for child in read_children(call.resources, tuning) if child.job is not None]
-    rows = [child for child in rows if child.job is not None and wanted in (None, child.job.status)]
     if by == "FinalObjectiveMetricValue":
         rows = [child for child in rows if child.objective is not None]
     rows.sort(key=lambda child: _sort_key(child, by), reverse=params.get("SortOrder") == "Descending")
-    token = params.get("NextToken", "0")
-    if not token.isdecimal() or len(token) > 4:
-        raise invalid("Invalid pagination token.")
-    start, stop = int(token), int(token) + params.get("MaxResults", _DEFAULT_PAGE_SIZE)
+    if "NextToken" in params:  # the last training job of the page before: others may have started meanwhile
+        names = [child.name for child in rows]
+        if params["NextToken"] not in names:
+            raise bad_token()
+        rows = rows[names.index(params["NextToken"]) + 1 :]
+    rows = [child for child in rows if child.job is not None and wanted in (None, child.job.status)]
+    size = params.get("MaxResults", DEFAULT_PAGE_SIZE)
     return {
-        "TrainingJobSummaries": [_child_summary(tuning, child) for child in rows[start:stop]],
-        "NextToken": str(stop) if stop < len(rows) else None,
+        "TrainingJobSummaries": [_child_summary(tuning, child) for child in rows[:size]],
+        "NextToken": rows[size - 1].name if size < len(rows) else None,
     }
 
 
