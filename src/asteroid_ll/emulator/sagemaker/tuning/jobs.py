@@ -11,7 +11,7 @@ from typing import Any
 from asteroid_ll.emulator.resources import TUNING_JOB, Resource
 from asteroid_ll.emulator.sagemaker import training_jobs
 from asteroid_ll.emulator.sagemaker.call import SageMakerCall, Services, invalid
-from asteroid_ll.emulator.sagemaker.listing import DEFAULT_PAGE_SIZE, bad_token, page
+from asteroid_ll.emulator.sagemaker.listing import DEFAULT_PAGE_SIZE, page, place_in, token_of
 from asteroid_ll.emulator.sagemaker.tuning import children as child_rows
 from asteroid_ll.emulator.sagemaker.tuning import rules
 from asteroid_ll.emulator.sagemaker.tuning.children import OBJECTIVE_HYPERPARAMETER, Child, read_children
@@ -88,19 +88,18 @@ def list_training_jobs(call: SageMakerCall) -> _Members:
     params, tuning = call.params, _existing(call)
     by, wanted = params.get("SortBy", "Name"), params.get("StatusEquals")
     rows = [child for child in read_children(call.resources, tuning) if child.job is not None]
+    rows = [child for child in rows if child.job is not None and wanted in (None, child.job.status)]
     if by == "FinalObjectiveMetricValue":
         rows = [child for child in rows if child.objective is not None]
-    rows.sort(key=lambda child: _sort_key(child, by), reverse=params.get("SortOrder") == "Descending")
-    if "NextToken" in params:  # the last training job of the page before: others may have started meanwhile
-        names = [child.name for child in rows]
-        if params["NextToken"] not in names:
-            raise bad_token()
-        rows = rows[names.index(params["NextToken"]) + 1 :]
-    rows = [child for child in rows if child.job is not None and wanted in (None, child.job.status)]
+    descending, listing = params.get("SortOrder") == "Descending", f"TrainingJobSummaries by {by}"
+    if "NextToken" in params:
+        place = place_in(params["NextToken"], listing=listing)
+        rows = [child for child in rows if (_place(child, by) < place if descending else _place(child, by) > place)]
+    rows.sort(key=lambda child: _place(child, by), reverse=descending)
     size = params.get("MaxResults", DEFAULT_PAGE_SIZE)
     return {
         "TrainingJobSummaries": [_child_summary(tuning, child) for child in rows[:size]],
-        "NextToken": rows[size - 1].name if size < len(rows) else None,
+        "NextToken": token_of(_place(rows[size - 1], by), listing=listing) if size < len(rows) else None,
     }
 
 
@@ -238,7 +237,7 @@ def _child_summary(tuning: Resource, child: Child) -> _Members:
     }
 
 
-def _sort_key(child: Child, by: str) -> tuple[Any, ...]:
+def _place(child: Child, by: str) -> tuple[Any, str]:
     assert child.job is not None
     values = {
         "Name": child.name,

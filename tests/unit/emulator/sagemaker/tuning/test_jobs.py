@@ -146,6 +146,7 @@ def test_a_page_goes_on_after_the_last_one_when_a_training_job_has_started(tuned
     tuning.end(3, 0.5)
     tuning.step()
     assert len(tuning.names()) == 4
+    sagemaker.delete_training_job(TrainingJobName=third)
     assert page(MaxResults=2, NextToken=token) == ([second, first], None)
 
 
