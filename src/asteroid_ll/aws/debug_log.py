@@ -61,10 +61,9 @@ def write_to_stderr() -> Callable[[], None]:
 
 def without_secrets(text: str) -> str:
     """Return a record of the log without the values of secrets, at most 2,000 characters of it."""
-    text = text[:_MAX_READ]
     for secret in _secrets_of_environment():
-        text = text.replace(secret, REMOVED)
-    text = _ELEMENT.sub(rf"\g<start>{REMOVED}", text)
+        text = text.replace(secret, REMOVED)  # before the cut, which may leave a part of it
+    text = _ELEMENT.sub(rf"\g<start>{REMOVED}", text[:_MAX_READ])
     text = redacted(_MEMBER.sub(rf"\g<name>\g<between>{REMOVED}", text))
     return text if len(text) <= _MAX_SHOWN else f"{text[:_MAX_SHOWN]}..."
 

@@ -118,6 +118,13 @@ def test_what_is_no_secret_stays_and_a_body_is_cut():
     assert len(without_secrets("x" * 10_000_000)) == 2_003
 
 
+def test_no_part_of_a_secret_is_left_at_the_cut(monkeypatch):
+    monkeypatch.setenv("AWS_SESSION_TOKEN", "canary" * 200)
+    headers = "".join(f"'X-Amz-Security-Token': '{'y' * 1_000}', " for _ in range(3))
+    assert "canary" not in without_secrets(headers + "z" * 500 + " canary" + "canary" * 199)
+    assert "yyy" not in without_secrets(headers)
+
+
 def test_the_log_ends_with_its_command(monkeypatch):
     stream = io.StringIO()
     monkeypatch.setattr("sys.stderr", stream)
