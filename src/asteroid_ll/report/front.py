@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import shlex
+from collections.abc import Mapping
 from typing import Any
 
 from asteroid_ll.config import Config
@@ -25,11 +27,12 @@ def run_facts(inputs: ReportInputs) -> dict[str, str]:
     metrics, config = inputs.metrics, inputs.config
     rows = inputs.json(paths.CLEANING_RULES)["rows_out"]
     trained = {} if inputs.trained_at is None else {"Trained": f"{inputs.trained_at:%Y-%m-%d %H:%M} UTC"}
-    job = inputs.json(paths.JOB)
+    job, billable_s = inputs.json(paths.JOB), inputs.bill["training"]["billable_s"]
+    seconds = "" if billable_s is None else f"{math.ceil(billable_s):,} s, "
     return {
         **trained,
         "Target": "emulator on this machine" if config.target == "emulator" else f"AWS in {config.region}",
-        "Job": f"{job['name']} on {job['instance_type']}, {job['billable_s']:,} s, {_price(inputs.bill)}",
+        "Job": f"{job['name']} on {job['instance_type']}, {seconds}{_price(inputs.bill)}",
         "Data": f"{config.source.kind}, {rows:,} rows; tested on {metrics['n_rows']:,} "
         f"({metrics['n_hazardous']:,} hazardous), split by {metrics['split_by']}; "
         f"{metrics['n_features']} {metrics['feature_set']} features",
@@ -76,7 +79,7 @@ def all_findings(inputs: ReportInputs) -> tuple[list[Finding], list[Finding]]:
     return items[:_SENTENCES], items[_SENTENCES:]
 
 
-def _price(bill: dict[str, Any] | Any) -> str:
+def _price(bill: Mapping[str, Any]) -> str:
     usd = bill["training"]["usd"]
     price = "price unknown" if usd is None else "< 0.01 USD" if usd < _CENT_USD else f"{usd:.2f} USD"
     return price if bill["target"] == "aws" else f"{price} on AWS"
