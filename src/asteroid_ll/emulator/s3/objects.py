@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
 from urllib.parse import unquote
 from xml.etree.ElementTree import Element
 
@@ -107,19 +108,24 @@ def _checksums_of_answer(call: S3Call, stored: StoredObject, *, whole: bool) -> 
 
 
 def _as_on_disk(stored: StoredObject) -> Attributes:
-    """Return an object's attributes with the checksums of its present bytes; with none if the bytes are lost."""
+    """Return an object's attributes with the checksums of its present bytes; lost bytes count as none."""
     sizes = stored.attributes.part_sizes_bytes if stored.attributes.checksum_type == "COMPOSITE" else ()
+    starts = [0, *itertools.accumulate(sizes)]
     checksums: dict[str, str] = {}
-    with suppress(FileNotFoundError):
-        for algorithm in stored.attributes.checksums:
-            starts = [0, *itertools.accumulate(sizes)]
-            parts = [read_chunks(stored.path, start=a, stop=b) for a, b in itertools.pairwise(starts)]
-            checksums[algorithm] = (
-                composite(algorithm, [checksum(algorithm, part) for part in parts])
-                if sizes
-                else checksum(algorithm, read_chunks(stored.path))
-            )
+    for algorithm in stored.attributes.checksums:
+        parts = [_present(stored.path, start=a, stop=b) for a, b in itertools.pairwise(starts)]
+        checksums[algorithm] = (
+            composite(algorithm, [checksum(algorithm, part) for part in parts])
+            if sizes
+            else checksum(algorithm, _present(stored.path))
+        )
     return replace(stored.attributes, checksums=checksums)
+
+
+def _present(path: Path, *, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
+    """Yield the bytes of a file; none if it is lost."""
+    with suppress(FileNotFoundError):
+        yield from read_chunks(path, start=start, stop=stop)
 
 
 def _part_range(call: S3Call, stored: StoredObject) -> tuple[int, int] | None:

@@ -1,5 +1,8 @@
 """A changed or lost body is an error that names the object, never other bytes; a new put repairs it."""
 
+import base64
+import zlib
+
 import pytest
 
 MIB = 2**20
@@ -39,6 +42,12 @@ def test_a_damaged_body_is_an_internal_error_with_the_objects_name_in_answer_and
         assert (error["Code"], error["status"]) == ("InternalError", 500)
         assert "s3://rocks/k are damaged or lost" in error["Message"]
     assert (state.directory / "emulator.log").read_text().count("s3://rocks/k are damaged or lost") == 3
+
+
+def test_a_head_has_the_checksum_of_the_bytes_that_are_left(s3, damaged):
+    left = damaged.path.read_bytes() if damaged.path.exists() else b""
+    head = s3.head_object(Bucket="rocks", Key="k", ChecksumMode="ENABLED")
+    assert head["ChecksumCRC32"] == base64.b64encode(zlib.crc32(left).to_bytes(4, "big")).decode()
 
 
 def test_a_damaged_body_is_not_copied(s3, damaged, refused):
