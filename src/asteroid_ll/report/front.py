@@ -27,12 +27,13 @@ def run_facts(inputs: ReportInputs) -> dict[str, str]:
     metrics, config = inputs.metrics, inputs.config
     rows = inputs.json(paths.CLEANING_RULES)["rows_out"]
     trained = {} if inputs.trained_at is None else {"Trained": f"{inputs.trained_at:%Y-%m-%d %H:%M} UTC"}
-    job, billable_s = inputs.json(paths.JOB), inputs.bill["training"]["billable_s"]
+    job, training = inputs.json(paths.JOB), inputs.bill["training"]
+    billable_s = training["billable_s"]
     seconds = "" if billable_s is None else f"{math.ceil(billable_s):,} s, "
     return {
         **trained,
         "Target": "emulator on this machine" if config.target == "emulator" else f"AWS in {config.region}",
-        "Job": f"{job['name']} on {job['instance_type']}, {seconds}{_price(inputs.bill)}",
+        "Job": f"{job['name']} on {training['instances'].removeprefix('1 x ')}, {seconds}{_price(inputs.bill)}",
         "Data": f"{config.source.kind}, {rows:,} rows; tested on {metrics['n_rows']:,} "
         f"({metrics['n_hazardous']:,} hazardous), split by {metrics['split_by']}; "
         f"{metrics['n_features']} {metrics['feature_set']} features",
