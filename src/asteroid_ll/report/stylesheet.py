@@ -78,5 +78,5 @@ footer { color: var(--muted); font-size: .85rem; margin-top: 2rem; padding-botto
   --warn: #000; } button.all, p.filter { display: none; } body { font-size: 10.5pt; } summary { break-after: avoid; }
   figure, tr, li, dl.headline div { break-inside: avoid; } .scroll { overflow: visible; }
   details::details-content { content-visibility: visible; block-size: auto; }
-  tbody th, td { white-space: normal; } .long { min-width: 0; } caption span { max-width: none; } }
+  th, tbody th, td { white-space: normal; } .long { min-width: 0; } caption span { max-width: none; } }
 """
