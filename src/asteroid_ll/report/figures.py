@@ -21,7 +21,7 @@ from asteroid_ll.run import paths
 DIRECTORY = "report"
 _REUSED = ("distributions", "correlation")
 _CUT = ("decision-plane", "ranking", "training", "learned-functions")
-_MARKS = "Each ring has its asteroid's name on hover and focus; the violet ones are worth another observation."
+_MARKS = "Each asteroid that is listed below has its name here on hover and focus; violet ones are for follow-up."
 
 
 def draw_model(inputs: ReportInputs) -> list[Plot]:
