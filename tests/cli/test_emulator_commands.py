@@ -149,6 +149,20 @@ def test_a_folder_with_other_files_is_no_state(place):
     assert (place.folder / "thesis.txt").read_text() == "years of work"
 
 
+def test_a_state_below_a_file_is_one_sentence(place):
+    (place.folder / "thesis.txt").write_text("years of work")
+    ended = place.run("emulator", "serve", "--state", "thesis.txt/state", config=None)
+    assert ended.code == 2
+    assert ended.err.startswith("Error: The emulator's state cannot be in thesis.txt/state: Not a directory.\nNext:  ")
+
+
+def test_an_address_of_another_machine_is_named_as_the_problem(place):
+    address = ("--host", "192.0.2.1", "--port", "0")  # of no machine (RFC 5737)
+    ended = place.run("emulator", "serve", *address, config=None)
+    assert ended.code == 2
+    assert "Next:  Use an address of this machine" in ended.err
+
+
 def test_a_reset_keeps_the_users_files(finished):
     (finished.state / "thesis.txt").write_text("years of work")
     assert finished.run("emulator", "reset", "--yes", config=None).code == 0

@@ -10,7 +10,6 @@ from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import click
 
@@ -18,7 +17,7 @@ from asteroid_ll.aws.pricing import usd_per_h
 from asteroid_ll.cli.console import Console
 from asteroid_ll.emulator.account import Account
 from asteroid_ll.emulator.account import reset as reset_account
-from asteroid_ll.emulator.companion import exports, find_other, join
+from asteroid_ll.emulator.companion import exports, find_other, host_and_port, join
 from asteroid_ll.emulator.iam.setup import Policies
 from asteroid_ll.emulator.iam.store import Credentials
 from asteroid_ll.emulator.ledger import BilledInterval
@@ -125,8 +124,8 @@ def _other_s3(state: Path, url: str, account: str | None, port: int, *, has_poli
             "With --s3-endpoint the other emulator has the identities, so no policies and signatures count here.",
             hint="Leave out --iam, --strict-signatures and the options for policies.",
         )
-    parts, quoted_url = urlsplit(url), shlex.quote(url)
-    if parts.port == port and is_loopback(parts.hostname or ""):
+    (other_host, other_port), quoted_url = host_and_port(url), shlex.quote(url)
+    if other_port == port and is_loopback(other_host):
         raise ConfigError(
             f"Port {port} is that of the other emulator.",
             hint=f"asteroid-ll emulator serve --s3-endpoint {quoted_url} --port 4599",

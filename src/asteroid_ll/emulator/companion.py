@@ -25,6 +25,22 @@ SERVICES = ("SAGEMAKER", "SAGEMAKER_RUNTIME", "CLOUDWATCH_LOGS", "CLOUDWATCH")
 """What the companion answers, as the ends of ``AWS_ENDPOINT_URL_...`` (botocore's service ids)."""
 
 
+def host_and_port(url: str) -> tuple[str, int | None]:
+    """Return the host and the port in the address of another emulator.
+
+    Raises:
+        ConfigError: the address is malformed.
+    """
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname, parts.port
+    except ValueError:  # a port above 65535, a bracket without its pair
+        host = port = None
+    if not host or parts.scheme not in ("http", "https"):
+        raise ConfigError(f"{url!r} is not the URL of an S3.", hint="Give one such as http://127.0.0.1:5000.")
+    return host, port
+
+
 def find_other(url: str, account_id: str | None) -> tuple[OtherS3, bool]:
     """Find out about another emulator.
 
@@ -39,9 +55,8 @@ def find_other(url: str, account_id: str | None) -> tuple[OtherS3, bool]:
         ConfigError: the address or the account is malformed, or the emulator does not answer and the account is not
             given.
     """
-    url, parts = url.rstrip("/"), urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ConfigError(f"{url!r} is not the URL of an S3.", hint="Give one such as http://127.0.0.1:5000.")
+    host_and_port(url)
+    url = url.rstrip("/")
     if account_id is not None and not re.fullmatch(r"\d{12}", account_id):
         raise ConfigError(f"{account_id!r} is not an account's 12 digits.", hint=f"Write it as --account {ACCOUNT_ID}.")
     try:

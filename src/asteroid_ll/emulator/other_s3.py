@@ -123,12 +123,15 @@ class OtherBuckets:
             yield
         except ClientError as error:
             refusal, status = error.response["Error"], error.response["ResponseMetadata"]["HTTPStatusCode"]
-            raise ApiError(
-                refusal.get("Code", ""), refusal.get("Message", ""), status=503 if status >= 500 else status
-            ) from error
+            code, is_refusal = refusal.get("Code", ""), 400 <= status < 500
+            if not is_refusal and not code.isalpha():  # the answer of a proxy, or to a HEAD
+                raise self._unusable(error) from error
+            raise ApiError(code, refusal.get("Message", ""), status=status if is_refusal else 503) from error
         except BotoCoreError as error:
-            message = f"The S3 at {self._url} cannot be used: {error}"
-            raise ApiError("ServiceUnavailable", message, status=503) from error
+            raise self._unusable(error) from error
+
+    def _unusable(self, error: Exception) -> ApiError:
+        return ApiError("ServiceUnavailable", f"The S3 at {self._url} cannot be used: {error}", status=503)
 
 
 def client_for(url: str, service: str, region: str, *, is_patient: bool = False) -> Any:
@@ -158,4 +161,11 @@ def client_for(url: str, service: str, region: str, *, is_patient: bool = False)
         request_checksum_calculation="when_required",
         s3={"addressing_style": "path"},
     )
-    return session.create_client(service, region_name=region, endpoint_url=url, config=config)
+    client = session.create_client(service, region_name=region, endpoint_url=url, config=config)
+    client.meta.events.register_last("before-parameter-build.s3", _follow_no_redirect)
+    return client
+
+
+def _follow_no_redirect(context: dict[str, Any], **_: object) -> None:
+    """Mark a request as redirected: botocore asks for the bucket's region otherwise, for ever if that redirects too."""
+    context["s3_redirect"]["redirected"] = True

@@ -32,6 +32,7 @@ _MISMATCH = (
     "The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key "
     "and signing method. Consult the service documentation for details."
 )
+_HOST_NOT_SIGNED = "'Host' or ':authority' must be a 'SignedHeader' in the AWS Authorization."
 
 
 @dataclass(frozen=True)
@@ -150,7 +151,7 @@ def check(request: Request, keys: Keys, *, protocol: str, now_s: float) -> None:
         raise ApiError(code, "The security token included in the request is invalid.", status=_status(protocol))
     body_hash = hashlib.sha256(request.body).hexdigest()
     canonical = canonical_request(request, signature, payload_hash=body_hash, is_s3=False)
-    problem = _skew(signature, now_s=now_s)
+    problem = _skew(signature, now_s=now_s) if "host" in signature.signed_headers else _HOST_NOT_SIGNED
     if not problem and not is_signed_by(signature, credentials.secret, string_to_sign(signature, canonical)):
         problem = _MISMATCH
     if problem:

@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from asteroid_ll.errors import ConfigError, DataError
-from asteroid_ll.run.atomic import atomic_write
+from asteroid_ll.run.atomic import atomic_write, refused_by_system
 
 DATABASE = "state.sqlite3"
 LOG = "emulator.log"
@@ -109,7 +109,7 @@ class State:
         account_id: the account's number.
 
     Raises:
-        ConfigError: the directory has files, but no emulator's state.
+        ConfigError: the directory has files, but no emulator's state, or the system refuses it.
     """
 
     def __init__(self, directory: Path, *, clock: Callable[[], float] = time.time) -> None:
@@ -217,6 +217,22 @@ class State:
             self._ensured.clear()
 
     def _create(self) -> None:
+        """Create what is missing.
+
+        Raises:
+            ConfigError: the directory has other files, or the system refuses it.
+        """
+        try:
+            self._create_files()
+        except OSError as error:
+            if refused_by_system(error) is not None:  # a full disk, say
+                raise
+            raise ConfigError(
+                f"The emulator's state cannot be in {self.directory}: {error.strerror}.",
+                hint="Name another directory with --state or --workdir.",
+            ) from error
+
+    def _create_files(self) -> None:
         """Create what is missing. The database comes first, because it marks the directory as a state."""
         is_new = not self.directory.exists()
         self.directory.mkdir(parents=True, exist_ok=True)

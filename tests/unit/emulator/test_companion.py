@@ -7,10 +7,12 @@ import os
 import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.error
 import urllib.request
-from contextlib import closing
+from contextlib import closing, contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import boto3
 import numpy as np
@@ -39,6 +41,33 @@ NOBODY = "http://127.0.0.1:9"
 def post(url):
     with urllib.request.urlopen(urllib.request.Request(url, method="POST"), timeout=10) as answer:
         return json.load(answer)
+
+
+@contextmanager
+def http_answer(status, body):
+    """Serve a server that answers everything with the same response; yield its address."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(status)
+            self.send_header("Location", NOBODY)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            if self.command == "GET":
+                self.wfile.write(body)
+
+        def do_HEAD(self):
+            self.do_GET()
+
+        def log_message(self, *_):
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
 
 
 @pytest.fixture(scope="module")
@@ -218,6 +247,27 @@ def test_an_s3_that_is_down_or_silent_is_named_within_the_time_limit(
     assert (code, "Read timeout" in message) == ("ServiceUnavailable", True)
 
 
+@pytest.mark.parametrize(
+    ("status", "body", "code"),
+    [
+        (301, b"", "ValidationException"),  # a bucket of another region, as far as HEAD shows
+        (307, b"", "ServiceUnavailable"),
+        (500, b"<html>Oops</html>", "ServiceUnavailable"),
+        (503, b"", "ServiceUnavailable"),
+        (200, b"not XML", "ServiceUnavailable"),
+    ],
+)
+def test_an_s3_that_redirects_fails_or_answers_nonsense_is_named(
+    status, body, code, companion, sagemaker, job_request, refused
+):
+    with http_answer(status, body) as other:
+        companion(other)
+        answered, message = refused(sagemaker.create_training_job, **job_request())
+    assert answered == code
+    if code == "ServiceUnavailable":
+        assert message.startswith(f"The S3 at {other} cannot be used: ")
+
+
 def test_an_endpoint_and_a_batch_transform_use_the_other_buckets(companion, s3, url, client_of, sagemaker, tmp_path):
     companion(url)
     Model("regressor", "squared_loss", np.array([[10]], np.float32), np.zeros(1, np.float32)).save(
@@ -332,6 +382,8 @@ def test_the_account_is_that_of_the_other_sts(url, tmp_path):
     for arguments, words in (
         ((NOBODY, None), "does not answer, so its account is unknown"),
         (("127.0.0.1:9", None), "is not the URL of an S3"),
+        (("http://127.0.0.1:99999", None), "is not the URL of an S3"),
+        (("http://[::1", None), "is not the URL of an S3"),
         ((url, "12"), "is not an account's 12 digits"),
     ):
         with pytest.raises(ConfigError, match=words):

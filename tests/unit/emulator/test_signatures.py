@@ -3,6 +3,7 @@
 import calendar
 import json
 import time
+from dataclasses import replace
 
 import pytest
 from botocore.exceptions import ClientError
@@ -84,6 +85,16 @@ def test_a_clock_that_is_wrong_by_more_than_five_minutes_is_named(protocol, code
             check(example("vanilla"), keys, protocol=protocol, now_s=NOW_S + seconds)
         assert (caught.value.code, caught.value.message, caught.value.status) == (code, sentence, status)
     check(example("vanilla"), keys, protocol=protocol, now_s=NOW_S + 299)
+
+
+def test_a_request_whose_host_is_not_signed_is_refused_in_awss_words():
+    request = example("vanilla")
+    signed = request.headers["authorization"].replace("host;", "")
+    with pytest.raises(ApiError) as caught:
+        check(replace(request, headers={**request.headers, "authorization": signed}), keys, protocol=JSON, now_s=NOW_S)
+    # As reported in aws/aws-sdk-php#2469.
+    assert caught.value.code == "InvalidSignatureException"
+    assert caught.value.message == "'Host' or ':authority' must be a 'SignedHeader' in the AWS Authorization."
 
 
 def test_a_request_without_a_whole_signature_is_incomplete():

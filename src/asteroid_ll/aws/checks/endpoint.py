@@ -1,7 +1,8 @@
-"""The check that an address which is not AWS's has a SageMaker that trains."""
+"""The check that an address which is not AWS's has a SageMaker that trains, and buckets."""
 
 from __future__ import annotations
 
+import re
 import shlex
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -18,13 +19,15 @@ _MALFORMED_NAME = "asteroid-ll-"
 
 
 def require_sagemaker(aws: Aws) -> None:
-    """Refuse an emulator or a server that has no SageMaker, or one that only pretends to train.
+    """Refuse an emulator or a server that has no SageMaker, or one that only pretends to train, or a mere companion.
 
-    It sends one request, and only if the address is not AWS's own (``AWS_ENDPOINT_URL``). If nobody answers, or with an
-    error of the server or the credentials, the next request reports it.
+    It sends one request, or two if S3 has the same address, and only if the address is not AWS's own
+    (``AWS_ENDPOINT_URL``). If nobody answers, or with an error of the server or the credentials, the next request
+    reports it.
 
     Raises:
-        AwsError: there is no such SageMaker; with the command that serves one.
+        AwsError: there is no such SageMaker; with the command that serves one. Or the buckets are elsewhere; with the
+            variable that leads to them.
     """
     url = aws.sagemaker.meta.endpoint_url
     if "amazonaws." in (urlsplit(url).hostname or ""):
@@ -34,6 +37,8 @@ def require_sagemaker(aws: Aws) -> None:
     except Exception as error:
         code, message, status = answer(error)
         if "failed to satisfy constraint" in message:
+            if aws.s3.meta.endpoint_url == url:
+                _require_buckets(aws)
             return
         # 501 is the one error of a server that means a service which does not exist.
         if code == UNREADABLE or not 400 <= status <= 501 or status in (401, 403, 429, 500):
@@ -45,3 +50,16 @@ def require_sagemaker(aws: Aws) -> None:
         hint=f"{companion}   serves one beside it. Paste the variables that it prints, and run the same command again.",
         companion=companion,
     )
+
+
+def _require_buckets(aws: Aws) -> None:
+    """Refuse the companion of another emulator, which says where the buckets are."""
+    try:
+        aws.s3.list_buckets()
+    except Exception as error:
+        code, message, status = answer(error)
+        other = re.search(r"https?://\S+", message)
+        if other and (code, status) == ("UnknownOperationException", 501):
+            variable = f"export AWS_ENDPOINT_URL_S3={shlex.quote(other[0])}"
+            hint = f"{variable}   and the other variables that it printed. Then run the same command again."
+            raise AwsError(message, hint=hint, companion=variable) from error

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import json
 from collections.abc import Callable
 from typing import Any
 
 from asteroid_ll.emulator.resources import Resource
-from asteroid_ll.emulator.sagemaker.call import SageMakerCall
+from asteroid_ll.emulator.sagemaker.call import SageMakerCall, invalid
 from asteroid_ll.emulator.transport.messages import ApiError
 
 DEFAULT_PAGE_SIZE = 10
@@ -58,7 +57,7 @@ def page(
     params = call.params
     by = params.get("SortBy", default_by)
     size = params.get("MaxResults", DEFAULT_PAGE_SIZE)
-    after = _decode(params["NextToken"], member=member) if "NextToken" in params else None
+    after = place_in(params["NextToken"], listing=member) if "NextToken" in params else None
     rows: list[Resource] = []
     while len(rows) <= size:
         found = call.resources.page(
@@ -76,21 +75,37 @@ def page(
         after = _key(found[-1], by)
     answer: dict[str, Any] = {member: [summary(resource) for resource in rows[:size]]}
     if len(rows) > size:
-        token = json.dumps([member, *_key(rows[size - 1], by)])
-        answer["NextToken"] = base64.urlsafe_b64encode(token.encode()).decode()
+        answer["NextToken"] = token_of(_key(rows[size - 1], by), listing=member)
     return answer
+
+
+def token_of(place: tuple[float | str, str], *, listing: str) -> str:
+    """Return the ``NextToken`` for a place in the order of a listing: the value that is sorted by, and the name."""
+    return base64.urlsafe_b64encode(json.dumps([listing, *place]).encode()).decode()
+
+
+def place_in(token: str, *, listing: str) -> tuple[float | str, str]:
+    """Return the place that a ``NextToken`` has.
+
+    Raises:
+        ApiError: ``ValidationException``: it is not a token of that listing.
+    """
+    try:
+        kind, value, name = json.loads(base64.urlsafe_b64decode(token))
+        place = value if isinstance(value, str) else float(value), str(name)
+        json.dumps(place, ensure_ascii=False).encode()  # not half a surrogate pair
+    except (TypeError, ValueError, OverflowError):
+        raise bad_token() from None
+    if kind != listing:
+        raise bad_token()
+    return place
+
+
+def bad_token() -> ApiError:
+    """Return the refusal of a ``NextToken`` that is not one of the listing."""
+    return invalid("Invalid pagination token.")
 
 
 def _key(resource: Resource, by: str) -> tuple[float | str, str]:
     values: dict[str, float | str] = {"CreationTime": resource.created_s, "Status": resource.status, "Name": ""}
     return values[by], resource.name
-
-
-def _decode(token: str, *, member: str) -> tuple[float | str, str]:
-    try:
-        kind, value, name = json.loads(base64.urlsafe_b64decode(token))
-    except (ValueError, binascii.Error):
-        kind = value = name = None
-    if kind != member:
-        raise ApiError("ValidationException", "Invalid pagination token.")
-    return value, name

@@ -6,6 +6,7 @@ from typing import Any
 
 from asteroid_ll.emulator import ledger
 from asteroid_ll.emulator.sagemaker.call import SageMakerCall, invalid
+from asteroid_ll.emulator.sagemaker.listing import bad_token
 from asteroid_ll.emulator.transport.messages import ApiError
 
 MAX_TAGS = 50
@@ -30,10 +31,10 @@ def add(call: SageMakerCall) -> dict[str, Any]:
 def list_tags(call: SageMakerCall) -> dict[str, Any]:
     """ListTags."""
     tags = _as_list(call.resources.tags(_existing_arn(call)))
-    try:
-        start = int(call.params.get("NextToken", "0"))
-    except ValueError:
-        raise invalid("Invalid pagination token.") from None
+    token = call.params.get("NextToken", "0")
+    if not token.isdecimal() or int(token[:4]) > MAX_TAGS:
+        raise bad_token()
+    start = int(token)
     stop = start + call.params.get("MaxResults", DEFAULT_PAGE_SIZE)
     return {"Tags": tags[start:stop], "NextToken": str(stop) if stop < len(tags) else None}
 

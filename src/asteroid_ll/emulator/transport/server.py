@@ -5,6 +5,7 @@ Large bodies are streamed to and from disk.
 
 from __future__ import annotations
 
+import errno
 import io
 import logging
 import signal
@@ -75,9 +76,9 @@ def serving(
     try:
         server = _Server((host, port), emulator, gate=gate, spool=spool)
     except OSError as error:
-        raise ConfigError(
-            f"Port {port} on {host} cannot be used: {error.strerror}.", hint="Port 0 takes a free one."
-        ) from error
+        is_taken = error.errno in (errno.EADDRINUSE, errno.EACCES)
+        hint = "Port 0 takes a free one." if is_taken else f"Use an address of this machine, such as {LOOPBACK}."
+        raise ConfigError(f"Port {port} on {host} cannot be used: {error.strerror}.", hint=hint) from error
     with running(server):
         yield server.port
 

@@ -228,11 +228,10 @@ class Jobs:
                     self.note(job, spawned_s=self.state.now())
                     self.spawn(job)
                 elif worker is not None and not worker.is_alive():
-                    if self.kind.is_resumed:
-                        self.note(job, worker=None, spawned_s=self.state.now())
-                        self.spawn(job)
-                    else:
+                    if not self.kind.is_resumed:
                         self._end_orphan(job)
+                    elif self._release(job):
+                        self.spawn(job)
 
     def delete_all(self) -> None:
         """Delete every job and kill its processes; none of them runs when this returns."""
@@ -260,6 +259,16 @@ class Jobs:
         """Kill a job's processes; it ends as ``Stopped``."""
         _kill([process for role in ("worker", "container") if (process := _process(self._reload(job), role))])
         self.finish(job, "Stopped")
+
+    def _release(self, job: Resource) -> bool:
+        """Make a job free for a new worker; return False if another process has done so since it was read."""
+        with self.state.transaction() as db:
+            current = self._reload(job)
+            if current.status not in ACTIVE or current.body.get("worker") != job.body["worker"]:
+                return False
+            body = {**current.body, "worker": None, "spawned_s": self.state.now()}
+            self.resources.save(db, replace(current, body=body))
+        return True
 
     def _end_orphan(self, job: Resource) -> None:
         """End a job whose worker died, and kill its container."""

@@ -61,6 +61,19 @@ def test_a_server_that_checks_the_name_or_does_not_say_is_accepted(elsewhere, sc
     require_sagemaker(elsewhere)
 
 
+def test_a_companion_alone_is_refused_with_the_variable_that_leads_to_the_buckets(elsewhere, script, monkeypatch):
+    script.on("DescribeTrainingJob", Response(400, JSON, AWS))
+    message = "This emulator has no buckets. They are at http://127.0.0.1:5001 (AWS_ENDPOINT_URL_S3)."
+    refusal = f"<Error><Code>UnknownOperationException</Code><Message>{message}</Message></Error>".encode()
+    script.on("S3 GET", Response(501, {"Content-Type": "application/xml"}, refusal))
+    require_sagemaker(elsewhere)  # S3 has another address
+    monkeypatch.setattr(elsewhere.s3.meta, "_endpoint_url", "http://127.0.0.1:5000")
+    with pytest.raises(AwsError) as caught:
+        require_sagemaker(elsewhere)
+    assert caught.value.what == message
+    assert caught.value.hint.startswith("export AWS_ENDPOINT_URL_S3=http://127.0.0.1:5001   ")
+
+
 def test_aws_itself_gets_no_request(aws, script):
     require_sagemaker(aws)
     assert script.calls == []

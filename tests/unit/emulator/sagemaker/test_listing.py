@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from typing import Any
 
 import pytest
@@ -94,6 +95,19 @@ def test_a_token_outlives_the_job_that_it_names(emulator: Any, sagemaker: Any, b
     store(emulator, [job(number, created_s=START_S + number) for number in (1, 2, 5, 6, 8)])
     rest = sagemaker.list_training_jobs(SortBy=by, SortOrder="Ascending", NextToken=first["NextToken"])
     assert names(rest) == ["Job-005", "Job-006", "Job-008"]
+
+
+BAD_PLACES = ["", "null", "12", "[]", "[KIND, 1]", '[KIND, [1], "x"]', '[KIND, {}, "x"]', '[KIND, null, "x"]']
+BAD_PLACES += [r'[KIND, "\ud800", "x"]', r'[KIND, 1, "\ud800"]', f'[KIND, 1{"0" * 400}, "x"]', '["Models", 1, "x"]']
+
+
+@pytest.mark.usefixtures("emulator")
+@pytest.mark.parametrize("text", BAD_PLACES)
+def test_a_token_of_another_listing_is_refused(sagemaker: Any, refused: Any, text: str) -> None:
+    token = base64.urlsafe_b64encode(text.replace("KIND", '"TrainingJobSummaries"').encode()).decode()
+    for order in ORDERS:
+        refusal = refused(sagemaker.list_training_jobs, SortBy=order, NextToken=token)
+        assert refusal == ("ValidationException", "Invalid pagination token.")
 
 
 def test_the_pages_of_warm_pools_are_full_although_their_status_depends_on_the_time(

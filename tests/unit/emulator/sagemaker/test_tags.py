@@ -52,3 +52,16 @@ def test_more_than_fifty_tags_at_creation_are_refused(virtual, sagemaker, refuse
     code, message = refused(sagemaker.create_endpoint_config, **request)
     assert code == "ValidationException"
     assert message.endswith("at 'tags' failed to satisfy constraint: Member must have length less than or equal to 50")
+
+
+def test_a_token_that_is_no_place_in_the_tags_is_refused(sagemaker, model, refused):
+    tags = [{"Key": f"{number:02}", "Value": ""} for number in range(50)]
+    variant = VARIANT | {"ModelName": model}
+    config = sagemaker.create_endpoint_config(EndpointConfigName="c", ProductionVariants=[variant], Tags=tags)
+    arn = {"ResourceArn": config["EndpointConfigArn"]}
+    assert [tag["Key"] for tag in sagemaker.list_tags(**arn, NextToken="48")["Tags"]] == ["48", "49"]
+    for token in ("-1", "51", "1_0", "x", "9" * 5000):
+        assert refused(sagemaker.list_tags, **arn, NextToken=token) == (
+            "ValidationException",
+            "Invalid pagination token.",
+        )

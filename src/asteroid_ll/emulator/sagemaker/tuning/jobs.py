@@ -11,14 +11,13 @@ from typing import Any
 from asteroid_ll.emulator.resources import TUNING_JOB, Resource
 from asteroid_ll.emulator.sagemaker import training_jobs
 from asteroid_ll.emulator.sagemaker.call import SageMakerCall, Services, invalid
-from asteroid_ll.emulator.sagemaker.listing import page
+from asteroid_ll.emulator.sagemaker.listing import DEFAULT_PAGE_SIZE, page, place_in, token_of
 from asteroid_ll.emulator.sagemaker.tuning import children as child_rows
 from asteroid_ll.emulator.sagemaker.tuning import rules
 from asteroid_ll.emulator.sagemaker.tuning.children import OBJECTIVE_HYPERPARAMETER, Child, read_children
 from asteroid_ll.emulator.transport.messages import ApiError
 from asteroid_ll.emulator.worker.jobs import ACTIVE, TERMINAL
 
-_DEFAULT_PAGE_SIZE = 10
 _START_PATIENCE_S, _START_POLL_S = 10.0, 0.005
 _Members = dict[str, Any]
 
@@ -92,14 +91,15 @@ def list_training_jobs(call: SageMakerCall) -> _Members:
     rows = [child for child in rows if child.job is not None and wanted in (None, child.job.status)]
     if by == "FinalObjectiveMetricValue":
         rows = [child for child in rows if child.objective is not None]
-    rows.sort(key=lambda child: _sort_key(child, by), reverse=params.get("SortOrder") == "Descending")
-    token = params.get("NextToken", "0")
-    if not token.isdecimal() or len(token) > 4:
-        raise invalid("Invalid pagination token.")
-    start, stop = int(token), int(token) + params.get("MaxResults", _DEFAULT_PAGE_SIZE)
+    descending, listing = params.get("SortOrder") == "Descending", f"TrainingJobSummaries by {by}"
+    if "NextToken" in params:
+        place = place_in(params["NextToken"], listing=listing)
+        rows = [child for child in rows if (_place(child, by) < place if descending else _place(child, by) > place)]
+    rows.sort(key=lambda child: _place(child, by), reverse=descending)
+    size = params.get("MaxResults", DEFAULT_PAGE_SIZE)
     return {
-        "TrainingJobSummaries": [_child_summary(tuning, child) for child in rows[start:stop]],
-        "NextToken": str(stop) if stop < len(rows) else None,
+        "TrainingJobSummaries": [_child_summary(tuning, child) for child in rows[:size]],
+        "NextToken": token_of(_place(rows[size - 1], by), listing=listing) if size < len(rows) else None,
     }
 
 
@@ -237,7 +237,7 @@ def _child_summary(tuning: Resource, child: Child) -> _Members:
     }
 
 
-def _sort_key(child: Child, by: str) -> tuple[Any, ...]:
+def _place(child: Child, by: str) -> tuple[Any, str]:
     assert child.job is not None
     values = {
         "Name": child.name,

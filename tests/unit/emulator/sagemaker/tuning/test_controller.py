@@ -11,8 +11,9 @@ import pytest
 
 from asteroid_ll.emulator.ledger import open_intervals
 from asteroid_ll.emulator.logs.store import TRAINING_GROUP, LogStore
+from asteroid_ll.emulator.resources import TUNING_JOB
 from asteroid_ll.emulator.sagemaker.tuning.controller import Controller
-from asteroid_ll.emulator.worker.jobs import Jobs
+from asteroid_ll.emulator.worker.jobs import TUNING, Jobs
 
 REGION = "us-west-2"
 
@@ -229,6 +230,20 @@ def test_a_stop_finds_the_training_job_of_a_controller_that_died(tuned, monkeypa
     tuning.stop()
     assert not tuning.step()
     assert [row["TrainingJobStatus"] for row in tuning.rows()] == ["Stopping"]
+
+
+def test_two_processes_that_find_a_dead_controller_start_one(tuned, emulator, monkeypatch):
+    tuned()
+    tunings, late = emulator.services.tunings, Jobs(emulator.state, TUNING)
+    tunings.note(tunings.get(REGION, "tune"), worker={"pid": 1, "started": "long ago"})
+    rows = tunings.resources.find(TUNING_JOB)
+    monkeypatch.setattr(late.resources, "find", lambda *_, **__: rows)  # read before the other process acted
+    claimed = {"pid": 1, "started": "just now"}
+    monkeypatch.setattr(Jobs, "spawn", lambda jobs, job: jobs.note(job, worker=claimed))
+    tunings.settle()
+    monkeypatch.setattr(Jobs, "spawn", lambda *_: pytest.fail("a second controller"))
+    late.settle()
+    assert tunings.get(REGION, "tune").body["worker"] == claimed
 
 
 def test_a_deleted_tuning_job_ends_its_controller(tuned, emulator):

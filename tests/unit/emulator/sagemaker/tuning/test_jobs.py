@@ -130,6 +130,26 @@ def test_lists_have_pages(tuned, sagemaker, refused):
     assert code == "ValidationException"
 
 
+def test_a_page_goes_on_after_the_last_one_when_a_training_job_has_started(tuned, sagemaker):
+    tuning = tuned(limits={"MaxNumberOfTrainingJobs": 5, "MaxParallelTrainingJobs": 3})
+    tuning.step()
+    first, second, third = tuning.names()
+
+    def page(**params):
+        answer = sagemaker.list_training_jobs_for_hyper_parameter_tuning_job(
+            HyperParameterTuningJobName="tune", SortOrder="Descending", **params
+        )
+        return [row["TrainingJobName"] for row in answer["TrainingJobSummaries"]], answer.get("NextToken")
+
+    names, token = page(MaxResults=1)
+    assert names == [third]
+    tuning.end(3, 0.5)
+    tuning.step()
+    assert len(tuning.names()) == 4
+    sagemaker.delete_training_job(TrainingJobName=third)
+    assert page(MaxResults=2, NextToken=token) == ([second, first], None)
+
+
 def test_tuning_jobs_are_listed_by_name_unless_asked(tuned, sagemaker, tuning_request):
     tuned(name="tune-b")
     sagemaker.create_hyper_parameter_tuning_job(**tuning_request("tune-a"))
