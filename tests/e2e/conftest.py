@@ -36,6 +36,7 @@ class Page:
         self._number = 0
         self._session: str | None = None
         self.events: list[dict[str, Any]] = []
+        self.shown: tuple[object, ...] = ()
 
     def call(self, method: str, **params: Any) -> dict[str, Any]:
         self._number += 1
@@ -72,6 +73,7 @@ class Page:
     def show(self, path: Path, *, scheme: str, media: str = "screen", width: int = 1280) -> None:
         """Load a file and wait until it is drawn; what happens on the way is in ``events``."""
         self.events.clear()
+        self.shown = (path, scheme, media, width)
         feature = {"name": "prefers-color-scheme", "value": scheme}
         self.call("Emulation.setEmulatedMedia", media=media, features=[feature])
         self.call("Emulation.setDeviceMetricsOverride", width=width, height=900, deviceScaleFactor=1, mobile=False)
@@ -81,7 +83,7 @@ class Page:
     def evaluate(self, expression: str) -> Any:
         answer = self.call("Runtime.evaluate", expression=expression, returnByValue=True)
         assert "exceptionDetails" not in answer, answer
-        return answer["result"]["value"]
+        return answer["result"].get("value")
 
     def screenshot(self) -> bytes:
         return base64.b64decode(self.call("Page.captureScreenshot", captureBeyondViewport=True)["data"])
@@ -136,6 +138,14 @@ def browser(tmp_path_factory: pytest.TempPathFactory, report: Path) -> Iterator[
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
+
+
+@pytest.fixture
+def desk(browser: Page, report: Path) -> Page:
+    """The browser with the report on a wide light screen, as an earlier test may have left it."""
+    if browser.shown != (report, "light", "screen", 1200):
+        browser.show(report, scheme="light", width=1200)
+    return browser
 
 
 @pytest.fixture(scope="session")

@@ -47,7 +47,7 @@ def bill_blocks(inputs: ReportInputs) -> list[Block]:
     """Return the costs of the training job and the endpoint."""
     bill = inputs.bill
     payment = "AWS's price; the emulator costs nothing" if bill["target"] == "emulator" else "Billed by AWS"
-    return [ReportTable(f"{payment}. {bill['prices']}", bill_rows(bill))]
+    return [ReportTable(f"{payment}. {bill['prices']}", bill_rows(bill), sorts=False)]
 
 
 def _card(card: Mapping[str, Any]) -> list[Block]:

@@ -16,25 +16,24 @@ from asteroid_ll.parity.judge import Parity
 from asteroid_ll.redaction import redacted
 from asteroid_ll.report import result_tables
 from asteroid_ll.report.data import bill_blocks, data_blocks
+from asteroid_ll.report.front import all_findings, changed_settings, headline, run_facts
 from asteroid_ll.report.html import (
     Block,
     ReportData,
     ReportFacts,
-    ReportFigure,
     ReportFindings,
     ReportSection,
     ReportTable,
 )
 from asteroid_ll.report.inputs import ReportInputs
-from asteroid_ll.report.tables import confusion_rows, format_number, format_score, reason_rows
+from asteroid_ll.report.picture import ReportFigure
+from asteroid_ll.report.reasons import reason_of, why_epochs
+from asteroid_ll.report.tables import confusion_rows, format_number, reason_rows
 from asteroid_ll.report.weights import weight_rows
 from asteroid_ll.run import paths
 
 VERSION = 1
-_SHOWN_MISTAKES = 25
-_SHOWN_FOLLOW_UP = 15
 _SHOWN_WEIGHTS = 30
-_CENT_USD = 0.01
 _NO_LOSSES = "The job's log has no losses of models, so their curves and the table of the grid are missing."
 
 
@@ -43,17 +42,19 @@ def as_json(inputs: ReportInputs, parity: Parity | None = None) -> dict[str, Any
     judged = {} if parity is None else {"parity": parity_tables.as_json(parity)}
     return {
         "version": VERSION,
+        "run": run_facts(inputs),
         "metrics": inputs.metrics,
         "findings": [
             {"level": level, "text": text}
             for level, text in zip(inputs.stored["levels"], inputs.stored["findings"], strict=True)
         ],
+        "errors": [reason_of(item).to_json(item) for item in inputs.mistakes],
         "threshold_in_force": inputs.current_threshold.to_json(),
         **thresholds.to_json(inputs.thresholds, inputs.cheapest),
         "recall_at_false_alarms": [item.to_json() for item in inputs.recall_at_alarms],
         "follow_up": {
             "n": len(inputs.follow_up),
-            "listed": [item.to_json() for item in inputs.follow_up[:_SHOWN_FOLLOW_UP]],
+            "listed": [item.to_json() for item in inputs.shown_follow_up],
         },
         "calibration": None if inputs.calibration is None else inputs.calibration.to_json(),
         "curves": _curves(inputs),
@@ -88,23 +89,56 @@ def as_document(inputs: ReportInputs, figures: Mapping[str, ReportFigure], parit
         figures: the figures by name; any of them can be missing.
         parity: the judgement of the training job; None if it was not run again.
     """
-    metrics = inputs.metrics
-    sections = (
-        ReportSection("Scores", _scores(inputs)),
-        ReportSection("Findings", _findings(inputs)),
+    return ReportData(
+        title="Near-Earth asteroids through Linear Learner",
+        facts=list(run_facts(inputs).items()),
+        headline=headline(inputs),
+        lead=[ReportFindings(all_findings(inputs)[0]), *_chosen(figures, "decision-plane")],
+        sections=[*_result_sections(inputs, figures, parity), *_run_sections(inputs, figures)],
+        footer="Made by asteroid-ll report; report.json beside this file has the same numbers.",
+    )
+
+
+def _result_sections(
+    inputs: ReportInputs, figures: Mapping[str, ReportFigure], parity: Parity | None
+) -> list[ReportSection]:
+    """Return the sections about the model and its predictions."""
+    others = all_findings(inputs)[1]
+    curves, functions = _chosen(figures, "training"), _chosen(figures, "learned-functions", "weights")
+    return [
+        ReportSection("Findings", [ReportFindings(others)], f"{len(others)} more"),
         ReportSection(
-            "Decisions", [*_chosen(figures, "decision-plane", "confusion"), *_mistakes(inputs), *_follow_up(inputs)]
+            "Decisions",
+            [*_mistakes(inputs), *_follow_up(inputs), *_chosen(figures, "confusion")],
+            f"{inputs.metrics['errors']['n']:,} wrong predictions, {len(inputs.follow_up):,} asteroids to follow up",
+            is_open=True,
         ),
-        ReportSection("Thresholds", [*_chosen(figures, "ranking", "calibration"), *_thresholds(inputs)]),
-        ReportSection("Model", [*_chosen(figures, "training", "learned-functions", "weights"), *_model(inputs)]),
-        ReportSection("Parity", [] if parity is None else _parity(parity)),
+        ReportSection("Scores", _scores(inputs), "the model beside the rule and the baselines"),
         ReportSection(
-            "Data", [*_chosen(figures, "distributions", "class-balance", "correlation"), *data_blocks(inputs)]
+            "Thresholds",
+            [*_chosen(figures, "ranking", "calibration"), *_thresholds(inputs)],
+            f"{format_number(inputs.threshold)} is used",
         ),
-        ReportSection("Bill", bill_blocks(inputs)),
+        ReportSection("Model", [*curves, *_epochs(inputs), *functions, *_model(inputs)], _model_gist(inputs)),
+        ReportSection("Parity", [] if parity is None else _parity(parity), "" if parity is None else parity.verdict),
+    ]
+
+
+def _run_sections(inputs: ReportInputs, figures: Mapping[str, ReportFigure]) -> list[ReportSection]:
+    """Return the sections about the data and the run."""
+    rules, usd = inputs.json(paths.CLEANING_RULES), inputs.bill["usd"]
+    n_changed = len(changed_settings(inputs.config))
+    return [
+        ReportSection(
+            "Data",
+            [*_chosen(figures, "distributions", "class-balance", "correlation"), *data_blocks(inputs)],
+            f"{rules['rows_in']:,} rows in, {rules['rows_out']:,} rows out",
+        ),
+        ReportSection("Bill", bill_blocks(inputs), "price unknown" if usd is None else f"{usd:.4f} USD"),
         ReportSection(
             "Configuration",
             [ReportFacts("Effective configuration", redacted(inputs.config.model_dump(mode="json")))],
+            f"{n_changed} setting{'' if n_changed == 1 else 's'} not the default",
         ),
         ReportSection(
             "Provenance",
@@ -113,27 +147,8 @@ def as_document(inputs: ReportInputs, figures: Mapping[str, ReportFigure], parit
                 ReportFacts("Fingerprint of each stage (inputs, settings and version)", inputs.fingerprints),
                 ReportFacts("Software", inputs.environment),
             ],
+            "source, fingerprints and software",
         ),
-    )
-    return ReportData(
-        title="Near-Earth asteroids through Linear Learner",
-        subtitle=f"{metrics['n_rows']:,} test rows, {metrics['n_hazardous']:,} of them hazardous; "
-        f"{metrics['n_features']} {metrics['feature_set']} features; split by {metrics['split_by']}",
-        headline=_headline(inputs),
-        sections=sections,
-        footer="Made by asteroid-ll report; report.json beside this file has the same numbers.",
-    )
-
-
-def _headline(inputs: ReportInputs) -> list[tuple[str, str]]:
-    model, usd = inputs.board.model, inputs.bill["training"]["usd"]
-    price = "unknown" if usd is None else "< 0.01 USD" if usd < _CENT_USD else f"{usd:.2f} USD"
-    return [
-        ("F1", format_score(model["f1"])),
-        ("Accuracy", format_score(model["accuracy"])),
-        ("Hazardous found", f"{model.tp:,} of {model.n_positive:,}"),
-        ("False alarms", format_number(model.fp)),
-        ("Training at list price", price),
     ]
 
 
@@ -144,6 +159,7 @@ def _scores(inputs: ReportInputs) -> list[Block]:
         ReportTable(
             f"Test part with {shown:.0f} % intervals ({intervals['method']}, {intervals['n_replicates']:,} replicates)",
             result_tables.interval_rows(board, intervals["scores"]),
+            sorts=False,
         ),
         ReportTable("Counts of rows", confusion_rows(board)),
     ]
@@ -154,13 +170,8 @@ def _scores(inputs: ReportInputs) -> list[Block]:
     return [*blocks, ReportTable("Undefined values", reasons)] if len(reasons) > 1 else blocks
 
 
-def _findings(inputs: ReportInputs) -> list[Block]:
-    pairs = zip(inputs.stored["levels"], inputs.stored["findings"], strict=True)
-    return [ReportFindings([Finding("", level, text) for level, text in pairs])]
-
-
 def _mistakes(inputs: ReportInputs) -> list[Block]:
-    n, listed = inputs.metrics["errors"]["n"], inputs.mistakes[:_SHOWN_MISTAKES]
+    n, listed = inputs.metrics["errors"]["n"], inputs.shown_mistakes
     if not listed:
         return []
     selection = "" if n == len(listed) else f" (the {len(listed):,} most confident ones, missed ones first)"
@@ -170,7 +181,7 @@ def _mistakes(inputs: ReportInputs) -> list[Block]:
 
 def _follow_up(inputs: ReportInputs) -> list[Block]:
     """Return the asteroids that are worth another observation, if there are any."""
-    n, listed = len(inputs.follow_up), inputs.follow_up[:_SHOWN_FOLLOW_UP]
+    n, listed = len(inputs.follow_up), inputs.shown_follow_up
     if not listed:
         return []
     caption = (
@@ -198,6 +209,17 @@ def _thresholds(inputs: ReportInputs) -> list[Block]:
     if inputs.calibration is not None:
         blocks.append(ReportTable("Calibration", result_tables.calibration_rows(inputs.calibration)))
     return blocks
+
+
+def _epochs(inputs: ReportInputs) -> list[Block]:
+    return [] if inputs.history is None else [ReportFindings([Finding("", "note", why_epochs(inputs.history))])]
+
+
+def _model_gist(inputs: ReportInputs) -> str:
+    n_features, history = len(inputs.weights), inputs.history
+    if history is None:
+        return f"{n_features} features"
+    return f"{n_features} features; {history.n_models} models, {history.n_epochs} epochs"
 
 
 def _model(inputs: ReportInputs) -> list[Block]:
@@ -254,6 +276,7 @@ def _training(inputs: ReportInputs) -> dict[str, Any] | None:
         "validation": None if history.validation_objective is None else _finite(history.validation_objective),
         "kept_epoch": history.kept_epoch,
         "stopped_early": history.stopped_early,
+        "why_epochs": why_epochs(history),
         "exported_model": history.best_index,
         "models": [candidate.as_logged() for candidate in history.candidates],
     }

@@ -8,9 +8,10 @@ import numpy as np
 
 from asteroid_ll.formats.table import load_table
 from asteroid_ll.neo.table import LABEL, locate
-from asteroid_ll.report.html import ReportFigure
 from asteroid_ll.report.inputs import ReportInputs
 from asteroid_ll.report.model_plots import calibration_curve, decision_plane, function_panels, strongest_weights
+from asteroid_ll.report.panels import histogram_panels, marks_of, panels_of
+from asteroid_ll.report.picture import ReportFigure
 from asteroid_ll.report.result_plots import confusion_matrix, ranking_curves, training_curves
 from asteroid_ll.report.style import Plot, save
 from asteroid_ll.report.summary import summarise
@@ -19,6 +20,8 @@ from asteroid_ll.run import paths
 
 DIRECTORY = "report"
 _REUSED = ("distributions", "correlation")
+_CUT = ("decision-plane", "ranking", "training", "learned-functions")
+_MARKS = "Each asteroid that is listed below has its name here on hover and focus; violet ones are for follow-up."
 
 
 def draw_model(inputs: ReportInputs) -> list[Plot]:
@@ -58,8 +61,25 @@ def reused_figures(inputs: ReportInputs) -> dict[str, ReportFigure]:
         name = Path(item["file"]).stem
         if name in _REUSED:
             content = (inputs.directory / "explore" / item["file"]).read_bytes()
-            figures[name] = ReportFigure(item["title"], item["alt"], content)
+            panels = histogram_panels(content) if name == "distributions" else ()
+            figures[name] = ReportFigure(item["title"], item["alt"], content, panels)
     return figures
+
+
+def figure_of(plot: Plot, content: bytes, inputs: ReportInputs) -> ReportFigure:
+    """Return a drawn figure for the page, with its panels and, on the decision plane, the asteroids that are listed.
+
+    Args:
+        plot: the figure.
+        content: the same as PNG.
+        inputs: the contents of the report.
+    """
+    panels = panels_of(plot.figure) if plot.name in _CUT else ()
+    marks = (
+        marks_of(plot.figure, inputs.shown_mistakes, inputs.shown_follow_up) if plot.name == "decision-plane" else ()
+    )
+    alt = f"{plot.alt} {_MARKS}" if marks else plot.alt
+    return ReportFigure(plot.title, alt, content, panels, marks)
 
 
 def save_svg(inputs: ReportInputs) -> list[Path]:

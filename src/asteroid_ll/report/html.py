@@ -1,36 +1,26 @@
-"""One self-contained HTML file: sections of figures, tables, findings and facts.
+"""One self-contained HTML file: a first screen, then folded sections of figures, tables, findings and facts.
 
-The file loads nothing from the network, and its content security policy enforces that. Every text is escaped.
+The file loads nothing from the network, and its content security policy enforces that; the one script that it allows is
+`asteroid_ll.report.script`. Every text is escaped.
 """
 
 from __future__ import annotations
 
-import base64
 import re
-import struct
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from itertools import groupby
 
 from asteroid_ll.evaluation.findings import Finding
-from asteroid_ll.report.style import DOTS_PER_INCH
+from asteroid_ll.report.picture import ReportFigure, checked, picture
+from asteroid_ll.report.script import HASH, SCRIPT
 from asteroid_ll.report.stylesheet import CSS
 from asteroid_ll.report.tables import NOTHING, Rows
 
-_POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
-_CSS_PIXELS_PER_INCH = 96
+_POLICY = f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src '{HASH}'"
+_LONG = 30  # characters of a text that may wrap
 _NUMBER = re.compile(rf"[-+−]?[\d,]+(\.\d+)?(e[-+]?\d+)?( ?%)?|{NOTHING}")
-_WEB = "https://"
-
-
-@dataclass(frozen=True)
-class ReportFigure:
-    """A figure: its title, its alternative text, and the bytes of a PNG file."""
-
-    title: str
-    alt: str
-    content: bytes
 
 
 @dataclass(frozen=True)
@@ -41,11 +31,13 @@ class ReportTable:
         caption: one line above the table.
         rows: the heading, then the body.
         links: a web address for the first cell of each row of the body, or nothing.
+        sorts: whether a row means the same in every place, so the reader may sort the rows.
     """
 
     caption: str
     rows: Rows
     links: tuple[str, ...] = ()
+    sorts: bool = True
 
 
 @dataclass(frozen=True)
@@ -68,10 +60,36 @@ Block = ReportFigure | ReportTable | ReportFindings | ReportFacts
 
 @dataclass(frozen=True)
 class ReportSection:
-    """A heading and its blocks; an empty section is left out."""
+    """A heading and its blocks; an empty section is left out.
+
+    Attributes:
+        title: the heading.
+        blocks: the contents.
+        gist: a few words beside the heading, which the reader sees while the section is folded.
+        is_open: whether the section starts unfolded.
+    """
 
     title: str
     blocks: Sequence[Block]
+    gist: str = ""
+    is_open: bool = False
+
+
+@dataclass(frozen=True)
+class ReportNumber:
+    """One of the most important numbers.
+
+    Attributes:
+        name: its name.
+        value: the number.
+        interval: its interval; empty if it has none.
+        note: a few words, such as the counts behind it.
+    """
+
+    name: str
+    value: str
+    interval: str = ""
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -80,15 +98,17 @@ class ReportData:
 
     Attributes:
         title: the heading.
-        subtitle: one line below it: which data, which features, which split.
-        headline: the most important numbers, as name and text.
-        sections: the sections in order.
+        facts: what was run, as name and text.
+        headline: the most important numbers.
+        lead: the other blocks of the first screen.
+        sections: the folded sections in order.
         footer: a last line.
     """
 
     title: str
-    subtitle: str
-    headline: Sequence[tuple[str, str]]
+    facts: Sequence[tuple[str, str]]
+    headline: Sequence[ReportNumber]
+    lead: Sequence[Block]
     sections: Sequence[ReportSection]
     footer: str
 
@@ -99,14 +119,8 @@ def render_html(data: ReportData) -> str:
     Raises:
         ValueError: a link is not an https address.
     """
-    sections = [(section.title, body) for section in data.sections if (body := "".join(_blocks(section.blocks)))]
-    links = "".join(f'<li><a href="#{_anchor(title)}">{escape(title)}</a></li>' for title, _ in sections)
-    bodies = "\n".join(
-        f'<section id="{_anchor(title)}" aria-labelledby="{_anchor(title)}-title">'
-        f'<h2 id="{_anchor(title)}-title">{escape(title)}</h2>\n{body}\n</section>'
-        for title, body in sections
-    )
-    cards = "".join(f"<div><dt>{escape(name)}</dt><dd>{escape(text)}</dd></div>" for name, text in data.headline)
+    sections = "\n".join(map(_section, data.sections))
+    facts = "".join(f"<div><dt>{escape(name)}</dt><dd>{escape(text)}</dd></div>" for name, text in data.facts)
     return f"""<!doctype html>
 <html lang="en">
 <head>
@@ -120,15 +134,34 @@ def render_html(data: ReportData) -> str:
 <style>{CSS}</style>
 </head>
 <body>
-<header><h1>{escape(data.title)}</h1><p class="subtitle">{escape(data.subtitle)}</p>
-<nav aria-label="Sections"><ul>{links}</ul></nav><dl class="headline">{cards}</dl></header>
+<header><h1>{escape(data.title)}</h1><dl class="run">{facts}</dl>
+<dl class="headline">{"".join(map(_number, data.headline))}</dl>
+{"".join(_blocks(data.lead))}</header>
 <main>
-{bodies}
+{sections}
 </main>
 <footer><p>{escape(data.footer)}</p></footer>
+<script>{SCRIPT}</script>
 </body>
 </html>
 """
+
+
+def _section(section: ReportSection) -> str:
+    body = "".join(_blocks(section.blocks))
+    if not body:
+        return ""
+    name, gist = section.title.lower().replace(" ", "-"), escape(section.gist)
+    return (
+        f'<section id="{name}" aria-labelledby="{name}-title"><details{" open" if section.is_open else ""}>'
+        f'<summary><h2 id="{name}-title">{escape(section.title)}</h2><span class="gist">{gist}</span></summary>\n'
+        f"{body}\n</details></section>"
+    )
+
+
+def _number(number: ReportNumber) -> str:
+    notes = "".join(f'<dd class="note">{escape(text)}</dd>' for text in (number.interval, number.note) if text)
+    return f"<div><dt>{escape(number.name)}</dt><dd>{escape(number.value)}</dd>{notes}</div>"
 
 
 def flatten(values: Mapping[str, object], *, prefix: str = "") -> Iterator[tuple[str, str]]:
@@ -154,7 +187,7 @@ def _blocks(blocks: Sequence[Block]) -> Iterator[str]:
 
 def _block(block: Block) -> str:
     if isinstance(block, ReportFigure):
-        return _figure(block)
+        return picture(block)
     if isinstance(block, ReportTable):
         return _table(block)
     if isinstance(block, ReportFindings):
@@ -169,27 +202,13 @@ def _findings(items: Sequence[Finding]) -> str:
     return f'<ul class="findings">{lines}</ul>' if lines else ""
 
 
-def _figure(item: ReportFigure) -> str:
-    # Width and height are the first fields of the first chunk: https://www.w3.org/TR/png-3/#11IHDR
-    pixels = struct.unpack(">II", item.content[16:24])
-    width, height = (round(count * _CSS_PIXELS_PER_INCH / DOTS_PER_INCH) for count in pixels)
-    source = f"data:image/png;base64,{base64.b64encode(item.content).decode('ascii')}"
-    alt = escape(item.alt)
-    # The caption repeats the alternative text, so a screen reader skips it.
-    return (
-        f'<figure aria-label="{escape(item.title)}">'
-        f'<img src="{source}" width="{width}" height="{height}" alt="{alt}">'
-        f'<figcaption aria-hidden="true" style="max-width: {width}px">{alt}</figcaption></figure>\n'
-    )
-
-
 def _table(table: ReportTable) -> str:
     if not table.rows:
         return ""
     heading, *body = table.rows
     # A heading is aligned like its column's values.
     right = [all(_NUMBER.fullmatch(row[index]) for row in body) and bool(body) for index in range(len(heading))]
-    head = "".join(_cell("th", text, right=flag, scope="col") for text, flag in zip(heading, right, strict=True))
+    head = "".join(_head(text, right=flag) for text, flag in zip(heading, right, strict=True))
     links = table.links or ("",) * len(body)
     lines = "".join(
         f"<tr>{_cell('th', row[0], right=right[0], scope='row', link=link)}"
@@ -197,19 +216,29 @@ def _table(table: ReportTable) -> str:
         + "</tr>\n"
         for row, link in zip(body, links, strict=True)
     )
+    kind = ' class="sorts"' if table.sorts else ""
     return (
-        f'<div class="scroll" role="region" tabindex="0" aria-label="{escape(table.caption)}"><table>'
-        f"<caption>{escape(table.caption)}</caption><thead><tr>{head}</tr></thead><tbody>{lines}</tbody></table></div>\n"
+        f'<div class="scroll" role="region" tabindex="0" aria-label="{escape(table.caption)}">'
+        f"<table{kind}>"
+        f"{_caption(table.caption)}<thead><tr>{head}</tr></thead><tbody>{lines}</tbody></table></div>\n"
     )
 
 
+def _caption(text: str) -> str:
+    return f"<caption><span>{escape(text)}</span></caption>"
+
+
+def _head(text: str, *, right: bool) -> str:
+    # An empty heading would be read aloud as one.
+    return _cell("th", text, right=right, scope="col") if text else "<td></td>"
+
+
 def _cell(tag: str, text: str, *, right: bool, scope: str = "", link: str = "") -> str:
-    attributes = (f' scope="{scope}"' if scope else "") + (' class="number"' if right else "")
+    kind = "number" if right else "long" if len(text) > _LONG else ""
+    attributes = (f' scope="{scope}"' if scope else "") + (f' class="{kind}"' if kind else "")
     content = escape(text)
     if link:
-        if not link.startswith(_WEB):
-            raise ValueError(f"A link of a report begins with {_WEB}, not {link!r}.")
-        content = f'<a href="{escape(link)}" rel="noreferrer">{content}</a>'
+        content = f'<a href="{escape(checked(link))}" rel="noreferrer">{content}</a>'
     return f"<{tag}{attributes}>{content}</{tag}>"
 
 
@@ -217,7 +246,7 @@ def _facts(facts: ReportFacts) -> str:
     lines = "".join(
         f'<tr><th scope="row">{escape(key)}</th><td>{escape(text)}</td></tr>\n' for key, text in flatten(facts.values)
     )
-    table = f'<table class="facts"><caption>{escape(facts.caption)}</caption><tbody>{lines}</tbody></table>'
+    table = f'<table class="facts">{_caption(facts.caption)}<tbody>{lines}</tbody></table>'
     label = escape(facts.caption)
     return f'<div class="scroll" role="region" tabindex="0" aria-label="{label}">{table}</div>' if lines else ""
 
@@ -240,7 +269,3 @@ def _text(value: object) -> str:
     if isinstance(value, list | tuple):
         return ", ".join(_text(item) for item in value) or NOTHING
     return str(value)
-
-
-def _anchor(title: str) -> str:
-    return title.lower().replace(" ", "-")

@@ -6,6 +6,7 @@ import platform
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
@@ -46,6 +47,7 @@ from asteroid_ll.run.files import read_json
 MAGNITUDE, MOID = "absolute_magnitude_mag", "moid_au"
 _GRID_COLUMNS, _GRID_ROWS = 60, 50
 _FINER_REACH, _FINER_POINTS = 1.5, 60
+_SHOWN_MISTAKES, _SHOWN_FOLLOW_UP = 25, 15
 _PACKAGES = ("asteroid-ll", "boto3", "matplotlib", "numpy", "pandas", "pydantic")
 
 
@@ -58,12 +60,14 @@ class ReportInputs:
         config: its configuration.
         fingerprints: content fingerprint of each stage, the report's included.
         bill: the cost of the job and the endpoint, from `asteroid_ll.report.bill.bill_of`.
+        trained_at: when the training was done, UTC, by the journal; None if it has no record of it.
     """
 
     directory: Path
     config: Config
     fingerprints: Mapping[str, str]
     bill: Mapping[str, Any]
+    trained_at: datetime | None = None
 
     def json(self, relative: str) -> dict[str, Any]:
         """Return a JSON file of the run directory."""
@@ -89,6 +93,11 @@ class ReportInputs:
     def mistakes(self) -> tuple[Mistake, ...]:
         """The listed wrong predictions."""
         return tuple(Mistake(**item) for item in self.metrics["errors"]["listed"])
+
+    @property
+    def shown_mistakes(self) -> tuple[Mistake, ...]:
+        """The wrong predictions that the page shows."""
+        return self.mistakes[:_SHOWN_MISTAKES]
 
     @cached_property
     def part(self) -> HeldOutRows:
@@ -202,6 +211,11 @@ class ReportInputs:
     def follow_up(self) -> tuple[Candidate, ...]:
         """The asteroids of the whole table that are worth another observation."""
         return follow_up(load_table(self.directory / paths.CLEANED_TABLE))
+
+    @property
+    def shown_follow_up(self) -> tuple[Candidate, ...]:
+        """The candidates that the page shows."""
+        return self.follow_up[:_SHOWN_FOLLOW_UP]
 
     @cached_property
     def data_card(self) -> dict[str, Any]:

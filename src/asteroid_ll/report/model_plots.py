@@ -57,9 +57,9 @@ def decision_plane(
     truth, guess = np.asarray(labels) == 1, np.asarray(predicted) == 1
     drawn, wrong = np.isfinite(x) & (y > 0), truth != guess
     with theme():
-        figure = new_figure(title, width_in=10.5, height_in=5.1)
-        whole = add_axes(figure, (0.85, 0.6, 4.3, 3.4), grid="both")
-        corner = add_axes(figure, (5.95, 0.6, 4.3, 3.4), grid="both")
+        figure = new_figure(title, width_in=10.5, height_in=4.15)
+        whole = add_axes(figure, (0.85, 0.55, 4.3, 2.65), grid="both")
+        corner = add_axes(figure, (5.95, 0.55, 4.3, 2.65), grid="both")
         for axes, name in ((whole, "all test rows"), (corner, "around the rule's corner")):
             axes.set_yscale("log")
             _draw_rows(axes, x, y, truth=truth, drawn=drawn, wrong=wrong)
@@ -70,7 +70,10 @@ def decision_plane(
         corner.set_xlim(MAX_ABSOLUTE_MAGNITUDE_MAG - _CORNER_MAG, MAX_ABSOLUTE_MAGNITUDE_MAG + _CORNER_MAG / 2)
         corner.set_ylim(MAX_MOID_AU / _CORNER_FACTOR, MAX_MOID_AU * _CORNER_FACTOR)
         corner.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
-        whole.legend(loc="lower left", bbox_to_anchor=(-0.02, 1.07), ncols=5, markerscale=1.5)
+        # Half of the legend per panel, because on a phone each stands alone.
+        handles, _ = whole.get_legend_handles_labels()
+        for axes, half in ((whole, handles[:3]), (corner, handles[3:])):
+            axes.legend(handles=half, loc="lower left", bbox_to_anchor=(-0.02, 1.07), ncols=3, markerscale=1.5)
     boundary = (
         _boundary_text(grid)
         if grid is not None
@@ -139,7 +142,7 @@ def function_panels(functions: Sequence[LearnedFunction], *, score: str) -> Plot
         functions: the piecewise-linear functions.
         score: name of the raw score with its unit, such as ``log-odds (nats)``.
     """
-    title = "Learned function of each variable"
+    title = "Learned functions"
     lines = math.ceil(len(functions) / _PANELS_PER_LINE)
     height = 0.5 + 2.75 * lines
     reach = max(float(np.ptp(function.values)) for function in functions)

@@ -15,6 +15,7 @@ from asteroid_ll.evaluation.metrics import interval_metrics
 from asteroid_ll.evaluation.mistakes import Mistake
 from asteroid_ll.evaluation.scoreboard import TITLES, Scoreboard
 from asteroid_ll.evaluation.thresholds import Cheapest, RecallAtAlarms, ThresholdRow
+from asteroid_ll.report.reasons import reason_of
 from asteroid_ll.report.tables import NOTHING, Rows, format_number, format_score
 
 Limits = Mapping[str, float]
@@ -113,11 +114,12 @@ def calibration_rows(calibration: Calibration) -> Rows:
 
 
 def mistake_rows(mistakes: Sequence[Mistake]) -> Rows:
-    """Return a table of wrong predictions."""
-    rows: Rows = [("Asteroid", "Error", "Score", "H (mag)", "Earth MOID (au)")]
+    """Return a table of wrong predictions with the rule's answer and the reason."""
+    rows: Rows = [("Asteroid", "Error", "Score", "H (mag)", "MOID (au)", "Rule", "Why")]
     for item in mistakes:
-        numbers = (item.score, item.absolute_magnitude_mag, item.moid_au)
-        rows.append((item.name, item.kind, *(format_number(value) for value in numbers)))
+        reason = reason_of(item)
+        numbers = (format_score(item.score), *map(format_number, (item.absolute_magnitude_mag, item.moid_au)))
+        rows.append((item.name, item.kind, *numbers, "hazardous" if reason.by_rule else "not hazardous", reason.text))
     return rows
 
 

@@ -20,6 +20,9 @@ from asteroid_ll.report.quantities import Quantity, quantity
 from asteroid_ll.report.style import INK, MUTED, NEGATIVE, POSITIVE, Plot, add_axes, new_figure, theme
 from asteroid_ll.report.summary import TableSummary
 
+HISTOGRAM_WIDTH_IN = 3.0
+"""Width of one histogram of `distributions`, inches."""
+
 _BINS = 48
 _HAZARDOUS, _OTHER = "hazardous", "not hazardous"
 
@@ -69,7 +72,7 @@ def distributions(panels: Sequence[Panel], *, labels: ArrayLike) -> Plot:
         panels: at most four, all with the same number of rows.
         labels: 0 or 1 per row, shape ``(n_rows,)``.
     """
-    title, panel_width, height = "Distributions", 3.0, 3.1
+    title, panel_width, height = "Distributions", HISTOGRAM_WIDTH_IN, 3.1
     truth = np.asarray(labels) == 1
     words = []
     with theme():

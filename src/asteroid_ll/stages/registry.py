@@ -189,7 +189,7 @@ STAGES: tuple[Stage, ...] = (
     ),
     Stage(
         name="report",
-        version=2,
+        version=3,
         needs=("fetch", "clean", "explore", "split", "encode", "train", "predict"),
         settings=_all_settings,
         run=_lazy("stages.report.run"),

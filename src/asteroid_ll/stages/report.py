@@ -12,9 +12,10 @@ from asteroid_ll.evaluation.follow_up import Candidate
 from asteroid_ll.formats.table import write_csv
 from asteroid_ll.report.bill import bill_of, time_of
 from asteroid_ll.report.document import as_document, as_json
-from asteroid_ll.report.figures import DIRECTORY, draw_model, reused_figures
-from asteroid_ll.report.html import ReportFigure, render_html
+from asteroid_ll.report.figures import DIRECTORY, draw_model, figure_of, reused_figures
+from asteroid_ll.report.html import render_html
 from asteroid_ll.report.inputs import ReportInputs
+from asteroid_ll.report.picture import ReportFigure
 from asteroid_ll.report.style import save
 from asteroid_ll.run import paths
 from asteroid_ll.run.atomic import atomic_write
@@ -35,7 +36,9 @@ def report_inputs(context: Context) -> ReportInputs:
     # An open endpoint has been billed up to the last record, so the same run gives the same report.
     now = time_of(others[-1]) if others else None
     bill = bill_of(context.directory, context.config, history, now=now)
-    return ReportInputs(context.directory, context.config, {**fingerprints, "report": context.fingerprint}, bill)
+    trained_at = time_of(done["train"]) if "train" in done else None
+    fingerprints["report"] = context.fingerprint
+    return ReportInputs(context.directory, context.config, fingerprints, bill, trained_at)
 
 
 def _judge(context: Context) -> Parity | None:
@@ -70,7 +73,7 @@ def run(context: Context) -> Outcome:
         figures |= reused_figures(inputs)
         for plot in draw_model(inputs):
             outputs.append(f"{DIRECTORY}/{plot.name}.png")
-            figures[plot.name] = ReportFigure(plot.title, plot.alt, save(plot.figure, context.path(outputs[-1])))
+            figures[plot.name] = figure_of(plot, save(plot.figure, context.path(outputs[-1])), inputs)
     parity = _judge(context) if context.config.report.parity else None
     write_json(context.path(paths.REPORT_JSON), as_json(inputs, parity))
     listed = [item.to_json() for item in inputs.follow_up]

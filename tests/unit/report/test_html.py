@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import base64
+import hashlib
 import re
 from html.parser import HTMLParser
 
@@ -9,13 +11,15 @@ from asteroid_ll.evaluation.findings import Finding
 from asteroid_ll.report.html import (
     ReportData,
     ReportFacts,
-    ReportFigure,
     ReportFindings,
+    ReportNumber,
     ReportSection,
     ReportTable,
     flatten,
     render_html,
 )
+from asteroid_ll.report.picture import ReportFigure
+from asteroid_ll.report.script import SCRIPT
 from asteroid_ll.report.style import render
 
 VOID = {"meta", "link", "img"}
@@ -52,10 +56,11 @@ def full(makers) -> ReportData:
     table = ReportTable(HOSTILE, [("", HOSTILE, "n"), (HOSTILE, "a", "1,234"), ("b", "c", "–")], (address, ""))
     return ReportData(
         HOSTILE,
-        subtitle=HOSTILE,
-        headline=[(HOSTILE, HOSTILE)],
+        facts=[(HOSTILE, HOSTILE)],
+        headline=[ReportNumber(HOSTILE, HOSTILE, HOSTILE, HOSTILE)],
+        lead=[ReportFindings([Finding("x", "note", HOSTILE)])],
         sections=[
-            ReportSection("Scores", [table, ReportFindings([Finding("x", "warning", HOSTILE)])]),
+            ReportSection("Scores", [table, ReportFindings([Finding("x", "warning", HOSTILE)])], HOSTILE),
             ReportSection(
                 "All figures",
                 [ReportFigure("png", HOSTILE, render(makers["confusion"]().figure))],
@@ -68,13 +73,23 @@ def full(makers) -> ReportData:
 
 
 def _report(*sections: ReportSection) -> ReportData:
-    return ReportData("t", subtitle="", headline=(), sections=sections, footer="")
+    return ReportData("t", facts=(), headline=(), lead=(), sections=sections, footer="")
 
 
 def test_every_text_is_escaped_and_the_tags_nest(full):
     outline = Outline(render_html(full))
-    assert "script" not in {tag for tag, _ in outline.tags}
-    assert outline.text.count(HOSTILE) >= 11
+    assert [tag for tag, _ in outline.tags].count("script") == 1
+    assert outline.text.count(HOSTILE) >= 18
+
+
+def test_the_policy_allows_the_one_script_by_its_hash_and_no_other():
+    document = render_html(_report())
+    (script,) = re.findall(r"<script>(.*?)</script>", document, flags=re.DOTALL)
+    assert script == SCRIPT
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    (policy,) = [attributes["content"] for _, attributes in Outline(document).tags if "http-equiv" in attributes]
+    assert policy.endswith(f"; script-src 'sha256-{digest}'")
+    assert not re.search(r"\son\w+=", document.replace(script, ""))
 
 
 def test_the_report_loads_nothing_from_the_network(full):
@@ -110,12 +125,34 @@ def test_an_image_has_its_alternative_text_and_its_size(full):
     assert (image["width"], image["height"]) == ("442", "346")
 
 
-def test_every_link_of_the_contents_leads_to_a_section(full):
-    tags = Outline(render_html(full)).tags
-    targets = [attributes["href"][1:] for tag, attributes in tags if tag == "a" and attributes["href"][0] == "#"]
-    identifiers = {attributes.get("id") for _, attributes in tags}
-    assert targets == ["scores", "all-figures", "facts"]
-    assert set(targets) <= identifiers
+def test_sections_are_folded_unless_they_start_open_and_are_named_by_their_heading():
+    table = ReportTable("c", [("a",), ("b",)])
+    document = render_html(
+        _report(ReportSection("First One", [table], "a gist", is_open=True), ReportSection("B", [table]))
+    )
+    tags = Outline(document).tags
+    assert [attributes for tag, attributes in tags if tag == "details"] == [{"open": None}, {}]
+    sections = [attributes for tag, attributes in tags if tag == "section"]
+    assert [(item["id"], item["aria-labelledby"]) for item in sections] == [
+        ("first-one", "first-one-title"),
+        ("b", "b-title"),
+    ]
+    assert '<summary><h2 id="first-one-title">First One</h2><span class="gist">a gist</span></summary>' in document
+
+
+def test_a_number_stands_above_its_interval_and_its_note():
+    numbers = [ReportNumber("F1", "0.9", "95 %: 0.8 to 1.0", "rule 0.9"), ReportNumber("Recall", "–")]
+    document = render_html(ReportData("t", facts=(), headline=numbers, lead=(), sections=(), footer=""))
+    assert '<dt>F1</dt><dd>0.9</dd><dd class="note">95 %: 0.8 to 1.0</dd><dd class="note">rule 0.9</dd>' in document
+    assert "<dt>Recall</dt><dd>–</dd></div>" in document
+
+
+def test_an_empty_heading_is_not_a_heading_and_only_rows_that_may_move_sort():
+    rows = [("", "n"), ("a", "1")]
+    tables = [ReportTable("moves", rows), ReportTable("stays", rows, sorts=False)]
+    document = render_html(_report(ReportSection("s", tables)))
+    assert document.count('<thead><tr><td></td><th scope="col" class="number">n</th></tr></thead>') == 2
+    assert document.count('<table class="sorts">') == 1
 
 
 def test_columns_of_numbers_are_aligned_to_the_right_and_words_are_not(full):
@@ -133,7 +170,7 @@ def test_empty_sections_are_left_out():
 
 def test_the_report_is_readable_in_light_and_dark_and_on_paper():
     document = render_html(_report())
-    assert "@media (prefers-color-scheme: dark)" in document
+    assert "@media screen and (prefers-color-scheme: dark)" in document
     assert "@media print" in document
 
 

@@ -43,10 +43,10 @@ def test_the_report_has_one_page_the_numbers_as_json_and_a_png_per_figure(run):
     files = sorted(path.name for path in (run / "report").iterdir())
     assert files == sorted([*(f"{name}.png" for name in FIGURES), "follow_up.csv", "report.html", "report.json"])
     page = (run / "report" / "report.html").read_text(encoding="utf-8")
-    assert page.count("<img ") == len(FIGURES) + 2
+    assert page.count("<figure ") == len(FIGURES) + 2
     sections = re.findall(r'<section id="([a-z]+)"', page)
     assert sections == [
-        *("scores", "findings", "decisions", "thresholds", "model", "data", "bill", "configuration", "provenance")
+        *("findings", "decisions", "scores", "thresholds", "model", "data", "bill", "configuration", "provenance")
     ]
 
 
@@ -61,8 +61,50 @@ def test_the_json_repeats_the_metrics_and_the_page_shows_them(run):
     assert (in_force["found"], in_force["missed"]) == (model["tp"], model["fn"])
     assert in_force["false_alarms"] == model["fp"]
     assert len(data["metrics"]["errors"]["listed"]) == data["metrics"]["errors"]["n"] == model["fp"] + model["fn"]
-    for mistake in data["metrics"]["errors"]["listed"]:
+    for mistake, reason in zip(data["metrics"]["errors"]["listed"], data["errors"], strict=True):
         assert mistake["url"] in page
+        assert mistake["asteroid_id"] == reason["asteroid_id"]
+        assert reason["reason"] in page
+
+
+def test_the_first_screen_has_the_time_the_command_the_job_the_target_and_the_data(run):
+    data = json.loads((run / "report" / "report.json").read_bytes())
+    journal = [json.loads(line) for line in (run / "journal.jsonl").read_text().splitlines()]
+    (trained,) = [item["at"] for item in journal if (item["event"], item["stage"]) == ("done", "train")]
+    job = json.loads((run / "train" / "job.json").read_bytes())["name"]
+    facts = data["run"]
+    assert facts["Trained"] == f"{trained[:16].replace('T', ' ')} UTC"
+    assert facts["Command"] == "asteroid-ll run-all"
+    assert facts["Target"] == "emulator on this machine"
+    assert facts["Job"].startswith(f"{job} on ml.m5.large, ")
+    assert facts["Data"].startswith(f"catalogue, 40,863 rows; tested on {data['metrics']['n_rows']:,} (")
+    page = (run / "report" / "report.html").read_text(encoding="utf-8")
+    first_screen = page[: page.index("<main>")]
+    for text in facts.values():
+        assert html.escape(text) in first_screen
+    low = data["metrics"]["intervals"]["scores"]["model"]["recall"]["low"]
+    assert f"95 %: {low:.4f} to " in first_screen
+    assert first_screen.count("<li ") == 3
+    assert 'aria-label="Decision over magnitude and MOID"' in first_screen
+
+
+def test_each_wrong_prediction_and_each_follow_up_has_a_named_point(run):
+    data = json.loads((run / "report" / "report.json").read_bytes())
+    page = (run / "report" / "report.html").read_text(encoding="utf-8")
+    links = re.findall(r'<a class="(error|follow-up)" href="([^"]+)" rel="noreferrer" aria-label="([^"]+)"', page)
+    errors = {item["url"]: item["name"] for item in data["metrics"]["errors"]["listed"]}
+    candidates = {item["url"]: item["name"] for item in data["follow_up"]["listed"]}
+    for kind, items in (("error", errors), ("follow-up", candidates)):
+        points = {url: name for shape, url, name in links if shape == kind}
+        assert points.keys() == items.keys()
+        assert all(points[url].startswith(f"{name}, ") for url, name in items.items())
+
+
+def test_the_page_tells_why_so_many_epochs_ran(run):
+    data = json.loads((run / "report" / "report.json").read_bytes())
+    n_epochs, text = len(data["training"]["train"]), data["training"]["why_epochs"]
+    assert f"{n_epochs} " in text
+    assert text in (run / "report" / "report.html").read_text(encoding="utf-8")
 
 
 def test_all_models_are_there_with_their_losses_and_the_exported_one_is_the_artifacts(run):
@@ -190,7 +232,7 @@ def test_the_configuration_switches_the_page_or_its_figures_off(copied, tmp_path
         assert "switched off by report.html" in done.stderr
         assert not page.exists()
     else:
-        assert page.read_text(encoding="utf-8").count("<img ") == n_images
+        assert page.read_text(encoding="utf-8").count("<figure ") == n_images
 
 
 def test_a_job_whose_log_has_no_losses_is_reported_without_its_curves(copied, monkeypatch):
@@ -201,7 +243,7 @@ def test_a_job_whose_log_has_no_losses_is_reported_without_its_curves(copied, mo
     assert "The log has no losses of models. The report has no section about parity." in done.stderr
     page = (copied / "report" / "report.html").read_text(encoding="utf-8")
     assert "The job&#x27;s log has no losses of models" in page
-    assert page.count("<img ") == len(FIGURES) + 1
+    assert page.count("<figure ") == len(FIGURES) + 1
     assert not (copied / "report" / "training.png").exists()
     assert json.loads((copied / "report" / "report.json").read_bytes())["training"] is None
 
