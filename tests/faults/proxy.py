@@ -209,6 +209,8 @@ def _operation(method: str, path: str, target: str, body: bytes) -> str:
     for subresource, name in _S3_SETTINGS.items():
         if method == "GET" and subresource in parse_qs(parts.query, keep_blank_values=True):
             return name
+    if (method, parts.path) == ("GET", "/"):
+        return "ListBuckets"
     has_key = re.fullmatch(r"/[^/]+/.+", parts.path) is not None
     is_about_uploads = not {"uploads", "uploadId"}.isdisjoint(parse_qs(parts.query, keep_blank_values=True))
     return _S3_OPERATIONS.get((method, has_key, is_about_uploads), f"{method} {path}")

@@ -24,6 +24,7 @@ UNTIL_TRAINED = (
     "GetProducts",
     "GetCallerIdentity",
     *CHECKS,
+    "ListBuckets",
     "HeadBucket",
     "CreateBucket",
     "HeadObject",
@@ -54,6 +55,7 @@ TEARDOWN = (
 )
 FROM_DEPLOY = (
     *CHECKS,
+    "ListBuckets",
     "HeadBucket",
     *SETTINGS,
     "HeadObject",
