@@ -332,6 +332,8 @@ def test_a_proven_end_that_cannot_be_written_is_known_to_its_process_alone(journ
     assert Journal(journal.path).read().billed() == {"one": "endpoint"}
     journal.append("intent", stage="deploy", resource="one", bills="endpoint")
     assert journal.read().billed() == {"one": "endpoint"}
+    Journal(journal.path).append("done", stage="deploy")  # so the file is read again
+    assert journal.read().billed() == {"one": "endpoint"}
 
 
 def _refuse(_descriptor):
