@@ -51,6 +51,12 @@ NOT_HERE = (
 )
 """Page, regular expression of commands, and what they need."""
 
+BEFORE = (
+    ("README.md", r".*(scripts/demo|run-all)$", "rm -rf asteroid-run"),  # each is another reader's first command
+    ("README.md", r"asteroid-ll iam setup", "sed -i 's/^region: .*/region: eu-west-1/' asteroid-ll.yaml"),
+)
+"""Page, regular expression of commands, and what the reader does before them."""
+
 PROGRAMS = ("fish", "pipx", "uvx", "zsh")
 OTHER_TEXT = re.compile(r"--json|--template|--format (csv|jsonl)|emulator serve|iam |completion|config (show|schema)")
 """Options of commands whose output is data in lines of any length."""
@@ -95,7 +101,7 @@ class Reader:
     def __init__(self, folder: Path, home: Path, *, width: int | None) -> None:
         self.folder = folder
         self.width = width
-        self._servers: list[subprocess.Popen[bytes]] = []
+        self._servers: dict[str, subprocess.Popen[bytes]] = {}
         self._environment = {
             "HOME": str(home),
             "LANG": "C.UTF-8",
@@ -123,10 +129,13 @@ class Reader:
 
     def close(self) -> None:
         """Stop the servers of the page."""
-        for server in self._servers:
-            server.terminate()
-            server.wait(timeout=30)
-        self._servers.clear()
+        for port in list(self._servers):
+            self._stop(port)
+
+    def _stop(self, port: str) -> None:
+        server = self._servers.pop(port)
+        server.terminate()
+        server.wait(timeout=30)
 
     def _start(self, command: str, **streams: Any) -> subprocess.Popen[bytes]:
         shell = ["bash", "--noprofile", "--norc", "-c", command]
@@ -157,11 +166,14 @@ class Reader:
         return replaying.Printed("\n".join(lines), process.wait(timeout=LIMIT_S))
 
     def _serve(self, command: str) -> Any:
-        """Start a server that stays until the end of the page, and wait until it prints its address."""
-        output = self.folder / f".server-{len(self._servers)}"
+        """Start a server that stays until the end of the page or another one on its port, and wait for its address."""
+        port = (re.findall(r"--port (\d+)", command) or ["the default"])[0]
+        if port in self._servers:
+            self._stop(port)
+        output = self.folder / f".server-{port}"
         with output.open("wb") as stream:
             server = self._start(f"exec {command}", stdin=subprocess.DEVNULL, stdout=stream, stderr=stream)
-        self._servers.append(server)
+        self._servers[port] = server
         deadline_s = time.monotonic() + 60
         while "AWS_ENDPOINT_URL" not in output.read_text() and server.poll() is None and time.monotonic() < deadline_s:
             time.sleep(0.1)
@@ -253,6 +265,9 @@ def check(page: str, *, width: int | None, finished: Path, left_out: dict[str, s
                 if needs:
                     left_out[f"{page}: {shown}"] = needs
                     continue
+                for name, pattern, first in BEFORE:
+                    if name == page and re.match(pattern, command.text):
+                        subprocess.run(["sh", "-c", first], cwd=folder, check=True)
                 printed = reader.type(command.text)
                 problem = problem_of(reader, command, printed)
                 print(f"  {'FAILED' if problem else 'ok':6}  {shown[:110]}", flush=True)
