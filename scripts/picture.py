@@ -21,8 +21,8 @@ from asteroid_ll.neo.label import MAX_ABSOLUTE_MAGNITUDE_MAG, MAX_MOID_AU
 from asteroid_ll.run.files import read_json
 
 IMAGES = Path(__file__).resolve().parents[1] / "docs" / "images"
-WIDTH, HEIGHT = 840, 340
-LEFT, RIGHT, TOP, BOTTOM = 84, 826, 44, 292
+WIDTH, HEIGHT = 840, 290
+LEFT, RIGHT, TOP, BOTTOM = 84, 826, 44, 242
 BRIGHTEST_MAG, FAINTEST_MAG = 12.0, 33.0
 LARGEST_LOG_AU, SMALLEST_LOG_AU = 0.0, -5.0
 THEMES = {
