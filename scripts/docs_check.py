@@ -38,7 +38,7 @@ IN_A_CLONE = ("README.md", "docs/install.md")
 ACCOUNT = "an AWS account; tests/docs/test_aws_page.py runs the page on an emulated one"
 CONTAINER = "a container engine"
 NOT_HERE = (
-    ("README.md", r"asteroid-ll (doctor|run-all) --workdir on-aws", ACCOUNT),
+    ("README.md", r"asteroid-ll (iam setup|doctor|run-all) .*(--dry-run|on-aws)", ACCOUNT),
     ("README.md", r"scripts/test$", "minutes: it is the whole suite, which CI runs"),
     ("README.md", r".*report --open", "a browser"),
     ("docs/aws.md", r"(?!\$).*", ACCOUNT),
@@ -53,7 +53,6 @@ NOT_HERE = (
 
 BEFORE = (
     ("README.md", r".*(scripts/demo|run-all)$", "rm -rf asteroid-run"),  # each is another reader's first command
-    ("README.md", r"asteroid-ll iam setup", "sed -i 's/^region: .*/region: eu-west-1/' asteroid-ll.yaml"),
 )
 """Page, regular expression of commands, and what the reader does before them."""
 

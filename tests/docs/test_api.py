@@ -51,15 +51,6 @@ def test_the_example_of_the_readme_is_short_and_scores_through_an_endpoint(tmp_p
     )
 
 
-def test_the_test_of_the_readme_passes(tmp_path: Path) -> None:
-    _, program = README_EXAMPLES
-    (tmp_path / "conftest.py").write_text('pytest_plugins = ["asteroid_ll.testing"]\n', encoding="utf-8")
-    (tmp_path / "test_rows.py").write_text(program, encoding="utf-8")
-    done = run(["-m", "pytest", "-q", "-W", "error", "-p", "no:cacheprovider"], tmp_path)
-    assert done.returncode == 0, done.stdout
-    assert "1 passed" in done.stdout
-
-
 def test_every_public_name_has_an_example_and_a_reference() -> None:
     errors = {name for name in asteroid_ll.__all__ if name.endswith("Error")}
     names = set(asteroid_ll.__all__) - errors - {"__version__"}

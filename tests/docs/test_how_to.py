@@ -59,15 +59,17 @@ def test_a_program_of_a_guide_runs(page: str, program: str, tmp_path: Path) -> N
     assert done.returncode == 0, done.stderr
 
 
-def test_the_project_of_the_page_about_tests_passes(tmp_path: Path) -> None:
+def test_the_project_of_the_page_about_tests_and_the_test_of_the_readme_pass(tmp_path: Path) -> None:
     files = {text.partition("\n")[0].removeprefix("# "): text for text in blocks("testing.md", "python")}
     assert files.keys() == {"conftest.py", "test_upload.py"}
+    readme = FENCED.findall((ROOT / "README.md").read_text(encoding="utf-8"))
+    (files["test_readme.py"],) = [text for _, text in readme if "def test_" in text]
     for name, text in files.items():
         (tmp_path / name).write_text(text, encoding="utf-8")
     command = [sys.executable, "-m", "pytest", "-q", "-W", "error", "-p", "no:cacheprovider"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stdout
-    assert "1 passed" in done.stdout
+    assert "2 passed" in done.stdout
 
 
 @pytest.fixture
