@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parents[2]
 NAVIGATION = (ROOT / "mkdocs.yml").read_text(encoding="utf-8").partition("\nnav:\n")[2]
 HOW_TO = re.findall(r": ([\w-]+\.md)$", NAVIGATION.partition("How to:\n")[2].partition("  - Reference:")[0], re.M)
 FENCED = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-NO_EXAMPLE_FIRST = {"emulator-recipes.md", "aws.md", "sdk.md"}
+NO_EXAMPLE_FIRST = {"emulator-recipes.md", "sdk.md"}
 """Guides whose first words name what must exist before an example can work."""
 
 
