@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asteroid_ll.errors import DataError
+from asteroid_ll.neo.sources import lines as lines_module
 from asteroid_ll.neo.sources import mpc, mpcorb, open_source
 from asteroid_ll.neo.sources.mpcorb import epoch_jd, name_of
 from asteroid_ll.neo.sources.reading import Reading
@@ -119,7 +120,7 @@ def test_both_formats_and_any_size_of_batches_give_the_same_table(
     assert len(together) == 900
     assert together["hazardous"].sum() == population.hazardous.sum() > 0
     monkeypatch.setattr(mpcorb, "BLOCK_LINES", 70)
-    monkeypatch.setattr(mpcorb, "BLOCK_BYTES", 1_000)
+    monkeypatch.setattr(lines_module, "BLOCK_BYTES", 1_000)
     monkeypatch.setattr(mpc, "BATCH_ROWS", 200)
     batches = [batch.table for batch in open_source("mpc").batches(lines)]  # type: ignore[attr-defined]
     assert [len(batch) for batch in batches] == [210, 210, 210, 210, 60]

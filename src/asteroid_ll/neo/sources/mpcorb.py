@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asteroid_ll.neo.sources.designations import unpack
+from asteroid_ll.neo.sources.lines import lines
 from asteroid_ll.neo.sources.packed import Text
 
 Lines = NDArray[np.uint8]
@@ -25,9 +26,6 @@ Lines = NDArray[np.uint8]
 
 BLOCK_LINES = 50_000
 """Lines that are parsed at once."""
-
-BLOCK_BYTES = 1 << 20
-"""Length of the text that is read at once."""
 
 MAX_HEADER_BYTES = 1 << 16
 """Longest text before the line of dashes; MPCORB.DAT has about 2,000 bytes."""
@@ -76,26 +74,14 @@ def columns(file: Text) -> Iterator[dict[str, Any]]:
         DataError: the file is damaged.
         ValueError: a line is not one of the format; the message has its number in the file.
     """
-    lines = _lines(file)
-    records = itertools.chain(_after_header(lines), (numbered for numbered in lines if numbered[1]))
+    numbered = enumerate(lines(file), start=1)
+    records = itertools.chain(_after_header(numbered), (pair for pair in numbered if pair[1]))
     while block := list(itertools.islice(records, BLOCK_LINES)):
         try:
             yield _columns([line for _, line in block])
         except _LineError as error:
             number, line = block[error.row]
             raise ValueError(f"line {number:,} {error}: {line[:40].decode('utf-8', 'replace')!r}") from error
-
-
-def _lines(file: Text) -> Iterator[tuple[int, bytes]]:
-    """Yield the lines without their ends, each with its number from 1."""
-    number, rest = 0, b""
-    while block := file.read(BLOCK_BYTES):
-        file.begin_piece()
-        *whole, rest = (rest + block).split(b"\n")
-        yield from enumerate(map(bytes.rstrip, whole), start=number + 1)
-        number += len(whole)
-    if rest:
-        yield number + 1, rest.rstrip()
 
 
 class _LineError(ValueError):
@@ -106,10 +92,10 @@ class _LineError(ValueError):
         self.row = int(row)
 
 
-def _after_header(lines: Iterator[tuple[int, bytes]]) -> list[tuple[int, bytes]]:
+def _after_header(numbered: Iterator[tuple[int, bytes]]) -> list[tuple[int, bytes]]:
     """Skip the text up to the line of dashes, and return the first line of a list without it."""
     n_bytes = 0
-    for number, line in lines:
+    for number, line in numbered:
         if _DASHES.fullmatch(line):
             return []
         if n_bytes == 0 and _RECORD.match(line):
@@ -120,11 +106,11 @@ def _after_header(lines: Iterator[tuple[int, bytes]]) -> list[tuple[int, bytes]]
     raise ValueError("it has neither a line of dashes nor an orbit at its beginning")
 
 
-def _columns(lines: list[bytes]) -> dict[str, Any]:
-    for row, line in enumerate(lines):
+def _columns(block: list[bytes]) -> dict[str, Any]:
+    for row, line in enumerate(block):
         if len(line) < _MIN_WIDTH:
             raise _LineError(row, f"has {len(line)} characters, an orbit has at least {_MIN_WIDTH}")
-    characters = np.array(lines, dtype=f"S{_WIDTH}").view(np.uint8).reshape(len(lines), _WIDTH)
+    characters = np.array(block, dtype=f"S{_WIDTH}").view(np.uint8).reshape(len(block), _WIDTH)
     identities = _identities(characters)
     return {
         "asteroid_id": identities,
