@@ -5,7 +5,7 @@
 It has the size that catalogues will reach in the decade of the Rubin observatory's survey. It is not a forecast of that
 survey's asteroids. Each asteroid is a copy of one in the catalogue with another identity and another orbit:
 
-- The ellipse and the magnitude differ by some per cent.
+- Its size and shape differ by about one per cent, its tilt by three, and its magnitude by 0.2.
 - The node is anywhere, and the orbit may be mirrored at the ecliptic or reversed. Seen from the Earth's orbit, which is
   nearly a circle, it comes about as near as before.
 - The MOID is computed from the new elements, and so is every column that follows from elements or magnitude.
@@ -159,16 +159,16 @@ def _orbits(
     base = rng.integers(0, catalogue.eccentricity.size, n)
     noise = rng.standard_normal((5, n))
     perihelion_au = catalogue.perihelion_au[base]
-    moved_au = perihelion_au * np.exp(0.02 * noise[0])
+    moved_au = perihelion_au * np.exp(0.005 * noise[0])
     perihelion_au = np.where(moved_au < MAX_PERIHELION_AU, moved_au, perihelion_au)
     odds = catalogue.eccentricity[base].clip(1e-4, 0.9999)
-    odds = odds / (1.0 - odds) * np.exp(0.1 * noise[1])
+    odds = odds / (1.0 - odds) * np.exp(0.03 * noise[1])
     e = np.round(odds / (1.0 + odds), 7)
     a = np.round(perihelion_au / (1.0 - e), 7)
-    i = np.round(np.minimum(catalogue.inclination_deg[base] * np.exp(0.05 * noise[2]), 179.99999), 5)
+    i = np.round(np.minimum(catalogue.inclination_deg[base] * np.exp(0.03 * noise[2]), 179.99999), 5)
     node = np.round(rng.uniform(0.0, 360.0, n), 5)
     sign, half_turn = rng.choice([-1.0, 1.0], n), rng.choice([0.0, 180.0], n)
-    argument = np.round((sign * catalogue.argument_deg[base] + half_turn + 2.0 * noise[3]) % 360.0, 5)
+    argument = np.round((sign * catalogue.argument_deg[base] + half_turn + 0.5 * noise[3]) % 360.0, 5)
     return base, a, e, i, node, argument, np.round(catalogue.magnitude_mag[base] + 0.2 * noise[4], 2)
 
 

@@ -93,7 +93,7 @@ def test_the_label_follows_the_rule_and_contradicts_it_as_often_as_in_the_catalo
 def test_the_distributions_are_near_those_of_the_catalogue(table: pd.DataFrame, catalogue: pd.DataFrame) -> None:
     for name in ("absolute_magnitude_mag", "moid_au", "eccentricity", "semi_major_axis_au", "inclination_deg"):
         ours, theirs = (np.quantile(rows[name], [0.25, 0.5, 0.9]) for rows in (table, catalogue))
-        assert ours == pytest.approx(theirs, rel=0.15), name  # the smallest MOIDs are blurred
+        assert ours == pytest.approx(theirs, rel=0.1), name
 
 
 def test_a_longer_file_begins_with_a_shorter_one_and_the_seed_decides(small_blocks: ModuleType, tmp_path: Path) -> None:
