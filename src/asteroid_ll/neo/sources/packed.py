@@ -9,12 +9,15 @@ import zlib
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from asteroid_ll.errors import DataError
 
 MAX_TEXT_BYTES = 1 << 28
 """Longest text that is read whole, and longest piece of a text that is read in pieces, 268 MB."""
+
+MAX_FILE_BYTES = 1 << 36
+"""Longest file that is read in pieces, 69 GB: 400 million asteroids."""
 
 MAX_EXPANSION = 100
 """Largest text of more than ``MAX_TEXT_BYTES``, in sizes of its packed file; a catalogue has less than 10."""
@@ -95,11 +98,11 @@ def opened(path: Path) -> Iterator[Text]:
     """
     with ExitStack() as stack:
         with _translated(path):
-            stream: IO[bytes] = stack.enter_context(path.open("rb"))
+            stream: Any = stack.enter_context(path.open("rb"))
             head = stream.read(4)
             stream.seek(0)
             if head.startswith(b"\x1f\x8b"):
-                stream = stack.enter_context(gzip.GzipFile(fileobj=stream))  # type: ignore[arg-type]
+                stream = stack.enter_context(gzip.GzipFile(fileobj=stream))
             elif head == b"PK\x03\x04":
                 archive = stack.enter_context(zipfile.ZipFile(stream))
                 stream = stack.enter_context(_member(archive, path))
