@@ -115,7 +115,7 @@ def test_both_formats_and_any_size_of_batches_give_the_same_table(
 ) -> None:
     population = lists.Population(900)
     lines = population.write_lines(tmp_path / "MPCORB.DAT.gz")
-    records = population.write_records(tmp_path / "extended.json", indent=None)
+    records = population.write_records(tmp_path / "extended.json", end="")
     together = read(lines).table
     assert len(together) == 900
     assert together["hazardous"].sum() == population.hazardous.sum() > 0

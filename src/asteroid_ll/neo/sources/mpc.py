@@ -109,7 +109,7 @@ def _tables(file: Text, where: str) -> Iterator[pd.DataFrame]:
         problem = error if type(error) is ValueError else repr(error)
         raise DataError(
             f"{where} is not the Minor Planet Center's extended list or MPCORB.DAT: {problem}.",
-            hint=f"They are {URLS['neo']} and {URLS['all']}; fetch one again with --force.",
+            hint="asteroid-ll fetch --force, or leave source.location out for the official list.",
         ) from error
 
 

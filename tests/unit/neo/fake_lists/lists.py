@@ -183,12 +183,13 @@ class Population:
                 file.write(text + ("\n\n" if row == len(self) // 2 else "\n"))
         return path
 
-    def write_records(self, path: Path, *, indent: int | None = 0) -> Path:
-        """Write the extended list, in the layout of the real one or, without ``indent``, on one line."""
+    def write_records(self, path: Path, *, end: str = "\n") -> Path:
+        """Write the extended list, in the layout of the real one or, with another ``end``, on one line."""
         with _writing(path) as file:
             for row, record in enumerate(self.records()):
-                file.write(("," if row else "[") + ("" if indent is None else "\n") + json.dumps(record, indent=indent))
-            file.write("\n]\n")
+                text = json.dumps(record, separators=("," + end, ": "))
+                file.write(f"{',' if row else '['}{end}{{{end}{text[1:-1]}{end}}}")
+            file.write(f"{end}]\n")
         return path
 
 
