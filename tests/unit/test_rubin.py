@@ -26,7 +26,7 @@ ELEMENTS = (
     "ascending_node_longitude_deg",
     "perihelion_argument_deg",
 )
-N_ROWS = 20_000
+N_ROWS = 12_000
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +48,9 @@ def catalogue(rubin: ModuleType) -> pd.DataFrame:
 @pytest.fixture(scope="module")
 def table(rubin: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> pd.DataFrame:
     path = tmp_path_factory.mktemp("rubin") / "rubin.csv.gz"
-    rubin.write(N_ROWS, path)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(rubin, "BLOCK_ROWS", N_ROWS)
+        rubin.write(N_ROWS, path)
     return open_source("csv", location=str(path)).read(path).table
 
 

@@ -24,7 +24,7 @@ values = st.recursive(
 )
 
 
-@settings(max_examples=25)
+@settings(max_examples=12)
 @given(
     array=st.lists(st.dictionaries(nasty, values, max_size=4), max_size=12),
     indent=st.sampled_from([None, 0, 2]),

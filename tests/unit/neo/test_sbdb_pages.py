@@ -89,6 +89,7 @@ def test_pages_of_another_state_of_the_database_are_not_used_again(
     assert everything(address).read(tmp_path / "raw").table["asteroid_id"].is_unique
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("counts_pages", [False, True])
 @pytest.mark.parametrize("page", ["8", "24"])
 def test_a_table_that_changes_between_two_pages_is_read_again(
