@@ -19,8 +19,8 @@ from asteroid_ll.neo.sources import mpc, mpcorb, open_source
 from asteroid_ll.neo.sources.mpcorb import epoch_jd, name_of
 from asteroid_ll.neo.sources.reading import Reading
 
-MAX_PEAK_MB = 400
-"""Bound of a process that reads 1.5 million lines; the lines alone have 300 MB."""
+MAX_PEAK_MB = 250
+"""Bound of a process that reads 1.5 million asteroids; the lines of MPCORB.DAT alone have 300 MB."""
 
 
 def read(path: Path) -> Reading:
@@ -202,8 +202,8 @@ def test_a_cut_json_list_is_refused(lists: ModuleType, tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(
-    os.environ.get("ASTEROID_LL_EXHAUSTIVE") != "1",
-    reason="writes and reads 1.5 million asteroids twice; ASTEROID_LL_EXHAUSTIVE=1",
+    os.environ.get("ASTEROID_LL_EXHAUSTIVE") != "1" or sys.platform != "linux",
+    reason="writes and reads 1.5 million asteroids twice; ASTEROID_LL_EXHAUSTIVE=1 on Linux",
 )
 @pytest.mark.parametrize("kind", ["lines", "records"])
 def test_every_known_asteroid_is_read_in_bounded_memory(lists: ModuleType, tmp_path: Path, kind: str) -> None:
@@ -211,14 +211,14 @@ def test_every_known_asteroid_is_read_in_bounded_memory(lists: ModuleType, tmp_p
     path = tmp_path / "list.gz"
     (population.write_lines if kind == "lines" else population.write_records)(path)
     code = (
-        "import resource, sys\n"
+        "import re, sys\n"
         "from pathlib import Path\n"
         "from asteroid_ll.neo.sources import open_source\n"
         "batches = open_source('mpc').batches(Path(sys.argv[1]))\n"
         "sizes = [(len(batch.table), int(batch.table['hazardous'].sum())) for batch in batches]\n"
         "assert max(rows for rows, _ in sizes) <= 100_000, sizes\n"
         "print(sum(rows for rows, _ in sizes), sum(hazardous for _, hazardous in sizes))\n"
-        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)\n"
+        "print(re.search(r'VmHWM:\\s+(\\d+)', open('/proc/self/status').read())[1])\n"
     )
     done = subprocess.run([sys.executable, "-c", code, path], capture_output=True, text=True, check=True)
     rows, hazardous, peak_kb = map(int, done.stdout.split())
