@@ -64,7 +64,7 @@ def test_a_line_is_read_with_units_and_identities(lists: ModuleType, tmp_path: P
         ("(875056) 2022 WY5", "875056", "875056 (2022 WY5)"),
         ("(4) A807 FA", "4", "4 (A807 FA)"),
         ("(5020) Asimov", "5020", "5020 Asimov"),
-        ("(6344) P-L", "6344", "6344 P-L"),
+        ("6344 P-L", "6344 P-L", "(6344 P-L)"),
         ("2010 PK9", "2010 PK9", "(2010 PK9)"),
         ("4101 T-3", "4101 T-3", "(4101 T-3)"),
         ("(1234)", "1234", "1234"),
@@ -147,6 +147,21 @@ def test_asteroids_without_a_magnitude_an_ellipse_or_flags_are_left_out_and_coun
         ("left out", "rows without Potentially hazardous", 1),
         ("left out", "orbits that are not elliptical", 1),
     ]
+
+
+def test_a_batch_without_a_usable_asteroid_is_empty_and_its_notes_are_kept(
+    lists: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mpcorb, "BLOCK_LINES", 1)
+    monkeypatch.setattr(mpc, "BATCH_ROWS", 1)
+    with_epoch = [lists.line("00433", "(433) Eros"), lists.line("K10P02K", "2010 PK2", h="", epoch="K194R")]
+    path = saved(tmp_path / "MPCORB.DAT", with_epoch[1], with_epoch[0], header=lists.HEADER)
+    batches = list(open_source("mpc").batches(path))  # type: ignore[attr-defined]
+    assert [len(batch.table) for batch in batches] == [0, 1]
+    reading = read(path)
+    assert reading.table["asteroid_id"].tolist() == ["433"]
+    assert reading.table.dtypes.equals(batches[1].table.dtypes)
+    assert [note.count for note in reading.notes] == [1]
 
 
 def replaced(place: int, text: str) -> Callable[[str], str]:

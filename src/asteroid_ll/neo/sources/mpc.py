@@ -76,7 +76,8 @@ class MpcSource(Source):
     def batches(self, raw_path: Path) -> Iterator[Reading]:
         """Yield the canonical table of at most 100,000 asteroids at a time, and the notes on them.
 
-        The Earth's orbit for the MOIDs is that of the median epoch of the first batch, for all batches.
+        The Earth's orbit for the MOIDs is that of the median epoch of the first batch, for all batches. A batch may be
+        empty, if none of its asteroids is usable.
 
         Raises:
             DataError: the file is not a list of the Minor Planet Center, is cut or damaged, or has no usable orbit.
@@ -84,11 +85,11 @@ class MpcSource(Source):
         from asteroid_ll.neo.sources.records import batch_of, require_rows
 
         where = str(raw_path)
-        epoch_jd: float | None = None
+        epoch_jd = np.nan
         n_rows = 0
         with opened(raw_path) as file:
             for raw in _gathered(_tables(file, where)):
-                if epoch_jd is None:
+                if np.isnan(epoch_jd):
                     epoch_jd = float(raw["epoch_osculation_jd"].median())
                 reading = batch_of(raw, where=where, earth_epoch_jd=epoch_jd)
                 n_rows += len(reading.table)
