@@ -182,6 +182,25 @@ def test_an_unknown_flag_is_no_far_from_the_earth_and_left_out_near_it(
     assert {(note.column, note.count) for note in reading.notes} == {("moid_au", 1), ("hazardous", 1)}
 
 
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"moid": "near"}, "column moid_au has a value that is not a number in data row 3: 'near'"),
+        ({"q": "x"}, "column perihelion_distance_au"),
+        ({"H": [1]}, "column absolute_magnitude_mag"),
+    ],
+)
+def test_a_value_of_another_type_is_named(
+    jpl: Fake, servers: ModuleType, tmp_path: Path, changes: dict[str, Any], says: str
+) -> None:
+    fake, address = jpl
+    fake.rows[2] = servers.sbdb_row(2, **changes)
+    archive = everything(address)
+    archive.fetch(tmp_path / "raw")
+    with pytest.raises(DataError, match=says):
+        archive.read(tmp_path / "raw")
+
+
 @pytest.mark.parametrize("text", [b"", b"{}\n", b"<html>\n"])
 def test_a_file_with_a_line_that_is_no_page_is_refused(jpl: Fake, tmp_path: Path, text: bytes) -> None:
     archive = everything(jpl[1])

@@ -233,19 +233,26 @@ def _in_batches(rows: list[Any]) -> Iterator[list[Any]]:
 
 def _columns(fields: Sequence[str], rows: Sequence[Sequence[Any]]) -> dict[str, list[Any]]:
     """Return the values of rows of the query service by canonical column; None for an absent one."""
-    by_field = dict(zip(fields, zip(*rows, strict=True), strict=True))
-    columns = {column: list(by_field[field]) for field, column in _COLUMNS.items() if field in by_field}
+    by_field: dict[str, list[Any]] = dict.fromkeys((*_COLUMNS, "orbit_id"), [None] * len(rows))
+    by_field |= {field: list(values) for field, values in zip(fields, zip(*rows, strict=True), strict=True)}
+    columns: dict[str, list[Any]] = {column: by_field[field] for field, column in _COLUMNS.items()}
     columns["name"] = [str(name or "").strip() for name in by_field["full_name"]]
     columns["orbit_uncertainty"] = list(map(uncertainty, by_field["condition_code"]))
-    columns["orbit_id"] = [
-        int(found[1]) if (found := _NUMBER_AT_END.search(str(text))) else None for text in by_field["orbit_id"]
-    ]
+    numbers = [_NUMBER_AT_END.search(str(text or "")) for text in by_field["orbit_id"]]
+    columns["orbit_id"] = [int(number[1]) if number else None for number in numbers]
     # The flag is null if H or MOID is unknown. Far from the Earth the definition needs neither.
     columns["hazardous"] = [
-        "N" if flag is None and float(q_au or 0.0) >= MIN_FAR_PERIHELION_AU else flag
+        "N" if flag is None and _is_far(q_au) else flag
         for flag, q_au in zip(by_field["pha"], by_field["q"], strict=True)
     ]
     return columns
+
+
+def _is_far(perihelion_au: object) -> bool:
+    try:
+        return float(str(perihelion_au)) >= MIN_FAR_PERIHELION_AU
+    except ValueError:
+        return False
 
 
 def _numeric(columns: Mapping[str, list[Any]]) -> dict[str, Any]:
