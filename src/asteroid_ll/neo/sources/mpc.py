@@ -110,7 +110,7 @@ def _tables(file: Text, where: str) -> Iterator[pd.DataFrame]:
         problem = error if type(error) is ValueError else repr(error)
         raise DataError(
             f"{where} is not the Minor Planet Center's extended list or MPCORB.DAT: {problem}.",
-            hint="asteroid-ll fetch --force, or leave source.location out for the official list.",
+            hint="Check source.location, or fetch the list again: asteroid-ll fetch --force",
         ) from error
 
 
