@@ -15,6 +15,7 @@ import numpy as np
 
 from asteroid_ll.formats.arrays import Float64Array
 from asteroid_ll.linear_learner import evaluation, grid, losses, scaler, selection, weighting
+from asteroid_ll.linear_learner.blas import one_blas_thread
 from asteroid_ll.linear_learner.checkpoint import Checkpoint, job_digest
 from asteroid_ll.linear_learner.ensemble import Ensemble
 from asteroid_ll.linear_learner.epochs import EpochRecord, Observer
@@ -92,6 +93,7 @@ class _Job:
         return self.judge is not None and self.has_threshold_search
 
 
+@one_blas_thread()
 def train(
     features: Any,
     labels: Any,
