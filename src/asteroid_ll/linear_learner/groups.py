@@ -19,6 +19,8 @@ from asteroid_ll.linear_learner.hyperparameters import Hyperparameters
 from asteroid_ll.linear_learner.losses import Loss
 from asteroid_ll.linear_learner.schedule import Schedule
 
+_FEW_ROWS = 32
+
 
 def sum_rows(values: Float32Array) -> Float32Array:
     """Sum over axis 1 in float32, pairwise; ``values`` is overwritten.
@@ -72,17 +74,23 @@ class ModelGroup:
         columns = weights[self.numbers].transpose(1, 2, 0).reshape(self._n_features, -1)
         self._use_bias = hp.use_bias
         bias = np.full((int(hp.use_bias), columns.shape[1]), hp.init_bias, np.float32)
-        self.weights: Float32Array = np.concatenate([columns, bias])
-        self._gradient = np.empty_like(self.weights)
-        self._penalty = np.empty_like(self.weights)
+        # Some BLAS kernels add in another order if the columns are stored in another one; these orders are kept.
+        self._by_column = self._n_outputs == 1 and hp.use_bias
+        rows = np.concatenate([columns, bias])
+        stored = rows.T if self._by_column else rows
+        # The gradient and the weights are side by side, because one call multiplies both.
+        self._terms: Float32Array = np.empty((2, *stored.shape), np.float32)
+        self._gradient, self._weights = self._terms
+        self._weights[:] = stored
         self._l2 = self._strengths([candidate.wd for candidate in members], bias_mult=hp.bias_wd_mult)
         self._l1 = self._strengths([candidate.l1 for candidate in members], bias_mult=0.0)
         self._has_l1 = any(candidate.l1 > 0 for candidate in members)
-        self._rescale = np.float32(1 / (hp.mini_batch_size * len(hosts)))
+        self._rescale = np.array(1 / (hp.mini_batch_size * len(hosts)), np.float32)
+        is_small = self._weights.size <= optimizers.SMALL
+        self._factors = np.stack([np.full_like(self._l2, self._rescale), self._l2]) if is_small else None
         self._schedule = Schedule(members, enabled=hp.use_lr_scheduler)
         self._bias_mult = np.array([candidate.bias_lr_mult for candidate in members])
-        self._optimizer = optimizers.make(members[0].optimizer, self.weights.shape, hp)
-        self._rates = optimizers.Rates(self._n_features)
+        self._optimizer = optimizers.make(members[0].optimizer, self._weights.shape, hp)
         outputs = () if self._n_outputs == 1 else (self._n_outputs,)
         batch = (hp.mini_batch_size, *outputs, self._n_models)
         # Two sets of scores: training fills one while another core sums the losses of the other.
@@ -92,12 +100,15 @@ class ModelGroup:
         self._losses = np.empty((batches_at_once, *batch), np.float32)
         self._residual = np.empty(batch, np.float32)
         self._residual_matrix = self._residual.reshape(hp.mini_batch_size, -1)
+        # Targets of a few rows are repeated for all models once per call: broadcasting has a price per row and call.
+        self._targets = np.empty_like(self._scores) if hp.mini_batch_size <= _FEW_ROWS else None
+        self._are_matrices = min(*self._weights.shape, hp.mini_batch_size) > 1
 
     def _strengths(self, strengths: Sequence[float], *, bias_mult: float) -> Float32Array:
         per_column = np.tile(np.array(strengths, np.float64), self._n_outputs)
         full = np.tile(per_column, (len(self.weights), 1))
         full[self._n_features :] *= bias_mult
-        return full.astype(np.float32)
+        return np.ascontiguousarray(full.T if self._by_column else full, np.float32)
 
     def train(
         self,
@@ -127,23 +138,40 @@ class ModelGroup:
             earlier.result()
         scores = self._scores[turn, :n_batches]
         score_matrices = scores.reshape(n_batches, batches.shape[1], -1)
-        feature_rates, bias_rates = self._scheduled(first_update, n_batches)
+        if self._targets is not None:
+            spread = self._targets[turn, :n_batches]
+            np.copyto(spread, targets)
+            targets = spread
+        rates = self._scheduled(first_update, n_batches)
         residual_weights = self._residual_weights(row_weights)
-        loss, weights, residual, rates = self._loss, self.weights, self._residual, self._rates
-        transposed = batches.transpose(0, 2, 1)
-        for i in range(n_batches):
-            np.matmul(batches[i], weights, out=score_matrices[i])
-            loss.prepare(scores[i])
-            loss.gradient(scores[i], targets[i], residual)
+        loss, weights, residual, optimizer = self._loss, self.weights, self._residual, self._optimizer
+        product = np.dot if self._are_matrices else np.matmul
+        is_alone = len(self._hosts) == 1
+        # numpy.dot needs half the time of a call of matmul and has the same bits, but only for matrices.
+        for i, (batch, score, matrix, target) in enumerate(zip(batches, scores, score_matrices, targets, strict=True)):
+            product(batch, weights, matrix)
+            loss.prepare(score, residual)
+            loss.gradient(score, target, residual)
             if residual_weights is not None:
-                np.multiply(residual, residual_weights[i], out=residual)
-            np.matmul(transposed[i], self._residual_matrix, out=self._gradient)
-            self._hosts.sum(self._gradient)
+                np.multiply(residual, residual_weights[i], residual)
+            self._differentiate(batch)
+            if not is_alone:
+                self._hosts.sum(self._gradient)
             self._regularise()
-            rates.feature, rates.bias = feature_rates[i], bias_rates[i]
-            self._optimizer.step(weights, self._gradient, rates)
+            rates.number = i
+            optimizer.step(self._weights, rates)
         self._pending[turn] = losses = loss_executor.submit(self._sum_losses, scores, targets, row_weights)
         return losses
+
+    def _differentiate(self, batch: Float32Array) -> None:
+        """Write the sum of a batch's gradients."""
+        if not self._are_matrices:
+            gradient = self._gradient.T if self._by_column else self._gradient
+            np.matmul(batch.T, self._residual_matrix, gradient)
+        elif self._by_column:
+            np.dot(self._residual_matrix.T, batch, self._gradient)
+        else:
+            np.dot(batch.T, self._residual_matrix, self._gradient)
 
     def _sum_losses(
         self, scores: Float32Array, targets: Float32Array, row_weights: Float32Array | None
@@ -156,13 +184,16 @@ class ModelGroup:
             total: Float64Array = sum_rows(losses).sum(axis=0, dtype=np.float64)
         return total
 
-    def _scheduled(self, first_update: int, n_updates: int) -> tuple[Float32Array, Float32Array]:
+    def _scheduled(self, first_update: int, n_updates: int) -> optimizers.Rates:
         updates = np.arange(first_update, first_update + n_updates)
         rates = self._schedule.rates(updates)
         bias_rates = self._optimizer.scale_rates(rates * self._bias_mult, updates)
         feature_rates = self._optimizer.scale_rates(rates, updates)
-        columns = (1, self._n_outputs)
-        return np.tile(feature_rates, columns).astype(np.float32), np.tile(bias_rates, columns).astype(np.float32)
+        feature, bias = (
+            np.tile(scaled, (1, self._n_outputs)).astype(np.float32) for scaled in (feature_rates, bias_rates)
+        )
+        shape = self.weights.shape
+        return optimizers.Rates(feature, bias, shape=shape, n_features=self._n_features, by_column=self._by_column)
 
     def _residual_weights(self, row_weights: Float32Array | None) -> Float32Array | None:
         if row_weights is None or self._n_outputs == 1:
@@ -170,20 +201,31 @@ class ModelGroup:
         return row_weights[:, :, np.newaxis, :]
 
     def _regularise(self) -> None:
-        """Turn the batch sum into the batch mean; L1 is part of that sum, L2 is added to the mean."""
-        gradient, penalty = self._gradient, self._penalty
+        """Give the optimizer the mean gradient of a batch; L1 is part of the batch's sum, L2 is added to its mean."""
+        gradient, weights, work = self._gradient, self._weights, self._optimizer.work
+        mean, penalty = work
         if self._has_l1:
-            np.sign(self.weights, out=penalty)
-            np.multiply(penalty, self._l1, out=penalty)
-            np.add(gradient, penalty, out=gradient)
-        np.multiply(gradient, self._rescale, out=gradient)
-        np.multiply(self.weights, self._l2, out=penalty)
-        np.add(gradient, penalty, out=gradient)
+            np.sign(weights, penalty)
+            np.multiply(penalty, self._l1, penalty)
+            np.add(gradient, penalty, gradient)
+        if self._factors is None:
+            np.multiply(gradient, self._rescale, mean)
+            np.multiply(weights, self._l2, penalty)
+        else:
+            np.multiply(self._terms, self._factors, work)
+        np.add(mean, penalty, mean)
+
+    @property
+    def weights(self) -> Float32Array:
+        """The weights without a copy, shape ``(feature_dim + 1, n_outputs * n_models)``; the last row is the bias."""
+        weights: Float32Array = self._weights.T if self._by_column else self._weights
+        return weights
 
     @property
     def state(self) -> tuple[Float32Array, ...]:
-        """The arrays that training changes, without a copy: the weights and the optimizer's state."""
-        return (self.weights, *self._optimizer.state)
+        """The arrays that training changes, in the weights' shape, without a copy: these and the optimizer's state."""
+        state = self._optimizer.state
+        return (self.weights, *(array.T if self._by_column else array for array in state))
 
     def parameters(self) -> tuple[Float32Array, Float32Array]:
         """Return weights ``(feature_dim, n_outputs, n_models)`` and biases ``(n_outputs, n_models)``, still scaled."""
