@@ -292,10 +292,10 @@ def _highest(scores: Float32Array) -> Float32Array:
         return highest
     half = n_classes // 2
     folded = scores[..., : n_classes - half, :].copy()
-    np.maximum(folded[..., :half, :], scores[..., n_classes - half :, :], folded[..., :half, :])
+    np.maximum(folded[..., :half, :], scores[..., n_classes - half :, :], out=folded[..., :half, :])
     while (n_classes := folded.shape[-2]) > 1:
         half = n_classes // 2
-        np.maximum(folded[..., :half, :], folded[..., n_classes - half :, :], folded[..., :half, :])
+        np.maximum(folded[..., :half, :], folded[..., n_classes - half :, :], out=folded[..., :half, :])
         folded = folded[..., : n_classes - half, :]
     return folded
 
