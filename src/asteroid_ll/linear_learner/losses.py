@@ -205,8 +205,7 @@ class Logistic(Loss):
 
     def values(self, prepared: Float32Array, targets: Float32Array, out: Float32Array) -> Float32Array:
         """``-log`` of the probability of the true class; ``|p - (1 - t)|`` is p or 1 - p, exactly."""
-        np.subtract(_ONE, targets, out=out)
-        np.subtract(prepared, out, out=out)
+        np.subtract(prepared, _ONE - targets, out=out)
         np.abs(out, out=out)
         np.add(out, _LOG_EPSILON, out=out)
         np.log(out, out=out)
