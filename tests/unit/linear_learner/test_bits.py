@@ -86,8 +86,7 @@ def plain_optimizer(
     return step, lambda _: 1.0
 
 
-@pytest.mark.parametrize("small", [0, optimizers.SMALL], ids=["large", "small"])
-@pytest.mark.parametrize("batch", ["4", "40"])
+@pytest.mark.parametrize(("batch", "small"), [("4", optimizers.SMALL), ("40", 0)], ids=["small", "large"])
 @pytest.mark.parametrize("optimizer", ["adam", "sgd", "rmsprop"])
 @pytest.mark.parametrize("kind", ["regressor", "binary_classifier", "multiclass_classifier"])
 def test_the_weights_have_the_bits_of_the_plain_formulas(
