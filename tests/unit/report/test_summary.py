@@ -72,7 +72,7 @@ def test_a_table_whose_columns_are_read_one_at_a_time_has_the_same_summary_in_gr
     table = pd.DataFrame(rng.normal(size=(300, 5)) @ rng.normal(size=(5, 5)), columns=list("abcde"))
     table = table.mask(rng.random(table.shape) < 0.1)
     expected = summarise(table).to_json()
-    monkeypatch.setattr("asteroid_ll.report.summary._HELD_BYTES", 2 * 8 * 300)
+    monkeypatch.setattr("asteroid_ll.report.summary._HELD_BYTES", 4 * 8 * 300)
     monkeypatch.setattr("asteroid_ll.report.summary._ROWS_AT_ONCE", 64)
     actual = summarise(Lazy(table)).to_json()
     np.testing.assert_allclose(actual.pop("correlation")["r"], expected.pop("correlation")["r"], atol=1e-12)
