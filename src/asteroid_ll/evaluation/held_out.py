@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 
 from asteroid_ll.errors import DataError
 from asteroid_ll.formats import npz
+from asteroid_ll.formats.columns import Selected
 from asteroid_ll.formats.payload import Scores
 from asteroid_ll.formats.recordio import read_file
-from asteroid_ll.formats.table import load_table, write_csv
+from asteroid_ll.formats.table import StoredTable, write_csv
 from asteroid_ll.neo.label import labels_of
 from asteroid_ll.neo.table import IDENTITY, locate
 from asteroid_ll.run import paths
@@ -34,17 +35,17 @@ class HeldOutRows:
     directory: Path
 
     @cached_property
-    def _table(self) -> pd.DataFrame:
-        return load_table(self.directory / paths.CLEANED_TABLE)
+    def _table(self) -> StoredTable:
+        return StoredTable(self.directory / paths.CLEANED_TABLE)
 
     @cached_property
     def _parts(self) -> dict[str, NDArray[np.int64]]:
         return npz.load(self.directory / paths.SPLIT_ROWS, "train", "test")
 
     @cached_property
-    def rows(self) -> pd.DataFrame:
-        """The test rows of the clean table."""
-        return self._table.iloc[self._parts["test"]]
+    def rows(self) -> Selected:
+        """The test rows of the clean table; each access to a column reads it."""
+        return Selected(self._table, rows=self._parts["test"])
 
     @cached_property
     def labels(self) -> NDArray[np.bool_]:
@@ -54,7 +55,7 @@ class HeldOutRows:
     @property
     def train_labels(self) -> NDArray[np.bool_]:
         """The labels of the train rows."""
-        return labels_of(self._table.iloc[self._parts["train"]])
+        return labels_of(Selected(self._table, rows=self._parts["train"]))
 
     @cached_property
     def features(self) -> NDArray[np.float32]:

@@ -32,7 +32,7 @@ from asteroid_ll.evaluation.thresholds import (
     recall_at_false_alarms,
     threshold_table,
 )
-from asteroid_ll.formats.table import load_table
+from asteroid_ll.formats.table import StoredTable
 from asteroid_ll.linear_learner import log_reader
 from asteroid_ll.linear_learner.model import Model
 from asteroid_ll.linear_learner.spec import LOSSES
@@ -210,7 +210,7 @@ class ReportInputs:
     @cached_property
     def follow_up(self) -> tuple[Candidate, ...]:
         """The asteroids of the whole table that are worth another observation."""
-        return follow_up(load_table(self.directory / paths.CLEANED_TABLE))
+        return follow_up(StoredTable(self.directory / paths.CLEANED_TABLE))
 
     @property
     def shown_follow_up(self) -> tuple[Candidate, ...]:

@@ -5,9 +5,9 @@ The columns are read one at a time, because a table can be larger than memory.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from asteroid_ll.errors import DataError
 from asteroid_ll.evaluation.shape import Shape, shape_of
+from asteroid_ll.formats.columns import Columns
 from asteroid_ll.neo.table import lookup
 
 EXACT = 1e-9
@@ -28,18 +29,6 @@ _HELD_BYTES = 5 << 27  # of the columns that are correlated with each other at o
 _ROWS_AT_ONCE = 1 << 16
 
 Floats = NDArray[np.float64]
-
-
-class Columns(Protocol):
-    """A table whose columns may be read from a file at each access; a DataFrame is one."""
-
-    @property
-    def columns(self) -> Iterable[str]:
-        """The names of the columns in order."""
-
-    def __len__(self) -> int: ...
-
-    def __getitem__(self, name: str, /) -> pd.Series[Any]: ...
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.patches import Rectangle
@@ -15,6 +14,7 @@ from matplotlib.ticker import FuncFormatter, NullLocator
 from numpy.typing import ArrayLike, NDArray
 
 from asteroid_ll.evaluation.shape import shape_of
+from asteroid_ll.formats.columns import Columns
 from asteroid_ll.neo.label import MAX_ABSOLUTE_MAGNITUDE_MAG, MAX_MOID_AU
 from asteroid_ll.neo.table import find, locate
 from asteroid_ll.report.quantities import Quantity, quantity
@@ -47,7 +47,7 @@ class Panel:
     scale: Literal["linear", "log", "integer"] = "linear"
 
 
-def draw_table(table: pd.DataFrame, summary: TableSummary, *, label: str) -> list[Plot]:
+def draw_table(table: Columns, summary: TableSummary, *, label: str) -> list[Plot]:
     """Draw distributions, class balance, correlations, and magnitude against MOID, in this order.
 
     Args:
@@ -56,7 +56,7 @@ def draw_table(table: pd.DataFrame, summary: TableSummary, *, label: str) -> lis
         label: the table's name of the label column.
     """
     h, moid = locate(table.columns, ["absolute_magnitude_mag", "moid_au"]).values()
-    labels = table[label].to_numpy()
+    labels = table[label].to_numpy() == 1
     panels = [Panel(quantity(h), table[h].to_numpy()), Panel(quantity(moid), table[moid].to_numpy(), "log")]
     uncertainty = next((name for name in table.columns if name.startswith("orbit_uncertai")), None)
     if uncertainty is not None:
