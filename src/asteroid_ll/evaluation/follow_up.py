@@ -13,7 +13,7 @@ from asteroid_ll.evaluation.mistakes import jpl_page
 from asteroid_ll.formats.columns import Columns
 from asteroid_ll.neo.label import MAX_ABSOLUTE_MAGNITUDE_MAG, MAX_MOID_AU, labels_of
 from asteroid_ll.neo.probability import INPUTS, SIGMA_H_MAG, USUAL, probability_of, sigma_moid_of
-from asteroid_ll.neo.table import IDENTITY, lookup
+from asteroid_ll.neo.table import IDENTITY, LABEL, lookup
 
 N_SIGMA = 2.0
 """Standard errors within which an asteroid is listed."""
@@ -60,7 +60,9 @@ def follow_up(table: Columns) -> tuple[Candidate, ...]:
     is_near = columns["moid_au"] <= MAX_MOID_AU + N_SIGMA * sigma_au
     is_bright = columns["absolute_magnitude_mag"] <= MAX_ABSOLUTE_MAGNITUDE_MAG + N_SIGMA * SIGMA_H_MAG
     all_identities = table[named[IDENTITY]]
-    chosen = _first_rows(np.flatnonzero(~labels_of(table) & is_near & is_bright), all_identities)
+    chosen = _first_rows(
+        np.flatnonzero(~labels_of(table[named[LABEL]].to_frame()) & is_near & is_bright), all_identities
+    )
     identities = all_identities.to_numpy()[chosen].astype(str)
     names = table[named["name"]].to_numpy()[chosen].astype(str) if "name" in named else identities
     columns = {name: values[chosen] for name, values in columns.items()}

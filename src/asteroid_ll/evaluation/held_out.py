@@ -18,7 +18,7 @@ from asteroid_ll.formats.payload import Scores
 from asteroid_ll.formats.recordio import read_file
 from asteroid_ll.formats.table import StoredTable, write_csv
 from asteroid_ll.neo.label import labels_of
-from asteroid_ll.neo.table import IDENTITY, locate
+from asteroid_ll.neo.table import IDENTITY, LABEL, locate
 from asteroid_ll.run import paths
 
 _AGAIN = "asteroid-ll run-all --force predict   scores the test part again."
@@ -50,12 +50,12 @@ class HeldOutRows:
     @cached_property
     def labels(self) -> NDArray[np.bool_]:
         """The labels of the test rows."""
-        return labels_of(self.rows)
+        return _labels(self.rows)
 
     @property
     def train_labels(self) -> NDArray[np.bool_]:
         """The labels of the train rows."""
-        return labels_of(Selected(self._table, rows=self._parts["train"]))
+        return _labels(Selected(self._table, rows=self._parts["train"]))
 
     @cached_property
     def features(self) -> NDArray[np.float32]:
@@ -107,3 +107,7 @@ class HeldOutRows:
             "predicted_hazardous": predicted,
         }
         write_csv(self.directory / paths.PREDICTIONS, pd.DataFrame(columns))
+
+
+def _labels(table: Selected) -> NDArray[np.bool_]:
+    return labels_of(table[locate(table.columns, [LABEL])[LABEL]].to_frame())

@@ -11,7 +11,7 @@ from asteroid_ll.errors import DataError
 from asteroid_ll.neo.table import LABEL, locate
 
 if TYPE_CHECKING:
-    from asteroid_ll.formats.columns import Columns
+    import pandas as pd
 
 MAX_ABSOLUTE_MAGNITUDE_MAG = 22.0
 """Faintest absolute magnitude of a potentially hazardous asteroid: about 140 m at an albedo of 0.14."""
@@ -37,7 +37,7 @@ def is_hazardous_by_rule(absolute_magnitude_mag: ArrayLike, moid_au: ArrayLike) 
     return np.asarray(bright & near, dtype=np.bool_)
 
 
-def labels_of(table: Columns) -> NDArray[np.bool_]:
+def labels_of(table: pd.DataFrame) -> NDArray[np.bool_]:
     """Return the table's label column, shape ``(n_rows,)``: True for potentially hazardous.
 
     Raises:

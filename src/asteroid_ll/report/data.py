@@ -8,7 +8,7 @@ from typing import Any
 from asteroid_ll.report import column_tables
 from asteroid_ll.report.html import Block, ReportFacts, ReportTable
 from asteroid_ll.report.inputs import ReportInputs
-from asteroid_ll.report.tables import bill_rows, format_number
+from asteroid_ll.report.tables import bill_rows, format_number, usage_rows
 from asteroid_ll.run import paths
 
 _CARD_TABLES = (
@@ -51,6 +51,15 @@ def bill_blocks(inputs: ReportInputs) -> list[Block]:
     bill = inputs.bill
     payment = "AWS's price; the emulator costs nothing" if bill["target"] == "emulator" else "Billed by AWS"
     return [ReportTable(f"{payment}. {bill['prices']}", bill_rows(bill), sorts=False)]
+
+
+def usage_blocks(inputs: ReportInputs) -> list[Block]:
+    """Return the time and the memory of the stages; nothing for a run of an earlier version."""
+    caption = (
+        "Seconds and largest resident memory of the process that ran the stage. The training job, the endpoint and "
+        "this report are not counted."
+    )
+    return [ReportTable(caption, usage_rows(inputs.usage))] if inputs.usage else []
 
 
 def _card(card: Mapping[str, Any]) -> list[Block]:

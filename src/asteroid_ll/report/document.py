@@ -15,7 +15,7 @@ from asteroid_ll.parity import tables as parity_tables
 from asteroid_ll.parity.judge import Parity
 from asteroid_ll.redaction import redacted
 from asteroid_ll.report import result_tables
-from asteroid_ll.report.data import bill_blocks, data_blocks
+from asteroid_ll.report.data import bill_blocks, data_blocks, usage_blocks
 from asteroid_ll.report.front import all_findings, changed_settings, headline, run_facts
 from asteroid_ll.report.html import (
     Block,
@@ -28,7 +28,7 @@ from asteroid_ll.report.html import (
 from asteroid_ll.report.inputs import ReportInputs
 from asteroid_ll.report.picture import ReportFigure
 from asteroid_ll.report.reasons import reason_of, why_epochs
-from asteroid_ll.report.tables import confusion_rows, format_number, reason_rows
+from asteroid_ll.report.tables import confusion_rows, format_number, reason_rows, usage_gist
 from asteroid_ll.report.weights import weight_rows
 from asteroid_ll.run import paths
 
@@ -73,6 +73,7 @@ def as_json(inputs: ReportInputs, parity: Parity | None = None) -> dict[str, Any
             "split": inputs.json(paths.SPLIT),
         },
         "bill": inputs.bill,
+        "usage": dict(inputs.usage),
         **judged,
         "configuration": redacted(inputs.config.model_dump(mode="json")),
         "provenance": inputs.json(paths.PROVENANCE),
@@ -135,6 +136,7 @@ def _run_sections(inputs: ReportInputs, figures: Mapping[str, ReportFigure]) -> 
             f"{rules['rows_in']:,} rows in, {rules['rows_out']:,} rows out",
         ),
         ReportSection("Bill", bill_blocks(inputs), "price unknown" if usd is None else f"{usd:.4f} USD"),
+        ReportSection("Time and memory", usage_blocks(inputs), usage_gist(inputs.usage)),
         ReportSection(
             "Configuration",
             [ReportFacts("Effective configuration", redacted(inputs.config.model_dump(mode="json")))],
