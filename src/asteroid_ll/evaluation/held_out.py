@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -18,7 +19,7 @@ from asteroid_ll.formats.payload import Scores
 from asteroid_ll.formats.recordio import read_file
 from asteroid_ll.formats.table import StoredTable, write_csv
 from asteroid_ll.neo.label import labels_of
-from asteroid_ll.neo.table import IDENTITY, LABEL, locate
+from asteroid_ll.neo.table import IDENTITY, LABEL, locate, lookup
 from asteroid_ll.run import paths
 
 _AGAIN = "asteroid-ll run-all --force predict   scores the test part again."
@@ -95,6 +96,11 @@ class HeldOutRows:
     def column(self, name: str) -> NDArray[Any]:
         """Return the values of the column with this canonical name."""
         return self.rows[locate(self.rows.columns, [name])[name]].to_numpy()
+
+    def columns(self, names: Iterable[str]) -> dict[str, NDArray[Any]]:
+        """Return the values of the columns with these canonical names that the table has, by name."""
+        present = {column.name for name in self.rows.columns if (column := lookup(name)) is not None}
+        return {name: self.column(name) for name in names if name in present}
 
     def write_predictions(self, answer: Scores, predicted: NDArray[np.bool_]) -> None:
         """Store the scores and the predicted labels beside the identities and the labels."""

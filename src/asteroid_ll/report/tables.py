@@ -12,6 +12,8 @@ from asteroid_ll.run.usage import Usage
 
 Rows = list[tuple[str, ...]]
 
+_CENT_USD = 0.01
+
 NOTHING = "–"
 """Text for an undefined value."""
 
@@ -36,6 +38,17 @@ def format_number(value: float | None) -> str:
 def format_score(value: float | None) -> str:
     """Format a score with four decimals, so a column of scores lines up."""
     return NOTHING if value is None else f"{value:.4f}"
+
+
+def format_usd(usd: float | None) -> str:
+    """Format a price of US dollars for a sentence.
+
+    >>> [format_usd(usd) for usd in (0.0, 0.0001, 1.255, None)]
+    ['0.00 USD', '< 0.01 USD', '1.25 USD', 'price unknown']
+    """
+    if usd is None:
+        return "price unknown"
+    return "< 0.01 USD" if 0 < usd < _CENT_USD else f"{usd:.2f} USD"
 
 
 def score_rows(board: Scoreboard) -> Rows:
