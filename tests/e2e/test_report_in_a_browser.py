@@ -124,6 +124,14 @@ def test_a_phone_shows_the_tables_of_asteroids_and_of_columns_without_a_sideways
     assert tables[0][1].startswith('"Error')
 
 
+def test_two_runs_stand_side_by_side_on_a_phone_without_a_complaint_or_a_sideways_scroll(browser, comparison):
+    browser.show(comparison, scheme="light", width=390)
+    assert browser.complaints() == []
+    assert {address.partition(":")[0] for address in browser.requested()[1:]} == {"data"}
+    assert browser.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") == 0
+    assert browser.evaluate("document.querySelectorAll('figure').length") == 2
+
+
 def test_without_scripts_every_section_can_be_opened_and_printed(browser, report):
     browser.call("Emulation.setScriptExecutionDisabled", value=True)
     try:
