@@ -77,7 +77,7 @@ def training_overlay(objectives: Mapping[str, Sequence[float]], *, part: str) ->
             axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
         axes.set(xlabel="Epoch (passes over the train channel)", ylabel="Mean loss (no unit)")
         axes.xaxis.set_major_locator(MaxNLocator(nbins=10, integer=True))
-        figure.legend(loc="upper right", ncols=3, borderaxespad=0.6)
+        axes.legend(loc="lower left", bbox_to_anchor=(-0.02, 1.0), ncols=6, borderaxespad=0.2)
     return Plot("training", title, f"Mean loss by epoch: {'; '.join(words)}.", figure)
 
 

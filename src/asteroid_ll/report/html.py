@@ -20,7 +20,7 @@ from asteroid_ll.report.tables import NOTHING, Rows
 
 _POLICY = f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src '{HASH}'"
 _LONG = 30  # characters of a text that may wrap
-_LONG_FACT = 150  # characters of a fact that fill a line of the first screen
+_LONG_FACT = 110  # characters of a fact that leave the first screen its height
 _NUMBER = re.compile(rf"[-+−]?[\d,]+(\.\d+)?(e[-+]?\d+)?( ?%)?|{NOTHING}")
 
 
@@ -154,7 +154,7 @@ def _folded(text: str) -> str:
     """Return a fact, the end of a long one behind a fold, so that it has one line of the first screen."""
     if len(text) <= _LONG_FACT:
         return escape(text)
-    start = text[: text.rfind(" ", 0, _LONG_FACT)]
+    start = text[: text.rfind(" ", 0, _LONG_FACT)].removesuffix(" --set")
     return f'<details class="fact"><summary>{escape(start)} … <span>all of it</span></summary>{escape(text)}</details>'
 
 

@@ -85,7 +85,7 @@ def decision_plane(
         "decision-plane",
         title,
         f"Scatter of {n_drawn:,} test rows{drawn_text(thinning(n_drawn))}, MOID on a logarithmic axis; "
-        f"{np.count_nonzero(wrong):,} are predicted wrong. {boundary}",
+        f"{np.count_nonzero(wrong):,} {'is' if np.count_nonzero(wrong) == 1 else 'are'} predicted wrong. {boundary}",
         figure,
     )
 

@@ -178,7 +178,7 @@ def test_the_end_of_a_long_fact_is_behind_a_fold_that_has_all_of_it():
     (start, whole) = re.findall(r"<summary>(.*?) … <span>all of it</span></summary>(.*?)</details>", document)[0]
     assert whole == command
     assert command.startswith(f"{start} ")
-    assert len(start) <= 150
+    assert len(start) <= 110
 
 
 def test_empty_sections_are_left_out():
