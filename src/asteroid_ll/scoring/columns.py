@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from asteroid_ll.formats.arrays import Bytes, Float64Array, Int64Array
 from asteroid_ll.formats.text import shortest
 from asteroid_ll.run.csv_text import FORMULA_STARTS, safe
-from asteroid_ll.scoring.grid import PADDING, Cells
+from asteroid_ll.scoring.grid import MAX_WIDTH, PADDING, Cells
 
 Answers: TypeAlias = NDArray[np.int8]
 """1 for yes, 0 for no, -1 for an absent answer, shape ``(n_rows,)``."""
@@ -24,7 +24,6 @@ Column: TypeAlias = Sequence[object] | NDArray[np.floating[Any]] | Answers
 
 ABSENT = -1
 _ANSWERS = (False, True, None)
-_MAX_CELL_BYTES = 1_000
 _FORMULA_BYTES = np.isin(np.arange(256), [start.encode()[0] for start in FORMULA_STARTS])
 _N_DIGITS = 9
 """Significant digits of a float32."""
@@ -63,7 +62,7 @@ def csv_lines(columns: Sequence[Column]) -> bytes | None:
 def _padded(column: Column) -> Bytes | None:
     """Return the CSV of a column's cells, shape ``(n_rows, width)``; None for texts that are too long."""
     if isinstance(column, Cells):
-        if column.widest() > _MAX_CELL_BYTES:
+        if column.widest > MAX_WIDTH:
             return None
         if not _FORMULA_BYTES[column.initials()].any():
             return column.padded()
@@ -77,7 +76,7 @@ def _padded(column: Column) -> Bytes | None:
 def _padded_texts(column: Sequence[object]) -> Bytes | None:
     rows = [row for row, value in enumerate(column) if value is not None]
     texts = [_cell(column[row]) for row in rows]
-    if any(len(text) > _MAX_CELL_BYTES or b"\0" in text for text in texts):
+    if any(len(text) > MAX_WIDTH or b"\0" in text for text in texts):
         return None
     used = _matrix(texts)
     matrix = np.full((len(column), used.shape[1]), PADDING, np.uint8)

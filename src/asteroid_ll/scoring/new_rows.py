@@ -17,8 +17,9 @@ from asteroid_ll.evaluation.thresholds import decide
 from asteroid_ll.neo.features import FittedFeatures
 from asteroid_ll.neo.label import is_hazardous_by_rule
 from asteroid_ll.neo.probability import INPUTS, USUAL, Errors, probability_of
+from asteroid_ll.scoring.ahead import ahead
 from asteroid_ll.scoring.columns import ABSENT, Answers, Column
-from asteroid_ll.scoring.scorers import Scorer
+from asteroid_ll.scoring.offline import Scorer
 from asteroid_ll.scoring.values import Batch
 from asteroid_ll.scoring.writer import RowWriter
 
@@ -84,7 +85,7 @@ def score_batches(
         AwsError: the endpoint refused a request or gave an unusable answer.
     """
     tally = Tally()
-    for batch in batches:
+    for batch in ahead(batches):
         scores, hazardous = _scored(batch, features=features, scorer=scorer, threshold=threshold)
         errors = _errors(batch, scores)
         rule = _by_rule(batch, hazardous, sigmas=sigmas)
@@ -114,7 +115,9 @@ def _scored(
     """Return the score and the decision of each row, absent for both if the row has an error."""
     scores = np.full(len(batch.errors), np.nan, np.float32)
     hazardous = np.full(len(batch.errors), ABSENT, np.int8)
-    good = np.array([not reason for reason in batch.errors], np.bool_)
+    good = np.ones(len(batch.errors), np.bool_)
+    if any(batch.errors):
+        good[[row for row, reason in enumerate(batch.errors) if reason]] = False
     if good.any():
         answer = scorer(features.of_columns({name: batch.inputs[name][good] for name in features.inputs}))
         is_finite = np.isfinite(answer.score)
@@ -123,10 +126,13 @@ def _scored(
     return scores, hazardous
 
 
-def _errors(batch: Batch, scores: NDArray[np.float32]) -> list[str | None]:
-    """Return the reason why a row has no score, None for one that has a score."""
+def _errors(batch: Batch, scores: NDArray[np.float32]) -> Column:
+    """Return the reason why a row has no score, absent if it has one."""
+    rows = np.flatnonzero(np.isnan(scores)).tolist()
+    if not rows:
+        return np.full(len(scores), ABSENT, np.int8)
     errors: list[str | None] = [None] * len(scores)
-    for row in np.flatnonzero(np.isnan(scores)).tolist():
+    for row in rows:
         errors[row] = batch.errors[row] or "the model gives no finite score"
     return errors
 
@@ -148,8 +154,9 @@ def _by_rule(batch: Batch, hazardous: Answers, *, sigmas: Errors) -> dict[str, N
     return dict(zip(RULE_COLUMNS, (rule, differs, probability), strict=True))
 
 
-def _first_error(batch: Batch, errors: list[str | None]) -> str:
-    return next((f"{batch.place(row)}: {reason}" for row, reason in enumerate(errors) if reason), "")
+def _first_error(batch: Batch, errors: Column) -> str:
+    rows = [] if isinstance(errors, np.ndarray) else [row for row, reason in enumerate(errors) if reason]
+    return f"{batch.place(rows[0])}: {errors[rows[0]]}" if rows else ""
 
 
 def _first_difference(batch: Batch, rule: dict[str, NDArray[Any]]) -> str:

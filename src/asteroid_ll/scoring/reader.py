@@ -11,7 +11,7 @@ from asteroid_ll.errors import DataError
 from asteroid_ll.neo.table import find, header_key, lookup
 from asteroid_ll.run.csv_text import all_restored
 from asteroid_ll.scoring.files import CsvFile, ParquetTable, is_parquet, open_csv, open_parquet
-from asteroid_ll.scoring.grid import Grid
+from asteroid_ll.scoring.grid import Cells, Grid
 from asteroid_ll.scoring.values import Batch, batch_of
 
 BATCH_ROWS = 50_000
@@ -104,10 +104,16 @@ def _batch(block: Grid | list[list[str]], layout: _FileLayout, *, first_row: int
         columns = {position: [row[position] for row in block] for position in positions}
     cells = {name: columns[position] for name, position in layout.inputs.items()}
     carried: dict[str, Sequence[object]] = {
-        name: all_restored(columns[position]) for name, position in layout.carried.items()
+        name: _restored(columns[position]) for name, position in layout.carried.items()
     }
     carried = carried or {"row": range(first_row, first_row + len(block))}
     return batch_of(cells, carried, errors=errors, first_row=first_row, optional=layout.optional)
+
+
+def _restored(column: Sequence[str]) -> Sequence[str]:
+    """Return the texts of a column without the apostrophes of `run.csv_text`."""
+    has_none = isinstance(column, Cells) and not (column.initials() == ord("'")).any()
+    return column if has_none else all_restored(list(column))
 
 
 def _layout(header: Sequence[str], names: Sequence[str], *, optional: Sequence[str], shown: str) -> _FileLayout:

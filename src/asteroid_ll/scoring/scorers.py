@@ -1,10 +1,9 @@
-"""Functions that score a matrix of features: through an endpoint, or with a downloaded artifact."""
+"""A function that scores a matrix of features through an endpoint."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,15 +17,12 @@ from asteroid_ll.formats.content_types import MAX_INVOKE_BYTES
 from asteroid_ll.formats.payload import Scores, parse_scores
 from asteroid_ll.formats.recordio import encode
 from asteroid_ll.formats.text import split_by_bytes
-from asteroid_ll.linear_learner.model import Model
 from asteroid_ll.run import paths
 from asteroid_ll.run.files import read_json
 from asteroid_ll.run.journal import Journal
+from asteroid_ll.scoring.offline import Scorer
 
 ACCEPT = "application/json"
-
-Scorer: TypeAlias = Callable[[NDArray[np.float32]], Scores]
-"""Scores a matrix of features, shape ``(n_rows, n_features)``, row by row."""
 
 
 def endpoint_scorer(
@@ -76,15 +72,6 @@ def endpoint_scorer(
         return Scores(scores, np.concatenate(labels) if labels else None)
 
     return score
-
-
-def offline_scorer(artifact: Path) -> Scorer:
-    """Return a function that scores with the artifact, in this process.
-
-    Raises:
-        DataError: the artifact is missing or damaged.
-    """
-    return Model.load(artifact).predict
 
 
 def _bodies(features: NDArray[np.float32], settings: PredictSettings, *, max_bytes: int) -> Iterator[bytes]:

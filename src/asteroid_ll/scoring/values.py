@@ -8,8 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from asteroid_ll.neo.cleaning import PLACEHOLDER_MAGNITUDE_MAG, WORST_UNCERTAINTY
-from asteroid_ll.neo.ranges import radians, refusals
+from asteroid_ll.neo.ranges import PLACEHOLDER_MAGNITUDE_MAG, WORST_UNCERTAINTY, radians, refusals
 from asteroid_ll.scoring.cells import MAX_SHOWN, finite_numbers, is_missing, refusal
 
 

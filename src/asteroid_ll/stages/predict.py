@@ -22,7 +22,8 @@ from asteroid_ll.report.summary import summarise
 from asteroid_ll.run import paths
 from asteroid_ll.run.files import read_json, write_json
 from asteroid_ll.scoring.batch import BatchRun, batch_scorer
-from asteroid_ll.scoring.scorers import Scorer, endpoint_scorer
+from asteroid_ll.scoring.offline import Scorer
+from asteroid_ll.scoring.scorers import endpoint_scorer
 from asteroid_ll.stages.stage import Context, Outcome
 
 _LABEL_INPUTS = {"absolute_magnitude_mag": "absolute magnitude H", "moid_au": "Earth MOID"}
