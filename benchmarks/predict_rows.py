@@ -1,15 +1,15 @@
-"""``predict --input`` with many rows against a program that makes request bodies with ``np.savetxt``, offline and served.
+"""``predict --input`` with many rows against a program that makes request bodies with ``np.savetxt``.
 
     python benchmarks/predict_rows.py [--rows N] [--repeats N] [--json]
 
-The rows are those of the bundled catalogue, repeated. Both programs run as whole processes, in turn, on the same model and
-the same file; the figures are medians of their wall times, and peak memory.
+The rows are those of the bundled catalogue, repeated. Both programs run as whole processes, in turn, on the same model
+and the same file, offline and served. The figures are medians of their wall times, CPU times and peak memory.
 
-The rival loads the file with pandas, computes the run's features with our own code, writes them as bodies of at most 6 MB
-with ``np.savetxt(fmt="%g")``, has each body answered, and writes identity, name, score and label with ``DataFrame.to_csv``.
-Offline, a body is read with ``np.loadtxt`` and scored by the model in the same process. Served, boto3 sends it to the
-endpoint of an ``emulator serve``, and ``json`` reads the answer. The rival neither checks a cell nor computes the rule's
-answer and the probability, which ``predict`` does.
+The rival loads the file with pandas, computes the run's features with our own code, writes them as bodies of at most
+6 MB with ``np.savetxt(fmt="%g")``, has each body answered, and writes identity, name, score and label with
+``DataFrame.to_csv``. Offline, a body is read with ``np.loadtxt`` and scored by the model in the same process. Served,
+boto3 sends it to the endpoint of an ``emulator serve``, and ``json`` reads the answer. The rival neither checks a cell
+nor computes the rule's answer and the probability, which ``predict`` does.
 
 Bounds: at least 10 times as fast offline, 5 times served, and at most 400 MB.
 """
@@ -137,7 +137,7 @@ def served(folder: Path) -> Iterator[tuple[dict[str, str], str]]:
             **os.environ,
             "AWS_ENDPOINT_URL": url[0],
             "AWS_ACCESS_KEY_ID": "test",
-            "AWS_SECRET_ACCESS_KEY": "test",  # noqa: S105
+            "AWS_SECRET_ACCESS_KEY": "test",
             "AWS_DEFAULT_REGION": "us-east-1",
             "ASTEROID_LL_TARGET": "aws",
             "ASTEROID_LL_ROLE_ARN": "arn:aws:iam::000000000000:role/asteroid-ll",

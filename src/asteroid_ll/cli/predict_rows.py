@@ -83,6 +83,7 @@ def predict_rows(options: CommonOptions, request: ScoringRequest) -> None:
                 threshold=context.config.predict.threshold,
                 progress=lambda n_rows: _show_progress(console, source, n_rows=n_rows),
                 sigmas=request.sigmas,
+                overlap=not in_batch,
             )
         still_open = pipeline.snapshot().open
     if request.output is not None or tally.n_errors or tally.n_differ:

@@ -17,6 +17,7 @@ from asteroid_ll.neo.table import IDENTITY, LABEL, find
 if TYPE_CHECKING:
     import pandas as pd
 
+
 @dataclass(frozen=True, slots=True)
 class CleaningRule:
     """The effect of one rule: a count of ``rows``, ``values``, ``columns`` or ``identities``, as ``unit`` names."""

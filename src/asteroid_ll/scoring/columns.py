@@ -38,10 +38,11 @@ def values_of(column: Column) -> Sequence[Any]:
     """Return the values of a column, None for an absent one; a number has the shortest digits of its type."""
     if not isinstance(column, np.ndarray):
         return column
-    return [_ANSWERS[answer] for answer in column.tolist()] if column.dtype == np.int8 else shortest(column)
+    values: NDArray[Any] = column
+    return [_ANSWERS[answer] for answer in values.tolist()] if values.dtype == np.int8 else shortest(values)
 
 
-def csv_lines(columns: Sequence[Column]) -> bytes | None:
+def csv_lines(columns: Sequence[Column]) -> bytearray | None:
     """Return rows as lines of CSV in UTF-8; None if `csv` has to write them.
 
     Args:
@@ -56,7 +57,9 @@ def csv_lines(columns: Sequence[Column]) -> bytes | None:
             return None
         cells += [matrix, np.full((len(column), 1), ord(","), np.uint8)]
     cells[-1][:] = ord("\n")
-    return np.hstack(cells).tobytes().translate(None, bytes([PADDING]))
+    lines = bytearray(len(columns[0]) * sum(matrix.shape[1] for matrix in cells))
+    np.concatenate(cells, axis=1, out=np.frombuffer(lines, np.uint8).reshape(len(columns[0]), -1))
+    return lines.translate(None, bytes([PADDING]))
 
 
 def _padded(column: Column) -> Bytes | None:
@@ -68,9 +71,10 @@ def _padded(column: Column) -> Bytes | None:
             return column.padded()
     if not isinstance(column, np.ndarray):
         return _padded_texts(column)
-    if column.dtype == np.int8:
-        return _matrix([str(answer).encode() if answer is not None else b"" for answer in _ANSWERS])[column]
-    return _padded_numbers(column)
+    values: NDArray[Any] = column
+    if values.dtype == np.int8:
+        return _matrix([str(answer).encode() if answer is not None else b"" for answer in _ANSWERS])[values]
+    return _padded_numbers(values)
 
 
 def _padded_texts(column: Sequence[object]) -> Bytes | None:

@@ -45,7 +45,7 @@ class Lines:
         limit: characters of the longest line.
     """
 
-    def __init__(self, file: BinaryIO | gzip.GzipFile, *, shown: str, limit: int) -> None:
+    def __init__(self, file: io.BufferedReader | gzip.GzipFile, *, shown: str, limit: int) -> None:
         self.number, self.limit = 0, limit
         self._file, self._shown = file, shown
         self._unread, self._at = b"", 0

@@ -97,7 +97,7 @@ class Cells(Sequence[str]):
         return np.where(is_read, numbers, np.nan), is_read
 
     def _windows(self, width: int) -> Bytes:
-        """Return the bytes from the start of each cell on, shape ``(n_rows, width)``"""
+        """Return the bytes from the start of each cell on, shape ``(n_rows, width)``."""
         n_places = len(self._data) - MAX_WIDTH
         windows = np.ndarray((n_places, width), np.uint8, self._data, strides=(1, 1))
         return windows[self._starts]
@@ -139,7 +139,8 @@ def grid_of(data: bytes, n_fields: int, *, max_line_bytes: int) -> Grid | None:
     if separators.size % n_fields or not separators.size:
         return None
     ends = separators.reshape(-1, n_fields)
-    starts = np.concatenate(([0], separators[:-1] + 1)).reshape(-1, n_fields)
+    starts = np.zeros_like(ends)
+    np.add(separators[:-1], 1, out=starts.reshape(-1)[1:])
     is_plain = (
         ends[-1, -1] == text.size - 1
         and bool((text[ends[:, -1]] == _LINE_END).all())

@@ -67,8 +67,11 @@ def score_batches(
     threshold: float | None,
     progress: Callable[[int], None],
     sigmas: Errors = USUAL,
+    overlap: bool = True,
 ) -> Tally:
     """Score rows and write them, one batch at a time.
+
+    The next batch is read and scored meanwhile.
 
     Args:
         batches: the rows; at least one row in all.
@@ -79,14 +82,17 @@ def score_batches(
         threshold: scores above it count as hazardous; None uses the model's own decision.
         progress: called with the number of rows so far after each batch.
         sigmas: standard errors of H and MOID, from which ``p_hazardous`` follows.
+        overlap: whether a thread may call the scorer. One that handles an interruption needs the main thread.
 
     Raises:
         DataError: no row could be scored.
         AwsError: the endpoint refused a request or gave an unusable answer.
     """
     tally = Tally()
-    for batch in ahead(batches):
-        scores, hazardous = _scored(batch, features=features, scorer=scorer, threshold=threshold)
+    scored = (
+        (batch, *_scored(batch, features=features, scorer=scorer, threshold=threshold)) for batch in ahead(batches)
+    )
+    for batch, scores, hazardous in ahead(scored) if overlap else scored:
         errors = _errors(batch, scores)
         rule = _by_rule(batch, hazardous, sigmas=sigmas)
         answers: dict[str, Column] = {"score": scores, "predicted_hazardous": hazardous, "error": errors, **rule}

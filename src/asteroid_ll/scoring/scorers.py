@@ -13,8 +13,8 @@ from asteroid_ll.aws.errors import RESUME
 from asteroid_ll.aws.session import Aws
 from asteroid_ll.config.models import PredictSettings
 from asteroid_ll.errors import AwsError, DataError
-from asteroid_ll.formats.content_types import MAX_INVOKE_BYTES
-from asteroid_ll.formats.payload import Scores, parse_scores
+from asteroid_ll.formats.content_types import CSV, JSON, MAX_INVOKE_BYTES, RECORDIO
+from asteroid_ll.formats.payload import Scores, parse_scores, type_of_answer
 from asteroid_ll.formats.recordio import encode
 from asteroid_ll.formats.text import split_by_bytes
 from asteroid_ll.run import paths
@@ -22,7 +22,8 @@ from asteroid_ll.run.files import read_json
 from asteroid_ll.run.journal import Journal
 from asteroid_ll.scoring.offline import Scorer
 
-ACCEPT = "application/json"
+_ACCEPT = {CSV: JSON, RECORDIO: RECORDIO}
+"""Format of the answers by that of the requests."""
 
 
 def endpoint_scorer(
@@ -59,9 +60,10 @@ def endpoint_scorer(
         aws = connect()
         answers = []
         for body in _bodies(features, settings, max_bytes=max_bytes):
-            answer = invoke(aws, name, body, content_type=settings.content_type, accept=ACCEPT)
+            accept = _ACCEPT[settings.content_type]
+            answer = invoke(aws, name, body, content_type=settings.content_type, accept=accept)
             try:
-                answers.append(parse_scores(answer, ACCEPT))
+                answers.append(parse_scores(answer, type_of_answer(answer)))
             except DataError as error:
                 what = f"Endpoint {name} gave an answer that can't be read: {error.what}"
                 raise AwsError(what, hint=RESUME) from error
@@ -76,7 +78,7 @@ def endpoint_scorer(
 
 def _bodies(features: NDArray[np.float32], settings: PredictSettings, *, max_bytes: int) -> Iterator[bytes]:
     """Yield the rows as request bodies within the size limit of an endpoint."""
-    if settings.content_type == "text/csv":
+    if settings.content_type == CSV:
         yield from split_by_bytes(features, max_bytes=max_bytes, exact=settings.number_format == "exact")
         return
     rows_per_body = max_bytes // len(encode(features[:1]))

@@ -99,15 +99,13 @@ class CsvRows:
 
     def write(self, rows: Columns) -> None:
         """Write some rows."""
-        lines = csv_lines(list(rows.values()))
-        if lines is not None:
-            header = "" if self._has_header else ",".join(rows) + "\n"
-            self._has_header = True
-            self._emit(header + lines.decode())
-            return
-        columns = [all_safe(values_of(column)) for column in rows.values()]
         header = [] if self._has_header else [tuple(rows)]
         self._has_header = True
+        lines = csv_lines(list(rows.values()))
+        if lines is not None:
+            self._emit("".join(",".join(names) + "\n" for names in header) + lines.decode())
+            return
+        columns = [all_safe(values_of(column)) for column in rows.values()]
         buffer = io.StringIO(newline="")
         csv.writer(buffer).writerows(itertools.chain(header, zip(*columns, strict=True)))
         text = buffer.getvalue()
@@ -209,7 +207,9 @@ class _ParquetRows:
         schema = pa.schema([(name, kinds.get(name, pa.string())) for name in rows])
         if self._file is None:
             self._file = parquet_module().ParquetWriter(self._path, schema)
-        self._file.write_table(pa.table({name: list(values_of(column)) for name, column in rows.items()}, schema=schema))
+        self._file.write_table(
+            pa.table({name: list(values_of(column)) for name, column in rows.items()}, schema=schema)
+        )
 
 
 _INDENTED: Mapping[str, Any] = {"initial_indent": "  ", "subsequent_indent": "  "}
