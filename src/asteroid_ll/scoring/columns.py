@@ -73,7 +73,8 @@ def _padded(column: Column) -> Bytes | None:
         return _padded_texts(column)
     values: NDArray[Any] = column
     if values.dtype == np.int8:
-        return _matrix([str(answer).encode() if answer is not None else b"" for answer in _ANSWERS])[values]
+        texts = _matrix([str(answer).encode() if answer is not None else b"" for answer in _ANSWERS])
+        return np.asarray(texts[values])
     return _padded_numbers(values)
 
 
@@ -103,8 +104,9 @@ def _matrix(texts: Iterable[bytes]) -> Bytes:
 
 
 def _padded_numbers(column: NDArray[np.floating[Any]]) -> Bytes:
-    """Return numbers with the digits of `repr`, nothing for NaN."""
-    numbers = np.array(shortest(column) if column.dtype == np.float32 else column, np.float64)
+    """Return numbers with the digits of `repr`, nothing for one that is not finite."""
+    doubles = np.array(shortest(column) if column.dtype == np.float32 else column, np.float64)
+    numbers = np.where(np.isfinite(doubles), doubles, np.nan)
     matrix = np.full((len(numbers), _MAX_NUMBER_BYTES), PADDING, np.uint8)
     small, exponents, digits = _small_decimals(numbers)
     matrix[small, : _N_DIGITS + 5] = _small_texts(exponents, digits)
