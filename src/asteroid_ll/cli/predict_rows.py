@@ -102,13 +102,12 @@ def _open_scorer(context: Context, request: ScoringRequest, *, in_batch: bool) -
     """Open a scorer with batch transform, the artifact, or the endpoint, which is looked up for the first row."""
     if request.offline:
         return nullcontext(offline_scorer(context.path(paths.ARTIFACT)))
-    # These import botocore and pandas.
-    from asteroid_ll.scoring.batch import batch_scorer
-    from asteroid_ll.scoring.scorers import endpoint_scorer
-    from asteroid_ll.stages.predict import batch_run, max_request_bytes
-
     if in_batch:
+        from asteroid_ll.scoring.batch import batch_scorer
+        from asteroid_ll.stages.predict import batch_run  # imports pandas
+
         return batch_scorer(batch_run(context))
+    from asteroid_ll.scoring.scorers import endpoint_scorer, max_request_bytes  # imports botocore
 
     def score(features: NDArray[np.float32]) -> Scores:
         try:

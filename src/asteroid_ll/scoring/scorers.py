@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from asteroid_ll.aws.endpoints import invoke
 from asteroid_ll.aws.errors import RESUME
 from asteroid_ll.aws.session import Aws
-from asteroid_ll.config.models import PredictSettings
+from asteroid_ll.config.models import Config, PredictSettings
 from asteroid_ll.errors import AwsError, DataError
-from asteroid_ll.formats.content_types import CSV, JSON, MAX_INVOKE_BYTES, RECORDIO
+from asteroid_ll.formats.content_types import CSV, JSON, MAX_INVOKE_BYTES, MAX_SERVERLESS_BYTES, RECORDIO
 from asteroid_ll.formats.payload import Scores, parse_scores, type_of_answer
 from asteroid_ll.formats.recordio import encode
 from asteroid_ll.formats.text import split_by_bytes
@@ -74,6 +74,11 @@ def endpoint_scorer(
         return Scores(scores, np.concatenate(labels) if labels else None)
 
     return score
+
+
+def max_request_bytes(config: Config) -> int:
+    """Return the length of the longest request to the run's endpoint."""
+    return MAX_SERVERLESS_BYTES if config.hosting.mode == "serverless" else MAX_INVOKE_BYTES
 
 
 def _bodies(features: NDArray[np.float32], settings: PredictSettings, *, max_bytes: int) -> Iterator[bytes]:

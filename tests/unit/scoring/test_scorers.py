@@ -12,8 +12,7 @@ from asteroid_ll.formats.payload import Scores, response_body
 from asteroid_ll.run.files import write_json
 from asteroid_ll.run.journal import Journal
 from asteroid_ll.scoring.offline import offline_scorer
-from asteroid_ll.scoring.scorers import endpoint_scorer
-from asteroid_ll.stages.predict import max_request_bytes
+from asteroid_ll.scoring.scorers import endpoint_scorer, max_request_bytes
 
 SCORES = np.array([0.1, 0.5, 0.7], dtype=np.float32)
 
