@@ -174,7 +174,7 @@ class RecordSource(Source):
         return reading_of(records, where=str(raw_path), notes=notes)
 
 
-class Archive(RecordSource):
+class Archive(Source):
     """A source that can be searched for one asteroid."""
 
     @abstractmethod
