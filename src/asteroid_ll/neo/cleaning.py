@@ -11,16 +11,11 @@ from numpy.typing import NDArray
 
 from asteroid_ll.errors import DataError
 from asteroid_ll.neo.identities import EqualOrbits, Pair, equal_orbits, one_asteroid
+from asteroid_ll.neo.ranges import PLACEHOLDER_MAGNITUDE_MAG, WORST_UNCERTAINTY
 from asteroid_ll.neo.table import IDENTITY, LABEL, find
 
 if TYPE_CHECKING:
     import pandas as pd
-
-PLACEHOLDER_MAGNITUDE_MAG = 90.0
-"""Catalogues write 99.99 for an absolute magnitude that was not measured."""
-
-WORST_UNCERTAINTY = 9
-"""Upper end of the scale of orbit uncertainties, from 0 (well known) to 9."""
 
 
 @dataclass(frozen=True, slots=True)

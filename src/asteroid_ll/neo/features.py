@@ -120,12 +120,22 @@ class FittedFeatures:
         Raises:
             DataError: the table lacks an input column, or a value is not a finite number.
         """
-        values = _values(table, self.inputs)
+        return self.of_columns(_values(table, self.inputs))
+
+    def of_columns(self, values: Mapping[str, Array]) -> Matrix:
+        """Return `transform` of a table that is given by its input columns.
+
+        Args:
+            values: finite numbers by canonical name, shape ``(n_rows,)`` each.
+
+        Raises:
+            DataError: an orbit is not elliptical.
+        """
         if self.knots:
             return ramps(_variables(self.name, values), self.knots)
         if self.name == "physics":
             return _physics(values)
-        columns = [value - self.references.get(name, 0.0) for name, value in values.items()]
+        columns = [values[name] - self.references.get(name, 0.0) for name in self.inputs]
         return np.column_stack(columns).astype(np.float32)
 
     def to_json(self) -> dict[str, Any]:
