@@ -42,6 +42,7 @@ NOT_HERE = (
     ("README.md", r"scripts/test$", "minutes: it is the whole suite, which CI runs"),
     ("README.md", r".*report --open", "a browser"),
     ("docs/aws.md", r"(?!\$).*", ACCOUNT),
+    ("docs/configuration.md", r"scripts/rubin|.*rubin\.csv", "minutes: it is five million rows"),
     ("docs/container.md", r"docker |curl |kubectl |aws |tar xzf", CONTAINER),
     ("docs/emulator.md", r"moto_server|.*--s3-endpoint", "moto server; scripts/interop emulators runs it"),
     ("docs/emulator-recipes.md", r"aws |seq |status|while |npm ", "other programs; scripts/interop runs the recipes"),
