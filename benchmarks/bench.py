@@ -22,10 +22,13 @@ RESULTS = HERE / "results.json"
 DOCS = HERE.parent / "docs"
 
 PROGRAMS = {
+    "commands": "whole_commands.py",
     "import": "import_time.py",
     "recordio": "recordio_rivals.py",
     "training": "training_rivals.py",
     "s3": "s3_rivals.py",
+    "bodies": "bodies.py",
+    "lists": "listings.py",
     "journal": "journal.py",
     "serving": "serving.py",
     "equal-orbits": "equal_orbits.py",

@@ -114,10 +114,12 @@ print(status, usage.ru_utime + usage.ru_stime, time.perf_counter() - begun_s, us
 """A small process between this one and the command: Linux counts the memory of the parent as the child's first one."""
 
 
-def child(command: Sequence[str | Path], *, folder: Path | None = None) -> Times:
+def child(
+    command: Sequence[str | Path], *, folder: Path | None = None, environment: Mapping[str, str] | None = None
+) -> Times:
     """Run a command that must succeed; its time includes that of its children, its memory is the largest of them."""
     launched = [sys.executable, "-I", "-S", "-c", _LAUNCHER, *map(str, command)]
-    done = subprocess.run(launched, cwd=folder, capture_output=True, text=True, check=True)
+    done = subprocess.run(launched, cwd=folder, env=environment, capture_output=True, text=True, check=True)
     status, cpu_s, wall_s, peak_mb = done.stdout.split()
     if status != "0":
         raise SystemExit(f"{' '.join(map(str, command))} failed:\n{done.stderr}")

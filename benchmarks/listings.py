@@ -1,39 +1,34 @@
 """List operations on a full account, beside the same calls on an account with one page of entries.
 
-    python benchmarks/listings.py [jobs] [objects]
+    python benchmarks/listings.py [jobs] [objects] [--json]
 
 It fills an account of the emulator in a temporary directory with training jobs and objects, by rows of its database,
-and measures calls through boto3: each figure is the median CPU time of five. "alone" is the same call if the account
-has one page of jobs and one page of objects. Bound: at most three times.
+and measures calls through boto3. The other account has one page of jobs and one page of objects. Last, ``run-all``
+works in the full account, and in an empty one.
 """
 
 from __future__ import annotations
 
-import statistics
+import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
+
+from frame import Case, Side, Times, child, main, numbers
 
 from asteroid_ll import Emulator
 from asteroid_ll.emulator.resources import TRAINING_JOB, Resource, Resources
 from asteroid_ll.emulator.s3.store import ObjectStore
 from asteroid_ll.emulator.state import State
 
-RUNS = 5
 REGION = "us-east-1"
+MORE_ENTRIES = ("start, list the buckets", "objects: folders")
+"""The calls whose answer, or work, is larger on the full account."""
+
 STATUSES = ("Completed",) * 18 + ("Failed", "Stopped")
-
-
-def cpu_ms(work: Callable[[], object]) -> float:
-    """Return the median CPU time of some work after one warm-up, in milliseconds."""
-    times = []
-    for _ in range(RUNS + 1):
-        started = time.process_time()
-        work()
-        times.append(time.process_time() - started)
-    return statistics.median(times[1:]) * 1e3
 
 
 def fill(folder: Path, *, n_jobs: int, n_objects: int) -> None:
@@ -102,28 +97,51 @@ def calls(emulator: Emulator) -> dict[str, Callable[[], object]]:
     }
 
 
-N_JOBS = int(sys.argv[1]) if len(sys.argv) > 1 else 5_000
-N_OBJECTS = int(sys.argv[2]) if len(sys.argv) > 2 else 100_000
+def run_all(folder: Path, *, keep_account: bool) -> Times:
+    """Run every stage anew, in the account of the run directory or in a new one."""
+    for entry in (folder / "asteroid-run").glob("*"):
+        if entry.is_dir() and not (keep_account and entry.name == "emulator"):
+            shutil.rmtree(entry)
+        elif entry.is_file():
+            entry.unlink()
+    return child([sys.executable, "-m", "asteroid_ll", "run-all"], folder=folder)
 
 
-def measured(*, n_jobs: int, n_objects: int) -> dict[str, float]:
-    """Return the time of each call on an account of that size, in milliseconds."""
-    with tempfile.TemporaryDirectory() as folder:
-        with Emulator(folder) as emulator:
+def cases(n_jobs: int = 5_000, n_objects: int = 100_000) -> Iterator[Case]:
+    """Yield each call."""
+    with ExitStack() as stack:
+        sides = []
+        for jobs, objects in ((n_jobs, n_objects), (100, 1_000)):
+            folder = stack.enter_context(tempfile.TemporaryDirectory())
+            with Emulator(folder) as emulator:
+                emulator.session().client("s3").create_bucket(Bucket="benchmark")
+                emulator.session().client("sagemaker").list_training_jobs()
+            fill(Path(folder), n_jobs=jobs, n_objects=objects)
+            sides.append(calls(stack.enter_context(Emulator(folder))))
+        full, one_page = sides
+        for name, call in full.items():
+            most = None if name in MORE_ENTRIES else 1 / 3
+            call(), one_page[name]()
+            yield Case(name, call, (Side("the same with one page", one_page[name], at_least=most),))
+    with tempfile.TemporaryDirectory() as full_folder, tempfile.TemporaryDirectory() as empty_folder:
+        account = Path(full_folder, "asteroid-run", "emulator")
+        with Emulator(account) as emulator:
             emulator.session().client("s3").create_bucket(Bucket="benchmark")
             emulator.session().client("sagemaker").list_training_jobs()
-        fill(Path(folder), n_jobs=n_jobs, n_objects=n_objects)
-        with Emulator(folder) as emulator:
-            return {name: cpu_ms(call) for name, call in calls(emulator).items()}
-
-
-def main() -> None:
-    """Print one line per call."""
-    full, alone = measured(n_jobs=N_JOBS, n_objects=N_OBJECTS), measured(n_jobs=100, n_objects=1_000)
-    print(f"{N_JOBS:,} jobs, {N_OBJECTS:,} objects {'ms':>16} {'alone':>9} {'ratio':>7}")
-    for name, full_ms in full.items():
-        print(f"{name:32} {full_ms:9.2f} {alone[name]:9.2f} {full_ms / alone[name]:7.1f}")
+        fill(account, n_jobs=n_jobs, n_objects=n_objects)
+        yield Case(
+            "run-all",
+            lambda: run_all(Path(full_folder), keep_account=True),
+            (
+                Side(
+                    "the same in an empty account",
+                    lambda: run_all(Path(empty_folder), keep_account=False),
+                    at_least=1 / 1.3,
+                ),
+            ),
+            rounds=3,
+        )
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main("lists", cases(*numbers())))
