@@ -15,7 +15,10 @@ import numpy as np
 from asteroid_ll.formats.arrays import Bools, Float32Array
 from asteroid_ll.linear_learner.hyperparameters import Hyperparameters
 
-_LOG_EPSILON = np.float32(1e-8)
+# Constants are arrays without dimensions: numpy would make one of every scalar, which takes longer than a small batch.
+_ONE = np.array(1, np.float32)
+_LOG_EPSILON = np.array(1e-8, np.float32)
+_FEW_CLASSES = 64
 
 
 class Loss(ABC):
@@ -39,8 +42,13 @@ class Loss(ABC):
         return labels[:, np.newaxis]
 
     @staticmethod  # noqa: B027 - identity is the right default
-    def prepare(scores: Float32Array) -> None:
-        """Turn raw scores, in place, into the input of ``gradient`` and ``values``."""
+    def prepare(scores: Float32Array, scratch: Float32Array | None = None) -> None:
+        """Turn raw scores, in place, into the input of ``gradient`` and ``values``.
+
+        Args:
+            scores: the raw scores.
+            scratch: an array of their shape that may be overwritten, to save its allocation.
+        """
 
     @classmethod
     def respond(cls, scores: Float32Array) -> Float32Array:
@@ -176,12 +184,12 @@ class Logistic(Loss):
             self.objective_name = "binary_classification_weighted_cross_entropy_objective"
 
     @staticmethod
-    def prepare(scores: Float32Array) -> None:
+    def prepare(scores: Float32Array, scratch: Float32Array | None = None) -> None:  # noqa: ARG004 - for Softmax
         """Turn scores into probabilities."""
-        np.negative(scores, out=scores)
-        np.exp(scores, out=scores)
-        np.add(scores, np.float32(1), out=scores)
-        np.divide(np.float32(1), scores, out=scores)
+        np.negative(scores, scores)
+        np.exp(scores, scores)
+        np.add(scores, _ONE, scores)
+        np.divide(_ONE, scores, scores)
 
     @classmethod
     def respond(cls, scores: Float32Array) -> Float32Array:
@@ -197,7 +205,7 @@ class Logistic(Loss):
 
     def values(self, prepared: Float32Array, targets: Float32Array, out: Float32Array) -> Float32Array:
         """``-log`` of the probability of the true class; ``|p - (1 - t)|`` is p or 1 - p, exactly."""
-        np.subtract(prepared, np.float32(1) - targets, out=out)
+        np.subtract(prepared, _ONE - targets, out=out)
         np.abs(out, out=out)
         np.add(out, _LOG_EPSILON, out=out)
         np.log(out, out=out)
@@ -247,10 +255,11 @@ class Softmax(Loss):
         return hot.astype(np.float32)[:, :, np.newaxis]
 
     @staticmethod
-    def prepare(scores: Float32Array) -> None:
+    def prepare(scores: Float32Array, scratch: Float32Array | None = None) -> None:
         """Turn scores into logarithms of probabilities, which do not overflow."""
-        np.subtract(scores, scores.max(axis=-2, keepdims=True), out=scores)
-        np.subtract(scores, np.log(np.exp(scores).sum(axis=-2, keepdims=True)), out=scores)
+        np.subtract(scores, _highest(scores), scores)
+        powers = np.exp(scores, out=scratch)
+        np.subtract(scores, np.log(_total(powers)), scores)
 
     @classmethod
     def respond(cls, scores: Float32Array) -> Float32Array:
@@ -265,13 +274,41 @@ class Softmax(Loss):
         np.exp(prepared, out=out)
         np.subtract(out, targets, out=out)
 
-    def values(self, prepared: Float32Array, targets: Float32Array, out: Float32Array) -> Float32Array:
+    def values(self, prepared: Float32Array, targets: Float32Array, out: Float32Array) -> Float32Array:  # noqa: ARG002
         """``-log`` of the true class's probability, shape ``(..., n_models)``."""
-        # A product with the targets would give NaN for 0 * -inf.
-        np.copyto(out, 0)
-        np.copyto(out, prepared, where=targets != 0)
-        losses: Float32Array = out.sum(axis=-2)
-        return np.negative(losses, out=losses)
+        n_classes, n_models = prepared.shape[-2:]
+        true_class = targets.argmax(axis=-2)[..., 0].ravel()
+        rows = prepared.reshape(-1, n_models)[np.arange(len(true_class)) * n_classes + true_class]
+        losses: Float32Array = np.negative(rows.reshape(*prepared.shape[:-2], n_models))
+        return losses
+
+
+def _highest(scores: Float32Array) -> Float32Array:
+    """Return the maximum over axis -2, which is kept; folded in halves, because long rows are faster."""
+    n_classes = scores.shape[-2]
+    if n_classes > _FEW_CLASSES or scores.shape[-1] == 1:
+        highest: Float32Array = scores.max(axis=-2, keepdims=True)
+        return highest
+    half = n_classes // 2
+    folded = scores[..., : n_classes - half, :].copy()
+    np.maximum(folded[..., :half, :], scores[..., n_classes - half :, :], out=folded[..., :half, :])
+    while (n_classes := folded.shape[-2]) > 1:
+        half = n_classes // 2
+        np.maximum(folded[..., :half, :], folded[..., n_classes - half :, :], out=folded[..., :half, :])
+        folded = folded[..., : n_classes - half, :]
+    return folded
+
+
+def _total(powers: Float32Array) -> Float32Array:
+    """Return the sum over axis -2, which is kept; class after class, as numpy adds if there are several models."""
+    n_classes = powers.shape[-2]
+    if n_classes > _FEW_CLASSES or powers.shape[-1] == 1:
+        total: Float32Array = powers.sum(axis=-2, keepdims=True)
+        return total
+    total = powers[..., 0, :] + powers[..., 1, :]
+    for number in range(2, n_classes):
+        np.add(total, powers[..., number, :], total)
+    return total[..., np.newaxis, :]
 
 
 CLASSES: dict[str, type[Loss]] = {
