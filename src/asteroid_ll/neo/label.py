@@ -58,12 +58,20 @@ def require_two_classes(labels: NDArray[np.bool_], *, where: str) -> None:
     Raises:
         DataError: all or none of the asteroids are hazardous.
     """
-    hazardous = int(labels.sum())
-    if hazardous in (0, labels.size):
-        only = "hazardous" if hazardous else "harmless"
+    require_both_classes(int(labels.sum()), labels.size, where=where)
+
+
+def require_both_classes(n_hazardous: int, n_rows: int, *, where: str) -> None:
+    """Refuse a number of hazardous rows that is none or all of the rows, as `require_two_classes` does.
+
+    Raises:
+        DataError: all or none of the asteroids are hazardous.
+    """
+    if n_hazardous in (0, n_rows):
+        only = "hazardous" if n_hazardous else "harmless"
         raise DataError(
-            f"{where} has only {only} asteroids among its {labels.size} rows.",
+            f"{where} has only {only} asteroids among its {n_rows} rows.",
             hint="Use a table with both classes, or larger shares for the split.",
-            rows=labels.size,
-            hazardous=hazardous,
+            rows=n_rows,
+            hazardous=n_hazardous,
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict
@@ -151,6 +151,17 @@ class Source(ABC):
         return read(raw_path)
 
 
+    def batches(self, raw_path: Path) -> Iterator[Reading]:
+        """Yield the table of `read` in blocks of rows, each with the notes on its rows.
+
+        Raises:
+            DataError: as for `read`, perhaps after some blocks.
+        """
+        from asteroid_ll.neo.sources.tabular import batches
+
+        return batches(raw_path)
+
+
 class RecordSource(Source):
     """A source whose raw file contains records rather than CSV."""
 
@@ -172,6 +183,11 @@ class RecordSource(Source):
 
         records, notes = self.records(raw_path)
         return reading_of(records, where=str(raw_path), notes=notes)
+
+
+    def batches(self, raw_path: Path) -> Iterator[Reading]:
+        """Yield the table of `read` as one block."""
+        yield self.read(raw_path)
 
 
 class Archive(RecordSource):
