@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from asteroid_ll.errors import DataError
+from asteroid_ll.formats.columns import Columns
 from asteroid_ll.neo.table import LABEL, locate
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 MAX_ABSOLUTE_MAGNITUDE_MAG = 22.0
 """Faintest absolute magnitude of a potentially hazardous asteroid: about 140 m at an albedo of 0.14."""
@@ -37,7 +34,7 @@ def is_hazardous_by_rule(absolute_magnitude_mag: ArrayLike, moid_au: ArrayLike) 
     return np.asarray(bright & near, dtype=np.bool_)
 
 
-def labels_of(table: pd.DataFrame) -> NDArray[np.bool_]:
+def labels_of(table: Columns) -> NDArray[np.bool_]:
     """Return the table's label column, shape ``(n_rows,)``: True for potentially hazardous.
 
     Raises:

@@ -42,7 +42,7 @@ def distinct_orbits(orbits: NDArray[np.float64], magnitude_mag: NDArray[np.float
     usable = np.isfinite(values).all(axis=1) & (values[:, 1] > 0.0)
     key = np.zeros(len(values), np.uint64)
     for bits in values.T.copy().view(np.uint64):
-        key = _mixed(key ^ bits)
+        key = mixed(key ^ bits)
     numbers, _ = pd.factorize(key)
     _, first = np.unique(numbers, return_index=True)
     leader = first[numbers]
@@ -98,14 +98,14 @@ def _cells(orbits: NDArray[np.float64]) -> tuple[NDArray[np.uint64], NDArray[np.
         if is_angle:
             cells %= n_cells
         keys, rows = np.concatenate([keys, keys[in_next]]), np.concatenate([rows, rows[in_next]])
-        keys = _mixed(keys ^ (cells.astype(np.int64).view(np.uint64) * mixer))
+        keys = mixed(keys ^ (cells.astype(np.int64).view(np.uint64) * mixer))
     return keys, rows
 
 
-def _mixed(keys: NDArray[np.uint64]) -> NDArray[np.uint64]:
+def mixed(keys: NDArray[np.uint64]) -> NDArray[np.uint64]:
     """Return keys whose bits are scrambled; different keys stay different."""
-    mixed: NDArray[np.uint64] = (keys ^ (keys >> np.uint64(32))) * _MIXERS[0]
-    return mixed ^ (mixed >> np.uint64(29))
+    scrambled: NDArray[np.uint64] = (keys ^ (keys >> np.uint64(32))) * _MIXERS[0]
+    return scrambled ^ (scrambled >> np.uint64(29))
 
 
 def _are_equal(

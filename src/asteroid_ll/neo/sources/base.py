@@ -150,7 +150,6 @@ class Source(ABC):
 
         return read(raw_path)
 
-
     def batches(self, raw_path: Path) -> Iterator[Reading]:
         """Yield the table of `read` in blocks of rows, each with the notes on its rows.
 
@@ -183,7 +182,6 @@ class RecordSource(Source):
 
         records, notes = self.records(raw_path)
         return reading_of(records, where=str(raw_path), notes=notes)
-
 
     def batches(self, raw_path: Path) -> Iterator[Reading]:
         """Yield the table of `read` as one block."""
