@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any, Generic, TypeVar, overload
 
 import numpy as np
 import pandas as pd
@@ -31,8 +32,11 @@ class CleaningRule:
     unit: str
 
 
+_Table = TypeVar("_Table", bound=Columns)
+
+
 @dataclass(frozen=True)
-class Cleaned:
+class Cleaned(Generic[_Table]):
     """A clean table, and the effects of the rules in the order of application.
 
     Attributes:
@@ -42,15 +46,27 @@ class Cleaned:
         joined: pairs of identities of one asteroid: the one that is kept, and the one that it replaces.
     """
 
-    table: Columns
+    table: _Table
     rules: tuple[CleaningRule, ...]
     equal_orbits: EqualOrbits
     joined: tuple[Pair, ...] = ()
 
 
+@overload
+def clean(
+    table: pd.DataFrame, *, drop: Sequence[str] = (), tutorial_names: bool = False, join_identities: bool = True
+) -> Cleaned[pd.DataFrame]: ...
+
+
+@overload
 def clean(
     table: Columns, *, drop: Sequence[str] = (), tutorial_names: bool = False, join_identities: bool = True
-) -> Cleaned:
+) -> Cleaned[Selected]: ...
+
+
+def clean(
+    table: Columns, *, drop: Sequence[str] = (), tutorial_names: bool = False, join_identities: bool = True
+) -> Cleaned[Any]:
     """Remove unusable rows and dropped columns, and put the label first.
 
     Args:

@@ -22,7 +22,7 @@ CARD_VERSION = 1
 
 
 def data_card(
-    raw: Columns, cleaned: Cleaned, *, provenance: Mapping[str, Any], notes: Sequence[Note] = ()
+    raw: Columns, cleaned: Cleaned[Any], *, provenance: Mapping[str, Any], notes: Sequence[Note] = ()
 ) -> dict[str, Any]:
     """Describe a cleaned table.
 

@@ -6,10 +6,9 @@ import itertools
 from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from asteroid_ll.errors import DataError
-from asteroid_ll.formats.columns import Columns
 from asteroid_ll.formats.spool import Spool
 from asteroid_ll.formats.table import save_table, write_csv
 from asteroid_ll.neo.cleaning import Cleaned, clean
@@ -21,6 +20,9 @@ from asteroid_ll.neo.sources.reading import Note, together
 from asteroid_ll.run import paths
 from asteroid_ll.run.files import read_json, write_json
 from asteroid_ll.stages.stage import Context, Outcome
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def run(context: Context) -> Outcome:
@@ -41,7 +43,7 @@ def run(context: Context) -> Outcome:
         return _written(context, raw, cleaned, card=data_card(raw, cleaned, provenance=provenance, notes=notes))
 
 
-def _written(context: Context, raw: Columns, cleaned: Cleaned, *, card: dict[str, Any]) -> Outcome:
+def _written(context: Context, raw: pd.DataFrame | Spool, cleaned: Cleaned[Any], *, card: dict[str, Any]) -> Outcome:
     table = cleaned.table
     hazardous = labels_of(table)
     save_table(context.path(paths.CLEANED_TABLE), table)
@@ -58,7 +60,7 @@ def _written(context: Context, raw: Columns, cleaned: Cleaned, *, card: dict[str
 
 def _read(
     source: Source, path: Path, *, location: str, spool: Path, stack: ExitStack
-) -> tuple[Columns, tuple[Note, ...]]:
+) -> tuple[pd.DataFrame | Spool, tuple[Note, ...]]:
     """Return the fetched table, in memory if it is one block and else in a file until the stack is closed, and notes.
 
     A refusal names the file that the user gave, not its copy in the run directory.
@@ -69,7 +71,8 @@ def _read(
         second = next(batches, None)
         if second is None:
             return first.table, together(first.notes)
-        spooled, notes = stack.enter_context(Spool(spool)), []
+        spooled = stack.enter_context(Spool(spool))
+        notes: list[Note] = []
         for batch in itertools.chain((first, second), batches):
             spooled.append(batch.table)
             notes += batch.notes
@@ -78,7 +81,7 @@ def _read(
         raise DataError(error.what.replace(str(path), location), hint=error.hint, **error.context) from error
 
 
-def _rules(raw: Columns, cleaned: Cleaned) -> dict[str, Any]:
+def _rules(raw: pd.DataFrame | Spool, cleaned: Cleaned[Any]) -> dict[str, Any]:
     return {
         "rows_in": len(raw),
         "rows_out": len(cleaned.table),

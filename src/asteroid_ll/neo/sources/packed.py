@@ -9,7 +9,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from asteroid_ll.errors import DataError
 
@@ -95,11 +95,11 @@ def opened(path: Path) -> Iterator[Text]:
     """
     with ExitStack() as stack:
         with _translated(path):
-            stream: IO[bytes] = stack.enter_context(path.open("rb"))
+            stream: Any = stack.enter_context(path.open("rb"))
             head = stream.read(4)
             stream.seek(0)
             if head.startswith(b"\x1f\x8b"):
-                stream = stack.enter_context(gzip.GzipFile(fileobj=stream))  # type: ignore[assignment]
+                stream = stack.enter_context(gzip.GzipFile(fileobj=stream))
             elif head == b"PK\x03\x04":
                 archive = stack.enter_context(zipfile.ZipFile(stream))
                 stream = stack.enter_context(_member(archive, path))

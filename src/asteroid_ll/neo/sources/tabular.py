@@ -70,16 +70,13 @@ def batches(path: Path) -> Iterator[Reading]:
         export = _is_export(header)
         _require([column for column in COLUMNS if column.required or export], positions, header=header, path=path)
         pieces = _pieces(text, positions, path=path, n_fields=len(header))
-        checked_pieces = ((raw[LABEL], table) for raw in pieces if (table := checks.table(raw)) is not None)
+        tables = ((raw[LABEL], table) for raw in pieces if (table := checks.table(raw)) is not None)
+        head = list(itertools.islice(tables, 2))
         changes = None
-        if export:
-            head = list(itertools.islice(checked_pieces, 2))
-            checked_pieces = itertools.chain(head, checked_pieces)
-            several = len(head) > 1
-            if head:
-                changes = survey(lambda: _surveyed(path) if several else [head[0][1]])
+        if export and head:
+            changes = survey(lambda: _surveyed(path) if len(head) > 1 else [head[0][1]])
         n_rows = n_hazardous = 0
-        for labels, table in checked_pieces:
+        for labels, table in itertools.chain(head, tables):
             n_rows += len(table)
             n_hazardous += int(table[LABEL].sum())
             yield changes.undo(table, labels=labels) if changes else Reading(table)
