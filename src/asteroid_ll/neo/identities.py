@@ -135,18 +135,23 @@ def equal_orbits(table: Columns) -> EqualOrbits:
     """
     if not has_orbits(table):
         return EqualOrbits((), np.empty(0, np.int64), np.empty((0, 2), np.int64))
-    identities = table[IDENTITY]
-    is_first = ~identities.duplicated().to_numpy()
-    orbits = np.column_stack([table[name].to_numpy(dtype=np.float64)[is_first] for name in ELEMENTS])
+    is_first = ~table[IDENTITY].duplicated().to_numpy()
+    orbits = np.empty((np.count_nonzero(is_first), len(ELEMENTS)))
+    for place, name in enumerate(ELEMENTS):
+        orbits[:, place] = table[name].to_numpy(dtype=np.float64)[is_first]
     magnitude_mag = table["absolute_magnitude_mag"].to_numpy(dtype=np.float64)[is_first]
     orbit = distinct_orbits(orbits, magnitude_mag)
     distinct = np.flatnonzero(orbit == np.arange(len(orbit)))
-    links = distinct[near_pairs(orbits[distinct], magnitude_mag[distinct])]
+    if len(distinct) < len(orbits):
+        orbits, magnitude_mag = orbits[distinct], magnitude_mag[distinct]
+    links = distinct[near_pairs(orbits, magnitude_mag)]
+    del orbits, magnitude_mag
     is_paired = np.bincount(orbit + 1, minlength=len(orbit) + 1) > 1
     is_paired[links + 1] = True
     is_paired[0] = False
     paired = np.flatnonzero(is_paired[orbit + 1])
-    return EqualOrbits(identities.to_numpy(dtype=object)[is_first][paired].tolist(), orbit[paired], links)
+    identities = table[IDENTITY].to_numpy(dtype=object)[is_first][paired].tolist() if paired.size else ()
+    return EqualOrbits(identities, orbit[paired], links)
 
 
 def one_asteroid(pairs: EqualOrbits, table: Columns) -> tuple[Pair, ...]:

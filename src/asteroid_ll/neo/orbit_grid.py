@@ -38,16 +38,23 @@ def distinct_orbits(orbits: NDArray[np.float64], magnitude_mag: NDArray[np.float
         Per asteroid the first asteroid with exactly its orbit and magnitude; -1 if a value is not finite or ``a`` is
         not positive.
     """
-    values = np.column_stack([orbits, magnitude_mag])
-    usable = np.isfinite(values).all(axis=1) & (values[:, 1] > 0.0)
-    key = np.zeros(len(values), np.uint64)
-    for bits in values.T.copy().view(np.uint64):
-        key = mixed(key ^ bits)
-    numbers, _ = pd.factorize(key)
+    columns = [*orbits.T, magnitude_mag]
+    usable = orbits[:, 1] > 0.0
+    key = np.zeros(len(orbits), np.uint64)
+    for column in columns:
+        usable &= np.isfinite(column)
+        key = mixed(key ^ np.ascontiguousarray(column).view(np.uint64))
+    leader = np.arange(len(orbits))
+    shared = np.flatnonzero(pd.Series(key).duplicated(keep=False))
+    numbers, _ = pd.factorize(key[shared])
     _, first = np.unique(numbers, return_index=True)
-    leader = first[numbers]
-    is_copy = (values == values[leader]).all(axis=1)  # two orbits can have one key
-    return np.where(usable, np.where(is_copy, leader, np.arange(len(values))), -1)
+    candidate = shared[first[numbers]]
+    is_copy = np.ones(len(shared), dtype=np.bool_)  # two orbits can have one key
+    for column in columns:
+        is_copy &= column[shared] == column[candidate]
+    leader[shared[is_copy]] = candidate[is_copy]
+    leader[~usable] = -1
+    return leader
 
 
 def near_pairs(orbits: NDArray[np.float64], magnitude_mag: NDArray[np.float64]) -> NDArray[np.int64]:
@@ -64,15 +71,15 @@ def near_pairs(orbits: NDArray[np.float64], magnitude_mag: NDArray[np.float64]) 
     order = np.argsort(keys, kind="stable")
     keys, rows = keys[order], rows[order]
     found = [np.empty(0, np.int64)]
-    first = np.arange(len(keys))
-    step = 0
+    first = np.flatnonzero(keys[1:] == keys[:-1])
+    step = 1
     while len(first):
-        step += 1
-        first = first[first + step < len(keys)]
-        first = first[keys[first] == keys[first + step]]
         pairs = np.sort(np.column_stack([rows[first], rows[first + step]]), axis=1)
         pairs = pairs[_are_equal(orbits, magnitude_mag, pairs)]
         found.append(pairs[:, 0] * len(orbits) + pairs[:, 1])
+        step += 1
+        first = first[first + step < len(keys)]
+        first = first[keys[first] == keys[first + step]]
     codes = np.unique(np.concatenate(found))  # two orbits can share several cells
     return np.column_stack(np.divmod(codes, max(1, len(orbits))))
 

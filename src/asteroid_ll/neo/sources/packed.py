@@ -16,6 +16,9 @@ from asteroid_ll.errors import DataError
 MAX_TEXT_BYTES = 1 << 28
 """Longest text that is read whole, and longest piece of a text that is read in pieces, 268 MB."""
 
+MAX_FILE_BYTES = 1 << 36
+"""Longest file that is read in pieces, 69 GB: 400 million asteroids."""
+
 MAX_EXPANSION = 100
 """Largest text of more than ``MAX_TEXT_BYTES``, in sizes of its packed file; a catalogue has less than 10."""
 
