@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from asteroid_ll.formats.columns import Columns, Selected
+from asteroid_ll.formats.distinct import n_distinct
 from asteroid_ll.neo.cleaning import Cleaned
 from asteroid_ll.neo.hazards import hazards
 from asteroid_ll.neo.redundancy import float32_errors, float32_losses, redundant_columns
@@ -43,7 +44,7 @@ def data_card(
         "version": CARD_VERSION,
         "source": dict(provenance),
         "rows": {"in": len(raw), "out": len(table)},
-        "asteroids": int(table[IDENTITY].nunique()),
+        "asteroids": n_distinct(table[IDENTITY]),
         "hazardous": {"rows": int(labels.sum()), "share": float(labels.mean())},
         "columns": [_column(str(name), table[find(str(name)).name], raw=raw) for name in cleaned.table.columns],
         "notes": [asdict(note) for note in notes],
@@ -67,7 +68,7 @@ def _column(spelled: str, values: pd.Series, *, raw: Columns) -> dict[str, Any]:
         "type": column.kind.value,
         "role": column.role.value,
         "missing": int(missing.sum()),
-        "distinct": int(values.nunique()),
+        "distinct": n_distinct(values),
         **_range(column, values),
     }
 

@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from asteroid_ll.formats.columns import Columns
+from asteroid_ll.formats.distinct import keys, repeated
 from asteroid_ll.neo.orbit_grid import mixed
 
 _COMPARED_AT_ONCE = 1 << 20
@@ -17,34 +18,19 @@ _COMPARED_AT_ONCE = 1 << 20
 
 def duplicated(table: Columns) -> NDArray[np.bool_]:
     """Return True for each row that repeats an earlier one in every column; absent values are equal."""
-    keys = np.zeros(len(table), np.uint64)
+    of_row = np.zeros(len(table), np.uint64)
     for name in table.columns:
-        keys = mixed(keys ^ _bits(table[name]))
-    repeats = np.zeros(len(keys), dtype=np.bool_)
-    shared = np.flatnonzero(pd.Series(keys).duplicated(keep=False))
-    for rows in _parts(shared, keys[shared]):
+        of_row = mixed(of_row ^ keys(table[name]))
+    repeats = np.zeros(len(of_row), dtype=np.bool_)
+    shared = repeated(of_row)
+    for rows in _parts(shared, of_row[shared]):
         candidates = pd.DataFrame({name: table[name].iloc[rows].reset_index(drop=True) for name in table.columns})
         repeats[rows] = candidates.duplicated()
     return repeats
 
 
-def _bits(values: pd.Series) -> NDArray[np.uint64]:
-    """Return a number per value, the same for equal values."""
-    if values.dtype.kind == "f":
-        numbers = values.to_numpy(dtype=np.float64) + 0.0  # -0.0 is equal to 0.0
-        numbers[np.isnan(numbers)] = np.nan
-        return numbers.view(np.uint64)
-    if values.dtype.kind in "biu":
-        return values.to_numpy().astype(np.int64).view(np.uint64)
-    return np.asarray(pd.util.hash_array(values.to_numpy(dtype=object), categorize=False))
-
-
-def _parts(rows: NDArray[np.int64], keys: NDArray[np.uint64]) -> list[NDArray[np.int64]]:
-    """Return rows in parts for one comparison each; rows with one key are in one part, in ascending order."""
-    if not rows.size:
-        return []
-    order = np.argsort(keys, kind="stable")
-    keys = keys[order]
-    starts = np.flatnonzero(np.concatenate([[True], keys[1:] != keys[:-1]]))
+def _parts(rows: NDArray[np.int64], of_row: NDArray[np.uint64]) -> list[NDArray[np.int64]]:
+    """Cut rows, ordered by their key, into parts for one comparison each; rows with one key are in one part."""
+    starts = np.flatnonzero(of_row[1:] != of_row[:-1]) + 1
     near = np.searchsorted(starts, np.arange(_COMPARED_AT_ONCE, len(rows), _COMPARED_AT_ONCE))
-    return np.split(rows[order], np.unique(starts[near[near < len(starts)]]))
+    return np.split(rows, np.unique(starts[near[near < len(starts)]])) if len(rows) else []

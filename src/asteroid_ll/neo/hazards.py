@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from asteroid_ll.formats.columns import Columns
+from asteroid_ll.formats.distinct import n_distinct
 from asteroid_ll.neo.identities import EqualOrbits, Pair, has_orbits, is_permanent
 from asteroid_ll.neo.label import is_hazardous_by_rule
 from asteroid_ll.neo.table import IDENTITY, LABEL
@@ -69,7 +70,7 @@ def _identity_leak(table: Columns) -> Iterator[Hazard]:
 def _observation_leak(table: Columns) -> Iterator[Hazard]:
     labels = table[LABEL].to_numpy(dtype=np.float64)
     for name in OBSERVATION_COLUMNS:
-        if name not in table.columns or labels.std() == 0.0 or table[name].nunique() < 2:
+        if name not in table.columns or labels.std() == 0.0 or n_distinct(table[name]) < 2:
             continue
         r = float(np.corrcoef(table[name].to_numpy(dtype=np.float64), labels)[0, 1])
         yield Hazard(
@@ -101,7 +102,7 @@ def _two_identities(table: Columns, joined: Sequence[Pair], equal: EqualOrbits) 
 
 
 def _repeats(table: Columns) -> Iterator[Hazard]:
-    n_asteroids = table[IDENTITY].nunique()
+    n_asteroids = n_distinct(table[IDENTITY])
     if n_asteroids < len(table):
         yield Hazard(
             "several rows per asteroid",

@@ -18,6 +18,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from asteroid_ll.formats.columns import Columns
+from asteroid_ll.formats.distinct import codes
 from asteroid_ll.neo.feature_sets import ELEMENTS
 from asteroid_ll.neo.orbit_grid import distinct_orbits, near_pairs
 from asteroid_ll.neo.table import IDENTITY
@@ -135,7 +136,8 @@ def equal_orbits(table: Columns) -> EqualOrbits:
     """
     if not has_orbits(table):
         return EqualOrbits((), np.empty(0, np.int64), np.empty((0, 2), np.int64))
-    is_first = ~table[IDENTITY].duplicated().to_numpy()
+    is_first = np.zeros(len(table), dtype=np.bool_)
+    is_first[codes(table[IDENTITY])[1]] = True
     orbits = np.empty((np.count_nonzero(is_first), len(ELEMENTS)))
     for place, name in enumerate(ELEMENTS):
         orbits[:, place] = table[name].to_numpy(dtype=np.float64)[is_first]

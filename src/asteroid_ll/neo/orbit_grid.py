@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
+
+from asteroid_ll.formats.distinct import repeated
 
 TOLERANCES = (1e-3, 1e-3, 0.1, 1.0, 1.0)
 """Largest differences between two fits of an orbit: e; a, relative; i, node and argument of perihelion in degrees.
@@ -45,9 +46,8 @@ def distinct_orbits(orbits: NDArray[np.float64], magnitude_mag: NDArray[np.float
         usable &= np.isfinite(column)
         key = mixed(key ^ np.ascontiguousarray(column).view(np.uint64))
     leader = np.arange(len(orbits))
-    shared = np.flatnonzero(pd.Series(key).duplicated(keep=False))
-    numbers, _ = pd.factorize(key[shared])
-    _, first = np.unique(numbers, return_index=True)
+    shared = repeated(key)
+    _, first, numbers = np.unique(key[shared], return_index=True, return_inverse=True)
     candidate = shared[first[numbers]]
     is_copy = np.ones(len(shared), dtype=np.bool_)  # two orbits can have one key
     for column in columns:
@@ -68,7 +68,7 @@ def near_pairs(orbits: NDArray[np.float64], magnitude_mag: NDArray[np.float64]) 
         Pairs of row numbers, the smaller first, in ascending order, shape ``(n_pairs, 2)``.
     """
     keys, rows = _cells(orbits)
-    order = np.argsort(keys, kind="stable")
+    order = np.argsort(keys)
     keys, rows = keys[order], rows[order]
     found = [np.empty(0, np.int64)]
     first = np.flatnonzero(keys[1:] == keys[:-1])

@@ -15,6 +15,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from asteroid_ll.errors import DataError
+from asteroid_ll.formats.distinct import codes
 from asteroid_ll.neo.label import require_two_classes
 
 PARTS = ("train", "validation", "test")
@@ -73,9 +74,10 @@ def split_by_asteroid(
         DataError: the shares are impossible, or a part is empty.
     """
     _check_shares(validation, test)
-    rows, identities = pd.factorize(np.asarray(asteroid_ids, dtype=object))
-    draws = _draws(map(str, identities), prefix=f"{seed}:")
-    return _cut(draws[rows], validation=validation, test=test)
+    identities = np.asarray(asteroid_ids, dtype=object)
+    asteroids, first = codes(pd.Series(identities))
+    draws = _draws(map(str, identities[first].tolist()), prefix=f"{seed}:")
+    return _cut(draws[asteroids], validation=validation, test=test)
 
 
 def split_by_row(n_rows: int, *, validation: float, test: float, seed: int) -> Split:
@@ -125,7 +127,7 @@ def describe(
     Raises:
         DataError: a part has only one class.
     """
-    asteroids, identities = pd.factorize(np.asarray(asteroid_ids, dtype=object))
+    asteroids, first = codes(pd.Series(np.asarray(asteroid_ids, dtype=object)))
     parts = []
     for name in PARTS:
         rows = split.part(name)
@@ -133,7 +135,7 @@ def describe(
         n_hazardous = int(labels[rows].sum())
         n_asteroids = int(np.count_nonzero(np.bincount(asteroids[rows], minlength=1)))
         parts.append(PartDescription(name, rows.size, n_asteroids, n_hazardous, n_hazardous / rows.size))
-    is_trained_on = np.zeros(len(identities), dtype=np.bool_)
+    is_trained_on = np.zeros(len(first), dtype=np.bool_)
     is_trained_on[asteroids[split.train]] = True
     seen = int(is_trained_on[asteroids[split.test]].sum())
     return SplitDescription(tuple(parts), seen / split.test.size)
