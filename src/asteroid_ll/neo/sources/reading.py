@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from asteroid_ll.errors import DataError
@@ -39,6 +40,25 @@ class Reading:
 
     table: pd.DataFrame
     notes: tuple[Note, ...] = ()
+
+
+def together(notes: Iterable[Note]) -> tuple[Note, ...]:
+    """Add the counts of equal notes, in the order of the first of each; a note on nothing is left out."""
+    counts: dict[Note, int] = {}
+    for note in notes:
+        key = replace(note, count=0)
+        counts[key] = counts.get(key, 0) + note.count
+    return tuple(replace(note, count=count) for note, count in counts.items() if count)
+
+
+def whole(batches: Iterable[Reading]) -> Reading:
+    """Return the table of some batches of rows, and their notes."""
+    import pandas as pd
+
+    readings = list(batches)
+    tables = [reading.table for reading in readings]
+    table = tables[0] if len(tables) == 1 else pd.concat(tables, ignore_index=True)
+    return Reading(table, together(note for reading in readings for note in reading.notes))
 
 
 def uncertainty(code: object) -> int | None:
