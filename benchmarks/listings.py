@@ -3,7 +3,7 @@
     python benchmarks/listings.py [jobs] [objects] [--json]
 
 It fills an account of the emulator in a temporary directory with training jobs and objects, by rows of its database,
-and measures calls through boto3. The other account has one page of jobs and one page of objects. Last, ``run-all``
+and measures calls through boto3. The other account has one page of jobs and two pages of objects. Last, ``run-all``
 works in the full account, and in an empty one.
 """
 
@@ -25,8 +25,8 @@ from asteroid_ll.emulator.s3.store import ObjectStore
 from asteroid_ll.emulator.state import State
 
 REGION = "us-east-1"
-MORE_ENTRIES = ("start, list the buckets", "objects: folders")
-"""The calls whose answer, or work, is larger on the full account."""
+START = "start, list the buckets"
+"""Opening an account counts its files, so its time grows with them."""
 
 STATUSES = ("Completed",) * 18 + ("Failed", "Stopped")
 
@@ -82,7 +82,7 @@ def calls(emulator: Emulator) -> dict[str, Callable[[], object]]:
             another.session().client("s3").list_buckets()
 
     return {
-        "start, list the buckets": start,
+        START: start,
         "jobs: first page of 10": jobs,
         "jobs: page of 100 by name": lambda: jobs(MaxResults=100, SortBy="Name", SortOrder="Ascending"),
         "jobs: failed ones": lambda: jobs(StatusEquals="Failed"),
@@ -92,7 +92,7 @@ def calls(emulator: Emulator) -> dict[str, Callable[[], object]]:
         "objects: first page": lambda: objects(Bucket="benchmark"),
         "objects: page in the middle": lambda: objects(Bucket="benchmark", StartAfter=middle),
         "objects: middle of a prefix": lambda: objects(Bucket="benchmark", Prefix="keys/", StartAfter=middle),
-        "objects: folders": lambda: objects(Bucket="benchmark", Prefix="keys/", Delimiter="/"),
+        "objects: 20 folders": lambda: objects(Bucket="benchmark", Prefix="keys/", Delimiter="/", MaxKeys=20),
         "objects: one folder": lambda: objects(Bucket="benchmark", Prefix=middle, Delimiter="/"),
     }
 
@@ -111,7 +111,7 @@ def cases(n_jobs: int = 5_000, n_objects: int = 100_000) -> Iterator[Case]:
     """Yield each call."""
     with ExitStack() as stack:
         sides = []
-        for jobs, objects in ((n_jobs, n_objects), (100, 1_000)):
+        for jobs, objects in ((n_jobs, n_objects), (100, 2_000)):
             folder = stack.enter_context(tempfile.TemporaryDirectory())
             with Emulator(folder) as emulator:
                 emulator.session().client("s3").create_bucket(Bucket="benchmark")
@@ -120,9 +120,9 @@ def cases(n_jobs: int = 5_000, n_objects: int = 100_000) -> Iterator[Case]:
             sides.append(calls(stack.enter_context(Emulator(folder))))
         full, one_page = sides
         for name, call in full.items():
-            most = None if name in MORE_ENTRIES else 1 / 3
+            most = None if name == START else 1 / 3
             call(), one_page[name]()
-            yield Case(name, call, (Side("the same with one page", one_page[name], at_least=most),))
+            yield Case(name, call, (Side("the same in a small account", one_page[name], at_least=most),))
     with tempfile.TemporaryDirectory() as full_folder, tempfile.TemporaryDirectory() as empty_folder:
         account = Path(full_folder, "asteroid-run", "emulator")
         with Emulator(account) as emulator:

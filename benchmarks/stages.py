@@ -35,7 +35,8 @@ from asteroid_ll.formats.recordio import read_file
 from asteroid_ll.linear_learner import train
 parts = [read_file(path) for path in sorted(glob.glob("asteroid-run/encode/train/*.pbr"))]
 features, labels = (np.concatenate(arrays) for arrays in zip(*parts))
-train(features, labels, {"predictor_type": "binary_classifier", "mini_batch_size": "1000", "epochs": "15"})
+train(features, labels, {"predictor_type": "binary_classifier", "mini_batch_size": "1000", "epochs": "15",
+    "early_stopping_patience": "15"})
 """
 
 
