@@ -25,8 +25,7 @@ def repeated(numbers: npt.NDArray[np.uint64]) -> npt.NDArray[np.int64]:
     """Return the places of all numbers that occur more than once, those of one number side by side and ascending."""
     order, is_new = _sorted(numbers)
     places = order[~(is_new & np.append(is_new[1:], True))]
-    in_order: npt.NDArray[np.int64] = np.lexsort((places, numbers[places]))
-    return places[in_order]
+    return np.asarray(places[np.lexsort((places, numbers[places]))])
 
 
 def codes(values: pd.Series) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
