@@ -44,9 +44,10 @@ def test_the_report_has_one_page_the_numbers_as_json_and_a_png_per_figure(run):
     assert files == sorted([*(f"{name}.png" for name in FIGURES), "follow_up.csv", "report.html", "report.json"])
     page = (run / "report" / "report.html").read_text(encoding="utf-8")
     assert page.count("<figure ") == len(FIGURES) + 2
-    sections = re.findall(r'<section id="([a-z]+)"', page)
+    sections = re.findall(r'<section id="([a-z-]+)"', page)
     assert sections == [
-        *("findings", "decisions", "scores", "thresholds", "model", "data", "bill", "configuration", "provenance")
+        *("findings", "decisions", "scores", "thresholds", "model", "data", "bill", "time-and-memory"),
+        *("configuration", "provenance"),
     ]
 
 
@@ -98,6 +99,26 @@ def test_each_wrong_prediction_and_each_follow_up_has_a_named_point(run):
         points = {url: name for shape, url, name in links if shape == kind}
         assert points.keys() == items.keys()
         assert all(points[url].startswith(f"{name}, ") for url, name in items.items())
+
+
+def test_the_time_and_the_memory_of_every_stage_before_the_report_are_those_of_the_journal(run):
+    data = json.loads((run / "report" / "report.json").read_bytes())
+    journal = [json.loads(line) for line in (run / "journal.jsonl").read_text().splitlines()]
+    expected = {
+        item["stage"]: item["usage"] for item in journal if item["event"] == "done" and item["stage"] != "report"
+    }
+    assert data["usage"] == expected
+    assert list(expected) == ["fetch", "clean", "explore", "split", "encode", "upload", "train", "predict"]
+    page = (run / "report" / "report.html").read_text(encoding="utf-8")
+    assert f'<td class="number">{expected["explore"]["wall_s"]:.2f}</td>' in page
+
+
+def test_a_run_of_an_earlier_version_has_no_section_about_time_and_memory(copied):
+    journal = copied / "journal.jsonl"
+    records = [json.loads(line) for line in journal.read_text().splitlines()]
+    journal.write_text("".join(json.dumps({k: v for k, v in r.items() if k != "usage"}) + "\n" for r in records))
+    assert _call("report", "--force", workdir=copied).exit_code == 0
+    assert "time-and-memory" not in (copied / "report" / "report.html").read_text(encoding="utf-8")
 
 
 def test_the_page_tells_why_so_many_epochs_ran(run):
