@@ -53,14 +53,14 @@ def cases(n_rows: int = 200_000, n_features: int = 32) -> Iterator[Case]:
         lambda: recordio.encode(features, labels),
         (Side(name, write, times=PART, at_least=250), Side("memcpy", memcpy.work, at_least=0.35, is_bound=True)),
         unit=rate,
-        rounds=9,
+        rounds=25,
     )
     yield Case(
         f"decode {size}",
         lambda: [np.ascontiguousarray(part) for part in recordio.decode(data)],
         (Side(name, read, times=PART, at_least=60), memcpy),
         unit=rate,
-        rounds=9,
+        rounds=25,
     )
 
 
