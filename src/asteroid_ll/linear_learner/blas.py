@@ -55,7 +55,10 @@ def _openblas() -> tuple[Callable[[], int], Callable[[int], None]] | None:
     core = "numpy._core" if np.lib.NumpyVersion(np.__version__) >= "2.0.0" else "numpy.core"
     # A symbol is looked up in the module itself, and then in the libraries that it needs.
     path = importlib.import_module(f"{core}._multiarray_umath").__file__
-    library = ctypes.CDLL(path)
+    try:
+        library = ctypes.CDLL(path)
+    except OSError:
+        return None
     for name in _NAMES:
         try:
             return getattr(library, name.format("get")), getattr(library, name.format("set"))

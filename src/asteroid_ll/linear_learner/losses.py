@@ -18,7 +18,8 @@ from asteroid_ll.linear_learner.hyperparameters import Hyperparameters
 # Constants are arrays without dimensions: numpy would make one of every scalar, which takes longer than a small batch.
 _ONE = np.array(1, np.float32)
 _LOG_EPSILON = np.array(1e-8, np.float32)
-_FEW_CLASSES = 64
+# A softmax is computed class by class if there are few classes, and many numbers of each.
+_FEW_CLASSES, _MANY = 64, 1024
 
 
 class Loss(ABC):
@@ -257,9 +258,15 @@ class Softmax(Loss):
     @staticmethod
     def prepare(scores: Float32Array, scratch: Float32Array | None = None) -> None:
         """Turn scores into logarithms of probabilities, which do not overflow."""
-        np.subtract(scores, _highest(scores), scores)
+        n_classes, n_models = scores.shape[-2:]
+        is_large = n_classes <= _FEW_CLASSES and scores.size >= _MANY * n_classes
+        # Numpy adds the classes of a single model in another order.
+        if is_large and n_models > 1 and scores.flags.c_contiguous:
+            _prepare_by_class(scores, np.empty_like(scores) if scratch is None else scratch)
+            return
+        np.subtract(scores, scores.max(axis=-2, keepdims=True), scores)
         powers = np.exp(scores, out=scratch)
-        np.subtract(scores, np.log(_total(powers)), scores)
+        np.subtract(scores, np.log(powers.sum(axis=-2, keepdims=True)), scores)
 
     @classmethod
     def respond(cls, scores: Float32Array) -> Float32Array:
@@ -272,43 +279,39 @@ class Softmax(Loss):
     def gradient(self, prepared: Float32Array, targets: Float32Array, out: Float32Array) -> None:
         """Probabilities minus one-hot targets."""
         np.exp(prepared, out=out)
-        np.subtract(out, targets, out=out)
+        if targets.shape == out.shape:
+            np.subtract(out, targets, out)
+        else:
+            out.reshape(-1, out.shape[-1])[np.flatnonzero(targets)] -= _ONE
 
     def values(self, prepared: Float32Array, targets: Float32Array, out: Float32Array) -> Float32Array:  # noqa: ARG002
         """``-log`` of the true class's probability, shape ``(..., n_models)``."""
-        n_classes, n_models = prepared.shape[-2:]
-        true_class = targets.argmax(axis=-2)[..., 0].ravel()
-        rows = prepared.reshape(-1, n_models)[np.arange(len(true_class)) * n_classes + true_class]
+        n_models = prepared.shape[-1]
+        rows = prepared.reshape(-1, n_models)[np.flatnonzero(targets[..., 0])]
         losses: Float32Array = np.negative(rows.reshape(*prepared.shape[:-2], n_models))
         return losses
 
 
-def _highest(scores: Float32Array) -> Float32Array:
-    """Return the maximum over axis -2, which is kept; folded in halves, because long rows are faster."""
-    n_classes = scores.shape[-2]
-    if n_classes > _FEW_CLASSES or scores.shape[-1] == 1:
-        highest: Float32Array = scores.max(axis=-2, keepdims=True)
-        return highest
-    half = n_classes // 2
-    folded = scores[..., : n_classes - half, :].copy()
-    np.maximum(folded[..., :half, :], scores[..., n_classes - half :, :], out=folded[..., :half, :])
-    while (n_classes := folded.shape[-2]) > 1:
-        half = n_classes // 2
-        np.maximum(folded[..., :half, :], folded[..., n_classes - half :, :], out=folded[..., :half, :])
-        folded = folded[..., : n_classes - half, :]
-    return folded
+def _prepare_by_class(scores: Float32Array, scratch: Float32Array) -> None:
+    """Compute logarithms of probabilities with one class after the other in memory: long rows are faster.
 
-
-def _total(powers: Float32Array) -> Float32Array:
-    """Return the sum over axis -2, which is kept; class after class, as numpy adds if there are several models."""
-    n_classes = powers.shape[-2]
-    if n_classes > _FEW_CLASSES or powers.shape[-1] == 1:
-        total: Float32Array = powers.sum(axis=-2, keepdims=True)
-        return total
-    total = powers[..., 0, :] + powers[..., 1, :]
-    for number in range(2, n_classes):
-        np.add(total, powers[..., number, :], total)
-    return total[..., np.newaxis, :]
+    Args:
+        scores: contiguous, shape ``(..., n_classes, n_models)``; replaced.
+        scratch: contiguous, of the same size; overwritten.
+    """
+    rows = scores.reshape(-1, *scores.shape[-2:]).transpose(1, 0, 2)
+    by_class, powers = scratch.reshape(rows.shape), scores.reshape(rows.shape)
+    np.copyto(by_class, rows)
+    highest = np.maximum(by_class[0], by_class[1])
+    for number in range(2, len(by_class)):
+        np.maximum(highest, by_class[number], out=highest)
+    np.subtract(by_class, highest, by_class)
+    np.exp(by_class, powers)
+    total = powers[0] + powers[1]
+    for number in range(2, len(powers)):
+        np.add(total, powers[number], total)
+    np.subtract(by_class, np.log(total), by_class)
+    np.copyto(rows, by_class)
 
 
 CLASSES: dict[str, type[Loss]] = {

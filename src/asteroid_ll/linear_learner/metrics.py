@@ -162,7 +162,11 @@ def multiclass_scores(
 
 def _balanced_accuracy(truth: Bools, positive: Bools) -> float:
     """Return the mean of the recalls of the classes that occur."""
-    recalls = [float(np.mean(positive[truth == value] == value)) for value in (False, True) if (truth == value).any()]
+    n_true, n_positive = int(np.count_nonzero(truth)), int(np.count_nonzero(positive))
+    true_positive = int(np.count_nonzero(truth & positive))
+    n_false = len(truth) - n_true
+    true_negative = n_false - (n_positive - true_positive)
+    recalls = [right / n for right, n in ((true_negative, n_false), (true_positive, n_true)) if n]
     return float(np.mean(recalls))
 
 

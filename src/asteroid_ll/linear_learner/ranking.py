@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from asteroid_ll.formats.arrays import Bools, Float32Array
+from asteroid_ll.formats.arrays import Bools, Float32Array, Int64Array
 
 _SIGN = np.uint32(1 << 31)
 _NAN = np.uint32(0x7FC00000)
@@ -66,15 +66,23 @@ class Ranking:
             return float("nan")
         # A positive row is above the rows before it, apart from other positive ones. Half of each tie is too much.
         above = int(ranks.sum()) - n_positive * (n_positive - 1) // 2
-        is_tie = keys[1:] == keys[:-1]
-        ends = np.append(np.flatnonzero(~is_tie) + 1, len(keys))
-        starts = np.concatenate([[0], ends[:-1]])
-        groups = ends - starts > 1
-        before = np.searchsorted(ranks, np.stack([starts[groups], ends[groups]]))
-        tied_positive = before[1] - before[0]
-        tied_negative = ends[groups] - starts[groups] - tied_positive
-        ties = int((tied_positive * tied_negative).sum())
+        ties = self._n_ties(np.flatnonzero(keys[1:] == keys[:-1]), ranks)
         return (above - ties / 2) / (n_positive * n_negative)
+
+    @staticmethod
+    def _n_ties(equal_to_next: Int64Array, positive_ranks: Int64Array) -> int:
+        """Return the number of pairs of a positive and a negative row with equal scores.
+
+        Args:
+            equal_to_next: ranks of the rows whose next row has the same score, ascending.
+            positive_ranks: ranks of the positive rows, ascending.
+        """
+        first = np.flatnonzero(np.diff(equal_to_next, prepend=-2) > 1)
+        starts = equal_to_next[first]
+        ends = equal_to_next[np.append(first, len(equal_to_next))[1:] - 1] + 2
+        before = np.searchsorted(positive_ranks, np.stack([starts, ends]))
+        positive = before[1] - before[0]
+        return int((positive * (ends - starts - positive)).sum())
 
 
 def scores_of(keys: npt.NDArray[np.uint32]) -> Float32Array:
