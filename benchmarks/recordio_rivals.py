@@ -2,8 +2,9 @@
 
     python benchmarks/recordio_rivals.py [rows] [--json]
 
-The SDK takes a twentieth of the rows; its time is multiplied. Our decoding ends in two contiguous arrays, the SDK's
-in protobuf messages, so what a program still has to do with them is not counted.
+The SDK takes a twentieth of the rows; its time is multiplied. Our decoding ends in views of the bytes, from which
+training makes its standardised copy; the copy into two contiguous arrays is measured too. The SDK's decoding ends in
+protobuf messages, so what a program still has to do with them is not counted.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import io
 import os
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 from frame import Case, Side, main, numbers, version
@@ -51,14 +53,15 @@ def cases(n_rows: int = 200_000, n_features: int = 32) -> Iterator[Case]:
     yield Case(
         f"encode {size}",
         lambda: recordio.encode(features, labels),
-        (Side(name, write, times=PART, at_least=250), Side("memcpy", memcpy.work, at_least=0.35, is_bound=True)),
+        (Side(name, write, times=PART, at_least=250), replace(memcpy, at_least=0.35)),
         unit=rate,
         rounds=25,
     )
+    yield Case(f"decode {size}", lambda: recordio.decode(data), (Side(name, read, times=PART, at_least=60),), rounds=25)
     yield Case(
-        f"decode {size}",
+        f"decode and copy {size}",
         lambda: [np.ascontiguousarray(part) for part in recordio.decode(data)],
-        (Side(name, read, times=PART, at_least=60), memcpy),
+        (Side(name, read, times=PART), memcpy),
         unit=rate,
         rounds=25,
     )

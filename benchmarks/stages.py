@@ -2,9 +2,8 @@
 
     python benchmarks/stages.py [rows] [--json]      4000000 takes about an hour on a busy machine
 
-The table has the bundled catalogue's rows again and again, under fresh designations and with orbits that differ in the
-last digits. Every stage is a command of its own, and ``train`` is the library on the encoded shards, so its time holds
-all epochs of the 32 models. Scoring is ``predict --input --offline`` of the same table.
+``scripts/rubin`` writes the table. Every stage is a command of its own, and ``train`` is the library on the encoded
+shards, so its time holds all epochs of the 32 models. Scoring is ``predict --input --offline`` of the same table.
 """
 
 from __future__ import annotations
@@ -14,12 +13,9 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
-import pandas as pd
 from frame import Case, Side, Times, child, main, numbers
 
-import asteroid_ll
-
+RUBIN = Path(__file__).resolve().parents[1] / "scripts" / "rubin.py"
 PART = 4
 AT_MOST = 4.4
 PEAK_MB = 1_500
@@ -40,29 +36,13 @@ train(features, labels, {"predictor_type": "binary_classifier", "mini_batch_size
 """
 
 
-def write_rows(path: Path, n_rows: int) -> None:
-    """Write a table of rows that are all different, in blocks."""
-    catalogue = pd.read_csv(Path(asteroid_ll.__file__).parent / "data" / "catalogue.csv.gz")
-    n_given = len(catalogue)
-    orbits = [name for name in catalogue if name.endswith(("_au", "_deg")) and name != "moid_au"]
-    for at in range(0, n_rows, n_given):
-        block = catalogue.head(n_rows - at).copy()
-        names = [f"A{number:09}" for number in range(at, at + len(block))]
-        block["asteroid_id"] = block["name"] = names
-        if at:
-            change = np.random.default_rng(at).uniform(1 - 1e-2, 1 + 1e-2, (len(block), len(orbits)))
-            block[orbits] = (block[orbits] * change).round(7).clip(upper=359.9)
-            block["eccentricity"] = 1 - block["perihelion_distance_au"] / block["semi_major_axis_au"]
-        block.to_csv(path, mode="a" if at else "w", header=not at, index=False)
-
-
 def cases(n_rows: int = 1_000_000) -> Iterator[Case]:
     """Yield the stages in their order, then training and scoring."""
     with tempfile.TemporaryDirectory() as name:
         folders = [Path(name, kind) for kind in ("all", "part")]
         for folder, n in zip(folders, (n_rows, n_rows // PART), strict=True):
             folder.mkdir()
-            write_rows(folder / "rows.csv", n)
+            child([sys.executable, RUBIN, str(n), folder / "rows.csv"])
         settings = [word for setting in SETTINGS for word in ("--set", setting)]
         commands = {stage: [*PROGRAM, stage, *settings, "--force"] for stage in STAGES}
         commands["train"] = [sys.executable, "-c", TRAIN]
