@@ -9,6 +9,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+_FEW = 1 << 18
+"""Rows up to which a hash table is as fast, because it fits into the processor's cache."""
+
 
 def keys(values: pd.Series) -> npt.NDArray[np.uint64]:
     """Return a number per value, the same for equal values; absent ones are equal. Two texts can have one number."""
@@ -34,8 +37,8 @@ def codes(values: pd.Series) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int6
     Returns:
         The code of each row, and the first row of each code.
     """
-    order, is_new = _sorted(keys(values))
-    if _clash(values, order, is_new):
+    order, is_new = _sorted(keys(values)) if len(values) > _FEW else (None, None)
+    if order is None or is_new is None or _clash(values, order, is_new):
         code, _ = pd.factorize(values.to_numpy(dtype=object), use_na_sentinel=False)
         return code, np.unique(code, return_index=True)[1]
     code = np.empty(len(order), np.int64)
@@ -46,6 +49,8 @@ def codes(values: pd.Series) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int6
 
 def n_distinct(values: pd.Series) -> int:
     """Return the number of distinct values, absent ones not counted."""
+    if len(values) <= _FEW:
+        return int(values.nunique())
     present = values.dropna() if values.dtype.kind not in "biu" else values
     if values.dtype.kind in "biuf":
         numbers = np.sort(keys(present))

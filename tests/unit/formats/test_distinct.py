@@ -1,7 +1,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from asteroid_ll.formats import distinct
@@ -11,7 +11,13 @@ TEXTS = st.lists(st.sampled_from(["", "a", "b", "Čapek", None]) | st.text(max_s
 NUMBERS = st.lists(st.sampled_from([0.0, -0.0, 1.5, float("nan"), float("inf")]), max_size=20)
 
 
-@settings(max_examples=60, deadline=None)
+@pytest.fixture(autouse=True, params=["few", "many"])
+def _size(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    if request.param == "many":
+        monkeypatch.setattr(distinct, "_FEW", -1)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     TEXTS.map(lambda texts: pd.Series(texts, dtype="str"))
     | NUMBERS.map(lambda numbers: pd.Series(numbers, dtype=float))
