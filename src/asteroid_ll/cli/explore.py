@@ -51,7 +51,7 @@ def _show(options: CommonOptions) -> None:
         console.line()
         console.table(rows, width=WIDTH, left=left)
     console.line()
-    console.paragraph(column_tables.shape_note(summary))
+    console.paragraph(column_tables.SHAPES)
     for name, text in column_tables.shape_rows(summary)[1:]:
         console.paragraph(f"  {name}: {text}")
     console.line()

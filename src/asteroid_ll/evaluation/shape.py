@@ -24,7 +24,7 @@ MIN_ROWS = 20
 _SKEWED, _STRONGLY_SKEWED = 0.5, 1.0
 _TAILS = 1.0  # a uniform distribution has an excess kurtosis of -1.2, an exponential one of 6
 _DIP, _DIP_P = 0.01, 0.01
-_PLACES = 1_000  # of the distribution function; between them it is a straight line
+_PLACES = 500  # of the distribution function; between them it is a straight line
 _BINS = 256
 _LOWEST_PEAK, _DEEPEST_VALLEY = 0.1, 0.9
 
@@ -193,7 +193,7 @@ def _peaks(places: Floats, shares: Floats, *, width: float) -> tuple[float, ...]
 
     A peak has at least a tenth of the highest one's height, and between two peaks the density falls by a tenth or more.
     """
-    low, high = (float(np.interp(share, shares, places)) for share in (0.001, 0.999))
+    low, high = (float(np.interp(share, shares, places)) for share in (0.005, 0.995))
     margin = 3 * width
     edges = np.linspace(low - margin, high + margin, _BINS + 1)
     step = edges[1] - edges[0]

@@ -12,6 +12,13 @@ from asteroid_ll.report.tables import NOTHING, Rows, format_number
 
 Summary = Mapping[str, Any]
 
+SHAPES = (
+    "Shape of each histogram. With thousands of rows any test rejects an exact normal distribution, so the sizes "
+    "decide: skewed from a skewness of 0.5, strongly from 1; flat or heavy-tailed from an excess kurtosis of 1; "
+    "several peaks if Hartigan's dip is 0.01 or more with p < 0.01."
+)
+"""The sentence that explains how the shapes are named."""
+
 _TYPES = {"dtype": "Type", "missing": "Missing", "distinct": "Distinct"}
 _STATISTICS = {
     "mean": "Mean",
@@ -60,15 +67,6 @@ def shape_rows(summary: Summary) -> Rows:
     """Return the shape of each histogram in words."""
     rows: Rows = [("Column", "Shape")]
     return rows + [(column["name"], column["shape"]["text"]) for column in _numbers(summary) if column["shape"]]
-
-
-def shape_note(summary: Summary) -> str:
-    """Return the sentence that explains how the shapes are named."""
-    return (
-        f"Shape of each histogram. With {summary['n_rows']:,} rows any test rejects an exact normal distribution, so "
-        "the sizes decide: skewed from a skewness of 0.5, strongly from 1; flat or heavy-tailed from an excess "
-        "kurtosis of 1; several peaks if Hartigan's dip is 0.01 or more with p < 0.01."
-    )
 
 
 def cell(value: object) -> str:

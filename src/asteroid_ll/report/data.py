@@ -40,7 +40,7 @@ def data_blocks(inputs: ReportInputs) -> list[Block]:
         ),
         ReportTable("Columns of the clean table", column_tables.type_rows(summary), stacks=True),
         ReportTable("Statistics of the columns, in their units", column_tables.statistics_rows(summary), stacks=True),
-        ReportTable(column_tables.shape_note(summary), column_tables.shape_rows(summary)),
+        ReportTable(column_tables.SHAPES, column_tables.shape_rows(summary)),
         ReportTable("Rows by value, for columns of few values", column_tables.count_rows(summary)),
         ReportTable(f"The first {len(summary['head'])} rows", column_tables.head_rows(summary), stacks=True),
     ]

@@ -53,4 +53,3 @@ def test_shapes_are_words_with_numbers(summary):
     rows = dict(column_tables.shape_rows(summary)[1:])
     assert rows["moid_au"].startswith("strongly skewed to the right (skewness ")
     assert "hazardous" not in rows
-    assert "With 100 rows" in column_tables.shape_note(summary)
