@@ -24,6 +24,7 @@ DOCS = HERE.parent / "docs"
 PROGRAMS = {
     "commands": "whole_commands.py",
     "import": "import_time.py",
+    "new-rows": "predict_rows.py",
     "recordio": "recordio_rivals.py",
     "training": "training_rivals.py",
     "s3": "s3_rivals.py",
