@@ -134,7 +134,7 @@ class FittedFeatures:
             return ramps(_variables(self.name, values), self.knots)
         if self.name == "physics":
             return _physics(values)
-        columns = [value - self.references.get(name, 0.0) for name, value in values.items()]
+        columns = [values[name] - self.references.get(name, 0.0) for name in self.inputs]
         return np.column_stack(columns).astype(np.float32)
 
     def to_json(self) -> dict[str, Any]:
