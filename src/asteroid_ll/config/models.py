@@ -289,6 +289,8 @@ def _newer_keys(section: Section) -> Collection[str]:
         return ("spot", "max_wait_s")
     if isinstance(section, HostingSettings):
         return NEWER_HOSTING_KEYS
+    if isinstance(section, SourceSettings):
+        return ("group",)
     return type(section).model_fields if isinstance(section, AccountSettings | KmsSettings | NetworkSettings) else ()
 
 

@@ -29,6 +29,7 @@ class SourceSettings(Section):
     location: Annotated[str, Field(min_length=1)] | None = Field(
         default=None, description=f"{option_meaning('location')} Paths are relative to the current folder."
     )
+    group: Literal["neo", "all"] = Field(default="neo", description=option_meaning("group"))
     sha256: Annotated[str, Text(r"[0-9a-f]{64}", like="64 hexadecimal digits in lower case")] | None = Field(
         default=None, description="SHA-256 checksum of the fetched file; null accepts any file."
     )
@@ -55,6 +56,11 @@ class SourceSettings(Section):
         for name in spec.required:
             if name not in given:
                 yield name, f"is required for source.kind {self.kind}: {spec.options[name]}"
+        if self.group == "all" and "group" not in misplaced:
+            if self.location is not None:
+                yield "group", "is for the official list; with source.location, that file has its asteroids"
+            if self.rows == "approach":
+                yield "group", "all is for source.rows asteroid"
         if not spec.dated_by:
             return
         option, value = spec.dated_by

@@ -13,6 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 
 PASSED_ON = (
+    "ASTEROID_LL_ENGINE",
     "LANG",
     "LC_ALL",
     "LC_CTYPE",

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from asteroid_ll.errors import DataError
 from asteroid_ll.formats.arrays import Bytes, Float32Array
@@ -58,6 +59,15 @@ class _FrameLayout:
     def n_bytes(self) -> int:
         return self.label_at + 4 * self.labelled + self.n_padding
 
+    @property
+    def dtype(self) -> np.dtype[np.void]:
+        """The type of a record; a row of numbers is one field, whose bytes are copied at once."""
+        fields: list[tuple[str, str, int]] = [("values", f"V{4 * self.n_features}", len(self.head))]
+        if self.labelled:
+            fields.append(("label", "<f4", self.label_at))
+        names, formats, offsets = zip(*fields, strict=True)
+        return np.dtype({"names": names, "formats": formats, "offsets": offsets, "itemsize": self.n_bytes})
+
 
 def encode(features: Float32Array, labels: Float32Array | None = None) -> memoryview:
     """Encode rows as recordIO-protobuf, byte for byte as a protobuf runtime would.
@@ -75,9 +85,16 @@ def encode(features: Float32Array, labels: Float32Array | None = None) -> memory
     features = np.asarray(features, np.float32)
     labels = checked_labels(features.shape, labels)
     layout = _FrameLayout.of(features.shape[1], labelled=labels is not None)
-    frames = _template(layout, len(features))
-    _fill(frames, layout, features, labels)
-    return frames.reshape(-1).data
+    n_block = _rows_at_once(layout, len(features))
+    constant = _template(layout, n_block)
+    data = np.empty(len(features) * layout.n_bytes, np.uint8)
+    records = data.view(layout.dtype)
+    # A block stays in the cache while its constant bytes and its numbers are written.
+    for start in range(0, len(features), n_block):
+        block = records[start : start + n_block]
+        block.view(np.uint8)[:] = constant[: len(block)].view(np.uint8)
+        _fill(block, features[start : start + n_block], None if labels is None else labels[start : start + n_block])
+    return data.data
 
 
 def decode(buffer: Buffer, *, source: str = "The recordIO data") -> tuple[Float32Array, Float32Array | None]:
@@ -182,31 +199,33 @@ def write_shards(
 def _write_file(path: Path, features: Float32Array, labels: Float32Array | None) -> None:
     """Write block by block through one buffer; its constant bytes are filled once."""
     layout = _FrameLayout.of(features.shape[1], labelled=labels is not None)
-    n_block = max(1, _BLOCK_BYTES // layout.n_bytes)
-    buffer = _template(layout, min(n_block, len(features)))
+    n_block = _rows_at_once(layout, len(features))
+    buffer = _template(layout, n_block)
     with atomic_path(path) as temporary, temporary.open("wb") as file:
         for start in range(0, len(features), n_block):
             rows = slice(start, start + n_block)
             block = buffer[: len(features[rows])]
-            _fill(block, layout, features[rows], None if labels is None else labels[rows])
-            file.write(block.data)
+            _fill(block, features[rows], None if labels is None else labels[rows])
+            file.write(block.view(np.uint8).data)
 
 
-def _template(layout: _FrameLayout, n_rows: int) -> Bytes:
-    frames = np.empty((n_rows, layout.n_bytes), np.uint8)
-    head_end, label_at = len(layout.head), layout.label_at
-    frames[:, :head_end] = np.frombuffer(layout.head, np.uint8)
-    frames[:, layout.label_head_at : label_at] = np.frombuffer(layout.label_head, np.uint8)
-    frames[:, layout.n_bytes - layout.n_padding :] = 0
-    return frames
+def _rows_at_once(layout: _FrameLayout, n_rows: int) -> int:
+    return max(1, min(n_rows, _BLOCK_BYTES // layout.n_bytes))
 
 
-def _fill(frames: Bytes, layout: _FrameLayout, features: Float32Array, labels: Float32Array | None) -> None:
-    values = np.ascontiguousarray(features, "<f4").view(np.uint8)
-    frames[:, len(layout.head) : layout.label_head_at] = values
+def _template(layout: _FrameLayout, n_rows: int) -> npt.NDArray[np.void]:
+    """Return records with the constant bytes, whose numbers are 0."""
+    record = layout.head + bytes(4 * layout.n_features) + layout.label_head
+    constant = np.frombuffer(record.ljust(layout.n_bytes, b"\0"), np.uint8)
+    # As bytes: a copy of records would leave out the bytes between their fields.
+    return np.tile(constant, n_rows).view(layout.dtype)
+
+
+def _fill(records: npt.NDArray[np.void], features: Float32Array, labels: Float32Array | None) -> None:
+    rows = np.ascontiguousarray(features, "<f4")
+    records["values"] = rows.view(records.dtype["values"])[:, 0]
     if labels is not None:
-        label_bytes = np.ascontiguousarray(labels, "<f4").view(np.uint8).reshape(-1, 4)
-        frames[:, layout.label_at : layout.label_at + 4] = label_bytes
+        records["label"] = labels
 
 
 def _uniform(flat: Bytes) -> tuple[Float32Array, Float32Array | None] | None:
@@ -233,7 +252,7 @@ def _same(matrix: Bytes, column: int, expected: bytes) -> bool:
     width = len(expected)
     if width < 8:
         return bool((matrix[:, column : column + width] == np.frombuffer(expected, np.uint8)).all())
-    n_block = 1 << 14
+    n_block = max(1, _BLOCK_BYTES // matrix.shape[1])
     starts = [*range(0, width - 8, 8), width - 8]
     words = [(column + at, np.frombuffer(expected, "<u8", count=1, offset=at)[0]) for at in starts]
     return all(

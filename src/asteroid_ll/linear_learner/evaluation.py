@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -15,8 +16,9 @@ from asteroid_ll.linear_learner.hyperparameters import Hyperparameters
 from asteroid_ll.linear_learner.losses import Absolute, Loss, Squared
 from asteroid_ll.linear_learner.metrics import Score
 from asteroid_ll.linear_learner.model import Model
+from asteroid_ll.linear_learner.ranking import Ranking
 from asteroid_ll.linear_learner.rows import Rows
-from asteroid_ll.linear_learner.selection import Cut, search_cuts
+from asteroid_ll.linear_learner.selection import Cut, best_cuts, search_cuts
 from asteroid_ll.linear_learner.weighting import RowWeights
 
 _BLOCK_ELEMENTS = 1 << 19
@@ -151,42 +153,59 @@ class Evaluator:
             use(scores, self.rows.labels[start:stop])
 
 
-def raw_scores(model: Model, rows: Rows) -> Float32Array:
-    """Return the exported model's weighted sums over a channel, in the endpoint's arithmetic, shape ``(n, k)``."""
-    if isinstance(rows.features, CsrMatrix):
-        scores = model.raw_scores(rows.features)
-    else:
-        scores = np.concatenate([model.raw_scores(rows.block(start, stop)) for start, stop in rows.blocks()])
-    return rows.hosts.collect(scores)
+class Scored:
+    """A channel with the scores of the exported model, which are computed and sorted once.
+
+    Args:
+        model: the exported model; its threshold does not matter.
+        rows: the channel.
+    """
+
+    def __init__(self, model: Model, rows: Rows) -> None:
+        if isinstance(rows.features, CsrMatrix):
+            scores = model.raw_scores(rows.features)
+        else:
+            scores = np.concatenate([model.raw_scores(rows.block(start, stop)) for start, stop in rows.blocks()])
+        self.raw: Float32Array = rows.hosts.collect(scores)
+        """Weighted sums in the endpoint's arithmetic, shape ``(n, k)``."""
+        self.labels: Float32Array = rows.hosts.collect(rows.labels)
+        """Shape ``(n,)``."""
+        self.answer: Float32Array = model.answer(self.raw).score
+        """The endpoint's scores, shape ``(n,)`` or, of a multiclass model, ``(n, k)``."""
+
+    @functools.cached_property
+    def ranking(self) -> Ranking:
+        """A binary classifier's scores in their order."""
+        return Ranking.of(self.answer[:, np.newaxis], self.labels)
 
 
-def best_cut(model: Model, rows: Rows, *, hyperparameters: Hyperparameters, near: float) -> Cut:
+def best_cut(scored: Scored, *, hyperparameters: Hyperparameters, near: float) -> Cut:
     """Return the best threshold for the exported model's scores of a channel.
 
     Args:
-        model: a binary classifier.
-        rows: the channel.
+        scored: a channel, scored by a binary classifier.
         hyperparameters: the job's.
         near: among equally good thresholds, the nearest to this one wins.
     """
-    score = model.answer(raw_scores(model, rows)).score
-    labels = rows.hosts.collect(rows.labels)
-    return search_cuts(score[:, np.newaxis], labels, hyperparameters=hyperparameters, near=near)[0]
+    limit = hyperparameters.num_calibration_samples
+    if limit is None or limit >= len(scored.labels):
+        return best_cuts(scored.ranking, hyperparameters=hyperparameters, near=near)[0]
+    return search_cuts(scored.answer[:, np.newaxis], scored.labels, hyperparameters=hyperparameters, near=near)[0]
 
 
 def end_scores(
-    model: Model, rows: Rows, *, loss: Loss, hyperparameters: Hyperparameters, row_weights: RowWeights | None
+    model: Model, scored: Scored, *, loss: Loss, hyperparameters: Hyperparameters, row_weights: RowWeights | None
 ) -> tuple[Score, ...]:
     """Return the end scores of the exported model over all rows of a channel, in the log's order.
 
     Args:
         model: the exported model.
-        rows: the channel.
+        scored: the channel with the model's scores.
         loss: the job's loss.
         hyperparameters: the job's.
         row_weights: weights of rows in the objective; None if all are 1.
     """
-    raw, labels = raw_scores(model, rows), rows.hosts.collect(rows.labels)
+    raw, labels, answer = scored.raw, scored.labels, scored.answer
     size = hyperparameters.mini_batch_size
 
     def mean(of: Loss, weights: RowWeights | None = None) -> float:
@@ -196,12 +215,16 @@ def end_scores(
     objective = Score(loss.objective_name, mean(loss, row_weights), "loss")
     if model.predictor_type == "regressor":
         mse, absolute_loss = mean(Squared(hyperparameters)), mean(Absolute(hyperparameters))
-        predictions = model.answer(raw).score
-        return metrics.regressor_scores(labels, predictions, objective=objective, mse=mse, absolute_loss=absolute_loss)
-    answer = model.answer(raw).score
+        return metrics.regressor_scores(labels, answer, objective=objective, mse=mse, absolute_loss=absolute_loss)
     f_beta = hyperparameters.f_beta
     if model.predictor_type == "binary_classifier":
-        threshold = model.threshold
-        return metrics.binary_scores(labels, answer, threshold=threshold, objective=objective, f_beta=f_beta)
+        return metrics.binary_scores(
+            labels,
+            answer,
+            threshold=model.threshold,
+            objective=objective,
+            f_beta=f_beta,
+            area=scored.ranking.roc_auc(),
+        )
     top_k = hyperparameters.accuracy_top_k
     return metrics.multiclass_scores(labels, answer, objective=objective, f_beta=f_beta, top_k=top_k)

@@ -6,18 +6,25 @@ mini-batch, and the losses of many mini-batches are summed at once on another co
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, Future
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from asteroid_ll.formats.arrays import Float32Array, Float64Array
 from asteroid_ll.linear_learner import optimizers
+from asteroid_ll.linear_learner.engine import Engine
 from asteroid_ll.linear_learner.grid import Candidate
 from asteroid_ll.linear_learner.hosts import Hosts
 from asteroid_ll.linear_learner.hyperparameters import Hyperparameters
 from asteroid_ll.linear_learner.losses import Loss
 from asteroid_ll.linear_learner.schedule import Schedule
+
+if TYPE_CHECKING:
+    from asteroid_ll.linear_learner.compiled import Compiled
+
+_FEW_ROWS = 32
 
 
 def sum_rows(values: Float32Array) -> Float32Array:
@@ -48,6 +55,7 @@ class ModelGroup:
         hyperparameters: the job's.
         batches_at_once: maximum number of mini-batches per call of ``train``.
         hosts: the hosts whose gradients are added in every step.
+        engine: whether numpy or compiled loops update the weights.
     """
 
     def __init__(
@@ -60,6 +68,7 @@ class ModelGroup:
         hyperparameters: Hyperparameters,
         batches_at_once: int,
         hosts: Hosts,
+        engine: Engine = "numpy",
     ) -> None:
         hp = hyperparameters
         self._hosts = hosts
@@ -72,17 +81,23 @@ class ModelGroup:
         columns = weights[self.numbers].transpose(1, 2, 0).reshape(self._n_features, -1)
         self._use_bias = hp.use_bias
         bias = np.full((int(hp.use_bias), columns.shape[1]), hp.init_bias, np.float32)
-        self.weights: Float32Array = np.concatenate([columns, bias])
-        self._gradient = np.empty_like(self.weights)
-        self._penalty = np.empty_like(self.weights)
+        # Some BLAS kernels add in another order if the columns are stored in another one; these orders are kept.
+        self._by_column = self._n_outputs == 1 and hp.use_bias and engine == "numpy"
+        rows = np.concatenate([columns, bias])
+        stored = rows.T if self._by_column else rows
+        # The gradient and the weights are side by side, because one call multiplies both.
+        self._terms: Float32Array = np.empty((2, *stored.shape), np.float32)
+        self._gradient, self._weights = self._terms
+        self._weights[:] = stored
         self._l2 = self._strengths([candidate.wd for candidate in members], bias_mult=hp.bias_wd_mult)
         self._l1 = self._strengths([candidate.l1 for candidate in members], bias_mult=0.0)
         self._has_l1 = any(candidate.l1 > 0 for candidate in members)
-        self._rescale = np.float32(1 / (hp.mini_batch_size * len(hosts)))
+        self._rescale = np.array(1 / (hp.mini_batch_size * len(hosts)), np.float32)
+        is_small = self._weights.size <= optimizers.SMALL
+        self._factors = np.stack([np.full_like(self._l2, self._rescale), self._l2]) if is_small else None
         self._schedule = Schedule(members, enabled=hp.use_lr_scheduler)
         self._bias_mult = np.array([candidate.bias_lr_mult for candidate in members])
-        self._optimizer = optimizers.make(members[0].optimizer, self.weights.shape, hp)
-        self._rates = optimizers.Rates(self._n_features)
+        self._optimizer = optimizers.make(members[0].optimizer, self._weights.shape, hp)
         outputs = () if self._n_outputs == 1 else (self._n_outputs,)
         batch = (hp.mini_batch_size, *outputs, self._n_models)
         # Two sets of scores: training fills one while another core sums the losses of the other.
@@ -92,12 +107,31 @@ class ModelGroup:
         self._losses = np.empty((batches_at_once, *batch), np.float32)
         self._residual = np.empty(batch, np.float32)
         self._residual_matrix = self._residual.reshape(hp.mini_batch_size, -1)
+        # Targets of a few rows are repeated for all models once per call: broadcasting has a price per row and call.
+        self._targets = np.empty_like(self._scores) if hp.mini_batch_size <= _FEW_ROWS else None
+        self._compiled = self._compile(members[0].optimizer, hp) if engine == "fast" else None
+        self._are_matrices = min(*self._weights.shape, hp.mini_batch_size) > 1
+
+    def _compile(self, optimizer: str, hp: Hyperparameters) -> Compiled:
+        from asteroid_ll.linear_learner.compiled import Compiled  # takes a second, and numba is optional
+
+        return Compiled(
+            optimizer,
+            weights=self._weights,
+            gradient=self._gradient,
+            state=self._optimizer.state,
+            l1=self._l1 if self._has_l1 else None,
+            l2=self._l2,
+            n_features=self._n_features,
+            rescale=float(self._rescale),
+            hyperparameters=hp,
+        )
 
     def _strengths(self, strengths: Sequence[float], *, bias_mult: float) -> Float32Array:
         per_column = np.tile(np.array(strengths, np.float64), self._n_outputs)
         full = np.tile(per_column, (len(self.weights), 1))
         full[self._n_features :] *= bias_mult
-        return full.astype(np.float32)
+        return np.ascontiguousarray(full.T if self._by_column else full, np.float32)
 
     def train(
         self,
@@ -126,24 +160,72 @@ class ModelGroup:
         if earlier is not None:
             earlier.result()
         scores = self._scores[turn, :n_batches]
-        score_matrices = scores.reshape(n_batches, batches.shape[1], -1)
-        feature_rates, bias_rates = self._scheduled(first_update, n_batches)
-        residual_weights = self._residual_weights(row_weights)
-        loss, weights, residual, rates = self._loss, self.weights, self._residual, self._rates
-        transposed = batches.transpose(0, 2, 1)
-        for i in range(n_batches):
-            np.matmul(batches[i], weights, out=score_matrices[i])
-            loss.prepare(scores[i])
-            loss.gradient(scores[i], targets[i], residual)
-            if residual_weights is not None:
-                np.multiply(residual, residual_weights[i], out=residual)
-            np.matmul(transposed[i], self._residual_matrix, out=self._gradient)
-            self._hosts.sum(self._gradient)
-            self._regularise()
-            rates.feature, rates.bias = feature_rates[i], bias_rates[i]
-            self._optimizer.step(weights, self._gradient, rates)
+        if self._compiled is not None and self._compiled.takes_batches and len(self._hosts) == 1:
+            rates = np.stack(self._scheduled(first_update, n_batches), axis=1)
+            self._compiled.train(batches, targets, row_weights=row_weights, scores=scores, rates=rates)
+        else:
+            if self._targets is not None:
+                spread = self._targets[turn, :n_batches]
+                np.copyto(spread, targets)
+                targets = spread
+            self._train_each(batches, targets, scores=scores, row_weights=row_weights, first_update=first_update)
         self._pending[turn] = losses = loss_executor.submit(self._sum_losses, scores, targets, row_weights)
         return losses
+
+    def _train_each(
+        self,
+        batches: Float32Array,
+        targets: Float32Array,
+        *,
+        scores: Float32Array,
+        row_weights: Float32Array | None,
+        first_update: int,
+    ) -> None:
+        """Update the weights batch by batch; ``scores`` receives the input of the loss's ``values``."""
+        score_matrices = scores.reshape(len(batches), batches.shape[1], -1)
+        update = self._updater(first_update, len(batches))
+        residual_weights = self._residual_weights(row_weights)
+        loss, weights, residual = self._loss, self.weights, self._residual
+        # numpy.dot needs half the time of a call of matmul and has the same bits, but only for matrices.
+        product = np.dot if self._are_matrices else np.matmul
+        is_alone = len(self._hosts) == 1
+        for i, (batch, score, matrix, target) in enumerate(zip(batches, scores, score_matrices, targets, strict=True)):
+            product(batch, weights, matrix)
+            loss.prepare(score, residual)
+            loss.gradient(score, target, residual)
+            if residual_weights is not None:
+                np.multiply(residual, residual_weights[i], residual)
+            self._differentiate(batch)
+            if not is_alone:
+                self._hosts.sum(self._gradient)
+            update(i)
+
+    def _updater(self, first_update: int, n_updates: int) -> Callable[[int], None]:
+        """Return a function that updates the weights with the rates of the update of a number, from 0."""
+        feature, bias = self._scheduled(first_update, n_updates)
+        compiled, optimizer, weights = self._compiled, self._optimizer, self._weights
+        if compiled is not None:
+            both = np.stack([feature, bias], axis=1)
+            return lambda number: compiled.update(both[number])
+        shape, by_column = self.weights.shape, self._by_column
+        rates = optimizers.Rates(feature, bias, shape=shape, n_features=self._n_features, by_column=by_column)
+
+        def update(number: int) -> None:
+            self._regularise()
+            rates.number = number
+            optimizer.step(weights, rates)
+
+        return update
+
+    def _differentiate(self, batch: Float32Array) -> None:
+        """Write the sum of a batch's gradients."""
+        if not self._are_matrices:
+            gradient = self._gradient.T if self._by_column else self._gradient
+            np.matmul(batch.T, self._residual_matrix, gradient)
+        elif self._by_column:
+            np.dot(self._residual_matrix.T, batch, self._gradient)
+        else:
+            np.dot(batch.T, self._residual_matrix, self._gradient)
 
     def _sum_losses(
         self, scores: Float32Array, targets: Float32Array, row_weights: Float32Array | None
@@ -170,20 +252,31 @@ class ModelGroup:
         return row_weights[:, :, np.newaxis, :]
 
     def _regularise(self) -> None:
-        """Turn the batch sum into the batch mean; L1 is part of that sum, L2 is added to the mean."""
-        gradient, penalty = self._gradient, self._penalty
+        """Give the optimizer the mean gradient of a batch; L1 is part of the batch's sum, L2 is added to its mean."""
+        gradient, weights, work = self._gradient, self._weights, self._optimizer.work
+        mean, penalty = work
         if self._has_l1:
-            np.sign(self.weights, out=penalty)
-            np.multiply(penalty, self._l1, out=penalty)
-            np.add(gradient, penalty, out=gradient)
-        np.multiply(gradient, self._rescale, out=gradient)
-        np.multiply(self.weights, self._l2, out=penalty)
-        np.add(gradient, penalty, out=gradient)
+            np.sign(weights, penalty)
+            np.multiply(penalty, self._l1, penalty)
+            np.add(gradient, penalty, gradient)
+        if self._factors is None:
+            np.multiply(gradient, self._rescale, mean)
+            np.multiply(weights, self._l2, penalty)
+        else:
+            np.multiply(self._terms, self._factors, work)
+        np.add(mean, penalty, mean)
+
+    @property
+    def weights(self) -> Float32Array:
+        """The weights without a copy, shape ``(feature_dim + 1, n_outputs * n_models)``; the last row is the bias."""
+        weights: Float32Array = self._weights.T if self._by_column else self._weights
+        return weights
 
     @property
     def state(self) -> tuple[Float32Array, ...]:
-        """The arrays that training changes, without a copy: the weights and the optimizer's state."""
-        return (self.weights, *self._optimizer.state)
+        """The arrays that training changes, in the weights' shape, without a copy: these and the optimizer's state."""
+        state = self._optimizer.state
+        return (self.weights, *(array.T if self._by_column else array for array in state))
 
     def parameters(self) -> tuple[Float32Array, Float32Array]:
         """Return weights ``(feature_dim, n_outputs, n_models)`` and biases ``(n_outputs, n_models)``, still scaled."""

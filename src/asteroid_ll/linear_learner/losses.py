@@ -15,7 +15,11 @@ import numpy as np
 from asteroid_ll.formats.arrays import Bools, Float32Array
 from asteroid_ll.linear_learner.hyperparameters import Hyperparameters
 
-_LOG_EPSILON = np.float32(1e-8)
+# Constants are arrays without dimensions: numpy would make one of every scalar, which takes longer than a small batch.
+_ONE = np.array(1, np.float32)
+_LOG_EPSILON = np.array(1e-8, np.float32)
+# A softmax is computed class by class if there are few classes, and many numbers of each.
+_FEW_CLASSES, _MANY = 64, 1024
 
 
 class Loss(ABC):
@@ -39,8 +43,13 @@ class Loss(ABC):
         return labels[:, np.newaxis]
 
     @staticmethod  # noqa: B027 - identity is the right default
-    def prepare(scores: Float32Array) -> None:
-        """Turn raw scores, in place, into the input of ``gradient`` and ``values``."""
+    def prepare(scores: Float32Array, scratch: Float32Array | None = None) -> None:
+        """Turn raw scores, in place, into the input of ``gradient`` and ``values``.
+
+        Args:
+            scores: the raw scores.
+            scratch: an array of their shape that may be overwritten, to save its allocation.
+        """
 
     @classmethod
     def respond(cls, scores: Float32Array) -> Float32Array:
@@ -176,12 +185,12 @@ class Logistic(Loss):
             self.objective_name = "binary_classification_weighted_cross_entropy_objective"
 
     @staticmethod
-    def prepare(scores: Float32Array) -> None:
+    def prepare(scores: Float32Array, scratch: Float32Array | None = None) -> None:  # noqa: ARG004 - for Softmax
         """Turn scores into probabilities."""
-        np.negative(scores, out=scores)
-        np.exp(scores, out=scores)
-        np.add(scores, np.float32(1), out=scores)
-        np.divide(np.float32(1), scores, out=scores)
+        np.negative(scores, scores)
+        np.exp(scores, scores)
+        np.add(scores, _ONE, scores)
+        np.divide(_ONE, scores, scores)
 
     @classmethod
     def respond(cls, scores: Float32Array) -> Float32Array:
@@ -197,7 +206,7 @@ class Logistic(Loss):
 
     def values(self, prepared: Float32Array, targets: Float32Array, out: Float32Array) -> Float32Array:
         """``-log`` of the probability of the true class; ``|p - (1 - t)|`` is p or 1 - p, exactly."""
-        np.subtract(prepared, np.float32(1) - targets, out=out)
+        np.subtract(prepared, _ONE - targets, out=out)
         np.abs(out, out=out)
         np.add(out, _LOG_EPSILON, out=out)
         np.log(out, out=out)
@@ -247,10 +256,17 @@ class Softmax(Loss):
         return hot.astype(np.float32)[:, :, np.newaxis]
 
     @staticmethod
-    def prepare(scores: Float32Array) -> None:
+    def prepare(scores: Float32Array, scratch: Float32Array | None = None) -> None:
         """Turn scores into logarithms of probabilities, which do not overflow."""
-        np.subtract(scores, scores.max(axis=-2, keepdims=True), out=scores)
-        np.subtract(scores, np.log(np.exp(scores).sum(axis=-2, keepdims=True)), out=scores)
+        n_classes, n_models = scores.shape[-2:]
+        is_large = n_classes <= _FEW_CLASSES and scores.size >= _MANY * n_classes
+        # Numpy adds the classes of a single model in another order.
+        if is_large and n_models > 1 and scores.flags.c_contiguous:
+            _prepare_by_class(scores, np.empty_like(scores) if scratch is None else scratch)
+            return
+        np.subtract(scores, scores.max(axis=-2, keepdims=True), scores)
+        powers = np.exp(scores, out=scratch)
+        np.subtract(scores, np.log(powers.sum(axis=-2, keepdims=True)), scores)
 
     @classmethod
     def respond(cls, scores: Float32Array) -> Float32Array:
@@ -263,15 +279,39 @@ class Softmax(Loss):
     def gradient(self, prepared: Float32Array, targets: Float32Array, out: Float32Array) -> None:
         """Probabilities minus one-hot targets."""
         np.exp(prepared, out=out)
-        np.subtract(out, targets, out=out)
+        if targets.shape == out.shape:
+            np.subtract(out, targets, out)
+        else:
+            out.reshape(-1, out.shape[-1])[np.flatnonzero(targets)] -= _ONE
 
-    def values(self, prepared: Float32Array, targets: Float32Array, out: Float32Array) -> Float32Array:
+    def values(self, prepared: Float32Array, targets: Float32Array, out: Float32Array) -> Float32Array:  # noqa: ARG002
         """``-log`` of the true class's probability, shape ``(..., n_models)``."""
-        # A product with the targets would give NaN for 0 * -inf.
-        np.copyto(out, 0)
-        np.copyto(out, prepared, where=targets != 0)
-        losses: Float32Array = out.sum(axis=-2)
-        return np.negative(losses, out=losses)
+        n_models = prepared.shape[-1]
+        rows = prepared.reshape(-1, n_models)[np.flatnonzero(targets[..., 0])]
+        losses: Float32Array = np.negative(rows.reshape(*prepared.shape[:-2], n_models))
+        return losses
+
+
+def _prepare_by_class(scores: Float32Array, scratch: Float32Array) -> None:
+    """Compute logarithms of probabilities with one class after the other in memory: long rows are faster.
+
+    Args:
+        scores: contiguous, shape ``(..., n_classes, n_models)``; replaced.
+        scratch: contiguous, of the same size; overwritten.
+    """
+    rows = scores.reshape(-1, *scores.shape[-2:]).transpose(1, 0, 2)
+    by_class, powers = scratch.reshape(rows.shape), scores.reshape(rows.shape)
+    np.copyto(by_class, rows)
+    highest = np.maximum(by_class[0], by_class[1])
+    for number in range(2, len(by_class)):
+        np.maximum(highest, by_class[number], out=highest)
+    np.subtract(by_class, highest, by_class)
+    np.exp(by_class, powers)
+    total = powers[0] + powers[1]
+    for number in range(2, len(powers)):
+        np.add(total, powers[number], total)
+    np.subtract(by_class, np.log(total), by_class)
+    np.copyto(rows, by_class)
 
 
 CLASSES: dict[str, type[Loss]] = {

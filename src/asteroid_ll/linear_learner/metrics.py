@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from asteroid_ll.formats.arrays import Bools, Float32Array, Float64Array
+from asteroid_ll.linear_learner.ranking import Ranking
 
 
 @dataclass(frozen=True)
@@ -39,20 +40,12 @@ def roc_auc(labels: npt.NDArray[np.generic], scores: npt.NDArray[np.generic]) ->
 
     Args:
         labels: 0 or 1, shape ``(n,)``.
-        scores: any numbers, larger for positive rows, shape ``(n,)``.
+        scores: numbers of float32, larger for positive rows, shape ``(n,)``.
 
     Returns:
         The area, in [0, 1]; NaN if only one class occurs.
     """
-    _, inverse, counts = np.unique(scores, return_inverse=True, return_counts=True)
-    last_rank = np.cumsum(counts)
-    mean_rank = (last_rank - (counts - 1) / 2)[inverse]
-    positive = labels != 0
-    n_positive = int(np.count_nonzero(positive))
-    n_negative = len(positive) - n_positive
-    if n_positive == 0 or n_negative == 0:
-        return float("nan")
-    return float((mean_rank[positive].sum() - n_positive * (n_positive + 1) / 2) / (n_positive * n_negative))
+    return Ranking.of(np.asarray(scores, np.float32)[:, np.newaxis], labels).roc_auc()
 
 
 def regressor_scores(
@@ -90,6 +83,7 @@ def binary_scores(
     threshold: float,
     objective: Score,
     f_beta: float,
+    area: float | None = None,
 ) -> tuple[Score, ...]:
     """Return the end scores of a binary classifier.
 
@@ -99,6 +93,7 @@ def binary_scores(
         threshold: rows whose score reaches it count as positive, as in the container's evaluation.
         objective: the first score.
         f_beta: beta of the F score.
+        area: ``roc_auc`` of the labels and scores, if it is known.
     """
     truth, positive = labels != 0, scores >= np.float32(threshold)
     true_positive = int(np.count_nonzero(truth & positive))
@@ -112,7 +107,7 @@ def binary_scores(
         Score(f"binary_f_{f_beta:.3f}", f_score, "score"),
         Score("precision", _ratio(true_positive, n_positive), "score"),
         Score("recall", _ratio(true_positive, n_true), "score"),
-        Score("roc_auc_score", roc_auc(labels, scores), "score"),
+        Score("roc_auc_score", roc_auc(labels, scores) if area is None else area, "score"),
         Score("binary_balanced_accuracy", _balanced_accuracy(truth, scores > 0), "score"),
         Score("binary_log_loss", _log_loss(truth, scores.astype(np.float64)), "score"),
     )
@@ -167,7 +162,11 @@ def multiclass_scores(
 
 def _balanced_accuracy(truth: Bools, positive: Bools) -> float:
     """Return the mean of the recalls of the classes that occur."""
-    recalls = [float(np.mean(positive[truth == value] == value)) for value in (False, True) if (truth == value).any()]
+    n_true, n_positive = int(np.count_nonzero(truth)), int(np.count_nonzero(positive))
+    true_positive = int(np.count_nonzero(truth & positive))
+    n_false = len(truth) - n_true
+    true_negative = n_false - (n_positive - true_positive)
+    recalls = [right / n for right, n in ((true_negative, n_false), (true_positive, n_true)) if n]
     return float(np.mean(recalls))
 
 

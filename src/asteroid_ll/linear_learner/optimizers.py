@@ -13,13 +13,26 @@ import numpy as np
 from asteroid_ll.formats.arrays import Float32Array, Float64Array, Int64Array
 from asteroid_ll.linear_learner.hyperparameters import Hyperparameters
 
-_ADAM_EPSILON = np.float32(1e-8)
-_RMSPROP_DECAY = np.float32(0.9)
-_RMSPROP_EPSILON = np.float32(1e-8)
+# Constants are arrays without dimensions: numpy would make one of every scalar, which takes longer than a small update.
+_ADAM_EPSILON = np.array(1e-8, np.float32)
+_RMSPROP_DECAY = np.array(0.9, np.float32)
+_RMSPROP_ADD = np.array(np.float32(1) - np.float32(0.9), np.float32)
+_RMSPROP_EPSILON = np.array(1e-8, np.float32)
+# A factor per array or column is spread over all elements of arrays up to this size: a loop over one long row is faster
+# than broadcasting. For larger ones, memory is what counts.
+SMALL = 1 << 13
 
 
 class Optimizer(ABC):
-    """A rule that updates weights along a gradient."""
+    """A rule that updates weights along a gradient.
+
+    Args:
+        shape: of the weights.
+    """
+
+    def __init__(self, shape: tuple[int, int]) -> None:
+        self.work: Float32Array = np.empty((2, *shape), np.float32)
+        """Two arrays of the weights' shape. A step takes the gradient from the first one and overwrites both."""
 
     @property
     @abstractmethod
@@ -36,28 +49,51 @@ class Optimizer(ABC):
         return rates
 
     @abstractmethod
-    def step(self, weights: Float32Array, gradient: Float32Array, rates: Rates) -> None:
-        """Update ``weights`` in place, shape ``(n_rows, n_columns)``; ``gradient`` is overwritten."""
+    def step(self, weights: Float32Array, rates: Rates) -> None:
+        """Update ``weights`` in place along the gradient in ``work[0]``, which has the same shape."""
 
 
 class Rates:
-    """The learning rates of a weight array: one per column, and another for the bias row.
+    """The learning rates of some updates: one per model's output, and another for its bias.
 
     Args:
-        n_features: number of rows before the bias row, if there is one.
+        feature: shape ``(n_updates, n_columns)``.
+        bias: the same for the bias row.
+        shape: of the weights, ``(n_rows, n_columns)``, with or without a bias row.
+        n_features: number of rows before the bias row.
+        by_column: whether the arrays to multiply hold one column after the other, as shape ``(n_columns, n_rows)``.
     """
 
-    def __init__(self, n_features: int) -> None:
-        self._n_features = n_features
-        self.feature: Float32Array = np.zeros(0, np.float32)
-        self.bias: Float32Array = np.zeros(0, np.float32)
+    def __init__(
+        self,
+        feature: Float32Array,
+        bias: Float32Array,
+        *,
+        shape: tuple[int, int],
+        n_features: int,
+        by_column: bool,
+    ) -> None:
+        self.number = 0
+        """The current update's number in this object, from 0."""
+        self._feature, self._bias, self._n_features, self._by_column = feature, bias, n_features, by_column
+        self._full: Float32Array | None = None
+        if shape[0] * shape[1] <= SMALL:
+            stored = shape[::-1] if by_column else shape
+            self._full = np.empty((len(feature), *stored), np.float32)
+            full = self._full.transpose(0, 2, 1) if by_column else self._full
+            full[:, :n_features] = feature[:, np.newaxis]
+            full[:, n_features:] = bias[:, np.newaxis]
 
     def multiply(self, values: Float32Array, out: Float32Array) -> None:
         """Write ``rate * values`` to ``out``."""
+        if self._full is not None:
+            np.multiply(values, self._full[self.number], out)
+            return
+        rows, out_rows = (values.T, out.T) if self._by_column else (values, out)
         n_features = self._n_features
-        np.multiply(values[:n_features], self.feature, out=out[:n_features])
-        if len(values) > n_features:
-            np.multiply(values[n_features], self.bias, out=out[n_features])
+        np.multiply(rows[:n_features], self._feature[self.number], out_rows[:n_features])
+        if len(rows) > n_features:
+            np.multiply(rows[n_features], self._bias[self.number], out_rows[n_features])
 
 
 class Adam(Optimizer):
@@ -70,17 +106,17 @@ class Adam(Optimizer):
     """
 
     def __init__(self, shape: tuple[int, int], *, beta_1: float, beta_2: float) -> None:
+        super().__init__(shape)
         self._beta_1, self._beta_2 = beta_1, beta_2
-        self._keep_mean, self._keep_square = np.float32(beta_1), np.float32(beta_2)
-        self._add_mean, self._add_square = np.float32(1) - self._keep_mean, np.float32(1) - self._keep_square
-        self._mean = np.zeros(shape, np.float32)
-        self._square = np.zeros(shape, np.float32)
-        self._scratch = np.empty(shape, np.float32)
+        keep = np.array([beta_1, beta_2], np.float32)
+        self._keep, self._add = _spread(keep, shape), _spread(np.float32(1) - keep, shape)
+        # Both moments in one array, and both new terms: a call for two.
+        self._moments = np.zeros((2, *shape), np.float32)
 
     @property
     def state(self) -> tuple[Float32Array, ...]:
         """The means of gradients and of their squares."""
-        return self._mean, self._square
+        return self._moments[0], self._moments[1]
 
     def scale_rates(self, rates: Float64Array, updates: Int64Array) -> Float64Array:
         """Multiply the rates by both bias corrections, as MXNet does."""
@@ -88,21 +124,26 @@ class Adam(Optimizer):
         scaled: Float64Array = rates * correction[:, np.newaxis]
         return scaled
 
-    def step(self, weights: Float32Array, gradient: Float32Array, rates: Rates) -> None:
-        """Update the weights in place; the gradient is overwritten."""
-        mean, square, scratch = self._mean, self._square, self._scratch
-        np.multiply(mean, self._keep_mean, out=mean)
-        np.multiply(gradient, self._add_mean, out=scratch)
-        np.add(mean, scratch, out=mean)
-        np.multiply(gradient, gradient, out=gradient)
-        np.multiply(gradient, self._add_square, out=gradient)
-        np.multiply(square, self._keep_square, out=square)
-        np.add(square, gradient, out=square)
-        np.sqrt(square, out=gradient)
-        np.add(gradient, _ADAM_EPSILON, out=gradient)
-        rates.multiply(mean, scratch)
-        np.divide(scratch, gradient, out=scratch)
-        np.subtract(weights, scratch, out=weights)
+    def step(self, weights: Float32Array, rates: Rates) -> None:
+        """Update the weights in place."""
+        work, moments = self.work, self._moments
+        change, root = work
+        np.multiply(change, change, root)
+        np.multiply(work, self._add, work)
+        np.multiply(moments, self._keep, moments)
+        np.add(moments, work, moments)
+        mean, square = moments
+        np.sqrt(square, root)
+        np.add(root, _ADAM_EPSILON, root)
+        rates.multiply(mean, change)
+        np.divide(change, root, change)
+        np.subtract(weights, change, weights)
+
+
+def _spread(factors: Float32Array, shape: tuple[int, int]) -> Float32Array:
+    """Return factors of shape ``(n,)`` for arrays of shape ``(n, *shape)``."""
+    spread = np.broadcast_to(factors[:, np.newaxis, np.newaxis], (len(factors), *shape))
+    return spread.copy() if shape[0] * shape[1] <= SMALL else spread
 
 
 class Sgd(Optimizer):
@@ -114,7 +155,8 @@ class Sgd(Optimizer):
     """
 
     def __init__(self, shape: tuple[int, int], *, momentum: float) -> None:
-        self._momentum = np.float32(momentum)
+        super().__init__(shape)
+        self._momentum = np.array(momentum, np.float32)
         self._velocity = np.zeros(shape, np.float32)
 
     @property
@@ -122,13 +164,13 @@ class Sgd(Optimizer):
         """The velocity."""
         return (self._velocity,)
 
-    def step(self, weights: Float32Array, gradient: Float32Array, rates: Rates) -> None:
-        """Update the weights in place; the gradient is overwritten."""
-        velocity = self._velocity
-        rates.multiply(gradient, gradient)
-        np.multiply(velocity, self._momentum, out=velocity)
-        np.subtract(velocity, gradient, out=velocity)
-        np.add(weights, velocity, out=weights)
+    def step(self, weights: Float32Array, rates: Rates) -> None:
+        """Update the weights in place."""
+        velocity, change = self._velocity, self.work[0]
+        rates.multiply(change, change)
+        np.multiply(velocity, self._momentum, velocity)
+        np.subtract(velocity, change, velocity)
+        np.add(weights, velocity, weights)
 
 
 class RmsProp(Optimizer):
@@ -139,27 +181,27 @@ class RmsProp(Optimizer):
     """
 
     def __init__(self, shape: tuple[int, int]) -> None:
-        self._add = np.float32(1) - _RMSPROP_DECAY
+        super().__init__(shape)
         self._square = np.zeros(shape, np.float32)
-        self._scratch = np.empty(shape, np.float32)
 
     @property
     def state(self) -> tuple[Float32Array, ...]:
         """The mean of the squared gradients."""
         return (self._square,)
 
-    def step(self, weights: Float32Array, gradient: Float32Array, rates: Rates) -> None:
-        """Update the weights in place; the gradient is overwritten."""
-        square, scratch = self._square, self._scratch
-        np.multiply(gradient, gradient, out=scratch)
-        np.multiply(scratch, self._add, out=scratch)
-        np.multiply(square, _RMSPROP_DECAY, out=square)
-        np.add(square, scratch, out=square)
-        np.add(square, _RMSPROP_EPSILON, out=scratch)
-        np.sqrt(scratch, out=scratch)
-        rates.multiply(gradient, gradient)
-        np.divide(gradient, scratch, out=gradient)
-        np.subtract(weights, gradient, out=weights)
+    def step(self, weights: Float32Array, rates: Rates) -> None:
+        """Update the weights in place."""
+        square = self._square
+        change, root = self.work
+        np.multiply(change, change, root)
+        np.multiply(root, _RMSPROP_ADD, root)
+        np.multiply(square, _RMSPROP_DECAY, square)
+        np.add(square, root, square)
+        np.add(square, _RMSPROP_EPSILON, root)
+        np.sqrt(root, root)
+        rates.multiply(change, change)
+        np.divide(change, root, change)
+        np.subtract(weights, change, weights)
 
 
 def make(name: str, shape: tuple[int, int], hyperparameters: Hyperparameters) -> Optimizer:

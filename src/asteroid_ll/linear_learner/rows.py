@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from asteroid_ll.formats.arrays import Float32Array
+from asteroid_ll.formats.sparse import CsrMatrix
 from asteroid_ll.linear_learner.errors import ClientError
 from asteroid_ll.linear_learner.hosts import Hosts
 
@@ -114,8 +115,9 @@ def _as_numbers(channel: str, values: Any) -> npt.NDArray[Any]:
 
 
 def _refuse_not_finite(rows: Rows) -> None:
+    may_be_bad = not isinstance(rows.features, CsrMatrix) or not np.isfinite(rows.features.values).all()
     with np.errstate(over="ignore"):
-        for start, stop in rows.blocks():
+        for start, stop in rows.blocks() if may_be_bad else ():
             finite = np.isfinite(rows.block(start, stop))
             if not finite.all():
                 row, column = np.argwhere(~finite)[0]
@@ -193,7 +195,11 @@ class Standardised:
         self._ahead = self._helper.submit(self._fill, self._values[known:stop], known, stop)
 
     def _fill(self, out: Float32Array, start: int, stop: int) -> None:
-        # Sparse rows become dense a few at a time, to avoid a second dense block beside ``out``.
+        features = self._rows.features
+        if isinstance(features, CsrMatrix):
+            self._fill_sparse(out[:, : self._rows.feature_dim], features[start:stop])
+            return
+        # Rows of another sparse layout become dense a few at a time, to avoid a second dense block beside ``out``.
         for first, last in self._rows.blocks(start, stop):
             target = out[first - start : last - start, : self._rows.feature_dim]
             raw = self._rows.block(first, last)
@@ -204,3 +210,13 @@ class Standardised:
             if self._std is not None:
                 # A product with the reciprocal would round differently from the container.
                 np.divide(target, self._std, out=target)
+
+    def _fill_sparse(self, out: Float32Array, rows: CsrMatrix) -> None:
+        """Compute a row of zeros once, and then the values; a dense row would have the same bits."""
+        zeros, values = np.zeros(rows.shape[1], np.float32), rows.values
+        if self._mean is not None:
+            zeros, values = zeros - self._mean, values - self._mean[rows.indices]
+        if self._std is not None:
+            zeros, values = zeros / self._std, values / self._std[rows.indices]
+        out[:] = zeros
+        out[np.repeat(np.arange(len(rows)), np.diff(rows.indptr)), rows.indices] = values

@@ -6,15 +6,17 @@ known; here every observed score is a candidate, and the best of them is exact.
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-from asteroid_ll.formats.arrays import Bools, Float32Array, Float64Array, Int64Array
+from asteroid_ll.formats.arrays import Float32Array, Float64Array, Int64Array
 from asteroid_ll.linear_learner.hyperparameters import Hyperparameters
+from asteroid_ll.linear_learner.ranking import Ranking, scores_of
 
-_SIGN = np.uint32(1 << 31)
+# Few enough for the cache.
+_CUTS_AT_ONCE = 1 << 15
 
 
 class EarlyStopping:
@@ -84,25 +86,39 @@ def search_cuts(
         A cut per model: an observed score, or just under the lowest if all rows should be positive.
     """
     limit = hyperparameters.num_calibration_samples
-    keys, positive = _sort(scores[:limit], labels[:limit])
+    ranking = Ranking.of(scores[:limit], labels[:limit])
+    return best_cuts(ranking, hyperparameters=hyperparameters, near=near)
+
+
+def best_cuts(ranking: Ranking, *, hyperparameters: Hyperparameters, near: float) -> tuple[Cut, ...]:
+    """Return what ``search_cuts`` does, for ranked scores of the rows that take part."""
+    keys, positive = ranking.keys, ranking.positive
     n_models, n_rows = keys.shape
-    below = np.zeros((n_models, n_rows + 1), np.int64)
-    np.cumsum(positive, axis=1, out=below[:, 1:])
-    n_positive = below[:, -1:]
-    true_positive = n_positive - below
-    predicted = n_rows - np.arange(n_rows + 1)
-    value = _criterion(true_positive, predicted, n_positive, n_rows=n_rows, hyperparameters=hyperparameters)
-    # Rows of equal score are on the same side: only the last of them is a cut.
-    value[:, 1:-1][keys[:, 1:] == keys[:, :-1]] = -np.inf
-    ordered = _from_keys(keys)
-    lowest = np.nextafter(ordered[:, :1], np.float32(-np.inf))
-    thresholds = np.concatenate([lowest, ordered], axis=1)
-    best = value.max(axis=1, keepdims=True)
-    distance = np.where(value == best, np.abs(thresholds - np.float32(near)), np.inf)
-    chosen = distance.argmin(axis=1)
-    return tuple(
-        Cut(float(thresholds[model, chosen[model]]), max(0.0, float(best[model, 0]))) for model in range(n_models)
-    )
+    n_positive = np.count_nonzero(positive, axis=1)[:, np.newaxis]
+    criterion = functools.partial(_criterion, n_positive=n_positive, n_rows=n_rows, hyperparameters=hyperparameters)
+    # The first cut is below all rows, every other one just above a row.
+    best = criterion(n_positive, np.array([n_rows]))[:, 0]
+    threshold = np.nextafter(ranking.scores(0, 1)[:, 0], np.float32(-np.inf))
+    distance = np.abs(threshold - np.float32(near))
+    below = np.zeros((n_models, 1), np.int64)
+    size = max(1, _CUTS_AT_ONCE // n_models)
+    for start in range(0, n_rows, size):
+        stop = min(start + size, n_rows)
+        counts = below + np.cumsum(positive[:, start:stop], axis=1)
+        below = counts[:, -1:]
+        value = criterion(n_positive - counts, n_rows - np.arange(start + 1, stop + 1))
+        # Rows of equal score are on the same side: only the last of them is a cut.
+        following = keys[:, start + 1 : stop + 1]
+        value[:, : following.shape[1]][following == keys[:, start : start + following.shape[1]]] = -np.inf
+        highest = value.max(axis=1)
+        for model in np.flatnonzero(highest >= best):
+            scores = scores_of(keys[model, start + np.flatnonzero(value[model] == highest[model])])
+            distances = np.abs(scores - np.float32(near))
+            nearest = distances.argmin()
+            if highest[model] > best[model] or distances[nearest] < distance[model]:
+                best[model], threshold[model] = highest[model], scores[nearest]
+                distance[model] = distances[nearest]
+    return tuple(Cut(float(cut), max(0.0, float(value))) for cut, value in zip(threshold, best, strict=True))
 
 
 def _criterion(
@@ -131,17 +147,3 @@ def _criterion(
         return np.where(precision >= hyperparameters.target_precision, recall, precision - 2)
     accuracy: Float64Array = (n_rows - n_positive - false_positive + true_positive) / n_rows
     return accuracy
-
-
-def _sort(scores: Float32Array, labels: Float32Array) -> tuple[npt.NDArray[np.uint32], Bools]:
-    """Sort each model's scores, as integer keys, together with their labels in one integer sort."""
-    # Adding 0 turns -0 into 0.
-    bits = np.add(scores.T, np.float32(0), order="C").view(np.uint32)
-    keys = np.where(bits & _SIGN, ~bits, bits | _SIGN)
-    packed = (keys.astype(np.uint64) << np.uint64(1)) | (labels != 0)
-    packed.sort(axis=1)
-    return (packed >> np.uint64(1)).astype(np.uint32), (packed & np.uint64(1)).astype(np.bool_)
-
-
-def _from_keys(keys: npt.NDArray[np.uint32]) -> Float32Array:
-    return np.where(keys & _SIGN, keys ^ _SIGN, ~keys).view(np.float32)

@@ -7,19 +7,22 @@ evaluation scores it.
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from asteroid_ll.formats.arrays import Float64Array
+from asteroid_ll.linear_learner import engine as engines
 from asteroid_ll.linear_learner import evaluation, grid, losses, scaler, selection, weighting
+from asteroid_ll.linear_learner.blas import one_blas_thread
 from asteroid_ll.linear_learner.checkpoint import Checkpoint, job_digest
+from asteroid_ll.linear_learner.engine import Engine
 from asteroid_ll.linear_learner.ensemble import Ensemble
 from asteroid_ll.linear_learner.epochs import EpochRecord, Observer
 from asteroid_ll.linear_learner.errors import AlgorithmError, ClientError
-from asteroid_ll.linear_learner.evaluation import Evaluator, Parameters
+from asteroid_ll.linear_learner.evaluation import Evaluator, Parameters, Scored
 from asteroid_ll.linear_learner.grid import Candidate
 from asteroid_ll.linear_learner.hosts import ALONE, Hosts
 from asteroid_ll.linear_learner.hyperparameters import Hyperparameters, parse
@@ -50,6 +53,7 @@ class TrainingResult:
         objective_name: the loss's name in the log.
         stopped_early: whether patience ended the training.
         epochs: every epoch's record.
+        engine: the engine that trained.
     """
 
     model: Model
@@ -65,6 +69,7 @@ class TrainingResult:
     objective_name: str
     stopped_early: bool
     epochs: tuple[EpochRecord, ...]
+    engine: Engine = "numpy"
 
 
 @dataclass(frozen=True)
@@ -92,6 +97,7 @@ class _Job:
         return self.judge is not None and self.has_threshold_search
 
 
+@one_blas_thread()
 def train(
     features: Any,
     labels: Any,
@@ -103,6 +109,7 @@ def train(
     hosts: Hosts = ALONE,
     replicated: Collection[str] = (),
     checkpoint: Checkpoint | None = None,
+    engine: str | None = None,
 ) -> TrainingResult:
     """Train the grid and export its best model.
 
@@ -117,15 +124,18 @@ def train(
         hosts: the hosts that train together, each on its rows; every step adds the gradients of all of them.
         replicated: the held-out channels of which every host has all rows.
         checkpoint: stores the job's state after each epoch; an earlier state is continued.
+        engine: ``numpy``, or ``fast`` for loops compiled by numba, which differ by float32 rounding. None for the
+            environment's ``ASTEROID_LL_ENGINE``, by default ``numpy``.
 
     Returns:
         The exported model and the record of the job.
 
     Raises:
-        ClientError: hyperparameters or data are unacceptable.
+        ClientError: hyperparameters or data are unacceptable, or the engine is unknown or not installed.
         AlgorithmError: every model diverged.
     """
     hp = parse(hyperparameters)
+    chosen = engines.chosen(engine)
     observer = observer or Observer()
     rows, held_out, tested = _read_channels(
         hp, (features, labels), validation=validation, test=test, hosts=hosts, replicated=replicated
@@ -138,13 +148,19 @@ def train(
     )
     observer.scaled(scaling)
     job = _prepare(hp, rows, held_out)
-    ensemble = Ensemble(job.candidates, rows=rows, scaler=scaling, loss=job.loss, row_weights=job.row_weights, hp=hp)
+    ensemble = Ensemble(
+        job.candidates,
+        rows=rows,
+        scaler=scaling,
+        loss=job.loss,
+        row_weights=job.row_weights,
+        hp=hp,
+        engine=chosen,
+    )
     digest = job_digest(hyperparameters, rows, scaling) if checkpoint else ""
     epochs, kept, best_index = _run(job, ensemble, observer, hosts=hosts, checkpoint=checkpoint, digest=digest)
-    scored = {"train": rows} if held_out is None else {"validation": held_out}
-    if tested is not None:
-        scored["test"] = tested
-    return _result(job, scaling, epochs, model=_export(job, kept, best_index), best_index=best_index, scored=scored)
+    channels = [job.judged] if tested is None else [job.judged, tested]
+    return _result(job, scaling, epochs, engine=chosen, kept=kept, best_index=best_index, channels=channels)
 
 
 def _read_channels(
@@ -177,10 +193,12 @@ def _result(
     scaling: Scaler,
     epochs: tuple[EpochRecord, ...],
     *,
-    model: Model,
+    engine: Engine,
+    kept: Parameters,
     best_index: int,
-    scored: Mapping[str, Rows],
+    channels: Sequence[Rows],
 ) -> TrainingResult:
+    model, judged = _export(job, kept, best_index)
     validation = [epoch.validation_objective for epoch in epochs if epoch.validation_objective is not None]
     weights = job.row_weights.select([best_index]) if job.row_weights else None
     return TrainingResult(
@@ -196,14 +214,19 @@ def _result(
             job.candidates, best_index, predictor_type=job.hyperparameters.predictor_type
         ),
         scores={
-            name: evaluation.end_scores(
-                model, channel, loss=job.loss, hyperparameters=job.hyperparameters, row_weights=weights
+            rows.channel: evaluation.end_scores(
+                model,
+                judged if rows is job.judged else Scored(model, rows),
+                loss=job.loss,
+                hyperparameters=job.hyperparameters,
+                row_weights=weights,
             )
-            for name, channel in scored.items()
+            for rows in channels
         },
         objective_name=job.loss.objective_name,
         stopped_early=epochs[-1].stops,
         epochs=epochs,
+        engine=engine,
     )
 
 
@@ -309,8 +332,8 @@ def _criterion(
     return f"sampled_{job.hyperparameters.binary_classifier_model_selection_criteria}", values
 
 
-def _export(job: _Job, kept: Parameters, best_index: int) -> Model:
-    """Return the best model of the kept epoch with its threshold."""
+def _export(job: _Job, kept: Parameters, best_index: int) -> tuple[Model, Scored]:
+    """Return the best model of the kept epoch with its threshold, and its scores of the channel that chose it."""
     hp = job.hyperparameters
     weight = np.ascontiguousarray(kept.weight[:, :, best_index])
     bias = np.ascontiguousarray(kept.bias[:, best_index])
@@ -329,10 +352,11 @@ def _export(job: _Job, kept: Parameters, best_index: int) -> Model:
         symbol_counter=len(job.candidates),
         candidates=job.candidates,
     )
+    judged = Scored(model, job.judged)
     if job.has_threshold_search:
-        cut = evaluation.best_cut(model, job.judged, hyperparameters=hp, near=model.threshold)
+        cut = evaluation.best_cut(judged, hyperparameters=hp, near=model.threshold)
         model = replace(model, threshold=cut.threshold)
-    return replace(model, metrics_params=_metrics_params(job, model.threshold, best_index))
+    return replace(model, metrics_params=_metrics_params(job, model.threshold, best_index)), judged
 
 
 def _metrics_params(job: _Job, threshold: float, best_index: int) -> dict[str, Any]:

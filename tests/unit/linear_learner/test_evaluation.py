@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from asteroid_ll.linear_learner import evaluation, losses
-from asteroid_ll.linear_learner.evaluation import Evaluator, Parameters, end_scores, sum_losses
+from asteroid_ll.linear_learner.evaluation import Evaluator, Parameters, Scored, end_scores, sum_losses
 from asteroid_ll.linear_learner.hosts import ALONE
 from asteroid_ll.linear_learner.hyperparameters import Hyperparameters, parse
 from asteroid_ll.linear_learner.model import Model
@@ -87,7 +87,9 @@ def test_the_objective_counts_weights_without_dividing_by_their_sum() -> None:
     rows = channel(2)
     model = Model("binary_classifier", "logistic", np.zeros((N_FEATURES, 1), np.float32), np.zeros(1, np.float32))
     weights = RowWeights(np.array([[1], [3]], np.float32))
-    score = end_scores(model, rows, loss=losses.make(BINARY), hyperparameters=BINARY, row_weights=weights)[0]
+    score = end_scores(
+        model, Scored(model, rows), loss=losses.make(BINARY), hyperparameters=BINARY, row_weights=weights
+    )[0]
     positives = rows.labels.mean()
     assert score.value == pytest.approx(np.log(2) * (1 + 2 * positives), rel=1e-5)
 
@@ -96,7 +98,7 @@ def test_a_regressors_end_scores_are_its_objective_and_five_errors() -> None:
     hp = parse({"predictor_type": "regressor", "loss": "quantile_loss", "quantile": "0.9", "mini_batch_size": "5"})
     rows = channel(7)
     model = Model("regressor", "quantile_loss", np.zeros((N_FEATURES, 1), np.float32), np.full(1, 3, np.float32))
-    scores = end_scores(model, rows, loss=losses.make(hp), hyperparameters=hp, row_weights=None)
+    scores = end_scores(model, Scored(model, rows), loss=losses.make(hp), hyperparameters=hp, row_weights=None)
     error = 3 - rows.labels.astype(np.float64)
     expected = {
         "quantile_loss_objective": np.where(error < 0, -0.9 * error, 0.1 * error).mean(),

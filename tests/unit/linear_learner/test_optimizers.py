@@ -76,20 +76,29 @@ def test_the_update_is_the_references(name: str, reference: Callable[[], Update]
     weights = expected.astype(np.float32)
     scheduled = np.array([[0.1, 0.02, 0.005]])
     bias_mult = np.array([10.0, 1.0, 3.0])
-    rates = optimizers.Rates(N_FEATURES)
     full = np.vstack([np.repeat(scheduled, N_FEATURES, axis=0), scheduled * bias_mult])
     for k, gradient in enumerate(gradients(seed), start=1):
         number = np.array([k])
-        rates.feature = optimizer.scale_rates(scheduled, number)[0].astype(np.float32)
-        rates.bias = optimizer.scale_rates(scheduled * bias_mult, number)[0].astype(np.float32)
-        optimizer.step(weights, gradient.astype(np.float32), rates)
+        feature, bias = (
+            optimizer.scale_rates(rate, number).astype(np.float32) for rate in (scheduled, scheduled * bias_mult)
+        )
+        optimizer.work[0] = gradient
+        rates = optimizers.Rates(feature, bias, shape=shape, n_features=N_FEATURES, by_column=False)
+        optimizer.step(weights, rates)
         expected = expected + update(gradient.astype(np.float32).astype(np.float64), full, k)
     np.testing.assert_allclose(weights, expected, rtol=2e-4, atol=2e-4)
 
 
-def test_weights_without_a_bias_row_take_the_feature_rates_alone() -> None:
-    rates = optimizers.Rates(2)
-    rates.feature = np.array([2, 3], np.float32)
-    out = np.empty((2, 2), np.float32)
-    rates.multiply(np.ones((2, 2), np.float32), out)
-    np.testing.assert_array_equal(out, [[2, 3], [2, 3]])
+@pytest.mark.parametrize("small", [0, optimizers.SMALL])
+@pytest.mark.parametrize("n_rows", [2, 3])
+@pytest.mark.parametrize("by_column", [False, True])
+def test_each_update_has_its_rates_and_the_bias_row_its_own(
+    small: int, n_rows: int, by_column: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(optimizers, "SMALL", small)
+    feature, bias = np.array([[2, 3], [4, 5]], np.float32), np.array([[6, 7], [8, 9]], np.float32)
+    rates = optimizers.Rates(feature, bias, shape=(n_rows, 2), n_features=2, by_column=by_column)
+    out = np.empty((2, n_rows) if by_column else (n_rows, 2), np.float32)
+    rates.number = 1
+    rates.multiply(np.ones_like(out), out)
+    np.testing.assert_array_equal(out.T if by_column else out, [[4, 5], [4, 5], [8, 9]][:n_rows])

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from asteroid_ll.linear_learner import selection
 from asteroid_ll.linear_learner.hyperparameters import Hyperparameters, parse
 from asteroid_ll.linear_learner.selection import EarlyStopping, search_cuts
 
@@ -144,6 +145,17 @@ def test_every_model_has_its_own_cut() -> None:
     together = search_cuts(scores, labels, hyperparameters=hp, near=0.5)
     alone = [search_cuts(scores[:, [model]], labels, hyperparameters=hp, near=0.5)[0] for model in range(7)]
     assert list(together) == alone
+
+
+@pytest.mark.parametrize("criterion", ["accuracy", "f_beta", "recall_at_target_precision"])
+def test_cuts_do_not_depend_on_how_many_are_compared_at_once(criterion: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(1)
+    scores = rng.integers(0, 9, (60, 5)).astype(np.float32) / 8
+    labels = rng.integers(0, 2, 60).astype(np.float32)
+    whole = search_cuts(scores, labels, hyperparameters=settings_of(criterion), near=0.5)
+    for at_once in (1, 35, 299):
+        monkeypatch.setattr(selection, "_CUTS_AT_ONCE", at_once)
+        assert search_cuts(scores, labels, hyperparameters=settings_of(criterion), near=0.5) == whole
 
 
 def test_a_threshold_is_an_observed_score() -> None:

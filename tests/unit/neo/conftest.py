@@ -64,11 +64,11 @@ def export_file(export: pd.DataFrame, tmp_path: Path) -> Path:
     return path
 
 
-def _servers() -> ModuleType:
-    """The fake servers' module, loaded once: no folder of tests is a package."""
-    name = "asteroid_ll_fake_servers"
+def _loaded(file: str) -> ModuleType:
+    """A module beside the tests, loaded once: no folder of tests is a package."""
+    path = Path(__file__).parent / file
+    name = f"asteroid_ll_{path.parent.name}"
     if name not in sys.modules:
-        path = Path(__file__).with_name("fake_servers") / "servers.py"
         spec = importlib.util.spec_from_file_location(name, path)
         assert spec is not None
         assert spec.loader is not None
@@ -81,7 +81,7 @@ def _servers() -> ModuleType:
 @pytest.fixture
 def servers() -> ModuleType:
     """The fake servers' module."""
-    return _servers()
+    return _loaded("fake_servers/servers.py")
 
 
 @pytest.fixture
@@ -98,3 +98,9 @@ def jpl(servers: ModuleType) -> Iterator[tuple[Any, str]]:
     fake = servers.FakeJpl()
     with servers.serving(fake.answer) as address:
         yield fake, address
+
+
+@pytest.fixture(scope="session")
+def lists() -> ModuleType:
+    """The module of made-up lists in the formats of the Minor Planet Center."""
+    return _loaded("fake_lists/lists.py")

@@ -73,9 +73,40 @@ def test_the_moid_is_the_smallest_distance_of_all_pairs_of_points(
     assert moid_au >= grid_au - step_au
 
 
+@pytest.mark.parametrize("semi_major_axis_au", [300.0, 3_000.0])
+def test_a_long_orbit_that_passes_the_earths_orbit_near_its_perihelion_is_close(semi_major_axis_au: float) -> None:
+    """The ascending node, 37 degrees after perihelion, is on the Earth's orbit."""
+    longitude, cosine = np.radians(250.0 - 102.93768193), np.cos(np.radians(37.0))
+    radius = EARTH_A_AU * (1 - EARTH_E**2) / (1 + EARTH_E * np.cos(longitude))
+    # radius = a (1 - e^2) / (1 + e cos 37)
+    half = radius * cosine / (2 * semi_major_axis_au)
+    eccentricity = np.sqrt(half**2 + 1 - radius / semi_major_axis_au) - half
+    for inclination in (1.0, 60.0, 175.0):
+        touching = orbits(semi_major_axis_au, eccentricity, inclination, 250.0, -37.0)
+        assert earth_moid_au(touching, epoch_jd=J2000)[0] == pytest.approx(0.0, abs=1e-6)
+
+
+def test_a_main_belt_circle_in_the_ecliptic_is_as_far_as_its_radius_allows() -> None:
+    radius_au = np.linspace(1.8, 3.5, 400)
+    zero = np.zeros(400)
+    moid_au = earth_moid_au(Orbits(radius_au, zero, zero, zero, zero), epoch_jd=J2000)
+    assert np.abs(moid_au - (radius_au - EARTH_A_AU * (1 + EARTH_E))).max() < 1e-9
+
+
+def test_a_point_above_the_sun_has_no_longitude_and_does_no_harm() -> None:
+    """The orbit is perpendicular to the ecliptic, with its nodes on the Earth's major axis."""
+    polar = Orbits(np.array([1.0]), np.array([0.0]), np.array([90.0]), np.array([102.93768193]), np.array([0.0]))
+    with np.errstate(all="raise", under="ignore"):
+        assert earth_moid_au(polar, epoch_jd=J2000)[0] == pytest.approx(1 - EARTH_A_AU * (1 - EARTH_E), abs=1e-3)
+
+
 def test_many_orbits_give_what_each_gives_alone() -> None:
     rng = np.random.default_rng(5)
-    values = rng.uniform([0.7, 0, 0, 0, 0], [3, 0.9, 60, 360, 360], (2_500, 5)).T
+    values = rng.uniform([0.7, 0, 0, 0, 0], [3, 0.9, 60, 360, 360], (10_003, 5)).T
     together = earth_moid_au(Orbits(*values), epoch_jd=J2000)
-    for i in (0, 1_999, 2_000, 2_499):
+    for i in (0, 249, 250, 9_999, 10_000, 10_002):
         assert earth_moid_au(orbits(*values[:, i]), epoch_jd=J2000)[0] == pytest.approx(together[i], abs=1e-12)
+
+
+def test_no_orbits_have_no_distances() -> None:
+    assert earth_moid_au(Orbits(*np.empty((5, 0))), epoch_jd=J2000).shape == (0,)

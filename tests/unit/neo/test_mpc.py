@@ -64,10 +64,43 @@ def test_another_file_than_the_extended_list_is_refused(tmp_path: Path, content:
         open_source("mpc", location=str(path)).read(path)
 
 
-def test_an_orbit_that_is_not_elliptical_is_refused(tmp_path: Path) -> None:
-    path = saved(tmp_path / "list.json.gz", [EROS, {**PK9, "e": 1.2}])
-    with pytest.raises(DataError, match="not elliptical"):
+def test_orbits_that_are_not_elliptical_are_left_out_and_counted(tmp_path: Path) -> None:
+    path = saved(tmp_path / "list.json.gz", [EROS, {**PK9, "e": 1.2}, {**PK9, "e": 1.0}, {**PK9, "a": -2.0}])
+    reading = open_source("mpc", location=str(path)).read(path)
+    assert reading.table["asteroid_id"].tolist() == ["433"]
+    assert [(note.kind, note.what, note.count) for note in reading.notes] == [
+        ("left out", "orbits that are not elliptical", 3)
+    ]
+
+
+@pytest.mark.parametrize("records", [[], [{**PK9, "e": 1.2}], [{**EROS, "H": None}]])
+def test_a_list_without_a_usable_orbit_is_refused(tmp_path: Path, records: list[Any]) -> None:
+    path = saved(tmp_path / "list.json.gz", records)
+    with pytest.raises(DataError, match="has no asteroid"):
         open_source("mpc", location=str(path)).read(path)
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"a": "far"}, "asteroid 2 has 'far' as a"),
+        ({"H": [1]}, r"asteroid 2 has \[1\] as H"),
+        ({"Principal_desig": ""}, "asteroid 2 has no designation"),
+    ],
+)
+def test_a_wrong_value_is_named_with_the_number_of_its_asteroid(
+    tmp_path: Path, changes: dict[str, Any], says: str
+) -> None:
+    path = saved(tmp_path / "list.json.gz", [EROS, {**PK9, **changes}])
+    with pytest.raises(DataError, match=says):
+        open_source("mpc", location=str(path)).read(path)
+
+
+def test_an_asteroid_with_a_number_needs_no_other_designation(tmp_path: Path) -> None:
+    pluto = {**EROS, "Number": "(134340)", "Name": "Pluto"}
+    del pluto["Principal_desig"]
+    path = saved(tmp_path / "list.json.gz", [pluto])
+    assert open_source("mpc").read(path).table["name"].tolist() == ["134340 Pluto"]
 
 
 def test_the_list_of_the_bundled_catalogue_gives_the_bundled_catalogue(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ _BASE_URL = "address of the service; null is the official one"
 _ROWS = "asteroid is one row per asteroid, approach one per close approach to the Earth, with velocity and distance"
 _START = "first day of approaches, YYYY-MM-DD"
 _END = "last day of approaches, YYYY-MM-DD"
+_GROUP = "neo is the near-Earth asteroids, all is every known asteroid"
 
 SOURCES: Mapping[str, SourceSpec] = MappingProxyType(
     {
@@ -39,11 +40,17 @@ SOURCES: Mapping[str, SourceSpec] = MappingProxyType(
             SourceSpec(
                 kind="sbdb",
                 title="JPL small-body database",
-                meaning="JPL's small-body database, with one request",
+                meaning="JPL's small-body database",
                 opener="asteroid_ll.neo.sources.sbdb:SbdbSource",
                 file_name="sbdb.jsonl",
                 credit="NASA/JPL-Caltech, Solar System Dynamics",
-                options={"base_url": _BASE_URL, "rows": _ROWS, "start_date": _START, "end_date": _END},
+                options={
+                    "group": _GROUP,
+                    "base_url": _BASE_URL,
+                    "rows": _ROWS,
+                    "start_date": _START,
+                    "end_date": _END,
+                },
                 dated_by=("rows", "approach"),
             ),
             SourceSpec(
@@ -64,12 +71,16 @@ SOURCES: Mapping[str, SourceSpec] = MappingProxyType(
             ),
             SourceSpec(
                 kind="mpc",
-                title="Minor Planet Center's extended list",
-                meaning="the Minor Planet Center's extended list",
+                title="Minor Planet Center's list",
+                meaning="a list of the Minor Planet Center, as JSON (nea_extended.json.gz, mpcorb_extended.json.gz) or "
+                "as lines (MPCORB.DAT.gz)",
                 opener="asteroid_ll.neo.sources.mpc:MpcSource",
-                file_name="nea_extended.json.gz",
+                file_name="mpc_list",
                 credit="Minor Planet Center (International Astronomical Union)",
-                options={"location": "a path or an http(s) or s3 URL; null is the official address"},
+                options={
+                    "group": _GROUP,
+                    "location": "a path or an http(s) or s3 URL; null is the official address of the group's list",
+                },
             ),
         )
     }

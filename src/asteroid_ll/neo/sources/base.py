@@ -190,7 +190,7 @@ class RecordSource(Source):
         yield self.read(raw_path)
 
 
-class Archive(RecordSource):
+class Archive(Source):
     """A source that can be searched for one asteroid."""
 
     @abstractmethod

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from asteroid_ll.errors import DataError
-from asteroid_ll.neo.sources.base import Archive, Provenance
+from asteroid_ll.neo.sources.base import Archive, Provenance, RecordSource
 from asteroid_ll.neo.sources.neows_client import BASE_URL, Key, NeowsClient
 from asteroid_ll.neo.sources.neows_crawl import Objects, Pages, browse, feed, identity
 from asteroid_ll.neo.sources.packed import unpacked
@@ -60,7 +60,7 @@ _DIAMETER_UNITS = {"kilometers": "km", "meters": "m", "miles": "mi", "feet": "ft
 
 
 @dataclass(frozen=True)
-class NeowsSource(Archive):
+class NeowsSource(RecordSource, Archive):
     """NeoWs."""
 
     base_url: str | None = None

@@ -255,6 +255,7 @@ class FakeJpl:
     Attributes:
         rows: the asteroids.
         approaches: rows of designation, time, distance in au and velocity in km/s.
+        counts_pages: whether the count of a page is that of its rows; else it is the total.
         requests: the requests, in order.
         before: called with each request; a reply of its own takes the place of the usual one.
     """
@@ -262,6 +263,7 @@ class FakeJpl:
     def __init__(self, n: int = 30) -> None:
         self.rows = [sbdb_row(number) for number in range(n)]
         self.approaches = [[str(400 + number), "2029-Apr-13 21:46", ".000254", "7.42249"] for number in range(0, n, 2)]
+        self.counts_pages = False
         self.requests: list[Request] = []
         self.before: Callable[[Request], Reply | None] = lambda _: None
 
@@ -277,14 +279,21 @@ class FakeJpl:
         if "sb-cdata" in request.query:
             designation = json.loads(request.query["sb-cdata"])["AND"][0].rpartition("|")[2]
             rows = [row for row in rows if row[0] == designation]
+        if "fields" not in request.query:
+            return Reply.json(self.sbdb(rows, "signature", "count"))
         if request.query["fields"].split(",") != SBDB_FIELDS:
             return Reply.json({"code": 400, "message": "one or more invalid fields"}, status=400)
-        return Reply.json(self.sbdb(rows))
+        if "limit" not in request.query:
+            return Reply.json(self.sbdb(rows))
+        first = int(request.query.get("limit-from", "0"))
+        page = self.sbdb(rows[first : first + int(request.query["limit"])])
+        return Reply.json(page if self.counts_pages else {**page, "count": len(rows)})
 
-    def sbdb(self, rows: list[list[Any]]) -> dict[str, Any]:
-        """An answer of the query service."""
+    def sbdb(self, rows: list[list[Any]], *names: str) -> dict[str, Any]:
+        """An answer of the query service, or the parts of it with these names."""
         signature = {"source": "NASA/JPL Small-Body Database (SBDB) Query API", "version": "1.0"}
-        return {"signature": signature, "count": len(rows), "fields": SBDB_FIELDS, "data": rows}
+        answer = {"signature": signature, "count": len(rows), "fields": SBDB_FIELDS, "data": rows}
+        return {name: answer[name] for name in names or answer}
 
     def cad(self) -> dict[str, Any]:
         """An answer of the close-approach service, its count a text."""
