@@ -56,6 +56,42 @@ def test_two_runs_are_compared(finished):
     assert metrics["f1"] == {"a": finished.metrics()["scores"]["model"]["f1"], "b": theirs["f1"]}
     text = finished.run("runs", "diff", "asteroid-run", "second", config=None).out
     assert text.splitlines()[1].split() == ["features.n_knots", "8", "4"]
+    assert max(map(len, text.splitlines())) <= 80
+    (difference,) = ended.json["differences"]
+    assert (difference["run"], difference["minus"], difference["paired"]) == ("b", "a", True)
+    f1 = difference["metrics"]["f1"]
+    assert f1["value"] == pytest.approx(metrics["f1"]["b"] - metrics["f1"]["a"])
+    assert f1["low"] <= f1["value"] <= f1["high"]
+    n_rows = finished.metrics()["n_rows"]
+    assert f"second minus asteroid-run, paired: both were tested on the same {n_rows} rows." in text
+    assert ended.json["usd"].keys() == {"a", "b"}
+
+
+def test_three_runs_stand_side_by_side_on_one_page(finished):
+    shutil.copytree(finished.workdir, finished.folder / "second")
+    third = shutil.copytree(finished.workdir, finished.folder / "third")
+    predictions = third / "predict" / "predictions.csv"
+    lines = predictions.read_bytes().splitlines(keepends=True)
+    predictions.write_bytes(b"".join([lines[0], *lines[9:]]))
+    identity = json.loads((third / "run.json").read_bytes())
+    identity["config"]["split"]["seed"] = 5
+    (third / "run.json").write_text(json.dumps(identity), "utf-8")
+    ended = finished.run("runs", "diff", "asteroid-run", "second", "third", "-o", "page.html", config=None)
+    assert ended.code == 0, ended.err
+    assert "The comparison is page.html" in ended.err
+    assert "third minus asteroid-run, unpaired" in ended.out
+    assert max(map(len, ended.out.splitlines())) <= 80
+    page = (finished.folder / "page.html").read_text("utf-8")
+    for text in ("F1 of C", "split.seed", "(paired, on the same test rows)", "The test rows of C are not those of A."):
+        assert text in page
+    assert page.count("<figure ") == 2
+    assert "://" not in page.replace('xmlns="http://www.w3.org', "")
+
+
+def test_one_run_is_not_a_comparison(finished, workbench):
+    ended = finished.run("runs", "diff", "asteroid-run", "--json", config=None)
+    assert ended.code == 2
+    workbench.assert_one_sentence(ended)
 
 
 @pytest.mark.parametrize("arguments", [("list", "absent"), ("diff", "asteroid-run", "absent")])

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
-PATIENCE_S = 60
+PATIENCE_S = 120
 # Chrome reads the debugger's messages from descriptor 3 and answers on 4; both ends are moved out of the way first.
 LAUNCH = """
 import fcntl, os, sys
@@ -146,6 +146,22 @@ def desk(browser: Page, report: Path) -> Page:
     if browser.shown != (report, "light", "screen", 1200):
         browser.show(report, scheme="light", width=1200)
     return browser
+
+
+@pytest.fixture(scope="session")
+def comparison(report: Path) -> Path:
+    """The page of two runs side by side; the second has the predictions of another model."""
+    first = report.parents[1]
+    second = shutil.copytree(first, first.parent / "second")
+    predictions = second / "predict" / "predictions.csv"
+    lines = predictions.read_text("utf-8").splitlines()
+    lines[1:400] = [f"{line.removesuffix(',True')},False" if line.endswith(",True") else line for line in lines[1:400]]
+    predictions.write_text("\r\n".join(lines), "utf-8")
+    page = first.parent / "page.html"
+    command = [sys.executable, "-m", "asteroid_ll", "runs", "diff", str(first), str(second), "-o", str(page)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    return page
 
 
 @pytest.fixture(scope="session")

@@ -82,13 +82,13 @@ def test_an_address_with_a_section_opens_it_and_paper_has_all_of_them(desk):
     closed = "[...document.querySelectorAll('details')].filter(fold => !fold.open).length"
     desk.evaluate("document.querySelectorAll('details').forEach(fold => { fold.open = fold.matches('#decisions *'); })")
     assert desk.evaluate("document.documentElement.scrollHeight") < 4000
-    assert desk.evaluate(closed) == 8
+    assert desk.evaluate(closed) == 9
     desk.evaluate("location.hash = 'data'; dispatchEvent(new Event('hashchange'))")
     assert desk.evaluate("document.querySelector('#data details').open")
     desk.evaluate("dispatchEvent(new Event('beforeprint'))")
     assert desk.evaluate(closed) == 0
     desk.evaluate("dispatchEvent(new Event('afterprint'))")
-    assert desk.evaluate(closed) == 7
+    assert desk.evaluate(closed) == 8
 
 
 def test_every_asteroid_leads_to_jpl(desk):
@@ -109,6 +109,27 @@ def test_a_phone_has_one_panel_per_row_with_letters_that_can_be_read(browser, re
     for panels in places:
         assert all(first[1] < second[1] for first, second in pairwise(panels))
         assert all(panel[2] > 0.6 for panel in panels), "the letters of 12 pixels are smaller than 7"
+
+
+def test_a_phone_shows_the_tables_of_asteroids_and_of_columns_without_a_sideways_scroll(browser, report):
+    browser.show(report, scheme="light", width=390)
+    browser.evaluate(OPEN_ALL)
+    tables = browser.evaluate(
+        """[...document.querySelectorAll("table.stacks")].map(table => [
+            table.parentElement.scrollWidth - table.parentElement.clientWidth,
+            getComputedStyle(table.querySelector("td"), "::before").content])"""
+    )
+    assert len(tables) == 5
+    assert {overflow for overflow, _ in tables} == {0}
+    assert tables[0][1].startswith('"Error')
+
+
+def test_two_runs_stand_side_by_side_on_a_phone_without_a_complaint_or_a_sideways_scroll(browser, comparison):
+    browser.show(comparison, scheme="light", width=390)
+    assert browser.complaints() == []
+    assert {address.partition(":")[0] for address in browser.requested()[1:]} == {"data"}
+    assert browser.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") == 0
+    assert browser.evaluate("document.querySelectorAll('figure').length") == 2
 
 
 def test_without_scripts_every_section_can_be_opened_and_printed(browser, report):

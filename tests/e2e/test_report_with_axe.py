@@ -1,4 +1,7 @@
-"""The report under axe-core, the accessibility checker of Deque. `scripts/interop javascript` installs it."""
+"""The report and the page of two runs under axe-core, Deque's accessibility checker.
+
+`scripts/interop javascript` installs it.
+"""
 
 from __future__ import annotations
 
@@ -16,8 +19,9 @@ pytestmark = [
 
 
 @pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 1280), ("light", 390), ("dark", 390)])
-def test_axe_has_no_finding_whether_sections_are_folded_or_open(browser, report, scheme, width):
-    browser.show(report, scheme=scheme, width=width)
+@pytest.mark.parametrize("page", ["report", "comparison"])
+def test_axe_has_no_finding_whether_sections_are_folded_or_open(browser, request, page, scheme, width):
+    browser.show(request.getfixturevalue(page), scheme=scheme, width=width)
     browser.evaluate(f"{AXE.read_text(encoding='utf-8')}; 1")
     for opened in (False, True):
         if opened:

@@ -18,7 +18,7 @@ from asteroid_ll.cli.options import read_from_environment
 from asteroid_ll.cli.verbosity import add_options
 from asteroid_ll.stages.registry import STAGES
 
-_OWN_MODULE = ("predict", "report")
+_OWN_MODULE = ("explore", "predict", "report")
 """Stages whose command does more than run the stage."""
 
 COMMANDS: dict[str, tuple[str, str, str]] = {

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import webbrowser
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from asteroid_ll.cli.console import Console
+from asteroid_ll.cli.layout import WIDTH
 from asteroid_ll.cli.options import JSON_VARIABLE
-from asteroid_ll.pipeline.history import PastRun, comparable_run, runs_below
-from asteroid_ll.run.identity import differences, shown
+from asteroid_ll.errors import ConfigError
+from asteroid_ll.pipeline.history import PastRun, runs_below
+
+if TYPE_CHECKING:
+    from asteroid_ll.report.compared import Comparison
 
 _json_option = click.option(
     "--json", "as_json", envvar=JSON_VARIABLE, is_flag=True, help="Print one JSON object on stdout."
 )
 _directory = click.Path(path_type=Path, file_okay=False)
+_file = click.Path(path_type=Path, dir_okay=False)
 
 
 @click.group("runs", epilog="Example:  asteroid-ll runs list")
@@ -39,31 +45,57 @@ def list_runs(folder: Path, as_json: bool) -> None:
         console.line(f"There is no run directory in {folder.absolute()}.")
 
 
-@runs.command("diff", epilog="Example:  asteroid-ll runs diff asteroid-run another-run")
-@click.argument("a", type=_directory)
-@click.argument("b", type=_directory)
+@runs.command("diff", epilog="Example:  asteroid-ll runs diff asteroid-run another-run --open")
+@click.argument("directories", type=_directory, nargs=-1, required=True, metavar="A B [C]...")
+@click.option("--open", "open_it", is_flag=True, help="Open the comparison in the browser as one HTML file.")
+@click.option("-o", "--output", type=_file, help="Where the HTML file goes; with --open, runs-diff.html by default.")
 @_json_option
-def diff(a: Path, b: Path, as_json: bool) -> None:
-    """Show the differences between the configurations and the scores of two run directories."""
-    (ours, our_scores), (theirs, their_scores) = comparable_run(a), comparable_run(b)
-    settings = list(differences(ours.config, theirs.config))
-    names = [name for name in our_scores if isinstance(our_scores[name], int | float) and name in their_scores]
-    changed = [name for name in names if our_scores[name] != their_scores[name]]
-    console = Console(as_json=as_json)
-    if as_json:
-        console.envelope(
-            "runs diff",
-            runs=[ours.run, theirs.run],
-            configuration=[{"key": item.key, "a": item.value, "b": item.other} for item in settings],
-            metrics={name: {"a": our_scores[name], "b": their_scores[name]} for name in names},
+def diff(directories: tuple[Path, ...], open_it: bool, output: Path | None, as_json: bool) -> None:
+    """Show the differences between the configurations and the scores of run directories.
+
+    The others are compared with A. On the same test rows the intervals of the differences are paired.
+    """
+    from asteroid_ll.report.compared import MOST_RUNS, compare
+
+    if not 2 <= len(directories) <= MOST_RUNS:
+        raise ConfigError(
+            f"runs diff compares 2 to {MOST_RUNS} run directories, not {len(directories)}.",
+            hint="asteroid-ll runs list   shows the run directories below this folder.",
         )
-        return
-    if not settings and not changed:
+    comparison = compare(directories)
+    console = Console(as_json=as_json)
+    if open_it or output is not None:
+        _write_page(comparison, output or Path("runs-diff.html"), open_it=open_it, console=console)
+    if as_json:
+        console.envelope("runs diff", **comparison.to_json())
+    else:
+        _show(comparison, console)
+
+
+def _write_page(comparison: Comparison, path: Path, *, open_it: bool, console: Console) -> None:
+    from asteroid_ll.report.comparison import comparison_document
+    from asteroid_ll.report.html import render_html
+    from asteroid_ll.run.atomic import atomic_write
+
+    atomic_write(path, render_html(comparison_document(comparison)).encode(), private=True)
+    if open_it and not webbrowser.open(path.absolute().as_uri()):
+        console.note("No browser could be opened.")
+    console.note(f"The comparison is {path}")
+
+
+def _show(comparison: Comparison, console: Console) -> None:
+    from asteroid_ll.report import comparison_tables as tables
+
+    settings, changed = tables.setting_rows(comparison), tables.changed_metric_rows(comparison)
+    if len(settings) == 1 and not changed:
         console.line("The configurations and the scores are the same.")
         return
-    rows = [(item.key, shown(item.value), shown(item.other)) for item in settings]
-    rows += [(name, _number(our_scores[name]), _number(their_scores[name])) for name in changed]
-    console.table([("", str(a), str(b)), *rows])
+    console.table([*settings, *changed], width=WIDTH)
+    for run in comparison.runs[1:]:
+        if run.letter in comparison.differences:
+            console.line()
+            console.paragraph(tables.difference_note(comparison, run))
+            console.table(tables.difference_rows(comparison.differences[run.letter]), width=WIDTH)
 
 
 def _row(run: PastRun) -> tuple[str, ...]:
@@ -92,7 +124,3 @@ def _as_json(run: PastRun) -> dict[str, Any]:
         "open": list(run.open),
         "scores": dict(run.scores),
     }
-
-
-def _number(value: float) -> str:
-    return str(value) if isinstance(value, int) else f"{value:.4f}"

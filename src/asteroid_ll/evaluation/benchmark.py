@@ -7,7 +7,6 @@ together. Whoever publishes scores for the same folds can be put into the same t
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +15,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from asteroid_ll.config import Config
-from asteroid_ll.evaluation.cross_validation import boosting_class, grouped_folds
+from asteroid_ll.evaluation.cross_validation import boosting_class, grouped_folds, one_thread
 from asteroid_ll.evaluation.metrics import BinaryScores, binary_scores
 from asteroid_ll.evaluation.ranking import Floats, precision_recall_curve
 from asteroid_ll.evaluation.resamples import Predictions
@@ -125,7 +124,7 @@ def boosted(features: Floats, labels: NDArray[np.bool_], splits: Sequence[Split]
     """
     scores, predicted = np.empty(labels.size), np.zeros(labels.size, dtype=np.bool_)
     learner = boosting_class()
-    with _one_thread():
+    with one_thread():
         for split in splits:
             model = learner(random_state=0).fit(features[split.train], labels[split.train])
             chances = model.predict_proba(features)[:, 1]
@@ -196,12 +195,3 @@ def learned_split(
         validation=(matrix[split.validation], numbers[split.validation]),
     ).model.predict(matrix[split.test])
     return Predictions(decide(answer, threshold=None), answer.score)
-
-
-def _one_thread() -> Any:
-    """Return a context in which scikit-learn uses one thread: its threads wait for each other on a busy machine."""
-    try:
-        from threadpoolctl import threadpool_limits  # type: ignore[import-untyped,unused-ignore]
-    except ImportError:  # it comes with scikit-learn
-        return nullcontext()
-    return threadpool_limits(1)

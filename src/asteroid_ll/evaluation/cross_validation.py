@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Any
@@ -184,8 +185,9 @@ def _predict(data: _Table, config: Config, *, split: Split, with_boosting: bool)
 
 def _boosted(features: NDArray[Any], labels: NDArray[np.bool_], tested: NDArray[Any]) -> Predictions:
     """Train gradient boosting with scikit-learn's defaults on train and validation rows: it selects nothing."""
-    model = boosting_class()(random_state=0).fit(features, labels)
-    scores = np.asarray(model.predict_proba(tested)[:, 1])
+    learner = boosting_class()(random_state=0)
+    with one_thread():
+        scores = np.asarray(learner.fit(features, labels).predict_proba(tested)[:, 1])
     return Predictions(scores > 0.5, scores)
 
 
@@ -203,3 +205,12 @@ def boosting_class() -> Any:
             hint="pip install scikit-learn   or   asteroid-ll evaluate --no-boosting",
         ) from None
     return HistGradientBoostingClassifier
+
+
+def one_thread() -> Any:
+    """Return a context in which scikit-learn uses one thread: results do not depend on the machine's cores."""
+    try:
+        from threadpoolctl import threadpool_limits  # type: ignore[import-untyped,unused-ignore]
+    except ImportError:  # it comes with scikit-learn
+        return nullcontext()
+    return threadpool_limits(1)

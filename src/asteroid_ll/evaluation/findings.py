@@ -165,8 +165,8 @@ def _rule(facts: Facts) -> Iterator[Finding]:
         yield Finding(
             "against-rule",
             "note",
-            f"On the same rows the CNEOS rule has F1 {rule_f1:.4f} with {rule.n_errors:,} errors. The model {relation} "
-            f"it with F1 {model_f1:.4f} and {model.n_errors:,} errors.",
+            f"On the same rows the CNEOS rule has F1 {rule_f1:.4f} with {_errors(rule.n_errors)}. The model {relation} "
+            f"it with F1 {model_f1:.4f} and {_errors(model.n_errors)}.",
         )
     if facts.label_inputs:
         yield Finding(
@@ -183,6 +183,10 @@ def _rule(facts: Facts) -> Iterator[Finding]:
             f"Only {_percent(share)} of the test rows are hazardous, so predicting none of them gives an "
             f"accuracy of {_percent(1 - share)}. F1 and average precision are more informative.",
         )
+
+
+def _errors(n: int) -> str:
+    return "1 error" if n == 1 else f"{n:,} errors"
 
 
 def _percent(share: float) -> str:

@@ -10,9 +10,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from asteroid_ll.evaluation.mistakes import jpl_page
+from asteroid_ll.formats.columns import Columns
 from asteroid_ll.neo.label import MAX_ABSOLUTE_MAGNITUDE_MAG, MAX_MOID_AU, labels_of
 from asteroid_ll.neo.probability import INPUTS, SIGMA_H_MAG, USUAL, probability_of, sigma_moid_of
-from asteroid_ll.neo.table import IDENTITY, lookup
+from asteroid_ll.neo.table import IDENTITY, LABEL, lookup
 
 N_SIGMA = 2.0
 """Standard errors within which an asteroid is listed."""
@@ -45,7 +46,7 @@ class Candidate:
         return asdict(self)
 
 
-def follow_up(table: pd.DataFrame) -> tuple[Candidate, ...]:
+def follow_up(table: Columns) -> tuple[Candidate, ...]:
     """List the asteroids that are not flagged and that the usual errors allow to be hazardous, most probable first.
 
     Both H and MOID are at most `N_SIGMA` standard errors beyond their limits.
@@ -54,15 +55,18 @@ def follow_up(table: pd.DataFrame) -> tuple[Candidate, ...]:
         table: clean table with its label, under canonical names or the tutorial's; the first row of an asteroid counts.
     """
     named = {column.name: name for name in table.columns if (column := lookup(str(name))) is not None}
-    rows = table.assign(flagged=labels_of(table)).drop_duplicates(named[IDENTITY])
-    columns = {name: rows[named[name]].to_numpy(dtype=np.float64) for name in INPUTS if name in named}
-    magnitude_mag, moid_au = columns["absolute_magnitude_mag"], columns["moid_au"]
-    sigma_au = sigma_moid_of(columns, n_rows=len(rows))
-    is_near = moid_au <= MAX_MOID_AU + N_SIGMA * sigma_au
-    is_bright = magnitude_mag <= MAX_ABSOLUTE_MAGNITUDE_MAG + N_SIGMA * SIGMA_H_MAG
-    chosen = np.flatnonzero(~rows["flagged"].to_numpy() & is_near & is_bright)
-    identities = rows[named[IDENTITY]].to_numpy().astype(str)
-    names = rows[named["name"]].to_numpy().astype(str) if "name" in named else identities
+    columns = {name: table[named[name]].to_numpy(dtype=np.float64) for name in INPUTS if name in named}
+    sigma_au = sigma_moid_of(columns, n_rows=len(table))
+    is_near = columns["moid_au"] <= MAX_MOID_AU + N_SIGMA * sigma_au
+    is_bright = columns["absolute_magnitude_mag"] <= MAX_ABSOLUTE_MAGNITUDE_MAG + N_SIGMA * SIGMA_H_MAG
+    all_identities = table[named[IDENTITY]]
+    chosen = _first_rows(
+        np.flatnonzero(~labels_of(table[named[LABEL]].to_frame()) & is_near & is_bright), all_identities
+    )
+    identities = all_identities.to_numpy()[chosen].astype(str)
+    names = table[named["name"]].to_numpy()[chosen].astype(str) if "name" in named else identities
+    columns = {name: values[chosen] for name, values in columns.items()}
+    magnitude_mag, moid_au, sigma_au = columns["absolute_magnitude_mag"], columns["moid_au"], sigma_au[chosen]
     chance = probability_of(columns, USUAL)
     return tuple(
         Candidate(
@@ -74,9 +78,11 @@ def follow_up(table: pd.DataFrame) -> tuple[Candidate, ...]:
             p_hazardous=round(float(chance[row]), 6),
             url=jpl_page(str(identities[row])),
         )
-        for row in _most_probable(chosen, chance, identities)
+        for row in np.lexsort((identities, -chance)).tolist()
     )
 
 
-def _most_probable(chosen: NDArray[np.intp], chance: NDArray[np.float64], identities: NDArray[np.str_]) -> list[int]:
-    return [int(row) for row in chosen[np.lexsort((identities[chosen], -chance[chosen]))]]
+def _first_rows(chosen: NDArray[np.intp], identities: pd.Series) -> NDArray[np.intp]:
+    """Return the chosen rows that are the first of their asteroid in the table."""
+    of_chosen = identities[identities.isin(identities.iloc[chosen])]
+    return np.intersect1d(chosen, of_chosen.drop_duplicates().index.to_numpy())

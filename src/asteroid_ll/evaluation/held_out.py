@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -13,11 +14,12 @@ from numpy.typing import NDArray
 
 from asteroid_ll.errors import DataError
 from asteroid_ll.formats import npz
+from asteroid_ll.formats.columns import Selected
 from asteroid_ll.formats.payload import Scores
 from asteroid_ll.formats.recordio import read_file
-from asteroid_ll.formats.table import load_table, write_csv
+from asteroid_ll.formats.table import StoredTable, write_csv
 from asteroid_ll.neo.label import labels_of
-from asteroid_ll.neo.table import IDENTITY, locate
+from asteroid_ll.neo.table import IDENTITY, LABEL, locate, lookup
 from asteroid_ll.run import paths
 
 _AGAIN = "asteroid-ll run-all --force predict   scores the test part again."
@@ -34,27 +36,27 @@ class HeldOutRows:
     directory: Path
 
     @cached_property
-    def _table(self) -> pd.DataFrame:
-        return load_table(self.directory / paths.CLEANED_TABLE)
+    def _table(self) -> StoredTable:
+        return StoredTable(self.directory / paths.CLEANED_TABLE)
 
     @cached_property
     def _parts(self) -> dict[str, NDArray[np.int64]]:
         return npz.load(self.directory / paths.SPLIT_ROWS, "train", "test")
 
     @cached_property
-    def rows(self) -> pd.DataFrame:
-        """The test rows of the clean table."""
-        return self._table.iloc[self._parts["test"]]
+    def rows(self) -> Selected:
+        """The test rows of the clean table; each access to a column reads it."""
+        return Selected(self._table, rows=self._parts["test"])
 
     @cached_property
     def labels(self) -> NDArray[np.bool_]:
         """The labels of the test rows."""
-        return labels_of(self.rows)
+        return _labels(self.rows)
 
     @property
     def train_labels(self) -> NDArray[np.bool_]:
         """The labels of the train rows."""
-        return labels_of(self._table.iloc[self._parts["train"]])
+        return _labels(Selected(self._table, rows=self._parts["train"]))
 
     @cached_property
     def features(self) -> NDArray[np.float32]:
@@ -95,6 +97,11 @@ class HeldOutRows:
         """Return the values of the column with this canonical name."""
         return self.rows[locate(self.rows.columns, [name])[name]].to_numpy()
 
+    def columns(self, names: Iterable[str]) -> dict[str, NDArray[Any]]:
+        """Return the values of the columns with these canonical names that the table has, by name."""
+        present = {column.name for name in self.rows.columns if (column := lookup(name)) is not None}
+        return {name: self.column(name) for name in names if name in present}
+
     def write_predictions(self, answer: Scores, predicted: NDArray[np.bool_]) -> None:
         """Store the scores and the predicted labels beside the identities and the labels."""
         names = {"name": self.rows["name"].to_numpy()} if "name" in self.rows.columns else {}
@@ -106,3 +113,7 @@ class HeldOutRows:
             "predicted_hazardous": predicted,
         }
         write_csv(self.directory / paths.PREDICTIONS, pd.DataFrame(columns))
+
+
+def _labels(table: Selected) -> NDArray[np.bool_]:
+    return labels_of(table[locate(table.columns, [LABEL])[LABEL]].to_frame())

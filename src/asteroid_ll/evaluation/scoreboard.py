@@ -77,6 +77,7 @@ def outdated(path: Path) -> str | None:
         is_complete = (
             all(metric.key in row for metric in METRICS for row in scores.values())
             and all(metric.key in intervals["model"] for metric in interval_metrics())
+            and all("p_hazardous" in item for item in stored["metrics"]["errors"]["listed"])
             and len(stored["findings"]) == len(stored["levels"])
         )
     except (DataError, KeyError, TypeError, AttributeError):

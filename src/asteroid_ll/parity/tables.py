@@ -10,8 +10,6 @@ import numpy as np
 from asteroid_ll.parity.judge import Parity
 from asteroid_ll.parity.noise import VERDICTS, Compared
 
-_TEXT_LENGTH = 24
-
 Rows = list[tuple[str, ...]]
 
 
@@ -25,9 +23,12 @@ def number_rows(judged: Parity) -> Rows:
 
 
 def decision_rows(judged: Parity) -> Rows:
-    """Return one row per decision under a heading: the job's, ours and the verdict."""
+    """Return one row per decision under a heading: the job's, ours if it is another one, and the verdict."""
     rows: Rows = [("decisions", "job", "here", "verdict")]
-    return rows + [(fact.name, _short(fact.theirs), _short(fact.ours), fact.verdict) for fact in judged.facts]
+    return rows + [
+        (fact.name, fact.theirs, "same" if fact.ours == fact.theirs else fact.ours, fact.verdict)
+        for fact in judged.facts
+    ]
 
 
 def as_json(judged: Parity) -> dict[str, Any]:
@@ -71,7 +72,3 @@ def _largest(item: Compared) -> str:
         return "-"
     worst = float(known.max())
     return "0" if worst == 0 else f"{worst:.1e}"
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= _TEXT_LENGTH else f"{text[: _TEXT_LENGTH - 3]}..."

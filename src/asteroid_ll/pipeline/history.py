@@ -75,21 +75,6 @@ def read_run(directory: Path) -> PastRun:
     )
 
 
-def comparable_run(directory: Path) -> tuple[Identity, Mapping[str, Any]]:
-    """Return the identity and the scores of a run.
-
-    Raises:
-        DataError: it has no stored configuration, or is damaged.
-    """
-    identity = read_identity(directory)
-    if identity is None:
-        raise DataError(
-            f"{directory} has no stored configuration.",
-            hint="asteroid-ll runs list   shows the run directories below this folder.",
-        )
-    return identity, _scores(directory)
-
-
 def _scores(directory: Path) -> Mapping[str, Any]:
     path = directory / paths.METRICS
     if not path.is_file():

@@ -24,6 +24,7 @@ from asteroid_ll.report.bill import bill_of
 from asteroid_ll.run import signals
 from asteroid_ll.run.atomic import refused_by_system
 from asteroid_ll.run.files import read_json
+from asteroid_ll.run.usage import measured
 from asteroid_ll.stages.stage import Context, Outcome, Settings, Stage
 
 if TYPE_CHECKING:
@@ -344,7 +345,7 @@ class Pipeline:
             inputs = inputs_of(stage, snapshot)
         report = self._listener_of(stage).progress
         context = self._context(stage, inputs, progress=lambda line: report(stage.name, line))
-        outcome = function(context)
+        outcome, usage = measured(lambda: function(context))
         outputs = {path: self._reader.digest_of(path) for path in outcome.outputs}
         if not stage.transient and outcome.status != "started":
             self._journal.append(
@@ -356,6 +357,7 @@ class Pipeline:
                 inputs=inputs,
                 outputs=outputs,
                 identity=outcome.identity or digest(outputs),
+                usage=usage,
             )
         self._problems.pop(stage.name, None)
         return outcome

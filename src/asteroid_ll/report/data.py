@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from asteroid_ll.report import column_tables
 from asteroid_ll.report.html import Block, ReportFacts, ReportTable
 from asteroid_ll.report.inputs import ReportInputs
-from asteroid_ll.report.tables import bill_rows, format_number
+from asteroid_ll.report.tables import bill_rows, format_number, usage_rows
 from asteroid_ll.run import paths
 
 _CARD_TABLES = (
@@ -27,19 +28,21 @@ _CARD_FACTS = ("rows", "asteroids", "hazardous", "notes", "joined_identities")
 
 
 def data_blocks(inputs: ReportInputs) -> list[Block]:
-    """Return the data card, the cleaning rules and the columns of the clean table."""
+    """Return the data card, the cleaning rules, and the columns of the clean table in numbers and words."""
     rules = inputs.json(paths.CLEANING_RULES)
     cleaning = [(item["name"], format_number(item["count"]), item["unit"]) for item in rules["rules"]]
-    names = ("name", "unit", "dtype", "missing", "distinct", "minimum", "median", "maximum")
-    columns = [tuple(_shown(column[name]) for name in names) for column in inputs.json(paths.SUMMARY)["columns"]]
-    heading = ("Column", "Unit", "Type", "Missing", "Distinct", "Min", "Median", "Max")
+    summary = inputs.json(paths.SUMMARY)
     return [
         *_card(inputs.data_card),
         ReportTable(
             f"Cleaning: {rules['rows_in']:,} rows in, {rules['rows_out']:,} rows out",
             [("Rule", "Count", "Of"), *cleaning],
         ),
-        ReportTable("Columns of the clean table", [heading, *columns]),
+        ReportTable("Columns of the clean table", column_tables.type_rows(summary), stacks=True),
+        ReportTable("Statistics of the columns, in their units", column_tables.statistics_rows(summary), stacks=True),
+        ReportTable(column_tables.SHAPES, column_tables.shape_rows(summary)),
+        ReportTable("Rows by value, for columns of few values", column_tables.count_rows(summary)),
+        ReportTable(f"The first {len(summary['head'])} rows", column_tables.head_rows(summary), stacks=True),
     ]
 
 
@@ -50,17 +53,22 @@ def bill_blocks(inputs: ReportInputs) -> list[Block]:
     return [ReportTable(f"{payment}. {bill['prices']}", bill_rows(bill), sorts=False)]
 
 
+def usage_blocks(inputs: ReportInputs) -> list[Block]:
+    """Return the time and the memory of the stages; nothing for a run of an earlier version."""
+    caption = (
+        "Seconds and largest resident memory of the process that ran the stage. The training job, the endpoint and "
+        "this report are not counted."
+    )
+    return [ReportTable(caption, usage_rows(inputs.usage))] if inputs.usage else []
+
+
 def _card(card: Mapping[str, Any]) -> list[Block]:
     """Return the data card without its source, columns and rules, which other sections show."""
     blocks: list[Block] = []
     for name, caption, titles in _CARD_TABLES:
         items: Sequence[Mapping[str, object]] = card.get(name, ())
         if items:
-            rows = [tuple(_shown(item.get(key)) for key in titles) for item in items]
+            rows = [tuple(column_tables.cell(item.get(key)) for key in titles) for item in items]
             blocks.append(ReportTable(caption, [tuple(titles.values()), *rows]))
     facts = {name: card[name] for name in _CARD_FACTS if card.get(name)}
     return [*blocks, ReportFacts("Data card", facts)]
-
-
-def _shown(value: object) -> str:
-    return format_number(value) if value is None or isinstance(value, int | float) else str(value)

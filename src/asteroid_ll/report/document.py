@@ -15,7 +15,7 @@ from asteroid_ll.parity import tables as parity_tables
 from asteroid_ll.parity.judge import Parity
 from asteroid_ll.redaction import redacted
 from asteroid_ll.report import result_tables
-from asteroid_ll.report.data import bill_blocks, data_blocks
+from asteroid_ll.report.data import bill_blocks, data_blocks, usage_blocks
 from asteroid_ll.report.front import all_findings, changed_settings, headline, run_facts
 from asteroid_ll.report.html import (
     Block,
@@ -28,7 +28,7 @@ from asteroid_ll.report.html import (
 from asteroid_ll.report.inputs import ReportInputs
 from asteroid_ll.report.picture import ReportFigure
 from asteroid_ll.report.reasons import reason_of, why_epochs
-from asteroid_ll.report.tables import confusion_rows, format_number, reason_rows
+from asteroid_ll.report.tables import confusion_rows, format_number, format_usd, reason_rows, usage_gist
 from asteroid_ll.report.weights import weight_rows
 from asteroid_ll.run import paths
 
@@ -73,6 +73,7 @@ def as_json(inputs: ReportInputs, parity: Parity | None = None) -> dict[str, Any
             "split": inputs.json(paths.SPLIT),
         },
         "bill": inputs.bill,
+        "usage": dict(inputs.usage),
         **judged,
         "configuration": redacted(inputs.config.model_dump(mode="json")),
         "provenance": inputs.json(paths.PROVENANCE),
@@ -134,7 +135,8 @@ def _run_sections(inputs: ReportInputs, figures: Mapping[str, ReportFigure]) -> 
             [*_chosen(figures, "distributions", "class-balance", "correlation"), *data_blocks(inputs)],
             f"{rules['rows_in']:,} rows in, {rules['rows_out']:,} rows out",
         ),
-        ReportSection("Bill", bill_blocks(inputs), "price unknown" if usd is None else f"{usd:.4f} USD"),
+        ReportSection("Bill", bill_blocks(inputs), format_usd(usd)),
+        ReportSection("Time and memory", usage_blocks(inputs), usage_gist(inputs.usage)),
         ReportSection(
             "Configuration",
             [ReportFacts("Effective configuration", redacted(inputs.config.model_dump(mode="json")))],
@@ -176,7 +178,9 @@ def _mistakes(inputs: ReportInputs) -> list[Block]:
         return []
     selection = "" if n == len(listed) else f" (the {len(listed):,} most confident ones, missed ones first)"
     caption = f"{n:,} wrong predictions{selection}; each name links to the asteroid's page at JPL"
-    return [ReportTable(caption, result_tables.mistake_rows(listed), tuple(item.url for item in listed))]
+    caption += ". P(hazardous) follows from the errors of the MOID and of H, 0.3 mag, alone."
+    rows, links = result_tables.mistake_rows(listed), tuple(item.url for item in listed)
+    return [ReportTable(caption, rows, links, stacks=True)]
 
 
 def _follow_up(inputs: ReportInputs) -> list[Block]:
@@ -188,7 +192,8 @@ def _follow_up(inputs: ReportInputs) -> list[Block]:
         f"Follow-up: {n:,} asteroids of the whole table are not flagged and within two standard errors of the limits "
         f"({len(listed)} shown, all in follow_up.csv); each name links to JPL"
     )
-    return [ReportTable(caption, result_tables.follow_up_rows(listed), tuple(item.url for item in listed))]
+    rows, links = result_tables.follow_up_rows(listed), tuple(item.url for item in listed)
+    return [ReportTable(caption, rows, links, stacks=True)]
 
 
 def _thresholds(inputs: ReportInputs) -> list[Block]:

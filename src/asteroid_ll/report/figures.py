@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from asteroid_ll.formats.table import load_table
+from asteroid_ll.formats.table import StoredTable
 from asteroid_ll.neo.table import LABEL, locate
 from asteroid_ll.report.inputs import ReportInputs
 from asteroid_ll.report.model_plots import calibration_curve, decision_plane, function_panels, strongest_weights
@@ -84,7 +84,7 @@ def figure_of(plot: Plot, content: bytes, inputs: ReportInputs) -> ReportFigure:
 
 def save_svg(inputs: ReportInputs) -> list[Path]:
     """Write every figure of the report as SVG beside it, and return the files in the order of drawing."""
-    table = load_table(inputs.directory / paths.CLEANED_TABLE)
+    table = StoredTable(inputs.directory / paths.CLEANED_TABLE)
     label = locate(table.columns, [LABEL])[LABEL]
     of_table = [plot for plot in draw_table(table, summarise(table, label=label), label=label) if plot.name in _REUSED]
     files = []

@@ -12,12 +12,11 @@ from asteroid_ll.evaluation.findings import Finding
 from asteroid_ll.redaction import redacted
 from asteroid_ll.report.html import ReportNumber
 from asteroid_ll.report.inputs import ReportInputs
-from asteroid_ll.report.tables import format_score
+from asteroid_ll.report.tables import format_score, format_usd
 from asteroid_ll.run import paths
 from asteroid_ll.run.identity import Difference, differences, shown
 
 _SENTENCES = 3
-_CENT_USD = 0.01
 _NUMBERS = ("f1", "recall", "precision", "accuracy")
 _WITHOUT_EFFECT = ("report.", "tracking.")
 
@@ -81,6 +80,5 @@ def all_findings(inputs: ReportInputs) -> tuple[list[Finding], list[Finding]]:
 
 
 def _price(bill: Mapping[str, Any]) -> str:
-    usd = bill["training"]["usd"]
-    price = "price unknown" if usd is None else "< 0.01 USD" if usd < _CENT_USD else f"{usd:.2f} USD"
+    price = format_usd(bill["training"]["usd"])
     return price if bill["target"] == "aws" else f"{price} on AWS"

@@ -20,6 +20,7 @@ from asteroid_ll.report.tables import NOTHING, Rows
 
 _POLICY = f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src '{HASH}'"
 _LONG = 30  # characters of a text that may wrap
+_LONG_FACT = 110  # characters of a fact that leave the first screen its height
 _NUMBER = re.compile(rf"[-+−]?[\d,]+(\.\d+)?(e[-+]?\d+)?( ?%)?|{NOTHING}")
 
 
@@ -32,12 +33,14 @@ class ReportTable:
         rows: the heading, then the body.
         links: a web address for the first cell of each row of the body, or nothing.
         sorts: whether a row means the same in every place, so the reader may sort the rows.
+        stacks: whether a phone shows each row as a list of its cells with their headings, because they are too wide.
     """
 
     caption: str
     rows: Rows
     links: tuple[str, ...] = ()
     sorts: bool = True
+    stacks: bool = False
 
 
 @dataclass(frozen=True)
@@ -120,7 +123,7 @@ def render_html(data: ReportData) -> str:
         ValueError: a link is not an https address.
     """
     sections = "\n".join(map(_section, data.sections))
-    facts = "".join(f"<div><dt>{escape(name)}</dt><dd>{escape(text)}</dd></div>" for name, text in data.facts)
+    facts = "".join(f"<div><dt>{escape(name)}</dt><dd>{_folded(text)}</dd></div>" for name, text in data.facts)
     return f"""<!doctype html>
 <html lang="en">
 <head>
@@ -145,6 +148,14 @@ def render_html(data: ReportData) -> str:
 </body>
 </html>
 """
+
+
+def _folded(text: str) -> str:
+    """Return a fact, the end of a long one behind a fold, so that it has one line of the first screen."""
+    if len(text) <= _LONG_FACT:
+        return escape(text)
+    start = text[: text.rfind(" ", 0, _LONG_FACT)].removesuffix(" --set")
+    return f'<details class="fact"><summary>{escape(start)} … <span>all of it</span></summary>{escape(text)}</details>'
 
 
 def _section(section: ReportSection) -> str:
@@ -210,13 +221,18 @@ def _table(table: ReportTable) -> str:
     right = [all(_NUMBER.fullmatch(row[index]) for row in body) and bool(body) for index in range(len(heading))]
     head = "".join(_head(text, right=flag) for text, flag in zip(heading, right, strict=True))
     links = table.links or ("",) * len(body)
+    names = heading if table.stacks else ("",) * len(heading)
     lines = "".join(
         f"<tr>{_cell('th', row[0], right=right[0], scope='row', link=link)}"
-        + "".join(_cell("td", text, right=flag) for text, flag in zip(row[1:], right[1:], strict=True))
+        + "".join(
+            _cell("td", text, right=flag, name=name)
+            for text, flag, name in zip(row[1:], right[1:], names[1:], strict=True)
+        )
         + "</tr>\n"
         for row, link in zip(body, links, strict=True)
     )
-    kind = ' class="sorts"' if table.sorts else ""
+    kinds = " ".join(name for name, has_it in (("sorts", table.sorts), ("stacks", table.stacks)) if has_it)
+    kind = f' class="{kinds}"' if kinds else ""
     return (
         f'<div class="scroll" role="region" tabindex="0" aria-label="{escape(table.caption)}">'
         f"<table{kind}>"
@@ -233,9 +249,10 @@ def _head(text: str, *, right: bool) -> str:
     return _cell("th", text, right=right, scope="col") if text else "<td></td>"
 
 
-def _cell(tag: str, text: str, *, right: bool, scope: str = "", link: str = "") -> str:
+def _cell(tag: str, text: str, *, right: bool, scope: str = "", link: str = "", name: str = "") -> str:
     kind = "number" if right else "long" if len(text) > _LONG else ""
-    attributes = (f' scope="{scope}"' if scope else "") + (f' class="{kind}"' if kind else "")
+    named = (("scope", scope), ("class", kind), ("data-name", name))
+    attributes = "".join(f' {key}="{escape(value)}"' for key, value in named if value)
     content = escape(text)
     if link:
         content = f'<a href="{escape(checked(link))}" rel="noreferrer">{content}</a>'

@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 from importlib.metadata import version
@@ -32,7 +32,7 @@ from asteroid_ll.evaluation.thresholds import (
     recall_at_false_alarms,
     threshold_table,
 )
-from asteroid_ll.formats.table import load_table
+from asteroid_ll.formats.table import StoredTable
 from asteroid_ll.linear_learner import log_reader
 from asteroid_ll.linear_learner.model import Model
 from asteroid_ll.linear_learner.spec import LOSSES
@@ -43,6 +43,7 @@ from asteroid_ll.report.quantities import feature_steps
 from asteroid_ll.report.weights import LearnedFunction, Weight, learned_functions, weigh
 from asteroid_ll.run import paths
 from asteroid_ll.run.files import read_json
+from asteroid_ll.run.usage import Usage
 
 MAGNITUDE, MOID = "absolute_magnitude_mag", "moid_au"
 _GRID_COLUMNS, _GRID_ROWS = 60, 50
@@ -61,6 +62,7 @@ class ReportInputs:
         fingerprints: content fingerprint of each stage, the report's included.
         bill: the cost of the job and the endpoint, from `asteroid_ll.report.bill.bill_of`.
         trained_at: when the training was done, UTC, by the journal; None if it has no record of it.
+        usage: time and memory of each stage by name, from the journal; stages of earlier versions have none.
     """
 
     directory: Path
@@ -68,6 +70,7 @@ class ReportInputs:
     fingerprints: Mapping[str, str]
     bill: Mapping[str, Any]
     trained_at: datetime | None = None
+    usage: Mapping[str, Usage] = field(default_factory=dict)
 
     def json(self, relative: str) -> dict[str, Any]:
         """Return a JSON file of the run directory."""
@@ -210,7 +213,7 @@ class ReportInputs:
     @cached_property
     def follow_up(self) -> tuple[Candidate, ...]:
         """The asteroids of the whole table that are worth another observation."""
-        return follow_up(load_table(self.directory / paths.CLEANED_TABLE))
+        return follow_up(StoredTable(self.directory / paths.CLEANED_TABLE))
 
     @property
     def shown_follow_up(self) -> tuple[Candidate, ...]:

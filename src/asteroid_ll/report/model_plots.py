@@ -16,6 +16,7 @@ from asteroid_ll.evaluation.calibration import Calibration
 from asteroid_ll.neo.label import MAX_ABSOLUTE_MAGNITUDE_MAG, MAX_MOID_AU
 from asteroid_ll.report.quantities import quantity
 from asteroid_ll.report.style import INK, MODEL, MUTED, NEGATIVE, NEUTRAL, POSITIVE, Plot, add_axes, new_figure, theme
+from asteroid_ll.report.table_plots import drawn_text, thinning
 from asteroid_ll.report.weights import LearnedFunction, Weight, by_effect
 
 _PANELS_PER_LINE = 3
@@ -56,6 +57,7 @@ def decision_plane(
     x, y = np.asarray(magnitude, dtype=np.float64), np.asarray(moid_au, dtype=np.float64)
     truth, guess = np.asarray(labels) == 1, np.asarray(predicted) == 1
     drawn, wrong = np.isfinite(x) & (y > 0), truth != guess
+    n_drawn = int(np.count_nonzero(drawn))
     with theme():
         figure = new_figure(title, width_in=10.5, height_in=4.15)
         whole = add_axes(figure, (0.85, 0.55, 4.3, 2.65), grid="both")
@@ -82,8 +84,8 @@ def decision_plane(
     return Plot(
         "decision-plane",
         title,
-        f"Scatter of {np.count_nonzero(drawn):,} test rows, MOID on a logarithmic axis; "
-        f"{np.count_nonzero(wrong):,} are predicted wrong. {boundary}",
+        f"Scatter of {n_drawn:,} test rows{drawn_text(thinning(n_drawn))}, MOID on a logarithmic axis; "
+        f"{np.count_nonzero(wrong):,} {'is' if np.count_nonzero(wrong) == 1 else 'are'} predicted wrong. {boundary}",
         figure,
     )
 
@@ -200,11 +202,14 @@ def _draw_rows(
     drawn: NDArray[np.bool_],
     wrong: NDArray[np.bool_],
 ) -> None:
+    step = thinning(int(np.count_nonzero(drawn)))
     for chosen, colour, name in ((~truth, NEGATIVE, "not hazardous"), (truth, POSITIVE, "hazardous")):
-        shown = drawn & chosen
+        shown = np.flatnonzero(drawn & chosen)[::step]
         axes.plot(x[shown], y[shown], ls="none", marker="o", ms=2.2, mew=0, color=colour, label=name, rasterized=True)
     ring: dict[str, Any] = {"ls": "none", "marker": "o", "ms": 7, "mfc": "none", "mec": INK, "mew": 0.9}
-    axes.plot(x[drawn & wrong], y[drawn & wrong], label="predicted wrong", **ring)
+    ringed = np.flatnonzero(drawn & wrong)
+    ringed = ringed[:: thinning(ringed.size)]
+    axes.plot(x[ringed], y[ringed], label="predicted wrong", **ring)
 
 
 def _draw_function(axes: Axes, function: LearnedFunction, *, reach: float) -> None:

@@ -115,10 +115,12 @@ def calibration_rows(calibration: Calibration) -> Rows:
 
 def mistake_rows(mistakes: Sequence[Mistake]) -> Rows:
     """Return a table of wrong predictions with the rule's answer and the reason."""
-    rows: Rows = [("Asteroid", "Error", "Score", "H (mag)", "MOID (au)", "Rule", "Why")]
+    rows: Rows = [("Asteroid", "Error", "Score", "P(hazardous)", "H (mag)", "MOID (au)", "Rule", "Why")]
     for item in mistakes:
         reason = reason_of(item)
-        numbers = (format_score(item.score), *map(format_number, (item.absolute_magnitude_mag, item.moid_au)))
+        moid = f"{format_number(item.moid_au)} ± {item.sigma_moid_au:.1g}"
+        magnitude = format_number(item.absolute_magnitude_mag)
+        numbers = (format_score(item.score), f"{item.p_hazardous:.3f}", magnitude, moid)
         rows.append((item.name, item.kind, *numbers, "hazardous" if reason.by_rule else "not hazardous", reason.text))
     return rows
 

@@ -17,7 +17,7 @@ SCRIPT = """
     if (name) element.className = name;
     return element;
   };
-  const folds = [...document.querySelectorAll("details")];
+  const folds = [...document.querySelectorAll("section details")];
   const everything = make("button", "Open all sections", "all");
   everything.type = "button";
   everything.onclick = () => {

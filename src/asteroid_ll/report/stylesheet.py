@@ -24,6 +24,7 @@ dl.headline dt { color: var(--muted); font-size: .85rem; }
 dl.headline dd { margin: 0; font-size: 1.45rem; line-height: 1.2; font-variant-numeric: tabular-nums;
   overflow-wrap: anywhere; }
 dl.headline dd.note { font-size: .8rem; line-height: 1.35; color: var(--muted); }
+details.fact summary { display: inline; padding: 0; } details.fact span { color: var(--accent); }
 ul.findings { list-style: none; margin: 0 0 .7rem; padding: 0; font-size: .9rem; line-height: 1.4; }
 ul.findings li { border-left: .25rem solid var(--accent); padding: 0 0 0 .8rem; margin: 0 0 .25rem; }
 ul.findings li.warning { border-color: var(--warn); }
@@ -72,7 +73,14 @@ figcaption { font-size: .85rem; color: var(--muted); }
 @media screen and (prefers-color-scheme: dark) { figure img, .panels g { filter: invert(.88) hue-rotate(180deg); } }
 @media (max-width: 40rem) { main, header, footer { padding-left: .75rem; padding-right: .75rem; }
   dl.headline { grid-template-columns: 1fr 1fr; } .gist { display: block; margin-left: 1.1rem; }
-  button.all, summary { min-height: 2.75rem; } figure { padding: .3rem; } }
+  button.all, summary { min-height: 2.75rem; } figure { padding: .3rem; }
+  table.stacks, .stacks caption, .stacks tbody, .stacks tbody th, .stacks td { display: block; }
+  .stacks thead { display: none; }
+  .stacks tr { display: grid; grid-template-columns: 1fr 1fr; column-gap: 1rem; padding: .4rem 0;
+    border-bottom: 1px solid var(--line); }
+  .stacks tbody th, .stacks td { border: 0; padding: .05rem 0; white-space: normal; min-width: 0; text-align: left; }
+  .stacks tbody th, .stacks .long { grid-column: 1 / 3; } .stacks tbody th { font-weight: 600; }
+  .stacks tr[hidden] { display: none; } .stacks td::before { content: attr(data-name) ": "; color: var(--muted); } }
 footer { color: var(--muted); font-size: .85rem; margin-top: 2rem; padding-bottom: 2rem; }
 @media print { :root { --ink: #000; --muted: #444; --line: #bbb; --page: #fff; --card: #fff; --accent: #000;
   --warn: #000; } button.all, p.filter { display: none; } body { font-size: 10.5pt; } summary { break-after: avoid; }

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import FuncFormatter, NullLocator
 from numpy.typing import ArrayLike, NDArray
 
+from asteroid_ll.evaluation.shape import shape_of
+from asteroid_ll.formats.columns import Columns
 from asteroid_ll.neo.label import MAX_ABSOLUTE_MAGNITUDE_MAG, MAX_MOID_AU
 from asteroid_ll.neo.table import find, locate
 from asteroid_ll.report.quantities import Quantity, quantity
@@ -22,6 +23,9 @@ from asteroid_ll.report.summary import TableSummary
 
 HISTOGRAM_WIDTH_IN = 3.0
 """Width of one histogram of `distributions`, inches."""
+
+MOST_POINTS = 100_000
+"""Most points of a scatter plot: more of them hide each other, and take long to draw."""
 
 _BINS = 48
 _HAZARDOUS, _OTHER = "hazardous", "not hazardous"
@@ -43,7 +47,7 @@ class Panel:
     scale: Literal["linear", "log", "integer"] = "linear"
 
 
-def draw_table(table: pd.DataFrame, summary: TableSummary, *, label: str) -> list[Plot]:
+def draw_table(table: Columns, summary: TableSummary, *, label: str) -> list[Plot]:
     """Draw distributions, class balance, correlations, and magnitude against MOID, in this order.
 
     Args:
@@ -52,7 +56,7 @@ def draw_table(table: pd.DataFrame, summary: TableSummary, *, label: str) -> lis
         label: the table's name of the label column.
     """
     h, moid = locate(table.columns, ["absolute_magnitude_mag", "moid_au"]).values()
-    labels = table[label].to_numpy()
+    labels = table[label].to_numpy() == 1
     panels = [Panel(quantity(h), table[h].to_numpy()), Panel(quantity(moid), table[moid].to_numpy(), "log")]
     uncertainty = next((name for name in table.columns if name.startswith("orbit_uncertai")), None)
     if uncertainty is not None:
@@ -121,6 +125,20 @@ def class_balance(parts: Mapping[str, ArrayLike]) -> Plot:
     return Plot("class-balance", title, f"Share of hazardous rows by part: {shares_text}.", figure)
 
 
+def thinning(n_rows: int) -> int:
+    """Return n such that a scatter plot of every n-th row has at most `MOST_POINTS` points."""
+    return max(1, -(-n_rows // MOST_POINTS))
+
+
+def drawn_text(step: int) -> str:
+    """Return which rows are drawn, for a text; empty if it is all of them.
+
+    >>> drawn_text(1), drawn_text(40)
+    ('', ' (one of 40 is drawn)')
+    """
+    return "" if step == 1 else f" (one of {step} is drawn)"
+
+
 def correlation_map(correlation: NDArray[np.float64], names: Sequence[str]) -> Plot:
     """Draw a heat map of Pearson's r in a diverging palette: blue for -1, red for +1, near white for 0.
 
@@ -171,12 +189,13 @@ def magnitude_moid(magnitude: ArrayLike, moid_au: ArrayLike, *, labels: ArrayLik
     drawn = np.isfinite(x) & (y > 0)
     max_h, max_moid = MAX_ABSOLUTE_MAGNITUDE_MAG, MAX_MOID_AU
     in_box = (x <= max_h) & (y <= max_moid)
+    step = thinning(int(np.count_nonzero(drawn)))
     with theme():
         figure = new_figure(title, width_in=7.2, height_in=4.9)
         axes = add_axes(figure, (0.85, 0.6, 6.1, 3.55), grid="both")
         axes.set_yscale("log")
         for label, colour, name in ((False, NEGATIVE, _OTHER), (True, POSITIVE, _HAZARDOUS)):
-            chosen = drawn & (truth == label)
+            chosen = np.flatnonzero(drawn & (truth == label))[::step]
             axes.plot(
                 x[chosen], y[chosen], ls="none", marker="o", ms=2.2, mew=0, color=colour, label=name, rasterized=True
             )
@@ -196,8 +215,8 @@ def magnitude_moid(magnitude: ArrayLike, moid_au: ArrayLike, *, labels: ArrayLik
     return Plot(
         "magnitude-moid",
         title,
-        f"Scatter of {np.count_nonzero(drawn):,} rows, MOID on a logarithmic axis. The rule's box (H at most "
-        f"{max_h:g} mag and MOID at most {max_moid:g} au) contains {np.count_nonzero(truth & in_box):,} of "
+        f"Scatter of {np.count_nonzero(drawn):,} rows{drawn_text(step)}, MOID on a logarithmic axis. The rule's box "
+        f"(H at most {max_h:g} mag and MOID at most {max_moid:g} au) contains {np.count_nonzero(truth & in_box):,} of "
         f"{np.count_nonzero(truth):,} hazardous rows, and {np.count_nonzero(~truth & in_box):,} others.{left_out}",
         figure,
     )
@@ -228,8 +247,10 @@ def _histogram(axes: Axes, panel: Panel, *, truth: NDArray[np.bool_]) -> str:
         axes.set_xticks(edges[:-1] + 0.5)
     unit = f" {panel.quantity.unit}" if panel.quantity.unit else ""
     low, middle, high = (f"{value:.4g}" for value in np.percentile(shown, (5, 50, 95)))
+    shape = shape_of(np.sort(np.log(shown) if panel.scale == "log" else shown))
+    words = "" if shape is None else f"; {'on the logarithmic axis ' if panel.scale == 'log' else ''}{shape.text}"
     missing = "" if usable.all() else f"; left out: {_rows(~usable)}"
-    return f"{name}: median {middle}{unit}, 90 % of rows from {low} to {high}{unit}{missing}."
+    return f"{name}: median {middle}{unit}, 90 % of rows from {low} to {high}{unit}{words}{missing}."
 
 
 def _edges(values: NDArray[np.float64], scale: str) -> NDArray[np.float64]:

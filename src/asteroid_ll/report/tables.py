@@ -8,8 +8,11 @@ from typing import Any
 
 from asteroid_ll.evaluation.metrics import METRICS
 from asteroid_ll.evaluation.scoreboard import TITLES, Scoreboard
+from asteroid_ll.run.usage import Usage
 
 Rows = list[tuple[str, ...]]
+
+_CENT_USD = 0.01
 
 NOTHING = "–"
 """Text for an undefined value."""
@@ -35,6 +38,17 @@ def format_number(value: float | None) -> str:
 def format_score(value: float | None) -> str:
     """Format a score with four decimals, so a column of scores lines up."""
     return NOTHING if value is None else f"{value:.4f}"
+
+
+def format_usd(usd: float | None) -> str:
+    """Format a price of US dollars for a sentence.
+
+    >>> [format_usd(usd) for usd in (0.0, 0.0001, 1.255, None)]
+    ['0.00 USD', '< 0.01 USD', '1.25 USD', 'price unknown']
+    """
+    if usd is None:
+        return "price unknown"
+    return "< 0.01 USD" if 0 < usd < _CENT_USD else f"{usd:.2f} USD"
 
 
 def score_rows(board: Scoreboard) -> Rows:
@@ -72,6 +86,25 @@ def bill_rows(bill: Mapping[str, Any]) -> Rows:
         costs = (format_number(part["usd_per_h"]), _usd(part["usd"]), _usd(part["worst_case_usd"]))
         rows.append((title, part["instances"], seconds, *costs))
     return [*rows, ("Total", "", "", "", _usd(bill["usd"]), _usd(bill["worst_case_usd"]))]
+
+
+def usage_rows(usage: Mapping[str, Usage]) -> Rows:
+    """Return a table of the time and the memory of each stage, and of all together."""
+    rows: Rows = [("Stage", "Time (s)", "CPU time (s)", "Peak memory (MB)")]
+    for name, item in usage.items():
+        at_most = "≤ " if item["is_upper_bound"] else ""
+        rows.append((name, f"{item['wall_s']:.2f}", f"{item['cpu_s']:.2f}", f"{at_most}{item['peak_mb']:,.0f}"))
+    times = (sum(item[key] for item in usage.values()) for key in ("wall_s", "cpu_s"))
+    peak = max(item["peak_mb"] for item in usage.values())
+    return [*rows, ("All", *(f"{seconds:.2f}" for seconds in times), f"{peak:,.0f}")]
+
+
+def usage_gist(usage: Mapping[str, Usage]) -> str:
+    """Return the time of all stages and the largest memory; empty if nothing is known."""
+    if not usage:
+        return ""
+    _, seconds, _, peak = usage_rows(usage)[-1]
+    return f"{seconds} s, at most {peak} MB"
 
 
 def _usd(usd: float | None) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from asteroid_ll.formats.table import load_table
+from asteroid_ll.formats.table import StoredTable
 from asteroid_ll.neo.table import LABEL, locate
 from asteroid_ll.report.style import Plot, save
 from asteroid_ll.report.summary import summarise
@@ -14,7 +14,7 @@ from asteroid_ll.stages.stage import Context, Outcome
 
 def run(context: Context) -> Outcome:
     """Write the summary and, unless switched off, the figures as PNG with their alternative texts."""
-    table = load_table(context.path(paths.CLEANED_TABLE))
+    table = StoredTable(context.path(paths.CLEANED_TABLE))
     label = locate(table.columns, [LABEL])[LABEL]
     summary = summarise(table, label=label)
     write_json(context.path(paths.SUMMARY), summary.to_json())

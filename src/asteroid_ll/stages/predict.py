@@ -17,6 +17,7 @@ from asteroid_ll.formats.content_types import MAX_INVOKE_BYTES, MAX_SERVERLESS_B
 from asteroid_ll.linear_learner.spec import losses_of
 from asteroid_ll.neo.features import FittedFeatures
 from asteroid_ll.neo.label import is_hazardous_by_rule
+from asteroid_ll.neo.probability import INPUTS
 from asteroid_ll.neo.table import IDENTITY
 from asteroid_ll.report.summary import summarise
 from asteroid_ll.run import paths
@@ -117,8 +118,7 @@ def _mistakes(part: HeldOutRows) -> list[dict[str, Any]]:
         predicted=part.predicted,
         asteroid_ids=part.column(IDENTITY),
         names=part.rows["name"] if "name" in part.rows.columns else None,
-        absolute_magnitude_mag=part.column("absolute_magnitude_mag"),
-        moid_au=part.column("moid_au"),
+        columns=part.columns(INPUTS),
     )
     return [asdict(mistake) for mistake in listed]
 

@@ -101,7 +101,7 @@ STAGES: tuple[Stage, ...] = (
     ),
     Stage(
         name="explore",
-        version=1,
+        version=2,
         needs=("clean",),
         settings=lambda config: {"report": {"figures": config.report.figures}},
         run=_lazy("stages.explore.run"),
@@ -189,7 +189,7 @@ STAGES: tuple[Stage, ...] = (
     ),
     Stage(
         name="report",
-        version=3,
+        version=4,
         needs=("fetch", "clean", "explore", "split", "encode", "train", "predict"),
         settings=_all_settings,
         run=_lazy("stages.report.run"),

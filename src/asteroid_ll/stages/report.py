@@ -38,7 +38,8 @@ def report_inputs(context: Context) -> ReportInputs:
     bill = bill_of(context.directory, context.config, history, now=now)
     trained_at = time_of(done["train"]) if "train" in done else None
     fingerprints["report"] = context.fingerprint
-    return ReportInputs(context.directory, context.config, fingerprints, bill, trained_at)
+    usage = {name: record["usage"] for name, record in done.items() if "usage" in record}
+    return ReportInputs(context.directory, context.config, fingerprints, bill, trained_at, usage)
 
 
 def _judge(context: Context) -> Parity | None:

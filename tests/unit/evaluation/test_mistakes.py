@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from urllib.parse import unquote
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,8 +15,11 @@ GIVEN = {
     "predicted": [0, 0, 1, 0, 1],
     "asteroid_ids": ["433", "2010 PK9", "99942", "1", "2"],
     "names": ["Eros", "(2010 PK9)", "Apophis", "a", "b"],
-    "absolute_magnitude_mag": [10.4, 21.8, 19.1, 3.0, 4.0],
-    "moid_au": [0.15, 0.01, 0.0003, 1.0, 1.0],
+    "columns": {
+        "absolute_magnitude_mag": np.array([10.4, 21.85, 19.1, 3.0, 4.0]),
+        "moid_au": np.array([0.15, 0.01, 0.0003, 1.0, 1.0]),
+        "orbit_uncertainty": np.array([0, np.nan, 9, 0, 0]),
+    },
 }
 
 
@@ -28,6 +32,16 @@ def test_missed_ones_come_first_and_the_most_confident_mistake_of_each_kind_lead
     ]
     assert (found[1].name, found[1].absolute_magnitude_mag, found[1].moid_au) == ("Eros", 10.4, 0.15)
     assert found[0].url == jpl_page("2010 PK9")
+
+
+def test_each_mistake_has_the_error_of_its_moid_and_the_probability_of_the_definition():
+    """Half an error of 0.3 mag within the limit of H: the standard normal distribution function at 0.5 is 0.69146."""
+    near, bright, uncertain = mistakes(**GIVEN)
+    assert (near.sigma_moid_au, near.p_hazardous) == (0.0009, pytest.approx(0.69146, abs=1e-5))
+    assert (bright.sigma_moid_au, bright.p_hazardous) == (0.0009, 0.0)
+    # U 9 is a whole turn in ten years: 2/3 (648000/1296000) (1.68**1.5 / 10) au.
+    assert uncertain.sigma_moid_au == pytest.approx(0.0726, abs=1e-4)
+    assert uncertain.p_hazardous == pytest.approx(0.509, abs=0.001)
 
 
 def test_a_limit_keeps_the_worst_and_a_table_without_names_shows_identities(monkeypatch):

@@ -61,7 +61,7 @@ def test_stored_metrics_that_lack_a_metric_or_its_interval_are_outdated(tmp_path
     labels, predictions = [0, 1, 1], Predictions([0, 1, 0], [0.1, 0.9, 0.4])
     board = scoreboard(labels, predictions, train_labels=labels, predicted_by_rule=labels)
     replicates = intervals.bootstrap(labels, {"model": predictions, "rule": Predictions(labels)}, groups=labels)
-    metrics = {"scores": board.to_json(), "intervals": intervals.to_json(replicates)}
+    metrics = {"scores": board.to_json(), "intervals": intervals.to_json(replicates), "errors": {"listed": []}}
     assert not is_outdated(metrics)
     del metrics["intervals"]["scores"]["model"]["f1"]
     assert is_outdated(metrics)

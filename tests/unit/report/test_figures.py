@@ -112,6 +112,28 @@ def test_every_row_that_is_counted_as_drawn_lies_inside_the_axes(makers, table_v
     assert bottom < table_values.moid[shown].min() < table_values.moid[shown].max() < top
 
 
+def test_a_scatter_of_very_many_rows_draws_equal_shares_of_both_classes_and_states_it(
+    makers, table_values, monkeypatch
+):
+    monkeypatch.setattr("asteroid_ll.report.table_plots.MOST_POINTS", 100)
+    for name, counted in (("magnitude-moid", 399), ("decision-plane", 399)):
+        plot = makers[name]()
+        assert f"Scatter of {counted} " in plot.alt
+        assert " (one of 4 is drawn), MOID" in plot.alt
+        labelled = {line.get_label(): len(line.get_xdata()) for line in plot.figure.axes[0].lines}
+        n_hazardous = int(table_values.labels.sum())
+        assert labelled["hazardous"] == pytest.approx(n_hazardous / 4, abs=1)
+        assert labelled["hazardous"] + labelled["not hazardous"] <= 101
+    assert n_hazardous > 4
+
+
+def test_the_shape_of_each_histogram_is_in_the_text(makers):
+    text = makers["distributions"]().alt
+    assert "90 % of rows from" in text
+    assert "close to normal (skewness " in text
+    assert "on the logarithmic axis close to normal" in text
+
+
 def test_a_plane_without_a_single_drawable_row_is_still_a_figure():
     plot = magnitude_moid([20.0], [0.0], labels=[0])
     assert render(plot.figure)

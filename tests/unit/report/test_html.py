@@ -162,6 +162,25 @@ def test_columns_of_numbers_are_aligned_to_the_right_and_words_are_not(full):
     assert "<td>a</td>" in document
 
 
+def test_a_wide_table_has_the_heading_in_each_cell_for_a_phone():
+    rows = [("Asteroid", "H (mag)", ""), ("Eros", "10.4", "x")]
+    document = render_html(_report(ReportSection("s", [ReportTable("t", rows, stacks=True)])))
+    assert '<table class="sorts stacks">' in document
+    assert '<td class="number" data-name="H (mag)">10.4</td><td>x</td>' in document
+    assert "data-name" not in render_html(_report(ReportSection("s", [ReportTable("t", rows)]))).replace(
+        "data-name) ", ""
+    )
+
+
+def test_the_end_of_a_long_fact_is_behind_a_fold_that_has_all_of_it():
+    command = "asteroid-ll run-all" + "".join(f" --set hyperparameters.setting_{number}=1" for number in range(9))
+    document = render_html(ReportData("t", [("Command", command)], headline=(), lead=(), sections=(), footer=""))
+    (start, whole) = re.findall(r"<summary>(.*?) … <span>all of it</span></summary>(.*?)</details>", document)[0]
+    assert whole == command
+    assert command.startswith(f"{start} ")
+    assert len(start) <= 110
+
+
 def test_empty_sections_are_left_out():
     empty = ReportSection("Nothing", [ReportFacts("empty", {}), ReportFindings([]), ReportTable("empty", [])])
     tags = [tag for tag, _ in Outline(render_html(_report(empty))).tags]

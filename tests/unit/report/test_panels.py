@@ -17,7 +17,7 @@ JPL = "https://ssd.jpl.nasa.gov/"
 
 
 def _mistake(magnitude, moid):
-    return Mistake("1", "One", "missed", 0.25, magnitude, moid, JPL)
+    return Mistake("1", "One", "missed", 0.25, magnitude, moid, 0.0009, 0.5, JPL)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 from asteroid_ll.evaluation.mistakes import Mistake
 from asteroid_ll.report.reasons import reason_of, why_epochs
 
-MISSED = Mistake("1", "One", "missed", 0.1, 20.0, 0.04, "https://ssd.jpl.nasa.gov/")
+MISSED = Mistake("1", "One", "missed", 0.1, 20.0, 0.04, 0.0009, 1.0, "https://ssd.jpl.nasa.gov/")
 SETTINGS = {"epochs": "15", "early_stopping_patience": "3", "early_stopping_tolerance": "0.001"}
 
 

@@ -69,14 +69,16 @@ def test_calibration_and_mistakes_have_a_row_each():
         predicted=[0, 1, 0, 1],
         asteroid_ids=list("abcd"),
         names=None,
-        absolute_magnitude_mag=[20.0, 21.5, 21.9, 23.0],
-        moid_au=[0.1, 0.2, 0.03, 0.04],
+        columns={
+            "absolute_magnitude_mag": np.array([20.0, 21.5, 21.9, 23.0]),
+            "moid_au": np.array([0.1, 0.2, 0.03, 0.04]),
+        },
     )
     near = "the model is wrong near the limit: H 0.1 mag below the limit"
     far = "the model is wrong far from the limit: MOID 0.15 au above the limit"
     assert tables.mistake_rows(found)[1:] == [
-        ("c", "missed", "0.4000", "21.9", "0.03", "hazardous", near),
-        ("b", "false alarm", "0.6000", "21.5", "0.2", "not hazardous", far),
+        ("c", "missed", "0.4000", "0.631", "21.9", "0.03 ± 0.0009", "hazardous", near),
+        ("b", "false alarm", "0.6000", "0.000", "21.5", "0.2 ± 0.0009", "not hazardous", far),
     ]
 
 

@@ -36,6 +36,21 @@ def test_numbers_are_short_and_readable(value, text):
     assert tables.format_number(value) == text
 
 
+def test_time_and_memory_have_a_sum_and_a_largest_value_and_mark_an_upper_bound():
+    usage = {
+        "fetch": {"wall_s": 0.5, "cpu_s": 0.25, "peak_mb": 80.4, "is_upper_bound": False},
+        "clean": {"wall_s": 1.25, "cpu_s": 1.0, "peak_mb": 1234.5, "is_upper_bound": True},
+    }
+    rows = tables.usage_rows(usage)
+    assert rows[1:] == [
+        ("fetch", "0.50", "0.25", "80"),
+        ("clean", "1.25", "1.00", "≤ 1,234"),
+        ("All", "1.75", "1.25", "1,234"),
+    ]
+    assert tables.usage_gist(usage) == "1.75 s, at most 1,234 MB"
+    assert tables.usage_gist({}) == ""
+
+
 def test_all_tables_are_rectangular_text_with_a_heading():
     model = Predictions([0, 1, 0, 0], [0.1, 0.9, 0.2, 0.3])
     board = scoreboard([0, 1, 0, 0], model, train_labels=[0, 0, 1], predicted_by_rule=[0, 1, 0, 0])

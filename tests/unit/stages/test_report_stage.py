@@ -13,6 +13,8 @@ from asteroid_ll.cli import group
 from asteroid_ll.config import Config
 from asteroid_ll.errors import ConfigError, DataError
 from asteroid_ll.neo.features import FittedFeatures
+from asteroid_ll.report.data import usage_blocks
+from asteroid_ll.report.inputs import ReportInputs
 from asteroid_ll.report.quantities import feature_steps, quantity
 from asteroid_ll.run.journal import Journal
 from asteroid_ll.stages.predict import evaluate_stored_predictions
@@ -44,9 +46,10 @@ def test_the_report_has_one_page_the_numbers_as_json_and_a_png_per_figure(run):
     assert files == sorted([*(f"{name}.png" for name in FIGURES), "follow_up.csv", "report.html", "report.json"])
     page = (run / "report" / "report.html").read_text(encoding="utf-8")
     assert page.count("<figure ") == len(FIGURES) + 2
-    sections = re.findall(r'<section id="([a-z]+)"', page)
+    sections = re.findall(r'<section id="([a-z-]+)"', page)
     assert sections == [
-        *("findings", "decisions", "scores", "thresholds", "model", "data", "bill", "configuration", "provenance")
+        *("findings", "decisions", "scores", "thresholds", "model", "data", "bill", "time-and-memory"),
+        *("configuration", "provenance"),
     ]
 
 
@@ -98,6 +101,22 @@ def test_each_wrong_prediction_and_each_follow_up_has_a_named_point(run):
         points = {url: name for shape, url, name in links if shape == kind}
         assert points.keys() == items.keys()
         assert all(points[url].startswith(f"{name}, ") for url, name in items.items())
+
+
+def test_the_time_and_the_memory_of_every_stage_before_the_report_are_those_of_the_journal(run):
+    data = json.loads((run / "report" / "report.json").read_bytes())
+    journal = [json.loads(line) for line in (run / "journal.jsonl").read_text().splitlines()]
+    expected = {
+        item["stage"]: item["usage"] for item in journal if item["event"] == "done" and item["stage"] != "report"
+    }
+    assert data["usage"] == expected
+    assert list(expected) == ["fetch", "clean", "explore", "split", "encode", "upload", "train", "predict"]
+    page = (run / "report" / "report.html").read_text(encoding="utf-8")
+    assert f'<td class="number">{expected["explore"]["wall_s"]:.2f}</td>' in page
+
+
+def test_a_run_of_an_earlier_version_has_no_table_of_time_and_memory(tmp_path):
+    assert usage_blocks(ReportInputs(tmp_path, Config(), {}, {})) == []
 
 
 def test_the_page_tells_why_so_many_epochs_ran(run):
