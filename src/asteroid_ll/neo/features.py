@@ -24,20 +24,18 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from asteroid_ll.errors import DataError
+from asteroid_ll.formats.columns import Columns
 from asteroid_ll.neo.derived import node_distances_au
 from asteroid_ll.neo.feature_sets import APPROACH_COLUMNS, ELEMENTS, LABEL_INPUTS, NAMES, choices, require_name
 from asteroid_ll.neo.label import MAX_ABSOLUTE_MAGNITUDE_MAG, MAX_MOID_AU
 from asteroid_ll.neo.splines import Knots, fit_knots, ramp_names, ramps
 from asteroid_ll.neo.table import find, locate, lookup
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 MIN_MOID_AU = 1e-7
 """Smallest MOID in the logarithm, 15 km: orbits are not known better."""
@@ -112,7 +110,7 @@ class FittedFeatures:
     knots: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     references: Mapping[str, float] = field(default_factory=dict)
 
-    def transform(self, table: pd.DataFrame) -> Matrix:
+    def transform(self, table: Columns) -> Matrix:
         """Return the features of each row, float32 of shape ``(n_rows, d)``, C-contiguous.
 
         Features are computed in float64 and rounded once.
@@ -120,17 +118,18 @@ class FittedFeatures:
         Raises:
             DataError: the table lacks an input column, or a value is not a finite number.
         """
-        return self.of_columns(_values(table, self.inputs))
+        return self.matrix(self.values(table))
 
-    def of_columns(self, values: Mapping[str, Array]) -> Matrix:
-        """Return `transform` of a table that is given by its input columns.
-
-        Args:
-            values: finite numbers by canonical name, shape ``(n_rows,)`` each.
+    def values(self, table: Columns) -> dict[str, Array]:
+        """Return the input columns by canonical name, float64 of shape ``(n_rows,)`` each, for `matrix`.
 
         Raises:
-            DataError: an orbit is not elliptical.
+            DataError: as for `transform`.
         """
+        return _checked(self.name, table, self.inputs)
+
+    def matrix(self, values: Mapping[str, Array]) -> Matrix:
+        """Return the features of each row as `transform` does, from `values` or some of their rows."""
         if self.knots:
             return ramps(_variables(self.name, values), self.knots)
         if self.name == "physics":
@@ -171,7 +170,7 @@ class FittedFeatures:
             raise DataError(f"The stored feature set is damaged: {error!r}.", hint=hint) from error
 
 
-def fit(name: str, table: pd.DataFrame, *, n_knots: int | None = None) -> FittedFeatures:
+def fit(name: str, table: Columns, *, n_knots: int | None = None) -> FittedFeatures:
     """Fit a feature set on the training rows.
 
     Args:
@@ -201,13 +200,13 @@ def fit(name: str, table: pd.DataFrame, *, n_knots: int | None = None) -> Fitted
     return _fit_ramps(name, table, inputs=inputs, n_knots=n_knots, fixed={})
 
 
-def _varies(table: pd.DataFrame, name: str) -> bool:
+def _varies(table: Columns, name: str) -> bool:
     """Return whether a table has a column, in any spelling, with more than one value."""
     spelled = [label for label in table.columns if (column := lookup(label)) is not None and column.name == name]
     return bool(spelled) and table[spelled[0]].nunique() > 1
 
 
-def _fit_columns(name: str, table: pd.DataFrame) -> FittedFeatures:
+def _fit_columns(name: str, table: Columns) -> FittedFeatures:
     inputs = tuple(choice.column.name for choice in choices(name, table.columns) if choice.taken)
     if not inputs:
         raise DataError("The table has no numeric column for features.", hint="Check the source and its columns.")
@@ -220,14 +219,12 @@ def _fit_columns(name: str, table: pd.DataFrame) -> FittedFeatures:
     return FittedFeatures(name, inputs, tuple(spelled.values()), references=references)
 
 
-def _fit_ramps(
-    name: str, table: pd.DataFrame, *, inputs: tuple[str, ...], n_knots: int, fixed: Knots
-) -> FittedFeatures:
-    knots = fit_knots(_variables(name, _values(table, inputs)), n_knots=n_knots, fixed=fixed)
+def _fit_ramps(name: str, table: Columns, *, inputs: tuple[str, ...], n_knots: int, fixed: Knots) -> FittedFeatures:
+    knots = fit_knots(_variables(name, _checked(name, table, inputs)), n_knots=n_knots, fixed=fixed)
     return FittedFeatures(name, inputs, ramp_names(knots), knots)
 
 
-def _values(table: pd.DataFrame, inputs: tuple[str, ...]) -> dict[str, Array]:
+def _values(table: Columns, inputs: tuple[str, ...]) -> dict[str, Array]:
     """Return the input columns as float64, all values finite."""
     values = {}
     for name, spelled in locate(table.columns, inputs).items():
@@ -240,6 +237,23 @@ def _values(table: pd.DataFrame, inputs: tuple[str, ...]) -> dict[str, Array]:
                 column=spelled,
                 row=int(bad[0]) + 1,
             )
+    return values
+
+
+def _checked(name: str, table: Columns, inputs: tuple[str, ...]) -> dict[str, Array]:
+    """Return the input columns as float64, all values finite, all orbits elliptical for a set that needs it."""
+    values = _values(table, inputs)
+    if name != "no-label-inputs":
+        return values
+    eccentricity = values["eccentricity"]
+    open_orbits = np.flatnonzero((eccentricity < 0.0) | (eccentricity >= 1.0))
+    if open_orbits.size:
+        raise DataError(
+            f"Data row {open_orbits[0] + 1}: eccentricity {eccentricity[open_orbits[0]]:g} is not an elliptical orbit "
+            "(expected 0 <= e < 1).",
+            hint="Remove that row, or correct its eccentricity.",
+            row=int(open_orbits[0]) + 1,
+        )
     return values
 
 
@@ -260,14 +274,6 @@ def _variables(name: str, values: Mapping[str, Array]) -> dict[str, Array]:
         magnitude_mag, moid_au = (values[column] for column in LABEL_INPUTS)
         return {"absolute_magnitude_mag": magnitude_mag, "moid_au": moid_au, "ln_moid": _ln_moid(moid_au)}
     eccentricity, axis_au, inclination_deg = (values[column] for column in ELEMENTS[:3])
-    open_orbits = np.flatnonzero((eccentricity < 0.0) | (eccentricity >= 1.0))
-    if open_orbits.size:
-        raise DataError(
-            f"Data row {open_orbits[0] + 1}: eccentricity {eccentricity[open_orbits[0]]:g} is not an elliptical orbit "
-            "(expected 0 <= e < 1).",
-            hint="Remove that row, or correct its eccentricity.",
-            row=int(open_orbits[0]) + 1,
-        )
     ascending_au, descending_au = node_distances_au(
         axis_au, eccentricity, perihelion_argument_deg=values["perihelion_argument_deg"]
     )
