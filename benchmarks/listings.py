@@ -1,15 +1,19 @@
-"""List operations on a full account, beside the same calls on an account with one page of entries.
+"""List operations and ``run-all`` on a full account, beside the same on a small one.
 
     python benchmarks/listings.py [jobs] [objects]
 
 It fills an account of the emulator in a temporary directory with training jobs and objects, by rows of its database,
-and measures calls through boto3: each figure is the median CPU time of five. "alone" is the same call if the account
-has one page of jobs and one page of objects. Bound: at most three times.
+and measures calls through boto3: each figure is the median CPU time of five. "alone" is the same call, with a page of
+the same length, if the account has one page of jobs and two pages of objects. Bound: at most three times.
+
+``run-all`` runs as a process in turn on a full and on an empty account, whose state is in the run directory. Its
+figures are medians of the wall time of five. Bound: at most 1.3 times.
 """
 
 from __future__ import annotations
 
 import statistics
+import subprocess
 import sys
 import tempfile
 import time
@@ -97,7 +101,7 @@ def calls(emulator: Emulator) -> dict[str, Callable[[], object]]:
         "objects: first page": lambda: objects(Bucket="benchmark"),
         "objects: page in the middle": lambda: objects(Bucket="benchmark", StartAfter=middle),
         "objects: middle of a prefix": lambda: objects(Bucket="benchmark", Prefix="keys/", StartAfter=middle),
-        "objects: folders": lambda: objects(Bucket="benchmark", Prefix="keys/", Delimiter="/"),
+        "objects: 20 folders": lambda: objects(Bucket="benchmark", Prefix="keys/", Delimiter="/", MaxKeys=20),
         "objects: one folder": lambda: objects(Bucket="benchmark", Prefix=middle, Delimiter="/"),
     }
 
@@ -117,9 +121,26 @@ def measured(*, n_jobs: int, n_objects: int) -> dict[str, float]:
             return {name: cpu_ms(call) for name, call in calls(emulator).items()}
 
 
+def run_all_ms(*, is_full: bool) -> float:
+    """Return the wall time of ``run-all`` in a new folder, in milliseconds."""
+    with tempfile.TemporaryDirectory() as folder:
+        if is_full:
+            state = Path(folder) / "asteroid-run" / "emulator"
+            with Emulator(state) as emulator:
+                emulator.session().client("s3").create_bucket(Bucket="benchmark")
+                emulator.session().client("sagemaker").list_training_jobs()
+            fill(state, n_jobs=N_JOBS, n_objects=N_OBJECTS)
+        started = time.perf_counter()
+        command = [sys.executable, "-m", "asteroid_ll", "run-all"]
+        subprocess.run(command, cwd=folder, capture_output=True, check=True)
+        return (time.perf_counter() - started) * 1e3
+
+
 def main() -> None:
     """Print one line per call."""
-    full, alone = measured(n_jobs=N_JOBS, n_objects=N_OBJECTS), measured(n_jobs=100, n_objects=1_000)
+    full, alone = measured(n_jobs=N_JOBS, n_objects=N_OBJECTS), measured(n_jobs=100, n_objects=2_000)
+    pairs = [(run_all_ms(is_full=True), run_all_ms(is_full=False)) for _ in range(RUNS)]
+    full["run-all"], alone["run-all"] = (statistics.median(pair[who] for pair in pairs) for who in (0, 1))
     print(f"{N_JOBS:,} jobs, {N_OBJECTS:,} objects {'ms':>16} {'alone':>9} {'ratio':>7}")
     for name, full_ms in full.items():
         print(f"{name:32} {full_ms:9.2f} {alone[name]:9.2f} {full_ms / alone[name]:7.1f}")

@@ -243,7 +243,10 @@ def test_asteroids_that_are_not_in_the_table_are_looked_up_in_the_source(finishe
         "dark": "not among the 600 rows of this run's table, and not known to the observatory",
     }
     asked = batch.carried["designation"].index("9000077")
-    assert batch.inputs.iloc[asked].to_dict() == {"absolute_magnitude_mag": 18.0, "moid_au": 0.01}
+    assert {name: values[asked] for name, values in batch.inputs.items()} == {
+        "absolute_magnitude_mag": 18.0,
+        "moid_au": 0.01,
+    }
     assert batch.carried["hazardous"][asked] is None
     assert batch.carried["part"][asked] is None
 
@@ -321,8 +324,11 @@ def test_a_file_that_is_not_a_table_is_one_data_error(batches, content, says):
 
 def test_the_columns_may_have_the_exports_names_and_any_order(batches):
     (batch,) = batches("Minimum Orbit Intersection,Name,x,Absolute Magnitude\n.05,a,1,20\n")
-    assert batch.inputs.to_dict("list") == {"absolute_magnitude_mag": [20.0], "moid_au": [0.05]}
-    assert batch.carried == {"name": ["a"]}
+    assert {name: values.tolist() for name, values in batch.inputs.items()} == {
+        "absolute_magnitude_mag": [20.0],
+        "moid_au": [0.05],
+    }
+    assert {name: list(values) for name, values in batch.carried.items()} == {"name": ["a"]}
 
 
 def test_an_unknown_orbit_uncertainty_is_the_worst_as_in_the_cleaned_table():

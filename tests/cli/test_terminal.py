@@ -115,6 +115,14 @@ def test_quiet_prints_only_the_result(finished):
     assert (quiet.code, quiet.out, quiet.err) == (0, usual.out, "")
 
 
+def test_quiet_may_stand_before_the_command(finished):
+    line = ("run-all", "--force", "clean", "--only", "clean")
+    usual, before = finished.run(*line), finished.run("-q", *line)
+    assert "clean     ran" in usual.err
+    assert (before.code, before.out, before.err) == (0, usual.out, "")
+    assert "--quiet excludes --verbose" in finished.run("-q", "status", "-v").err
+
+
 def test_quiet_prints_errors(place):
     ended = place.run("run-all", "-q", "--set", "source.location=nowhere.csv")
     assert ended.code == 3

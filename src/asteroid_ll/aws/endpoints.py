@@ -15,7 +15,8 @@ from asteroid_ll.aws.resources import CreatedOrAdopted, Kind
 from asteroid_ll.aws.tags import to_api
 from asteroid_ll.aws.waiting import poll
 from asteroid_ll.errors import AsteroidError, AwsError, CredentialsError, DataError
-from asteroid_ll.formats.content_types import MAX_INVOKE_BYTES
+from asteroid_ll.formats.content_types import JSON, MAX_INVOKE_BYTES, RECORDIO
+from asteroid_ll.formats.payload import parse_scores, type_of_answer
 
 if TYPE_CHECKING:
     from asteroid_ll.aws.session import Aws
@@ -27,7 +28,7 @@ DELETION_PATIENCE_S = 120
 INVOKE_ATTEMPTS = 6
 
 _IN_TRANSITION = {"Creating", "Updating", "SystemUpdating", "RollingBack"}
-_TRUNCATED: tuple[type[Exception], ...] = (*BROKEN_BODY_ERRORS, orjson.JSONDecodeError)
+_TRUNCATED: tuple[type[Exception], ...] = (*BROKEN_BODY_ERRORS, orjson.JSONDecodeError, DataError)
 _RETRIED = {"ModelNotReadyException", "InternalDependencyException", "ServiceUnavailable", "InternalFailure"}
 
 
@@ -186,9 +187,9 @@ def delete_endpoint(aws: Aws, name: str) -> bool:
 def invoke(aws: Aws, endpoint_name: str, body: bytes, *, content_type: str, accept: str) -> bytes:
     """Send a payload to an endpoint and return the body of the answer; retry unless the payload is at fault.
 
-    A truncated answer is retried too, and one that is not JSON although JSON was requested. botocore itself does not
-    retry ModelNotReadyException (429), ModelError (424) or InternalDependencyException (530). A ModelError with a 4xx
-    status of the container is final.
+    A truncated answer is retried too, and one that is neither JSON nor recordIO although that was requested. botocore
+    itself does not retry ModelNotReadyException (429), ModelError (424) or InternalDependencyException (530). A
+    ModelError with a 4xx status of the container is final.
 
     Args:
         aws: the connection.
@@ -212,7 +213,7 @@ def invoke(aws: Aws, endpoint_name: str, body: bytes, *, content_type: str, acce
                 result = aws.runtime.invoke_endpoint(
                     EndpointName=endpoint_name, ContentType=content_type, Accept=accept, Body=body
                 )
-                return _complete_body(result, is_json=accept == "application/json")
+                return _complete_body(result, accept=accept)
             except Exception as error:
                 if not _is_retryable(error, endpoint_name):
                     raise
@@ -287,12 +288,14 @@ class _TruncatedAnswerError(Exception):
     """The body of an answer is truncated (a request that timed out is another error)."""
 
 
-def _complete_body(result: Mapping[str, Any], *, is_json: bool) -> bytes:
-    """Return an answer's body; JSON must be complete even if no length was announced."""
+def _complete_body(result: Mapping[str, Any], *, accept: str) -> bytes:
+    """Return an answer's body; JSON and recordIO must be complete even if no length was announced."""
     try:
         with closing(result["Body"]) as stream:
             body = bytes(stream.read())
-        if is_json:
+        if accept == RECORDIO and type_of_answer(body) == RECORDIO:
+            parse_scores(body, RECORDIO)
+        elif accept in (JSON, RECORDIO):
             orjson.loads(body)
     except _TRUNCATED as error:
         raise _TruncatedAnswerError(f"the answer broke off: {error}") from error

@@ -15,7 +15,7 @@ import click
 from asteroid_ll import __version__
 from asteroid_ll.cli.exits import run_and_exit
 from asteroid_ll.cli.options import read_from_environment
-from asteroid_ll.cli.verbosity import add_options
+from asteroid_ll.cli.verbosity import add_options, options
 from asteroid_ll.stages.registry import STAGES
 
 _OWN_MODULE = ("explore", "predict", "report")
@@ -101,6 +101,7 @@ def _keep_examples(command: click.Command) -> None:
 
 @click.group(
     cls=LazyGroup,
+    params=options(),
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
     epilog="Example:  asteroid-ll run-all   (in an empty folder; offline, no account)",
 )

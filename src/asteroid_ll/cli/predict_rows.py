@@ -22,12 +22,9 @@ from asteroid_ll.neo.probability import INPUTS, USUAL, Errors
 from asteroid_ll.run import paths
 from asteroid_ll.run.files import read_json
 from asteroid_ll.scoring import reader
-from asteroid_ll.scoring.batch import batch_scorer
-from asteroid_ll.scoring.designation import look_up
 from asteroid_ll.scoring.new_rows import Tally, score_batches
-from asteroid_ll.scoring.scorers import Scorer, endpoint_scorer, offline_scorer
+from asteroid_ll.scoring.offline import Scorer, offline_scorer
 from asteroid_ll.scoring.writer import Collected, format_of, open_writer
-from asteroid_ll.stages.predict import batch_run, max_request_bytes
 from asteroid_ll.stages.stage import Context
 
 _NO_ENDPOINT = (
@@ -86,6 +83,7 @@ def predict_rows(options: CommonOptions, request: ScoringRequest) -> None:
                 threshold=context.config.predict.threshold,
                 progress=lambda n_rows: _show_progress(console, source, n_rows=n_rows),
                 sigmas=request.sigmas,
+                overlap=not in_batch,
             )
         still_open = pipeline.snapshot().open
     if request.output is not None or tally.n_errors or tally.n_differ:
@@ -102,10 +100,14 @@ def predict_rows(options: CommonOptions, request: ScoringRequest) -> None:
 
 def _open_scorer(context: Context, request: ScoringRequest, *, in_batch: bool) -> AbstractContextManager[Scorer]:
     """Open a scorer with batch transform, the artifact, or the endpoint, which is looked up for the first row."""
-    if in_batch:
-        return batch_scorer(batch_run(context))
     if request.offline:
         return nullcontext(offline_scorer(context.path(paths.ARTIFACT)))
+    if in_batch:
+        from asteroid_ll.scoring.batch import batch_scorer
+        from asteroid_ll.stages.predict import batch_run  # imports pandas
+
+        return batch_scorer(batch_run(context))
+    from asteroid_ll.scoring.scorers import endpoint_scorer, max_request_bytes  # imports botocore
 
     def score(features: NDArray[np.float32]) -> Scores:
         try:
@@ -129,6 +131,8 @@ def _open_source(
     if request.input_file is not None:
         n_rows = reader.TRANSFORM_ROWS if in_batch else None
         return reader.open_rows(request.input_file, columns=columns, optional=INPUTS, batch_rows=n_rows)
+    from asteroid_ll.scoring.designation import look_up  # imports pandas
+
     batch = look_up(
         context.directory, request.designations, columns=columns, source=context.config.source, optional=INPUTS
     )

@@ -1,4 +1,4 @@
-"""How much a command prints: ``--quiet``, ``--verbose`` and ``--debug``, which every command has."""
+"""How much a command prints: ``--quiet``, ``--verbose`` and ``--debug``, after the command or before it."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import click
 from asteroid_ll import ENVIRONMENT_PREFIX
 
 _KEY = "asteroid_ll.verbosity"
+_DEBUG_KEY = "asteroid_ll.debug"
 
 
 class Verbosity(Enum):
@@ -32,10 +33,11 @@ def add_options(command: click.Command) -> None:
         for inner in command.commands.values():
             add_options(inner)
     elif not any(parameter.name == "is_quiet" for parameter in command.params):
-        command.params += _options()
+        command.params += options()
 
 
-def _options() -> list[click.Parameter]:
+def options() -> list[click.Parameter]:
+    """Return the options."""
     return [
         click.Option(
             ["-q", "--quiet", "is_quiet"],
@@ -75,10 +77,11 @@ def _set_verbose(context: click.Context, parameter: click.Parameter, value: bool
 
 
 def _set_debug(context: click.Context, parameter: click.Parameter, value: bool) -> None:  # noqa: ARG001 - click's
-    if value and not context.resilient_parsing:
+    if value and not context.resilient_parsing and not context.meta.get(_DEBUG_KEY):
         from asteroid_ll.aws.debug_log import write_to_stderr
 
         _set(context, Verbosity.VERBOSE)
+        context.meta[_DEBUG_KEY] = True
         context.call_on_close(write_to_stderr())
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 import traceback
 import uuid
@@ -13,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from asteroid_ll.emulator import ledger, query_protocol
+from asteroid_ll.emulator import ledger, query_protocol, turns
 from asteroid_ll.emulator.api_model import ApiModel, Authorize
 from asteroid_ll.emulator.cloudwatch import service as cloudwatch
 from asteroid_ll.emulator.iam.call import IamCall
@@ -95,7 +94,6 @@ class Account:
     ) -> None:
         self.directory = directory
         self._model = ApiModel(loader)
-        self._lock = threading.RLock()
         self._prepare = prepare
         self.state = State(self.directory, clock=clock)
         with naming_damage(self.directory):
@@ -142,7 +140,7 @@ class Account:
 
     def ledger(self) -> list[BilledInterval]:
         """Return every interval that AWS would bill, oldest first, after `settle`."""
-        with self._lock, naming_damage(self.directory):
+        with turns.LOCK, naming_damage(self.directory):
             self.settle()
             return ledger.all_intervals(self.state)
 
@@ -159,7 +157,7 @@ class Account:
 
     def reset(self) -> None:
         """Kill every job's processes and delete what the emulator created; the account is empty then."""
-        with self._lock, naming_damage(self.directory):
+        with turns.LOCK, naming_damage(self.directory):
             self.services.tunings.delete_all()  # first, because they start training jobs
             self.services.jobs.delete_all()
             self.services.transforms.delete_all()
@@ -193,7 +191,7 @@ class Account:
             raise ApiError("MissingAuthenticationTokenException", "Missing Authentication Token", status=403)
         if region and self._keys is not None:
             self._check_signature(request)
-        with self._lock:
+        with turns.LOCK:
             allowed = None if permissions is None else permissions()
             authorize = None if allowed is None else allowed.check
             if service == "sagemaker":

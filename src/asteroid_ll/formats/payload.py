@@ -6,7 +6,7 @@ Source: the SageMaker developer guide, "Common data formats for inference" and "
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +16,7 @@ import orjson
 
 from asteroid_ll.errors import DataError
 from asteroid_ll.formats import recordio
-from asteroid_ll.formats.arrays import Float32Array
+from asteroid_ll.formats.arrays import Bools, Bytes, Float32Array
 from asteroid_ll.formats.content_types import CSV, JSON, JSON_LINES, RECORDIO, media_type
 from asteroid_ll.formats.frames import MAGIC_BYTES, frames
 from asteroid_ll.formats.protobuf import LABEL, parse_record, tensor_prefix
@@ -91,6 +91,11 @@ def sniffed_type(body: bytes) -> str:
     return JSON if "instances" in document else JSON_LINES
 
 
+def type_of_answer(body: bytes) -> str:
+    """Return recordIO or JSON, whichever a response looks like."""
+    return RECORDIO if body.startswith(MAGIC_BYTES) else JSON
+
+
 def response_body(scores: Scores, accept: str) -> bytes:
     """Return scores as the container writes them: ``{"predictions": [{"score": 11.719074249267578}]}``.
 
@@ -107,7 +112,8 @@ def response_body(scores: Scores, accept: str) -> bytes:
     """
     kind = media_type(accept)
     if kind == RECORDIO:
-        return b"".join(_records(scores))
+        records, _ = _records(scores)
+        return records.tobytes()
     if kind == JSON:
         return json.dumps({"predictions": _objects(scores)}).encode()
     if kind == JSON_LINES:
@@ -123,6 +129,9 @@ def parse_scores(body: bytes, content_type: str) -> Scores:
     """
     kind = media_type(content_type)
     if kind == RECORDIO:
+        uniform = _uniform_answers(body)
+        if uniform is not None:
+            return uniform
         answers = [parse_record(data, offset=at).label for at, data in frames(body)]
         items: Any = [{name: tensor.values.tolist() for name, tensor in label.items()} for label in answers]
     elif kind == JSON_LINES:
@@ -157,15 +166,43 @@ def _objects(scores: Scores) -> list[dict[str, Any]]:
     return [{"score": value, "predicted_label": label} for value, label in zip(score, labels, strict=True)]
 
 
-def _records(scores: Scores) -> Iterator[bytes]:
+def _records(scores: Scores) -> tuple[Bytes, Bools]:
+    """Return the records of scores, shape ``(n_rows, n_bytes)``, and which bytes of a record are those of numbers."""
     score = scores.score.reshape(len(scores.score), -1).astype("<f4")
-    score_head = tensor_prefix(LABEL, score.shape[1], key="score")
-    label_head = tensor_prefix(LABEL, 1, key="predicted_label")
-    for row in range(len(score)):
-        payload = score_head + score[row].tobytes()
-        if scores.predicted_label is not None:
-            payload = label_head + scores.predicted_label[row].astype("<f4").tobytes() + payload
-        yield MAGIC_BYTES + len(payload).to_bytes(4, "little") + payload + bytes(-len(payload) % 4)
+    parts = [(tensor_prefix(LABEL, score.shape[1], key="score"), score)]
+    if scores.predicted_label is not None:
+        label = scores.predicted_label.reshape(-1, 1).astype("<f4")
+        parts.insert(0, (tensor_prefix(LABEL, 1, key="predicted_label"), label))
+    size = sum(len(head) + 4 * numbers.shape[1] for head, numbers in parts)
+    records = np.zeros((len(score), 8 + size + -size % 4), np.uint8)
+    is_number = np.zeros(records.shape[1], np.bool_)
+    records[:, :8] = np.frombuffer(MAGIC_BYTES + size.to_bytes(4, "little"), np.uint8)
+    at = 8
+    for head, numbers in parts:
+        start, end = at + len(head), at + len(head) + 4 * numbers.shape[1]
+        records[:, at:start] = np.frombuffer(head, np.uint8)
+        records[:, start:end] = numbers.view(np.uint8)
+        is_number[start:end] = True
+        at = end
+    return records, is_number
+
+
+def _uniform_answers(body: bytes) -> Scores | None:
+    """Read records that all have the layout of `_records`; None if one has another."""
+    _, first = next(frames(body), (0, memoryview(b"")))
+    label = parse_record(first).label
+    if "score" not in label:
+        return None
+    zeros = np.zeros((1, len(label["score"].values)), np.float32)
+    template, is_number = _records(Scores(zeros, zeros[:, 0] if "predicted_label" in label else None))
+    if not zeros.size or len(body) % template.shape[1]:
+        return None
+    records = np.frombuffer(body, np.uint8).reshape(-1, template.shape[1])
+    if not (records[:, ~is_number] == template[:, ~is_number]).all():
+        return None
+    numbers = np.ascontiguousarray(records[:, is_number]).view("<f4")
+    labels, score = (numbers[:, 0], numbers[:, 1:]) if "predicted_label" in label else (None, numbers)
+    return Scores(score[:, 0] if score.shape[1] == 1 else score, labels)
 
 
 def _loads(text: bytes) -> Any:

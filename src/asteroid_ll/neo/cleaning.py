@@ -14,13 +14,8 @@ from asteroid_ll.errors import DataError
 from asteroid_ll.formats.columns import Change, Columns, Selected
 from asteroid_ll.neo.duplicates import duplicated
 from asteroid_ll.neo.identities import EqualOrbits, Pair, equal_orbits, one_asteroid
+from asteroid_ll.neo.ranges import PLACEHOLDER_MAGNITUDE_MAG, WORST_UNCERTAINTY
 from asteroid_ll.neo.table import IDENTITY, LABEL, find
-
-PLACEHOLDER_MAGNITUDE_MAG = 90.0
-"""Catalogues write 99.99 for an absolute magnitude that was not measured."""
-
-WORST_UNCERTAINTY = 9
-"""Upper end of the scale of orbit uncertainties, from 0 (well known) to 9."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -132,5 +132,6 @@ def _normal_cdf(z: Array) -> Array:
     """Return the standard normal distribution function."""
     values = np.where(np.isnan(z), np.nan, (z > 0).astype(np.float64))
     inside = np.abs(z) < _MAX_Z
-    values[inside] = [0.5 * math.erfc(value) for value in (z[inside] * -math.sqrt(0.5)).tolist()]
+    distinct, place = np.unique(z[inside], return_inverse=True)  # magnitudes have few digits
+    values[inside] = np.array([0.5 * math.erfc(value) for value in (distinct * -math.sqrt(0.5)).tolist()])[place]
     return values

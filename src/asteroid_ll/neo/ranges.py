@@ -13,6 +13,12 @@ from asteroid_ll.neo.table import find
 
 Array = NDArray[np.float64]
 
+PLACEHOLDER_MAGNITUDE_MAG = 90.0
+"""Catalogues write 99.99 for an absolute magnitude that was not measured."""
+
+WORST_UNCERTAINTY = 9
+"""Upper end of the scale of orbit uncertainties, from 0 (well known) to 9."""
+
 _KM_PER_AU = 149_597_870.7
 """International Astronomical Union, resolution B2 (2012)."""
 

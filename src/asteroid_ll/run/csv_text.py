@@ -15,7 +15,7 @@ from typing import TypeVar
 _Value = TypeVar("_Value")
 
 _FORMULA = re.compile(r"'*[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20]")
-_FORMULA_STARTS = frozenset("'=+-@\t\r\n\uff1d\uff0b\uff0d\uff20")
+FORMULA_STARTS = frozenset("'=+-@\t\r\n\uff1d\uff0b\uff0d\uff20")
 _NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 
 
@@ -51,7 +51,7 @@ def safe(value: _Value) -> _Value | str:
 def all_safe(column: Sequence[_Value]) -> Sequence[_Value | str]:
     """Return `safe` of each value of a column. A column without any text like a formula is returned as it is."""
     first = {value[:1] for value in column if isinstance(value, str)}
-    return column if first.isdisjoint(_FORMULA_STARTS) else [safe(value) for value in column]
+    return column if first.isdisjoint(FORMULA_STARTS) else [safe(value) for value in column]
 
 
 def all_restored(column: Sequence[str]) -> Sequence[str]:

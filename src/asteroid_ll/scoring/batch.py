@@ -41,7 +41,7 @@ from asteroid_ll.formats.text import format_rows
 from asteroid_ll.run import paths
 from asteroid_ll.run.atomic import TEMPORARY_PREFIX, atomic_write
 from asteroid_ll.run.files import read_json
-from asteroid_ll.scoring.scorers import Scorer
+from asteroid_ll.scoring.offline import Scorer
 
 if TYPE_CHECKING:
     from asteroid_ll.aws.session import Aws

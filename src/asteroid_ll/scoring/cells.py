@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from contextlib import suppress
 
 import numpy as np
 from numpy.typing import NDArray
+
+from asteroid_ll.scoring.grid import Cells
 
 MISSING = frozenset({"", "na", "n/a", "nan", "null", "none"})
 """Spellings of an absent value, in lower case."""
@@ -22,9 +25,12 @@ def finite_numbers(values: Sequence[object]) -> tuple[NDArray[np.float64], NDArr
     Args:
         values: texts, numbers or None.
     """
-    column = _all_numbers(values)
-    if column is None:
-        column = np.array([as_number(value) for value in values], dtype=np.float64)
+    if isinstance(values, Cells):
+        column, is_read = values.decimals()
+        others = np.flatnonzero(~is_read)
+        column[others] = _numbers([values[row] for row in others.tolist()])
+    else:
+        column = _numbers(values)
     with np.errstate(invalid="ignore"):
         return column, np.abs(column) <= _MAX_FLOAT32
 
@@ -54,11 +60,9 @@ def is_missing(value: object) -> bool:
     return value is None or str(value).strip().lower() in MISSING
 
 
-def _all_numbers(values: Sequence[object]) -> NDArray[np.float64] | None:
-    """Return the values as numbers, or None if one is not a number."""
-    if any(isinstance(value, bool) or (isinstance(value, str) and "_" in value) for value in values):
-        return None
-    try:
-        return np.array(values, dtype=object).astype(np.float64)
-    except (TypeError, ValueError, OverflowError):
-        return None
+def _numbers(values: Sequence[object]) -> NDArray[np.float64]:
+    """Return values as numbers, NaN for one that is not a number."""
+    if not any(isinstance(value, bool) or (isinstance(value, str) and "_" in value) for value in values):
+        with suppress(TypeError, ValueError, OverflowError):
+            return np.array(values, dtype=object).astype(np.float64)
+    return np.array([as_number(value) for value in values], dtype=np.float64)

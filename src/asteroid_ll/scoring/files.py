@@ -8,6 +8,7 @@ import gzip
 import io
 import os
 import zlib
+from codecs import BOM_UTF8
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,13 +17,18 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, BinaryIO
 
+import numpy as np
+
 from asteroid_ll.errors import ConfigError, DataError
 from asteroid_ll.neo.sources.reading import refuse_other_formats
+from asteroid_ll.scoring.grid import MAX_WIDTH, Grid, grid_of
 
 MAX_LINE_CHARACTERS = 1 << 20
 """Longest line of most CSV files: bounds the memory for a file without line ends."""
 
 STDIN = Path("-")
+_PIECE_BYTES = 1 << 16
+_MAX_BLOCK_BYTES = 1 << 27
 _PARQUET_SUFFIXES = (".parquet", ".pq")
 
 
@@ -31,19 +37,120 @@ def is_parquet(path: Path) -> bool:
     return path.suffix.lower() in _PARQUET_SUFFIXES
 
 
-@dataclass(frozen=True)
+class Lines:
+    """The lines of a text in UTF-8, which end in LF, CR LF or CR: one by one, or a block of them as bytes.
+
+    Attributes:
+        number: number of lines that were read.
+        limit: characters of the longest line.
+    """
+
+    def __init__(self, file: io.BufferedReader | gzip.GzipFile, *, shown: str, limit: int) -> None:
+        self.number, self.limit = 0, limit
+        self._file, self._shown = file, shown
+        self._unread, self._at = b"", 0
+        self._split: list[str] = []
+        self._failure: Exception | None = None
+        while len(self._unread) < len(BOM_UTF8) and self._fill():
+            pass
+        self._unread = self._unread.removeprefix(BOM_UTF8)
+
+    def __iter__(self) -> Iterator[str]:
+        return self
+
+    def __next__(self) -> str:
+        """Return the next line, with its end.
+
+        Raises:
+            DataError: the line cannot be read, is too long or is not UTF-8.
+        """
+        if not self._split:
+            self._split = self._next_lines()
+        if not self._split:
+            raise StopIteration
+        self.number += 1
+        line = self._split.pop()
+        if len(line) > self.limit:
+            what = f"{self._shown} has more than {self.limit:,} characters in line {self.number}."
+            raise DataError(what, hint="Check that it is a CSV file.")
+        return line
+
+    def take_block(self, n_lines: int) -> bytes:
+        """Take the next lines that end in LF, at most ``n_lines``, and `MAX_WIDTH` bytes of 0 behind them.
+
+        There are no lines at the end of the file, if they have more than `_MAX_BLOCK_BYTES`, and if one of them cannot
+        be read.
+        """
+        piece = self._unread[self._at :]
+        pieces, n_ends, n_bytes = [piece], _n_line_ends(piece), len(piece)
+        while n_ends < n_lines and n_bytes < _MAX_BLOCK_BYTES and (piece := self._read()):
+            pieces.append(piece)
+            n_ends, n_bytes = n_ends + _n_line_ends(piece), n_bytes + len(piece)
+        self._at = 0
+        if self._split or self._failure is not None or n_bytes >= _MAX_BLOCK_BYTES:
+            self._unread = b"".join(pieces)
+            return bytes(MAX_WIDTH)
+        last = pieces.pop()
+        end = len(last)
+        for _ in range(n_ends - n_lines + 1):
+            end = last.rfind(b"\n", 0, end)
+        end += n_ends >= n_lines
+        self._unread = last[end:]
+        is_cut = last[:end] and not last[:end].endswith(b"\n")
+        return b"".join([*pieces, last[:end], b"\n" * bool(is_cut), bytes(MAX_WIDTH)])
+
+    def give_back(self, block: bytes) -> None:
+        """Put back what `take_block` has returned."""
+        self._unread = block[:-MAX_WIDTH] + self._unread
+
+    def _next_lines(self) -> list[str]:
+        """Return the next line that ends in LF, last part first if a CR divides it; nothing at the end of the file."""
+        while (end := self._unread.find(b"\n", self._at)) < 0 and len(self._unread) - self._at <= 4 * self.limit:
+            if not self._fill():
+                break
+        if end < 0:
+            if self._failure is not None:
+                what = f"{self._shown} can't be read after line {self.number}: {self._failure}."
+                raise DataError(what, hint="Get the file again.") from self._failure
+            end = self._unread.rfind(b"\r", self._at, len(self._unread) - 1)  # a LF may follow the last byte
+        line = self._unread[self._at : end + 1] if end >= 0 else self._unread[self._at :]
+        self._at += len(line)
+        try:
+            return list(io.StringIO(line.decode(), newline=""))[::-1]
+        except UnicodeDecodeError as error:
+            what = f"{self._shown} is not UTF-8 text after line {self.number}: {error.reason}."
+            raise DataError(what, hint="Export it as CSV in UTF-8.") from error
+
+    def _fill(self) -> bool:
+        """Read more of the file; return whether there is more."""
+        piece = self._read()
+        self._unread, self._at = self._unread[self._at :] + piece, 0
+        return bool(piece)
+
+    def _read(self) -> bytes:
+        try:
+            return b"" if self._failure else self._file.read1(_PIECE_BYTES)
+        except (EOFError, zlib.error, OSError) as error:
+            self._failure = error
+            return b""
+
+
+def _n_line_ends(text: bytes) -> int:
+    return int(np.count_nonzero(np.frombuffer(text, np.uint8) == ord("\n")))  # bytes.count takes four times as long
+
+
 class CsvFile:
     """An open CSV file.
 
     Attributes:
         shown: its name in messages.
-        rows: the ``csv.reader``, which yields an empty list for a blank line.
         raw: the bytes of the file.
     """
 
-    shown: str
-    rows: Any
-    raw: BinaryIO
+    def __init__(self, shown: str, lines: Lines, raw: BinaryIO) -> None:
+        self.shown, self.raw = shown, raw
+        self._lines = lines
+        self._rows = filter(None, csv.reader(lines, strict=True))  # the reader's list of a blank line is empty
 
     @property
     def size_bytes(self) -> int | None:
@@ -57,7 +164,7 @@ class CsvFile:
             DataError: the file is not CSV.
         """
         try:
-            return next(filter(None, self.rows), [])
+            return next(self._rows, [])
         except csv.Error as error:
             raise DataError(f"{self.shown} is not a CSV file: {error}.", hint="Export it as CSV in UTF-8.") from error
 
@@ -67,17 +174,38 @@ class CsvFile:
         Raises:
             DataError: a line cannot be read or parsed.
         """
-        filled = filter(None, self.rows)
-        while True:
-            try:
-                with _no_cycles():
-                    rows = list(islice(filled, n_rows))
-            except csv.Error as error:
-                what = f"{self.shown} cannot be parsed as CSV in line {self.rows.line_num}: {error}."
-                raise DataError(what, hint="Check that line in the file.") from error
-            if not rows:
-                return
+        while rows := self._careful_block(n_rows):
             yield rows
+
+    def grids(self, n_rows: int, *, n_fields: int) -> Iterator[Grid | list[list[str]]]:
+        """Yield the other rows like `blocks`, a plain block as arrays.
+
+        Args:
+            n_rows: rows per block.
+            n_fields: fields of a row.
+
+        Raises:
+            DataError: a line cannot be read or parsed.
+        """
+        while True:
+            data = self._lines.take_block(n_rows)
+            grid = grid_of(data, n_fields, max_line_bytes=self._lines.limit)
+            if grid is None:
+                self._lines.give_back(data)
+            else:
+                self._lines.number += len(grid)
+            block = grid or self._careful_block(n_rows)
+            if not block:
+                return
+            yield block
+
+    def _careful_block(self, n_rows: int) -> list[list[str]]:
+        try:
+            with _no_cycles():
+                return list(islice(self._rows, n_rows))
+        except csv.Error as error:
+            what = f"{self.shown} cannot be parsed as CSV in line {self._lines.number}: {error}."
+            raise DataError(what, hint="Check that line in the file.") from error
 
 
 @contextmanager
@@ -104,36 +232,19 @@ def open_csv(path: Path, *, max_line_characters: int = MAX_LINE_CHARACTERS) -> I
         raw = os.fdopen(os.dup(0), "rb") if path == STDIN else path.open("rb")
     except OSError as error:
         raise DataError(f"{path} can't be read: {error.strerror}.", hint="Name another file with --input.") from error
-    with raw, _text(raw, shown=shown) as text:
-        yield CsvFile(shown, csv.reader(_lines(text, limit=max_line_characters, shown=shown), strict=True), raw)
+    with raw, _unpacked(raw, shown=shown) as file:
+        yield CsvFile(shown, Lines(file, shown=shown, limit=max_line_characters), raw)
 
 
-def _text(raw: io.BufferedReader, *, shown: str) -> io.TextIOWrapper:
-    """Return the file's text, decompressed; refuse a file whose first bytes are not a table's."""
+def _unpacked(raw: io.BufferedReader, *, shown: str) -> io.BufferedReader | gzip.GzipFile:
+    """Return the file, decompressed; refuse a file whose first bytes are not a table's."""
     head = raw.peek(512)
     if head.startswith(b"\x1f\x8b"):
-        return io.TextIOWrapper(gzip.GzipFile(fileobj=raw), encoding="utf-8-sig", newline="")
+        return gzip.GzipFile(fileobj=raw)
     if head.startswith(b"PAR1"):
         raise DataError(f"{shown} is Parquet.", hint="Give it as a file whose name ends in .parquet.")
     refuse_other_formats(head, shown=shown)
-    return io.TextIOWrapper(raw, encoding="utf-8-sig", newline="")
-
-
-def _lines(text: io.TextIOWrapper, *, limit: int, shown: str) -> Iterator[str]:
-    """Yield the lines; raise DataError for one that cannot be read."""
-    number = 0
-    try:
-        while line := text.readline(limit + 1):
-            number += 1
-            if len(line) > limit:
-                what = f"{shown} has more than {limit:,} characters in line {number}."
-                raise DataError(what, hint="Check that it is a CSV file.")
-            yield line
-    except UnicodeDecodeError as error:
-        what = f"{shown} is not UTF-8 text after line {number}: {error.reason}."
-        raise DataError(what, hint="Export it as CSV in UTF-8.") from error
-    except (EOFError, zlib.error, OSError) as error:
-        raise DataError(f"{shown} can't be read after line {number}: {error}.", hint="Get the file again.") from error
+    return raw
 
 
 @dataclass(frozen=True)

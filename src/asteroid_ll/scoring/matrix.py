@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,7 @@ from asteroid_ll.formats.text import shortest
 from asteroid_ll.run.csv_text import restored
 from asteroid_ll.scoring.cells import as_number, finite_numbers, is_missing, refusal
 from asteroid_ll.scoring.files import MAX_LINE_CHARACTERS, CsvFile, ParquetTable, is_parquet, open_csv, open_parquet
+from asteroid_ll.scoring.grid import Grid
 
 BLOCK_CELLS = 2_000_000
 """Cells per block: bounds the memory for a file of any length and width."""
@@ -168,16 +170,15 @@ def _is_number(cell: str) -> bool:
 def _csv_blocks(file: CsvFile, layout: _Layout, *, first: list[list[str]]) -> Iterator[Block]:
     n_rows = max(1, BLOCK_CELLS // layout.n_columns)
     number = 1
-    for block in file.blocks(n_rows):
-        rows = first + block
-        first = []
-        for row, cells in enumerate(rows):
-            layout.check(len(cells), place=f", data row {number + row},")
-        yield layout.block(list(zip(*rows, strict=True)), first_row=number)
-        number += len(rows)
-    if first:
-        yield layout.block(list(zip(*first, strict=True)), first_row=number)
-    elif number == 1:
+    for block in chain([first] if first else [], file.grids(n_rows, n_fields=layout.n_columns)):
+        if isinstance(block, Grid):
+            yield layout.block([block.column(position) for position in range(layout.n_columns)], first_row=number)
+        else:
+            for row, cells in enumerate(block):
+                layout.check(len(cells), place=f", data row {number + row},")
+            yield layout.block(list(zip(*block, strict=True)), first_row=number)
+        number += len(block)
+    if number == 1:
         raise DataError(f"{file.shown} has a header but no rows.", hint="Check how the file was made.")
 
 

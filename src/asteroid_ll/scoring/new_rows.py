@@ -14,11 +14,12 @@ from numpy.typing import NDArray
 
 from asteroid_ll.errors import DataError
 from asteroid_ll.evaluation.thresholds import decide
-from asteroid_ll.formats.text import shortest
 from asteroid_ll.neo.features import FittedFeatures
 from asteroid_ll.neo.label import is_hazardous_by_rule
 from asteroid_ll.neo.probability import INPUTS, USUAL, Errors, probability_of
-from asteroid_ll.scoring.scorers import Scorer
+from asteroid_ll.scoring.ahead import ahead
+from asteroid_ll.scoring.columns import ABSENT, Answers, Column
+from asteroid_ll.scoring.offline import Scorer
 from asteroid_ll.scoring.values import Batch
 from asteroid_ll.scoring.writer import RowWriter
 
@@ -66,8 +67,11 @@ def score_batches(
     threshold: float | None,
     progress: Callable[[int], None],
     sigmas: Errors = USUAL,
+    overlap: bool = True,
 ) -> Tally:
     """Score rows and write them, one batch at a time.
+
+    The next batch is read and scored meanwhile.
 
     Args:
         batches: the rows; at least one row in all.
@@ -78,35 +82,27 @@ def score_batches(
         threshold: scores above it count as hazardous; None uses the model's own decision.
         progress: called with the number of rows so far after each batch.
         sigmas: standard errors of H and MOID, from which ``p_hazardous`` follows.
+        overlap: whether a thread may call the scorer. One that handles an interruption needs the main thread.
 
     Raises:
         DataError: no row could be scored.
         AwsError: the endpoint refused a request or gave an unusable answer.
     """
     tally = Tally()
-    for batch in batches:
-        scores, hazardous = _scored(batch, features=features, scorer=scorer, threshold=threshold)
-        errors = [
-            reason or ("" if score is not None else "the model gives no finite score")
-            for reason, score in zip(batch.errors, scores, strict=True)
-        ]
+    scored = (
+        (batch, *_scored(batch, features=features, scorer=scorer, threshold=threshold)) for batch in ahead(batches)
+    )
+    for batch, scores, hazardous in ahead(scored) if overlap else scored:
+        errors = _errors(batch, scores)
         rule = _by_rule(batch, hazardous, sigmas=sigmas)
-        writer.write(
-            {
-                **batch.carried,
-                "score": scores,
-                "predicted_hazardous": hazardous,
-                "error": [reason or None for reason in errors],
-                **rule,
-            }
-        )
-        first = next((f"{batch.place(n)}: {reason}" for n, reason in enumerate(errors) if reason), "")
+        answers: dict[str, Column] = {"score": scores, "predicted_hazardous": hazardous, "error": errors, **rule}
+        writer.write({**batch.carried, **answers})
         tally = Tally(
             tally.n_rows + len(scores),
-            tally.n_scored + sum(score is not None for score in scores),
-            tally.n_hazardous + sum(decision is True for decision in hazardous),
-            tally.first_error or first,
-            tally.n_differ + rule["differs_from_rule"].count(True),
+            tally.n_scored + int(np.count_nonzero(~np.isnan(scores))),
+            tally.n_hazardous + int(np.count_nonzero(hazardous == 1)),
+            tally.first_error or _first_error(batch, errors),
+            tally.n_differ + int(np.count_nonzero(rule["differs_from_rule"] == 1)),
             tally.first_difference or _first_difference(batch, rule),
         )
         progress(tally.n_rows)
@@ -121,46 +117,57 @@ def score_batches(
 
 def _scored(
     batch: Batch, *, features: FittedFeatures, scorer: Scorer, threshold: float | None
-) -> tuple[list[float | None], list[bool | None]]:
-    """Return the score and the decision of each row, None for both if the row has an error."""
-    scores: list[float | None] = [None] * len(batch.errors)
-    hazardous: list[bool | None] = [None] * len(batch.errors)
-    good = [n for n, reason in enumerate(batch.errors) if not reason]
-    if good:
-        answer = scorer(features.transform(batch.inputs.iloc[good]))
-        decisions = decide(answer, threshold=threshold)
-        for n, score, decision in zip(good, shortest(answer.score), decisions.tolist(), strict=True):
-            if score is not None:
-                scores[n], hazardous[n] = score, decision
+) -> tuple[NDArray[np.float32], Answers]:
+    """Return the score and the decision of each row, absent for both if the row has an error."""
+    scores = np.full(len(batch.errors), np.nan, np.float32)
+    hazardous = np.full(len(batch.errors), ABSENT, np.int8)
+    good = np.ones(len(batch.errors), np.bool_)
+    if any(batch.errors):
+        good[[row for row, reason in enumerate(batch.errors) if reason]] = False
+    if good.any():
+        answer = scorer(features.of_columns({name: batch.inputs[name][good] for name in features.inputs}))
+        is_finite = np.isfinite(answer.score)
+        scores[good] = np.where(is_finite, answer.score, np.nan)
+        hazardous[good] = np.where(is_finite, decide(answer, threshold=threshold), ABSENT)
     return scores, hazardous
 
 
-def _by_rule(batch: Batch, hazardous: list[bool | None], *, sigmas: Errors) -> dict[str, list[Any]]:
-    """Return the rule's columns by name: None in a row without a score, or without H or MOID."""
-    n_rows = len(hazardous)
-    has_score = np.array([decision is not None for decision in hazardous], dtype=np.bool_)
+def _errors(batch: Batch, scores: NDArray[np.float32]) -> Column:
+    """Return the reason why a row has no score, absent if it has one."""
+    rows = np.flatnonzero(np.isnan(scores)).tolist()
+    if not rows:
+        return np.full(len(scores), ABSENT, np.int8)
+    errors: list[str | None] = [None] * len(scores)
+    for row in rows:
+        errors[row] = batch.errors[row] or "the model gives no finite score"
+    return errors
+
+
+def _by_rule(batch: Batch, hazardous: Answers, *, sigmas: Errors) -> dict[str, NDArray[Any]]:
+    """Return the rule's columns by name: absent in a row without a score, or without H or MOID."""
+    has_score = hazardous != ABSENT
     # A row with an error can have any number, also an infinite one.
-    columns = {
-        name: np.where(has_score, batch.inputs[name].to_numpy(), np.nan) for name in INPUTS if name in batch.inputs
-    }
+    columns = {name: np.where(has_score, batch.inputs[name], np.nan) for name in INPUTS if name in batch.inputs}
     if not {"absolute_magnitude_mag", "moid_au"} <= set(columns):
-        return {name: [None] * n_rows for name in RULE_COLUMNS}
+        absent = np.full(len(hazardous), ABSENT, np.int8)
+        return dict(zip(RULE_COLUMNS, (absent, absent, np.full(len(hazardous), np.nan)), strict=True))
     by_rule = is_hazardous_by_rule(columns["absolute_magnitude_mag"], columns["moid_au"])
     is_known = ~np.isnan(columns["absolute_magnitude_mag"] + columns["moid_au"])
-    differs = by_rule != np.array([decision is True for decision in hazardous], dtype=np.bool_)
-    answers = (by_rule, differs, np.round(probability_of(columns, sigmas), 6))
-    return dict(zip(RULE_COLUMNS, (_if_known(values, is_known) for values in answers), strict=True))
+    rule, differs = (
+        np.where(is_known, answer, ABSENT).astype(np.int8) for answer in (by_rule, by_rule != (hazardous == 1))
+    )
+    probability = np.where(is_known, np.round(probability_of(columns, sigmas), 6), np.nan)
+    return dict(zip(RULE_COLUMNS, (rule, differs, probability), strict=True))
 
 
-def _if_known(values: NDArray[Any], is_known: NDArray[np.bool_]) -> list[Any]:
-    """Return the values, None for those that are not known."""
-    answers = values.astype(object)
-    answers[~is_known] = None
-    return list(answers)
+def _first_error(batch: Batch, errors: Column) -> str:
+    rows = [] if isinstance(errors, np.ndarray) else [row for row, reason in enumerate(errors) if reason]
+    return f"{batch.place(rows[0])}: {errors[rows[0]]}" if rows else ""
 
 
-def _first_difference(batch: Batch, rule: dict[str, list[Any]]) -> str:
-    if True not in rule["differs_from_rule"]:
+def _first_difference(batch: Batch, rule: dict[str, NDArray[Any]]) -> str:
+    rows = np.flatnonzero(rule["differs_from_rule"] == 1)
+    if not rows.size:
         return ""
-    row = rule["differs_from_rule"].index(True)
-    return f"{batch.place(row)} is {'hazardous' if rule['hazardous_by_rule'][row] else 'harmless'} by the rule"
+    answer = "hazardous" if rule["hazardous_by_rule"][rows[0]] else "harmless"
+    return f"{batch.place(int(rows[0]))} is {answer} by the rule"

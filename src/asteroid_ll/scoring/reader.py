@@ -11,6 +11,7 @@ from asteroid_ll.errors import DataError
 from asteroid_ll.neo.table import find, header_key, lookup
 from asteroid_ll.run.csv_text import all_restored
 from asteroid_ll.scoring.files import CsvFile, ParquetTable, is_parquet, open_csv, open_parquet
+from asteroid_ll.scoring.grid import Cells, Grid
 from asteroid_ll.scoring.values import Batch, batch_of
 
 BATCH_ROWS = 50_000
@@ -81,28 +82,38 @@ def open_rows(
 
 def _csv_batches(file: CsvFile, layout: _FileLayout, *, n_rows: int) -> Iterator[Batch]:
     first_row = 1
-    for rows in file.blocks(n_rows):
-        yield _batch(rows, layout, first_row=first_row)
-        first_row += len(rows)
+    for block in file.grids(n_rows, n_fields=layout.n_fields):
+        yield _batch(block, layout, first_row=first_row)
+        first_row += len(block)
     if first_row == 1:
         raise DataError(f"{file.shown} has a header but no rows.", hint="Check how the file was made.")
 
 
-def _batch(rows: list[list[str]], layout: _FileLayout, *, first_row: int) -> Batch:
+def _batch(block: Grid | list[list[str]], layout: _FileLayout, *, first_row: int) -> Batch:
     """Make a batch of rows of text; a row with too few or too many fields gets an error."""
-    n_fields = layout.n_fields
-    errors = [""] * len(rows)
-    for n, row in enumerate(rows if set(map(len, rows)) != {n_fields} else ()):
-        if len(row) != n_fields:
-            errors[n] = f"{len(row)} fields, and the header has {n_fields}"
-            row += [""] * (n_fields - len(row))
-    columns = {p: [row[p] for row in rows] for p in {*layout.inputs.values(), *layout.carried.values()}}
+    errors = [""] * len(block)
+    positions = {*layout.inputs.values(), *layout.carried.values()}
+    columns: dict[int, Sequence[str]]
+    if isinstance(block, Grid):
+        columns = {position: block.column(position) for position in positions}
+    else:
+        for n, row in enumerate(block):
+            if len(row) != layout.n_fields:
+                errors[n] = f"{len(row)} fields, and the header has {layout.n_fields}"
+                row += [""] * (layout.n_fields - len(row))
+        columns = {position: [row[position] for row in block] for position in positions}
     cells = {name: columns[position] for name, position in layout.inputs.items()}
     carried: dict[str, Sequence[object]] = {
-        name: all_restored(columns[position]) for name, position in layout.carried.items()
+        name: _restored(columns[position]) for name, position in layout.carried.items()
     }
-    carried = carried or {"row": range(first_row, first_row + len(rows))}
+    carried = carried or {"row": range(first_row, first_row + len(block))}
     return batch_of(cells, carried, errors=errors, first_row=first_row, optional=layout.optional)
+
+
+def _restored(column: Sequence[str]) -> Sequence[str]:
+    """Return the texts of a column without the apostrophes of `run.csv_text`."""
+    has_none = isinstance(column, Cells) and not (column.initials() == ord("'")).any()
+    return column if has_none else all_restored(list(column))
 
 
 def _layout(header: Sequence[str], names: Sequence[str], *, optional: Sequence[str], shown: str) -> _FileLayout:

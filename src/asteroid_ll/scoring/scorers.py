@@ -1,10 +1,9 @@
-"""Functions that score a matrix of features: through an endpoint, or with a downloaded artifact."""
+"""A function that scores a matrix of features through an endpoint."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,21 +11,19 @@ from numpy.typing import NDArray
 from asteroid_ll.aws.endpoints import invoke
 from asteroid_ll.aws.errors import RESUME
 from asteroid_ll.aws.session import Aws
-from asteroid_ll.config.models import PredictSettings
+from asteroid_ll.config.models import Config, PredictSettings
 from asteroid_ll.errors import AwsError, DataError
-from asteroid_ll.formats.content_types import MAX_INVOKE_BYTES
-from asteroid_ll.formats.payload import Scores, parse_scores
+from asteroid_ll.formats.content_types import CSV, JSON, MAX_INVOKE_BYTES, MAX_SERVERLESS_BYTES, RECORDIO
+from asteroid_ll.formats.payload import Scores, parse_scores, type_of_answer
 from asteroid_ll.formats.recordio import encode
 from asteroid_ll.formats.text import split_by_bytes
-from asteroid_ll.linear_learner.model import Model
 from asteroid_ll.run import paths
 from asteroid_ll.run.files import read_json
 from asteroid_ll.run.journal import Journal
+from asteroid_ll.scoring.offline import Scorer
 
-ACCEPT = "application/json"
-
-Scorer: TypeAlias = Callable[[NDArray[np.float32]], Scores]
-"""Scores a matrix of features, shape ``(n_rows, n_features)``, row by row."""
+_ACCEPT = {CSV: JSON, RECORDIO: RECORDIO}
+"""Format of the answers by that of the requests."""
 
 
 def endpoint_scorer(
@@ -63,9 +60,10 @@ def endpoint_scorer(
         aws = connect()
         answers = []
         for body in _bodies(features, settings, max_bytes=max_bytes):
-            answer = invoke(aws, name, body, content_type=settings.content_type, accept=ACCEPT)
+            accept = _ACCEPT[settings.content_type]
+            answer = invoke(aws, name, body, content_type=settings.content_type, accept=accept)
             try:
-                answers.append(parse_scores(answer, ACCEPT))
+                answers.append(parse_scores(answer, type_of_answer(answer)))
             except DataError as error:
                 what = f"Endpoint {name} gave an answer that can't be read: {error.what}"
                 raise AwsError(what, hint=RESUME) from error
@@ -78,18 +76,14 @@ def endpoint_scorer(
     return score
 
 
-def offline_scorer(artifact: Path) -> Scorer:
-    """Return a function that scores with the artifact, in this process.
-
-    Raises:
-        DataError: the artifact is missing or damaged.
-    """
-    return Model.load(artifact).predict
+def max_request_bytes(config: Config) -> int:
+    """Return the length of the longest request to the run's endpoint."""
+    return MAX_SERVERLESS_BYTES if config.hosting.mode == "serverless" else MAX_INVOKE_BYTES
 
 
 def _bodies(features: NDArray[np.float32], settings: PredictSettings, *, max_bytes: int) -> Iterator[bytes]:
     """Yield the rows as request bodies within the size limit of an endpoint."""
-    if settings.content_type == "text/csv":
+    if settings.content_type == CSV:
         yield from split_by_bytes(features, max_bytes=max_bytes, exact=settings.number_format == "exact")
         return
     rows_per_body = max_bytes // len(encode(features[:1]))

@@ -6,11 +6,9 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
-from asteroid_ll.neo.cleaning import PLACEHOLDER_MAGNITUDE_MAG, WORST_UNCERTAINTY
-from asteroid_ll.neo.ranges import radians, refusals
+from asteroid_ll.neo.ranges import PLACEHOLDER_MAGNITUDE_MAG, WORST_UNCERTAINTY, radians, refusals
 from asteroid_ll.scoring.cells import MAX_SHOWN, finite_numbers, is_missing, refusal
 
 
@@ -20,14 +18,15 @@ class Batch:
 
     Attributes:
         carried: columns that are copied to the output, such as identity and name, by their output name.
-        inputs: canonical columns that the features and the rule are made of, float64; NaN in a row with an error.
+        inputs: canonical columns that the features and the rule are made of, shape ``(n_rows,)`` each; any number in a
+            row with an error.
         errors: the reason why a row cannot be scored, empty if it can, shape ``(n_rows,)`` like a carried column.
         first_row: number of the first row in its source, from 1.
         named_by: carried column whose value names a row in messages; if empty, the row's number is used.
     """
 
     carried: Mapping[str, Sequence[object]]
-    inputs: pd.DataFrame
+    inputs: Mapping[str, NDArray[np.float64]]
     errors: Sequence[str]
     first_row: int = 1
     named_by: str = ""
@@ -68,7 +67,7 @@ def batch_of(
                 row_errors[row] = row_errors[row] or reason
     for reason in radians(columns).values():
         row_errors = [error or reason for error in row_errors]
-    return Batch(carried, pd.DataFrame(columns), row_errors, first_row, named_by)
+    return Batch(carried, columns, row_errors, first_row, named_by)
 
 
 def numbers(name: str, values: Sequence[object]) -> tuple[NDArray[np.float64], dict[int, str]]:
@@ -80,8 +79,8 @@ def numbers(name: str, values: Sequence[object]) -> tuple[NDArray[np.float64], d
     """
     column, finite = finite_numbers(values)
     if name == "orbit_uncertainty":
-        missing = np.array([is_missing(value) for value in values], dtype=np.bool_)
-        column, finite = np.where(missing, float(WORST_UNCERTAINTY), column), finite | missing
+        missing = [row for row in np.flatnonzero(np.isnan(column)).tolist() if is_missing(values[row])]
+        column[missing], finite[missing] = WORST_UNCERTAINTY, True
     is_placeholder = column >= PLACEHOLDER_MAGNITUDE_MAG if name == "absolute_magnitude_mag" else np.zeros_like(finite)
     reasons = refusals(name, column) | {row: refusal(name, values[row]) for row in np.flatnonzero(~finite).tolist()}
     for row in np.flatnonzero(finite & is_placeholder).tolist():

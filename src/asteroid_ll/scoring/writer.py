@@ -17,9 +17,10 @@ import orjson
 from asteroid_ll.errors import ConfigError
 from asteroid_ll.run.atomic import atomic_path
 from asteroid_ll.run.csv_text import Lines, all_safe
+from asteroid_ll.scoring.columns import Column, csv_lines, values_of
 from asteroid_ll.scoring.files import parquet_module
 
-Columns = Mapping[str, Sequence[object]]
+Columns = Mapping[str, Column]
 Emit = Callable[[str], object]
 """Writes whole lines, each with its line end."""
 
@@ -51,7 +52,7 @@ class RowWriter(Protocol):
     """Writes scored rows, one batch at a time."""
 
     def write(self, rows: Columns) -> None:
-        """Write some rows: columns by name, all of one length, None for an absent value."""
+        """Write some rows: columns by name, all of one length."""
 
 
 def format_of(output: Path | None, *, is_terminal: bool) -> str:
@@ -98,9 +99,13 @@ class CsvRows:
 
     def write(self, rows: Columns) -> None:
         """Write some rows."""
-        columns = [all_safe(column) for column in rows.values()]
         header = [] if self._has_header else [tuple(rows)]
         self._has_header = True
+        lines = csv_lines(list(rows.values()))
+        if lines is not None:
+            self._emit("".join(",".join(names) + "\n" for names in header) + lines.decode())
+            return
+        columns = [all_safe(values_of(column)) for column in rows.values()]
         buffer = io.StringIO(newline="")
         csv.writer(buffer).writerows(itertools.chain(header, zip(*columns, strict=True)))
         text = buffer.getvalue()
@@ -137,8 +142,9 @@ class TableRows:
 
     def write(self, rows: Columns) -> None:
         """Write some rows."""
-        errors = rows.get("error", ())
-        names, cells = _table_cells(rows)
+        values = {name: values_of(column) for name, column in rows.items()}
+        errors = values.get("error", ())
+        names, cells = _table_cells(values)
         lines = []
         if not self._widths:
             titles = [_TITLES.get(name, name) for name in names]
@@ -201,7 +207,9 @@ class _ParquetRows:
         schema = pa.schema([(name, kinds.get(name, pa.string())) for name in rows])
         if self._file is None:
             self._file = parquet_module().ParquetWriter(self._path, schema)
-        self._file.write_table(pa.table({name: list(column) for name, column in rows.items()}, schema=schema))
+        self._file.write_table(
+            pa.table({name: list(values_of(column)) for name, column in rows.items()}, schema=schema)
+        )
 
 
 _INDENTED: Mapping[str, Any] = {"initial_indent": "  ", "subsequent_indent": "  "}
@@ -209,10 +217,10 @@ _TEXT_WRITERS: Mapping[str, Callable[[Emit], RowWriter]] = {"table": TableRows, 
 
 
 def _objects(rows: Columns) -> Iterator[dict[str, object]]:
-    return (dict(zip(rows, row, strict=True)) for row in zip(*rows.values(), strict=True))
+    return (dict(zip(rows, row, strict=True)) for row in zip(*map(values_of, rows.values()), strict=True))
 
 
-def _table_cells(rows: Columns) -> tuple[list[str], list[list[str]]]:
+def _table_cells(rows: Mapping[str, Sequence[Any]]) -> tuple[list[str], list[list[str]]]:
     """Return the columns of a text table by name, and their texts."""
     hidden = {"error", "differs_from_rule"} | ({"asteroid_id"} if "designation" in rows else set())
     texts = {name: [_cell(name, value) for value in column] for name, column in rows.items() if name not in hidden}

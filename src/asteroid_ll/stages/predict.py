@@ -13,7 +13,6 @@ from asteroid_ll.evaluation.mistakes import mistakes
 from asteroid_ll.evaluation.resamples import Predictions
 from asteroid_ll.evaluation.scoreboard import Scoreboard, scoreboard
 from asteroid_ll.evaluation.thresholds import decide
-from asteroid_ll.formats.content_types import MAX_INVOKE_BYTES, MAX_SERVERLESS_BYTES
 from asteroid_ll.linear_learner.spec import losses_of
 from asteroid_ll.neo.features import FittedFeatures
 from asteroid_ll.neo.label import is_hazardous_by_rule
@@ -23,7 +22,8 @@ from asteroid_ll.report.summary import summarise
 from asteroid_ll.run import paths
 from asteroid_ll.run.files import read_json, write_json
 from asteroid_ll.scoring.batch import BatchRun, batch_scorer
-from asteroid_ll.scoring.scorers import Scorer, endpoint_scorer
+from asteroid_ll.scoring.offline import Scorer
+from asteroid_ll.scoring.scorers import endpoint_scorer, max_request_bytes
 from asteroid_ll.stages.stage import Context, Outcome
 
 _LABEL_INPUTS = {"absolute_magnitude_mag": "absolute magnitude H", "moid_au": "Earth MOID"}
@@ -49,11 +49,6 @@ def run_in_batch(context: Context) -> Outcome:
     """The same with a batch transform job, which needs no endpoint."""
     with batch_scorer(batch_run(context)) as score:
         return _write(context, score)
-
-
-def max_request_bytes(config: Config) -> int:
-    """Return the length of the longest request to the endpoint."""
-    return MAX_SERVERLESS_BYTES if config.hosting.mode == "serverless" else MAX_INVOKE_BYTES
 
 
 def batch_run(context: Context) -> BatchRun:

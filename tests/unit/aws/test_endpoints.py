@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from asteroid_ll.aws import endpoints, tags
 from asteroid_ll.emulator.transport.messages import Response
 from asteroid_ll.errors import AwsError, CredentialsError, DataError
-from asteroid_ll.formats.content_types import MAX_INVOKE_BYTES
+from asteroid_ll.formats.content_types import MAX_INVOKE_BYTES, RECORDIO
+from asteroid_ll.formats.payload import Scores, response_body
 
 ARN = "arn:aws:sagemaker:us-east-1:111122223333:endpoint/asteroid-ll-abc"
 GONE = f'Could not find endpoint "{ARN}".'
@@ -175,6 +177,13 @@ CUT = Response(200, {"Content-Type": "application/json", "Content-Length": "19"}
 def test_an_answer_that_is_not_whole_json_is_retried(aws, script, unreadable):
     script.on("InvokeEndpoint", unreadable, Response(200, {}, b"{}"))
     assert ask(aws) == b"{}"
+
+
+@pytest.mark.parametrize("n_bytes", [3, 20, 47])
+def test_a_recordio_answer_that_is_cut_is_retried(aws, script, n_bytes):
+    whole = response_body(Scores(np.ones(2, np.float32), None), RECORDIO)
+    script.on("InvokeEndpoint", Response(200, {}, whole[:n_bytes]), Response(200, {}, whole))
+    assert endpoints.invoke(aws, "asteroid-ll-abc", b"", content_type=RECORDIO, accept=RECORDIO) == whole
 
 
 def test_an_endpoint_whose_answers_are_all_truncated_is_given_up(aws, script):

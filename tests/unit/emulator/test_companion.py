@@ -11,6 +11,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -245,6 +246,37 @@ def test_an_s3_that_is_down_or_silent_is_named_within_the_time_limit(
         code, message = refused(sagemaker.create_training_job, **job_request())
         assert time.monotonic() - begun_s < 5
     assert (code, "Read timeout" in message) == ("ServiceUnavailable", True)
+
+
+def test_a_slow_s3_does_not_delay_other_calls(companion, job_request):
+    is_asked, may_answer = threading.Event(), threading.Event()
+
+    class Slow(BaseHTTPRequestHandler):
+        def do_HEAD(self):
+            is_asked.set()
+            may_answer.wait(8)
+            self.send_response(404)
+            self.end_headers()
+
+        def log_message(self, *_):
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Slow) as server:
+        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+        account = companion(f"http://127.0.0.1:{server.server_port}")
+        with serving(account) as port, ThreadPoolExecutor(1) as pool:
+            session = boto3.Session("any", "any", region_name=REGION)
+            sagemaker = session.client("sagemaker", endpoint_url=f"http://127.0.0.1:{port}")
+            creation = pool.submit(sagemaker.create_training_job, **job_request())
+            assert is_asked.wait(8)
+            jobs = sagemaker.list_training_jobs()["TrainingJobSummaries"]
+            is_answered_meanwhile = not creation.done()
+            may_answer.set()
+            refusal = creation.exception()
+            sagemaker.close()
+        server.shutdown()
+    assert (jobs, is_answered_meanwhile) == ([], True)
+    assert "No S3 objects found" in str(refusal)
 
 
 @pytest.mark.parametrize(

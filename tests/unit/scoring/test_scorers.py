@@ -7,11 +7,12 @@ from asteroid_ll.config import Config
 from asteroid_ll.config.models import PredictSettings
 from asteroid_ll.errors import AwsError, DataError
 from asteroid_ll.evaluation.thresholds import decide
-from asteroid_ll.formats.payload import Scores
+from asteroid_ll.formats.content_types import JSON, RECORDIO
+from asteroid_ll.formats.payload import Scores, response_body
 from asteroid_ll.run.files import write_json
 from asteroid_ll.run.journal import Journal
-from asteroid_ll.scoring.scorers import endpoint_scorer, offline_scorer
-from asteroid_ll.stages.predict import max_request_bytes
+from asteroid_ll.scoring.offline import offline_scorer
+from asteroid_ll.scoring.scorers import endpoint_scorer, max_request_bytes
 
 SCORES = np.array([0.1, 0.5, 0.7], dtype=np.float32)
 
@@ -93,3 +94,18 @@ def test_a_model_alone_is_no_endpoint(tmp_path):
 def test_requests_to_a_serverless_endpoint_have_at_most_4_mb():
     assert max_request_bytes(Config(hosting={"mode": "serverless"})) == 4 * 2**20
     assert max_request_bytes(Config()) == 6 * 2**20
+
+
+@pytest.mark.parametrize("kind", [JSON, RECORDIO])
+def test_an_answer_is_read_in_the_format_that_it_has(tmp_path, monkeypatch, kind):
+    _deploy(tmp_path, model="model-1", is_gone=False)
+    asked = []
+
+    def invoke(*_, accept, **__):
+        asked.append(accept)
+        return response_body(Scores(SCORES, np.array([0, 1, 1])), kind)
+
+    monkeypatch.setattr("asteroid_ll.scoring.scorers.invoke", invoke)
+    answer = _scorer(tmp_path, connect=lambda: None)(np.ones((3, 2), dtype=np.float32))
+    assert (answer.score.tolist(), answer.predicted_label.tolist()) == (SCORES.tolist(), [0, 1, 1])
+    assert asked == [RECORDIO]

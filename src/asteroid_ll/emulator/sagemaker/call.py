@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -14,6 +15,7 @@ from asteroid_ll.emulator.resources import Resource, Resources, resource_arn
 from asteroid_ll.emulator.s3.store import ObjectStore
 from asteroid_ll.emulator.state import DOWNLOADS, Settings, State
 from asteroid_ll.emulator.transport.messages import ApiError
+from asteroid_ll.emulator.turns import others_first
 from asteroid_ll.emulator.worker.jobs import Jobs
 
 if TYPE_CHECKING:
@@ -78,10 +80,14 @@ class SageMakerCall:
         """The named resources."""
         return self.services.resources
 
-    @property
-    def buckets(self) -> Buckets:
-        """The buckets that SageMaker uses."""
-        return self.services.buckets(self.region)
+    @contextmanager
+    def asked_buckets(self) -> Iterator[Buckets]:
+        """Yield the buckets for a look at them. If another emulator has them, other calls are answered meanwhile.
+
+        A create call looks before it takes its name, so it may be overtaken, as by another process.
+        """
+        with others_first() if self.state.other_s3 is not None else nullcontext():
+            yield self.services.buckets(self.region)
 
     @cached_property
     def settings(self) -> Settings:
@@ -124,7 +130,8 @@ class SageMakerCall:
 
     def has_bucket(self, name: str) -> bool:
         """Return whether the account has a bucket of that name in the call's region."""
-        return self.buckets.has(name, self.region)
+        with self.asked_buckets() as buckets:
+            return buckets.has(name, self.region)
 
     def refuse_unsupported(self, values: Mapping[str, Any], *members: str, prefix: str = "") -> None:
         """Refuse members that the emulator does not implement.

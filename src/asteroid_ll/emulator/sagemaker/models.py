@@ -178,7 +178,9 @@ def _check_container(call: SageMakerCall, container: Mapping[str, Any], *, role_
             '"sagemaker.amazonaws.com". '
             f'Also ensure that the role has "s3:GetObject" permissions and that the object is located in {call.region}.'
         )
-    if call.buckets.get(bucket, key) is None:
+    with call.asked_buckets() as buckets:
+        model_data = buckets.get(bucket, key)
+    if model_data is None:
         raise invalid(f"Could not find model data at {uri}.")
 
 

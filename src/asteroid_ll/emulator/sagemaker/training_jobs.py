@@ -261,7 +261,8 @@ def _check_channel(call: SageMakerCall, channel: Mapping[str, Any], *, role_arn:
     role = call.execution_role(role_arn)
     is_listed = call.has_bucket(bucket) and not (role is not None and role.list_denial(bucket, prefix))
     try:
-        objects = call.buckets.list(bucket, prefix) if is_listed else []
+        with call.asked_buckets() as buckets:
+            objects = buckets.list(bucket, prefix) if is_listed else []
     except ApiError as error:
         if error.status >= 500:
             raise

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import io
 import os
-import threading
 from collections.abc import Iterator, Mapping
 from contextlib import nullcontext
 from typing import Any, BinaryIO, Protocol
@@ -18,9 +17,7 @@ from botocore.awsrequest import AWSResponse
 
 from asteroid_ll.emulator.transport.bodies import MAX_FRAMED_BYTES, collect, copied_chunks
 from asteroid_ll.emulator.transport.messages import Request, Response
-
-_LOCK = threading.RLock()
-"""One request at a time in this process: threads share the state's one SQLite connection."""
+from asteroid_ll.emulator.turns import LOCK
 
 
 class Handler(Protocol):
@@ -71,7 +68,7 @@ def answer(emulator: Handler, request: Request) -> tuple[Response, io.BufferedRe
     Raises:
         FileNotFoundError: the body's file does not exist any more.
     """
-    with _LOCK:
+    with LOCK:
         response = emulator.handle(request)
         try:
             return response, _open(response)
