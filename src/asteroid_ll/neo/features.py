@@ -24,18 +24,20 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from asteroid_ll.errors import DataError
-from asteroid_ll.formats.columns import Columns
 from asteroid_ll.neo.derived import node_distances_au
 from asteroid_ll.neo.feature_sets import APPROACH_COLUMNS, ELEMENTS, LABEL_INPUTS, NAMES, choices, require_name
 from asteroid_ll.neo.label import MAX_ABSOLUTE_MAGNITUDE_MAG, MAX_MOID_AU
 from asteroid_ll.neo.splines import Knots, fit_knots, ramp_names, ramps
 from asteroid_ll.neo.table import find, locate, lookup
+
+if TYPE_CHECKING:
+    from asteroid_ll.formats.columns import Columns
 
 MIN_MOID_AU = 1e-7
 """Smallest MOID in the logarithm, 15 km: orbits are not known better."""
@@ -118,18 +120,28 @@ class FittedFeatures:
         Raises:
             DataError: the table lacks an input column, or a value is not a finite number.
         """
-        return self.matrix(self.values(table))
+        return self.of_columns(self.values(table))
 
     def values(self, table: Columns) -> dict[str, Array]:
-        """Return the input columns by canonical name, float64 of shape ``(n_rows,)`` each, for `matrix`.
+        """Return the input columns by canonical name, float64 of shape ``(n_rows,)`` each, for `of_columns`.
 
         Raises:
             DataError: as for `transform`.
         """
-        return _checked(self.name, table, self.inputs)
+        values = _values(table, self.inputs)
+        if self.name == "no-label-inputs":
+            _require_ellipses(values["eccentricity"])
+        return values
 
-    def matrix(self, values: Mapping[str, Array]) -> Matrix:
-        """Return the features of each row as `transform` does, from `values` or some of their rows."""
+    def of_columns(self, values: Mapping[str, Array]) -> Matrix:
+        """Return `transform` of a table that is given by its input columns, or of some of its rows.
+
+        Args:
+            values: finite numbers by canonical name, shape ``(n_rows,)`` each.
+
+        Raises:
+            DataError: an orbit is not elliptical.
+        """
         if self.knots:
             return ramps(_variables(self.name, values), self.knots)
         if self.name == "physics":
@@ -220,7 +232,7 @@ def _fit_columns(name: str, table: Columns) -> FittedFeatures:
 
 
 def _fit_ramps(name: str, table: Columns, *, inputs: tuple[str, ...], n_knots: int, fixed: Knots) -> FittedFeatures:
-    knots = fit_knots(_variables(name, _checked(name, table, inputs)), n_knots=n_knots, fixed=fixed)
+    knots = fit_knots(_variables(name, _values(table, inputs)), n_knots=n_knots, fixed=fixed)
     return FittedFeatures(name, inputs, ramp_names(knots), knots)
 
 
@@ -240,12 +252,7 @@ def _values(table: Columns, inputs: tuple[str, ...]) -> dict[str, Array]:
     return values
 
 
-def _checked(name: str, table: Columns, inputs: tuple[str, ...]) -> dict[str, Array]:
-    """Return the input columns as float64, all values finite, all orbits elliptical for a set that needs it."""
-    values = _values(table, inputs)
-    if name != "no-label-inputs":
-        return values
-    eccentricity = values["eccentricity"]
+def _require_ellipses(eccentricity: Array) -> None:
     open_orbits = np.flatnonzero((eccentricity < 0.0) | (eccentricity >= 1.0))
     if open_orbits.size:
         raise DataError(
@@ -254,7 +261,6 @@ def _checked(name: str, table: Columns, inputs: tuple[str, ...]) -> dict[str, Ar
             hint="Remove that row, or correct its eccentricity.",
             row=int(open_orbits[0]) + 1,
         )
-    return values
 
 
 def _ln_moid(moid_au: Array) -> Array:
@@ -274,6 +280,7 @@ def _variables(name: str, values: Mapping[str, Array]) -> dict[str, Array]:
         magnitude_mag, moid_au = (values[column] for column in LABEL_INPUTS)
         return {"absolute_magnitude_mag": magnitude_mag, "moid_au": moid_au, "ln_moid": _ln_moid(moid_au)}
     eccentricity, axis_au, inclination_deg = (values[column] for column in ELEMENTS[:3])
+    _require_ellipses(eccentricity)
     ascending_au, descending_au = node_distances_au(
         axis_au, eccentricity, perihelion_argument_deg=values["perihelion_argument_deg"]
     )

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from asteroid_ll.errors import DataError
-from asteroid_ll.formats.columns import Columns
 from asteroid_ll.neo.table import LABEL, locate
+
+if TYPE_CHECKING:
+    from asteroid_ll.formats.columns import Columns
 
 MAX_ABSOLUTE_MAGNITUDE_MAG = 22.0
 """Faintest absolute magnitude of a potentially hazardous asteroid: about 140 m at an albedo of 0.14."""

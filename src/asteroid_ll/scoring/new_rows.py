@@ -125,7 +125,7 @@ def _scored(
     if any(batch.errors):
         good[[row for row, reason in enumerate(batch.errors) if reason]] = False
     if good.any():
-        answer = scorer(features.matrix({name: batch.inputs[name][good] for name in features.inputs}))
+        answer = scorer(features.of_columns({name: batch.inputs[name][good] for name in features.inputs}))
         is_finite = np.isfinite(answer.score)
         scores[good] = np.where(is_finite, answer.score, np.nan)
         hazardous[good] = np.where(is_finite, decide(answer, threshold=threshold), ABSENT)

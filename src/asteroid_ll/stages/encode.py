@@ -51,4 +51,4 @@ def _blocks(
     """Yield the features and labels of rows, in the rows' order."""
     for start in range(0, len(rows), _BLOCK_ROWS):
         block = rows[start : start + _BLOCK_ROWS]
-        yield fitted.matrix({name: column[block] for name, column in values.items()}), labels[block]
+        yield fitted.of_columns({name: column[block] for name, column in values.items()}), labels[block]
