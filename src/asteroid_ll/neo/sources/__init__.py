@@ -81,6 +81,7 @@ SOURCES: Mapping[str, SourceSpec] = MappingProxyType(
                     "group": _GROUP,
                     "location": "a path or an http(s) or s3 URL; null is the official address of the group's list",
                 },
+                max_bytes=MAX_FILE_BYTES,
             ),
         )
     }
