@@ -48,6 +48,7 @@ NOT_HERE = (
     ("docs/emulator-recipes.md", r"aws |seq |status|while |npm ", "other programs; scripts/interop runs the recipes"),
     ("docs/nasa-data.md", r".*", "api.nasa.gov; tests/docs/test_how_to.py runs it in front of a fake NeoWs"),
     ("docs/reliability.md", r".*", "minutes to hours: CI runs it every night"),
+    ("docs/scale.md", r"spark-submit ", "Spark; scripts/interop spark runs the recipe"),
     ("docs/testing.md", r".*", "a project with tests; tests/docs/test_how_to.py makes one"),
 )
 """Page, regular expression of commands, and what they need."""
