@@ -1,22 +1,21 @@
 """Nearly equal orbits: the growth with the number of rows, beside a sort of the same rows and a loop along sorted a.
 
-    python benchmarks/equal_orbits.py [rows ...]
+    python benchmarks/equal_orbits.py [rows] [--json]
 
 "distinct" has random orbits. "repeated" has the bundled catalogue's orbits again and again under fresh designations, so
-the number of pairs grows with the square of the rows. Each figure is the CPU time of a process's work, the best of
-three. The exponent is that of the growth since the line before. The loop is the rival; it runs up to 250,000 distinct
-and 125,000 repeated rows.
+the number of pairs grows with the square of the rows. Each is measured with an eighth of the rows, and with all of them
+beside eight times the time of the eighth. The rival is a loop along the semi-major axes in their order.
 """
 
 from __future__ import annotations
 
 import sys
-import time
-from collections.abc import Callable
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from frame import Case, Side, main, numbers
 
 import asteroid_ll
 from asteroid_ll.neo.feature_sets import ELEMENTS
@@ -24,19 +23,8 @@ from asteroid_ll.neo.identities import equal_orbits
 from asteroid_ll.neo.orbit_grid import _are_equal
 from asteroid_ll.neo.sources.tabular import read
 
-ROWS = (125_000, 250_000, 500_000, 1_000_000)
-LOOP_ROWS = {"distinct": 250_000, "repeated": 125_000}
+PARTS = 8
 NAMES = [*ELEMENTS, "absolute_magnitude_mag"]
-
-
-def cpu_s(work: Callable[[], object], repeats: int = 3) -> float:
-    """Return the shortest CPU time of some repeats, in seconds."""
-    times = []
-    for _ in range(repeats):
-        started = time.process_time()
-        work()
-        times.append(time.process_time() - started)
-    return min(times)
 
 
 def distinct(n_rows: int) -> pd.DataFrame:
@@ -80,28 +68,30 @@ def loop(table: pd.DataFrame) -> int:
     return n_pairs
 
 
-def main() -> None:
-    """Print one line per number of rows."""
-    print(f"{'':9} {'rows':>9} {'pairs':>13} {'grid':>8} {'exponent':>8} {'times a sort':>12} {'loop, times grid':>16}")
-    for name, make in (("distinct", distinct), ("repeated", repeated)):
-        before: tuple[int, float] | None = None
-        for n_rows in [int(text) for text in sys.argv[1:]] or ROWS:
-            table = make(n_rows)
-            grid_s = cpu_s(lambda table=table: len(equal_orbits(table)))  # type: ignore[misc]
-            sort_s = cpu_s(lambda table=table: table.sort_values(NAMES))  # type: ignore[misc]
-            n_pairs = len(equal_orbits(table))
-            rival = ""
-            if n_rows <= LOOP_ROWS[name]:
-                loop_s = cpu_s(lambda table=table: loop(table), 1)  # type: ignore[misc]
-                assert loop(table) == n_pairs
-                rival = f"{loop_s / grid_s:.1f}"
-            exponent = f"{np.log(grid_s / before[1]) / np.log(n_rows / before[0]):.2f}" if before else ""
-            print(
-                f"{name:9} {n_rows:9,} {n_pairs:13,} {grid_s:6.2f} s {exponent:>8} {grid_s / sort_s:12.2f} {rival:>16}",
-                flush=True,
-            )
-            before = (n_rows, grid_s)
+def cases(n_rows: int = 1_000_000) -> Iterator[Case]:
+    """Yield distinct and repeated orbits."""
+    for name, make in (("distinct orbits", distinct), ("repeated orbits", repeated)):
+        small, large = make(n_rows // PARTS), make(n_rows)
+        assert len(equal_orbits(small)) == loop(small)
+        yield Case(
+            f"{len(small):,} {name}",
+            lambda small=small: equal_orbits(small),
+            (
+                Side("loop along sorted a", lambda small=small: loop(small)),
+                Side("a sort of the rows", lambda small=small: small.sort_values(NAMES), is_bound=True),
+            ),
+            rounds=3,
+        )
+        yield Case(
+            f"{len(large):,} {name}",
+            lambda large=large: equal_orbits(large),
+            (
+                Side(f"{PARTS} times {len(small):,}", lambda small=small: equal_orbits(small), times=PARTS),
+                Side("a sort of the rows", lambda large=large: large.sort_values(NAMES), at_least=2 / 3, is_bound=True),
+            ),
+            rounds=3,
+        )
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main("equal-orbits", cases(*numbers())))

@@ -1,48 +1,59 @@
 """An up-to-date run-all whose journal is long, beside the same command with a short one.
 
-    python benchmarks/journal.py [lines]
+    python benchmarks/journal.py [lines] [--json]
 
 A run directory is made by ``run-all``. Its journal's lines are then repeated, as if every stage had run again and
-again, and ``run-all`` is measured three times. The first one compacts the journal.
+again. The first command compacts the journal, and the next ones read what remains. The least work with the long journal
+is to parse its lines.
 """
 
 from __future__ import annotations
 
-import os
-import subprocess
+import json
+import shutil
 import sys
 import tempfile
-import time
+from collections.abc import Iterator
 from pathlib import Path
+
+from frame import Case, Side, Times, child, main, numbers
 
 COMMAND = [sys.executable, "-m", "asteroid_ll", "run-all"]
 
 
-def measured(folder: Path) -> str:
-    """Run the command; return its times and its peak memory as text."""
-    started = time.perf_counter()
-    process = subprocess.Popen(COMMAND, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    _, status, usage = os.wait4(process.pid, 0)
-    assert status == 0
-    wall_s = time.perf_counter() - started
-    return f"{usage.ru_utime + usage.ru_stime:6.2f} s CPU {wall_s:6.2f} s wall {usage.ru_maxrss / 1024:6.0f} MB"
+def parse(path: Path) -> None:
+    """Parse every line."""
+    with path.open("rb") as file:
+        for line in file:
+            json.loads(line)
 
 
-def main() -> None:
-    """Print one line per run."""
-    n_lines = int(sys.argv[1]) if len(sys.argv) > 1 else 88_000
+def cases(n_lines: int = 88_000) -> Iterator[Case]:
+    """Yield the first command with a long journal, and one after it."""
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        measured(folder)
-        journal = folder / "asteroid-run" / "journal.jsonl"
+        short, long = Path(name, "short"), Path(name, "long")
+        short.mkdir()
+        child(COMMAND, folder=short)
+        shutil.copytree(short, long)
+        journal = long / "asteroid-run" / "journal.jsonl"
         lines = journal.read_bytes().splitlines(keepends=True)
-        print(f"{len(lines):8,} lines {journal.stat().st_size / 1e6:6.2f} MB: {measured(folder)}", flush=True)
-        journal.write_bytes(b"".join(lines * (n_lines // len(lines))))
-        for _ in range(3):
-            content = journal.read_bytes()
-            n_bytes, n_lines = len(content), content.count(b"\n")
-            print(f"{n_lines:8,} lines {n_bytes / 1e6:6.2f} MB: {measured(folder)}", flush=True)
+        uncompacted = Path(name, "journal.jsonl")
+        uncompacted.write_bytes(b"".join(lines * (n_lines // len(lines))))
+
+        def first() -> Times:
+            shutil.copyfile(uncompacted, journal)
+            return child(COMMAND, folder=long)
+
+        usual = Side(f"the same with {len(lines)} lines", lambda: child(COMMAND, folder=short))
+        work = f"run-all, up to date, {n_lines // len(lines) * len(lines):,} lines"
+        yield Case(
+            f"{work}, first time",
+            first,
+            (usual, Side("json.loads of the lines", lambda: parse(uncompacted), is_bound=True)),
+        )
+        first()
+        yield Case(f"{work}, then", lambda: child(COMMAND, folder=long), (usual,))
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main("journal", cases(*numbers())))

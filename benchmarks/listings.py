@@ -1,43 +1,34 @@
-"""List operations and ``run-all`` on a full account, beside the same on a small one.
+"""List operations on a full account, beside the same calls on an account with one page of entries.
 
-    python benchmarks/listings.py [jobs] [objects]
+    python benchmarks/listings.py [jobs] [objects] [--json]
 
 It fills an account of the emulator in a temporary directory with training jobs and objects, by rows of its database,
-and measures calls through boto3: each figure is the median CPU time of five. "alone" is the same call, with a page of
-the same length, if the account has one page of jobs and two pages of objects. Bound: at most three times.
-
-``run-all`` runs as a process in turn on a full and on an empty account, whose state is in the run directory. Its
-figures are medians of the wall time of five. Bound: at most 1.3 times.
+and measures calls through boto3. The other account has one page of jobs and two pages of objects. Last, ``run-all``
+works in the full account, and in an empty one.
 """
 
 from __future__ import annotations
 
-import statistics
-import subprocess
+import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
+
+from frame import Case, Side, Times, child, main, numbers
 
 from asteroid_ll import Emulator
 from asteroid_ll.emulator.resources import TRAINING_JOB, Resource, Resources
 from asteroid_ll.emulator.s3.store import ObjectStore
 from asteroid_ll.emulator.state import State
 
-RUNS = 5
 REGION = "us-east-1"
+START = "start, list the buckets"
+"""Opening an account counts its files, so its time grows with them."""
+
 STATUSES = ("Completed",) * 18 + ("Failed", "Stopped")
-
-
-def cpu_ms(work: Callable[[], object]) -> float:
-    """Return the median CPU time of some work after one warm-up, in milliseconds."""
-    times = []
-    for _ in range(RUNS + 1):
-        started = time.process_time()
-        work()
-        times.append(time.process_time() - started)
-    return statistics.median(times[1:]) * 1e3
 
 
 def fill(folder: Path, *, n_jobs: int, n_objects: int) -> None:
@@ -91,7 +82,7 @@ def calls(emulator: Emulator) -> dict[str, Callable[[], object]]:
             another.session().client("s3").list_buckets()
 
     return {
-        "start, list the buckets": start,
+        START: start,
         "jobs: first page of 10": jobs,
         "jobs: page of 100 by name": lambda: jobs(MaxResults=100, SortBy="Name", SortOrder="Ascending"),
         "jobs: failed ones": lambda: jobs(StatusEquals="Failed"),
@@ -106,45 +97,51 @@ def calls(emulator: Emulator) -> dict[str, Callable[[], object]]:
     }
 
 
-N_JOBS = int(sys.argv[1]) if len(sys.argv) > 1 else 5_000
-N_OBJECTS = int(sys.argv[2]) if len(sys.argv) > 2 else 100_000
+def run_all(folder: Path, *, keep_account: bool) -> Times:
+    """Run every stage anew, in the account of the run directory or in a new one."""
+    for entry in (folder / "asteroid-run").glob("*"):
+        if entry.is_dir() and not (keep_account and entry.name == "emulator"):
+            shutil.rmtree(entry)
+        elif entry.is_file():
+            entry.unlink()
+    return child([sys.executable, "-m", "asteroid_ll", "run-all"], folder=folder)
 
 
-def measured(*, n_jobs: int, n_objects: int) -> dict[str, float]:
-    """Return the time of each call on an account of that size, in milliseconds."""
-    with tempfile.TemporaryDirectory() as folder:
-        with Emulator(folder) as emulator:
-            emulator.session().client("s3").create_bucket(Bucket="benchmark")
-            emulator.session().client("sagemaker").list_training_jobs()
-        fill(Path(folder), n_jobs=n_jobs, n_objects=n_objects)
-        with Emulator(folder) as emulator:
-            return {name: cpu_ms(call) for name, call in calls(emulator).items()}
-
-
-def run_all_ms(*, is_full: bool) -> float:
-    """Return the wall time of ``run-all`` in a new folder, in milliseconds."""
-    with tempfile.TemporaryDirectory() as folder:
-        if is_full:
-            state = Path(folder) / "asteroid-run" / "emulator"
-            with Emulator(state) as emulator:
+def cases(n_jobs: int = 5_000, n_objects: int = 100_000) -> Iterator[Case]:
+    """Yield each call."""
+    with ExitStack() as stack:
+        sides = []
+        for jobs, objects in ((n_jobs, n_objects), (100, 2_000)):
+            folder = stack.enter_context(tempfile.TemporaryDirectory())
+            with Emulator(folder) as emulator:
                 emulator.session().client("s3").create_bucket(Bucket="benchmark")
                 emulator.session().client("sagemaker").list_training_jobs()
-            fill(state, n_jobs=N_JOBS, n_objects=N_OBJECTS)
-        started = time.perf_counter()
-        command = [sys.executable, "-m", "asteroid_ll", "run-all"]
-        subprocess.run(command, cwd=folder, capture_output=True, check=True)
-        return (time.perf_counter() - started) * 1e3
-
-
-def main() -> None:
-    """Print one line per call."""
-    full, alone = measured(n_jobs=N_JOBS, n_objects=N_OBJECTS), measured(n_jobs=100, n_objects=2_000)
-    pairs = [(run_all_ms(is_full=True), run_all_ms(is_full=False)) for _ in range(RUNS)]
-    full["run-all"], alone["run-all"] = (statistics.median(pair[who] for pair in pairs) for who in (0, 1))
-    print(f"{N_JOBS:,} jobs, {N_OBJECTS:,} objects {'ms':>16} {'alone':>9} {'ratio':>7}")
-    for name, full_ms in full.items():
-        print(f"{name:32} {full_ms:9.2f} {alone[name]:9.2f} {full_ms / alone[name]:7.1f}")
+            fill(Path(folder), n_jobs=jobs, n_objects=objects)
+            sides.append(calls(stack.enter_context(Emulator(folder))))
+        full, one_page = sides
+        for name, call in full.items():
+            most = None if name == START else 1 / 3
+            call(), one_page[name]()
+            yield Case(name, call, (Side("the same in a small account", one_page[name], at_least=most),))
+    with tempfile.TemporaryDirectory() as full_folder, tempfile.TemporaryDirectory() as empty_folder:
+        account = Path(full_folder, "asteroid-run", "emulator")
+        with Emulator(account) as emulator:
+            emulator.session().client("s3").create_bucket(Bucket="benchmark")
+            emulator.session().client("sagemaker").list_training_jobs()
+        fill(account, n_jobs=n_jobs, n_objects=n_objects)
+        yield Case(
+            "run-all",
+            lambda: run_all(Path(full_folder), keep_account=True),
+            (
+                Side(
+                    "the same in an empty account",
+                    lambda: run_all(Path(empty_folder), keep_account=False),
+                    at_least=1 / 1.3,
+                ),
+            ),
+            rounds=3,
+        )
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main("lists", cases(*numbers())))

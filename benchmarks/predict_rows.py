@@ -1,41 +1,39 @@
-"""``predict --input`` with many rows against a program that makes request bodies with ``np.savetxt``.
+"""``predict --input`` with many rows beside a program that makes request bodies with ``np.savetxt``.
 
-    python benchmarks/predict_rows.py [--rows N] [--repeats N] [--json]
+    python benchmarks/predict_rows.py [rows] [--json]
 
-The rows are those of the bundled catalogue, repeated. Both programs run as whole processes, in turn, on the same model
-and the same file, offline and served. The figures are medians of their wall times, CPU times and peak memory.
+The rows are those of the bundled catalogue, repeated. Both programs run as whole processes on the same model and the
+same file.
 
-The rival loads the file with pandas, computes the run's features with our own code, writes them as bodies of at most
-6 MB with ``np.savetxt(fmt="%g")``, has each body answered, and writes identity, name, score and label with
+The rival loads the file with pandas, computes the run's features with our own code, writes them as bodies of at most 6
+MB with ``np.savetxt(fmt="%g")``, has each body answered, and writes identity, name, score and label with
 ``DataFrame.to_csv``. Offline, a body is read with ``np.loadtxt`` and scored by the model in the same process. Served,
 boto3 sends it to the endpoint of an ``emulator serve``, and ``json`` reads the answer. The rival neither checks a cell
-nor computes the rule's answer and the probability, which ``predict`` does.
-
-Bounds: at least 10 times as fast offline, 5 times served, and at most 400 MB.
+nor computes the rule's answer and the probability, which ``predict`` does. The least work is to read the rows with
+Python's ``csv`` and to write five of their cells.
 """
 
 from __future__ import annotations
 
-import argparse
+import csv
 import gzip
 import io
 import json
 import os
 import re
-import statistics
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import cycle, islice
 from pathlib import Path
 from typing import Any
 
+from frame import Case, Side, child, main, numbers
+
 COMMAND = [sys.executable, "-m", "asteroid_ll"]
 MAX_BODY_BYTES = 6 << 20
-BOUNDS = {"offline": 10.0, "served": 5.0}
 MAX_MB = 400
 CREATE_ROLE = """
 import boto3, json
@@ -99,17 +97,6 @@ def _loaded(run: str) -> Callable[[bytes], list[Any]]:
     return answer
 
 
-def measured(command: list[str], folder: Path, environment: dict[str, str]) -> tuple[float, float, float]:
-    """Run a program; return its wall time and its CPU time, s, and its peak memory, MB."""
-    started = time.perf_counter()
-    with (folder / "errors.txt").open("w") as errors:
-        process = subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL, stderr=errors, env=environment)
-        _, status, usage = os.wait4(process.pid, 0)
-    wall_s = time.perf_counter() - started
-    assert status == 0, (folder / "errors.txt").read_text()
-    return wall_s, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
-
-
 def write_rows(path: Path, n_rows: int) -> None:
     """Write the catalogue's rows, repeated."""
     import asteroid_ll
@@ -142,59 +129,57 @@ def served(folder: Path) -> Iterator[tuple[dict[str, str], str]]:
             "ASTEROID_LL_TARGET": "aws",
             "ASTEROID_LL_ROLE_ARN": "arn:aws:iam::000000000000:role/asteroid-ll",
         }
-        measured([sys.executable, "-c", CREATE_ROLE], folder, environment)
-        measured([*COMMAND, "run-all", "--keep", "--workdir", "served"], folder, environment)
+        child([sys.executable, "-c", CREATE_ROLE], folder=folder, environment=environment)
+        child([*COMMAND, "run-all", "--keep", "--workdir", "served"], folder=folder, environment=environment)
         yield environment, json.loads((folder / "served/deploy/endpoint.json").read_text())["name"]
     finally:
         server.terminate()
         server.wait()
 
 
-def compare(folder: Path, repeats: int) -> list[dict[str, Any]]:
-    """Measure both programs in turn, offline and served; return a row of figures for each."""
-    measured([*COMMAND, "run-all"], folder, dict(os.environ))
-    predict = [*COMMAND, "predict", "-i", "new.csv", "-o", "scored.csv"]
-    rival_of = [sys.executable, str(Path(__file__).resolve()), "--rival", "new.csv"]
-    rows = []
-    with served(folder) as (environment, endpoint):
-        ways = {
-            "offline": ([*predict, "--offline"], [*rival_of, "asteroid-run", ""], dict(os.environ)),
-            "served": ([*predict, "--workdir", "served"], [*rival_of, "served", endpoint], environment),
-        }
-        for way, (ours, theirs, variables) in ways.items():
-            pairs = [(measured(ours, folder, variables), measured(theirs, folder, variables)) for _ in range(repeats)]
-            medians = [
-                [statistics.median(pair[who][figure] for pair in pairs) for figure in range(3)] for who in (0, 1)
-            ]
-            ratio = statistics.median(pair[1][0] / pair[0][0] for pair in pairs)
-            rows.append({"way": way, "ours": medians[0], "rival": medians[1], "ratio": ratio, "bound": BOUNDS[way]})
-    return rows
+def rewrite(folder: Path) -> None:
+    """Read the rows and write some of their cells."""
+    with (folder / "new.csv").open(newline="") as source, (folder / "least.csv").open("w", newline="") as target:
+        csv.writer(target).writerows(row[:5] for row in csv.reader(source))
 
 
-def main() -> None:
-    """Print the table."""
-    parser = argparse.ArgumentParser(description="predict --input against np.savetxt bodies")
-    parser.add_argument("--rows", type=int, default=1_000_000)
-    parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--json", action="store_true")
-    parser.add_argument("--rival", nargs=3, help=argparse.SUPPRESS)
-    arguments = parser.parse_args()
-    if arguments.rival:
-        rival(*arguments.rival)
-        return
+def cases(n_rows: int = 1_000_000) -> Iterator[Case]:
+    """Yield scoring offline and through a served endpoint."""
     with tempfile.TemporaryDirectory() as name:
-        write_rows(Path(name) / "new.csv", arguments.rows)
-        rows = compare(Path(name), arguments.repeats)
-    if arguments.json:
-        print(json.dumps({"claim": f"predict --input, {arguments.rows:,} rows", "rows": rows, "max_mb": MAX_MB}))
-        return
-    print(f"{arguments.rows:,} rows\n\n| | predict | rival | rival's time / ours | at least |\n|---|---|---|---|---|")
-    for row in rows:
-        figures = " | ".join(
-            f"{wall:.2f} s, CPU {cpu:.2f} s, {mb:.0f} MB" for wall, cpu, mb in (row["ours"], row["rival"])
-        )
-        print(f"| {row['way']} | {figures} | {row['ratio']:.1f} | {row['bound']:g} |")
+        folder = Path(name)
+        write_rows(folder / "new.csv", n_rows)
+        child([*COMMAND, "run-all"], folder=folder)
+        predict = [*COMMAND, "predict", "-i", "new.csv", "-o", "scored.csv"]
+        rival_of = [sys.executable, Path(__file__).resolve(), "--rival", "new.csv"]
+        with served(folder) as (environment, endpoint):
+            for way, ours, theirs, variables, at_least in (
+                ("offline", ["--offline"], ["asteroid-run", ""], None, 10),
+                ("served", ["--workdir", "served"], ["served", endpoint], environment, 5),
+            ):
+
+                def run(command: list[Any], variables: dict[str, str] | None = variables) -> object:
+                    return child(command, folder=folder, environment=variables)
+
+                yield Case(
+                    f"predict --input, {way}, {n_rows:,} rows",
+                    lambda run=run, ours=ours: run([*predict, *ours]),  # type: ignore[misc]
+                    (
+                        Side(
+                            "np.savetxt bodies",
+                            lambda run=run, theirs=theirs: run([*rival_of, *theirs]),  # type: ignore[misc]
+                            at_least=at_least,
+                        ),
+                        Side("Python's csv", lambda: rewrite(folder), is_bound=True),
+                    ),
+                    clock="wall",
+                    peak_at_most_mb=MAX_MB,
+                    unit=("rows", n_rows),
+                    rounds=3,
+                )
 
 
 if __name__ == "__main__":
-    main()
+    if "--rival" in sys.argv:
+        rival(*sys.argv[2:])
+    else:
+        sys.exit(main("new-rows", cases(*numbers())))

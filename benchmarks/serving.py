@@ -1,9 +1,8 @@
-"""The container's ``serve`` against a plain WSGI application that echoes JSON, on the same HTTP server.
+"""The container's ``serve`` beside a plain WSGI application that echoes JSON, on the same HTTP server.
 
-    python benchmarks/serving.py
+    python benchmarks/serving.py [--json]
 
-Both run as processes with one worker. In turn, 8 clients with kept connections send each of them 1,000 requests. Bound:
-an answer takes at most twice as long as an echo. Start-up and memory are shown for scale.
+Both run as processes with one worker. In turn, 8 clients with kept connections send each of them 1,000 requests.
 """
 
 from __future__ import annotations
@@ -13,22 +12,21 @@ import json
 import os
 import re
 import signal
-import statistics
 import subprocess
 import sys
 import tempfile
-import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
+from frame import Case, Side, main
 
 from asteroid_ll.linear_learner.model import Model
 
 ROUNDS = 15
 N_CLIENTS, N_REQUESTS = 8, 1_000
 WIDTH = 13
-BOUND = 2.0
 
 ECHO = """
 import io, json
@@ -63,9 +61,8 @@ with running(server):
 """
 
 
-def start(command: list[str]) -> tuple[subprocess.Popen[str], int, float]:
-    """Start a server; return its process, its port, and the seconds until it accepts connections."""
-    begun_s = time.perf_counter()
+def start(command: list[str]) -> tuple[subprocess.Popen[str], int]:
+    """Start a server; return its process and its port."""
     process = subprocess.Popen(
         command,
         stdin=subprocess.PIPE,
@@ -76,11 +73,11 @@ def start(command: list[str]) -> tuple[subprocess.Popen[str], int, float]:
     assert process.stdout is not None
     match = re.search(r"on port (\d+)", process.stdout.readline())
     assert match is not None
-    return process, int(match[1]), time.perf_counter() - begun_s
+    return process, int(match[1])
 
 
-def wall_s(port: int, body: bytes) -> float:
-    """Return the wall time of all requests, in seconds."""
+def send(port: int, body: bytes) -> None:
+    """Send all requests."""
 
     def work(_: int) -> None:
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
@@ -91,46 +88,37 @@ def wall_s(port: int, body: bytes) -> float:
             answer.read()
         connection.close()
 
-    begun_s = time.perf_counter()
     with ThreadPoolExecutor(N_CLIENTS) as pool:
         list(pool.map(work, range(N_CLIENTS)))
-    return time.perf_counter() - begun_s
 
 
-def main() -> int:
-    """Print the medians and their ratio beside the bound. Return 1 if the bound is passed."""
+def cases() -> Iterator[Case]:
+    """Yield requests of one row and of a hundred."""
     rng = np.random.default_rng(0)
     weights = rng.normal(size=(WIDTH, 1)).astype(np.float32)
-    passed = False
     with tempfile.TemporaryDirectory() as root:
         (Path(root) / "model").mkdir()
         Model("binary_classifier", "logistic", weights, np.zeros(1, np.float32), 0.5).save(
             Path(root) / "model" / "model_algo-1"
         )
-        module = ["-m", "asteroid_ll.linear_learner.container", "serve", "--root", root]
-        ours, our_port, start_s = start([sys.executable, *module])
-        echo, echo_port, _ = start([sys.executable, "-c", ECHO])
+        ours, our_port = start([sys.executable, "-m", "asteroid_ll.linear_learner.container", "serve", "--root", root])
+        echo, echo_port = start([sys.executable, "-c", ECHO])
         for n_rows in (1, 100):
             rows = rng.normal(size=(n_rows, WIDTH)).astype(np.float32).tolist()
             body = json.dumps({"instances": [{"features": row} for row in rows]}).encode()
-            pairs = [(wall_s(our_port, body), wall_s(echo_port, body)) for _ in range(ROUNDS + 1)][1:]
-            ratio = statistics.median(our_s / echo_s for our_s, echo_s in pairs)
-            our_s, echo_s = (statistics.median(times) for times in zip(*pairs, strict=True))
-            print(
-                f"{n_rows:3} rows x {WIDTH}: serve {N_REQUESTS / our_s:,.0f} requests/s   JSON echo "
-                f"{N_REQUESTS / echo_s:,.0f} requests/s   ratio of times {ratio:.2f}   bound {BOUND}"
+            send(our_port, body), send(echo_port, body)
+            yield Case(
+                f"{N_REQUESTS:,} requests of {n_rows} x {WIDTH}",
+                lambda body=body: send(our_port, body),
+                (Side("JSON echo", lambda body=body: send(echo_port, body), at_least=0.5, is_bound=True),),
+                clock="wall",
+                unit=("requests", N_REQUESTS),
+                rounds=ROUNDS,
             )
-            passed |= ratio > BOUND
-        status = Path(f"/proc/{ours.pid}/status")
-        peak = (
-            f"{int(status.read_text().split('VmHWM:')[1].split()[0]) / 1024:.0f} MB" if status.exists() else "unknown"
-        )
-        print(f"start-up {start_s:.2f} s   peak memory {peak}")
         for process in (ours, echo):
             process.send_signal(signal.SIGTERM)
             process.communicate()
-    return int(passed)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main("serving", cases()))

@@ -1,86 +1,44 @@
-"""Whole commands, timed as processes in turn with a rival: ``run-all``, the same again, and ``--help``.
+"""Whole commands as processes, beside an import of the libraries that they need and an interpreter that does nothing.
 
-    python benchmarks/whole_commands.py [--runs N] [--json]
+    python benchmarks/whole_commands.py [--json]
 
-The rival of ``run-all`` is a process that does nothing but import numpy, pandas and boto3; that of ``--help`` does
-nothing. Times are medians of wall times; the ratio is the median of the pairs' ratios.
-
-Bounds, on 2 cores that nothing else uses: ``run-all`` in an empty folder takes at most 2.3 s or 6.5 times its rival,
-the same again, which finds everything up to date, at most 0.35 s, and ``--help`` at most 0.1 s.
+``run-all`` works in a folder that is empty each time. On a quiet machine the import takes about 0.35 s.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
-import statistics
-import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-COMMAND = [str(Path(sys.executable).with_name("asteroid-ll"))]
-IMPORTS = [sys.executable, "-c", "import numpy, pandas, boto3"]
-NOTHING = [sys.executable, "-c", "pass"]
+from frame import Case, Side, Times, child, main
 
-
-def wall_s(command: list[str], *, folder: Path | None = None) -> float:
-    """Wall time of one process, in seconds; it must succeed."""
-    start = time.perf_counter()
-    subprocess.run(command, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=True)
-    return time.perf_counter() - start
+PROGRAM = [sys.executable, "-m", "asteroid_ll"]
 
 
-def run_all() -> float:
-    """``run-all`` in a folder that is empty each time."""
+def run_all() -> Times:
+    """Run every stage in an empty folder."""
     with tempfile.TemporaryDirectory() as folder:
-        return wall_s([*COMMAND, "run-all"], folder=Path(folder))
+        return child([*PROGRAM, "run-all"], folder=Path(folder))
 
 
-def compare(title: str, ours: Callable[[], float], rival: list[str], *, runs: int, bound_s: float) -> dict[str, Any]:
-    """Time both in turn, after one warm-up each; return the medians, their ratio and the bound."""
-    ours(), wall_s(rival)
-    pairs = [(ours(), wall_s(rival)) for _ in range(runs)]
-    return {
-        "command": title,
-        "s": statistics.median(pair[0] for pair in pairs),
-        "rival": " ".join(rival[1:]),
-        "rival_s": statistics.median(pair[1] for pair in pairs),
-        "ratio": statistics.median(a / b for a, b in pairs),
-        "bound_s": bound_s,
-    }
-
-
-def main() -> None:
-    """Print one line per command."""
-    parser = argparse.ArgumentParser(description="Whole commands against processes that import or do nothing.")
-    parser.add_argument("--runs", type=int, default=7)
-    parser.add_argument("--json", action="store_true")
-    arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        again = Path(folder)
-        wall_s([*COMMAND, "run-all"], folder=again)
-        rows = [
-            compare("run-all", run_all, IMPORTS, runs=arguments.runs, bound_s=2.3),
-            compare(
-                "run-all, up to date", lambda: wall_s([*COMMAND, "run-all"], folder=again), IMPORTS,
-                runs=arguments.runs, bound_s=0.35,
-            ),
-            compare("--help", lambda: wall_s([*COMMAND, "--help"]), NOTHING, runs=arguments.runs, bound_s=0.1),
-        ]  # fmt: skip
-    if arguments.json:
-        print(json.dumps({"claim": "whole commands", "rows": rows}))
-        return
-    print("| command | wall time | bound | rival | its time | ratio |\n|---|---|---|---|---|---|")
-    for row in rows:
-        print(
-            f"| {row['command']} | {row['s']:.2f} s | {row['bound_s']:g} s | `{row['rival']}` | {row['rival_s']:.2f} s "
-            f"| {row['ratio']:.2f} |"
-        )
+def cases() -> Iterator[Case]:
+    """Yield a first run, one that has nothing to do, and the help."""
+    code = "import numpy, pandas, boto3"
+    nothing = "python -c pass"
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        child([*PROGRAM, "run-all"], folder=folder)
+        for work, ours, other, least in (
+            ("run-all", run_all, code, 1 / 6.5),
+            ("run-all, up to date", lambda: child([*PROGRAM, "run-all"], folder=folder), code, 1.0),
+            ("--help", lambda: child([*PROGRAM, "--help"], folder=folder), nothing, 0.15),
+        ):
+            program = [sys.executable, "-c", code if other == code else "pass"]
+            side = Side(other, lambda program=program: child(program), at_least=least, is_bound=True)  # type: ignore[misc]
+            yield Case(work, ours, (side,), clock="wall", rounds=7)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main("commands", cases()))

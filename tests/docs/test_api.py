@@ -42,7 +42,7 @@ def test_the_project_of_the_api_page_passes_its_test(tmp_path: Path) -> None:
 
 
 def test_the_example_of_the_readme_is_short_and_scores_through_an_endpoint(tmp_path: Path) -> None:
-    (program,) = README_EXAMPLES
+    program, _ = README_EXAMPLES
     assert len(program.splitlines()) <= 12
     done = run(["-c", program], tmp_path)
     assert done.returncode == 0, done.stderr

@@ -16,7 +16,6 @@ from asteroid_ll.aws.tags import to_api
 from asteroid_ll.aws.waiting import poll
 from asteroid_ll.errors import AsteroidError, AwsError, CredentialsError, DataError
 from asteroid_ll.formats.content_types import JSON, MAX_INVOKE_BYTES, RECORDIO
-from asteroid_ll.formats.payload import parse_scores, type_of_answer
 
 if TYPE_CHECKING:
     from asteroid_ll.aws.session import Aws
@@ -290,6 +289,8 @@ class _TruncatedAnswerError(Exception):
 
 def _complete_body(result: Mapping[str, Any], *, accept: str) -> bytes:
     """Return an answer's body; JSON and recordIO must be complete even if no length was announced."""
+    from asteroid_ll.formats.payload import parse_scores, type_of_answer
+
     try:
         with closing(result["Body"]) as stream:
             body = bytes(stream.read())

@@ -101,7 +101,7 @@ class StoredTable:
             raise KeyError(name)
         with self._archive() as archive, archive.open(f"{name}{_SUFFIX}") as member:
             dtype, n_rows = _read_header(member)
-            if dtype.kind == "U":
+            if dtype.kind == "U" and n_rows > _BLOCK_ROWS:
                 texts = np.empty(n_rows, dtype=object)
                 for start in range(0, n_rows, _BLOCK_ROWS):
                     n_block = min(_BLOCK_ROWS, n_rows - start)

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Any, Generic, TypeVar, overload
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from asteroid_ll.errors import DataError
+from asteroid_ll.formats.columns import Change, Columns, Selected
+from asteroid_ll.neo.duplicates import duplicated
 from asteroid_ll.neo.identities import EqualOrbits, Pair, equal_orbits, one_asteroid
 from asteroid_ll.neo.ranges import PLACEHOLDER_MAGNITUDE_MAG, WORST_UNCERTAINTY
 from asteroid_ll.neo.table import IDENTITY, LABEL, find
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +27,11 @@ class CleaningRule:
     unit: str
 
 
+_Table = TypeVar("_Table", bound=Columns)
+
+
 @dataclass(frozen=True)
-class Cleaned:
+class Cleaned(Generic[_Table]):
     """A clean table, and the effects of the rules in the order of application.
 
     Attributes:
@@ -38,15 +41,27 @@ class Cleaned:
         joined: pairs of identities of one asteroid: the one that is kept, and the one that it replaces.
     """
 
-    table: pd.DataFrame
+    table: _Table
     rules: tuple[CleaningRule, ...]
     equal_orbits: EqualOrbits
     joined: tuple[Pair, ...] = ()
 
 
+@overload
 def clean(
     table: pd.DataFrame, *, drop: Sequence[str] = (), tutorial_names: bool = False, join_identities: bool = True
-) -> Cleaned:
+) -> Cleaned[pd.DataFrame]: ...
+
+
+@overload
+def clean(
+    table: Columns, *, drop: Sequence[str] = (), tutorial_names: bool = False, join_identities: bool = True
+) -> Cleaned[Selected]: ...
+
+
+def clean(
+    table: Columns, *, drop: Sequence[str] = (), tutorial_names: bool = False, join_identities: bool = True
+) -> Cleaned[Any]:
     """Remove unusable rows and dropped columns, and put the label first.
 
     Args:
@@ -57,62 +72,70 @@ def clean(
 
     Returns:
         The table with the label in column 0, the other columns in their order, rows numbered from 0; and the counts.
+        A DataFrame gives a DataFrame; of another table, each column is cleaned when it is read.
 
     Raises:
         DataError: ``drop`` names an unknown or absent column, the label or the identity; or no row remains.
     """
-    rules = []
-    kept = table
-    for name, unusable in (
-        ("exact duplicates removed", lambda t: t.duplicated().to_numpy()),
-        (
-            "placeholder magnitudes removed",
-            lambda t: t["absolute_magnitude_mag"].to_numpy() >= PLACEHOLDER_MAGNITUDE_MAG,
-        ),
-        ("approaches to other bodies than the Earth removed", _is_not_earth),
-    ):
-        mask = unusable(kept)
+    rules, usable = [], np.ones(len(table), dtype=np.bool_)
+    for name, unusable in _UNUSABLE:
+        mask = unusable(table) & usable
         rules.append(CleaningRule(name, int(mask.sum()), "rows"))
-        kept = kept[~mask] if mask.any() else kept
-    if kept.empty:
+        usable &= ~mask
+    if not usable.any():
         raise DataError(
             f"Cleaning leaves none of the {len(table)} rows.",
             hint="Check the source's magnitudes and orbiting bodies.",
         )
-    kept, unknown = _fill_uncertainty(kept)
+    rows = None if usable.all() else usable
+    kept = Selected(table, rows=rows)
+    changes: dict[str, Change] = {}
+    unknown = 0
+    if "orbit_uncertainty" in kept.columns:
+        unknown = int(kept["orbit_uncertainty"].isna().sum())
+        changes["orbit_uncertainty"] = lambda values: values.fillna(WORST_UNCERTAINTY).astype(np.int64)
     rules.append(CleaningRule(f"unknown orbit uncertainties set to {WORST_UNCERTAINTY}, the worst", unknown, "values"))
-    dropped = _columns_to_drop(kept, drop)
+    dropped = _columns_to_drop(kept.columns, drop)
     equal = equal_orbits(kept)
     joined = one_asteroid(equal, kept) if join_identities else ()
     if joined:
-        kept = kept.assign(**{IDENTITY: kept[IDENTITY].replace({other: keep for keep, other in joined})})
+        keep_of = {other: keep for keep, other in joined}
+        changes[IDENTITY] = lambda values: values.replace(keep_of)
     rules.append(CleaningRule("identities joined, by equal orbits", len(joined), "identities"))
     rules.append(CleaningRule("columns dropped", len(dropped), "columns"))
     order = [LABEL, *(name for name in kept.columns if name != LABEL and name not in dropped)]
-    kept = kept[order].reset_index(drop=True)
-    if tutorial_names:
-        kept = kept.rename(columns={name: find(name).tutorial_name or name for name in order})
-    return Cleaned(kept, tuple(rules), equal.joined(joined), joined)
+    columns = {find(name).tutorial_name or name if tutorial_names else name: name for name in order}
+    cleaned = Selected(table, rows=rows, columns=columns, changes=changes)
+    return Cleaned(_like(table, cleaned), tuple(rules), equal.joined(joined), joined)
 
 
-def _is_not_earth(table: pd.DataFrame) -> NDArray[np.bool_]:
-    if "orbiting_body" not in table:
+def _like(table: Columns, cleaned: Selected) -> Columns:
+    """Return a table in memory if the given one is."""
+    if isinstance(table, pd.DataFrame):
+        return pd.DataFrame({name: cleaned[name] for name in cleaned.columns})
+    return cleaned
+
+
+def _is_placeholder(table: Columns) -> NDArray[np.bool_]:
+    return np.asarray(table["absolute_magnitude_mag"].to_numpy() >= PLACEHOLDER_MAGNITUDE_MAG, dtype=np.bool_)
+
+
+def _is_not_earth(table: Columns) -> NDArray[np.bool_]:
+    if "orbiting_body" not in table.columns:
         return np.zeros(len(table), dtype=np.bool_)
     return np.asarray(table["orbiting_body"].to_numpy() != "Earth", dtype=np.bool_)
 
 
-def _fill_uncertainty(table: pd.DataFrame) -> tuple[pd.DataFrame, int]:
-    """Return the table with integer uncertainties, and the number of unknown ones."""
-    if "orbit_uncertainty" not in table:
-        return table, 0
-    unknown = int(table["orbit_uncertainty"].isna().sum())
-    filled = table["orbit_uncertainty"].fillna(WORST_UNCERTAINTY).astype(np.int64)
-    return table.assign(orbit_uncertainty=filled), unknown
+_UNUSABLE = (
+    ("exact duplicates removed", duplicated),
+    ("placeholder magnitudes removed", _is_placeholder),
+    ("approaches to other bodies than the Earth removed", _is_not_earth),
+)
 
 
-def _columns_to_drop(table: pd.DataFrame, drop: Sequence[str]) -> set[str]:
+def _columns_to_drop(columns: Sequence[str], drop: Sequence[str]) -> set[str]:
     names = {find(name).name for name in drop}
-    absent = sorted(names - set(table.columns))
+    absent = sorted(names - set(columns))
     if absent:
         raise DataError(
             f"The table has no column {', '.join(absent)} to drop.", hint="Remove it from the list of columns to drop."

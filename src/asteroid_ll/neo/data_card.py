@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from asteroid_ll.formats.columns import Columns, Selected
+from asteroid_ll.formats.distinct import n_distinct
 from asteroid_ll.neo.cleaning import Cleaned
 from asteroid_ll.neo.hazards import hazards
 from asteroid_ll.neo.redundancy import float32_errors, float32_losses, redundant_columns
@@ -21,7 +23,7 @@ CARD_VERSION = 1
 
 
 def data_card(
-    raw: pd.DataFrame, cleaned: Cleaned, *, provenance: Mapping[str, Any], notes: Sequence[Note] = ()
+    raw: Columns, cleaned: Cleaned[Any], *, provenance: Mapping[str, Any], notes: Sequence[Note] = ()
 ) -> dict[str, Any]:
     """Describe a cleaned table.
 
@@ -35,14 +37,14 @@ def data_card(
         JSON data: ``source``, ``rows``, ``asteroids``, ``hazardous``, ``columns``, ``notes``, ``rules``,
         ``joined_identities``, ``redundant``, ``float32_losses`` and ``hazards``.
     """
-    table = cleaned.table.rename(columns={str(name): find(str(name)).name for name in cleaned.table.columns})
+    table = Selected(cleaned.table, columns={find(str(name)).name: str(name) for name in cleaned.table.columns})
     labels = table[LABEL].to_numpy(dtype=bool)
     found = hazards(table, joined=cleaned.joined, equal=cleaned.equal_orbits)
     return {
         "version": CARD_VERSION,
         "source": dict(provenance),
         "rows": {"in": len(raw), "out": len(table)},
-        "asteroids": int(table[IDENTITY].nunique()),
+        "asteroids": n_distinct(table[IDENTITY]),
         "hazardous": {"rows": int(labels.sum()), "share": float(labels.mean())},
         "columns": [_column(str(name), table[find(str(name)).name], raw=raw) for name in cleaned.table.columns],
         "notes": [asdict(note) for note in notes],
@@ -54,7 +56,7 @@ def data_card(
     }
 
 
-def _column(spelled: str, values: pd.Series, *, raw: pd.DataFrame) -> dict[str, Any]:
+def _column(spelled: str, values: pd.Series, *, raw: Columns) -> dict[str, Any]:
     column = find(spelled)
     before = raw[column.name]
     missing = before.isna() | (before == "") if column.kind is Kind.TEXT else before.isna()
@@ -66,7 +68,7 @@ def _column(spelled: str, values: pd.Series, *, raw: pd.DataFrame) -> dict[str, 
         "type": column.kind.value,
         "role": column.role.value,
         "missing": int(missing.sum()),
-        "distinct": int(values.nunique()),
+        "distinct": n_distinct(values),
         **_range(column, values),
     }
 

@@ -37,7 +37,7 @@ from asteroid_ll.neo.splines import Knots, fit_knots, ramp_names, ramps
 from asteroid_ll.neo.table import find, locate, lookup
 
 if TYPE_CHECKING:
-    import pandas as pd
+    from asteroid_ll.formats.columns import Columns
 
 MIN_MOID_AU = 1e-7
 """Smallest MOID in the logarithm, 15 km: orbits are not known better."""
@@ -112,7 +112,7 @@ class FittedFeatures:
     knots: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     references: Mapping[str, float] = field(default_factory=dict)
 
-    def transform(self, table: pd.DataFrame) -> Matrix:
+    def transform(self, table: Columns) -> Matrix:
         """Return the features of each row, float32 of shape ``(n_rows, d)``, C-contiguous.
 
         Features are computed in float64 and rounded once.
@@ -120,10 +120,21 @@ class FittedFeatures:
         Raises:
             DataError: the table lacks an input column, or a value is not a finite number.
         """
-        return self.of_columns(_values(table, self.inputs))
+        return self.of_columns(self.values(table))
+
+    def values(self, table: Columns) -> dict[str, Array]:
+        """Return the input columns by canonical name, float64 of shape ``(n_rows,)`` each, for `of_columns`.
+
+        Raises:
+            DataError: as for `transform`.
+        """
+        values = _values(table, self.inputs)
+        if self.name == "no-label-inputs":
+            _require_ellipses(values["eccentricity"])
+        return values
 
     def of_columns(self, values: Mapping[str, Array]) -> Matrix:
-        """Return `transform` of a table that is given by its input columns.
+        """Return `transform` of a table that is given by its input columns, or of some of its rows.
 
         Args:
             values: finite numbers by canonical name, shape ``(n_rows,)`` each.
@@ -171,7 +182,7 @@ class FittedFeatures:
             raise DataError(f"The stored feature set is damaged: {error!r}.", hint=hint) from error
 
 
-def fit(name: str, table: pd.DataFrame, *, n_knots: int | None = None) -> FittedFeatures:
+def fit(name: str, table: Columns, *, n_knots: int | None = None) -> FittedFeatures:
     """Fit a feature set on the training rows.
 
     Args:
@@ -201,13 +212,13 @@ def fit(name: str, table: pd.DataFrame, *, n_knots: int | None = None) -> Fitted
     return _fit_ramps(name, table, inputs=inputs, n_knots=n_knots, fixed={})
 
 
-def _varies(table: pd.DataFrame, name: str) -> bool:
+def _varies(table: Columns, name: str) -> bool:
     """Return whether a table has a column, in any spelling, with more than one value."""
     spelled = [label for label in table.columns if (column := lookup(label)) is not None and column.name == name]
     return bool(spelled) and table[spelled[0]].nunique() > 1
 
 
-def _fit_columns(name: str, table: pd.DataFrame) -> FittedFeatures:
+def _fit_columns(name: str, table: Columns) -> FittedFeatures:
     inputs = tuple(choice.column.name for choice in choices(name, table.columns) if choice.taken)
     if not inputs:
         raise DataError("The table has no numeric column for features.", hint="Check the source and its columns.")
@@ -220,14 +231,12 @@ def _fit_columns(name: str, table: pd.DataFrame) -> FittedFeatures:
     return FittedFeatures(name, inputs, tuple(spelled.values()), references=references)
 
 
-def _fit_ramps(
-    name: str, table: pd.DataFrame, *, inputs: tuple[str, ...], n_knots: int, fixed: Knots
-) -> FittedFeatures:
+def _fit_ramps(name: str, table: Columns, *, inputs: tuple[str, ...], n_knots: int, fixed: Knots) -> FittedFeatures:
     knots = fit_knots(_variables(name, _values(table, inputs)), n_knots=n_knots, fixed=fixed)
     return FittedFeatures(name, inputs, ramp_names(knots), knots)
 
 
-def _values(table: pd.DataFrame, inputs: tuple[str, ...]) -> dict[str, Array]:
+def _values(table: Columns, inputs: tuple[str, ...]) -> dict[str, Array]:
     """Return the input columns as float64, all values finite."""
     values = {}
     for name, spelled in locate(table.columns, inputs).items():
@@ -241,6 +250,17 @@ def _values(table: pd.DataFrame, inputs: tuple[str, ...]) -> dict[str, Array]:
                 row=int(bad[0]) + 1,
             )
     return values
+
+
+def _require_ellipses(eccentricity: Array) -> None:
+    open_orbits = np.flatnonzero((eccentricity < 0.0) | (eccentricity >= 1.0))
+    if open_orbits.size:
+        raise DataError(
+            f"Data row {open_orbits[0] + 1}: eccentricity {eccentricity[open_orbits[0]]:g} is not an elliptical orbit "
+            "(expected 0 <= e < 1).",
+            hint="Remove that row, or correct its eccentricity.",
+            row=int(open_orbits[0]) + 1,
+        )
 
 
 def _ln_moid(moid_au: Array) -> Array:
@@ -260,14 +280,7 @@ def _variables(name: str, values: Mapping[str, Array]) -> dict[str, Array]:
         magnitude_mag, moid_au = (values[column] for column in LABEL_INPUTS)
         return {"absolute_magnitude_mag": magnitude_mag, "moid_au": moid_au, "ln_moid": _ln_moid(moid_au)}
     eccentricity, axis_au, inclination_deg = (values[column] for column in ELEMENTS[:3])
-    open_orbits = np.flatnonzero((eccentricity < 0.0) | (eccentricity >= 1.0))
-    if open_orbits.size:
-        raise DataError(
-            f"Data row {open_orbits[0] + 1}: eccentricity {eccentricity[open_orbits[0]]:g} is not an elliptical orbit "
-            "(expected 0 <= e < 1).",
-            hint="Remove that row, or correct its eccentricity.",
-            row=int(open_orbits[0]) + 1,
-        )
+    _require_ellipses(eccentricity)
     ascending_au, descending_au = node_distances_au(
         axis_au, eccentricity, perihelion_argument_deg=values["perihelion_argument_deg"]
     )

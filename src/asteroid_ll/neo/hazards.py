@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
+from asteroid_ll.formats.columns import Columns
+from asteroid_ll.formats.distinct import n_distinct
 from asteroid_ll.neo.identities import EqualOrbits, Pair, has_orbits, is_permanent
 from asteroid_ll.neo.label import is_hazardous_by_rule
 from asteroid_ll.neo.table import IDENTITY, LABEL
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 OBSERVATION_COLUMNS = ("orbit_id", "orbit_uncertainty")
 """Columns that show how well an asteroid is observed."""
@@ -27,7 +26,7 @@ class Hazard:
     text: str
 
 
-def hazards(table: pd.DataFrame, *, joined: Sequence[Pair], equal: EqualOrbits) -> tuple[Hazard, ...]:
+def hazards(table: Columns, *, joined: Sequence[Pair], equal: EqualOrbits) -> tuple[Hazard, ...]:
     """Return the hazards of a table.
 
     Args:
@@ -46,7 +45,7 @@ def hazards(table: pd.DataFrame, *, joined: Sequence[Pair], equal: EqualOrbits) 
     )
 
 
-def _label_inputs(table: pd.DataFrame) -> Iterator[Hazard]:
+def _label_inputs(table: Columns) -> Iterator[Hazard]:
     rule = is_hazardous_by_rule(table["absolute_magnitude_mag"].to_numpy(), table["moid_au"].to_numpy())
     others = int((rule != table[LABEL].to_numpy(dtype=bool)).sum())
     yield Hazard(
@@ -56,10 +55,10 @@ def _label_inputs(table: pd.DataFrame) -> Iterator[Hazard]:
     )
 
 
-def _identity_leak(table: pd.DataFrame) -> Iterator[Hazard]:
-    known = table[IDENTITY].map(is_permanent)
-    permanent = table.loc[known.eq(True), LABEL]
-    provisional = table.loc[known.eq(False), LABEL]
+def _identity_leak(table: Columns) -> Iterator[Hazard]:
+    known = list(map(is_permanent, table[IDENTITY].tolist()))
+    labels = table[LABEL].to_numpy(dtype=bool)
+    permanent, provisional = (labels[np.array([is_it is value for is_it in known])] for value in (True, False))
     if len(permanent) and len(provisional):
         yield Hazard(
             "identity leak",
@@ -68,10 +67,10 @@ def _identity_leak(table: pd.DataFrame) -> Iterator[Hazard]:
         )
 
 
-def _observation_leak(table: pd.DataFrame) -> Iterator[Hazard]:
+def _observation_leak(table: Columns) -> Iterator[Hazard]:
     labels = table[LABEL].to_numpy(dtype=np.float64)
     for name in OBSERVATION_COLUMNS:
-        if name not in table or table[name].nunique() < 2 or labels.std() == 0.0:
+        if name not in table.columns or labels.std() == 0.0 or n_distinct(table[name]) < 2:
             continue
         r = float(np.corrcoef(table[name].to_numpy(dtype=np.float64), labels)[0, 1])
         yield Hazard(
@@ -81,9 +80,12 @@ def _observation_leak(table: pd.DataFrame) -> Iterator[Hazard]:
         )
 
 
-def _two_identities(table: pd.DataFrame, joined: Sequence[Pair], equal: EqualOrbits) -> Iterator[Hazard]:
+def _two_identities(table: Columns, joined: Sequence[Pair], equal: EqualOrbits) -> Iterator[Hazard]:
     if joined:
-        rows = int(table.duplicated([IDENTITY, "close_approach_date"]).sum()) if "close_approach_date" in table else 0
+        rows = 0
+        if "close_approach_date" in table.columns:
+            approaches = pd.DataFrame({name: table[name] for name in (IDENTITY, "close_approach_date")})
+            rows = int(approaches.duplicated().sum())
         twice = f" {rows} approaches are listed twice for it." if rows else ""
         yield Hazard(
             "one asteroid under two identities",
@@ -99,8 +101,8 @@ def _two_identities(table: pd.DataFrame, joined: Sequence[Pair], equal: EqualOrb
         )
 
 
-def _repeats(table: pd.DataFrame) -> Iterator[Hazard]:
-    n_asteroids = table[IDENTITY].nunique()
+def _repeats(table: Columns) -> Iterator[Hazard]:
+    n_asteroids = n_distinct(table[IDENTITY])
     if n_asteroids < len(table):
         yield Hazard(
             "several rows per asteroid",
@@ -108,8 +110,8 @@ def _repeats(table: pd.DataFrame) -> Iterator[Hazard]:
         )
 
 
-def _selection(table: pd.DataFrame) -> Iterator[Hazard]:
-    if "miss_distance_au" in table:
+def _selection(table: Columns) -> Iterator[Hazard]:
+    if "miss_distance_au" in table.columns:
         yield Hazard(
             "selection",
             f"The largest miss distance is {table['miss_distance_au'].max():.4g} au: only near approaches are listed.",

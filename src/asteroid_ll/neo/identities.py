@@ -12,17 +12,16 @@ import itertools
 import re
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
+from asteroid_ll.formats.columns import Columns
+from asteroid_ll.formats.distinct import codes
 from asteroid_ll.neo.feature_sets import ELEMENTS
 from asteroid_ll.neo.orbit_grid import distinct_orbits, near_pairs
 from asteroid_ll.neo.table import IDENTITY
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 MAX_MISS_DISTANCE_DIFFERENCE = 0.01
 """Largest relative difference between the miss distances of one approach from two fits; 0.0002 in the export."""
@@ -52,7 +51,7 @@ class EqualOrbits:
     The pairs of a group of equal orbits are made when they are read, because there are as many as the group's square.
 
     Args:
-        identities: identity per asteroid, in the table's order.
+        identities: identity per asteroid that is in a pair, in the table's order; others may be among them.
         orbit: number of the orbit per asteroid; -1 for an asteroid without one.
         links: pairs of orbits that are nearly equal, shape ``(n_links, 2)``.
     """
@@ -121,12 +120,12 @@ class EqualOrbits:
         return members, near
 
 
-def has_orbits(table: pd.DataFrame) -> bool:
+def has_orbits(table: Columns) -> bool:
     """Return whether a table has the elements of the orbits and the absolute magnitude."""
     return {*ELEMENTS, "absolute_magnitude_mag"} <= set(table.columns)
 
 
-def equal_orbits(table: pd.DataFrame) -> EqualOrbits:
+def equal_orbits(table: Columns) -> EqualOrbits:
     """Return the pairs of identities with the same orbit within ``TOLERANCES`` and nearly the same magnitude.
 
     Args:
@@ -137,16 +136,27 @@ def equal_orbits(table: pd.DataFrame) -> EqualOrbits:
     """
     if not has_orbits(table):
         return EqualOrbits((), np.empty(0, np.int64), np.empty((0, 2), np.int64))
-    asteroids = table.drop_duplicates(IDENTITY)
-    orbits = asteroids[list(ELEMENTS)].to_numpy(dtype=np.float64)
-    magnitude_mag = asteroids["absolute_magnitude_mag"].to_numpy(dtype=np.float64)
+    is_first = np.zeros(len(table), dtype=np.bool_)
+    is_first[codes(table[IDENTITY])[1]] = True
+    orbits = np.empty((np.count_nonzero(is_first), len(ELEMENTS)))
+    for place, name in enumerate(ELEMENTS):
+        orbits[:, place] = table[name].to_numpy(dtype=np.float64)[is_first]
+    magnitude_mag = table["absolute_magnitude_mag"].to_numpy(dtype=np.float64)[is_first]
     orbit = distinct_orbits(orbits, magnitude_mag)
     distinct = np.flatnonzero(orbit == np.arange(len(orbit)))
-    links = distinct[near_pairs(orbits[distinct], magnitude_mag[distinct])]
-    return EqualOrbits(asteroids[IDENTITY].tolist(), orbit, links)
+    if len(distinct) < len(orbits):
+        orbits, magnitude_mag = orbits[distinct], magnitude_mag[distinct]
+    links = distinct[near_pairs(orbits, magnitude_mag)]
+    del orbits, magnitude_mag
+    is_paired = np.bincount(orbit + 1, minlength=len(orbit) + 1) > 1
+    is_paired[links + 1] = True
+    is_paired[0] = False
+    paired = np.flatnonzero(is_paired[orbit + 1])
+    identities = table[IDENTITY].to_numpy(dtype=object)[is_first][paired].tolist() if paired.size else ()
+    return EqualOrbits(identities, orbit[paired], links)
 
 
-def one_asteroid(pairs: EqualOrbits, table: pd.DataFrame) -> tuple[Pair, ...]:
+def one_asteroid(pairs: EqualOrbits, table: Columns) -> tuple[Pair, ...]:
     """Return the pairs that are one asteroid under two SPK-IDs, rather than two asteroids on one orbit.
 
     Both identities must have the same miss distance on each day that lists both.
@@ -177,11 +187,13 @@ def one_asteroid(pairs: EqualOrbits, table: pd.DataFrame) -> tuple[Pair, ...]:
     return tuple(chosen)
 
 
-def _passes(table: pd.DataFrame, identities: set[str]) -> dict[str, dict[str, float]]:
+def _passes(table: Columns, identities: set[str]) -> dict[str, dict[str, float]]:
     """Return the miss distance on each day, au, per identity; nothing for a table without approaches."""
     if not {"close_approach_date", "miss_distance_au"} <= set(table.columns):
         return {}
-    rows = table[table[IDENTITY].isin(identities)]
+    is_paired = table[IDENTITY].isin(identities)
+    columns = (IDENTITY, "close_approach_date", "miss_distance_au")
+    rows = pd.DataFrame({name: table[name][is_paired] for name in columns})
     first = rows.groupby([IDENTITY, "close_approach_date"], sort=False)["miss_distance_au"].first()
     passes: dict[str, dict[str, float]] = {}
     for (identity, day), distance_au in zip(first.index.tolist(), first.tolist(), strict=True):

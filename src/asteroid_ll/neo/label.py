@@ -11,7 +11,7 @@ from asteroid_ll.errors import DataError
 from asteroid_ll.neo.table import LABEL, locate
 
 if TYPE_CHECKING:
-    import pandas as pd
+    from asteroid_ll.formats.columns import Columns
 
 MAX_ABSOLUTE_MAGNITUDE_MAG = 22.0
 """Faintest absolute magnitude of a potentially hazardous asteroid: about 140 m at an albedo of 0.14."""
@@ -37,7 +37,7 @@ def is_hazardous_by_rule(absolute_magnitude_mag: ArrayLike, moid_au: ArrayLike) 
     return np.asarray(bright & near, dtype=np.bool_)
 
 
-def labels_of(table: pd.DataFrame) -> NDArray[np.bool_]:
+def labels_of(table: Columns) -> NDArray[np.bool_]:
     """Return the table's label column, shape ``(n_rows,)``: True for potentially hazardous.
 
     Raises:
@@ -58,12 +58,20 @@ def require_two_classes(labels: NDArray[np.bool_], *, where: str) -> None:
     Raises:
         DataError: all or none of the asteroids are hazardous.
     """
-    hazardous = int(labels.sum())
-    if hazardous in (0, labels.size):
-        only = "hazardous" if hazardous else "harmless"
+    require_both_classes(int(labels.sum()), labels.size, where=where)
+
+
+def require_both_classes(n_hazardous: int, n_rows: int, *, where: str) -> None:
+    """Refuse a number of hazardous rows that is none or all of the rows, as `require_two_classes` does.
+
+    Raises:
+        DataError: all or none of the asteroids are hazardous.
+    """
+    if n_hazardous in (0, n_rows):
+        only = "hazardous" if n_hazardous else "harmless"
         raise DataError(
-            f"{where} has only {only} asteroids among its {labels.size} rows.",
+            f"{where} has only {only} asteroids among its {n_rows} rows.",
             hint="Use a table with both classes, or larger shares for the split.",
-            rows=labels.size,
-            hazardous=hazardous,
+            rows=n_rows,
+            hazardous=n_hazardous,
         )

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
+
+from asteroid_ll.formats.distinct import repeated
 
 TOLERANCES = (1e-3, 1e-3, 0.1, 1.0, 1.0)
 """Largest differences between two fits of an orbit: e; a, relative; i, node and argument of perihelion in degrees.
@@ -38,16 +39,22 @@ def distinct_orbits(orbits: NDArray[np.float64], magnitude_mag: NDArray[np.float
         Per asteroid the first asteroid with exactly its orbit and magnitude; -1 if a value is not finite or ``a`` is
         not positive.
     """
-    values = np.column_stack([orbits, magnitude_mag])
-    usable = np.isfinite(values).all(axis=1) & (values[:, 1] > 0.0)
-    key = np.zeros(len(values), np.uint64)
-    for bits in values.T.copy().view(np.uint64):
-        key = _mixed(key ^ bits)
-    numbers, _ = pd.factorize(key)
-    _, first = np.unique(numbers, return_index=True)
-    leader = first[numbers]
-    is_copy = (values == values[leader]).all(axis=1)  # two orbits can have one key
-    return np.where(usable, np.where(is_copy, leader, np.arange(len(values))), -1)
+    columns = [*orbits.T, magnitude_mag]
+    usable = orbits[:, 1] > 0.0
+    key = np.zeros(len(orbits), np.uint64)
+    for column in columns:
+        usable &= np.isfinite(column)
+        key = mixed(key ^ np.ascontiguousarray(column).view(np.uint64))
+    leader = np.arange(len(orbits))
+    shared = repeated(key)
+    _, first, numbers = np.unique(key[shared], return_index=True, return_inverse=True)
+    candidate = shared[first[numbers]]
+    is_copy = np.ones(len(shared), dtype=np.bool_)  # two orbits can have one key
+    for column in columns:
+        is_copy &= column[shared] == column[candidate]
+    leader[shared[is_copy]] = candidate[is_copy]
+    leader[~usable] = -1
+    return leader
 
 
 def near_pairs(orbits: NDArray[np.float64], magnitude_mag: NDArray[np.float64]) -> NDArray[np.int64]:
@@ -61,18 +68,18 @@ def near_pairs(orbits: NDArray[np.float64], magnitude_mag: NDArray[np.float64]) 
         Pairs of row numbers, the smaller first, in ascending order, shape ``(n_pairs, 2)``.
     """
     keys, rows = _cells(orbits)
-    order = np.argsort(keys, kind="stable")
+    order = np.argsort(keys)
     keys, rows = keys[order], rows[order]
     found = [np.empty(0, np.int64)]
-    first = np.arange(len(keys))
-    step = 0
+    first = np.flatnonzero(keys[1:] == keys[:-1])
+    step = 1
     while len(first):
-        step += 1
-        first = first[first + step < len(keys)]
-        first = first[keys[first] == keys[first + step]]
         pairs = np.sort(np.column_stack([rows[first], rows[first + step]]), axis=1)
         pairs = pairs[_are_equal(orbits, magnitude_mag, pairs)]
         found.append(pairs[:, 0] * len(orbits) + pairs[:, 1])
+        step += 1
+        first = first[first + step < len(keys)]
+        first = first[keys[first] == keys[first + step]]
     codes = np.unique(np.concatenate(found))  # two orbits can share several cells
     return np.column_stack(np.divmod(codes, max(1, len(orbits))))
 
@@ -98,14 +105,14 @@ def _cells(orbits: NDArray[np.float64]) -> tuple[NDArray[np.uint64], NDArray[np.
         if is_angle:
             cells %= n_cells
         keys, rows = np.concatenate([keys, keys[in_next]]), np.concatenate([rows, rows[in_next]])
-        keys = _mixed(keys ^ (cells.astype(np.int64).view(np.uint64) * mixer))
+        keys = mixed(keys ^ (cells.astype(np.int64).view(np.uint64) * mixer))
     return keys, rows
 
 
-def _mixed(keys: NDArray[np.uint64]) -> NDArray[np.uint64]:
+def mixed(keys: NDArray[np.uint64]) -> NDArray[np.uint64]:
     """Return keys whose bits are scrambled; different keys stay different."""
-    mixed: NDArray[np.uint64] = (keys ^ (keys >> np.uint64(32))) * _MIXERS[0]
-    return mixed ^ (mixed >> np.uint64(29))
+    scrambled: NDArray[np.uint64] = (keys ^ (keys >> np.uint64(32))) * _MIXERS[0]
+    return scrambled ^ (scrambled >> np.uint64(29))
 
 
 def _are_equal(

@@ -5,16 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import combinations
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from asteroid_ll.formats.columns import Columns
 from asteroid_ll.neo.derived import ALBEDO_BRIGHT, ALBEDO_DARK, diameter_km, orbital_period_d
 from asteroid_ll.neo.table import COLUMNS, Column, Kind
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 Array = NDArray[np.float64]
 
@@ -56,7 +53,7 @@ class Float32Loss:
     worst_error: float
 
 
-def redundant_columns(table: pd.DataFrame) -> tuple[Redundant, ...]:
+def redundant_columns(table: Columns) -> tuple[Redundant, ...]:
     """Return the columns of a canonical table that follow from others by a formula that is true in every row.
 
     Copies in other units come first, then columns that follow from H, then those that follow from Kepler's laws.
@@ -73,7 +70,7 @@ def float32_errors(values: Array) -> Array:
     return np.asarray(np.abs(finite.astype(np.float32).astype(np.float64) - finite))
 
 
-def float32_losses(table: pd.DataFrame) -> tuple[Float32Loss, ...]:
+def float32_losses(table: Columns) -> tuple[Float32Loss, ...]:
     """Return the columns of a canonical table that lose precision as float32.
 
     These are times with any error, and other columns with a median error above ``MAX_FLOAT32_ERROR_IN_SPREADS``.
@@ -93,11 +90,11 @@ def float32_losses(table: pd.DataFrame) -> tuple[Float32Loss, ...]:
     return tuple(losses)
 
 
-def _numeric(table: pd.DataFrame) -> list[Column]:
-    return [column for column in COLUMNS if column.name in table and column.kind in (Kind.FLOAT, Kind.INTEGER)]
+def _numeric(table: Columns) -> list[Column]:
+    return [column for column in COLUMNS if column.name in table.columns and column.kind in (Kind.FLOAT, Kind.INTEGER)]
 
 
-def _unit_copies(table: pd.DataFrame) -> Iterator[Redundant]:
+def _unit_copies(table: Columns) -> Iterator[Redundant]:
     """Yield each column that is a constant times an earlier one of the same title."""
     copies: set[str] = set()
     for first, later in combinations(_numeric(table), 2):
@@ -111,7 +108,7 @@ def _unit_copies(table: pd.DataFrame) -> Iterator[Redundant]:
             yield Redundant(later.name, f"{first.name} x {factor:.6g}", "unit", error)
 
 
-def _from_magnitude(table: pd.DataFrame) -> Iterator[Redundant]:
+def _from_magnitude(table: Columns) -> Iterator[Redundant]:
     for name, albedo in (("diameter_min_km", ALBEDO_BRIGHT), ("diameter_max_km", ALBEDO_DARK)):
         if {name, "absolute_magnitude_mag"} <= set(table.columns):
             error = _relative_error(_of(table, name), diameter_km(_of(table, "absolute_magnitude_mag"), albedo=albedo))
@@ -119,7 +116,7 @@ def _from_magnitude(table: pd.DataFrame) -> Iterator[Redundant]:
                 yield Redundant(name, f"1329 / sqrt({albedo}) 10^(-absolute_magnitude_mag / 5)", "magnitude", error)
 
 
-def _from_elements(table: pd.DataFrame) -> Iterator[Redundant]:
+def _from_elements(table: Columns) -> Iterator[Redundant]:
     """Yield columns that follow from the semi-major axis, the eccentricity, the mean anomaly and the epoch."""
     columns = set(table.columns)
     if not {"semi_major_axis_au", "eccentricity"} <= columns:
@@ -146,7 +143,7 @@ def _from_elements(table: pd.DataFrame) -> Iterator[Redundant]:
             yield Redundant("perihelion_time_jd", formula, "kepler", error)
 
 
-def _of(table: pd.DataFrame, name: str) -> Array:
+def _of(table: Columns, name: str) -> Array:
     """Return a column as float64, NaN for absent values."""
     return np.asarray(table[name].to_numpy(dtype=np.float64, na_value=np.nan))
 

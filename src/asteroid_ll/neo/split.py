@@ -7,7 +7,7 @@ same on every machine, also after the table grows. By row is the tutorial's rand
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +15,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from asteroid_ll.errors import DataError
+from asteroid_ll.formats.distinct import codes
 from asteroid_ll.neo.label import require_two_classes
 
 PARTS = ("train", "validation", "test")
@@ -54,7 +55,9 @@ class SplitDescription:
     test_rows_seen_in_train_share: float
 
 
-def split_by_asteroid(asteroid_ids: Sequence[str], *, validation: float, test: float, seed: int) -> Split:
+def split_by_asteroid(
+    asteroid_ids: Sequence[str] | NDArray[np.object_], *, validation: float, test: float, seed: int
+) -> Split:
     """Assign each row to one part by hashing its asteroid.
 
     Args:
@@ -71,9 +74,10 @@ def split_by_asteroid(asteroid_ids: Sequence[str], *, validation: float, test: f
         DataError: the shares are impossible, or a part is empty.
     """
     _check_shares(validation, test)
-    rows, identities = pd.factorize(np.asarray(asteroid_ids, dtype=object))
-    draws = _draws([str(identity) for identity in identities], prefix=f"{seed}:")
-    return _cut(draws[rows], validation=validation, test=test)
+    identities = np.asarray(asteroid_ids, dtype=object)
+    asteroids, first = codes(pd.Series(identities))
+    draws = _draws(map(str, identities[first].tolist()), prefix=f"{seed}:")
+    return _cut(draws[asteroids], validation=validation, test=test)
 
 
 def split_by_row(n_rows: int, *, validation: float, test: float, seed: int) -> Split:
@@ -107,10 +111,12 @@ def training_order(rows: NDArray[np.int64], *, seed: int) -> NDArray[np.int64]:
         rows: row numbers, shape ``(n,)``.
         seed: the split's seed.
     """
-    return rows[np.argsort(_draws([str(row) for row in rows.tolist()], prefix=f"order {seed}:"), kind="stable")]
+    return rows[np.argsort(_draws(map(str, rows.tolist()), prefix=f"order {seed}:"), kind="stable")]
 
 
-def describe(split: Split, labels: NDArray[np.bool_], *, asteroid_ids: Sequence[str]) -> SplitDescription:
+def describe(
+    split: Split, labels: NDArray[np.bool_], *, asteroid_ids: Sequence[str] | NDArray[np.object_]
+) -> SplitDescription:
     """Count the rows and asteroids of each part, and the test rows whose asteroid is also in the training part.
 
     Args:
@@ -121,20 +127,21 @@ def describe(split: Split, labels: NDArray[np.bool_], *, asteroid_ids: Sequence[
     Raises:
         DataError: a part has only one class.
     """
-    identities = np.asarray(asteroid_ids, dtype=object)
+    asteroids, first = codes(pd.Series(np.asarray(asteroid_ids, dtype=object)))
     parts = []
     for name in PARTS:
         rows = split.part(name)
         require_two_classes(labels[rows], where=f"The {name} part")
         n_hazardous = int(labels[rows].sum())
-        n_asteroids = len(set(identities[rows]))
+        n_asteroids = int(np.count_nonzero(np.bincount(asteroids[rows], minlength=1)))
         parts.append(PartDescription(name, rows.size, n_asteroids, n_hazardous, n_hazardous / rows.size))
-    trained_on = set(identities[split.train])
-    seen = sum(identity in trained_on for identity in identities[split.test])
+    is_trained_on = np.zeros(len(first), dtype=np.bool_)
+    is_trained_on[asteroids[split.train]] = True
+    seen = int(is_trained_on[asteroids[split.test]].sum())
     return SplitDescription(tuple(parts), seen / split.test.size)
 
 
-def _draws(texts: Sequence[str], *, prefix: str) -> NDArray[np.float64]:
+def _draws(texts: Iterable[str], *, prefix: str) -> NDArray[np.float64]:
     """Return a uniform draw in [0, 1) per text, by BLAKE2b with a prefix."""
     start = hashlib.blake2b(prefix.encode(), digest_size=8)
     digests = bytearray()

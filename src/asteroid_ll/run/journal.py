@@ -37,10 +37,10 @@ _SECRET_NAME = re.compile(r"secret|password|passwd|api_?key|access_?key|session_
 _COMPACT_BYTES = 1 << 20
 """A shorter journal is not compacted: it is read in a few milliseconds."""
 
-_State = tuple[int, int, int, int]
+_State = tuple[int, ...]
 """What changes with a file's content: inode, size, time of the content, and time of the inode, which cannot be set."""
 
-_MISSING: _State = (0, 0, 0, 0)
+_MISSING: _State = ()
 
 Record = Mapping[str, Any]
 """One line, read-only: ``v``, ``at`` (UTC, ISO 8601; the order is that of the lines), ``event``, ``stage``, optionally
@@ -273,9 +273,7 @@ def _needed_spans(path: Path) -> list[tuple[int, int]]:
     latest: dict[str, int | None] = {}
     start = 0
     with path.open("rb") as file:
-        for number, line in enumerate(file):
-            if not line.endswith(b"\n"):
-                break
+        for number, line in enumerate(line for line in file if line.endswith(b"\n")):
             record = _parse(line)
             spans[number] = (start, start + len(line))
             start += len(line)

@@ -6,9 +6,8 @@ from pathlib import Path
 
 from asteroid_ll.aws.storage import download_file, parse_uri
 from asteroid_ll.errors import ConfigError
-from asteroid_ll.neo.sources import open_source
+from asteroid_ll.neo.sources import SOURCES, open_source
 from asteroid_ll.neo.sources.base import Web
-from asteroid_ll.neo.sources.packed import MAX_TEXT_BYTES
 from asteroid_ll.redaction import REMOVED
 from asteroid_ll.run import paths
 from asteroid_ll.run.files import write_json
@@ -23,7 +22,12 @@ def run(context: Context) -> Outcome:
             f"source.location has lost its secrets: {settings.location}.",
             hint="Give the whole address again: asteroid-ll fetch --set source.location=ADDRESS",
         )
-    web = Web(say=context.progress, download_other=lambda url, path: _download_s3(context, url, path))
+    max_bytes = SOURCES[settings.kind].max_bytes
+
+    def download_other(url: str, path: Path) -> None:
+        _download_s3(context, url, path, max_bytes=max_bytes)
+
+    web = Web(say=context.progress, download_other=download_other, max_bytes=max_bytes)
     source = open_source(settings.kind, web=web, **settings.options)
     raw = context.path("fetch", source.spec.file_name)
     provenance = source.fetch(raw, sha256=settings.sha256)
@@ -33,10 +37,10 @@ def run(context: Context) -> Outcome:
     )
 
 
-def _download_s3(context: Context, url: str, path: Path) -> None:
+def _download_s3(context: Context, url: str, path: Path, *, max_bytes: int) -> None:
     if not url.startswith("s3://"):
         raise ConfigError(
             f"{url.partition('://')[0]}:// URLs cannot be downloaded.", hint="Use a path, an https:// or an s3:// URL."
         )
     bucket, key = parse_uri(url)
-    download_file(context.connect(), bucket=bucket, key=key, path=path, max_bytes=MAX_TEXT_BYTES)
+    download_file(context.connect(), bucket=bucket, key=key, path=path, max_bytes=max_bytes)

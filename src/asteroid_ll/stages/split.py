@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 
 from asteroid_ll.formats import npz
-from asteroid_ll.formats.table import load_table
+from asteroid_ll.formats.table import StoredTable
 from asteroid_ll.neo.label import labels_of
 from asteroid_ll.neo.split import PARTS, describe, split_by_asteroid, split_by_row
 from asteroid_ll.neo.table import IDENTITY, locate
@@ -18,8 +18,8 @@ from asteroid_ll.stages.stage import Context, Outcome
 def run(context: Context) -> Outcome:
     """Write the row numbers of each part and a summary of the parts."""
     config = context.config.split
-    table = load_table(context.path(paths.CLEANED_TABLE))
-    identities = table[locate(table.columns, [IDENTITY])[IDENTITY]].tolist()
+    table = StoredTable(context.path(paths.CLEANED_TABLE))
+    identities = table[locate(table.columns, [IDENTITY])[IDENTITY]].to_numpy(dtype=object)
     validation, test, seed = config.validation, config.test, config.seed
     if config.by == "asteroid":
         split = split_by_asteroid(identities, validation=validation, test=test, seed=seed)

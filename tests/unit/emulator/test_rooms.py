@@ -14,7 +14,7 @@ PACKAGE = "asteroid_ll.emulator"
 
 LEVELS = (
     {"transport.messages"},
-    {"json_types"},
+    {"json_types", "turns"},
     {"api_model", "isolation", "processes", "sessions", "state"},
     {"json_service", "query_protocol", "resources"},
     {"cbor_protocol", "iam", "ledger"},

@@ -2,15 +2,18 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from asteroid_ll.config import Config
 from asteroid_ll.errors import DataError
+from asteroid_ll.neo.sources import tabular
 from asteroid_ll.run.journal import Journal
 from asteroid_ll.stages import clean, fetch
 from asteroid_ll.stages.stage import Context
@@ -113,3 +116,32 @@ def test_a_whole_command_writes_the_key_to_no_file_and_no_stream(neows: tuple[An
     assert {"neows.jsonl.gz", "provenance.json", "data_card.json", "journal.jsonl"} <= {path.name for path in files}
     assert not any(CANARY.encode() in content for content in (done.stdout, done.stderr, *map(Path.read_bytes, files)))
     assert {request.headers["x-api-key"] for request in neows[0].requests} == {CANARY}
+
+
+@pytest.mark.parametrize("names", ["canonical", "tutorial"])
+def test_a_table_of_several_blocks_gives_the_files_of_one_block(
+    export: pd.DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, names: str
+) -> None:
+    changed = export.assign(**{"Orbit Determination Date": "28-06-2017 06:19"})
+    changed["Name"] = changed["Name"].replace({"2000436": "'=1", "2000450": "Čapek"})
+    changed.loc[5, "Absolute Magnitude"] = 99.99
+    changed.loc[[7, 8], "Orbiting Body"] = "Venus"
+    changed.loc[30, "Orbit Uncertainity"] = np.nan
+    elements = ["Eccentricity", "Semi Major Axis", "Inclination", "Asc Node Longitude", "Perihelion Arg"]
+    same = [*elements, "Absolute Magnitude", "Miss Dist.(Astronomical)"]
+    changed.loc[20, same] = changed.loc[10, same]
+    changed.loc[20, "Neo Reference ID"] = "3000453"
+    changed = pd.concat([changed, changed.iloc[[3, 41, 3]]], ignore_index=True)
+    path = tmp_path / "nasa.csv"
+    path.write_text(changed.to_csv(index=False))
+    for folder, n_rows in (("one", 100), ("several", 25)):
+        monkeypatch.setattr(tabular, "BATCH_ROWS", n_rows)
+        context = context_of(tmp_path / folder, kind="csv", location=str(path))
+        settings = {"clean": {"export_csv": True, "column_names": names, "drop": ["equinox"]}}
+        config = Config.model_validate({"source": context.config.section_values("source"), **settings})
+        fetch.run(context)
+        clean.run(replace(context, config=config))
+    files = {name: [path.read_bytes() for path in (tmp_path / name / "clean").iterdir()] for name in ("one", "several")}
+    assert files["one"] == files["several"]
+    counts = [rule["count"] for rule in json.loads((tmp_path / "one" / "clean" / "rules.json").read_text())["rules"]]
+    assert counts == [3, 1, 2, 1, 1, 1]

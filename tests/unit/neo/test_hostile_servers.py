@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from asteroid_ll.errors import AsteroidError, ConfigError, DataError
-from asteroid_ll.neo.sources import open_source
+from asteroid_ll.neo.sources import SOURCES, open_source
 from asteroid_ll.neo.sources.base import Web
 from asteroid_ll.neo.sources.connections import Allowance
 from asteroid_ll.neo.sources.neows_client import Key, NeowsClient
@@ -94,6 +94,8 @@ def test_a_body_as_long_as_the_cap_is_accepted_and_a_longer_one_is_not(tmp_path:
 
 def test_the_cap_is_as_long_as_the_longest_text_that_can_be_read() -> None:
     assert Web().max_bytes == MAX_TEXT_BYTES == 268_435_456
+    longer = [kind for kind, spec in SOURCES.items() if spec.max_bytes > MAX_TEXT_BYTES]
+    assert longer == ["csv", "mpc"]
     assert MAX_BODY_BYTES == 67_108_864
 
 

@@ -6,8 +6,10 @@ import pytest
 
 from asteroid_ll.neo.cleaning import clean
 from asteroid_ll.neo.features import fit
+from asteroid_ll.neo.sources import tabular
+from asteroid_ll.neo.sources.reading import together
 from asteroid_ll.neo.sources.spreadsheet import pacific_midnights_ms
-from asteroid_ll.neo.sources.tabular import read
+from asteroid_ll.neo.sources.tabular import batches, read
 from asteroid_ll.neo.table import COLUMNS, Kind, find
 
 EXPORT = Path(__file__).resolve().parents[4] / "shared" / "data" / "nasa_asteroids.csv"
@@ -95,6 +97,17 @@ def test_a_variant_says_what_was_mended_and_what_it_has_lost(variant: Path) -> N
     assert notes["lost", "orbit_determination_date"].what == "seconds of the time of day"
     assert notes["lost", ""].what.startswith("digits of the numbers: a (1 - e) and q differ by up to")
     assert (("repaired", "orbiting_body") in notes) == ("sun" in variant.read_text()[:2_000])
+
+
+def test_a_variant_that_is_read_in_blocks_gives_the_same_table_and_notes(
+    variant: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = read(variant)
+    monkeypatch.setattr(tabular, "BATCH_ROWS", 2_000)
+    blocks = list(batches(variant))
+    assert [len(block.table) for block in blocks] == [2_000, 2_000, 687]
+    pd.testing.assert_frame_equal(pd.concat([block.table for block in blocks], ignore_index=True), whole.table)
+    assert together(note for block in blocks for note in block.notes) == whole.notes
 
 
 def test_the_features_that_define_the_label_are_the_originals(original: Path, variant: Path) -> None:

@@ -12,8 +12,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from asteroid_ll.errors import DataError
+from asteroid_ll.neo.sources import packed, tabular
 from asteroid_ll.neo.sources.packed import unpacked
-from asteroid_ll.neo.sources.tabular import read
+from asteroid_ll.neo.sources.tabular import batches, read
 from asteroid_ll.neo.table import COLUMNS
 
 
@@ -182,6 +183,82 @@ def test_a_damaged_zip_archive_is_refused_at_every_tenth(export_file: Path, tmp_
         path.write_bytes(whole[: len(whole) * tenth // 10])
         with pytest.raises(DataError, match="damaged or cut zip"):
             read(path)
+
+
+BAD_CELLS: dict[str, list[tuple[int, str, object]]] = {
+    "none": [],
+    "a later column first": [(3, "Earth MOID", "x"), (50, "Absolute Magnitude", "y"), (55, "Absolute Magnitude", "z")],
+    "two problems of a column": [(4, "Eccentricity", "inf"), (52, "Eccentricity", "e"), (59, "Eccentricity", "f")],
+    "an absent value": [(33, "Semi Major Axis", "")],
+    "a fraction among integers": [(44, "Orbit ID", 1.5), (45, "Orbit ID", 2.5)],
+    "an absent code": [(40, "Orbit Uncertainity", "")],
+    "a label": [(59, "Hazardous", "maybe")],
+    "an absent identity": [(20, "Neo Reference ID", "")],
+}
+
+
+@pytest.mark.parametrize("n_rows", [25, 59])
+@pytest.mark.parametrize("cells", BAD_CELLS.values(), ids=BAD_CELLS)
+def test_blocks_of_rows_give_the_table_or_the_refusal_of_the_whole_file(
+    export: pd.DataFrame,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    n_rows: int,
+    cells: list[tuple[int, str, object]],
+) -> None:
+    changed = export.astype(object)
+    for row, header, value in cells:
+        changed.loc[row, {"Earth MOID": "Minimum Orbit Intersection"}.get(header, header)] = value
+    path = save(changed, tmp_path / "a.csv")
+
+    def outcome() -> pd.DataFrame | tuple[str, str, dict[str, object]]:
+        try:
+            return read(path).table
+        except DataError as error:
+            return error.what, error.hint, error.context
+
+    whole = outcome()
+    monkeypatch.setattr(tabular, "BATCH_ROWS", n_rows)
+    assert isinstance(whole, tuple) == bool(cells and cells[0][1] != "Orbit Uncertainity")
+    if isinstance(whole, tuple):
+        assert outcome() == whole
+    else:
+        pd.testing.assert_frame_equal(outcome(), whole)
+        assert {len(reading.table) for reading in batches(path)} <= {n_rows, len(export) % n_rows}
+
+
+def test_labels_of_one_class_are_refused_after_the_last_block(
+    export: pd.DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tabular, "BATCH_ROWS", 30)
+    path = save(export.assign(Hazardous="False"), tmp_path / "a.csv")
+    with pytest.raises(DataError, match="The table has only harmless asteroids among its 60 rows"):
+        read(path)
+
+
+def test_a_text_without_an_end_of_a_row_is_refused(export_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(packed, "MAX_TEXT_BYTES", 100_000)
+    text = export_file.read_bytes()
+    assert len(read(export_file).table) == 60
+    export_file.write_bytes(text + b'1,"' + b"x" * 600_000)
+    with pytest.raises(DataError, match="has a piece of more than 100000 bytes that does not end"):
+        read(export_file)
+
+
+def test_an_archive_that_unpacks_to_far_more_than_its_size_is_refused(
+    export: pd.DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(packed, "MAX_TEXT_BYTES", 600_000)
+    monkeypatch.setattr(packed, "MAX_EXPANSION", 3)
+    monkeypatch.setattr(tabular, "BATCH_ROWS", 500)
+    header, *rows = export.to_csv(index=False).splitlines()
+    text = "\n".join([header, *rows * 40]).encode()
+    path = tmp_path / "a.csv.gz"
+    path.write_bytes(gzip.compress(text))
+    with pytest.raises(DataError, match="unpacks to more than 3 times its size"):
+        read(path)
+    path.write_bytes(text)
+    assert len(read(path).table) == 2_400
 
 
 def test_a_bomb_is_refused_before_it_is_unpacked_whole(tmp_path: Path) -> None:

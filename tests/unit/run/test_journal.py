@@ -146,7 +146,7 @@ def test_a_torn_line_as_long_as_a_block_or_longer_is_replaced(journal, n_bytes):
         file.write(b"\x00" * n_bytes)
     assert len(journal.read().records) == 1
     journal.append("done", stage="x", n=2)
-    assert [record["n"] for record in journal.read().records] == [1, 2]
+    assert [record["n"] for record in Journal(journal.path).read().records] == [1, 2]
 
 
 @pytest.mark.parametrize(
@@ -357,6 +357,13 @@ def test_a_journal_that_nobody_has_changed_is_not_read_again(journal):
     assert records[0] is first
 
 
+def test_a_journal_that_is_still_missing_is_not_read_again_and_one_that_was_removed_is_empty(journal):
+    assert journal.read() is journal.read()
+    journal.append("done", stage="x")
+    journal.path.unlink()
+    assert journal.read().records == ()
+
+
 @pytest.mark.parametrize("grows", [True, False])
 def test_the_changes_of_others_are_read(journal, grows):
     for n in range(2):
@@ -444,6 +451,25 @@ def test_a_journal_that_need_not_or_cannot_be_compacted_stays_as_it_is(tmp_path,
     before = journal.path.read_bytes() if journal.path.exists() else None
     journal.compact()
     assert (journal.path.read_bytes() if journal.path.exists() else None) == before
+
+
+@pytest.mark.parametrize(
+    ("line_bytes", "is_compacted"),
+    [
+        ((262_144, 262_144, 262_144, 262_144), True),  # a mebibyte, of which half is needed
+        ((262_144, 262_144, 262_144, 262_143), False),
+        ((349_526, 349_526, 349_526), False),  # two of three are needed
+    ],
+)
+def test_a_journal_of_a_mebibyte_is_compacted_if_at_most_half_of_it_is_needed(journal, line_bytes, is_compacted):
+    lines = []
+    for n, n_bytes in enumerate(line_bytes):
+        start = f'{{"v":1,"at":"t","event":"done","stage":"x","n":{n},"outputs":"'
+        lines.append(start.ljust(n_bytes - 3, "x") + '"}\n')
+    journal.path.write_text("".join(lines))
+    assert journal.path.stat().st_size == sum(line_bytes)
+    journal.compact()
+    assert journal.path.read_text() == (lines[0] + lines[-1] if is_compacted else "".join(lines))
 
 
 def test_a_reader_that_has_the_journal_open_while_it_is_compacted_reads_all_of_it(long_journal):

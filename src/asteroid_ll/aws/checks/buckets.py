@@ -50,7 +50,7 @@ def _unusable(scope: Scope, error: AsteroidError) -> Check:
     if region is not None:
         return failed("bucket", error.what.rstrip("."), f"asteroid-ll doctor --set region={region}", kind=ConfigError)
     if error.context.get("bucket") is not None:
-        other_name = f"{scope.bucket[:60]}-2"
+        other_name = f"{scope.bucket[:61]}-2"
         return failed("bucket", error.what.rstrip("."), f"asteroid-ll doctor --set bucket={other_name}")
     if isinstance(error, AwsError):
         return unchecked("bucket", reason_of(error))

@@ -89,12 +89,12 @@ def read_quotas(aws: Aws, names: Sequence[str]) -> Mapping[str, Mapping[str, Any
     """
     with aws_call("reading the quotas of SageMaker", service="servicequotas"):
         quotas = {name: quota for name in names if (quota := _by_code(aws, name)) is not None}
-        if quotas.keys() >= set(names):
+        if all(name in quotas for name in names):
             return quotas
         paginator = aws.quotas.get_paginator("list_service_quotas")
         for page in paginator.paginate(ServiceCode=_SERVICE, PaginationConfig={"PageSize": _PAGE}):
             quotas |= {quota.get("QuotaName", ""): quota for quota in page.get("Quotas", ())}
-            if quotas.keys() >= set(names):
+            if all(name in quotas for name in names):
                 break
     return quotas
 
@@ -121,7 +121,7 @@ def _offer(need: Need, quotas: Mapping[str, Mapping[str, Any]], *, region: str) 
     if not others:
         return unchecked(name, f"neither the Price List nor the quotas show whether {region} has {need.instance_type}")
     enough = [other for other, quota in others.items() if quotas[quota].get("Value", 0) >= need.count] or list(others)
-    closest = get_close_matches(need.instance_type, enough, n=1, cutoff=0)[0]
+    (closest,) = get_close_matches(need.instance_type, enough, n=1, cutoff=0)
     fact = f"{region} does not offer {need.instance_type} for {need.usage}s; the closest that it offers is {closest}"
     return failed(name, fact, f"asteroid-ll doctor --set {need.key}={closest}", kind=ConfigError)
 

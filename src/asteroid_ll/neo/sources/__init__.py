@@ -7,6 +7,7 @@ from importlib import import_module
 from types import MappingProxyType
 
 from asteroid_ll.neo.sources.base import Source, SourceSpec, Web
+from asteroid_ll.neo.sources.packed import MAX_FILE_BYTES
 
 _BASE_URL = "address of the service; null is the official one"
 _ROWS = "asteroid is one row per asteroid, approach one per close approach to the Earth, with velocity and distance"
@@ -34,6 +35,7 @@ SOURCES: Mapping[str, SourceSpec] = MappingProxyType(
                 file_name="asteroids.csv",
                 options={"location": "a path or an http(s) or s3 URL"},
                 required=("location",),
+                max_bytes=MAX_FILE_BYTES,
             ),
             SourceSpec(
                 kind="sbdb",
@@ -79,6 +81,7 @@ SOURCES: Mapping[str, SourceSpec] = MappingProxyType(
                     "group": _GROUP,
                     "location": "a path or an http(s) or s3 URL; null is the official address of the group's list",
                 },
+                max_bytes=MAX_FILE_BYTES,
             ),
         )
     }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict
@@ -34,6 +34,7 @@ class SourceSpec:
         credit: organisation to credit for the data; empty if unknown.
         options: keys of the section ``source`` that the source accepts, with their meaning.
         required: options that must be set.
+        max_bytes: longest file that the source reads.
         dated_by: option and value with which ``start_date`` and ``end_date`` are required; empty if they never are.
     """
 
@@ -45,6 +46,7 @@ class SourceSpec:
     credit: str = ""
     options: Mapping[str, str] = field(default_factory=dict)
     required: tuple[str, ...] = ()
+    max_bytes: int = MAX_TEXT_BYTES
     dated_by: tuple[str, ...] = ()
 
 
@@ -75,7 +77,7 @@ class Web:
         sleep: waits for a number of seconds.
         now_s: a monotonic clock in seconds.
         download_other: downloads a URL that is neither a file nor http(s), such as ``s3://``, into a file.
-        max_bytes: longest file that is copied or downloaded; a longer text could not be read either.
+        max_bytes: longest file that is copied or downloaded, see `SourceSpec`.
     """
 
     say: Callable[[str], None] = lambda _: None
@@ -150,6 +152,16 @@ class Source(ABC):
 
         return read(raw_path)
 
+    def batches(self, raw_path: Path) -> Iterator[Reading]:
+        """Yield the table of `read` in blocks of rows, each with the notes on its rows.
+
+        Raises:
+            DataError: as for `read`, perhaps after some blocks.
+        """
+        from asteroid_ll.neo.sources.tabular import batches
+
+        return batches(raw_path)
+
 
 class RecordSource(Source):
     """A source whose raw file contains records rather than CSV."""
@@ -172,6 +184,10 @@ class RecordSource(Source):
 
         records, notes = self.records(raw_path)
         return reading_of(records, where=str(raw_path), notes=notes)
+
+    def batches(self, raw_path: Path) -> Iterator[Reading]:
+        """Yield the table of `read` as one block."""
+        yield self.read(raw_path)
 
 
 class Archive(Source):

@@ -10,6 +10,7 @@ from urllib.parse import unquote
 from asteroid_ll.errors import ConfigError, DataError
 from asteroid_ll.neo.sources.base import Source, Web
 from asteroid_ll.neo.sources.connections import SCHEMES
+from asteroid_ll.neo.sources.packed import MAX_TEXT_BYTES
 from asteroid_ll.neo.sources.web import download
 from asteroid_ll.redaction import shown
 from asteroid_ll.run.atomic import refused_by_system
@@ -58,12 +59,14 @@ def transfer(location: str, target: Path, *, final: Path, web: Web) -> None:
 
 
 def _copy(path: Path, target: Path, *, max_bytes: int) -> None:
-    """Copy a file, which may be endless, such as /dev/zero."""
+    """Copy a file. A device may be endless, such as /dev/zero."""
     n_bytes = 0
     try:
         path = path.expanduser()
         if path.is_fifo():
             raise DataError(f"{path} is a named pipe.", hint="Write its content to a file, and name that.")
+        if not path.is_file():
+            max_bytes = min(max_bytes, MAX_TEXT_BYTES)
         with path.open("rb") as stream, target.open("wb") as copy:
             while block := stream.read(_BLOCK_BYTES):
                 n_bytes += len(block)

@@ -10,7 +10,7 @@ does not grow with its length.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,9 +32,6 @@ URLS: Mapping[str, str] = {
     "all": "https://minorplanetcenter.net/iau/MPCORB/MPCORB.DAT.gz",
 }
 """The official address by group of asteroids."""
-
-MAX_LIST_BYTES = 1 << 32
-"""Longest list that is fetched, 4.3 GB: three times the unpacked extended list of every known asteroid."""
 
 BATCH_ROWS = 50_000
 """Asteroids after which a batch is complete."""
@@ -62,7 +59,7 @@ class MpcSource(Source):
     def write(self, target: Path, *, final: Path) -> str:
         """Copy or download the list; an interrupted download resumes."""
         location = self.location or URLS[self.group]
-        transfer(location, target, final=final, web=replace(self.web, max_bytes=MAX_LIST_BYTES))
+        transfer(location, target, final=final, web=self.web)
         return shown(location)
 
     def read(self, raw_path: Path) -> Reading:

@@ -8,12 +8,14 @@ milliseconds, to six digits (7.88947E+11) or to three. The copy with three digit
 from __future__ import annotations
 
 import datetime
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from asteroid_ll.neo.sources.reading import Note, Reading
+from asteroid_ll.neo.sources.reading import Note, Reading, together
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,81 +23,152 @@ if TYPE_CHECKING:
 MAX_IDENTITY_ERROR_AU = 1e-12
 """Largest error of q = a (1 - e) for numbers with all digits. Numbers of eleven characters differ by up to 1e-8."""
 
+_IDENTITY_COLUMNS = ("semi_major_axis_au", "eccentricity", "perihelion_distance_au")
 _DATE_COLUMNS = ("close_approach_date", "orbit_determination_date")
+SURVEYED = frozenset({*_DATE_COLUMNS, "close_approach_unix_ms", "orbiting_body", *_IDENTITY_COLUMNS})
+"""The columns that show what a spreadsheet has changed."""
+
 _SPREADSHEET_DATE = r"(\d{1,2})[-/.](\d{1,2})[-/.](\d{4})(?: (\d{1,2}):(\d{2})(?::(\d{2}))?)?"
 _MS_PER_H = 3_600_000
 _MS_PER_DAY = 24 * _MS_PER_H
 _PACIFIC_STANDARD_H = 8
 
 
-def repair(table: pd.DataFrame, *, labels: pd.Series) -> Reading:
-    """Undo a spreadsheet's changes to the export.
+@dataclass(frozen=True)
+class Changes:
+    """The changes of a spreadsheet to an export, decided on all its rows.
+
+    Attributes:
+        dates: what the first number of the dates is, by column: ``day``, ``month`` or, if it can be either,
+            ``unknown``; only columns that the spreadsheet has rewritten.
+        epoch_digits: digits to which the approach times are rounded; 0 if they are whole or cannot be restored.
+        is_sun: whether all rows name the sun as approached body.
+        identity_error_au: largest error of q = a (1 - e).
+    """
+
+    dates: Mapping[str, str]
+    epoch_digits: int
+    is_sun: bool
+    identity_error_au: float
+
+    def undo(self, table: pd.DataFrame, *, labels: pd.Series) -> Reading:
+        """Undo the changes in some rows of the export.
+
+        Args:
+            table: canonical table of all 40 columns.
+            labels: the label's texts in the file.
+
+        Returns:
+            The table with ISO 8601 dates, approach times to the millisecond and the Earth as approached body, if they
+            can be determined, with a note for each repair and loss, also for those that these rows do not need.
+        """
+        capitals = int(labels.str.strip().isin(["TRUE", "FALSE"]).sum())
+        notes = [Note("repaired", "truth values written in capitals", capitals, "hazardous")]
+        table = self.with_dates(table, notes)
+        if self.epoch_digits:
+            name = "close_approach_unix_ms"
+            midnight_ms = pacific_midnights_ms(_days(table))
+            what = f"times rounded to {self.epoch_digits} digits, restored from the date"
+            notes.append(Note("repaired", what, int((_written_ms(table) != midnight_ms).sum()), name))
+            table = table.assign(**{name: midnight_ms})
+        if self.is_sun:
+            notes.append(Note("repaired", 'approached body written as "sun"', len(table), "orbiting_body"))
+            table = table.assign(orbiting_body="Earth")
+        if MAX_IDENTITY_ERROR_AU < self.identity_error_au < 1e-3:
+            what = f"digits of the numbers: a (1 - e) and q differ by up to {self.identity_error_au:.0e} au"
+            notes.append(Note("lost", what, len(table)))
+        return Reading(table, tuple(notes))
+
+    def with_dates(self, table: pd.DataFrame, notes: list[Note]) -> pd.DataFrame:
+        """Return a table with its dates in ISO 8601, and append the notes on them."""
+        for name, first in self.dates.items():
+            table = _with_iso_dates(table, name, first, notes)
+        return table
+
+
+def survey(batches: Callable[[], Iterable[pd.DataFrame]]) -> Changes:
+    """Find the changes of a spreadsheet to an export.
 
     Args:
-        table: canonical table of all 40 columns.
-        labels: the label's texts in the file.
-
-    Returns:
-        The table with ISO 8601 dates, approach times to the millisecond and the Earth as approached body, if they can
-        be determined, with a note for each repair and loss. The original export is returned unchanged without notes.
+        batches: yields the canonical table of the columns in ``SURVEYED``, in blocks of rows; is called twice.
     """
-    notes: list[Note] = []
-    capitals = int(labels.str.strip().isin(["TRUE", "FALSE"]).sum())
-    if capitals:
-        notes.append(Note("repaired", "truth values written in capitals", capitals, "hazardous"))
-    for name in _DATE_COLUMNS:
-        table = _repair_dates(table, name, notes)
-    table = _repair_epochs(table, notes)
-    table = _repair_body(table, notes)
-    _note_digits(table, notes)
-    return Reading(table, tuple(notes))
+    largest: dict[str, tuple[int, int] | None] = dict.fromkeys(_DATE_COLUMNS, (0, 0))
+    is_sun, error_au = True, 0.0
+    for table in batches():
+        for name, before in largest.items():
+            largest[name] = before and _largest_numbers(table[name], before)
+        is_sun = is_sun and bool(table["orbiting_body"].str.strip().str.lower().eq("sun").all())
+        a, e, q = (table[name].to_numpy() for name in _IDENTITY_COLUMNS)
+        error_au = max(error_au, float(np.abs(a * (1.0 - e) - q).max()))
+    dates = {name: first for name, numbers in largest.items() if numbers and (first := _first_number(*numbers))}
+    changes = Changes(dates, 0, is_sun, error_au)
+    return replace(changes, epoch_digits=_epoch_digits(changes.with_dates(table, []) for table in batches()))
 
 
-def _repair_dates(table: pd.DataFrame, name: str, notes: list[Note]) -> pd.DataFrame:
-    texts = table[name]
+def repair(table: pd.DataFrame, *, labels: pd.Series) -> Reading:
+    """Undo a spreadsheet's changes to a whole export, see `Changes.undo`; the original is returned without notes."""
+    reading = survey(lambda: [table]).undo(table, labels=labels)
+    return Reading(reading.table, together(reading.notes))
+
+
+def _largest_numbers(texts: pd.Series, before: tuple[int, int]) -> tuple[int, int] | None:
+    """Return the largest first and second number of dates as a spreadsheet writes them; None for another format."""
     parts = texts.str.extract(f"^{_SPREADSHEET_DATE}$")
     if parts[0].isna().any():
-        return table
-    first, second = parts[0].astype(int), parts[1].astype(int)
-    if first.max() > 12 and second.max() > 12:
-        return table
-    if first.max() <= 12 and second.max() <= 12:
+        return None
+    first, second = (int(parts[position].astype(int).max()) for position in (0, 1))
+    return max(first, before[0]), max(second, before[1])
+
+
+def _first_number(first: int, second: int) -> str:
+    """Return what the first number of dates is, from the largest first and second number; empty if it is neither."""
+    if first > 12 and second > 12:
+        return ""
+    if first <= 12 and second <= 12:
+        return "unknown"
+    return "month" if second > 12 else "day"
+
+
+def _with_iso_dates(table: pd.DataFrame, name: str, first: str, notes: list[Note]) -> pd.DataFrame:
+    if first == "unknown":
         notes.append(Note("lost", "which number of a date is the day and which the month", len(table), name))
         return table
-    month_first = second.max() > 12
-    month, day = (parts[0], parts[1]) if month_first else (parts[1], parts[0])
+    parts = table[name].str.extract(f"^{_SPREADSHEET_DATE}$")
+    month, day = (parts[0], parts[1]) if first == "month" else (parts[1], parts[0])
     repaired = parts[2] + "-" + month.str.zfill(2) + "-" + day.str.zfill(2)
     with_time = parts[3].notna()
     seconds = parts[5].fillna("00")
     repaired = repaired.where(~with_time, repaired + " " + parts[3].str.zfill(2) + ":" + parts[4] + ":" + seconds)
-    order = "month" if month_first else "day"
-    notes.append(Note("repaired", f"dates written {order} first", len(table), name))
-    without_seconds = int((with_time & parts[5].isna()).sum())
-    if without_seconds:
-        notes.append(Note("lost", "seconds of the time of day", without_seconds, name))
+    notes.append(Note("repaired", f"dates written {first} first", len(table), name))
+    notes.append(Note("lost", "seconds of the time of day", int((with_time & parts[5].isna()).sum()), name))
     return table.assign(**{name: repaired})
 
 
-def _repair_epochs(table: pd.DataFrame, notes: list[Note]) -> pd.DataFrame:
-    """Restore rounded approach times: in the export each is midnight in California on the approach's date."""
-    name = "close_approach_unix_ms"
-    days = table["close_approach_date"]
-    if not days.str.fullmatch(r"\d{4}-\d{2}-\d{2}").all():
-        return table
-    try:
-        midnight_ms = pacific_midnights_ms(days.to_numpy(dtype="datetime64[D]"))
-    except ValueError:
-        return table
-    written_ms = table[name].to_numpy(dtype=np.float64, na_value=np.nan)
-    differs = written_ms != midnight_ms
-    if not differs.any():
-        return table
-    for n_digits in range(2, 10):
-        if np.array_equal(_rounded(midnight_ms, n_digits), written_ms):
-            what = f"times rounded to {n_digits} digits, restored from the date"
-            notes.append(Note("repaired", what, int(differs.sum()), name))
-            return table.assign(**{name: midnight_ms})
-    return table
+def _epoch_digits(tables: Iterable[pd.DataFrame]) -> int:
+    """Return the digits to which approach times are rounded: in the export each is midnight in California."""
+    candidates, is_changed = list(range(2, 10)), False
+    for table in tables:
+        if not table["close_approach_date"].str.fullmatch(r"\d{4}-\d{2}-\d{2}").all():
+            return 0
+        try:
+            midnight_ms = pacific_midnights_ms(_days(table))
+        except ValueError:
+            return 0
+        written_ms = _written_ms(table)
+        is_changed = is_changed or bool((written_ms != midnight_ms).any())
+        for rows in (slice(1), slice(None)):  # the first row decides most of them
+            candidates = [n for n in candidates if np.array_equal(_rounded(midnight_ms[rows], n), written_ms[rows])]
+        if not candidates:
+            return 0
+    return candidates[0] if is_changed else 0
+
+
+def _days(table: pd.DataFrame) -> NDArray[np.datetime64]:
+    return table["close_approach_date"].to_numpy(dtype="datetime64[D]")
+
+
+def _written_ms(table: pd.DataFrame) -> NDArray[np.float64]:
+    return table["close_approach_unix_ms"].to_numpy(dtype=np.float64, na_value=np.nan)
 
 
 def pacific_midnights_ms(days: NDArray[np.datetime64]) -> NDArray[np.int64]:
@@ -131,19 +204,3 @@ def _sunday(year: int, month: int, *, from_day: int) -> datetime.date:
 
 def _rounded(values: NDArray[np.int64], n_digits: int) -> NDArray[np.float64]:
     return np.array([float(f"{value:.{n_digits - 1}e}") for value in values.tolist()])
-
-
-def _repair_body(table: pd.DataFrame, notes: list[Note]) -> pd.DataFrame:
-    """Replace "sun" by the Earth, if all rows have it: the export lists only approaches to the Earth."""
-    if not table["orbiting_body"].str.strip().str.lower().eq("sun").all():
-        return table
-    notes.append(Note("repaired", 'approached body written as "sun"', len(table), "orbiting_body"))
-    return table.assign(orbiting_body="Earth")
-
-
-def _note_digits(table: pd.DataFrame, notes: list[Note]) -> None:
-    a, e, q = (table[name].to_numpy() for name in ("semi_major_axis_au", "eccentricity", "perihelion_distance_au"))
-    error_au = float(np.abs(a * (1.0 - e) - q).max())
-    if MAX_IDENTITY_ERROR_AU < error_au < 1e-3:
-        what = f"digits of the numbers: a (1 - e) and q differ by up to {error_au:.0e} au"
-        notes.append(Note("lost", what, len(table)))

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import difflib
-import io
+import itertools
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,16 +16,24 @@ import numpy as np
 import pandas as pd
 
 from asteroid_ll.errors import DataError
-from asteroid_ll.neo.label import labels_of
-from asteroid_ll.neo.sources.packed import unpacked
-from asteroid_ll.neo.sources.reading import Reading, refuse_other_formats
-from asteroid_ll.neo.sources.spreadsheet import repair
+from asteroid_ll.neo.label import require_both_classes
+from asteroid_ll.neo.sources.packed import Text, opened
+from asteroid_ll.neo.sources.reading import Reading, refuse_other_formats, whole
+from asteroid_ll.neo.sources.spreadsheet import SURVEYED, survey
 from asteroid_ll.neo.table import COLUMNS, LABEL, Column, Kind, header_key, lookup
 from asteroid_ll.run.csv_text import restored
+
+BATCH_ROWS = 100_000
+"""Rows in memory at once; half as many take as long to parse, and 2.5 times as many take 10 % longer."""
 
 _MISSING = ["", "NA", "N/A", "NaN", "nan", "null", "NULL", "None"]
 _TRUTH = {"true": True, "false": False, "1": True, "0": False, "y": True, "n": False}
 _OTHER_FILE = {"est_diameter_min", "relative_velocity", "miss_distance", "absolute_magnitude"}
+_NO_NUMBER, _INFINITE, _NO_VALUE = "a value that is not a number", "an infinite value", "no value"
+_NO_INTEGER, _NO_TRUTH = "a value that is not an integer", "neither True nor False"
+_PROBLEMS = (_NO_NUMBER, _INFINITE, _NO_VALUE, _NO_INTEGER, _NO_TRUTH)
+"""In the order of the checks of a column."""
+
 _HINT_CELL = "Correct that cell in the file, or remove its row."
 
 
@@ -41,32 +51,64 @@ def read(path: Path) -> Reading:
         DataError: the file is missing, empty, cut, a web page or a workbook; lacks columns; has a cell of the wrong
             type, NaN or an infinity; or has labels of only one class.
     """
-    header, text = _opened(path)
-    positions = _positions(header, path)
-    export = _is_export(header)
-    _require([column for column in COLUMNS if column.required or export], positions, header=header, path=path)
-    raw = _parse(text, positions, path=path, n_fields=len(header))
-    reading = Reading(checked(raw, where=str(path)))
-    if export:
-        reading = repair(reading.table, labels=raw[LABEL])
-    try:
-        labels_of(reading.table)
-    except DataError as error:
-        raise DataError(f"{path}: {error.what}", hint=error.hint) from error
-    return reading
+    return whole(batches(path))
 
 
-def _opened(path: Path) -> tuple[list[str], bytes]:
-    """Return the names in the header, and the file's text without a byte order mark."""
-    text = unpacked(path)
-    refuse_other_formats(text[:256], shown=str(path))
-    text = text.removeprefix(b"\xef\xbb\xbf")
-    first_line = text[: 1 << 16].lstrip(b"\r\n").splitlines()[0]
+def batches(path: Path) -> Iterator[Reading]:
+    """Read the table of `read` in blocks of at most ``BATCH_ROWS`` rows.
+
+    A spreadsheet's changes are decided on the whole file, which is read once more for that if it has several blocks.
+
+    Raises:
+        DataError: as for `read`. A wrong cell is reported when all rows are read, with the number of its row in the
+            file and the number of wrong cells.
+    """
+    checks = Checks(str(path))
+    with opened(path) as text:
+        header = _header(text, path)
+        positions = _positions(header, path)
+        export = _is_export(header)
+        _require([column for column in COLUMNS if column.required or export], positions, header=header, path=path)
+        pieces = _pieces(text, positions, path=path, n_fields=len(header))
+        tables = ((raw[LABEL], table) for raw in pieces if (table := checks.table(raw)) is not None)
+        head = list(itertools.islice(tables, 2))
+        changes = None
+        if export and head:
+            changes = survey(lambda: _surveyed(path) if len(head) > 1 else [head[0][1]])
+        n_rows = n_hazardous = 0
+        for labels, table in itertools.chain(head, tables):
+            n_rows += len(table)
+            n_hazardous += int(table[LABEL].sum())
+            yield changes.undo(table, labels=labels) if changes else Reading(table)
+    checks.finish()
+    require_both_classes(n_hazardous, n_rows, where=f"{path}: The table")
+
+
+def _surveyed(path: Path) -> Iterator[pd.DataFrame]:
+    """Yield the columns that show a spreadsheet's changes, up to the first wrong cell, which `batches` reports."""
+    checks = Checks(str(path))
+    with opened(path) as text:
+        header = _header(text, path)
+        positions = {name: position for name, position in _positions(header, path).items() if name in SURVEYED}
+        for raw in _pieces(text, positions, path=path, n_fields=len(header), only=True):
+            table = checks.table(raw)
+            if table is None:
+                return
+            yield table
+
+
+def _header(text: Text, path: Path) -> list[str]:
+    """Return the names in the header, and skip a byte order mark."""
+    head = text.peek(1 << 16)
+    refuse_other_formats(head[:256], shown=str(path))
+    if head.startswith(codecs.BOM_UTF8):
+        text.read(len(codecs.BOM_UTF8))
+        head = text.peek(1 << 16)
+    first_line = head[: 1 << 16].lstrip(b"\r\n").splitlines()[0]
     try:
-        header = next(csv.reader([first_line.decode("utf-8")]))
+        return next(csv.reader([first_line.decode("utf-8")]))
     except (UnicodeDecodeError, csv.Error, StopIteration) as error:
         raise DataError(f"{path} is not a CSV file in UTF-8: {error}.", hint="Export it as CSV in UTF-8.") from error
-    return header, text
 
 
 def _positions(header: Sequence[str], path: Path) -> dict[str, int]:
@@ -116,32 +158,127 @@ def _require(required: Sequence[Column], positions: dict[str, int], *, header: S
     )
 
 
-def _parse(text: bytes, positions: dict[str, int], *, path: Path, n_fields: int) -> pd.DataFrame:
-    """Parse the text, and return the columns at ``positions`` by canonical name, unchecked."""
+def _pieces(
+    text: Text, positions: dict[str, int], *, path: Path, n_fields: int, only: bool = False
+) -> Iterator[pd.DataFrame]:
+    """Parse the text, and yield blocks of the columns at ``positions`` by canonical name, unchecked.
+
+    Args:
+        text: the text, from its header on.
+        positions: position of each column in the header.
+        path: the file, for messages.
+        n_fields: number of columns in the header.
+        only: leave the other columns unparsed.
+    """
     columns = [column for column in COLUMNS if column.name in positions]
     texts = {positions[c.name]: str for c in columns if c.kind in (Kind.TEXT, Kind.BOOLEAN)}
     numbers: Any = {positions[c.name]: _MISSING for c in columns if c.kind not in (Kind.TEXT, Kind.BOOLEAN)}
+    is_empty = True
+    with _parsing(path):
+        reader: Any = pd.read_csv(
+            text,  # type: ignore[call-overload]
+            header=0,
+            names=list(range(n_fields)),
+            usecols=sorted(positions.values()) if only else None,
+            index_col=False,
+            dtype=texts,
+            na_values=numbers,
+            keep_default_na=False,
+            low_memory=False,
+            chunksize=BATCH_ROWS,
+        )
+    with reader:
+        while True:
+            with _parsing(path):
+                raw = next(reader, None)
+            if raw is None or raw.empty:
+                break
+            is_empty = False
+            text.begin_piece()
+            raw.index = pd.RangeIndex(len(raw))
+            yield pd.DataFrame({column.name: _restored(raw[positions[column.name]], column) for column in columns})
+    if is_empty:
+        raise DataError(f"{path} has a header but no rows.", hint="Fetch it again, or check what wrote it.")
+
+
+@contextmanager
+def _parsing(path: Path) -> Iterator[None]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", pd.errors.ParserWarning)
-            raw = pd.read_csv(
-                io.BytesIO(text),
-                header=0,
-                names=list(range(n_fields)),
-                index_col=False,
-                dtype=texts,
-                na_values=numbers,
-                keep_default_na=False,
-                low_memory=False,
-            )
+            yield
     except (ValueError, OverflowError, pd.errors.ParserWarning) as error:
         reason = " ".join(str(error).split())
         raise DataError(f"{path} cannot be parsed as CSV: {reason}", hint="Check that line in the file.") from error
-    if raw.empty:
-        raise DataError(f"{path} has a header but no rows.", hint="Fetch it again, or check what wrote it.")
-    parsed = pd.DataFrame({column.name: raw[positions[column.name]] for column in columns})
-    names = [column.name for column in columns if column.kind is Kind.TEXT]
-    return parsed.assign(**{name: parsed[name].map(restored, na_action="ignore") for name in names})
+
+
+def _restored(values: pd.Series, column: Column) -> pd.Series:
+    """Return a text column without the apostrophes that protect a spreadsheet."""
+    if column.kind is not Kind.TEXT or not values.str.startswith("'").any():
+        return values
+    return values.map(restored, na_action="ignore")
+
+
+class _BadCellsError(Exception):
+    """Cells of one column that fail one check."""
+
+    def __init__(self, problem: str, values: pd.Series, rows: np.ndarray) -> None:
+        super().__init__(problem)
+        self.problem = problem
+        self.value = values.iloc[rows[0]]
+        self.first = int(rows[0])
+        self.count = int(rows.size)
+
+
+class Checks:
+    """The checks of a table's cells, also of a table that comes in blocks of rows.
+
+    Args:
+        where: name of the rows' source in messages.
+    """
+
+    def __init__(self, where: str) -> None:
+        self._where = where
+        self._n_rows = 0
+        self._bad: dict[tuple[int, int], _BadCellsError] = {}
+
+    def table(self, raw: pd.DataFrame) -> pd.DataFrame | None:
+        """Return the columns with their types; None from the first block with a wrong cell on.
+
+        Args:
+            raw: columns with canonical names, in any order, cells as texts or numbers.
+        """
+        table = {}
+        for place, column in enumerate(COLUMNS):
+            if column.name not in raw:
+                continue
+            try:
+                table[column.name] = _CHECKS[column.kind](raw[column.name], column)
+            except _BadCellsError as bad:
+                bad.first += self._n_rows
+                first = self._bad.setdefault((place, _PROBLEMS.index(bad.problem)), bad)
+                if first is not bad:
+                    first.count += bad.count
+        self._n_rows += len(raw)
+        return None if self._bad else pd.DataFrame(table)
+
+    def finish(self) -> None:
+        """Refuse the table if a cell is wrong, with the first problem of the first column that has one.
+
+        Raises:
+            DataError: a cell is not a number, not finite, absent though required, or neither true nor false.
+        """
+        if not self._bad:
+            return
+        key = min(self._bad)
+        column, bad = COLUMNS[key[0]], self._bad[key]
+        raise DataError(
+            f"{self._where}: column {column.name} has {bad.problem} in data row {bad.first + 1}: {bad.value!r}"
+            + (f" (and {bad.count - 1} more)." if bad.count > 1 else "."),
+            hint=_HINT_CELL,
+            column=column.name,
+            row=bad.first + 1,
+        )
 
 
 def checked(raw: pd.DataFrame, *, where: str) -> pd.DataFrame:
@@ -157,57 +294,53 @@ def checked(raw: pd.DataFrame, *, where: str) -> pd.DataFrame:
     Raises:
         DataError: a cell is not a number, not finite, absent though required, or neither true nor false.
     """
-    checks = {Kind.TEXT: _text, Kind.BOOLEAN: _boolean, Kind.INTEGER: _integer, Kind.FLOAT: _number}
-    return pd.DataFrame({c.name: checks[c.kind](raw[c.name], c, where) for c in COLUMNS if c.name in raw})
+    checks = Checks(where)
+    table = checks.table(raw)
+    checks.finish()
+    assert table is not None
+    return table
 
 
-def _refuse(series: pd.Series, bad: np.ndarray, column: Column, where: str, *, problem: str) -> None:
-    """Raise an error for the first bad cell of a column, if there is one."""
+def _refuse(series: pd.Series, bad: np.ndarray, *, problem: str) -> None:
     rows = np.flatnonzero(bad)
     if rows.size:
-        value = series.iloc[rows[0]]
-        raise DataError(
-            f"{where}: column {column.name} has {problem} in data row {rows[0] + 1}: {value!r}"
-            + (f" (and {rows.size - 1} more)." if rows.size > 1 else "."),
-            hint=_HINT_CELL,
-            column=column.name,
-            row=int(rows[0]) + 1,
-        )
+        raise _BadCellsError(problem, series, rows)
 
 
-def _text(series: pd.Series, column: Column, where: str) -> pd.Series:
+def _text(series: pd.Series, column: Column) -> pd.Series:
     if column.required:
-        _refuse(series, (series.isna() | (series == "")).to_numpy(dtype=bool), column, where, problem="no value")
+        _refuse(series, (series.isna() | (series == "")).to_numpy(dtype=bool), problem=_NO_VALUE)
     return series
 
 
-def _boolean(series: pd.Series, column: Column, where: str) -> pd.Series:
+def _boolean(series: pd.Series, column: Column) -> pd.Series:  # noqa: ARG001 - every check has the same arguments
     values = series.str.strip().str.lower().map(_TRUTH)
-    _refuse(series, values.isna().to_numpy(), column, where, problem="neither True nor False")
+    _refuse(series, values.isna().to_numpy(), problem=_NO_TRUTH)
     return values.astype(bool)
 
 
-def _number(series: pd.Series, column: Column, where: str) -> pd.Series:
+def _number(series: pd.Series, column: Column) -> pd.Series:
     values = series
     if series.dtype.kind not in "iuf":
         values = pd.to_numeric(series.astype(str).where(series.notna()), errors="coerce")
-        _refuse(
-            series, (values.isna() & series.notna()).to_numpy(), column, where, problem="a value that is not a number"
-        )
+        _refuse(series, (values.isna() & series.notna()).to_numpy(), problem=_NO_NUMBER)
     numbers = values.to_numpy(dtype=np.float64, na_value=np.nan)
-    _refuse(series, np.isinf(numbers), column, where, problem="an infinite value")
+    _refuse(series, np.isinf(numbers), problem=_INFINITE)
     if not column.may_be_missing:
-        _refuse(series, np.isnan(numbers), column, where, problem="no value")
+        _refuse(series, np.isnan(numbers), problem=_NO_VALUE)
     return pd.Series(numbers, index=series.index)
 
 
-def _integer(series: pd.Series, column: Column, where: str) -> pd.Series:
+def _integer(series: pd.Series, column: Column) -> pd.Series:
     if series.dtype.kind == "i":
         return series
-    values = _number(series, column, where)
+    values = _number(series, column)
     numbers = values.to_numpy()
     with np.errstate(invalid="ignore"):
         fractional = (numbers != np.rint(numbers)) & ~np.isnan(numbers)
         outside = np.abs(numbers) >= 2.0**63
-    _refuse(series, fractional | outside, column, where, problem="a value that is not an integer")
+    _refuse(series, fractional | outside, problem=_NO_INTEGER)
     return values if np.isnan(numbers).any() else values.astype(np.int64)
+
+
+_CHECKS = {Kind.TEXT: _text, Kind.BOOLEAN: _boolean, Kind.INTEGER: _integer, Kind.FLOAT: _number}

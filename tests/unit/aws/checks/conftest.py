@@ -66,6 +66,7 @@ class Deskside:
         owner: the account's owner.
         pasting: runs commands of Amazon's command line.
         refuse: actions that the account denies, by operation, such as ``GetRole``; a test adds to it.
+        denial: what it says then, for ``str.format``.
         operations: the operations of the checks' requests.
     """
 
@@ -73,6 +74,7 @@ class Deskside:
     owner: Owner
     pasting: Any
     refuse: dict[str, str] = field(default_factory=dict)
+    denial: str = DENIAL
     operations: list[str] = field(default_factory=list)
     key: tuple[str, str] = ("emulator", "emulator")
     scope: Scope = SCOPE
@@ -87,7 +89,7 @@ class Deskside:
         action = self.refuse.get(self.operations[-1])
         if action is None:
             return self.account.handle(request)
-        message = DENIAL.format(account=ACCOUNT_ID, action=action)
+        message = self.denial.format(account=ACCOUNT_ID, action=action)
         if "x-amz-target" in request.headers:
             body = json.dumps({"__type": "AccessDeniedException", "message": message})
             return Response(400, {"Content-Type": "application/x-amz-json-1.1"}, body.encode())

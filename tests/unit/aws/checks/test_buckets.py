@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from asteroid_ll.aws.checks.buckets import bucket_checks
+from asteroid_ll.aws.checks.buckets import _unusable, bucket_checks
 from asteroid_ll.aws.policy import role_policy
+from asteroid_ll.errors import AwsError, ConfigError, CredentialsError
 
 KEY_ARN = "arn:aws:kms:us-east-1:000000000000:key/1234abcd-12ab-34cd-56ef-1234567890ab"
 
@@ -45,6 +48,7 @@ def test_a_bucket_in_another_region_fails_and_the_command_names_its_region(desk)
     (check,) = results(desk).values()
     assert (check.status, check.fixes) == ("failed", ("asteroid-ll doctor --set region=eu-west-1",))
     assert check.fact == "Bucket rocks is in region eu-west-1, and the configured region is us-east-1"
+    assert check.kind is ConfigError
 
 
 def test_a_bucket_of_another_account_fails(desk):
@@ -55,6 +59,21 @@ def test_a_bucket_of_another_account_fails(desk):
     assert check.fixes == ("asteroid-ll doctor --set bucket=rocks-2",)
 
 
+def test_the_name_of_another_bucket_is_as_long_as_s3_allows(desk):
+    name = "r" * 63
+    desk.account.store.create_bucket(name, region="us-east-1", owner="123456789012")
+    (check,) = bucket_checks(desk.aws(), replace(desk.scope, bucket=name))
+    assert check.fixes == (f"asteroid-ll doctor --set bucket={'r' * 61}-2",)
+
+
+def test_a_bucket_that_s3_does_not_show_is_unchecked_but_without_credentials_the_check_fails(desk):
+    denied = AwsError("AWS denied s3:ListBucket.", code="AccessDenied", action="s3:ListBucket")
+    check = _unusable(desk.scope, denied)
+    assert (check.status, check.fact) == ("unchecked", "s3:ListBucket is not allowed")
+    check = _unusable(desk.scope, CredentialsError("The credentials expired."))
+    assert (check.status, check.fact, check.kind) == ("failed", "The credentials expired", CredentialsError)
+
+
 @pytest.mark.parametrize("key", [KEY_ARN, KEY_ARN.rpartition("/")[2]], ids=["arn", "id"])
 def test_a_key_that_the_role_may_not_use_is_allowed_by_the_command(desk, s3, key):
     s3.create_bucket(Bucket="rocks")
@@ -63,17 +82,27 @@ def test_a_key_that_the_role_may_not_use_is_allowed_by_the_command(desk, s3, key
     check = results(desk)["encryption"]
     assert check.status == "failed"
     assert check.fact == f"the role may not kms:Decrypt, kms:GenerateDataKey of {KEY_ARN}"
+    assert "--policy-name asteroid-ll-key " in check.fixes[0]  # not that of the role's work
     desk.paste(*check.fixes)
     assert results(desk)["encryption"].status == "ok"
 
 
+NOT_NEEDED = "aws:kms by default, which needs no key of yours"
+
+
 @pytest.mark.parametrize(
-    ("key", "status"), [("", "ok"), ("arn:aws:kms:us-east-1:000000000000:alias/aws/s3", "ok"), ("alias/x", "unchecked")]
+    ("key", "status", "fact"),
+    [
+        ("", "ok", NOT_NEEDED),
+        ("arn:aws:kms:us-east-1:000000000000:alias/aws/s3", "ok", NOT_NEEDED),
+        ("alias/x", "unchecked", "aws:kms with alias/x: IAM cannot simulate an alias of a key"),
+    ],
 )
-def test_amazons_own_key_needs_nothing_and_an_alias_cannot_be_simulated(desk, s3, key, status):
+def test_amazons_own_key_needs_nothing_and_an_alias_cannot_be_simulated(desk, s3, key, status, fact):
     s3.create_bucket(Bucket="rocks")
     encrypt(s3, SSEAlgorithm="aws:kms", **({"KMSMasterKeyID": key} if key else {}))
-    assert results(desk)["encryption"].status == status
+    check = results(desk)["encryption"]
+    assert (check.status, check.fact) == (status, fact)
 
 
 def test_a_bucket_that_may_be_public_is_a_warning_that_the_command_ends(desk, s3):
@@ -84,6 +113,8 @@ def test_a_bucket_that_may_be_public_is_a_warning_that_the_command_ends(desk, s3
     assert check.fact == "not blocked: IgnorePublicAcls, BlockPublicPolicy, RestrictPublicBuckets"
     desk.paste(*check.fixes)
     assert results(desk)["public access"].status == "ok"
+    s3.delete_public_access_block(Bucket="rocks")
+    assert results(desk)["public access"].fact.startswith("not blocked: BlockPublicAcls, IgnorePublicAcls, ")
 
 
 @pytest.mark.parametrize(
@@ -93,9 +124,12 @@ def test_a_bucket_that_may_be_public_is_a_warning_that_the_command_ends(desk, s3
         ("GetPublicAccessBlock", "s3:GetBucketPublicAccessBlock", "public access"),
     ],
 )
-def test_a_denied_question_names_its_action_and_fails_nothing(desk, s3, operation, action, name):
+@pytest.mark.parametrize("is_named", [True, False])
+def test_a_denied_question_names_its_action_and_fails_nothing(desk, s3, operation, action, name, is_named):
     s3.create_bucket(Bucket="rocks")
     desk.refuse[operation] = action
+    if not is_named:
+        desk.denial = "Access Denied"
     checks = results(desk)
     assert (checks[name].status, checks[name].fact) == ("unchecked", f"{action} is not allowed")
     assert {check.status for check in checks.values()} == {"ok", "unchecked"}

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from asteroid_ll.aws.checks.quotas import _CODES, Need, machine_checks
+from asteroid_ll.aws.checks.quotas import _CODES, Need, _offer, _quota, machine_checks
+from asteroid_ll.errors import ConfigError
 
 TRAINING = Need("training", "training.instance_type", "training job", "ml.m5.large", 2)
 HOSTING = Need("hosting", "hosting.instance_type", "endpoint", "ml.t2.medium", 1, is_priced=True)
@@ -58,6 +59,32 @@ def test_a_type_that_the_region_does_not_offer_is_replaced_by_a_near_one_with_a_
     assert "ml.m5.large" not in fix.split("=")
 
 
+@pytest.mark.parametrize(
+    ("instance_type", "closest"),
+    [
+        ("ml.m5.larger", "ml.m5.xlarge"),  # the quotas of the two that are more alike are 0 and unknown
+        ("t2", "ml.t2.medium"),  # unlike all of them
+    ],
+)
+def test_the_closest_type_has_a_quota_and_may_have_another_name_altogether(instance_type, closest):
+    need = replace(TRAINING, instance_type=instance_type, count=1)
+    values = {
+        "ml.m5.large": {},
+        "ml.m5.larges": {"Value": 0},
+        "ml.m5.xlarge": {"Value": 1},
+        "ml.t2.medium": {"Value": 1},
+    }
+    check = _offer(need, {f"{name} for training job usage": value for name, value in values.items()}, region="r")
+    assert check.fixes == (f"asteroid-ll doctor --set training.instance_type={closest}",)
+    assert (check.status, check.kind) == ("failed", ConfigError)
+
+
+def test_a_quota_whose_value_aws_leaves_out_counts_as_0(desk):
+    desk.refuse["GetAWSDefaultServiceQuota"] = "servicequotas:GetAWSDefaultServiceQuota"
+    check = _quota(desk.aws(), replace(TRAINING, count=1), {"QuotaCode": "L-1"})
+    assert (check.status, check.fact[:43]) == ("failed", "ml.m5.large for training job usage: 0, need")
+
+
 def test_common_quotas_are_read_by_code_and_the_others_from_the_pages_until_all_are_found(desk):
     results(desk)
     assert desk.operations == ["GetServiceQuota", "GetServiceQuota"]
@@ -79,9 +106,37 @@ def test_a_code_that_has_become_another_quotas_is_not_believed(desk, monkeypatch
     assert "ListServiceQuotas" in desk.operations
 
 
+def test_the_pages_are_as_long_as_aws_allows(desk):
+    asked = []
+    events = desk.aws().quotas.meta.events
+    name = "provide-client-params.service-quotas.ListServiceQuotas"
+    note = lambda params, **_: asked.append(params["MaxResults"])  # noqa: E731
+    events.register(name, note)
+    results(desk, replace(TRAINING, instance_type="ml.none.large"))
+    events.unregister(name, note)
+    assert set(asked) == {100}
+
+
+@pytest.mark.parametrize("is_named", [True, False])
+def test_if_awss_default_is_unknown_the_command_asks_for_what_is_needed(desk, is_named):
+    desk.account.configure(quotas={HOSTING.quota: 0})
+    desk.refuse["GetAWSDefaultServiceQuota"] = "servicequotas:GetAWSDefaultServiceQuota"
+    if not is_named:
+        desk.denial = "Access Denied"
+    check = results(desk)["hosting quota"]
+    assert check.fact == (
+        "ml.t2.medium for endpoint usage: 0, needed: 1; AWS's default is unknown: "
+        "servicequotas:GetAWSDefaultServiceQuota is not allowed"
+    )
+    assert check.fixes[0].endswith("--desired-value 1")
+
+
+@pytest.mark.parametrize("is_named", [True, False])
 @pytest.mark.parametrize("operation", ["GetServiceQuota", "ListServiceQuotas"])
-def test_without_the_right_to_read_quotas_only_the_price_list_shows_what_is_offered(desk, operation):
+def test_without_the_right_to_read_quotas_only_the_price_list_shows_what_is_offered(desk, operation, is_named):
     desk.refuse[operation] = f"servicequotas:{operation}"
+    if not is_named:
+        desk.denial = "Access Denied"
     checks = results(desk, replace(TRAINING, instance_type="ml.c5.large"), HOSTING)
     assert {name: check.status for name, check in checks.items()} == {
         "training type": "unchecked",

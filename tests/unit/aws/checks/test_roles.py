@@ -85,6 +85,7 @@ def test_a_caller_who_may_not_pass_the_role_gets_the_right_from_the_command(desk
     desk.user({**passing, "Statement": others})
     check = results(desk)["pass role"]
     assert check.fact == "arn:aws:iam::000000000000:user/me may not iam:PassRole"
+    assert "--policy-name asteroid-ll-pass-role " in check.fixes[0]  # not that of the caller's work
     desk.paste(*check.fixes)
     assert results(desk)["pass role"].status == "ok"
 
@@ -147,10 +148,13 @@ def test_a_role_of_another_account_is_refused_before_iam_is_asked(desk, shape_of
         ("SimulatePrincipalPolicy", "iam:SimulatePrincipalPolicy", ["role policy", "pass role"]),
     ],
 )
-def test_a_denied_question_names_its_action_and_fails_nothing(desk, passing, operation, action, names):
+@pytest.mark.parametrize("is_named", [True, False])
+def test_a_denied_question_names_its_action_and_fails_nothing(desk, passing, operation, action, names, is_named):
     desk.role()
     desk.user(passing)
     desk.refuse[operation] = action
+    if not is_named:
+        desk.denial = "Access Denied"
     checks = results(desk)
     assert {name: checks[name].fact for name in names} == dict.fromkeys(names, f"{action} is not allowed")
     assert {check.status for check in checks.values()} == {"ok", "unchecked"}
@@ -162,17 +166,21 @@ def test_the_session_of_a_role_counts_as_the_role_with_its_path(desk, path, monk
     aws = desk.aws()
     monkeypatch.setattr(type(aws), "caller_arn", "arn:aws:sts::000000000000:assumed-role/admin/me")
     assert caller_of(aws) == f"arn:aws:iam::000000000000:role{path}admin"
+    desk.refuse["GetRole"] = "iam:GetRole"
+    assert caller_of(aws) == "arn:aws:iam::000000000000:role/admin"
 
 
 def test_the_root_user_may_pass_every_role_and_a_federated_user_cannot_be_simulated(desk, monkeypatch):
     desk.role()
     aws = desk.aws()
-    for arn, status in (
-        ("arn:aws:iam::000000000000:root", "ok"),
-        ("arn:aws:sts::000000000000:federated-user/x", "unchecked"),
+    federated = "arn:aws:sts::000000000000:federated-user/x"
+    for arn, status, fact in (
+        ("arn:aws:iam::000000000000:root", "ok", "the root user may pass every role"),
+        (federated, "unchecked", f"IAM cannot simulate {federated}"),
     ):
         monkeypatch.setattr(type(aws), "caller_arn", arn)
-        assert {check.name: check.status for check in role_checks(aws, desk.scope)}["pass role"] == status
+        check = {check.name: check for check in role_checks(aws, desk.scope)}["pass role"]
+        assert (check.status, check.fact) == (status, fact)
 
 
 @pytest.mark.parametrize(
@@ -188,6 +196,10 @@ def test_the_root_user_may_pass_every_role_and_a_federated_user_cannot_be_simula
         ([statement(action="sts:TagSession")], "does not let"),
         ([statement(principal={"AWS": "arn:aws:iam::000000000000:root"})], "does not let"),
         ([statement(StringEquals={"aws:SourceAccount": ["123456789012"]})], "only under a condition"),
+        (
+            [statement(StringEquals={"sts:ExternalId": "x", "aws:SourceAccount": "123456789012"})],
+            "only under a condition",
+        ),
         ([statement(StringNotEquals={"aws:SourceAccount": "000000000000"})], "only under a condition"),
         ([statement(), statement("Deny", principal="*")], "denies"),
     ],

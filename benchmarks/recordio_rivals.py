@@ -1,0 +1,71 @@
+"""Writing and reading recordIO-protobuf beside the SageMaker SDK 2 and a copy of the same bytes.
+
+    python benchmarks/recordio_rivals.py [rows] [--json]
+
+The SDK takes a twentieth of the rows; its time is multiplied. Our decoding ends in views of the bytes, from which
+training makes its standardised copy; the copy into two contiguous arrays is measured too. The SDK's decoding ends in
+protobuf messages, so what a program still has to do with them is not counted.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+from frame import Case, Side, main, numbers, version
+
+from asteroid_ll.formats import recordio
+
+PART = 20
+os.environ["SAGEMAKER_SUPPRESS_V2_WARNING"] = "1"
+
+
+def cases(n_rows: int = 200_000, n_features: int = 32) -> Iterator[Case]:
+    """Yield encoding and decoding."""
+    features = np.random.default_rng(0).normal(size=(n_rows, n_features)).astype(np.float32)
+    labels = features[:, 0].copy()
+    data = np.frombuffer(recordio.encode(features, labels), np.uint8)
+    target = np.empty_like(data)
+    some = bytes(recordio.encode(features[: n_rows // PART], labels[: n_rows // PART]))
+    write = read = None
+    name = "SageMaker SDK 2"
+    if (version("sagemaker") or "").startswith("2."):
+        from sagemaker.serializer_utils import read_records, write_numpy_to_dense_tensor
+
+        name = f"SageMaker SDK {version('sagemaker')}"
+        written = io.BytesIO()
+        write_numpy_to_dense_tensor(written, features[:100], labels[:100])
+        assert written.getvalue() == bytes(recordio.encode(features[:100], labels[:100]))
+
+        def write() -> object:
+            return write_numpy_to_dense_tensor(io.BytesIO(), features[: n_rows // PART], labels[: n_rows // PART])
+
+        def read() -> object:
+            return read_records(io.BytesIO(some))
+
+    memcpy = Side("memcpy", lambda: np.copyto(target, data), is_bound=True)
+    size = f"{n_rows:,} rows x {n_features}"
+    rate = ("million rows", n_rows / 1e6)
+    yield Case(
+        f"encode {size}",
+        lambda: recordio.encode(features, labels),
+        (Side(name, write, times=PART, at_least=250), replace(memcpy, at_least=0.35)),
+        unit=rate,
+        rounds=25,
+    )
+    yield Case(f"decode {size}", lambda: recordio.decode(data), (Side(name, read, times=PART, at_least=60),), rounds=25)
+    yield Case(
+        f"decode and copy {size}",
+        lambda: [np.ascontiguousarray(part) for part in recordio.decode(data)],
+        (Side(name, read, times=PART), memcpy),
+        unit=rate,
+        rounds=25,
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main("recordio", cases(*numbers())))
