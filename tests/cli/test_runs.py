@@ -88,6 +88,14 @@ def test_three_runs_stand_side_by_side_on_one_page(finished):
     assert "://" not in page.replace('xmlns="http://www.w3.org', "")
 
 
+def test_the_command_after_a_damaged_run_is_one_for_that_run(finished):
+    shutil.copytree(finished.workdir, finished.folder / "other one")
+    (finished.folder / "other one" / "predict" / "metrics.json").write_text("{}", "utf-8")
+    ended = finished.run("runs", "diff", "asteroid-run", "other one", config=None)
+    assert ended.code == 3
+    assert "asteroid-ll run-all --workdir 'other one' --force predict" in ended.err
+
+
 def test_one_run_is_not_a_comparison(finished, workbench):
     ended = finished.run("runs", "diff", "asteroid-run", "--json", config=None)
     assert ended.code == 2

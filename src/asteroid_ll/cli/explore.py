@@ -11,6 +11,7 @@ from asteroid_ll.cli.outcomes import execute, finish, show_steps
 from asteroid_ll.run import paths
 
 _HEAD = 3  # rows, side by side
+_WORD, _TEXT = 16, 48  # longest word and longest text of the table that are shown whole
 
 
 @click.command("explore", epilog="Example:  asteroid-ll explore --dry-run")
@@ -42,11 +43,11 @@ def _show(options: CommonOptions) -> None:
     )
     statistics = column_tables.statistics_rows(summary)
     for rows, left in (
-        ([row[: 1 + _HEAD] for row in column_tables.head_rows(summary)], ()),
+        ([(row[0], *map(short, row[1 : 1 + _HEAD])) for row in column_tables.head_rows(summary)], ()),
         (column_tables.type_rows(summary), (1, 2)),
         ([(row[0], *row[1:4], row[-1]) for row in statistics], ()),
         ([(row[0], *row[4:7]) for row in statistics], ()),
-        (column_tables.count_rows(summary), ()),
+        ([(row[0], short(row[1]), *row[2:]) for row in column_tables.count_rows(summary)], ()),
     ):
         console.line()
         console.table(rows, width=WIDTH, left=left)
@@ -56,3 +57,10 @@ def _show(options: CommonOptions) -> None:
         console.paragraph(f"  {name}: {text}")
     console.line()
     console.paragraph(f"Everything, the correlations included, is in {options.workdir / paths.SUMMARY}.")
+
+
+def short(text: str) -> str:
+    """Return a text of the table without control characters, its words short enough for three columns of them."""
+    words = (text if text.isprintable() else ascii(text)).split(" ")
+    whole = " ".join(word if len(word) <= _WORD else f"{word[: _WORD - 3]}..." for word in words)
+    return whole if len(whole) <= _TEXT else f"{whole[: _TEXT - 3]}..."

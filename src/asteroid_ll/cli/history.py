@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import webbrowser
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +14,8 @@ import click
 from asteroid_ll.cli.console import Console
 from asteroid_ll.cli.layout import WIDTH
 from asteroid_ll.cli.options import JSON_VARIABLE
-from asteroid_ll.errors import ConfigError
+from asteroid_ll.errors import ConfigError, DataError
+from asteroid_ll.pipeline.commands import pasteable
 from asteroid_ll.pipeline.history import PastRun, runs_below
 
 if TYPE_CHECKING:
@@ -62,14 +66,28 @@ def diff(directories: tuple[Path, ...], open_it: bool, output: Path | None, as_j
             f"runs diff compares 2 to {MOST_RUNS} run directories, not {len(directories)}.",
             hint="asteroid-ll runs list   shows the run directories below this folder.",
         )
-    comparison = compare(directories)
     console = Console(as_json=as_json)
-    if open_it or output is not None:
-        _write_page(comparison, output or Path("runs-diff.html"), open_it=open_it, console=console)
-    if as_json:
-        console.envelope("runs diff", **comparison.to_json())
-    else:
-        _show(comparison, console)
+    with _commands_of_the_damaged_run(directories):
+        comparison = compare(directories)
+        if open_it or output is not None:
+            _write_page(comparison, output or Path("runs-diff.html"), open_it=open_it, console=console)
+        if as_json:
+            console.envelope("runs diff", **comparison.to_json())
+        else:
+            _show(comparison, console)
+
+
+@contextmanager
+def _commands_of_the_damaged_run(directories: Sequence[Path]) -> Iterator[None]:
+    """Add the run directory whose file is damaged to the commands of an error."""
+    try:
+        yield
+    except DataError as error:
+        for directory in directories:
+            if error.what.startswith(f"{directory}{os.sep}"):
+                hint = pasteable(error.hint, workdir=directory, configuration=tuple)
+                raise DataError(error.what, hint=hint, **error.context) from error
+        raise
 
 
 def _write_page(comparison: Comparison, path: Path, *, open_it: bool, console: Console) -> None:

@@ -26,6 +26,7 @@ _TAILS = 1.0  # a uniform distribution has an excess kurtosis of -1.2, an expone
 _DIP, _DIP_P = 0.01, 0.01
 _PLACES = 500  # of the distribution function; between them it is a straight line
 _BINS = 256
+_LEAST_SPREAD = 1e-12  # of the values, relative to the largest; less is rounding
 _LOWEST_PEAK, _DEEPEST_VALLEY = 0.1, 0.9
 
 
@@ -77,6 +78,8 @@ class Shape:
 def shape_of(values: Floats) -> Shape | None:
     """Return the shape of a sample, or None if it has fewer than `MIN_ROWS` values or fewer than 3 different ones.
 
+    Values that differ only by rounding have none either.
+
     Values on a grid, such as codes and rounded numbers, count as spread over the steps of the grid, as in a histogram.
 
     Args:
@@ -86,7 +89,7 @@ def shape_of(values: Floats) -> Shape | None:
     if n < MIN_ROWS:
         return None
     places, counts = _distinct(values)
-    if places.size < 3:
+    if places.size < 3 or places[-1] - places[0] <= _LEAST_SPREAD * np.abs(places).max():
         return None
     skewness, kurtosis = _moments(values)
     statistic = _skewness_z(skewness, n) ** 2 + _kurtosis_z(kurtosis, n) ** 2

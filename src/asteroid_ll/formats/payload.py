@@ -150,12 +150,12 @@ def _scores(items: list[Any]) -> Scores:
     try:
         score = _matrix([item["score"] for item in items])
         has_label = bool(items) and "predicted_label" in items[0]
-        label = _matrix([item["predicted_label"] for item in items]) if has_label else None
+        label = _matrix([item["predicted_label"] for item in items]).reshape(len(items)) if has_label else None
     except (KeyError, TypeError, ValueError) as error:
         raise DataError("The answer has an item without a numeric score, or without its predicted label.") from error
     if score.ndim == 2 and score.shape[1] == 1:
         score = score[:, 0]
-    return Scores(score, None if label is None else label.reshape(len(items)))
+    return Scores(score, label)
 
 
 def _objects(scores: Scores) -> list[dict[str, Any]]:
@@ -189,8 +189,8 @@ def _records(scores: Scores) -> tuple[Bytes, Bools]:
 
 def _uniform_answers(body: bytes) -> Scores | None:
     """Read records that all have the layout of `_records`; None if one has another."""
-    _, first = next(frames(body), (0, memoryview(b"")))
-    label = parse_record(first).label
+    at, first = next(frames(body), (0, memoryview(b"")))
+    label = parse_record(first, offset=at).label
     if "score" not in label:
         return None
     zeros = np.zeros((1, len(label["score"].values)), np.float32)

@@ -78,7 +78,8 @@ PRIVATE_MODE = 0o600
 def atomic_path(path: Path, *, private: bool = False) -> Iterator[Path]:
     """Provide a temporary path that replaces ``path`` when the block succeeds.
 
-    The temporary name ends like the final one, for writers that choose a format by suffix.
+    The temporary name ends like the final one, for writers that choose a format by suffix. A device or a named pipe is
+    written to as it is: a file must not take its place.
 
     Args:
         path: the file to create or replace; missing folders are created.
@@ -90,26 +91,21 @@ def atomic_path(path: Path, *, private: bool = False) -> Iterator[Path]:
     Raises:
         DataError: the file system refused (full, read-only, no permission ...); the old file is intact.
     """
+    if path.exists() and not path.is_file() and not path.is_dir():
+        with _refusals(path, path):
+            yield path
+        return
     temporary = path.with_name(f"{TEMPORARY_PREFIX}{os.urandom(8).hex()}-{path.name[-128:]}")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if private:
-            temporary.touch(mode=PRIVATE_MODE, exist_ok=False)
-        yield temporary
-        _sync(temporary)
-        if path.is_dir():
-            path.rmdir()  # an empty directory that took the file's place; a full one is refused
-        temporary.replace(path)
-    except OSError as error:
-        reason = _REFUSALS.get(error.errno)
-        if reason is None or not _concerns(error, path, temporary):
-            raise
-        raise DataError(
-            f"{path} could not be written: {reason}; the old output is intact.",
-            hint=_HINTS.get(error.errno, "Make room or choose another directory with --workdir")
-            + ", then run the same command again.",
-            path=str(path),
-        ) from error
+        with _refusals(path, temporary):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            if private:
+                temporary.touch(mode=PRIVATE_MODE, exist_ok=False)
+            yield temporary
+            _sync(temporary)
+            if path.is_dir():
+                path.rmdir()  # an empty directory that took the file's place; a full one is refused
+            temporary.replace(path)
     finally:
         with suppress(OSError):
             temporary.unlink()
@@ -157,6 +153,23 @@ def sync_directory(path: Path) -> None:
     """Flush a directory's entries to disk if its file system can."""
     with suppress(OSError):
         _sync(path)
+
+
+@contextmanager
+def _refusals(path: Path, temporary: Path) -> Iterator[None]:
+    """Raise a file system's refusal of the file as a DataError."""
+    try:
+        yield
+    except OSError as error:
+        reason = _REFUSALS.get(error.errno)
+        if reason is None or not _concerns(error, path, temporary):
+            raise
+        raise DataError(
+            f"{path} could not be written: {reason}; the old output is intact.",
+            hint=_HINTS.get(error.errno, "Make room or choose another directory with --workdir")
+            + ", then run the same command again.",
+            path=str(path),
+        ) from error
 
 
 def _concerns(error: OSError, path: Path, temporary: Path) -> bool:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from types import ModuleType
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 
@@ -144,10 +144,10 @@ class CsvFile:
 
     Attributes:
         shown: its name in messages.
-        raw: the bytes of the file.
+        raw: the file's bytes, without a buffer.
     """
 
-    def __init__(self, shown: str, lines: Lines, raw: BinaryIO) -> None:
+    def __init__(self, shown: str, lines: Lines, raw: io.FileIO) -> None:
         self.shown, self.raw = shown, raw
         self._lines = lines
         self._rows = filter(None, csv.reader(lines, strict=True))  # the reader's list of a blank line is empty
@@ -224,15 +224,18 @@ def _no_cycles() -> Iterator[None]:
 def open_csv(path: Path, *, max_line_characters: int = MAX_LINE_CHARACTERS) -> Iterator[CsvFile]:
     """Open CSV in UTF-8, plain or gzip; ``-`` is stdin.
 
+    Closing the file does not wait for a thread that reads it.
+
     Raises:
         DataError: the file cannot be read or is not a table.
     """
     shown = "stdin" if path == STDIN else str(path)
     try:
-        raw = os.fdopen(os.dup(0), "rb") if path == STDIN else path.open("rb")
+        raw = io.FileIO(os.dup(0) if path == STDIN else path)
     except OSError as error:
         raise DataError(f"{path} can't be read: {error.strerror}.", hint="Name another file with --input.") from error
-    with raw, _unpacked(raw, shown=shown) as file:
+    with raw:  # closing a reader with a buffer would wait for the lock of the buffer
+        file = _unpacked(io.BufferedReader(raw), shown=shown)
         yield CsvFile(shown, Lines(file, shown=shown, limit=max_line_characters), raw)
 
 

@@ -81,7 +81,14 @@ def test_the_texts_have_the_numbers_that_decide():
     assert _shape(RNG.random(4_000)).text.startswith("symmetric and flat (excess kurtosis -1.")
 
 
-@pytest.mark.parametrize("values", [[], [1.0], np.ones(100), np.arange(19.0), np.arange(100.0) % 2], ids=len)
+ROUNDED = 0.3 + np.arange(-1, 2) * np.spacing(0.3)  # one number, computed in three ways
+
+
+@pytest.mark.parametrize(
+    "values",
+    [[], [1.0], np.ones(100), np.arange(19.0), np.arange(100.0) % 2, np.repeat(ROUNDED, (3, 50, 50))],
+    ids=["0", "1", "equal", "19", "two", "rounded"],
+)
 def test_few_values_have_no_shape(values):
     assert shape_of(np.sort(np.asarray(values, dtype=np.float64))) is None
 

@@ -144,6 +144,7 @@ def test_labels_written_as_decimals_and_other_blanks_are_read():
         (b'{"predictions": [{}]}', "application/json"),
         (b'{"predictions": [{"score": "x"}]}', "application/json"),
         (b'{"predictions": [{"score": 1, "predicted_label": 1}, {"score": 1}]}', "application/json"),
+        (b'{"predictions": [{"score": 1, "predicted_label": []}]}', "application/json"),
         (b"<html>", "application/jsonlines"),
         (b"<html>", "application/x-recordio-protobuf"),
         (b"0.5", "text/csv"),

@@ -113,6 +113,7 @@ def changed(answer: dict[str, Any], **changes: Any) -> bytes:
         ({"signature": None}, "something else than the service's JSON"),
         ({"count": 31}, "announced 31 rows and sent other ones"),
         ({"data": [["433"]], "count": 1}, "announced 1 rows and sent other ones"),
+        ({"data": [None], "count": 1}, "announced 1 rows and sent other ones"),
         ({"count": "many"}, "something else than the service's JSON"),
     ],
 )

@@ -154,6 +154,17 @@ def test_an_empty_folder_in_the_place_of_the_file_is_replaced(tmp_path):
     assert (tmp_path / "x").read_bytes() == b"new"
 
 
+def test_a_named_pipe_gets_the_bytes_and_stays_a_pipe(tmp_path):
+    pipe = tmp_path / "scored.csv"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    atomic_write(pipe, b"rows")
+    assert os.read(reader, 10) == b"rows"
+    assert pipe.is_fifo()
+    assert [path.name for path in tmp_path.iterdir()] == ["scored.csv"]
+    os.close(reader)
+
+
 @pytest.mark.parametrize(("options", "mode"), [({}, 0o666), ({"private": True}, 0o600)], ids=["default", "private"])
 def test_a_private_file_is_its_owners_alone_from_the_first_byte(tmp_path, options, mode):
     before = os.umask(0)

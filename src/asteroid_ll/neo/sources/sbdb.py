@@ -211,7 +211,7 @@ def _answer(text: bytes, *, where: str, version: str) -> dict[str, Any]:
             hint="Update asteroid-ll, or use the source catalogue.",
         )
     rows, fields = answer.get("data", []), answer.get("fields", [])
-    if not isinstance(rows, list) or any(len(row) != len(fields) for row in rows):
+    if not isinstance(rows, list) or not all(isinstance(row, list) and len(row) == len(fields) for row in rows):
         raise DataError(f"{where} announced {answer['count']} rows and sent other ones.", hint=_HINT_AGAIN)
     return dict(answer)
 
