@@ -23,6 +23,7 @@ from asteroid_ll.formats import recordio, sparse
 from asteroid_ll.formats.frames import MAGIC, frames
 from asteroid_ll.formats.protobuf import FEATURES, LABEL, parse_record, tensor_prefix
 from asteroid_ll.formats.record_row import row_of
+from asteroid_ll.formats.shards import write_shards
 from asteroid_ll.formats.sparse import CsrMatrix
 
 
@@ -121,7 +122,11 @@ def main() -> None:
         figures = {
             "encode": (best_s(lambda: recordio.encode(features, labels)), slow_s, sdk_write_s),
             "write one file": (
-                best_s(lambda: recordio.write_shards(Path(directory), "train", features, labels, n_shards=1)),
+                best_s(
+                    lambda: write_shards(
+                        Path(directory), "train", [(features, labels)], n_rows=len(features), n_shards=1
+                    )
+                ),
                 slow_s,
                 sdk_write_s,
             ),

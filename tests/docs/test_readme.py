@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 import subprocess
@@ -54,7 +53,6 @@ def test_the_picture_is_small_complete_and_shows_the_run_of_the_readme(documents
     assert re.findall(r"[\d,]+\b", title) == [n_rows, n_wrong]
 
 
-@pytest.mark.skipif(os.environ.get("ASTEROID_LL_EXHAUSTIVE") != "1", reason="takes 2 s; ASTEROID_LL_EXHAUSTIVE=1")
 def test_the_picture_is_the_one_of_a_new_run(documents: Any, finished_folder: Path, tmp_path: Path) -> None:
     """After a change of the model: ``.venv/bin/python scripts/picture.py asteroid-run``."""
     shutil.copytree(documents.root / "scripts", tmp_path / "scripts")

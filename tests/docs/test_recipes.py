@@ -11,7 +11,6 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
-import pytest
 import yaml
 
 from asteroid_ll import Emulator
@@ -63,7 +62,6 @@ def test_the_page_has_a_workflow_and_the_files_of_the_recipe_for_pytest() -> Non
     assert commands()[0] == "pip install asteroid-ll pytest"
 
 
-@pytest.mark.skipif(os.environ.get("ASTEROID_LL_EXHAUSTIVE") != "1", reason="takes 4 s; ASTEROID_LL_EXHAUSTIVE=1")
 def test_the_workflow_starts_the_emulator_runs_the_tests_and_lists_the_cost(tmp_path: Path) -> None:
     for name, text in {**files(), "test_served.py": USES_THE_SERVER}.items():
         (tmp_path / name).write_text(text, encoding="utf-8")

@@ -124,7 +124,6 @@ def test_the_program_for_the_container_talks_to_it_directly(
     assert capsys.readouterr().out == '{"predictions": [{"score": 50.0}]}\n'
 
 
-@pytest.mark.skipif(os.environ.get("ASTEROID_LL_EXHAUSTIVE") != "1", reason="takes 4 s; ASTEROID_LL_EXHAUSTIVE=1")
 def test_the_containers_program_for_sagemaker_runs_against_the_emulator(
     sagemaker_emulator_url: str, tmp_path: Path
 ) -> None:

@@ -11,7 +11,7 @@ import pytest
 from sklearn.model_selection import train_test_split
 
 from asteroid_ll.emulator.worker.metrics import DEFINITIONS
-from asteroid_ll.formats import recordio
+from asteroid_ll.formats.shards import write_shards
 from asteroid_ll.linear_learner import container
 from asteroid_ll.linear_learner.images import GENERATIONS
 from asteroid_ll.linear_learner.log_reader import read_log
@@ -55,7 +55,9 @@ def plagiarism(tmp_path_factory):
         pytest.skip(f"the logs of published jobs, which the project does not contain, are not in {DATA}")
     root = tmp_path_factory.mktemp("plagiarism")
     table = pd.read_csv(DATA / "plagiarism-2021/train.csv", header=None).to_numpy(np.float32)
-    recordio.write_shards(root / "input" / "data" / "train", "matrix", table[:, 1:], table[:, 0], n_shards=1)
+    write_shards(
+        root / "input" / "data" / "train", "matrix", [(table[:, 1:], table[:, 0])], n_rows=len(table[:, 1:]), n_shards=1
+    )
     hyperparameters = {
         "feature_dim": "8",
         "predictor_type": "binary_classifier",
@@ -76,7 +78,9 @@ def bike(tmp_path_factory):
     rows = table.sample(frac=1, random_state=1729).iloc[: int(0.7 * len(table))]
     features = rows.drop(columns=["cnt", "demand_level"]).to_numpy(np.float32)
     labels = rows["cnt"].to_numpy(np.float32)
-    recordio.write_shards(root / "input" / "data" / "train", "linearregression", features, labels, n_shards=1)
+    write_shards(
+        root / "input" / "data" / "train", "linearregression", [(features, labels)], n_rows=len(features), n_shards=1
+    )
     hyperparameters = {"feature_dim": "15", "mini_batch_size": "4", "predictor_type": "regressor"}
     return root, run_job(root, hyperparameters, content_type="application/x-recordio-protobuf", year="2025")
 
@@ -93,7 +97,7 @@ def house(tmp_path_factory):
     table = pd.read_csv(folder / "house_prices.csv").select_dtypes(include=[float, int])
     columns = table.iloc[:, 2:18].to_numpy().astype(np.float32), table.iloc[:, 1].to_numpy().astype(np.float32)
     features, _, labels, _ = train_test_split(*columns, test_size=0.3, random_state=0)
-    recordio.write_shards(root / "input" / "data" / "train", "houses", features, labels, n_shards=1)
+    write_shards(root / "input" / "data" / "train", "houses", [(features, labels)], n_rows=len(features), n_shards=1)
     hyperparameters = {"feature_dim": "16", "num_models": "16", "predictor_type": "regressor"}
     return root, run_job(root, hyperparameters, content_type="application/x-recordio-protobuf", year="2025")
 

@@ -15,6 +15,7 @@ import pandas as pd
 import pytest
 
 from asteroid_ll.formats import recordio
+from asteroid_ll.formats.shards import write_shards
 from asteroid_ll.parity.job import job_of_files
 from asteroid_ll.parity.judge import Judge, Parity
 
@@ -47,7 +48,7 @@ def whole_log(name: str) -> str:
 def write_channels(name: str, root: Path) -> dict[str, Path]:
     if name == "plagiarism-2021":
         table = pd.read_csv(DATA / name / "train.csv", header=None).to_numpy(np.float32)
-        recordio.write_shards(root / "train", "matrix", table[:, 1:], table[:, 0], n_shards=1)
+        write_shards(root / "train", "matrix", [(table[:, 1:], table[:, 0])], n_rows=len(table[:, 1:]), n_shards=1)
         return {"train": root / "train"}
     table = pd.read_csv(DATA / name / "housing.csv")
     table = table[["medv", *[column for column in table.columns if column != "medv"]]]

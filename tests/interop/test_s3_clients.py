@@ -45,7 +45,7 @@ def keys(s3):
 
 def test_pyarrows_file_system(served):
     fs = pytest.importorskip("pyarrow.fs", reason="the package pyarrow is not installed")
-    parquet = pytest.importorskip("pyarrow.parquet")
+    parquet = pytest.importorskip("pyarrow.parquet", reason="the package pyarrow is not installed")
     import pyarrow as pa
 
     url, s3 = served

@@ -2,7 +2,6 @@
 
 import gzip
 import importlib.util
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -153,7 +152,6 @@ def test_wrong_arguments_are_refused(
     assert says in capsys.readouterr().err
 
 
-@pytest.mark.skipif(os.environ.get("ASTEROID_LL_EXHAUSTIVE") != "1", reason="takes 2 s; ASTEROID_LL_EXHAUSTIVE=1")
 def test_the_command_writes_a_file(tmp_path: Path) -> None:
     command = [SCRIPT.with_suffix(""), "1_000", tmp_path / "rubin.csv", "--repeats", "0.25"]
     subprocess.run(command, check=True, env={"ASTEROID_LL_VENV": sys.prefix, "PATH": "/usr/bin:/bin"})

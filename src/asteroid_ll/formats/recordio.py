@@ -10,7 +10,6 @@ Sources: the SageMaker developer guide, "Common data formats for training", and 
 
 from __future__ import annotations
 
-import itertools
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,7 +22,6 @@ from asteroid_ll.formats.frames import MAGIC_BYTES, Buffer, frames
 from asteroid_ll.formats.protobuf import FEATURES, LABEL, parse_record, tensor_prefix
 from asteroid_ll.formats.sparse import CsrMatrix, checked_labels
 from asteroid_ll.formats.sparse_reader import read
-from asteroid_ll.run.atomic import atomic_path
 
 _BLOCK_BYTES = 1 << 20
 _MAX_DENSE_BYTES = 1 << 32
@@ -161,52 +159,6 @@ def read_file(path: Path | str) -> tuple[Float32Array | CsrMatrix, Float32Array 
     except OSError as error:
         raise DataError(f"{path} cannot be opened: {error.strerror}.") from error
     return decode_rows(mapped, source=str(path))
-
-
-def write_shards(
-    directory: Path | str, stem: str, features: Float32Array, labels: Float32Array | None, *, n_shards: int
-) -> list[Path]:
-    """Write rows to n files with nearly equal row counts, each complete or absent.
-
-    Args:
-        directory: is created if it is missing.
-        stem: files are named ``STEM-00000.pbr``; the order of names is the order of rows.
-        features: shape ``(n, d)``.
-        labels: shape ``(n,)``, or None.
-        n_shards: number of files, at most one per row; one empty file for no rows.
-
-    Returns:
-        The files in the order of the rows.
-
-    Raises:
-        DataError: the shapes do not fit, there are more shards than rows, or a file cannot be written; an older file of
-            the same name is then intact.
-    """
-    features = np.asarray(features, np.float32)
-    labels = checked_labels(features.shape, labels)
-    if n_shards < 1 or n_shards > max(1, len(features)):
-        raise DataError(f"{len(features)} rows cannot be written as {n_shards} shards.", hint="Ask for fewer shards.")
-    directory = Path(directory)
-    bounds = [len(features) * shard // n_shards for shard in range(n_shards + 1)]
-    paths = []
-    for shard, (start, stop) in enumerate(itertools.pairwise(bounds)):
-        path = directory / f"{stem}-{shard:05d}.pbr"
-        _write_file(path, features[start:stop], None if labels is None else labels[start:stop])
-        paths.append(path)
-    return paths
-
-
-def _write_file(path: Path, features: Float32Array, labels: Float32Array | None) -> None:
-    """Write block by block through one buffer; its constant bytes are filled once."""
-    layout = _FrameLayout.of(features.shape[1], labelled=labels is not None)
-    n_block = _rows_at_once(layout, len(features))
-    buffer = _template(layout, n_block)
-    with atomic_path(path) as temporary, temporary.open("wb") as file:
-        for start in range(0, len(features), n_block):
-            rows = slice(start, start + n_block)
-            block = buffer[: len(features[rows])]
-            _fill(block, features[rows], None if labels is None else labels[rows])
-            file.write(block.view(np.uint8).data)
 
 
 def _rows_at_once(layout: _FrameLayout, n_rows: int) -> int:

@@ -8,6 +8,7 @@ from click.testing import CliRunner
 
 from asteroid_ll.cli.model import model
 from asteroid_ll.errors import DataError
+from asteroid_ll.formats.shards import write_shards
 from asteroid_ll.linear_learner import container
 from asteroid_ll.linear_learner.model import Model
 from asteroid_ll.linear_learner.training import train
@@ -27,7 +28,6 @@ def run_directory(tmp_path):
     """Train through the container into a run directory; gives what training knew."""
 
     def make(predictor_type="binary_classifier", *, fitted=SPLINE, **more):
-        from asteroid_ll.formats import recordio
 
         labels = {
             "regressor": VALUES,
@@ -40,7 +40,7 @@ def run_directory(tmp_path):
         (job / "input/config/hyperparameters.json").write_text(json.dumps(values))
         (job / "input/config/inputdataconfig.json").write_text('{"train": {}, "validation": {}}')
         for name in ("train", "validation"):
-            recordio.write_shards(job / "input/data" / name, "part", FEATURES, labels, n_shards=1)
+            write_shards(job / "input/data" / name, "part", [(FEATURES, labels)], n_rows=len(FEATURES), n_shards=1)
         assert container.run(job, write=lines.append) == 0
         workdir = tmp_path / "run"
         (workdir / "train").mkdir(parents=True)

@@ -9,6 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from asteroid_ll.cli.model import model
+from asteroid_ll.formats.shards import write_shards
 
 GENERATOR = np.random.default_rng(2)
 ROWS = (GENERATOR.normal(size=(90, 12)) * 10.0 ** np.arange(-6, 6)).astype(np.float32)
@@ -23,7 +24,6 @@ def shown(*arguments):
 @pytest.fixture(scope="module")
 def job(tmp_path_factory):
     """Train a model of many classes and keep its log."""
-    from asteroid_ll.formats import recordio
     from asteroid_ll.linear_learner import container
 
     folder, lines = tmp_path_factory.mktemp("job"), []
@@ -33,7 +33,7 @@ def job(tmp_path_factory):
     (folder / "input/config/inputdataconfig.json").write_text('{"train": {}, "validation": {}}')
     for name in ("train", "validation"):
         labels = GENERATOR.integers(0, 11, len(ROWS)).astype(np.float32)
-        recordio.write_shards(folder / "input/data" / name, "part", ROWS, labels, n_shards=1)
+        write_shards(folder / "input/data" / name, "part", [(ROWS, labels)], n_rows=len(ROWS), n_shards=1)
     assert container.run(folder, write=lines.append) == 0
     (folder / "job.log").write_text("\n".join(lines))
     return folder

@@ -224,57 +224,17 @@ def test_one_changed_byte_decodes_or_is_a_data_error(data):
     assert features.shape[0] <= 2
 
 
-@pytest.mark.parametrize("n_shards", [1, 2, 3, 7])
-def test_shards_together_are_the_whole_in_the_order_of_their_names(tmp_path, n_shards):
-    features = np.arange(14, dtype=np.float32).reshape(7, 2)
-    labels = np.arange(7, dtype=np.float32)
-    paths = recordio.write_shards(tmp_path / "new", "train", features, labels, n_shards=n_shards)
-    assert sorted((tmp_path / "new").iterdir()) == paths
-    assert b"".join(path.read_bytes() for path in paths) == bytes(recordio.encode(features, labels))
-    sizes = [len(recordio.read_file(path)[0]) for path in paths]
-    assert max(sizes) - min(sizes) <= 1
-
-
-def test_a_file_longer_than_one_block_is_the_encoding(tmp_path):
-    features = np.random.default_rng(1).normal(size=(5000, 80)).astype(np.float32)
-    (path,) = recordio.write_shards(tmp_path, "train", features, None, n_shards=1)
-    assert path.read_bytes() == bytes(recordio.encode(features))
-    assert np.array_equal(recordio.read_file(path)[0], features)
-
-
-def test_no_rows_are_written_as_one_empty_file(tmp_path):
-    (path,) = recordio.write_shards(tmp_path, "test", np.empty((0, 3), np.float32), None, n_shards=1)
-    assert path.stat().st_size == 0
-    assert len(recordio.read_file(path)[0]) == 0
-
-
-def test_a_write_that_fails_leaves_the_old_file_and_no_other(tmp_path, monkeypatch):
-    features = np.ones((3, 2), np.float32)
-    (path,) = recordio.write_shards(tmp_path, "train", features, None, n_shards=1)
-    before = path.read_bytes()
-
-    def full(_):
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr("os.fsync", full)
-    with pytest.raises((DataError, OSError), match=r"(?i)space|full"):
-        recordio.write_shards(tmp_path, "train", features * 2, None, n_shards=1)
-    assert [path.read_bytes() for path in tmp_path.iterdir()] == [before]
-
-
 @pytest.mark.parametrize(
-    ("features", "labels", "n_shards", "says"),
+    ("features", "labels", "says"),
     [
-        (np.ones((2, 0)), None, 1, r"shape is \(2, 0\)"),
-        (np.ones(3), None, 1, r"shape is \(3,\)"),
-        (np.ones((2, 1)), np.ones(3), 1, "2 rows need as many labels"),
-        (np.ones((2, 1)), None, 3, "2 rows cannot be written as 3 shards"),
-        (np.ones((2, 1)), None, 0, "as 0 shards"),
+        (np.ones((2, 0)), None, r"shape is \(2, 0\)"),
+        (np.ones(3), None, r"shape is \(3,\)"),
+        (np.ones((2, 1)), np.ones(3), "2 rows need as many labels"),
     ],
 )
-def test_shapes_that_do_not_fit_are_refused(tmp_path, features, labels, n_shards, says):
+def test_shapes_that_do_not_fit_are_refused(features, labels, says):
     with pytest.raises(DataError, match=says):
-        recordio.write_shards(tmp_path, "x", features, labels, n_shards=n_shards)
+        recordio.encode(features, labels)
 
 
 def test_a_missing_or_damaged_file_is_named(tmp_path):

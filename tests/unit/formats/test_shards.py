@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from asteroid_ll.errors import DataError
-from asteroid_ll.formats.recordio import encode
+from asteroid_ll.formats.recordio import encode, read_file
 from asteroid_ll.formats.shards import write_shards
 
 FEATURES = np.arange(33, dtype=np.float32).reshape(11, 3)
@@ -35,6 +35,7 @@ def test_shards_do_not_depend_on_the_blocks(tmp_path: Path, size: int, n_shards:
 def test_no_rows_give_one_empty_file(tmp_path: Path) -> None:
     (path,) = write_shards(tmp_path, "linear", [], n_rows=0, n_shards=1)
     assert path.read_bytes() == b""
+    assert len(read_file(path)[0]) == 0
 
 
 @pytest.mark.parametrize("n_shards", [0, 12])
@@ -42,3 +43,23 @@ def test_a_number_of_shards_that_is_impossible_is_refused(tmp_path: Path, n_shar
     with pytest.raises(DataError, match=f"11 rows cannot be written as {n_shards} shards"):
         write_shards(tmp_path, "linear", blocks_of(4), n_rows=11, n_shards=n_shards)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_write_that_fails_leaves_the_old_file_and_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (path,) = write_shards(tmp_path, "linear", blocks_of(4), n_rows=11, n_shards=1)
+    before = path.read_bytes()
+
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises((DataError, OSError), match=r"(?i)space|full"):
+        write_shards(tmp_path, "linear", blocks_of(4, labelled=False), n_rows=11, n_shards=1)
+    assert [path.read_bytes() for path in tmp_path.iterdir()] == [before]
+
+
+def test_a_long_file_is_the_encoding_and_can_be_mapped(tmp_path: Path) -> None:
+    features = np.random.default_rng(1).normal(size=(5000, 80)).astype(np.float32)
+    (path,) = write_shards(tmp_path / "new", "linear", [(features, None)], n_rows=5000, n_shards=1)
+    assert path.read_bytes() == encode(features)
+    assert np.array_equal(read_file(path)[0], features)

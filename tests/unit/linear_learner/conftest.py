@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 
 from asteroid_ll.formats import recordio
+from asteroid_ll.formats.shards import write_shards
 
 DOCKERFILE = (Path(__file__).resolve().parents[3] / "Dockerfile").read_text(encoding="utf-8")
 PATIENCE_S = 60
@@ -98,7 +99,7 @@ def trained(image: Image, tmp_path_factory: pytest.TempPathFactory) -> Path:
     (config / "inputdataconfig.json").write_text(json.dumps(channels))
     lines = (",".join(map(repr, row)) for row in np.column_stack([labels, features]).tolist())
     (data / "train" / "rows.csv").write_text("".join(f"{line}\n" for line in lines))
-    recordio.write_shards(data / "validation", "part", features, labels, n_shards=2)
+    write_shards(data / "validation", "part", [(features, labels)], n_rows=len(features), n_shards=2)
     pipe = data / "test_0"
     os.mkfifo(pipe)
     process = image.start("train", root)

@@ -7,7 +7,7 @@ import sys
 import numpy as np
 import pytest
 
-from asteroid_ll.formats import recordio
+from asteroid_ll.formats.shards import write_shards
 from asteroid_ll.linear_learner import container
 from asteroid_ll.linear_learner.errors import AlgorithmError
 from asteroid_ll.linear_learner.model import Model
@@ -30,7 +30,9 @@ def job(tmp_path):
         (config / "resourceconfig.json").write_text(json.dumps({"current_host": "algo-1", "hosts": list(hosts)}))
         (config / "inputdataconfig.json").write_text(json.dumps(channels))
         for name in channels:
-            recordio.write_shards(tmp_path / "input" / "data" / name, "part", FEATURES, LABELS, n_shards=2)
+            write_shards(
+                tmp_path / "input" / "data" / name, "part", [(FEATURES, LABELS)], n_rows=len(FEATURES), n_shards=2
+            )
         return tmp_path
 
     return lay_out

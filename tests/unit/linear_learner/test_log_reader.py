@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from asteroid_ll.errors import DataError
-from asteroid_ll.formats import recordio
+from asteroid_ll.formats.shards import write_shards
 from asteroid_ll.linear_learner import container
 from asteroid_ll.linear_learner.hyperparameters import merge
 from asteroid_ll.linear_learner.images import GENERATIONS, NEWEST
@@ -34,7 +34,9 @@ def job(tmp_path):
         (config / "hyperparameters.json").write_text(json.dumps(values))
         (config / "inputdataconfig.json").write_text(json.dumps({name: {} for name in ("train", *held_out)}))
         for name in ("train", *held_out):
-            recordio.write_shards(tmp_path / "input" / "data" / name, "part", FEATURES, labels, n_shards=1)
+            write_shards(
+                tmp_path / "input" / "data" / name, "part", [(FEATURES, labels)], n_rows=len(FEATURES), n_shards=1
+            )
         lines = []
         assert container.run(tmp_path, write=lines.append, generation=generation) == 0
         return "\n".join(lines), train(FEATURES, labels, values, **dict.fromkeys(held_out, (FEATURES, labels)))

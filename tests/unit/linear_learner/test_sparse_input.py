@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from asteroid_ll.formats import recordio, sparse
+from asteroid_ll.formats import sparse
+from asteroid_ll.formats.shards import write_shards
 from asteroid_ll.formats.sparse import CsrMatrix
 from asteroid_ll.linear_learner import container, ensemble, model, rows, train
 from asteroid_ll.linear_learner.errors import ClientError
@@ -96,7 +97,7 @@ def lay_out(root: Path, form: str) -> Path:
     for name in ("train", "validation", "test"):
         folder = root / "input" / "data" / name
         if form == "dense":
-            recordio.write_shards(folder, "part", DENSE, labels, n_shards=1)
+            write_shards(folder, "part", [(DENSE, labels)], n_rows=len(DENSE), n_shards=1)
         else:
             folder.mkdir(parents=True)
             (folder / "part").write_bytes(sparse.encode(MATRIX, labels))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from asteroid_ll.emulator.worker.metrics import DEFINITIONS, final_metrics
-from asteroid_ll.formats import recordio
+from asteroid_ll.formats.shards import write_shards
 from asteroid_ll.linear_learner import container
 
 LINES = [
@@ -124,8 +124,12 @@ def test_every_predictor_types_log_gives_its_metrics(tmp_path, values, scores, o
     (tmp_path / "input/config/hyperparameters.json").write_text(json.dumps(settings))
     (tmp_path / "input/config/inputdataconfig.json").write_text(json.dumps({n: {} for n in ("train", *held_out)}))
     for name in ("train", *held_out):
-        recordio.write_shards(
-            tmp_path / "input/data" / name, "part", features, np.asarray(labels, np.float32), n_shards=1
+        write_shards(
+            tmp_path / "input/data" / name,
+            "part",
+            [(features, np.asarray(labels, np.float32))],
+            n_rows=len(features),
+            n_shards=1,
         )
     lines = []
     assert container.run(tmp_path, write=lines.append) == 0
