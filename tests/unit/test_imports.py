@@ -16,7 +16,7 @@ SOURCE = Path(asteroid_ll.__file__).parent
 LEVELS: tuple[frozenset[str], ...] = (
     frozenset({"redaction"}),
     frozenset({"errors", "http_server", "instance_prices", "instance_types"}),
-    frozenset({"run"}),
+    frozenset({"own_wheel", "processing_container", "run"}),
     frozenset({"formats"}),
     frozenset({"linear_learner"}),
     frozenset({"export", "neo", "parity"}),
