@@ -60,6 +60,8 @@ class Context:
         spared: kinds of resources that a teardown leaves running, such as ``training-job``.
         waits: whether a stage waits for the job that it starts; a later call takes it up.
         log: reports a line of the training job's log; None if nobody wants it.
+        host: number of this machine among those that share the stage's work, from 0.
+        n_hosts: their number.
     """
 
     config: Config
@@ -73,6 +75,12 @@ class Context:
     spared: frozenset[str] = frozenset()
     waits: bool = True
     log: Callable[[str], None] | None = None
+    host: int = 0
+    n_hosts: int = 1
+
+    def is_for_this_host(self, number: int) -> bool:
+        """Return whether this machine does the part of the work that has a number, from 0."""
+        return number % self.n_hosts == self.host
 
     @property
     def resource_name(self) -> str:
