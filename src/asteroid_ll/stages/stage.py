@@ -93,6 +93,19 @@ class Context:
 
 
 @dataclass(frozen=True)
+class Job:
+    """What the processing job of a stage needs beside the stage's record.
+
+    Attributes:
+        reads: the files that the stage reads; none if it reads all outputs of the stages that it needs.
+        is_shared: whether several machines share its work.
+    """
+
+    reads: tuple[str, ...] = ()
+    is_shared: bool = False
+
+
+@dataclass(frozen=True)
 class Stage:
     """One step of the pipeline.
 
@@ -113,6 +126,7 @@ class Stage:
         external: returns digests of inputs outside the run directory by name, such as the source file.
         verify: returns a sentence about an output that is missing outside the run directory (an object in S3), or
             None; called only if the local outputs are intact.
+        job: how it runs as a processing job with ``stages.where: processing``; None if it always runs here.
     """
 
     name: str
@@ -130,3 +144,4 @@ class Stage:
     rescore: Callable[[Context], Outcome] | None = None
     external: Callable[[Config], Mapping[str, str]] = lambda _: {}
     verify: Callable[[Context], str | None] = lambda _: None
+    job: Job | None = None
