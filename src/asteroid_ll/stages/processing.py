@@ -17,7 +17,6 @@ from pathlib import Path
 
 from asteroid_ll import own_wheel
 from asteroid_ll import processing_container as contract
-from asteroid_ll.aws.errors import RESUME
 from asteroid_ll.aws.network import Network
 from asteroid_ll.aws.processing import (
     ProcessingFolder,
@@ -62,8 +61,7 @@ def run(context: Context, stage: Stage) -> Outcome:
 
     def start() -> None:
         outcomes.append(create_or_adopt_processing_job(aws, request))
-        machines = f"{request.instance_count} x {request.instance_type}"
-        context.progress(f"processing job {request.name}: {outcomes[0]}, {machines}")
+        context.progress(f"processing job {request.name}: {outcomes[0]}")
 
     def seconds_of_ended() -> float | None:
         is_left = find_leftovers(aws, request.name, kinds=(KIND,))
@@ -78,9 +76,10 @@ def run(context: Context, stage: Stage) -> Outcome:
         )
     except AwsError as error:
         raise _failure_of(error, context) from error
-    outcome = _download(context, stage, request)
+    machines = f"{request.instance_count} x {request.instance_type}"
+    context.progress(f"{machines}, billed for {billed_s:.0f} s; downloading the outputs")
     status = "adopted" if outcomes == ["adopted"] else "run"
-    return replace(outcome, note=f"{outcome.note}; job of {billed_s:.0f} s", status=status)
+    return replace(_download(context, stage, request), status=status)
 
 
 def _request(context: Context, stage: Stage, *, bucket: str) -> tuple[ProcessingJobRequest, str]:
@@ -217,7 +216,10 @@ def _host_outcome(context: Context, *, bucket: str, key: str) -> HostOutcome:
 
 
 def _incomplete(request: ProcessingJobRequest, what: str) -> AwsError:
-    return AwsError(f"Processing job {request.name} left {what} in {request.output.s3_uri}.", hint=RESUME)
+    return AwsError(
+        f"Processing job {request.name} left {what} in {request.output.s3_uri}.",
+        hint="Remove the objects there: then the same command starts another job.",
+    )
 
 
 @contextmanager
