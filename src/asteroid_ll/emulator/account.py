@@ -43,7 +43,7 @@ from asteroid_ll.emulator.sts.service import SERVICE as STS
 from asteroid_ll.emulator.sts.sessions import StsCall
 from asteroid_ll.emulator.transport.messages import ApiError, Request, Response, too_large
 from asteroid_ll.emulator.unknown_services import unknown_service
-from asteroid_ll.emulator.worker.jobs import TRAINING, TRANSFORM, TUNING, Jobs
+from asteroid_ll.emulator.worker.jobs import PROCESSING, TRAINING, TRANSFORM, TUNING, Jobs
 from asteroid_ll.errors import DataError
 
 if TYPE_CHECKING:
@@ -98,8 +98,15 @@ class Account:
         self.state = State(self.directory, clock=clock)
         with naming_damage(self.directory):
             self.store = ObjectStore(self.state)
-            jobs, transforms, tunings = (Jobs(self.state, kind) for kind in (TRAINING, TRANSFORM, TUNING))
-            self.services = Services(self.state, self.store, Resources(self.state), jobs, transforms, tunings)
+            self.services = Services(
+                self.state,
+                self.store,
+                Resources(self.state),
+                jobs=Jobs(self.state, TRAINING),
+                transforms=Jobs(self.state, TRANSFORM),
+                processings=Jobs(self.state, PROCESSING),
+                tunings=Jobs(self.state, TUNING),
+            )
             self.identities = Identities(self.state)
             self.s3 = S3(self.store, None if keys is None else self._credentials_of)
             self._runtime = Runtime(self.services)
@@ -149,6 +156,7 @@ class Account:
         self.services.tunings.settle()
         self.services.jobs.settle()
         self.services.transforms.settle()
+        self.services.processings.settle()
         hosting.advance(self.services)
 
     def configure(self, **changes: Any) -> None:
@@ -161,6 +169,7 @@ class Account:
             self.services.tunings.delete_all()  # first, because they start training jobs
             self.services.jobs.delete_all()
             self.services.transforms.delete_all()
+            self.services.processings.delete_all()
             self.state.empty()
             self.services.loaded_models.clear()
             self._prepare(self.state)

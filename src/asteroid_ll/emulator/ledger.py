@@ -15,6 +15,7 @@ from asteroid_ll.emulator.state import State
 
 TRAINING = "training"
 TRANSFORM = "transform"
+PROCESSING = "processing"
 ENDPOINT = "endpoint"
 SPOT_TRAINING = "spot-training"
 WARM_POOL = "warm-pool"
@@ -29,11 +30,11 @@ CREATE INDEX IF NOT EXISTS intervals_arn ON intervals (arn);
 
 @dataclass(frozen=True)
 class BilledInterval:
-    """Instances that run, or ran, for a training job, a transform job or an endpoint.
+    """Instances that run, or ran, for a job or an endpoint.
 
     Attributes:
         arn: the job or endpoint.
-        kind: ``training``, ``spot-training``, ``warm-pool``, ``transform`` or ``endpoint``.
+        kind: ``training``, ``spot-training``, ``warm-pool``, ``transform``, ``processing`` or ``endpoint``.
         instance_type: such as ``ml.m5.large``.
         instance_count: number of instances.
         started_s: seconds since 1970.

@@ -204,6 +204,7 @@ class Emulator:
         tuning_jobs.stop_spawned(account.services)
         account.services.jobs.stop_spawned()
         account.services.transforms.stop_spawned()
+        account.services.processings.stop_spawned()
         account.close()
         if self._temporary is not None:
             self._temporary.cleanup()

@@ -1,4 +1,4 @@
-"""The table of training, transform and tuning jobs, models, endpoint configurations and endpoints, with their tags.
+"""The table of jobs, models, endpoint configurations and endpoints, with their tags.
 
 Names are unique per kind and region. Imports stay light because the worker process of a job uses this module.
 """
@@ -15,6 +15,7 @@ from asteroid_ll.emulator.state import ACCOUNT_ID, State
 
 TRAINING_JOB = "training-job"
 TRANSFORM_JOB = "transform-job"
+PROCESSING_JOB = "processing-job"
 TUNING_JOB = "hyper-parameter-tuning-job"
 MODEL = "model"
 ENDPOINT_CONFIG = "endpoint-config"

@@ -2,9 +2,9 @@
 
 ``DIR/state.sqlite3`` (WAL) holds everything small. ``DIR/objects/`` holds S3 bodies as files, written to a
 temporary name and renamed. ``DIR/jobs/REGION/NAME/`` is a training job's container directory. Other files are in
-``DIR/transforms/REGION/NAME/`` (a transform job's), ``DIR/tunings/REGION/NAME/`` (a tuning job's) and
-``DIR/endpoints/REGION/NAME/`` (an endpoint's copy of its artifact). Acknowledged writes survive ``kill -9``. Only this
-user can read the files.
+``DIR/transforms/REGION/NAME/`` (a transform job's), ``DIR/processings/REGION/NAME/`` (a processing job's),
+``DIR/tunings/REGION/NAME/`` (a tuning job's) and ``DIR/endpoints/REGION/NAME/`` (an endpoint's copy of its artifact).
+Acknowledged writes survive ``kill -9``. Only this user can read the files.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class Settings:
     """Settings of the emulated account, shared by every process that uses the directory.
 
     Attributes:
-        training_starting_s: seconds that a training or a transform job takes until its instances are up.
+        training_starting_s: seconds that a training, transform or processing job takes until its instances are up.
         endpoint_creating_s: seconds that an endpoint spends in ``Creating`` or ``Updating``.
         endpoint_deleting_s: seconds that an endpoint spends in ``Deleting``.
         invisible_polls: how many describes after a create still answer "not found" (eventual consistency).
@@ -61,8 +61,8 @@ class Settings:
         quota_approval_s: seconds until Service Quotas approves a request to raise a quota.
         types_without_capacity: instance types for which AWS has no capacity at the moment, such as ``ml.m5.large``.
         spot_interruptions: how often each managed spot job loses its instances.
-        container_command: the training container's command line, to which ``--root DIR`` is appended; empty for
-            Linear Learner's.
+        container_command: the command line of the containers of training and processing jobs, to which ``--root DIR``
+            is appended; empty for Linear Learner's and that of the stages.
         iam: whether policies are evaluated. If not, every access key may do everything, and every role of the account
             is accepted.
         caller_arn: the user who has every access key that IAM did not make; empty if it is the account's root user.
@@ -283,7 +283,10 @@ def _remove_files(directory: Path) -> None:
     for path in (directory / "objects").glob("*"):
         if BODY_NAME.fullmatch(path.name):
             path.unlink(missing_ok=True)
-    folders = {**dict.fromkeys(("jobs", "transforms", "tunings"), "worker.log"), "endpoints": "*/*/model.tar.gz"}
+    folders = {
+        **dict.fromkeys(("jobs", "transforms", "processings", "tunings"), "worker.log"),
+        "endpoints": "*/*/model.tar.gz",
+    }
     for kind, mark in folders.items():
         for path in (directory / kind).glob("*/*"):
             if any(path.glob(mark)):

@@ -20,6 +20,7 @@ from asteroid_ll.emulator.servicequotas.service import SERVICE as QUOTAS
 from asteroid_ll.emulator.sts.service import SERVICE as STS
 from asteroid_ll.emulator.transport.messages import Request
 from asteroid_ll.linear_learner.images import image_uri
+from asteroid_ll.processing_container import CODE, ENTRYPOINT, local_path
 
 N_REQUESTS = 12_000 if os.environ.get("ASTEROID_LL_EXHAUSTIVE") == "1" else 1_500
 REGION = "us-east-1"
@@ -64,6 +65,39 @@ TRANSFORM = {
     "DataProcessing": {"InputFilter": "$", "OutputFilter": "$", "JoinSource": "None"},
     "Tags": JOB["Tags"],
 }
+PROCESSING = {
+    "ProcessingJobName": "p",
+    "RoleArn": ROLE,
+    "AppSpecification": {
+        "ImageUri": f"763104351884.dkr.ecr.{REGION}.amazonaws.com/pytorch-training:2",
+        "ContainerEntrypoint": list(ENTRYPOINT),
+    },
+    "ProcessingInputs": [
+        {
+            "InputName": "code",
+            "AppManaged": False,
+            "S3Input": {
+                "S3Uri": "s3://rocks/k", "LocalPath": local_path(CODE), "S3DataType": "S3Prefix", "S3InputMode": "File",
+                "S3DataDistributionType": "FullyReplicated", "S3CompressionType": "None",
+            },
+        }
+    ],
+    "ProcessingOutputConfig": {
+        "Outputs": [
+            {
+                "OutputName": "o",
+                "S3Output": {
+                    "S3Uri": "s3://rocks/out", "LocalPath": "/opt/ml/processing/o", "S3UploadMode": "EndOfJob"
+                },
+            }
+        ]
+    },
+    "ProcessingResources": {"ClusterConfig": {"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 1}},
+    "StoppingCondition": {"MaxRuntimeInSeconds": 60},
+    "Environment": {"A": "b"},
+    "NetworkConfig": {"EnableNetworkIsolation": True},
+    "Tags": JOB["Tags"],
+}  # fmt: skip
 TUNING = {
     "HyperParameterTuningJobName": "h",
     "HyperParameterTuningJobConfig": {
@@ -105,6 +139,11 @@ CALLS = {
     "DescribeTransformJob": {"TransformJobName": "t"},
     "StopTransformJob": {"TransformJobName": "t"},
     "ListTransformJobs": {**LISTING, "StatusEquals": "Completed", "LastModifiedTimeAfter": 1},
+    "CreateProcessingJob": PROCESSING,
+    "DescribeProcessingJob": {"ProcessingJobName": "p"},
+    "StopProcessingJob": {"ProcessingJobName": "p"},
+    "DeleteProcessingJob": {"ProcessingJobName": "p2"},
+    "ListProcessingJobs": {**LISTING, "StatusEquals": "Completed", "LastModifiedTimeAfter": 1},
     "CreateHyperParameterTuningJob": TUNING,
     "DescribeHyperParameterTuningJob": {"HyperParameterTuningJobName": "h"},
     "StopHyperParameterTuningJob": {"HyperParameterTuningJobName": "h2"},

@@ -49,6 +49,7 @@ class _Row:
 
 _JOB = ("training-job", "TrainingJobName")
 _TRANSFORM = ("transform-job", "TransformJobName")
+_PROCESSING = ("processing-job", "ProcessingJobName")
 _TUNING = ("hyper-parameter-tuning-job", "HyperParameterTuningJobName")
 _MODEL = ("model", "ModelName")
 _CONFIG = ("endpoint-config", "EndpointConfigName")
@@ -59,6 +60,8 @@ SAGEMAKER: Mapping[str, _Row] = {
     "CreateTrainingJob": _Row((_JOB,), passes="RoleArn"),
     **{f"{verb}TrainingJob": _Row((_JOB,)) for verb in ("Describe", "Update", "Stop", "Delete")},
     **{f"{verb}TransformJob": _Row((_TRANSFORM,)) for verb in ("Create", "Describe", "Stop")},
+    "CreateProcessingJob": _Row((_PROCESSING,), passes="RoleArn"),
+    **{f"{verb}ProcessingJob": _Row((_PROCESSING,)) for verb in ("Describe", "Stop", "Delete")},
     "CreateHyperParameterTuningJob": _Row((_TUNING,), passes="RoleArn"),
     **{f"{verb}HyperParameterTuningJob": _Row((_TUNING,)) for verb in ("Describe", "Stop", "Delete")},
     "ListTrainingJobsForHyperParameterTuningJob": _Row((_TUNING,)),
@@ -68,7 +71,7 @@ SAGEMAKER: Mapping[str, _Row] = {
     **{f"{verb}Endpoint": _Row((_ENDPOINT, _CONFIG)) for verb in ("Create", "Update")},
     **{f"{verb}Endpoint": _Row((_ENDPOINT,)) for verb in ("Describe", "Delete")},
     **{f"List{kind}": _Row() for kind in ("TrainingJobs", "TransformJobs", "Models", "EndpointConfigs", "Endpoints")},
-    "ListHyperParameterTuningJobs": _Row(),
+    **{name: _Row() for name in ("ListHyperParameterTuningJobs", "ListProcessingJobs")},
     **{name: _Row((_ARN,)) for name in ("AddTags", "ListTags", "DeleteTags")},
     "InvokeEndpoint": _Row((_ENDPOINT,)),
 }
@@ -138,7 +141,7 @@ FREE = {"GetCallerIdentity", "AssumeRoleWithWebIdentity"}
 def sagemaker(operation: str, params: Params, region: str) -> Iterator[Need]:
     """Yield what an operation of SageMaker needs, in the order in which AWS checks it."""
     row, action = SAGEMAKER[operation], f"sagemaker:{operation}"
-    params = {**params.get("TrainingJobDefinition", {}), **params}
+    params = {**params.get("TrainingJobDefinition", {}), **params.get("NetworkConfig", {}), **params}
     context = dict(_sagemaker_context(params))
     arns = [resource_arn(kind, region, params[member]) if kind else params[member] for kind, member in row.on]
     for arn in arns or ["*"]:
@@ -240,7 +243,12 @@ def _tag_context(params: Params) -> Iterator[tuple[str, tuple[str, ...]]]:
 def _sagemaker_context(params: Params) -> Iterator[tuple[str, tuple[str, ...]]]:
     """Yield SageMaker's condition keys that the request has values for."""
     yield from _tag_context(params)
-    resources = params.get("HyperParameterTuningResourceConfig") or params.get("ResourceConfig", {})
+    resources = (
+        params.get("HyperParameterTuningResourceConfig")
+        or params.get("ProcessingResources", {}).get("ClusterConfig")
+        or params.get("ResourceConfig", {})
+    )
+    output = params.get("OutputDataConfig") or params.get("ProcessingOutputConfig", {})
     vpc = params.get("VpcConfig", {})
     machines = [resources, params.get("TransformResources", {}), *params.get("ProductionVariants", [])]
     stopping = params.get("StoppingCondition", {})
@@ -248,7 +256,7 @@ def _sagemaker_context(params: Params) -> Iterator[tuple[str, tuple[str, ...]]]:
         "sagemaker:instancetypes": sorted({str(m["InstanceType"]) for m in machines if m.get("InstanceType")}),
         "sagemaker:volumekmskey": [resources.get("VolumeKmsKeyId")],
         "sagemaker:keepaliveperiod": [resources.get("KeepAlivePeriodInSeconds")],
-        "sagemaker:outputkmskey": [params.get("OutputDataConfig", {}).get("KmsKeyId")],
+        "sagemaker:outputkmskey": [output.get("KmsKeyId")],
         "sagemaker:maxruntimeinseconds": [stopping.get("MaxRuntimeInSeconds")],
         "sagemaker:networkisolation": [params.get("EnableNetworkIsolation")],
         "sagemaker:intercontainertrafficencryption": [params.get("EnableInterContainerTrafficEncryption")],

@@ -1,6 +1,6 @@
 """Log groups, streams and their lines as rows.
 
-A training job's worker process writes its container's output here, so nothing heavy is imported.
+A job's worker process writes its containers' output here, so nothing heavy is imported.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from asteroid_ll.emulator.state import State
 
 TRAINING_GROUP = "/aws/sagemaker/TrainingJobs"
 TRANSFORM_GROUP = "/aws/sagemaker/TransformJobs"
+PROCESSING_GROUP = "/aws/sagemaker/ProcessingJobs"
 ENDPOINT_GROUP_PREFIX = "/aws/sagemaker/Endpoints/"
 
 _SCHEMA = """

@@ -1,4 +1,4 @@
-"""The Price List API: GetProducts for SageMaker's training and hosting instances.
+"""The Price List API: GetProducts for SageMaker's training, hosting and processing instances.
 
 Every price is SageMaker's own from the bundled table, for that table's region. A derived price is not one that AWS
 publishes, so the list leaves it out. A product has the attributes and the terms of AWS's offer AmazonSageMaker (format
@@ -21,7 +21,7 @@ MAX_PAGE = 100
 """AWS's limit for the products of a page, and its default."""
 
 _FORMAT = "aws_v1"
-_USAGE = {"Training": "Train", "Hosting": "Host"}
+_USAGE = {"Training": "Train", "Hosting": "Host", "Processing": "Processing"}
 _PAGE = "page-"
 _ON_DEMAND = "JRTCKXETXF"
 _PER_HOUR = "6YS6EN2CT7"

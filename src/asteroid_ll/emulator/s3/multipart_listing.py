@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from asteroid_ll.emulator.s3.buckets import OWNER_ID
 from asteroid_ll.emulator.s3.call import S3Call
-from asteroid_ll.emulator.s3.errors import not_implemented
 from asteroid_ll.emulator.s3.listing import MAX_KEYS, KeyEncoder
 from asteroid_ll.emulator.s3.multipart import MAX_PARTS, find_upload, parts_of
 from asteroid_ll.emulator.s3.operations import operation
@@ -59,36 +58,53 @@ def list_parts(call: S3Call) -> Response:
     "ListMultipartUploads",
     "GET /Bucket?uploads",
     query="prefix delimiter encoding-type key-marker max-uploads upload-id-marker",
-    missing="a delimiter",
 )
 def list_multipart_uploads(call: S3Call) -> Response:
-    """ListMultipartUploads by key, then by start, in pages, without common prefixes."""
-    if call.query("delimiter"):
-        raise not_implemented("A delimiter in ListMultipartUploads is not implemented.")
+    """ListMultipartUploads by key, then by start, in pages. A common prefix counts as one upload."""
     encoder, limit = KeyEncoder(call), call.count("max-uploads", default=MAX_KEYS, maximum=MAX_KEYS)
-    rows = call.store.state.connection.execute(
-        "SELECT * FROM s3_upload WHERE bucket = ? ORDER BY key, initiated_s, id", (call.bucket,)
-    ).fetchall()
-    rows = [row for row in rows if row["key"].startswith(call.query("prefix")) and _is_after(call, row)]
-    page = rows[:limit]
-    last = page[-1] if len(rows) > len(page) > 0 else None
+    entries = list(_entries(call))
+    page = entries[:limit]
+    uploads = [entry for entry in page if isinstance(entry, sqlite3.Row)]
+    prefixes = [entry for entry in page if isinstance(entry, str)]
+    last = page[-1] if len(entries) > len(page) > 0 else None
+    next_key = last["key"] if isinstance(last, sqlite3.Row) else last
     owner = elements(ID=OWNER_ID)
-    entries = [_upload(row, encoder.encode(row["key"]), owner=owner) for row in page]
     return document(
         "ListMultipartUploadsResult",
         elements(
             Bucket=call.bucket,
             Prefix=encoder.encode(call.query("prefix")),
+            Delimiter=encoder.parameter("delimiter"),
             KeyMarker=encoder.parameter("key-marker"),
             UploadIdMarker=encoder.parameter("upload-id-marker"),
             EncodingType=encoder.encoding,
-            NextKeyMarker=None if last is None else encoder.encode(last["key"]),
-            NextUploadIdMarker=None if last is None else last["id"],
+            NextKeyMarker=None if next_key is None else encoder.encode(next_key),
+            NextUploadIdMarker=last["id"] if isinstance(last, sqlite3.Row) else None,
             MaxUploads=limit,
-            IsTruncated=len(rows) > len(page),
+            IsTruncated=len(entries) > len(page),
         ),
-        *entries,
+        *(_upload(row, encoder.encode(row["key"]), owner=owner) for row in uploads),
+        *(group("CommonPrefixes", elements(Prefix=encoder.encode(prefix))) for prefix in prefixes),
     )
+
+
+def _entries(call: S3Call) -> Iterator[sqlite3.Row | str]:
+    """Yield the uploads and the common prefixes after the page's marker, which may be a whole common prefix."""
+    rows = call.store.state.connection.execute(
+        "SELECT * FROM s3_upload WHERE bucket = ? ORDER BY key, initiated_s, id", (call.bucket,)
+    )
+    prefix, delimiter = call.query("prefix"), call.query("delimiter")
+    common = call.query("key-marker") if delimiter and call.query("key-marker").endswith(delimiter) else None
+    for row in rows:
+        key = row["key"]
+        if not key.startswith(prefix) or not _is_after(call, row) or (common and key.startswith(common)):
+            continue
+        cut = key.find(delimiter, len(prefix)) if delimiter else -1
+        if cut < 0:
+            yield row
+        else:
+            common = key[: cut + len(delimiter)]
+            yield common
 
 
 def _upload(row: sqlite3.Row, key: str, *, owner: str) -> str:

@@ -36,6 +36,7 @@ class Services:
         resources: its named resources.
         jobs: its training jobs.
         transforms: its transform jobs.
+        processings: its processing jobs.
         tunings: its hyperparameter tuning jobs.
         loaded_models: the loaded models of the endpoints, by the path of the endpoint's copy of the artifact.
     """
@@ -45,6 +46,7 @@ class Services:
     resources: Resources
     jobs: Jobs
     transforms: Jobs
+    processings: Jobs
     tunings: Jobs
     loaded_models: dict[Path, ModelServer] = field(default_factory=dict)
     _buckets: dict[str, Buckets] = field(default_factory=dict)

@@ -9,7 +9,15 @@ from collections.abc import Callable
 from typing import Any
 
 from asteroid_ll.emulator.json_service import JsonService
-from asteroid_ll.emulator.sagemaker import hosting, models, tags, training_jobs, transform_jobs, warm_pools
+from asteroid_ll.emulator.sagemaker import (
+    hosting,
+    models,
+    processing_jobs,
+    tags,
+    training_jobs,
+    transform_jobs,
+    warm_pools,
+)
 from asteroid_ll.emulator.sagemaker.call import SageMakerCall
 from asteroid_ll.emulator.sagemaker.tuning import jobs as tuning_jobs
 
@@ -24,6 +32,11 @@ OPERATIONS: dict[str, Callable[[SageMakerCall], dict[str, Any]]] = {
     "DescribeTransformJob": transform_jobs.describe,
     "ListTransformJobs": transform_jobs.list_jobs,
     "StopTransformJob": transform_jobs.stop,
+    "CreateProcessingJob": processing_jobs.create,
+    "DescribeProcessingJob": processing_jobs.describe,
+    "ListProcessingJobs": processing_jobs.list_jobs,
+    "StopProcessingJob": processing_jobs.stop,
+    "DeleteProcessingJob": processing_jobs.delete,
     "CreateHyperParameterTuningJob": tuning_jobs.create,
     "DescribeHyperParameterTuningJob": tuning_jobs.describe,
     "ListHyperParameterTuningJobs": tuning_jobs.list_jobs,
@@ -54,6 +67,8 @@ MISSING = {
     "`TrainingPlanArn`",
     "UpdateTrainingJob": "`ProfilerConfig`, `ProfilerRuleConfigurations`, `RemoteDebugConfig`",
     "CreateTransformJob": "`DataCaptureConfig`; `DataProcessing` with a filter or a join; `SplitType` `TFRecord`",
+    "CreateProcessingJob": "entry points and wheels other than asteroid-ll's own; `Pipe`, `Gzip`, `Continuous`; "
+    "`AppManaged`, `DatasetDefinition`, `ExperimentConfig`, `FeatureStoreOutput`, `InstancePreferences`",
     "CreateHyperParameterTuningJob": "images other than Linear Learner's; the strategy `Hyperband`; "
     "`TrainingJobDefinitions`, `WarmStartConfig`, `Autotune`, `AutoParameters`, `ConvergenceDetected`, "
     "`InstanceConfigs`, `KeepAlivePeriodInSeconds`; what a training job lacks",

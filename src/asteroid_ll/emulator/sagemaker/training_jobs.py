@@ -13,9 +13,9 @@ from asteroid_ll.emulator.sagemaker.call import SageMakerCall, invalid
 from asteroid_ll.emulator.sagemaker.company import check_key, check_vpc
 from asteroid_ll.emulator.sagemaker.images import check_image
 from asteroid_ll.emulator.sagemaker.listing import page
+from asteroid_ll.emulator.sagemaker.locations import check_input, check_output
 from asteroid_ll.emulator.transport.messages import ApiError
 from asteroid_ll.emulator.worker.checkpoints import LOCAL_PATH
-from asteroid_ll.emulator.worker.files import parse_s3_uri
 from asteroid_ll.emulator.worker.jobs import TERMINAL
 from asteroid_ll.emulator.worker.metrics import DEFINITIONS
 from asteroid_ll.instance_types import has_local_storage
@@ -206,7 +206,7 @@ def check(call: SageMakerCall, request: Mapping[str, Any], *, n_jobs: int = 1) -
         raise invalid(f"A channel cannot have the name {folders.pop()!r}, which is another folder.")
     for channel in request.get("InputDataConfig", []):
         _check_channel(call, channel, role_arn=request["RoleArn"])
-    _check_location(call, request["OutputDataConfig"]["S3OutputPath"], what="output")
+    check_output(call, request["OutputDataConfig"]["S3OutputPath"])
     _check_checkpoints(call, request.get("CheckpointConfig"))
 
 
@@ -257,22 +257,7 @@ def _check_channel(call: SageMakerCall, channel: Mapping[str, Any], *, role_arn:
         )
     if channel.get("RecordWrapperType", "None") != "None":
         raise invalid(f"The emulator has no record wrapper (channel {channel['ChannelName']!r}).")
-    bucket, prefix = parse_s3_uri(source["S3Uri"])
-    role = call.execution_role(role_arn)
-    is_listed = call.has_bucket(bucket) and not (role is not None and role.list_denial(bucket, prefix))
-    try:
-        with call.asked_buckets() as buckets:
-            objects = buckets.list(bucket, prefix) if is_listed else []
-    except ApiError as error:
-        if error.status >= 500:
-            raise
-        objects = []
-    if all(item.key.endswith("/") for item in objects):
-        raise invalid(
-            f'No S3 objects found under S3 URL "{source["S3Uri"]}" given in input data source. Please ensure that the '
-            f"bucket exists in the selected region ({call.region}), that objects exist under that S3 prefix, and that "
-            f'the role "{role_arn}" has "s3:ListBucket" permissions on bucket "{bucket}".'
-        )
+    check_input(call, source["S3Uri"], role_arn=role_arn)
 
 
 def _check_checkpoints(call: SageMakerCall, config: Mapping[str, Any] | None) -> None:
@@ -283,13 +268,4 @@ def _check_checkpoints(call: SageMakerCall, config: Mapping[str, Any] | None) ->
         raise invalid(
             f"Linear Learner keeps its checkpoints in {LOCAL_PATH}, not in CheckpointConfig.LocalPath {local}."
         )
-    _check_location(call, config["S3Uri"], what="checkpoint")
-
-
-def _check_location(call: SageMakerCall, uri: str, *, what: str) -> None:
-    bucket, _ = parse_s3_uri(uri)
-    if not call.has_bucket(bucket):
-        raise invalid(
-            f'The {what} location "{uri}" cannot be used. Please ensure that the bucket "{bucket}" exists in the '
-            f"selected region ({call.region}) and belongs to the account."
-        )
+    check_output(call, config["S3Uri"], what="checkpoint")

@@ -11,7 +11,7 @@ from asteroid_ll.emulator.sagemaker.call import SageMakerCall, invalid
 from asteroid_ll.emulator.sagemaker.company import check_key
 from asteroid_ll.emulator.sagemaker.listing import page
 from asteroid_ll.emulator.sagemaker.models import existing
-from asteroid_ll.emulator.transport.messages import ApiError
+from asteroid_ll.emulator.sagemaker.named_jobs import existing_job, name_taken, refuse_taken_name
 from asteroid_ll.emulator.worker.files import parse_s3_uri
 
 MAX_TOTAL_PAYLOAD_MB = 100
@@ -26,8 +26,7 @@ def create(call: SageMakerCall) -> dict[str, Any]:
     name = call.params["TransformJobName"]
     request = {key: value for key, value in call.params.items() if key not in ("TransformJobName", "Tags")}
     tags = call.new_tags()
-    if call.resources.get(TRANSFORM_JOB, call.region, name) is not None:
-        raise _name_taken(call, name)
+    refuse_taken_name(call, TRANSFORM_JOB, name)
     model = existing(call, MODEL, request["ModelName"])
     _check(call, request)
     container = model.body.get("PrimaryContainer") or model.body["Containers"][0]
@@ -39,7 +38,7 @@ def create(call: SageMakerCall) -> dict[str, Any]:
     }
     job = jobs.new(call.region, name, request=request, tags=tags, **facts)
     if job is None:  # another process was faster
-        raise _name_taken(call, name)
+        raise name_taken(call, TRANSFORM_JOB, name)
     jobs.spawn(job)
     return {"TransformJobArn": job.arn}
 
@@ -47,7 +46,7 @@ def create(call: SageMakerCall) -> dict[str, Any]:
 def describe(call: SageMakerCall) -> dict[str, Any]:
     """DescribeTransformJob."""
     call.services.transforms.settle()
-    job = _existing(call)
+    job = existing_job(call, TRANSFORM_JOB, call.params["TransformJobName"])
     return {
         "DataProcessing": _NO_PROCESSING,
         **job.body["request"],
@@ -65,7 +64,7 @@ def list_jobs(call: SageMakerCall) -> dict[str, Any]:
 def stop(call: SageMakerCall) -> dict[str, Any]:
     """StopTransformJob: asynchronous; the job is billed until it has ended, and nothing of it is stored."""
     call.services.transforms.settle()
-    job = _existing(call)
+    job = existing_job(call, TRANSFORM_JOB, call.params["TransformJobName"])
     if job.status != "InProgress":
         raise invalid(f"The request was rejected because the transform job is in status {job.status}.")
     call.services.transforms.request_stop(job)
@@ -82,22 +81,6 @@ def _summary(job: Resource) -> dict[str, Any]:
         "TransformJobStatus": job.status,
         "FailureReason": job.body.get("reason"),
     }
-
-
-def _existing(call: SageMakerCall) -> Resource:
-    name = call.params["TransformJobName"]
-    job = call.visible(TRANSFORM_JOB, name)
-    if job is None:
-        raise invalid(f"Could not find requested job with name: {name}")
-    return job
-
-
-def _name_taken(call: SageMakerCall, name: str) -> ApiError:
-    return ApiError(
-        "ResourceInUse",
-        "Job name must be unique within an AWS account and region, and a job with this name already exists "
-        f"({call.arn(TRANSFORM_JOB, name)})",
-    )
 
 
 def _check(call: SageMakerCall, request: Mapping[str, Any]) -> None:

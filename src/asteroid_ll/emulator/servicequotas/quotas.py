@@ -10,7 +10,7 @@ from asteroid_ll.instance_prices import bundled_prices
 
 PURPOSES = (
     *("training job usage", "spot training job usage", "training warm pool usage"),
-    *("endpoint usage", "transform job usage"),
+    *("endpoint usage", "transform job usage", "processing job usage"),
 )
 """What follows the instance type in a quota's name, such as ``ml.m5.large for endpoint usage``."""
 
@@ -22,10 +22,15 @@ _CODES = {
     "ml.m5.large for spot training job usage": "L-29688C85",
     "ml.m5.large for endpoint usage": "L-614B09FD",
     "ml.m5.large for transform job usage": "L-236AE59F",
+    "ml.m5.large for processing job usage": "L-8541302D",
     "ml.m5.xlarge for training job usage": "L-CCE2AFA6",
     "ml.m5.xlarge for spot training job usage": "L-4CEE6BA6",
     "ml.m5.xlarge for endpoint usage": "L-2F737F8D",
     "ml.m5.xlarge for transform job usage": "L-7939E4EC",
+    "ml.m5.xlarge for processing job usage": "L-0307F515",
+    "ml.m5.2xlarge for processing job usage": "L-1D84B9D2",
+    "ml.m5.4xlarge for processing job usage": "L-379E85A3",
+    "ml.t3.medium for processing job usage": "L-0CE343FE",
     "ml.t2.medium for endpoint usage": "L-29C181D7",
 }
 """AWS's codes of common quotas, from public listings of ``list-service-quotas``. `quota_of` makes the others."""
@@ -34,8 +39,12 @@ _DEFAULTS = {
     "ml.t2.medium for endpoint usage": 2.0,
     "ml.m6g.large for endpoint usage": 2.0,
     "ml.m6g.xlarge for endpoint usage": 1.0,
+    "ml.t3.medium for processing job usage": 4.0,
+    "ml.t3.large for processing job usage": 4.0,
+    "ml.t3.xlarge for processing job usage": 2.0,
 }
-"""AWS's defaults for endpoints that are not 0, from a public listing of July 2026. Every other default here is 0."""
+"""AWS's defaults for endpoints and processing jobs that are not 0, from public listings of July 2026. Every other
+default here is 0."""
 
 
 @dataclass(frozen=True)

@@ -1,11 +1,12 @@
 """What SageMaker may do with an execution role: read, write and list objects, pull the image, write logs and metrics.
 
-Source: SageMaker developer guide, "SageMaker Roles", sections CreateTrainingJob API and CreateModel API.
+Source: SageMaker developer guide, "SageMaker Roles", sections CreateTrainingJob API, CreateProcessingJob API
+and CreateModel API.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -61,7 +62,25 @@ class ExecutionRole:
         sources = [channel["DataSource"]["S3DataSource"] for channel in request.get("InputDataConfig", [])]
         checkpoints = request.get("CheckpointConfig", {}).get("S3Uri")
         prefixes = [{"S3DataType": "S3Prefix", "S3Uri": checkpoints}] if checkpoints else []
-        for source in [*sources, *prefixes]:
+        denied = self.sources_denial([*sources, *prefixes])
+        if denied or not checkpoints:
+            return denied
+        denied = self.write_denial(*parse_s3_uri(f"{checkpoints}/"))
+        return denied and f"Unable to upload checkpoints to {checkpoints} (AccessDenied: {denied})"
+
+    def sources_denial(self, sources: Iterable[Mapping[str, Any]]) -> str:
+        """Check the download of a job's inputs.
+
+        Args:
+            sources: each with ``S3DataType`` and ``S3Uri``.
+
+        Returns:
+            The end of the job's FailureReason, with AWS's message.
+
+        Raises:
+            DownloadError: a manifest cannot be read.
+        """
+        for source in sources:
             bucket, prefix = parse_s3_uri(source["S3Uri"])
             denied = self.list_denial(bucket, prefix)
             if denied:
@@ -70,8 +89,7 @@ class ExecutionRole:
                 denied = self.read_denial(item.bucket, item.key)
                 if denied:
                     return f"Unable to download object s3://{item.bucket}/{item.key} (AccessDenied: {denied})"
-        denied = self.write_denial(*parse_s3_uri(f"{checkpoints}/")) if checkpoints else ""
-        return denied and f"Unable to upload checkpoints to {checkpoints} (AccessDenied: {denied})"
+        return ""
 
     def read_denial(self, bucket: str, key: str) -> str:
         """Check the download of an object."""

@@ -26,6 +26,9 @@ MAX_FAILURE_REASON_LENGTH = 1024
 STREAMS = "streams"
 """The folder with the objects of channels in Pipe mode, next to the container's own folders."""
 
+_COPIES = ("input/data", STREAMS, "processing")
+"""The folders of a container with copies of objects; the last one is a processing job's."""
+
 
 class DownloadError(Exception):
     """A channel's objects cannot be copied to files; the message names the object and the reason."""
@@ -33,7 +36,7 @@ class DownloadError(Exception):
 
 @dataclass(frozen=True)
 class InputObject:
-    """An object of a channel, or of a transform job's input.
+    """An object of a channel, or of the input of a transform or processing job.
 
     Attributes:
         item: the object.
@@ -51,8 +54,13 @@ def parse_s3_uri(uri: str) -> tuple[str, str]:
 
 
 def host_names(request: Mapping[str, Any]) -> list[str]:
-    """Return the names of a job's hosts: ``algo-1`` to ``algo-n``."""
-    return [f"algo-{number}" for number in range(1, request["ResourceConfig"]["InstanceCount"] + 1)]
+    """Return the names of a training job's hosts: ``algo-1`` to ``algo-n``."""
+    return hosts_of(request["ResourceConfig"]["InstanceCount"])
+
+
+def hosts_of(count: int) -> list[str]:
+    """Return the names of so many hosts, as SageMaker numbers them."""
+    return [f"algo-{number}" for number in range(1, count + 1)]
 
 
 def input_objects(source: Mapping[str, Any], store: Buckets) -> list[InputObject]:
@@ -148,14 +156,14 @@ def prepare(
 
 
 def remove_input(directory: Path) -> None:
-    """Remove the copies of a job's input.
+    """Remove the copies of a job's input, and all files of a processing job.
 
     Args:
         directory: the job's directory.
     """
     for root in (directory, *directory.glob("hosts/*")):
-        shutil.rmtree(root / "input" / "data", ignore_errors=True)
-        shutil.rmtree(root / STREAMS, ignore_errors=True)
+        for folder in _COPIES:
+            shutil.rmtree(root / folder, ignore_errors=True)
     for path in directory.glob(f"{DOWNLOAD}*"):
         path.unlink(missing_ok=True)
 

@@ -1,4 +1,4 @@
-"""The rows of training, transform and tuning jobs: states, AWS's status messages, processes and billed intervals.
+"""The rows of all kinds of jobs: states, AWS's status messages, processes and billed intervals.
 
 Both the service and the job's worker process use this module. Every change re-reads the row inside a write
 transaction, so they never overwrite each other.
@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,7 +19,14 @@ from asteroid_ll.emulator import ledger
 from asteroid_ll.emulator.isolation import clean_environment, of_aws_client, python_command
 from asteroid_ll.emulator.ledger import BilledInterval
 from asteroid_ll.emulator.processes import ProcessId, spawn_detached
-from asteroid_ll.emulator.resources import TRAINING_JOB, TRANSFORM_JOB, TUNING_JOB, Resource, Resources
+from asteroid_ll.emulator.resources import (
+    PROCESSING_JOB,
+    TRAINING_JOB,
+    TRANSFORM_JOB,
+    TUNING_JOB,
+    Resource,
+    Resources,
+)
 from asteroid_ll.emulator.state import State
 from asteroid_ll.emulator.worker.files import remove_input
 
@@ -33,7 +40,7 @@ class JobKind:
         worker: the module of the worker process.
         folder: the folder of the jobs' directories in the state.
         billed_as: the ledger's kind of interval.
-        resources: the request's member with the instances; empty for a job without any.
+        resources: the path of the request's member with the instances; empty for a job without any.
         is_resumed: whether a new process continues a job whose process died. If not, the job fails.
     """
 
@@ -41,15 +48,22 @@ class JobKind:
     worker: str
     folder: str
     billed_as: str
-    resources: str
+    resources: tuple[str, ...]
     is_resumed: bool = False
 
 
-TRAINING = JobKind(TRAINING_JOB, "asteroid_ll.emulator.worker.main", "jobs", ledger.TRAINING, "ResourceConfig")
+TRAINING = JobKind(TRAINING_JOB, "asteroid_ll.emulator.worker.main", "jobs", ledger.TRAINING, ("ResourceConfig",))
 TRANSFORM = JobKind(
-    TRANSFORM_JOB, "asteroid_ll.emulator.worker.transform", "transforms", ledger.TRANSFORM, "TransformResources"
+    TRANSFORM_JOB, "asteroid_ll.emulator.worker.transform", "transforms", ledger.TRANSFORM, ("TransformResources",)
 )
-TUNING = JobKind(TUNING_JOB, "asteroid_ll.emulator.sagemaker.tuning.controller", "tunings", "", "", is_resumed=True)
+PROCESSING = JobKind(
+    PROCESSING_JOB,
+    "asteroid_ll.emulator.worker.processing",
+    "processings",
+    ledger.PROCESSING,
+    ("ProcessingResources", "ClusterConfig"),
+)
+TUNING = JobKind(TUNING_JOB, "asteroid_ll.emulator.sagemaker.tuning.controller", "tunings", "", (), is_resumed=True)
 
 ACTIVE = ("InProgress", "Stopping")
 TERMINAL = ("Completed", "Failed", "Stopped")
@@ -67,11 +81,15 @@ MESSAGES: Mapping[str, str] = {
     "MaxWaitTimeExceeded": "Training job wait time exceeded MaxWaitTimeInSeconds provided",
     "MaxRuntimeExceeded": "Training job runtime exceeded MaxRuntimeInSeconds provided",
 }
-"""The status message of each secondary status in DescribeTrainingJob; a transform job shows none."""
+"""The status message of each secondary status in DescribeTrainingJob; other kinds of jobs show none."""
 
 WORKER_DIED = (
     "InternalServerError: We encountered an internal error. Please try again. (The job's worker process has died.)"
 )
+NO_CAPACITY = (
+    "CapacityError: Unable to provision requested ML compute capacity. Please retry using a different ML instance type."
+)
+"""The reason with which AWS fails a job that it has no instances for."""
 _CLAIM_PATIENCE_S = 10.0
 """If a worker has not claimed its job after this time, it was killed and a new one is started."""
 
@@ -126,7 +144,9 @@ class Jobs:
             self.resources.put_tags(db, job.arn, tags)
             if not self.kind.resources:
                 return job
-            resources = request[self.kind.resources]
+            resources = request
+            for member in self.kind.resources:
+                resources = resources[member]
             type_and_count = resources["InstanceType"], resources["InstanceCount"]
             billed_as = ledger.SPOT_TRAINING if request.get("EnableManagedSpotTraining") else self.kind.billed_as
             ledger.open_interval(db, BilledInterval(job.arn, billed_as, *type_and_count, now_s, None, tags))
@@ -240,7 +260,7 @@ class Jobs:
             jobs = self.resources.find(self.kind.name)
             for job in jobs:
                 self.resources.delete(db, job)
-        _kill([process for job in jobs for role in ("worker", "container") if (process := _process(job, role))])
+        _kill([process for job in jobs for process in _processes(job)])
         _kill(self._spawned.values())
 
     def stop_spawned(self) -> None:
@@ -257,7 +277,7 @@ class Jobs:
 
     def kill(self, job: Resource) -> None:
         """Kill a job's processes; it ends as ``Stopped``."""
-        _kill([process for role in ("worker", "container") if (process := _process(self._reload(job), role))])
+        _kill(list(_processes(self._reload(job))))
         self.finish(job, "Stopped")
 
     def _release(self, job: Resource) -> bool:
@@ -271,15 +291,14 @@ class Jobs:
         return True
 
     def _end_orphan(self, job: Resource) -> None:
-        """End a job whose worker died, and kill its container."""
+        """End a job whose worker died, and kill its containers."""
         current = self._reload(job)
+        for process in _processes(current):
+            process.send(signal.SIGKILL)
         if current.status == "Stopping":
             self.finish(job, "Stopped")
         else:
             self.finish(job, "Failed", reason=WORKER_DIED)
-        container = _process(current, "container")
-        if container is not None:
-            container.send(signal.SIGKILL)
 
     def _reload(self, job: Resource) -> Resource:
         """Return the job as it is now; raise JobDeletedError if it was deleted."""
@@ -314,6 +333,12 @@ def _with_secondary(job: Resource, secondary: str, now_s: float) -> Resource:
 def _process(job: Resource, role: str) -> ProcessId | None:
     process = job.body.get(role)
     return None if process is None else ProcessId(**process)
+
+
+def _processes(job: Resource) -> Iterator[ProcessId]:
+    """Yield a job's processes: its worker, and the containers that the worker has noted."""
+    stored = [job.body.get("worker"), job.body.get("container"), *job.body.get("containers", [])]
+    return (ProcessId(**process) for process in stored if process is not None)
 
 
 def _kill(processes: Collection[ProcessId]) -> None:

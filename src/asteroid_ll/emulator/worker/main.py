@@ -30,7 +30,7 @@ from asteroid_ll.emulator.state import State
 from asteroid_ll.emulator.transport.messages import ApiError
 from asteroid_ll.emulator.worker import files as job_files
 from asteroid_ll.emulator.worker.checkpoints import Checkpoints
-from asteroid_ll.emulator.worker.jobs import TRAINING, Jobs
+from asteroid_ll.emulator.worker.jobs import NO_CAPACITY, TRAINING, Jobs
 from asteroid_ll.emulator.worker.metrics import NAMESPACE, final_metrics
 from asteroid_ll.emulator.worker.pipes import Feeder, feeding
 from asteroid_ll.emulator.worker.process import run_claimed
@@ -44,11 +44,6 @@ _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.05, 60.0
 _LINKS = "LINEAR_LEARNER_LINKS"
 _GENERATION = "LINEAR_LEARNER_GENERATION"
 _CONTAINER = "asteroid_ll.linear_learner.container"
-
-NO_CAPACITY = (
-    "CapacityError: Unable to provision requested ML compute capacity. Please retry using a different ML instance type."
-)
-"""The reason with which AWS fails a job that it has no instances for."""
 
 
 @dataclass

@@ -16,6 +16,8 @@ from asteroid_ll.emulator.resources import Resource
 from asteroid_ll.emulator.state import State
 from asteroid_ll.emulator.worker.jobs import JobKind, Jobs
 
+_WAIT_POLL_S = 0.05
+
 
 class Runner(Protocol):
     """Runs one claimed job in its directory."""
@@ -27,6 +29,13 @@ class Runner(Protocol):
 
     def stop(self, _number: int = signal.SIGTERM, _frame: FrameType | None = None) -> None:
         """Handle SIGTERM: end the job early."""
+
+
+def wait(duration_s: float, *, unless: Callable[[], bool]) -> None:
+    """Wait for so many seconds, or until ``unless`` returns true."""
+    until_s = time.monotonic() + duration_s
+    while not unless() and (remaining_s := until_s - time.monotonic()) > 0:
+        time.sleep(min(remaining_s, _WAIT_POLL_S))
 
 
 def run_claimed(arguments: Sequence[str], *, kind: JobKind, runner: Callable[[State, Resource], Runner]) -> None:

@@ -14,7 +14,6 @@ import gzip
 import shutil
 import signal
 import sys
-import time
 import zlib
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -31,7 +30,7 @@ from asteroid_ll.emulator.state import State
 from asteroid_ll.emulator.transport.messages import ApiError
 from asteroid_ll.emulator.worker.files import DownloadError, InputObject, input_objects, parse_s3_uri
 from asteroid_ll.emulator.worker.jobs import TRANSFORM, Jobs
-from asteroid_ll.emulator.worker.process import run_claimed
+from asteroid_ll.emulator.worker.process import run_claimed, wait
 from asteroid_ll.emulator.worker.splitting import SplitError, payloads
 from asteroid_ll.errors import AsteroidError
 
@@ -74,7 +73,7 @@ class TransformWorker:
 
     def run(self) -> None:
         """Run the job to its end and record the result in its row."""
-        self._wait(self.state.settings.training_starting_s)
+        wait(self.state.settings.training_starting_s, unless=self._stopping.is_set)
         if self._stopping.is_set() or not self.jobs.step(self.job, "Transforming"):
             return self.jobs.finish(self.job, "Stopped")
         try:
@@ -273,12 +272,6 @@ class TransformWorker:
             now_s = self.state.now()
             entries = [(now_s, line) for line in lines]
             self.logs.append(self.job.region, TRANSFORM_GROUP, stream, lines=entries)
-
-    def _wait(self, duration_s: float) -> None:
-        """Wait until the instances are up or a stop is requested."""
-        until_s = time.monotonic() + duration_s
-        while not self._stopping.is_set() and (remaining_s := until_s - time.monotonic()) > 0:
-            time.sleep(min(remaining_s, 0.05))
 
 
 def main(arguments: Sequence[str]) -> None:

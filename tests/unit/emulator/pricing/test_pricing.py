@@ -34,15 +34,15 @@ def test_a_product_has_the_attributes_and_the_hourly_price_of_the_offer(price_li
 @pytest.mark.parametrize(
     ("filters", "components"),
     [
-        (where(instanceName="ml.m5.large"), ["Hosting", "Training"]),
+        (where(instanceName="ml.m5.large"), ["Hosting", "Processing", "Training"]),
         (where("ANY_OF", component="Hosting,Notebook") + where(instanceName="ml.m5.large"), ["Hosting"]),
-        (where("NONE_OF", component="Hosting") + where(instanceName="ml.m5.large"), ["Training"]),
+        (where("NONE_OF", component="Hosting,Training") + where(instanceName="ml.m5.large"), ["Processing"]),
         (where("CONTAINS", usagetype="Host:ml.m5.la"), ["Hosting"]),
         (where("EQUALS", usagetype="Host:ml.m5.la"), []),
         (where(regionCode="eu-west-1"), []),
         (where(instanceName="ml.m8g.large"), []),
     ],
-    ids=["two", "any", "none", "contains", "equals", "other-region", "derived-price"],
+    ids=["three", "any", "none", "contains", "equals", "other-region", "derived-price"],
 )
 def test_filters_select_products(price_list, filters, components):
     assert sorted(item["product"]["attributes"]["component"] for item in products(price_list, filters)) == components

@@ -169,6 +169,24 @@ def test_parts_and_uploads_are_listed_by_page(s3, started):
     assert "Uploads" not in s3.list_multipart_uploads(Bucket="rocks", Prefix="z")
 
 
+def test_uploads_are_listed_by_folder_and_a_folder_counts_as_one_upload(s3):
+    for key in ("a", "b/1", "b/2", "b/c/3", "d", "e f/4"):
+        s3.create_multipart_upload(Bucket="rocks", Key=key)
+
+    def listed(**more):
+        paginator = s3.get_paginator("list_multipart_uploads")
+        pages = list(paginator.paginate(Bucket="rocks", Delimiter="/", PaginationConfig={"PageSize": 2}, **more))
+        assert [page["IsTruncated"] for page in pages] == [True] * (len(pages) - 1) + [False]
+        keys = [upload["Key"] for page in pages for upload in page.get("Uploads", [])]
+        return keys, [common["Prefix"] for page in pages for common in page.get("CommonPrefixes", [])]
+
+    assert listed() == (["a", "d"], ["b/", "e f/"])
+    assert listed(Prefix="b/") == (["b/1", "b/2"], ["b/c/"])
+    assert listed(Prefix="b/c") == ([], ["b/c/"])
+    whole = s3.list_multipart_uploads(Bucket="rocks", Delimiter="/", MaxUploads=2)
+    assert (whole["NextKeyMarker"], whole["Delimiter"]) == ("b/", "/")
+
+
 def test_a_part_is_copied_from_a_range_of_an_object(s3, refused):
     s3.put_object(Bucket="rocks", Key="source", Body=b"0123456789")
     upload = HERE | {"UploadId": s3.create_multipart_upload(**HERE)["UploadId"]}

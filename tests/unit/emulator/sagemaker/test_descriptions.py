@@ -15,6 +15,7 @@ REGION = "us-west-2"
 NAMES = {
     "TrainingJobName": "job-1",
     "TransformJobName": "score",
+    "ProcessingJobName": "clean",
     "HyperParameterTuningJobName": "tune",
     "ModelName": "rocks",
     "EndpointConfigName": "rocks",
@@ -32,7 +33,7 @@ RECORDED = {
 
 
 @pytest.fixture
-def peopled(emulator, sagemaker, model, job_request, transform_request, tuning_request):
+def peopled(emulator, sagemaker, model, job_request, transform_request, processing_request, tuning_request):
     """An account with one resource of each kind; its jobs have ended, and no process has run."""
     services = emulator.services
     children = [{"name": "job-1", "tuned": {"wd": "1"}}]
@@ -41,6 +42,7 @@ def peopled(emulator, sagemaker, model, job_request, transform_request, tuning_r
     for jobs, name, request in (
         (services.jobs, "job-1", job_request(HyperParameters=None)),
         (services.transforms, "score", transform_request()),
+        (services.processings, "clean", processing_request()),
     ):
         job = jobs.new(REGION, name, request=request, tags={"a": "b"})
         jobs.step(job, "Training")

@@ -11,7 +11,10 @@ CREATED = [{"Key": "owner", "Value": "ada"}, {"Key": "empty", "Value": ""}]
 
 
 @pytest.fixture
-def taggable(emulator, sagemaker, model, job_request, transform_request, tuning_request, monkeypatch):
+def taggable(
+    emulator, sagemaker, model, processing_bucket, job_request, transform_request, processing_request, tuning_request,
+    monkeypatch,
+):  # fmt: skip
     """The requests that create what is tagged, and the ARN of each, by operation."""
     monkeypatch.setattr(Jobs, "spawn", lambda *_: None)
     emulator.store.put("asteroids", "in/train/part-0", [b"1,2,3\n"])
@@ -20,6 +23,7 @@ def taggable(emulator, sagemaker, model, job_request, transform_request, tuning_
         "CreateTrainingJob": (job_request("job"), "training-job/job"),
         "CreateHyperParameterTuningJob": (tuning_request("tune"), "hyper-parameter-tuning-job/tune"),
         "CreateTransformJob": (transform_request("score"), "transform-job/score"),
+        "CreateProcessingJob": (processing_request("clean"), "processing-job/clean"),
         "CreateModel": (
             {"ModelName": "m"} | {key: container[key] for key in ("ExecutionRoleArn", "PrimaryContainer")},
             "model/m",

@@ -41,8 +41,8 @@ def test_every_instance_type_has_a_quota_per_purpose(quotas):
     pages = quotas.get_paginator("list_service_quotas").paginate(ServiceCode="sagemaker")
     listed = {quota["QuotaName"]: quota["QuotaCode"] for page in pages for quota in page["Quotas"]}
     assert listed[NAME] == TRAINING
-    for purpose in ("training job usage", "spot training job usage", "endpoint usage", "transform job usage"):
-        assert f"ml.c5.2xlarge for {purpose}" in listed
+    for purpose in ("training job", "spot training job", "endpoint", "transform job", "processing job"):
+        assert f"ml.c5.2xlarge for {purpose} usage" in listed
     assert len(set(listed.values())) == len(listed) > 1_000
     assert {len(code) for code in listed.values()} == {len(TRAINING)}
     [one] = quotas.list_service_quotas(ServiceCode="sagemaker", QuotaCode=TRAINING)["Quotas"]
@@ -62,7 +62,8 @@ def test_the_default_is_that_of_a_new_account(quotas):
     pages = quotas.get_paginator("list_aws_default_service_quotas").paginate(ServiceCode="sagemaker")
     values = {quota["QuotaName"]: quota["Value"] for page in pages for quota in page["Quotas"]}
     assert {name for name, value in values.items() if value} == {
-        f"{name} for endpoint usage" for name in ("ml.t2.medium", "ml.m6g.large", "ml.m6g.xlarge")
+        *(f"{name} for endpoint usage" for name in ("ml.t2.medium", "ml.m6g.large", "ml.m6g.xlarge")),
+        *(f"ml.t3.{size} for processing job usage" for size in ("medium", "large", "xlarge")),
     }
 
 

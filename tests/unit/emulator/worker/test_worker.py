@@ -17,7 +17,7 @@ from asteroid_ll.emulator.processes import ProcessId, spawn_detached
 REGION = "us-west-2"
 
 
-@pytest.mark.parametrize("worker", ["main", "transform"])
+@pytest.mark.parametrize("worker", ["main", "transform", "processing"])
 def test_the_workers_imports_are_light(worker):
     code = f"import sys, asteroid_ll.emulator.worker.{worker}; print(*sys.modules)"
     names = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
