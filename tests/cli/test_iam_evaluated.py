@@ -13,6 +13,7 @@ import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ import numpy as np
 import pytest
 
 from asteroid_ll import Emulator, LinearLearnerClassifier
-from asteroid_ll.aws import endpoints, jobs, logs, price_list, resources, storage, tags, teardown, transform
+from asteroid_ll.aws import endpoints, jobs, logs, price_list, processing, resources, storage, tags, teardown, transform
 from asteroid_ll.aws.checks import quotas, roles, simulation
 from asteroid_ll.aws.checks.buckets import bucket_checks
 from asteroid_ll.aws.errors import aws_call
@@ -36,6 +37,8 @@ from asteroid_ll.emulator.logs.store import ENDPOINT_GROUP_PREFIX, TRAINING_GROU
 from asteroid_ll.emulator.state import State
 from asteroid_ll.errors import AsteroidError, AwsError
 from asteroid_ll.linear_learner.images import image_uri
+from asteroid_ll.processing_container import CODE, ENTRYPOINT, RUN, local_path
+from asteroid_ll.processing_images import default_image
 
 REGION, ACCOUNT_ID = "us-east-1", "000000000000"
 BUCKET = f"sagemaker-{REGION}-{ACCOUNT_ID}-asteroid-ll"
@@ -46,6 +49,7 @@ SCOPE = Scope(
     role_arn=f"arn:aws:iam::{ACCOUNT_ID}:role/asteroid-ll",
     region=REGION,
     account_id=ACCOUNT_ID,
+    processing_image=default_image(REGION),
 )
 CALLER, ROLE = caller_policy(SCOPE), role_policy(SCOPE)
 NAME, NEW, QUIET = "asteroid-ll-live", "asteroid-ll-new", "asteroid-ll-without-a-log"
@@ -95,6 +99,22 @@ def transform_request(name: str) -> transform.TransformJobRequest:
         accept="application/jsonlines",
         instance_type="ml.m5.large",
         instance_count=1,
+        tags=OURS,
+    )
+
+
+def processing_request(name: str) -> processing.ProcessingJobRequest:
+    return processing.ProcessingJobRequest(
+        name=name,
+        image_uri=default_image(REGION),
+        entrypoint=ENTRYPOINT,
+        role_arn=SCOPE.role_arn,
+        inputs=[processing.ProcessingFolder("code", f"s3://{BUCKET}/asteroid-ll/code/", local_path(CODE))],
+        output=processing.ProcessingFolder("clean", f"s3://{BUCKET}/asteroid-ll/out/", local_path(f"{RUN}/clean")),
+        instance_type="ml.m5.xlarge",
+        instance_count=1,
+        volume_size_gb=1,
+        max_runtime_s=600,
         tags=OURS,
     )
 
@@ -157,6 +177,10 @@ def account(artifact: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     request = {**transform._create_body(transform_request(NAME)), "Tags": []}
     scores = account.services.transforms.new(REGION, NAME, request=request, tags=OURS)
     account.services.transforms.finish(scores, "Completed")
+    stage = account.services.processings.new(
+        REGION, NAME, request=processing._create_body(processing_request(NAME)), tags=OURS
+    )
+    account.services.processings.finish(stage, "Failed")
     for group, stream in ((TRAINING_GROUP, f"{NAME}/algo-1-1"), (ENDPOINT_GROUP_PREFIX + NAME, "a/i-1")):
         LogStore(account.state).append(REGION, group, stream, lines=[(time.time(), "a line")])
     yield account
@@ -200,6 +224,9 @@ OF_CALLER: dict[str, Case] = {
     "sagemaker:CreateEndpoint": lambda aws: create_endpoint(aws, NEW),
     "sagemaker:CreateEndpointConfig": lambda aws: create_config(aws, NEW),
     "sagemaker:CreateModel": lambda aws: create_model(aws, NEW),
+    "sagemaker:CreateProcessingJob": lambda aws: processing.create_or_adopt_processing_job(
+        aws, processing_request(NEW)
+    ),
     "sagemaker:CreateTrainingJob": lambda aws: jobs.create_or_adopt_training_job(aws, job_request()),
     "sagemaker:CreateTransformJob": lambda aws: transform.create_or_adopt_transform_job(aws, transform_request(NEW)),
     "sagemaker:DeleteEndpoint": lambda aws: endpoints.delete_endpoint(aws, NAME),
@@ -208,6 +235,7 @@ OF_CALLER: dict[str, Case] = {
     "sagemaker:DescribeEndpoint": lambda aws: endpoints.wait_for_endpoint(aws, NAME),
     "sagemaker:DescribeEndpointConfig": lambda aws: create_config(aws, NAME),
     "sagemaker:DescribeModel": lambda aws: create_model(aws, NAME),
+    "sagemaker:DescribeProcessingJob": lambda aws: processing.usable_processing_job_name(aws, NAME),
     "sagemaker:DescribeTrainingJob": lambda aws: jobs.wait_for_training_job(aws, NAME),
     "sagemaker:DescribeTransformJob": lambda aws: transform.usable_transform_job_name(aws, NAME),
     "sagemaker:InvokeEndpoint": lambda aws: endpoints.invoke(
@@ -216,9 +244,11 @@ OF_CALLER: dict[str, Case] = {
     "sagemaker:ListEndpointConfigs": lambda aws: resources.find(aws, "endpoint-config", NEW),
     "sagemaker:ListEndpoints": lambda aws: resources.find(aws, "endpoint", NEW),
     "sagemaker:ListModels": lambda aws: resources.find(aws, "model", NEW),
+    "sagemaker:ListProcessingJobs": lambda aws: resources.find(aws, "processing-job", NEW),
     "sagemaker:ListTags": lambda aws: teardown.delete_endpoint_stack(aws, NAME),
     "sagemaker:ListTrainingJobs": lambda aws: resources.find(aws, "training-job", NEW),
     "sagemaker:ListTransformJobs": lambda aws: resources.find(aws, "transform-job", NEW),
+    "sagemaker:StopProcessingJob": lambda aws: request_stop(aws, "processing-job"),
     "sagemaker:StopTransformJob": lambda aws: request_stop(aws, "transform-job"),
     "sagemaker:StopTrainingJob": lambda aws: request_stop(aws, "training-job"),
     "servicequotas:GetAWSDefaultServiceQuota": lambda aws: quotas.default_value(aws, "L-611FA074"),
@@ -332,6 +362,7 @@ class Restricted:
         owned = [{"Key": key, "Value": value} for key, value in OURS.items()]
         region.endpoint("asteroid-ll-planted", owned)
         region.job("asteroid-ll-planted", owned)
+        region.processing_job("asteroid-ll-planted", owned)
         region.upload("asteroid-ll/large")
         body = transform._create_body(transform_request("asteroid-ll-planted"))
         sagemaker = self.emulator.session(REGION).client("sagemaker")
@@ -359,16 +390,20 @@ def restricted(account_once: Any, new_place: Any, planting: Any) -> Iterator[Res
 
 
 def test_the_printed_policies_are_sufficient_for_every_command(restricted, artifact):
-    printed = [json.loads(restricted.run(f"iam {name}").out) for name in ("caller-policy", "role-policy")]
-    assert printed == [CALLER, ROLE]
-    for line, ended in restricted.commands(artifact, caller=CALLER, role=ROLE):
+    caller, role = (json.loads(restricted.run(f"iam {name}").out) for name in ("caller-policy", "role-policy"))
+    local = replace(SCOPE, processing_image=None)
+    assert (caller, role) == (caller_policy(local), role_policy(local))
+    for line, ended in restricted.commands(artifact, caller=caller, role=role):
         assert ended.code == 0, (line, ended.err)
         assert "denied" not in ended.err
     assert restricted.emulator.ledger()
     assert not [interval for interval in restricted.emulator.ledger() if interval.ended_s is None]
 
 
-RARE = {"servicequotas:ListServiceQuotas", "servicequotas:GetAWSDefaultServiceQuota"}
+RARE = {
+    *("servicequotas:ListServiceQuotas", "servicequotas:GetAWSDefaultServiceQuota"),
+    "sagemaker:CreateProcessingJob",
+}
 """Only an instance type that is not a default, and a quota that is too low, need them."""
 
 EVERY = sorted(

@@ -84,7 +84,7 @@ def plant_ten(region) -> None:
     region.upload("asteroid-ll/train/part-0.pbr")
 
 
-def test_fifty_leaks_in_five_regions_are_found_and_deleted_and_nothing_else(account):
+def test_leaks_in_five_regions_are_found_and_deleted_and_nothing_else(account):
     regions = [account.region(name) for name in REGIONS]
     theirs = [{"Key": "team", "Value": "other"}]
     regions[0].job("asteroid-ll-lookalike", theirs)
@@ -98,14 +98,15 @@ def test_fifty_leaks_in_five_regions_are_found_and_deleted_and_nothing_else(acco
     # An endpoint outlives its configuration. A model alone takes the place of that one.
     regions[0].sagemaker.delete_endpoint_config(EndpointConfigName="asteroid-ll-leak0")
     regions[0].model("asteroid-ll-alone", our_tags())
+    regions[0].processing_job("asteroid-ll-stage", our_tags())
     chosen = [argument for name in REGIONS for argument in ("--region", name)]
     listed = account.sweep("--all", "--dry-run", "--json", *chosen)
     assert listed.code == 0, listed.err
-    assert len(listed.json["resources"]) == 50
-    assert len(account.billed()) == 5 * (2 + 1) + 6
+    assert len(listed.json["resources"]) == 51
+    assert len(account.billed()) == 5 * (2 + 1) + 6 + 1
     ended = account.sweep("--all", "--json", *chosen)
     assert ended.code == 0, ended.err
-    assert Counter(item["outcome"] for item in ended.json["resources"]) == {"deleted": 50}
+    assert Counter(item["outcome"] for item in ended.json["resources"]) == {"deleted": 51}
     assert ended.json["billing"] == {"open": []}
     assert [region.names() for region in regions] == before
     assert account.billed() == ["asteroid-ll-lookalike"] * 6
@@ -180,15 +181,19 @@ def test_a_resource_whose_tags_cannot_be_read_is_named_and_left_and_the_others_g
     assert "sagemaker:ListTags" in ended.json["error"]["what"]
 
 
-@pytest.mark.parametrize(("operation", "n_left"), [("DeleteEndpoint", 3), ("DeleteModel", 1), ("StopTrainingJob", 1)])
+@pytest.mark.parametrize(
+    ("operation", "n_left"),
+    [("DeleteEndpoint", 3), ("DeleteModel", 1), ("StopTrainingJob", 1), ("StopProcessingJob", 1)],
+)
 def test_one_refused_deletion_does_not_keep_the_others(account, operation, n_left):
     region = account.region()
     region.endpoint("asteroid-ll-one", our_tags())
     region.job("asteroid-ll-job", our_tags())
+    region.processing_job("asteroid-ll-stage", our_tags())
     ended = account.sweep("--all", "--json", faults=f"sagemaker:{operation}:*:before:access-denied")
     assert ended.code == 6
     assert f"sagemaker:{operation}" in ended.json["error"]["what"]
-    assert Counter(item["outcome"] for item in ended.json["resources"]) == {"deleted": 4 - n_left, "left": n_left}
+    assert Counter(item["outcome"] for item in ended.json["resources"]) == {"deleted": 5 - n_left, "left": n_left}
     assert region.names().total() == n_left
     assert account.sweep("--all").code == 0
     assert (region.names(), account.billed()) == (Counter(), [])
@@ -202,7 +207,7 @@ def test_a_lost_answer_to_a_deletion_is_settled_by_the_listing(account):
     assert region.names() == Counter()
 
 
-@pytest.mark.parametrize("operation", ["ListEndpoints", "ListModels"])
+@pytest.mark.parametrize("operation", ["ListEndpoints", "ListModels", "ListProcessingJobs"])
 def test_a_listing_that_is_denied_is_never_an_empty_account(account, operation):
     account.region()
     ended = account.sweep("--all", "--json", faults=f"sagemaker:{operation}:*:before:access-denied")
@@ -292,7 +297,9 @@ def test_the_printed_policy_has_exactly_the_permissions_that_the_commands_use(pr
         for line in ("run-all --keep", "status", "teardown", "sweep --all --objects --logs"):
             if line.startswith("sweep"):
                 emulator.configure(training_starting_s=3600.0, stop_grace_s=0.1)
-                plant_ten(planting.Region(emulator, "us-east-1", artifact, key="asteroid-ll/planted"))
+                region = planting.Region(emulator, "us-east-1", artifact, key="asteroid-ll/planted")
+                plant_ten(region)
+                region.processing_job("asteroid-ll-stage", our_tags())
                 write_log(emulator, "/aws/sagemaker/Endpoints/asteroid-ll-one", "AllTraffic/i-1")
                 killed = {"faults": "sagemaker:DescribeTransformJob:3:after:kill", "calls": calls}
                 assert prepared.run("predict", "--batch", "--force", **killed).code == -9

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import Path
 
-from asteroid_ll import Emulator
+from asteroid_ll import Emulator, own_wheel
 from asteroid_ll.linear_learner.images import image_uri
+from asteroid_ll.processing_container import CODE, ENTRYPOINT, RUN, local_path
+from asteroid_ll.processing_images import default_image
 
 ACCOUNT_ID = "000000000000"
 ROLE_ARN = f"arn:aws:iam::{ACCOUNT_ID}:role/asteroid-ll"
@@ -61,17 +63,39 @@ class Region:
             Tags=tags,
         )
 
+    def processing_job(self, name: str, tags: list[dict[str, str]]) -> None:
+        """Create a job of one of our stages, with the package's own wheel."""
+        prefix = f"{self.key}/wheel/"
+        self.s3.put_object(Bucket=self.bucket, Key=f"{prefix}{own_wheel.file_name()}", Body=own_wheel.build())
+        source = {"S3Uri": f"s3://{self.bucket}/{prefix}", "LocalPath": local_path(CODE), "S3DataType": "S3Prefix"}
+        target = {"S3Uri": f"s3://{self.bucket}/output", "LocalPath": local_path(f"{RUN}/clean")}
+        self.sagemaker.create_processing_job(
+            ProcessingJobName=name,
+            AppSpecification={"ImageUri": default_image(self.region), "ContainerEntrypoint": list(ENTRYPOINT)},
+            RoleArn=ROLE_ARN,
+            ProcessingInputs=[{"InputName": "code", "S3Input": {**source, "S3InputMode": "File"}}],
+            ProcessingOutputConfig={
+                "Outputs": [{"OutputName": "clean", "S3Output": {**target, "S3UploadMode": "EndOfJob"}}]
+            },
+            ProcessingResources={
+                "ClusterConfig": {"InstanceType": "ml.m5.xlarge", "InstanceCount": 1, "VolumeSizeInGB": 1}
+            },
+            Tags=tags,
+        )
+
     def upload(self, key: str) -> None:
         self.s3.create_multipart_upload(Bucket=self.bucket, Key=key)
 
     def names(self) -> Counter[str]:
         """What is there, as an independent client lists it."""
         jobs = self.sagemaker.list_training_jobs(StatusEquals="InProgress")["TrainingJobSummaries"]
+        stages = self.sagemaker.list_processing_jobs(StatusEquals="InProgress")["ProcessingJobSummaries"]
         return Counter(
             [f"endpoint {item['EndpointName']}" for item in self.sagemaker.list_endpoints()["Endpoints"]]
             + [f"config {item['EndpointConfigName']}" for item in self._all("list_endpoint_configs", "EndpointConfigs")]
             + [f"model {item['ModelName']}" for item in self._all("list_models", "Models")]
             + [f"job {item['TrainingJobName']}" for item in jobs]
+            + [f"processing job {item['ProcessingJobName']}" for item in stages]
             + [f"upload {x['Key']}" for x in self.s3.list_multipart_uploads(Bucket=self.bucket).get("Uploads", ())]
         )
 

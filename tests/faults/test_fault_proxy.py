@@ -37,6 +37,7 @@ UNTIL_TRAINED = (
     "ListEndpoints",
     "ListTrainingJobs",
     "ListTransformJobs",
+    "ListProcessingJobs",
 )
 TEARDOWN = (
     "GetCallerIdentity",
@@ -52,6 +53,7 @@ TEARDOWN = (
     "ListModels",
     "ListTrainingJobs",
     "ListTransformJobs",
+    "ListProcessingJobs",
 )
 FROM_DEPLOY = (
     *CHECKS,
@@ -72,6 +74,7 @@ STATUS = (
     "ListEndpoints",
     "ListTrainingJobs",
     "ListTransformJobs",
+    "ListProcessingJobs",
     "ListTags",
     "DescribeEndpoint",
     "DescribeEndpointConfig",

@@ -37,6 +37,7 @@ FROM_DEPLOY = (
     "sagemaker:ListModels",
     "sagemaker:ListTrainingJobs",
     "sagemaker:ListTransformJobs",
+    "sagemaker:ListProcessingJobs",
 )
 PHASES = ("before", "after")
 KILLED = -9

@@ -31,6 +31,7 @@ FROM_DEPLOY = (
     "sagemaker:ListModels",
     "sagemaker:ListTrainingJobs",
     "sagemaker:ListTransformJobs",
+    "sagemaker:ListProcessingJobs",
 )
 
 
@@ -106,7 +107,7 @@ def test_an_operation_that_is_throttled_for_good_from_the_deployment_on_exits_4_
     remaining = trained.names("endpoint") + trained.names("endpoint-config") + trained.names("model")
     may_remain = ended.json["billing"]["open"]
     # All that the journal names is gone, but is that all?
-    is_unknown = call in ("sagemaker:ListTrainingJobs", "sagemaker:ListTransformJobs")
+    is_unknown = call in ("sagemaker:ListTrainingJobs", "sagemaker:ListTransformJobs", "sagemaker:ListProcessingJobs")
     assert ended.code == (6 if may_remain or is_unknown else 4), ended.err
     assert may_remain or not remaining
     workbench.assert_one_sentence(ended)

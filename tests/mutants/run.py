@@ -40,6 +40,7 @@ MODULES = {
     "src/asteroid_ll/pipeline/supervisor.py": "tests/unit/pipeline/test_supervisor.py",
     "src/asteroid_ll/pipeline/run.py": "tests/unit/pipeline/test_run.py",
     "src/asteroid_ll/aws/transform.py": "tests/unit/aws/test_transform.py",
+    "src/asteroid_ll/aws/processing.py": "tests/unit/aws/test_processing.py",
     "src/asteroid_ll/aws/checks/buckets.py": "tests/unit/aws/checks/test_buckets.py",
     "src/asteroid_ll/aws/checks/leftovers.py": "tests/unit/aws/checks/test_leftovers.py",
     "src/asteroid_ll/aws/checks/quotas.py": "tests/unit/aws/checks/test_quotas.py",

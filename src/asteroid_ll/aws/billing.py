@@ -19,7 +19,7 @@ from asteroid_ll.errors import AsteroidError, AwsError
 if TYPE_CHECKING:
     from asteroid_ll.aws.session import Aws
 
-BILLED: tuple[Kind, ...] = ("endpoint", "training-job", "transform-job")
+BILLED: tuple[Kind, ...] = ("endpoint", *resources.JOBS)
 """The kinds that cost money while they exist."""
 
 # An endpoint may be billed in any state; a job that is stopping is still billed.
@@ -32,7 +32,7 @@ class OpenResource:
     """A resource of this program. An endpoint and an unfinished job cost money while they exist.
 
     Attributes:
-        kind: ``endpoint``, ``training-job``, ``transform-job``, ``endpoint-config`` or ``model``.
+        kind: ``endpoint``, ``training-job``, ``transform-job``, ``processing-job``, ``endpoint-config`` or ``model``.
         name: its name.
         arn: its ARN.
         region: its region.
@@ -164,13 +164,20 @@ def _owned(aws: Aws, kind: Kind, summary: Mapping[str, Any]) -> OpenResource | N
     )
 
 
+def _instances(kind: Kind, job: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the machines in a job's description."""
+    name = {"training-job": "ResourceConfig", "transform-job": "TransformResources"}.get(kind, "ProcessingResources")
+    machines: Mapping[str, Any] = job[name].get("ClusterConfig") or job[name]
+    return machines
+
+
 def _size(aws: Aws, kind: Kind, name: str) -> tuple[str | None, int, bool]:
     """Return a resource's instance type and count, and whether it is serverless; None and 0 without instances."""
     described = resources.describe(aws, kind, name) if kind in BILLED else None
     if described is None:
         return None, 0, False
     if kind != "endpoint":
-        instances = described["ResourceConfig" if kind == "training-job" else "TransformResources"]
+        instances = _instances(kind, described)
         return instances.get("InstanceType"), instances.get("InstanceCount", 0), False
     config = resources.describe(aws, "endpoint-config", described["EndpointConfigName"])
     if config is None:

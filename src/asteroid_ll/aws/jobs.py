@@ -202,18 +202,8 @@ def wait_for_training_job(
         on_look()
         return job
 
-    try:
-        job = poll(
-            look,
-            until=lambda job: job["TrainingJobStatus"] in ENDED,
-            pace=aws.pace,
-            timeout_s=limit_s(resources.describe_new(aws, "training-job", name)) + BEYOND_RUNTIME_S,
-            what=f"training job {name}",
-        )
-    except CredentialsError as error:
-        raise CredentialsError(
-            f"{error.what} Training job {name} continues, and is billed until it ends.", hint=error.hint
-        ) from error
+    timeout_s = limit_s(resources.describe_new(aws, "training-job", name)) + BEYOND_RUNTIME_S
+    job = watch(aws, "training-job", name, look=look, timeout_s=timeout_s)
     if job["TrainingJobStatus"] != "Completed":
         raise _failure(job)
     return TrainingJob(
@@ -228,6 +218,35 @@ def wait_for_training_job(
             if {"MetricName", "Value"} <= set(metric)
         },
     )
+
+
+def watch(aws: Aws, kind: JobKind, name: str, *, look: Callable[[], Any], timeout_s: float) -> Any:
+    """Look at a job until it has ended; return its last description.
+
+    Args:
+        aws: the connection.
+        kind: kind of job.
+        name: its name.
+        look: returns SageMaker's description.
+        timeout_s: seconds after which the wait ends.
+
+    Raises:
+        AwsError: the time passed, or ``look`` failed.
+        CredentialsError: they expired meanwhile; the message states that the job continues.
+    """
+    words = resources.words(kind)
+    try:
+        return poll(
+            look,
+            until=lambda job: resources.status_of(job) in ENDED,
+            pace=aws.pace,
+            timeout_s=timeout_s,
+            what=f"{words} {name}",
+        )
+    except CredentialsError as error:
+        raise CredentialsError(
+            f"{error.what} {words.capitalize()} {name} continues, and is billed until it ends.", hint=error.hint
+        ) from error
 
 
 def stop_job(aws: Aws, kind: JobKind, name: str) -> Literal["stopped", "ended", "absent", "foreign"]:

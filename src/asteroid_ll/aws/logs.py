@@ -1,4 +1,4 @@
-"""The logs of training jobs, transform jobs and endpoints in CloudWatch Logs."""
+"""The logs of jobs and endpoints in CloudWatch Logs."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from asteroid_ll.aws.session import Aws
 
 TRAINING_LOG_GROUP = "/aws/sagemaker/TrainingJobs"
-TRANSFORM_LOG_GROUP = "/aws/sagemaker/TransformJobs"
+_JOB_LOG_GROUPS = (TRAINING_LOG_GROUP, "/aws/sagemaker/TransformJobs", "/aws/sagemaker/ProcessingJobs")
 ENDPOINT_LOG_GROUP_PREFIX = "/aws/sagemaker/Endpoints/"
 
 
@@ -84,7 +84,7 @@ def list_logs(aws: Aws, prefix: str) -> list[Log]:
             for page in groups
             for group in page["logGroups"]
         ]
-        for job_group in (TRAINING_LOG_GROUP, TRANSFORM_LOG_GROUP):
+        for job_group in _JOB_LOG_GROUPS:
             streams = aws.logs.get_paginator("describe_log_streams").paginate(
                 logGroupName=job_group, logStreamNamePrefix=prefix
             )

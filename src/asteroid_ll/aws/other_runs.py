@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
@@ -38,7 +39,6 @@ def span(seconds: float) -> str:
 
 
 def _counted(resources: Sequence[OpenResource]) -> str:
-    kinds = (("endpoint", "endpoint"), ("training-job", "training job"), ("transform-job", "transform job"))
-    counts = ((sum(item.kind == kind for item in resources), word) for kind, word in kinds)
-    words = " and ".join(f"{number} {word}{'s' if number > 1 else ''}" for number, word in counts if number)
+    counts = Counter(item.kind.replace("-", " ") for item in resources)
+    words = " and ".join(f"{number} {word}{'s' if number > 1 else ''}" for word, number in counts.items())
     return f"{words} of {'another run' if len({item.run for item in resources}) == 1 else 'other runs'}"

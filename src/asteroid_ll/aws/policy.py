@@ -21,24 +21,22 @@ OIDC_AUDIENCE = "sts.amazonaws.com"
 """The audience that the action ``aws-actions/configure-aws-credentials`` asks for."""
 
 _NAMED = "arn:{partition}:sagemaker:{region}:{account_id}:%s/asteroid-ll-*"
-_KINDS = ("training-job", "transform-job", "model", "endpoint-config", "endpoint")
-_JOBS, _TRANSFORMS, _MODELS, _CONFIGS, _ENDPOINTS = (_NAMED % kind for kind in _KINDS)
+_JOBS, _TRANSFORMS, _PROCESSING_JOBS = (_NAMED % kind for kind in ("training-job", "transform-job", "processing-job"))
+_ANY = _NAMED % "*"
+"""Of any kind, which keeps the policy within IAM's limit. The actions are those of our kinds alone."""
+
 _BUCKET = "arn:{partition}:s3:::{bucket}"
 _OBJECTS = "arn:{partition}:s3:::{bucket}/{folder}*"
 _LOGS = "arn:{partition}:logs:{region}:{account_id}:log-group:/aws/sagemaker/"
 _JOB_LOGS, _ENDPOINT_LOGS = f"{_LOGS}TrainingJobs:*", f"{_LOGS}Endpoints/asteroid-ll-*"
-_TRANSFORM_LOGS = f"{_LOGS}TransformJobs:*"
+_TRANSFORM_LOGS, _PROCESSING_LOGS = f"{_LOGS}TransformJobs:*", f"{_LOGS}ProcessingJobs:*"
 _SWEPT_BUCKETS, _SWEPT_OBJECTS = "arn:{partition}:s3:::{swept_bucket}", "arn:{partition}:s3:::{swept_bucket}/{folder}*"
-_IN_ALL_REGIONS = "arn:{partition}:sagemaker:*:{account_id}:%s/asteroid-ll-*"
-_SWEPT = (_IN_ALL_REGIONS % "*",)
-"""Of any kind, which keeps the policy within IAM's limit. The actions are those of our kinds alone."""
+_SWEPT = "arn:{partition}:sagemaker:*:{account_id}:*/asteroid-ll-*"
+_SWEPT_LOGS = "arn:{partition}:logs:*:{account_id}:log-group:/aws/sagemaker/"
+_SEARCHED_STREAMS, _SWEPT_STREAMS = f"{_SWEPT_LOGS}*Jobs:*", f"{_SWEPT_LOGS}*Jobs:log-stream:asteroid-ll-*"
+_SWEPT_GROUPS = f"{_SWEPT_LOGS}Endpoints/asteroid-ll-*"
+"""Of the groups of all kinds of jobs for the same reason. Only streams with our names can be deleted."""
 
-_GROUPS = tuple(
-    "arn:{partition}:logs:*:{account_id}:log-group:/aws/sagemaker/" + x for x in ("TrainingJobs", "TransformJobs")
-)
-_SEARCHED_STREAMS = tuple(f"{group}:*" for group in _GROUPS)
-_SWEPT_STREAMS = tuple(f"{group}:log-stream:asteroid-ll-*" for group in _GROUPS)
-_SWEPT_GROUPS = "arn:{partition}:logs:*:{account_id}:log-group:/aws/sagemaker/Endpoints/asteroid-ll-*"
 _ROLE = "{role_arn}"
 _CALLING_USER = "arn:{partition}:iam::{account_id}:user*/${{aws:username}}"
 """The user who sends the request, with or without a path; the ARN of a caller's role has no variable."""
@@ -57,19 +55,19 @@ _CALLER: _Statements = (
     ("Objects", "s3", "GetObject PutObject DeleteObject AbortMultipartUpload", (_OBJECTS,)),
     ("Training", "sagemaker", "CreateTrainingJob DescribeTrainingJob StopTrainingJob", (_JOBS,)),
     ("Transforming", "sagemaker", "CreateTransformJob DescribeTransformJob StopTransformJob", (_TRANSFORMS,)),
+    ("Processing", "sagemaker", "{create} DescribeProcessingJob StopProcessingJob", (_PROCESSING_JOBS,)),
     (
         "Hosting",
         "sagemaker",
         "CreateModel DescribeModel DeleteModel CreateEndpointConfig DescribeEndpointConfig DeleteEndpointConfig "
-        "CreateEndpoint DescribeEndpoint DeleteEndpoint",
-        (_MODELS, _CONFIGS, _ENDPOINTS),
+        "CreateEndpoint DescribeEndpoint DeleteEndpoint InvokeEndpoint",
+        (_ANY,),
     ),
-    ("Predict", "sagemaker", "InvokeEndpoint", (_ENDPOINTS,)),
-    ("Tags", "sagemaker", "AddTags ListTags", (_NAMED % "*",)),
+    ("Tags", "sagemaker", "AddTags ListTags", (_ANY,)),
     (
         "Listing",
         "sagemaker",
-        "ListTrainingJobs ListTransformJobs ListModels ListEndpointConfigs ListEndpoints",
+        "ListTrainingJobs ListTransformJobs ListProcessingJobs ListModels ListEndpointConfigs ListEndpoints",
         ("*",),
     ),
     ("Prices", "pricing", "GetProducts", ("*",)),
@@ -77,15 +75,16 @@ _CALLER: _Statements = (
     (
         "Sweep",
         "sagemaker",
-        "ListTags DescribeTrainingJob StopTrainingJob DescribeTransformJob StopTransformJob DescribeModel DeleteModel "
-        "DescribeEndpointConfig DeleteEndpointConfig DescribeEndpoint DeleteEndpoint",
-        _SWEPT,
+        "ListTags DescribeTrainingJob StopTrainingJob DescribeTransformJob StopTransformJob DescribeProcessingJob "
+        "StopProcessingJob DescribeModel DeleteModel DescribeEndpointConfig DeleteEndpointConfig DescribeEndpoint "
+        "DeleteEndpoint",
+        (_SWEPT,),
     ),
     ("SweepBuckets", "s3", "ListBucket ListBucketMultipartUploads", (_SWEPT_BUCKETS,)),
     ("SweepObjects", "s3", "DeleteObject AbortMultipartUpload", (_SWEPT_OBJECTS,)),
     ("ListLogs", "logs", "DescribeLogGroups", ("*",)),
-    ("SearchLogs", "logs", "DescribeLogStreams", _SEARCHED_STREAMS),
-    ("SweepLogs", "logs", "DeleteLogStream DeleteLogGroup", (*_SWEPT_STREAMS, _SWEPT_GROUPS)),
+    ("SearchLogs", "logs", "DescribeLogStreams", (_SEARCHED_STREAMS,)),
+    ("SweepLogs", "logs", "DeleteLogStream DeleteLogGroup", (_SWEPT_STREAMS, _SWEPT_GROUPS)),
     ("PassRole", "iam", "PassRole", (_ROLE,)),
     ("Roles", "iam", "GetRole SimulatePrincipalPolicy", (_ROLE, _CALLING_USER)),
     ("Quotas", "servicequotas", "GetServiceQuota ListServiceQuotas GetAWSDefaultServiceQuota", ("*",)),
@@ -95,6 +94,9 @@ _CALLER: _Statements = (
 ``Roles``, ``Quotas`` and the ``Get`` actions of ``Bucket`` are for the checks before a run, which can do without them.
 
 ``sweep`` may look in other regions, so its statements have every region, but only our names.
+
+A configuration whose stages run on this machine has no action that starts a processing job. A teardown looks for
+those of earlier configurations.
 """
 
 _EXECUTION_ROLE: _Statements = (
@@ -104,13 +106,20 @@ _EXECUTION_ROLE: _Statements = (
         "Logs",
         "logs",
         "CreateLogGroup CreateLogStream DescribeLogStreams PutLogEvents",
-        (_JOB_LOGS, _TRANSFORM_LOGS, _ENDPOINT_LOGS),
+        (_JOB_LOGS, _TRANSFORM_LOGS, "{processing_logs}", _ENDPOINT_LOGS),
     ),
     ("Metrics", "cloudwatch", "PutMetricData", ("*",)),
     ("Registry", "ecr", "GetAuthorizationToken", ("*",)),
-    ("Image", "ecr", "BatchCheckLayerAvailability GetDownloadUrlForLayer BatchGetImage", (_IMAGE,)),
+    (
+        "Image",
+        "ecr",
+        "BatchCheckLayerAvailability GetDownloadUrlForLayer BatchGetImage",
+        (_IMAGE, "{processing_image_arn}"),
+    ),
 )
 """The actions that AWS lists for CreateTrainingJob and CreateModel (SageMaker developer guide, "SageMaker Roles").
+
+Those for CreateProcessingJob are the same. Only a configuration with processing jobs has their log group and image.
 
 ``Metrics`` and ``Registry`` have ``*`` because their actions know no resource (Service Authorization Reference). A
 condition limits the first to SageMaker's namespaces. ``Bucket`` has no condition on the prefix, as in AWS's example.
@@ -134,6 +143,10 @@ _CONDITIONS = {
     "Metrics": {"StringLike": {"cloudwatch:namespace": "/aws/sagemaker/*"}},
 }
 
+_ECR_IMAGE = re.compile(
+    r"(?P<account>[0-9]{12})\.dkr\.ecr(-fips)?\.(?P<region>[a-z0-9-]+)\.amazonaws\.com(\.cn)?"
+    r"/(?P<repository>[a-z0-9][a-z0-9._/-]*)([:@].+)?"
+)
 _REPOSITORY = re.compile(r"[A-Za-z0-9][\w-]{0,38}/[\w.-]{1,100}|[A-Za-z0-9][\w-]{0,38}@\d+/[\w.-]{1,100}@\d+", re.ASCII)
 _BRANCH = re.compile(r"[\w.*/+@#=-]+", re.ASCII)
 _ENVIRONMENT = re.compile(r"\w[\w. /-]{0,254}", re.ASCII)
@@ -156,6 +169,7 @@ class Scope:
         output_kms: KMS key of the model; None for AWS's.
         s3_kms: KMS key of the uploads; None for AWS's.
         has_vpc: whether the machines are in a VPC of the account.
+        processing_image: the image of processing jobs in Amazon ECR; None if no stage runs as one.
     """
 
     bucket: str
@@ -169,6 +183,7 @@ class Scope:
     output_kms: str | None = None
     s3_kms: str | None = None
     has_vpc: bool = False
+    processing_image: str | None = None
 
     @property
     def role_path_and_name(self) -> tuple[str, str]:
@@ -176,11 +191,29 @@ class Scope:
         path, _, name = self.role_arn.partition(":role/")[2].rpartition("/")
         return path, name
 
+    @property
+    def processing_image_arn(self) -> str:
+        """The ARN of the repository of `processing_image`; empty without an image.
+
+        Raises:
+            ConfigError: the image is not in Amazon ECR, from where alone SageMaker takes images.
+        """
+        if self.processing_image is None:
+            return ""
+        named = _ECR_IMAGE.fullmatch(self.processing_image)
+        if named is None:
+            raise ConfigError(
+                f"'processing.image_uri' has no image of Amazon ECR, but {self.processing_image!r}.",
+                hint="Write it as ACCOUNT.dkr.ecr.REGION.amazonaws.com/REPOSITORY:TAG.",
+            )
+        return f"arn:{self.partition}:ecr:{named['region']}:{named['account']}:repository/{named['repository']}"
+
 
 def caller_policy(scope: Scope) -> Document:
     """Return the policy for the user or role that runs the pipeline.
 
-    It can pass only the scope's role, and only to SageMaker.
+    It can pass only the scope's role, and only to SageMaker. It can start processing jobs only if the scope has their
+    image.
     """
     document = _permissions(_CALLER, scope)
     document["Statement"] += _key_statements(scope, uploads=_WRITE_S3, models=_WRITE_S3)
@@ -188,10 +221,10 @@ def caller_policy(scope: Scope) -> Document:
 
 
 def role_policy(scope: Scope) -> Document:
-    """Return the policy for the execution role, which SageMaker uses to train and to host.
+    """Return the policy for the execution role, which SageMaker uses to process, to train and to host.
 
     Raises:
-        ConfigError: no Linear Learner image is known for the region.
+        ConfigError: no Linear Learner image is known for the region, or the image of processing jobs is not in ECR.
     """
     table = (*_EXECUTION_ROLE, _NETWORK) if scope.has_vpc else _EXECUTION_ROLE
     document = _permissions(table, scope, image_account_id=account_of(scope.region))
@@ -247,8 +280,12 @@ def oidc_trust(scope: Scope, *, repo: str, branch: str | None = None, environmen
 
 
 def _permissions(table: _Statements, scope: Scope, **facts: str) -> Document:
-    """Return the document of a table's statements."""
+    """Return the document of a table's statements, without the resources that are empty."""
     facts |= vars(scope)
+    has_jobs = scope.processing_image is not None
+    facts["create"] = "CreateProcessingJob" if has_jobs else ""
+    facts["processing_logs"] = _PROCESSING_LOGS.format(**facts) if has_jobs else ""
+    facts["processing_image_arn"] = scope.processing_image_arn
     # In a resource, IAM reads a plain * as any characters.
     facts["folder"] = f"{scope.prefix}/".replace("*", "${*}") if scope.prefix else ""
     statements: list[Document] = []
@@ -256,8 +293,8 @@ def _permissions(table: _Statements, scope: Scope, **facts: str) -> Document:
         statement: Document = {
             "Sid": sid,
             "Effect": "Allow",
-            "Action": [f"{service}:{operation}" for operation in operations.split()],
-            "Resource": [resource.format(**facts) for resource in resources],
+            "Action": [f"{service}:{operation}" for operation in operations.format(**facts).split()],
+            "Resource": [arn for resource in resources if (arn := resource.format(**facts))],
         }
         if sid in _CONDITIONS:
             statement["Condition"] = _CONDITIONS[sid]

@@ -12,7 +12,7 @@ import math
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 from asteroid_ll.aws.pricing import Component, Price, Prices
 from asteroid_ll.errors import DataError
@@ -76,7 +76,7 @@ def stored_prices(path: Path, *, region: str, now_s: float | None = None) -> Pri
         is_usable = stored["version"] == _VERSION and stored["region"] == region
         if not is_usable or (now_s is not None and not 0 <= now_s - read_s <= MAX_AGE_S):
             return {}
-        components: tuple[Component, ...] = ("Training", "Hosting")
+        components: tuple[Component, ...] = get_args(Component)
         return {
             (component, str(name)): Price(float(usd), "price-list", region, date)
             for component in components

@@ -14,11 +14,14 @@ from typing import Any, Literal
 from asteroid_ll.errors import ConfigError
 from asteroid_ll.instance_prices import REGION, bundled_prices
 
-Component = Literal["Training", "Hosting"]
+Component = Literal["Training", "Hosting", "Processing"]
 """AWS's name of what an instance is used for."""
 
-Use = Literal["training", "hosting", "transform", "serverless"]
-"""What a run pays for. Batch transform costs what training costs, to a cent (aws.amazon.com/sagemaker/pricing)."""
+Use = Literal["clean", "encode", "training", "hosting", "transform", "serverless"]
+"""What a run pays for; a stage is one that runs as a processing job.
+
+Batch transform costs what training costs, to a cent (aws.amazon.com/sagemaker/pricing).
+"""
 
 SERVERLESS_USD_PER_GB_S = 0.00002
 """A second of a serverless endpoint's answer, for each GB of its memory, in us-east-1.
@@ -134,24 +137,25 @@ class Estimate:
             `MOST_REQUESTS` to the serverless endpoint.
         region: region of the run.
         note: why AWS's Price List is not the source; empty if it is, or was not needed.
+        processing: the stages that run as processing jobs, each for its whole allowed time.
     """
 
     training: Item
     hosting: Item
     region: str
     note: str = ""
+    processing: tuple[Item, ...] = ()
 
     @property
-    def items(self) -> tuple[Item, Item]:
-        """Both items."""
-        return self.training, self.hosting
+    def items(self) -> tuple[Item, ...]:
+        """All items, in the order of the run."""
+        return *self.processing, self.training, self.hosting
 
     @property
     def total_usd(self) -> float | None:
-        """Training and hosting together; None if a price is unknown."""
-        if self.training.usd is None or self.hosting.usd is None:
-            return None
-        return self.training.usd + self.hosting.usd
+        """All items together; None if a price is unknown."""
+        costs = [item.usd for item in self.items if item.usd is not None]
+        return sum(costs) if len(costs) == len(self.items) else None
 
     @property
     def unknown_types(self) -> tuple[str, ...]:
@@ -168,7 +172,8 @@ class Estimate:
         if self.total_usd is None:
             return f"unknown: {' and '.join(self.unknown_types)} {_have(self.unknown_types)} no price"
         estimated = "by estimate " if self.is_estimate else ""
-        return f"{estimated}at most {self.total_usd:.2f} USD ({self.training.sentence()}, {self.hosting.sentence()})"
+        parts = ", ".join(item.sentence() for item in self.items)
+        return f"{estimated}at most {self.total_usd:.2f} USD ({parts})"
 
     def sources(self) -> Iterator[str]:
         """Yield a sentence for each source of the prices."""
@@ -195,6 +200,7 @@ class Estimate:
             "cap_usd": max_usd,
             "is_estimate": self.is_estimate,
             "region": self.region,
+            **{item.use: item.to_json(self.region) for item in self.processing},
             "training": self.training.to_json(self.region),
             "hosting": self.hosting.to_json(self.region),
             "sources": list(self.sources()),
@@ -242,9 +248,11 @@ def refusal_of(estimated: Estimate, max_usd: float) -> ConfigError | None:
             hint=f"State what AWS charges per hour, such as {example}, or choose another instance type.",
         )
     if total_usd > max_usd:
+        sections = ("processing", "training") if estimated.processing else ("training",)
+        limits = " or ".join(f"'{section}.max_runtime_s'" for section in sections)
         return ConfigError(
             f"The run may cost {estimated.sentence()}, above the cap of {max_usd:.2f} USD.",
-            hint="Raise 'cost.max_usd', or shorten 'training.max_runtime_s', or choose a smaller instance type.",
+            hint=f"Raise 'cost.max_usd', or shorten {limits}, or choose a smaller instance type.",
         )
     return None
 

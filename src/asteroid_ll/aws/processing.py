@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from asteroid_ll.aws import resources
 from asteroid_ll.aws.errors import RESUME, after_failure
-from asteroid_ll.aws.jobs import BEYOND_RUNTIME_S, ENDED, limit_s, usable_name
+from asteroid_ll.aws.jobs import BEYOND_RUNTIME_S, limit_s, usable_name, watch
 from asteroid_ll.aws.network import SAGEMAKERS_OWN, Network
 from asteroid_ll.aws.resources import CreatedOrAdopted
 from asteroid_ll.aws.storage import list_objects, parse_uri
 from asteroid_ll.aws.tags import to_api
-from asteroid_ll.aws.waiting import poll
-from asteroid_ll.errors import AwsError, CredentialsError
+from asteroid_ll.errors import AwsError
 
 if TYPE_CHECKING:
     from asteroid_ll.aws.session import Aws
@@ -104,13 +103,12 @@ def create_or_adopt_processing_job(aws: Aws, request: ProcessingJobRequest) -> C
     )
 
 
-def wait_for_processing_job(aws: Aws, name: str, *, on_look: Callable[[], None] = lambda: None) -> float:
+def wait_for_processing_job(aws: Aws, name: str) -> float:
     """Watch a job until it has completed, or until `BEYOND_RUNTIME_S` after its own limit.
 
     Args:
         aws: the connection.
         name: the job.
-        on_look: called after each description, also after the last one.
 
     Returns:
         The seconds for which each instance is billed.
@@ -126,21 +124,10 @@ def wait_for_processing_job(aws: Aws, name: str, *, on_look: Callable[[], None] 
         job = resources.describe(aws, "processing-job", name)
         if job is None:
             raise AwsError(f"Processing job {name} was deleted.", hint=RESUME)
-        on_look()
         return job
 
-    try:
-        job = poll(
-            look,
-            until=lambda job: job["ProcessingJobStatus"] in ENDED,
-            pace=aws.pace,
-            timeout_s=limit_s(resources.describe_new(aws, "processing-job", name)) + BEYOND_RUNTIME_S,
-            what=f"processing job {name}",
-        )
-    except CredentialsError as error:
-        raise CredentialsError(
-            f"{error.what} Processing job {name} continues, and is billed until it ends.", hint=error.hint
-        ) from error
+    timeout_s = limit_s(resources.describe_new(aws, "processing-job", name)) + BEYOND_RUNTIME_S
+    job = watch(aws, "processing-job", name, look=look, timeout_s=timeout_s)
     if job["ProcessingJobStatus"] != "Completed":
         raise _failure(job)
     return _billed_s(job)

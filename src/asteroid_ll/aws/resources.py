@@ -25,7 +25,7 @@ CreatedOrAdopted = Literal["created", "adopted"]
 SETTLING_S = 20
 """Seconds for which AWS's answers about a new resource may contradict each other."""
 
-JOBS: tuple[JobKind, ...] = ("training-job", "transform-job")
+JOBS: tuple[JobKind, ...] = ("training-job", "transform-job", "processing-job")
 """Kinds that end by themselves, and can be stopped but not deleted."""
 
 _DEPENDENT: tuple[Kind, ...] = ("transform-job", "endpoint-config", "endpoint")

@@ -34,6 +34,7 @@ ORDER: tuple[SweptKind, ...] = (
     "endpoint",
     "training-job",
     "transform-job",
+    "processing-job",
     "endpoint-config",
     "model",
     "upload",
@@ -268,7 +269,7 @@ class Sweeper:
         try:
             if target.kind == "endpoint":
                 delete_endpoint(aws, target.name)
-            elif target.kind == "training-job" or target.kind == "transform-job":
+            elif target.kind == "training-job" or target.kind == "transform-job" or target.kind == "processing-job":
                 stop_job(aws, target.kind, target.name)
             elif target.kind in ("endpoint-config", "model"):
                 resources.delete(aws, target.kind, target.name)

@@ -26,7 +26,7 @@ class Leftover:
     """An existing resource with our tags.
 
     Attributes:
-        kind: ``endpoint``, ``endpoint-config``, ``model``, ``training-job`` or ``transform-job``.
+        kind: ``endpoint``, ``endpoint-config``, ``model`` or a kind of job.
         name: its name.
         status: SageMaker's status, empty for a kind that has none.
     """

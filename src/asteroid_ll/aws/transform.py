@@ -12,12 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 from asteroid_ll.aws import resources
 from asteroid_ll.aws.errors import RESUME, after_failure
-from asteroid_ll.aws.jobs import BEYOND_RUNTIME_S, ENDED, stop_job, usable_name
+from asteroid_ll.aws.jobs import BEYOND_RUNTIME_S, stop_job, usable_name, watch
 from asteroid_ll.aws.resources import CreatedOrAdopted
 from asteroid_ll.aws.storage import list_objects, parse_uri
 from asteroid_ll.aws.tags import to_api
-from asteroid_ll.aws.waiting import poll
-from asteroid_ll.errors import AwsError, CredentialsError
+from asteroid_ll.errors import AwsError
 from asteroid_ll.formats.content_types import RECORDIO
 
 if TYPE_CHECKING:
@@ -113,18 +112,7 @@ def wait_for_transform_job(aws: Aws, name: str, *, max_runtime_s: float) -> floa
             )
         return job
 
-    try:
-        job = poll(
-            look,
-            until=lambda job: job["TransformJobStatus"] in ENDED,
-            pace=aws.pace,
-            timeout_s=max_runtime_s + BEYOND_RUNTIME_S,
-            what=f"transform job {name}",
-        )
-    except CredentialsError as error:
-        raise CredentialsError(
-            f"{error.what} Transform job {name} continues, and is billed until it ends.", hint=error.hint
-        ) from error
+    job = watch(aws, "transform-job", name, look=look, timeout_s=max_runtime_s + BEYOND_RUNTIME_S)
     if job["TransformJobStatus"] != "Completed":
         raise _failure(job)
     return _billed_s(job)

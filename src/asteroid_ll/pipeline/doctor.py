@@ -41,7 +41,6 @@ ON_ACCOUNT = "credentials, run directory, price, role, bucket, instance types, q
 """What is checked only for target aws."""
 
 _AGAIN = "asteroid-ll doctor"
-_WITH_ROLE = ("train", "deploy")
 
 
 def needs_of(config: Config, price: Estimate, *, stages: Collection[str]) -> list[Need]:
@@ -57,6 +56,8 @@ def needs_of(config: Config, price: Estimate, *, stages: Collection[str]) -> lis
     training, hosting = config.training, config.hosting
     listed = {item.use for item in price.items if item.price and item.price.origin == "price-list"}
     needs = {
+        "clean": _processing_need(config, 1, is_priced="clean" in listed),
+        "encode": _processing_need(config, config.processing.instance_count, is_priced="encode" in listed),
         "train": Need(
             name="training",
             key="training.instance_type",
@@ -87,7 +88,28 @@ def needs_of(config: Config, price: Estimate, *, stages: Collection[str]) -> lis
             count=hosting.transform_instance_count,
             is_priced="transform" in listed,
         )
+    if config.stages.where == "local":
+        del needs["clean"], needs["encode"]
+    elif "encode" in stages:  # with as many machines as clean, or more
+        del needs["clean"]
     return [need for stage, need in needs.items() if stage in stages]
+
+
+def _processing_need(config: Config, count: int, *, is_priced: bool) -> Need:
+    return Need(
+        name="processing",
+        key="processing.instance_type",
+        usage="processing job",
+        instance_type=config.processing.instance_type,
+        count=count,
+        is_priced=is_priced,
+    )
+
+
+def _with_role(config: Config) -> tuple[str, ...]:
+    """Return the stages that need the execution role and machines."""
+    processing = ("clean", "encode") if config.stages.where == "processing" else ()
+    return *processing, "train", "deploy"
 
 
 def diagnose(config: Config, directory: Path, *, has_role: bool = True) -> Iterator[Check]:
@@ -106,7 +128,7 @@ def diagnose(config: Config, directory: Path, *, has_role: bool = True) -> Itera
 
 
 def check_account(
-    aws: Aws, config: Config, price: Estimate, *, stages: Collection[str] = _WITH_ROLE, has_role: bool = True
+    aws: Aws, config: Config, price: Estimate, *, stages: Collection[str] | None = None, has_role: bool = True
 ) -> Iterator[Check]:
     """Yield the checks of the account for the stages that run.
 
@@ -114,12 +136,13 @@ def check_account(
         aws: the connection.
         config: the configuration.
         price: the most that the run can cost.
-        stages: the stages that run. Only training and hosting need a role and machines.
+        stages: the stages that run; None for all. Only jobs and hosting need a role and machines.
         has_role: whether the configuration names an execution role.
     """
+    stages = _with_role(config) if stages is None else stages
     needs = needs_of(config, price, stages=stages)
     scope = scope_of(config, role_arn=config.execution_role_arn, account_id=aws.account_id, partition=aws.partition)
-    needs_role = not set(stages).isdisjoint(_WITH_ROLE)
+    needs_role = not set(stages).isdisjoint(_with_role(config))
     if needs_role and has_role:
         yield from role_checks(aws, scope)
         yield from caller_checks(aws, scope, in_batch=config.hosting.mode == "batch")
@@ -214,7 +237,9 @@ def _data(config: Config) -> Check:
 
 def _image(config: Config) -> Check:
     try:
-        return ok("image", f"{REPOSITORY}:{VERSION} of account {account_of(config.region)}")
+        fact = f"{REPOSITORY}:{VERSION} of account {account_of(config.region)}"
+        more = f"; of processing jobs {config.processing.image(config.region)}"
+        return ok("image", fact + (more if config.stages.where == "processing" else ""))
     except ConfigError as error:
         return failed("image", error.what.rstrip("."), f"{_AGAIN} --set region=us-east-1", kind=ConfigError)
 

@@ -31,4 +31,5 @@ def scope_of(config: Config, *, role_arn: str, account_id: str, partition: str) 
         output_kms=config.kms.output,
         s3_kms=config.kms.s3,
         has_vpc=bool(config.network.subnets),
+        processing_image=config.processing.image(config.region) if config.stages.where == "processing" else None,
     )

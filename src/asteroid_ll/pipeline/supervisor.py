@@ -1,9 +1,9 @@
 """The rule of the teardown: when it runs, what it spares, and which error the run then ends with.
 
 After a success, everything that the journal shows as open is deleted. After a failure or an interruption, at any
-moment and by any signal, the same holds with one exception: a training or transform job continues, as on AWS, because
-the next run takes it up; the message names the command that stops it. A transform job keeps its model, which costs
-nothing. An endpoint is of no use without its run. If the journal is lost or cannot be read, the tags decide.
+moment and by any signal, the same holds with one exception: a job continues, as on AWS, because the next run takes it
+up; the message names the command that stops it. A transform job keeps its model, which costs nothing. An endpoint is of
+no use without its run. If the journal is lost or cannot be read, the tags decide.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from asteroid_ll.run.journal import History, Journal
 
-RESUMABLE = frozenset({"training-job", "transform-job"})
+RESUMABLE = frozenset({"training-job", "transform-job", "processing-job"})
 """Kinds of resources that a failed or interrupted run leaves running, for the next run."""
 
 _AGAIN = "asteroid-ll teardown   tries again."

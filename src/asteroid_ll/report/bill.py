@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, TypeGuard
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 from asteroid_ll.aws.price_list import stored_prices
 from asteroid_ll.aws.pricing import (
@@ -31,11 +31,18 @@ from asteroid_ll.run import paths
 from asteroid_ll.run.files import AGAIN, read_json
 from asteroid_ll.run.journal import History, Record
 
+if TYPE_CHECKING:
+    from asteroid_ll.aws.resources import JobKind
+
+
+_COMPONENTS: Mapping[Use, Component] = {"hosting": "Hosting", "clean": "Processing", "encode": "Processing"}
+
 
 def worst_case(config: Config, listed: Prices, *, note: str = "") -> Estimate:
     """Return the most that a run can cost on an account.
 
-    Of several instance types for training it is the dearest, for a spot job it is the price on demand.
+    Of several instance types for training it is the dearest, for a spot job it is the price on demand. The stages that
+    run as processing jobs are in it, also if they are up to date, as the training is.
 
     Args:
         config: the configuration.
@@ -54,13 +61,16 @@ def worst_case(config: Config, listed: Prices, *, note: str = "") -> Estimate:
     else:
         keep_s = hosting.keep_for_h * 3600
         hosted = _item(config, listed, "hosting", hosting.instance_type, hosting.instance_count, keep_s)
-    return Estimate(trained, hosted, config.region, note)
+    processing = _processing_items(config, listed) if config.stages.where == "processing" else ()
+    return Estimate(trained, hosted, config.region, note, processing)
 
 
 def priced_types(config: Config) -> list[tuple[Component, str]]:
     """Return the uses and types of a run's instances, as AWS's Price List names them."""
     hosting = config.hosting
     types: list[tuple[Component, str]] = [("Training", name) for name in config.training.instance_types]
+    if config.stages.where == "processing":
+        types.append(("Processing", config.processing.instance_type))
     if hosting.mode == "endpoint":
         types.append(("Hosting", hosting.instance_type))
     elif hosting.mode == "batch":
@@ -69,9 +79,18 @@ def priced_types(config: Config) -> list[tuple[Component, str]]:
 
 
 def _item(config: Config, listed: Prices, use: Use, instance_type: str, count: int, seconds: float) -> Item:
-    component: Component = "Hosting" if use == "hosting" else "Training"
+    component = _COMPONENTS.get(use, "Training")
     price = price_of(component, instance_type, stated=config.cost.price_usd_per_h, listed=listed)
     return Item(use, instance_type, count, seconds / 3600, price)
+
+
+def _processing_items(config: Config, listed: Prices) -> tuple[Item, ...]:
+    """Return the stages that can run as processing jobs; clean has one machine."""
+    machines, seconds = config.processing, config.processing.max_runtime_s
+    return (
+        _item(config, listed, "clean", machines.instance_type, 1, seconds),
+        _item(config, listed, "encode", machines.instance_type, machines.instance_count, seconds),
+    )
 
 
 def _trained_item(config: Config, listed: Prices, instance_type: str) -> Item:
@@ -97,6 +116,7 @@ def bill_of(directory: Path, config: Config, history: History, *, now: datetime 
     Returns:
         For ``training``, and for ``endpoint`` or ``transform``, the instances, the seconds and the US dollars, each
         beside the worst case; None for what has not run or has no price. A run that has scored in both ways has both.
+        The same for ``clean`` and ``encode`` if they run, or have run, as processing jobs.
         ``not_counted`` is a sentence about jobs and endpoints of earlier settings, and about serverless requests.
 
     Raises:
@@ -106,14 +126,19 @@ def bill_of(directory: Path, config: Config, history: History, *, now: datetime 
     listed = stored_prices(directory / paths.PRICES, region=config.region)
     estimate, job = worst_case(config, listed), directory / paths.JOB
     training, hosting = _of_job(estimate.training, job, config, listed), estimate.hosting
-    parts: dict[str, tuple[Item, float | None, bool | None]] = {"training": (training, _billable_s(job), None)}
+    parts: dict[str, tuple[Item, float | None, bool | None]] = {}
+    for item in _processing_items(config, listed):
+        seconds, is_open = job_time(history, "processing-job", stage=item.use, now=now)
+        if estimate.processing or seconds is not None:
+            parts[item.use] = (item, seconds, is_open)
+    parts["training"] = (training, _billable_s(job), None)
     counted = {read_json(job).get("name") if job.is_file() else None}
     if hosting.use != "transform":
         name = _stored(directory / paths.ENDPOINT, "name")
         counted.add(name)
         seconds, is_open = endpoint_time(history, name, now=now)
         parts["endpoint"] = (hosting, None if hosting.use == "serverless" else seconds, is_open)
-    transform_s, is_open = transform_time(history, now=now)
+    transform_s, is_open = job_time(history, "transform-job", now=now)
     if hosting.use == "transform" or transform_s is not None:
         parts["transform"] = (_transform_item(config, listed), transform_s, is_open)
     billed = [item.cost_usd(seconds) for item, seconds, _ in parts.values() if seconds is not None]
@@ -137,7 +162,7 @@ def _not_counted(history: History, counted: Collection[str | None], *, is_server
 
     Args:
         history: the journal.
-        counted: names of the jobs and endpoints in the bill. Transform jobs are all in it.
+        counted: names of the jobs and endpoints in the bill. Transform and processing jobs are all in it.
         is_serverless: whether the endpoint of the bill is serverless.
     """
     sentences = ["The requests to the serverless endpoint are not counted."] if is_serverless else []
@@ -171,14 +196,16 @@ def _part(item: Item, seconds: float | None, is_open: bool | None) -> dict[str, 
     }
 
 
-def transform_time(history: History, *, now: datetime) -> tuple[float | None, bool]:
-    """Return the seconds of a run's transform jobs together, and whether one of them is still open.
+def job_time(history: History, kind: JobKind, *, now: datetime, stage: str | None = None) -> tuple[float | None, bool]:
+    """Return the seconds of a run's jobs of one kind together, and whether one of them is still open.
 
     They are AWS's own if the run has seen the end of a job, else the time between its records in the journal.
 
     Args:
         history: the journal.
+        kind: the kind of job, such as ``transform-job``.
         now: the end of a job that is still open.
+        stage: the stage that started the jobs; None for all.
 
     Raises:
         DataError: a time in the journal is damaged.
@@ -186,7 +213,7 @@ def transform_time(history: History, *, now: datetime) -> tuple[float | None, bo
     names = dict.fromkeys(
         record["resource"]
         for record in history.records
-        if record["event"] == "intent" and record.get("bills") == "transform-job"
+        if record["event"] == "intent" and record.get("bills") == kind and stage in (None, record["stage"])
     )
     known = {
         record["resource"]: record["billed_s"]
@@ -196,7 +223,7 @@ def transform_time(history: History, *, now: datetime) -> tuple[float | None, bo
     seconds: float | None = None
     is_open = False
     for name in names:
-        lived_s, is_alive = endpoint_time(history, name, now=now, kind="transform-job")
+        lived_s, is_alive = endpoint_time(history, name, now=now, kind=kind)
         if lived_s is not None:
             seconds = (seconds or 0.0) + (known.get(name, lived_s) if not is_alive else lived_s)
         is_open |= is_alive

@@ -79,7 +79,8 @@ def reason_rows(board: Scoreboard) -> Rows:
 def bill_rows(bill: Mapping[str, Any]) -> Rows:
     """Return a table of the costs beside the worst case, from `asteroid_ll.report.bill.bill_of`."""
     rows: Rows = [("", "Instances", "Billed s", "USD per h", "USD", "At most")]
-    titles = {"training": "Training job", "endpoint": "Endpoint", "transform": "Batch transform"}
+    titles = {"clean": "Clean job", "encode": "Encode job", "training": "Training job", "endpoint": "Endpoint"}
+    titles["transform"] = "Batch transform"
     for title, part in ((title, bill[name]) for name, title in titles.items() if name in bill):
         is_open = ", open" if part.get("is_open") else ""
         seconds = NOTHING if part["billable_s"] is None else f"{math.ceil(part['billable_s']):,}{is_open}"

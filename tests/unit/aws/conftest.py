@@ -151,6 +151,7 @@ def script() -> Script:
     made = Script()
     made.on("GetCallerIdentity", IDENTITY)
     made.on("ListTransformJobs", {"TransformJobSummaries": []})
+    made.on("ListProcessingJobs", {"ProcessingJobSummaries": []})
     return made
 
 

@@ -111,6 +111,30 @@ def test_a_job_that_begins_to_stop_between_the_listings_counts_once(aws, script)
     assert len(billing.open_resources(aws)) == 1
 
 
+def test_a_processing_job_bills_for_all_its_machines(aws, script):
+    name = "asteroid-ll-clean"
+    described = {
+        "ProcessingJobName": name,
+        "ProcessingJobArn": f"{PREFIX}:processing-job/{name}",
+        "ProcessingJobStatus": "InProgress",
+        "CreationTime": 900,
+    }
+    machines = {"InstanceType": "ml.m5.xlarge", "InstanceCount": 3, "VolumeSizeInGB": 30}
+    script.on("ListProcessingJobs", {"ProcessingJobSummaries": [described]})
+    script.on("ListTags", {"Tags": tags.to_api(OURS)})
+    script.on(
+        "DescribeProcessingJob",
+        {**described, "ProcessingResources": {"ClusterConfig": machines}, "AppSpecification": {"ImageUri": "i"}},
+    )
+    (resource,) = billing.open_resources(aws, kinds=["processing-job"])
+    assert (resource.name, resource.instance_type, resource.count) == (name, "ml.m5.xlarge", 3)
+    assert resource.price_usd_per_h == pytest.approx(3 * 0.23)
+    assert [body["StatusEquals"] for name, body in script.calls if name.startswith("ListP")] == [
+        "InProgress",
+        "Stopping",
+    ]
+
+
 def test_only_names_with_our_prefix_are_listed_and_no_tag_of_another_name_is_read(aws, script, account):
     billing.open_resources(aws)
     listings = [body for name, body in script.calls if name.startswith("List") and name != "ListTags"]

@@ -52,7 +52,7 @@ def test_a_tail_has_each_line_once_also_of_a_host_that_comes_later(aws, script):
     assert script.calls[1][1]["nextToken"] == "f/1"
 
 
-def test_the_logs_of_both_kinds_of_jobs_are_listed(aws, script, say):
+def test_the_logs_of_all_kinds_of_jobs_are_listed(aws, script, say):
     created = {"creationTime": 2000}
 
     def streams(body):
@@ -67,4 +67,5 @@ def test_the_logs_of_both_kinds_of_jobs_are_listed(aws, script, say):
     assert [(log.group, log.stream, log.since_s) for log in list_logs(aws, "asteroid-ll-")] == [
         ("/aws/sagemaker/Endpoints/asteroid-ll-e", "", 2.0),
         ("/aws/sagemaker/TransformJobs", "asteroid-ll-t/i-1/data-log", 2.0),
+        ("/aws/sagemaker/ProcessingJobs", "asteroid-ll-t/i-1/data-log", 2.0),
     ]

@@ -14,6 +14,7 @@ from asteroid_ll.linear_learner.images import ACCOUNT_BY_REGION
 ACCOUNT_ID = "111122223333"
 REGIONS = {"aws": "us-east-1", "aws-cn": "cn-north-1", "aws-us-gov": "us-gov-west-1"}
 KEY_ID = "1234abcd-12ab-34cd-56ef-1234567890ab"
+IMAGE_ACCOUNT = "763104351884"
 LONGEST = {"bucket": "b" * 63, "prefix": "x" * 256, "role_path": f"{'p' * 510}/", "role_name": "n" * 64}
 
 
@@ -40,6 +41,13 @@ def company(partition="aws", *, name="a"):
     }
 
 
+def with_jobs(partition="aws"):
+    """The image of processing jobs."""
+    suffix = ".cn" if partition == "aws-cn" else ""
+    registry = f"{IMAGE_ACCOUNT}.dkr.ecr.{REGIONS[partition]}.amazonaws.com{suffix}"
+    return {"processing_image": f"{registry}/pytorch-training:2.8.0-cpu-py312"}
+
+
 def actions(document):
     return {action for statement in document["Statement"] for action in statement["Action"]}
 
@@ -56,8 +64,9 @@ def size(document):
 
 @pytest.mark.parametrize("made", [caller_policy, role_policy])
 @pytest.mark.parametrize("partition", REGIONS)
-def test_a_policy_follows_iams_grammar_in_every_partition(made, partition):
-    document = made(scope(partition))
+@pytest.mark.parametrize("image", [dict, with_jobs], ids=["local", "processing"])
+def test_a_policy_follows_iams_grammar_in_every_partition(made, partition, image):
+    document = made(scope(partition, **(image(partition) if image is with_jobs else {})))
     assert set(document) == {"Version", "Statement"}
     assert document["Version"] == "2012-10-17"
     sids = [statement["Sid"] for statement in document["Statement"]]
@@ -79,7 +88,7 @@ def test_every_action_is_an_operation_of_its_service_or_a_permission_without_one
     # Service Authorization Reference: actions that are not the names of operations.
     others = {"s3:ListBucket", "s3:ListBucketMultipartUploads", "iam:PassRole"}
     others |= {"s3:GetEncryptionConfiguration", "s3:GetBucketPublicAccessBlock"}
-    for action in actions(made(scope(**company()))) - others:
+    for action in actions(made(scope(**company(), **with_jobs()))) - others:
         service, operation = action.split(":")
         names = [loader.load_service_model(name, "service-2") for name in models.get(service, (service,))]
         assert any(operation in model["operations"] for model in names), action
@@ -88,7 +97,7 @@ def test_every_action_is_an_operation_of_its_service_or_a_permission_without_one
 @pytest.mark.parametrize("partition", REGIONS)
 def test_documents_of_the_longest_names_fit_the_limits_of_iam(partition):
     # IAM user guide, "IAM and AWS STS quotas": managed policy 6,144, inline policies of a role 10,240, trust 2,048.
-    longest = scope(partition, **LONGEST)
+    longest = scope(partition, **LONGEST, **with_jobs(partition))
     assert size(caller_policy(longest)) <= 6_144
     assert size(role_policy(longest)) <= 10_240
     assert size(trust_policy(longest)) <= 2_048
@@ -178,6 +187,39 @@ def test_the_execution_role_reads_one_image_and_writes_metrics_of_sagemaker_alon
     assert everywhere[0]["Condition"] == {"StringLike": {"cloudwatch:namespace": "/aws/sagemaker/*"}}
 
 
+def test_only_a_configuration_with_processing_jobs_may_start_them_and_pull_their_image():
+    local, remote = scope("aws-cn"), scope("aws-cn", **with_jobs("aws-cn"))
+    assert actions(caller_policy(remote)) - actions(caller_policy(local)) == {"sagemaker:CreateProcessingJob"}
+    assert statement_of(caller_policy(remote), "sagemaker:CreateProcessingJob")["Resource"] == [
+        f"arn:aws-cn:sagemaker:cn-north-1:{ACCOUNT_ID}:processing-job/asteroid-ll-*"
+    ]
+    assert actions(role_policy(remote)) == actions(role_policy(local))
+    for action, arn in {
+        "ecr:BatchGetImage": f"arn:aws-cn:ecr:cn-north-1:{IMAGE_ACCOUNT}:repository/pytorch-training",
+        "logs:PutLogEvents": f"arn:aws-cn:logs:cn-north-1:{ACCOUNT_ID}:log-group:/aws/sagemaker/ProcessingJobs:*",
+    }.items():
+        allowed = [set(statement_of(role_policy(where), action)["Resource"]) for where in (local, remote)]
+        assert allowed[1] - allowed[0] == {arn}
+
+
+@pytest.mark.parametrize(
+    ("image", "repository"),
+    [
+        ("111122223333.dkr.ecr.us-east-1.amazonaws.com/team/stages", "team/stages"),
+        ("111122223333.dkr.ecr.us-east-1.amazonaws.com/stages@sha256:0123", "stages"),
+        ("111122223333.dkr.ecr-fips.us-east-1.amazonaws.com/stages:1.0", "stages"),
+    ],
+)
+def test_the_role_reads_the_image_of_the_configuration(image, repository):
+    allowed = statement_of(role_policy(scope(processing_image=image)), "ecr:BatchGetImage")["Resource"]
+    assert f"arn:aws:ecr:us-east-1:111122223333:repository/{repository}" in allowed
+
+
+def test_an_image_that_is_not_in_ecr_has_no_policy_for_the_role():
+    with pytest.raises(ConfigError, match=r"'processing.image_uri' has no image of Amazon ECR, but 'python:3.12'"):
+        role_policy(scope(processing_image="python:3.12"))
+
+
 def test_a_region_without_an_image_has_no_policy_for_the_role():
     somewhere = Scope(
         bucket="b", swept_bucket="b", prefix="p", role_arn="r", region="mx-central-1", account_id=ACCOUNT_ID
@@ -237,7 +279,7 @@ def test_a_name_that_would_trust_more_than_one_place_is_refused(wrong):
 @pytest.mark.parametrize("partition", REGIONS)
 def test_documents_with_keys_and_names_of_usual_length_fit_the_limits_too(partition):
     usual = {"bucket": "b" * 63, "prefix": "x" * 64, "role_path": "service-role/", "role_name": "n" * 64}
-    with_keys = scope(partition, **usual, **company(partition, name="a" * 64))
+    with_keys = scope(partition, **usual, **company(partition, name="a" * 64), **with_jobs(partition))
     assert size(caller_policy(with_keys)) <= 6_144
     assert size(role_policy(with_keys)) <= 10_240
 

@@ -19,6 +19,7 @@ def of(
     region: str = "us-east-1",
     stated: dict[str, float] | None = None,
     listed: dict[tuple[str, str], Price] | None = None,
+    processing_type: str | None = None,
 ) -> Estimate:
     training_price = price_of("Training", training_type, stated=stated or {}, listed=listed or {})
     hosting_price = price_of("Hosting", hosting_type, stated=stated or {}, listed=listed or {})
@@ -26,7 +27,13 @@ def of(
         Item("training", training_type, count, max_runtime_s / 3600, training_price),
         Item("hosting", hosting_type, 1, hosting_h, hosting_price),
         region,
+        processing=() if processing_type is None else _processing(processing_type, stated or {}, listed or {}),
     )
+
+
+def _processing(name: str, stated: dict[str, float], listed: dict[tuple[str, str], Price]) -> tuple[Item, ...]:
+    price = price_of("Processing", name, stated=stated, listed=listed)
+    return Item("clean", name, 1, 0.5, price), Item("encode", name, 4, 0.5, price)
 
 
 def test_a_run_is_priced_by_its_limits():
@@ -106,6 +113,37 @@ def test_the_json_has_the_worst_case_the_cap_and_the_source_of_each_price():
     assert values["cap_usd"] == 1.0
     assert (values["training"]["source"], values["training"]["source_date"]) == ("bundled", "2026-09-27")
     assert (values["hosting"]["source"], values["hosting"]["source_date"]) == ("configuration", None)
+
+
+def test_stages_that_run_as_jobs_are_in_the_price_with_their_machines():
+    estimated = of(processing_type="ml.m5.xlarge")
+    assert estimated.total_usd == pytest.approx(0.5 * 0.23 + 0.5 * 4 * 0.23 + 0.0575 + 0.115)
+    assert estimated.sentence() == (
+        "at most 0.75 USD (clean up to 0.12, encode up to 0.46, training up to 0.06, hosting 0.115 an hour)"
+    )
+    values = estimated.to_json(1.0)
+    assert (values["clean"]["instance_count"], values["encode"]["instance_count"]) == (1, 4)
+    assert values["encode"]["usd"] == pytest.approx(0.46)
+    assert next(estimated.sources()).startswith("Price of ml.m5.xlarge and ml.m5.large: the bundled table")
+    refusal = refusal_of(estimated, 0.5)
+    assert refusal is not None
+    assert "shorten 'processing.max_runtime_s' or 'training.max_runtime_s'" in refusal.hint
+
+
+def test_a_stage_on_a_type_without_a_price_makes_the_total_unknown():
+    estimated = of(processing_type="ml.x9.huge")
+    assert (estimated.total_usd, estimated.unknown_types) == (None, ("ml.x9.huge",))
+    listed = {("Processing", "ml.x9.huge"): Price(2.0, "price-list", "us-east-1", "2026-11-30")}
+    assert of(processing_type="ml.x9.huge", listed=listed).total_usd == pytest.approx(5.1725)
+
+
+def test_the_bundled_prices_are_also_those_of_processing():
+    # GetProducts for us-east-1 on 2026-07-30 and 2026-09-13, component Processing, in two public repositories.
+    listed = {"ml.m5.large": 0.115, "ml.m5.xlarge": 0.23, "ml.t3.medium": 0.05}
+    for name, usd_per_hour in listed.items():
+        price = price_of("Processing", name, stated={}, listed={})
+        assert price is not None
+        assert price.usd_per_h == usd_per_hour
 
 
 @given(st.integers(1, 20), st.integers(60, 432_000), st.floats(0, 100), st.floats(0.01, 1_000))

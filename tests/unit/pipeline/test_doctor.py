@@ -11,6 +11,7 @@ import pytest
 
 from asteroid_ll import Emulator
 from asteroid_ll.aws.checks.check import Check, failed, ok, unchecked
+from asteroid_ll.aws.pricing import Price
 from asteroid_ll.config import Config, load
 from asteroid_ll.emulator.sessions import data_loader
 from asteroid_ll.errors import ConfigError, DataError
@@ -137,6 +138,25 @@ def test_only_the_stages_that_run_need_machines() -> None:
         ("deploy", "predict"): [hosting],
         ("upload",): [],
     }
+
+
+@pytest.mark.parametrize(("stages", "count"), [(("clean",), 1), (("clean", "encode", "upload"), 3), (("encode",), 3)])
+def test_stages_that_run_as_jobs_need_their_machines(stages: tuple[str, ...], count: int) -> None:
+    settings = config("stages.where=processing", "processing.instance_count=3", "encode.n_shards=3")
+    price = worst_case(settings, {})
+    (need,) = needs_of(settings, price, stages=stages)
+    assert (need.quota, need.count, need.is_priced) == ("ml.m5.xlarge for processing job usage", count, False)
+    assert not needs_of(config(), price, stages=stages)
+    listed = {("Processing", "ml.m5.xlarge"): Price(0.23, "price-list", "us-east-1", "2026-11-30")}
+    (need,) = needs_of(settings, worst_case(settings, listed), stages=stages)
+    assert need.is_priced
+
+
+def test_the_image_of_the_jobs_is_named(tmp_path: Path) -> None:
+    image = "1.dkr.ecr.us-east-1.amazonaws.com/python:3.12"
+    check = result("image", tmp_path, "stages.where=processing", f"processing.image_uri={image}")
+    assert check.fact.endswith(f"; of processing jobs {image}")
+    assert "processing" not in result("image", tmp_path).fact
 
 
 def test_the_error_of_several_failures_is_of_the_kind_of_the_first() -> None:

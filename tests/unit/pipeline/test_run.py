@@ -364,7 +364,7 @@ def test_a_teardown_after_a_failure_spares_a_job_and_one_after_a_success_does_no
     assert toy.pipeline(stages=stages).run().error is None
     toy.fail["ask"] = DataError("Bad.")
     toy.pipeline(stages=stages).run(forced=("ask",))
-    assert spared == [frozenset(), frozenset({"training-job", "transform-job"})]
+    assert spared == [frozenset(), frozenset({"training-job", "transform-job", "processing-job"})]
 
 
 def test_a_deletion_that_cannot_be_recorded_is_not_open_in_the_result(

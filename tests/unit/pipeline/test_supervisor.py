@@ -18,6 +18,7 @@ ENDPOINT = {"e": "endpoint"}
 JOB = {"j": "training-job"}
 TRANSFORM = {"t": "transform-job"}
 MODEL = {"m": "model"}
+JOBS = {"training-job", "transform-job", "processing-job"}
 
 
 @pytest.mark.parametrize(
@@ -36,6 +37,8 @@ MODEL = {"m": "model"}
         (MODEL, [], False, "m is still there"),
         (TRANSFORM | MODEL, ["deploy"], True, None),
         (MODEL, [], True, "after a failure"),
+        ({"p": "processing-job"}, [], True, None),
+        ({"p": "processing-job"}, [], False, "p may still bill"),
         (TRANSFORM | MODEL | ENDPOINT, [], True, "after a failure"),
         (None, [], True, "the journal was lost or cannot be read"),
     ],
@@ -47,10 +50,11 @@ def test_what_is_open_decides_and_a_failed_run_spares_its_job(open_now, touched,
 @pytest.mark.parametrize(
     ("open_now", "spared"),
     [
-        ({}, {"training-job", "transform-job"}),
-        (MODEL, {"training-job", "transform-job"}),
-        (TRANSFORM | MODEL, {"training-job", "transform-job", "model"}),
-        (None, {"training-job", "transform-job"}),
+        ({}, JOBS),
+        (MODEL, JOBS),
+        ({"p": "processing-job"} | MODEL, JOBS),
+        (TRANSFORM | MODEL, {*JOBS, "model"}),
+        (None, JOBS),
     ],
 )
 def test_a_transform_job_that_goes_on_keeps_its_model(open_now, spared):

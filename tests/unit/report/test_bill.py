@@ -12,7 +12,7 @@ from asteroid_ll.aws.price_list import store_prices
 from asteroid_ll.aws.pricing import Price
 from asteroid_ll.config import Config
 from asteroid_ll.errors import DataError
-from asteroid_ll.report.bill import bill_of, endpoint_time, transform_time, worst_case
+from asteroid_ll.report.bill import bill_of, endpoint_time, job_time, priced_types, worst_case
 from asteroid_ll.report.tables import bill_rows
 from asteroid_ll.run.journal import History
 
@@ -138,7 +138,7 @@ def started(minute: int, name: str = "t") -> dict[str, object]:
     ids=["none", "billed", "failed", "damaged", "open", "two", "an-endpoint"],
 )
 def test_a_transform_job_is_billed_by_its_own_times_else_by_the_journals(records, expected):
-    assert transform_time(History(tuple(records), "this"), now=NOON.replace(minute=30)) == expected
+    assert job_time(History(tuple(records), "this"), "transform-job", now=NOON.replace(minute=30)) == expected
 
 
 def test_a_batch_run_is_priced_and_billed_by_its_transform_jobs(tmp_path):
@@ -151,6 +151,41 @@ def test_a_batch_run_is_priced_and_billed_by_its_transform_jobs(tmp_path):
     assert bill["transform"]["usd"] == pytest.approx(0.23 * 100 / 3600, abs=1e-6)
     assert bill["usd"] == bill["transform"]["usd"]
     assert bill_rows(bill)[2] == ("Batch transform", "1 x ml.m5.xlarge", "100", "0.23", "0.0064", "0.0383")
+
+
+def processed(minute: int, stage: str, name: str) -> dict[str, object]:
+    return {**at(minute, "intent", name, bills="processing-job"), "stage": stage}
+
+
+def test_stages_that_run_as_jobs_are_priced_and_billed_each_with_its_machines(tmp_path):
+    jobs = {"instance_type": "ml.m5.4xlarge", "instance_count": 3, "max_runtime_s": 600}
+    shared = {"stages": {"where": "processing"}, "encode": {"n_shards": 3}, "region": "us-east-1"}
+    config = on_aws(processing=jobs, **shared)
+    assert ("Processing", "ml.m5.4xlarge") in priced_types(config)
+    listed = {("Processing", "ml.m5.4xlarge"): Price(0.9, "price-list", "us-east-1", "2026-11-30")}
+    assert worst_case(config, listed).sentence() == (
+        "at most 0.77 USD (clean up to 0.15, encode up to 0.45, training up to 0.06, hosting 0.056 an hour)"
+    )
+    store_prices(tmp_path / "prices.json", listed, region="us-east-1", now_s=NOON.timestamp())
+    records = [
+        *(processed(0, "clean", "c"), at(1, "gone", "c", billed_s=40), processed(1, "clean", "c-2")),
+        *(at(3, "gone", "c-2"), processed(4, "encode", "e"), at(9, "gone", "e", billed_s=100.5)),
+    ]
+    bill = bill_of(tmp_path, config, History(tuple(records)))
+    assert bill["clean"]["usd"] == pytest.approx((40 + 120) * 0.9 / 3600)
+    assert bill["encode"]["usd"] == pytest.approx(100.5 * 3 * 0.9 / 3600, abs=1e-6)
+    assert bill["usd"] == pytest.approx(bill["clean"]["usd"] + bill["encode"]["usd"], abs=2e-6)
+    assert bill_rows(bill)[1:3] == [
+        ("Clean job", "1 x ml.m5.4xlarge", "160", "0.9", "0.0400", "0.1500"),
+        ("Encode job", "3 x ml.m5.4xlarge", "101", "2.7", "0.0754", "0.4500"),
+    ]
+
+
+def test_a_job_of_a_stage_stays_in_the_bill_if_the_stage_moves_to_this_machine(tmp_path):
+    bill = bill_of(tmp_path, on_aws(), History((processed(0, "clean", "c"),)), now=NOON.replace(minute=1))
+    assert (bill["clean"]["billable_s"], bill["clean"]["is_open"]) == (60.0, True)
+    assert "encode" not in bill
+    assert ("Processing", "ml.m5.xlarge") not in priced_types(on_aws())
 
 
 def test_a_serverless_endpoint_is_priced_by_its_requests_and_its_idle_time_is_not_billed(tmp_path):

@@ -26,6 +26,7 @@ _PAGE = 100
 _CODES = {
     "ml.m5.large for training job usage": "L-611FA074",
     "ml.m5.xlarge for training job usage": "L-CCE2AFA6",
+    "ml.m5.xlarge for processing job usage": "L-0307F515",
     "ml.m5.large for endpoint usage": "L-614B09FD",
     "ml.t2.medium for endpoint usage": "L-29C181D7",
 }

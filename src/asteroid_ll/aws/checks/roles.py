@@ -66,7 +66,8 @@ def caller_checks(aws: Aws, scope: Scope, *, in_batch: bool) -> Iterator[Check]:
         scope: the account and the resources.
         in_batch: whether the run scores with a transform job in place of an endpoint.
     """
-    needed = ("Objects", "Training", "Tags", "Listing", *(("Transforming",) if in_batch else ("Hosting", "Predict")))
+    processing = () if scope.processing_image is None else ("Processing",)
+    needed = ("Objects", "Training", "Tags", "Listing", "Transforming" if in_batch else "Hosting", *processing)
     statements = [item for item in caller_policy(scope)["Statement"] if item["Sid"] in needed]
     with suppress(AsteroidError):  # the check of the right to pass the role reports it
         caller = caller_of(aws)

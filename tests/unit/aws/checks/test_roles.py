@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from asteroid_ll.aws.checks.roles import caller_checks, caller_of, role_checks, trust_problem
+from asteroid_ll.aws.policy import caller_policy
 from asteroid_ll.errors import ConfigError
 
 SERVICE = {"Service": "sagemaker.amazonaws.com"}
@@ -109,6 +110,24 @@ def test_a_caller_with_the_printed_policy_is_not_warned(desk, passing):
     desk.role()
     desk.user(passing)
     assert not list(caller_checks(desk.aws(), desk.scope, in_batch=False))
+
+
+def test_stages_that_run_as_jobs_need_the_right_to_start_them_and_a_role_that_reads_their_image(desk, passing):
+    image = "763104351884.dkr.ecr.us-east-1.amazonaws.com/pytorch-training:2.8.0-cpu-py312"
+    scope = replace(desk.scope, processing_image=image)
+    desk.role()
+    desk.user(passing)
+    (caller,) = caller_checks(desk.aws(), scope, in_batch=False)
+    assert (caller.status, caller.fact[-37:]) == ("warning", "may not sagemaker:CreateProcessingJob")
+    rights = {check.name: check for check in role_checks(desk.aws(), scope)}["role policy"]
+    assert "ecr:BatchGetImage" in rights.fact
+    assert "logs:PutLogEvents" in rights.fact
+    desk.paste(*rights.fixes)
+    (started,) = (item for item in caller_policy(scope)["Statement"] if item["Sid"] == "Processing")
+    added = json.dumps(document(started))
+    desk.client("iam").put_user_policy(UserName="me", PolicyName="with-jobs", PolicyDocument=added)
+    assert all(check.status == "ok" for check in role_checks(desk.aws(), scope))
+    assert not list(caller_checks(desk.aws(), scope, in_batch=False))
 
 
 def test_the_right_to_pass_the_role_to_another_service_is_not_enough(desk, passing):
