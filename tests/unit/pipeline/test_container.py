@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
+from asteroid_ll import own_wheel
 from asteroid_ll import processing_container as contract
 from asteroid_ll.config import Config
 from asteroid_ll.errors import AsteroidError, DataError
@@ -171,3 +175,26 @@ def test_a_bug_keeps_its_traceback_in_the_log(
     message = (root / contract.MESSAGE).read_text("utf-8")
     assert message.startswith("ValidationError: ")
     assert failure_of(message) is None
+
+
+@pytest.mark.skipif(
+    os.environ.get("ASTEROID_LL_EXHAUSTIVE") != "1", reason="installs packages; ASTEROID_LL_EXHAUSTIVE=1 runs it"
+)
+def test_the_command_of_the_container_installs_the_wheel_and_needs_no_source_tree(
+    fetched: Path, tmp_path: Path
+) -> None:
+    root = tmp_path / "ml"
+    prepare(root, "clean", fetched)
+    (root / contract.CODE).mkdir(parents=True)
+    (root / contract.CODE / own_wheel.file_name()).write_bytes(own_wheel.build())
+    subprocess.run([sys.executable, "-m", "venv", str(tmp_path / "image")], check=True)
+    variables = {name: text for name, text in os.environ.items() if not name.startswith(("PYTHON", "VIRTUAL_ENV"))}
+    variables["PATH"] = f"{tmp_path / 'image' / 'bin'}{os.pathsep}{os.environ['PATH']}"
+    command = [part.replace(contract.ROOT, str(root)) for part in contract.ENTRYPOINT]
+    ended = subprocess.run(command, cwd=tmp_path, env=variables, capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stderr
+    where = [str(tmp_path / "image" / "bin" / "python3"), "-c", "import asteroid_ll; print(asteroid_ll.__file__)"]
+    installed = subprocess.run(where, cwd=tmp_path, env=variables, capture_output=True, text=True, check=True).stdout
+    assert installed.startswith(str(tmp_path / "image"))
+    run_here("clean", fetched)
+    assert without_outcomes(files_of(root / contract.RUN / "clean")) == files_of(fetched / "clean")
