@@ -175,6 +175,7 @@ def test_a_run_survives_that_a_call_fails_once(processed, prepared_once, call, f
     ("action", "path", "sentence"),
     [
         ("change", "features.json", "left another encode/features.json than its machine has written in"),
+        ("change", "outcome-algo-2.json", "left an outcome that cannot be read, outcome-algo-2.json, in"),
         ("lose", "features.json", "left no encode/features.json in"),
         ("lose", "outcome-algo-2.json", "left the outcome of 2 of 3 machines in"),
         ("lose", "", ""),

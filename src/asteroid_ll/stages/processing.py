@@ -30,7 +30,7 @@ from asteroid_ll.aws.resources import Kind
 from asteroid_ll.aws.storage import download_file, ensure_bucket, list_objects, parse_uri, upload_file
 from asteroid_ll.aws.tags import resource_name, tags
 from asteroid_ll.aws.teardown import find_leftovers
-from asteroid_ll.errors import AsteroidError, AwsError
+from asteroid_ll.errors import AsteroidError, AwsError, DataError
 from asteroid_ll.redaction import redacted
 from asteroid_ll.run.atomic import TEMPORARY_PREFIX, atomic_path, atomic_write, sha256_file
 from asteroid_ll.run.billed_job import BilledJob
@@ -176,7 +176,7 @@ def _download(context: Context, stage: Stage, request: ProcessingJobRequest) -> 
     bucket, prefix = parse_uri(request.output.s3_uri)
     keys = {key.removeprefix(prefix): key for key, _ in list_objects(context.connect(), bucket, prefix)}
     hosts = [
-        _host_outcome(context, bucket=bucket, key=key)
+        _host_outcome(context, request, bucket=bucket, key=key)
         for name, key in sorted(keys.items())
         if name.startswith(contract.OUTCOMES)
     ]
@@ -208,11 +208,14 @@ def _download_output(
             raise _incomplete(request, f"another {path} than its machine has written")
 
 
-def _host_outcome(context: Context, *, bucket: str, key: str) -> HostOutcome:
+def _host_outcome(context: Context, request: ProcessingJobRequest, *, bucket: str, key: str) -> HostOutcome:
     """Download what the stage has returned on one machine."""
     with _temporary_path(context) as path:
         download_file(context.connect(), bucket=bucket, key=key, path=path)
-        return HostOutcome.from_json(read_json(path))
+        try:
+            return HostOutcome.from_json(read_json(path))
+        except DataError as error:
+            raise _incomplete(request, f"an outcome that cannot be read, {key.rpartition('/')[2]},") from error
 
 
 def _incomplete(request: ProcessingJobRequest, what: str) -> AwsError:
