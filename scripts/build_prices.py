@@ -4,7 +4,8 @@
     python scripts/build_prices.py
 
 The source has two kinds of figures, each with its origin and date: SageMaker's own prices, and EC2's on-demand prices
-of the machines that SageMaker offers. A type with a price of SageMaker's own keeps it. Every other type that EC2 sells
+of the machines that SageMaker offers. Its prices of processing jobs are the evidence that the table holds for them too.
+A type with a price of SageMaker's own keeps it. Every other type that EC2 sells
 gets an upper bound: EC2's price times the largest ratio of a SageMaker price to EC2's price of the same machine. The
 source lists the types with neither. The same input gives the same bytes.
 """
@@ -42,6 +43,7 @@ def table_of(source: dict[str, Any]) -> dict[str, Any]:
             "date": min(part["date"] for part in source["sagemaker"]),
             "usd_per_h": dict(sorted(known.items())),
         },
+        "processing": source["processing"],
         "derived": {
             "source": source["ec2"]["source"],
             "date": source["ec2"]["date"],

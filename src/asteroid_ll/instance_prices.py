@@ -2,8 +2,8 @@
 
 `scripts/build_prices.py` makes ``data/instance_prices.json``, which names the source and the date of every figure. Most
 prices are SageMaker's own. The derived ones are upper bounds: EC2's price of the same machine times the largest ratio
-that SageMaker takes for a known type. AWS charges the same for training and for real-time hosting, to a cent. Storage
-and requests are left out: a 10 GB volume costs about 0.002 USD per hour.
+that SageMaker takes for a known type. AWS charges the same for training, real-time hosting and processing, to a cent.
+Storage and requests are left out: a 10 GB volume costs about 0.002 USD per hour.
 """
 
 from __future__ import annotations

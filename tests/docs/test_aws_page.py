@@ -22,7 +22,10 @@ from asteroid_ll import Emulator
 ROOT = Path(__file__).resolve().parents[2]
 HERE = Path(__file__).resolve().parent
 FIRST = "## From an empty account to a run"
-PURCHASED = ("ml.m5.large for training job usage", "ml.t2.medium for endpoint usage")
+PURCHASED = (
+    *("ml.m5.large for training job usage", "ml.t2.medium for endpoint usage"),
+    "ml.m5.xlarge for processing job usage",
+)
 OF_ADMINISTRATOR = re.compile(r"aws |sh setup\.sh|.*\| sh$")
 """Commands for which the user's policy is not enough."""
 

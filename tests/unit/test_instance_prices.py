@@ -29,7 +29,8 @@ def script() -> ModuleType:
 
 def accepted_types() -> set[str]:
     shapes = Session().get_component("data_loader").load_service_model("sagemaker", "service-2")["shapes"]
-    return {*shapes["TrainingInstanceType"]["enum"], *shapes["ProductionVariantInstanceType"]["enum"]}
+    names = ("TrainingInstanceType", "ProductionVariantInstanceType", "ProcessingInstanceType")
+    return {name for shape in names for name in shapes[shape]["enum"]}
 
 
 def test_every_type_that_sagemaker_accepts_has_a_price_or_is_listed():
@@ -60,12 +61,18 @@ def test_a_price_is_that_of_an_independent_reading_to_a_cent(name, usd_per_h):
     assert price.usd_per_h == pytest.approx(usd_per_h, abs=0.01)
 
 
+def test_a_processing_job_costs_what_training_costs():
+    listed = json.loads(TABLE.read_text(encoding="utf-8"))["processing"]["usd_per_h"]
+    assert listed == {name: bundled_prices()[name].usd_per_h for name in ("ml.m5.large", "ml.m5.xlarge", "ml.t3.medium")}
+
+
 def test_a_derived_price_is_no_less_than_what_sagemaker_would_take_at_the_widest_ratio(script):
     source = {
         "region": "us-east-1",
         "currency": "USD",
         "unit": "hour",
         "sagemaker": [{"source": "list", "date": "2026-01-01", "usd_per_h": {"ml.a.large": 0.15, "ml.b.large": 0.24}}],
+        "processing": {},
         "ec2": {"source": "ec2", "date": "2026-02-02", "usd_per_h": {"a.large": 0.10, "b.large": 0.20, "c.large": 0.3}},
         "without_price": ["ml.d.large"],
     }

@@ -137,15 +137,6 @@ def test_a_stage_on_a_type_without_a_price_makes_the_total_unknown():
     assert of(processing_type="ml.x9.huge", listed=listed).total_usd == pytest.approx(5.1725)
 
 
-def test_the_bundled_prices_are_also_those_of_processing():
-    # GetProducts for us-east-1 on 2026-07-30 and 2026-09-13, component Processing, in two public repositories.
-    listed = {"ml.m5.large": 0.115, "ml.m5.xlarge": 0.23, "ml.t3.medium": 0.05}
-    for name, usd_per_hour in listed.items():
-        price = price_of("Processing", name, stated={}, listed={})
-        assert price is not None
-        assert price.usd_per_h == usd_per_hour
-
-
 @given(st.integers(1, 20), st.integers(60, 432_000), st.floats(0, 100), st.floats(0.01, 1_000))
 def test_a_run_is_refused_exactly_when_it_may_cost_more_than_the_cap(count, max_runtime_s, hosting_h, max_usd):
     estimated = of(count=count, max_runtime_s=max_runtime_s, hosting_h=hosting_h)
