@@ -120,6 +120,11 @@ def test_stages_as_processing_jobs_show_their_price_before_their_first_change(on
         assert any(line.startswith(price) for line in operations.printed_before.splitlines())
         assert ended.err.count("Price:") == 1
         assert ended.json["bill"][stage]["instances"] == "1 x ml.m5.xlarge"
+        capped = place.run(
+            stage, "--force", "--json", *IN_JOBS, "--set", "cost.max_usd=0.1", AWS_ENDPOINT_URL=proxy.url
+        )
+        assert capped.code == 2
+        assert "The run may cost at most 0.63 USD" in capped.json["error"]["what"]
     assert place.open_intervals() == []
 
 
@@ -130,9 +135,8 @@ def test_stages_as_processing_jobs_show_their_price_before_their_first_change(on
         (("upload",), "cost.max_usd=0.1", "The run may cost at most 0.17 USD"),
         (("run-all",), "training.instance_type=ml.p5e.48xlarge", "ml.p5e.48xlarge has no price"),
         (("plan",), "cost.max_usd=0.1", "The run may cost at most 0.17 USD"),
-        (("clean", "--force", *IN_JOBS), "cost.max_usd=0.1", "The run may cost at most 0.63 USD"),
     ],
-    ids=["run-all", "upload", "unknown-type", "plan", "processing"],
+    ids=["run-all", "upload", "unknown-type", "plan"],
 )
 def test_a_run_above_the_cap_exits_2_and_creates_nothing(on_account, command, setting, says):
     place, proxy = on_account

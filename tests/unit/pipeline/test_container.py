@@ -103,11 +103,10 @@ def test_clean_writes_the_same_bytes_and_its_outcome(fetched: Path, tmp_path: Pa
     assert set(outcome["sha256"]) == set(here.outputs)
 
 
-@pytest.mark.parametrize("n_hosts", [1, 3])
-def test_the_machines_of_encode_write_the_same_bytes_together(fetched: Path, tmp_path: Path, n_hosts: int) -> None:
+def test_the_machines_of_encode_write_the_same_bytes_together(fetched: Path, tmp_path: Path) -> None:
     for name in ("clean", "split", "encode"):
         here = run_here(name, fetched)
-    hosts = [f"algo-{number + 1}" for number in range(n_hosts)]
+    hosts = ["algo-1", "algo-2", "algo-3"]
     together: dict[str, bytes] = {}
     for host in hosts:
         root = tmp_path / host
