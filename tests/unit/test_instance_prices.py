@@ -63,7 +63,9 @@ def test_a_price_is_that_of_an_independent_reading_to_a_cent(name, usd_per_h):
 
 def test_a_processing_job_costs_what_training_costs():
     listed = json.loads(TABLE.read_text(encoding="utf-8"))["processing"]["usd_per_h"]
-    assert listed == {name: bundled_prices()[name].usd_per_h for name in ("ml.m5.large", "ml.m5.xlarge", "ml.t3.medium")}
+    assert listed == {
+        name: bundled_prices()[name].usd_per_h for name in ("ml.m5.large", "ml.m5.xlarge", "ml.t3.medium")
+    }
 
 
 def test_a_derived_price_is_no_less_than_what_sagemaker_would_take_at_the_widest_ratio(script):
