@@ -20,8 +20,8 @@ Component = Literal["Training", "Hosting", "Processing"]
 Use = Literal["clean", "encode", "training", "hosting", "transform", "serverless"]
 """What a run pays for; a stage is one that runs as a processing job.
 
-Batch transform costs what training costs, to a cent (aws.amazon.com/sagemaker/pricing). So does processing; the evidence
-is beside the bundled table.
+Batch transform costs what training costs, to a cent (aws.amazon.com/sagemaker/pricing). So does processing: the
+evidence is beside the bundled table.
 """
 
 SERVERLESS_USD_PER_GB_S = 0.00002
