@@ -20,8 +20,9 @@ SETTINGS = f"{SETTINGS_FOLDER}/settings.json"
 RUN = "processing/run"
 """The run directory. The folders of the stages that are read are inputs, and that of the stage is the output."""
 
-OUTCOME = "outcome.json"
-"""What the stage has returned, in the folder of its outputs."""
+OUTCOMES = "outcome-"
+"""Begin of the name of a file beside the outputs: what the stage has returned on a host, and which files it has written
+there. The host's name and ``.json`` follow."""
 
 RESOURCES = "config/resourceconfig.json"
 """The names of this host and of all hosts of the job, written by SageMaker."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import threading
 from contextlib import closing
@@ -15,6 +16,9 @@ READS = re.compile(r"(Get|Head|List|Describe)[A-Z]")
 
 
 PRICE = "Price: at most 0.17 USD (training up to 0.06, hosting 0.056 an hour), cap 1.00 USD."
+
+
+IN_JOBS = ("--set", "stages.where=processing")
 
 
 def is_mutating(operation: str) -> bool:
@@ -104,6 +108,21 @@ def test_batch_transform_shows_its_price_before_its_first_change(account_trainin
     assert place.open_intervals() == []
 
 
+@pytest.mark.skipif(os.environ.get("ASTEROID_LL_EXHAUSTIVE") != "1", reason="runs jobs; ASTEROID_LL_EXHAUSTIVE=1")
+def test_stages_as_processing_jobs_show_their_price_before_their_first_change(on_account):
+    place, proxy = on_account
+    price = (
+        "Price: at most 0.63 USD (clean up to 0.23, encode up to 0.23, training up to 0.06, hosting 0.056 an hour), "
+    )
+    for stage in ("clean", "encode"):
+        ended, operations = watched(place, proxy, stage, "--force", *IN_JOBS)
+        assert "CreateProcessingJob" in operations
+        assert any(line.startswith(price) for line in operations.printed_before.splitlines())
+        assert ended.err.count("Price:") == 1
+        assert ended.json["bill"][stage]["instances"] == "1 x ml.m5.xlarge"
+    assert place.open_intervals() == []
+
+
 @pytest.mark.parametrize(
     ("command", "setting", "says"),
     [
@@ -111,8 +130,9 @@ def test_batch_transform_shows_its_price_before_its_first_change(account_trainin
         (("upload",), "cost.max_usd=0.1", "The run may cost at most 0.17 USD"),
         (("run-all",), "training.instance_type=ml.p5e.48xlarge", "ml.p5e.48xlarge has no price"),
         (("plan",), "cost.max_usd=0.1", "The run may cost at most 0.17 USD"),
+        (("clean", "--force", *IN_JOBS), "cost.max_usd=0.1", "The run may cost at most 0.63 USD"),
     ],
-    ids=["run-all", "upload", "unknown-type", "plan"],
+    ids=["run-all", "upload", "unknown-type", "plan", "processing"],
 )
 def test_a_run_above_the_cap_exits_2_and_creates_nothing(on_account, command, setting, says):
     place, proxy = on_account

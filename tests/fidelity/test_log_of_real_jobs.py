@@ -56,7 +56,11 @@ def plagiarism(tmp_path_factory):
     root = tmp_path_factory.mktemp("plagiarism")
     table = pd.read_csv(DATA / "plagiarism-2021/train.csv", header=None).to_numpy(np.float32)
     write_shards(
-        root / "input" / "data" / "train", "matrix", [(table[:, 1:], table[:, 0])], n_rows=len(table[:, 1:]), n_shards=1
+        root / "input" / "data" / "train",
+        "matrix",
+        lambda *_: [(table[:, 1:], table[:, 0])],
+        n_rows=len(table[:, 1:]),
+        n_shards=1,
     )
     hyperparameters = {
         "feature_dim": "8",
@@ -79,7 +83,11 @@ def bike(tmp_path_factory):
     features = rows.drop(columns=["cnt", "demand_level"]).to_numpy(np.float32)
     labels = rows["cnt"].to_numpy(np.float32)
     write_shards(
-        root / "input" / "data" / "train", "linearregression", [(features, labels)], n_rows=len(features), n_shards=1
+        root / "input" / "data" / "train",
+        "linearregression",
+        lambda *_: [(features, labels)],
+        n_rows=len(features),
+        n_shards=1,
     )
     hyperparameters = {"feature_dim": "15", "mini_batch_size": "4", "predictor_type": "regressor"}
     return root, run_job(root, hyperparameters, content_type="application/x-recordio-protobuf", year="2025")
@@ -97,7 +105,9 @@ def house(tmp_path_factory):
     table = pd.read_csv(folder / "house_prices.csv").select_dtypes(include=[float, int])
     columns = table.iloc[:, 2:18].to_numpy().astype(np.float32), table.iloc[:, 1].to_numpy().astype(np.float32)
     features, _, labels, _ = train_test_split(*columns, test_size=0.3, random_state=0)
-    write_shards(root / "input" / "data" / "train", "houses", [(features, labels)], n_rows=len(features), n_shards=1)
+    write_shards(
+        root / "input" / "data" / "train", "houses", lambda *_: [(features, labels)], n_rows=len(features), n_shards=1
+    )
     hyperparameters = {"feature_dim": "16", "num_models": "16", "predictor_type": "regressor"}
     return root, run_job(root, hyperparameters, content_type="application/x-recordio-protobuf", year="2025")
 

@@ -48,7 +48,9 @@ def whole_log(name: str) -> str:
 def write_channels(name: str, root: Path) -> dict[str, Path]:
     if name == "plagiarism-2021":
         table = pd.read_csv(DATA / name / "train.csv", header=None).to_numpy(np.float32)
-        write_shards(root / "train", "matrix", [(table[:, 1:], table[:, 0])], n_rows=len(table[:, 1:]), n_shards=1)
+        write_shards(
+            root / "train", "matrix", lambda *_: [(table[:, 1:], table[:, 0])], n_rows=len(table[:, 1:]), n_shards=1
+        )
         return {"train": root / "train"}
     table = pd.read_csv(DATA / name / "housing.csv")
     table = table[["medv", *[column for column in table.columns if column != "medv"]]]

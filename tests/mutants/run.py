@@ -34,6 +34,7 @@ for name in ("boto3", "botocore.session", "click", "hypothesis", "numpy", "orjso
 
 MODULES = {
     "src/asteroid_ll/run/atomic.py": "tests/unit/run/test_atomic.py",
+    "src/asteroid_ll/run/billed_job.py": "tests/unit/run/test_billed_job.py",
     "src/asteroid_ll/run/journal.py": "tests/unit/run/test_journal.py",
     "src/asteroid_ll/run/lock.py": "tests/unit/run/test_lock.py",
     "src/asteroid_ll/aws/teardown.py": "tests/unit/aws/test_teardown.py",

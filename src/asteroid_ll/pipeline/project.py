@@ -20,7 +20,7 @@ from asteroid_ll.run import paths
 from asteroid_ll.run.atomic import remove_temporaries
 from asteroid_ll.run.journal import Journal
 from asteroid_ll.run.lock import Lock
-from asteroid_ll.stages.registry import BATCH_STAGES, STAGES
+from asteroid_ll.stages.registry import STAGES, stages_of
 
 if TYPE_CHECKING:
     from asteroid_ll.aws.pricing import Estimate
@@ -74,7 +74,7 @@ def open_pipeline(
         for change in ownership.changes:
             listener.note(change)
         pipeline = Pipeline(
-            BATCH_STAGES if in_batch else STAGES,
+            stages_of(config, in_batch=in_batch),
             config,
             directory=workdir,
             journal=journal,

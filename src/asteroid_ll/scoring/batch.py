@@ -33,13 +33,14 @@ from asteroid_ll.aws.transform import (
     usable_transform_job_name,
     wait_for_transform_job,
 )
-from asteroid_ll.errors import AwsError, DataError, InterruptedRunError
+from asteroid_ll.errors import AwsError, DataError
 from asteroid_ll.formats.content_types import CSV, JSON_LINES
 from asteroid_ll.formats.payload import Scores, parse_scores
 from asteroid_ll.formats.recordio import encode
 from asteroid_ll.formats.text import format_rows
 from asteroid_ll.run import paths
 from asteroid_ll.run.atomic import TEMPORARY_PREFIX, atomic_write
+from asteroid_ll.run.billed_job import BilledJob
 from asteroid_ll.run.files import read_json
 from asteroid_ll.scoring.offline import Scorer
 
@@ -199,34 +200,21 @@ def _upload(run: BatchRun, body: bytes | memoryview, *, bucket: str, key: str, s
 def _run_job(run: BatchRun, request: TransformJobRequest, fingerprint: str) -> None:
     """Start the job or adopt this run's, and wait for its end."""
     aws, name = run.connect(), request.name
-    run.journal.append("intent", stage=STAGE, fingerprint=fingerprint, resource=name, bills="transform-job")
-    outcome = ""
-    try:
+
+    def start() -> None:
         outcome = create_or_adopt_transform_job(aws, request)
         run.progress(f"batch transform job {name}: {outcome}")
-        billed_s = wait_for_transform_job(aws, name, max_runtime_s=run.config.hosting.transform_max_runtime_s)
-    except KeyboardInterrupt:
-        state = "is still running" if outcome else "may have been started"
-        raise InterruptedRunError(
-            f"Interrupted. Transform job {name} {state}, and bills until it ends.",
-            hint="The same command waits for it again;   asteroid-ll teardown   stops it.",
-        ) from None
-    except Exception:
-        _note_end(run, name, fingerprint)
-        raise
-    run.journal.append("gone", stage=STAGE, fingerprint=fingerprint, resource=name, billed_s=billed_s)
+
+    BilledJob(run.journal, STAGE, "transform-job", name, fingerprint).run(
+        start=start,
+        wait=lambda: wait_for_transform_job(aws, name, max_runtime_s=run.config.hosting.transform_max_runtime_s),
+        billed_s_of_ended=lambda: None if _is_left(run, name) else billed_s_of_ended(aws, name),
+        again="The same command waits for it",
+    )
 
 
-def _note_end(run: BatchRun, name: str, fingerprint: str) -> None:
-    """Record in the journal that the job no longer bills, if AWS confirms it, and for how long it did."""
-    try:
-        leftovers = find_leftovers(run.connect(), name, kinds=("transform-job",))
-        billed_s = 0.0 if leftovers else billed_s_of_ended(run.connect(), name)
-    except Exception:  # of any type: the error of the job itself is the one to report
-        return  # it may still bill, so it stays open in the journal
-    if not leftovers:
-        with suppress(DataError):  # the journal object remembers it
-            run.journal.append("gone", stage=STAGE, fingerprint=fingerprint, resource=name, billed_s=billed_s)
+def _is_left(run: BatchRun, name: str) -> bool:
+    return bool(find_leftovers(run.connect(), name, kinds=("transform-job",)))
 
 
 def _answers(run: BatchRun, request: TransformJobRequest, *, n_rows: int) -> Scores:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from asteroid_ll.run import paths
 from asteroid_ll.run.atomic import sha256_file
-from asteroid_ll.stages.stage import Stage
+from asteroid_ll.stages.stage import Context, Job, Outcome, Stage
 
 if TYPE_CHECKING:
     from asteroid_ll.config import Config
@@ -98,6 +98,7 @@ STAGES: tuple[Stage, ...] = (
         },
         run=_lazy("stages.clean.run"),
         summary="Check the source's rows and give them names and units.",
+        job=Job(),
     ),
     Stage(
         name="explore",
@@ -126,6 +127,7 @@ STAGES: tuple[Stage, ...] = (
         },
         run=_lazy("stages.encode.run"),
         summary="Make features and write them as recordIO-protobuf.",
+        job=Job(reads=(paths.CLEANED_TABLE, paths.SPLIT_ROWS), is_shared=True),
     ),
     Stage(
         name="upload",
@@ -207,8 +209,29 @@ STAGES: tuple[Stage, ...] = (
     ),
 )
 
-BATCH_STAGES: tuple[Stage, ...] = tuple(
-    replace(stage, run=_lazy("stages.predict.run_in_batch"), uses=()) if stage.name == "predict" else stage
-    for stage in STAGES
-)
-"""The same stages for ``predict --batch``, which needs no endpoint. Its outputs and its fingerprint are the same."""
+
+def stages_of(config: Config, *, in_batch: bool = False) -> tuple[Stage, ...]:
+    """Return the stages as a configuration runs them. Their outputs and their fingerprints are always the same.
+
+    Args:
+        config: the configuration; with ``stages.where: processing``, the stages with a ``job`` run as such.
+        in_batch: predict uses a batch transform job, so it needs no endpoint.
+    """
+    stages = STAGES
+    if in_batch:
+        run = _lazy("stages.predict.run_in_batch")
+        stages = tuple(replace(stage, run=run, uses=()) if stage.name == "predict" else stage for stage in stages)
+    if config.stages.where == "processing":
+        stages = tuple(replace(stage, run=_as_job(stage), is_priced=True) if stage.job else stage for stage in stages)
+    return stages
+
+
+def _as_job(stage: Stage) -> Callable[[Context], Outcome]:
+    """Return a function that runs a stage as a processing job."""
+
+    def run(context: Context) -> Outcome:
+        from asteroid_ll.stages import processing  # imports botocore, which a local stage does not need
+
+        return processing.run(context, stage)
+
+    return run

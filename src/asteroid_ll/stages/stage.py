@@ -60,6 +60,8 @@ class Context:
         spared: kinds of resources that a teardown leaves running, such as ``training-job``.
         waits: whether a stage waits for the job that it starts; a later call takes it up.
         log: reports a line of the training job's log; None if nobody wants it.
+        host: number of this machine among those that share the stage's work, from 0.
+        n_hosts: their number.
     """
 
     config: Config
@@ -73,6 +75,12 @@ class Context:
     spared: frozenset[str] = frozenset()
     waits: bool = True
     log: Callable[[str], None] | None = None
+    host: int = 0
+    n_hosts: int = 1
+
+    def is_for_this_host(self, number: int) -> bool:
+        """Return whether this machine does the part of the work that has a number, from 0."""
+        return number % self.n_hosts == self.host
 
     @property
     def resource_name(self) -> str:
@@ -82,6 +90,19 @@ class Context:
     def path(self, *parts: str) -> Path:
         """Return a path in the run directory."""
         return self.directory.joinpath(*parts)
+
+
+@dataclass(frozen=True)
+class Job:
+    """What the processing job of a stage needs beside the stage's record.
+
+    Attributes:
+        reads: the files that the stage reads; none if it reads all outputs of the stages that it needs.
+        is_shared: whether several machines share its work.
+    """
+
+    reads: tuple[str, ...] = ()
+    is_shared: bool = False
 
 
 @dataclass(frozen=True)
@@ -105,6 +126,7 @@ class Stage:
         external: returns digests of inputs outside the run directory by name, such as the source file.
         verify: returns a sentence about an output that is missing outside the run directory (an object in S3), or
             None; called only if the local outputs are intact.
+        job: how it runs as a processing job with ``stages.where: processing``; None if it always runs here.
     """
 
     name: str
@@ -122,3 +144,4 @@ class Stage:
     rescore: Callable[[Context], Outcome] | None = None
     external: Callable[[Config], Mapping[str, str]] = lambda _: {}
     verify: Callable[[Context], str | None] = lambda _: None
+    job: Job | None = None

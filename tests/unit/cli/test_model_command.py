@@ -40,7 +40,9 @@ def run_directory(tmp_path):
         (job / "input/config/hyperparameters.json").write_text(json.dumps(values))
         (job / "input/config/inputdataconfig.json").write_text('{"train": {}, "validation": {}}')
         for name in ("train", "validation"):
-            write_shards(job / "input/data" / name, "part", [(FEATURES, labels)], n_rows=len(FEATURES), n_shards=1)
+            write_shards(
+                job / "input/data" / name, "part", lambda *_: [(FEATURES, labels)], n_rows=len(FEATURES), n_shards=1
+            )
         assert container.run(job, write=lines.append) == 0
         workdir = tmp_path / "run"
         (workdir / "train").mkdir(parents=True)

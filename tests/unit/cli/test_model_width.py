@@ -33,7 +33,9 @@ def job(tmp_path_factory):
     (folder / "input/config/inputdataconfig.json").write_text('{"train": {}, "validation": {}}')
     for name in ("train", "validation"):
         labels = GENERATOR.integers(0, 11, len(ROWS)).astype(np.float32)
-        write_shards(folder / "input/data" / name, "part", [(ROWS, labels)], n_rows=len(ROWS), n_shards=1)
+        write_shards(
+            folder / "input/data" / name, "part", lambda *_, y=labels: [(ROWS, y)], n_rows=len(ROWS), n_shards=1
+        )
     assert container.run(folder, write=lines.append) == 0
     (folder / "job.log").write_text("\n".join(lines))
     return folder

@@ -99,7 +99,13 @@ def trained(image: Image, tmp_path_factory: pytest.TempPathFactory) -> Path:
     (config / "inputdataconfig.json").write_text(json.dumps(channels))
     lines = (",".join(map(repr, row)) for row in np.column_stack([labels, features]).tolist())
     (data / "train" / "rows.csv").write_text("".join(f"{line}\n" for line in lines))
-    write_shards(data / "validation", "part", [(features, labels)], n_rows=len(features), n_shards=2)
+    write_shards(
+        data / "validation",
+        "part",
+        lambda start, stop: [(features[start:stop], labels[start:stop])],
+        n_rows=len(features),
+        n_shards=2,
+    )
     pipe = data / "test_0"
     os.mkfifo(pipe)
     process = image.start("train", root)

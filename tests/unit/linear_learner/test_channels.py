@@ -25,7 +25,7 @@ def write_csv(path, features=FEATURES, labels=LABELS):
 
 
 def test_one_recordio_file_is_views_of_the_mapped_file(train):
-    write_shards(train, "part", [(FEATURES, LABELS)], n_rows=len(FEATURES), n_shards=1)
+    write_shards(train, "part", lambda *_: [(FEATURES, LABELS)], n_rows=len(FEATURES), n_shards=1)
     channel = read_channel(train)
     assert (channel.name, channel.n_record_bytes) == ("train", 4 * 56)
     assert np.array_equal(channel.features, FEATURES)
@@ -36,7 +36,13 @@ def test_one_recordio_file_is_views_of_the_mapped_file(train):
 
 @pytest.mark.parametrize("content_type", [None, "application/x-recordio-protobuf"])
 def test_several_recordio_files_are_read_in_the_order_of_their_names(train, content_type):
-    write_shards(train, "part", [(FEATURES, LABELS)], n_rows=len(FEATURES), n_shards=3)
+    write_shards(
+        train,
+        "part",
+        lambda start, stop: [(FEATURES[start:stop], LABELS[start:stop])],
+        n_rows=len(FEATURES),
+        n_shards=3,
+    )
     (train / "part-00003.pbr").write_bytes(b"")
     channel = read_channel(train, content_type=content_type)
     assert np.array_equal(channel.features, FEATURES)
@@ -84,7 +90,7 @@ def test_files_of_different_width_are_refused_in_the_containers_words(train):
         write_shards(
             train,
             name,
-            [(np.ones((1, width), np.float32), np.ones(1))],
+            lambda *_, n=width: [(np.ones((1, n), np.float32), np.ones(1))],
             n_rows=1,
             n_shards=1,
         )
@@ -109,7 +115,7 @@ def test_a_channel_without_rows_or_without_a_folder_is_refused(train, tmp_path):
 
 
 def test_records_without_a_label_and_labels_without_features_are_refused(train):
-    write_shards(train, "a", [(FEATURES, None)], n_rows=len(FEATURES), n_shards=1)
+    write_shards(train, "a", lambda *_: [(FEATURES, None)], n_rows=len(FEATURES), n_shards=1)
     with pytest.raises(ClientError, match=r"/opt/ml/input/data/train/a-00000\.pbr have no label"):
         read_channel(train)
     (train / "a-00000.pbr").write_text("1\n2\n")
@@ -136,7 +142,9 @@ def test_sparse_records_stay_sparse_in_the_order_of_their_files(train):
 
 @pytest.mark.parametrize("sparse_name", ["a", "z"])
 def test_a_channel_is_sparse_if_any_of_its_files_is(train, sparse_name):
-    write_shards(train, "m", [(FEATURES, LABELS)], n_rows=len(FEATURES), n_shards=2)
+    write_shards(
+        train, "m", lambda start, stop: [(FEATURES[start:stop], LABELS[start:stop])], n_rows=len(FEATURES), n_shards=2
+    )
     (train / sparse_name).write_bytes(sparse.encode(CsrMatrix.from_dense(FEATURES), LABELS))
     channel = read_channel(train)
     assert isinstance(channel.features, CsrMatrix)

@@ -31,7 +31,11 @@ def job(tmp_path):
         (config / "inputdataconfig.json").write_text(json.dumps(channels))
         for name in channels:
             write_shards(
-                tmp_path / "input" / "data" / name, "part", [(FEATURES, LABELS)], n_rows=len(FEATURES), n_shards=2
+                tmp_path / "input" / "data" / name,
+                "part",
+                lambda start, stop: [(FEATURES[start:stop], LABELS[start:stop])],
+                n_rows=len(FEATURES),
+                n_shards=2,
             )
         return tmp_path
 

@@ -35,7 +35,11 @@ def job(tmp_path):
         (config / "inputdataconfig.json").write_text(json.dumps({name: {} for name in ("train", *held_out)}))
         for name in ("train", *held_out):
             write_shards(
-                tmp_path / "input" / "data" / name, "part", [(FEATURES, labels)], n_rows=len(FEATURES), n_shards=1
+                tmp_path / "input" / "data" / name,
+                "part",
+                lambda *_: [(FEATURES, labels)],
+                n_rows=len(FEATURES),
+                n_shards=1,
             )
         lines = []
         assert container.run(tmp_path, write=lines.append, generation=generation) == 0

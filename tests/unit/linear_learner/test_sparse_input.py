@@ -97,7 +97,7 @@ def lay_out(root: Path, form: str) -> Path:
     for name in ("train", "validation", "test"):
         folder = root / "input" / "data" / name
         if form == "dense":
-            write_shards(folder, "part", [(DENSE, labels)], n_rows=len(DENSE), n_shards=1)
+            write_shards(folder, "part", lambda *_: [(DENSE, labels)], n_rows=len(DENSE), n_shards=1)
         else:
             folder.mkdir(parents=True)
             (folder / "part").write_bytes(sparse.encode(MATRIX, labels))

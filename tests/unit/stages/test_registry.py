@@ -9,7 +9,7 @@ import pytest
 
 from asteroid_ll.config import Config
 from asteroid_ll.pipeline.ownership import stored_form
-from asteroid_ll.stages.registry import BATCH_STAGES, STAGES
+from asteroid_ll.stages.registry import STAGES, stages_of
 
 NAMES = [stage.name for stage in STAGES]
 CHANGES = {
@@ -108,9 +108,19 @@ def test_keys_that_older_run_directories_lack_are_stored_only_if_they_are_set():
     assert "mode" in report.settings(Config(hosting={"mode": "serverless"}))["hosting"]
 
 
-def test_the_stages_of_a_batch_prediction_have_the_same_fingerprints():
-    for stage, in_batch in zip(STAGES, BATCH_STAGES, strict=True):
-        same = ("name", "version", "needs", "transient", "is_priced", "result")
-        assert [getattr(stage, name) for name in same] == [getattr(in_batch, name) for name in same]
-        assert stage.settings(Config()) == in_batch.settings(Config())
+@pytest.mark.parametrize("in_batch", [False, True])
+@pytest.mark.parametrize("where", ["local", "processing"])
+def test_stages_have_the_same_fingerprints_however_they_run(where, in_batch):
+    config = Config(stages={"where": where})
+    for stage, variant in zip(STAGES, stages_of(config, in_batch=in_batch), strict=True):
+        same = ("name", "version", "needs", "transient", "result", "undoes")
+        assert [getattr(stage, name) for name in same] == [getattr(variant, name) for name in same]
+        assert stage.settings(Config()) == variant.settings(config)
     assert callable(import_module("asteroid_ll.stages.predict").run_in_batch)
+
+
+def test_clean_and_encode_are_priced_only_as_jobs():
+    def priced(where):
+        return {stage.name for stage in stages_of(Config(stages={"where": where})) if stage.is_priced}
+
+    assert priced("processing") - priced("local") == {"clean", "encode"}

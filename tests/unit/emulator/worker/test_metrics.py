@@ -127,7 +127,7 @@ def test_every_predictor_types_log_gives_its_metrics(tmp_path, values, scores, o
         write_shards(
             tmp_path / "input/data" / name,
             "part",
-            [(features, np.asarray(labels, np.float32))],
+            lambda *_: [(features, np.asarray(labels, np.float32))],
             n_rows=len(features),
             n_shards=1,
         )
