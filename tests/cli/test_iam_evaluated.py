@@ -9,9 +9,10 @@ from __future__ import annotations
 import hashlib
 import itertools
 import json
+import os
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -51,6 +52,7 @@ SCOPE = Scope(
     account_id=ACCOUNT_ID,
     processing_image=default_image(REGION),
 )
+IN_JOBS = "--set stages.where=processing"
 CALLER, ROLE = caller_policy(SCOPE), role_policy(SCOPE)
 NAME, NEW, QUIET = "asteroid-ll-live", "asteroid-ll-new", "asteroid-ll-without-a-log"
 KEY = "asteroid-ll/train/part-0.csv"
@@ -371,15 +373,25 @@ class Restricted:
             for group in (TRAINING_GROUP, ENDPOINT_GROUP_PREFIX + "asteroid-ll-planted"):
                 LogStore(state).append(REGION, group, "asteroid-ll-planted/a", lines=[(time.time(), "a line")])
 
-    def commands(self, artifact: Path, *, caller: Document, role: Document) -> Iterator[tuple[str, Any]]:
+    def commands(
+        self, artifact: Path, *, caller: Document, role: Document, first: Sequence[str] = ()
+    ) -> Iterator[tuple[str, Any]]:
         """Run the commands that talk to AWS; yield each with its end."""
         self.apply(caller, role)
-        for line in ("run-all --keep", "predict --batch --force", "doctor", "status", "teardown"):
+        for line in (*first, "run-all --keep", "predict --batch --force", "doctor", "status", "teardown"):
             yield line, self.run(line)
         self.plant(artifact)
         self.apply(caller, role)
         sweep = f"sweep --all --yes --objects --logs --region {REGION}"
         yield sweep, self.run(sweep)
+
+    def must_succeed(self, artifact: Path, *, caller: Document, role: Document, first: Sequence[str] = ()) -> None:
+        """Run the commands; each must end well, and nothing may be billed at the end."""
+        for line, ended in self.commands(artifact, caller=caller, role=role, first=first):
+            assert ended.code == 0, (line, ended.err)
+            assert "denied" not in ended.err
+        assert self.emulator.ledger()
+        assert not [interval for interval in self.emulator.ledger() if interval.ended_s is None]
 
 
 @pytest.fixture
@@ -393,18 +405,27 @@ def test_the_printed_policies_are_sufficient_for_every_command(restricted, artif
     caller, role = (json.loads(restricted.run(f"iam {name}").out) for name in ("caller-policy", "role-policy"))
     local = replace(SCOPE, processing_image=None)
     assert (caller, role) == (caller_policy(local), role_policy(local))
-    for line, ended in restricted.commands(artifact, caller=caller, role=role):
-        assert ended.code == 0, (line, ended.err)
-        assert "denied" not in ended.err
-    assert restricted.emulator.ledger()
-    assert not [interval for interval in restricted.emulator.ledger() if interval.ended_s is None]
+    restricted.must_succeed(artifact, caller=caller, role=role)
+    assert "denied sagemaker:CreateProcessingJob" in restricted.run(f"clean --force {IN_JOBS}").err
+
+
+@pytest.mark.skipif(os.environ.get("ASTEROID_LL_EXHAUSTIVE") != "1", reason="runs jobs; ASTEROID_LL_EXHAUSTIVE=1")
+def test_the_policies_of_a_configuration_with_processing_jobs_are_sufficient_for_them(restricted, artifact):
+    documents = (restricted.run(f"iam {name} {IN_JOBS}").out for name in ("caller-policy", "role-policy"))
+    caller, role = map(json.loads, documents)
+    assert (caller, role) == (CALLER, ROLE)
+    first = [f"{command} {IN_JOBS}" for command in ("doctor", "clean --force", "encode --force")]
+    restricted.must_succeed(artifact, caller=caller, role=role, first=first)
+    assert [interval.kind for interval in restricted.emulator.ledger()].count("processing") == 3  # one was planted
+    log = restricted.place.state / "emulator.log"
+    assert "has no log" not in (log.read_text("utf-8") if log.exists() else "")
 
 
 RARE = {
     *("servicequotas:ListServiceQuotas", "servicequotas:GetAWSDefaultServiceQuota"),
     "sagemaker:CreateProcessingJob",
 }
-"""Only an instance type that is not a default, and a quota that is too low, need them."""
+"""Only an instance type that is not a default, a quota that is too low, and a stage that runs as a job need them."""
 
 EVERY = sorted(
     [("caller", a) for a in OF_CALLER if a not in RARE] + [("role", a) for a in OF_ROLE],

@@ -7,7 +7,7 @@ another region than the table's.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -20,8 +20,8 @@ Component = Literal["Training", "Hosting", "Processing"]
 Use = Literal["clean", "encode", "training", "hosting", "transform", "serverless"]
 """What a run pays for; a stage is one that runs as a processing job.
 
-Batch transform costs what training costs, to a cent (aws.amazon.com/sagemaker/pricing). So does processing; the evidence
-is beside the bundled table.
+Batch transform costs what training costs, to a cent (aws.amazon.com/sagemaker/pricing). So does processing: the
+evidence is beside the bundled table.
 """
 
 SERVERLESS_USD_PER_GB_S = 0.00002
@@ -171,7 +171,7 @@ class Estimate:
     def sentence(self) -> str:
         """Return the worst case as text, such as ``at most 0.17 USD (training up to 0.06, hosting 0.115 an hour)``."""
         if self.total_usd is None:
-            return f"unknown: {' and '.join(self.unknown_types)} {_have(self.unknown_types)} no price"
+            return f"unknown: {_listed(self.unknown_types)} {_have(self.unknown_types)} no price"
         estimated = "by estimate " if self.is_estimate else ""
         parts = ", ".join(item.sentence() for item in self.items)
         return f"{estimated}at most {self.total_usd:.2f} USD ({parts})"
@@ -186,9 +186,7 @@ class Estimate:
                 key = (item.price.origin, item.price.region, item.price.date)
                 by_origin.setdefault(key, []).append(item.instance_type)
         for (origin, region, date), types in by_origin.items():
-            yield _source(
-                " and ".join(dict.fromkeys(types)), origin=origin, place=region, date=date, region=self.region
-            )
+            yield _source(_listed(dict.fromkeys(types)), origin=origin, place=region, date=date, region=self.region)
 
     def lines(self, max_usd: float) -> tuple[str, ...]:
         """Return the worst case beside the cap, and the sources of the prices, as lines of text."""
@@ -269,6 +267,12 @@ def _source(types: str, *, origin: Origin, place: str, date: str, region: str) -
         return f"Price of {types}: {estimate}, the upper bound from EC2's price in {place}, {date}."
     estimated = "" if place == region else f"{estimate} from "
     return f"Price of {types}: {estimated}the bundled table of {place}, {date}."
+
+
+def _listed(names: Iterable[str]) -> str:
+    """Return names as text, such as ``a, b and c``."""
+    *others, last = names
+    return f"{', '.join(others)} and {last}" if others else last
 
 
 def _have(names: tuple[str, ...]) -> str:

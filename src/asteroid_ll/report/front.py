@@ -18,7 +18,7 @@ from asteroid_ll.run.identity import Difference, differences, shown
 
 _SENTENCES = 3
 _NUMBERS = ("f1", "recall", "precision", "accuracy")
-_WITHOUT_EFFECT = ("report.", "tracking.")
+_WITHOUT_EFFECT = ("report.", "tracking.", "stages.", "processing.")
 
 
 def run_facts(inputs: ReportInputs) -> dict[str, str]:

@@ -125,6 +125,8 @@ def test_stages_that_run_as_jobs_are_in_the_price_with_their_machines():
     assert (values["clean"]["instance_count"], values["encode"]["instance_count"]) == (1, 4)
     assert values["encode"]["usd"] == pytest.approx(0.46)
     assert next(estimated.sources()).startswith("Price of ml.m5.xlarge and ml.m5.large: the bundled table")
+    several = of(processing_type="ml.m5.xlarge", hosting_type="ml.t2.medium")
+    assert next(several.sources()).startswith("Price of ml.m5.xlarge, ml.m5.large and ml.t2.medium: the bundled")
     refusal = refusal_of(estimated, 0.5)
     assert refusal is not None
     assert "shorten 'processing.max_runtime_s' or 'training.max_runtime_s'" in refusal.hint

@@ -6,7 +6,11 @@ from asteroid_ll.report.front import changed_settings, command_of
 
 def test_the_command_has_the_settings_that_are_not_the_default_and_count():
     config = load_config(
-        features={"set": "raw"}, hyperparameters={"epochs": 3}, split={"seed": 7}, report={"figures": False}
+        features={"set": "raw"},
+        hyperparameters={"epochs": 3},
+        split={"seed": 7},
+        report={"figures": False},
+        stages={"where": "processing"},
     )
     assert command_of(config) == (
         "asteroid-ll run-all --set features.set=raw --set split.seed=7 --set hyperparameters.epochs=3"
