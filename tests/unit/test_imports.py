@@ -19,7 +19,7 @@ LEVELS: tuple[frozenset[str], ...] = (
     frozenset({"own_wheel", "processing_container", "run"}),
     frozenset({"formats"}),
     frozenset({"linear_learner"}),
-    frozenset({"export", "neo", "parity"}),
+    frozenset({"export", "neo", "parity", "processing_images"}),
     frozenset({"config"}),  # checks hyperparameters with the algorithm's table
     frozenset({"emulator"}),
     frozenset({"aws"}),
