@@ -65,7 +65,7 @@ def test_no_process_outlives_a_run(prepared):
     with prepared.emulator() as emulator:
         (job,) = emulator.services.resources.find("training-job")
     assert not _is_alive(job.body["worker"]["pid"], name)
-    assert not _is_alive(job.body["container"]["pid"], name)
+    assert not _is_alive(job.body["containers"][0]["pid"], name)
     assert _session(command.pid) == []
 
 

@@ -26,7 +26,9 @@ _CLASSES = {
     r"\p{P}": r"!-/:-@\[-`{-~" + _BEYOND_ASCII,
     r"\p{S}": r"$+<=>^`|~" + _BEYOND_ASCII,
     r"\p{Alnum}": "a-zA-Z0-9",
+    r"\uD800\uDC00-\uDBFF\uDFFF": r"\U00010000-\U0010ffff",
 }
+"""Java's classes of characters, and its range of surrogate pairs, in Python's syntax."""
 
 Authorize = Callable[[str, str, Mapping[str, Any]], None]
 """Refuses an operation of a service with these parameters, or does nothing."""
@@ -170,7 +172,7 @@ def _join(path: str, name: str) -> str:
 
 @lru_cache(maxsize=1024)
 def _compiled(pattern: str) -> re.Pattern[str]:
-    """Compile a Java expression; the Unicode classes that the models use are replaced by Python's."""
+    """Compile a Java expression; what the models use and Python lacks is replaced."""
     for java, python in _CLASSES.items():
         pattern = pattern.replace(java, python)
     return re.compile(pattern)

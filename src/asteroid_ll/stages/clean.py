@@ -30,7 +30,8 @@ def run(context: Context) -> Outcome:
     config = context.config
     provenance = read_json(context.path(paths.PROVENANCE))
     source = open_source(config.source.kind, **config.source.options)
-    path = context.path("fetch", provenance["file"])
+    # A processing job has this file from its client, who must not name one of the machine.
+    path = context.path("fetch", Path(provenance["file"]).name)
     with ExitStack() as stack:
         spool = context.path(paths.CLEANED_TABLE).parent
         raw, notes = _read(source, path, location=provenance["location"], spool=spool, stack=stack)

@@ -37,9 +37,9 @@ def start_job(bucket_of, job_request):
         sagemaker.create_training_job(**job_request())
         jobs = emulator._account.services.jobs
         limit_s = time.monotonic() + 30
-        while "container" not in (body := jobs.get(REGION, "job-1").body):
+        while "containers" not in (body := jobs.get(REGION, "job-1").body):
             assert time.monotonic() < limit_s
-        return sagemaker, [ProcessId(**body[role]) for role in ("worker", "container")]
+        return sagemaker, [ProcessId(**process) for process in (body["worker"], *body["containers"])]
 
     return start
 

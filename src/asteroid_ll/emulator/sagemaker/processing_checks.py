@@ -167,4 +167,6 @@ def _check_wheel(call: SageMakerCall, request: Items) -> None:
         if error.status >= 500:
             raise
         raise invalid(f"{_NO_CODE}{error}") from error
-    raise invalid(f"{_NO_CODE}the objects below {source['S3Uri']} are not the wheel that this version makes of itself.")
+    raise invalid(
+        f"{_NO_CODE}the objects below {source['S3Uri']} are not the emulator's own wheel, {own_wheel.file_name()}."
+    )

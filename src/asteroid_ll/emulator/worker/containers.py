@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from asteroid_ll.emulator.processes import ProcessId
 
@@ -28,6 +28,7 @@ class Host:
     process: subprocess.Popen[bytes]
     stream: str
     rest: bytes = b""
+    has_written: bool = False
 
 
 class Containers:
@@ -39,22 +40,31 @@ class Containers:
         grace_s: seconds between that signal and SIGKILL.
 
     Attributes:
+        hosts: in the order of their start.
+        failed: the host that failed first; None if none did.
         is_over_time: whether the time of `follow` has passed.
     """
 
     def __init__(
         self, *, store: Callable[[str, Sequence[str]], None], stop_signal: signal.Signals, grace_s: float
     ) -> None:
+        self.hosts: list[Host] = []
+        self.failed: Host | None = None
         self.is_over_time = False
         self._store = store
         self._stop_signal = stop_signal
         self._grace_s = grace_s
-        self._hosts: list[Host] = []
-        self._failed: Host | None = None
         self._kill_at_s = float("inf")
 
     def start(
-        self, host: str, command: Sequence[str], *, directory: Path, stream: str, environment: Mapping[str, str]
+        self,
+        host: str,
+        command: Sequence[str],
+        *,
+        directory: Path,
+        stream: str,
+        environment: Mapping[str, str],
+        pass_fds: Sequence[int] = (),
     ) -> None:
         """Start the container of a host.
 
@@ -64,6 +74,7 @@ class Containers:
             directory: the working directory.
             stream: the log stream of its output.
             environment: all variables of the process.
+            pass_fds: open files that the process gets.
         """
         process = subprocess.Popen(  # noqa: S603
             command,
@@ -72,24 +83,26 @@ class Containers:
             stderr=subprocess.STDOUT,
             cwd=directory,
             env=dict(environment),
+            pass_fds=pass_fds,
         )
-        self._hosts.append(Host(host, process, stream))
+        self.hosts.append(Host(host, process, stream))
 
-    def processes(self) -> list[ProcessId]:
-        """Return the processes that still run."""
-        return [process for host in self._hosts if (process := ProcessId.of(host.process.pid))]
+    def processes(self) -> list[dict[str, Any]]:
+        """Return the identities of the processes that still run, as JSON values for the job's row."""
+        return [vars(process) for host in self.hosts if (process := ProcessId.of(host.process.pid))]
 
-    def follow(self, limit_at_s: float) -> int:
+    def follow(self, limit_at_s: float, *, on_look: Callable[[], None] = lambda: None) -> int:
         """Store the containers' output until all of them have ended. If one fails, the others are stopped.
 
         Args:
             limit_at_s: the time, by `time.monotonic`, at which they are stopped.
+            on_look: called whenever output was looked for.
 
         Returns:
             0, or the exit code of the first that failed (128 + n for signal n).
         """
         with selectors.DefaultSelector() as selector:
-            for host in self._hosts:
+            for host in self.hosts:
                 assert host.process.stdout is not None
                 selector.register(host.process.stdout, selectors.EVENT_READ, host)
             while selector.get_map():
@@ -97,18 +110,30 @@ class Containers:
                     if not self._read(key.data):
                         selector.unregister(key.fileobj)
                         key.data.process.stdout.close()
-                self._failed = self._failed or next((host for host in self._hosts if host.process.poll()), None)
-                if self._failed is not None:
+                on_look()
+                self.failed = self.failed or next((host for host in self.hosts if host.process.poll()), None)
+                if self.failed is not None:
                     self.stop()
-        codes = [self._wait(host.process, limit_at_s) for host in self._hosts]
-        code: int = self._failed.process.returncode if self._failed else max(codes, key=abs)
+        codes = [self._wait(host.process, limit_at_s) for host in self.hosts]
+        code: int = self.failed.process.returncode if self.failed else max(codes, key=abs)
         return code if code >= 0 else 128 - code
+
+    def were_killed(self) -> bool:
+        """Return whether SIGKILL ended the host that failed first, or any if none failed."""
+        # The others may have been killed after the first failure.
+        return any(
+            host.process.returncode == -signal.SIGKILL for host in ([self.failed] if self.failed else self.hosts)
+        )
 
     def stop(self) -> None:
         """Send the stop signal, and SIGKILL after the grace time."""
-        if self._hosts and self._kill_at_s == float("inf"):
+        if self.hosts and self._kill_at_s == float("inf"):
             self._kill_at_s = time.monotonic() + self._grace_s
             self._signal(self._stop_signal)
+
+    def kill(self) -> None:
+        """Send SIGKILL at once."""
+        self._signal(signal.SIGKILL)
 
     def _turn(self, limit_at_s: float) -> float:
         """Send the signals that are due, and return the seconds until the next look."""
@@ -117,7 +142,7 @@ class Containers:
             self.is_over_time = True
             self.stop()
         if now_s >= self._kill_at_s:
-            self._signal(signal.SIGKILL)
+            self.kill()
         due_s = min(self._kill_at_s, float("inf") if self.is_over_time else limit_at_s)
         return min(_LONGEST_TURN_S, max(0.0, due_s - now_s))
 
@@ -136,9 +161,10 @@ class Containers:
         if not chunk and host.rest:
             lines, host.rest = [host.rest], b""
         if lines:
+            host.has_written = True
             self._store(host.stream, [line.decode("utf-8", errors="replace").rstrip("\r") for line in lines])
         return bool(chunk)
 
     def _signal(self, number: signal.Signals) -> None:
-        for host in self._hosts:
+        for host in self.hosts:
             host.process.send_signal(number)  # which ignores processes that have ended

@@ -7,63 +7,38 @@ bucket. It outlives the client that created the job. Imports stay light because 
 
 from __future__ import annotations
 
-import os
-import selectors
 import signal
 import socket
-import subprocess
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 
 from asteroid_ll.emulator.buckets import buckets_of
 from asteroid_ll.emulator.isolation import clean_environment, python_command
 from asteroid_ll.emulator.logs.store import TRAINING_GROUP, LogStore
-from asteroid_ll.emulator.processes import ProcessId
 from asteroid_ll.emulator.resources import Resource
 from asteroid_ll.emulator.s3.store import ObjectStore
 from asteroid_ll.emulator.state import State
 from asteroid_ll.emulator.transport.messages import ApiError
 from asteroid_ll.emulator.worker import files as job_files
 from asteroid_ll.emulator.worker.checkpoints import Checkpoints
+from asteroid_ll.emulator.worker.containers import Containers
 from asteroid_ll.emulator.worker.jobs import NO_CAPACITY, TRAINING, Jobs
 from asteroid_ll.emulator.worker.metrics import NAMESPACE, final_metrics
 from asteroid_ll.emulator.worker.pipes import Feeder, feeding
-from asteroid_ll.emulator.worker.process import run_claimed
+from asteroid_ll.emulator.worker.process import run_claimed, wait
 from asteroid_ll.linear_learner.images import generation_of
 
 if TYPE_CHECKING:
     from asteroid_ll.emulator.worker.execution_role import ExecutionRole
 
-_READ_BYTES = 1 << 16
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.05, 60.0
 _LINKS = "LINEAR_LEARNER_LINKS"
 _GENERATION = "LINEAR_LEARNER_GENERATION"
 _CONTAINER = "asteroid_ll.linear_learner.container"
-
-
-@dataclass
-class _Host:
-    """A running container, its log stream, and the incomplete last line of its output."""
-
-    name: str
-    process: subprocess.Popen[bytes]
-    stream: str
-    rest: bytes = b""
-    has_written: bool = False
-
-
-@dataclass
-class _Ending:
-    """Why the containers must end: a stop request or the limit of the run time."""
-
-    stop_requested: bool = False
-    over_time: bool = False
-    kill_at_s: float = field(default=float("inf"))
 
 
 class Worker:
@@ -88,10 +63,9 @@ class Worker:
             for name in job_files.host_names(self.request)
         }
         self.settings = state.settings
-        self.ending = _Ending()
-        self.hosts: list[_Host] = []
+        self.is_stopping = False
+        self.containers = self._new_containers()
         self.has_log = True
-        self.failed: _Host | None = None
         self.run_time_left_s: float = self.request["StoppingCondition"]["MaxRuntimeInSeconds"]
         self.feeders: list[Feeder] = []
         config = self.request.get("CheckpointConfig")
@@ -105,15 +79,15 @@ class Worker:
 
     def stop(self, _number: int = signal.SIGTERM, _frame: FrameType | None = None) -> None:
         """Handle SIGTERM: send it to the containers and kill them after the grace time."""
-        self.ending.stop_requested = True
-        self._terminate()
+        self.is_stopping = True
+        self.containers.stop()
 
     def run(self) -> None:
         """Run the job to its end and record the result in its row."""
         if self.request["ResourceConfig"]["InstanceType"] in self.settings.types_without_capacity:
             return self._end_without_instances()
-        self._wait(0 if self.job.body.get("is_warm") else self.settings.training_starting_s)
-        if self.ending.stop_requested or not self.jobs.step(self.job, "Downloading"):
+        self._pause(0 if self.job.body.get("is_warm") else self.settings.training_starting_s)
+        if self.is_stopping or not self.jobs.step(self.job, "Downloading"):
             return self.jobs.finish(self.job, "Stopped")
         pause_s = _FIRST_PAUSE_S
         while True:
@@ -137,10 +111,9 @@ class Worker:
             if time.monotonic() >= self.give_up_at_s:
                 return self.jobs.finish(self.job, "Stopped", secondary="MaxWaitTimeExceeded")
             self.has_lost_instances = False
-            self.ending.kill_at_s = float("inf")
             interrupted = self.jobs.step(self.job, "Interrupted")
             # Wait longer for new instances each time, so a job that always dies does not spin.
-            self._wait(pause_s)
+            self._pause(pause_s)
             pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
             if not (interrupted and all(self.jobs.step(self.job, step) for step in ("Starting", "Downloading"))):
                 return self.jobs.finish(self.job, "Stopped")
@@ -149,20 +122,18 @@ class Worker:
         """End a job whose instances never come: a job on demand at once, a spot job when its wait is over."""
         if not self.request.get("EnableManagedSpotTraining"):
             return self.jobs.finish(self.job, "Failed", reason=NO_CAPACITY)
-        self._wait(self.give_up_at_s - time.monotonic())
-        return self.jobs.finish(
-            self.job, "Stopped", secondary="" if self.ending.stop_requested else "MaxWaitTimeExceeded"
-        )
+        self._pause(self.give_up_at_s - time.monotonic())
+        return self.jobs.finish(self.job, "Stopped", secondary="" if self.is_stopping else "MaxWaitTimeExceeded")
 
     def _lose_instances(self) -> None:
         """Kill the containers of a spot job that AWS interrupts, once it has a checkpoint or has at least begun."""
-        has_begun = any(host.has_written for host in self.hosts)
+        has_begun = any(host.has_written for host in self.containers.hosts)
         if self.checkpoints is not None:
             has_begun = self.checkpoints.n_uploaded > 0
         if self.interruptions_left and not self.has_lost_instances and has_begun:
             self.has_lost_instances = True
             self.interruptions_left -= 1
-            self._signal(signal.SIGKILL)
+            self.containers.kill()
 
     def _prepare(self) -> None:
         """Write every host's files, pipes and checkpoints."""
@@ -180,10 +151,8 @@ class Worker:
 
     def _was_interrupted(self) -> bool:
         """Return whether a managed spot job lost an instance: its container was killed, but not by the worker."""
-        # Only the first failure counts: the worker may have killed the other hosts after it.
-        hosts = [self.failed] if self.failed else self.hosts
-        killed = self.has_lost_instances or any(host.process.returncode == -signal.SIGKILL for host in hosts)
-        ended_early = self.ending.stop_requested or self.ending.over_time
+        killed = self.has_lost_instances or self.containers.were_killed()
+        ended_early = self.is_stopping or self.containers.is_over_time
         return killed and not ended_early and bool(self.request.get("EnableManagedSpotTraining"))
 
     def _role(self) -> ExecutionRole | None:
@@ -216,95 +185,63 @@ class Worker:
         lines = [self.logs.lines(self.job.region, TRAINING_GROUP, stream) for stream in dict.fromkeys(self.streams)]
         return final_metrics(line for stream in lines for line in stream)
 
+    def _new_containers(self) -> Containers:
+        return Containers(store=self._store_lines, stop_signal=signal.SIGTERM, grace_s=self.settings.stop_grace_s)
+
     def _run_containers(self) -> int:
         """Run all hosts' containers to their end; return 0 or a failed one's exit code (128 + n for signal n)."""
         command = [*(self.settings.container_command or python_command(_CONTAINER, "train")), "--root"]
-        started_s = self.state.now()
+        started_s = int(self.state.now())
         self.has_log = self._may_log()
-        self.hosts, self.failed = [], None
+        self.containers = self._new_containers()
         links = _links(len(self.roots))
         for (name, root), ends in zip(self.roots.items(), links, strict=True):
-            process = subprocess.Popen(  # noqa: S603
+            files = [end.fileno() for end in ends]
+            self.containers.start(
+                name,
                 [*command, str(root)],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                cwd=root,
-                env={**self._environment(name), _LINKS: ",".join(str(end.fileno()) for end in ends)},
-                pass_fds=[end.fileno() for end in ends],
+                directory=root,
+                stream=f"{self.job.name}/{name}-{started_s}",
+                environment={**self._environment(name), _LINKS: ",".join(map(str, files))},
+                pass_fds=files,
             )
-            self.hosts.append(_Host(name, process, f"{self.job.name}/{name}-{int(started_s)}"))
         # Only a host's process keeps its end open, so the other hosts notice its death.
         for end in (end for ends in links for end in ends):
             end.close()
-        self.streams.append(self.hosts[0].stream)
-        leader = ProcessId.of(self.hosts[0].process.pid)
-        if leader is not None:
-            self.jobs.note(self.job, container={"pid": leader.pid, "started": leader.started})
-        if self.ending.stop_requested:
-            self._terminate()
+        self.streams.append(self.containers.hosts[0].stream)
+        self.jobs.note(self.job, containers=self.containers.processes())
+        if self.is_stopping:
+            self.containers.stop()
         # An interrupted job continues with its remaining run time.
         begun_s = time.monotonic()
-        self._follow(begun_s + self.run_time_left_s)
+        exit_code = self.containers.follow(begun_s + self.run_time_left_s, on_look=self._look)
         self.run_time_left_s -= time.monotonic() - begun_s
-        codes = [host.process.wait() for host in self.hosts]
         if self.checkpoints is not None:
             refusal = self.checkpoints.upload(self.roots.values(), is_last=True)
             if refusal:
                 self.state.log(f"{self.job.arn} has checkpoints that could not be uploaded: {refusal}")
         self._lose_instances()  # at the latest now, so that each job is interrupted as often as the settings say
-        code: int = self.failed.process.returncode if self.failed else max(codes, key=abs)
-        return code if code >= 0 else 128 - code
+        return exit_code
 
-    def _follow(self, limit_at_s: float) -> None:
-        """Store the containers' output until all of them have closed it."""
-        with selectors.DefaultSelector() as selector:
-            for host in self.hosts:
-                assert host.process.stdout is not None
-                selector.register(host.process.stdout, selectors.EVENT_READ, host)
-            while selector.get_map():
-                now_s = time.monotonic()
-                if now_s >= limit_at_s and not self.ending.over_time:
-                    self.ending.over_time = True
-                    self._terminate()
-                if now_s >= self.ending.kill_at_s:
-                    self._signal(signal.SIGKILL)
-                due_s = min(self.ending.kill_at_s, float("inf") if self.ending.over_time else limit_at_s)
-                for key, _ in selector.select(min(1.0, max(0.0, due_s - now_s))):
-                    if not self._store_output(key.data):
-                        selector.unregister(key.fileobj)
-                        key.data.process.stdout.close()
-                if self.checkpoints is not None:
-                    self.checkpoints.upload(self.roots.values())
-                self._lose_instances()
-                failed = next((host for host in self.hosts if host.process.poll()), None)
-                if failed is not None:
-                    self.failed = self.failed or failed
-                    # One host's failure ends the job; the others would wait for it forever.
-                    self._terminate()
+    def _look(self) -> None:
+        """Upload new checkpoints, and interrupt a spot job whose time has come."""
+        if self.checkpoints is not None:
+            self.checkpoints.upload(self.roots.values())
+        self._lose_instances()
 
-    def _store_output(self, host: _Host) -> bool:
-        """Read the available output and store its whole lines; return False at the end."""
-        stdout: IO[bytes] | None = host.process.stdout
-        assert stdout is not None
-        chunk = os.read(stdout.fileno(), _READ_BYTES)
-        *lines, host.rest = (host.rest + chunk).split(b"\n")
-        if not chunk and host.rest:
-            lines, host.rest = [host.rest], b""
-        now_s = self.state.now()
-        texts = [(now_s, line.decode("utf-8", errors="replace").rstrip("\r")) for line in lines]
-        host.has_written = host.has_written or bool(texts)
-        if texts and self.has_log:
-            self.logs.append(self.job.region, TRAINING_GROUP, host.stream, lines=texts)
-        return bool(chunk)
+    def _store_lines(self, stream: str, lines: Sequence[str]) -> None:
+        if self.has_log:
+            now_s = self.state.now()
+            self.logs.append(self.job.region, TRAINING_GROUP, stream, lines=[(now_s, line) for line in lines])
 
     def _conclude(self, exit_code: int) -> None:
         """Upload the artifact and record the job's end."""
         job_files.remove_input(self.directory)
         metrics = self._metrics()
-        ended_early = self.ending.stop_requested or self.ending.over_time
+        ended_early = self.is_stopping or self.containers.is_over_time
         if exit_code and not ended_early:
-            name = self.failed.name if self.failed and len(self.hosts) > 1 else ""
+            failed = self.containers.failed
+            name = failed.name if failed and len(self.roots) > 1 else ""
             reason = job_files.failure_reason(self.roots.values(), exit_code, host=name)
             return self.jobs.finish(self.job, "Failed", reason=reason, metrics=metrics)
         self.jobs.step(self.job, "Uploading")
@@ -322,9 +259,9 @@ class Worker:
         elif not ended_early:
             reason = "AlgorithmError: The training container ended without a model in /opt/ml/model."
             return self.jobs.finish(self.job, "Failed", reason=reason, metrics=metrics)
-        if self.ending.over_time:
+        if self.containers.is_over_time:
             return self.jobs.finish(self.job, "Stopped", secondary="MaxRuntimeExceeded", **facts)
-        return self.jobs.finish(self.job, "Stopped" if self.ending.stop_requested else "Completed", **facts)
+        return self.jobs.finish(self.job, "Stopped" if self.is_stopping else "Completed", **facts)
 
     def _upload(self, archive: Path, uri: str) -> str:
         """Upload the artifact; return S3's reason if it is refused, else an empty text."""
@@ -339,20 +276,9 @@ class Worker:
             return str(error)
         return ""
 
-    def _terminate(self) -> None:
-        if self.hosts and self.ending.kill_at_s == float("inf"):
-            self.ending.kill_at_s = time.monotonic() + self.settings.stop_grace_s
-        self._signal(signal.SIGTERM)
-
-    def _signal(self, number: signal.Signals) -> None:
-        for host in self.hosts:
-            host.process.send_signal(number)  # which ignores processes that have ended
-
-    def _wait(self, duration_s: float) -> None:
+    def _pause(self, duration_s: float) -> None:
         """Wait until the instances are up or a stop is requested."""
-        until_s = time.monotonic() + duration_s
-        while not self.ending.stop_requested and (remaining_s := until_s - time.monotonic()) > 0:
-            time.sleep(min(remaining_s, 0.05))
+        wait(duration_s, unless=lambda: self.is_stopping)
 
     def _environment(self, host: str) -> dict[str, str]:
         """Return a container's environment; the request's variables are in a file, see `job_files.prepare`.

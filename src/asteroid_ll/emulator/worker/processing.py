@@ -117,8 +117,7 @@ class ProcessingWorker:
             command = [*own, "--root", str(root)] if own else python_command(MODULE, str(root))
             stream = f"{self.job.name}/{host}-{started_s}"
             self.containers.start(host, command, directory=root, stream=stream, environment=variables)
-        processes = [{"pid": process.pid, "started": process.started} for process in self.containers.processes()]
-        self.jobs.note(self.job, containers=processes)
+        self.jobs.note(self.job, containers=self.containers.processes())
         if self._stopping.is_set():
             self.containers.stop()
         limit_s: float = self.request["StoppingCondition"]["MaxRuntimeInSeconds"]

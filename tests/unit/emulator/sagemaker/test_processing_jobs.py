@@ -113,6 +113,13 @@ def test_a_name_a_quota_and_an_unknown_job_are_answered_in_awss_words(
 
 TWICE = {"InputName": "again", "S3Input": {"S3Uri": "s3://asteroids/job/fetch", "S3DataType": "S3Prefix"}}
 PLACE = "must have a LocalPath that begins with /opt/ml/processing/"
+ATHENA = {
+    "Catalog": "\U0001f30d",
+    "Database": "d",
+    "QueryString": "q",
+    "OutputS3Uri": "s3://a/b",
+    "OutputFormat": "ORC",
+}
 NO_CODE = "The emulator runs no code that it is sent"
 REFUSED = {
     "role": ({"RoleArn": "arn:aws:iam::123456789012:role/x"}, "RoleArn: Cross-account pass role is not allowed."),
@@ -161,6 +168,10 @@ REFUSED = {
     "input": ({"fetch": {"S3Uri": "s3://asteroids/none/"}}, 'No S3 objects found under S3 URL "s3://asteroids/none/"'),
     "output": ({"output": {"S3Uri": "s3://nobodys/out"}}, 'output location "s3://nobodys/out" cannot be used'),
     "managed": ({"more_inputs": [{"InputName": "x", "AppManaged": True}]}, "no ProcessingInputs.AppManaged"),
+    "data set": (
+        {"more_inputs": [{"InputName": "x", "DatasetDefinition": {"AthenaDatasetDefinition": ATHENA}}]},
+        "The emulator has no ProcessingInputs.DatasetDefinition.",
+    ),
     "no source": ({"more_inputs": [{"InputName": "x"}]}, "The input 'x' needs an S3Input."),
     "many inputs": ({"more_inputs": [TWICE] * 8}, "Member must have length less than or equal to 10"),
     "no code": ({"ProcessingInputs": None}, f"{NO_CODE}, only the stages of asteroid-ll itself"),

@@ -266,9 +266,9 @@ def test_a_job_that_has_ended_cannot_be_stopped(sagemaker, job_request, ended, r
 
 def test_a_worker_that_is_killed_fails_the_job_at_the_next_look(emulator, sagemaker, job_request, ended):
     sagemaker.create_training_job(**_waits(job_request))
-    ended(until=lambda _: emulator.services.jobs.get("us-west-2", "job-1").body.get("container"))
+    ended(until=lambda _: emulator.services.jobs.get("us-west-2", "job-1").body.get("containers"))
     body = emulator.services.jobs.get("us-west-2", "job-1").body
-    container = ProcessId(body["container"]["pid"], body["container"]["started"])
+    container = ProcessId(body["containers"][0]["pid"], body["containers"][0]["started"])
     assert container.is_alive()
     os.kill(body["worker"]["pid"], signal.SIGKILL)
     job = ended()
@@ -539,7 +539,7 @@ def test_a_container_that_ignores_sigterm_is_killed_after_the_grace_time(
     )
     emulator.configure(container_command=(sys.executable, "-S", str(script)), stop_grace_s=0.1)
     sagemaker.create_training_job(**job_request())
-    ended(until=lambda _: emulator.services.jobs.get("us-west-2", "job-1").body.get("container"))
+    ended(until=lambda _: emulator.services.jobs.get("us-west-2", "job-1").body.get("containers"))
     sagemaker.stop_training_job(TrainingJobName="job-1")
     job = ended()
     assert job["TrainingJobStatus"] == "Stopped"

@@ -61,7 +61,7 @@ def wait_for_checkpoint(account):
 
 
 def kill_container_of(account, name):
-    os.kill(account.services.jobs.get(REGION, name).body["container"]["pid"], signal.SIGKILL)
+    os.kill(account.services.jobs.get(REGION, name).body["containers"][0]["pid"], signal.SIGKILL)
 
 
 def assert_undisturbed(account, name):

@@ -81,9 +81,9 @@ def test_a_host_that_dies_fails_the_job_with_a_reason(emulator, two_hosts, sagem
     two_hosts["HyperParameters"] = {**VALUES, "epochs": "100000", "early_stopping_patience": "100000"}
     sagemaker.create_training_job(**two_hosts)
     limit_s = time.monotonic() + 30
-    while "container" not in (body := emulator.services.jobs.get(REGION, "job-1").body):
+    while "containers" not in (body := emulator.services.jobs.get(REGION, "job-1").body):
         assert time.monotonic() < limit_s
-    os.kill(body["container"]["pid"], signal.SIGKILL)
+    os.kill(body["containers"][0]["pid"], signal.SIGKILL)
     job = ended()
     assert job["TrainingJobStatus"] == "Failed"
     assert job["FailureReason"].startswith("AlgorithmError: The host algo-1 left the job")
@@ -100,7 +100,7 @@ def test_two_hosts_of_a_spot_job_continue_together_after_an_interruption(emulato
     }
     sagemaker.create_training_job(**two_hosts)
     halted()
-    os.kill(emulator.services.jobs.get(REGION, "job-1").body["container"]["pid"], signal.SIGKILL)
+    os.kill(emulator.services.jobs.get(REGION, "job-1").body["containers"][0]["pid"], signal.SIGKILL)
     job = ended()
     assert job["TrainingJobStatus"] == "Completed", job.get("FailureReason")
     assert "Interrupted" in {step["Status"] for step in job["SecondaryStatusTransitions"]}

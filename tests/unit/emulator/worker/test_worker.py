@@ -121,11 +121,10 @@ def test_no_process_is_left_when_jobs_have_ended(stand_in, bucket, sagemaker, jo
 
 def test_reset_ends_the_processes_of_jobs(stand_in, bucket, sagemaker, job_request, ended):
     sagemaker.create_training_job(**job_request(HyperParameters={"wish": "wait"}))
-    ended(until=lambda _: stand_in.services.jobs.get(REGION, "job-1").body.get("container"))
+    ended(until=lambda _: stand_in.services.jobs.get(REGION, "job-1").body.get("containers"))
     body = stand_in.services.jobs.get(REGION, "job-1").body
     stand_in.reset()
-    for role in ("worker", "container"):
-        assert not ProcessId(body[role]["pid"], body[role]["started"]).is_alive()
+    assert not any(ProcessId(**process).is_alive() for process in (body["worker"], *body["containers"]))
     assert sagemaker.list_training_jobs()["TrainingJobSummaries"] == []
 
 
@@ -190,7 +189,7 @@ def test_a_container_dies_with_its_worker(stand_in, bucket, sagemaker, job_reque
     # Later the container writes nothing, so a closed pipe would not end it.
     ended(until=lambda _: stand_in.state.connection.execute("SELECT 1 FROM log_events").fetchone())
     body = stand_in.services.jobs.get(REGION, "job-1").body
-    worker, container = (ProcessId(**body[role]) for role in ("worker", "container"))
+    worker, container = (ProcessId(**process) for process in (body["worker"], *body["containers"]))
     os.kill(worker.pid, signal.SIGKILL)
     assert ended()["FailureReason"].startswith("InternalServerError")
     limit_s = time.monotonic() + 10
