@@ -47,7 +47,7 @@ def failing(monkeypatch: pytest.MonkeyPatch) -> Callable[[BaseException], list[s
             return noted
 
         stages = tuple(replace(stage, run=work(stage.name, stage.run)) for stage in STAGES)
-        monkeypatch.setattr(project, "STAGES", stages)
+        monkeypatch.setattr(project, "stages_of", lambda _config, **_options: stages)
         return ran
 
     return make
