@@ -21,6 +21,7 @@ from asteroid_ll.pipeline.results import Listener, RunResult, StageResult
 from asteroid_ll.pipeline.state import StateReader
 from asteroid_ll.redaction import redacted
 from asteroid_ll.report.bill import bill_of
+from asteroid_ll.report.drawing import Drawing
 from asteroid_ll.run import signals
 from asteroid_ll.run.atomic import refused_by_system
 from asteroid_ll.run.files import read_json
@@ -78,6 +79,7 @@ class Pipeline:
         self._problems: dict[str, str] = {}
         self._verified: set[str] = set()
         self._waits = True
+        self._drawing = Drawing()
 
     @cached_property
     def settings(self) -> dict[str, Settings]:
@@ -106,7 +108,8 @@ class Pipeline:
         self._price.require(self._listener.note)
 
     def close(self) -> None:
-        """Close the session, if one was opened."""
+        """Close the session, if one was opened, and end the process that draws."""
+        self._drawing.close()
         if "_aws" in self.__dict__:
             self._aws.close()
 
@@ -191,6 +194,8 @@ class Pipeline:
                 raise KeyboardInterrupt
             if not stage.undoes and (selected is None or stage.name in selected):
                 current = self.plan(forced=remaining, selected=selected)
+                if self._config.report.figures and any(s.draws and current.runs(s.name) for s in self._stages):
+                    self._drawing.start()
                 price = self._price.check(current, self._listener.note)
                 if price is not None and self._preflight is not None:
                     self._preflight(self._aws, price, [step.stage for step in current.steps if step.action == "run"])
@@ -238,7 +243,7 @@ class Pipeline:
             sparing = replace(stage, run=lambda context: function(replace(context, spared=spared)))
             self._execute(sparing, step, results, outcomes)
             if reason is None and self._config.target == "aws":
-                self._warn_of_expired()
+                supervisor.warn_of_expired(lambda: self.of_other_runs(self.open_resources()), self._listener.note)
         except BaseException as failure:
             expected = _as_expected(failure)
             return supervisor.error_after_teardown(expected, error, open_now=supervisor.open_in(self._journal))
@@ -295,18 +300,6 @@ class Pipeline:
             return []  # connecting would create the account
         return open_resources(self._aws)
 
-    def _warn_of_expired(self) -> None:
-        """Print what other runs have left on the account beyond its time; a teardown that has work prints it too."""
-        from asteroid_ll.aws.other_runs import sentences
-
-        try:
-            others = self.of_other_runs(self.open_resources())
-        except AsteroidError as error:
-            self._listener.note(f"Whether another run has expired resources is unknown: {error.what}")
-            return
-        for sentence in sentences(others, now_s=time.time(), only_expired=True):
-            self._listener.note(sentence)
-
     def of_other_runs(self, resources: Sequence[OpenResource]) -> list[OpenResource]:
         """Return the resources that this run directory did not create, by their tag."""
         return [resource for resource in resources if resource.run != self._run]
@@ -334,6 +327,7 @@ class Pipeline:
             progress=progress,
             waits=self._waits,
             log=self._listener.log,
+            drawing=self._drawing,
         )
 
     def _run_stage(self, stage: Stage, function: Callable[[Context], Outcome]) -> Outcome:

@@ -8,7 +8,8 @@ nothing. An endpoint is of no use without its run. If the journal is lost or can
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+import time
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +26,7 @@ from asteroid_ll.pipeline.plan import still_open
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from asteroid_ll.aws.billing import OpenResource
     from asteroid_ll.run.journal import History, Journal
 
 RESUMABLE = frozenset({"training-job", "transform-job"})
@@ -95,6 +97,24 @@ def error_after_teardown(
         return LeakError(f"The teardown was interrupted. Not proven absent, and possibly billed: {names}.", hint=_AGAIN)
     reason = failure.what if isinstance(failure, AsteroidError) else f"{type(failure).__name__}: {failure}"
     return LeakError(f"Not proven absent, and possibly billed: {names}. {reason}", hint=_AGAIN)
+
+
+def warn_of_expired(find: Callable[[], Sequence[OpenResource]], note: Callable[[str], None]) -> None:
+    """Print what other runs have left on the account beyond its time; a teardown that has work prints it too.
+
+    Args:
+        find: returns the resources of other runs.
+        note: prints a sentence.
+    """
+    from asteroid_ll.aws.other_runs import sentences
+
+    try:
+        others = find()
+    except AsteroidError as error:
+        note(f"Whether another run has expired resources is unknown: {error.what}")
+        return
+    for sentence in sentences(others, now_s=time.time(), only_expired=True):
+        note(sentence)
 
 
 def quietly(function: Callable[..., None]) -> Callable[..., None]:

@@ -19,6 +19,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
 
+from asteroid_ll.report.picture import DOTS_PER_INCH, ReportFigure
 from asteroid_ll.run.atomic import atomic_write
 
 INK = "#1f2933"
@@ -29,7 +30,6 @@ NEGATIVE = "#56a0d3"
 POSITIVE = "#d55e00"
 NEUTRAL = "#9aa5b1"
 MODEL = "#0072b2"
-DOTS_PER_INCH = 120
 
 _PNG_LEVEL = 3
 """The effort of zlib. Without the alpha channel, level 3 gives files as small as matplotlib's in half the time."""
@@ -128,6 +128,11 @@ def render(figure: Figure, image_format: ImageFormat = "png") -> bytes:
             # Every figure is opaque, so its alpha channel is left out.
             Image.fromarray(drawn[:, :, :3]).save(buffer, "png", dpi=dots, compress_level=_PNG_LEVEL)
     return buffer.getvalue()
+
+
+def drawn(plot: Plot) -> ReportFigure:
+    """Return a plot as an image with its texts."""
+    return ReportFigure(plot.title, plot.alt, render(plot.figure))
 
 
 def save(figure: Figure, path: Path) -> bytes:

@@ -106,6 +106,7 @@ STAGES: tuple[Stage, ...] = (
         settings=lambda config: {"report": {"figures": config.report.figures}},
         run=_lazy("stages.explore.run"),
         summary="Summarise the clean table in numbers and figures.",
+        draws=True,
     ),
     Stage(
         name="split",
@@ -194,6 +195,7 @@ STAGES: tuple[Stage, ...] = (
         settings=_all_settings,
         run=_lazy("stages.report.run"),
         summary="Write all results as one HTML file.",
+        draws=True,
     ),
     Stage(
         name="teardown",

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from asteroid_ll.aws.tags import resource_name
+from asteroid_ll.report.drawing import Drawing
 
 if TYPE_CHECKING:
     from asteroid_ll.aws.session import Aws
@@ -60,6 +61,7 @@ class Context:
         spared: kinds of resources that a teardown leaves running, such as ``training-job``.
         waits: whether a stage waits for the job that it starts; a later call takes it up.
         log: reports a line of the training job's log; None if nobody wants it.
+        drawing: draws figures in another process, which may be started before the stage.
     """
 
     config: Config
@@ -73,6 +75,7 @@ class Context:
     spared: frozenset[str] = frozenset()
     waits: bool = True
     log: Callable[[str], None] | None = None
+    drawing: Drawing = field(default_factory=Drawing)
 
     @property
     def resource_name(self) -> str:
@@ -98,6 +101,7 @@ class Stage:
         uses: transient stages that must have run; their outputs do not change this stage's outputs.
         transient: its effect does not last, so it runs when a stage that uses it runs.
         is_priced: it creates or uses something on the account, so the price of the run is shown and checked before it.
+        draws: it asks for figures, so the process that draws them is started before the first stage of a run.
         undoes: transient stages whose effect it ends; it runs after them, and if a resource is open.
         result: a JSON output with ``metrics`` and ``findings``, shown again when the stage is skipped.
         outdated: returns a sentence if the file at the path of ``result`` has an older shape, or None.
@@ -116,6 +120,7 @@ class Stage:
     uses: tuple[str, ...] = ()
     transient: bool = False
     is_priced: bool = False
+    draws: bool = False
     undoes: tuple[str, ...] = ()
     result: str | None = None
     outdated: Callable[[Path], str | None] = lambda _: None

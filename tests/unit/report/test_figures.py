@@ -9,10 +9,12 @@ import pytest
 from PIL import Image
 
 from asteroid_ll.evaluation.metrics import binary_scores
-from asteroid_ll.report.model_plots import DecisionGrid, decision_plane
+from asteroid_ll.report.decision import DecisionGrid
+from asteroid_ll.report.model_plots import decision_plane
+from asteroid_ll.report.picture import DOTS_PER_INCH
 from asteroid_ll.report.quantities import Quantity, quantity
 from asteroid_ll.report.result_plots import ranking_curves, training_curves
-from asteroid_ll.report.style import DOTS_PER_INCH, render, save
+from asteroid_ll.report.style import render, save
 from asteroid_ll.report.table_plots import Panel, distributions, magnitude_moid
 
 CHARTS = [
