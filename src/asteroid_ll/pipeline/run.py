@@ -7,7 +7,7 @@ teardown of everything that bills, also after a failure or an interruption.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -23,9 +23,9 @@ from asteroid_ll.redaction import redacted
 from asteroid_ll.report.bill import bill_of
 from asteroid_ll.report.drawing import Drawing
 from asteroid_ll.run import signals
-from asteroid_ll.run.atomic import refused_by_system
 from asteroid_ll.run.files import read_json
 from asteroid_ll.run.usage import measured
+from asteroid_ll.stages.registry import import_ahead
 from asteroid_ll.stages.stage import Context, Outcome, Settings, Stage
 
 if TYPE_CHECKING:
@@ -80,6 +80,7 @@ class Pipeline:
         self._verified: set[str] = set()
         self._waits = True
         self._drawing = Drawing()
+        self._ahead: Iterator[None] = iter(())
 
     @cached_property
     def settings(self) -> dict[str, Settings]:
@@ -155,7 +156,7 @@ class Pipeline:
                 finally:
                     interruptions.hold()  # a signal before this line has held the later ones
             except BaseException as failure:
-                error = _as_expected(failure)
+                error = supervisor.as_expected(failure)
             for stage in self._stages:
                 is_asked_for = error is None and stage.name in forced and (selected is None or stage.name in selected)
                 if stage.undoes and (tear_down or is_asked_for):
@@ -194,11 +195,14 @@ class Pipeline:
                 raise KeyboardInterrupt
             if not stage.undoes and (selected is None or stage.name in selected):
                 current = self.plan(forced=remaining, selected=selected)
-                if self._config.report.figures and any(s.draws and current.runs(s.name) for s in self._stages):
+                to_run = [step.stage for step in current.steps if step.action == "run"]
+                if not results:
+                    self._ahead = import_ahead(to_run, self._config)
+                if self._config.report.figures and any(s.draws and s.name in to_run for s in self._stages):
                     self._drawing.start()
                 price = self._price.check(current, self._listener.note)
                 if price is not None and self._preflight is not None:
-                    self._preflight(self._aws, price, [step.stage for step in current.steps if step.action == "run"])
+                    self._preflight(self._aws, price, to_run)
                 self._execute(stage, current[stage.name], results, outcomes)
             remaining.discard(stage.name)
 
@@ -245,7 +249,7 @@ class Pipeline:
             if reason is None and self._config.target == "aws":
                 supervisor.warn_of_expired(lambda: self.of_other_runs(self.open_resources()), self._listener.note)
         except BaseException as failure:
-            expected = _as_expected(failure)
+            expected = supervisor.as_expected(failure)
             return supervisor.error_after_teardown(expected, error, open_now=supervisor.open_in(self._journal))
         return error
 
@@ -262,7 +266,7 @@ class Pipeline:
         try:
             outcome = self._run_stage(stage, stage.rescore if step.from_stored and stage.rescore else stage.run)
         except BaseException as error:
-            expected = _as_expected(error)
+            expected = supervisor.as_expected(error)
             reason = str(expected) if isinstance(expected, AsteroidError) else f"{type(error).__name__}: {error}"
             results.append(StageResult(stage.name, "failed", redacted(reason), time.monotonic() - start))
             listener.ended(results[-1])
@@ -328,6 +332,7 @@ class Pipeline:
             waits=self._waits,
             log=self._listener.log,
             drawing=self._drawing,
+            idle=lambda: next(self._ahead, None),
         )
 
     def _run_stage(self, stage: Stage, function: Callable[[Context], Outcome]) -> Outcome:
@@ -385,10 +390,3 @@ class Pipeline:
                 self._problems[stage.name] = missing
                 return True
         return False
-
-
-def _as_expected(error: BaseException) -> BaseException:
-    """Return the expected failure that an error stands for, or the error itself."""
-    if isinstance(error, KeyboardInterrupt):
-        return InterruptedRunError("Interrupted.", hint="asteroid-ll run-all   continues the run.")
-    return refused_by_system(error) or error

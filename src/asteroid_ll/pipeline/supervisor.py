@@ -22,6 +22,7 @@ from asteroid_ll.errors import (
     UnrecordedError,
 )
 from asteroid_ll.pipeline.plan import still_open
+from asteroid_ll.run.atomic import refused_by_system
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,6 +34,13 @@ RESUMABLE = frozenset({"training-job", "transform-job"})
 """Kinds of resources that a failed or interrupted run leaves running, for the next run."""
 
 _AGAIN = "asteroid-ll teardown   tries again."
+
+
+def as_expected(error: BaseException) -> BaseException:
+    """Return the expected failure that an error stands for, or the error itself."""
+    if isinstance(error, KeyboardInterrupt):
+        return InterruptedRunError("Interrupted.", hint="asteroid-ll run-all   continues the run.")
+    return refused_by_system(error) or error
 
 
 def open_in(journal: Journal) -> dict[str, str] | None:

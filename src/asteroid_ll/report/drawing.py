@@ -34,6 +34,9 @@ _BOOT = (
 _NEEDED = ("table_plots", "figures")
 """What the process imports before it is asked, in the order of the stages."""
 
+_PATIENCE_S = 0.2
+"""How long it waits for a request before the next import, which takes as long."""
+
 
 class Drawing:
     """The other process and the connection to it, for one thread. It is started when it is first needed."""
@@ -119,7 +122,7 @@ def serve(number: int) -> None:
         for module in _NEEDED:
             with suppress(Exception):  # the request that needs it meets the same error
                 import_module(f"asteroid_ll.report.{module}")
-            while connection.poll():
+            while connection.poll(_PATIENCE_S):
                 _respond(connection)
         while True:
             _respond(connection)

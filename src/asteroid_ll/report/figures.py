@@ -26,16 +26,25 @@ _CUT = ("decision-plane", "ranking", "training", "learned-functions")
 _MARKS = "Each asteroid that is listed below has its name here on hover and focus; violet ones are for follow-up."
 
 
-def draw_model(inputs: ReportInputs) -> list[Plot]:
-    """Draw the figures of the model and of the test part."""
-    board, predicted = inputs.board, inputs.part.predicted
-    plots = [
+def draw_decisions(inputs: ReportInputs) -> list[Plot]:
+    """Draw the figures of the decisions about the test part."""
+    board = inputs.board
+    return [
         decision_plane(
-            inputs.magnitude, inputs.moid_au, labels=inputs.part.labels, predicted=predicted, grid=inputs.grid
+            inputs.magnitude,
+            inputs.moid_au,
+            labels=inputs.part.labels,
+            predicted=inputs.part.predicted,
+            grid=inputs.grid,
         ),
         confusion_matrix(board.model),
         ranking_curves(inputs.part.labels, inputs.part.scores, model=board.model, rule=board.rule),
     ]
+
+
+def draw_model(inputs: ReportInputs) -> list[Plot]:
+    """Draw the figures of the model and of what it has learned from."""
+    plots = []
     if inputs.calibration is not None:
         plots.append(calibration_curve(inputs.calibration))
     if (history := inputs.history) is not None:
@@ -56,14 +65,19 @@ def draw_model(inputs: ReportInputs) -> list[Plot]:
     return plots
 
 
-def figures_of_model(directory: Path, settings: Mapping[str, Any]) -> dict[str, ReportFigure]:
-    """Draw the figures of the model and of the test part for the page. None of them shows a fingerprint or the bill.
+def figures_of_decisions(directory: Path, settings: Mapping[str, Any]) -> dict[str, ReportFigure]:
+    """Draw the figures of `draw_decisions` for the page. None of them shows a fingerprint or the bill.
 
     Args:
         directory: the run directory.
         settings: its configuration, as `Config.stored_values` returns it.
     """
     inputs = ReportInputs(directory, Config.model_validate(settings), fingerprints={}, bill={})
+    return {plot.name: _on_page(plot, inputs) for plot in draw_decisions(inputs)}
+
+
+def figures_of_model(inputs: ReportInputs) -> dict[str, ReportFigure]:
+    """Draw the figures of `draw_model` for the page."""
     return {plot.name: _on_page(plot, inputs) for plot in draw_model(inputs)}
 
 
@@ -84,7 +98,7 @@ def save_svg(inputs: ReportInputs) -> list[Path]:
     label = locate(table.columns, [LABEL])[LABEL]
     of_table = [*draw_columns(table, label=label), draw_correlation(summarise(table, label=label))]
     files = []
-    for plot in (*(plot for plot in of_table if plot.name in REUSED), *draw_model(inputs)):
+    for plot in (*(plot for plot in of_table if plot.name in REUSED), *draw_decisions(inputs), *draw_model(inputs)):
         files.append(inputs.directory / paths.REPORT_FIGURES / f"{plot.name}.svg")
         save(plot.figure, files[-1])
     return files

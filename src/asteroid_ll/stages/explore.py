@@ -25,6 +25,7 @@ def run(context: Context) -> Outcome:
     summary = summarise(table, label=label)
     of_summary = context.drawing.ask("table_plots.figures_of_summary", summary) if draws else dict
     write_json(context.path(paths.SUMMARY), summary.to_json())
+    context.idle()
     figures = of_columns() | of_summary()
     n_pairs = len(summary.identical_pairs)
     return Outcome(

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from asteroid_ll.parity.judge import Parity
 
 
-_DRAW = "figures.figures_of_model"
+_DECISIONS = "figures.figures_of_decisions"
 
 
 def report_inputs(context: Context) -> ReportInputs:
@@ -68,9 +68,9 @@ def run(context: Context) -> Outcome:
     if not context.config.report.html:
         return Outcome(note="switched off by report.html")
     inputs = report_inputs(context)
-    # Another process draws while this one judges and counts.
-    settings = context.config.stored_values()
-    drawn = context.drawing.ask(_DRAW, context.directory, settings) if context.config.report.figures else None
+    of_decisions = None
+    if context.config.report.figures:  # another process draws one half while this one does the rest
+        of_decisions = context.drawing.ask(_DECISIONS, context.directory, context.config.stored_values())
     folder = context.path(paths.REPORT_FIGURES)
     for path in (*folder.glob("*.png"), *folder.glob("*.svg")):
         path.unlink()  # an earlier report may have other figures
@@ -80,12 +80,15 @@ def run(context: Context) -> Outcome:
     listed = [item.to_json() for item in inputs.follow_up]
     write_csv(context.path(paths.FOLLOW_UP), pd.DataFrame(listed, columns=[item.name for item in fields(Candidate)]))
     figures: dict[str, ReportFigure] = {}
-    if drawn is not None:
-        figures |= reused_figures(inputs)
-        for name, figure in drawn().items():
+    if of_decisions is not None:
+        from asteroid_ll.report.figures import figures_of_model  # imports matplotlib
+
+        of_model = figures_of_model(inputs)
+        new = of_decisions() | of_model
+        for name, figure in new.items():
             outputs.append(f"{paths.REPORT_FIGURES}/{name}.png")
             atomic_write(context.path(outputs[-1]), figure.content)
-            figures[name] = figure
+        figures = reused_figures(inputs) | new
     document = render_html(as_document(inputs, figures, parity)).encode()
     atomic_write(context.path(paths.REPORT_HTML), document, private=True)
     return Outcome(

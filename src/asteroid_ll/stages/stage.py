@@ -62,6 +62,7 @@ class Context:
         waits: whether a stage waits for the job that it starts; a later call takes it up.
         log: reports a line of the training job's log; None if nobody wants it.
         drawing: draws figures in another process, which may be started before the stage.
+        idle: prepares the later stages, a part per call; a stage calls it before it waits for another process.
     """
 
     config: Config
@@ -76,6 +77,7 @@ class Context:
     waits: bool = True
     log: Callable[[str], None] | None = None
     drawing: Drawing = field(default_factory=Drawing)
+    idle: Callable[[], None] = lambda: None
 
     @property
     def resource_name(self) -> str:

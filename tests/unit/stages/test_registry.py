@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from importlib import import_module
 
 import pytest
 
 from asteroid_ll.config import Config
 from asteroid_ll.pipeline.ownership import stored_form
-from asteroid_ll.stages.registry import BATCH_STAGES, STAGES
+from asteroid_ll.stages.registry import BATCH_STAGES, STAGES, import_ahead
 
 NAMES = [stage.name for stage in STAGES]
 CHANGES = {
@@ -110,3 +112,22 @@ def test_the_stages_of_a_batch_prediction_have_the_same_fingerprints():
         assert [getattr(stage, name) for name in same] == [getattr(in_batch, name) for name in same]
         assert stage.settings(Config()) == in_batch.settings(Config())
     assert callable(import_module("asteroid_ll.stages.predict").run_in_batch)
+
+
+AHEAD = """
+import sys
+from asteroid_ll.config import Config
+from asteroid_ll.stages.registry import import_ahead
+modules = ["asteroid_ll.stages.upload", "asteroid_ll.stages.report", "asteroid_ll.emulator.account", "matplotlib"]
+for _ in import_ahead(["upload", "report"], Config()):
+    print(*(module in sys.modules for module in modules))
+"""
+
+
+def test_stages_are_imported_ahead_in_two_parts_of_which_the_second_is_matplotlib():
+    done = subprocess.run([sys.executable, "-c", AHEAD], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines() == ["True True True False", "True True True True"]
+
+
+def test_a_stage_that_cannot_be_imported_ahead_is_left_to_its_own_start():
+    assert len(list(import_ahead(["absent"], Config()))) == 2
