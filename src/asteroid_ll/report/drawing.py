@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from asteroid_ll.report.picture import ReportFigure
 
     Figures = dict[str, ReportFigure]
-    Request = tuple[str, tuple[object, ...]]
-    Answer = tuple[Figures, Exception | None]
+    Request = tuple[int, str, tuple[object, ...]]
+    Answer = tuple[int, Figures, Exception | None]
 
 _BOOT = (
     "import gc, sys; gc.set_threshold(50_000); number, *sys.path[:] = sys.argv[1:]; "
@@ -44,6 +44,7 @@ class Drawing:
     def __init__(self) -> None:
         self._process: subprocess.Popen[bytes] | None = None
         self._connection: Connection[Request, Answer] | None = None
+        self._n_asked = 0
 
     def start(self) -> None:
         """Start the process, which then prepares itself for a request. If it runs already, do nothing."""
@@ -75,12 +76,13 @@ class Drawing:
             arguments: its arguments, which must be picklable.
 
         Returns:
-            A function that waits for the figures. Call each of these functions once, in the order of the requests. They
-            raise the error of the drawing, or `AsteroidError` if the process has died.
+            A function that waits for the figures. Call it once, and not after that of a later request. It raises the
+            error of the drawing, or `AsteroidError` if the process has died.
         """
+        self._n_asked = number = self._n_asked + 1
         with suppress(ConnectionError):  # then there is no answer, either
-            self._connect().send((function, arguments))
-        return self._answer
+            self._connect().send((number, function, arguments))
+        return lambda: self._answer(number)
 
     def close(self) -> None:
         """End the process, whatever it is doing. A second call does nothing."""
@@ -91,9 +93,11 @@ class Drawing:
             self._connection.close()
         self._process = self._connection = None
 
-    def _answer(self) -> Figures:
+    def _answer(self, number: int) -> Figures:
+        answered = 0
         try:
-            figures, error = self._connect().recv()
+            while answered < number:  # nobody has waited for the earlier ones
+                answered, figures, error = self._connect().recv()
         except (EOFError, ConnectionError):
             code = None if self._process is None else self._process.wait()
             self.close()
@@ -102,7 +106,7 @@ class Drawing:
                 hint="asteroid-ll run-all   continues the run;   --set report.figures=false   draws no figures.",
             ) from None
         except BaseException:
-            self.close()  # the next answer would be that to an old request
+            self.close()  # a part of an answer may be left
             raise
         if error is not None:
             raise error
@@ -130,14 +134,14 @@ def serve(number: int) -> None:
 
 
 def _respond(connection: Connection[Answer, Request]) -> None:
-    name, arguments = connection.recv()
+    number, name, arguments = connection.recv()
     module, _, function = name.rpartition(".")
     try:
-        answer: Answer = getattr(import_module(f"asteroid_ll.report.{module}"), function)(*arguments), None
+        answer: Answer = number, getattr(import_module(f"asteroid_ll.report.{module}"), function)(*arguments), None
     except Exception as error:
         if not isinstance(error, AsteroidError):
             import traceback
 
             error.add_note("".join(traceback.format_exception(error)))
-        answer = {}, error
+        answer = number, {}, error
     connection.send(answer)

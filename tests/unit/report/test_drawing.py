@@ -47,6 +47,12 @@ def test_another_process_draws_the_same_figures_in_the_order_of_the_requests(dra
     ]
 
 
+def test_an_answer_that_nobody_has_waited_for_is_not_that_to_the_next_request(drawing):
+    drawing.ask("table_plots.figures_of_summary", replace(SUMMARY, correlated_columns=NAMES[::-1]))
+    answer = drawing.ask("table_plots.figures_of_summary", SUMMARY)
+    assert answer() == {"correlation": drawn(draw_correlation(SUMMARY))}
+
+
 def test_an_expected_failure_comes_back_as_it_is_and_the_process_goes_on(drawing, tmp_path):
     failing = drawing.ask("table_plots.figures_of_columns", tmp_path / "absent.npz", "hazardous")
     following = drawing.ask("table_plots.figures_of_summary", SUMMARY)
