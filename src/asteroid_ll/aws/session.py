@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import cached_property
+from importlib import import_module
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
@@ -41,6 +42,9 @@ READ_TIMEOUT_S = 70
 
 CHECK_ATTEMPTS, CHECK_TIMEOUT_S = 2, 5
 """For IAM and Service Quotas, since a run can do without the checks that ask them."""
+
+
+_OF_EMULATOR = ("account", "sessions", "transport.in_process")
 
 
 class Aws:
@@ -205,6 +209,13 @@ def partition_of(region: str) -> str:
     """
     with aws_call("looking for the partition of the region"):
         return str(EndpointResolver(create_loader().load_data("endpoints")).get_partition_for_region(region))
+
+
+def import_ahead(target: Target) -> None:
+    """Import what `connect` needs beyond this module."""
+    if target == "emulator":
+        for module in _OF_EMULATOR:
+            import_module(f"asteroid_ll.emulator.{module}")
 
 
 def connect(target: Target, *, region: str, emulator_dir: Path, access: Access = DEFAULT_ACCESS) -> Aws:

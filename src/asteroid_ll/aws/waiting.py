@@ -51,7 +51,7 @@ class Pace:
             growing_s = min(growing_s * 2, self.longest_s)
 
 
-EMULATOR_PACE = Pace(first_s=0.02, shortest_s=0.1, longest_s=0.1)
+EMULATOR_PACE = Pace(first_s=0.02, shortest_s=0.05, longest_s=0.05)
 AWS_PACE = Pace(first_s=2.0, shortest_s=10.0, longest_s=30.0, new_role_s=60.0)
 
 

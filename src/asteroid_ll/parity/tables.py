@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from asteroid_ll.parity.judge import Parity
 from asteroid_ll.parity.noise import VERDICTS, Compared
+
+if TYPE_CHECKING:
+    from asteroid_ll.parity.judge import Parity
 
 Rows = list[tuple[str, ...]]
 

@@ -7,7 +7,7 @@ teardown of everything that bills, also after a failure or an interruption.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -21,10 +21,11 @@ from asteroid_ll.pipeline.results import Listener, RunResult, StageResult
 from asteroid_ll.pipeline.state import StateReader
 from asteroid_ll.redaction import redacted
 from asteroid_ll.report.bill import bill_of
+from asteroid_ll.report.drawing import Drawing
 from asteroid_ll.run import signals
-from asteroid_ll.run.atomic import refused_by_system
 from asteroid_ll.run.files import read_json
 from asteroid_ll.run.usage import measured
+from asteroid_ll.stages.registry import import_ahead
 from asteroid_ll.stages.stage import Context, Outcome, Settings, Stage
 
 if TYPE_CHECKING:
@@ -78,6 +79,8 @@ class Pipeline:
         self._problems: dict[str, str] = {}
         self._verified: set[str] = set()
         self._waits = True
+        self._drawing = Drawing()
+        self._ahead: Iterator[None] = iter(())
 
     @cached_property
     def settings(self) -> dict[str, Settings]:
@@ -106,7 +109,8 @@ class Pipeline:
         self._price.require(self._listener.note)
 
     def close(self) -> None:
-        """Close the session, if one was opened."""
+        """Close the session, if one was opened, and end the process that draws."""
+        self._drawing.close()
         if "_aws" in self.__dict__:
             self._aws.close()
 
@@ -152,7 +156,7 @@ class Pipeline:
                 finally:
                     interruptions.hold()  # a signal before this line has held the later ones
             except BaseException as failure:
-                error = _as_expected(failure)
+                error = supervisor.as_expected(failure)
             for stage in self._stages:
                 is_asked_for = error is None and stage.name in forced and (selected is None or stage.name in selected)
                 if stage.undoes and (tear_down or is_asked_for):
@@ -191,9 +195,14 @@ class Pipeline:
                 raise KeyboardInterrupt
             if not stage.undoes and (selected is None or stage.name in selected):
                 current = self.plan(forced=remaining, selected=selected)
+                to_run = [step.stage for step in current.steps if step.action == "run"]
+                if not results:
+                    self._ahead = import_ahead(to_run, self._config)
+                if self._config.report.figures and any(s.draws and s.name in to_run for s in self._stages):
+                    self._drawing.start()
                 price = self._price.check(current, self._listener.note)
                 if price is not None and self._preflight is not None:
-                    self._preflight(self._aws, price, [step.stage for step in current.steps if step.action == "run"])
+                    self._preflight(self._aws, price, to_run)
                 self._execute(stage, current[stage.name], results, outcomes)
             remaining.discard(stage.name)
 
@@ -238,9 +247,9 @@ class Pipeline:
             sparing = replace(stage, run=lambda context: function(replace(context, spared=spared)))
             self._execute(sparing, step, results, outcomes)
             if reason is None and self._config.target == "aws":
-                self._warn_of_expired()
+                supervisor.warn_of_expired(lambda: self.of_other_runs(self.open_resources()), self._listener.note)
         except BaseException as failure:
-            expected = _as_expected(failure)
+            expected = supervisor.as_expected(failure)
             return supervisor.error_after_teardown(expected, error, open_now=supervisor.open_in(self._journal))
         return error
 
@@ -257,7 +266,7 @@ class Pipeline:
         try:
             outcome = self._run_stage(stage, stage.rescore if step.from_stored and stage.rescore else stage.run)
         except BaseException as error:
-            expected = _as_expected(error)
+            expected = supervisor.as_expected(error)
             reason = str(expected) if isinstance(expected, AsteroidError) else f"{type(error).__name__}: {error}"
             results.append(StageResult(stage.name, "failed", redacted(reason), time.monotonic() - start))
             listener.ended(results[-1])
@@ -295,18 +304,6 @@ class Pipeline:
             return []  # connecting would create the account
         return open_resources(self._aws)
 
-    def _warn_of_expired(self) -> None:
-        """Print what other runs have left on the account beyond its time; a teardown that has work prints it too."""
-        from asteroid_ll.aws.other_runs import sentences
-
-        try:
-            others = self.of_other_runs(self.open_resources())
-        except AsteroidError as error:
-            self._listener.note(f"Whether another run has expired resources is unknown: {error.what}")
-            return
-        for sentence in sentences(others, now_s=time.time(), only_expired=True):
-            self._listener.note(sentence)
-
     def of_other_runs(self, resources: Sequence[OpenResource]) -> list[OpenResource]:
         """Return the resources that this run directory did not create, by their tag."""
         return [resource for resource in resources if resource.run != self._run]
@@ -334,6 +331,8 @@ class Pipeline:
             progress=progress,
             waits=self._waits,
             log=self._listener.log,
+            drawing=self._drawing,
+            idle=lambda: next(self._ahead, None),
         )
 
     def _run_stage(self, stage: Stage, function: Callable[[Context], Outcome]) -> Outcome:
@@ -391,10 +390,3 @@ class Pipeline:
                 self._problems[stage.name] = missing
                 return True
         return False
-
-
-def _as_expected(error: BaseException) -> BaseException:
-    """Return the expected failure that an error stands for, or the error itself."""
-    if isinstance(error, KeyboardInterrupt):
-        return InterruptedRunError("Interrupted.", hint="asteroid-ll run-all   continues the run.")
-    return refused_by_system(error) or error

@@ -8,7 +8,8 @@ no use without its run. If the journal is lost or cannot be read, the tags decid
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+import time
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -21,16 +22,25 @@ from asteroid_ll.errors import (
     UnrecordedError,
 )
 from asteroid_ll.pipeline.plan import still_open
+from asteroid_ll.run.atomic import refused_by_system
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from asteroid_ll.aws.billing import OpenResource
     from asteroid_ll.run.journal import History, Journal
 
 RESUMABLE = frozenset({"training-job", "transform-job", "processing-job"})
 """Kinds of resources that a failed or interrupted run leaves running, for the next run."""
 
 _AGAIN = "asteroid-ll teardown   tries again."
+
+
+def as_expected(error: BaseException) -> BaseException:
+    """Return the expected failure that an error stands for, or the error itself."""
+    if isinstance(error, KeyboardInterrupt):
+        return InterruptedRunError("Interrupted.", hint="asteroid-ll run-all   continues the run.")
+    return refused_by_system(error) or error
 
 
 def open_in(journal: Journal) -> dict[str, str] | None:
@@ -95,6 +105,24 @@ def error_after_teardown(
         return LeakError(f"The teardown was interrupted. Not proven absent, and possibly billed: {names}.", hint=_AGAIN)
     reason = failure.what if isinstance(failure, AsteroidError) else f"{type(failure).__name__}: {failure}"
     return LeakError(f"Not proven absent, and possibly billed: {names}. {reason}", hint=_AGAIN)
+
+
+def warn_of_expired(find: Callable[[], Sequence[OpenResource]], note: Callable[[str], None]) -> None:
+    """Print what other runs have left on the account beyond its time; a teardown that has work prints it too.
+
+    Args:
+        find: returns the resources of other runs.
+        note: prints a sentence.
+    """
+    from asteroid_ll.aws.other_runs import sentences
+
+    try:
+        others = find()
+    except AsteroidError as error:
+        note(f"Whether another run has expired resources is unknown: {error.what}")
+        return
+    for sentence in sentences(others, now_s=time.time(), only_expired=True):
+        note(sentence)
 
 
 def quietly(function: Callable[..., None]) -> Callable[..., None]:

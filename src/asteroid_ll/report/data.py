@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from asteroid_ll.report import column_tables
 from asteroid_ll.report.html import Block, ReportFacts, ReportTable
 from asteroid_ll.report.inputs import ReportInputs
+from asteroid_ll.report.panels import histogram_panels
+from asteroid_ll.report.picture import ReportFigure
 from asteroid_ll.report.tables import bill_rows, format_number, usage_rows
 from asteroid_ll.run import paths
+
+REUSED = ("distributions", "correlation")
+"""The figures of explore that the report shows."""
 
 _CARD_TABLES = (
     ("hazards", "Pitfalls of these data", {"name": "", "text": "Details"}),
@@ -25,6 +31,18 @@ _CARD_TABLES = (
     ),
 )
 _CARD_FACTS = ("rows", "asteroids", "hazardous", "notes", "joined_identities")
+
+
+def reused_figures(inputs: ReportInputs) -> dict[str, ReportFigure]:
+    """Return the figures that explore has drawn, by name."""
+    figures = {}
+    for item in inputs.json(paths.EXPLORE_FIGURES)["figures"]:
+        name = Path(item["file"]).stem
+        if name in REUSED:
+            content = (inputs.directory / "explore" / item["file"]).read_bytes()
+            panels = histogram_panels(content) if name == "distributions" else ()
+            figures[name] = ReportFigure(item["title"], item["alt"], content, panels)
+    return figures
 
 
 def data_blocks(inputs: ReportInputs) -> list[Block]:
@@ -56,8 +74,8 @@ def bill_blocks(inputs: ReportInputs) -> list[Block]:
 def usage_blocks(inputs: ReportInputs) -> list[Block]:
     """Return the time and the memory of the stages; nothing for a run of an earlier version."""
     caption = (
-        "Seconds and largest resident memory of the process that ran the stage. The training job, the endpoint and "
-        "this report are not counted."
+        "Seconds and largest resident memory of the process that ran the stage. The training job, the endpoint, the "
+        "drawing of the figures and this report are not counted."
     )
     return [ReportTable(caption, usage_rows(inputs.usage))] if inputs.usage else []
 

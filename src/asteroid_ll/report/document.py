@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,8 +11,6 @@ from numpy.typing import NDArray
 from asteroid_ll.evaluation import thresholds
 from asteroid_ll.evaluation.findings import Finding
 from asteroid_ll.evaluation.ranking import precision_recall_curve, roc_curve
-from asteroid_ll.parity import tables as parity_tables
-from asteroid_ll.parity.judge import Parity
 from asteroid_ll.redaction import redacted
 from asteroid_ll.report import result_tables
 from asteroid_ll.report.data import bill_blocks, data_blocks, usage_blocks
@@ -32,6 +30,9 @@ from asteroid_ll.report.tables import confusion_rows, format_number, format_usd,
 from asteroid_ll.report.weights import weight_rows
 from asteroid_ll.run import paths
 
+if TYPE_CHECKING:
+    from asteroid_ll.parity.judge import Parity
+
 VERSION = 1
 _SHOWN_WEIGHTS = 30
 _NO_LOSSES = "The job's log has no losses of models, so their curves and the table of the grid are missing."
@@ -39,7 +40,11 @@ _NO_LOSSES = "The job's log has no losses of models, so their curves and the tab
 
 def as_json(inputs: ReportInputs, parity: Parity | None = None) -> dict[str, Any]:
     """Return everything that the report shows as JSON values; a loss that is not finite is None."""
-    judged = {} if parity is None else {"parity": parity_tables.as_json(parity)}
+    judged = {}
+    if parity is not None:
+        from asteroid_ll.parity import tables as parity_tables  # few reports need it
+
+        judged = {"parity": parity_tables.as_json(parity)}
     return {
         "version": VERSION,
         "run": run_facts(inputs),
@@ -257,6 +262,8 @@ def _grid(inputs: ReportInputs) -> list[Block]:
 
 def _parity(judged: Parity) -> list[Block]:
     """Return the judgement of the training job."""
+    from asteroid_ll.parity import tables as parity_tables
+
     texts = [judged.sentence(), *(cause.text for cause in judged.causes), *judged.notes]
     findings = [Finding("", "note" if judged.is_equal else "warning", text) for text in texts]
     blocks: list[Block] = [ReportFindings(findings)]

@@ -2,38 +2,49 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from asteroid_ll.config import Config
 from asteroid_ll.formats.table import StoredTable
 from asteroid_ll.neo.table import LABEL, locate
+from asteroid_ll.report.data import REUSED
 from asteroid_ll.report.inputs import ReportInputs
 from asteroid_ll.report.model_plots import calibration_curve, decision_plane, function_panels, strongest_weights
-from asteroid_ll.report.panels import histogram_panels, marks_of, panels_of
+from asteroid_ll.report.panels import marks_of, panels_of
 from asteroid_ll.report.picture import ReportFigure
 from asteroid_ll.report.result_plots import confusion_matrix, ranking_curves, training_curves
-from asteroid_ll.report.style import Plot, save
+from asteroid_ll.report.style import Plot, render, save
 from asteroid_ll.report.summary import summarise
-from asteroid_ll.report.table_plots import class_balance, draw_table
+from asteroid_ll.report.table_plots import class_balance, draw_columns, draw_correlation
 from asteroid_ll.run import paths
 
-DIRECTORY = "report"
-_REUSED = ("distributions", "correlation")
 _CUT = ("decision-plane", "ranking", "training", "learned-functions")
 _MARKS = "Each asteroid that is listed below has its name here on hover and focus; violet ones are for follow-up."
 
 
-def draw_model(inputs: ReportInputs) -> list[Plot]:
-    """Draw the figures of the model and of the test part."""
-    board, predicted = inputs.board, inputs.part.predicted
-    plots = [
+def draw_decisions(inputs: ReportInputs) -> list[Plot]:
+    """Draw the figures of the decisions about the test part."""
+    board = inputs.board
+    return [
         decision_plane(
-            inputs.magnitude, inputs.moid_au, labels=inputs.part.labels, predicted=predicted, grid=inputs.grid
+            inputs.magnitude,
+            inputs.moid_au,
+            labels=inputs.part.labels,
+            predicted=inputs.part.predicted,
+            grid=inputs.grid,
         ),
         confusion_matrix(board.model),
         ranking_curves(inputs.part.labels, inputs.part.scores, model=board.model, rule=board.rule),
     ]
+
+
+def draw_model(inputs: ReportInputs) -> list[Plot]:
+    """Draw the figures of the model and of what it has learned from."""
+    plots = []
     if inputs.calibration is not None:
         plots.append(calibration_curve(inputs.calibration))
     if (history := inputs.history) is not None:
@@ -54,26 +65,25 @@ def draw_model(inputs: ReportInputs) -> list[Plot]:
     return plots
 
 
-def reused_figures(inputs: ReportInputs) -> dict[str, ReportFigure]:
-    """Return the figures that explore has drawn, by name."""
-    figures = {}
-    for item in inputs.json(paths.EXPLORE_FIGURES)["figures"]:
-        name = Path(item["file"]).stem
-        if name in _REUSED:
-            content = (inputs.directory / "explore" / item["file"]).read_bytes()
-            panels = histogram_panels(content) if name == "distributions" else ()
-            figures[name] = ReportFigure(item["title"], item["alt"], content, panels)
-    return figures
-
-
-def figure_of(plot: Plot, content: bytes, inputs: ReportInputs) -> ReportFigure:
-    """Return a drawn figure for the page, with its panels and, on the decision plane, the asteroids that are listed.
+def figures_of_decisions(directory: Path, settings: Mapping[str, Any]) -> dict[str, ReportFigure]:
+    """Draw the figures of `draw_decisions` for the page. None of them shows a fingerprint or the bill.
 
     Args:
-        plot: the figure.
-        content: the same as PNG.
-        inputs: the contents of the report.
+        directory: the run directory.
+        settings: its configuration, as `Config.stored_values` returns it.
     """
+    inputs = ReportInputs(directory, Config.model_validate(settings), fingerprints={}, bill={})
+    return {plot.name: _on_page(plot, inputs) for plot in draw_decisions(inputs)}
+
+
+def figures_of_model(inputs: ReportInputs) -> dict[str, ReportFigure]:
+    """Draw the figures of `draw_model` for the page."""
+    return {plot.name: _on_page(plot, inputs) for plot in draw_model(inputs)}
+
+
+def _on_page(plot: Plot, inputs: ReportInputs) -> ReportFigure:
+    """Return a figure with its panels and, on the decision plane, the asteroids that are listed."""
+    content = render(plot.figure)
     panels = panels_of(plot.figure) if plot.name in _CUT else ()
     marks = (
         marks_of(plot.figure, inputs.shown_mistakes, inputs.shown_follow_up) if plot.name == "decision-plane" else ()
@@ -86,9 +96,9 @@ def save_svg(inputs: ReportInputs) -> list[Path]:
     """Write every figure of the report as SVG beside it, and return the files in the order of drawing."""
     table = StoredTable(inputs.directory / paths.CLEANED_TABLE)
     label = locate(table.columns, [LABEL])[LABEL]
-    of_table = [plot for plot in draw_table(table, summarise(table, label=label), label=label) if plot.name in _REUSED]
+    of_table = [*draw_columns(table, label=label), draw_correlation(summarise(table, label=label))]
     files = []
-    for plot in (*of_table, *draw_model(inputs)):
-        files.append(inputs.directory / DIRECTORY / f"{plot.name}.svg")
+    for plot in (*(plot for plot in of_table if plot.name in REUSED), *draw_decisions(inputs), *draw_model(inputs)):
+        files.append(inputs.directory / paths.REPORT_FIGURES / f"{plot.name}.svg")
         save(plot.figure, files[-1])
     return files

@@ -38,7 +38,7 @@ from asteroid_ll.linear_learner.model import Model
 from asteroid_ll.linear_learner.spec import LOSSES
 from asteroid_ll.neo.features import FittedFeatures
 from asteroid_ll.neo.label import MAX_ABSOLUTE_MAGNITUDE_MAG, MAX_MOID_AU
-from asteroid_ll.report.model_plots import DecisionGrid
+from asteroid_ll.report.decision import DecisionGrid
 from asteroid_ll.report.quantities import feature_steps
 from asteroid_ll.report.weights import LearnedFunction, Weight, learned_functions, weigh
 from asteroid_ll.run import paths

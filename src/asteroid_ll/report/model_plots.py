@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from asteroid_ll.evaluation.calibration import Calibration
 from asteroid_ll.neo.label import MAX_ABSOLUTE_MAGNITUDE_MAG, MAX_MOID_AU
+from asteroid_ll.report.decision import DecisionGrid
 from asteroid_ll.report.quantities import quantity
 from asteroid_ll.report.style import INK, MODEL, MUTED, NEGATIVE, NEUTRAL, POSITIVE, Plot, add_axes, new_figure, theme
 from asteroid_ll.report.table_plots import drawn_text, thinning
@@ -24,21 +24,6 @@ _SHOWN_WEIGHTS = 20
 _LOGARITHMIC_FROM = 30.0
 _CORNER_MAG, _CORNER_FACTOR = 3.0, 3.0
 _BORDER_AT_MAG, _BORDER_AT_AU = 20.0, 0.01
-
-
-@dataclass(frozen=True)
-class DecisionGrid:
-    """A model's decision over the plane of magnitude and MOID.
-
-    Attributes:
-        magnitude: absolute magnitudes H of the columns, mag, ascending, shape ``(n,)``.
-        moid_au: Earth MOIDs of the rows, au, ascending, shape ``(m,)``.
-        margin: raw score minus its value at the threshold, shape ``(m, n)``; positive if predicted hazardous.
-    """
-
-    magnitude: NDArray[np.float64]
-    moid_au: NDArray[np.float64]
-    margin: NDArray[np.float64]
 
 
 def decision_plane(

@@ -5,14 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from itertools import pairwise
-
-from matplotlib.figure import Figure
+from typing import TYPE_CHECKING
 
 from asteroid_ll.evaluation.follow_up import Candidate
 from asteroid_ll.evaluation.mistakes import Mistake
-from asteroid_ll.report.picture import CSS_PIXELS_PER_INCH, Box, Mark, size_px
-from asteroid_ll.report.table_plots import HISTOGRAM_WIDTH_IN
+from asteroid_ll.report.picture import CSS_PIXELS_PER_INCH, HISTOGRAM_WIDTH_IN, Box, Mark, size_px
 from asteroid_ll.report.tables import format_score
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 _LABEL_IN = 0.75  # room for the tick labels and the name of a vertical axis
 _TICK_IN = 0.12  # half of the last tick label of the panel before

@@ -12,9 +12,12 @@ from dataclasses import dataclass
 from html import escape
 from typing import Literal
 
-from asteroid_ll.report.style import DOTS_PER_INCH
-
+DOTS_PER_INCH = 120
 CSS_PIXELS_PER_INCH = 96
+
+HISTOGRAM_WIDTH_IN = 3.0
+"""Width of one histogram of the figure of distributions, inches."""
+
 WEB = "https://"
 """The beginning of every address in a report."""
 

@@ -13,9 +13,13 @@ from pathlib import Path
 from typing import Literal
 
 import matplotlib as mpl
+import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from PIL import Image
 
+from asteroid_ll.report.picture import DOTS_PER_INCH, ReportFigure
 from asteroid_ll.run.atomic import atomic_write
 
 INK = "#1f2933"
@@ -26,7 +30,9 @@ NEGATIVE = "#56a0d3"
 POSITIVE = "#d55e00"
 NEUTRAL = "#9aa5b1"
 MODEL = "#0072b2"
-DOTS_PER_INCH = 120
+
+_PNG_LEVEL = 3
+"""The effort of zlib. Without the alpha channel, level 3 gives files as small as matplotlib's in half the time."""
 
 ImageFormat = Literal["png", "svg"]
 
@@ -110,12 +116,23 @@ def render(figure: Figure, image_format: ImageFormat = "png") -> bytes:
         figure: a figure of this package.
         image_format: ``png`` (120 dots per inch) or ``svg`` (text as outlines, which need no font).
     """
-    # PNG and SVG have different fields for the version of matplotlib and the date.
-    metadata = {"Software": None} if image_format == "png" else {"Date": None, "Creator": None}
     buffer = io.BytesIO()
     with theme():
-        figure.savefig(buffer, format=image_format, metadata=metadata)
+        if image_format == "svg":
+            figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
+        else:
+            canvas = FigureCanvasAgg(figure)
+            canvas.draw()  # type: ignore[no-untyped-call]
+            drawn = np.asarray(canvas.buffer_rgba())  # type: ignore[no-untyped-call]
+            dots = (DOTS_PER_INCH, DOTS_PER_INCH)
+            # Every figure is opaque, so its alpha channel is left out.
+            Image.fromarray(drawn[:, :, :3]).save(buffer, "png", dpi=dots, compress_level=_PNG_LEVEL)
     return buffer.getvalue()
+
+
+def drawn(plot: Plot) -> ReportFigure:
+    """Return a plot as an image with its texts."""
+    return ReportFigure(plot.title, plot.alt, render(plot.figure))
 
 
 def save(figure: Figure, path: Path) -> bytes:

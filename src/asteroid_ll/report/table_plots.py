@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -15,14 +16,13 @@ from numpy.typing import ArrayLike, NDArray
 
 from asteroid_ll.evaluation.shape import shape_of
 from asteroid_ll.formats.columns import Columns
+from asteroid_ll.formats.table import StoredTable
 from asteroid_ll.neo.label import MAX_ABSOLUTE_MAGNITUDE_MAG, MAX_MOID_AU
 from asteroid_ll.neo.table import find, locate
+from asteroid_ll.report.picture import HISTOGRAM_WIDTH_IN, ReportFigure
 from asteroid_ll.report.quantities import Quantity, quantity
-from asteroid_ll.report.style import INK, MUTED, NEGATIVE, POSITIVE, Plot, add_axes, new_figure, theme
+from asteroid_ll.report.style import INK, MUTED, NEGATIVE, POSITIVE, Plot, add_axes, drawn, new_figure, theme
 from asteroid_ll.report.summary import TableSummary
-
-HISTOGRAM_WIDTH_IN = 3.0
-"""Width of one histogram of `distributions`, inches."""
 
 MOST_POINTS = 100_000
 """Most points of a scatter plot: more of them hide each other, and take long to draw."""
@@ -47,12 +47,11 @@ class Panel:
     scale: Literal["linear", "log", "integer"] = "linear"
 
 
-def draw_table(table: Columns, summary: TableSummary, *, label: str) -> list[Plot]:
-    """Draw distributions, class balance, correlations, and magnitude against MOID, in this order.
+def draw_columns(table: Columns, *, label: str) -> list[Plot]:
+    """Draw distributions, class balance, and magnitude against MOID, in this order.
 
     Args:
         table: the clean table, with canonical or the tutorial's column names.
-        summary: its summary.
         label: the table's name of the label column.
     """
     h, moid = locate(table.columns, ["absolute_magnitude_mag", "moid_au"]).values()
@@ -64,9 +63,29 @@ def draw_table(table: Columns, summary: TableSummary, *, label: str) -> list[Plo
     return [
         distributions(panels, labels=labels),
         class_balance({"all": labels}),
-        correlation_map(summary.correlation, [find(name).name for name in summary.correlated_columns]),
         magnitude_moid(table[h].to_numpy(), table[moid].to_numpy(), labels=labels),
     ]
+
+
+def draw_correlation(summary: TableSummary) -> Plot:
+    """Draw the correlations of a table."""
+    return correlation_map(summary.correlation, [find(name).name for name in summary.correlated_columns])
+
+
+def figures_of_columns(path: Path, label: str) -> dict[str, ReportFigure]:
+    """Draw the figures that need no summary of the table.
+
+    Args:
+        path: the clean table.
+        label: the table's name of the label column.
+    """
+    return {plot.name: drawn(plot) for plot in draw_columns(StoredTable(path), label=label)}
+
+
+def figures_of_summary(summary: TableSummary) -> dict[str, ReportFigure]:
+    """Draw the figures that need the summary of the table."""
+    plot = draw_correlation(summary)
+    return {plot.name: drawn(plot)}
 
 
 def distributions(panels: Sequence[Panel], *, labels: ArrayLike) -> Plot:

@@ -6,7 +6,8 @@ The records are cheap to read. A stage's module is imported when one of its func
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
@@ -28,6 +29,26 @@ def _lazy(name: str) -> Callable[..., Any]:
         return getattr(import_module(f"asteroid_ll.{module}"), function)(argument)
 
     return call
+
+
+def import_ahead(names: Collection[str], config: Config) -> Iterator[None]:
+    """Import what stages need, one part per step, for a caller that would else wait for another process.
+
+    The first part is small. The second part, which takes longer, is for the figures of the report.
+
+    Args:
+        names: the stages that will run.
+        config: the configuration.
+    """
+    with suppress(Exception):  # the stage meets the same error
+        for name in names:
+            import_module(f"asteroid_ll.stages.{name}")
+        import_module("asteroid_ll.aws.session").import_ahead(config.target)
+    yield
+    if "report" in names and config.report.figures:
+        with suppress(Exception):
+            import_module("asteroid_ll.report.figures")
+    yield
 
 
 def _account(config: Config) -> dict[str, object]:
@@ -107,6 +128,7 @@ STAGES: tuple[Stage, ...] = (
         settings=lambda config: {"report": {"figures": config.report.figures}},
         run=_lazy("stages.explore.run"),
         summary="Summarise the clean table in numbers and figures.",
+        draws=True,
     ),
     Stage(
         name="split",
@@ -196,6 +218,7 @@ STAGES: tuple[Stage, ...] = (
         settings=_all_settings,
         run=_lazy("stages.report.run"),
         summary="Write all results as one HTML file.",
+        draws=True,
     ),
     Stage(
         name="teardown",

@@ -11,12 +11,11 @@ from asteroid_ll.errors import DataError
 from asteroid_ll.evaluation.follow_up import Candidate
 from asteroid_ll.formats.table import write_csv
 from asteroid_ll.report.bill import bill_of, time_of
+from asteroid_ll.report.data import reused_figures
 from asteroid_ll.report.document import as_document, as_json
-from asteroid_ll.report.figures import DIRECTORY, draw_model, figure_of, reused_figures
 from asteroid_ll.report.html import render_html
 from asteroid_ll.report.inputs import ReportInputs
 from asteroid_ll.report.picture import ReportFigure
-from asteroid_ll.report.style import save
 from asteroid_ll.run import paths
 from asteroid_ll.run.atomic import atomic_write
 from asteroid_ll.run.files import write_json
@@ -24,6 +23,9 @@ from asteroid_ll.stages.stage import Context, Outcome
 
 if TYPE_CHECKING:
     from asteroid_ll.parity.judge import Parity
+
+
+_DECISIONS = "figures.figures_of_decisions"
 
 
 def report_inputs(context: Context) -> ReportInputs:
@@ -66,19 +68,27 @@ def run(context: Context) -> Outcome:
     if not context.config.report.html:
         return Outcome(note="switched off by report.html")
     inputs = report_inputs(context)
-    for path in (*context.path(DIRECTORY).glob("*.png"), *context.path(DIRECTORY).glob("*.svg")):
+    of_decisions = None
+    if context.config.report.figures:  # another process draws one half while this one does the rest
+        of_decisions = context.drawing.ask(_DECISIONS, context.directory, context.config.stored_values())
+    folder = context.path(paths.REPORT_FIGURES)
+    for path in (*folder.glob("*.png"), *folder.glob("*.svg")):
         path.unlink()  # an earlier report may have other figures
     outputs = [paths.REPORT_HTML, paths.REPORT_JSON, paths.FOLLOW_UP]
-    figures: dict[str, ReportFigure] = {}
-    if context.config.report.figures:
-        figures |= reused_figures(inputs)
-        for plot in draw_model(inputs):
-            outputs.append(f"{DIRECTORY}/{plot.name}.png")
-            figures[plot.name] = figure_of(plot, save(plot.figure, context.path(outputs[-1])), inputs)
     parity = _judge(context) if context.config.report.parity else None
     write_json(context.path(paths.REPORT_JSON), as_json(inputs, parity))
     listed = [item.to_json() for item in inputs.follow_up]
     write_csv(context.path(paths.FOLLOW_UP), pd.DataFrame(listed, columns=[item.name for item in fields(Candidate)]))
+    figures: dict[str, ReportFigure] = {}
+    if of_decisions is not None:
+        from asteroid_ll.report.figures import figures_of_model  # imports matplotlib
+
+        of_model = figures_of_model(inputs)
+        new = of_decisions() | of_model
+        for name, figure in new.items():
+            outputs.append(f"{paths.REPORT_FIGURES}/{name}.png")
+            atomic_write(context.path(outputs[-1]), figure.content)
+        figures = reused_figures(inputs) | new
     document = render_html(as_document(inputs, figures, parity)).encode()
     atomic_write(context.path(paths.REPORT_HTML), document, private=True)
     return Outcome(

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from asteroid_ll.aws.tags import resource_name
+from asteroid_ll.report.drawing import Drawing
 
 if TYPE_CHECKING:
     from asteroid_ll.aws.session import Aws
@@ -62,6 +63,8 @@ class Context:
         log: reports a line of the training job's log; None if nobody wants it.
         host: number of this machine among those that share the stage's work, from 0.
         n_hosts: their number.
+        drawing: draws figures in another process, which may be started before the stage.
+        idle: prepares the later stages, a part per call; a stage calls it before it waits for another process.
     """
 
     config: Config
@@ -77,6 +80,8 @@ class Context:
     log: Callable[[str], None] | None = None
     host: int = 0
     n_hosts: int = 1
+    drawing: Drawing = field(default_factory=Drawing)
+    idle: Callable[[], None] = lambda: None
 
     def is_for_this_host(self, number: int) -> bool:
         """Return whether this machine does the part of the work that has a number, from 0."""
@@ -119,6 +124,7 @@ class Stage:
         uses: transient stages that must have run; their outputs do not change this stage's outputs.
         transient: its effect does not last, so it runs when a stage that uses it runs.
         is_priced: it creates or uses something on the account, so the price of the run is shown and checked before it.
+        draws: it asks for figures, so the process that draws them is started before the first stage of a run.
         undoes: transient stages whose effect it ends; it runs after them, and if a resource is open.
         result: a JSON output with ``metrics`` and ``findings``, shown again when the stage is skipped.
         outdated: returns a sentence if the file at the path of ``result`` has an older shape, or None.
@@ -138,6 +144,7 @@ class Stage:
     uses: tuple[str, ...] = ()
     transient: bool = False
     is_priced: bool = False
+    draws: bool = False
     undoes: tuple[str, ...] = ()
     result: str | None = None
     outdated: Callable[[Path], str | None] = lambda _: None

@@ -69,7 +69,7 @@ def _run_job(context: Context, name: str, instance_type: str) -> Outcome:
             aws,
             name,
             on_transition=lambda status, message: context.progress(f"{status}: {message}"),
-            on_look=_log_printer(context, name),
+            on_look=_while_waiting(context, name),
         )
     except KeyboardInterrupt:
         state = "is still running" if outcome else "may have been started"
@@ -111,13 +111,17 @@ def _store(context: Context, name: str, job: TrainingJob) -> None:
     )
 
 
-def _log_printer(context: Context, name: str) -> Callable[[], None]:
-    """Return a function that reports the new lines of the job's log if somebody wants them; a refusal ends it."""
+def _while_waiting(context: Context, name: str) -> Callable[[], None]:
+    """Return a function that reports the new lines of the job's log if somebody wants them; a refusal ends it.
+
+    It prepares the later stages, too.
+    """
     log = context.log
     tail = JobLogTail(context.connect(), name) if log else None
 
     def report() -> None:
         nonlocal tail
+        context.idle()
         try:
             for line in tail.new_lines() if tail else ():
                 assert log is not None

@@ -158,8 +158,9 @@ def test_an_upload_names_its_key(aws, script, say, tmp_path, size_bytes):
 def test_a_log_that_may_not_be_read_is_reported_once(aws, script, say):
     script.on("DescribeLogStreams", say.refusal("AccessDeniedException", "not authorized"))
     said = []
-    report = train._log_printer(
-        SimpleNamespace(log=said.append, progress=said.append, connect=lambda: aws), "asteroid-ll-job"
+    report = train._while_waiting(
+        SimpleNamespace(log=said.append, progress=said.append, connect=lambda: aws, idle=lambda: None),
+        "asteroid-ll-job",
     )
     report()
     report()

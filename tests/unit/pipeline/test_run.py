@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import re
 import signal
 from collections.abc import Callable
@@ -562,6 +563,35 @@ def test_a_session_is_opened_once_and_only_if_a_stage_needs_it_and_is_closed(toy
     used.run(selected=("learn",), tear_down=False)
     used.close()
     assert connection.events == ["opened", "closed"]
+
+
+@pytest.mark.parametrize(("draws", "figures", "starts"), [(True, True, 1), (True, False, 0), (False, True, 0)])
+def test_the_process_that_draws_runs_from_the_first_stage_to_the_end_if_a_stage_will_draw(
+    toy: Toy, draws: bool, figures: bool, starts: int
+) -> None:
+    during: list[list[str]] = []
+
+    def get(context: Context) -> Outcome:
+        during.append(_children())
+        for _ in range(3):
+            context.idle()  # a toy has no module to import
+        return toy.work("get")(context)
+
+    stages = with_stage(toy, "get", run=get)
+    stages = tuple(replace(stage, draws=draws and stage.name == "ask") for stage in stages)
+    config = Config().model_copy(update={"report": Config().report.model_copy(update={"figures": figures})})
+    before = _children()
+    for _ in range(2):  # the second run is up to date
+        pipeline = toy.pipeline(stages=stages, config=config)
+        assert pipeline.run().error is None
+        pipeline.close()
+        assert _children() == before
+    assert len(during) == 1
+    assert len(set(during[0]) - set(before)) == starts
+
+
+def _children() -> list[str]:
+    return Path(f"/proc/self/task/{os.getpid()}/children").read_text(encoding="ascii").split()
 
 
 def test_an_account_that_does_not_exist_yet_has_nothing_open_and_is_not_created(

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import errno
+import re
+
 import pytest
 
-from asteroid_ll.errors import CredentialsError, DataError, InterruptedRunError, LeakError, UnrecordedError
+from asteroid_ll.aws.billing import OpenResource
+from asteroid_ll.errors import AwsError, CredentialsError, DataError, InterruptedRunError, LeakError, UnrecordedError
 from asteroid_ll.pipeline.supervisor import (
+    as_expected,
     error_after_teardown,
     open_in,
     quietly,
     reason_to_tear_down,
     spared_after_failure,
+    warn_of_expired,
 )
 from asteroid_ll.run.journal import Journal
 
@@ -98,6 +104,30 @@ def test_what_is_open_is_known_from_the_last_time_that_the_journal_could_be_read
     journal.path.write_text("damaged\n")
     assert open_in(journal) == ENDPOINT
     assert open_in(Journal(journal.path)) is None
+
+
+def test_an_interruption_and_a_full_disk_are_expected_failures_and_a_bug_is_itself():
+    assert isinstance(as_expected(KeyboardInterrupt()), InterruptedRunError)
+    assert isinstance(as_expected(OSError(errno.ENOSPC, "No space left on device")), DataError)
+    bug = ZeroDivisionError()
+    assert as_expected(bug) is bug
+
+
+def test_what_other_runs_have_left_beyond_its_time_is_named_or_unknown():
+    notes: list[str] = []
+    expired, fresh = (
+        OpenResource("endpoint", "rocks", "arn", "us-east-1", "InService", None, 1, 0.0, None, expires_s, "other-1")
+        for expires_s in (0.0, None)
+    )
+    warn_of_expired(lambda: [expired, fresh], notes.append)
+    assert len(notes) == 1
+    assert re.fullmatch(r"1 endpoint of another run expired [0-9.]+ d ago:   asteroid-ll sweep --expired", notes.pop())
+
+    def refuse():
+        raise AwsError("SageMaker refused.")
+
+    warn_of_expired(refuse, notes.append)
+    assert notes == ["Whether another run has expired resources is unknown: SageMaker refused."]
 
 
 def test_a_listener_that_fails_is_not_heard():

@@ -11,6 +11,7 @@ from asteroid_ll.evaluation.calibration import calibrate
 from asteroid_ll.evaluation.resamples import Predictions
 from asteroid_ll.evaluation.scoreboard import Scoreboard, scoreboard
 from asteroid_ll.report import model_plots, result_plots, table_plots
+from asteroid_ll.report.decision import DecisionGrid
 from asteroid_ll.report.quantities import Quantity, quantity
 from asteroid_ll.report.style import Plot
 from asteroid_ll.report.table_plots import Panel
@@ -77,7 +78,7 @@ def makers(table_values: SimpleNamespace, board: Scoreboard) -> dict[str, Callab
             v.moid,
             labels=v.labels,
             predicted=(v.magnitude <= 21.5) & (v.moid <= 0.04),
-            grid=model_plots.DecisionGrid(across, along, margin),
+            grid=DecisionGrid(across, along, margin),
         ),
         "calibration": lambda: model_plots.calibration_curve(calibration),
         "learned-functions": lambda: model_plots.function_panels(functions, score="log-odds (nats)"),

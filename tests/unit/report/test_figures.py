@@ -1,13 +1,17 @@
 from __future__ import annotations
 
+import io
 import subprocess
 import sys
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from asteroid_ll.evaluation.metrics import binary_scores
-from asteroid_ll.report.model_plots import DecisionGrid, decision_plane
+from asteroid_ll.report.decision import DecisionGrid
+from asteroid_ll.report.model_plots import decision_plane
+from asteroid_ll.report.picture import DOTS_PER_INCH
 from asteroid_ll.report.quantities import Quantity, quantity
 from asteroid_ll.report.result_plots import ranking_curves, training_curves
 from asteroid_ll.report.style import render, save
@@ -53,6 +57,18 @@ def test_a_figure_drawn_twice_gives_the_same_png_without_date_or_version(makers,
     assert content.startswith(b"\x89PNG")
     assert b"atplotlib" not in content
     assert [path.name for path in tmp_path.iterdir()] == ["a.png"]
+
+
+def test_a_png_has_the_pixels_of_matplotlibs_own_file(makers):
+    figure = makers["magnitude-moid"]().figure
+    theirs = io.BytesIO()
+    figure.savefig(theirs, format="png", dpi=DOTS_PER_INCH)
+    assert np.array_equal(_pixels(render(figure)), _pixels(theirs.getvalue()))
+
+
+def _pixels(png):
+    with Image.open(io.BytesIO(png)) as image:
+        return np.asarray(image.convert("RGBA"))
 
 
 @pytest.mark.parametrize("name", ["class-balance", "magnitude-moid", "decision-plane"])

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from importlib import import_module
 
 import pytest
 
 from asteroid_ll.config import Config
 from asteroid_ll.pipeline.ownership import stored_form
-from asteroid_ll.stages.registry import STAGES, stages_of
+from asteroid_ll.stages.registry import STAGES, import_ahead, stages_of
 
 NAMES = [stage.name for stage in STAGES]
 CHANGES = {
@@ -124,3 +126,22 @@ def test_clean_and_encode_are_priced_only_as_jobs():
         return {stage.name for stage in stages_of(Config(stages={"where": where})) if stage.is_priced}
 
     assert priced("processing") - priced("local") == {"clean", "encode"}
+
+
+AHEAD = """
+import sys
+from asteroid_ll.config import Config
+from asteroid_ll.stages.registry import import_ahead
+modules = ["asteroid_ll.stages.upload", "asteroid_ll.stages.report", "asteroid_ll.emulator.account", "matplotlib"]
+for _ in import_ahead(["upload", "report"], Config()):
+    print(*(module in sys.modules for module in modules))
+"""
+
+
+def test_stages_are_imported_ahead_in_two_parts_of_which_the_second_is_matplotlib():
+    done = subprocess.run([sys.executable, "-c", AHEAD], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines() == ["True True True False", "True True True True"]
+
+
+def test_a_stage_that_cannot_be_imported_ahead_is_left_to_its_own_start():
+    assert len(list(import_ahead(["absent"], Config()))) == 2
