@@ -25,7 +25,7 @@ PROGRAMS = {
     "commands": "whole_commands.py",
     "import": "import_time.py",
     "new-rows": "predict_rows.py",
-    "recordio": "recordio_rivals.py",
+    "recordio": "recordio.py",
     "training": "training_rivals.py",
     "s3": "s3_rivals.py",
     "bodies": "bodies.py",

@@ -13,6 +13,20 @@ VARIABLE = "ASTEROID_LL_ENGINE"
 """The environment variable that names the engine."""
 
 
+def named() -> str:
+    """Return the name in ``ASTEROID_LL_ENGINE``, which may be unknown; ``numpy`` if it is not set."""
+    return os.environ.get(VARIABLE) or "numpy"
+
+
+def described(name: str) -> str:
+    """Return an engine with the version of its compiler, such as ``fast (numba 0.62.1)``."""
+    if name != "fast" or importlib.util.find_spec("numba") is None:
+        return name
+    from importlib.metadata import version  # takes longer than the rest of this module
+
+    return f"{name} (numba {version('numba')})"
+
+
 def chosen(name: str | None) -> Engine:
     """Return the engine of a training.
 
@@ -23,7 +37,7 @@ def chosen(name: str | None) -> Engine:
     Raises:
         ClientError: the name is unknown, or the engine ``fast`` is not installed.
     """
-    name = name or os.environ.get(VARIABLE) or "numpy"
+    name = name or named()
     engine: Engine | None = next((known for known in get_args(Engine) if known == name), None)
     if engine is None:
         raise ClientError(f"The engine {name!r} is unknown.", hint=f"Set {VARIABLE} to numpy or fast, or unset it.")

@@ -62,7 +62,7 @@ def sum_losses(
     n_full = n_rows // mini_batch_size * mini_batch_size
     with np.errstate(over="ignore", invalid="ignore"):
         loss.prepare(scores)
-        losses = loss.values(scores, loss.targets(labels), np.empty_like(scores))
+        losses = loss.values(scores, loss.targets(labels), scores)
         if row_weights is not None:
             losses = losses * row_weights.of(labels)
         total = np.zeros(losses.shape[1])

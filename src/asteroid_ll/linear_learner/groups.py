@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from asteroid_ll.linear_learner.compiled import Compiled
 
 _FEW_ROWS = 32
+# The rates of this many numbers are computed at once: a dozen calls per block of mini-batches would take longer.
+_RATES_AT_ONCE = 1 << 14
 
 
 def sum_rows(values: Float32Array) -> Float32Array:
@@ -96,6 +98,8 @@ class ModelGroup:
         is_small = self._weights.size <= optimizers.SMALL
         self._factors = np.stack([np.full_like(self._l2, self._rescale), self._l2]) if is_small else None
         self._schedule = Schedule(members, enabled=hp.use_lr_scheduler)
+        self._rates: Float32Array = np.empty((2, 0, 0), np.float32)
+        self._first_rate = 0
         self._bias_mult = np.array([candidate.bias_lr_mult for candidate in members])
         self._optimizer = optimizers.make(members[0].optimizer, self._weights.shape, hp)
         outputs = () if self._n_outputs == 1 else (self._n_outputs,)
@@ -104,7 +108,6 @@ class ModelGroup:
         self._scores = np.empty((2, batches_at_once, *batch), np.float32)
         self._pending: list[Future[Float64Array] | None] = [None, None]
         self._turn = 0
-        self._losses = np.empty((batches_at_once, *batch), np.float32)
         self._residual = np.empty(batch, np.float32)
         self._residual_matrix = self._residual.reshape(hp.mini_batch_size, -1)
         # Targets of a few rows are repeated for all models once per call: broadcasting has a price per row and call.
@@ -232,19 +235,24 @@ class ModelGroup:
     ) -> Float64Array:
         # A thread has its own error settings; here too a model that diverges is left to selection.
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-            losses = self._loss.values(scores, targets, self._losses[: len(scores)])
+            losses = self._loss.values(scores, targets, scores)
             if row_weights is not None:
                 losses = np.multiply(losses, row_weights, out=losses)
             total: Float64Array = sum_rows(losses).sum(axis=0, dtype=np.float64)
         return total
 
     def _scheduled(self, first_update: int, n_updates: int) -> tuple[Float32Array, Float32Array]:
-        updates = np.arange(first_update, first_update + n_updates)
-        rates = self._schedule.rates(updates)
-        bias_rates = self._optimizer.scale_rates(rates * self._bias_mult, updates)
-        feature_rates = self._optimizer.scale_rates(rates, updates)
-        columns = (1, self._n_outputs)
-        return np.tile(feature_rates, columns).astype(np.float32), np.tile(bias_rates, columns).astype(np.float32)
+        """Return the rates of features and of biases, each of shape ``(n_updates, n_columns)``."""
+        start = first_update - self._first_rate
+        if not 0 <= start <= self._rates.shape[1] - n_updates:
+            n_rates = max(n_updates, _RATES_AT_ONCE // self.weights.shape[1])
+            updates = np.arange(first_update, first_update + n_rates)
+            rates = self._schedule.rates(updates)
+            both = self._optimizer.scale_rates(np.stack([rates, rates * self._bias_mult]), updates)
+            self._first_rate, start = first_update, 0
+            self._rates = np.tile(both, (1, 1, self._n_outputs)).astype(np.float32)
+        feature, bias = self._rates[:, start : start + n_updates]
+        return feature, bias
 
     def _residual_weights(self, row_weights: Float32Array | None) -> Float32Array | None:
         if row_weights is None or self._n_outputs == 1:

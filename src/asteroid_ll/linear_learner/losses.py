@@ -62,7 +62,13 @@ class Loss(ABC):
 
     @abstractmethod
     def values(self, prepared: Float32Array, targets: Float32Array, out: Float32Array) -> Float32Array:
-        """Return the losses; ``out``, which has the scores' shape, is overwritten and may be the result."""
+        """Return the losses.
+
+        Args:
+            prepared: what ``prepare`` made of the scores.
+            targets: the rows' targets.
+            out: is overwritten and may be the result; it has the shape of ``prepared`` and may be the same array.
+        """
 
 
 class Squared(Loss):

@@ -172,9 +172,15 @@ def _balanced_accuracy(truth: Bools, positive: Bools) -> float:
 
 def _log_loss(truth: Bools, raw_scores: Float64Array) -> float:
     """Return the mean of ``-log(p)``, p being the probability of the true class by the sigmoid of the raw score."""
-    surprise = np.where(truth, -raw_scores, raw_scores)
-    # Two fast steps; logaddexp takes twice as long.
-    return float(np.mean(np.maximum(surprise, 0) + np.log1p(np.exp(-np.abs(surprise)))))
+    # Products and steps in place: a choice by `where`, logaddexp and new arrays each take twice as long.
+    surprise = np.multiply(1 - 2.0 * truth, raw_scores)
+    rest = np.abs(surprise)
+    np.negative(rest, out=rest)
+    np.exp(rest, out=rest)
+    np.log1p(rest, out=rest)
+    np.maximum(surprise, 0, out=surprise)
+    surprise += rest
+    return float(surprise.mean())
 
 
 def _float32_score(name: str, value: np.floating[Any]) -> Score:

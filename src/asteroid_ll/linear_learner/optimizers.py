@@ -43,7 +43,7 @@ class Optimizer(ABC):
         """Return the rates of some updates, by default the scheduled ones.
 
         Args:
-            rates: scheduled rates, shape ``(n, n_columns)``.
+            rates: scheduled rates, shape ``(..., n, n_columns)``.
             updates: numbers of the updates, counted from 1, shape ``(n,)``.
         """
         return rates
@@ -109,9 +109,10 @@ class Adam(Optimizer):
         super().__init__(shape)
         self._beta_1, self._beta_2 = beta_1, beta_2
         keep = np.array([beta_1, beta_2], np.float32)
-        self._keep, self._add = _spread(keep, shape), _spread(np.float32(1) - keep, shape)
-        # Both moments in one array, and both new terms: a call for two.
-        self._moments = np.zeros((2, *shape), np.float32)
+        self._factors = _spread(np.concatenate([np.float32(1) - keep, keep]), shape)
+        # Both new terms and both moments are side by side, because one call multiplies all four.
+        self._terms = np.zeros((4, *shape), np.float32)
+        self.work, self._moments = self._terms[:2], self._terms[2:]
 
     @property
     def state(self) -> tuple[Float32Array, ...]:
@@ -129,8 +130,7 @@ class Adam(Optimizer):
         work, moments = self.work, self._moments
         change, root = work
         np.multiply(change, change, root)
-        np.multiply(work, self._add, work)
-        np.multiply(moments, self._keep, moments)
+        np.multiply(self._terms, self._factors, self._terms)
         np.add(moments, work, moments)
         mean, square = moments
         np.sqrt(square, root)

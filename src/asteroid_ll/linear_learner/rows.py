@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from asteroid_ll.formats.arrays import Float32Array
+from asteroid_ll.formats.arrays import Float32Array, Int64Array
 from asteroid_ll.formats.sparse import CsrMatrix
 from asteroid_ll.linear_learner.errors import ClientError
 from asteroid_ll.linear_learner.hosts import Hosts
@@ -23,6 +23,8 @@ _BLOCK_ELEMENTS = 1 << 20
 _KEPT_COPY_BYTES = 1 << 30
 # A dense copy of sparse rows is many times their size and, for wide rows, not faster than conversion in every epoch.
 _KEPT_SPARSE_COPY_BYTES = 1 << 27
+# A value that is put at its place takes as long as this many that are written in a row.
+_SCATTERED = 32
 
 
 @dataclass(frozen=True)
@@ -168,6 +170,8 @@ class Standardised:
         self._ahead: Future[None] | None = None
         self._helper: ThreadPoolExecutor | None = None
         self._values = np.ones((n_rows if self._keep else block_rows, self.width), np.float32)
+        self._last: CsrMatrix | None = None
+        """The sparse rows in the block that is filled again and again; all its other values are those of zeros."""
 
     def block(self, start: int, stop: int) -> Float32Array:
         """Return standardised rows, shape ``(stop - start, width)``, valid until the next call."""
@@ -218,5 +222,15 @@ class Standardised:
             zeros, values = zeros - self._mean, values - self._mean[rows.indices]
         if self._std is not None:
             zeros, values = zeros / self._std, values / self._std[rows.indices]
-        out[:] = zeros
-        out[np.repeat(np.arange(len(rows)), np.diff(rows.indptr)), rows.indices] = values
+        last = self._last
+        if last is None or len(last.values) * _SCATTERED > self._values.size:
+            target = out if self._keep else self._values[:, : rows.shape[1]]
+            target[:] = zeros
+        else:
+            self._values[_row_of_each_value(last), last.indices] = zeros[last.indices]
+        self._last = None if self._keep else rows
+        out[_row_of_each_value(rows), rows.indices] = values
+
+
+def _row_of_each_value(rows: CsrMatrix) -> Int64Array:
+    return np.repeat(np.arange(len(rows)), np.diff(rows.indptr))

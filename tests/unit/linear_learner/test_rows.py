@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import scipy.sparse
 
+from asteroid_ll.formats.sparse import CsrMatrix
 from asteroid_ll.linear_learner import rows as module
 from asteroid_ll.linear_learner.errors import ClientError
 from asteroid_ll.linear_learner.hosts import ALONE
@@ -92,3 +93,16 @@ def test_rows_are_left_as_they_are_without_mean_and_deviation() -> None:
     rows = checked_rows("train", values, np.zeros(3), feature_dim=2, hosts=ALONE)
     data = Standardised(rows, n_rows=3, mean=None, std=None, with_ones=False, block_rows=3)
     np.testing.assert_array_equal(data.block(0, 3), values)
+
+
+@pytest.mark.parametrize("share", [0.01, 0.3], ids=["few-values", "many-values"])
+def test_a_block_of_sparse_rows_has_nothing_of_the_block_before(share: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_KEPT_SPARSE_COPY_BYTES", 0)
+    rng = np.random.default_rng(3)
+    dense = np.where(rng.random((70, 60)) < share, rng.normal(size=(70, 60)), 0).astype(np.float32)
+    mean, std = rng.normal(size=(2, 60)).astype(np.float32)
+    rows = checked_rows("train", CsrMatrix.from_dense(dense), np.ones(70), feature_dim=60, hosts=ALONE)
+    data = Standardised(rows, n_rows=70, mean=mean, std=std, with_ones=True, block_rows=20)
+    for start, stop in [(0, 20), (20, 40), (40, 60), (60, 70), (0, 20), (20, 40)]:
+        expected = np.hstack([(dense[start:stop] - mean) / std, np.ones((stop - start, 1), np.float32)])
+        np.testing.assert_array_equal(data.block(start, stop), expected)
