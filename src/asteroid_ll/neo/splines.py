@@ -6,6 +6,7 @@ is the difference of the function between two knots.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 
 import numpy as np
@@ -65,19 +66,16 @@ def ramps(variables: Mapping[str, Array], knots: Knots) -> NDArray[np.float32]:
         knots: ascending knots by variable.
 
     Returns:
-        float32 of shape ``(n_rows, number of ramps)``, C-contiguous.
+        float32 of shape ``(n_rows, number of ramps)``, column after column in memory.
     """
-    widths = [len(knots[name]) - 1 for name in knots]
     n_rows = next(iter(variables.values())).size
-    matrix = np.empty((n_rows, sum(widths)), dtype=np.float32)
-    rows = np.arange(n_rows)
-    start = 0
-    for name, width in zip(knots, widths, strict=True):
-        edges = np.asarray(knots[name])
-        value = np.clip(variables[name], edges[0], edges[-1])
-        interval = np.clip(np.searchsorted(edges, value, side="right") - 1, 0, width - 1)
-        block = matrix[:, start : start + width]
-        block[...] = np.arange(width) < interval[:, None]
-        block[rows, interval] = (value - edges[interval]) / (edges[interval + 1] - edges[interval])
-        start += width
-    return matrix
+    columns = np.empty((sum(len(knots[name]) - 1 for name in knots), n_rows), dtype=np.float32)
+    column = iter(columns)
+    fraction = np.empty(n_rows)
+    for name, edges in knots.items():
+        values = np.clip(variables[name], edges[0], edges[-1])
+        for low, high in itertools.pairwise(edges):
+            np.subtract(values, low, out=fraction)
+            np.divide(fraction, high - low, out=fraction)
+            next(column)[:] = np.clip(fraction, 0.0, 1.0, out=fraction)
+    return columns.T

@@ -112,7 +112,7 @@ def _batch(block: Grid | list[list[str]], layout: _FileLayout, *, first_row: int
 
 def _restored(column: Sequence[str]) -> Sequence[str]:
     """Return the texts of a column without the apostrophes of `run.csv_text`."""
-    has_none = isinstance(column, Cells) and not (column.initials() == ord("'")).any()
+    has_none = isinstance(column, Cells) and not (column.initials == ord("'")).any()
     return column if has_none else all_restored(list(column))
 
 
