@@ -25,7 +25,8 @@ Column: TypeAlias = Sequence[object] | NDArray[np.floating[Any]] | Answers
 """One value per row: any values with None for an absent one; numbers with NaN for an absent one; or `Answers`."""
 
 ABSENT = -1
-_ANSWERS = (False, True, None)
+_ANSWERS = (False, True, None, None)
+"""Answers by their two lowest bits."""
 _FORMULA_BYTES = np.isin(np.arange(256), [start.encode()[0] for start in FORMULA_STARTS])
 
 
@@ -86,14 +87,17 @@ def _padded(column: Column) -> Bytes | None:
 
 
 def _padded_answers(columns: Sequence[Any]) -> Bytes:
-    """Return the CSV of adjacent columns of answers, which are few texts."""
-    number = np.zeros(len(columns[0]), np.intp)
+    """Return the CSV of some adjacent columns of answers, of which there are few different rows."""
+    codes = np.zeros(len(columns[0]), np.uint16)
     for column in columns:
-        number *= len(_ANSWERS)
-        number += column % len(_ANSWERS)
-    rows = itertools.product(_ANSWERS, repeat=len(columns))
+        codes <<= 2
+        codes |= column.view(np.uint8) & 3
+    used = np.flatnonzero(np.bincount(codes))
+    rows = ([_ANSWERS[code >> 2 * n & 3] for n in reversed(range(len(columns)))] for code in used.tolist())
     table = matrix_of(",".join("" if answer is None else str(answer) for answer in row).encode() for row in rows)
-    return values_of_rows(table)[number].view(np.uint8).reshape(-1, table.shape[1])
+    number = np.zeros(used[-1] + 1, np.intp)
+    number[used] = np.arange(len(used))
+    return values_of_rows(table)[number[codes]].view(np.uint8).reshape(-1, table.shape[1])
 
 
 def _padded_texts(column: Sequence[object]) -> Bytes | None:

@@ -17,21 +17,28 @@ MAX_CHARACTERS = 19
 """Characters of the longest number that is read in 64 bits."""
 
 _Words = NDArray[np.uint64]
-_WORD_BYTES = 8
-_TOP_BYTE = np.uint64(56)
-
-
-def _word(values: bytes) -> np.uint64:
-    return np.uint64(int.from_bytes(values, "little"))
-
-
-_ONES, _HIGH_BITS, _ABOVE_NINE = (_word(bytes([byte] * _WORD_BYTES)) for byte in (0x01, 0x80, 0x80 - 10))
-_ZEROS, _POINTS = (_word(byte * _WORD_BYTES) for byte in (b"0", b"."))
-_POINT_AS_DIGIT = np.uint64(ord(".") ^ ord("0"))
-_EVEN_PAIRS = _word(b"\xff\0\0\0" * 2)
+_N_BYTES = 8
+_N_WORDS = -(-MAX_CHARACTERS // _N_BYTES)
+_ONES, _HIGH_BITS, _ABOVE_NINE, _ZEROS = (
+    np.uint64(int.from_bytes(bytes([byte] * _N_BYTES))) for byte in (1, 0x80, 0x80 - 10, ord("0"))
+)
+_POINT = np.uint64(ord(".") ^ ord("0"))
+_EVEN_PAIRS = np.uint64(0x000000FF_000000FF)
 _FIRST_PAIRS, _SECOND_PAIRS = np.uint64(100 + (1_000_000 << 32)), np.uint64(1 + (10_000 << 32))
 
-# By the place of the point, which is 1 behind the last digit and 0 without a point.
+
+def _inside(length: int, number: int) -> int:
+    """Return a mask of the bytes of a word, counted from the cell's end, that are in a cell of a length."""
+    n_before = min(max((number + 1) * _N_BYTES - length, 0), _N_BYTES)
+    return (1 << 8 * _N_BYTES) - (1 << 8 * n_before)
+
+
+_INSIDE = np.array([[_inside(n, number) for n in range(MAX_CHARACTERS + 2)] for number in range(_N_WORDS)], np.uint64)
+
+_PLACES = np.array([sum(8 * n + k + 1 << 8 * k for k in range(_N_BYTES)) for n in range(_N_WORDS)], np.uint64)
+"""By word, the places of a point in each byte: 1 behind the last digit, 2 before it, and so on."""
+
+# By the place of the point, 0 without one. More than the last place has only a cell that is not read.
 _UNITS = np.array([2**64 - 1, *(10**place for place in range(1, MAX_CHARACTERS + 1))], np.uint64)
 _EXCESS = np.array([0, *(9 * 10 ** (place - 1) for place in range(1, MAX_CHARACTERS + 1))], np.uint64)
 _POWERS_OF_TEN = np.array([1.0, *(float(10 ** (place - 1)) for place in range(1, MAX_CHARACTERS + 1))])
@@ -45,65 +52,82 @@ def read_decimals(words: _Words, starts: Int64Array, ends: Int64Array) -> tuple[
 
     Args:
         words: the eight bytes from each place of the text on, the first of them in the lowest bits.
-        starts: place of each cell's first byte, shape ``(n_rows,)``.
+        starts: place of each cell's first byte, shape ``(n_rows,)``, at least one.
         ends: place after its last byte, the same shape.
 
     Returns:
         The numbers, NaN for another cell, and which cells were read, shape ``(n_rows,)`` both.
     """
-    numbers, is_read = _positive(words, ends, ends - starts)
-    others = np.flatnonzero(~is_read)
-    if others.size:
-        numbers[others] = np.nan
-        others = others[words[starts[others]].astype(np.uint8) == ord("-")]
-        starts, ends = starts[others] + 1, ends[others]
-        numbers[others], is_read[others] = _positive(words, ends, ends - starts)
-        numbers[others] = np.where(is_read[others], -numbers[others], np.nan)
+    numbers, is_read = _without_sign(words, ends, ends - starts)
+    if not is_read.all():
+        numbers[~is_read] = np.nan
+        rows = np.flatnonzero(~is_read & (words[starts].astype(np.uint8) == ord("-")))
+        if rows.size:
+            starts, ends = starts[rows] + 1, ends[rows]
+            positive, is_read[rows] = _without_sign(words, ends, ends - starts)
+            numbers[rows] = np.where(is_read[rows], -positive, np.nan)
     return numbers, is_read
 
 
-def _positive(words: _Words, ends: Int64Array, lengths: Int64Array) -> tuple[Float64Array, Bools]:
+def _without_sign(words: _Words, ends: Int64Array, lengths: Int64Array) -> tuple[Float64Array, Bools]:
     """Return `read_decimals` of cells without a minus; any number for a cell that is not read."""
-    total, wrong, place = (np.zeros(len(ends), np.uint64) for _ in range(3))
-    n_points = np.zeros(len(ends), np.int8)
-    n_words = -(-min(int(lengths.max(initial=0)), MAX_CHARACTERS) // _WORD_BYTES)
-    for number in range(n_words):
-        word = _digits(words, ends, lengths, number=number)
-        points = ((word ^ _POINTS ^ _ZEROS) - _ONES) & _HIGH_BITS
-        wrong |= points & (points - np.uint64(1))  # more than one
-        points >>= np.uint64(7)
-        n_points += points != 0
-        word ^= points * _POINT_AS_DIGIT
-        wrong |= word
-        wrong |= word + _ABOVE_NINE
-        points *= _word(bytes(range(_WORD_BYTES * number + 1, _WORD_BYTES * number + 9)))
-        place += points >> _TOP_BYTE
-        total += _sum(word) * np.uint64(10 ** (_WORD_BYTES * number))
-    place_of_point = np.minimum(place, MAX_CHARACTERS).view(np.int64)
-    if place_of_point.any():  # the point was a digit 0
-        total -= total // _UNITS[place_of_point] * _EXCESS[place_of_point]
-    is_read = (wrong & _HIGH_BITS == 0) & (n_points <= 1) & (lengths > n_points) & (lengths <= MAX_CHARACTERS)
-    is_read &= total <= 1 << 53
-    return total.astype(np.float64) / _POWERS_OF_TEN[place_of_point], is_read
+    widest = int(lengths.max())
+    short = np.minimum(lengths, MAX_CHARACTERS + 1)
+    total, point, wrong = _read_word(words, ends, short, number=0)
+    for number in range(1, -(-min(widest, MAX_CHARACTERS) // _N_BYTES)):
+        more, further_point, further_wrong = _read_word(words, ends, short, number=number)
+        total += more * np.uint64(10 ** (_N_BYTES * number))
+        wrong |= further_wrong
+        wrong[(point != 0) & (further_point != 0)] = _HIGH_BITS
+        point += further_point
+    place = point.view(np.int64)
+    has_point = place != 0
+    if has_point.any():  # it was read as a digit 0
+        total -= total // _UNITS.take(place, mode="clip") * _EXCESS.take(place, mode="clip")
+    is_read: Bools = (wrong & _HIGH_BITS == 0) & (lengths > has_point)
+    if widest >= len(str(1 << 53)):
+        is_read &= (total <= 1 << 53) & (lengths <= MAX_CHARACTERS)
+    return total.astype(np.float64) / _POWERS_OF_TEN.take(place, mode="clip"), is_read
 
 
-def _digits(words: _Words, ends: Int64Array, lengths: Int64Array, *, number: int) -> _Words:
-    """Return a word of each cell, counted from its end, as the values of its digits; 0 before the cell's first byte."""
-    places = ends - _WORD_BYTES * (number + 1)
-    word: _Words = words[np.maximum(places, 0)]
-    word ^= _ZEROS
-    if places.min() < 0:  # the text has no such place
+def _read_word(words: _Words, ends: Int64Array, lengths: Int64Array, *, number: int) -> tuple[_Words, _Words, _Words]:
+    """Return eight digits of each cell as an integer, in which a point counts as a digit 0.
+
+    Args:
+        words: as for `read_decimals`.
+        ends: place after the last byte of each cell, shape ``(n_rows,)``.
+        lengths: bytes of each cell, at most `MAX_CHARACTERS` + 1, the same shape.
+        number: number of the word, counted from the cell's end.
+
+    Returns:
+        The integers, the place of the point as in `_PLACES`, and words with a high bit if there is another character or
+        a second point, the same shape each.
+    """
+    places = ends - _N_BYTES * (number + 1)
+    is_whole = int(places.min()) >= 0
+    word: _Words = words[places if is_whole else np.maximum(places, 0)]
+    if not is_whole:  # the text begins within the word
         word <<= 8 * np.maximum(-places, 0).view(np.uint64)
-    bits = np.clip(8 * (_WORD_BYTES * (number + 1) - lengths), 0, 64).view(np.uint64)
-    word >>= bits
-    word <<= bits
-    return word
+    word ^= _ZEROS
+    word &= _INSIDE[number][lengths]
+    point = word ^ _ONES * _POINT
+    point -= _ONES
+    point &= _HIGH_BITS  # of the first point, and of some other characters behind it
+    point &= ~point + np.uint64(1)
+    point >>= np.uint64(7)
+    word ^= point * _POINT
+    wrong = word + _ABOVE_NINE
+    wrong |= word
+    point *= _PLACES[number]
+    point >>= np.uint64(8 * (_N_BYTES - 1))
+    return _sum(word), point, wrong
 
 
 def _sum(word: _Words) -> _Words:
-    """Return the number of which a word has the digits: pairs of them first, then fours, then all eight."""
+    """Return the integer of which a word has the digits: pairs of them first, then fours, then all eight."""
     pairs = word * np.uint64(10)
-    pairs += word >> np.uint64(8)
+    word >>= np.uint64(8)
+    pairs += word
     second = pairs >> np.uint64(16)
     second &= _EVEN_PAIRS
     second *= _SECOND_PAIRS

@@ -73,6 +73,10 @@ class Cells(Sequence[str]):
 
     def decimals(self) -> tuple[Float64Array, Bools]:
         """Return the cells that are plain decimal numbers, and which cells were read, see `read_decimals`."""
+        if self.widest == 1:
+            digits = self.initials - np.uint8(ord("0"))
+            is_read = (digits < 10) & (self._lengths == 1)
+            return np.where(is_read, digits, np.nan), is_read
         return read_decimals(self._windows("<u8"), self._starts, self._ends)
 
     def _windows(self, kind: str) -> NDArray[Any]:

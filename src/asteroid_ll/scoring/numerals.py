@@ -22,8 +22,10 @@ _N_DIGITS = 9
 _MAX_FIXED, _MAX_EXPONENT = 4, 13
 """Negative decimal exponents of the smallest number in fixed notation, and of the smallest that is made of parts."""
 
-_ZERO, _ONE = _MAX_EXPONENT + 1, _MAX_EXPONENT + 2
-"""What the numbers 0 and 1 have in place of a negative exponent; a number that is not made of parts has 0."""
+_ONE = _MAX_EXPONENT + 1
+"""What the number 1 has in place of a negative exponent; a number that is not made of parts has 0."""
+
+_ZERO = b"0.0"
 
 _POWERS_OF_TEN = np.array([float(f"1e{exponent}") for exponent in range(_N_DIGITS + _MAX_EXPONENT + 1)])
 _N_BYTES, _MAX_BYTES = 19, 24
@@ -52,17 +54,28 @@ def part(matrix: Bytes, at: int, n_bytes: int) -> _Values:
     return np.ndarray((len(matrix),), f"V{n_bytes}", matrix, at, (matrix.shape[1],))
 
 
-def _table(*texts: bytes) -> _Values:
-    return values_of_rows(matrix_of(texts))
+def _table(n_bytes: int, texts: Iterable[bytes]) -> _Values:
+    padded = b"".join(text.ljust(n_bytes, bytes([PADDING])) for text in texts)
+    return np.frombuffer(padded, f"V{n_bytes}")
+
+
+def _first_three(digits: bytes, point: bytes) -> bytes:
+    """Return the first digits of a number, in scientific notation with a point if there is more than one."""
+    return digits[:1] + (point if digits[1:] else b"\xff") + digits[1:]
 
 
 _FIXED, _TINY = range(1, _MAX_FIXED + 1), range(_MAX_FIXED + 1, _MAX_EXPONENT + 1)
-_HEADS = _table(b"", *(b"0.%s" % (b"0" * (n - 1)) for n in _FIXED), *(b"" for _ in _TINY), b"0.0", b"1.0")
-_TAILS = _table(b"", *(b"" for _ in _FIXED), *(b"e-%02d" % n for n in _TINY), b"", b"")
+_HEADS = _table(8, [b"", *(b"0.%s" % (b"0" * (n - 1)) for n in _FIXED), *(b"" for _ in _TINY), b"1.0"])
+_TAILS = _table(4, [b"", *(b"" for _ in _FIXED), *(b"e-%02d" % n for n in _TINY), b""])
 """What is before the first digit and behind the last one, by the negative exponent."""
 
-_THREES = _table(*(b"%03d" % n for n in range(1000)), *((b"%03d" % n).rstrip(b"0") for n in range(1000)))
-"""Three digits, and from place 1000 on those without the zeros at their end."""
+_WHOLE = [b"%03d" % n for n in range(1_000)]
+_STRIPPED = [digits.rstrip(b"0") for digits in _WHOLE]
+_THREES = _table(4, [*_WHOLE, *_STRIPPED])
+"""Three digits, and from place 1,000 on those without the zeros at their end."""
+
+_FIRST_THREES = _table(4, [_first_three(n, point) for point in (b"\xff", b".") for n in (*_WHOLE, *_STRIPPED)])
+"""The same with a place for a point behind the first digit, which is used from place 2,000 on."""
 
 
 def padded_numbers(column: NDArray[np.floating[Any]]) -> Bytes:
@@ -74,13 +87,26 @@ def padded_numbers(column: NDArray[np.floating[Any]]) -> Bytes:
     Returns:
         Their texts, shape ``(n_rows, width)``; `PADDING` may be anywhere in a row.
     """
-    is_finite = np.isfinite(column)
-    numbers: Float64Array = np.where(is_finite, column, 0).astype(np.float64)
+    is_zero = (column == 0) & ~np.signbit(column)
+    rows = np.flatnonzero(np.isfinite(column) & ~is_zero)
+    if rows.size == len(column):
+        return _padded(column)
+    matrix = np.full((len(column), _MAX_BYTES), PADDING, np.uint8)
+    part(matrix, 0, len(_ZERO))[is_zero] = np.void(_ZERO)
+    if rows.size:
+        texts = _padded(column[rows])
+        part(matrix, 0, texts.shape[1])[rows] = values_of_rows(texts)
+        matrix = matrix[:, : texts.shape[1]]
+    return matrix
+
+
+def _padded(column: NDArray[np.floating[Any]]) -> Bytes:
+    """Return `padded_numbers` of numbers that are finite."""
+    numbers: Float64Array = column.astype(np.float64)
     if column.dtype == np.float32:
-        numbers = np.fromiter(shortest(np.where(is_finite, column, np.float32(0))), np.float64, len(column))
+        numbers = np.fromiter(shortest(column), np.float64, len(column))
     exponents, digits = _parts(numbers)
-    others = np.flatnonzero(is_finite & (exponents == 0))
-    exponents[~is_finite] = 0
+    others = np.flatnonzero(exponents == 0)
     matrix = _texts(exponents, digits, width=_MAX_BYTES if others.size else _N_BYTES)
     if others.size:
         texts = matrix_of(repr(number).encode() for number in numbers[others].tolist())
@@ -102,7 +128,6 @@ def _parts(numbers: Float64Array) -> tuple[NDArray[np.intp], NDArray[np.uint32]]
     digits = np.rint(inside * powers)
     is_exact = (digits >= 10 ** (_N_DIGITS - 1)) & (digits < 10**_N_DIGITS) & (digits / powers == inside) & is_inside
     exponents = np.where(is_exact, exponents, 0)
-    exponents[(numbers == 0) & ~np.signbit(numbers)] = _ZERO
     exponents[numbers == 1] = _ONE
     return exponents, np.where(is_exact, digits, 0).astype(np.uint32)
 
@@ -111,16 +136,13 @@ def _texts(exponents: NDArray[np.intp], digits: NDArray[np.uint32], *, width: in
     """Return numbers in the notation of `repr`: ``0.00012``, and from four zeros on ``1.2e-05``."""
     high, rest = digits // 1_000_000, digits % 1_000_000
     middle, low = rest // 1_000, rest % 1_000
-    figures = np.empty((len(digits), _N_DIGITS), np.uint8)
-    part(figures, 0, 3)[:] = _THREES[high + 1_000 * (rest == 0)]
-    part(figures, 3, 3)[:] = _THREES[middle + 1_000 * (low == 0)]
-    part(figures, 6, 3)[:] = _THREES[low + 1_000]
+    is_tiny = exponents > _MAX_FIXED
     texts = np.empty((len(digits), width), np.uint8)
-    part(texts, 0, 5)[:] = _HEADS[exponents]
-    texts[:, 5] = figures[:, 0]
-    has_point = (exponents > _MAX_FIXED) & (figures[:, 1] != PADDING)
-    texts[:, 6] = np.where(has_point, np.uint8(ord(".")), np.uint8(PADDING))
-    part(texts, 7, 8)[:] = part(figures, 1, 8)
+    # Each part overwrites the padding of the one before it.
+    part(texts, 0, 8)[:] = _HEADS[exponents]
+    part(texts, 5, 4)[:] = _FIRST_THREES[high + 1_000 * (rest == 0) + 2_000 * is_tiny]
+    part(texts, 9, 4)[:] = _THREES[middle + 1_000 * (low == 0)]
+    part(texts, 12, 4)[:] = _THREES[low + 1_000]
     part(texts, 15, 4)[:] = _TAILS[exponents]
     texts[:, _N_BYTES:] = PADDING
     return texts
