@@ -6,7 +6,6 @@ is the difference of the function between two knots.
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Mapping
 
 import numpy as np
@@ -70,12 +69,11 @@ def ramps(variables: Mapping[str, Array], knots: Knots) -> NDArray[np.float32]:
     """
     n_rows = next(iter(variables.values())).size
     columns = np.empty((sum(len(knots[name]) - 1 for name in knots), n_rows), dtype=np.float32)
-    column = iter(columns)
-    fraction = np.empty(n_rows)
-    for name, edges in knots.items():
-        values = np.clip(variables[name], edges[0], edges[-1])
-        for low, high in itertools.pairwise(edges):
-            np.subtract(values, low, out=fraction)
-            np.divide(fraction, high - low, out=fraction)
-            next(column)[:] = np.clip(fraction, 0.0, 1.0, out=fraction)
+    start = 0
+    for name in knots:
+        edges = np.asarray(knots[name])[:, np.newaxis]
+        fractions = np.clip(variables[name], edges[0], edges[-1]) - edges[:-1]
+        fractions /= np.diff(edges, axis=0)
+        columns[start : start + len(fractions)] = np.clip(fractions, 0.0, 1.0, out=fractions)
+        start += len(fractions)
     return columns.T

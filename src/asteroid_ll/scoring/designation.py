@@ -69,18 +69,17 @@ def look_up(
     part_of = _parts(directory, len(table))
     row_numbers = find(table, designations)
     names: list[str] = []
-    errors: list[str] = []
+    errors: dict[int, str] = {}
     tables = []
     for designation in designations:
         numbers = row_numbers[designation]
         rows = table.iloc[numbers].assign(part=[part_of[number] for number in numbers])
-        error = ""
         if rows.empty:
             rows, reason = _from_source(source, designation)
             if rows.empty:
-                rows, error = pd.DataFrame([{}]), f"not among the {len(table):,} rows of this run's table{reason}"
+                rows = pd.DataFrame([{}])
+                errors[len(names)] = f"not among the {len(table):,} rows of this run's table{reason}"
         names += [designation] * len(rows)
-        errors += [error] * len(rows)
         tables.append(rows)
     every = pd.concat(tables, ignore_index=True)
     carried: dict[str, list[object]] = {"designation": list(names)}

@@ -36,7 +36,7 @@ class Cells(Sequence[str]):
         ends: place after its last byte, the same shape.
     """
 
-    def __init__(self, data: bytes, starts: Int64Array, ends: Int64Array) -> None:
+    def __init__(self, data: bytearray, starts: Int64Array, ends: Int64Array) -> None:
         self._data, self._starts, self._ends = data, starts, ends
         self._lengths = ends - starts
         self.widest = int(self._lengths.max())
@@ -95,7 +95,7 @@ class Grid:
         has_quotes: whether some cells are quoted.
     """
 
-    data: bytes
+    data: bytearray
     separators: Int64Array
     has_returns: bool
     has_quotes: bool
@@ -158,7 +158,7 @@ class Grid:
         return are_quoted
 
 
-def grid_of(data: bytes, n_fields: int, *, max_line_bytes: int) -> Grid | None:
+def grid_of(data: bytearray, n_fields: int, *, max_line_bytes: int) -> Grid | None:
     """Return the cells of some lines; None if the lines are not a plain block.
 
     Args:
@@ -186,7 +186,7 @@ def grid_of(data: bytes, n_fields: int, *, max_line_bytes: int) -> Grid | None:
     return grid if is_plain else None
 
 
-def _is_utf8(data: bytes) -> bool:
+def _is_utf8(data: bytearray) -> bool:
     try:
         return data.isascii() or bool(data.decode())
     except UnicodeDecodeError:

@@ -119,12 +119,13 @@ def _scored(
     batch: Batch, *, features: FittedFeatures, scorer: Scorer, threshold: float | None
 ) -> tuple[NDArray[np.float32], Answers]:
     """Return the score and the decision of each row, absent for both if the row has an error."""
-    scores = np.full(len(batch.errors), np.nan, np.float32)
-    hazardous = np.full(len(batch.errors), ABSENT, np.int8)
-    good: slice | list[int] = slice(None)
-    if any(batch.errors):
-        good = [row for row, reason in enumerate(batch.errors) if not reason]
-    if good:
+    scores = np.full(len(batch), np.nan, np.float32)
+    hazardous = np.full(len(batch), ABSENT, np.int8)
+    good: slice | NDArray[np.bool_] = slice(None)
+    if batch.errors:
+        good = np.ones(len(batch), np.bool_)
+        good[list(batch.errors)] = False
+    if len(batch.errors) < len(batch):
         answer = scorer(features.of_columns({name: batch.inputs[name][good] for name in features.inputs}))
         is_finite = np.isfinite(answer.score)
         scores[good] = np.where(is_finite, answer.score, np.float32(np.nan))
@@ -139,7 +140,7 @@ def _errors(batch: Batch, scores: NDArray[np.float32]) -> Column:
         return np.full(len(scores), ABSENT, np.int8)
     errors: list[str | None] = [None] * len(scores)
     for row in rows:
-        errors[row] = batch.errors[row] or "the model gives no finite score"
+        errors[row] = batch.errors.get(row, "the model gives no finite score")
     return errors
 
 

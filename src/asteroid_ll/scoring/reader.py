@@ -91,7 +91,7 @@ def _csv_batches(file: CsvFile, layout: _FileLayout, *, n_rows: int) -> Iterator
 
 def _batch(block: Grid | list[list[str]], layout: _FileLayout, *, first_row: int) -> Batch:
     """Make a batch of rows of text; a row with too few or too many fields gets an error."""
-    errors = [""] * len(block)
+    errors: dict[int, str] = {}
     positions = {*layout.inputs.values(), *layout.carried.values()}
     columns: dict[int, Sequence[str]]
     if isinstance(block, Grid):
@@ -155,6 +155,5 @@ def _parquet_batches(table: ParquetTable, layout: _FileLayout, *, n_rows: int) -
             for name, position in layout.carried.items()
         }
         carried = carried or {"row": range(first_row, first_row + part.num_rows)}
-        errors = [""] * part.num_rows
-        yield batch_of(cells, carried, errors=errors, first_row=first_row, optional=layout.optional)
+        yield batch_of(cells, carried, errors={}, first_row=first_row, optional=layout.optional)
         first_row += part.num_rows

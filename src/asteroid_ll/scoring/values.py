@@ -20,16 +20,20 @@ class Batch:
         carried: columns that are copied to the output, such as identity and name, by their output name.
         inputs: canonical columns that the features and the rule are made of, shape ``(n_rows,)`` each; any number in a
             row with an error.
-        errors: the reason why a row cannot be scored, empty if it can, shape ``(n_rows,)`` like a carried column.
+        errors: the reason why a row (0-based) cannot be scored.
         first_row: number of the first row in its source, from 1.
         named_by: carried column whose value names a row in messages; if empty, the row's number is used.
     """
 
     carried: Mapping[str, Sequence[object]]
     inputs: Mapping[str, NDArray[np.float64]]
-    errors: Sequence[str]
+    errors: Mapping[int, str]
     first_row: int = 1
     named_by: str = ""
+
+    def __len__(self) -> int:
+        """Return the number of rows."""
+        return len(next(iter(self.carried.values())))
 
     def place(self, n: int) -> str:
         """Return the name of the batch's row ``n`` (0-based) in messages."""
@@ -40,7 +44,7 @@ def batch_of(
     cells: Mapping[str, Sequence[object]],
     carried: Mapping[str, Sequence[object]],
     *,
-    errors: Sequence[str],
+    errors: Mapping[int, str],
     first_row: int = 1,
     named_by: str = "",
     optional: Collection[str] = (),
@@ -50,7 +54,7 @@ def batch_of(
     Args:
         cells: cells of the input columns by canonical name: texts, numbers or None.
         carried: columns that are copied to the output.
-        errors: the error of each row as a whole, empty for none.
+        errors: the errors of rows (0-based) as a whole.
         first_row: number of the first row in its source, from 1.
         named_by: see `Batch`.
         optional: input columns whose cells may be empty, which are NaN then.
@@ -58,16 +62,18 @@ def batch_of(
     Returns:
         The batch. An unknown orbit uncertainty counts as the worst, as in the cleaned table.
     """
-    row_errors = list(errors)
+    row_errors = dict(errors)
     columns = {}
     for name, values in cells.items():
         columns[name], reasons = numbers(name, values)
         for row, reason in reasons.items():
             if name not in optional or not is_missing(values[row]):
-                row_errors[row] = row_errors[row] or reason
+                row_errors.setdefault(row, reason)
+    batch = Batch(carried, columns, row_errors, first_row, named_by)
     for reason in radians(columns).values():
-        row_errors = [error or reason for error in row_errors]
-    return Batch(carried, columns, row_errors, first_row, named_by)
+        for row in range(len(batch)):
+            row_errors.setdefault(row, reason)
+    return batch
 
 
 def numbers(name: str, values: Sequence[object]) -> tuple[NDArray[np.float64], dict[int, str]]:

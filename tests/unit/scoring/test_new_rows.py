@@ -95,8 +95,9 @@ def test_a_number_that_cannot_be_scored_does_not_disturb_the_other_rows(rows_of,
 def test_a_column_in_radians_is_refused_in_every_row():
     names = ("ascending_node_longitude_deg", "perihelion_argument_deg")
     cells = {name: np.linspace(0.1, 6.2, 6).tolist() for name in names}
-    batch = batch_of(cells, {"row": range(6)}, errors=[""] * 6)
-    assert all(error.startswith("ascending_node_longitude_deg looks like radians") for error in batch.errors)
+    batch = batch_of(cells, {"row": range(6)}, errors={})
+    assert sorted(batch.errors) == list(range(6))
+    assert all(error.startswith("ascending_node_longitude_deg looks like radians") for error in batch.errors.values())
 
 
 def test_a_table_of_known_asteroids_fits_80_columns():
