@@ -59,23 +59,25 @@ def _table(n_bytes: int, texts: Iterable[bytes]) -> _Values:
     return np.frombuffer(padded, f"V{n_bytes}")
 
 
-def _first_three(digits: bytes, point: bytes) -> bytes:
-    """Return the first digits of a number, in scientific notation with a point if there is more than one."""
-    return digits[:1] + (point if digits[1:] else b"\xff") + digits[1:]
-
-
 _FIXED, _TINY = range(1, _MAX_FIXED + 1), range(_MAX_FIXED + 1, _MAX_EXPONENT + 1)
 _HEADS = _table(8, [b"", *(b"0.%s" % (b"0" * (n - 1)) for n in _FIXED), *(b"" for _ in _TINY), b"1.0"])
 _TAILS = _table(4, [b"", *(b"" for _ in _FIXED), *(b"e-%02d" % n for n in _TINY), b""])
 """What is before the first digit and behind the last one, by the negative exponent."""
 
-_WHOLE = [b"%03d" % n for n in range(1_000)]
-_STRIPPED = [digits.rstrip(b"0") for digits in _WHOLE]
-_THREES = _table(4, [*_WHOLE, *_STRIPPED])
+_DIGITS = [b"%03d" % n for n in range(1_000)]
+_THREES = _table(4, [*_DIGITS, *(digits.rstrip(b"0") for digits in _DIGITS)])
 """Three digits, and from place 1,000 on those without the zeros at their end."""
 
-_FIRST_THREES = _table(4, [_first_three(n, point) for point in (b"\xff", b".") for n in (*_WHOLE, *_STRIPPED)])
-"""The same with a place for a point behind the first digit, which is used from place 2,000 on."""
+
+def _first_threes() -> _Values:
+    without = _THREES.view(np.uint8).reshape(-1, 4)[:, [0, 3, 1, 2]]
+    with_point = without.copy()
+    with_point[without[:, 2] != PADDING, 1] = ord(".")
+    return values_of_rows(np.concatenate([without, with_point]))
+
+
+_FIRST_THREES = _first_threes()
+"""The same with a place behind the first digit, and from place 2,000 on with a point there if more digits follow."""
 
 
 def padded_numbers(column: NDArray[np.floating[Any]]) -> Bytes:
