@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
 
-from asteroid_ll.neo.ranges import PLACEHOLDER_MAGNITUDE_MAG, WORST_UNCERTAINTY, radians, refusals
+from asteroid_ll.neo.ranges import (
+    MIN_FAR_PERIHELION_AU,
+    PLACEHOLDER_MAGNITUDE_MAG,
+    WORST_UNCERTAINTY,
+    radians,
+    refusals,
+)
 from asteroid_ll.scoring.cells import MAX_SHOWN, finite_numbers, is_missing, refusal
+
+_PERIHELION, _AXIS, _ECCENTRICITY = "perihelion_distance_au", "semi_major_axis_au", "eccentricity"
+_NO_COLUMNS: Mapping[str, Sequence[object]] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -48,6 +58,7 @@ def batch_of(
     first_row: int = 1,
     named_by: str = "",
     optional: Collection[str] = (),
+    orbit: Mapping[str, Sequence[object]] = _NO_COLUMNS,
 ) -> Batch:
     """Make a batch from the cells of a file.
 
@@ -58,14 +69,20 @@ def batch_of(
         first_row: number of the first row in its source, from 1.
         named_by: see `Batch`.
         optional: input columns whose cells may be empty, which are NaN then.
+        orbit: cells of the `orbit_columns` that are not among the input columns; they may be anything.
 
     Returns:
         The batch. An unknown orbit uncertainty counts as the worst, as in the cleaned table.
     """
+    n_rows = len(next(iter(cells.values())))
+
+    def are_far() -> NDArray[np.bool_]:
+        return _are_far({**orbit, **cells}, n_rows=n_rows)
+
     row_errors = dict(errors)
     columns = {}
     for name, values in cells.items():
-        columns[name], reasons = numbers(name, values)
+        columns[name], reasons = numbers(name, values, are_far=are_far)
         for row, reason in reasons.items():
             if name not in optional or not is_missing(values[row]):
                 row_errors.setdefault(row, reason)
@@ -76,19 +93,41 @@ def batch_of(
     return batch
 
 
-def numbers(name: str, values: Sequence[object]) -> tuple[NDArray[np.float64], dict[int, str]]:
+def orbit_columns(names: Collection[str]) -> tuple[str, ...]:
+    """Return which of a table's columns show whether an orbit stays far from the Earth; none if they do not."""
+    if _PERIHELION in names:
+        return (_PERIHELION,)
+    return (_AXIS, _ECCENTRICITY) if {_AXIS, _ECCENTRICITY} <= set(names) else ()
+
+
+def _are_far(cells: Mapping[str, Sequence[object]], *, n_rows: int) -> NDArray[np.bool_]:
+    """Return which rows have an orbit that stays far from the Earth; those without a known orbit do not."""
+    known = [finite_numbers(cells[name])[0] for name in orbit_columns(cells)]
+    if not known:
+        return np.zeros(n_rows, np.bool_)
+    with np.errstate(invalid="ignore", over="ignore"):
+        perihelion_au = known[0] if len(known) == 1 else known[0] * (1 - known[1])
+    return np.asarray(perihelion_au >= MIN_FAR_PERIHELION_AU)
+
+
+def numbers(
+    name: str, values: Sequence[object], *, are_far: Callable[[], NDArray[np.bool_]] | None = None
+) -> tuple[NDArray[np.float64], dict[int, str]]:
     """Return a column as numbers, and the error of each row (0-based) without a usable or possible number.
 
     Args:
         name: canonical name of the column.
         values: texts, numbers or None.
+        are_far: returns which rows have an orbit far from the Earth, see `refusals`.
     """
     column, finite = finite_numbers(values)
     if name == "orbit_uncertainty":
         missing = [row for row in np.flatnonzero(np.isnan(column)).tolist() if is_missing(values[row])]
         column[missing], finite[missing] = WORST_UNCERTAINTY, True
     is_placeholder = column >= PLACEHOLDER_MAGNITUDE_MAG if name == "absolute_magnitude_mag" else np.zeros_like(finite)
-    reasons = refusals(name, column) | {row: refusal(name, values[row]) for row in np.flatnonzero(~finite).tolist()}
+    reasons = refusals(name, column, are_far=are_far) | {
+        row: refusal(name, values[row]) for row in np.flatnonzero(~finite).tolist()
+    }
     for row in np.flatnonzero(finite & is_placeholder).tolist():
         reasons[row] = f"{name} is a placeholder: {str(values[row])[:MAX_SHOWN]}"
     return column, reasons

@@ -183,6 +183,7 @@ def test_a_link_to_an_open_file_stays_and_the_file_is_written_from_where_it_is(l
     inode = os.fstat(descriptor).st_ino
     with atomic_path(link) as temporary:
         assert temporary.suffix == link.suffix
+        assert temporary.parent.name.startswith(TEMPORARY_PREFIX)
         temporary.write_bytes(b"rows\n")
     os.write(descriptor, b"after\n")
     rows = link.with_name("rows.csv")
