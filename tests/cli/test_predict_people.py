@@ -234,7 +234,7 @@ def test_asteroids_that_are_not_in_the_table_are_looked_up_in_the_source(finishe
     monkeypatch.setattr("asteroid_ll.scoring.designation.open_source", lambda *_, **__: Observatory())
     designations = [several[0]["name"], "9000077", "cloudy", "dark"]
     batch = look_up(finished_once.workdir, designations, columns=INPUTS, source=Config().source)
-    rows = dict(zip(batch.carried["designation"], batch.errors, strict=True))
+    rows = {name: batch.errors.get(row, "") for row, name in enumerate(batch.carried["designation"])}
     assert rows == {
         several[0]["name"]: "",
         "9000077": "",
@@ -287,13 +287,13 @@ def test_a_long_file_is_read_in_batches_and_no_further_than_asked(batches, monke
     monkeypatch.setattr(reader, "BATCH_ROWS", 10)
     content = "moid_au,absolute_magnitude_mag\n\n" + "".join(f"0.0{n},2{n}\n\n" for n in range(1, 10)) * 4
     found = batches(content)
-    assert [len(batch.errors) for batch in found] == [10, 10, 10, 6]
+    assert [len(batch) for batch in found] == [10, 10, 10, 6]
     assert [batch.first_row for batch in found] == [1, 11, 21, 31]
     assert list(found[3].carried["row"]) == [31, 32, 33, 34, 35, 36]
     path = tmp_path / "endless.csv"
     path.write_bytes(content.encode() + b"x" * 200_000 + b"\xff")
     with open_rows(path, columns=INPUTS) as source:
-        assert len(next(source.batches).errors) == 10
+        assert len(next(source.batches)) == 10
         assert 0 < source.share_read() < 1
 
 
@@ -377,7 +377,7 @@ def test_there_is_one_output_row_per_input_row_for_any_batch_size(rows, size):
         batch_of(
             dict(zip(INPUTS, zip(*part, strict=True), strict=True)),
             {"row": range(len(part))},
-            errors=[""] * len(part),
+            errors={},
             first_row=n * size + 1,
         )
         for n, part in enumerate(parts)
@@ -403,7 +403,7 @@ def test_a_score_that_is_not_finite_is_an_error_of_its_row():
         return Scores(np.array([np.nan, 0.5], np.float32), None)
 
     collected = Collected()
-    batch = batch_of({"absolute_magnitude_mag": [20, 21], "moid_au": [0.1, 0.1]}, {"row": [1, 2]}, errors=["", ""])
+    batch = batch_of({"absolute_magnitude_mag": [20, 21], "moid_au": [0.1, 0.1]}, {"row": [1, 2]}, errors={})
     features = FittedFeatures("raw", INPUTS, INPUTS)
     score_batches([batch], collected, features=features, scorer=scorer, threshold=None, progress=lambda _: None)
     assert [row["error"] for row in collected.rows] == ["the model gives no finite score", None]

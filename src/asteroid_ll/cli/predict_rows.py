@@ -85,7 +85,7 @@ def predict_rows(options: CommonOptions, request: ScoringRequest) -> None:
                 sigmas=request.sigmas,
                 overlap=not in_batch,
             )
-        still_open = pipeline.snapshot().open
+        still_open = open_json(pipeline.snapshot().open) if options.as_json else []
     if request.output is not None or tally.n_errors or tally.n_differ:
         console.note(_summary(tally, request.output))
     if options.as_json:
@@ -94,7 +94,7 @@ def predict_rows(options: CommonOptions, request: ScoringRequest) -> None:
             stages=[],
             metrics=tally.to_json(),
             predictions=collected.rows,
-            billing={"open": open_json(still_open)},
+            billing={"open": still_open},
         )
 
 

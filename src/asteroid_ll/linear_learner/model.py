@@ -22,7 +22,7 @@ from asteroid_ll.linear_learner.losses import CLASSES
 from asteroid_ll.linear_learner.spec import losses_of
 
 _LANES = 4
-_ROWS_AT_ONCE_ELEMENTS = 1 << 17
+_ROWS_AT_ONCE_ELEMENTS = 1 << 19
 # Every feature costs a call, for one row or many, so wide rows are processed dozens at a time.
 _MIN_ROWS_AT_ONCE = 64
 

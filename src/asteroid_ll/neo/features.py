@@ -80,6 +80,7 @@ within a thousandth of the MOID."""
 DEFINITION_KNOTS = _limit_knots(step_mag=0.02, step=0.01)
 """The same for a given number of knots, as in version 0.1.0, whose runs stay up to date."""
 
+_BLOCK_ROWS = 1 << 14
 _FORMAT_VERSION = 1
 _JULIAN_DATE_UNIT = "JD"
 _PHYSICS_COLUMNS = (
@@ -120,7 +121,12 @@ class FittedFeatures:
         Raises:
             DataError: the table lacks an input column, or a value is not a finite number.
         """
-        return self.of_columns(self.values(table))
+        values = self.values(table)
+        matrix = np.empty((len(table), len(self.columns)), np.float32)
+        for start in range(0, len(matrix), _BLOCK_ROWS):
+            block = slice(start, start + _BLOCK_ROWS)
+            matrix[block] = self.of_columns({name: column[block] for name, column in values.items()})
+        return matrix
 
     def values(self, table: Columns) -> dict[str, Array]:
         """Return the input columns by canonical name, float64 of shape ``(n_rows,)`` each, for `of_columns`.
@@ -134,7 +140,7 @@ class FittedFeatures:
         return values
 
     def of_columns(self, values: Mapping[str, Array]) -> Matrix:
-        """Return `transform` of a table that is given by its input columns, or of some of its rows.
+        """Return `transform` of a table that is given by its columns, or of some of its rows, in any memory order.
 
         Args:
             values: finite numbers by canonical name, shape ``(n_rows,)`` each.

@@ -40,6 +40,9 @@ INPUTS = ("absolute_magnitude_mag", "moid_au", "orbit_uncertainty", "semi_major_
 
 _RUNOFF_BASE = math.log(648_000) / 9
 _ARCSEC_PER_TURN = 1_296_000
+_NEGLIGIBLE_Z = -5.0
+"""The normal distribution function is below 3e-7 there."""
+
 _MAX_Z = 9.0
 """Beyond it the normal distribution function is 0 or 1 in double precision, as far as a sum can show."""
 
@@ -120,6 +123,24 @@ def probability_of(columns: Mapping[str, Array], errors: Errors) -> Array:
         sigma_h_mag=errors.sigma_h_mag,
         sigma_moid_au=sigma_moid_of(columns, n_rows=moid_au.size) if sigma is None else sigma,
     )
+
+
+def rounded_probability_of(columns: Mapping[str, Array], errors: Errors) -> Array:
+    """Return `probability_of`, rounded to six decimals; NaN if H or MOID is.
+
+    It is at most the probability of the one condition, and not computed if that is below half of the last decimal.
+    """
+    magnitude_mag, moid_au = columns["absolute_magnitude_mag"], columns["moid_au"]
+    rounded = np.where(np.isnan(magnitude_mag + moid_au), np.nan, 0.0)
+    with np.errstate(over="ignore"):
+        is_bright = (MAX_ABSOLUTE_MAGNITUDE_MAG - magnitude_mag) / errors.sigma_h_mag > _NEGLIGIBLE_Z
+        rows = np.flatnonzero(is_bright & ~np.isnan(moid_au))
+        some = {name: columns[name][rows] for name in INPUTS if name in columns}
+        sigma = sigma_moid_of(some, n_rows=rows.size) if errors.sigma_moid_au is None else errors.sigma_moid_au
+        is_near = (MAX_MOID_AU - some["moid_au"]) / sigma > _NEGLIGIBLE_Z
+    some = {name: values[is_near] for name, values in some.items()}
+    rounded[rows[is_near]] = np.round(probability_of(some, errors), 6)
+    return rounded
 
 
 def sigma_moid_of(columns: Mapping[str, Array], *, n_rows: int) -> Array:

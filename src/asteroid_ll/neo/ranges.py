@@ -1,9 +1,12 @@
-"""The possible values of each numeric column, and the unit that a value outside them is probably in."""
+"""The possible values of each numeric column, and the unit that a value outside them is probably in.
+
+The limits of a near-Earth asteroid find wrong units. A row with an orbit that stays far from the Earth has wider ones.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +21,12 @@ PLACEHOLDER_MAGNITUDE_MAG = 90.0
 
 WORST_UNCERTAINTY = 9
 """Upper end of the scale of orbit uncertainties, from 0 (well known) to 9."""
+
+MIN_FAR_PERIHELION_AU = 1.3
+"""Perihelion of the nearest asteroid that is not a near-Earth one, and so not potentially hazardous by definition.
+
+Source: CNEOS, "NEO Basics", https://cneos.jpl.nasa.gov/about/neo_groups.html.
+"""
 
 _KM_PER_AU = 149_597_870.7
 """International Astronomical Union, resolution B2 (2012)."""
@@ -115,19 +124,35 @@ RANGES: Mapping[str, Range] = {
 }
 """The possible values by canonical column name, wider than those of any known near-Earth asteroid."""
 
+FAR_RANGES: Mapping[str, Range] = {
+    "absolute_magnitude_mag": Range(
+        -2, 40, (("a magnitude with the wrong sign", -40, -2), ("a diameter in m", 40, 100_000))
+    ),
+    "moid_au": _distance_au(0, 100),
+}
+"""The same beyond `MIN_FAR_PERIHELION_AU`, from the main belt to Eris (H = -1.2) and 2012 VP113 (perihelion 80 au).
 
-def refusals(name: str, values: Array) -> dict[int, str]:
+The MOID of such an orbit is at least 110 lunar distances, so no value in another unit is within the range."""
+
+
+def refusals(name: str, values: Array, *, are_far: Callable[[], NDArray[np.bool_]] | None = None) -> dict[int, str]:
     """Return why single values of a column are impossible, by row (0-based).
 
     Args:
         name: canonical name of the column.
         values: the column, shape ``(n_rows,)``; NaN for a value that is refused for another reason.
+        are_far: returns for each row whether its perihelion is known to be beyond `MIN_FAR_PERIHELION_AU`. It is called
+            if that can matter.
     """
     allowed = RANGES.get(name)
     if allowed is None:
         return {}
-    rows = np.flatnonzero(allowed.outside(values)).tolist()
-    return {row: _sentence(name, allowed, float(values[row])) for row in rows}
+    outside = allowed.outside(values)
+    if are_far is None or name not in FAR_RANGES or not outside.any():
+        return {row: _sentence(name, allowed, float(values[row])) for row in np.flatnonzero(outside).tolist()}
+    far, far_range = are_far(), FAR_RANGES[name]
+    rows = np.flatnonzero(np.where(far, far_range.outside(values), outside)).tolist()
+    return {row: _sentence(name, far_range if far[row] else allowed, float(values[row])) for row in rows}
 
 
 def radians(columns: Mapping[str, Array]) -> dict[str, str]:

@@ -65,19 +65,15 @@ def ramps(variables: Mapping[str, Array], knots: Knots) -> NDArray[np.float32]:
         knots: ascending knots by variable.
 
     Returns:
-        float32 of shape ``(n_rows, number of ramps)``, C-contiguous.
+        float32 of shape ``(n_rows, number of ramps)``, column after column in memory.
     """
-    widths = [len(knots[name]) - 1 for name in knots]
     n_rows = next(iter(variables.values())).size
-    matrix = np.empty((n_rows, sum(widths)), dtype=np.float32)
-    rows = np.arange(n_rows)
+    columns = np.empty((sum(len(knots[name]) - 1 for name in knots), n_rows), dtype=np.float32)
     start = 0
-    for name, width in zip(knots, widths, strict=True):
-        edges = np.asarray(knots[name])
-        value = np.clip(variables[name], edges[0], edges[-1])
-        interval = np.clip(np.searchsorted(edges, value, side="right") - 1, 0, width - 1)
-        block = matrix[:, start : start + width]
-        block[...] = np.arange(width) < interval[:, None]
-        block[rows, interval] = (value - edges[interval]) / (edges[interval + 1] - edges[interval])
-        start += width
-    return matrix
+    for name in knots:
+        edges = np.asarray(knots[name])[:, np.newaxis]
+        fractions = np.clip(variables[name], edges[0], edges[-1]) - edges[:-1]
+        fractions /= np.diff(edges, axis=0)
+        columns[start : start + len(fractions)] = np.clip(fractions, 0.0, 1.0, out=fractions)
+        start += len(fractions)
+    return columns.T

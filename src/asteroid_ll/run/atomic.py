@@ -32,6 +32,8 @@ _REFUSALS: Mapping[int | None, str] = {
     errno.ENOTEMPTY: "there is a directory of that name, with files in it",
     errno.EEXIST: "a part of its path is a file",
     errno.ENAMETOOLONG: "its name is too long",
+    errno.ENOENT: "its directory takes no new files",
+    errno.EBADF: "it is not open for writing",
 }
 """Reasons for which a file system refuses to write."""
 
@@ -40,6 +42,7 @@ _HINTS: Mapping[int | None, str] = {
     errno.EEXIST: "Move the file away that is in place of a directory",
     errno.EISDIR: "Move the directory away that is in place of the file",
     errno.ENOTEMPTY: "Move the directory away that is in place of the file",
+    errno.ENOENT: "Choose another directory",
 }
 """Hints for obstacles that neither room nor another directory removes."""
 
@@ -78,8 +81,9 @@ PRIVATE_MODE = 0o600
 def atomic_path(path: Path, *, private: bool = False) -> Iterator[Path]:
     """Provide a temporary path that replaces ``path`` when the block succeeds.
 
-    The temporary name ends like the final one, for writers that choose a format by suffix. A device or a named pipe is
-    written to as it is: a file must not take its place.
+    The temporary name ends like the final one, for writers that choose a format by suffix. No file takes the place of a
+    device, a named pipe or a link to an open file such as ``/dev/stdout``: they are written to. An open file is written
+    at the end of the block, from its present position on.
 
     Args:
         path: the file to create or replace; missing folders are created.
@@ -91,9 +95,16 @@ def atomic_path(path: Path, *, private: bool = False) -> Iterator[Path]:
     Raises:
         DataError: the file system refused (full, read-only, no permission ...); the old file is intact.
     """
-    if path.exists() and not path.is_file() and not path.is_dir():
-        with _refusals(path, path):
+    with _refusals(path, path):
+        descriptor = _descriptor_of(path)
+        if path.exists() and not path.is_file() and not path.is_dir():
             yield path
+            return
+        if not path.name:
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    if descriptor is not None:
+        with _copied(path, descriptor) as temporary:
+            yield temporary
         return
     temporary = path.with_name(f"{TEMPORARY_PREFIX}{os.urandom(8).hex()}-{path.name[-128:]}")
     try:
@@ -155,13 +166,39 @@ def sync_directory(path: Path) -> None:
         _sync(path)
 
 
+def _descriptor_of(path: Path) -> int | None:
+    """Return the open file of this process that a path stands for, as ``/dev/stdout`` does for 1; None for another."""
+    if not path.exists():
+        return None
+    while True:
+        if path.name.isdecimal() and os.path.realpath(path.parent) in ("/dev/fd", f"/proc/{os.getpid()}/fd"):
+            return int(path.name)
+        if not path.is_symlink():
+            return None
+        path = path.parent / path.readlink()
+
+
+@contextmanager
+def _copied(path: Path, descriptor: int) -> Iterator[Path]:
+    """Provide a temporary path whose content is written to an open file when the block succeeds."""
+    import shutil
+    import tempfile
+
+    with tempfile.TemporaryDirectory(prefix=TEMPORARY_PREFIX) as folder:
+        temporary = Path(folder, path.name)
+        with _refusals(path, temporary):
+            yield temporary
+            with temporary.open("rb") as source, os.fdopen(os.dup(descriptor), "wb") as target:
+                shutil.copyfileobj(source, target)
+
+
 @contextmanager
 def _refusals(path: Path, temporary: Path) -> Iterator[None]:
     """Raise a file system's refusal of the file as a DataError."""
     try:
         yield
     except OSError as error:
-        reason = _REFUSALS.get(error.errno)
+        reason = _REFUSALS.get(error.errno) or (error.strerror if error.filename is not None else None)
         if reason is None or not _concerns(error, path, temporary):
             raise
         raise DataError(

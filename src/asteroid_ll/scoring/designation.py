@@ -20,7 +20,7 @@ from asteroid_ll.neo.sources import open_source
 from asteroid_ll.neo.split import PARTS
 from asteroid_ll.neo.table import lookup
 from asteroid_ll.run import paths
-from asteroid_ll.scoring.values import Batch, batch_of
+from asteroid_ll.scoring.values import Batch, batch_of, orbit_columns
 
 _NAMED = re.compile(r"(?:(?P<number>\d+)\s*)?(?P<name>[^()]*?)\s*(?:\((?P<provisional>[^()]+)\))?")
 _SPK_ID_BASES = (2_000_000, 20_000_000)
@@ -69,25 +69,25 @@ def look_up(
     part_of = _parts(directory, len(table))
     row_numbers = find(table, designations)
     names: list[str] = []
-    errors: list[str] = []
+    errors: dict[int, str] = {}
     tables = []
     for designation in designations:
         numbers = row_numbers[designation]
         rows = table.iloc[numbers].assign(part=[part_of[number] for number in numbers])
-        error = ""
         if rows.empty:
             rows, reason = _from_source(source, designation)
             if rows.empty:
-                rows, error = pd.DataFrame([{}]), f"not among the {len(table):,} rows of this run's table{reason}"
+                rows = pd.DataFrame([{}])
+                errors[len(names)] = f"not among the {len(table):,} rows of this run's table{reason}"
         names += [designation] * len(rows)
-        errors += [error] * len(rows)
         tables.append(rows)
     every = pd.concat(tables, ignore_index=True)
     carried: dict[str, list[object]] = {"designation": list(names)}
     carried |= {name: _values(every, name) for name in ("asteroid_id", "name", "hazardous", "part")}
     further = [name for name in optional if name in every and name not in columns]
     cells = {name: _values(every, name) for name in (*columns, *further)}
-    return batch_of(cells, carried, errors=errors, named_by="designation", optional=further)
+    orbit = {name: _values(every, name) for name in orbit_columns(every.columns) if name not in cells}
+    return batch_of(cells, carried, errors=errors, named_by="designation", optional=further, orbit=orbit)
 
 
 def _from_source(settings: SourceSettings, designation: str) -> tuple[pd.DataFrame, str]:

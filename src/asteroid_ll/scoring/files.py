@@ -27,7 +27,9 @@ MAX_LINE_CHARACTERS = 1 << 20
 """Longest line of most CSV files: bounds the memory for a file without line ends."""
 
 STDIN = Path("-")
-_PIECE_BYTES = 1 << 16
+_PIECE_BYTES, _BLOCK_PIECE_BYTES = 1 << 16, 1 << 18
+"""Bytes that are read at once for a line, and for a block of lines."""
+
 _MAX_BLOCK_BYTES = 1 << 27
 _PARQUET_SUFFIXES = (".parquet", ".pq")
 
@@ -49,6 +51,7 @@ class Lines:
         self.number, self.limit = 0, limit
         self._file, self._shown = file, shown
         self._unread, self._at = b"", 0
+        self._block_bytes = 0
         self._split: list[str] = []
         self._failure: Exception | None = None
         while len(self._unread) < len(BOM_UTF8) and self._fill():
@@ -75,33 +78,43 @@ class Lines:
             raise DataError(what, hint="Check that it is a CSV file.")
         return line
 
-    def take_block(self, n_lines: int) -> bytes:
+    def take_block(self, n_lines: int) -> bytearray:
         """Take the next lines that end in LF, at most ``n_lines``, and `MAX_WIDTH` bytes of 0 behind them.
 
         There are no lines at the end of the file, if they have more than `_MAX_BLOCK_BYTES`, and if one of them cannot
         be read.
         """
-        piece = self._unread[self._at :]
-        pieces, n_ends, n_bytes = [piece], _n_line_ends(piece), len(piece)
-        while n_ends < n_lines and n_bytes < _MAX_BLOCK_BYTES and (piece := self._read()):
-            pieces.append(piece)
-            n_ends, n_bytes = n_ends + _n_line_ends(piece), n_bytes + len(piece)
+        rest = self._unread[self._at :]
+        n_bytes, n_ends = len(rest), _n_line_ends(rest)
+        data = bytearray(max(n_bytes, self._block_bytes))
+        data[:n_bytes] = rest
+        while n_ends < n_lines and n_bytes < _MAX_BLOCK_BYTES:
+            if len(data) < n_bytes + _BLOCK_PIECE_BYTES:
+                data.extend(bytes(len(data) + _BLOCK_PIECE_BYTES))
+            n_more = self._read_into(data, n_bytes)
+            if not n_more:
+                break
+            n_ends += _n_line_ends(data, n_bytes, n_more)
+            n_bytes += n_more
         self._at = 0
         if self._split or self._failure is not None or n_bytes >= _MAX_BLOCK_BYTES:
-            self._unread = b"".join(pieces)
-            return bytes(MAX_WIDTH)
-        last = pieces.pop()
-        end = len(last)
+            self._unread = bytes(data[:n_bytes])
+            return bytearray(MAX_WIDTH)
+        end = n_bytes
         for _ in range(n_ends - n_lines + 1):
-            end = last.rfind(b"\n", 0, end)
+            end = data.rfind(b"\n", 0, end)
         end += n_ends >= n_lines
-        self._unread = last[end:]
-        is_cut = last[:end] and not last[:end].endswith(b"\n")
-        return b"".join([*pieces, last[:end], b"\n" * bool(is_cut), bytes(MAX_WIDTH)])
+        self._unread = bytes(data[end:n_bytes])
+        self._block_bytes = end + _BLOCK_PIECE_BYTES
+        del data[end:]
+        if data and not data.endswith(b"\n"):
+            data += b"\n"
+        data += bytes(MAX_WIDTH)
+        return data
 
-    def give_back(self, block: bytes) -> None:
+    def give_back(self, block: bytearray) -> None:
         """Put back what `take_block` has returned."""
-        self._unread = block[:-MAX_WIDTH] + self._unread
+        self._unread = bytes(block[:-MAX_WIDTH]) + self._unread
 
     def _next_lines(self) -> list[str]:
         """Return the next line that ends in LF, last part first if a CR divides it; nothing at the end of the file."""
@@ -128,15 +141,22 @@ class Lines:
         return bool(piece)
 
     def _read(self) -> bytes:
+        piece = bytearray(_PIECE_BYTES)
+        return bytes(piece[: self._read_into(piece, 0)])
+
+    def _read_into(self, data: bytearray, at: int) -> int:
+        """Read more of the file to a place of ``data``; return the number of bytes, 0 at the end."""
         try:
-            return b"" if self._failure else self._file.read1(_PIECE_BYTES)
+            with memoryview(data)[at : at + _BLOCK_PIECE_BYTES] as rest:
+                return 0 if self._failure else self._file.readinto1(rest)
         except (EOFError, zlib.error, OSError) as error:
             self._failure = error
-            return b""
+            return 0
 
 
-def _n_line_ends(text: bytes) -> int:
-    return int(np.count_nonzero(np.frombuffer(text, np.uint8) == ord("\n")))  # bytes.count takes four times as long
+def _n_line_ends(text: bytes | bytearray, at: int = 0, n_bytes: int = -1) -> int:
+    # bytearray.count takes four times as long
+    return int(np.count_nonzero(np.frombuffer(text, np.uint8, n_bytes, at) == ord("\n")))
 
 
 class CsvFile:

@@ -9,24 +9,22 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
 from asteroid_ll.formats.arrays import Bools, Bytes, Float64Array, Int64Array
+from asteroid_ll.scoring.digits import read_decimals
 
 PADDING = 0xFF
 """A byte that is in no UTF-8 text."""
 
-_COMMA, _LINE_END, _RETURN, _QUOTE, _POINT, _MINUS, _ZERO = b',\n\r".-0'
-_MAX_PLACES = 19
-"""Characters of the longest number that is read in 64 bits; a longer one is left to `float`."""
+_COMMA, _LINE_END, _RETURN, _QUOTE = b',\n\r"'
 
 MAX_WIDTH = 1_000
 """Bytes of the longest cell in `Cells.padded`."""
-
-_POWERS_OF_TEN = np.array([float(f"1e{exponent}") for exponent in range(_MAX_PLACES)])
 
 
 class Cells(Sequence[str]):
@@ -38,7 +36,7 @@ class Cells(Sequence[str]):
         ends: place after its last byte, the same shape.
     """
 
-    def __init__(self, data: bytes, starts: Int64Array, ends: Int64Array) -> None:
+    def __init__(self, data: bytearray, starts: Int64Array, ends: Int64Array) -> None:
         self._data, self._starts, self._ends = data, starts, ends
         self._lengths = ends - starts
         self.widest = int(self._lengths.max())
@@ -59,48 +57,31 @@ class Cells(Sequence[str]):
         data = self._data
         return (data[a:b].decode() for a, b in zip(self._starts.tolist(), self._ends.tolist(), strict=True))
 
+    @cached_property
     def initials(self) -> Bytes:
-        """Return the first byte of each cell, a separator or a quote for an empty one."""
+        """The first byte of each cell, a separator or a quote for an empty one, shape ``(n_rows,)``."""
         return np.frombuffer(self._data, np.uint8)[self._starts]
 
     def padded(self) -> Bytes:
         """Return the cells as rows of bytes that end in `PADDING`, shape ``(n_rows, widest)``, at most `MAX_WIDTH`."""
-        matrix = self._windows(self.widest)
-        np.putmask(matrix, np.arange(self.widest) >= self._lengths[:, None], PADDING)
-        return matrix
+        width = max(self.widest, 1)
+        is_behind = np.arange(width) >= np.arange(width + 1)[:, np.newaxis]
+        padding = np.where(is_behind, np.uint8(PADDING), np.uint8(0)).view(f"V{width}")[:, 0]
+        texts = self._windows(f"V{width}")[self._starts].view(np.uint8)
+        texts |= padding[self._lengths].view(np.uint8)
+        return texts.reshape(-1, width)[:, : self.widest]
 
     def decimals(self) -> tuple[Float64Array, Bools]:
-        """Return the cells that are digits with at most one point, and a minus before them, as numbers.
+        """Return the cells that are plain decimal numbers, and which cells were read, see `read_decimals`."""
+        if self.widest == 1:
+            digits = self.initials - np.uint8(ord("0"))
+            is_read = (digits < 10) & (self._lengths == 1)
+            return np.where(is_read, digits, np.nan), is_read
+        return read_decimals(self._windows("<u8"), self._starts, self._ends)
 
-        The digits are an integer of at most 53 bits and the power of ten is at most 22, so both are exact and their
-        quotient is rounded once, as by `float` (Clinger, "How to read floating point numbers accurately", 1990).
-
-        Returns:
-            The numbers, NaN for another cell, and which cells were read, shape ``(n_rows,)`` both.
-        """
-        lengths = np.minimum(self._lengths, _MAX_PLACES + 1).astype(np.int8)
-        digits = np.zeros(len(self), np.int64)
-        n_digits, point = np.zeros(len(self), np.int8), np.full(len(self), -1, np.int8)
-        for place, character in enumerate(self._windows(min(self.widest, _MAX_PLACES)).T):
-            is_inside = lengths > place
-            digit = character - np.uint8(_ZERO)
-            is_digit = (digit < 10) & is_inside
-            digits = np.where(is_digit, digits * 10 + digit, digits)
-            n_digits += is_digit.view(np.int8)
-            point[(character == _POINT) & is_inside] = place
-        has_point = point >= 0
-        is_negative = (self.initials() == _MINUS) & (lengths > 0)
-        is_read = (n_digits > 0) & (n_digits + has_point + is_negative == lengths)
-        is_read &= (digits >= 0) & (digits <= 1 << 53) & (lengths <= _MAX_PLACES)
-        n_decimals = np.where(has_point & is_read, lengths - 1 - point, 0)
-        numbers = np.where(is_negative, -1.0, 1.0) * digits / _POWERS_OF_TEN[n_decimals]
-        return np.where(is_read, numbers, np.nan), is_read
-
-    def _windows(self, width: int) -> Bytes:
-        """Return the bytes from the start of each cell on, shape ``(n_rows, width)``."""
-        n_places = len(self._data) - MAX_WIDTH
-        windows = np.ndarray((n_places, width), np.uint8, self._data, strides=(1, 1))
-        return windows[self._starts]
+    def _windows(self, kind: str) -> NDArray[Any]:
+        """Return the values of a type, bytes or an integer, that begin at each place of the block; a view of it."""
+        return np.ndarray((len(self._data) - MAX_WIDTH,), kind, self._data, strides=(1,))
 
 
 @dataclass(frozen=True)
@@ -109,23 +90,75 @@ class Grid:
 
     Attributes:
         data: the block in UTF-8, and `MAX_WIDTH` further bytes.
-        starts: place of each cell's first byte, shape ``(n_rows, n_fields)``.
-        ends: place after its last byte, the same shape.
+        separators: place of the comma or the line end behind each cell, shape ``(n_rows, n_fields)``.
+        has_returns: whether the line end of some rows is CR LF.
+        has_quotes: whether some cells are quoted.
     """
 
-    data: bytes
-    starts: Int64Array
-    ends: Int64Array
+    data: bytearray
+    separators: Int64Array
+    has_returns: bool
+    has_quotes: bool
 
     def __len__(self) -> int:
-        return len(self.starts)
+        return len(self.separators)
+
+    @property
+    def n_fields(self) -> int:
+        """Number of fields per row."""
+        return int(self.separators.shape[1])
 
     def column(self, position: int) -> Cells:
-        """Return the cells of a column."""
-        return Cells(self.data, self.starts[:, position], self.ends[:, position])
+        """Return the cells of a column, without the quotes around them."""
+        starts, ends = self._bounds(position)
+        if self.has_quotes:
+            is_quoted = self._are_quoted(starts, ends)
+            starts += is_quoted
+            ends -= is_quoted
+        return Cells(self.data, starts, ends)
+
+    def is_plain(self) -> bool:
+        """Return whether each CR is at the end of a line, each quote is at an end of a quoted cell, and no line blank.
+
+        The text between two separators is a cell only in such a block.
+        """
+        if self.has_returns:
+            ends_in_return = self._text[self.separators[:, -1] - 1] == _RETURN
+            if int(np.count_nonzero(ends_in_return)) != self.data.count(b"\r"):
+                return False
+        if self.n_fields == 1:
+            starts, ends = self._bounds(0)
+            if (starts == ends).any():  # `csv` skips it
+                return False
+        if self.has_quotes:
+            bounds = (self._bounds(position) for position in range(self.n_fields))
+            n_quoted = sum(int(np.count_nonzero(self._are_quoted(*bound))) for bound in bounds)
+            return 2 * n_quoted == self.data.count(b'"')
+        return True
+
+    @property
+    def _text(self) -> Bytes:
+        return np.frombuffer(self.data, np.uint8)
+
+    def _bounds(self, position: int) -> tuple[Int64Array, Int64Array]:
+        """Return the starts and ends of a column's cells, with their quotes."""
+        starts = np.zeros(len(self), np.int64)
+        if position:
+            np.add(self.separators[:, position - 1], 1, out=starts)
+        else:
+            np.add(self.separators[:-1, -1], 1, out=starts[1:])
+        ends = self.separators[:, position].copy()
+        if self.has_returns and position == self.n_fields - 1:
+            ends -= self._text[ends - 1] == _RETURN
+        return starts, ends
+
+    def _are_quoted(self, starts: Int64Array, ends: Int64Array) -> Bools:
+        text = self._text
+        are_quoted: Bools = (text[starts] == _QUOTE) & (text[ends - 1] == _QUOTE) & (ends - starts >= 2)
+        return are_quoted
 
 
-def grid_of(data: bytes, n_fields: int, *, max_line_bytes: int) -> Grid | None:
+def grid_of(data: bytearray, n_fields: int, *, max_line_bytes: int) -> Grid | None:
     """Return the cells of some lines; None if the lines are not a plain block.
 
     Args:
@@ -135,45 +168,25 @@ def grid_of(data: bytes, n_fields: int, *, max_line_bytes: int) -> Grid | None:
     """
     text = np.frombuffer(data, np.uint8, len(data) - MAX_WIDTH)
     is_line_end = text == _LINE_END
-    separators = np.flatnonzero((text == _COMMA) | is_line_end)
+    is_separator = text == _COMMA
+    is_separator |= is_line_end
+    separators = np.flatnonzero(is_separator)
     if separators.size % n_fields or not separators.size:
         return None
-    ends = separators.reshape(-1, n_fields)
-    starts = np.zeros_like(ends)
-    np.add(separators[:-1], 1, out=starts.reshape(-1)[1:])
+    grid = Grid(data, separators.reshape(-1, n_fields), b"\r" in data, b'"' in data)
+    line_ends = grid.separators[:, -1]
     is_plain = (
-        ends[-1, -1] == text.size - 1
-        and bool((text[ends[:, -1]] == _LINE_END).all())
-        and np.count_nonzero(is_line_end) == len(ends)
-        and int((ends[:, -1] - starts[:, 0]).max()) <= min(max_line_bytes, csv.field_size_limit())
-        and _without_returns(data, text, ends)
-        and not (n_fields == 1 and (starts == ends).any())  # `csv` skips blank lines
-        and _without_quotes(data, text, starts, ends)
+        line_ends[-1] == text.size - 1
+        and bool((text[line_ends] == _LINE_END).all())
+        and np.count_nonzero(is_line_end) == len(grid)
+        and int(np.diff(line_ends, prepend=-1).max()) - 1 <= min(max_line_bytes, csv.field_size_limit())
+        and grid.is_plain()
         and _is_utf8(data)
     )
-    return Grid(data, starts, ends) if is_plain else None
+    return grid if is_plain else None
 
 
-def _without_returns(data: bytes, text: Bytes, ends: NDArray[Any]) -> bool:
-    """Leave the CR at the end of lines out of their last cells; return whether no other CR is there."""
-    if b"\r" not in data:
-        return True
-    ends_in_return = text[ends[:, -1] - 1] == _RETURN
-    ends[:, -1] -= ends_in_return
-    return int(np.count_nonzero(ends_in_return)) == data.count(b"\r")
-
-
-def _without_quotes(data: bytes, text: Bytes, starts: NDArray[Any], ends: NDArray[Any]) -> bool:
-    """Leave the quotes around cells out of them; return whether no other quote is there."""
-    if b'"' not in data:
-        return True
-    is_quoted = (text[starts] == _QUOTE) & (text[ends - 1] == _QUOTE) & (ends - starts >= 2)
-    np.add(starts, is_quoted, out=starts)
-    np.subtract(ends, is_quoted, out=ends)
-    return 2 * int(np.count_nonzero(is_quoted)) == data.count(b'"')
-
-
-def _is_utf8(data: bytes) -> bool:
+def _is_utf8(data: bytearray) -> bool:
     try:
         return data.isascii() or bool(data.decode())
     except UnicodeDecodeError:

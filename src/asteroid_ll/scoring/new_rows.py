@@ -16,7 +16,7 @@ from asteroid_ll.errors import DataError
 from asteroid_ll.evaluation.thresholds import decide
 from asteroid_ll.neo.features import FittedFeatures
 from asteroid_ll.neo.label import is_hazardous_by_rule
-from asteroid_ll.neo.probability import INPUTS, USUAL, Errors, probability_of
+from asteroid_ll.neo.probability import USUAL, Errors, rounded_probability_of
 from asteroid_ll.scoring.ahead import ahead
 from asteroid_ll.scoring.columns import ABSENT, Answers, Column
 from asteroid_ll.scoring.offline import Scorer
@@ -119,16 +119,17 @@ def _scored(
     batch: Batch, *, features: FittedFeatures, scorer: Scorer, threshold: float | None
 ) -> tuple[NDArray[np.float32], Answers]:
     """Return the score and the decision of each row, absent for both if the row has an error."""
-    scores = np.full(len(batch.errors), np.nan, np.float32)
-    hazardous = np.full(len(batch.errors), ABSENT, np.int8)
-    good = np.ones(len(batch.errors), np.bool_)
-    if any(batch.errors):
-        good[[row for row, reason in enumerate(batch.errors) if reason]] = False
-    if good.any():
+    scores = np.full(len(batch), np.nan, np.float32)
+    hazardous = np.full(len(batch), ABSENT, np.int8)
+    good: slice | NDArray[np.bool_] = slice(None)
+    if batch.errors:
+        good = np.ones(len(batch), np.bool_)
+        good[list(batch.errors)] = False
+    if len(batch.errors) < len(batch):
         answer = scorer(features.of_columns({name: batch.inputs[name][good] for name in features.inputs}))
         is_finite = np.isfinite(answer.score)
-        scores[good] = np.where(is_finite, answer.score, np.nan)
-        hazardous[good] = np.where(is_finite, decide(answer, threshold=threshold), ABSENT)
+        scores[good] = np.where(is_finite, answer.score, np.float32(np.nan))
+        hazardous[good] = np.where(is_finite, decide(answer, threshold=threshold).view(np.int8), np.int8(ABSENT))
     return scores, hazardous
 
 
@@ -139,25 +140,24 @@ def _errors(batch: Batch, scores: NDArray[np.float32]) -> Column:
         return np.full(len(scores), ABSENT, np.int8)
     errors: list[str | None] = [None] * len(scores)
     for row in rows:
-        errors[row] = batch.errors[row] or "the model gives no finite score"
+        errors[row] = batch.errors.get(row, "the model gives no finite score")
     return errors
 
 
 def _by_rule(batch: Batch, hazardous: Answers, *, sigmas: Errors) -> dict[str, NDArray[Any]]:
     """Return the rule's columns by name: absent in a row without a score, or without H or MOID."""
-    has_score = hazardous != ABSENT
-    # A row with an error can have any number, also an infinite one.
-    columns = {name: np.where(has_score, batch.inputs[name], np.nan) for name in INPUTS if name in batch.inputs}
-    if not {"absolute_magnitude_mag", "moid_au"} <= set(columns):
+    if not {"absolute_magnitude_mag", "moid_au"} <= set(batch.inputs):
         absent = np.full(len(hazardous), ABSENT, np.int8)
         return dict(zip(RULE_COLUMNS, (absent, absent, np.full(len(hazardous), np.nan)), strict=True))
-    by_rule = is_hazardous_by_rule(columns["absolute_magnitude_mag"], columns["moid_au"])
-    is_known = ~np.isnan(columns["absolute_magnitude_mag"] + columns["moid_au"])
+    magnitude_mag, moid_au = batch.inputs["absolute_magnitude_mag"], batch.inputs["moid_au"]
+    by_rule = is_hazardous_by_rule(magnitude_mag, moid_au)
+    is_known = (hazardous != ABSENT) & ~np.isnan(magnitude_mag) & ~np.isnan(moid_au)
     rule, differs = (
-        np.where(is_known, answer, ABSENT).astype(np.int8) for answer in (by_rule, by_rule != (hazardous == 1))
+        np.where(is_known, answer.view(np.int8), np.int8(ABSENT)) for answer in (by_rule, by_rule != (hazardous == 1))
     )
-    probability = np.where(is_known, np.round(probability_of(columns, sigmas), 6), np.nan)
-    return dict(zip(RULE_COLUMNS, (rule, differs, probability), strict=True))
+    # A row with an error can have any number, also an infinite one.
+    known = {**batch.inputs, "absolute_magnitude_mag": np.where(is_known, magnitude_mag, np.nan)}
+    return dict(zip(RULE_COLUMNS, (rule, differs, rounded_probability_of(known, sigmas)), strict=True))
 
 
 def _first_error(batch: Batch, errors: Column) -> str:

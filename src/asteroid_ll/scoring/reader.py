@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from asteroid_ll.errors import DataError
@@ -12,7 +12,7 @@ from asteroid_ll.neo.table import find, header_key, lookup
 from asteroid_ll.run.csv_text import all_restored
 from asteroid_ll.scoring.files import CsvFile, ParquetTable, is_parquet, open_csv, open_parquet
 from asteroid_ll.scoring.grid import Cells, Grid
-from asteroid_ll.scoring.values import Batch, batch_of
+from asteroid_ll.scoring.values import Batch, batch_of, orbit_columns
 
 BATCH_ROWS = 50_000
 """Rows per batch: bounds the memory for a file of any length."""
@@ -45,12 +45,13 @@ class RowSource:
 
 @dataclass(frozen=True)
 class _FileLayout:
-    """Positions of a file's input columns and carried columns; the cells of the optional inputs may be empty."""
+    """Positions of a file's input columns, carried columns and further columns of the orbit, see `batch_of`."""
 
     inputs: dict[str, int]
     carried: dict[str, int]
     n_fields: int
     optional: frozenset[str] = frozenset()
+    orbit: dict[str, int] = field(default_factory=dict)
 
 
 @contextmanager
@@ -91,8 +92,8 @@ def _csv_batches(file: CsvFile, layout: _FileLayout, *, n_rows: int) -> Iterator
 
 def _batch(block: Grid | list[list[str]], layout: _FileLayout, *, first_row: int) -> Batch:
     """Make a batch of rows of text; a row with too few or too many fields gets an error."""
-    errors = [""] * len(block)
-    positions = {*layout.inputs.values(), *layout.carried.values()}
+    errors: dict[int, str] = {}
+    positions = {*layout.inputs.values(), *layout.carried.values(), *layout.orbit.values()}
     columns: dict[int, Sequence[str]]
     if isinstance(block, Grid):
         columns = {position: block.column(position) for position in positions}
@@ -107,12 +108,13 @@ def _batch(block: Grid | list[list[str]], layout: _FileLayout, *, first_row: int
         name: _restored(columns[position]) for name, position in layout.carried.items()
     }
     carried = carried or {"row": range(first_row, first_row + len(block))}
-    return batch_of(cells, carried, errors=errors, first_row=first_row, optional=layout.optional)
+    orbit = {name: columns[position] for name, position in layout.orbit.items()}
+    return batch_of(cells, carried, errors=errors, first_row=first_row, optional=layout.optional, orbit=orbit)
 
 
 def _restored(column: Sequence[str]) -> Sequence[str]:
     """Return the texts of a column without the apostrophes of `run.csv_text`."""
-    has_none = isinstance(column, Cells) and not (column.initials() == ord("'")).any()
+    has_none = isinstance(column, Cells) and not (column.initials == ord("'")).any()
     return column if has_none else all_restored(list(column))
 
 
@@ -140,12 +142,14 @@ def _layout(header: Sequence[str], names: Sequence[str], *, optional: Sequence[s
     carried = {name: positions[name] for name in CARRIED if name in positions}
     further = [name for name in optional if name in positions and name not in names]
     inputs = {name: positions[name] for name in (*names, *further)}
-    return _FileLayout(inputs, carried, len(header), frozenset(further))
+    orbit = {name: positions[name] for name in orbit_columns(positions) if name not in inputs}
+    return _FileLayout(inputs, carried, len(header), frozenset(further), orbit)
 
 
 def _parquet_batches(table: ParquetTable, layout: _FileLayout, *, n_rows: int) -> Iterator[Batch]:
     names = table.names
-    used = [names[position] for position in (*layout.inputs.values(), *layout.carried.values())]
+    positions = (*layout.inputs.values(), *layout.carried.values(), *layout.orbit.values())
+    used = [names[position] for position in positions]
     first_row = 1
     for part in table.blocks(n_rows, columns=used):
         values = {name: part.column(name).to_pylist() for name in used}
@@ -155,6 +159,6 @@ def _parquet_batches(table: ParquetTable, layout: _FileLayout, *, n_rows: int) -
             for name, position in layout.carried.items()
         }
         carried = carried or {"row": range(first_row, first_row + part.num_rows)}
-        errors = [""] * part.num_rows
-        yield batch_of(cells, carried, errors=errors, first_row=first_row, optional=layout.optional)
+        orbit = {name: values[names[position]] for name, position in layout.orbit.items()}
+        yield batch_of(cells, carried, errors={}, first_row=first_row, optional=layout.optional, orbit=orbit)
         first_row += part.num_rows

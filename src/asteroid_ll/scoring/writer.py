@@ -8,7 +8,7 @@ import itertools
 import re
 import textwrap
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -72,9 +72,13 @@ def open_writer(name: str, *, output: Path | None, line: Emit) -> Iterator[RowWr
         line: writes one or more lines of text, which come without the last line end.
 
     Raises:
-        ConfigError: Parquet without a file, or without pyarrow.
+        ConfigError: Parquet without a file, or without pyarrow; or the file is a directory.
         DataError: the file cannot be written.
     """
+    if output is not None:
+        with suppress(PermissionError):  # `atomic_path` names it
+            if output.is_dir():
+                raise ConfigError(f"{output} is a directory.", hint="Name a file: --output scored.csv")
     if name == "parquet":
         if output is None:
             raise ConfigError("Parquet is not for a terminal or a pipe.", hint="Name a file: --output scored.parquet")

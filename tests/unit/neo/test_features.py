@@ -1,3 +1,4 @@
+import itertools
 import json
 from functools import partial
 
@@ -75,6 +76,15 @@ def test_spline_ramps_are_0_below_1_above_and_the_fraction_within() -> None:
     matrix = fitted.transform(asteroids([-5.0, 0.5, 1.0, 1.5, 2.25, 99.0], [0.1] * 6))
     assert np.allclose(matrix[:, :2], [[0, 0], [0, 0], [0.5, 0], [1, 0], [1, 0.5], [1, 1]])
     assert fitted.columns[:2] == ("absolute_magnitude_mag_ramp_00", "absolute_magnitude_mag_ramp_01")
+
+
+def test_a_ramp_has_the_bits_of_its_formula() -> None:
+    fitted = fit("spline", asteroids([16.0, 18.3, 22.01, 24.7], [0.01, 0.049, 0.0503, 0.3]))
+    values = [1e300, *np.linspace(15, 26, 80).tolist(), *fitted.knots["absolute_magnitude_mag"]]
+    matrix = fitted.transform(asteroids(values, [0.1] * len(values)))
+    knots = list(itertools.pairwise(fitted.knots["absolute_magnitude_mag"]))
+    expected = [[min(max((v - low) / (high - low), 0.0), 1.0) for low, high in knots] for v in values]
+    assert matrix[:, : len(knots)].tobytes() == np.array(expected, np.float32).tobytes()
 
 
 def test_tied_quantiles_leave_fewer_knots() -> None:

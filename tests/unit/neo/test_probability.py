@@ -12,6 +12,7 @@ from asteroid_ll.neo.probability import (
     Errors,
     probability_hazardous,
     probability_of,
+    rounded_probability_of,
     sigma_moid_au,
 )
 
@@ -77,3 +78,20 @@ def test_it_is_a_probability_that_falls_with_the_magnitude(magnitude_mag, moid_a
         [magnitude_mag, magnitude_mag + 0.1], [moid_au] * 2, sigma_h_mag=sigma_h_mag, sigma_moid_au=sigma_moid
     )
     assert 0 <= fainter <= one <= 1
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(0, 1 << 32), st.one_of(st.none(), st.floats(1e-6, 0.5)), st.floats(0.01, 2))
+def test_the_rounded_probability_has_the_bits_of_the_rounded_one(seed, sigma_moid, sigma_h_mag):
+    draw = np.random.default_rng(seed)
+    columns = {
+        "absolute_magnitude_mag": draw.normal(22, 2, 300),
+        "moid_au": draw.exponential(0.05, 300),
+        "orbit_uncertainty": draw.integers(0, 10, 300).astype(float),
+    }
+    columns["moid_au"][::50] = np.nan
+    columns["absolute_magnitude_mag"][7::50] = np.nan
+    errors = Errors(sigma_h_mag, sigma_moid)
+    assert np.array_equal(
+        rounded_probability_of(columns, errors), np.round(probability_of(columns, errors), 6), equal_nan=True
+    )

@@ -5,6 +5,7 @@ import os
 import signal
 import sqlite3
 import stat
+import sys
 import textwrap
 from pathlib import Path
 
@@ -163,6 +164,109 @@ def test_a_named_pipe_gets_the_bytes_and_stays_a_pipe(tmp_path):
     assert pipe.is_fifo()
     assert [path.name for path in tmp_path.iterdir()] == ["scored.csv"]
     os.close(reader)
+
+
+@pytest.fixture
+def link_to_an_open_file(tmp_path):
+    """A link to a link to an open file with some content, as ``/dev/stdout`` is one behind ``>> rows.csv``."""
+    descriptor = os.open(tmp_path / "rows.csv", os.O_CREAT | os.O_RDWR)
+    os.write(descriptor, b"before\n")
+    (tmp_path / "inner").symlink_to(f"/proc/self/fd/{descriptor}")
+    (tmp_path / "stdout").symlink_to("inner")
+    yield descriptor, tmp_path / "stdout"
+    os.close(descriptor)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has /proc/self/fd")
+def test_a_link_to_an_open_file_stays_and_the_file_is_written_from_where_it_is(link_to_an_open_file):
+    descriptor, link = link_to_an_open_file
+    inode = os.fstat(descriptor).st_ino
+    with atomic_path(link) as temporary:
+        assert temporary.suffix == link.suffix
+        assert temporary.parent.name.startswith(TEMPORARY_PREFIX)
+        temporary.write_bytes(b"rows\n")
+    os.write(descriptor, b"after\n")
+    rows = link.with_name("rows.csv")
+    assert (rows.read_bytes(), rows.stat().st_ino) == (b"before\nrows\nafter\n", inode)
+    assert sorted(path.name for path in rows.parent.iterdir()) == ["inner", "rows.csv", "stdout"]
+    assert link.is_symlink()
+    assert not temporary.parent.exists()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has /proc/self/fd")
+def test_a_block_that_fails_writes_nothing_to_an_open_file(link_to_an_open_file):
+    _, link = link_to_an_open_file
+    used = []
+
+    def fail():
+        with atomic_path(link) as temporary:
+            used.append(temporary)
+            temporary.write_bytes(b"half")
+            raise ValueError("bad row")
+
+    with pytest.raises(ValueError, match="bad row"):
+        fail()
+    assert link.read_bytes() == b"before\n"
+    assert not used[0].parent.exists()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has /proc/self/fd")
+def test_a_file_that_is_open_for_reading_only_is_a_data_error(tmp_path):
+    (tmp_path / "rows.csv").write_bytes(b"old")
+    with (tmp_path / "rows.csv").open("rb") as file:
+        (tmp_path / "stdin").symlink_to(f"/proc/self/fd/{file.fileno()}")
+        with pytest.raises(DataError, match="stdin could not be written: it is not open for writing"):
+            atomic_write(tmp_path / "stdin", b"new")
+    assert (tmp_path / "rows.csv").read_bytes() == b"old"
+
+
+def test_a_link_to_a_file_is_replaced_by_the_new_file(tmp_path):
+    (tmp_path / "old").write_bytes(b"old")
+    (tmp_path / "7").symlink_to("old")
+    atomic_write(tmp_path / "7", b"new")
+    assert not (tmp_path / "7").is_symlink()
+    assert ((tmp_path / "7").read_bytes(), (tmp_path / "old").read_bytes()) == (b"new", b"old")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has /proc")
+@pytest.mark.parametrize("path", ["/proc/scored.csv", "/proc/self/fd/1234567"])
+def test_a_directory_that_takes_no_files_is_a_data_error(path):
+    with pytest.raises(DataError, match=f"^{path} could not be written: its directory takes no new files") as caught:
+        atomic_write(Path(path), b"new")
+    assert caught.value.hint == "Choose another directory, then run the same command again."
+
+
+@pytest.mark.parametrize("path", [".", "/"])
+def test_a_directory_without_a_name_is_a_data_error(path):
+    with pytest.raises(DataError, match="there is a directory of that name"):
+        atomic_write(Path(path), b"new")
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root can become somebody else")
+def test_a_directory_that_may_not_be_searched_is_a_data_error(tmp_path, child):
+    (tmp_path / "closed").mkdir(mode=0o700)
+    code = """
+        import os, sys
+        from pathlib import Path
+        from asteroid_ll.errors import DataError
+        from asteroid_ll.run.atomic import atomic_write
+        os.setuid(65534)
+        try:
+            atomic_write(Path(sys.argv[1]), b"new")
+        except DataError as error:
+            print(error.what)
+    """
+    done = child(code, tmp_path / "closed" / "x")
+    assert "x could not be written: permission is denied; the old output is intact." in done.stdout, done.stderr
+
+
+def test_a_refusal_without_words_of_ours_has_those_of_the_system(tmp_path, monkeypatch):
+    def refuse(source, target):
+        raise OSError(errno.EBUSY, os.strerror(errno.EBUSY), os.fspath(source))
+
+    monkeypatch.setattr(os, "replace", refuse)
+    with pytest.raises(DataError, match="could not be written: Device or resource busy; the old output is intact"):
+        atomic_write(tmp_path / "x", b"new")
 
 
 @pytest.mark.parametrize(("options", "mode"), [({}, 0o666), ({"private": True}, 0o600)], ids=["default", "private"])

@@ -28,7 +28,7 @@ def opened(path, content, *, n_rows=4, header=HEADER):
 def rows_of(block):
     if not isinstance(block, Grid):
         return block
-    columns = [list(block.column(position)) for position in range(block.ends.shape[1])]
+    columns = [list(block.column(position)) for position in range(block.n_fields)]
     return [list(row) for row in zip(*columns, strict=True)]
 
 

@@ -86,6 +86,44 @@ def test_an_impossible_value_is_an_error_of_its_row(rows_of):
     assert tally.first_error.startswith("Data row 1: moid_au is 7480000")
 
 
+FAR = """\
+name,absolute_magnitude_mag,moid_au,perihelion_distance_au,semi_major_axis_au,eccentricity
+Ceres,3.35,1.58,2.55,2.766,0.0794
+Hektor,7.47,4.13,5.14,5.265,0.0240
+Eris,-1.25,37.4,38.3,68.0,0.4370
+2012 VP113,4.05,79.5,80.5,262.0,0.6931
+"""
+"""Asteroids that are always far from the Earth, rounded from JPL's small-body database."""
+
+
+@pytest.mark.parametrize("orbit", [[3], [4, 5], [3, 4, 5]], ids=["perihelion", "axis-and-eccentricity", "all"])
+def test_asteroids_of_the_main_belt_and_beyond_are_scored_if_their_orbit_is_known(rows_of, orbit):
+    lines = (line.split(",") for line in FAR.splitlines())
+    rows, _ = rows_of("\n".join(",".join(cells[place] for place in (0, 1, 2, *orbit)) for cells in lines))
+    assert [(row["error"], row["hazardous_by_rule"], row["p_hazardous"]) for row in rows] == [(None, False, 0.0)] * 4
+
+
+def test_without_an_orbit_the_limits_are_those_of_a_near_earth_asteroid(rows_of):
+    rows, _ = rows_of("\n".join(",".join(line.split(",")[:3]) for line in FAR.splitlines()) + "\nEros,10.38,0.15")
+    assert [row["error"] is None for row in rows] == [False] * 4 + [True]
+
+
+def test_a_wrong_unit_is_found_far_from_the_earth_too_and_near_it_whatever_the_other_rows_are(rows_of):
+    header = "absolute_magnitude_mag,moid_au,perihelion_distance_au"
+    rows, _ = rows_of(
+        f"{header}\n17,2.2e8,2.4\n17,585,2.4\n22,19.5,1.1\n1.2,0.02,0.9\n17,1.5,\n17,1.5,far\n17,1.5,2.4\n"
+    )
+    assert [row["error"] for row in rows] == [
+        "moid_au is 220000000, outside 0 to 100 au; it looks like km",
+        "moid_au is 585, outside 0 to 100 au; it looks like lunar distances",
+        "moid_au is 19.5, outside 0 to 1.3 au; it looks like lunar distances",
+        "absolute_magnitude_mag is 1.2, outside 5 to 40 mag; it looks like a diameter in km",
+        "moid_au is 1.5, outside 0 to 1.3 au; it looks like lunar distances",
+        "moid_au is 1.5, outside 0 to 1.3 au; it looks like lunar distances",
+        None,
+    ]
+
+
 @pytest.mark.parametrize("cell", ["inf", "-1e308", "1e39", "nan"])
 def test_a_number_that_cannot_be_scored_does_not_disturb_the_other_rows(rows_of, cell):
     rows, _ = rows_of(f"absolute_magnitude_mag,moid_au,orbit_uncertainty\n{cell},{cell},{cell}\n18,0.01,0\n")
@@ -95,8 +133,9 @@ def test_a_number_that_cannot_be_scored_does_not_disturb_the_other_rows(rows_of,
 def test_a_column_in_radians_is_refused_in_every_row():
     names = ("ascending_node_longitude_deg", "perihelion_argument_deg")
     cells = {name: np.linspace(0.1, 6.2, 6).tolist() for name in names}
-    batch = batch_of(cells, {"row": range(6)}, errors=[""] * 6)
-    assert all(error.startswith("ascending_node_longitude_deg looks like radians") for error in batch.errors)
+    batch = batch_of(cells, {"row": range(6)}, errors={})
+    assert sorted(batch.errors) == list(range(6))
+    assert all(error.startswith("ascending_node_longitude_deg looks like radians") for error in batch.errors.values())
 
 
 def test_a_table_of_known_asteroids_fits_80_columns():

@@ -25,6 +25,7 @@ import numpy as np
 import orjson
 
 from asteroid_ll.errors import DataError
+from asteroid_ll.neo.ranges import MIN_FAR_PERIHELION_AU
 from asteroid_ll.neo.sources.base import Archive, Provenance
 from asteroid_ll.neo.sources.lines import lines
 from asteroid_ll.neo.sources.packed import opened, unpacked
@@ -74,12 +75,6 @@ _COLUMNS: Mapping[str, str] = {
 """Field of the query service to canonical column; all have the column's unit."""
 
 _QUERY = {"full-prec": "true", "fields": ",".join((*_COLUMNS, "orbit_id"))}
-
-MIN_FAR_PERIHELION_AU = 1.3
-"""Perihelion of the nearest asteroid that is not a near-Earth one, and so not potentially hazardous by definition.
-
-Source: CNEOS, "NEO Basics", https://cneos.jpl.nasa.gov/about/neo_groups.html.
-"""
 
 BATCH_ROWS = 50_000
 """Most rows of a batch."""
