@@ -181,19 +181,15 @@ def test_a_resource_whose_tags_cannot_be_read_is_named_and_left_and_the_others_g
     assert "sagemaker:ListTags" in ended.json["error"]["what"]
 
 
-@pytest.mark.parametrize(
-    ("operation", "n_left"),
-    [("DeleteEndpoint", 3), ("DeleteModel", 1), ("StopTrainingJob", 1), ("StopProcessingJob", 1)],
-)
+@pytest.mark.parametrize(("operation", "n_left"), [("DeleteEndpoint", 3), ("DeleteModel", 1), ("StopTrainingJob", 1)])
 def test_one_refused_deletion_does_not_keep_the_others(account, operation, n_left):
     region = account.region()
     region.endpoint("asteroid-ll-one", our_tags())
     region.job("asteroid-ll-job", our_tags())
-    region.processing_job("asteroid-ll-stage", our_tags())
     ended = account.sweep("--all", "--json", faults=f"sagemaker:{operation}:*:before:access-denied")
     assert ended.code == 6
     assert f"sagemaker:{operation}" in ended.json["error"]["what"]
-    assert Counter(item["outcome"] for item in ended.json["resources"]) == {"deleted": 5 - n_left, "left": n_left}
+    assert Counter(item["outcome"] for item in ended.json["resources"]) == {"deleted": 4 - n_left, "left": n_left}
     assert region.names().total() == n_left
     assert account.sweep("--all").code == 0
     assert (region.names(), account.billed()) == (Counter(), [])
@@ -207,7 +203,7 @@ def test_a_lost_answer_to_a_deletion_is_settled_by_the_listing(account):
     assert region.names() == Counter()
 
 
-@pytest.mark.parametrize("operation", ["ListEndpoints", "ListModels", "ListProcessingJobs"])
+@pytest.mark.parametrize("operation", ["ListEndpoints", "ListModels"])
 def test_a_listing_that_is_denied_is_never_an_empty_account(account, operation):
     account.region()
     ended = account.sweep("--all", "--json", faults=f"sagemaker:{operation}:*:before:access-denied")

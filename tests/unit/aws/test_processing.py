@@ -197,6 +197,7 @@ def test_every_combination_is_a_valid_request_in_every_partition(make_aws, scrip
             "entry point",
         ),
         ({"ProcessingInputs": job()["ProcessingInputs"][:1]}, "input"),
+        ({"ProcessingInputs": job()["ProcessingInputs"][:1] * 2}, "input"),
         ({"ProcessingInputs": None, "ProcessingOutputConfig": None}, "input, output"),
     ],
 )
@@ -318,11 +319,12 @@ def test_the_wait_ends_an_hour_after_the_job_s_own_limit(aws, script, time_passe
     [
         (job("Failed", ProcessingStartTime=100, ProcessingEndTime=142.5), OURS, 42.5),
         (job("Failed"), OURS, 0.0),
+        (job("InProgress", ProcessingStartTime=100), OURS, 0.0),
         (job("Failed", ProcessingStartTime=100, ProcessingEndTime=99), OURS, 0.0),
         (job("Failed", ProcessingStartTime=100, ProcessingEndTime=142.5), {}, 0.0),
         (None, {}, 0.0),
     ],
-    ids=["billed", "without-machines", "clock-set-back", "of-someone-else", "never-created"],
+    ids=["billed", "without-machines", "not-ended", "clock-set-back", "of-someone-else", "never-created"],
 )
 def test_a_job_that_failed_is_billed_for_its_own_seconds(aws, script, say, described, owned, expected):
     missing = say.refusal("ValidationException", UNKNOWN)
