@@ -24,7 +24,7 @@ from asteroid_ll.run import paths
 def evaluate(options: CommonOptions, folds: int, boosting: bool | None) -> None:
     """Score the configuration by grouped k-fold: no model is tested on an asteroid that it was trained on."""
     from asteroid_ll.evaluation.cross_validation import cross_validate, has_boosting
-    from asteroid_ll.formats.table import load_table
+    from asteroid_ll.formats.table import StoredTable
     from asteroid_ll.pipeline.results import Listener, StageResult
     from asteroid_ll.report.result_tables import cross_validation_rows
 
@@ -40,7 +40,7 @@ def evaluate(options: CommonOptions, folds: int, boosting: bool | None) -> None:
         try:
             context = pipeline.context("split")
             result = cross_validate(
-                load_table(context.path(paths.CLEANED_TABLE)),
+                StoredTable(context.path(paths.CLEANED_TABLE)),
                 context.config,
                 n_folds=folds,
                 with_boosting=has_boosting() if boosting is None else boosting,

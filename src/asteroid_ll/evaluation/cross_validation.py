@@ -2,19 +2,19 @@
 
 Each fold fits the features on its training rows and trains the whole grid with the configured hyperparameters. Its
 validation rows select the model and the threshold. Its test rows belong to asteroids that are in neither part.
+The table is read one column at a time, and one fold's rows and features are in memory.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from asteroid_ll.config import Config
@@ -26,10 +26,11 @@ from asteroid_ll.evaluation.ranking import Floats
 from asteroid_ll.evaluation.resamples import Predictions
 from asteroid_ll.evaluation.scoreboard import TITLES, constant_scores
 from asteroid_ll.evaluation.thresholds import DEFAULT_THRESHOLD, decide
+from asteroid_ll.formats.columns import Columns, Selected
 from asteroid_ll.linear_learner.training import train
 from asteroid_ll.neo.features import fit
 from asteroid_ll.neo.label import is_hazardous_by_rule, labels_of
-from asteroid_ll.neo.split import PARTS, Split, training_order
+from asteroid_ll.neo.split import Split, training_order
 from asteroid_ll.neo.table import IDENTITY, locate
 
 WITHOUT_INTERVAL = ("majority", "median")
@@ -38,14 +39,17 @@ WITHOUT_INTERVAL = ("majority", "median")
 
 @dataclass(frozen=True)
 class _Table:
-    rows: pd.DataFrame
+    """The table, its labels, the rule's answers, and each row's asteroid, numbered in the order of the identities."""
+
+    rows: Columns
     labels: NDArray[np.bool_]
-    asteroid_ids: NDArray[Any]
+    asteroid: NDArray[np.int64]
+    n_asteroids: int
     by_rule: NDArray[np.bool_]
 
 
 def cross_validate(
-    table: pd.DataFrame, config: Config, *, n_folds: int, with_boosting: bool, progress: Callable[[str], None]
+    table: Columns, config: Config, *, n_folds: int, with_boosting: bool, progress: Callable[[str], None]
 ) -> CrossValidation:
     """Score the configured features and hyperparameters by grouped k-fold.
 
@@ -66,8 +70,12 @@ def cross_validate(
     if with_boosting:
         boosting_class()
     data = _read(table)
-    splits = grouped_folds(
-        data.asteroid_ids.tolist(), n_folds=n_folds, validation=config.split.validation, seed=config.split.seed
+    splits = _folds(
+        data.asteroid,
+        n_asteroids=data.n_asteroids,
+        n_folds=n_folds,
+        validation=config.split.validation,
+        seed=config.split.seed,
     )
     folds: dict[str, list[BinaryScores]] = {}
     replicates: dict[str, list[dict[str, Floats]]] = {}
@@ -79,7 +87,7 @@ def cross_validate(
         drawn = bootstrap(
             labels,
             {name: item for name, item in predictors.items() if name not in WITHOUT_INTERVAL},
-            groups=data.asteroid_ids[split.test],
+            groups=data.asteroid[split.test],
             seed=number,
         )
         for name, item in predictors.items():
@@ -95,7 +103,7 @@ def cross_validate(
         n_features=n_features,
         n_rows=data.labels.size,
         n_hazardous=int(data.labels.sum()),
-        n_asteroids=int(np.unique(data.asteroid_ids).size),
+        n_asteroids=data.n_asteroids,
         predictors=tuple(
             summarise_folds(name, folds=folds[name], replicates=replicates[name]) for name in TITLES if name in folds
         ),
@@ -118,6 +126,15 @@ def grouped_folds(asteroid_ids: Sequence[str], *, n_folds: int, validation: floa
         ConfigError: fewer than 2 folds, or no share for validation.
         DataError: too few asteroids for a part.
     """
+    unique, number = np.unique(np.asarray(asteroid_ids, dtype=str), return_inverse=True)
+    folds = _folds(number.reshape(-1), n_asteroids=unique.size, n_folds=n_folds, validation=validation, seed=seed)
+    return tuple(folds)
+
+
+def _folds(
+    asteroid: NDArray[np.int64], *, n_asteroids: int, n_folds: int, validation: float, seed: int
+) -> Iterator[Split]:
+    """Yield `grouped_folds`, given the number of each row's asteroid; raise its errors before the first fold."""
     if n_folds < 2:
         raise ConfigError(f"{n_folds} folds leave nothing to train on.", hint="asteroid-ll evaluate --folds 5")
     share = validation * n_folds / (n_folds - 1)
@@ -126,23 +143,20 @@ def grouped_folds(asteroid_ids: Sequence[str], *, n_folds: int, validation: floa
             f"A share of {validation:g} for validation can't be taken from the rows outside one of {n_folds} folds.",
             hint="Set split.validation to 0.15.",
         )
-    unique, number = np.unique(np.asarray(asteroid_ids, dtype=str), return_inverse=True)
-    place = np.empty(unique.size, dtype=np.int64)
-    place[training_order(np.arange(unique.size, dtype=np.int64), seed=seed)] = np.arange(unique.size)
+    place = np.empty(n_asteroids, dtype=np.int64)
+    place[training_order(np.arange(n_asteroids, dtype=np.int64), seed=seed)] = np.arange(n_asteroids)
     fold, turn = place % n_folds, place // n_folds
     # The asteroids outside a fold that select its model are evenly spaced in the drawn order.
     selects = np.floor((turn + 1) * share) > np.floor(turn * share)
-    splits = []
-    for tested in range(n_folds):
-        part = np.where(fold == tested, 2, np.where(selects, 1, 0))[number.reshape(-1)]
-        split = Split(*(np.flatnonzero(part == kind) for kind in range(3)))
-        if any(split.part(name).size == 0 for name in PARTS):
-            raise DataError(
-                f"{unique.size} asteroids are too few for {n_folds} folds.",
-                hint="Use fewer folds or more asteroids.",
-            )
-        splits.append(split)
-    return tuple(splits)
+    parts = [np.where(fold == tested, 2, np.where(selects, 1, 0)).astype(np.int8) for tested in range(n_folds)]
+    if any(np.bincount(part, minlength=3).min() == 0 for part in parts):
+        raise DataError(
+            f"{n_asteroids} asteroids are too few for {n_folds} folds.",
+            hint="Use fewer folds or more asteroids.",
+        )
+    for part in parts:
+        of_row = part[asteroid]
+        yield Split(*(np.flatnonzero(of_row == kind) for kind in range(3)))
 
 
 def has_boosting() -> bool:
@@ -150,37 +164,36 @@ def has_boosting() -> bool:
     return find_spec("sklearn") is not None
 
 
-def _read(table: pd.DataFrame) -> _Table:
+def _read(table: Columns) -> _Table:
     names = locate(table.columns, [IDENTITY, "absolute_magnitude_mag", "moid_au"])
-    identity, magnitude, moid = (table[name].to_numpy() for name in names.values())
-    return _Table(table, labels_of(table), identity.astype(str), is_hazardous_by_rule(magnitude, moid))
+    identity, magnitude, moid = names.values()
+    unique, asteroid = np.unique(table[identity].to_numpy(dtype=object).astype(str), return_inverse=True)
+    by_rule = is_hazardous_by_rule(table[magnitude].to_numpy(), table[moid].to_numpy())
+    return _Table(table, labels_of(table), asteroid.reshape(-1), unique.size, by_rule)
 
 
 def _predict(data: _Table, config: Config, *, split: Split, with_boosting: bool) -> tuple[dict[str, Predictions], int]:
     """Return the predictions of each predictor for the fold's test rows, and the number of features."""
     order = training_order(split.train, seed=config.split.seed) if config.encode.shuffle else split.train
-    fitted = fit(config.features.set, data.rows.iloc[split.train], n_knots=config.features.n_knots)
-    features = {
-        name: fitted.transform(data.rows.iloc[rows])
-        for name, rows in (("train", order), ("validation", split.validation), ("test", split.test))
-    }
-    labels = data.labels.astype(np.float32)
+    fitted = fit(config.features.set, Selected(data.rows, rows=split.train), n_knots=config.features.n_knots)
+    known, n_train = np.concatenate((order, split.validation)), order.size
+    features, labels = fitted.transform(Selected(data.rows, rows=known)), data.labels[known]
+    numbers = labels.astype(np.float32)
     trained = train(
-        features["train"],
-        labels[order],
+        features[:n_train],
+        numbers[:n_train],
         config.hyperparameters,
-        validation=(features["validation"], labels[split.validation]),
+        validation=(features[n_train:], numbers[n_train:]),
     )
-    answer = trained.model.predict(features["test"])
+    tested = fitted.transform(Selected(data.rows, rows=split.test))
+    answer = trained.model.predict(tested)
     predictors = {"model": Predictions(decide(answer, threshold=config.predict.threshold), answer.score)}
-    known_labels = data.labels[np.concatenate((order, split.validation))]
     if with_boosting:
-        known = np.concatenate((features["train"], features["validation"]))
-        predictors["boosting"] = _boosted(known, known_labels, features["test"])
+        predictors["boosting"] = _boosted(features, labels, tested)
     predictors["rule"] = Predictions(data.by_rule[split.test])
-    for name, score in constant_scores(known_labels).items():
+    for name, score in constant_scores(labels).items():
         predictors[name] = Predictions(np.full(split.test.size, score > DEFAULT_THRESHOLD))
-    return predictors, features["train"].shape[1]
+    return predictors, features.shape[1]
 
 
 def _boosted(features: NDArray[Any], labels: NDArray[np.bool_], tested: NDArray[Any]) -> Predictions:

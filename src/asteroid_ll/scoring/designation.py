@@ -1,21 +1,24 @@
 """Finds asteroids by number, name or provisional designation.
 
-The run's cleaned table is searched first, then a configured source that can look up single asteroids.
+The run's cleaned table is searched first, one column at a time, then a configured source that can look up single
+asteroids.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence, Set
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
+import numpy as np
 import pandas as pd
 
 from asteroid_ll.config.models import SourceSettings
 from asteroid_ll.errors import DataError
 from asteroid_ll.formats import npz
-from asteroid_ll.formats.table import load_table
+from asteroid_ll.formats.columns import Columns, Selected
+from asteroid_ll.formats.table import StoredTable
 from asteroid_ll.neo.sources import open_source
 from asteroid_ll.neo.split import PARTS
 from asteroid_ll.neo.table import lookup
@@ -23,6 +26,9 @@ from asteroid_ll.run import paths
 from asteroid_ll.scoring.values import Batch, batch_of, orbit_columns
 
 _NAMED = re.compile(r"(?:(?P<number>\d+)\s*)?(?P<name>[^()]*?)\s*(?:\((?P<provisional>[^()]+)\))?")
+_CARRIED = ("asteroid_id", "name", "hazardous")
+_BLOCK_ROWS = 1 << 16
+_RARE_BLANK = re.compile(r"[^\S\n ]")
 _SPK_ID_BASES = (2_000_000, 20_000_000)
 """JPL identifies a numbered asteroid by its number plus one of these; the second is for those numbered since 2020."""
 
@@ -65,15 +71,17 @@ def look_up(
         Every row of each asteroid in the order of the designations, with the part of the split that it is in, and a
         row with an error for each asteroid that is not found.
     """
-    table = _canonical(load_table(directory / paths.CLEANED_TABLE))
-    part_of = _parts(directory, len(table))
+    stored = StoredTable(directory / paths.CLEANED_TABLE)
+    table = Selected(stored, columns={canonical: name for name, canonical in _canonical_names(stored).items()})
     row_numbers = find(table, designations)
+    needed = {*_CARRIED, *columns, *optional, *orbit_columns(table.columns)}
+    chosen = Selected(table, columns={name: name for name in table.columns if name in needed})
+    known = _rows(chosen, sorted({row for rows in row_numbers.values() for row in rows}), directory=directory)
     names: list[str] = []
     errors: dict[int, str] = {}
     tables = []
     for designation in designations:
-        numbers = row_numbers[designation]
-        rows = table.iloc[numbers].assign(part=[part_of[number] for number in numbers])
+        rows = known.loc[row_numbers[designation]]
         if rows.empty:
             rows, reason = _from_source(source, designation)
             if rows.empty:
@@ -83,7 +91,7 @@ def look_up(
         tables.append(rows)
     every = pd.concat(tables, ignore_index=True)
     carried: dict[str, list[object]] = {"designation": list(names)}
-    carried |= {name: _values(every, name) for name in ("asteroid_id", "name", "hazardous", "part")}
+    carried |= {name: _values(every, name) for name in (*_CARRIED, "part")}
     further = [name for name in optional if name in every and name not in columns]
     cells = {name: _values(every, name) for name in (*columns, *further)}
     orbit = {name: _values(every, name) for name in orbit_columns(every.columns) if name not in cells}
@@ -102,20 +110,42 @@ def _from_source(settings: SourceSettings, designation: str) -> tuple[pd.DataFra
     return rows, f", and not known to {opened.title}"
 
 
-def find(table: pd.DataFrame, designations: Sequence[str]) -> dict[str, list[int]]:
+def find(table: Columns, designations: Sequence[str]) -> dict[str, list[int]]:
     """Return the row numbers (0-based) of each asteroid in a canonical table."""
     by_key: dict[str, list[str]] = {}
     for designation in designations:
         for key in _keys_of_designation(designation):
             by_key.setdefault(key, []).append(designation)
-    rows: dict[str, list[int]] = {designation: [] for designation in designations}
-    identities = table["asteroid_id"].tolist()
-    names = table["name"].tolist() if "name" in table else identities
-    for row, (identity, name) in enumerate(zip(identities, names, strict=True)):
-        keys = {_key(str(identity)), *_keys_of_name(str(name))}
-        for designation in {match for key in keys & by_key.keys() for match in by_key[key]}:
-            rows[designation].append(row)
-    return rows
+    keys = by_key.keys()
+    found = [(row, key) for row, key, _ in _lines(table["asteroid_id"]) if key in keys]
+    names = table["name" if "name" in table.columns else "asteroid_id"]
+    found += [(row, key) for row, line, name in _lines(names) if _may_have(line, keys) for key in _keys_of_name(name)]
+    rows: dict[str, set[int]] = {designation: set() for designation in designations}
+    for row, key in found:
+        for designation in by_key.get(key, ()):
+            rows[designation].add(row)
+    return {designation: sorted(numbers) for designation, numbers in rows.items()}
+
+
+def _lines(texts: pd.Series) -> Iterator[tuple[int, str, str]]:
+    """Yield each row's number, key and text. Keys are made of many texts at once."""
+    for start in range(0, len(texts), _BLOCK_ROWS):
+        block = [str(text) for text in texts.iloc[start : start + _BLOCK_ROWS].tolist()]
+        joined = "\n".join(block)
+        if joined.count("\n") >= len(block) or _RARE_BLANK.search(joined):
+            keys = [_key(text) for text in block]
+        else:
+            keys = joined.replace(" ", "").replace("_", "").casefold().split("\n")
+        yield from zip(range(start, start + len(block)), keys, block, strict=True)
+
+
+def _may_have(line: str, keys: Set[str]) -> bool:
+    """Return whether a name can have one of the keys, given the key of the whole name: a quick look at its parts."""
+    if not line.isascii():
+        return True
+    head, _, provisional = line.partition("(")
+    name = head.lstrip("0123456789")
+    return not keys.isdisjoint((line, head, name, head[: len(head) - len(name)], provisional[:-1]))
 
 
 def _keys_of_designation(designation: str) -> set[str]:
@@ -141,17 +171,23 @@ def _key(text: str) -> str:
 
 def _canonical(table: pd.DataFrame) -> pd.DataFrame:
     """Return the table under canonical column names."""
-    return table.rename(columns={name: column.name for name in table.columns if (column := lookup(str(name)))})
+    return table.rename(columns=_canonical_names(table))
 
 
-def _parts(directory: Path, n_rows: int) -> list[str]:
-    """Return the part of the split that each row of the table is in."""
-    names = [""] * n_rows
-    rows = npz.load(directory / paths.SPLIT_ROWS, *PARTS)
-    for part in PARTS:
-        for row in rows[part].tolist():
-            names[row] = part
-    return names
+def _canonical_names(table: Columns) -> dict[str, str]:
+    """Return the canonical name of each column, or its own name if it has none, by name."""
+    return {name: column.name if (column := lookup(str(name))) else name for name in table.columns}
+
+
+def _rows(table: Columns, rows: list[int], *, directory: Path) -> pd.DataFrame:
+    """Return some rows of the run's table with their parts, by row number."""
+    numbers = np.array(rows, dtype=np.int64)
+    chosen = Selected(table, rows=numbers)
+    known = pd.DataFrame({name: chosen[name].tolist() for name in chosen.columns}, index=rows)
+    known["part"] = ""
+    for part, members in npz.load(directory / paths.SPLIT_ROWS, *PARTS).items():
+        known.loc[np.isin(numbers, members), "part"] = part
+    return known
 
 
 def _values(table: pd.DataFrame, name: str) -> list[object]:
