@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -10,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from asteroid_ll.evaluation.mistakes import jpl_page
-from asteroid_ll.formats.columns import Columns
+from asteroid_ll.formats.columns import Columns, Selected
 from asteroid_ll.neo.label import MAX_ABSOLUTE_MAGNITUDE_MAG, MAX_MOID_AU, labels_of
 from asteroid_ll.neo.probability import INPUTS, SIGMA_H_MAG, USUAL, probability_of, sigma_moid_of
 from asteroid_ll.neo.table import IDENTITY, LABEL, lookup
@@ -55,18 +56,12 @@ def follow_up(table: Columns) -> tuple[Candidate, ...]:
         table: clean table with its label, under canonical names or the tutorial's; the first row of an asteroid counts.
     """
     named = {column.name: name for name in table.columns if (column := lookup(str(name))) is not None}
-    columns = {name: table[named[name]].to_numpy(dtype=np.float64) for name in INPUTS if name in named}
-    sigma_au = sigma_moid_of(columns, n_rows=len(table))
-    is_near = columns["moid_au"] <= MAX_MOID_AU + N_SIGMA * sigma_au
-    is_bright = columns["absolute_magnitude_mag"] <= MAX_ABSOLUTE_MAGNITUDE_MAG + N_SIGMA * SIGMA_H_MAG
-    all_identities = table[named[IDENTITY]]
-    chosen = _first_rows(
-        np.flatnonzero(~labels_of(table[named[LABEL]].to_frame()) & is_near & is_bright), all_identities
-    )
-    identities = all_identities.to_numpy()[chosen].astype(str)
-    names = table[named["name"]].to_numpy()[chosen].astype(str) if "name" in named else identities
-    columns = {name: values[chosen] for name, values in columns.items()}
-    magnitude_mag, moid_au, sigma_au = columns["absolute_magnitude_mag"], columns["moid_au"], sigma_au[chosen]
+    chosen, identities = _first_rows(_near_the_limits(table, named), table[named[IDENTITY]])
+    part = Selected(table, rows=chosen)
+    names = part[named["name"]].to_numpy().astype(str) if "name" in named else identities
+    columns = _inputs(part, named)
+    magnitude_mag, moid_au = columns["absolute_magnitude_mag"], columns["moid_au"]
+    sigma_au = sigma_moid_of(columns, n_rows=len(chosen))
     chance = probability_of(columns, USUAL)
     return tuple(
         Candidate(
@@ -82,7 +77,20 @@ def follow_up(table: Columns) -> tuple[Candidate, ...]:
     )
 
 
-def _first_rows(chosen: NDArray[np.intp], identities: pd.Series) -> NDArray[np.intp]:
-    """Return the chosen rows that are the first of their asteroid in the table."""
-    of_chosen = identities[identities.isin(identities.iloc[chosen])]
-    return np.intersect1d(chosen, of_chosen.drop_duplicates().index.to_numpy())
+def _near_the_limits(table: Columns, named: Mapping[str, str]) -> NDArray[np.intp]:
+    """Return the rows that are not flagged, and whose H and MOID are at most `N_SIGMA` errors beyond the limits."""
+    columns = _inputs(table, named)
+    is_near = columns["moid_au"] <= MAX_MOID_AU + N_SIGMA * sigma_moid_of(columns, n_rows=len(table))
+    is_bright = columns["absolute_magnitude_mag"] <= MAX_ABSOLUTE_MAGNITUDE_MAG + N_SIGMA * SIGMA_H_MAG
+    return np.flatnonzero(~labels_of(table[named[LABEL]].to_frame()) & is_near & is_bright)
+
+
+def _inputs(table: Columns, named: Mapping[str, str]) -> dict[str, NDArray[np.float64]]:
+    return {name: table[named[name]].to_numpy(dtype=np.float64) for name in INPUTS if name in named}
+
+
+def _first_rows(rows: NDArray[np.intp], identities: pd.Series) -> tuple[NDArray[np.intp], NDArray[np.str_]]:
+    """Return those of the rows that are the first of their asteroid in the table, and their identities."""
+    of_rows = identities[identities.isin(identities.iloc[rows])]
+    first = np.intersect1d(rows, of_rows.drop_duplicates().index.to_numpy())
+    return first, identities.to_numpy()[first].astype(str)
