@@ -33,6 +33,8 @@ from asteroid_ll.neo.label import is_hazardous_by_rule, labels_of
 from asteroid_ll.neo.split import Split, training_order
 from asteroid_ll.neo.table import IDENTITY, locate
 
+_BLOCK_ROWS = 1 << 17
+
 WITHOUT_INTERVAL = ("majority", "median")
 """Predictors of a constant score: its interval would only describe the draw of the rows."""
 
@@ -185,22 +187,27 @@ def _predict(data: _Table, config: Config, *, split: Split, with_boosting: bool)
         config.hyperparameters,
         validation=(features[n_train:], numbers[n_train:]),
     )
+    n_features = features.shape[1]
     tested = fitted.transform(Selected(data.rows, rows=split.test))
     answer = trained.model.predict(tested)
     predictors = {"model": Predictions(decide(answer, threshold=config.predict.threshold), answer.score)}
     if with_boosting:
-        predictors["boosting"] = _boosted(features, labels, tested)
+        doubles = features.astype(np.float64)
+        del features  # scikit-learn makes further copies
+        predictors["boosting"] = _boosted(doubles, labels, tested)
     predictors["rule"] = Predictions(data.by_rule[split.test])
     for name, score in constant_scores(labels).items():
         predictors[name] = Predictions(np.full(split.test.size, score > DEFAULT_THRESHOLD))
-    return predictors, features.shape[1]
+    return predictors, n_features
 
 
 def _boosted(features: NDArray[Any], labels: NDArray[np.bool_], tested: NDArray[Any]) -> Predictions:
     """Train gradient boosting with scikit-learn's defaults on train and validation rows: it selects nothing."""
     learner = boosting_class()(random_state=0)
     with one_thread():
-        scores = np.asarray(learner.fit(features, labels).predict_proba(tested)[:, 1])
+        learner.fit(features, labels)
+        blocks = (tested[start : start + _BLOCK_ROWS] for start in range(0, len(tested), _BLOCK_ROWS))
+        scores = np.concatenate([learner.predict_proba(block)[:, 1] for block in blocks])
     return Predictions(scores > 0.5, scores)
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from asteroid_ll.formats.arrays import Bytes, Float64Array
+from asteroid_ll.formats.arrays import Bools, Bytes, Float32Array, Float64Array
 from asteroid_ll.formats.text import shortest
 from asteroid_ll.scoring.grid import PADDING
 
@@ -28,6 +28,10 @@ _ONE = _MAX_EXPONENT + 1
 _ZERO = b"0.0"
 
 _POWERS_OF_TEN = np.array([float(f"1e{exponent}") for exponent in range(_N_DIGITS + _MAX_EXPONENT + 1)])
+_FRACTION, _EXPONENT, _HALF_GAP = np.uint32(0x007FFFFF), np.uint32(0x7F800000), np.uint32(24 << 23)
+"""The fraction's and the exponent's bits of a float32, and the exponents from a power of two to half its last digit."""
+
+_DOUBT = 1e-6
 _N_BYTES, _MAX_BYTES = 19, 24
 """Bytes of the parts of a number, and of the longest text of a number."""
 
@@ -104,34 +108,65 @@ def padded_numbers(column: NDArray[np.floating[Any]]) -> Bytes:
 
 def _padded(column: NDArray[np.floating[Any]]) -> Bytes:
     """Return `padded_numbers` of numbers that are finite."""
-    numbers: Float64Array = column.astype(np.float64)
-    if column.dtype == np.float32:
-        numbers = np.fromiter(shortest(column), np.float64, len(column))
-    exponents, digits = _parts(numbers)
+    exponents, digits = _parts(column)
     others = np.flatnonzero(exponents == 0)
     matrix = _texts(exponents, digits, width=_MAX_BYTES if others.size else _N_BYTES)
     if others.size:
-        texts = matrix_of(repr(number).encode() for number in numbers[others].tolist())
+        texts = matrix_of(repr(number).encode() for number in shortest(column[others]))
         matrix[others] = PADDING
         matrix[others, : texts.shape[1]] = texts
     return matrix
 
 
-def _parts(numbers: Float64Array) -> tuple[NDArray[np.intp], NDArray[np.uint32]]:
+def _parts(column: NDArray[np.floating[Any]]) -> tuple[NDArray[np.intp], NDArray[np.uint32]]:
     """Return the negative decimal exponent of each number and its nine digits; 0 for both if it is not made of parts.
 
-    Nine digits are an integer. They are the number's own if the integer, divided by a power of ten that is exact, is
-    the number: no other decimal of so few digits is rounded to it.
+    Nine digits are an integer. They are a double's own if the integer, divided by a power of ten that is exact, is the
+    number: no other decimal of so few digits is rounded to it.
     """
-    is_inside = (numbers >= float(f"1e-{_MAX_EXPONENT}")) & (numbers < 1)
-    inside = np.where(is_inside, numbers, 0.5)
+    numbers: Float64Array = column.astype(np.float64)
+    is_made = (numbers >= float(f"1e-{_MAX_EXPONENT}")) & (numbers < 1)
+    inside = np.where(is_made, numbers, 0.5)
     exponents = -np.floor(np.log10(inside)).astype(np.intp)
     powers = _POWERS_OF_TEN[exponents + (_N_DIGITS - 1)]
     digits = np.rint(inside * powers)
-    is_exact = (digits >= 10 ** (_N_DIGITS - 1)) & (digits < 10**_N_DIGITS) & (digits / powers == inside) & is_inside
-    exponents = np.where(is_exact, exponents, 0)
+    if column.dtype == np.float32:
+        rows = np.flatnonzero(is_made)
+        digits[rows], is_made[rows] = _shortened(column[rows], inside[rows], digits[rows], powers=powers[rows])
+    else:
+        is_made &= digits / powers == inside
+    is_made &= (digits >= 10 ** (_N_DIGITS - 1)) & (digits < 10**_N_DIGITS)
+    exponents = np.where(is_made, exponents, 0)
     exponents[numbers == 1] = _ONE
-    return exponents, np.where(is_exact, digits, 0).astype(np.uint32)
+    return exponents, np.where(is_made, digits, 0).astype(np.uint32)
+
+
+def _shortened(
+    singles: Float32Array, numbers: Float64Array, digits: Float64Array, *, powers: Float64Array
+) -> tuple[Float64Array, Bools]:
+    """Return the nine digits of float32 numbers with a 0 for each that is not needed, and whether they are certain.
+
+    Fewer digits are enough if the decimal is nearer to the number than half the distance to its neighbours. The decimal
+    and the comparison are rounded, so a close decision is not certain. Neither is a power of two, whose two neighbours
+    are not equally near.
+    """
+    bits = singles.view(np.uint32)
+    are_certain = (bits & _FRACTION) != 0
+    half_gaps = ((bits & _EXPONENT) - _HALF_GAP).view(np.float32).astype(np.float64)
+    rows, unit = np.arange(len(digits)), 1.0
+    while rows.size:
+        unit *= 10.0
+        powers = powers / 10.0
+        exact = numbers * powers
+        fewer = np.rint(exact)
+        distances = np.abs(fewer / powers - numbers) / half_gaps
+        is_close = (np.abs(distances - 1.0) < _DOUBT) | (np.abs(exact - fewer) > 0.5 - _DOUBT)
+        are_certain[rows[is_close]] = False
+        are_enough = distances < 1.0
+        rows = rows[are_enough]
+        digits[rows] = fewer[are_enough] * unit
+        numbers, powers, half_gaps = numbers[are_enough], powers[are_enough], half_gaps[are_enough]
+    return digits, are_certain
 
 
 def _texts(exponents: NDArray[np.intp], digits: NDArray[np.uint32], *, width: int) -> Bytes:

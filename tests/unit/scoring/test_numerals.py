@@ -30,7 +30,14 @@ def test_zero_one_and_what_is_not_finite(kind):
     assert texts_of(column[4:5]) == [""]
 
 
-def test_a_single_has_the_digits_that_numpy_finds():
-    bits = np.random.default_rng(3).integers(0, 1 << 31, 500, dtype=np.uint32)
-    column = bits.view(np.float32)[np.isfinite(bits.view(np.float32))]
+@pytest.mark.parametrize("seed", range(8))
+def test_a_single_has_the_digits_that_numpy_finds(seed):
+    """numpy's own algorithm is Dragon4. Powers of two have neighbours at two distances."""
+    draw = np.random.default_rng(seed)
+    bits = draw.integers(0, 1 << 31, 500, dtype=np.uint32)
+    below_1 = np.exp(draw.uniform(-31, 0, 4_000)).astype(np.float32)
+    powers = np.float32(2.0) ** np.arange(-46, 3, dtype=np.float32)
+    short = np.round(draw.random(1_000), 1 + seed).astype(np.float32)
+    column = np.concatenate([bits.view(np.float32), below_1, powers, np.nextafter(powers, np.float32(0)), short])
+    column = column[np.isfinite(column)]
     assert texts_of(column) == [repr(float(np.format_float_scientific(number))) for number in column]
