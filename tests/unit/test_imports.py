@@ -16,10 +16,10 @@ SOURCE = Path(asteroid_ll.__file__).parent
 LEVELS: tuple[frozenset[str], ...] = (
     frozenset({"redaction"}),
     frozenset({"errors", "http_server", "instance_prices", "instance_types"}),
-    frozenset({"run"}),
+    frozenset({"own_wheel", "processing_container", "run"}),
     frozenset({"formats"}),
     frozenset({"linear_learner"}),
-    frozenset({"export", "neo", "parity"}),
+    frozenset({"export", "neo", "parity", "processing_images"}),
     frozenset({"config"}),  # checks hyperparameters with the algorithm's table
     frozenset({"emulator"}),
     frozenset({"aws"}),

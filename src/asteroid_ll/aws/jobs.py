@@ -1,4 +1,4 @@
-"""Training jobs: create or adopt, watch, stop. Names and stops of transform jobs follow the same rules."""
+"""Training jobs: create or adopt, watch, stop. Names and stops of other jobs follow the same rules."""
 
 from __future__ import annotations
 
@@ -207,7 +207,7 @@ def wait_for_training_job(
             look,
             until=lambda job: job["TrainingJobStatus"] in ENDED,
             pace=aws.pace,
-            timeout_s=_limit_s(resources.describe_new(aws, "training-job", name)) + BEYOND_RUNTIME_S,
+            timeout_s=limit_s(resources.describe_new(aws, "training-job", name)) + BEYOND_RUNTIME_S,
             what=f"training job {name}",
         )
     except CredentialsError as error:
@@ -273,7 +273,7 @@ def stop_job(aws: Aws, kind: JobKind, name: str) -> Literal["stopped", "ended", 
     return "stopped" if not had_ended and job is not None and resources.status_of(job) == "Stopped" else "ended"
 
 
-def _limit_s(job: Mapping[str, Any]) -> float:
+def limit_s(job: Mapping[str, Any]) -> float:
     """Return the seconds for which SageMaker lets a job run, including the wait for spot instances."""
     condition = job.get("StoppingCondition", {})
     return float(condition.get("MaxWaitTimeInSeconds") or condition.get("MaxRuntimeInSeconds") or 86_400)

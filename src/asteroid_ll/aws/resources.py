@@ -18,8 +18,8 @@ from asteroid_ll.errors import AwsError
 if TYPE_CHECKING:
     from asteroid_ll.aws.session import Aws
 
-JobKind = Literal["training-job", "transform-job"]
-Kind = Literal["training-job", "transform-job", "model", "endpoint-config", "endpoint"]
+JobKind = Literal["training-job", "transform-job", "processing-job"]
+Kind = Literal["training-job", "transform-job", "processing-job", "model", "endpoint-config", "endpoint"]
 CreatedOrAdopted = Literal["created", "adopted"]
 
 SETTLING_S = 20
@@ -46,6 +46,7 @@ class _Api:
 _API: Mapping[str, _Api] = {
     "training-job": _Api("training job", "training_job", "TrainingJob", "TrainingJobSummaries"),
     "transform-job": _Api("transform job", "transform_job", "TransformJob", "TransformJobSummaries"),
+    "processing-job": _Api("processing job", "processing_job", "ProcessingJob", "ProcessingJobSummaries"),
     "model": _Api("model", "model", "Model", "Models"),
     "endpoint-config": _Api("endpoint configuration", "endpoint_config", "EndpointConfig", "EndpointConfigs"),
     "endpoint": _Api("endpoint", "endpoint", "Endpoint", "Endpoints"),
@@ -69,7 +70,7 @@ def arn_of(kind: Kind, described: Mapping[str, Any]) -> str:
 
 def status_of(described: Mapping[str, Any]) -> str:
     """Return the status in a description or a summary; empty for a kind that has none."""
-    names = ("EndpointStatus", "TrainingJobStatus", "TransformJobStatus")
+    names = (f"{api.prefix}Status" for api in _API.values())
     return next((str(described[name]) for name in names if described.get(name)), "")
 
 

@@ -17,6 +17,7 @@ from asteroid_ll.aws.billing import BILLED, Unreadable, inventory
 from asteroid_ll.aws.endpoints import delete_endpoint
 from asteroid_ll.aws.errors import expected
 from asteroid_ll.aws.jobs import stop_job
+from asteroid_ll.aws.resources import Kind
 from asteroid_ll.aws.tags import NAME_PREFIX
 from asteroid_ll.aws.waiting import WaitError, poll
 from asteroid_ll.errors import AsteroidError, CredentialsError, LeakError
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 R = TypeVar("R")
 
-SweptKind = Literal["endpoint", "endpoint-config", "model", "training-job", "transform-job", "upload", "object", "log"]
+SweptKind = Literal[Kind, "upload", "object", "log"]
 
 ORDER: tuple[SweptKind, ...] = (
     "endpoint",

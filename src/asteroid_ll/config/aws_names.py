@@ -24,6 +24,7 @@ _DEFAULTS = {
     "training.instance_type": "ml.m5.large",
     "hosting.instance_type": "ml.t2.medium",
     "hosting.transform_instance_type": "ml.m5.large",
+    "processing.instance_type": "ml.m5.xlarge",
 }
 """The defaults of the keys, which need no look at botocore's data."""
 
@@ -125,6 +126,11 @@ def _transform_types() -> frozenset[str]:
     return _enum("TransformInstanceType")
 
 
+@lru_cache
+def _processing_types() -> frozenset[str]:
+    return _enum("ProcessingInstanceType")
+
+
 def _is_misspelt_region(name: str, known: Collection[str]) -> bool:
     place, direction, _ = name.rsplit("-", 2)
     places, directions, _ = zip(*(region.rsplit("-", 2) for region in known), strict=True)
@@ -162,5 +168,6 @@ KEYS = {
     "hosting.transform_instance_type": _Names(
         "an instance type for batch transform", _transform_types, _is_misspelt_type
     ),
+    "processing.instance_type": _Names("an instance type for processing", _processing_types, _is_misspelt_type),
 }
 """The keys whose values are names of AWS."""

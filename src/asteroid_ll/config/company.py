@@ -85,9 +85,11 @@ class KmsSettings(Section):
 
     volume: Key | None = Field(
         default=None,
-        description="Key of the disks of the training and hosting machines. Types with local NVMe storage have none.",
+        description="Key of the disks of the machines. Types with local NVMe storage have none.",
     )
-    output: KeyOrAlias | None = Field(default=None, description="Key of the model that SageMaker writes to S3.")
+    output: KeyOrAlias | None = Field(
+        default=None, description="Key of the model, and of what else SageMaker writes to S3."
+    )
     s3: KeyOrAlias | None = Field(default=None, description="Key of the objects that the commands upload to S3.")
 
     def conflicts(self, region: str) -> Iterator[tuple[str, str]]:
@@ -99,7 +101,7 @@ class KmsSettings(Section):
 
 
 class NetworkSettings(Section):
-    """The network of the training job and the model."""
+    """The network of the jobs and the model."""
 
     subnets: Annotated[tuple[SubnetId, ...], Field(strict=False, max_length=16)] = Field(
         default=(), description="Subnets of your VPC for the machines, up to 16; they must reach S3 and CloudWatch."
@@ -109,7 +111,7 @@ class NetworkSettings(Section):
     )
     isolation: bool = Field(default=False, description="Whether the containers have no network access at all.")
     encrypt_traffic: bool = Field(
-        default=False, description="Whether the traffic between the training machines is encrypted."
+        default=False, description="Whether the traffic between the machines of a job is encrypted."
     )
 
     def conflicts(self) -> Iterator[tuple[str, str]]:

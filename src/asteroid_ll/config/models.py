@@ -18,6 +18,7 @@ from asteroid_ll.config.company import AccountSettings, KmsSettings, NetworkSett
 from asteroid_ll.config.hosting import NEWER_HOSTING_KEYS
 from asteroid_ll.config.hosting import HostingSettings as HostingSettings
 from asteroid_ll.config.hyperparameters import DEFAULTS, HyperparameterTexts
+from asteroid_ll.config.processing import ProcessingSettings, StagesSettings
 from asteroid_ll.config.section import InstanceType as InstanceType
 from asteroid_ll.config.section import Section as Section
 from asteroid_ll.config.source import SourceSettings as SourceSettings
@@ -161,7 +162,7 @@ class TrackingSettings(Section):
     )
 
 
-_NEWER_SECTIONS = ("account", "kms", "network", "tags")
+_NEWER_SECTIONS = ("account", "kms", "network", "processing", "stages", "tags")
 """Sections that version 0.1.0 did not have."""
 
 
@@ -205,9 +206,11 @@ class Config(Section):
     network: NetworkSettings = Field(default_factory=NetworkSettings)
     tags: dict[TagKey, TagValue] = Field(
         default={},
-        description="More tags of the job, the model and the endpoint, such as {team: asteroids}.",
+        description="More tags of the jobs, the model and the endpoint, such as {team: asteroids}.",
         json_schema_extra={"additionalProperties": False},
     )
+    stages: StagesSettings = Field(default_factory=StagesSettings)
+    processing: ProcessingSettings = Field(default_factory=ProcessingSettings)
     source: SourceSettings = Field(default_factory=SourceSettings)
     clean: CleanSettings = Field(default_factory=CleanSettings)
     features: FeaturesSettings = Field(default_factory=FeaturesSettings)
@@ -291,7 +294,8 @@ def _newer_keys(section: Section) -> Collection[str]:
         return NEWER_HOSTING_KEYS
     if isinstance(section, SourceSettings):
         return ("group",)
-    return type(section).model_fields if isinstance(section, AccountSettings | KmsSettings | NetworkSettings) else ()
+    newer = AccountSettings | KmsSettings | NetworkSettings | ProcessingSettings | StagesSettings
+    return type(section).model_fields if isinstance(section, newer) else ()
 
 
 def _company_conflicts(config: Config) -> Iterator[tuple[str, str]]:
@@ -319,6 +323,10 @@ def _conflicts(config: Config) -> Iterator[tuple[str, str]]:
     if config.target == "aws" and config.role_arn == AUTO:
         yield "role_arn", "is required for target aws: the ARN of a role that SageMaker may assume"
     yield from _company_conflicts(config)
+    if config.stages.where == "processing":
+        n_files = config.encode.n_shards + 2  # of the parts validation and test
+        has_key = config.kms.volume is not None
+        yield from config.processing.conflicts(region=config.region, n_files=n_files, has_volume_key=has_key)
     for key, problem in config.source.conflicts():
         yield f"source.{key}", problem
     if config.split.validation + config.split.test >= 1:

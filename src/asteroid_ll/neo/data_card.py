@@ -39,14 +39,16 @@ def data_card(
     """
     table = Selected(cleaned.table, columns={find(str(name)).name: str(name) for name in cleaned.table.columns})
     labels = table[LABEL].to_numpy(dtype=bool)
-    found = hazards(table, joined=cleaned.joined, equal=cleaned.equal_orbits)
+    columns = [_column(str(name), table[find(str(name)).name], raw=raw) for name in cleaned.table.columns]
+    n_asteroids = next(column["distinct"] for column in columns if column["canonical_name"] == IDENTITY)
+    found = hazards(table, n_asteroids=n_asteroids, joined=cleaned.joined, equal=cleaned.equal_orbits)
     return {
         "version": CARD_VERSION,
         "source": dict(provenance),
         "rows": {"in": len(raw), "out": len(table)},
-        "asteroids": n_distinct(table[IDENTITY]),
+        "asteroids": n_asteroids,
         "hazardous": {"rows": int(labels.sum()), "share": float(labels.mean())},
-        "columns": [_column(str(name), table[find(str(name)).name], raw=raw) for name in cleaned.table.columns],
+        "columns": columns,
         "notes": [asdict(note) for note in notes],
         "rules": [asdict(rule) for rule in cleaned.rules],
         "joined_identities": [{"kept": kept, "other": other} for kept, other in cleaned.joined],

@@ -26,11 +26,12 @@ class Hazard:
     text: str
 
 
-def hazards(table: Columns, *, joined: Sequence[Pair], equal: EqualOrbits) -> tuple[Hazard, ...]:
+def hazards(table: Columns, *, n_asteroids: int, joined: Sequence[Pair], equal: EqualOrbits) -> tuple[Hazard, ...]:
     """Return the hazards of a table.
 
     Args:
         table: canonical table with its label.
+        n_asteroids: number of its asteroids.
         joined: pairs of identities that cleaning has joined.
         equal: pairs of identities that remain, although their orbits are nearly equal. They are a hazard of a table
             with orbits, also if the configuration asks for no join.
@@ -40,7 +41,7 @@ def hazards(table: Columns, *, joined: Sequence[Pair], equal: EqualOrbits) -> tu
         *_identity_leak(table),
         *_observation_leak(table),
         *_two_identities(table, joined, equal),
-        *_repeats(table),
+        *_repeats(n_asteroids, n_rows=len(table)),
         *_selection(table),
     )
 
@@ -101,12 +102,11 @@ def _two_identities(table: Columns, joined: Sequence[Pair], equal: EqualOrbits) 
         )
 
 
-def _repeats(table: Columns) -> Iterator[Hazard]:
-    n_asteroids = n_distinct(table[IDENTITY])
-    if n_asteroids < len(table):
+def _repeats(n_asteroids: int, *, n_rows: int) -> Iterator[Hazard]:
+    if n_asteroids < n_rows:
         yield Hazard(
             "several rows per asteroid",
-            f"{len(table)} rows belong to {n_asteroids} asteroids: a split by row tests on known asteroids.",
+            f"{n_rows} rows belong to {n_asteroids} asteroids: a split by row tests on known asteroids.",
         )
 
 

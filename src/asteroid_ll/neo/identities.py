@@ -1,7 +1,7 @@
 """Asteroids that a table lists under two identities, detected by their orbits.
 
 An asteroid gets a permanent number when its orbit is well known. A list that was collected over months has it under
-its provisional SPK-ID (3xxxxxx or 54xxxxxx) before that day, and under the permanent one (2xxxxxx or 20xxxxxx) with a
+its provisional SPK-ID (3xxxxxx or 5xxxxxxx) before that day, and under the permanent one (2xxxxxx or 20xxxxxx) with a
 new fit of the orbit after it. The two orbits differ only in the last digits.
 """
 
@@ -26,8 +26,8 @@ from asteroid_ll.neo.table import IDENTITY
 MAX_MISS_DISTANCE_DIFFERENCE = 0.01
 """Largest relative difference between the miss distances of one approach from two fits; 0.0002 in the export."""
 
-_SPK_ID = re.compile(r"[0-9]{7,8}")
-_PERMANENT_SPK_ID = re.compile(r"2[0-9]{6}|20[0-9]{6}")
+_SPK_ID = re.compile(r"[235][0-9]{6,7}")
+_PROVISIONAL_SPK_ID = re.compile(r"3[0-9]{6}|5[0-9]{7}")
 
 Pair = tuple[str, str]
 
@@ -38,10 +38,8 @@ def is_permanent(asteroid_id: str) -> bool | None:
     Args:
         asteroid_id: an SPK-ID, a number, or a provisional designation such as ``2010 PK9``.
     """
-    if _SPK_ID.fullmatch(asteroid_id):
-        return bool(_PERMANENT_SPK_ID.fullmatch(asteroid_id))
     if asteroid_id.isdigit():
-        return True
+        return not _PROVISIONAL_SPK_ID.fullmatch(asteroid_id)
     return False if " " in asteroid_id else None
 
 

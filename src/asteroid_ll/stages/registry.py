@@ -42,8 +42,8 @@ def _all_settings(config: Config) -> dict[str, object]:
         del values["cost"]["price_usd_per_h"]
     if not config.report.parity:
         del values["report"]["parity"]
-    values.pop("account", None)  # who asks does not change the report
-    return values
+    ignored = ("account", "processing", "stages")  # who asks, and where stages run, does not change the report
+    return {name: value for name, value in values.items() if name not in ignored}
 
 
 def _if_set(config: Config, *names: str) -> dict[str, object]:

@@ -29,6 +29,7 @@ def test_every_region_of_botocore_is_known():
         ("training.instance_type", "TrainingInstanceType"),
         ("hosting.instance_type", "ProductionVariantInstanceType"),
         ("hosting.transform_instance_type", "TransformInstanceType"),
+        ("processing.instance_type", "ProcessingInstanceType"),
     ],
 )
 def test_every_instance_type_of_botocore_is_known(shapes, key, shape):

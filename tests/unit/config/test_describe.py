@@ -73,7 +73,7 @@ def test_the_schema_closes_every_object_and_describes_every_key():
     schema = json_schema()
     assert schema["$schema"] == "https://json-schema.org/draft/2020-12/schema"
     objects = list(_objects(schema))
-    assert len(objects) == 1 + 15 + 2  # the last two are the mappings of tags and of prices, with patterns for names
+    assert len(objects) == 1 + 17 + 2  # the last two are the mappings of tags and of prices, with patterns for names
     for found in objects:
         assert found["additionalProperties"] is False
         for inner in found.get("properties", {}).values():

@@ -3,6 +3,7 @@ from pydantic import ValidationError
 
 from asteroid_ll.config import Config
 from asteroid_ll.config.models import HostingSettings, SourceSettings, SplitSettings, TrainingSettings
+from asteroid_ll.errors import ConfigError
 
 KEY = "1234abcd-12ab-34cd-56ef-1234567890ab"
 
@@ -105,6 +106,16 @@ def test_a_value_outside_its_range_or_form_is_refused(section, values):
         ({"kms": {"output": f"arn:aws:kms:eu-west-1:111122223333:key/{KEY}"}}, "kms.output"),
         ({"network": {"subnets": ["subnet-12345678"]}}, "network.security_groups"),
         ({"network": {"security_groups": ["sg-12345678"]}}, "network.subnets"),
+        ({"stages": {"where": "processing"}, "region": "us-iso-east-1"}, "processing.image_uri"),
+        ({"stages": {"where": "processing"}, "processing": {"instance_count": 4}}, "processing.instance_count"),
+        (
+            {
+                "stages": {"where": "processing"},
+                "processing": {"instance_type": "ml.r5d.large"},
+                "kms": {"volume": KEY},
+            },
+            "kms.volume",
+        ),
         ({"tags": {str(number): "" for number in range(47)}}, "tags"),
         ({"tags": {"Team": "a", "team": "b"}}, "tags"),
     ],
@@ -115,6 +126,21 @@ def test_values_that_do_not_go_together_are_refused_by_the_key_to_change(values,
         Config.model_validate(values)
     (error,) = caught.value.errors()
     assert [name for name, _ in error["ctx"]["conflicts"]] == [key]
+
+
+def test_what_only_a_processing_job_needs_is_not_asked_of_a_local_run():
+    Config.model_validate({"region": "us-iso-east-1", "processing": {"instance_count": 4}})
+
+
+def test_the_image_of_processing_jobs_is_awss_for_the_region_or_the_configured_one():
+    processing = Config().processing
+    assert processing.image("cn-north-1") == (
+        "727897471807.dkr.ecr.cn-north-1.amazonaws.com.cn/pytorch-training:2.8.0-cpu-py312"
+    )
+    with pytest.raises(ConfigError, match="No image for processing jobs is known for region 'us-iso-east-1'"):
+        processing.image("us-iso-east-1")
+    mine = "123456789012.dkr.ecr.us-iso-east-1.c2s.ic.gov/python:3.12"
+    assert Config.model_validate({"processing": {"image_uri": mine}}).processing.image("us-iso-east-1") == mine
 
 
 def test_two_machines_may_share_one_file_when_each_gets_everything():
@@ -154,7 +180,7 @@ def test_a_regressor_is_not_given_a_classifiers_criterion():
 
 def test_keys_that_are_newer_than_the_first_release_have_values_only_if_they_are_set():
     values = Config().stored_values()
-    assert not {"account", "kms", "network", "tags"} & set(values)
+    assert not {"account", "kms", "network", "processing", "stages", "tags"} & set(values)
     assert not {"spot", "max_wait_s"} & set(values["training"])
     given = {"kms": {"s3": "alias/a"}, "network": {"isolation": True}, "training": {"spot": True}, "tags": {"a": "b"}}
     values = Config.model_validate(given).stored_values()
@@ -172,6 +198,8 @@ def test_keys_that_are_newer_than_the_first_release_have_values_only_if_they_are
         {"kms": {"volume": "alias/a"}},
         {"kms": {"s3": "my key"}},
         {"network": {"subnets": ["default"]}},
+        {"processing": {"image_uri": "python:3.12"}},
+        {"stages": {"where": "aws"}},
         {"network": {"security_groups": ["sg-1"]}},
         {"tags": {"aws:team": "a"}},
         {"tags": {"AWS:team": "a"}},

@@ -38,6 +38,7 @@ def listed(*rows: tuple[str, str, float, float]) -> pd.DataFrame:
         ("2000433", True),
         ("20000433", True),
         ("433", True),
+        ("1000001", True),
         ("3703080", False),
         ("54016849", False),
         ("2010 PK9", False),
@@ -226,8 +227,14 @@ def test_a_joined_asteroid_keeps_the_pairs_of_the_orbit_in_its_first_row() -> No
 def test_equal_orbits_are_a_hazard_also_if_no_identities_are_joined(twice: Callable[[], pd.DataFrame]) -> None:
     """The split may separate them all the more."""
     cleaned = clean(twice(), join_identities=False)
-    names = [hazard.name for hazard in hazards(cleaned.table, joined=cleaned.joined, equal=cleaned.equal_orbits)]
+    names = [
+        hazard.name
+        for hazard in hazards(cleaned.table, n_asteroids=2, joined=cleaned.joined, equal=cleaned.equal_orbits)
+    ]
     assert "equal orbits" in names
     cleaned = clean(twice(), join_identities=True)
-    names = [hazard.name for hazard in hazards(cleaned.table, joined=cleaned.joined, equal=cleaned.equal_orbits)]
+    names = [
+        hazard.name
+        for hazard in hazards(cleaned.table, n_asteroids=2, joined=cleaned.joined, equal=cleaned.equal_orbits)
+    ]
     assert "equal orbits" not in names

@@ -27,6 +27,8 @@ CHANGES = {
     "network": ({"isolation": True}, {"train", "deploy"}),
     "tags": ({"team": "rocks"}, set()),
     "account": ({"profile": "work"}, set()),
+    "stages": ({"where": "processing"}, set()),
+    "processing": ({"instance_type": "ml.m5.2xlarge"}, set()),
 }
 """A change of each section, and the stages of the work for which it counts."""
 
@@ -69,9 +71,11 @@ def test_each_kms_key_counts_for_the_stages_that_send_it():
         assert differing - FOR_PEOPLE == readers
 
 
-def test_whose_credentials_they_are_is_not_in_the_report():
+@pytest.mark.parametrize("section", ["account", "stages", "processing"])
+def test_whose_credentials_and_machines_they_are_does_not_change_the_report(section):
     report = STAGES[NAMES.index("report")]
-    assert report.settings(Config.model_validate({"account": {"profile": "work"}})) == report.settings(Config())
+    changed = Config.model_validate({section: CHANGES[section][0]})
+    assert report.settings(changed) == report.settings(Config())
 
 
 @pytest.mark.parametrize("name", NAMES)
