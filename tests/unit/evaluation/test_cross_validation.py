@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from asteroid_ll.config import Config
 from asteroid_ll.errors import ConfigError, DataError
 from asteroid_ll.evaluation.cross_validation import cross_validate, grouped_folds
+from asteroid_ll.formats.table import StoredTable, save_table
 from asteroid_ll.neo.label import is_hazardous_by_rule
 
 CONFIG = Config.model_validate(
@@ -54,10 +55,11 @@ def test_the_model_is_scored_on_every_row_beside_the_baselines_with_a_line_per_f
     assert lines[0].startswith("fold 1 of 3: 300 rows, ")
 
 
-def test_the_same_evaluation_gives_the_same_numbers(table):
+def test_the_same_evaluation_gives_the_same_numbers_from_memory_and_from_a_file(table, tmp_path):
+    save_table(tmp_path / "table.npz", table)
     one, other = (
-        cross_validate(table, CONFIG, n_folds=2, with_boosting=False, progress=lambda _: None).to_json()
-        for _ in range(2)
+        cross_validate(source, CONFIG, n_folds=2, with_boosting=False, progress=lambda _: None).to_json()
+        for source in (table, StoredTable(tmp_path / "table.npz"))
     )
     assert one == other
     assert "boosting" not in one["scores"]
