@@ -61,17 +61,18 @@ def sum_losses(
     n_rows = len(labels)
     n_full = n_rows // mini_batch_size * mini_batch_size
     with np.errstate(over="ignore", invalid="ignore"):
+        if loss.score_sign < 0:
+            np.negative(scores, scores)
         loss.prepare(scores)
         losses = loss.values(scores, loss.targets(labels), scores)
         if row_weights is not None:
             losses = losses * row_weights.of(labels)
         total = np.zeros(losses.shape[1])
         if n_full:
-            total += sum_rows(losses[:n_full].reshape(-1, mini_batch_size, losses.shape[1])).sum(
-                axis=0, dtype=np.float64
-            )
+            sums = sum_rows(losses[:n_full].reshape(-1, mini_batch_size, losses.shape[1]))
+            total += loss.value_sign * sums.sum(axis=0, dtype=np.float64)
         if n_full < n_rows:
-            total += sum_rows(losses[np.newaxis, n_full:])[0]
+            total += loss.value_sign * sum_rows(losses[np.newaxis, n_full:])[0]
     return total
 
 

@@ -91,6 +91,7 @@ class ModelGroup:
         self._terms: Float32Array = np.empty((2, *stored.shape), np.float32)
         self._gradient, self._weights = self._terms
         self._weights[:] = stored
+        self._negated = np.empty_like(self._weights) if loss.score_sign < 0 else None
         self._l2 = self._strengths([candidate.wd for candidate in members], bias_mult=hp.bias_wd_mult)
         self._l1 = self._strengths([candidate.l1 for candidate in members], bias_mult=0.0)
         self._has_l1 = any(candidate.l1 > 0 for candidate in members)
@@ -188,12 +189,16 @@ class ModelGroup:
         score_matrices = scores.reshape(len(batches), batches.shape[1], -1)
         update = self._updater(first_update, len(batches))
         residual_weights = self._residual_weights(row_weights)
-        loss, weights, residual = self._loss, self.weights, self._residual
+        loss, residual = self._loss, self._residual
+        stored = self._weights if self._negated is None else self._negated
+        factors = stored.T if self._by_column else stored
         # numpy.dot needs half the time of a call of matmul and has the same bits, but only for matrices.
         product = np.dot if self._are_matrices else np.matmul
         is_alone = len(self._hosts) == 1
         for i, (batch, score, matrix, target) in enumerate(zip(batches, scores, score_matrices, targets, strict=True)):
-            product(batch, weights, matrix)
+            if self._negated is not None:
+                np.negative(self._weights, stored)
+            product(batch, factors, matrix)
             loss.prepare(score, residual)
             loss.gradient(score, target, residual)
             if residual_weights is not None:
@@ -239,7 +244,7 @@ class ModelGroup:
             if row_weights is not None:
                 losses = np.multiply(losses, row_weights, out=losses)
             total: Float64Array = sum_rows(losses).sum(axis=0, dtype=np.float64)
-        return total
+        return total * self._loss.value_sign
 
     def _scheduled(self, first_update: int, n_updates: int) -> tuple[Float32Array, Float32Array]:
         """Return the rates of features and of biases, each of shape ``(n_updates, n_columns)``."""

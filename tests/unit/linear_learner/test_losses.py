@@ -37,13 +37,13 @@ def multiclass_loss(n_classes: int) -> losses.Loss:
 
 
 def values(loss: Loss, scores: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    prepared = scores.copy()
+    prepared = loss.score_sign * scores
     loss.prepare(prepared)
-    return loss.values(prepared, loss.targets(labels).astype(scores.dtype), np.empty_like(scores)).copy()
+    return loss.value_sign * loss.values(prepared, loss.targets(labels).astype(scores.dtype), prepared)
 
 
 def gradient(loss: Loss, scores: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    prepared, out = scores.copy(), np.empty_like(scores)
+    prepared, out = loss.score_sign * scores, np.empty_like(scores)
     loss.prepare(prepared)
     loss.gradient(prepared, loss.targets(labels).astype(scores.dtype), out)
     return out
