@@ -32,10 +32,10 @@ def test_an_error_is_raised_after_the_items_before_it():
 
 
 def test_the_thread_ends_if_the_items_are_not_all_used():
-    before = threading.active_count()
+    before = set(threading.enumerate())
     numbers = ahead(iter(range(10)))
     assert next(numbers) == 0
+    (thread,) = set(threading.enumerate()) - before
     numbers.close()
-    for thread in threading.enumerate()[before:]:
-        thread.join(10)
-    assert threading.active_count() == before
+    thread.join(10)
+    assert not thread.is_alive()
