@@ -144,28 +144,52 @@ def create_or_adopt_training_job(aws: Aws, request: TrainingJobRequest) -> Creat
     """
     body = create_body(request)
 
-    def settings(job: Mapping[str, Any]) -> dict[str, Any]:
-        return {
-            "image": job.get("AlgorithmSpecification", {}).get("TrainingImage"),
-            "hyperparameters": job.get("HyperParameters", {}),
-            "input": [
-                channel.get("DataSource", {}).get("S3DataSource", {}).get("S3Uri")
-                for channel in job.get("InputDataConfig", ())
-            ],
-        }
+    return create_or_adopt_job(aws, "training-job", request.name, body, tags=request.tags, settings=_settings)
+
+
+def create_or_adopt_job(
+    aws: Aws,
+    kind: JobKind,
+    name: str,
+    body: Mapping[str, Any],
+    *,
+    tags: Mapping[str, str],
+    settings: Callable[[Mapping[str, Any]], Mapping[str, Any]],
+) -> CreatedOrAdopted:
+    """Start a job of any kind, or adopt the one of that name if it is ours, with the same fingerprint and settings.
+
+    Args:
+        aws: the connection.
+        kind: kind of job.
+        name: its name.
+        body: the arguments of its create.
+        tags: the tags of the new job.
+        settings: returns the settings that an adopted job must share, given a description or ``body``.
+
+    Raises:
+        AwsError: the name belongs to another job (left untouched), or SageMaker refused.
+    """
 
     def differences(existing: Mapping[str, Any]) -> list[str]:
         theirs = settings(existing)
-        return [name for name, value in settings(body).items() if theirs[name] != value]
+        return [setting for setting, value in settings(body).items() if theirs[setting] != value]
 
-    return resources.create_or_adopt(
-        aws,
-        "training-job",
-        request.name,
-        create=lambda: aws.sagemaker.create_training_job(**body),
-        tags=request.tags,
-        differences=differences,
-    )
+    def create() -> object:
+        return getattr(aws.sagemaker, f"create_{kind.replace('-', '_')}")(**body)
+
+    return resources.create_or_adopt(aws, kind, name, create=create, tags=tags, differences=differences)
+
+
+def _settings(job: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings that an adopted training job must share."""
+    return {
+        "image": job.get("AlgorithmSpecification", {}).get("TrainingImage"),
+        "hyperparameters": job.get("HyperParameters", {}),
+        "input": [
+            channel.get("DataSource", {}).get("S3DataSource", {}).get("S3Uri")
+            for channel in job.get("InputDataConfig", ())
+        ],
+    }
 
 
 def wait_for_training_job(

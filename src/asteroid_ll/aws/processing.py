@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from asteroid_ll.aws import resources
 from asteroid_ll.aws.errors import RESUME, after_failure
-from asteroid_ll.aws.jobs import BEYOND_RUNTIME_S, limit_s, usable_name, watch
+from asteroid_ll.aws.jobs import BEYOND_RUNTIME_S, create_or_adopt_job, limit_s, usable_name, watch
 from asteroid_ll.aws.network import SAGEMAKERS_OWN, Network
 from asteroid_ll.aws.resources import CreatedOrAdopted
 from asteroid_ll.aws.storage import list_objects, parse_uri
@@ -88,19 +88,7 @@ def create_or_adopt_processing_job(aws: Aws, request: ProcessingJobRequest) -> C
         AwsError: the name belongs to another job (left untouched), or SageMaker refused.
     """
     body = _create_body(request)
-
-    def differences(existing: Mapping[str, Any]) -> list[str]:
-        theirs = _settings(existing)
-        return [name for name, value in _settings(body).items() if theirs[name] != value]
-
-    return resources.create_or_adopt(
-        aws,
-        "processing-job",
-        request.name,
-        create=lambda: aws.sagemaker.create_processing_job(**body),
-        tags=request.tags,
-        differences=differences,
-    )
+    return create_or_adopt_job(aws, "processing-job", request.name, body, tags=request.tags, settings=_settings)
 
 
 def wait_for_processing_job(aws: Aws, name: str) -> float:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from asteroid_ll.aws import resources
 from asteroid_ll.aws.errors import RESUME, after_failure
-from asteroid_ll.aws.jobs import BEYOND_RUNTIME_S, stop_job, usable_name, watch
+from asteroid_ll.aws.jobs import BEYOND_RUNTIME_S, create_or_adopt_job, stop_job, usable_name, watch
 from asteroid_ll.aws.resources import CreatedOrAdopted
 from asteroid_ll.aws.storage import list_objects, parse_uri
 from asteroid_ll.aws.tags import to_api
@@ -69,19 +69,7 @@ def create_or_adopt_transform_job(aws: Aws, request: TransformJobRequest) -> Cre
         AwsError: the name belongs to another job (left untouched), or SageMaker refused.
     """
     body = _create_body(request)
-
-    def differences(existing: Mapping[str, Any]) -> list[str]:
-        theirs = _settings(existing)
-        return [name for name, value in _settings(body).items() if theirs[name] != value]
-
-    return resources.create_or_adopt(
-        aws,
-        "transform-job",
-        request.name,
-        create=lambda: aws.sagemaker.create_transform_job(**body),
-        tags=request.tags,
-        differences=differences,
-    )
+    return create_or_adopt_job(aws, "transform-job", request.name, body, tags=request.tags, settings=_settings)
 
 
 def wait_for_transform_job(aws: Aws, name: str, *, max_runtime_s: float) -> float:
