@@ -27,8 +27,11 @@ def keys(values: pd.Series) -> npt.NDArray[np.uint64]:
 def repeated(numbers: npt.NDArray[np.uint64]) -> npt.NDArray[np.int64]:
     """Return the places of all numbers that occur more than once, those of one number side by side and ascending."""
     order, is_new = _sorted(numbers)
-    places = order[~(is_new & np.append(is_new[1:], True))]
-    return np.asarray(places[np.lexsort((places, numbers[places]))])
+    is_repeated = ~(is_new & np.append(is_new[1:], True))
+    # Number of the value in the upper half, place in the lower one: one sort of integers puts both in order.
+    value_and_place = (np.cumsum(is_new)[is_repeated] << 32) | order[is_repeated]
+    value_and_place.sort()
+    return np.asarray(value_and_place & 0xFFFFFFFF)
 
 
 def codes(values: pd.Series) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:

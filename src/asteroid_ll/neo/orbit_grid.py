@@ -47,8 +47,8 @@ def distinct_orbits(orbits: NDArray[np.float64], magnitude_mag: NDArray[np.float
         key = mixed(key ^ np.ascontiguousarray(column).view(np.uint64))
     leader = np.arange(len(orbits))
     shared = repeated(key)
-    _, first, numbers = np.unique(key[shared], return_index=True, return_inverse=True)
-    candidate = shared[first[numbers]]
+    starts = np.flatnonzero(np.diff(key[shared], prepend=~key[shared[:1]]))
+    candidate = np.repeat(shared[starts], np.diff(starts, append=len(shared)))
     is_copy = np.ones(len(shared), dtype=np.bool_)  # two orbits can have one key
     for column in columns:
         is_copy &= column[shared] == column[candidate]
