@@ -15,8 +15,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from asteroid_ll.config import Config
+from asteroid_ll.evaluation.binary_scores import binary_scores
 from asteroid_ll.evaluation.cross_validation import boosting_class, grouped_folds, one_thread
-from asteroid_ll.evaluation.metrics import BinaryScores, binary_scores
+from asteroid_ll.evaluation.metrics import BinaryScores
 from asteroid_ll.evaluation.ranking import Floats, precision_recall_curve
 from asteroid_ll.evaluation.resamples import Predictions
 from asteroid_ll.evaluation.thresholds import decide, recall_at_false_alarms

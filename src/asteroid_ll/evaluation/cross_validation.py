@@ -19,12 +19,14 @@ from numpy.typing import NDArray
 
 from asteroid_ll.config import Config
 from asteroid_ll.errors import ConfigError, DataError
+from asteroid_ll.evaluation.baselines import constant_scores
+from asteroid_ll.evaluation.binary_scores import binary_scores
 from asteroid_ll.evaluation.fold_scores import CrossValidation, summarise_folds
 from asteroid_ll.evaluation.intervals import bootstrap
-from asteroid_ll.evaluation.metrics import BinaryScores, binary_scores
+from asteroid_ll.evaluation.metrics import BinaryScores
 from asteroid_ll.evaluation.ranking import Floats
 from asteroid_ll.evaluation.resamples import Predictions
-from asteroid_ll.evaluation.scoreboard import TITLES, constant_scores
+from asteroid_ll.evaluation.scoreboard import TITLES
 from asteroid_ll.evaluation.thresholds import DEFAULT_THRESHOLD, decide
 from asteroid_ll.formats.columns import Columns, Selected
 from asteroid_ll.linear_learner.training import train

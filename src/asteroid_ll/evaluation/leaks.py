@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from asteroid_ll.config import Config
 from asteroid_ll.evaluation.benchmark import N_FOLDS, SEED, VALIDATION, boosted, folds_of, learned_split
+from asteroid_ll.evaluation.binary_scores import binary_scores
 from asteroid_ll.evaluation.cross_validation import grouped_folds
-from asteroid_ll.evaluation.metrics import BinaryScores, binary_scores
+from asteroid_ll.evaluation.metrics import BinaryScores
 from asteroid_ll.neo.feature_sets import APPROACH_COLUMNS, ELEMENTS
 from asteroid_ll.neo.label import MAX_MOID_AU, is_hazardous_by_rule, labels_of
 from asteroid_ll.neo.snapshots import same_asteroids

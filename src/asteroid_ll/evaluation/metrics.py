@@ -1,22 +1,19 @@
 """The metrics of a binary classifier, one record each: to add one, add it to `METRICS`.
 
 An undefined value (precision if nothing is predicted positive, ROC AUC of one class) is None and has a reason. It is
-never NaN, and never a zero that looks measured.
+never NaN, and never a zero that looks measured. Nothing here needs numpy, so that stored scores are shown quickly.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from numpy.typing import ArrayLike
+if TYPE_CHECKING:
+    from asteroid_ll.evaluation.ranking import Floats
+    from asteroid_ll.evaluation.resamples import Resamples
 
-from asteroid_ll.evaluation.ranking import Floats, as_labels
-from asteroid_ll.evaluation.resamples import Predictions, Resamples, ScoredRows, ratio
-
-_NO_SCORES = "a hard rule has no scores"
 _NOT_STORED = "not computed by the version that stored these scores"
 
 
@@ -42,15 +39,17 @@ class Metric:
 
 
 METRICS: tuple[Metric, ...] = (
-    Metric("accuracy", "Accuracy", lambda s: ratio(s.tp + s.tn, s.tp + s.fp + s.fn + s.tn)),
-    Metric("precision", "Precision", lambda s: ratio(s.tp, s.tp + s.fp), "nothing is predicted positive"),
-    Metric("recall", "Recall", lambda s: ratio(s.tp, s.tp + s.fn), "no label is positive"),
-    Metric("f1", "F1", lambda s: ratio(2 * s.tp, 2 * s.tp + s.fp + s.fn), "no label is positive and none is predicted"),
+    Metric("accuracy", "Accuracy", lambda s: s.ratio(s.tp + s.tn, s.tp + s.fp + s.fn + s.tn)),
+    Metric("precision", "Precision", lambda s: s.ratio(s.tp, s.tp + s.fp), "nothing is predicted positive"),
+    Metric("recall", "Recall", lambda s: s.ratio(s.tp, s.tp + s.fn), "no label is positive"),
+    Metric(
+        "f1", "F1", lambda s: s.ratio(2 * s.tp, 2 * s.tp + s.fp + s.fn), "no label is positive and none is predicted"
+    ),
     Metric("roc_auc", "ROC AUC", lambda s: s.roc_auc, "all labels are equal", needs_scores=True),
     Metric(
         "average_precision", "Avg. precision", lambda s: s.average_precision, "no label is positive", needs_scores=True
     ),
-    Metric("mae", "MAE", lambda s: s.mean(np.abs(s.scores - s.labels)), has_interval=False),
+    Metric("mae", "MAE", lambda s: s.mean(abs(s.scores - s.labels)), has_interval=False),
 )
 
 
@@ -112,29 +111,3 @@ class BinaryScores:
             values={metric.key: data.get(metric.key) for metric in METRICS},
             undefined={**data["undefined"], **missing},
         )
-
-
-def binary_scores(labels: ArrayLike, predicted: ArrayLike, scores: ArrayLike | None = None) -> BinaryScores:
-    """Score predictions against labels.
-
-    Args:
-        labels: 0 or 1 per row, shape ``(n_rows,)``.
-        predicted: the predicted labels, 0 or 1, same shape.
-        scores: probabilities or other numbers that grow with the belief in 1, same shape; None for a hard rule.
-
-    Raises:
-        DataError: empty, of different lengths, a label other than 0 and 1, or a score that is not finite.
-    """
-    one_group = np.zeros(as_labels(labels).size, dtype=np.intp)
-    rows = ScoredRows(labels, Predictions(predicted, scores), group=one_group, n_groups=1)
-    sample = Resamples(rows, np.ones((1, 1)))
-    values: dict[str, float | None] = {}
-    undefined: dict[str, str] = {}
-    for metric in METRICS:
-        lacks_scores = metric.needs_scores and not rows.has_scores
-        value = np.nan if lacks_scores else float(metric.formula(sample)[0])
-        values[metric.key] = None if np.isnan(value) else value
-        if np.isnan(value):
-            undefined[metric.key] = _NO_SCORES if lacks_scores else metric.undefined
-    tp, fp, fn, tn = (int(count[0]) for count in (sample.tp, sample.fp, sample.fn, sample.tn))
-    return BinaryScores(tp, fp, fn, tn, values=values, undefined=undefined)

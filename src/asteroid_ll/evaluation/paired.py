@@ -18,8 +18,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from asteroid_ll.errors import DataError
+from asteroid_ll.evaluation.binary_scores import binary_scores
 from asteroid_ll.evaluation.intervals import CONFIDENCE, N_REPLICATES, Interval, bootstrap, interval
-from asteroid_ll.evaluation.metrics import METRICS, BinaryScores, binary_scores
+from asteroid_ll.evaluation.metrics import METRICS, BinaryScores
 from asteroid_ll.evaluation.resamples import Predictions
 from asteroid_ll.neo.table import IDENTITY
 

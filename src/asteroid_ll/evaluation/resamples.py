@@ -94,6 +94,11 @@ class Resamples:
         """Return the mean of values of shape ``(n_rows,)`` per resample."""
         return np.asarray((self._rows.sums(values) @ self._weights) / (self.tp + self.fp + self.fn + self.tn))
 
+    @staticmethod
+    def ratio(part: Floats, whole: Floats) -> Floats:
+        """Divide element by element; NaN if the denominator is 0."""
+        return np.divide(part, whole, out=np.full_like(part, np.nan), where=whole > 0)
+
     @property
     def roc_auc(self) -> Floats:
         """Probability that a random positive scores above a random negative; ties count half."""
@@ -145,11 +150,6 @@ class _Ranking:
         better = hits * (2 * n_negative - alarms_before - alarms_after)
         precision = np.divide(true_positives, predicted, out=np.zeros_like(predicted), where=predicted > 0)
         return (
-            ratio(better.sum(axis=0), 2 * n_positive * n_negative),
-            ratio((hits * precision).sum(axis=0), n_positive),
+            Resamples.ratio(better.sum(axis=0), 2 * n_positive * n_negative),
+            Resamples.ratio((hits * precision).sum(axis=0), n_positive),
         )
-
-
-def ratio(part: Floats, whole: Floats) -> Floats:
-    """Divide element by element; NaN if the denominator is 0."""
-    return np.divide(part, whole, out=np.full_like(part, np.nan), where=whole > 0)

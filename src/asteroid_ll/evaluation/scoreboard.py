@@ -1,4 +1,4 @@
-"""The model's scores beside those of the baselines that it has to beat."""
+"""The model's scores beside those of the baselines that it has to beat, as they are stored. It needs no numpy."""
 
 from __future__ import annotations
 
@@ -7,14 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import ArrayLike
-
 from asteroid_ll.errors import DataError
-from asteroid_ll.evaluation.metrics import METRICS, BinaryScores, binary_scores, interval_metrics
-from asteroid_ll.evaluation.ranking import as_labels
-from asteroid_ll.evaluation.resamples import Predictions
-from asteroid_ll.evaluation.thresholds import DEFAULT_THRESHOLD
+from asteroid_ll.evaluation.metrics import METRICS, BinaryScores, interval_metrics
 from asteroid_ll.run.files import read_json
 
 TITLES = {
@@ -83,38 +77,3 @@ def outdated(path: Path) -> str | None:
     except (DataError, KeyError, TypeError, AttributeError):
         is_complete = False
     return None if is_complete else "another version wrote its scores: computed from the stored predictions"
-
-
-def constant_scores(train_labels: ArrayLike) -> dict[str, float]:
-    """Return the scores of the predictors without features.
-
-    `majority` is the more frequent class of the train labels, 0 for equal classes. `median` is the median train label,
-    0.5 for equal classes, as in the tutorial.
-    """
-    labels = as_labels(train_labels)
-    majority = float(2 * np.count_nonzero(labels) > labels.size)
-    return {"majority": majority, "median": float(np.median(labels.astype(np.float64)))}
-
-
-def scoreboard(
-    labels: ArrayLike, predictions: Predictions, *, train_labels: ArrayLike, predicted_by_rule: ArrayLike
-) -> Scoreboard:
-    """Score the model, the `constant_scores` and the rule on the same rows.
-
-    The rule is the CNEOS definition of a potentially hazardous asteroid, H <= 22.0 mag and Earth MOID <= 0.05 au.
-
-    Args:
-        labels: 0 or 1 per row, shape ``(n_rows,)``.
-        predictions: the model's predictions.
-        train_labels: 0 or 1 per row of the part that the model learned from.
-        predicted_by_rule: the rule's answers, 0 or 1, shape ``(n_rows,)``.
-
-    Raises:
-        DataError: see `binary_scores`.
-    """
-    model = binary_scores(labels, predictions.predicted, predictions.scores)
-    baselines = {
-        name: binary_scores(labels, np.full(model.n, score > DEFAULT_THRESHOLD), np.full(model.n, score))
-        for name, score in constant_scores(train_labels).items()
-    }
-    return Scoreboard({"model": model, **baselines, "rule": binary_scores(labels, predicted_by_rule)})

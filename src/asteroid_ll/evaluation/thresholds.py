@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from asteroid_ll.evaluation.metrics import BinaryScores, binary_scores
+from asteroid_ll.evaluation.binary_scores import binary_scores
+from asteroid_ll.evaluation.metrics import BinaryScores
 from asteroid_ll.evaluation.ranking import Floats, as_labels, as_scores, cumulate
 from asteroid_ll.formats.payload import Scores
 

@@ -7,11 +7,12 @@ from typing import Any
 
 from asteroid_ll.config import Config
 from asteroid_ll.evaluation import intervals
+from asteroid_ll.evaluation.baselines import scoreboard
 from asteroid_ll.evaluation.findings import Facts, Finding, findings
 from asteroid_ll.evaluation.held_out import HeldOutRows
 from asteroid_ll.evaluation.mistakes import mistakes
 from asteroid_ll.evaluation.resamples import Predictions
-from asteroid_ll.evaluation.scoreboard import Scoreboard, scoreboard
+from asteroid_ll.evaluation.scoreboard import Scoreboard
 from asteroid_ll.evaluation.thresholds import decide
 from asteroid_ll.linear_learner.spec import losses_of
 from asteroid_ll.neo.features import FittedFeatures

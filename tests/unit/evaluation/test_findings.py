@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from asteroid_ll.evaluation.baselines import scoreboard
 from asteroid_ll.evaluation.findings import Facts, findings
 from asteroid_ll.evaluation.resamples import Predictions
-from asteroid_ll.evaluation.scoreboard import scoreboard
 
 
 def _board(*, tp, fp, fn, tn, rule_right=True):

@@ -5,9 +5,9 @@ import json
 import numpy as np
 import pytest
 
+from asteroid_ll.evaluation.binary_scores import binary_scores
 from asteroid_ll.evaluation.fold_scores import CrossValidation, summarise_folds
 from asteroid_ll.evaluation.intervals import bootstrap
-from asteroid_ll.evaluation.metrics import binary_scores
 from asteroid_ll.evaluation.resamples import Predictions
 
 

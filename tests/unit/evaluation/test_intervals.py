@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from asteroid_ll.errors import DataError
 from asteroid_ll.evaluation import intervals
+from asteroid_ll.evaluation.binary_scores import binary_scores
 from asteroid_ll.evaluation.intervals import bootstrap
-from asteroid_ll.evaluation.metrics import binary_scores, interval_metrics
+from asteroid_ll.evaluation.metrics import interval_metrics
 from asteroid_ll.evaluation.resamples import Predictions
 
 KEYS = [metric.key for metric in interval_metrics()]

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from asteroid_ll.evaluation import thresholds
-from asteroid_ll.evaluation.metrics import binary_scores
+from asteroid_ll.evaluation.binary_scores import binary_scores
 from asteroid_ll.evaluation.thresholds import cheapest_thresholds, threshold_table
 
 ROWS = st.lists(

@@ -7,9 +7,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from asteroid_ll.evaluation.baselines import scoreboard
 from asteroid_ll.evaluation.calibration import calibrate
 from asteroid_ll.evaluation.resamples import Predictions
-from asteroid_ll.evaluation.scoreboard import Scoreboard, scoreboard
+from asteroid_ll.evaluation.scoreboard import Scoreboard
 from asteroid_ll.report import model_plots, result_plots, table_plots
 from asteroid_ll.report.decision import DecisionGrid
 from asteroid_ll.report.quantities import Quantity, quantity

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from asteroid_ll.evaluation.metrics import binary_scores
+from asteroid_ll.evaluation.binary_scores import binary_scores
 from asteroid_ll.report.decision import DecisionGrid
 from asteroid_ll.report.model_plots import decision_plane
 from asteroid_ll.report.picture import DOTS_PER_INCH

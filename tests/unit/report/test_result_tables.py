@@ -3,9 +3,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from asteroid_ll.evaluation.binary_scores import binary_scores
 from asteroid_ll.evaluation.calibration import calibrate
 from asteroid_ll.evaluation.fold_scores import CrossValidation, summarise_folds
-from asteroid_ll.evaluation.metrics import binary_scores, interval_metrics
+from asteroid_ll.evaluation.metrics import interval_metrics
 from asteroid_ll.evaluation.mistakes import mistakes
 from asteroid_ll.evaluation.thresholds import cheapest_thresholds, threshold_table
 from asteroid_ll.report import result_tables as tables

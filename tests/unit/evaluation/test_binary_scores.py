@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from sklearn import metrics as reference
 
 from asteroid_ll.errors import DataError
-from asteroid_ll.evaluation.metrics import METRICS, BinaryScores, binary_scores
+from asteroid_ll.evaluation.binary_scores import binary_scores
+from asteroid_ll.evaluation.metrics import METRICS, BinaryScores
 from asteroid_ll.evaluation.ranking import precision_recall_curve, roc_curve
 
 ROWS = st.lists(
