@@ -297,6 +297,15 @@ def test_a_long_file_is_read_in_batches_and_no_further_than_asked(batches, monke
         assert 0 < source.share_read() < 1
 
 
+def test_a_last_batch_with_few_small_angles_is_not_taken_for_radians(monkeypatch, tmp_path):
+    monkeypatch.setattr(reader, "BATCH_ROWS", 50)
+    names = ("ascending_node_longitude_deg", "perihelion_argument_deg")
+    path = tmp_path / "sorted.csv"
+    path.write_text("\n".join([",".join(names), *(f"{node},{node}" for node in range(56, 0, -1))]))
+    with open_rows(path, columns=names) as source:
+        assert [(len(batch), batch.errors) for batch in source.batches] == [(50, {}), (6, {})]
+
+
 @pytest.mark.parametrize(
     ("content", "says"),
     [

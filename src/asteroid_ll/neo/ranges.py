@@ -155,24 +155,28 @@ def refusals(name: str, values: Array, *, are_far: Callable[[], NDArray[np.bool_
     return {row: _sentence(name, far_range if far[row] else allowed, float(values[row])) for row in rows}
 
 
-def radians(columns: Mapping[str, Array]) -> dict[str, str]:
+def radians(columns: Mapping[str, Array], *, in_degrees: set[str] | None = None) -> dict[str, str]:
     """Return why whole columns of angles are refused, by name: their values are radians.
 
     Args:
         columns: columns by canonical name, shape ``(n_rows,)`` each.
+        in_degrees: names of the columns in which rows before these have a value above 2 pi. Those in which these rows
+            have one are added.
     """
-    if not any(_is_small(columns[name]) for name in _SPREAD_ANGLES if name in columns):
+    known = set() if in_degrees is None else in_degrees
+    angles = [name for name in ANGLES if name in columns and name not in known]
+    known.update(name for name in angles if (np.abs(columns[name]) > 2 * math.pi).any())
+    small = [name for name in angles if name not in known and _are_several(columns[name])]
+    if not any(name in small for name in _SPREAD_ANGLES):
         return {}
     return {
-        name: f"{name} looks like radians: no value of the column is above 2 pi; degrees are needed"
-        for name in ANGLES
-        if name in columns and _is_small(columns[name])
+        name: f"{name} looks like radians: no value of the column is above 2 pi; degrees are needed" for name in small
     }
 
 
-def _is_small(values: Array) -> bool:
+def _are_several(values: Array) -> bool:
     known = values[~np.isnan(values)]
-    return known.size >= _MIN_ANGLES and bool((np.abs(known) <= 2 * math.pi).all()) and np.unique(known).size > 1
+    return known.size >= _MIN_ANGLES and np.unique(known).size > 1
 
 
 def _sentence(name: str, allowed: Range, value: float) -> str:

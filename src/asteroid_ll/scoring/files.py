@@ -250,18 +250,25 @@ def open_csv(path: Path, *, max_line_characters: int = MAX_LINE_CHARACTERS) -> I
         DataError: the file cannot be read or is not a table.
     """
     shown = "stdin" if path == STDIN else str(path)
-    try:
+    with _readable(shown):
         raw = io.FileIO(os.dup(0) if path == STDIN else path)
-    except OSError as error:
-        raise DataError(f"{path} can't be read: {error.strerror}.", hint="Name another file with --input.") from error
     with raw:  # closing a reader with a buffer would wait for the lock of the buffer
         file = _unpacked(io.BufferedReader(raw), shown=shown)
         yield CsvFile(shown, Lines(file, shown=shown, limit=max_line_characters), raw)
 
 
+@contextmanager
+def _readable(shown: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise DataError(f"{shown} can't be read: {error.strerror}.", hint="Name another file with --input.") from error
+
+
 def _unpacked(raw: io.BufferedReader, *, shown: str) -> io.BufferedReader | gzip.GzipFile:
     """Return the file, decompressed; refuse a file whose first bytes are not a table's."""
-    head = raw.peek(512)
+    with _readable(shown):
+        head = raw.peek(512)
     if head.startswith(b"\x1f\x8b"):
         return gzip.GzipFile(fileobj=raw)
     if head.startswith(b"PAR1"):

@@ -45,13 +45,17 @@ class RowSource:
 
 @dataclass(frozen=True)
 class _FileLayout:
-    """Positions of a file's input columns, carried columns and further columns of the orbit, see `batch_of`."""
+    """Positions of a file's input columns, carried columns and further columns of the orbit, see `batch_of`.
+
+    The columns of angles in ``in_degrees`` are added while its rows are read.
+    """
 
     inputs: dict[str, int]
     carried: dict[str, int]
     n_fields: int
     optional: frozenset[str] = frozenset()
     orbit: dict[str, int] = field(default_factory=dict)
+    in_degrees: set[str] = field(default_factory=set)
 
 
 @contextmanager
@@ -109,7 +113,15 @@ def _batch(block: Grid | list[list[str]], layout: _FileLayout, *, first_row: int
     }
     carried = carried or {"row": range(first_row, first_row + len(block))}
     orbit = {name: columns[position] for name, position in layout.orbit.items()}
-    return batch_of(cells, carried, errors=errors, first_row=first_row, optional=layout.optional, orbit=orbit)
+    return batch_of(
+        cells,
+        carried,
+        errors=errors,
+        first_row=first_row,
+        optional=layout.optional,
+        orbit=orbit,
+        in_degrees=layout.in_degrees,
+    )
 
 
 def _restored(column: Sequence[str]) -> Sequence[str]:
@@ -160,5 +172,13 @@ def _parquet_batches(table: ParquetTable, layout: _FileLayout, *, n_rows: int) -
         }
         carried = carried or {"row": range(first_row, first_row + part.num_rows)}
         orbit = {name: values[names[position]] for name, position in layout.orbit.items()}
-        yield batch_of(cells, carried, errors={}, first_row=first_row, optional=layout.optional, orbit=orbit)
+        yield batch_of(
+            cells,
+            carried,
+            errors={},
+            first_row=first_row,
+            optional=layout.optional,
+            orbit=orbit,
+            in_degrees=layout.in_degrees,
+        )
         first_row += part.num_rows

@@ -59,6 +59,7 @@ def batch_of(
     named_by: str = "",
     optional: Collection[str] = (),
     orbit: Mapping[str, Sequence[object]] = _NO_COLUMNS,
+    in_degrees: set[str] | None = None,
 ) -> Batch:
     """Make a batch from the cells of a file.
 
@@ -70,6 +71,7 @@ def batch_of(
         named_by: see `Batch`.
         optional: input columns whose cells may be empty, which are NaN then.
         orbit: cells of the `orbit_columns` that are not among the input columns; they may be anything.
+        in_degrees: columns of angles that the batches before this one have shown to be in degrees, see `radians`.
 
     Returns:
         The batch. An unknown orbit uncertainty counts as the worst, as in the cleaned table.
@@ -87,7 +89,7 @@ def batch_of(
             if name not in optional or not is_missing(values[row]):
                 row_errors.setdefault(row, reason)
     batch = Batch(carried, columns, row_errors, first_row, named_by)
-    for reason in radians(columns).values():
+    for reason in radians(columns, in_degrees=in_degrees).values():
         for row in range(len(batch)):
             row_errors.setdefault(row, reason)
     return batch

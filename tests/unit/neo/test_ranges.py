@@ -59,6 +59,14 @@ def test_angles_in_radians_are_found_in_the_column_as_a_whole():
     assert radians(flat) == {}, "a list of flat orbits is in degrees like its nodes"
 
 
+def test_angles_in_degrees_stay_in_degrees_in_the_rows_behind():
+    in_degrees: set[str] = set()
+    near_zero = dict.fromkeys(ANGLES, np.linspace(0.1, 6, 12))
+    assert set(radians(near_zero)) == set(ANGLES)
+    assert radians(dict.fromkeys(ANGLES, np.linspace(1, 170, 12)), in_degrees=in_degrees) == {}
+    assert radians(near_zero, in_degrees=in_degrees) == {}
+
+
 @pytest.mark.one_in(2)
 @pytest.mark.parametrize("path", [EXPORT, CATALOGUE], ids=["export", "catalogue"])
 def test_no_known_asteroid_is_refused(path):

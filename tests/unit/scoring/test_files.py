@@ -2,9 +2,11 @@ import contextlib
 import os
 import threading
 import zlib
+from pathlib import Path
 
 import pytest
 
+from asteroid_ll.errors import DataError
 from asteroid_ll.scoring.files import open_csv
 
 
@@ -38,3 +40,9 @@ def test_a_file_is_closed_while_a_thread_waits_for_more_of_it(tmp_path, is_packe
     is_closed = not command.is_alive()
     os.close(writer)
     assert is_closed
+
+
+def test_a_file_whose_first_bytes_cannot_be_read_is_named():
+    with pytest.raises(DataError, match=r"^/proc/self/mem can't be read: Input/output error\.") as refusal:
+        open_csv(Path("/proc/self/mem")).__enter__()
+    assert refusal.value.hint == "Name another file with --input."
