@@ -126,12 +126,13 @@ def test_the_format_of_a_file_is_its_suffix(place, suffix):
     assert (place.folder / f"scored.{suffix}").read_text("utf-8") == printed
 
 
-def test_rows_come_from_stdin(place):
+def test_a_hyphen_is_stdin_and_stdout(place):
     expected = place.run("predict", "--offline", "-i", "new.csv").out
-    started = place.start("predict", "--offline", "-i", "-", stdin=subprocess.PIPE)
+    started = place.start("predict", "--offline", "-i", "-", "-o", "-", stdin=subprocess.PIPE)
     out, err = started.communicate(NEW, timeout=60)
     assert started.returncode == 0, err
     assert out == expected
+    assert not (place.folder / "-").exists()
 
 
 def test_rows_come_from_a_compressed_file(place):

@@ -11,7 +11,7 @@ import click
 
 from asteroid_ll.cli.console import Console
 from asteroid_ll.cli.layout import counted
-from asteroid_ll.cli.options import CommonOptions, common
+from asteroid_ll.cli.options import CommonOptions, OutputFile, common
 from asteroid_ll.errors import ConfigError, DataError
 from asteroid_ll.neo.feature_sets import SUMMARIES, choices, require_name
 from asteroid_ll.neo.table import COLUMNS
@@ -51,7 +51,7 @@ def list_sets(options: CommonOptions) -> None:
     help="Print a CSV to fill with your rows: the columns that the set needs, and examples. "
     "Without NAME, for the configured set.",
 )
-@click.option("-o", "--output", type=click.Path(path_type=Path), help="File for the template; default: stdout.")
+@click.option("-o", "--output", type=OutputFile(), help="File for the template; default: -, which is stdout.")
 @common
 def show(options: CommonOptions, name: str | None, as_template: bool, output: Path | None) -> None:
     """Show a feature set, column by column.

@@ -11,7 +11,7 @@ import click
 from asteroid_ll.cli.artifacts import artifact_option, open_model
 from asteroid_ll.cli.console import Console
 from asteroid_ll.cli.layout import counted
-from asteroid_ll.cli.options import Choice, CommonOptions, common
+from asteroid_ll.cli.options import Choice, CommonOptions, OutputFile, common
 from asteroid_ll.cli.predict import FORMATS
 
 
@@ -26,7 +26,7 @@ from asteroid_ll.cli.predict import FORMATS
     required=True,
     help="Rows to score: CSV (plain or gzip), .parquet, or - for CSV from stdin.",
 )
-@click.option("-o", "--output", type=click.Path(path_type=Path), help="File for the scores; default: stdout.")
+@click.option("-o", "--output", type=OutputFile(), help="File for the scores; default: -, which is stdout.")
 @click.option(
     "--format",
     "layout",

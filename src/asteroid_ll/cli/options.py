@@ -47,6 +47,17 @@ class Choice(click.Choice[str]):
         return f"{message} Did you mean {near[0]!r}?" if near else message
 
 
+class OutputFile(click.Path):
+    """The file for an output, None for ``-``, which is stdout."""
+
+    def __init__(self) -> None:
+        super().__init__(path_type=Path)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the path."""
+        return None if value == "-" else super().convert(value, param, ctx)
+
+
 def common(function: Callable[..., None]) -> Callable[..., None]:
     """Add ``--config``, ``--set``, ``--workdir`` and ``--json`` to a command, which gets them as ``options``."""
     return _with_options(function, _common_options())

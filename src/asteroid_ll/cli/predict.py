@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from asteroid_ll.cli.options import Choice, CommonOptions, on_account
+from asteroid_ll.cli.options import Choice, CommonOptions, OutputFile, on_account
 from asteroid_ll.cli.outcomes import run_stage
 from asteroid_ll.errors import ConfigError
 
@@ -27,7 +27,7 @@ FORMATS = ("table", "csv", "jsonl", "parquet")
     type=click.Path(path_type=Path, allow_dash=True),
     help="New rows to score: CSV (plain or gzip), .parquet, or - for CSV from stdin.",
 )
-@click.option("-o", "--output", type=click.Path(path_type=Path), help="File for the scores; default: stdout.")
+@click.option("-o", "--output", type=OutputFile(), help="File for the scores; default: -, which is stdout.")
 @click.option(
     "--format",
     "layout",
