@@ -313,6 +313,7 @@ def test_a_last_batch_with_few_small_angles_is_not_taken_for_radians(monkeypatch
         ("", "is empty"),
         ("<html>", "is a web page"),
         ("PAR1....", "is Parquet"),
+        ("PK\3\4....", "is a workbook or another zip archive"),
         ("absolute_magnitude_mag,moid_au\n", "has a header but no rows"),
         (
             "asteroid_id\n1\n",
@@ -325,11 +326,16 @@ def test_a_last_batch_with_few_small_angles_is_not_taken_for_radians(monkeypatch
         ("absolute_magnitude_mag,moid_au\n1," + "2" * (1 << 20) + "\n", "has more than 1,048,576 characters in line 2"),
         (gzip.compress(b"absolute_magnitude_mag,moid_au\n1,2\n")[:-9], "can't be read after line"),
     ],
-    ids=["empty", "html", "parquet", "no-rows", "columns", "twice", "utf8", "quote", "open-quote", "line", "cut-gzip"],
+    ids=["empty", "html", "parquet", "zip", "no-rows", "columns", "twice", "utf8", "quote", "open", "line", "cut"],
 )
 def test_a_file_that_is_not_a_table_is_one_data_error(batches, content, says):
     with pytest.raises(DataError, match=says):
         batches(content)
+
+
+def test_a_row_of_another_length_is_an_error_of_its_row(batches):
+    (batch,) = batches("absolute_magnitude_mag,moid_au\n18\n18,.01\n18,.01,\n")
+    assert batch.errors == {0: "1 field, and the header has 2", 2: "3 fields, and the header has 2"}
 
 
 def test_the_columns_may_have_the_exports_names_and_any_order(batches):

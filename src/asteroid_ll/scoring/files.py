@@ -273,6 +273,8 @@ def _unpacked(raw: io.BufferedReader, *, shown: str) -> io.BufferedReader | gzip
         return gzip.GzipFile(fileobj=raw)
     if head.startswith(b"PAR1"):
         raise DataError(f"{shown} is Parquet.", hint="Give it as a file whose name ends in .parquet.")
+    if head.startswith(b"PK\x03\x04"):
+        raise DataError(f"{shown} is a workbook or another zip archive.", hint="Export the sheet as CSV, or unpack it.")
     refuse_other_formats(head, shown=shown)
     return raw
 

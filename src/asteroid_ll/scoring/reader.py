@@ -104,7 +104,7 @@ def _batch(block: Grid | list[list[str]], layout: _FileLayout, *, first_row: int
     else:
         for n, row in enumerate(block):
             if len(row) != layout.n_fields:
-                errors[n] = f"{len(row)} fields, and the header has {layout.n_fields}"
+                errors[n] = f"{len(row)} field{'s' * (len(row) != 1)}, and the header has {layout.n_fields}"
                 row += [""] * (layout.n_fields - len(row))
         columns = {position: [row[position] for row in block] for position in positions}
     cells = {name: columns[position] for name, position in layout.inputs.items()}
