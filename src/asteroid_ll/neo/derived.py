@@ -27,7 +27,8 @@ def diameter_km(absolute_magnitude_mag: ArrayLike, *, albedo: float) -> Array:
     Source: CNEOS, "Asteroid Size Estimator", https://cneos.jpl.nasa.gov/tools/ast_size_est.html.
     """
     magnitude = np.asarray(absolute_magnitude_mag, dtype=np.float64)
-    return np.asarray(1329.0 / np.sqrt(albedo) * 10.0 ** (-magnitude / 5.0))
+    with np.errstate(over="ignore"):
+        return np.asarray(1329.0 / np.sqrt(albedo) * 10.0 ** (-magnitude / 5.0))
 
 
 def orbital_period_d(semi_major_axis_au: ArrayLike) -> Array:

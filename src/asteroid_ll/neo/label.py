@@ -70,7 +70,7 @@ def require_both_classes(n_hazardous: int, n_rows: int, *, where: str) -> None:
     if n_hazardous in (0, n_rows):
         only = "hazardous" if n_hazardous else "harmless"
         raise DataError(
-            f"{where} has only {only} asteroids among its {n_rows} rows.",
+            f"{where} has only {only} asteroids among its {n_rows} row{'s' * (n_rows != 1)}.",
             hint="Use a table with both classes, or larger shares for the split.",
             rows=n_rows,
             hazardous=n_hazardous,

@@ -76,6 +76,7 @@ def near_pairs(orbits: NDArray[np.float64], magnitude_mag: NDArray[np.float64]) 
     while len(first):
         pairs = np.sort(np.column_stack([rows[first], rows[first + step]]), axis=1)
         pairs = pairs[_are_equal(orbits, magnitude_mag, pairs)]
+        pairs = pairs[pairs[:, 0] < pairs[:, 1]]  # two cells of one orbit can have one key
         found.append(pairs[:, 0] * len(orbits) + pairs[:, 1])
         step += 1
         first = first[first + step < len(keys)]
@@ -105,7 +106,8 @@ def _cells(orbits: NDArray[np.float64]) -> tuple[NDArray[np.uint64], NDArray[np.
         if is_angle:
             cells %= n_cells
         keys, rows = np.concatenate([keys, keys[in_next]]), np.concatenate([rows, rows[in_next]])
-        keys = mixed(keys ^ (cells.astype(np.int64).view(np.uint64) * mixer))
+        cells += 0.0  # -0.0 becomes 0.0
+        keys = mixed(keys ^ (cells.view(np.uint64) * mixer))  # as an integer, a large number would be cut
     return keys, rows
 
 

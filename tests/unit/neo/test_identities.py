@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from asteroid_ll.neo import orbit_grid
 from asteroid_ll.neo.cleaning import clean
 from asteroid_ll.neo.feature_sets import ELEMENTS
 from asteroid_ll.neo.hazards import hazards
@@ -183,6 +184,25 @@ def test_the_pairs_are_those_of_comparing_every_two_orbits(
     assert list(pairs) == expected
     assert len(pairs) == len(expected)
     assert pairs.identities() == {identity for pair in expected for identity in pair}
+
+
+@pytest.mark.parametrize("n_keys", [1, 2, 5])
+def test_orbits_in_different_cells_with_one_key_stay_different(monkeypatch: pytest.MonkeyPatch, n_keys: int) -> None:
+    monkeypatch.setattr(orbit_grid, "mixed", lambda keys, mix=orbit_grid.mixed: mix(keys) % np.uint64(n_keys))
+    rng = np.random.default_rng(4)
+    rows = [(20.0, e, 1.3, 5.0, node, 9.9) for e in (0.4, 0.4009, 0.5) for node in (9.2, 359.9, 10.1)]
+    table = orbits([rows[number] for number in rng.integers(0, len(rows), 40)])
+    assert list(equal_orbits(table)) == pairs_one_by_one(table)
+
+
+@pytest.mark.parametrize("element", range(5))
+def test_an_element_that_no_orbit_has_is_compared_like_another(element: int) -> None:
+    values = [20.0, 0.4, 1.3, 5.0, 10.0, 20.0]
+    values[1 + element] = 3e38
+    other = [20.1, *values[1:]]
+    apart = [*other[: 1 + element], 1e38, *other[2 + element :]]
+    table = orbits([tuple(values), tuple(other), tuple(apart)])
+    assert list(equal_orbits(table)) == pairs_one_by_one(table) == [("2026 A0", "2026 A1")]
 
 
 @pytest.mark.parametrize("element", range(5))

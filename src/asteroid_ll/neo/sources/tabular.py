@@ -30,10 +30,12 @@ _MISSING = ["", "NA", "N/A", "NaN", "nan", "null", "NULL", "None"]
 _TRUTH = {"true": True, "false": False, "1": True, "0": False, "y": True, "n": False}
 _OTHER_FILE = {"est_diameter_min", "relative_velocity", "miss_distance", "absolute_magnitude"}
 _NO_NUMBER, _INFINITE, _NO_VALUE = "a value that is not a number", "an infinite value", "no value"
+_TOO_LARGE = "a value too large for float32"
 _NO_INTEGER, _NO_TRUTH = "a value that is not an integer", "neither True nor False"
-_PROBLEMS = (_NO_NUMBER, _INFINITE, _NO_VALUE, _NO_INTEGER, _NO_TRUTH)
+_PROBLEMS = (_NO_NUMBER, _INFINITE, _NO_VALUE, _TOO_LARGE, _NO_INTEGER, _NO_TRUTH)
 """In the order of the checks of a column."""
 
+_MAX_FLOAT32 = float(np.finfo(np.float32).max)
 _HINT_CELL = "Correct that cell in the file, or remove its row."
 
 
@@ -49,7 +51,7 @@ def read(path: Path) -> Reading:
 
     Raises:
         DataError: the file is missing, empty, cut, a web page or a workbook; lacks columns; has a cell of the wrong
-            type, NaN or an infinity; or has labels of only one class.
+            type, NaN, an infinity, or a number that is too large for float32; or has labels of only one class.
     """
     return whole(batches(path))
 
@@ -225,7 +227,8 @@ class _BadCellsError(Exception):
     def __init__(self, problem: str, values: pd.Series, rows: np.ndarray) -> None:
         super().__init__(problem)
         self.problem = problem
-        self.value = values.iloc[rows[0]]
+        value = values.iloc[rows[0]]
+        self.shown = "" if problem == _NO_VALUE else f": {value.item() if isinstance(value, np.generic) else value!r}"
         self.first = int(rows[0])
         self.count = int(rows.size)
 
@@ -273,7 +276,7 @@ class Checks:
         key = min(self._bad)
         column, bad = COLUMNS[key[0]], self._bad[key]
         raise DataError(
-            f"{self._where}: column {column.name} has {bad.problem} in data row {bad.first + 1}: {bad.value!r}"
+            f"{self._where}: column {column.name} has {bad.problem} in data row {bad.first + 1}{bad.shown}"
             + (f" (and {bad.count - 1} more)." if bad.count > 1 else "."),
             hint=_HINT_CELL,
             column=column.name,
@@ -319,6 +322,12 @@ def _boolean(series: pd.Series, column: Column) -> pd.Series:  # noqa: ARG001 - 
     return values.astype(bool)
 
 
+def _float(series: pd.Series, column: Column) -> pd.Series:
+    values = _number(series, column)
+    _refuse(series, np.abs(values.to_numpy()) > _MAX_FLOAT32, problem=_TOO_LARGE)
+    return values
+
+
 def _number(series: pd.Series, column: Column) -> pd.Series:
     values = series
     if series.dtype.kind not in "iuf":
@@ -343,4 +352,4 @@ def _integer(series: pd.Series, column: Column) -> pd.Series:
     return values if np.isnan(numbers).any() else values.astype(np.int64)
 
 
-_CHECKS = {Kind.TEXT: _text, Kind.BOOLEAN: _boolean, Kind.INTEGER: _integer, Kind.FLOAT: _number}
+_CHECKS = {Kind.TEXT: _text, Kind.BOOLEAN: _boolean, Kind.INTEGER: _integer, Kind.FLOAT: _float}
