@@ -94,6 +94,7 @@ def test_all_missing_columns_are_named_with_the_nearest_found(export: pd.DataFra
         ("Hazardous", "maybe", "column hazardous has neither True nor False in data row 5: 'maybe'"),
         ("Hazardous", "", "column hazardous has neither True nor False in data row 5"),
         ("Neo Reference ID", "", "column asteroid_id has no value in data row 5"),
+        ("Name", "n" * 1_001, f"column name has a text of more than 1,000 characters in data row 5: '{'n' * 39}...."),
     ],
 )
 def test_a_bad_cell_is_named_by_column_row_and_value(

@@ -31,10 +31,15 @@ _TRUTH = {"true": True, "false": False, "1": True, "0": False, "y": True, "n": F
 _OTHER_FILE = {"est_diameter_min", "relative_velocity", "miss_distance", "absolute_magnitude"}
 _NO_NUMBER, _INFINITE, _NO_VALUE = "a value that is not a number", "an infinite value", "no value"
 _TOO_LARGE = "a value too large for float32"
+_LONG_TEXT = "a text of more than 1,000 characters"
 _NO_INTEGER, _NO_TRUTH = "a value that is not an integer", "neither True nor False"
-_PROBLEMS = (_NO_NUMBER, _INFINITE, _NO_VALUE, _TOO_LARGE, _NO_INTEGER, _NO_TRUTH)
+_PROBLEMS = (_NO_NUMBER, _INFINITE, _NO_VALUE, _TOO_LARGE, _LONG_TEXT, _NO_INTEGER, _NO_TRUTH)
 """In the order of the checks of a column."""
 
+_MAX_CHARACTERS = 1_000
+"""Of a text: in the cleaned table's file, every text of a column takes as much as the longest."""
+
+_MAX_SHOWN = 40
 _MAX_FLOAT32 = float(np.finfo(np.float32).max)
 _HINT_CELL = "Correct that cell in the file, or remove its row."
 
@@ -228,7 +233,9 @@ class _BadCellsError(Exception):
         super().__init__(problem)
         self.problem = problem
         value = values.iloc[rows[0]]
-        self.shown = "" if problem == _NO_VALUE else f": {value.item() if isinstance(value, np.generic) else value!r}"
+        text = repr(value.item() if isinstance(value, np.generic) else value)
+        text = text if len(text) <= _MAX_SHOWN else f"{text[:_MAX_SHOWN]}..."
+        self.shown = "" if problem == _NO_VALUE else f": {text}"
         self.first = int(rows[0])
         self.count = int(rows.size)
 
@@ -313,6 +320,8 @@ def _refuse(series: pd.Series, bad: np.ndarray, *, problem: str) -> None:
 def _text(series: pd.Series, column: Column) -> pd.Series:
     if column.required:
         _refuse(series, (series.isna() | (series == "")).to_numpy(dtype=bool), problem=_NO_VALUE)
+    lengths = series.astype(str).str.len().to_numpy(dtype=np.float64, na_value=0)
+    _refuse(series, lengths > _MAX_CHARACTERS, problem=_LONG_TEXT)
     return series
 
 
