@@ -13,9 +13,11 @@ import pytest
 
 from asteroid_ll.config import Config
 from asteroid_ll.errors import DataError
+from asteroid_ll.formats import distinct, recordio, table
+from asteroid_ll.neo import duplicates, features
 from asteroid_ll.neo.sources import tabular
 from asteroid_ll.run.journal import Journal
-from asteroid_ll.stages import clean, fetch
+from asteroid_ll.stages import clean, encode, fetch, split
 from asteroid_ll.stages.stage import Context
 
 CANARY = "CanaryKey0123456789abcdefCanary"
@@ -118,6 +120,17 @@ def test_a_whole_command_writes_the_key_to_no_file_and_no_stream(neows: tuple[An
     assert {request.headers["x-api-key"] for request in neows[0].requests} == {CANARY}
 
 
+SMALL_BLOCKS = {
+    (tabular, "BATCH_ROWS"): 25,
+    (table, "_BLOCK_ROWS"): 7,
+    (distinct, "_FEW"): -1,
+    (duplicates, "_COMPARED_AT_ONCE"): 3,
+    (features, "_BLOCK_ROWS"): 11,
+    (encode, "_BLOCK_ROWS"): 5,
+    (recordio, "_BLOCK_BYTES"): 300,
+}
+
+
 @pytest.mark.parametrize("names", ["canonical", "tutorial"])
 def test_a_table_of_several_blocks_gives_the_files_of_one_block(
     export: pd.DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, names: str
@@ -134,14 +147,19 @@ def test_a_table_of_several_blocks_gives_the_files_of_one_block(
     changed = pd.concat([changed, changed.iloc[[3, 41, 3]]], ignore_index=True)
     path = tmp_path / "nasa.csv"
     path.write_text(changed.to_csv(index=False))
-    for folder, n_rows in (("one", 100), ("several", 25)):
-        monkeypatch.setattr(tabular, "BATCH_ROWS", n_rows)
+    for folder, blocks in (("one", {}), ("several", SMALL_BLOCKS)):
+        for (module, constant), size in blocks.items():
+            monkeypatch.setattr(module, constant, size)
         context = context_of(tmp_path / folder, kind="csv", location=str(path))
         settings = {"clean": {"export_csv": True, "column_names": names, "drop": ["equinox"]}}
         config = Config.model_validate({"source": context.config.section_values("source"), **settings})
-        fetch.run(context)
-        clean.run(replace(context, config=config))
-    files = {name: [path.read_bytes() for path in (tmp_path / name / "clean").iterdir()] for name in ("one", "several")}
-    assert files["one"] == files["several"]
+        for stage in (fetch, clean, split, encode):
+            stage.run(replace(context, config=config))
+    one, several = (
+        {str(path.relative_to(tmp_path / name)): path.read_bytes() for path in (tmp_path / name).glob("[ces]*/**/*.*")}
+        for name in ("one", "several")
+    )
+    assert one == several
+    assert {"clean/table.npz", "split/rows.npz", "encode/train/linear_train-00000.pbr"} <= set(one)
     counts = [rule["count"] for rule in json.loads((tmp_path / "one" / "clean" / "rules.json").read_text())["rules"]]
     assert counts == [3, 1, 2, 1, 1, 1]
