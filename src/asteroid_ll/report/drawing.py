@@ -37,6 +37,11 @@ _NEEDED = ("table_plots", "figures")
 _PATIENCE_S = 0.2
 """How long it waits for a request before the next import, which takes as long."""
 
+_GRACE_S = 1.0
+"""How long it may take to remove the folder that matplotlib makes if it cannot write to the home directory."""
+
+_HINT = "asteroid-ll run-all   continues the run;   --set report.figures=false   draws no figures."
+
 
 class Drawing:
     """The other process and the connection to it, for one thread. It is started when it is first needed."""
@@ -78,15 +83,30 @@ class Drawing:
         Returns:
             A function that waits for the figures. Call it once, and not after that of a later request. It raises the
             error of the drawing, or `AsteroidError` if the process has died.
+
+        Raises:
+            AsteroidError: the process cannot be started.
         """
         self._n_asked = number = self._n_asked + 1
+        try:
+            connection = self._connect()
+        except OSError as error:
+            what = f"The process that draws the figures can't be started: {error.strerror}."
+            raise AsteroidError(what, hint=_HINT) from error
         with suppress(ConnectionError):  # then there is no answer, either
-            self._connect().send((number, function, arguments))
+            connection.send((number, function, arguments))
         return lambda: self._answer(number)
 
     def close(self) -> None:
         """End the process, whatever it is doing. A second call does nothing."""
         if self._process is not None:
+            import signal
+            import subprocess
+
+            for number in (signal.SIGTERM, signal.SIGCONT):  # a process that was stopped ends, too
+                self._process.send_signal(number)
+            with suppress(subprocess.TimeoutExpired):
+                self._process.wait(_GRACE_S)
             self._process.kill()
             self._process.wait()
         if self._connection is not None:
@@ -102,8 +122,7 @@ class Drawing:
             code = None if self._process is None else self._process.wait()
             self.close()
             raise AsteroidError(
-                f"The process that draws the figures has ended with exit code {code}.",
-                hint="asteroid-ll run-all   continues the run;   --set report.figures=false   draws no figures.",
+                f"The process that draws the figures has ended with exit code {code}.", hint=_HINT
             ) from None
         except BaseException:
             self.close()  # a part of an answer may be left
@@ -114,13 +133,18 @@ class Drawing:
 
 
 def serve(number: int) -> None:
-    """Answer requests until the caller ends.
+    """Answer requests until the caller ends, or asks for the end with SIGTERM.
 
     Args:
         number: descriptor of the connection.
     """
+    import atexit
+    import signal
     from multiprocessing.connection import Connection
 
+    # Runs last: all objects need not be freed one by one.
+    atexit.register(os._exit, 128 + signal.SIGTERM)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit())
     connection: Connection[Answer, Request] = Connection(number)
     with suppress(EOFError, ConnectionError):
         for module in _NEEDED:
@@ -130,7 +154,6 @@ def serve(number: int) -> None:
                 _respond(connection)
         while True:
             _respond(connection)
-    os._exit(0)  # all objects need not be freed one by one
 
 
 def _respond(connection: Connection[Answer, Request]) -> None:

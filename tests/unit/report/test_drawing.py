@@ -92,6 +92,35 @@ def test_close_ends_a_process_that_does_not_listen_and_does_nothing_the_second_t
     drawing.close()
 
 
+@pytest.mark.one_in(2)
+@pytest.mark.parametrize("end", [Drawing.close, lambda drawing: drawing._connection.close()], ids=["close", "caller"])
+def test_the_cache_that_matplotlib_makes_without_a_home_is_removed(monkeypatch, tmp_path, end):
+    for name in ("MPLCONFIGDIR", "XDG_CONFIG_HOME", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", "/dev/null")
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    drawing = Drawing()
+    with pytest.raises(AttributeError):
+        drawing.ask("style.no_such_function")()
+    assert [path.name[:11] for path in tmp_path.iterdir()] == ["matplotlib-"]
+    with _watched(_pid_of(drawing)) as has_ended:
+        end(drawing)
+        assert has_ended()
+    assert list(tmp_path.iterdir()) == []
+    drawing.close()
+
+
+def test_a_process_that_cannot_be_started_is_an_error_with_the_next_command(monkeypatch, tmp_path):
+    drawing = Drawing()
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
+    drawing.start()
+    with pytest.raises(
+        AsteroidError, match="The process that draws the figures can't be started: No such file"
+    ) as failure:
+        drawing.ask("table_plots.figures_of_summary", SUMMARY)
+    assert "--set report.figures=false" in failure.value.hint
+
+
 def test_the_process_is_out_of_reach_of_ctrl_c_and_ends_if_its_caller_is_killed():
     with subprocess.Popen([sys.executable, "-c", CALLER], stdout=subprocess.PIPE, text=True) as caller:
         assert caller.stdout is not None
