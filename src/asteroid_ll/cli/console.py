@@ -49,6 +49,11 @@ class Console:
         self._status: Status | None = None
         self._verbosity = chosen()
 
+    @property
+    def is_terminal(self) -> bool:
+        """Whether data goes to a terminal."""
+        return self._out.isatty()
+
     def line(self, text: str = "") -> None:
         """Print a line of data on stdout and flush it."""
         self._out.write(text + "\n")
@@ -128,7 +133,7 @@ class Console:
 
     def paragraph(self, text: str) -> None:
         """Print a text on stdout in lines of at most 80 characters, fewer if the terminal is narrower."""
-        self.line(wrapped(text, width=_columns() if self._out.isatty() else WIDTH))
+        self.line(wrapped(text, width=_columns() if self.is_terminal else WIDTH))
 
     def table(self, rows: Sequence[Sequence[str]], *, width: int | None = None, left: Sequence[int] = ()) -> None:
         """Print a table on stdout: the first row is the heading, the first column is aligned left, others right.
@@ -140,12 +145,12 @@ class Console:
             width: characters per line in a pipe; None for no limit.
             left: the numbers of more columns that are aligned left.
         """
-        for line in laid_out(rows, width=get_terminal_size().columns if self._out.isatty() else width, left={0, *left}):
+        for line in laid_out(rows, width=get_terminal_size().columns if self.is_terminal else width, left={0, *left}):
             self.line(line)
 
     def records(self, rows: Sequence[Sequence[str]], *, heading: Sequence[str]) -> None:
         """Print a table on stdout whose last column is a sentence; in a pipe it has no heading."""
-        is_terminal = self._out.isatty()
+        is_terminal = self.is_terminal
         shown = [heading, *rows] if is_terminal else rows
         width = _columns() if is_terminal else None
         for line in laid_out(shown, width=width, left=range(len(heading)), has_text=True):

@@ -150,7 +150,7 @@ def reset(state: Path, yes: bool) -> None:
     """Delete all buckets, jobs and endpoints, and the ledger. Files that are not the emulator's stay."""
     _require_state(state)
     if not yes:
-        if not sys.stdin.isatty():
+        if sys.stdin is None or not sys.stdin.isatty():
             raise ConfigError(
                 f"reset deletes everything in {state}, and there is no terminal to ask.",
                 hint=shlex.join(["asteroid-ll", "emulator", "reset", "--yes", "--state", str(state)]),

@@ -42,6 +42,7 @@ class _Departure:
 def run_and_exit(command: click.Command) -> NoReturn:
     """Run a command and exit; an expected failure prints one sentence, a bug prints its traceback."""
     departure = _Departure()
+    _keep_places_of_closed_streams()
     signals.catch(notice=_write_notice)
     _make_encodable()
     stdout = sys.stdout
@@ -119,6 +120,15 @@ def _flush_or_discard() -> None:
             stream.flush()
         except OSError:
             os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+def _keep_places_of_closed_streams() -> None:
+    """Take the descriptors of closed streams: a file that got one would get our notices, or be read as stdin."""
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDONLY if number else os.O_WRONLY)  # any use of the stream still fails
 
 
 def _make_encodable() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from contextlib import nullcontext
 from pathlib import Path
 
@@ -59,7 +58,7 @@ def predict(
 
     console = Console(as_json=options.as_json)
     model = open_model(options, artifact)
-    layout = layout or format_of(output, is_terminal=sys.stdout.isatty())
+    layout = layout or format_of(output, is_terminal=console.is_terminal)
     is_envelope = options.as_json and output is None
     is_flat = not is_envelope and layout != "jsonl"
     collected = Collected()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
@@ -59,7 +58,7 @@ class ScoringRequest:
 def predict_rows(options: CommonOptions, request: ScoringRequest) -> None:
     """Score asteroids or the rows of a file, and print or write the scores."""
     console = Console(as_json=options.as_json)
-    layout = request.layout or format_of(request.output, is_terminal=sys.stdout.isatty())
+    layout = request.layout or format_of(request.output, is_terminal=console.is_terminal)
     collected = Collected()
     # A batch transform job is written down in the journal, which needs the lock.
     in_batch = request.in_batch or (not request.offline and options.config.hosting.mode == "batch")

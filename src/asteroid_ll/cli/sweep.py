@@ -81,7 +81,7 @@ def sweep(
             raise ConfigError(f"{region!r} is not the name of a region.", hint="Give one such as eu-west-1.")
     config = _config(options)
     asks = everything and config.target == "aws" and not (yes or dry_run)
-    if asks and not sys.stdin.isatty():
+    if asks and (sys.stdin is None or not sys.stdin.isatty()):
         raise ConfigError("--all deletes the resources of every run.", hint="Confirm it with --yes.")
     console = Console(as_json=options.as_json)
     state = options.workdir / paths.EMULATOR

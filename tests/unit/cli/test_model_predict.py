@@ -172,3 +172,11 @@ def test_parquet_in_and_out(predict, tmp_path):
     parquet.write_table(pa.table({"a": [1.0, None], "b": [1, 2]}), tmp_path / "rows.parquet")
     with pytest.raises(DataError, match=r"data row 2: column 1 \(a\) has no value"):
         predict(None, name="rows.parquet")
+
+
+def test_scores_go_to_a_file_though_stdout_was_closed_from_the_start(artifact, tmp_path):
+    (tmp_path / "rows.csv").write_text(ROWS)
+    line = 'exec "$0" -m asteroid_ll model predict --artifact "$1" -i rows.csv -o scores.jsonl >&-'
+    done = subprocess.run(["sh", "-c", line, sys.executable, artifact], cwd=tmp_path, timeout=60, check=False)
+    assert done.returncode == 0
+    assert len((tmp_path / "scores.jsonl").read_text().splitlines()) == 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -55,6 +56,27 @@ def test_a_stage_does_not_import_what_only_others_need(tmp_path: Path, stages: s
     assert (
         heavy_modules("-c", f"{imports}; import sys; print(*sys.modules, file=sys.stderr)", folder=tmp_path) <= needed
     )
+
+
+def test_stored_scores_are_shown_without_numpy(tmp_path: Path) -> None:
+    imports = "import asteroid_ll.cli.outcomes, asteroid_ll.evaluation.scoreboard, asteroid_ll.report.tables"
+    program = f"{imports}; import sys; print(*sys.modules, file=sys.stderr)"
+    assert heavy_modules("-c", program, folder=tmp_path) <= {"pydantic"}
+
+
+CLOSED = """
+import os, sys
+from asteroid_ll.cli import group, main
+group.main = lambda **_: print(*(os.readlink(f"/proc/self/fd/{number}") for number in (0, 2)))
+main()
+"""
+
+
+def test_no_file_gets_the_place_of_a_closed_stream() -> None:
+    """A notice of a signal would be written into it."""
+    command = ["sh", "-c", 'exec "$0" -c "$1" <&- 2>&-', sys.executable, CLOSED]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, timeout=60, check=True)
+    assert done.stdout.split() == [os.devnull] * 2
 
 
 LEAVING = """
