@@ -4,6 +4,8 @@ import os
 import re
 import shutil
 import signal
+import subprocess
+import sys
 import urllib.request
 from pathlib import Path
 
@@ -28,6 +30,8 @@ def test_the_ledger_shows_what_aws_would_have_billed(finished):
 
 
 def test_a_reset_without_a_terminal_needs_yes_and_then_forgets_everything(finished):
+    line = ["sh", "-c", 'exec "$0" -m asteroid_ll emulator reset --state asteroid-run/emulator <&-', sys.executable]
+    assert subprocess.run(line, cwd=finished.folder, stderr=subprocess.DEVNULL, timeout=60, check=False).returncode == 2
     refused = finished.run("emulator", "reset", config=None)
     assert refused.code == 2
     assert "Next:  asteroid-ll emulator reset --yes --state asteroid-run/emulator\n" in refused.err
