@@ -144,7 +144,7 @@ _CONDITIONS = {
 }
 
 _ECR_IMAGE = re.compile(
-    r"(?P<account>[0-9]{12})\.dkr\.ecr(-fips)?\.(?P<region>[a-z0-9-]+)\.amazonaws\.com(\.cn)?"
+    r"(?P<account>[0-9]{12})\.dkr\.ecr(-fips)?\.(?P<region>[a-z0-9-]+)\.[a-z0-9.-]+"
     r"/(?P<repository>[a-z0-9][a-z0-9._/-]*)([:@].+)?"
 )
 _REPOSITORY = re.compile(r"[A-Za-z0-9][\w-]{0,38}/[\w.-]{1,100}|[A-Za-z0-9][\w-]{0,38}@\d+/[\w.-]{1,100}@\d+", re.ASCII)

@@ -26,12 +26,13 @@ from asteroid_ll.emulator.transport.messages import ApiError
 from asteroid_ll.emulator.worker.files import DownloadError, input_objects
 from asteroid_ll.errors import AsteroidError
 from asteroid_ll.instance_types import has_local_storage
+from asteroid_ll.linear_learner.images import dns_suffix
 from asteroid_ll.processing_container import CODE, ENTRYPOINT, local_path
 
 BASE = "/opt/ml/processing"
 """The folder of the container in which all inputs and outputs are."""
 
-_IMAGE = re.compile(r"\d{12}\.dkr\.ecr(?:-fips)?\.(?P<region>[a-z0-9-]+)\.amazonaws\.com(?:\.cn)?/\S+", re.ASCII)
+_IMAGE = re.compile(r"\d{12}\.dkr\.ecr(?:-fips)?\.(?P<region>[a-z0-9-]+)\.(?P<domain>[a-z0-9.-]+)/\S+", re.ASCII)
 _NO_CODE = (
     "The emulator runs no code that it is sent, only the stages of asteroid-ll itself ('stages.where: processing'): "
 )
@@ -74,7 +75,7 @@ def _check_role(call: SageMakerCall, role_arn: str) -> None:
 def _check_application(call: SageMakerCall, application: Items) -> None:
     image = application["ImageUri"]
     match = _IMAGE.fullmatch(image)
-    if match is None:
+    if match is None or match["domain"] != dns_suffix(match["region"]):
         raise invalid(
             f"Invalid image URI {image}. Please provide a valid Amazon Elastic Container Registry path of the Docker "
             "image to run."
