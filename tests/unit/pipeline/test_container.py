@@ -140,6 +140,9 @@ def test_a_damaged_input_is_named_by_its_path_in_a_container(fetched: Path, tmp_
     prepare(root, "clean", fetched)
     assert main([str(root)]) == 1
     assert failure_in(root).what.startswith("/opt/ml/processing/run/fetch/provenance.json cannot be read")
+    (root / contract.SETTINGS).write_text("{")
+    assert main([str(root)]) == 1
+    assert failure_in(root).what.startswith("/opt/ml/processing/input/settings/settings.json cannot be read")
 
 
 def test_a_full_disk_names_the_setting_of_its_size(

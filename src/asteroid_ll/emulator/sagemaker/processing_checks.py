@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from asteroid_ll import own_wheel
@@ -160,7 +160,7 @@ def _check_wheel(call: SageMakerCall, request: Items) -> None:
         with call.asked_buckets() as buckets:
             objects = input_objects(source, buckets)
             names = [item.path for item in objects]
-            if names == [own_wheel.file_name()] and buckets.file_of(objects[0].item).read_bytes() == own_wheel.build():
+            if names == [own_wheel.file_name()] and _is_own_wheel(buckets.file_of(objects[0].item)):
                 return
     except (DownloadError, AsteroidError) as error:
         raise invalid(f"{_NO_CODE}{error}") from error
@@ -171,3 +171,9 @@ def _check_wheel(call: SageMakerCall, request: Items) -> None:
     raise invalid(
         f"{_NO_CODE}the objects below {source['S3Uri']} are not the emulator's own wheel, {own_wheel.file_name()}."
     )
+
+
+def _is_own_wheel(path: Path) -> bool:
+    """Return whether a file, which may be of any size, is the emulator's own wheel."""
+    wheel = own_wheel.build()
+    return path.stat().st_size == len(wheel) and path.read_bytes() == wheel
