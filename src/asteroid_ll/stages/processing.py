@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -77,7 +78,7 @@ def run(context: Context, stage: Stage) -> Outcome:
     except AwsError as error:
         raise _failure_of(error, context) from error
     machines = f"{request.instance_count} x {request.instance_type}"
-    context.progress(f"{machines}, billed for {billed_s:.0f} s; downloading the outputs")
+    context.progress(f"{machines}, billed for {math.ceil(billed_s)} s; downloading the outputs")
     status = "adopted" if outcomes == ["adopted"] else "run"
     return replace(_download(context, stage, request), status=status)
 
@@ -221,7 +222,7 @@ def _host_outcome(context: Context, request: ProcessingJobRequest, *, bucket: st
 def _incomplete(request: ProcessingJobRequest, what: str) -> AwsError:
     return AwsError(
         f"Processing job {request.name} left {what} in {request.output.s3_uri}.",
-        hint="Remove the objects there: then the same command starts another job.",
+        hint=f"aws s3 rm --recursive {request.output.s3_uri}   removes it; then the same command starts another job.",
     )
 
 
