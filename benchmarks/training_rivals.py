@@ -1,17 +1,20 @@
-"""An epoch of 32 models beside its bare matrix products, JAX on the CPU, and scikit-learn's SGDClassifier.
+"""An epoch of 32 models beside its bare matrix products, MXNet, JAX on the CPU, and scikit-learn's SGDClassifier.
 
     python benchmarks/training_rivals.py [--json]
 
 Our epoch is one after the first, which standardises the rows, with its metrics. JAX compiles the same mini-batches with
-Adam before the clock starts. SGDClassifier fits one model; its time is multiplied by 32. BLAS has one thread. The
-compiled engine is the extra ``fast``. ``benchmarks/training.py`` has more sizes.
+Adam before the clock starts. MXNet is a process in an environment of its own (``mxnet_epoch.py``). SGDClassifier fits
+one model; its time is multiplied by 32. BLAS has one thread. The compiled engine is the extra ``fast``.
+``benchmarks/training.py`` has more sizes.
 """
 
 from __future__ import annotations
 
 import statistics
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 from frame import Case, Side, Times, main, version
 from training import N_MODELS, Clock, data, jax_epoch, matrix_products, sgd_classifier, train
@@ -23,6 +26,24 @@ JOBS = (
     (100_000, 13, 4, "regressor", {"fast": 1 / 2}),
 )
 """Rows, features, mini-batch, kind of model, and the least ratio of the matrix products' time to ours, by engine."""
+
+
+def mxnet_epoch(*job: object) -> Callable[[], Times] | None:
+    """Return a function that has MXNet train one epoch; None without its environment, ``.bench/mxnet``."""
+    here = Path(__file__).resolve().parent
+    python = here.parent / ".bench" / "mxnet" / "bin" / "python"
+    if not python.exists():
+        return None
+    command = [python, here / "mxnet_epoch.py", *map(str, job)]
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert process.stdin
+    assert process.stdout
+
+    def work() -> Times:
+        print(file=process.stdin, flush=True)
+        return Times(*map(float, process.stdout.readline().split()))
+
+    return work
 
 
 def cases() -> Iterator[Case]:
@@ -47,10 +68,11 @@ def cases() -> Iterator[Case]:
             "numpy": lambda epoch=epoch: epoch("numpy"),  # type: ignore[misc]
             "fast": (lambda epoch=epoch: epoch("fast")) if version("numba") else None,  # type: ignore[misc]
         }
+        part = 1 if batch >= 100 else 20  # of the rows, for MXNet: its 25,000 small mini-batches take 10 s
         rivals = (
             Side("SGDClassifier, 32 fits", sgd_classifier(features, labels), times=N_MODELS),
             Side(f"JAX {version('jax')} on the CPU", jax_epoch(features, labels, batch=batch, loss=loss)),
-            Side("MXNet 1.9.1", None),
+            Side("MXNet 1.9.1", mxnet_epoch(n_rows // part, n_features, batch, loss), times=part),
         )
         products = matrix_products(features, batch=batch, n_columns=N_MODELS)
         for engine, work in ours.items():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 
 def _ran(ended):
     return [stage["name"] for stage in ended.json["stages"] if stage["status"] != "skipped"]
@@ -118,3 +120,14 @@ def test_an_object_that_is_gone_from_s3_is_noticed_when_it_is_needed(finished):
     ended = finished.run("run-all", "--force", "train", "--json")
     assert ended.code == 0, ended.err
     assert "upload" in _ran(ended)
+
+
+@pytest.mark.parametrize("name", ["clean", "encode"])
+def test_a_stage_of_this_machine_has_no_log_to_show(place, name):
+    ended = place.run(name, "--logs")
+    assert ended.code == 2
+    assert ended.err.splitlines() == [
+        f"Error: {name} runs on this machine, so there is no job with a log.",
+        f"Next:  asteroid-ll {name} -c small.yaml --logs --set stages.where=processing   runs it as a job.",
+    ]
+    assert not place.workdir.exists()

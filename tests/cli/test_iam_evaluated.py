@@ -414,7 +414,7 @@ def test_the_policies_of_a_configuration_with_processing_jobs_are_sufficient_for
     documents = (restricted.run(f"iam {name} {IN_JOBS}").out for name in ("caller-policy", "role-policy"))
     caller, role = map(json.loads, documents)
     assert (caller, role) == (CALLER, ROLE)
-    first = [f"{command} {IN_JOBS}" for command in ("doctor", "clean --force", "encode --force")]
+    first = [f"{command} {IN_JOBS}" for command in ("doctor", "clean --force --logs", "encode --force --logs")]
     restricted.must_succeed(artifact, caller=caller, role=role, first=first)
     assert [interval.kind for interval in restricted.emulator.ledger()].count("processing") == 3  # one was planted
     log = restricted.place.state / "emulator.log"

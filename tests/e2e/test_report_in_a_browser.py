@@ -124,6 +124,20 @@ def test_a_phone_shows_the_tables_of_asteroids_and_of_columns_without_a_sideways
     assert tables[0][1].startswith('"Error')
 
 
+def test_a_phone_shows_the_key_and_the_value_of_each_fact_without_a_sideways_scroll(browser, report):
+    browser.show(report, scheme="light", width=390)
+    browser.evaluate(OPEN_ALL)
+    tables = browser.evaluate(
+        """[...document.querySelectorAll("table.facts")].map(table => [
+            table.parentElement.scrollWidth - table.parentElement.clientWidth,
+            ...[...table.querySelectorAll("th, td")].map(cell => cell.clientWidth)])"""
+    )
+    assert len(tables) >= 3
+    for overflow, *widths in tables:
+        assert overflow == 0
+        assert min(widths) > 100
+
+
 def test_two_runs_stand_side_by_side_on_a_phone_without_a_complaint_or_a_sideways_scroll(browser, comparison):
     browser.show(comparison, scheme="light", width=390)
     assert browser.complaints() == []

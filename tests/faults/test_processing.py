@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 
 import pytest
 
@@ -58,16 +59,19 @@ def statuses(ended):
     return {stage["name"]: stage["status"] for stage in ended.json["stages"]}
 
 
-def test_a_killed_run_adopts_its_job_and_the_bytes_are_those_of_this_machine(processed, prepared_once):
+def test_a_killed_run_adopts_its_job_with_its_log_and_the_bytes_are_those_of_this_machine(processed, prepared_once):
     processed.configure(training_starting_s=0.2)
     fault = "sagemaker:DescribeProcessingJob:3:after:kill"
     assert processed.run(*UNTIL_ENCODE, faults=fault).code == KILLED
     (name,) = processed.names("processing-job")
     assert processed.status_of("processing-job", name) == "InProgress"
-    again = processed.run(*UNTIL_ENCODE, "--json")
+    again = processed.run(*UNTIL_ENCODE, "--json", "--logs")
     assert_done(processed, prepared_once, again)
     assert statuses(again)["clean"] == "adopted"
     assert f"processing job {name}: adopted" in again.err
+    assert {"clean", "encode on algo-1, one of 2", "encode on algo-2, one of 2"} <= set(again.err.splitlines())
+    notes = [stage["note"] for stage in again.json["stages"]]
+    assert re.search(rf"hazardous \(.*\); job {name}, \d+ billable seconds?$", notes[1])
     with processed.emulator() as emulator:
         ledger = emulator.ledger()
     assert [(interval.kind, interval.instance_count) for interval in ledger] == [("processing", 1), ("processing", 2)]

@@ -1,10 +1,7 @@
 """What we write loads in MXNet 1.9.1, the way that people load a Linear Learner artifact, and scores the same there.
 
-MXNet needs a Python of its own, 3.8 for instance, which an environment variable names:
-
-    python3.8 -m venv mxnet-env
-    mxnet-env/bin/pip install "numpy==1.23.5" "mxnet==1.9.1"
-    ASTEROID_LL_MXNET_PYTHON=$PWD/mxnet-env/bin/python pytest tests/interop/test_mxnet.py
+MXNet needs numpy 1.23, and so a Python of its own, at most 3.11. ``scripts/interop mxnet`` makes it, and names it by an
+environment variable.
 """
 
 import io

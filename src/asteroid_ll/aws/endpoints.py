@@ -183,7 +183,7 @@ def delete_endpoint(aws: Aws, name: str) -> bool:
     return True
 
 
-def invoke(aws: Aws, endpoint_name: str, body: bytes, *, content_type: str, accept: str) -> bytes:
+def invoke(aws: Aws, endpoint_name: str, body: bytes, *, n_rows: int, content_type: str, accept: str) -> bytes:
     """Send a payload to an endpoint and return the body of the answer; retry unless the payload is at fault.
 
     A truncated answer is retried too, and one that is neither JSON nor recordIO although that was requested. botocore
@@ -194,6 +194,7 @@ def invoke(aws: Aws, endpoint_name: str, body: bytes, *, content_type: str, acce
         aws: the connection.
         endpoint_name: an endpoint in service.
         body: the payload, at most `MAX_INVOKE_BYTES`.
+        n_rows: its rows; an answer in recordIO has a record for each of them.
         content_type: MIME type of the payload.
         accept: MIME type of the answer.
 
@@ -212,7 +213,7 @@ def invoke(aws: Aws, endpoint_name: str, body: bytes, *, content_type: str, acce
                 result = aws.runtime.invoke_endpoint(
                     EndpointName=endpoint_name, ContentType=content_type, Accept=accept, Body=body
                 )
-                return _complete_body(result, accept=accept)
+                return _complete_body(result, n_rows=n_rows, accept=accept)
             except Exception as error:
                 if not _is_retryable(error, endpoint_name):
                     raise
@@ -287,7 +288,7 @@ class _TruncatedAnswerError(Exception):
     """The body of an answer is truncated (a request that timed out is another error)."""
 
 
-def _complete_body(result: Mapping[str, Any], *, accept: str) -> bytes:
+def _complete_body(result: Mapping[str, Any], *, n_rows: int, accept: str) -> bytes:
     """Return an answer's body; JSON and recordIO must be complete even if no length was announced."""
     from asteroid_ll.formats.payload import parse_scores, type_of_answer
 
@@ -295,7 +296,9 @@ def _complete_body(result: Mapping[str, Any], *, accept: str) -> bytes:
         with closing(result["Body"]) as stream:
             body = bytes(stream.read())
         if accept == RECORDIO and type_of_answer(body) == RECORDIO:
-            parse_scores(body, RECORDIO)
+            n_records = len(parse_scores(body, RECORDIO).score)
+            if n_records < n_rows:
+                raise _TruncatedAnswerError(f"the answer broke off after {n_records} of {n_rows} records")
         elif accept in (JSON, RECORDIO):
             orjson.loads(body)
     except _TRUNCATED as error:

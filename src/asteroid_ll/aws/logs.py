@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from asteroid_ll.aws.errors import aws_call, is_not_found
+from asteroid_ll.aws.resources import JobKind, words
 
 if TYPE_CHECKING:
     from asteroid_ll.aws.session import Aws
 
-TRAINING_LOG_GROUP = "/aws/sagemaker/TrainingJobs"
-_JOB_LOG_GROUPS = (TRAINING_LOG_GROUP, "/aws/sagemaker/TransformJobs", "/aws/sagemaker/ProcessingJobs")
+JOB_LOG_GROUPS: dict[JobKind, str] = {
+    "training-job": "/aws/sagemaker/TrainingJobs",
+    "transform-job": "/aws/sagemaker/TransformJobs",
+    "processing-job": "/aws/sagemaker/ProcessingJobs",
+}
 ENDPOINT_LOG_GROUP_PREFIX = "/aws/sagemaker/Endpoints/"
 
 
@@ -22,22 +25,22 @@ def read_job_log(aws: Aws, job_name: str) -> list[str]:
     Raises:
         AwsError: CloudWatch refused.
     """
-    with aws_call(f"reading the log of training job {job_name}", service="logs"):
-        events = [event for stream in _streams(aws, job_name) for event in _events(aws, stream, {})[0]]
-    return _lines(events)
+    return JobLogTail(aws, job_name).new_lines()
 
 
 class JobLogTail:
-    """The log of a training job that still runs, read piece by piece.
+    """The log of a job that still runs, of all its instances, read piece by piece.
 
     Args:
         aws: the connection.
         job_name: the job.
+        kind: kind of job.
     """
 
-    def __init__(self, aws: Aws, job_name: str) -> None:
+    def __init__(self, aws: Aws, job_name: str, *, kind: JobKind = "training-job") -> None:
         self._aws = aws
         self._job_name = job_name
+        self._kind = kind
         self._tokens: dict[str, dict[str, str]] = {}
 
     def new_lines(self) -> list[str]:
@@ -47,11 +50,15 @@ class JobLogTail:
             AwsError: CloudWatch refused.
         """
         events: list[dict[str, Any]] = []
-        with aws_call(f"reading the log of training job {self._job_name}", service="logs"):
-            for stream in _streams(self._aws, self._job_name):
-                more, self._tokens[stream] = _events(self._aws, stream, self._tokens.get(stream, {}))
+        group = JOB_LOG_GROUPS[self._kind]
+        with aws_call(f"reading the log of {words(self._kind)} {self._job_name}", service="logs"):
+            for stream in _streams(self._aws, group, self._job_name):
+                more, self._tokens[stream] = _events(self._aws, group, stream, self._tokens.get(stream, {}))
                 events += more
-        return _lines(events)
+        return [
+            event.get("message", "").rstrip("\n")
+            for event in sorted(events, key=lambda event: event.get("timestamp", 0))
+        ]
 
 
 @dataclass(frozen=True)
@@ -84,7 +91,7 @@ def list_logs(aws: Aws, prefix: str) -> list[Log]:
             for page in groups
             for group in page["logGroups"]
         ]
-        for job_group in _JOB_LOG_GROUPS:
+        for job_group in JOB_LOG_GROUPS.values():
             streams = aws.logs.get_paginator("describe_log_streams").paginate(
                 logGroupName=job_group, logStreamNamePrefix=prefix
             )
@@ -117,10 +124,10 @@ def delete_log(aws: Aws, log: Log) -> None:
                 raise
 
 
-def _streams(aws: Aws, job_name: str) -> list[str]:
+def _streams(aws: Aws, group: str, job_name: str) -> list[str]:
     """Return the job's streams by name: ``JOB/HOST-MILLISECONDS``, one for each instance."""
     pages = aws.logs.get_paginator("describe_log_streams").paginate(
-        logGroupName=TRAINING_LOG_GROUP, logStreamNamePrefix=f"{job_name}/"
+        logGroupName=group, logStreamNamePrefix=f"{job_name}/"
     )
     try:
         return sorted(stream.get("logStreamName", "") for page in pages for stream in page["logStreams"])
@@ -130,20 +137,11 @@ def _streams(aws: Aws, job_name: str) -> list[str]:
         raise
 
 
-def _lines(events: Iterable[dict[str, Any]]) -> list[str]:
-    """Return the texts of events, by time."""
-    return [
-        event.get("message", "").rstrip("\n") for event in sorted(events, key=lambda event: event.get("timestamp", 0))
-    ]
-
-
-def _events(aws: Aws, stream: str, token: dict[str, str]) -> tuple[list[dict[str, Any]], dict[str, str]]:
+def _events(aws: Aws, group: str, stream: str, token: dict[str, str]) -> tuple[list[dict[str, Any]], dict[str, str]]:
     """Return the events of one stream after a token, and the next token; at its end the same token comes back."""
     events: list[dict[str, Any]] = []
     while True:
-        page = aws.logs.get_log_events(
-            logGroupName=TRAINING_LOG_GROUP, logStreamName=stream, startFromHead=True, **token
-        )
+        page = aws.logs.get_log_events(logGroupName=group, logStreamName=stream, startFromHead=True, **token)
         events += page["events"]
         if token.get("nextToken") == page["nextForwardToken"]:
             return events, token

@@ -71,7 +71,7 @@ _CALLER: _Statements = (
         ("*",),
     ),
     ("Prices", "pricing", "GetProducts", ("*",)),
-    ("Logs", "logs", "DescribeLogStreams GetLogEvents", (_JOB_LOGS,)),
+    ("Logs", "logs", "DescribeLogStreams GetLogEvents", (_JOB_LOGS, "{processing_logs}")),
     (
         "Sweep",
         "sagemaker",
@@ -95,8 +95,8 @@ _CALLER: _Statements = (
 
 ``sweep`` may look in other regions, so its statements have every region, but only our names.
 
-A configuration whose stages run on this machine has no action that starts a processing job. A teardown looks for
-those of earlier configurations.
+A configuration whose stages run on this machine has no action that starts a processing job, and cannot read its log. A
+teardown looks for those of earlier configurations.
 """
 
 _EXECUTION_ROLE: _Statements = (
@@ -143,10 +143,11 @@ _CONDITIONS = {
     "Metrics": {"StringLike": {"cloudwatch:namespace": "/aws/sagemaker/*"}},
 }
 
-_ECR_IMAGE = re.compile(
+ECR_IMAGE = re.compile(
     r"(?P<account>[0-9]{12})\.dkr\.ecr(-fips)?\.(?P<region>[a-z0-9-]+)\.[a-z0-9.-]+"
-    r"/(?P<repository>[a-z0-9][a-z0-9._/-]*)([:@].+)?"
+    r"/(?P<repository>[a-z0-9][a-z0-9._/-]*)(:(?P<tag>[\w.-]+))?(@(?P<digest>.+))?"
 )
+"""The URI of an image in Amazon ECR."""
 _REPOSITORY = re.compile(r"[A-Za-z0-9][\w-]{0,38}/[\w.-]{1,100}|[A-Za-z0-9][\w-]{0,38}@\d+/[\w.-]{1,100}@\d+", re.ASCII)
 _BRANCH = re.compile(r"[\w.*/+@#=-]+", re.ASCII)
 _ENVIRONMENT = re.compile(r"\w[\w. /-]{0,254}", re.ASCII)
@@ -200,7 +201,7 @@ class Scope:
         """
         if self.processing_image is None:
             return ""
-        named = _ECR_IMAGE.fullmatch(self.processing_image)
+        named = ECR_IMAGE.fullmatch(self.processing_image)
         if named is None:
             raise ConfigError(
                 f"'processing.image_uri' has no image of Amazon ECR, but {self.processing_image!r}.",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +10,7 @@ from asteroid_ll.aws import resources
 from asteroid_ll.aws.errors import RESUME, after_failure
 from asteroid_ll.aws.jobs import BEYOND_RUNTIME_S, create_or_adopt_job, limit_s, usable_name, watch
 from asteroid_ll.aws.network import SAGEMAKERS_OWN, Network
+from asteroid_ll.aws.policy import ECR_IMAGE
 from asteroid_ll.aws.resources import CreatedOrAdopted
 from asteroid_ll.aws.storage import list_objects, parse_uri
 from asteroid_ll.aws.tags import to_api
@@ -91,12 +92,16 @@ def create_or_adopt_processing_job(aws: Aws, request: ProcessingJobRequest) -> C
     return create_or_adopt_job(aws, "processing-job", request.name, body, tags=request.tags, settings=_settings)
 
 
-def wait_for_processing_job(aws: Aws, name: str) -> float:
+def wait_for_processing_job(
+    aws: Aws, name: str, *, on_start: Callable[[], None] = lambda: None, on_look: Callable[[], None] = lambda: None
+) -> float:
     """Watch a job until it has completed, or until `BEYOND_RUNTIME_S` after its own limit.
 
     Args:
         aws: the connection.
         name: the job.
+        on_start: called once when its machines have begun to work.
+        on_look: called after each description, also after the last one.
 
     Returns:
         The seconds for which each instance is billed.
@@ -107,11 +112,17 @@ def wait_for_processing_job(aws: Aws, name: str) -> float:
             after the other.
         CredentialsError: they expired meanwhile; the message states that the job continues.
     """
+    has_started = False
 
     def look() -> dict[str, Any]:
+        nonlocal has_started
         job = resources.describe(aws, "processing-job", name)
         if job is None:
             raise AwsError(f"Processing job {name} was deleted.", hint=RESUME)
+        if not has_started and job["ProcessingJobStatus"] == "InProgress" and "ProcessingStartTime" in job:
+            has_started = True
+            on_start()
+        on_look()
         return job
 
     timeout_s = limit_s(resources.describe_new(aws, "processing-job", name)) + BEYOND_RUNTIME_S
@@ -209,8 +220,9 @@ def _failure(job: Mapping[str, Any]) -> AwsError:
     message = job.get("ExitMessage", "")
     facts = {"status": status} | ({"exit_message": message} if message else {})
     if status == "Failed":
-        text = " ".join(message.split())
-        reason = job.get("FailureReason")
+        reason, text = job.get("FailureReason", ""), " ".join(message.split())
+        if "Cannot pull" in reason or ".dkr.ecr" in reason:
+            return _failure_of_image(name, job["AppSpecification"]["ImageUri"], reason)
         reason = f"{reason} ({text})" if reason and text else reason or text or "SageMaker gives no reason."
         hint = after_failure(reason, instance_type="processing.instance_type")
         hint = f"Its log is in the log group /aws/sagemaker/ProcessingJobs. {hint}"
@@ -220,3 +232,25 @@ def _failure(job: Mapping[str, Any]) -> AwsError:
     else:
         reason, hint = "a user or another program stopped it", RESUME
     return AwsError(f"Processing job {name} was stopped: {reason}.", hint=hint, **facts)
+
+
+def _failure_of_image(name: str, image: str, reason: str) -> AwsError:
+    """Return the error for a job whose container never began.
+
+    SageMaker passes on what the registry has answered, such as ``ClientError: API error (404): manifest for IMAGE not
+    found: manifest unknown: Requested image not found`` (aws/amazon-sagemaker-examples, issue 2333).
+    """
+    what = f"Processing job {name} failed: SageMaker cannot pull the image of 'processing.image_uri': {reason}"
+    named = ECR_IMAGE.fullmatch(image)
+    if "not authorized" in reason:
+        hint = f"Give the role the policy that   asteroid-ll iam role-policy   prints. {RESUME}"
+    elif named is None:
+        hint = f"Set 'processing.image_uri' to an image that exists. {RESUME}"
+    else:
+        image_id = f"imageDigest={named['digest']}" if named["digest"] else f"imageTag={named['tag'] or 'latest'}"
+        hint = (
+            f"Set 'processing.image_uri' to an image that exists. {RESUME} This looks for the image:   "
+            f"aws ecr describe-images --region {named['region']} --registry-id {named['account']} "
+            f"--repository-name {named['repository']} --image-ids {image_id}"
+        )
+    return AwsError(what, hint=hint, status="Failed")

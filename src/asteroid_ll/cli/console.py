@@ -112,7 +112,7 @@ class Console:
             self._write_err(f"{name:<9} ...      {text}", indent=19)
 
     def log_line(self, text: str) -> None:
-        """Print a line of a training job's log on stderr, above the progress of the stage."""
+        """Print a line of a job's log on stderr, above the progress of the stage."""
         if self._status is not None:
             self._status.console.out(text, highlight=False)
         else:

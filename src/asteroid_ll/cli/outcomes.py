@@ -68,7 +68,7 @@ def execute(
     shows_log: bool = False,
     in_batch: bool = False,
 ) -> RunResult:
-    """Run stages, with progress on stderr, and with the log of the training job if asked for."""
+    """Run stages, with progress on stderr, and with the logs of jobs if asked for."""
     console = Console(as_json=options.as_json)
 
     def ended(result: StageResult) -> None:

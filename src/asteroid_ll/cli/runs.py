@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import click
 
 from asteroid_ll.cli.options import Choice, CommonOptions, on_account
@@ -11,7 +13,7 @@ from asteroid_ll.pipeline.project import select
 from asteroid_ll.stages.registry import STAGES
 from asteroid_ll.stages.stage import Stage
 
-_logs = click.option("--logs", is_flag=True, help="Show the training job's log while it runs.")
+_logs = click.option("--logs", is_flag=True, help="Show the job's log while it runs.")
 
 STAGE_NAMES = tuple(stage.name for stage in STAGES)
 
@@ -33,7 +35,7 @@ STAGE_NAMES = tuple(stage.name for stage in STAGES)
     help="Run this stage even if it is up to date; repeatable.",
 )
 @click.option("--dry-run", is_flag=True, help="Show which stages would run, and why, and stop.")
-@_logs
+@click.option("--logs", is_flag=True, help="Show the logs of training and processing jobs while they run.")
 @click.option("--keep", is_flag=True, help="Leave the endpoint running (it bills) instead of tearing it down.")
 def run_all(
     options: CommonOptions,
@@ -75,13 +77,20 @@ def status(options: CommonOptions) -> None:
 def _stage_command(stage: Stage) -> click.Command:
     """Return the command that runs one stage."""
     name = stage.name
+    with_logs: Callable[[Callable[..., None]], Callable[..., None]] = _logs if stage.job else lambda function: function
 
     @click.command(name, help=stage.summary, epilog=f"Example:  asteroid-ll {name} --dry-run")
     @on_account
+    @with_logs
     @click.option("--force", is_flag=True, help="Run it even if it is up to date.")
     @click.option("--dry-run", is_flag=True, help="Show whether it would run, and why, and stop.")
-    def command(options: CommonOptions, force: bool, dry_run: bool) -> None:
-        run_stage(name, options, force=force or stage.transient, dry_run=dry_run)
+    def command(options: CommonOptions, force: bool, dry_run: bool, logs: bool = False) -> None:
+        if logs and options.config.stages.where == "local":
+            raise ConfigError(
+                f"{name} runs on this machine, so there is no job with a log.",
+                hint=f"asteroid-ll {name} --logs --set stages.where=processing   runs it as a job.",
+            )
+        run_stage(name, options, force=force or stage.transient, dry_run=dry_run, shows_log=logs)
 
     return command
 

@@ -21,7 +21,7 @@ from asteroid_ll.errors import AsteroidError, AwsError
 from asteroid_ll.run.atomic import atomic_write, sha256_file
 from asteroid_ll.run.files import read_json, write_json
 from asteroid_ll.run.journal import Journal
-from asteroid_ll.stages.documents import HostOutcome, failure_message
+from asteroid_ll.stages.documents import HostOutcome, failure_message, failure_of
 from asteroid_ll.stages.registry import STAGES
 from asteroid_ll.stages.stage import Context
 
@@ -53,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         reason = f"{type(error).__name__}: {error}" if failure is None else failure_message(failure)
     else:
         return 0
-    print(reason, flush=True)  # noqa: T201 - the job's log
+    _log(str(failure_of(reason) or reason))
     message = reason.encode()[: contract.MAX_MESSAGE_BYTES].decode(errors="ignore")
     atomic_write(root / contract.MESSAGE, message.encode())
     return 1

@@ -74,6 +74,9 @@ figcaption { font-size: .85rem; color: var(--muted); }
 @media (max-width: 40rem) { main, header, footer { padding-left: .75rem; padding-right: .75rem; }
   dl.headline { grid-template-columns: 1fr 1fr; } .gist { display: block; margin-left: 1.1rem; }
   button.all, summary { min-height: 2.75rem; } figure { padding: .3rem; }
+  .long { min-width: 8rem; }
+  table.facts { table-layout: fixed; width: 100%; } table.facts th { width: 58%;
+    white-space: normal; overflow-wrap: anywhere; }
   table.stacks, .stacks caption, .stacks tbody, .stacks tbody th, .stacks td { display: block; }
   .stacks thead { display: none; }
   .stacks tr { display: grid; grid-template-columns: 1fr 1fr; column-gap: 1rem; padding: .4rem 0;

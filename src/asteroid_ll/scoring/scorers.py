@@ -59,9 +59,9 @@ def endpoint_scorer(
     def score(features: NDArray[np.float32]) -> Scores:
         aws = connect()
         answers = []
-        for body in _bodies(features, settings, max_bytes=max_bytes):
+        for body, n_rows in _bodies(features, settings, max_bytes=max_bytes):
             accept = _ACCEPT[settings.content_type]
-            answer = invoke(aws, name, body, content_type=settings.content_type, accept=accept)
+            answer = invoke(aws, name, body, n_rows=n_rows, content_type=settings.content_type, accept=accept)
             try:
                 answers.append(parse_scores(answer, type_of_answer(answer)))
             except DataError as error:
@@ -81,11 +81,13 @@ def max_request_bytes(config: Config) -> int:
     return MAX_SERVERLESS_BYTES if config.hosting.mode == "serverless" else MAX_INVOKE_BYTES
 
 
-def _bodies(features: NDArray[np.float32], settings: PredictSettings, *, max_bytes: int) -> Iterator[bytes]:
-    """Yield the rows as request bodies within the size limit of an endpoint."""
+def _bodies(features: NDArray[np.float32], settings: PredictSettings, *, max_bytes: int) -> Iterator[tuple[bytes, int]]:
+    """Yield the rows as request bodies within the size limit of an endpoint, each with its number of rows."""
     if settings.content_type == CSV:
-        yield from split_by_bytes(features, max_bytes=max_bytes, exact=settings.number_format == "exact")
+        for body in split_by_bytes(features, max_bytes=max_bytes, exact=settings.number_format == "exact"):
+            yield body, body.count(b"\n") + 1
         return
     rows_per_body = max_bytes // len(encode(features[:1]))
     for start in range(0, len(features), rows_per_body):
-        yield bytes(encode(features[start : start + rows_per_body]))
+        rows = features[start : start + rows_per_body]
+        yield bytes(encode(rows)), len(rows)

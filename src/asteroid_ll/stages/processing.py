@@ -27,7 +27,7 @@ from asteroid_ll.aws.processing import (
     usable_processing_job_name,
     wait_for_processing_job,
 )
-from asteroid_ll.aws.resources import Kind
+from asteroid_ll.aws.resources import JobKind
 from asteroid_ll.aws.storage import download_file, ensure_bucket, list_objects, parse_uri, upload_file
 from asteroid_ll.aws.tags import resource_name, tags
 from asteroid_ll.aws.teardown import find_leftovers
@@ -38,8 +38,9 @@ from asteroid_ll.run.billed_job import BilledJob
 from asteroid_ll.run.files import read_json
 from asteroid_ll.stages.documents import HostOutcome, failure_of, settings_document
 from asteroid_ll.stages.stage import Context, Outcome, Stage
+from asteroid_ll.stages.waiting import while_waiting
 
-KIND: Kind = "processing-job"
+KIND: JobKind = "processing-job"
 
 
 def run(context: Context, stage: Stage) -> Outcome:
@@ -71,16 +72,23 @@ def run(context: Context, stage: Stage) -> Outcome:
     try:
         billed_s = BilledJob(context.journal, stage.name, KIND, request.name, fingerprint).run(
             start=start,
-            wait=lambda: wait_for_processing_job(aws, request.name),
+            wait=lambda: wait_for_processing_job(
+                aws,
+                request.name,
+                on_start=lambda: context.progress(f"processing job {request.name}: running"),
+                on_look=while_waiting(context, KIND, request.name),
+            ),
             billed_s_of_ended=seconds_of_ended,
             again=f"asteroid-ll {stage.name}   waits for it",
         )
     except AwsError as error:
         raise _failure_of(error, context) from error
-    machines = f"{request.instance_count} x {request.instance_type}"
-    context.progress(f"{machines}, billed for {math.ceil(billed_s)} s; downloading the outputs")
+    context.progress("downloading the outputs")
+    outcome = _download(context, stage, request)
+    seconds = math.ceil(billed_s)
+    billed = f"job {request.name}, {seconds} billable second{'s' if seconds != 1 else ''}"
     status = "adopted" if outcomes == ["adopted"] else "run"
-    return replace(_download(context, stage, request), status=status)
+    return replace(outcome, status=status, note=f"{outcome.note}; {billed}")
 
 
 def _request(context: Context, stage: Stage, *, bucket: str) -> tuple[ProcessingJobRequest, str]:

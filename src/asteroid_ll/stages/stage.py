@@ -60,7 +60,7 @@ class Context:
         progress: reports a line of progress.
         spared: kinds of resources that a teardown leaves running, such as ``training-job``.
         waits: whether a stage waits for the job that it starts; a later call takes it up.
-        log: reports a line of the training job's log; None if nobody wants it.
+        log: reports a line of a job's log; None if nobody wants it.
         host: number of this machine among those that share the stage's work, from 0.
         n_hosts: their number.
         drawing: draws figures in another process, which may be started before the stage.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -18,7 +17,7 @@ from asteroid_ll.aws.jobs import (
     next_attempt,
     wait_for_training_job,
 )
-from asteroid_ll.aws.logs import JobLogTail, read_job_log
+from asteroid_ll.aws.logs import read_job_log
 from asteroid_ll.aws.network import Network
 from asteroid_ll.aws.storage import download_file, parse_uri
 from asteroid_ll.aws.tags import tags
@@ -30,6 +29,7 @@ from asteroid_ll.run import paths
 from asteroid_ll.run.atomic import atomic_write
 from asteroid_ll.run.files import read_json, write_json
 from asteroid_ll.stages.stage import Context, Outcome
+from asteroid_ll.stages.waiting import while_waiting
 
 CONTENT_TYPE = "application/x-recordio-protobuf"
 
@@ -69,7 +69,7 @@ def _run_job(context: Context, name: str, instance_type: str) -> Outcome:
             aws,
             name,
             on_transition=lambda status, message: context.progress(f"{status}: {message}"),
-            on_look=_while_waiting(context, name),
+            on_look=while_waiting(context, "training-job", name),
         )
     except KeyboardInterrupt:
         state = "is still running" if outcome else "may have been started"
@@ -111,28 +111,6 @@ def _store(context: Context, name: str, job: TrainingJob) -> None:
             **({"engine": engine.described(engine.named())} if other_engine else {}),
         },
     )
-
-
-def _while_waiting(context: Context, name: str) -> Callable[[], None]:
-    """Return a function that reports the new lines of the job's log if somebody wants them; a refusal ends it.
-
-    It prepares the later stages, too.
-    """
-    log = context.log
-    tail = JobLogTail(context.connect(), name) if log else None
-
-    def report() -> None:
-        nonlocal tail
-        context.idle()
-        try:
-            for line in tail.new_lines() if tail else ():
-                assert log is not None
-                log(line)
-        except AwsError as error:
-            context.progress(f"{error.what} The log is not shown.")
-            tail = None
-
-    return report
 
 
 def artifact_identity(path: Path) -> str:

@@ -18,6 +18,7 @@ from asteroid_ll.linear_learner.images import image_uri
 from asteroid_ll.run import paths
 from asteroid_ll.run.files import write_json
 from asteroid_ll.stages import train
+from asteroid_ll.stages.waiting import while_waiting
 
 REGIONS = {"aws": "eu-central-1", "aws-cn": "cn-north-1", "aws-us-gov": "us-gov-west-1"}
 KEY = "mrk-1234abcd12ab34cd56ef1234567890ab"
@@ -155,14 +156,15 @@ def test_an_upload_names_its_key(aws, script, say, tmp_path, size_bytes):
     assert sent["x-amz-server-side-encryption-aws-kms-key-id"] == "alias/a"
 
 
-def test_a_log_that_may_not_be_read_is_reported_once(aws, script, say):
+@pytest.mark.parametrize("kind", ["training-job", "processing-job"])
+def test_a_log_that_may_not_be_read_is_reported_once(aws, script, say, kind):
     script.on("DescribeLogStreams", say.refusal("AccessDeniedException", "not authorized"))
     said = []
-    report = train._while_waiting(
-        SimpleNamespace(log=said.append, progress=said.append, connect=lambda: aws, idle=lambda: None),
-        "asteroid-ll-job",
-    )
+    context = SimpleNamespace(log=said.append, progress=said.append, connect=lambda: aws, idle=lambda: None)
+    report = while_waiting(context, kind, "asteroid-ll-job")
     report()
     report()
     assert len(said) == 1
+    words = kind.replace("-", " ")
+    assert said[0].startswith(f"AWS denied logs:DescribeLogStreams while reading the log of {words} asteroid-ll-job")
     assert said[0].endswith("The log is not shown.")

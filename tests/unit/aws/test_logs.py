@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import pytest
+
 from asteroid_ll.aws.logs import JobLogTail, list_logs, read_job_log
 
 
@@ -50,6 +52,17 @@ def test_a_tail_has_each_line_once_also_of_a_host_that_comes_later(aws, script):
     script.calls.clear()
     assert tail.new_lines() == ["two", "three"]
     assert script.calls[1][1]["nextToken"] == "f/1"
+
+
+@pytest.mark.parametrize(
+    ("kind", "group"),
+    [("training-job", "/aws/sagemaker/TrainingJobs"), ("processing-job", "/aws/sagemaker/ProcessingJobs")],
+)
+def test_a_tail_reads_the_log_group_of_the_kind_of_job(aws, script, kind, group):
+    script.on("DescribeLogStreams", {"logStreams": [stream("algo-1")]})
+    script.on("GetLogEvents", {"events": [], "nextForwardToken": "f/0"})
+    JobLogTail(aws, "asteroid-ll-abc", kind=kind).new_lines()
+    assert {body["logGroupName"] for _, body in script.calls} == {group}
 
 
 def test_the_logs_of_all_kinds_of_jobs_are_listed(aws, script, say):

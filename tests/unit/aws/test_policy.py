@@ -187,18 +187,21 @@ def test_the_execution_role_reads_one_image_and_writes_metrics_of_sagemaker_alon
     assert everywhere[0]["Condition"] == {"StringLike": {"cloudwatch:namespace": "/aws/sagemaker/*"}}
 
 
-def test_only_a_configuration_with_processing_jobs_may_start_them_and_pull_their_image():
+def test_only_a_configuration_with_processing_jobs_may_start_them_pull_their_image_and_read_their_log():
     local, remote = scope("aws-cn"), scope("aws-cn", **with_jobs("aws-cn"))
     assert actions(caller_policy(remote)) - actions(caller_policy(local)) == {"sagemaker:CreateProcessingJob"}
     assert statement_of(caller_policy(remote), "sagemaker:CreateProcessingJob")["Resource"] == [
         f"arn:aws-cn:sagemaker:cn-north-1:{ACCOUNT_ID}:processing-job/asteroid-ll-*"
     ]
     assert actions(role_policy(remote)) == actions(role_policy(local))
-    for action, arn in {
-        "ecr:BatchGetImage": f"arn:aws-cn:ecr:cn-north-1:{IMAGE_ACCOUNT}:repository/pytorch-training",
-        "logs:PutLogEvents": f"arn:aws-cn:logs:cn-north-1:{ACCOUNT_ID}:log-group:/aws/sagemaker/ProcessingJobs:*",
-    }.items():
-        allowed = [set(statement_of(role_policy(where), action)["Resource"]) for where in (local, remote)]
+    image = f"arn:aws-cn:ecr:cn-north-1:{IMAGE_ACCOUNT}:repository/pytorch-training"
+    logs = f"arn:aws-cn:logs:cn-north-1:{ACCOUNT_ID}:log-group:/aws/sagemaker/ProcessingJobs:*"
+    for policy, action, arn in (
+        (caller_policy, "logs:GetLogEvents", logs),
+        (role_policy, "ecr:BatchGetImage", image),
+        (role_policy, "logs:PutLogEvents", logs),
+    ):
+        allowed = [set(statement_of(policy(where), action)["Resource"]) for where in (local, remote)]
         assert allowed[1] - allowed[0] == {arn}
 
 

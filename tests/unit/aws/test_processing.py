@@ -260,6 +260,58 @@ def test_the_seconds_of_the_machines_are_returned(aws, script, say):
     assert processing.wait_for_processing_job(aws, NAME) == 42.5
 
 
+def test_a_wait_reports_once_that_the_machines_have_begun_and_each_look(aws, script):
+    running, done = (job(status, ProcessingStartTime=100) for status in ("InProgress", "Completed"))
+    script.on("DescribeProcessingJob", job("InProgress"), job("InProgress"), running, running, done)
+    reported = []
+    processing.wait_for_processing_job(
+        aws, NAME, on_start=lambda: reported.append("start"), on_look=lambda: reported.append("look")
+    )
+    assert reported == ["look", "start", "look", "look", "look"]
+
+
+def test_a_job_that_had_ended_before_the_wait_is_not_reported_as_begun(aws, script):
+    script.on("DescribeProcessingJob", job("Completed", ProcessingStartTime=100, ProcessingEndTime=101))
+    assert processing.wait_for_processing_job(aws, NAME, on_start=lambda: pytest.fail("it is over")) == 1.0
+
+
+REPOSITORY = "111122223333.dkr.ecr-fips.us-east-1.amazonaws.com/team/stages"
+LOOK = (
+    "aws ecr describe-images --region us-east-1 --registry-id 111122223333 --repository-name team/stages --image-ids "
+)
+MISSING = (
+    f"ClientError: API error (404): manifest for {REPOSITORY}:1 not found: manifest unknown: Requested image not found"
+)
+"""A reason as in aws/amazon-sagemaker-examples, issue 2333, and aws-samples/sagemaker-run-notebook, issue 33."""
+
+
+@pytest.mark.parametrize(
+    ("image", "reason", "command"),
+    [
+        (f"{REPOSITORY}:1", MISSING, f"{LOOK}imageTag=1"),
+        (REPOSITORY, MISSING, f"{LOOK}imageTag=latest"),
+        (f"{REPOSITORY}@sha256:0123", MISSING, f"{LOOK}imageDigest=sha256:0123"),
+        ("python:3.12", "ClientError: Cannot pull processing container. Either", None),
+        (f"{REPOSITORY}:1", f"ClientError: {REPOSITORY}: not authorized to perform: ecr:BatchGetImage", "role-policy"),
+    ],
+    ids=["missing", "latest", "digest", "not-in-ecr", "denied"],
+)
+def test_an_image_that_cannot_be_pulled_is_named_with_its_key_and_the_next_command(aws, script, image, reason, command):
+    failed = job("Failed", FailureReason=reason, AppSpecification={"ImageUri": image})
+    script.on("DescribeProcessingJob", failed)
+    with pytest.raises(AwsError) as error:
+        processing.wait_for_processing_job(aws, NAME)
+    assert error.value.what == (
+        f"Processing job {NAME} failed: SageMaker cannot pull the image of 'processing.image_uri': {reason}"
+    )
+    if command == "role-policy":
+        assert "asteroid-ll iam role-policy   prints" in error.value.hint
+    elif command is None:
+        assert error.value.hint == f"Set 'processing.image_uri' to an image that exists. {RESUME}"
+    else:
+        assert error.value.hint.endswith(f"   {command}")
+
+
 def test_a_job_that_is_deleted_during_the_wait_is_an_error_with_the_next_command(aws, script, say):
     unknown = say.refusal("ValidationException", UNKNOWN)
     script.on("DescribeProcessingJob", job("InProgress"), job("InProgress"), unknown)

@@ -122,7 +122,9 @@ def test_the_machines_of_encode_write_the_same_bytes_together(fetched: Path, tmp
     assert together == files_of(fetched / "encode")
 
 
-def test_a_refused_table_gives_the_sentence_of_this_machine(fetched: Path, tmp_path: Path) -> None:
+def test_a_refused_table_gives_the_sentence_of_this_machine(
+    fetched: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     path = fetched / "fetch" / "asteroids.csv"
     path.write_text(path.read_text().replace("0.007", "nearby"))
     with pytest.raises(DataError) as caught:
@@ -133,6 +135,7 @@ def test_a_refused_table_gives_the_sentence_of_this_machine(fetched: Path, tmp_p
     failure = failure_in(root)
     assert (type(failure), failure.what, failure.hint) == (DataError, caught.value.what, caught.value.hint)
     assert "nearby" in failure.what
+    assert capsys.readouterr().out.splitlines() == ["clean", f"{failure.what} {failure.hint}"]
 
 
 def test_a_damaged_input_is_named_by_its_path_in_a_container(fetched: Path, tmp_path: Path) -> None:

@@ -6,9 +6,10 @@ host's container is a process of this interpreter that runs `asteroid_ll.process
 Sources: the developer guide, "Build Your Own Processing Container": the exit codes, and SIGINT and SIGKILL to stop a
 container. The API reference, ProcessingStoppingCondition: a job that runs too long is stopped. The words of
 FailureReason are those of public reports: ``AlgorithmError: , exit code: 1`` in the developer guide, "SageMaker Python
-SDK Troubleshooting Guide", and ``ClientError: Failed to download data.`` in sagemaker-run-notebook, issue 32. No source
-tells what becomes of the outputs if a container fails or is stopped; here they are not uploaded. Nor does one tell how
-long SageMaker waits before SIGKILL; here it is as long as for a training job.
+SDK Troubleshooting Guide", and ``ClientError: Failed to download data.`` in sagemaker-run-notebook, issue 32. Those for
+an image that the role may not read are a training job's: no report of a processing job was found. No source tells what
+becomes of the outputs if a container fails or is stopped; here they are not uploaded. Nor does one tell how long
+SageMaker waits before SIGKILL; here it is as long as for a training job.
 """
 
 from __future__ import annotations
