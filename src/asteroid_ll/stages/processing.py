@@ -11,6 +11,7 @@ import hashlib
 import json
 import math
 import os
+import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, replace
@@ -230,7 +231,8 @@ def _host_outcome(context: Context, request: ProcessingJobRequest, *, bucket: st
 def _incomplete(request: ProcessingJobRequest, what: str) -> AwsError:
     return AwsError(
         f"Processing job {request.name} left {what} in {request.output.s3_uri}.",
-        hint=f"aws s3 rm --recursive {request.output.s3_uri}   removes it; then the same command starts another job.",
+        hint=f"aws s3 rm --recursive {shlex.quote(request.output.s3_uri)}   removes it; then the same command starts "
+        "another job.",
     )
 
 
