@@ -177,7 +177,7 @@ def after_failure(reason: str, *, instance_type: str) -> str:
     """
     if "compute capacity" in reason:
         return f"AWS is short of such instances. Wait, or set '{instance_type}' to another type. {RESUME}"
-    if _KILLED in reason:
+    if _KILLED in reason.lower():
         return f"It probably had too little memory. Set '{instance_type}' to a larger type. {RESUME}"
     return f"Correct the cause. {RESUME}"
 
