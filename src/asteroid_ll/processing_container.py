@@ -36,10 +36,17 @@ MAX_MESSAGE_BYTES = 1024
 MODULE = "asteroid_ll.pipeline.container"
 """The module whose ``main`` is called with the container's directory."""
 
-_INSTALL = "python3 -m pip install -q --no-input --disable-pip-version-check --root-user-action=ignore"
+_PIP = "python3 -m pip -q --no-input --disable-pip-version-check"
 
-ENTRYPOINT = ("sh", "-ec", f"{_INSTALL} {ROOT}/{CODE}/*.whl && exec python3 -m {MODULE} {ROOT}")
-"""The command of the container. SageMaker allows 256 characters in each part."""
+ENTRYPOINT = (
+    *("env", "PIP_BREAK_SYSTEM_PACKAGES=1", "PIP_ROOT_USER_ACTION=ignore"),
+    *("sh", "-ec"),
+    f"{_PIP} uninstall -y asteroid-ll; {_PIP} install {ROOT}/{CODE}/*.whl; exec python3 -m {MODULE} {ROOT}",
+)
+"""The command of the container. SageMaker allows 256 characters in each part.
+
+An image may have this package, with its requirements. pip would keep that one if it has the wheel's version.
+"""
 
 
 def local_path(place: str) -> str:

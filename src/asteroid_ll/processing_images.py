@@ -6,8 +6,13 @@ AWS's SageMaker Python SDK (training, CPU).
 
 from __future__ import annotations
 
+import re
+
 from asteroid_ll.errors import ConfigError
 from asteroid_ll.linear_learner.images import dns_suffix
+
+ECR_IMAGE = r"[0-9]{12}\.dkr\.ecr(-fips)?\.[a-z0-9-]+\.[a-z0-9.-]+/[a-z0-9][a-z0-9._/-]*([:@]\S+)?"
+"""The URIs of images in Amazon ECR, from where alone SageMaker takes them: a pattern for Python and for ECMA 262."""
 
 REPOSITORY = "pytorch-training"
 VERSION = "2.8.0"
@@ -69,3 +74,8 @@ def default_image(region: str) -> str:
         )
     registry = f"{ACCOUNT_BY_REGION[region]}.dkr.ecr.{region}.{dns_suffix(region)}"
     return f"{registry}/{REPOSITORY}:{VERSION}-cpu-{PYTHON}"
+
+
+def region_of(image: str) -> str:
+    """Return the region in the URI of an image, or an empty text if it is not one of Amazon ECR."""
+    return image.split(".")[3] if re.fullmatch(ECR_IMAGE, image) else ""

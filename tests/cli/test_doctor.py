@@ -61,7 +61,7 @@ def test_a_fresh_account_is_led_to_its_first_run_by_the_printed_commands_alone(a
     place, proxy, state = account
     ended = place.run("doctor", AWS_ENDPOINT_URL=proxy.url)
     assert ended.code == 2
-    assert "\nFAILED     role             'role_arn' is not set\n" in ended.out
+    assert "\nFAILED     role              'role_arn' is not set\n" in ended.out
     (fix,) = re.findall("^ +asteroid-ll (iam setup .*)$", ended.out, re.M)
     setup = place.run(*shlex.split(fix), config=None, AWS_ENDPOINT_URL=proxy.url)
     assert setup.err.splitlines()[-1] == f"The configuration needs:   {ROLE.replace('=', ': ')}"
@@ -84,7 +84,7 @@ def test_a_fresh_account_is_led_to_its_first_run_by_the_printed_commands_alone(a
         me = {"AWS_ACCESS_KEY_ID": key["AccessKeyId"], "AWS_SECRET_ACCESS_KEY": key["SecretAccessKey"]}
         ended = place.run("doctor", "--set", ROLE, AWS_ENDPOINT_URL=proxy.url, **me)
         assert ended.code == 4
-        assert "FAILED     training quota   ml.m5.large for training job usage: 0, needed: 1\n" in ended.out
+        assert "FAILED     training quota    ml.m5.large for training job usage: 0, needed: 1\n" in ended.out
         assert documented() in ended.out.replace("000000000000", "123456789012")
         (fix,) = re.findall("^ +(aws .*)$", ended.out, re.M)
         pasting.paste(fix, lambda service, region: emulator.session(region).client(service))

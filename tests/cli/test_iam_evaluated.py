@@ -241,7 +241,7 @@ OF_CALLER: dict[str, Case] = {
     "sagemaker:DescribeTrainingJob": lambda aws: jobs.wait_for_training_job(aws, NAME),
     "sagemaker:DescribeTransformJob": lambda aws: transform.usable_transform_job_name(aws, NAME),
     "sagemaker:InvokeEndpoint": lambda aws: endpoints.invoke(
-        aws, NAME, b"1", content_type="text/csv", accept="text/csv"
+        aws, NAME, b"1", n_rows=1, content_type="text/csv", accept="text/csv"
     ),
     "sagemaker:ListEndpointConfigs": lambda aws: resources.find(aws, "endpoint-config", NEW),
     "sagemaker:ListEndpoints": lambda aws: resources.find(aws, "endpoint", NEW),
@@ -273,7 +273,7 @@ def run_job(aws: Aws, name: str) -> jobs.TrainingJob:
 
 def invoke_wrongly(aws: Aws) -> None:
     """Make the container of an endpoint write a line into its log."""
-    endpoints.invoke(aws, QUIET, b"1,2,3", content_type="text/csv", accept="text/csv")
+    endpoints.invoke(aws, QUIET, b"1,2,3", n_rows=1, content_type="text/csv", accept="text/csv")
 
 
 OF_ROLE: dict[str, Case] = {

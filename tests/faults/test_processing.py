@@ -206,6 +206,8 @@ def test_outputs_that_s3_has_lost_are_named_and_made_again(processed, prepared_o
     if sentence:
         assert ended.code == 4
         assert ended.json["error"]["what"].startswith(f"Processing job {name} {sentence} s3://")
+        uri = f"s3://{workbench.BUCKET}/{prefix}"
+        assert ended.json["error"]["hint"].startswith(f"aws s3 rm --recursive {uri}   removes it; ")
         workbench.assert_one_sentence(ended)
         change("lose", "")
         ended = processed.run("encode", "--json")

@@ -65,6 +65,9 @@ _EXISTS_TEXTS = ("cannot create already existing", "must be unique", "already ex
 
 _QUOTA = re.compile(r"service limit '([^']+)'")
 
+_KILLED = "exit code: 137"
+"""The end of the reason of a job whose container got SIGKILL, as Linux sends it if the memory is used up."""
+
 _PERMISSIONS = {
     "GetBucketEncryption": "GetEncryptionConfiguration",
     "GetPublicAccessBlock": "GetBucketPublicAccessBlock",
@@ -174,6 +177,8 @@ def after_failure(reason: str, *, instance_type: str) -> str:
     """
     if "compute capacity" in reason:
         return f"AWS is short of such instances. Wait, or set '{instance_type}' to another type. {RESUME}"
+    if _KILLED in reason.lower():
+        return f"It probably had too little memory. Set '{instance_type}' to a larger type. {RESUME}"
     return f"Correct the cause. {RESUME}"
 
 

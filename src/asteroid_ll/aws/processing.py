@@ -220,9 +220,10 @@ def _failure(job: Mapping[str, Any]) -> AwsError:
     message = job.get("ExitMessage", "")
     facts = {"status": status} | ({"exit_message": message} if message else {})
     if status == "Failed":
-        reason = job.get("FailureReason") or message or "SageMaker gives no reason."
+        reason, text = job.get("FailureReason", ""), " ".join(message.split())
         if "Cannot pull" in reason or ".dkr.ecr" in reason:
             return _failure_of_image(name, job["AppSpecification"]["ImageUri"], reason)
+        reason = f"{reason} ({text})" if reason and text else reason or text or "SageMaker gives no reason."
         hint = after_failure(reason, instance_type="processing.instance_type")
         hint = f"Its log is in the log group /aws/sagemaker/ProcessingJobs. {hint}"
         return AwsError(f"Processing job {name} failed: {reason}", hint=hint, **facts)

@@ -20,7 +20,7 @@ from asteroid_ll.pipeline.doctor import ON_ACCOUNT, diagnose, failure_of, summar
 if TYPE_CHECKING:
     from asteroid_ll.aws.checks.check import Check
 
-_STATUS, _NAME = 9, 15
+_STATUS, _NAME = 9, 16
 """Widths of the columns before the fact."""
 
 

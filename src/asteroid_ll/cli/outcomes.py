@@ -144,9 +144,10 @@ def finish(command: str, options: CommonOptions, result: RunResult) -> None:
 
 def _show_other_failures(console: Console, result: RunResult, error: AsteroidError) -> None:
     """Print why stages have failed, if the error with which the run ends does not contain it."""
-    what = redacted(f"{error.what} ")
+    what = redacted(error.what)
     for stage in result.stages:
-        if stage.status == "failed" and stage.reason.partition(". ")[0].rstrip(".") not in what:
+        is_contained = stage.reason.startswith(what) or stage.reason.partition(". ")[0].rstrip(".") in what
+        if stage.status == "failed" and not is_contained:
             console.failure(f"{stage.name}: {stage.reason}")
 
 

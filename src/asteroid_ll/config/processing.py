@@ -10,7 +10,7 @@ from pydantic import Field
 from asteroid_ll.config.section import InstanceType, Section
 from asteroid_ll.config.text import Text
 from asteroid_ll.instance_types import has_local_storage
-from asteroid_ll.processing_images import ACCOUNT_BY_REGION, default_image
+from asteroid_ll.processing_images import ACCOUNT_BY_REGION, ECR_IMAGE, default_image, region_of
 
 
 class StagesSettings(Section):
@@ -30,16 +30,17 @@ class ProcessingSettings(Section):
         Annotated[
             str,
             Text(
-                r"[^\s/]+(/[^\s/]+)+",
-                like="the URI of an image, such as 123456789012.dkr.ecr.us-east-1.amazonaws.com/python:3.12",
+                ECR_IMAGE,
+                like="the URI of an image in Amazon ECR, such as "
+                "123456789012.dkr.ecr.us-east-1.amazonaws.com/python:3.12",
                 max_length=255,
             ),
         ]
         | None
     ) = Field(
         default=None,
-        description="Container image with Python 3.11 or newer, in which pip installs this package. null: AWS's Deep "
-        "Learning Container for PyTorch with Python 3.12.",
+        description="Container image in Amazon ECR, in the run's region, with Python 3.11 or newer, in which pip "
+        "installs this package. null: AWS's Deep Learning Container for PyTorch with Python 3.12.",
     )
     instance_type: InstanceType = Field(default="ml.m5.xlarge", description="Instance type of the machines.")
     instance_count: Annotated[int, Field(ge=1, le=20)] = Field(
@@ -73,6 +74,11 @@ class ProcessingSettings(Section):
                 "processing.image_uri",
                 f"is required in region {region}, where AWS has no image that is known here: an image with Python 3.11 "
                 "or newer in a registry of yours",
+            )
+        if self.image_uri is not None and region_of(self.image_uri) != region:
+            yield (
+                "processing.image_uri",
+                f"is an image of region {region_of(self.image_uri)}, not of region {region}",
             )
         if self.instance_count > n_files:
             yield (

@@ -106,9 +106,9 @@ def _log(line: str) -> None:
 
 def _as_of_container(error: AsteroidError, root: Path) -> AsteroidError:
     """Return an error with the paths of a container, wherever it is, and with a hint that helps there."""
-    own, of_container = str(root / contract.RUN), contract.local_path(contract.RUN)
     hint = _machine_hint(error.__cause__) or error.hint
-    return type(error)(error.what.replace(own, of_container), hint=hint.replace(own, of_container), **error.context)
+    what, hint = (text.replace(str(root), contract.ROOT) for text in (error.what, hint))
+    return type(error)(what, hint=hint, **error.context)
 
 
 def _of_machine(error: Exception) -> AsteroidError | None:

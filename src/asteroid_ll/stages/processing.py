@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
+import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, replace
@@ -84,7 +86,8 @@ def run(context: Context, stage: Stage) -> Outcome:
         raise _failure_of(error, context) from error
     context.progress("downloading the outputs")
     outcome = _download(context, stage, request)
-    billed = f"job {request.name}, {billed_s:.0f} billable second{'s' if round(billed_s) != 1 else ''}"
+    seconds = math.ceil(billed_s)
+    billed = f"job {request.name}, {seconds} billable second{'s' if seconds != 1 else ''}"
     status = "adopted" if outcomes == ["adopted"] else "run"
     return replace(outcome, status=status, note=f"{outcome.note}; {billed}")
 
@@ -228,7 +231,8 @@ def _host_outcome(context: Context, request: ProcessingJobRequest, *, bucket: st
 def _incomplete(request: ProcessingJobRequest, what: str) -> AwsError:
     return AwsError(
         f"Processing job {request.name} left {what} in {request.output.s3_uri}.",
-        hint="Remove the objects there: then the same command starts another job.",
+        hint=f"aws s3 rm --recursive {shlex.quote(request.output.s3_uri)}   removes it; then the same command starts "
+        "another job.",
     )
 
 

@@ -314,11 +314,11 @@ def test_linear_learner_trains_is_deployed_answers_and_is_gone(aws, uploaded, di
     endpoints.wait_for_endpoint(aws, NAME)
     assert billing.open_resources(aws)[0].status == "InService"
     answered = json.loads(
-        endpoints.invoke(aws, NAME, b"0.5,10\n1.5,11\n", content_type="text/csv", accept="application/json")
+        endpoints.invoke(aws, NAME, b"0.5,10\n1.5,11\n", n_rows=2, content_type="text/csv", accept="application/json")
     )
     assert [sorted(row) for row in answered["predictions"]] == [["predicted_label", "score"]] * 2
     with pytest.raises(DataError, match="unable to evaluate payload"):
-        endpoints.invoke(aws, NAME, b"1,2,3,4\n", content_type="text/csv", accept="application/json")
+        endpoints.invoke(aws, NAME, b"1,2,3,4\n", n_rows=1, content_type="text/csv", accept="application/json")
     assert billing.open_resources(aws)[0].price_usd_per_h == pytest.approx(0.115)
     assert len(teardown.delete_endpoint_stack(aws, NAME)) == 3
     assert teardown.find_leftovers(aws, NAME) == []
@@ -377,7 +377,7 @@ def test_every_call_of_a_whole_run_fails_once_and_nothing_is_repeated_or_left(
         storage.download_file(aws, bucket="bucket-of-ours", key=key, path=tmp_path / "model.tar.gz")
         deployed(aws, job.artifact_s3_uri)
         endpoints.wait_for_endpoint(aws, NAME)
-        assert endpoints.invoke(aws, NAME, b"0.5,10\n", content_type="text/csv", accept="application/json")
+        assert endpoints.invoke(aws, NAME, b"0.5,10\n", n_rows=1, content_type="text/csv", accept="application/json")
         teardown.delete_endpoint_stack(aws, NAME)
         assert teardown.find_leftovers(aws, NAME, kinds=["endpoint", "endpoint-config", "model", "training-job"]) == []
         assert len(aws.sagemaker.list_training_jobs()["TrainingJobSummaries"]) == 1
@@ -386,7 +386,7 @@ def test_every_call_of_a_whole_run_fails_once_and_nothing_is_repeated_or_left(
 
 def test_invoking_a_missing_endpoint_is_refused(aws, uploaded):
     with pytest.raises(AwsError, match="not found"):
-        endpoints.invoke(aws, "asteroid-ll-none", b"1\n", content_type="text/csv", accept="application/json")
+        endpoints.invoke(aws, "asteroid-ll-none", b"1\n", n_rows=1, content_type="text/csv", accept="application/json")
 
 
 def test_the_policy_allows_every_call_of_the_package(aws, calls, uploaded):
@@ -399,7 +399,7 @@ def test_the_policy_allows_every_call_of_the_package(aws, calls, uploaded):
     deployed(aws, job.artifact_s3_uri)
     billing.open_resources(aws)
     with pytest.raises((AwsError, DataError)):
-        endpoints.invoke(aws, NAME, b"1\n", content_type="text/csv", accept="application/json")
+        endpoints.invoke(aws, NAME, b"1\n", n_rows=1, content_type="text/csv", accept="application/json")
     teardown.delete_endpoint_stack(aws, NAME)
     teardown.find_leftovers(aws, NAME, kinds=["endpoint", "endpoint-config", "model", "training-job"])
     scope = Scope(

@@ -200,6 +200,13 @@ def test_a_job_that_did_not_complete_is_a_failure_with_its_reason(aws, script, a
     assert reason in caught.value.what
 
 
+def test_a_container_that_was_killed_has_the_instance_type_in_its_hint(aws, script):
+    script.on("DescribeTrainingJob", described("Failed", FailureReason="AlgorithmError: Exit Code: 137"))
+    with pytest.raises(AwsError) as caught:
+        jobs.wait_for_training_job(aws, "asteroid-ll-abc")
+    assert "too little memory. Set 'training.instance_type' to a larger type." in caught.value.hint
+
+
 def test_a_job_that_does_not_exist_is_looked_for_no_longer_than_aws_needs_to_know_a_new_one(
     aws, script, say, time_passes
 ):

@@ -211,6 +211,7 @@ def test_only_a_configuration_with_processing_jobs_may_start_them_pull_their_ima
         ("111122223333.dkr.ecr.us-east-1.amazonaws.com/team/stages", "team/stages"),
         ("111122223333.dkr.ecr.us-east-1.amazonaws.com/stages@sha256:0123", "stages"),
         ("111122223333.dkr.ecr-fips.us-east-1.amazonaws.com/stages:1.0", "stages"),
+        ("111122223333.dkr.ecr.us-east-1.c2s.ic.gov/stages:1.0", "stages"),
     ],
 )
 def test_the_role_reads_the_image_of_the_configuration(image, repository):

@@ -328,6 +328,16 @@ def test_a_job_that_is_deleted_during_the_wait_is_an_error_with_the_next_command
             "failed: AlgorithmError: Exit Code: 1",
             "/aws/sagemaker/ProcessingJobs",
         ),
+        (
+            job("Failed", FailureReason="AlgorithmError: , exit code: 1", ExitMessage="KeyError:\n  'x'"),
+            r"failed: AlgorithmError: , exit code: 1 \(KeyError: 'x'\)",
+            "Correct the cause",
+        ),
+        (
+            job("Failed", FailureReason="AlgorithmError: , exit code: 137"),
+            "exit code: 137",
+            "It probably had too little memory. Set 'processing.instance_type' to a larger type.",
+        ),
         (job("Failed", ExitMessage="no rows are left"), "failed: no rows are left", "/aws/sagemaker/ProcessingJobs"),
         (job("Failed"), "failed: SageMaker gives no reason", "Correct the cause"),
         (

@@ -5,6 +5,7 @@ from asteroid_ll.config import Config
 from asteroid_ll.config.models import HostingSettings, SourceSettings, SplitSettings, TrainingSettings
 from asteroid_ll.errors import ConfigError
 
+MINE = "123456789012.dkr.ecr.us-iso-east-1.c2s.ic.gov/python:3.12"
 KEY = "1234abcd-12ab-34cd-56ef-1234567890ab"
 
 
@@ -108,6 +109,7 @@ def test_a_value_outside_its_range_or_form_is_refused(section, values):
         ({"network": {"security_groups": ["sg-12345678"]}}, "network.subnets"),
         ({"stages": {"where": "processing"}, "region": "us-iso-east-1"}, "processing.image_uri"),
         ({"stages": {"where": "processing"}, "processing": {"instance_count": 4}}, "processing.instance_count"),
+        ({"stages": {"where": "processing"}, "processing": {"image_uri": MINE}}, "processing.image_uri"),
         (
             {
                 "stages": {"where": "processing"},
@@ -139,8 +141,10 @@ def test_the_image_of_processing_jobs_is_awss_for_the_region_or_the_configured_o
     )
     with pytest.raises(ConfigError, match="No image for processing jobs is known for region 'us-iso-east-1'"):
         processing.image("us-iso-east-1")
-    mine = "123456789012.dkr.ecr.us-iso-east-1.c2s.ic.gov/python:3.12"
-    assert Config.model_validate({"processing": {"image_uri": mine}}).processing.image("us-iso-east-1") == mine
+    config = Config.model_validate(
+        {"region": "us-iso-east-1", "stages": {"where": "processing"}, "processing": {"image_uri": MINE}}
+    )
+    assert config.processing.image("us-iso-east-1") == MINE
 
 
 def test_two_machines_may_share_one_file_when_each_gets_everything():
@@ -199,6 +203,8 @@ def test_keys_that_are_newer_than_the_first_release_have_values_only_if_they_are
         {"kms": {"s3": "my key"}},
         {"network": {"subnets": ["default"]}},
         {"processing": {"image_uri": "python:3.12"}},
+        {"processing": {"image_uri": "docker.io/python:3.12"}},
+        {"processing": {"image_uri": "123456789012.dkr.ecr.us-east-1.amazonaws.com/python:3.12 -x"}},
         {"stages": {"where": "aws"}},
         {"network": {"security_groups": ["sg-1"]}},
         {"tags": {"aws:team": "a"}},

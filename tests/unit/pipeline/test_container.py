@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -143,6 +144,9 @@ def test_a_damaged_input_is_named_by_its_path_in_a_container(fetched: Path, tmp_
     prepare(root, "clean", fetched)
     assert main([str(root)]) == 1
     assert failure_in(root).what.startswith("/opt/ml/processing/run/fetch/provenance.json cannot be read")
+    (root / contract.SETTINGS).write_text("{")
+    assert main([str(root)]) == 1
+    assert failure_in(root).what.startswith("/opt/ml/processing/input/settings/settings.json cannot be read")
 
 
 def test_a_full_disk_names_the_setting_of_its_size(
@@ -190,6 +194,12 @@ def test_the_command_of_the_container_installs_the_wheel_and_needs_no_source_tre
     (root / contract.CODE).mkdir(parents=True)
     (root / contract.CODE / own_wheel.file_name()).write_bytes(own_wheel.build())
     subprocess.run([sys.executable, "-m", "venv", str(tmp_path / "image")], check=True)
+    older = tmp_path / own_wheel.file_name()
+    shutil.copyfile(root / contract.CODE / own_wheel.file_name(), older)
+    with zipfile.ZipFile(older, "a") as archive, pytest.warns(UserWarning, match="Duplicate name"):
+        archive.writestr("asteroid_ll/pipeline/container.py", "raise SystemExit('of the image')")
+    pip = [str(tmp_path / "image" / "bin" / "python3"), "-m", "pip", "install", "-q", "--no-deps", str(older)]
+    subprocess.run(pip, check=True)
     variables = {name: text for name, text in os.environ.items() if not name.startswith(("PYTHON", "VIRTUAL_ENV"))}
     variables["PATH"] = f"{tmp_path / 'image' / 'bin'}{os.pathsep}{os.environ['PATH']}"
     command = [part.replace(contract.ROOT, str(root)) for part in contract.ENTRYPOINT]

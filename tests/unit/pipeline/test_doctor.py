@@ -153,7 +153,7 @@ def test_stages_that_run_as_jobs_need_their_machines(stages: tuple[str, ...], co
 
 
 def test_the_image_of_the_jobs_is_named(tmp_path: Path) -> None:
-    image = "1.dkr.ecr.us-east-1.amazonaws.com/python:3.12"
+    image = "123456789012.dkr.ecr.us-east-1.amazonaws.com/python:3.12"
     check = result("image", tmp_path, "stages.where=processing", f"processing.image_uri={image}")
     assert check.fact.endswith(f"; of processing jobs {image}")
     assert "processing" not in result("image", tmp_path).fact

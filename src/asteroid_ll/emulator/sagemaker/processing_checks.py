@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from asteroid_ll import own_wheel
@@ -26,12 +26,13 @@ from asteroid_ll.emulator.transport.messages import ApiError
 from asteroid_ll.emulator.worker.files import DownloadError, input_objects
 from asteroid_ll.errors import AsteroidError
 from asteroid_ll.instance_types import has_local_storage
+from asteroid_ll.linear_learner.images import dns_suffix
 from asteroid_ll.processing_container import CODE, ENTRYPOINT, local_path
 
 BASE = "/opt/ml/processing"
 """The folder of the container in which all inputs and outputs are."""
 
-_IMAGE = re.compile(r"\d{12}\.dkr\.ecr(?:-fips)?\.(?P<region>[a-z0-9-]+)\.amazonaws\.com(?:\.cn)?/\S+", re.ASCII)
+_IMAGE = re.compile(r"\d{12}\.dkr\.ecr(?:-fips)?\.(?P<region>[a-z0-9-]+)\.(?P<domain>[a-z0-9.-]+)/\S+", re.ASCII)
 _NO_CODE = (
     "The emulator runs no code that it is sent, only the stages of asteroid-ll itself ('stages.where: processing'): "
 )
@@ -74,7 +75,7 @@ def _check_role(call: SageMakerCall, role_arn: str) -> None:
 def _check_application(call: SageMakerCall, application: Items) -> None:
     image = application["ImageUri"]
     match = _IMAGE.fullmatch(image)
-    if match is None:
+    if match is None or match["domain"] != dns_suffix(match["region"]):
         raise invalid(
             f"Invalid image URI {image}. Please provide a valid Amazon Elastic Container Registry path of the Docker "
             "image to run."
@@ -159,7 +160,7 @@ def _check_wheel(call: SageMakerCall, request: Items) -> None:
         with call.asked_buckets() as buckets:
             objects = input_objects(source, buckets)
             names = [item.path for item in objects]
-            if names == [own_wheel.file_name()] and buckets.file_of(objects[0].item).read_bytes() == own_wheel.build():
+            if names == [own_wheel.file_name()] and _is_own_wheel(buckets.file_of(objects[0].item)):
                 return
     except (DownloadError, AsteroidError) as error:
         raise invalid(f"{_NO_CODE}{error}") from error
@@ -170,3 +171,9 @@ def _check_wheel(call: SageMakerCall, request: Items) -> None:
     raise invalid(
         f"{_NO_CODE}the objects below {source['S3Uri']} are not the emulator's own wheel, {own_wheel.file_name()}."
     )
+
+
+def _is_own_wheel(path: Path) -> bool:
+    """Return whether a file, which may be of any size, is the emulator's own wheel."""
+    wheel = own_wheel.build()
+    return path.stat().st_size == len(wheel) and path.read_bytes() == wheel

@@ -15,6 +15,7 @@ from typing import Any
 
 from asteroid_ll.emulator.buckets import Buckets
 from asteroid_ll.emulator.worker.files import (
+    DownloadError,
     InputObject,
     download,
     host_share,
@@ -46,7 +47,7 @@ def prepare(root: Path, request: Mapping[str, Any], *, host: str, store: Buckets
         store: the account's objects.
 
     Raises:
-        DownloadError: an input has no objects, or they cannot be files below its folder.
+        DownloadError: an input has no objects, or they cannot be files below its folder, or a folder cannot be made.
     """
     hosts = host_names(request)
     shutil.rmtree(root, ignore_errors=True)
@@ -55,12 +56,11 @@ def prepare(root: Path, request: Mapping[str, Any], *, host: str, store: Buckets
     _write_json(root / RESOURCES, {"current_host": host, "hosts": hosts})
     _write_json(root / _JOB_CONFIG, request)
     for source in (described["S3Input"] for described in request.get("ProcessingInputs", [])):
-        folder = inside(root, source["LocalPath"])
-        folder.mkdir(parents=True, exist_ok=True)
+        folder = _make_folder(root, source["LocalPath"])
         for item in _share(source, host=hosts.index(host), n_hosts=len(hosts), store=store):
             download(item.item, item.path, folder=folder, store=store)
     for output in _outputs(request):
-        inside(root, output["LocalPath"]).mkdir(parents=True, exist_ok=True)
+        _make_folder(root, output["LocalPath"])
 
 
 def uploads(root: Path, request: Mapping[str, Any]) -> Iterator[tuple[str, str, Path]]:
@@ -103,6 +103,17 @@ def inside(root: Path, local_path: str) -> Path:
         local_path: a path below ``/opt/ml`` without ``..``.
     """
     return root / PurePosixPath(local_path).relative_to(ROOT)
+
+
+def _make_folder(root: Path, local_path: str) -> Path:
+    """Make the folder of an input or output, which a file of another input may prevent."""
+    folder = inside(root, local_path)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise DownloadError(f'The folder "{local_path}" cannot be made: {reason}') from error
+    return folder
 
 
 def _share(source: Mapping[str, Any], *, host: int, n_hosts: int, store: Buckets) -> Iterable[InputObject]:

@@ -128,6 +128,10 @@ REFUSED = {
         "Invalid image URI python:3.12. Please provide a valid Amazon Elastic Container Registry path of the Docker "
         "image to run.",
     ),
+    "domain": (
+        {"application": {"ImageUri": "763104351884.dkr.ecr.us-west-2.c2s.ic.gov/python:3.12"}},
+        "Invalid image URI 763104351884.dkr.ecr.us-west-2.c2s.ic.gov/python:3.12.",
+    ),
     "region": (
         {"application": {"ImageUri": IMAGE.format("us-east-2")}},
         f"Invalid region us-east-2 in image URI {IMAGE.format('us-east-2')}. Please provide an image URI in region "

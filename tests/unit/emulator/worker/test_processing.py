@@ -210,6 +210,18 @@ def test_an_input_that_was_deleted_meanwhile_fails_the_job(run):
     assert job["FailureReason"] == words
 
 
+@pytest.mark.parametrize(
+    ("place", "reason"),
+    [("first/1", "File exists"), ("first/1/x", "Not a directory"), ("a\0b", "embedded null byte")],
+)
+def test_a_folder_that_cannot_be_made_fails_the_job(account, run, place, reason):
+    account.store.put("asteroids", "in/1", [b"1"])
+    job = run("", ("first", "s3://asteroids/in/", {}), (place, "s3://asteroids/in/", {}))
+    folder = f"/opt/ml/processing/{place}"
+    words = f'ClientError: Failed to download data. The folder "{folder}" cannot be made: {reason}'
+    assert job["FailureReason"] == words
+
+
 def test_outputs_that_cannot_be_uploaded_fail_the_job(run):
     job = run("(out / 'rows').write_text('1')", output="s3://nobodys/out")
     words = "ClientError: Failed to upload data. Unable to upload s3://nobodys/out/rows (NoSuchBucket: "
