@@ -23,7 +23,7 @@ MULTIPART_THRESHOLD_BYTES = 64 * 1024 * 1024
 PART_BYTES = 16 * 1024 * 1024
 DOWNLOAD_ATTEMPTS = 3
 _CHUNK_BYTES = 1024 * 1024
-_ACCOUNT_REGIONAL = re.compile(r"-[0-9]{12}-[a-z]{2}(-[a-z]+)+-[0-9]-an$")
+_ACCOUNT_REGIONAL = re.compile(r"-[0-9]{12}-[a-z]{2,4}(-[a-z]+)+-[0-9]-an$")
 """The suffix of a name in an account's regional namespace (S3 user guide, "Namespaces for general purpose buckets")."""
 
 

@@ -77,7 +77,7 @@ def sweep(
     if regions and all_regions:
         raise ConfigError("--all-regions excludes --region.", hint="Give one of them.")
     for region in regions:
-        if not re.fullmatch(r"[a-z]{2}(-[a-z]+)+-[0-9]+", region):
+        if not re.fullmatch(r"[a-z]{2,4}(-[a-z]+)+-[0-9]+", region):
             raise ConfigError(f"{region!r} is not the name of a region.", hint="Give one such as eu-west-1.")
     config = _config(options)
     asks = everything and config.target == "aws" and not (yes or dry_run)

@@ -172,7 +172,7 @@ class Config(Section):
     target: Literal["emulator", "aws"] = Field(
         default="emulator", description="emulator: the embedded emulator, offline and free. aws: an AWS account."
     )
-    region: Annotated[str, Text(r"[a-z]{2}(-[a-z]+)+-[0-9]", like="an AWS region such as us-east-1")] = Field(
+    region: Annotated[str, Text(r"[a-z]{2,4}(-[a-z]+)+-[0-9]", like="an AWS region such as us-east-1")] = Field(
         default="us-east-1", description="AWS region of the bucket, the job and the endpoint."
     )
     bucket: Annotated[

@@ -107,6 +107,8 @@ ACCOUNT_BY_REGION = {
 
 _DOMAIN_BY_REGION_PREFIX = {
     "cn-": "amazonaws.com.cn",
+    "eu-isoe-": "cloud.adc-e.uk",
+    "eusc-": "amazonaws.eu",
     "us-iso-": "c2s.ic.gov",
     "us-isob-": "sc2s.sgov.gov",
     "us-isof-": "csp.hci.ic.gov",

@@ -9,6 +9,7 @@ from botocore.session import Session
 
 from asteroid_ll.config import Config
 from asteroid_ll.config.aws_names import KEYS, doubt
+from asteroid_ll.linear_learner.images import dns_suffix
 
 
 @pytest.fixture(scope="module")
@@ -16,11 +17,14 @@ def shapes():
     return Loader().load_service_model("sagemaker", "service-2")["shapes"]
 
 
-def test_every_region_of_botocore_is_known():
+def test_every_region_of_botocore_is_known_with_the_domain_of_its_partition():
     session = Session()
+    resolver = session.get_component("endpoint_resolver")
     for partition in session.get_available_partitions():
         for region in session.get_available_regions("sts", partition):
             assert doubt("region", region) is None, region
+            assert Config(region=region).region == region
+            assert dns_suffix(region) == resolver.get_partition_dns_suffix(partition), region
 
 
 @pytest.mark.parametrize(

@@ -20,8 +20,8 @@ OWNER_ID = hashlib.sha256(ACCOUNT_ID.encode()).hexdigest()
 _NAME = re.compile(r"(?!\d+\.\d+\.\d+\.\d+$)(?!.*\.\.)[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 _RESERVED_START = ("xn--", "sthree-", "amzn-s3-demo-")
 _RESERVED_END = ("-s3alias", "--ol-s3", ".mrap", "--x-s3", "--table-s3")
-_REGIONAL_SUFFIX = re.compile(r"-\d{12}-[a-z]{2}(-[a-z]+)+-\d-an$")
-_REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-\d")
+_REGIONAL_SUFFIX = re.compile(r"-\d{12}-[a-z]{2,4}(-[a-z]+)+-\d-an$")
+_REGION = re.compile(r"[a-z]{2,4}(-[a-z]+)+-\d")
 
 
 @operation("ListBuckets", "GET /", query="prefix max-buckets continuation-token bucket-region")

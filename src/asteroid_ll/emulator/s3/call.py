@@ -15,7 +15,7 @@ from asteroid_ll.emulator.state import ACCOUNT_ID
 from asteroid_ll.emulator.transport.messages import ApiError, Request
 
 _HOST = re.compile(
-    r"(?:(?P<bucket>.+)\.)?s3(?:\.dualstack)?(?:[.-](?P<region>[a-z]{2}(?:-[a-z]+)+-\d))?\.amazonaws\.com(?:\.cn)?"
+    r"(?:(?P<bucket>.+)\.)?s3(?:\.dualstack)?(?:[.-](?P<region>[a-z]{2,4}(?:-[a-z]+)+-\d))?\.amazonaws\.com(?:\.cn)?"
 )
 
 _VERSION = re.compile(r"[A-Za-z0-9._]{32}")
