@@ -119,7 +119,9 @@ def find(table: Columns, designations: Sequence[str]) -> dict[str, list[int]]:
     keys = by_key.keys()
     found = [(row, key) for row, key, _ in _lines(table["asteroid_id"]) if key in keys]
     names = table["name" if "name" in table.columns else "asteroid_id"]
-    found += [(row, key) for row, line, name in _lines(names) if _may_have(line, keys) for key in _keys_of_name(name)]
+    found += [
+        (row, key) for row, line, name in _lines(names) if _may_have(line, keys, name) for key in _keys_of_name(name)
+    ]
     rows: dict[str, set[int]] = {designation: set() for designation in designations}
     for row, key in found:
         for designation in by_key.get(key, ()):
@@ -139,13 +141,16 @@ def _lines(texts: pd.Series) -> Iterator[tuple[int, str, str]]:
         yield from zip(range(start, start + len(block)), keys, block, strict=True)
 
 
-def _may_have(line: str, keys: Set[str]) -> bool:
+def _may_have(line: str, keys: Set[str], text: str) -> bool:
     """Return whether a name can have one of the keys, given the key of the whole name: a quick look at its parts."""
     if not line.isascii():
         return True
     head, _, provisional = line.partition("(")
     name = head.lstrip("0123456789")
-    return not keys.isdisjoint((line, head, name, head[: len(head) - len(name)], provisional[:-1]))
+    n_digits = len(head) - len(name)
+    if not keys.isdisjoint((line, head, name, head[:n_digits], provisional[:-1])):
+        return True
+    return n_digits > 0 and not text.lstrip()[:n_digits].isdecimal()  # a blank ends the number before the last digit
 
 
 def _keys_of_designation(designation: str) -> set[str]:

@@ -48,6 +48,13 @@ def test_every_part_of_a_name_finds_its_rows(table, spelled, data):
     assert together == [number for number, rows in enumerate(each) if rows]
 
 
+@pytest.mark.parametrize("asked", ["433", "1898 DQ", "4331898dq"])
+@pytest.mark.parametrize("name", ["433 1898 DQ", " 433  1898 DQ (A898 PA)"])
+def test_a_number_before_a_name_that_begins_with_a_digit_is_a_part_of_its_own(name, asked):
+    table = pd.DataFrame({"asteroid_id": ["a", "b", "c"], "name": ["43 Ariadne", name, "4331 Hubbard"]})
+    assert find(table, [asked])[asked] == [1]
+
+
 @pytest.mark.parametrize("n_rows", [1, 2, 7])
 def test_the_number_of_rows_at_once_changes_nothing(monkeypatch, n_rows):
     names = ["433 Eros (A898 PA)", "(2010 PK9)", "99942\tApophis", "433 Eros", "7 Iris\n(A847 PA)", "2010 PK9", "_433_"]
