@@ -70,6 +70,15 @@ def test_the_encoding_is_that_of_protobuf_where_lengths_take_more_bytes(width):
     assert np.array_equal(back_labels, labels)
 
 
+def test_an_encoding_of_many_megabytes_begins_with_a_large_page_and_is_that_of_its_parts():
+    features = np.random.default_rng(0).normal(size=(60_000, 32)).astype(np.float32)
+    data = recordio.encode(features, features[:, 0])
+    assert len(data) > 10_000_000
+    assert np.frombuffer(data, np.uint8).ctypes.data % 2**21 == 0
+    parts = [recordio.encode(features[at : at + 7_000], features[at : at + 7_000, 0]) for at in range(0, 60_000, 7_000)]
+    assert data == b"".join(parts)
+
+
 def test_a_record_of_22_features_has_the_documented_bytes():
     data = bytes(recordio.encode(np.ones((1, 22), np.float32), np.zeros(1, np.float32)))
     head = bytes.fromhex("0a23d7ce7c0000000a660a0676616c756573125c125a0a58")
