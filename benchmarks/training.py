@@ -23,6 +23,7 @@ os.environ.setdefault("XLA_FLAGS", "--xla_cpu_multi_thread_eigen=false intra_op_
 
 import numpy as np
 
+from asteroid_ll.formats.sparse import CsrMatrix
 from asteroid_ll.linear_learner import train
 from asteroid_ll.linear_learner.epochs import EpochRecord, Observer
 
@@ -86,6 +87,22 @@ def matrix_products(features: np.ndarray, *, batch: int, n_columns: int) -> Call
     return work
 
 
+def sparse_products(features: CsrMatrix, *, batch: int, n_columns: int) -> Callable[[], None]:
+    """Return a function with only the two products of every mini-batch, by SciPy."""
+    from scipy.sparse import csr_array
+
+    matrix = csr_array((features.values, features.indices, features.indptr), shape=features.shape)
+    parts = [matrix[start : start + batch] for start in range(0, len(features), batch)]
+    transposed = [part.T.tocsr() for part in parts]
+    weights = np.zeros((features.shape[1], n_columns), np.float32)
+
+    def work() -> None:
+        for rows, columns in zip(parts, transposed, strict=True):
+            columns @ (rows @ weights)
+
+    return work
+
+
 def sgd_classifier(features: np.ndarray, labels: np.ndarray) -> Callable[[], None] | None:
     """Return a function that trains one model of scikit-learn for one epoch; None without it."""
     if importlib.util.find_spec("sklearn") is None:
@@ -136,7 +153,7 @@ def jax_epoch(features: np.ndarray, labels: np.ndarray, *, batch: int, loss: str
 
 
 def epochs(
-    best: Best, features: np.ndarray, labels: np.ndarray, hyperparameters: dict[str, str], *, engine: str
+    best: Best, features: np.ndarray | CsrMatrix, labels: np.ndarray, hyperparameters: dict[str, str], *, engine: str
 ) -> None:
     """Train for some epochs, and count the later ones and the work after the last one."""
     clock = Clock()
@@ -149,7 +166,7 @@ def epochs(
 
 def case(
     title: str,
-    features: np.ndarray,
+    features: np.ndarray | CsrMatrix,
     labels: np.ndarray,
     *,
     batch: int,
@@ -160,7 +177,8 @@ def case(
     """Measure one case and print its table."""
     values = {"mini_batch_size": str(batch), "epochs": "3", "early_stopping_patience": "9", **hyperparameters}
     engines = ["numpy"] + ["fast"] * (importlib.util.find_spec("numba") is not None)
-    products = matrix_products(features, batch=batch, n_columns=n_columns)
+    make = sparse_products if isinstance(features, CsrMatrix) else matrix_products
+    products = make(features, batch=batch, n_columns=n_columns)
     loss = "logistic" if values["predictor_type"] == "binary_classifier" else "squared"
     in_jax = jax_epoch(features, labels, batch=batch, loss=loss) if rivals else None
     in_sklearn = sgd_classifier(features, labels) if rivals else None
@@ -220,7 +238,27 @@ def classes() -> None:
     case(title, features, labels, batch=1000, n_columns=10 * N_MODELS, **hyperparameters)
 
 
-CASES: dict[str, Callable[[], None]] = {"4": four, "10": ten, "100": hundred, "1000": large, "classes": classes}
+def sparse() -> None:
+    """Fifty values in each row of 50,000 columns; the products are SciPy's."""
+    n_rows, n_columns, n_values = 20_000, 50_000, 50
+    rng = np.random.default_rng(0)
+    stretch = n_columns // n_values
+    columns = rng.integers(0, stretch, (n_rows, n_values)) + stretch * np.arange(n_values)
+    values = rng.standard_normal(columns.size, dtype=np.float32)
+    features = CsrMatrix(np.arange(n_rows + 1) * n_values, columns.ravel(), values, (n_rows, n_columns))
+    labels = (values[::n_values] > 0).astype(np.float32)
+    title = "20,000 x 50,000, 50 values per row, batch 1,000, 32 logistic models"
+    case(title, features, labels, batch=1000, predictor_type="binary_classifier")
+
+
+CASES: dict[str, Callable[[], None]] = {
+    "4": four,
+    "10": ten,
+    "100": hundred,
+    "1000": large,
+    "classes": classes,
+    "sparse": sparse,
+}
 
 if __name__ == "__main__":
     print(f"Load of the machine: {os.getloadavg()[0]:.1f} on {os.cpu_count()} processors.")
