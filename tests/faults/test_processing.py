@@ -1,4 +1,4 @@
-"""``stages.where: processing``: the outputs of this machine; kill -9, signals, refusals and lost answers at each call.
+"""Processing jobs: the outputs of this machine; kill -9, signals, refusals and lost answers at each call.
 
 The ledger of the emulator is the judge, as for training jobs.
 """
