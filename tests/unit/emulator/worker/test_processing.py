@@ -131,7 +131,10 @@ def test_a_container_that_fails_stops_the_others_and_nothing_is_uploaded(account
         (root / "output/message").write_text(host + " has no rows.")
         if host == "algo-1":
             sys.stdout.flush()
+            (out / "is_waiting").touch()
             signal.pause()
+        while not (root.parent / "algo-1/processing/out/is_waiting").exists():
+            time.sleep(0.005)
         print("no end of line", end="")
         sys.exit(3)
     """
