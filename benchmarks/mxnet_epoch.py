@@ -57,10 +57,11 @@ def epoch_of(n_rows: int, n_features: int, batch: int, loss: str) -> Callable[[]
 
 if __name__ == "__main__":
     epoch = epoch_of(*map(int, sys.argv[1:4]), sys.argv[4])
-    losses = [epoch()]
+    first = epoch()
     for _ in sys.stdin:
         cpu_s, wall_s = time.process_time(), time.perf_counter()
-        losses.append(epoch())
-        print(time.process_time() - cpu_s, time.perf_counter() - wall_s, flush=True)
-    if losses[-1] > losses[0]:
-        sys.exit(f"The loss rose: {losses[0]:.4g}, then {losses[-1]:.4g}.")
+        last = epoch()
+        times = time.process_time() - cpu_s, time.perf_counter() - wall_s
+        if not last <= first:
+            sys.exit(f"The loss rose: {first:.4g}, then {last:.4g}.")
+        print(*times, flush=True)

@@ -41,7 +41,10 @@ def mxnet_epoch(*job: object) -> Callable[[], Times] | None:
 
     def work() -> Times:
         print(file=process.stdin, flush=True)
-        return Times(*map(float, process.stdout.readline().split()))
+        times = process.stdout.readline().split()
+        if len(times) != 2:
+            raise SystemExit(f"MXNet's process ended with exit code {process.wait()}.")
+        return Times(*map(float, times))
 
     return work
 

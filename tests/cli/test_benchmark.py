@@ -21,7 +21,9 @@ PAGE = (ROOT / "docs" / "benchmark.md").read_text("utf-8")
 EXPORT = ROOT.parent / "shared" / "data" / "nasa_asteroids.csv"
 
 
-@pytest.mark.skipif(os.environ.get("ASTEROID_LL_EXHAUSTIVE") != "1", reason="takes 30 s; ASTEROID_LL_EXHAUSTIVE=1")
+@pytest.mark.skipif(
+    os.environ.get("ASTEROID_LL_EXHAUSTIVE") != "1", reason="takes 30 s; ASTEROID_LL_EXHAUSTIVE=1 runs it"
+)
 def test_the_benchmark_prints_every_number_of_its_page(tmp_path):
     if not EXPORT.is_file():
         pytest.skip("nasa_asteroids.csv, which the project does not contain, is not in ../shared/data")

@@ -409,7 +409,9 @@ def test_the_printed_policies_are_sufficient_for_every_command(restricted, artif
     assert "denied sagemaker:CreateProcessingJob" in restricted.run(f"clean --force {IN_JOBS}").err
 
 
-@pytest.mark.skipif(os.environ.get("ASTEROID_LL_EXHAUSTIVE") != "1", reason="runs jobs; ASTEROID_LL_EXHAUSTIVE=1")
+@pytest.mark.skipif(
+    os.environ.get("ASTEROID_LL_EXHAUSTIVE") != "1", reason="starts jobs; ASTEROID_LL_EXHAUSTIVE=1 runs it"
+)
 def test_the_policies_of_a_configuration_with_processing_jobs_are_sufficient_for_them(restricted, artifact):
     documents = (restricted.run(f"iam {name} {IN_JOBS}").out for name in ("caller-policy", "role-policy"))
     caller, role = map(json.loads, documents)

@@ -108,7 +108,9 @@ def test_batch_transform_shows_its_price_before_its_first_change(account_trainin
     assert place.open_intervals() == []
 
 
-@pytest.mark.skipif(os.environ.get("ASTEROID_LL_EXHAUSTIVE") != "1", reason="runs jobs; ASTEROID_LL_EXHAUSTIVE=1")
+@pytest.mark.skipif(
+    os.environ.get("ASTEROID_LL_EXHAUSTIVE") != "1", reason="starts jobs; ASTEROID_LL_EXHAUSTIVE=1 runs it"
+)
 def test_stages_as_processing_jobs_show_their_price_before_their_first_change(on_account):
     place, proxy = on_account
     price = (

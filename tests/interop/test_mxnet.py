@@ -21,7 +21,9 @@ VARIABLE = "ASTEROID_LL_MXNET_PYTHON"
 REAL = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "artifact-binary" / "model.tar.gz"
 pytestmark = [
     pytest.mark.interop,
-    pytest.mark.skipif(VARIABLE not in os.environ, reason=f"{VARIABLE} names no Python with mxnet 1.9.1"),
+    pytest.mark.skipif(
+        VARIABLE not in os.environ, reason=f"{VARIABLE} names no Python with mxnet 1.9.1; scripts/interop mxnet"
+    ),
 ]
 
 SCRIPT = """

@@ -17,7 +17,9 @@ from asteroid_ll.linear_learner.schedule import Schedule
 VARIABLE = "ASTEROID_LL_MXNET_PYTHON"
 pytestmark = [
     pytest.mark.interop,
-    pytest.mark.skipif(VARIABLE not in os.environ, reason=f"{VARIABLE} names no Python with mxnet 1.9.1"),
+    pytest.mark.skipif(
+        VARIABLE not in os.environ, reason=f"{VARIABLE} names no Python with mxnet 1.9.1; scripts/interop mxnet"
+    ),
 ]
 
 DRAW = """

@@ -13,7 +13,10 @@ import pytest
 BENCHMARK = Path(__file__).resolve().parents[3] / "benchmarks" / "emulator_load.py"
 
 
-@pytest.mark.skipif(os.environ.get("ASTEROID_LL_EXHAUSTIVE") != "1", reason="it takes some seconds of all processors")
+@pytest.mark.skipif(
+    os.environ.get("ASTEROID_LL_EXHAUSTIVE") != "1",
+    reason="keeps all processors busy; ASTEROID_LL_EXHAUSTIVE=1 runs it",
+)
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the benchmark reads /proc")
 def test_parallel_clients_get_no_error_while_jobs_train():
     command = [sys.executable, BENCHMARK, "--seconds", "5"]

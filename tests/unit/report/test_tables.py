@@ -1,8 +1,6 @@
 from __future__ import annotations
 
 import doctest
-import subprocess
-import sys
 
 import pytest
 
@@ -10,12 +8,6 @@ from asteroid_ll.evaluation.baselines import scoreboard
 from asteroid_ll.evaluation.metrics import METRICS
 from asteroid_ll.evaluation.resamples import Predictions
 from asteroid_ll.report import tables
-
-
-def test_stored_scores_are_shown_without_numpy():
-    code = "import sys, asteroid_ll.report.tables; print('numpy' in sys.modules)"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "False"
 
 
 def test_the_examples_in_the_documentation_hold():
