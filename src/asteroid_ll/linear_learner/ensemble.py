@@ -8,7 +8,6 @@ from concurrent.futures import Future, ThreadPoolExecutor
 import numpy as np
 
 from asteroid_ll.formats.arrays import Float32Array, Float64Array
-from asteroid_ll.linear_learner.engine import Engine
 from asteroid_ll.linear_learner.evaluation import Parameters
 from asteroid_ll.linear_learner.grid import Candidate
 from asteroid_ll.linear_learner.groups import ModelGroup
@@ -35,7 +34,6 @@ class Ensemble:
         loss: the loss to minimise.
         row_weights: weights of rows; None if all are 1.
         hp: the job's hyperparameters.
-        engine: whether numpy or compiled loops update the weights.
     """
 
     def __init__(
@@ -47,7 +45,6 @@ class Ensemble:
         loss: Loss,
         row_weights: RowWeights | None,
         hp: Hyperparameters,
-        engine: Engine = "numpy",
     ) -> None:
         self._hp = hp
         self._hosts = rows.hosts
@@ -88,7 +85,6 @@ class Ensemble:
                 hyperparameters=hp,
                 batches_at_once=self._batches_at_once,
                 hosts=rows.hosts,
-                engine=engine,
             )
             for optimizer in sorted(set(names))
         ]

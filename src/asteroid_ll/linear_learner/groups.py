@@ -8,21 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, Future
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from asteroid_ll.formats.arrays import Float32Array, Float64Array
 from asteroid_ll.linear_learner import optimizers
-from asteroid_ll.linear_learner.engine import Engine
 from asteroid_ll.linear_learner.grid import Candidate
 from asteroid_ll.linear_learner.hosts import Hosts
 from asteroid_ll.linear_learner.hyperparameters import Hyperparameters
 from asteroid_ll.linear_learner.losses import Loss
 from asteroid_ll.linear_learner.schedule import Schedule
-
-if TYPE_CHECKING:
-    from asteroid_ll.linear_learner.compiled import Compiled
 
 _FEW_ROWS = 32
 # The rates of this many numbers are computed at once: a dozen calls per block of mini-batches would take longer.
@@ -57,7 +52,6 @@ class ModelGroup:
         hyperparameters: the job's.
         batches_at_once: maximum number of mini-batches per call of ``train``.
         hosts: the hosts whose gradients are added in every step.
-        engine: whether numpy or compiled loops update the weights.
     """
 
     def __init__(
@@ -70,7 +64,6 @@ class ModelGroup:
         hyperparameters: Hyperparameters,
         batches_at_once: int,
         hosts: Hosts,
-        engine: Engine = "numpy",
     ) -> None:
         hp = hyperparameters
         self._hosts = hosts
@@ -84,7 +77,7 @@ class ModelGroup:
         self._use_bias = hp.use_bias
         bias = np.full((int(hp.use_bias), columns.shape[1]), hp.init_bias, np.float32)
         # Some BLAS kernels add in another order if the columns are stored in another one; these orders are kept.
-        self._by_column = self._n_outputs == 1 and hp.use_bias and engine == "numpy"
+        self._by_column = self._n_outputs == 1 and hp.use_bias
         rows = np.concatenate([columns, bias])
         stored = rows.T if self._by_column else rows
         # The gradient and the weights are side by side, because one call multiplies both.
@@ -113,23 +106,7 @@ class ModelGroup:
         self._residual_matrix = self._residual.reshape(hp.mini_batch_size, -1)
         # Targets of a few rows are repeated for all models once per call: broadcasting has a price per row and call.
         self._targets = np.empty_like(self._scores) if hp.mini_batch_size <= _FEW_ROWS else None
-        self._compiled = self._compile(members[0].optimizer, hp) if engine == "fast" else None
         self._are_matrices = min(*self._weights.shape, hp.mini_batch_size) > 1
-
-    def _compile(self, optimizer: str, hp: Hyperparameters) -> Compiled:
-        from asteroid_ll.linear_learner.compiled import Compiled  # takes a second, and numba is optional
-
-        return Compiled(
-            optimizer,
-            weights=self._weights,
-            gradient=self._gradient,
-            state=self._optimizer.state,
-            l1=self._l1 if self._has_l1 else None,
-            l2=self._l2,
-            n_features=self._n_features,
-            rescale=float(self._rescale),
-            hyperparameters=hp,
-        )
 
     def _strengths(self, strengths: Sequence[float], *, bias_mult: float) -> Float32Array:
         per_column = np.tile(np.array(strengths, np.float64), self._n_outputs)
@@ -164,15 +141,11 @@ class ModelGroup:
         if earlier is not None:
             earlier.result()
         scores = self._scores[turn, :n_batches]
-        if self._compiled is not None and self._compiled.takes_batches and len(self._hosts) == 1:
-            rates = np.stack(self._scheduled(first_update, n_batches), axis=1)
-            self._compiled.train(batches, targets, row_weights=row_weights, scores=scores, rates=rates)
-        else:
-            if self._targets is not None:
-                spread = self._targets[turn, :n_batches]
-                np.copyto(spread, targets)
-                targets = spread
-            self._train_each(batches, targets, scores=scores, row_weights=row_weights, first_update=first_update)
+        if self._targets is not None:
+            spread = self._targets[turn, :n_batches]
+            np.copyto(spread, targets)
+            targets = spread
+        self._train_each(batches, targets, scores=scores, row_weights=row_weights, first_update=first_update)
         self._pending[turn] = losses = loss_executor.submit(self._sum_losses, scores, targets, row_weights)
         return losses
 
@@ -211,10 +184,7 @@ class ModelGroup:
     def _updater(self, first_update: int, n_updates: int) -> Callable[[int], None]:
         """Return a function that updates the weights with the rates of the update of a number, from 0."""
         feature, bias = self._scheduled(first_update, n_updates)
-        compiled, optimizer, weights = self._compiled, self._optimizer, self._weights
-        if compiled is not None:
-            both = np.stack([feature, bias], axis=1)
-            return lambda number: compiled.update(both[number])
+        optimizer, weights = self._optimizer, self._weights
         shape, by_column = self.weights.shape, self._by_column
         rates = optimizers.Rates(feature, bias, shape=shape, n_features=self._n_features, by_column=by_column)
 

@@ -14,11 +14,9 @@ from typing import Any
 import numpy as np
 
 from asteroid_ll.formats.arrays import Float64Array
-from asteroid_ll.linear_learner import engine as engines
 from asteroid_ll.linear_learner import evaluation, grid, losses, scaler, selection, weighting
 from asteroid_ll.linear_learner.blas import one_blas_thread
 from asteroid_ll.linear_learner.checkpoint import Checkpoint, job_digest
-from asteroid_ll.linear_learner.engine import Engine
 from asteroid_ll.linear_learner.ensemble import Ensemble
 from asteroid_ll.linear_learner.epochs import EpochRecord, Observer
 from asteroid_ll.linear_learner.errors import AlgorithmError, ClientError
@@ -53,7 +51,6 @@ class TrainingResult:
         objective_name: the loss's name in the log.
         stopped_early: whether patience ended the training.
         epochs: every epoch's record.
-        engine: the engine that trained.
     """
 
     model: Model
@@ -69,7 +66,6 @@ class TrainingResult:
     objective_name: str
     stopped_early: bool
     epochs: tuple[EpochRecord, ...]
-    engine: Engine = "numpy"
 
 
 @dataclass(frozen=True)
@@ -109,7 +105,6 @@ def train(
     hosts: Hosts = ALONE,
     replicated: Collection[str] = (),
     checkpoint: Checkpoint | None = None,
-    engine: str | None = None,
 ) -> TrainingResult:
     """Train the grid and export its best model.
 
@@ -124,18 +119,15 @@ def train(
         hosts: the hosts that train together, each on its rows; every step adds the gradients of all of them.
         replicated: the held-out channels of which every host has all rows.
         checkpoint: stores the job's state after each epoch; an earlier state is continued.
-        engine: ``numpy``, or ``fast`` for loops compiled by numba, which differ by float32 rounding. None for the
-            environment's ``ASTEROID_LL_ENGINE``, by default ``numpy``.
 
     Returns:
         The exported model and the record of the job.
 
     Raises:
-        ClientError: hyperparameters or data are unacceptable, or the engine is unknown or not installed.
+        ClientError: hyperparameters or data are unacceptable.
         AlgorithmError: every model diverged.
     """
     hp = parse(hyperparameters)
-    chosen = engines.chosen(engine)
     observer = observer or Observer()
     rows, held_out, tested = _read_channels(
         hp, (features, labels), validation=validation, test=test, hosts=hosts, replicated=replicated
@@ -155,12 +147,11 @@ def train(
         loss=job.loss,
         row_weights=job.row_weights,
         hp=hp,
-        engine=chosen,
     )
     digest = job_digest(hyperparameters, rows, scaling) if checkpoint else ""
     epochs, kept, best_index = _run(job, ensemble, observer, hosts=hosts, checkpoint=checkpoint, digest=digest)
     channels = [job.judged] if tested is None else [job.judged, tested]
-    return _result(job, scaling, epochs, engine=chosen, kept=kept, best_index=best_index, channels=channels)
+    return _result(job, scaling, epochs, kept=kept, best_index=best_index, channels=channels)
 
 
 def _read_channels(
@@ -193,7 +184,6 @@ def _result(
     scaling: Scaler,
     epochs: tuple[EpochRecord, ...],
     *,
-    engine: Engine,
     kept: Parameters,
     best_index: int,
     channels: Sequence[Rows],
@@ -226,7 +216,6 @@ def _result(
         objective_name=job.loss.objective_name,
         stopped_early=epochs[-1].stops,
         epochs=epochs,
-        engine=engine,
     )
 
 
