@@ -25,7 +25,7 @@ import numpy as np
 
 from asteroid_ll.formats.sparse import CsrMatrix
 from asteroid_ll.linear_learner import train
-from asteroid_ll.linear_learner.epochs import EpochRecord, Observer
+from asteroid_ll.linear_learner.selection import EpochRecord, Observer
 
 N_MODELS = 32
 N_ROUNDS = 3

@@ -192,6 +192,8 @@ def varint(number: int) -> bytes:
 
 def train_all(folder: Path) -> None:
     """Train every job of a folder with the package of this interpreter."""
+    import asteroid_ll.linear_learner.container  # noqa: F401 - fails here, not in every thread
+
     for job in sorted(folder.iterdir()):
         roots = sorted(job.iterdir())
         ends = socket.socketpair() if len(roots) == 2 else (None,)

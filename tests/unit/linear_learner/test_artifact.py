@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from asteroid_ll.errors import DataError
-from asteroid_ll.linear_learner import artifact, symbol
+from asteroid_ll.linear_learner import artifact
 
 REAL = Path(__file__).resolve().parents[3] / "../shared/data/artifact-binary/model.tar.gz"
 MEMBERS = ["additional-params.json", "mx-mod-symbol.json", "manifest.json", "mx-mod-0000.params"]
@@ -21,7 +21,7 @@ MEMBERS = ["additional-params.json", "mx-mod-symbol.json", "manifest.json", "mx-
 def model():
     return artifact.Artifact(
         {"threshold": 0.5, "loss_type": "squared_loss", "predictor_type": "regressor"},
-        symbol.build("squared_loss", feature_dim=3, n_outputs=1, counter=32, bias_lr_mult=10.0),
+        artifact.symbol_of("squared_loss", feature_dim=3, n_outputs=1, counter=32, bias_lr_mult=10.0),
         {"fc0_bias": np.array([[0.5]], np.float32), "fc0_weight": np.array([[1], [2], [3]], np.float32)},
     )
 
@@ -68,7 +68,7 @@ def test_a_real_artifact_is_written_again_with_the_same_members(tmp_path):
     model = artifact.read(REAL)
     assert model.additional_params["threshold"] == 0.030055705457925797
     assert model.arrays["fc0_weight"].shape == (5000, 1)
-    assert model.symbol == symbol.build("logistic", feature_dim=5000, n_outputs=1, counter=57, bias_lr_mult=10.0)
+    assert model.symbol == artifact.symbol_of("logistic", feature_dim=5000, n_outputs=1, counter=57, bias_lr_mult=10.0)
     artifact.write(model, tmp_path / "model.tar.gz")
     assert members_of(tmp_path / "model.tar.gz") == members_of(REAL)
 
@@ -228,7 +228,7 @@ def test_a_cut_or_changed_file_is_read_or_is_a_data_error(tmp_path_factory, data
     arrays = {"fc0_bias": np.ones((1, 1), np.float32), "fc0_weight": np.ones((2, 1), np.float32)}
     model = artifact.Artifact(
         {"threshold": 0.5},
-        symbol.build("squared_loss", feature_dim=2, n_outputs=1, counter=1, bias_lr_mult=10.0),
+        artifact.symbol_of("squared_loss", feature_dim=2, n_outputs=1, counter=1, bias_lr_mult=10.0),
         arrays,
     )
     path = folder / data.draw(st.sampled_from(["model.tar.gz", "model_algo-1"]))

@@ -8,10 +8,9 @@ import numpy as np
 import pytest
 
 from asteroid_ll.linear_learner import losses, optimizers, train
-from asteroid_ll.linear_learner.grid import Candidate, grid
+from asteroid_ll.linear_learner.grid import Candidate, grid, initial_weights
 from asteroid_ll.linear_learner.hyperparameters import Hyperparameters, parse
-from asteroid_ll.linear_learner.initial import initial_weights
-from asteroid_ll.linear_learner.schedule import Schedule
+from asteroid_ll.linear_learner.optimizers import Schedule
 
 N_FEATURES = 5
 ONE, TINY = np.float32(1), np.float32(1e-8)

@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 import pytest
 
-from asteroid_ll.linear_learner import blas
+from asteroid_ll.linear_learner import training
 
 
 def digest_of_a_job() -> str:
@@ -31,7 +31,7 @@ def digest_of_a_job() -> str:
 
 
 def openblas() -> tuple[Callable[[], int], Callable[[int], None]]:
-    found = blas._openblas()
+    found = training._openblas()
     if found is None:
         pytest.skip("numpy does not use OpenBLAS here")
     return found
@@ -71,16 +71,16 @@ def test_a_job_has_the_same_bits_if_the_environment_asks_for_more_blas_threads()
 
 def test_the_last_job_to_end_restores_the_number_of_threads(monkeypatch: pytest.MonkeyPatch) -> None:
     n_threads = [3]
-    monkeypatch.setattr(blas, "_openblas", lambda: (lambda: n_threads[-1], n_threads.append))
+    monkeypatch.setattr(training, "_openblas", lambda: (lambda: n_threads[-1], n_threads.append))
     inside, leave = threading.Event(), threading.Event()
 
     def other() -> None:
-        with blas.one_blas_thread():
+        with training.one_blas_thread():
             inside.set()
             leave.wait()
 
     thread = threading.Thread(target=other)
-    with blas.one_blas_thread():
+    with training.one_blas_thread():
         thread.start()
         inside.wait()
     assert n_threads == [3, 1]

@@ -4,8 +4,8 @@ import pytest
 from asteroid_ll.formats import sparse
 from asteroid_ll.formats.shards import write_shards
 from asteroid_ll.formats.sparse import CsrMatrix
-from asteroid_ll.linear_learner.channels import read_channel
-from asteroid_ll.linear_learner.errors import ClientError
+from asteroid_ll.linear_learner.hyperparameters import ClientError
+from asteroid_ll.linear_learner.rows import read_channel
 
 FEATURES = np.arange(12, dtype=np.float32).reshape(4, 3)
 LABELS = np.array([0, 1, 1, 0], np.float32)

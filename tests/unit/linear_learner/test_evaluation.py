@@ -8,12 +8,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from asteroid_ll.linear_learner import evaluation, losses
-from asteroid_ll.linear_learner.evaluation import Evaluator, Parameters, Scored, end_scores, sum_losses
+from asteroid_ll.linear_learner.ensemble import Parameters
+from asteroid_ll.linear_learner.evaluation import Evaluator, Scored, end_scores, sum_losses
 from asteroid_ll.linear_learner.hosts import ALONE
 from asteroid_ll.linear_learner.hyperparameters import Hyperparameters, parse
+from asteroid_ll.linear_learner.losses import RowWeights
 from asteroid_ll.linear_learner.model import Model
 from asteroid_ll.linear_learner.rows import Rows, checked_rows
-from asteroid_ll.linear_learner.weighting import RowWeights
 
 N_ROWS, N_FEATURES, N_MODELS = 57, 3, 6
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 
 from asteroid_ll.linear_learner.grid import Candidate, as_logged, auto_multiclass_models, grid
-from asteroid_ll.linear_learner.hyperparameters import parse
-from asteroid_ll.linear_learner.records import PredictorType
+from asteroid_ll.linear_learner.hyperparameters import PredictorType, parse
 
 
 def models(**values: str) -> tuple[Candidate, ...]:

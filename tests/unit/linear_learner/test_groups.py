@@ -11,11 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from asteroid_ll.linear_learner import losses
-from asteroid_ll.linear_learner.grid import Candidate, grid
-from asteroid_ll.linear_learner.groups import ModelGroup, sum_rows
+from asteroid_ll.linear_learner.ensemble import ModelGroup, sum_rows
+from asteroid_ll.linear_learner.grid import Candidate, grid, initial_weights
 from asteroid_ll.linear_learner.hosts import ALONE
 from asteroid_ll.linear_learner.hyperparameters import Hyperparameters, parse
-from asteroid_ll.linear_learner.initial import initial_weights
 
 SIZE, N_BATCHES, N_FEATURES = 8, 6, 3
 

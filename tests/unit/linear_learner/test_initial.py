@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from asteroid_ll.linear_learner.grid import initial_weights, initialisation_order
 from asteroid_ll.linear_learner.hyperparameters import parse
-from asteroid_ll.linear_learner.initial import initial_weights, initialisation_order
 
 
 def weights_of(n_models: int, size: int, **settings: str) -> np.ndarray:

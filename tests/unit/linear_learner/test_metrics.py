@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from scipy.special import softmax
 from sklearn import metrics as sk
 
-from asteroid_ll.linear_learner.metrics import Score, binary_scores, multiclass_scores, regressor_scores, roc_auc
+from asteroid_ll.linear_learner.evaluation import Score, binary_scores, multiclass_scores, regressor_scores, roc_auc
 
 OBJECTIVE = Score("objective", 1.5, "loss")
 

@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from asteroid_ll.errors import DataError
-from asteroid_ll.linear_learner import Model, artifact, symbol
-from asteroid_ll.linear_learner.errors import ClientError
+from asteroid_ll.linear_learner import Model, artifact
+from asteroid_ll.linear_learner.hyperparameters import ClientError
 
 
 def model(predictor_type: str = "regressor", loss: str = "squared_loss", *, d: int = 5, k: int = 1) -> Model:
@@ -169,7 +169,7 @@ def test_an_artifact_of_another_algorithm_is_refused(
 ) -> None:
     good = {"fc0_weight": np.zeros((5, 1), np.float32), "fc0_bias": np.zeros((1, 1), np.float32)}
     additional = {"predictor_type": "regressor", "loss_type": "squared_loss", "threshold": 0.5, **params}
-    network = symbol.build("squared_loss", feature_dim=5, n_outputs=1, counter=1, bias_lr_mult=10.0)
+    network = artifact.symbol_of("squared_loss", feature_dim=5, n_outputs=1, counter=1, bias_lr_mult=10.0)
     path = tmp_path / "model.tar.gz"
     artifact.write(artifact.Artifact(additional, network, arrays or good), path)
     with pytest.raises(DataError, match=str(path)):

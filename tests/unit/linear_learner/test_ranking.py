@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from asteroid_ll.linear_learner.ranking import Ranking
+from asteroid_ll.linear_learner.selection import Ranking
 
 near = st.sampled_from([0.0, -0.0, 0.25, 0.5, 1.0])
 

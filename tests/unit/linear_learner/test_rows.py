@@ -8,8 +8,8 @@ import scipy.sparse
 
 from asteroid_ll.formats.sparse import CsrMatrix
 from asteroid_ll.linear_learner import rows as module
-from asteroid_ll.linear_learner.errors import ClientError
 from asteroid_ll.linear_learner.hosts import ALONE
+from asteroid_ll.linear_learner.hyperparameters import ClientError
 from asteroid_ll.linear_learner.rows import Standardised, checked_rows
 
 

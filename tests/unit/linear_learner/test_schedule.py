@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from asteroid_ll.linear_learner.grid import Candidate
-from asteroid_ll.linear_learner.schedule import Schedule
+from asteroid_ll.linear_learner.optimizers import Schedule
 
 
 def reference(candidate: Candidate, n_updates: int) -> list[float]:

@@ -5,8 +5,7 @@ import pytest
 
 from asteroid_ll.errors import DataError
 from asteroid_ll.formats import payload, recordio, text
-from asteroid_ll.linear_learner.model import Model
-from asteroid_ll.linear_learner.serving import ModelServer
+from asteroid_ll.linear_learner.model import Model, ModelServer
 
 REGRESSOR = Model("regressor", "squared_loss", np.array([[1], [2]], np.float32), np.array([0.5], np.float32))
 BINARY = Model("binary_classifier", "logistic", np.array([[1], [0]], np.float32), np.zeros(1, np.float32), 0.5)

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from asteroid_ll.linear_learner import Model, TrainingResult, train
-from asteroid_ll.linear_learner.spec import losses_of
+from asteroid_ll.linear_learner.hyperparameters import losses_of
 from asteroid_ll.linear_learner.training import EpochRecord, Observer, Scaler
 
 REGRESSOR = {"predictor_type": "regressor", "mini_batch_size": "10", "epochs": "3"}

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from asteroid_ll.linear_learner.hyperparameters import parse
-from asteroid_ll.linear_learner.weighting import RowWeights, row_weights
+from asteroid_ll.linear_learner.losses import RowWeights, row_weights
 
 SAMPLE = np.array([0, 0, 0, 1], np.float32)
 

@@ -20,7 +20,7 @@ from asteroid_ll.emulator.worker.jobs import Jobs
 
 if TYPE_CHECKING:
     from asteroid_ll.emulator.worker.execution_role import ExecutionRole
-    from asteroid_ll.linear_learner.serving import ModelServer
+    from asteroid_ll.linear_learner.model import ModelServer
 
 SERVERLESS_MEMORY = "Memory size in MB per serverless endpoint"
 """The quota that limits MemorySizeInMB; 3072 in a new account."""

@@ -16,7 +16,7 @@ from asteroid_ll.emulator.transport.messages import ApiError, Request, Response
 from asteroid_ll.formats.content_types import MAX_INVOKE_BYTES, MAX_SERVERLESS_BYTES
 
 if TYPE_CHECKING:
-    from asteroid_ll.linear_learner.serving import ServedAnswer
+    from asteroid_ll.linear_learner.model import ServedAnswer
 
 ENDPOINTS = "/endpoints/"
 """The start of the paths of the service."""
