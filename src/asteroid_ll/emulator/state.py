@@ -43,6 +43,9 @@ BODY_NAME = re.compile(r"[0-9a-f]{32}(?:-(?P<size>\d+)-(?P<crc32>[0-9a-f]{8}))?\
 ACCOUNT_ID = "000000000000"
 """The emulated account. Roles, bucket owners and ARNs with another number belong to someone else."""
 
+LOCK = threading.RLock()
+"""Is held while a request is answered, because threads share the state's one connection."""
+
 _SETTINGS_SCHEMA = "CREATE TABLE IF NOT EXISTS settings (id INTEGER PRIMARY KEY CHECK (id = 1), body TEXT NOT NULL);"
 
 
@@ -58,7 +61,6 @@ class Settings:
         stop_grace_s: seconds between SIGTERM and SIGKILL for a container that is stopped.
         quotas: instance limits by AWS's name, such as ``ml.m5.large for endpoint usage``; a type without an entry
             has no limit.
-        quota_approval_s: seconds until Service Quotas approves a request to raise a quota.
         types_without_capacity: instance types for which AWS has no capacity at the moment, such as ``ml.m5.large``.
         spot_interruptions: how often each managed spot job loses its instances.
         container_command: the command line of the containers of training and processing jobs, to which ``--root DIR``
@@ -75,7 +77,6 @@ class Settings:
     invisible_polls: int = 0
     stop_grace_s: float = 120.0
     quotas: Mapping[str, int] = field(default_factory=dict)
-    quota_approval_s: float = 0.0
     types_without_capacity: tuple[str, ...] = ()
     spot_interruptions: int = 0
     container_command: tuple[str, ...] = ()
@@ -247,6 +248,23 @@ class State:
             self.directory.chmod(0o700)
         for folder in (self.objects, self.jobs):
             self.private_folder(folder)
+
+
+@contextmanager
+def others_first() -> Iterator[None]:
+    """Let other requests be answered during the block, which waits for another server and uses no state."""
+    depth = 0
+    try:
+        while True:
+            LOCK.release()
+            depth += 1
+    except RuntimeError:  # this thread does not hold it any more
+        pass
+    try:
+        yield
+    finally:
+        for _ in range(depth):
+            LOCK.acquire()
 
 
 @contextmanager

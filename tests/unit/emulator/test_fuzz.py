@@ -11,12 +11,11 @@ from urllib.parse import urlencode
 
 import pytest
 
-from asteroid_ll.emulator.cloudwatch import service as cloudwatch
 from asteroid_ll.emulator.iam.service import SERVICE as IAM
 from asteroid_ll.emulator.logs.service import SERVICE as LOGS
+from asteroid_ll.emulator.quotas import SERVICE as QUOTAS
 from asteroid_ll.emulator.s3.operations import OPERATIONS as S3
 from asteroid_ll.emulator.sagemaker.service import SERVICE as SAGEMAKER
-from asteroid_ll.emulator.servicequotas.service import SERVICE as QUOTAS
 from asteroid_ll.emulator.sts.service import SERVICE as STS
 from asteroid_ll.emulator.transport.messages import Request
 from asteroid_ll.linear_learner.images import image_uri
@@ -188,18 +187,6 @@ LOG_CALLS = {
     "UntagResource": {"resourceArn": LOG_ARN, "tagKeys": ["a"]},
     "ListTagsForResource": {"resourceArn": LOG_ARN},
 }  # fmt: skip
-METRIC = {
-    "Namespace": "/aws/sagemaker/TrainingJobs", "MetricName": "train:progress",
-    "Dimensions": [{"Name": "TrainingJobName", "Value": "j"}],
-}  # fmt: skip
-TIMES = {"StartTime": 0, "EndTime": 60_000}
-METRIC_CALLS = {
-    "GetMetricData": {
-        **TIMES, "MetricDataQueries": [{"Id": "q", "MetricStat": {"Metric": METRIC, "Period": 60, "Stat": "Sum"}}],
-    },
-    "GetMetricStatistics": {**METRIC, **TIMES, "Period": 60, "Statistics": ["Average"]},
-    "ListMetrics": {**METRIC, "NextToken": "0"},
-}  # fmt: skip
 QUOTA = {"ServiceCode": "sagemaker", "QuotaCode": "L-611FA074"}
 QUOTA_CALLS = {
     "GetServiceQuota": QUOTA,
@@ -207,8 +194,6 @@ QUOTA_CALLS = {
     "GetAWSDefaultServiceQuota": QUOTA,
     "ListAWSDefaultServiceQuotas": {"ServiceCode": "sagemaker", "MaxResults": 5, "NextToken": "5"},
     "RequestServiceQuotaIncrease": {**QUOTA, "DesiredValue": 2},
-    "ListRequestedServiceQuotaChangeHistoryByQuota": {**QUOTA, "Status": "PENDING", "MaxResults": 5},
-    "GetRequestedServiceQuotaChange": {"RequestId": "a1"},
 }
 POLICY = {
     "Version": "2012-10-17",
@@ -300,12 +285,8 @@ def damage(draw, value):
 
 
 def json_request(draw):
-    service, calls, prefix = draw.choice(
-        (("sagemaker", CALLS, SAGEMAKER.target_prefix),) * 6
-        + (("logs", LOG_CALLS, LOGS.target_prefix),) * 2
-        + (("servicequotas", QUOTA_CALLS, QUOTAS.target_prefix),)
-        + ((cloudwatch.SIGNED_FOR, METRIC_CALLS, cloudwatch.SERVICE.target_prefix),)
-    )
+    tables = (("sagemaker", CALLS),) * 6 + (("logs", LOG_CALLS),) * 2 + (("servicequotas", QUOTA_CALLS),)
+    service, calls = draw.choice(tables)
     name = draw.choice(list(calls))
     params = calls[name]
     if draw.random() < 0.9:
@@ -313,7 +294,7 @@ def json_request(draw):
     body = json.dumps(params).encode()
     if draw.random() < 0.05:
         body = draw.choice((b"[" * 100_000, body[:-1], b"\xff" + body, b"null", b"1" * 5000, b"{" + b'"a":{' * 5000))
-    headers = {"authorization": SCOPE.format(REGION, service), "x-amz-target": prefix + name}
+    headers = {"authorization": SCOPE.format(REGION, service), "x-amz-target": f"Target.{name}"}
     return Request("POST", "localhost", "/", headers=headers, body=body)
 
 
@@ -394,7 +375,7 @@ def test_no_request_is_an_internal_failure(virtual, monkeypatch, seed):
         monkeypatch.setattr(jobs, "spawn", lambda _job: None)
     virtual.store.create_bucket("rocks", region=REGION)
     virtual.store.put("rocks", "k", [b"1,2\n"])
-    virtual._log_store.append(REGION, "/aws/sagemaker/TrainingJobs", "j/algo-1-1", lines=[(1.0, "loss 1")])
+    virtual.logs.append(REGION, "/aws/sagemaker/TrainingJobs", "j/algo-1-1", lines=[(1.0, "loss 1")])
     draw = random.Random(seed)
     failures: Counter[bytes] = Counter()
     for _ in range(N_REQUESTS // 3):
@@ -411,4 +392,3 @@ def test_the_fuzzer_knows_every_operation():
     assert CALLS.keys() == SAGEMAKER.operations.keys()
     assert LOG_CALLS.keys() == LOGS.operations.keys()
     assert QUOTA_CALLS.keys() == QUOTAS.operations.keys()
-    assert METRIC_CALLS.keys() == cloudwatch.SERVICE.operations.keys()

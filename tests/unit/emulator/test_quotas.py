@@ -67,7 +67,7 @@ def test_the_default_is_that_of_a_new_account(quotas):
     }
 
 
-def test_a_request_is_pending_and_applies_when_it_is_next_looked_at(virtual, quotas, sagemaker, job_request, refused):
+def test_a_request_raises_the_limit_of_new_jobs(virtual, quotas, sagemaker, job_request, refused):
     virtual.configure(quotas={NAME: 0})
     virtual.store.create_bucket("asteroids", region="us-west-2")
     virtual.store.put("asteroids", "in/train/part-0", [b"1,2,3\n"])
@@ -77,29 +77,7 @@ def test_a_request_is_pending_and_applies_when_it_is_next_looked_at(virtual, quo
     assert request["Requester"] == (
         '{"accountId":"000000000000","callerArn":"arn:aws:iam::000000000000:user/emulator"}'
     )
-    approved = quotas.get_requested_service_quota_change(RequestId=request["Id"])["RequestedQuota"]
-    assert approved == {**request, "Status": "APPROVED"}
     assert value(quotas) == virtual.state.settings.quotas[NAME] == 2
-
-
-def test_the_time_of_an_approval_is_a_setting(virtual, quotas, clock, refused):
-    virtual.configure(quotas={NAME: 0}, quota_approval_s=60)
-    request = raise_to(quotas, 1)
-    clock.s += 59
-    assert value(quotas) == 0
-    assert refused(raise_to, quotas=quotas, desired=2) == (
-        "ResourceAlreadyExistsException",
-        "Only one open service quota increase request is allowed per quota.",
-    )
-    clock.s += 1
-    assert value(quotas) == 1
-    history = quotas.list_requested_service_quota_change_history_by_quota
-    second = raise_to(quotas, 2)
-    rows = history(ServiceCode="sagemaker", QuotaCode=TRAINING)["RequestedQuotas"]
-    assert [(row["Id"], row["Status"]) for row in rows] == [(second["Id"], "PENDING"), (request["Id"], "APPROVED")]
-    [open_one] = history(ServiceCode="sagemaker", QuotaCode=TRAINING, Status="PENDING")["RequestedQuotas"]
-    assert open_one["Id"] == second["Id"]
-    assert history(ServiceCode="sagemaker", QuotaCode=SPOT)["RequestedQuotas"] == []
 
 
 def test_a_request_must_be_an_increase(virtual, quotas, refused):
@@ -120,6 +98,5 @@ def test_what_does_not_exist_is_refused(quotas, refused):
         "The request failed because the specified service does not exist.",
     )
     assert refused(quotas.get_service_quota, ServiceCode="sagemaker", QuotaCode="L-0")[0] == "NoSuchResourceException"
-    assert refused(quotas.get_requested_service_quota_change, RequestId="none")[0] == "NoSuchResourceException"
     code, _ = refused(quotas.list_service_quotas, ServiceCode="sagemaker", NextToken="x")
     assert code == "InvalidPaginationTokenException"
