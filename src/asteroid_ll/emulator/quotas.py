@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import secrets
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -35,19 +35,12 @@ _CODES = {
     "ml.m5.large for training job usage": "L-611FA074",
     "ml.m5.large for spot training job usage": "L-29688C85",
     "ml.m5.large for endpoint usage": "L-614B09FD",
-    "ml.m5.large for transform job usage": "L-236AE59F",
-    "ml.m5.large for processing job usage": "L-8541302D",
     "ml.m5.xlarge for training job usage": "L-CCE2AFA6",
-    "ml.m5.xlarge for spot training job usage": "L-4CEE6BA6",
-    "ml.m5.xlarge for endpoint usage": "L-2F737F8D",
-    "ml.m5.xlarge for transform job usage": "L-7939E4EC",
     "ml.m5.xlarge for processing job usage": "L-0307F515",
-    "ml.m5.2xlarge for processing job usage": "L-1D84B9D2",
-    "ml.m5.4xlarge for processing job usage": "L-379E85A3",
-    "ml.t3.medium for processing job usage": "L-0CE343FE",
     "ml.t2.medium for endpoint usage": "L-29C181D7",
 }
-"""AWS's codes of common quotas, from public listings of ``list-service-quotas``. `code_of` makes the others."""
+"""AWS's codes of quotas that our documents name, from public listings of ``list-service-quotas``. `code_of` makes the
+others."""
 
 _DEFAULTS = {
     "ml.t2.medium for endpoint usage": 2.0,
@@ -125,34 +118,31 @@ class QuotasCall:
         """Return a quota with the account's value."""
         return {**self.described(name), "Value": self.value(name), "QuotaAppliedAtLevel": "ACCOUNT"}
 
-    def default(self, name: str) -> Answer:
-        """Return a quota with the value of a new account."""
-        return {**self.described(name, account=""), "Value": _DEFAULTS.get(name, 0.0)}
-
-    def page(self, names: Iterable[str], describe: Callable[[str], Answer]) -> Answer:
-        """Return one page of quotas.
-
-        Raises:
-            ApiError: ``InvalidPaginationTokenException``.
-        """
-        token = self.params.get("NextToken", "0")
-        if not token.isdecimal():
-            raise ApiError("InvalidPaginationTokenException", "Invalid NextToken was provided.")
-        every, start = list(names), int(token)
-        stop = start + self.params.get("MaxResults", MAX_PAGE)
-        next_token = str(stop) if stop < len(every) else None
-        return {"Quotas": [describe(name) for name in every[start:stop]], "NextToken": next_token}
-
 
 def code_of(name: str) -> str:
     """Return the code of a quota. One that is not known is the start of a hash of the name, in AWS's format."""
     return _CODES.get(name) or f"L-{hashlib.sha256(name.encode()).hexdigest()[:8].upper()}"
 
 
+def get_default(call: QuotasCall) -> Answer:
+    """GetAWSDefaultServiceQuota: the value of a new account."""
+    name = call.name()
+    return {"Quota": {**call.described(name, account=""), "Value": _DEFAULTS.get(name, 0.0)}}
+
+
 def list_quotas(call: QuotasCall) -> Answer:
-    """ListServiceQuotas."""
-    wanted = call.params.get("QuotaCode")
-    return call.page((name for code, name in call.names().items() if wanted in (None, code)), call.applied)
+    """ListServiceQuotas.
+
+    Raises:
+        ApiError: ``InvalidPaginationTokenException``.
+    """
+    token, wanted = call.params.get("NextToken", "0"), call.params.get("QuotaCode")
+    if not token.isdecimal():
+        raise ApiError("InvalidPaginationTokenException", "Invalid NextToken was provided.")
+    names = [name for code, name in call.names().items() if wanted in (None, code)]
+    start, stop = int(token), int(token) + call.params.get("MaxResults", MAX_PAGE)
+    quotas = [call.applied(name) for name in names[start:stop]]
+    return {"Quotas": quotas, "NextToken": str(stop) if stop < len(names) else None}
 
 
 def request_increase(call: QuotasCall) -> Answer:
@@ -189,8 +179,7 @@ def _absent(message: str) -> ApiError:
 _OPERATIONS: dict[str, Callable[[QuotasCall], Answer]] = {
     "GetServiceQuota": lambda call: {"Quota": call.applied(call.name())},
     "ListServiceQuotas": list_quotas,
-    "GetAWSDefaultServiceQuota": lambda call: {"Quota": call.default(call.name())},
-    "ListAWSDefaultServiceQuotas": lambda call: call.page(call.names().values(), call.default),
+    "GetAWSDefaultServiceQuota": get_default,
     "RequestServiceQuotaIncrease": request_increase,
 }
 

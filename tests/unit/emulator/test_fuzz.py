@@ -192,7 +192,6 @@ QUOTA_CALLS = {
     "GetServiceQuota": QUOTA,
     "ListServiceQuotas": {**QUOTA, "MaxResults": 5, "NextToken": "5"},
     "GetAWSDefaultServiceQuota": QUOTA,
-    "ListAWSDefaultServiceQuotas": {"ServiceCode": "sagemaker", "MaxResults": 5, "NextToken": "5"},
     "RequestServiceQuotaIncrease": {**QUOTA, "DesiredValue": 2},
 }
 POLICY = {
