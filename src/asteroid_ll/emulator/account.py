@@ -123,10 +123,11 @@ class Account:
         if request.path == RESET_PATH:
             return self._reset(request)
         request_id = str(uuid.uuid4())
-        protocol = protocol_of(request, scope_of(request)[2])
+        scope = scope_of(request)
+        protocol = protocol_of(request, scope[2])
         try:
             with naming_damage(self.directory):
-                response = self._answer(request, protocol, request_id=request_id)
+                response = self._answer(request, scope, protocol, request_id=request_id)
         except ApiError as error:
             response = refusal(error, protocol, request_id=request_id)
         except DataError as damage:
@@ -149,10 +150,8 @@ class Account:
 
     def settle(self) -> None:
         """Fail or continue jobs whose worker died, and apply endpoint transitions that are due."""
-        self.services.tunings.settle()
-        self.services.jobs.settle()
-        self.services.transforms.settle()
-        self.services.processings.settle()
+        for jobs in self._all_jobs():
+            jobs.settle()
         hosting.advance(self.services)
 
     def configure(self, **changes: Any) -> None:
@@ -162,10 +161,8 @@ class Account:
     def reset(self) -> None:
         """Kill every job's processes and delete what the emulator created; the account is empty then."""
         with LOCK, naming_damage(self.directory):
-            self.services.tunings.delete_all()  # first, because they start training jobs
-            self.services.jobs.delete_all()
-            self.services.transforms.delete_all()
-            self.services.processings.delete_all()
+            for jobs in self._all_jobs():
+                jobs.delete_all()
             self.state.empty()
             self.services.loaded_models.clear()
             self._prepare(self.state)
@@ -176,6 +173,11 @@ class Account:
         self.services.loaded_models.clear()
         self.state.close()
 
+    def _all_jobs(self) -> tuple[Jobs, ...]:
+        """Return the jobs of each kind; tuning jobs come first, because they start training jobs."""
+        services = self.services
+        return (services.tunings, services.jobs, services.transforms, services.processings)
+
     def _reset(self, request: Request) -> Response:
         """Answer a request that is not AWS's: empty the account."""
         if request.method != "POST":
@@ -183,9 +185,9 @@ class Account:
         self.reset()
         return Response(200, {"Content-Type": "application/json"}, b'{"status": "ok"}\n')
 
-    def _answer(self, request: Request, protocol: str, *, request_id: str) -> Response:
+    def _answer(self, request: Request, scope: tuple[str, str, str], protocol: str, *, request_id: str) -> Response:
         """Answer a request of AWS's, whose service is the one that it is signed for. Only S3 takes unsigned ones."""
-        access_key, region, signed_for = scope_of(request)
+        access_key, region, signed_for = scope
         permissions = partial(self._permissions, access_key, region) if self.state.evaluates_iam else None
         if protocol == S3_XML and signed_for in {"", "s3"}:
             if self.state.other_s3 is not None:

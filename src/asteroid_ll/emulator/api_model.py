@@ -42,6 +42,9 @@ _LIMITS: Mapping[str, tuple[float, float]] = {
 """The smallest and largest value by type. A number beyond a limit becomes the limit."""
 
 _MAX_TIMESTAMP_S = 1e11
+_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
+"""Half a character, which has no UTF-8."""
+
 _BOOLEANS: Mapping[str, bool] = {
     **dict.fromkeys(("true", "yes", "y", "t", "1"), True),
     **dict.fromkeys(("false", "no", "n", "f", "0"), False),
@@ -108,7 +111,7 @@ def _scalar(kind: str, value: Any) -> Any:
         if kind == "boolean":
             return value
     elif isinstance(value, str):
-        if kind in ("string", "blob", "character") and not _has_lone_surrogate(value):
+        if kind in ("string", "blob", "character") and not _LONE_SURROGATE.search(value):
             return value
         if kind == "boolean" and value.lower() in _BOOLEANS:
             return _BOOLEANS[value.lower()]
@@ -119,11 +122,6 @@ def _scalar(kind: str, value: Any) -> Any:
     elif kind == "timestamp" and abs(value) <= _MAX_TIMESTAMP_S:
         return value
     raise mistyped(f"{_token(value)} can not be converted to {_target(kind, value)}")
-
-
-def _has_lone_surrogate(text: str) -> bool:
-    """Return whether a string is no text: a lone surrogate has no UTF-8."""
-    return any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def _token(value: str | float) -> str:
@@ -144,9 +142,6 @@ def _target(kind: str, value: str | float) -> str:
 def _violations(shape: Shape, value: Any, *, path: str) -> Iterator[str]:
     """Yield every broken constraint of a value, in AWS's words."""
     if shape.type_name == "structure":
-        if not isinstance(value, Mapping):
-            yield _violation(value, path, "Member must be a structure")
-            return
         for name in shape.required_members:
             if value.get(name) is None:
                 yield f"Value null at '{_join(path, name)}' failed to satisfy constraint: Member must not be null"
@@ -161,16 +156,11 @@ def _violations(shape: Shape, value: Any, *, path: str) -> Iterator[str]:
                 yield from _violations(shape.member, item, path=f"{path}.{number}.member")
             return
         for key, item in value.items():
-            yield from _inner(shape.key, key, text, path=path, subject="Map keys")
-            yield from _inner(shape.value, item, text, path=path, subject="Map value")
+            for subject, inner, part in (("Map keys", shape.key, key), ("Map value", shape.value, item)):
+                if broken := ", ".join(_broken(inner, part)):
+                    yield _violation(text, path, f"{subject} must satisfy constraint: [{broken}]")
     else:
         yield from (_violation(value, path, constraint) for constraint in _broken(shape, value))
-
-
-def _inner(shape: Shape, value: Any, whole: str, *, path: str, subject: str) -> Iterator[str]:
-    broken = list(_broken(shape, value))
-    if broken:
-        yield _violation(whole, path, f"{subject} must satisfy constraint: [{', '.join(broken)}]")
 
 
 def _broken(shape: Shape, value: Any) -> Iterator[str]:
