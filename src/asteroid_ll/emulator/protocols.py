@@ -57,7 +57,8 @@ def protocol_of(request: Request, signed_for: str) -> str:
     has_form = headers.get("content-type", "").startswith(_FORM) or b"Action=" in request.body[:4096]
     if request.path == "/" and (has_form or "Action" in request.query or signed_for in {"iam", "sts"}):
         return QUERY
-    return REST_JSON if signed_for or headers.get("authorization", "").startswith("Bearer ") else S3
+    has_token = "x-amz-sso_bearer_token" in headers or headers.get("authorization", "").startswith("Bearer ")
+    return REST_JSON if signed_for or has_token else S3
 
 
 def operation_of(request: Request, protocol: str) -> str:
