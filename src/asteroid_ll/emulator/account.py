@@ -34,6 +34,7 @@ from asteroid_ll.emulator.sagemaker import hosting
 from asteroid_ll.emulator.sagemaker.call import SageMakerCall, Services
 from asteroid_ll.emulator.sagemaker.runtime import Runtime
 from asteroid_ll.emulator.sagemaker.service import SERVICE as SAGEMAKER
+from asteroid_ll.emulator.sagemaker.tuning import jobs as tuning_jobs
 from asteroid_ll.emulator.service import ApiModel, Service, unknown_operation
 from asteroid_ll.emulator.state import LOCK, LOG, State, naming_damage, remove_state
 from asteroid_ll.emulator.sts.service import SERVICE as STS
@@ -166,6 +167,12 @@ class Account:
             self.state.empty()
             self.services.loaded_models.clear()
             self._prepare(self.state)
+
+    def stop_spawned(self) -> None:
+        """End the jobs that this process started; tuning jobs end with their training jobs."""
+        tuning_jobs.stop_spawned(self.services)
+        for jobs in self._all_jobs():
+            jobs.stop_spawned()
 
     def close(self) -> None:
         """Close the files and drop the loaded models. Jobs keep running."""

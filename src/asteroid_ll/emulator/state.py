@@ -120,7 +120,6 @@ class State:
         self.directory = directory
         self.now = clock
         self.objects = directory / "objects"
-        self.jobs = directory / "jobs"
         self._iam_mark = str(directory / IAM_MARK)
         self._create()
         other = directory / OTHER_S3
@@ -194,8 +193,10 @@ class State:
                 Path(self._iam_mark).unlink(missing_ok=True)
 
     def private_folder(self, path: Path) -> Path:
-        """Create a folder below the directory whose files only this user can read, and return it."""
-        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        """Create a folder below the directory that only this user can open, and return it."""
+        if path.parent != self.directory:
+            self.private_folder(path.parent)
+        path.mkdir(mode=0o700, exist_ok=True)
         return path
 
     def log(self, text: str) -> None:
@@ -236,7 +237,6 @@ class State:
                     )
                 database.touch(mode=0o600)
             self.private_folder(self.objects)
-            self.private_folder(self.jobs)
         except OSError as error:
             if refused_by_system(error) is not None:  # a full disk, say
                 raise
