@@ -23,7 +23,6 @@ from asteroid_ll.emulator.sagemaker.service import SERVICE as SAGEMAKER
 from asteroid_ll.emulator.transport.messages import ApiError, Request
 
 SERVICES = {service.name: service for service in (SAGEMAKER, LOGS, PRICES, QUOTAS)}
-LIST, STRUCTURE = "Start of list found where not expected", "Start of structure or map found where not expected."
 ARN = "arn:aws:sagemaker:us-west-2:000000000000:model/m"
 JOB = {
     "TrainingJobName": "j",
@@ -32,41 +31,24 @@ JOB = {
     "OutputDataConfig": {"S3OutputPath": "s3://b/o"},
     "StoppingCondition": {},
 }
-WRONG = {
-    "string": {
-        "3": "NUMBER_VALUE can not be converted to a String",
-        "1.5": "NUMBER_VALUE can not be converted to a String",
-        "true": "TRUE_VALUE can not be converted to a String",
-        "false": "FALSE_VALUE can not be converted to a String",
-        "[]": LIST,
-        "{}": STRUCTURE,
-    },
-    "integer": {
-        '"3"': "STRING_VALUE can not be converted to an Integer",
-        "true": "TRUE_VALUE can not be converted to an Integer",
-        "[3]": LIST,
-        "{}": STRUCTURE,
-    },
-    "boolean": {
-        '"maybe"': "STRING_VALUE can not be converted to an Boolean",
-        "1": "NUMBER_VALUE can not be converted to a Boolean",
-        "[true]": LIST,
-        "{}": STRUCTURE,
-    },
-    "timestamp": {
-        '"2026-01-01T00:00:00Z"': "STRING_VALUE can not be converted to milliseconds since epoch",
-        "true": "TRUE_VALUE can not be converted to milliseconds since epoch",
-        "[1]": LIST,
-        "{}": STRUCTURE,
-    },
-    "list": {'"a"': "Expected list or null", "3": "Expected list or null", "{}": STRUCTURE},
-    "map": {'"a"': "Expected map or null", "3": "Expected map or null", "[]": LIST},
-    "structure": {'"a"': "Expected null", "3": "Expected null", "true": "Expected null", "[]": LIST},
-}
-for _kind in ("long", "float", "double"):
-    WRONG[_kind] = {
-        value: message.replace("an Integer", f"a {_kind.title()}") for value, message in WRONG["integer"].items()
-    }
+CONTAINERS = {"list": "Expected list or null", "map": "Expected map or null", "structure": "Expected null"}
+TOKENS = {'"a"': "STRING_VALUE", "1.5": "NUMBER_VALUE", "true": "TRUE_VALUE"}
+ACCEPTED = {"string": '"a"', "boolean": "true"}
+TARGETS = {"integer": "an Integer", "timestamp": "milliseconds since epoch"}
+
+
+def wrong(kind):
+    """Yield JSON values that AWS does not convert to a type, with its words."""
+    for value, token in TOKENS.items():
+        if kind in CONTAINERS:
+            yield value, CONTAINERS[kind]
+        elif value != ACCEPTED.get(kind, "1.5"):
+            article = "an" if (kind, value) == ("boolean", '"a"') else "a"
+            yield value, f"{token} can not be converted to {TARGETS.get(kind, f'{article} {kind.title()}')}"
+    if kind != "list":
+        yield "[]", "Start of list found where not expected"
+    if kind not in {"map", "structure"}:
+        yield "{}", "Start of structure or map found where not expected."
 
 
 @pytest.fixture(scope="module")
@@ -112,7 +94,7 @@ def test_every_wrong_type_of_every_member_is_refused(loader, send, service, oper
     model = ServiceModel(loader.load_service_model(service, "service-2"))
     unlike_aws = Counter()
     for around, kind in list(places(model.operation_model(operation).input_shape))[1:]:
-        for value, message in WRONG[kind].items():
+        for value, message in wrong(kind):
             answer = send(service, operation, around % value)
             if answer != (400, "SerializationException", message):
                 unlike_aws[around % value, answer] += 1
