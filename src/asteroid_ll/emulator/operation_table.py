@@ -18,7 +18,7 @@ from asteroid_ll.emulator.iam.service import SERVICE as IAM
 from asteroid_ll.emulator.logs.service import SERVICE as LOGS
 from asteroid_ll.emulator.pricing.service import SERVICE as PRICING
 from asteroid_ll.emulator.s3 import service as _s3  # noqa: F401 - its import fills the table
-from asteroid_ll.emulator.s3.operations import COMMON_HEADERS, COMMON_QUERY, OPERATIONS, Operation
+from asteroid_ll.emulator.s3.call import COMMON_HEADERS, COMMON_QUERY, OPERATIONS, Operation
 from asteroid_ll.emulator.sagemaker import runtime
 from asteroid_ll.emulator.sagemaker.service import SERVICE as SAGEMAKER
 from asteroid_ll.emulator.servicequotas.service import SERVICE as QUOTAS
