@@ -76,15 +76,20 @@ _NO_BLOCK = "NoSuchPublicAccessBlockConfiguration"
 _NO_LOCK = "ObjectLockConfigurationNotFoundError"
 
 _READS = (
+    ("GetBucketAccelerateConfiguration", "accelerate", "GetAccelerateConfiguration", "<AccelerateConfiguration/>"),
     ("GetBucketAcl", "acl", "GetBucketAcl", _FULL_CONTROL),
     ("GetBucketCors", "cors", "GetBucketCORS", "NoSuchCORSConfiguration"),
     ("GetBucketEncryption", ENCRYPTION, "GetEncryptionConfiguration", _SSE_S3),
     ("GetBucketLifecycleConfiguration", "lifecycle", "GetLifecycleConfiguration", "NoSuchLifecycleConfiguration"),
+    ("GetBucketLogging", "logging", "GetBucketLogging", "<BucketLoggingStatus/>"),
+    ("GetBucketNotificationConfiguration", "notification", "GetBucketNotification", "<NotificationConfiguration/>"),
     ("GetBucketOwnershipControls", "ownershipControls", "GetBucketOwnershipControls", _ENFORCED),
     ("GetBucketPolicy", POLICY, "GetBucketPolicy", "NoSuchBucketPolicy"),
+    ("GetBucketReplication", "replication", "GetReplicationConfiguration", "ReplicationConfigurationNotFoundError"),
     ("GetBucketRequestPayment", "requestPayment", "GetBucketRequestPayment", _OWNER_PAYS),
     ("GetBucketTagging", TAGGING, "GetBucketTagging", "NoSuchTagSet"),
     ("GetBucketVersioning", "versioning", "GetBucketVersioning", "<VersioningConfiguration/>"),
+    ("GetBucketWebsite", "website", "GetBucketWebsite", "NoSuchWebsiteConfiguration"),
     ("GetObjectLockConfiguration", "object-lock", "GetBucketObjectLockConfiguration", _NO_LOCK),
     ("GetPublicAccessBlock", PUBLIC_ACCESS, "GetBucketPublicAccessBlock", _ALL_PRIVATE),
 )
@@ -266,6 +271,15 @@ def put_bucket_encryption(call: S3Call) -> Response:
     return Response()
 
 
+@operation("PutBucketOwnershipControls", "PUT /Bucket?ownershipControls", missing="all but BucketOwnerEnforced")
+def put_bucket_ownership_controls(call: S3Call) -> Response:
+    """PutBucketOwnershipControls: accepts that the bucket's owner owns all objects and ACLs are off."""
+    rules = xml.parse(call.request.body, "OwnershipControls").findall("Rule/ObjectOwnership")
+    if [rule.text for rule in rules] != ["BucketOwnerEnforced"]:
+        raise not_implemented("Object ownership other than BucketOwnerEnforced is not implemented.")
+    return Response()
+
+
 @operation("PutPublicAccessBlock", "PUT /Bucket?publicAccessBlock", actions="PutBucketPublicAccessBlock")
 def put_public_access_block(call: S3Call) -> Response:
     """PutPublicAccessBlock: stores the setting. Only BlockPublicPolicy has an effect, as there is one account."""
@@ -304,6 +318,15 @@ def put_bucket_policy(call: S3Call) -> Response:
         )
     call.store.set_setting(call.bucket, POLICY, document=body.decode())
     return Response(204)
+
+
+@operation("GetBucketPolicyStatus", "GET /Bucket?policyStatus")
+def get_bucket_policy_status(call: S3Call) -> Response:
+    """GetBucketPolicyStatus: whether the policy is public."""
+    policy = call.store.policy(call.bucket)
+    if policy is None:
+        raise s3_error("NoSuchBucketPolicy", BucketName=call.bucket)
+    return xml.document("PolicyStatus", {"IsPublic": any(map(_is_public, statements_of(policy)))})
 
 
 def _is_public(statement: Mapping[str, Any]) -> bool:

@@ -20,8 +20,12 @@ HERE = {"Bucket": "rocks", "Key": "k"}
 
 def test_a_new_bucket_has_awss_defaults(s3, refused):
     owned = {"OwnershipControls": {"Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]}}
+    s3.put_bucket_ownership_controls(Bucket="rocks", **owned)
     for setting, expected in {
         "get_bucket_request_payment": {"Payer": "BucketOwner"},
+        "get_bucket_accelerate_configuration": {},
+        "get_bucket_logging": {},
+        "get_bucket_notification_configuration": {},
         "get_bucket_versioning": {},
         "get_bucket_ownership_controls": owned,
         "get_public_access_block": {"PublicAccessBlockConfiguration": ALL_PRIVATE},
@@ -33,6 +37,9 @@ def test_a_new_bucket_has_awss_defaults(s3, refused):
         (s3.get_bucket_cors, "NoSuchCORSConfiguration"),
         (s3.get_bucket_lifecycle_configuration, "NoSuchLifecycleConfiguration"),
         (s3.get_bucket_policy, "NoSuchBucketPolicy"),
+        (s3.get_bucket_policy_status, "NoSuchBucketPolicy"),
+        (s3.get_bucket_replication, "ReplicationConfigurationNotFoundError"),
+        (s3.get_bucket_website, "NoSuchWebsiteConfiguration"),
         (s3.get_bucket_tagging, "NoSuchTagSet"),
         (s3.get_object_lock_configuration, "ObjectLockConfigurationNotFoundError"),
     ):
@@ -48,6 +55,8 @@ def test_the_owner_has_full_control_and_lists_and_other_settings_are_not_written
         assert acl["Owner"] == owner
         assert acl["Grants"] == [{"Grantee": owner | {"Type": "CanonicalUser"}, "Permission": "FULL_CONTROL"}]
     assert refused(s3.get_object_acl, Bucket="rocks", Key="no")["Code"] == "NoSuchKey"
+    other = {"OwnershipControls": {"Rules": [{"ObjectOwnership": "ObjectWriter"}]}}
+    assert refused(s3.put_bucket_ownership_controls, Bucket="rocks", **other)["Code"] == "NotImplemented"
     for method, arguments in (
         (s3.put_bucket_acl, {"ACL": "public-read"}),
         (s3.put_bucket_versioning, {"VersioningConfiguration": {"Status": "Suspended"}}),
