@@ -22,22 +22,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
 
+from asteroid_ll import http_server
 from asteroid_ll.errors import AsteroidError, ConfigError
 from asteroid_ll.formats.content_types import JSON, MAX_INVOKE_BYTES, OCTET_STREAM, RESPONSE_TYPES, media_type
 from asteroid_ll.formats.payload import sniffed_type
-from asteroid_ll.http_server import (
-    BodyTooLargeError,
-    Head,
-    Receive,
-    Send,
-    head_of,
-    in_thread,
-    listen,
-    read_body,
-    refuse,
-    respond,
-    running,
-)
+from asteroid_ll.http_server import BodyTooLargeError, Head, Receive, Send
 from asteroid_ll.linear_learner.artifact import MODEL_FILE
 from asteroid_ll.linear_learner.serving import ModelServer, ServedAnswer
 
@@ -117,14 +106,14 @@ def serve(root: Path, environment: Mapping[str, str]) -> int:
         return _supervise(endpoint, listener, started=started)
     signals = _Signals(*_STOPPING)
     _LOGGER.info(started)
-    with running(endpoint, listener):
+    with http_server.running(endpoint, listener):
         signals.wait()
     return 0
 
 
 def _listen(port: int) -> socket.socket:
     try:
-        return listen(_ANY_HOST, port)
+        return http_server.listen(_ANY_HOST, port)
     except OSError as error:
         raise ConfigError(f"Port {port} cannot be used: {error.strerror}.") from error
 
@@ -172,7 +161,7 @@ def _work_and_exit(endpoint: Endpoint, listener: socket.socket) -> NoReturn:
     try:
         signals = _Signals(*_STOPPING)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOPPING)
-        with running(endpoint, listener):
+        with http_server.running(endpoint, listener):
             signals.wait()
     except BaseException:
         _LOGGER.exception("A worker process failed")
@@ -194,23 +183,23 @@ class Endpoint:
 
     async def __call__(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
         """Read a request, answer it, and write the response."""
-        head, body, most = head_of(scope), io.BytesIO(), self.settings.max_body_bytes
+        head, body, most = http_server.head_of(scope), io.BytesIO(), self.settings.max_body_bytes
         try:
-            await read_body(receive, head, body, most=most)
+            await http_server.read_body(receive, head, body, most=most)
         except BodyTooLargeError:
             reason = f"The request is longer than {most} bytes. SAGEMAKER_MAX_PAYLOAD_IN_MB sets this limit.\n"
-            await refuse(send, head, 413, {"Content-Type": "text/plain"}, reason.encode())
+            await http_server.refuse(send, head, 413, {"Content-Type": "text/plain"}, reason.encode())
             return
         except ConnectionError:
             return
         path = _ENDPOINT.sub("", head.target.partition("?")[0])
         work = partial(self._answer, head, path, body.getvalue())
         # A thread costs more time than a few rows.
-        answer = work() if body.tell() <= _FEW_BYTES else await in_thread(work)
+        answer = work() if body.tell() <= _FEW_BYTES else await http_server.in_thread(work)
         for line in answer.log_lines:
             _LOGGER.info("%s", line)
         allow = {"Allow": ", ".join(_METHODS[path])} if answer.status == 405 else {}
-        await respond(send, answer.status, {"Content-Type": answer.content_type, **allow}, answer.body)
+        await http_server.respond(send, answer.status, {"Content-Type": answer.content_type, **allow}, answer.body)
 
     def _answer(self, head: Head, path: str, body: bytes) -> ServedAnswer:
         if path not in _METHODS:

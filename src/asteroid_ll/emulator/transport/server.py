@@ -20,25 +20,13 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import Any, BinaryIO
 
+from asteroid_ll import http_server
 from asteroid_ll.emulator import protocols
 from asteroid_ll.emulator.s3.payload import MAX_PUT_BYTES
 from asteroid_ll.emulator.transport.in_process import IN_MEMORY_BYTES, Handler, answer, new_body, to_request
 from asteroid_ll.emulator.transport.messages import ApiError, Request, Response, too_large
 from asteroid_ll.errors import AsteroidError, ConfigError
-from asteroid_ll.http_server import (
-    BodyTooLargeError,
-    Head,
-    Receive,
-    Send,
-    head_of,
-    in_thread,
-    is_loopback,
-    listen,
-    read_body,
-    refuse,
-    respond,
-    running,
-)
+from asteroid_ll.http_server import BodyTooLargeError, Head, Receive, Send
 
 LOOPBACK = "127.0.0.1"
 MIN_TOKEN_CHARACTERS = 16
@@ -51,30 +39,19 @@ _HOST = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9._-]+))(?::(\d{1,5}))?")
 _LOGGER = logging.getLogger(__name__)
 
 
-def serve(
-    emulator: Handler,
-    *,
-    ready: Callable[[int], None],
-    port: int = 0,
-    host: str = LOOPBACK,
-    token: str = "",
-    spool: Path | None = None,
-) -> None:
+def serve(emulator: Handler, *, ready: Callable[[int], None], **options: Any) -> None:
     """Answer HTTP requests until SIGINT or SIGTERM.
 
     Args:
         emulator: the emulator.
         ready: called with the port once connections are accepted.
-        port: as for `serving`.
-        host: as for `serving`.
-        token: as for `serving`.
-        spool: as for `serving`.
+        options: as for `serving`.
 
     Raises:
         ConfigError: as for `serving`.
     """
     signals: SimpleQueue[int] = SimpleQueue()
-    with _queue_signals(signals), serving(emulator, port=port, host=host, token=token, spool=spool) as bound:
+    with _queue_signals(signals), serving(emulator, **options) as bound:
         ready(bound)
         signals.get()
 
@@ -100,13 +77,13 @@ def serving(
     """
     gate = _Gate(host, token)
     try:
-        listener = listen(host, port)
+        listener = http_server.listen(host, port)
     except OSError as error:
         is_taken = error.errno in (errno.EADDRINUSE, errno.EACCES)
         hint = "Port 0 takes a free one." if is_taken else f"Use an address of this machine, such as {LOOPBACK}."
         raise ConfigError(f"Port {port} on {host} cannot be used: {error.strerror}.", hint=hint) from error
     gate.port = listener.getsockname()[1]
-    with running(_Application(emulator, gate, spool), listener):
+    with http_server.running(_Application(emulator, gate, spool), listener):
         yield gate.port
 
 
@@ -122,7 +99,7 @@ class _Gate:
 
     def __init__(self, host: str, token: str) -> None:
         self.port = 0
-        self._is_local = is_loopback(host)
+        self._is_local = http_server.is_loopback(host)
         self._token = token
         if token and not _TOKEN.fullmatch(token):
             raise ConfigError(
@@ -145,7 +122,7 @@ class _Gate:
         if match is None or int(match[3] or 80) > 65_535 or not head.target.startswith("/"):
             raise ApiError("InvalidRequest", "The Host header or the request's target is malformed.")
         host = (match[1] or match[2]).lower()
-        if self._is_local and (int(match[3] or 80) != self.port or not is_loopback(host)):
+        if self._is_local and (int(match[3] or 80) != self.port or not http_server.is_loopback(host)):
             raise _denied("The Host header is not this server's address")
         server_origin = f"http://{head.headers['host']}"
         if head.headers.get("origin", server_origin) != server_origin:
@@ -174,24 +151,24 @@ class _Application:
 
     async def __call__(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
         """Read a request, let a thread answer it, and write its response."""
-        head = head_of(scope)
+        head = http_server.head_of(scope)
         most = MAX_FRAMED_BYTES if head.method == "PUT" else IN_MEMORY_BYTES
         with new_body(self._spool) as file:
             try:
                 url = self._gate.admit(head)
-                await read_body(receive, head, file, most=most)
+                await http_server.read_body(receive, head, file, most=most)
             except (ApiError, BodyTooLargeError) as error:
                 refused = _refusal(error if isinstance(error, ApiError) else too_large(), head.headers)
-                await refuse(send, head, refused.status, refused.headers, refused.body)
+                await http_server.refuse(send, head, refused.status, refused.headers, refused.body)
                 return
             except ConnectionError:
                 return
             request = to_request(head.method, url, headers=head.headers, body=file, target=head.target)
-            response, body = await in_thread(partial(self._answer, request))
+            response, body = await http_server.in_thread(partial(self._answer, request))
         with body:
             length = {"Content-Length": str(response.stop - response.start)} if response.file else {}
             content = body if response.file else response.body
-            await respond(send, response.status, {**length, **response.headers}, content)
+            await http_server.respond(send, response.status, {**length, **response.headers}, content)
 
     def _answer(self, request: Request) -> tuple[Response, BinaryIO]:
         try:
