@@ -116,8 +116,8 @@ _SUBRESOURCES = _words(
 )
 """Query parameters that make a request another operation."""
 
-COMMON_QUERY = _words("x-id AWSAccessKeyId Signature Expires")
-COMMON_HEADERS = _words(
+_COMMON_QUERY = _words("x-id AWSAccessKeyId Signature Expires")
+_COMMON_HEADERS = _words(
     "x-amz-date x-amz-content-sha256 x-amz-security-token x-amz-user-agent x-amz-expected-bucket-owner "
     "x-amz-request-payer x-amz-decoded-content-length x-amz-trailer x-amz-sdk-checksum-algorithm "
     "x-amz-api-version"
@@ -190,11 +190,11 @@ def find_operation(request: Request, *, bucket: str, key: str) -> Operation:
         if not subresources and request.method not in ("GET", "HEAD", "PUT", "POST", "DELETE"):
             raise s3_error("MethodNotAllowed", Method=request.method)
         raise not_implemented(f"The S3 operation {route} is not implemented.")
-    query = match.query | COMMON_QUERY | set(subresources)
+    query = match.query | _COMMON_QUERY | set(subresources)
     for name in request.query:
         if name not in query and not name.startswith("X-Amz-"):
             raise not_implemented(f"The query parameter {name} is not implemented.")
-    headers = match.headers | COMMON_HEADERS
+    headers = match.headers | _COMMON_HEADERS
     for name in request.headers:
         if name.startswith("x-amz-") and not name.startswith("x-amz-meta-") and name not in headers:
             if is_checksum(name):
