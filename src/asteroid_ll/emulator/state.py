@@ -41,7 +41,7 @@ IAM_MARK = "iam"
 """A file that exists while the account evaluates IAM policies: each request looks for it, which costs no query."""
 
 BODY_NAME = re.compile(r"[0-9a-f]{32}(?:-(?P<size>\d+)-(?P<crc32>[0-9a-f]{8}))?\.\d+")
-"""The name of the file of an object's body, see `asteroid_ll.emulator.s3.body_files`."""
+"""The name of the file of an object's body, see `asteroid_ll.emulator.s3.store`."""
 
 ACCOUNT_ID = "000000000000"
 """The emulated account. Roles, bucket owners and ARNs with another number belong to someone else."""
