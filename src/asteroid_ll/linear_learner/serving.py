@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from asteroid_ll.errors import DataError
-from asteroid_ll.formats.content_types import JSON, REQUEST_TYPES, RESPONSE_TYPES, media_type
+from asteroid_ll.formats import JSON, REQUEST_TYPES, RESPONSE_TYPES, media_type
 from asteroid_ll.formats.payload import parse_request, response_body
 from asteroid_ll.linear_learner.artifact import MODEL_FILE
 from asteroid_ll.linear_learner.model import Model

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from asteroid_ll.formats import sparse
-from asteroid_ll.formats.shards import write_shards
+from asteroid_ll.formats.recordio import write_shards
 from asteroid_ll.formats.sparse import CsrMatrix
 from asteroid_ll.linear_learner.channels import read_channel
 from asteroid_ll.linear_learner.errors import ClientError
