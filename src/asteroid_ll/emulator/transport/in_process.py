@@ -17,8 +17,8 @@ from urllib.parse import parse_qsl, urlsplit
 
 from botocore.awsrequest import AWSResponse
 
+from asteroid_ll.emulator.state import LOCK
 from asteroid_ll.emulator.transport.messages import Request, Response
-from asteroid_ll.emulator.turns import LOCK
 
 IN_MEMORY_BYTES = 16 * 2**20
 """A larger request body is written to a file without a name."""
