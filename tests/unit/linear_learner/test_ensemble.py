@@ -267,22 +267,22 @@ def test_decay_of_the_bias_needs_its_multiplier() -> None:
     assert moved[1] < 0.8
 
 
-N_FEATURES = 5
+WIDTH = 5
 ONE, TINY = np.float32(1), np.float32(1e-8)
 
 
 def plain_weights(hp: Hyperparameters, features: np.ndarray, labels: np.ndarray, *, n_epochs: int) -> np.ndarray:
-    """Train the whole grid on raw features; its weights, shape ``(N_FEATURES + 1, n_outputs * n_models)``."""
-    candidates = grid(hp, feature_dim=N_FEATURES)
-    initial = initial_weights(hp, n_models=len(candidates), feature_dim=N_FEATURES)
-    columns = initial.transpose(1, 2, 0).reshape(N_FEATURES, -1)
+    """Train the whole grid on raw features; its weights, shape ``(WIDTH + 1, n_outputs * n_models)``."""
+    candidates = grid(hp, feature_dim=WIDTH)
+    initial = initial_weights(hp, n_models=len(candidates), feature_dim=WIDTH)
+    columns = initial.transpose(1, 2, 0).reshape(WIDTH, -1)
     # The order in memory decides about bits of the products.
     w = np.concatenate([columns, np.zeros((1, columns.shape[1]), np.float32)])
     batches = np.concatenate([features, np.ones((len(features), 1), np.float32)], axis=1)
-    batches = batches.reshape(-1, hp.mini_batch_size, N_FEATURES + 1)
+    batches = batches.reshape(-1, hp.mini_batch_size, WIDTH + 1)
     l2, l1 = (
         np.tile([strength(candidate) for candidate in candidates], hp.n_outputs).astype(np.float32)
-        * np.array([[1]] * N_FEATURES + [[0]], np.float32)
+        * np.array([[1]] * WIDTH + [[0]], np.float32)
         for strength in (lambda c: c.wd, lambda c: c.l1)
     )
     step, correct = plain_optimizer(candidates[0], hp, w)
@@ -295,7 +295,7 @@ def plain_weights(hp: Hyperparameters, features: np.ndarray, labels: np.ndarray,
             gradient = (gradient + np.sign(w) * l1) * np.float32(1 / hp.mini_batch_size) + w * l2
             rate = Schedule(candidates, enabled=True).rates(np.array([k]))[0]
             mult = np.array([candidate.bias_lr_mult for candidate in candidates])
-            rates = np.stack([*[rate] * N_FEATURES, rate * mult]) * correct(k)
+            rates = np.stack([*[rate] * WIDTH, rate * mult]) * correct(k)
             step(gradient, np.tile(rates, hp.n_outputs).astype(np.float32))
     return w
 
@@ -354,10 +354,10 @@ def test_the_weights_have_the_bits_of_the_plain_formulas(
     values |= {"normalize_label": "false", "unbias_label": "false"} if kind == "regressor" else {}
     hp = parse(values)
     rng = np.random.default_rng(7)
-    features = rng.normal(size=(80, N_FEATURES)).astype(np.float32)
+    features = rng.normal(size=(80, WIDTH)).astype(np.float32)
     labels = rng.integers(0, hp.n_outputs if kind[0] == "m" else 2, 80).astype(np.float32)
     training = train(features, labels, values)
     columns = plain_weights(hp, features, labels, n_epochs=training.best_epoch + 1)
-    expected = columns.reshape(N_FEATURES + 1, hp.n_outputs, -1)[:, :, training.best_index]
+    expected = columns.reshape(WIDTH + 1, hp.n_outputs, -1)[:, :, training.best_index]
     np.testing.assert_array_equal(training.model.weight, expected[:-1])
     np.testing.assert_array_equal(training.model.bias, expected[-1])
