@@ -92,7 +92,7 @@ class _OfResidual(Loss):
         self._losses(out)
         return out
 
-    def _slopes(self, e: Float32Array) -> None:  # noqa: B027 - of half the square, whose slope is e
+    def _slopes(self, e: Float32Array) -> None:
         pass
 
     @abstractmethod

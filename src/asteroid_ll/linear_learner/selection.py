@@ -202,27 +202,17 @@ class Cut:
     value: float
 
 
-def search_cuts(
-    scores: Float32Array, labels: Float32Array, *, hyperparameters: Hyperparameters, near: float
-) -> tuple[Cut, ...]:
+def best_cuts(ranking: Ranking, *, hyperparameters: Hyperparameters, near: float) -> tuple[Cut, ...]:
     """Return each model's threshold with the best value of the model-selection criterion.
 
     Args:
-        scores: scores of an endpoint, finite, shape ``(n, n_models)``.
-        labels: 0 or 1, shape ``(n,)``.
-        hyperparameters: the criterion, its targets, and ``num_calibration_samples``, the number of leading rows to use.
+        ranking: the ranked scores of the rows that take part, which are finite.
+        hyperparameters: the criterion and its targets.
         near: among equally good thresholds, the nearest to this one wins.
 
     Returns:
         A cut per model: an observed score, or just under the lowest if all rows should be positive.
     """
-    limit = hyperparameters.num_calibration_samples
-    ranking = Ranking.of(scores[:limit], labels[:limit])
-    return best_cuts(ranking, hyperparameters=hyperparameters, near=near)
-
-
-def best_cuts(ranking: Ranking, *, hyperparameters: Hyperparameters, near: float) -> tuple[Cut, ...]:
-    """Return what ``search_cuts`` does, for ranked scores of the rows that take part."""
     keys, positive = ranking.keys, ranking.positive
     n_models, n_rows = keys.shape
     n_positive = np.count_nonzero(positive, axis=1)[:, np.newaxis]
