@@ -28,6 +28,12 @@ from asteroid_ll.linear_learner.hyperparameters import ClientError
 
 CONTAINER_ROOT = "/opt/ml/input/data"
 """The container's path of its channels, by which messages and log lines name files."""
+_BLOCK_ELEMENTS = 1 << 20
+_KEPT_COPY_BYTES = 1 << 30
+# A dense copy of sparse rows is many times their size and, for wide rows, not faster than conversion in every epoch.
+_KEPT_SPARSE_COPY_BYTES = 1 << 27
+# A value that is put at its place takes as long as this many that are written in a row.
+_SCATTERED = 32
 
 
 @dataclass(frozen=True)
@@ -146,14 +152,6 @@ def _stack(parts: list[Float32Array | CsrMatrix]) -> Float32Array | CsrMatrix:
     if len(dense) == len(parts):
         return np.concatenate(dense)
     return CsrMatrix.stack([part if isinstance(part, CsrMatrix) else CsrMatrix.from_dense(part) for part in parts])
-
-
-_BLOCK_ELEMENTS = 1 << 20
-_KEPT_COPY_BYTES = 1 << 30
-# A dense copy of sparse rows is many times their size and, for wide rows, not faster than conversion in every epoch.
-_KEPT_SPARSE_COPY_BYTES = 1 << 27
-# A value that is put at its place takes as long as this many that are written in a row.
-_SCATTERED = 32
 
 
 @dataclass(frozen=True)

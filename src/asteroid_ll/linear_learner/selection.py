@@ -17,6 +17,12 @@ from asteroid_ll.formats.arrays import Bools, Float32Array, Float64Array, Int64A
 from asteroid_ll.linear_learner.hyperparameters import Hyperparameters
 from asteroid_ll.linear_learner.scaler import Scaler
 
+_SIGN = np.uint32(1 << 31)
+_NAN = np.uint32(0x7FC00000)
+_ONE = np.uint32(1)
+# Few enough for the cache.
+_CUTS_AT_ONCE = 1 << 15
+
 
 @dataclass(frozen=True)
 class EpochRecord:
@@ -30,10 +36,7 @@ class EpochRecord:
         criterion: the name of the measure that decides about stopping.
         criterion_value: the best model's value of it.
         improved: whether this epoch is the best so far, which is kept.
-        misses: epochs in a row without improvement.
         stops: whether training stops after this epoch because patience is exhausted.
-        n_records: rows trained on in the epoch.
-        n_batches: mini-batches of the epoch.
         started_s: start, in seconds since 1970.
         ended_s: end, in seconds since 1970.
     """
@@ -44,10 +47,7 @@ class EpochRecord:
     criterion: str
     criterion_value: float
     improved: bool
-    misses: int
     stops: bool
-    n_records: int
-    n_batches: int
     started_s: float
     ended_s: float
 
@@ -63,11 +63,6 @@ class Observer:
 
     def epoch_ended(self, epoch: EpochRecord) -> None:
         """Receive the epoch that has just ended."""
-
-
-_SIGN = np.uint32(1 << 31)
-_NAN = np.uint32(0x7FC00000)
-_ONE = np.uint32(1)
 
 
 @dataclass(frozen=True)
@@ -144,10 +139,6 @@ class Ranking:
 def scores_of(keys: npt.NDArray[np.uint32]) -> Float32Array:
     """Return the scores of a ranking's keys."""
     return np.where(keys & _SIGN, keys ^ _SIGN, ~keys).view(np.float32)
-
-
-# Few enough for the cache.
-_CUTS_AT_ONCE = 1 << 15
 
 
 class EarlyStopping:

@@ -33,10 +33,7 @@ def epoch(number, value, **changes):
         "criterion": "mse_objective",
         "criterion_value": value,
         "improved": False,
-        "misses": 1,
         "stops": False,
-        "n_records": 227,
-        "n_batches": 1,
         "started_s": 10.0,
         "ended_s": 12.0,
     }
@@ -53,9 +50,9 @@ def metrics_of(lines):
 
 
 def test_an_epoch_says_whether_it_is_kept(log):
-    log[0].epoch_ended(epoch(0, 0.5, improved=True, misses=0))
+    log[0].epoch_ended(epoch(0, 0.5, improved=True))
     log[0].epoch_ended(epoch(1, 0.4999))
-    log[0].epoch_ended(epoch(2, 0.6, misses=2, stops=True))
+    log[0].epoch_ended(epoch(2, 0.6, stops=True))
     said = [line.partition("] ")[2] for line in log[1] if "Epoch " in line or "progress" in line or "Early" in line]
     assert said == [
         "Epoch 0: Loss improved. Updating best model",
