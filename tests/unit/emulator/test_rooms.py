@@ -14,16 +14,15 @@ PACKAGE = "asteroid_ll.emulator"
 
 LEVELS = (
     {"transport.messages"},
-    {"json_types", "turns"},
-    {"api_model", "isolation", "processes", "sessions", "state"},
-    {"json_service", "query_protocol", "resources"},
-    {"cbor_protocol", "iam", "ledger"},
+    {"api_model", "isolation", "processes", "query_protocol", "sessions", "state"},
+    {"resources", "service"},
+    {"iam", "ledger", "prices", "quotas"},
     {"signatures"},
-    {"other_s3", "pricing", "s3", "servicequotas", "sts"},
+    {"other_s3", "s3", "sts"},
     {"buckets", "companion", "logs", "protocols"},
-    {"unknown_services", "worker"},
-    {"cloudwatch", "sagemaker"},
-    {"account", "operation_table"},
+    {"worker"},
+    {"sagemaker"},
+    {"account"},
     {"transport"},
     {"local"},
 )
