@@ -20,9 +20,8 @@ from asteroid_ll.emulator.iam.principals import Principal
 from asteroid_ll.emulator.iam.service import SERVICE as IAM
 from asteroid_ll.emulator.iam.store import Credentials, Identities
 from asteroid_ll.emulator.ledger import BilledInterval
-from asteroid_ll.emulator.logs.call import LogsCall
-from asteroid_ll.emulator.logs.service import SERVICE as LOGS
-from asteroid_ll.emulator.logs.store import LogStore
+from asteroid_ll.emulator.logs import SERVICE as LOGS
+from asteroid_ll.emulator.logs import LogsCall
 from asteroid_ll.emulator.pricing.service import SERVICE as PRICING
 from asteroid_ll.emulator.processes import reap_children
 from asteroid_ll.emulator.protocols import CBOR, JSON, protocol_of, refusal, scope_of
@@ -44,6 +43,7 @@ from asteroid_ll.emulator.sts.sessions import StsCall
 from asteroid_ll.emulator.transport.messages import ApiError, Request, Response, too_large
 from asteroid_ll.emulator.unknown_services import unknown_service
 from asteroid_ll.emulator.worker.jobs import PROCESSING, TRAINING, TRANSFORM, TUNING, Jobs
+from asteroid_ll.emulator.worker.log import LogStore
 from asteroid_ll.errors import DataError
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from botocore.model import ServiceModel
 
 from asteroid_ll.emulator.cloudwatch.service import SERVICE as CLOUDWATCH
 from asteroid_ll.emulator.iam.service import SERVICE as IAM
-from asteroid_ll.emulator.logs.service import SERVICE as LOGS
+from asteroid_ll.emulator.logs import SERVICE as LOGS
 from asteroid_ll.emulator.pricing.service import SERVICE as PRICING
 from asteroid_ll.emulator.s3 import service as _s3  # noqa: F401 - its import fills the table
 from asteroid_ll.emulator.s3.operations import COMMON_HEADERS, COMMON_QUERY, OPERATIONS, Operation

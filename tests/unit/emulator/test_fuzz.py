@@ -13,7 +13,7 @@ import pytest
 
 from asteroid_ll.emulator.cloudwatch import service as cloudwatch
 from asteroid_ll.emulator.iam.service import SERVICE as IAM
-from asteroid_ll.emulator.logs.service import SERVICE as LOGS
+from asteroid_ll.emulator.logs import SERVICE as LOGS
 from asteroid_ll.emulator.s3.operations import OPERATIONS as S3
 from asteroid_ll.emulator.sagemaker.service import SERVICE as SAGEMAKER
 from asteroid_ll.emulator.servicequotas.service import SERVICE as QUOTAS

@@ -15,17 +15,17 @@ from typing import Any
 from asteroid_ll.emulator import cbor_protocol
 from asteroid_ll.emulator.api_model import ApiModel, Authorize
 from asteroid_ll.emulator.json_service import JsonService
-from asteroid_ll.emulator.logs.store import TRAINING_GROUP, LogStore
 from asteroid_ll.emulator.protocols import CBOR, JSON, protocol_of
 from asteroid_ll.emulator.query_protocol import QueryService
 from asteroid_ll.emulator.resources import TRAINING_JOB, Resource, Resources
 from asteroid_ll.emulator.transport.messages import ApiError, Request, Response
 from asteroid_ll.emulator.worker.jobs import TERMINAL
-from asteroid_ll.emulator.worker.metrics import NAMESPACE, Reading, readings
+from asteroid_ll.emulator.worker.log import TRAINING_GROUP, LogStore, Reading, readings
 
 SIGNED_FOR = "monitoring"
 """The name that requests are signed for."""
 
+NAMESPACE = TRAINING_GROUP
 DIMENSION = "TrainingJobName"
 MAX_DATAPOINTS = 1_440
 PAGE = 500

@@ -8,10 +8,10 @@ from datetime import UTC, datetime
 import pytest
 
 from asteroid_ll.emulator.iam.setup import Policies
-from asteroid_ll.emulator.logs.store import TRAINING_GROUP
 from asteroid_ll.emulator.resources import TRAINING_JOB, Resource
 from asteroid_ll.emulator.transport.messages import Request
-from asteroid_ll.emulator.worker.metrics import NAMESPACE
+from asteroid_ll.emulator.worker.log import TRAINING_GROUP
+from asteroid_ll.emulator.worker.log import TRAINING_GROUP as NAMESPACE
 
 REGION = "us-west-2"
 START_S = 1_700_000_040.0  # a full minute

@@ -19,8 +19,7 @@ from asteroid_ll.emulator.iam import needs
 from asteroid_ll.emulator.iam.service import SERVICE as IAM
 from asteroid_ll.emulator.iam.store import POLICY, Identities
 from asteroid_ll.emulator.iam.store import USER as USER_KIND
-from asteroid_ll.emulator.logs.service import SERVICE as LOGS
-from asteroid_ll.emulator.logs.store import LogStore
+from asteroid_ll.emulator.logs import SERVICE as LOGS
 from asteroid_ll.emulator.pricing.service import SERVICE as PRICING
 from asteroid_ll.emulator.s3 import authorization
 from asteroid_ll.emulator.s3.operations import OPERATIONS
@@ -28,6 +27,7 @@ from asteroid_ll.emulator.sagemaker.service import SERVICE as SAGEMAKER
 from asteroid_ll.emulator.servicequotas.service import SERVICE as QUOTAS
 from asteroid_ll.emulator.sessions import new_session
 from asteroid_ll.emulator.sts.service import SERVICE as STS
+from asteroid_ll.emulator.worker.log import LogStore
 from asteroid_ll.linear_learner.images import image_uri
 
 ACCOUNT = "000000000000"

@@ -8,7 +8,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from asteroid_ll.emulator.iam.setup import Policies
-from asteroid_ll.emulator.logs.store import TRAINING_GROUP
+from asteroid_ll.emulator.worker.log import TRAINING_GROUP
 
 ROLE_ARN = "arn:aws:iam::000000000000:role/asteroid-ll"
 USER = "User: arn:aws:sts::000000000000:assumed-role/asteroid-ll/SageMaker is not authorized to perform"

@@ -118,5 +118,5 @@ def test_every_file_of_a_shuffled_stream_is_there_before_it_is_read(store, tmp_p
     request = job(channel_of(sharded, ShuffleConfig={"Seed": 7}), mode="Pipe", hosts=2)
     streams = prepare(tmp_path, request, host="algo-1", store=store)
     expected = [shares(store, sharded, seed=7, epoch=epoch, n_hosts=2)[0] for epoch in (0, 1, 2)]
-    assert [[path.name for path in streams["train"](epoch)] for epoch in (0, 1, 2)] == expected
-    assert all(path.is_file() for epoch in (0, 1, 2) for path in streams["train"](epoch))
+    assert [[path.name for path in streams[tmp_path / "input/data/train"](epoch)] for epoch in (0, 1, 2)] == expected
+    assert all(path.is_file() for epoch in (0, 1, 2) for path in streams[tmp_path / "input/data/train"](epoch))

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from asteroid_ll.emulator.isolation import MAX_OPEN_FILES, clean_environment, python_command
+from asteroid_ll.emulator.processes import MAX_OPEN_FILES, clean_environment, python_command
 from asteroid_ll.emulator.transport.messages import Request
 from asteroid_ll.linear_learner.images import image_uri
 
@@ -95,7 +95,7 @@ def test_a_container_has_its_own_directory_private_files_and_limits(reported):
 def test_a_package_that_only_pythonpath_finds_is_found_by_a_job(tmp_path):
     (tmp_path / "only_here.py").write_text("import sys\ndef main(words):\n    print(words, sys.flags.isolated)\n")
     code = (
-        "import subprocess, sys; from asteroid_ll.emulator.isolation import *;"
+        "import subprocess, sys; from asteroid_ll.emulator.processes import *;"
         "command = python_command('only_here', 'a b', '');"
         "sys.exit(subprocess.run(command, env=clean_environment(), cwd='/').returncode)"
     )

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from asteroid_ll.emulator.worker.metrics import DEFINITIONS, final_metrics
+from asteroid_ll.emulator.worker.log import DEFINITIONS, final_metrics
 from asteroid_ll.formats.shards import write_shards
 from asteroid_ll.linear_learner import container
 

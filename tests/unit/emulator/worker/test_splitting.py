@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asteroid_ll.emulator.worker.splitting import SplitError, payloads
+from asteroid_ll.emulator.worker.transform import SplitError, payloads
 from asteroid_ll.formats import recordio
 
 
