@@ -7,8 +7,8 @@ import sqlite3
 from dataclasses import dataclass
 from typing import Any
 
-from asteroid_ll.emulator.json_service import JsonService
 from asteroid_ll.emulator.resources import partition
+from asteroid_ll.emulator.service import JSON, Service
 from asteroid_ll.emulator.transport.messages import ApiError
 from asteroid_ll.emulator.worker.log import LogStore
 
@@ -217,10 +217,9 @@ def _terms(pattern: str) -> list[str]:
     return [phrase or word for phrase, word in re.findall(r'"([^"]*)"|([^\s"]+)', pattern)]
 
 
-SERVICE = JsonService(
+SERVICE = Service(
     "logs",
-    "CloudWatch Logs",
-    target_prefix="Logs_20140328.",
+    JSON,
     operations={
         "DescribeLogGroups": describe_groups,
         "DescribeLogStreams": describe_streams,

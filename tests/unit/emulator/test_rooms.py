@@ -14,16 +14,15 @@ PACKAGE = "asteroid_ll.emulator"
 
 LEVELS = (
     {"transport.messages"},
-    {"json_types", "turns"},
-    {"api_model", "processes", "sessions", "state"},
-    {"json_service", "query_protocol", "resources"},
-    {"cbor_protocol", "iam", "ledger"},
+    {"api_model", "processes", "query_protocol", "sessions", "state"},
+    {"resources", "service"},
+    {"iam", "ledger", "prices", "quotas"},
     {"signatures"},
-    {"companion", "pricing", "s3", "servicequotas", "sts"},
+    {"companion", "s3", "sts"},
     {"protocols"},
-    {"unknown_services", "worker"},
-    {"cloudwatch", "logs", "sagemaker"},
-    {"account", "operation_table"},
+    {"worker"},
+    {"logs", "sagemaker"},
+    {"account"},
     {"transport"},
     {"local"},
 )

@@ -5,10 +5,13 @@ from __future__ import annotations
 from asteroid_ll.emulator.iam import holders, policies, providers, roles, simulation, tags, users
 from asteroid_ll.emulator.iam.call import IamCall
 from asteroid_ll.emulator.iam.store import ROLE, USER
-from asteroid_ll.emulator.query_protocol import QueryService
+from asteroid_ll.emulator.query_protocol import QUERY
+from asteroid_ll.emulator.service import Service
 
-SERVICE = QueryService[IamCall](
+SERVICE = Service[IamCall](
     "iam",
+    QUERY,
+    invalid_code="ValidationError",
     operations={
         "CreateRole": roles.create,
         "GetRole": roles.get,

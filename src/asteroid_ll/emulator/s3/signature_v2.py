@@ -12,8 +12,7 @@ from email.utils import mktime_tz, parsedate_tz
 from urllib.parse import parse_qsl
 
 from asteroid_ll.emulator.iam.store import Credentials
-from asteroid_ll.emulator.s3.errors import s3_error
-from asteroid_ll.emulator.s3.xml import iso_time
+from asteroid_ll.emulator.s3.xml import iso_time, s3_error
 from asteroid_ll.emulator.signatures import Keys, as_sent
 from asteroid_ll.emulator.transport.messages import ApiError, Request
 

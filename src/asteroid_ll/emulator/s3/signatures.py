@@ -10,10 +10,10 @@ import re
 from dataclasses import replace
 
 from asteroid_ll.emulator.s3 import signature_v2
-from asteroid_ll.emulator.s3.body_files import CHUNK_BYTES
-from asteroid_ll.emulator.s3.errors import s3_error
 from asteroid_ll.emulator.s3.payload import read_frames
 from asteroid_ll.emulator.s3.signature_v2 import MAX_SKEW_S, credentials_of, mismatch, too_skewed
+from asteroid_ll.emulator.s3.store import CHUNK_BYTES
+from asteroid_ll.emulator.s3.xml import s3_error
 from asteroid_ll.emulator.signatures import (
     ALGORITHM,
     Keys,

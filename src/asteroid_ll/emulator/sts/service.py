@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from asteroid_ll.emulator.query_protocol import QueryService
+from asteroid_ll.emulator.query_protocol import QUERY
+from asteroid_ll.emulator.service import Service
 from asteroid_ll.emulator.sts import web_identity
 from asteroid_ll.emulator.sts.sessions import Answer, StsCall, assume_role
 
@@ -12,8 +13,10 @@ def get_caller_identity(call: StsCall) -> Answer:
     return {"Arn": call.sender.arn, "UserId": call.sender.user_id, "Account": call.identities.state.account_id}
 
 
-SERVICE = QueryService[StsCall](
+SERVICE = Service[StsCall](
     "sts",
+    QUERY,
+    invalid_code="ValidationError",
     operations={
         "GetCallerIdentity": get_caller_identity,
         "AssumeRole": assume_role,
