@@ -40,7 +40,6 @@ TIMEOUTS_S = (2, 10)
 PATIENT_TIMEOUTS_S = (10, 60)
 """The same for a job."""
 
-_DOWNLOADS = 3
 _CHUNK_BYTES = 1 << 20
 _HIDDEN = (301, 400, 403, 404)
 """The status of a HEAD request that may not see its bucket or object. Such an answer has no code."""
@@ -92,28 +91,19 @@ class OtherBuckets:
 
     def file_of(self, stored: OtherObject) -> Path:
         """Download an object; the file is replaced by the next call."""
-        for remaining in reversed(range(_DOWNLOADS)):
-            try:
-                with self._refusals():
-                    return self._download(stored)
-            except ApiError as error:
-                if error.status != 503 or not remaining:
-                    raise
-        raise AssertionError
+        self._scratch.unlink(missing_ok=True)  # it may have got a second name
+        self._scratch.parent.mkdir(parents=True, exist_ok=True)
+        with self._refusals():
+            answer = self._client.get_object(Bucket=stored.bucket, Key=stored.key, **self._owner)
+            with closing(answer["Body"]) as body, self._scratch.open("xb") as file:
+                for chunk in body.iter_chunks(_CHUNK_BYTES):
+                    file.write(chunk)
+        return self._scratch
 
     def put_file(self, bucket: str, key: str, source: Path) -> None:
         """Store a file as an object."""
         with self._refusals(), source.open("rb") as body:
             self._client.put_object(Bucket=bucket, Key=key, Body=body, **self._owner)
-
-    def _download(self, stored: OtherObject) -> Path:
-        answer = self._client.get_object(Bucket=stored.bucket, Key=stored.key, **self._owner)
-        self._scratch.unlink(missing_ok=True)  # it may have got a second name
-        self._scratch.parent.mkdir(parents=True, exist_ok=True)
-        with closing(answer["Body"]) as body, self._scratch.open("xb") as file:
-            for chunk in body.iter_chunks(_CHUNK_BYTES):
-                file.write(chunk)
-        return self._scratch
 
     def _head(self, operation: str, **arguments: str) -> dict[str, Any] | None:
         """Send a HEAD request; return its answer, or None if the bucket or the object is absent or hidden."""

@@ -146,7 +146,7 @@ def python_command(module: str, *arguments: str) -> list[str]:
 def clean_environment() -> dict[str, str]:
     """Return the variables that a job process inherits.
 
-    Only absolute directories of ``LD"LD_LIBRARY_PATH"`` are kept: a job's process starts in a directory with a client's
+    Only absolute directories of ``LD_LIBRARY_PATH`` are kept: a job's process starts in a directory with a client's
     files.
     """
     kept = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
@@ -160,11 +160,8 @@ def of_aws_client() -> dict[str, str]:
 
     Only the worker process of a job gets them, and only if the buckets are in another emulator.
     """
-    return {
-        name: text
-        for name, text in os.environ.items()
-        if name.startswith("AWS_") or name.upper() in ("HOME", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
-    }
+    others = ("HOME", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
+    return {name: text for name, text in os.environ.items() if name.startswith("AWS_") or name.upper() in others}
 
 
 def limit_resources() -> None:
@@ -179,7 +176,7 @@ def limit_resources() -> None:
         resource.RLIMIT_AS: MAX_ADDRESS_SPACE_BYTES,
     }
     for kind, most in limits.items():
-        soft, hard = resource.getrlimit(kind)
-        lowest = min((limit for limit in (soft, hard, most) if limit != resource.RLIM_INFINITY), default=most)
+        present = [limit for limit in resource.getrlimit(kind) if limit != resource.RLIM_INFINITY]
+        lowest = min([*present, most])
         with suppress(ValueError, OSError):  # macOS has no limit of the address space
             resource.setrlimit(kind, (lowest, lowest))

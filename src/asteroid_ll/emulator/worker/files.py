@@ -75,27 +75,32 @@ class Buckets:
 
     def list(self, bucket: str, prefix: str = "") -> Sequence[Any]:
         """Return the objects whose keys have a prefix, in the order of their keys. Each has a bucket and a key."""
-        _refuse("" if self._role is None else self._role.list_denial(bucket, prefix))
+        self._check(lambda role: role.list_denial(bucket, prefix))
         return self._store.list(bucket, prefix)
 
     def get(self, bucket: str, key: str) -> Any:
         """Return the object of that key, or None."""
-        _refuse("" if self._role is None else self._role.read_denial(bucket, key))
+        self._check(lambda role: role.read_denial(bucket, key))
         return self._store.get(bucket, key)
 
     def file_of(self, item: Any) -> Path:
         """Return a file with an object's bytes. It may be linked, copied and read, until the next call."""
-        _refuse("" if self._role is None else self._role.read_denial(item.bucket, item.key))
+        self._check(lambda role: role.read_denial(item.bucket, item.key))
         return self._store.file_of(item)
 
     def check_put(self, bucket: str, key: str) -> None:
         """Check that the role may store an object."""
-        _refuse("" if self._role is None else self._role.write_denial(bucket, key))
+        self._check(lambda role: role.write_denial(bucket, key))
 
     def put_file(self, bucket: str, key: str, source: Path) -> None:
         """Store a file as an object."""
         self.check_put(bucket, key)
         self._store.put_file(bucket, key, source)
+
+    def _check(self, denial: Callable[[ExecutionRole], str]) -> None:
+        denied = "" if self._role is None else denial(self._role)
+        if denied:
+            raise ApiError("AccessDenied", denied)
 
 
 def buckets_of(state: State, region: str, *, scratch: Path, is_patient: bool = False) -> Buckets:
@@ -349,11 +354,6 @@ def relative_path(key: str, prefix: str) -> str:
     return key[prefix.rfind("/") + 1 :]
 
 
-def _refuse(denied: str) -> None:
-    if denied:
-        raise ApiError("AccessDenied", denied)
-
-
 def _manifest(uri: str, store: Buckets) -> list[tuple[str, str]]:
     """Return the address of each object of a manifest, and its path below the channel's folder."""
     try:
@@ -423,12 +423,13 @@ def _resource_config(request: Mapping[str, Any], host: str, hosts: Sequence[str]
 
 def _channel_config(channel: Mapping[str, Any], request: Mapping[str, Any]) -> dict[str, str]:
     source = channel["DataSource"]["S3DataSource"]
-    config = {
+    content_type = {"ContentType": channel["ContentType"]} if "ContentType" in channel else {}
+    return {
         "TrainingInputMode": _input_mode(channel, request),
         "S3DistributionType": source.get("S3DataDistributionType", "FullyReplicated"),
         "RecordWrapperType": channel.get("RecordWrapperType", "None"),
+        **content_type,
     }
-    return config | {name: channel[name] for name in ("ContentType",) if name in channel}
 
 
 def _write(stored: Path, target: Path, *, gunzip: bool, link: bool) -> None:

@@ -197,8 +197,7 @@ class TrainingWorker(Worker):
 
     def _metrics(self) -> list[dict[str, Any]]:
         """Return the final metrics of the job's log; none if the role may not publish them."""
-        role = self.role()
-        denied = "" if role is None else role.metrics_denial(TRAINING_GROUP)
+        denied = self.denial(lambda role: role.metrics_denial(TRAINING_GROUP))
         if denied:
             self.state.log(f"{self.job.arn} has no metrics: {denied}")
             return []

@@ -136,6 +136,11 @@ class Worker:
 
         return execution_role(ObjectStore(self.state), self.role_arn, region=self.job.region)
 
+    def denial(self, check: Callable[[ExecutionRole], str]) -> str:
+        """Return AWS's message if the role may not do what is checked, else an empty text."""
+        role = self.role()
+        return "" if role is None else check(role)
+
     def buckets(self) -> Buckets:
         """Return the buckets with what the job's role may do now."""
         return self._buckets.as_role(self.role())
@@ -146,8 +151,7 @@ class Worker:
         Raises:
             JobEndedError: a policy denies it.
         """
-        role = self.role()
-        _, denied = ("", "") if role is None else role.pull_denial(image)
+        denied = self.denial(lambda role: role.pull_denial(image)[1])
         if denied:
             raise failure(
                 f"ClientError: Cannot pull {what} container. Either the image does not exist or its permissions are "
@@ -157,8 +161,7 @@ class Worker:
     def log(self, stream: str, lines: Sequence[str]) -> None:
         """Add lines to a log stream, if the role may; on AWS, the job runs without a log if not."""
         if self._may_log is None:
-            role = self.role()
-            denied = "" if role is None else role.log_denial(self.group, stream)
+            denied = self.denial(lambda role: role.log_denial(self.group, stream))
             if denied:
                 self.state.log(f"{self.job.arn} has no log: {denied}")
             self._may_log = not denied

@@ -63,15 +63,6 @@ def test_a_manifest_that_cannot_be_used_names_the_reason(store, manifest, messag
     assert str(caught.value) == message
 
 
-def test_a_manifest_that_is_missing_and_a_prefix_of_folders_alone_have_no_objects(store):
-    for source in (
-        {"S3DataType": "ManifestFile", "S3Uri": URI},
-        {"S3DataType": "S3Prefix", "S3Uri": "s3://asteroids/data/empty"},
-    ):
-        with pytest.raises(DownloadError, match="No S3 objects found under S3 URL"):
-            input_objects(source, store)
-
-
 @pytest.mark.parametrize("mode", ["File", "FastFile"])
 def test_the_hosts_share_a_manifest(store, tmp_path, mode):
     source = put_manifest(store, [{"prefix": "s3://asteroids/data/2029/"}, "c.csv", "a.csv", "b.csv"])

@@ -70,8 +70,9 @@ def test_a_job_reads_its_channel_in_any_mode(
     for number, rows in enumerate([slice(0, 40), slice(40, 90)]):
         emulator.store.put("asteroids", f"in/train/part-{number}", [encode(rows)])
     request = job_request(HyperParameters=VALUES)
-    request["AlgorithmSpecification"]["TrainingInputMode"] = mode
+    request["AlgorithmSpecification"]["TrainingInputMode"] = "File" if content_type else mode
     if content_type:
+        request["InputDataConfig"][0]["InputMode"] = mode
         request["InputDataConfig"][0]["ContentType"] = content_type
     sagemaker.create_training_job(**request)
     job = ended()
@@ -82,20 +83,6 @@ def test_a_job_reads_its_channel_in_any_mode(
     np.testing.assert_array_equal(model.bias, expected.bias)
     with tarfile.open(stored.path) as archive:
         assert archive.getnames() == ["model_algo-1"]
-
-
-def test_a_channel_has_a_mode_of_its_own(emulator, sagemaker, job_request, ended):
-    emulator.store.create_bucket("asteroids", region=REGION)
-    for name in ("train", "validation"):
-        emulator.store.put("asteroids", f"in/{name}/part-0", [recordio_of(slice(0, 90))])
-    request = job_request(HyperParameters=VALUES)
-    (channel,) = request["InputDataConfig"]
-    source = {**channel["DataSource"]["S3DataSource"], "S3Uri": "s3://asteroids/in/validation"}
-    held_out = {"ChannelName": "validation", "InputMode": "Pipe", "DataSource": {"S3DataSource": source}}
-    sagemaker.create_training_job(**{**request, "InputDataConfig": [channel, held_out]})
-    job = ended()
-    assert job["TrainingJobStatus"] == "Completed", job.get("FailureReason")
-    assert "validation:mse" in {metric["MetricName"] for metric in job["FinalMetricDataList"]}
 
 
 def test_a_damaged_stream_is_the_customers_fault(emulator, sagemaker, job_request, ended):

@@ -147,7 +147,7 @@ def test_a_container_that_fails_stops_the_others_and_nothing_is_uploaded(account
     assert open_intervals(account.state) == []
 
 
-def test_a_message_is_cut_off_after_1_kb_and_must_be_utf_8(run, outputs):
+def test_a_message_is_cut_off_after_1_kb(run, outputs):
     code = "(root / 'output/message').write_text(chr(252) * 600); (out / 'rows').write_text('1')"
     job = run(code)
     assert (job["ProcessingJobStatus"], job["ExitMessage"]) == ("Completed", "ü" * 512)
@@ -199,12 +199,6 @@ def test_a_container_that_runs_too_long_is_stopped(account, run, outputs, output
     job = run(STUBBORN.format("os.close(1); os.close(2)" if output == "closed" else ""), max_runtime_s=0.2)
     assert job["ProcessingJobStatus"] == "Stopped"
     assert outputs() == {}
-
-
-def test_an_input_that_was_deleted_meanwhile_fails_the_job(run):
-    job = run("", ("in", "s3://asteroids/in/", {}))
-    words = 'ClientError: Failed to download data. No S3 objects found under S3 URL "s3://asteroids/in/"'
-    assert job["FailureReason"] == words
 
 
 @pytest.mark.parametrize(
