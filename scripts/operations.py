@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from asteroid_ll.emulator.iam.service import SERVICE as IAM
-from asteroid_ll.emulator.logs.service import SERVICE as LOGS
+from asteroid_ll.emulator.logs import SERVICE as LOGS
 from asteroid_ll.emulator.prices import SERVICE as PRICES
 from asteroid_ll.emulator.quotas import SERVICE as QUOTAS
 from asteroid_ll.emulator.s3 import service as _s3  # noqa: F401 - its import fills the table

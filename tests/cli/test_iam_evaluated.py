@@ -34,8 +34,8 @@ from asteroid_ll.emulator.iam.language import decide
 from asteroid_ll.emulator.iam.managed import MANAGED
 from asteroid_ll.emulator.iam.principals import Principal
 from asteroid_ll.emulator.iam.setup import Policies
-from asteroid_ll.emulator.logs.store import ENDPOINT_GROUP_PREFIX, TRAINING_GROUP, LogStore
 from asteroid_ll.emulator.state import State
+from asteroid_ll.emulator.worker.log import ENDPOINT_GROUP_PREFIX, TRAINING_GROUP, LogStore
 from asteroid_ll.errors import AsteroidError, AwsError
 from asteroid_ll.linear_learner.images import image_uri
 from asteroid_ll.processing_container import CODE, ENTRYPOINT, RUN, local_path

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from asteroid_ll import Emulator, LinearLearnerClassifier
-from asteroid_ll.emulator.logs.store import LogStore
 from asteroid_ll.emulator.state import State
+from asteroid_ll.emulator.worker.log import LogStore
 
 ACCOUNT_ID = "000000000000"
 REGIONS = ("us-east-1", "us-west-2", "eu-west-1", "eu-central-1", "ap-southeast-2")

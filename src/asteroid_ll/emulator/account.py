@@ -18,9 +18,8 @@ from asteroid_ll.emulator.iam.principals import Principal
 from asteroid_ll.emulator.iam.service import SERVICE as IAM
 from asteroid_ll.emulator.iam.store import Credentials, Identities
 from asteroid_ll.emulator.ledger import BilledInterval
-from asteroid_ll.emulator.logs.call import LogsCall
-from asteroid_ll.emulator.logs.service import SERVICE as LOGS
-from asteroid_ll.emulator.logs.store import LogStore
+from asteroid_ll.emulator.logs import SERVICE as LOGS
+from asteroid_ll.emulator.logs import LogsCall
 from asteroid_ll.emulator.prices import SERVICE as PRICES
 from asteroid_ll.emulator.processes import reap_children
 from asteroid_ll.emulator.protocols import REST_JSON, operation_of, protocol_of, refusal, scope_of
@@ -41,6 +40,7 @@ from asteroid_ll.emulator.sts.service import SERVICE as STS
 from asteroid_ll.emulator.sts.sessions import StsCall
 from asteroid_ll.emulator.transport.messages import ApiError, Request, Response, too_large
 from asteroid_ll.emulator.worker.jobs import PROCESSING, TRAINING, TRANSFORM, TUNING, Jobs
+from asteroid_ll.emulator.worker.log import LogStore
 from asteroid_ll.errors import DataError
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from botocore.model import ServiceModel
 
 from asteroid_ll.emulator.account import Account
 from asteroid_ll.emulator.api_model import check
-from asteroid_ll.emulator.logs.service import SERVICE as LOGS
+from asteroid_ll.emulator.logs import SERVICE as LOGS
 from asteroid_ll.emulator.prices import SERVICE as PRICES
 from asteroid_ll.emulator.quotas import SERVICE as QUOTAS
 from asteroid_ll.emulator.sagemaker.service import SERVICE as SAGEMAKER

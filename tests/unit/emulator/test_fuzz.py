@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 import pytest
 
 from asteroid_ll.emulator.iam.service import SERVICE as IAM
-from asteroid_ll.emulator.logs.service import SERVICE as LOGS
+from asteroid_ll.emulator.logs import SERVICE as LOGS
 from asteroid_ll.emulator.quotas import SERVICE as QUOTAS
 from asteroid_ll.emulator.s3.call import OPERATIONS as S3
 from asteroid_ll.emulator.sagemaker.service import SERVICE as SAGEMAKER

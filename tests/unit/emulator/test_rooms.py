@@ -14,14 +14,14 @@ PACKAGE = "asteroid_ll.emulator"
 
 LEVELS = (
     {"transport.messages"},
-    {"api_model", "isolation", "processes", "query_protocol", "sessions", "state"},
+    {"api_model", "processes", "query_protocol", "sessions", "state"},
     {"resources", "service"},
     {"iam", "ledger", "prices", "quotas"},
     {"signatures"},
-    {"other_s3", "s3", "sts"},
-    {"buckets", "companion", "logs", "protocols"},
+    {"companion", "s3", "sts"},
+    {"protocols"},
     {"worker"},
-    {"sagemaker"},
+    {"logs", "sagemaker"},
     {"account"},
     {"transport"},
     {"local"},

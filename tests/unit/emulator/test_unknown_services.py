@@ -11,7 +11,7 @@ from botocore.loaders import Loader
 
 from asteroid_ll.emulator.account import Account
 from asteroid_ll.emulator.iam.service import SERVICE as IAM
-from asteroid_ll.emulator.logs.service import SERVICE as LOGS
+from asteroid_ll.emulator.logs import SERVICE as LOGS
 from asteroid_ll.emulator.prices import SERVICE as PRICES
 from asteroid_ll.emulator.quotas import SERVICE as QUOTAS
 from asteroid_ll.emulator.sagemaker.service import SERVICE as SAGEMAKER

@@ -82,11 +82,10 @@ DATA_PLANE = {"InvokeEndpoint"}
 
 LOGS = {
     "DescribeLogGroups": "",
-    **dict.fromkeys(("TagResource", "UntagResource", "ListTagsForResource"), "arn"),
     **dict.fromkeys(("DescribeLogStreams", "FilterLogEvents", "DeleteLogGroup"), "group"),
     **dict.fromkeys(("GetLogEvents", "DeleteLogStream"), "stream"),
 }
-"""What an operation of CloudWatch Logs is about: all groups, the group of an ARN, a group or a stream."""
+"""What an operation of CloudWatch Logs is about: all groups, a group or a stream."""
 
 _ROLE, _USER, _POLICY = ("role", "RoleName"), ("user", "UserName"), ("", "PolicyArn")
 _PROVIDER = ("", "OpenIDConnectProviderArn")
@@ -157,9 +156,6 @@ def sagemaker(operation: str, params: Params, region: str) -> Iterator[Need]:
 def logs(operation: str, params: Params, region: str) -> Iterator[Need]:
     """Yield what an operation of CloudWatch Logs needs. AWS writes the ARN of a group with ``:log-stream:``."""
     about = LOGS[operation]
-    if about == "arn":
-        yield Need(f"logs:{operation}", params["resourceArn"], dict(_tag_context(params)))
-        return
     group = params.get("logGroupName") or params.get("logGroupIdentifier", "").rpartition(":log-group:")[2]
     stream = params.get("logStreamName", "") if about == "stream" else ""
     yield Need(f"logs:{operation}", log_arn(region, group if about else "", stream))

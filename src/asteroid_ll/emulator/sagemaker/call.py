@@ -9,12 +9,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from asteroid_ll.emulator.buckets import Buckets, buckets_of
 from asteroid_ll.emulator.ledger import open_intervals
 from asteroid_ll.emulator.resources import Resource, Resources, resource_arn
 from asteroid_ll.emulator.s3.store import ObjectStore
 from asteroid_ll.emulator.state import DOWNLOADS, Settings, State, others_first
 from asteroid_ll.emulator.transport.messages import ApiError
+from asteroid_ll.emulator.worker.files import Buckets, buckets_of
 from asteroid_ll.emulator.worker.jobs import Jobs
 
 if TYPE_CHECKING:

@@ -17,13 +17,13 @@ from typing import TYPE_CHECKING, Any
 
 from asteroid_ll.emulator import ledger
 from asteroid_ll.emulator.ledger import BilledInterval
-from asteroid_ll.emulator.logs.store import ENDPOINT_GROUP_PREFIX, LogStore
 from asteroid_ll.emulator.resources import ENDPOINT, ENDPOINT_CONFIG, MODEL, Resource
 from asteroid_ll.emulator.sagemaker.call import SageMakerCall, Services, invalid
 from asteroid_ll.emulator.sagemaker.listing import page
 from asteroid_ll.emulator.sagemaker.models import create_resource, existing
 from asteroid_ll.emulator.transport.messages import ApiError
 from asteroid_ll.emulator.worker.files import link_or_copy, parse_s3_uri
+from asteroid_ll.emulator.worker.log import ENDPOINT_GROUP_PREFIX, LogStore
 from asteroid_ll.errors import AsteroidError
 from asteroid_ll.linear_learner.images import image_uri
 

@@ -15,9 +15,9 @@ from asteroid_ll.emulator.sagemaker.images import check_image
 from asteroid_ll.emulator.sagemaker.listing import page
 from asteroid_ll.emulator.sagemaker.locations import check_input, check_output
 from asteroid_ll.emulator.transport.messages import ApiError
-from asteroid_ll.emulator.worker.checkpoints import LOCAL_PATH
+from asteroid_ll.emulator.worker.files import CHECKPOINTS as LOCAL_PATH
 from asteroid_ll.emulator.worker.jobs import TERMINAL
-from asteroid_ll.emulator.worker.metrics import DEFINITIONS
+from asteroid_ll.emulator.worker.log import DEFINITIONS
 from asteroid_ll.instance_types import has_local_storage
 
 DEFAULT_MAX_RUNTIME_S = 86_400

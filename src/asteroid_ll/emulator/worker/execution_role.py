@@ -6,18 +6,15 @@ and CreateModel API.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
-from asteroid_ll.emulator.buckets import Item
 from asteroid_ll.emulator.iam.needs import Need, log_arn
 from asteroid_ll.emulator.iam.permissions import Permissions, is_assumable, role_permissions
-from asteroid_ll.emulator.logs.store import LogStore
 from asteroid_ll.emulator.resources import partition
 from asteroid_ll.emulator.s3.store import ObjectStore, s3_arn
 from asteroid_ll.emulator.state import ACCOUNT_ID
-from asteroid_ll.emulator.worker.files import input_objects, parse_s3_uri
+from asteroid_ll.emulator.worker.log import LogStore
 
 _IMAGE_ACTIONS = ("BatchCheckLayerAvailability", "GetDownloadUrlForLayer", "BatchGetImage")
 
@@ -45,50 +42,6 @@ class ExecutionRole:
     def list_denial(self, bucket: str, prefix: str) -> str:
         """Check the listing of a channel."""
         return self.permissions.denial(Need("s3:ListBucket", s3_arn(self.region, bucket), {"s3:prefix": (prefix,)}))
-
-    def input_denial(self, request: Mapping[str, Any]) -> str:
-        """Check the download of a training job's channels, and the download and the upload of its checkpoints.
-
-        Args:
-            request: the CreateTrainingJob request.
-
-        Returns:
-            The end of the job's FailureReason, with AWS's message.
-
-        Raises:
-            DownloadError: a manifest cannot be read.
-        """
-        sources = [channel["DataSource"]["S3DataSource"] for channel in request.get("InputDataConfig", [])]
-        checkpoints = request.get("CheckpointConfig", {}).get("S3Uri")
-        prefixes = [{"S3DataType": "S3Prefix", "S3Uri": checkpoints}] if checkpoints else []
-        denied = self.sources_denial([*sources, *prefixes])
-        if denied or not checkpoints:
-            return denied
-        denied = self.write_denial(*parse_s3_uri(f"{checkpoints}/"))
-        return denied and f"Unable to upload checkpoints to {checkpoints} (AccessDenied: {denied})"
-
-    def sources_denial(self, sources: Iterable[Mapping[str, Any]]) -> str:
-        """Check the download of a job's inputs.
-
-        Args:
-            sources: each with ``S3DataType`` and ``S3Uri``.
-
-        Returns:
-            The end of the job's FailureReason, with AWS's message.
-
-        Raises:
-            DownloadError: a manifest cannot be read.
-        """
-        for source in sources:
-            bucket, prefix = parse_s3_uri(source["S3Uri"])
-            denied = self.list_denial(bucket, prefix)
-            if denied:
-                return f"Unable to list {source['S3Uri']} (AccessDenied: {denied})"
-            for item in self._downloads(source):
-                denied = self.read_denial(item.bucket, item.key)
-                if denied:
-                    return f"Unable to download object s3://{item.bucket}/{item.key} (AccessDenied: {denied})"
-        return ""
 
     def read_denial(self, bucket: str, key: str) -> str:
         """Check the download of an object."""
@@ -118,16 +71,6 @@ class ExecutionRole:
         """Check the metrics of a namespace; on AWS, a job without them has none."""
         return self.permissions.denial(Need("cloudwatch:PutMetricData", "*", {"cloudwatch:namespace": (namespace,)}))
 
-    def _downloads(self, source: Mapping[str, Any]) -> Iterator[Item]:
-        """Yield the objects that an input is read from: those below a prefix, or a manifest and then its objects."""
-        bucket, key = parse_s3_uri(source["S3Uri"])
-        if source["S3DataType"] != "ManifestFile":
-            yield from self.store.list(bucket, key)
-            return
-        manifest = self.store.get(bucket, key)
-        yield from [] if manifest is None else [manifest]
-        yield from (found.item for found in input_objects(source, self.store))
-
     def _pull_needs(self, image: str) -> Iterator[Need]:
         host, _, name = image.partition("/")
         account, _, _, region = host.split(".")[:4]
@@ -137,7 +80,7 @@ class ExecutionRole:
             yield Need(f"ecr:{action}", f"arn:{partition(region)}:ecr:{region}:{account}:repository/{repository}")
 
     def _log_needs(self, group: str, stream: str) -> Iterator[Need]:
-        if not LogStore(self.store.state).has_group(self.region, group):
+        if not LogStore(self.store.state).stream_names(self.region, group):
             yield Need("logs:CreateLogGroup", log_arn(self.region, group))
         yield Need("logs:DescribeLogStreams", log_arn(self.region, group))
         for action in ("CreateLogStream", "PutLogEvents"):

@@ -16,9 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from asteroid_ll.emulator import ledger
-from asteroid_ll.emulator.isolation import clean_environment, of_aws_client, python_command
 from asteroid_ll.emulator.ledger import BilledInterval
-from asteroid_ll.emulator.processes import ProcessId, spawn_detached
+from asteroid_ll.emulator.processes import ProcessId, clean_environment, of_aws_client, python_command, spawn_detached
 from asteroid_ll.emulator.resources import (
     PROCESSING_JOB,
     TRAINING_JOB,

@@ -8,8 +8,8 @@ import pytest
 
 from asteroid_ll import own_wheel
 from asteroid_ll.emulator.ledger import open_intervals
-from asteroid_ll.emulator.logs.store import PROCESSING_GROUP, LogStore
 from asteroid_ll.emulator.sessions import poll_quickly
+from asteroid_ll.emulator.worker.log import PROCESSING_GROUP, LogStore
 
 REGION = "us-west-2"
 ARN = "arn:aws:sagemaker:us-west-2:000000000000:processing-job"

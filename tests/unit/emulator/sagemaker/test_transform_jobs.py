@@ -10,9 +10,9 @@ import pytest
 
 from asteroid_ll.emulator.iam.setup import Policies
 from asteroid_ll.emulator.ledger import open_intervals
-from asteroid_ll.emulator.logs.store import TRANSFORM_GROUP, LogStore
 from asteroid_ll.emulator.processes import ProcessId
 from asteroid_ll.emulator.worker.jobs import TRANSFORM, Jobs
+from asteroid_ll.emulator.worker.log import TRANSFORM_GROUP, LogStore
 from asteroid_ll.emulator.worker.transform import TransformWorker
 from asteroid_ll.formats import recordio
 from asteroid_ll.formats.text import format_rows
@@ -282,7 +282,7 @@ def test_a_job_outlives_its_model(emulator, sagemaker, model, put, outputs, tran
 
 DENIALS = {
     "s3:ListBucket": "ClientError: Unable to list s3://asteroids/in/ (AccessDenied: ",
-    "s3:GetObject": "ClientError: Unable to download object s3://asteroids/model.tar.gz (AccessDenied: ",
+    "s3:GetObject": "ClientError: Failed to download model data from URL: ",
     "s3:PutObject": "ClientError: Unable to upload s3://asteroids/out/rows.csv.out (AccessDenied: ",
     "ecr:BatchGetImage": "ClientError: Cannot pull algorithm container.",
     "logs:PutLogEvents": "",

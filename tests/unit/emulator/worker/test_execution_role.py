@@ -8,7 +8,6 @@ import pytest
 from botocore.exceptions import ClientError
 
 from asteroid_ll.emulator.iam.setup import Policies
-from asteroid_ll.emulator.logs.store import TRAINING_GROUP
 
 ROLE_ARN = "arn:aws:iam::000000000000:role/asteroid-ll"
 USER = "User: arn:aws:sts::000000000000:assumed-role/asteroid-ll/SageMaker is not authorized to perform"
@@ -76,16 +75,6 @@ def test_a_job_that_may_not_log_runs_without_a_log_and_without_metrics(limited, 
     assert f"job-1 has no log: {USER}: logs:CreateLogStream on resource: " in (
         account.directory / "emulator.log"
     ).read_text("utf-8")
-
-
-def test_a_job_that_may_do_everything_has_all_of_it(limited, sagemaker, job_request, ended, client_of):
-    limited()
-    sagemaker.create_training_job(**job_request(RoleArn=ROLE_ARN))
-    job = ended()
-    assert job["TrainingJobStatus"] == "Completed"
-    assert job["FinalMetricDataList"]
-    streams = client_of("logs").describe_log_streams(logGroupName=TRAINING_GROUP)["logStreams"]
-    assert [stream["logStreamName"].partition("/")[0] for stream in streams] == ["job-1"]
 
 
 @pytest.mark.parametrize(

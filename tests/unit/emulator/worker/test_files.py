@@ -63,15 +63,6 @@ def test_a_manifest_that_cannot_be_used_names_the_reason(store, manifest, messag
     assert str(caught.value) == message
 
 
-def test_a_manifest_that_is_missing_and_a_prefix_of_folders_alone_have_no_objects(store):
-    for source in (
-        {"S3DataType": "ManifestFile", "S3Uri": URI},
-        {"S3DataType": "S3Prefix", "S3Uri": "s3://asteroids/data/empty"},
-    ):
-        with pytest.raises(DownloadError, match="No S3 objects found under S3 URL"):
-            input_objects(source, store)
-
-
 @pytest.mark.parametrize("mode", ["File", "FastFile"])
 def test_the_hosts_share_a_manifest(store, tmp_path, mode):
     source = put_manifest(store, [{"prefix": "s3://asteroids/data/2029/"}, "c.csv", "a.csv", "b.csv"])
@@ -118,5 +109,5 @@ def test_every_file_of_a_shuffled_stream_is_there_before_it_is_read(store, tmp_p
     request = job(channel_of(sharded, ShuffleConfig={"Seed": 7}), mode="Pipe", hosts=2)
     streams = prepare(tmp_path, request, host="algo-1", store=store)
     expected = [shares(store, sharded, seed=7, epoch=epoch, n_hosts=2)[0] for epoch in (0, 1, 2)]
-    assert [[path.name for path in streams["train"](epoch)] for epoch in (0, 1, 2)] == expected
-    assert all(path.is_file() for epoch in (0, 1, 2) for path in streams["train"](epoch))
+    assert [[path.name for path in streams[tmp_path / "input/data/train"](epoch)] for epoch in (0, 1, 2)] == expected
+    assert all(path.is_file() for epoch in (0, 1, 2) for path in streams[tmp_path / "input/data/train"](epoch))

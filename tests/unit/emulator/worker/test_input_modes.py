@@ -7,7 +7,7 @@ import threading
 import numpy as np
 import pytest
 
-from asteroid_ll.emulator.worker.pipes import Feeder, feeding, pipe_path
+from asteroid_ll.emulator.worker.files import feeding, pipe_path
 from asteroid_ll.formats import recordio
 from asteroid_ll.linear_learner.model import Model
 from asteroid_ll.linear_learner.training import train
@@ -19,46 +19,27 @@ FEATURES = RNG.normal(size=(90, 3)).astype(np.float32)
 LABELS = (FEATURES @ np.array([1, -2, 3], np.float32)).astype(np.float32)
 
 
-@pytest.fixture
-def fed(tmp_path):
-    """A feeder of two files that together hold ``one two``."""
+def test_every_epoch_is_a_stream_of_its_own_whose_pipe_exists_before_the_last_one_ends(tmp_path):
     for name in ("one ", "two"):
         (tmp_path / name).write_text(name)
-    return Feeder(tmp_path, "train", files=lambda _: [tmp_path / "one ", tmp_path / "two"])
-
-
-def test_every_epoch_is_a_stream_of_its_own_from_the_beginning(fed, tmp_path):
-    with feeding([fed]):
-        assert [pipe_path(tmp_path, "train", epoch=n).read_text() for n in range(3)] == ["one two"] * 3
-
-
-def test_an_epoch_has_an_order_of_its_own(fed, tmp_path):
-    two, one = tmp_path / "two", tmp_path / "one "
-    with feeding([Feeder(tmp_path, "held_out", files=lambda epoch: [one, two] if epoch % 2 else [two, one])]):
-        texts = [pipe_path(tmp_path, "held_out", epoch=n).read_text() for n in range(3)]
-    assert texts == ["twoone ", "one two", "twoone "]
-
-
-def test_the_next_epochs_pipe_is_there_before_the_last_one_ends(fed, tmp_path):
-    with feeding([fed]), pipe_path(tmp_path, "train", epoch=0).open("rb") as stream:
-        assert stream.read() == b"one two"
-        assert pipe_path(tmp_path, "train", epoch=1).is_fifo()
+    pipe, one, two = tmp_path / "train", tmp_path / "one ", tmp_path / "two"
+    threads = threading.active_count()
+    with feeding({pipe: lambda epoch: [one, two] if epoch % 2 else [two, one]}):
+        assert [pipe_path(pipe, epoch=n).read_text() for n in range(3)] == ["twoone ", "one two", "twoone "]
+        with pipe_path(pipe, epoch=3).open("rb") as stream:
+            assert stream.read() == b"one two"
+            assert pipe_path(pipe, epoch=4).is_fifo()
+    assert threading.active_count() == threads  # also the stream that nobody reads ends with the job
 
 
 def test_a_reader_that_has_enough_ends_the_epoch(tmp_path):
     (tmp_path / "large").write_bytes(bytes(1 << 20))
-    with feeding([Feeder(tmp_path, "train", files=lambda _: [tmp_path / "large"])]):
-        descriptor = os.open(pipe_path(tmp_path, "train", epoch=0), os.O_RDONLY)
+    pipe = tmp_path / "train"
+    with feeding({pipe: lambda _: [tmp_path / "large"]}):
+        descriptor = os.open(pipe_path(pipe, epoch=0), os.O_RDONLY)
         assert os.read(descriptor, 10) == bytes(10)
         os.close(descriptor)
-        assert len(pipe_path(tmp_path, "train", epoch=1).read_bytes()) == 1 << 20
-
-
-def test_a_stream_that_nobody_reads_ends_with_the_job(fed):
-    before = threading.active_count()
-    with feeding([fed]):
-        assert threading.active_count() == before + 1
-    assert threading.active_count() == before
+        assert len(pipe_path(pipe, epoch=1).read_bytes()) == 1 << 20
 
 
 def csv_of(rows):
@@ -89,8 +70,9 @@ def test_a_job_reads_its_channel_in_any_mode(
     for number, rows in enumerate([slice(0, 40), slice(40, 90)]):
         emulator.store.put("asteroids", f"in/train/part-{number}", [encode(rows)])
     request = job_request(HyperParameters=VALUES)
-    request["AlgorithmSpecification"]["TrainingInputMode"] = mode
+    request["AlgorithmSpecification"]["TrainingInputMode"] = "File" if content_type else mode
     if content_type:
+        request["InputDataConfig"][0]["InputMode"] = mode
         request["InputDataConfig"][0]["ContentType"] = content_type
     sagemaker.create_training_job(**request)
     job = ended()
@@ -101,20 +83,6 @@ def test_a_job_reads_its_channel_in_any_mode(
     np.testing.assert_array_equal(model.bias, expected.bias)
     with tarfile.open(stored.path) as archive:
         assert archive.getnames() == ["model_algo-1"]
-
-
-def test_a_channel_has_a_mode_of_its_own(emulator, sagemaker, job_request, ended):
-    emulator.store.create_bucket("asteroids", region=REGION)
-    for name in ("train", "validation"):
-        emulator.store.put("asteroids", f"in/{name}/part-0", [recordio_of(slice(0, 90))])
-    request = job_request(HyperParameters=VALUES)
-    (channel,) = request["InputDataConfig"]
-    source = {**channel["DataSource"]["S3DataSource"], "S3Uri": "s3://asteroids/in/validation"}
-    held_out = {"ChannelName": "validation", "InputMode": "Pipe", "DataSource": {"S3DataSource": source}}
-    sagemaker.create_training_job(**{**request, "InputDataConfig": [channel, held_out]})
-    job = ended()
-    assert job["TrainingJobStatus"] == "Completed", job.get("FailureReason")
-    assert "validation:mse" in {metric["MetricName"] for metric in job["FinalMetricDataList"]}
 
 
 def test_a_damaged_stream_is_the_customers_fault(emulator, sagemaker, job_request, ended):

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from asteroid_ll.emulator.isolation import MAX_OPEN_FILES, clean_environment, python_command
+from asteroid_ll.emulator.processes import MAX_OPEN_FILES, clean_environment, python_command
 from asteroid_ll.emulator.transport.messages import Request
 from asteroid_ll.linear_learner.images import image_uri
 
@@ -64,7 +64,9 @@ def test_the_requests_variables_are_in_a_file_and_not_in_the_process(reported, m
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "canary")
     monkeypatch.setenv("LD_LIBRARY_PATH", f"{os.pathsep}input/data{os.pathsep}/opt/lib")
     variables = {"PATH": "/evil", "LD_PRELOAD": "input/data/train/x.so", "MINE": "1"}
-    facts = reported(Environment=variables)
+    older = {"TrainingImage": f"{image_uri(REGION)}-2021", "TrainingInputMode": "File"}
+    facts = reported(Environment=variables, AlgorithmSpecification=older)
+    assert facts["variables"]["LINEAR_LEARNER_GENERATION"] == "2021"
     assert facts["environment"] == variables
     contract = {"AWS_REGION", "TRAINING_JOB_NAME", "TRAINING_JOB_ARN", "CURRENT_HOST"}
     contract |= {"LINEAR_LEARNER_LINKS", "LINEAR_LEARNER_GENERATION", "PYTHONUNBUFFERED"}
@@ -75,12 +77,6 @@ def test_the_requests_variables_are_in_a_file_and_not_in_the_process(reported, m
     assert facts["variables"]["LD_LIBRARY_PATH"] == "/opt/lib"
     assert not {"PATH", "HOME", "PYTHONPATH", "LD_PRELOAD", "MINE"} & facts["variables"].keys()
     assert "canary" not in facts["variables"].values()
-
-
-@pytest.mark.parametrize(("suffix", "year"), [("", "2025"), ("-2021", "2021"), ("-2022", "2022")])
-def test_the_images_tag_selects_the_years_log(reported, suffix, year):
-    facts = reported(AlgorithmSpecification={"TrainingImage": image_uri(REGION) + suffix, "TrainingInputMode": "File"})
-    assert facts["variables"]["LINEAR_LEARNER_GENERATION"] == year
 
 
 def test_a_container_has_its_own_directory_private_files_and_limits(reported):
@@ -95,7 +91,7 @@ def test_a_container_has_its_own_directory_private_files_and_limits(reported):
 def test_a_package_that_only_pythonpath_finds_is_found_by_a_job(tmp_path):
     (tmp_path / "only_here.py").write_text("import sys\ndef main(words):\n    print(words, sys.flags.isolated)\n")
     code = (
-        "import subprocess, sys; from asteroid_ll.emulator.isolation import *;"
+        "import subprocess, sys; from asteroid_ll.emulator.processes import *;"
         "command = python_command('only_here', 'a b', '');"
         "sys.exit(subprocess.run(command, env=clean_environment(), cwd='/').returncode)"
     )
@@ -117,22 +113,18 @@ def _files(directory):
 @pytest.mark.parametrize(
     "key", ["in/train/../../../../x", "in/train//etc/x", "in/train/a\0b", "in/train/" + 300 * "k", "in/train/a/../../x"]
 )
-def test_a_key_that_leads_out_of_its_channel_fails_the_job(stand_in, bucket, sagemaker, job_request, ended, key):
+@pytest.mark.parametrize("config", [None, {"S3Uri": "s3://asteroids/in/train"}], ids=["channel", "checkpoints"])
+def test_a_key_that_leads_out_of_its_folder_fails_the_job(stand_in, bucket, sagemaker, job_request, ended, key, config):
     stand_in.store.put("asteroids", key, [b"out"])
     before = _files(stand_in.directory.parent)
-    sagemaker.create_training_job(**job_request())
+    request = job_request(CheckpointConfig=config)
+    if config is not None:  # the channel is that one object
+        request["InputDataConfig"][0]["DataSource"]["S3DataSource"]["S3Uri"] += "/part-0"
+    sagemaker.create_training_job(**request)
     job = ended()
     assert (job["TrainingJobStatus"], job["FailureReason"][:36]) == ("Failed", "ClientError: Data download failed: T")
     directory = stand_in.services.jobs.directory(stand_in.services.jobs.get(REGION, "job-1"))
     assert all(path.is_relative_to(directory) for path in _files(stand_in.directory.parent) - before)
-
-
-@pytest.mark.parametrize("key", ["ck/../../../x", "ck//etc/x", "ck/a\0b", "ck/" + 300 * "k"])
-def test_a_checkpoint_that_leads_out_of_its_folder_fails_the_job(stand_in, bucket, sagemaker, job_request, ended, key):
-    stand_in.store.put("asteroids", key, [b"out"])
-    sagemaker.create_training_job(**job_request(CheckpointConfig={"S3Uri": "s3://asteroids/ck"}))
-    job = ended()
-    assert (job["TrainingJobStatus"], job["FailureReason"][:36]) == ("Failed", "ClientError: Data download failed: T")
 
 
 @pytest.mark.parametrize("name", [".", ".."])

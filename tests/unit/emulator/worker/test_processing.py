@@ -10,9 +10,9 @@ import pytest
 
 from asteroid_ll.emulator.iam.setup import Policies
 from asteroid_ll.emulator.ledger import open_intervals
-from asteroid_ll.emulator.logs.store import PROCESSING_GROUP, LogStore
 from asteroid_ll.emulator.processes import ProcessId
 from asteroid_ll.emulator.worker.jobs import PROCESSING, Jobs
+from asteroid_ll.emulator.worker.log import PROCESSING_GROUP, LogStore
 from asteroid_ll.emulator.worker.processing import ProcessingWorker
 
 REGION = "us-west-2"
@@ -147,17 +147,11 @@ def test_a_container_that_fails_stops_the_others_and_nothing_is_uploaded(account
     assert open_intervals(account.state) == []
 
 
-def test_a_message_is_cut_off_after_1_kb_and_must_be_utf_8(run, outputs):
+def test_a_message_is_cut_off_after_1_kb(run, outputs):
     code = "(root / 'output/message').write_text(chr(252) * 600); (out / 'rows').write_text('1')"
     job = run(code)
     assert (job["ProcessingJobStatus"], job["ExitMessage"]) == ("Completed", "ü" * 512)
     assert outputs() == {"out/rows": "1"}
-
-
-def test_a_message_in_another_encoding_fails_the_job(run, outputs):
-    job = run("(root / 'output/message').write_bytes(bytes([255])); (out / 'rows').write_text('1')")
-    assert job["FailureReason"] == "ClientError: The message in /opt/ml/output/message is not UTF-8"
-    assert outputs() == {}
 
 
 def test_symbolic_links_are_not_uploaded(run, outputs):
@@ -207,12 +201,6 @@ def test_a_container_that_runs_too_long_is_stopped(account, run, outputs, output
     assert outputs() == {}
 
 
-def test_an_input_that_was_deleted_meanwhile_fails_the_job(run):
-    job = run("", ("in", "s3://asteroids/in/", {}))
-    words = 'ClientError: Failed to download data. No S3 objects found under S3 URL "s3://asteroids/in/"'
-    assert job["FailureReason"] == words
-
-
 @pytest.mark.parametrize(
     ("place", "reason"),
     [("first/1", "File exists"), ("first/1/x", "Not a directory"), ("a\0b", "embedded null byte")],
@@ -220,8 +208,7 @@ def test_an_input_that_was_deleted_meanwhile_fails_the_job(run):
 def test_a_folder_that_cannot_be_made_fails_the_job(account, run, place, reason):
     account.store.put("asteroids", "in/1", [b"1"])
     job = run("", ("first", "s3://asteroids/in/", {}), (place, "s3://asteroids/in/", {}))
-    folder = f"/opt/ml/processing/{place}"
-    words = f'ClientError: Failed to download data. The folder "{folder}" cannot be made: {reason}'
+    words = f"ClientError: Failed to download data. A folder cannot be made: {reason}"
     assert job["FailureReason"] == words
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asteroid_ll.emulator.worker.splitting import SplitError, payloads
+from asteroid_ll.emulator.worker.transform import SplitError, payloads
 from asteroid_ll.formats import recordio
 
 
@@ -42,18 +42,10 @@ def test_recordio_is_split_at_its_frames(n_rows, n_features, fit):
         np.testing.assert_array_equal(np.concatenate(decoded), rows)
 
 
-def test_a_single_record_strategy_sends_one_line_each():
+def test_lines_can_be_sent_alone_and_an_object_whole_even_if_it_is_empty():
     assert split(b"1,2\n3,4\n5,6", "Line", is_single=True) == [b"1,2\n", b"3,4\n", b"5,6"]
-
-
-def test_without_a_split_the_object_is_one_request_even_if_it_is_empty():
     assert split(b"1,2\n3,4\n", "None") == [b"1,2\n3,4\n"]
-    assert split(b"", "None") == [b""]
-
-
-@pytest.mark.parametrize("kind", ["Line", "RecordIO"])
-def test_an_object_without_records_gives_no_request(kind):
-    assert split(b"", kind) == []
+    assert [split(b"", kind) for kind in ("None", "Line", "RecordIO")] == [[b""], [], []]
 
 
 @pytest.mark.parametrize(

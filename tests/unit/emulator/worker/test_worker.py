@@ -7,11 +7,8 @@ import sys
 import textwrap
 import time
 
-import numpy as np
 import pytest
 
-from asteroid_ll.emulator.account import Account
-from asteroid_ll.emulator.ledger import open_intervals
 from asteroid_ll.emulator.processes import ProcessId, spawn_detached
 
 REGION = "us-west-2"
@@ -41,15 +38,6 @@ def test_a_job_continues_when_its_client_is_killed(stand_in, bucket, sagemaker, 
     ended(until=lambda job: job["SecondaryStatus"] == "Training")
     (tmp_path / "go").write_text("")
     assert ended()["TrainingJobStatus"] == "Completed"
-
-
-def test_another_process_over_the_same_directory_sees_the_job(stand_in, bucket, sagemaker, job_request, ended):
-    sagemaker.create_training_job(**job_request())
-    ended()
-    other = Account(stand_in.directory)
-    assert other.services.jobs.get(REGION, "job-1").status == "Completed"
-    assert open_intervals(other.state) == []
-    other.close()
 
 
 def test_a_job_whose_client_died_before_it_could_start_the_worker_is_started_later(
@@ -109,16 +97,6 @@ def test_a_bug_of_the_worker_fails_the_job_and_keeps_its_traceback(stand_in, buc
     assert "FileNotFoundError" in log.read_text()
 
 
-def test_no_process_is_left_when_jobs_have_ended(stand_in, bucket, sagemaker, job_request, ended):
-    sagemaker.create_training_job(**job_request())
-    ended()
-    worker = stand_in.services.jobs.get(REGION, "job-1").body["worker"]
-    process = ProcessId(worker["pid"], worker["started"])
-    limit_s = time.monotonic() + 10
-    while process.is_alive():
-        assert time.monotonic() < limit_s
-
-
 def test_reset_ends_the_processes_of_jobs(stand_in, bucket, sagemaker, job_request, ended):
     sagemaker.create_training_job(**job_request(HyperParameters={"wish": "wait"}))
     ended(until=lambda _: stand_in.services.jobs.get(REGION, "job-1").body.get("containers"))
@@ -143,44 +121,6 @@ def test_a_detached_process_leads_its_own_session_and_writes_to_its_log(tmp_path
     while process is not None and process.is_alive():
         pass
     assert (tmp_path / "log").read_text() == "True True\n"
-
-
-def test_linear_learner_really_trains_and_its_model_answers(emulator, sagemaker, client_of, job_request, ended):
-    from asteroid_ll.formats import recordio
-
-    draw = np.random.default_rng(0)
-    features = draw.normal(size=(2000, 4)).astype(np.float32)
-    labels = (features[:, 0] > 0).astype(np.float32)
-    emulator.store.create_bucket("asteroids", region=REGION)
-    emulator.store.put("asteroids", "in/train/part-0", [bytes(recordio.encode(features, labels))])
-    request = job_request(
-        HyperParameters={"predictor_type": "binary_classifier", "mini_batch_size": "100", "epochs": "3"}
-    )
-    request["InputDataConfig"][0]["ContentType"] = "application/x-recordio-protobuf"
-    sagemaker.create_training_job(**request)
-    job = ended()
-    assert job["TrainingJobStatus"] == "Completed", job
-    metrics = {metric["MetricName"]: metric["Value"] for metric in job["FinalMetricDataList"]}
-    assert metrics["train:binary_classification_accuracy"] > 0.97
-    assert metrics["train:progress"] == 100.0
-    container = {"Image": request["AlgorithmSpecification"]["TrainingImage"], **_data(job)}
-    sagemaker.create_model(ModelName="m", PrimaryContainer=container, ExecutionRoleArn=request["RoleArn"])
-    variant = {"VariantName": "v", "ModelName": "m", "InstanceType": "ml.m5.large", "InitialInstanceCount": 1}
-    sagemaker.create_endpoint_config(EndpointConfigName="c", ProductionVariants=[variant])
-    sagemaker.create_endpoint(EndpointName="e", EndpointConfigName="c")
-    assert sagemaker.describe_endpoint(EndpointName="e")["EndpointStatus"] == "InService"
-    runtime = client_of("sagemaker-runtime")
-    answer = runtime.invoke_endpoint(EndpointName="e", Body=b"2,0,0,0\n-2,0,0,0", ContentType="text/csv")
-    text = answer["Body"].read().decode()
-    assert text.index('"predicted_label": 1') < text.index('"predicted_label": 0')
-    with pytest.raises(runtime.exceptions.ModelError):
-        runtime.invoke_endpoint(EndpointName="e", Body=b"2,0", ContentType="text/csv")
-    events = client_of("logs").filter_log_events(logGroupName="/aws/sagemaker/Endpoints/e")["events"]
-    assert "feature dimension" in events[-1]["message"]
-
-
-def _data(job):
-    return {"ModelDataUrl": job["ModelArtifacts"]["S3ModelArtifacts"]}
 
 
 def test_a_container_dies_with_its_worker(stand_in, bucket, sagemaker, job_request, ended, tmp_path):

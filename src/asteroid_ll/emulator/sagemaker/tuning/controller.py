@@ -13,7 +13,6 @@ import time
 from collections.abc import Sequence
 from types import FrameType
 
-from asteroid_ll.emulator.logs.store import TRAINING_GROUP, LogStore
 from asteroid_ll.emulator.resources import Resource, Resources
 from asteroid_ll.emulator.sagemaker.tuning import children as child_rows
 from asteroid_ll.emulator.sagemaker.tuning.children import SUCCEEDED, Child, read_children
@@ -22,7 +21,7 @@ from asteroid_ll.emulator.sagemaker.tuning.ranges import read_space
 from asteroid_ll.emulator.sagemaker.tuning.search import suggest
 from asteroid_ll.emulator.state import State
 from asteroid_ll.emulator.worker.jobs import TUNING, JobDeletedError, Jobs
-from asteroid_ll.emulator.worker.metrics import readings
+from asteroid_ll.emulator.worker.log import TRAINING_GROUP, LogStore, readings
 from asteroid_ll.emulator.worker.process import run_claimed
 
 _POLL_S = 0.1

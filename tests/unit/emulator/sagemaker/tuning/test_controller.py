@@ -10,10 +10,10 @@ from collections.abc import Iterator
 import pytest
 
 from asteroid_ll.emulator.ledger import open_intervals
-from asteroid_ll.emulator.logs.store import TRAINING_GROUP, LogStore
 from asteroid_ll.emulator.resources import TUNING_JOB
 from asteroid_ll.emulator.sagemaker.tuning.controller import Controller
 from asteroid_ll.emulator.worker.jobs import TUNING, Jobs
+from asteroid_ll.emulator.worker.log import TRAINING_GROUP, LogStore
 
 REGION = "us-west-2"
 

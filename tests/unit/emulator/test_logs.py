@@ -4,10 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asteroid_ll.emulator.logs.call import LogsCall
-from asteroid_ll.emulator.logs.service import get_events
-from asteroid_ll.emulator.logs.store import LogStore
+from asteroid_ll.emulator.logs import LogsCall, get_events
 from asteroid_ll.emulator.state import State
+from asteroid_ll.emulator.worker.log import LogStore
 
 GROUP, STREAM = "/aws/sagemaker/TrainingJobs", "job/algo-1-1"
 
@@ -152,7 +151,7 @@ def module_store(tmp_path_factory):
 
 @given(sizes=st.lists(st.integers(0, 5), max_size=5), limit=st.integers(1, 4))
 def test_pages_of_any_size_give_every_line_once(module_store, sizes, limit):
-    module_store.delete_group("r", "g")
+    module_store.delete("r", "g", ["s"])
     module_store.append("r", "g", "s", lines=[])
     expected = []
     for number, size in enumerate(sizes):

@@ -1,8 +1,10 @@
-"""The metrics that SageMaker reads from a Linear Learner log.
+"""What jobs and endpoints print: the rows of CloudWatch Logs, and the metrics that SageMaker reads from them.
 
 The expressions are those of the built-in algorithm in DescribeTrainingJob. A metric's last line in the log gives its
 final value. For the scores that images print since 2022, AWS documents ``validation:rmse`` alone. The others are named
 in the same way, so a job here may have more definitions than the 40 of a customer's own request.
+
+A job's worker process writes its containers' output here, so nothing heavy is imported.
 """
 
 from __future__ import annotations
@@ -12,10 +14,86 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
+from asteroid_ll.emulator.state import State
 from asteroid_ll.linear_learner.images import NEWER_SCORES
 
-NAMESPACE = "/aws/sagemaker/TrainingJobs"
-"""The namespace of the metrics in CloudWatch (SageMaker developer guide, "Monitor SageMaker with CloudWatch")."""
+TRAINING_GROUP = "/aws/sagemaker/TrainingJobs"
+TRANSFORM_GROUP = "/aws/sagemaker/TransformJobs"
+PROCESSING_GROUP = "/aws/sagemaker/ProcessingJobs"
+ENDPOINT_GROUP_PREFIX = "/aws/sagemaker/Endpoints/"
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS log_streams (
+    id INTEGER PRIMARY KEY, region TEXT NOT NULL, log_group TEXT NOT NULL, name TEXT NOT NULL,
+    created_ms INTEGER NOT NULL, UNIQUE (region, log_group, name));
+CREATE TABLE IF NOT EXISTS log_events (
+    id INTEGER PRIMARY KEY, stream INTEGER NOT NULL, timestamp_ms INTEGER NOT NULL, message TEXT NOT NULL);
+CREATE INDEX IF NOT EXISTS log_events_stream ON log_events (stream, id);
+"""
+
+
+class LogStore:
+    """The log streams of an account. A group exists as long as it has a stream.
+
+    Args:
+        state: the account's state.
+    """
+
+    def __init__(self, state: State) -> None:
+        self.state = state
+        state.ensure(_SCHEMA)
+
+    def append(self, region: str, group: str, stream: str, *, lines: Iterable[tuple[float, str]]) -> None:
+        """Add lines to a stream, and create the stream and its group if they are missing.
+
+        Args:
+            region: the region of the group.
+            group: such as ``/aws/sagemaker/TrainingJobs``.
+            stream: such as ``JOB/algo-1-1700000000``.
+            lines: (seconds since 1970, text) pairs in order; empty texts are left out, as CloudWatch refuses them.
+        """
+        with self.state.transaction() as db:
+            db.execute(
+                "INSERT OR IGNORE INTO log_streams (region, log_group, name, created_ms) VALUES (?, ?, ?, ?)",
+                (region, group, stream, int(self.state.now() * 1000)),
+            )
+            (number,) = db.execute(
+                "SELECT id FROM log_streams WHERE region = ? AND log_group = ? AND name = ?", (region, group, stream)
+            ).fetchone()
+            db.executemany(
+                "INSERT INTO log_events (stream, timestamp_ms, message) VALUES (?, ?, ?)",
+                [(number, int(time_s * 1000), text) for time_s, text in lines if text],
+            )
+
+    def lines(self, region: str, group: str, stream: str) -> list[tuple[float, str]]:
+        """Return all lines of a stream as (seconds since 1970, text); none if there is no such stream."""
+        rows = self.state.connection.execute(
+            "SELECT e.timestamp_ms, e.message FROM log_events e JOIN log_streams s ON s.id = e.stream"
+            " WHERE s.region = ? AND s.log_group = ? AND s.name = ? ORDER BY e.id",
+            (region, group, stream),
+        )
+        return [(row["timestamp_ms"] / 1000, row["message"]) for row in rows]
+
+    def stream_names(self, region: str, group: str, *, prefix: str = "") -> list[str]:
+        """Return the names of a group's streams that start with a prefix, oldest first."""
+        rows = self.state.connection.execute(
+            "SELECT name FROM log_streams WHERE region = ? AND log_group = ? AND substr(name, 1, ?) = ? ORDER BY id",
+            (region, group, len(prefix), prefix),
+        )
+        return [row["name"] for row in rows]
+
+    def delete(self, region: str, group: str, names: Iterable[str]) -> None:
+        """Delete streams of a group with their lines."""
+        with self.state.transaction() as db:
+            for name in names:
+                of_stream = (region, group, name)
+                db.execute(
+                    "DELETE FROM log_events WHERE stream IN"
+                    " (SELECT id FROM log_streams WHERE region = ? AND log_group = ? AND name = ?)",
+                    of_stream,
+                )
+                db.execute("DELETE FROM log_streams WHERE region = ? AND log_group = ? AND name = ?", of_stream)
+
 
 _QUALITY = r"#quality_metric: host=\S+, "
 _ALL = ("train", "validation", "test")
