@@ -95,6 +95,7 @@ _PARAMS = "mx-mod-0000.params"
 _MEMBERS = (_ADDITIONAL_PARAMS, _SYMBOL, _MANIFEST, _PARAMS)
 _MANIFEST_CONTENT = {"additional-params.json": "json", "mx-mod": "mxnet_module", "version": 1}
 _MAX_BYTES = 512 << 20
+_BLOCK_BYTES = 1 << 20
 _MAX_TAR_MEMBERS = 16
 # The earliest time that a zip can store. A fixed time gives the same bytes for the same model.
 _ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)
@@ -180,8 +181,13 @@ def _pack_tar(model: bytes) -> bytes:
 def _unpack_tar(data: bytes) -> bytes:
     """Return the one regular file of the archive, which must be the model."""
     model: bytes | None = None
-    # A member's size is checked before its content is read; the stream itself bounds skipped content.
-    with tarfile.open(fileobj=_SizeLimitedGzip(data), mode="r|") as archive:
+    # A bomb is not unpacked: the stream ends with an error beyond the largest size of a model.
+    content = bytearray()
+    with gzip.GzipFile(fileobj=io.BytesIO(data)) as stream:
+        for block in iter(lambda: stream.read(_BLOCK_BYTES), b""):
+            content += block
+            _refuse_large(len(content))
+    with tarfile.open(fileobj=io.BytesIO(content)) as archive:
         for n_members, member in enumerate(archive):
             name = member.name.removeprefix("./")
             if n_members >= _MAX_TAR_MEMBERS:
@@ -195,8 +201,8 @@ def _unpack_tar(data: bytes) -> bytes:
             if model is not None:
                 raise DataError(f"it has the member {MODEL_FILE} twice")
             _refuse_large(member.size)
-            content = archive.extractfile(member)
-            model = content.read() if content else b""
+            file = archive.extractfile(member)
+            model = file.read() if file else b""
     if model is None:
         raise DataError(f"it has no member {MODEL_FILE}")
     return model
@@ -240,23 +246,6 @@ def _json_object(content: bytes, name: str) -> dict[str, Any]:
 def _refuse_large(n_bytes: int) -> None:
     if n_bytes > _MAX_BYTES:
         raise DataError(f"it would take {n_bytes} bytes, more than {_MAX_BYTES}")
-
-
-class _SizeLimitedGzip(io.RawIOBase):
-    """A gzip stream that ends with an error beyond the largest size of a model, so a bomb is not unpacked."""
-
-    def __init__(self, data: bytes) -> None:
-        self._stream = gzip.GzipFile(fileobj=io.BytesIO(data))
-        self._n_read = 0
-
-    def readable(self) -> bool:
-        return True
-
-    def read(self, size: int = -1) -> bytes:
-        block = self._stream.read(size if size >= 0 else _MAX_BYTES + 1)
-        self._n_read += len(block)
-        _refuse_large(self._n_read)
-        return block
 
 
 @contextmanager

@@ -19,9 +19,8 @@ from typing import Any
 
 import numpy as np
 
-from asteroid_ll.formats import npz
+from asteroid_ll.formats.arrays import dump_arrays
 from asteroid_ll.linear_learner.ensemble import Ensemble, Parameters
-from asteroid_ll.linear_learner.hosts import Hosts
 from asteroid_ll.linear_learner.hyperparameters import AlgorithmError, ClientError, merge
 from asteroid_ll.linear_learner.rows import Rows
 from asteroid_ll.linear_learner.scaler import Scaler
@@ -29,7 +28,6 @@ from asteroid_ll.linear_learner.selection import EpochRecord
 from asteroid_ll.run.atomic import atomic_write
 
 FILE = "linear-learner.npz"
-_VERSION = 1
 _FACTS = "facts"
 _PREFIX = "array:"
 _KEPT_WEIGHT, _KEPT_BIAS = "kept.weight", "kept.bias"
@@ -79,20 +77,19 @@ class Checkpoint:
             {name: value.tolist() if isinstance(value, np.ndarray) else value for name, value in asdict(epoch).items()}
             for epoch in epochs
         ]
-        facts = {"version": _VERSION, "job": job, "epochs": records, "kept_model": kept[1] if kept else None}
+        facts = {"job": job, "epochs": records, "kept_model": kept[1] if kept else None}
         arrays: dict[str, Any] = dict(ensemble.state())
         if kept is not None:
             arrays |= {_KEPT_WEIGHT: kept[0].weight, _KEPT_BIAS: kept[0].bias}
         text = np.frombuffer(json.dumps(facts).encode(), np.uint8)
         prefixed = {f"{_PREFIX}{name}": array for name, array in arrays.items()}
-        atomic_write(self._path, npz.dumps({_FACTS: text, **prefixed}))
+        atomic_write(self._path, dump_arrays({_FACTS: text, **prefixed}))
 
-    def restore(self, ensemble: Ensemble, *, hosts: Hosts, job: str) -> tuple[list[EpochRecord], Kept | None]:
+    def restore(self, ensemble: Ensemble, *, job: str) -> tuple[list[EpochRecord], Kept | None]:
         """Restore the ensemble to its stored state, if there is any.
 
         Args:
-            ensemble: the models in training.
-            hosts: the job's hosts, which all continue from the same epoch.
+            ensemble: the models in training; all of the job's hosts continue from the same epoch.
             job: digest of the job that must have stored the file.
 
         Returns:
@@ -102,6 +99,7 @@ class Checkpoint:
             ClientError: the file is damaged, or another job's.
             AlgorithmError: the hosts have checkpoints of different epochs.
         """
+        hosts = ensemble.hosts
         arrays, records, kept_model = self._load(job) if self._path.is_file() else ({}, [], None)
         epochs = [_record(values) for values in records]
         if hosts.fewest(len(epochs)) != -hosts.fewest(-len(epochs)):
@@ -119,7 +117,7 @@ class Checkpoint:
                 facts = json.loads(content[_FACTS].tobytes())
                 arrays = {name.removeprefix(_PREFIX): content[name] for name in content.files if name != _FACTS}
             records, kept_model = facts["epochs"], facts["kept_model"]
-            is_same_job = facts["version"] == _VERSION and facts["job"] == job
+            is_same_job = facts["job"] == job
         except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
             raise ClientError(
                 f"The checkpoint {FILE} cannot be read: {error or 'it is truncated'}.",
@@ -127,7 +125,7 @@ class Checkpoint:
             ) from error
         if not is_same_job:
             raise ClientError(
-                f"The checkpoint {FILE} belongs to a job with other hyperparameters, other data or another version.",
+                f"The checkpoint {FILE} belongs to a job with other hyperparameters or other data.",
                 hint="Use another S3Uri in CheckpointConfig for every job that does not continue an earlier one.",
             )
         return arrays, records, kept_model

@@ -26,6 +26,10 @@ from asteroid_ll.linear_learner.scaler import Scaler
 _FEW_ROWS = 32
 # The rates of this many numbers are computed at once: a dozen calls per block of mini-batches would take longer.
 _RATES_AT_ONCE = 1 << 14
+# Numbers per task of the thread that sums losses: enough to be worth a task, few enough for the cache.
+_SCORES_AT_ONCE = 1 << 19
+# Wide rows are read about one mini-batch at a time, because a block of sparse rows is dense.
+_BLOCK_ELEMENTS = 1 << 26
 
 
 @dataclass(frozen=True)
@@ -286,12 +290,6 @@ class ModelGroup:
         return weight, bias
 
 
-# Numbers per task of the thread that sums losses: enough to be worth a task, few enough for the cache.
-_SCORES_AT_ONCE = 1 << 19
-# Wide rows are read about one mini-batch at a time, because a block of sparse rows is dense.
-_BLOCK_ELEMENTS = 1 << 26
-
-
 class Ensemble:
     """The grid in training.
 
@@ -315,7 +313,7 @@ class Ensemble:
         hp: Hyperparameters,
     ) -> None:
         self._hp = hp
-        self._hosts = rows.hosts
+        self.hosts = rows.hosts
         self._loss = loss
         self._row_weights = row_weights
         self._labels = rows.labels
@@ -327,16 +325,16 @@ class Ensemble:
         self._label_mean = scaler.mean_label if hp.unbias_label else None
         self._label_std = scaler.std_label if hp.normalize_label else None
         # Hosts train in step: the one with the fewest mini-batches ends the epoch.
-        self.n_batches = rows.hosts.fewest(len(rows) // hp.mini_batch_size)
-        self.n_records = self.n_batches * hp.mini_batch_size
+        self._n_batches = rows.hosts.fewest(len(rows) // hp.mini_batch_size)
+        self._n_records = self._n_batches * hp.mini_batch_size
         batch_scores = hp.mini_batch_size * len(candidates) * hp.n_outputs
         batch_elements = hp.mini_batch_size * (rows.feature_dim + 1)
         self._batches_at_once = max(
-            1, min(self.n_batches, _SCORES_AT_ONCE // batch_scores, _BLOCK_ELEMENTS // batch_elements)
+            1, min(self._n_batches, _SCORES_AT_ONCE // batch_scores, _BLOCK_ELEMENTS // batch_elements)
         )
         self._data = Standardised(
             rows,
-            n_rows=self.n_records,
+            n_rows=self._n_records,
             mean=self._mean,
             std=self._std,
             with_ones=hp.use_bias,
@@ -369,8 +367,8 @@ class Ensemble:
         sums: list[tuple[list[int], Future[Float64Array]]] = []
         # A model that diverges overflows; selection skips it.
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-            for first in range(0, self.n_batches, self._batches_at_once):
-                n_batches = min(self._batches_at_once, self.n_batches - first)
+            for first in range(0, self._n_batches, self._batches_at_once):
+                n_batches = min(self._batches_at_once, self._n_batches - first)
                 start, stop = first * size, (first + n_batches) * size
                 batches = self._data.block(start, stop).reshape(n_batches, size, -1)
                 targets = self._targets(start, stop, n_batches)
@@ -387,8 +385,8 @@ class Ensemble:
         total = np.zeros(self._n_models)
         for numbers, losses in sums:
             total[numbers] += losses.result()
-        self._hosts.sum(total)
-        return total / (self.n_records * len(self._hosts))
+        self.hosts.sum(total)
+        return total / (self._n_records * len(self.hosts))
 
     def _targets(self, start: int, stop: int, n_batches: int) -> Float32Array:
         labels = self._labels[start:stop]
@@ -417,7 +415,7 @@ class Ensemble:
         """Continue from the state after some epochs."""
         for name, array in self.state().items():
             np.copyto(array, state[name])
-        self._updates = n_epochs * self.n_batches
+        self._updates = n_epochs * self._n_batches
 
     def parameters(self) -> Parameters:
         """Return all models' weights in raw units: ``w = w' ystd / std``, ``b = b' ystd + ymean - w mean``."""

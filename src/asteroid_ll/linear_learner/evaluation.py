@@ -23,7 +23,7 @@ from asteroid_ll.linear_learner.hyperparameters import Hyperparameters
 from asteroid_ll.linear_learner.losses import Absolute, Loss, RowWeights, Squared
 from asteroid_ll.linear_learner.model import Model
 from asteroid_ll.linear_learner.rows import Rows
-from asteroid_ll.linear_learner.selection import Cut, Ranking, best_cuts, search_cuts
+from asteroid_ll.linear_learner.selection import Cut, Ranking, best_cuts
 
 
 @dataclass(frozen=True)
@@ -288,13 +288,15 @@ class Evaluator:
         """
         n_models = parameters.bias.shape[-1]
         labels = self.rows.hosts.collect(self.rows.labels)
+        limit = self.hyperparameters.num_calibration_samples
         at_once = max(1, _SEARCH_ELEMENTS // len(labels))
         cuts: list[Cut | None] = []
         for start in range(0, n_models, at_once):
             models = slice(start, start + at_once)
             responses = self._responses(Parameters(parameters.weight[:, :, models], parameters.bias[:, models]))
             finite: Bools = np.logical_and.reduce(np.isfinite(responses), axis=0)
-            best = search_cuts(np.where(finite, responses, 0), labels, hyperparameters=self.hyperparameters, near=near)
+            ranking = Ranking.of(np.where(finite, responses, 0)[:limit], labels[:limit])
+            best = best_cuts(ranking, hyperparameters=self.hyperparameters, near=near)
             cuts += [cut if usable else None for cut, usable in zip(best, finite, strict=True)]
         return tuple(cuts)
 
@@ -354,9 +356,10 @@ def best_cut(scored: Scored, *, hyperparameters: Hyperparameters, near: float) -
         near: among equally good thresholds, the nearest to this one wins.
     """
     limit = hyperparameters.num_calibration_samples
-    if limit is None or limit >= len(scored.labels):
-        return best_cuts(scored.ranking, hyperparameters=hyperparameters, near=near)[0]
-    return search_cuts(scored.answer[:, np.newaxis], scored.labels, hyperparameters=hyperparameters, near=near)[0]
+    ranking = scored.ranking
+    if limit is not None and limit < len(scored.labels):
+        ranking = Ranking.of(scored.answer[:limit, np.newaxis], scored.labels[:limit])
+    return best_cuts(ranking, hyperparameters=hyperparameters, near=near)[0]
 
 
 def end_scores(

@@ -11,8 +11,8 @@ position from one array to the next. Recovered from a real log; checked against 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, fields, replace
 
 import numpy as np
 
@@ -48,6 +48,8 @@ class Candidate:
         return {name: value for name, value in asdict(self).items() if name != "bias_lr_mult"}
 
 
+_FOR_ALL_MODELS = ("optimizer", "bias_lr_mult")
+_FOR_THE_BASE_MODEL = tuple(field.name for field in fields(Candidate))
 _MULTICLASS_BASE = Candidate("adam", 0.02, 0.02, 0.02, 10, 0.98, 1e-5, 10.0)
 
 
@@ -66,8 +68,8 @@ def grid(hyperparameters: Hyperparameters, *, feature_dim: int) -> tuple[Candida
     if hyperparameters.predictor_type == "multiclass_classifier":
         return _multiclass(hyperparameters, feature_dim=feature_dim)
     n_models = hyperparameters.num_models or _GRID_SIZE
-    models = [_lattice(index, hyperparameters) for index in range(n_models)]
-    base = _base(hyperparameters, default=models[0])
+    models = [_with_fixed(_lattice(index), hyperparameters, _FOR_ALL_MODELS) for index in range(n_models)]
+    base = _with_fixed(models[0], hyperparameters, _FOR_THE_BASE_MODEL)
     if hyperparameters.num_models is None:
         base = replace(base, lr_scheduler_step=models[0].lr_scheduler_step)
     return (base, *models[1:])
@@ -101,42 +103,35 @@ def auto_multiclass_models(feature_dim: int) -> int:
     return round(_GRID_SIZE * (1 - math.exp(-feature_dim / 10)))
 
 
-def _lattice(index: int, hyperparameters: Hyperparameters) -> Candidate:
+def _lattice(index: int) -> Candidate:
     """Return model ``8a + 4b + 2c + d`` of the grid; numbers from 32 repeat it with other initial weights."""
     index %= _GRID_SIZE
     return Candidate(
-        optimizer=hyperparameters.optimizer or "adam",
+        optimizer="adam",
         learning_rate=_LEARNING_RATE[index // 4 % 2],
         wd=_WD[index // 8],
         l1=0.0,
         lr_scheduler_step=_STEP[index % 2],
         lr_scheduler_factor=0.99,
         lr_scheduler_minimum_lr=_MINIMUM_LR[index // 2 % 2],
-        bias_lr_mult=_fixed(hyperparameters.bias_lr_mult, 10.0),
+        bias_lr_mult=10.0,
     )
 
 
-def _base(hyperparameters: Hyperparameters, *, default: Candidate) -> Candidate:
-    """Return the base model: the values that the user fixed, otherwise the default's."""
-    return Candidate(
-        optimizer=hyperparameters.optimizer or default.optimizer,
-        learning_rate=_fixed(hyperparameters.learning_rate, default.learning_rate),
-        wd=_fixed(hyperparameters.wd, default.wd),
-        l1=_fixed(hyperparameters.l1, default.l1),
-        lr_scheduler_step=hyperparameters.lr_scheduler_step or default.lr_scheduler_step,
-        lr_scheduler_factor=_fixed(hyperparameters.lr_scheduler_factor, default.lr_scheduler_factor),
-        lr_scheduler_minimum_lr=_fixed(hyperparameters.lr_scheduler_minimum_lr, default.lr_scheduler_minimum_lr),
-        bias_lr_mult=_fixed(hyperparameters.bias_lr_mult, default.bias_lr_mult),
-    )
+def _with_fixed(candidate: Candidate, hyperparameters: Hyperparameters, names: Iterable[str]) -> Candidate:
+    """Return a model with the user's values of some settings."""
+    values = {name: getattr(hyperparameters, name) for name in names}
+    return replace(candidate, **{name: value for name, value in values.items() if value is not None})
 
 
 def _multiclass(hyperparameters: Hyperparameters, *, feature_dim: int) -> tuple[Candidate, ...]:
     n_models = hyperparameters.num_models or auto_multiclass_models(feature_dim)
-    base = _base(hyperparameters, default=_MULTICLASS_BASE)
-    return (base, *_variations(base, hyperparameters, count=n_models - 1))
+    base = _with_fixed(_MULTICLASS_BASE, hyperparameters, _FOR_THE_BASE_MODEL)
+    variations = _variations(base, count=n_models - 1)
+    return (base, *(_with_fixed(model, hyperparameters, _FOR_ALL_MODELS) for model in variations))
 
 
-def _variations(base: Candidate, hyperparameters: Hyperparameters, *, count: int) -> tuple[Candidate, ...]:
+def _variations(base: Candidate, *, count: int) -> tuple[Candidate, ...]:
     """Draw random models around the base, as whole vectors from one stream; the order of the draws matters."""
     stream = np.random.RandomState(0)
     learning_rate = base.learning_rate * 8 ** (2 * stream.random_sample(count) - 1)
@@ -151,21 +146,17 @@ def _variations(base: Candidate, hyperparameters: Hyperparameters, *, count: int
     bias_lr_mult = np.array([1.0, 10.0])[stream.randint(0, 2, count, dtype=np.int64)]
     return tuple(
         Candidate(
-            optimizer=hyperparameters.optimizer or str(optimizer[i]),
+            optimizer=str(optimizer[i]),
             learning_rate=float(learning_rate[i]),
             wd=float(wd[i]),
             l1=float(l1[i]),
             lr_scheduler_step=int(step[i]),
             lr_scheduler_factor=float(factor[i]),
             lr_scheduler_minimum_lr=float(minimum_lr[i]),
-            bias_lr_mult=_fixed(hyperparameters.bias_lr_mult, float(bias_lr_mult[i])),
+            bias_lr_mult=float(bias_lr_mult[i]),
         )
         for i in range(count)
     )
-
-
-def _fixed(value: float | None, default: float) -> float:
-    return default if value is None else value
 
 
 _NUMBERS_PER_GENERATOR = 64

@@ -11,7 +11,6 @@ import json
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -31,14 +30,6 @@ from asteroid_ll.linear_learner.training import TrainingResult
 _DEFAULTS_FILE = "/opt/amazon/lib/python{}/site-packages/algorithm/resources/default-input.json"
 _HYPERPARAMETERS_FILE = "/opt/ml/input/config/hyperparameters.json"
 _NO_SYNC = "wait_for_all_workers will not sync workers since the kv store is not running distributed"
-
-
-@dataclass(frozen=True)
-class _Pass:
-    """The numbers of records and mini-batches that one pass over a channel reads."""
-
-    n_records: int
-    n_batches: int
 
 
 class LogWriter(Observer):
@@ -110,21 +101,21 @@ class LogWriter(Observer):
         self._hyperparameters = hyperparameters
         self._objective = losses.make(hyperparameters).objective_name
         n_rows = len(train.labels)
-        self._probe = self._pass_over(min(mini_batch_size, n_rows))
-        self._full = self._pass_over(n_rows)
+        self._n_rows = n_rows
         n_full = n_scaler_batches(n_rows, mini_batch_size=mini_batch_size, num_point_for_scaler=num_point_for_scaler)
         n_scaled = n_full * mini_batch_size
         # The scaler reads batches until it has more rows than it needs; this includes a short last batch.
         stops_early = n_scaled > num_point_for_scaler
-        self._scaler_pass = self._pass_over(n_scaled if stops_early else n_rows)
+        self._passes = [min(mini_batch_size, n_rows), n_scaled if stops_early else n_rows]
+        """The numbers of records of the passes before the first epoch: of a probe, and of the scaler."""
         # The reader counts the end of a channel as a pass of its own.
         self._first_epoch = 3 if stops_early else 4
         self._write(f"Process {self._generation.process} is a worker.")
         self._write_message("Using default worker.")
         self._write_message(f"Checkpoint loading and saving are {'enabled' if has_checkpoint else 'disabled'}.")
-        self._read(train, 0, self._probe)
+        self._read(train, 0, self._passes[0])
         self._write_message(f"Create Store: {'local' if self._n_hosts == 1 else 'dist_sync'}")
-        self._read(train, 1, self._scaler_pass)
+        self._read(train, 1, self._passes[1])
 
     def scaled(self, scaler: Scaler) -> None:
         """Write the means and standard deviations, None for those that are not used."""
@@ -145,13 +136,8 @@ class LogWriter(Observer):
         self._write_message("nvidia-smi: took 0.000 seconds to run.")
         self._write_message("nvidia-smi identified 0 GPUs.")
         self._write_message("Number of GPUs being used: 0")
-        seen = _Pass(
-            self._probe.n_records + self._scaler_pass.n_records, self._probe.n_batches + self._scaler_pass.n_batches
-        )
-        longest = max(self._probe, self._scaler_pass, key=lambda part: part.n_records)
         now_s = self._clock()
-        counts = _iterator_counts(seen, longest, n_resets=2, last=_Pass(0, 0))
-        self._metrics(counts, began_s=now_s, Meta="init_train_data_iter")
+        self._metrics(self._iterator_counts(self._passes, last=0), began_s=now_s, Meta="init_train_data_iter")
         self._last_s = now_s
 
     def resumed(self, epochs: Sequence[EpochRecord]) -> None:
@@ -164,12 +150,12 @@ class LogWriter(Observer):
         """Write an epoch's losses, whether it is kept, and the progress."""
         began_s = self._clock()
         number = epoch.epoch
-        self._read(self._train, self._first_epoch + 2 * number, self._full)
+        self._read(self._train, self._first_epoch + 2 * number, self._n_rows)
         self._losses("train", epoch.train_objective, epoch=number)
         if self._validation is not None and epoch.validation_objective is not None:
             if number == 0:
-                self._read(self._validation, 0, self._pass_over(min(self._batch, len(self._validation.labels))))
-            self._read(self._validation, 2 + 3 * number, self._pass_over(len(self._validation.labels)))
+                self._read(self._validation, 0, min(self._batch, len(self._validation.labels)))
+            self._read(self._validation, 2 + 3 * number, len(self._validation.labels))
             self._losses("validation", epoch.validation_objective, epoch=number)
         self._criterion(epoch)
         if epoch.improved:
@@ -202,10 +188,9 @@ class LogWriter(Observer):
             self._write_message("Test data is not provided.")
         else:
             began_s = self._clock()
-            read = self._pass_over(len(self._test.labels))
-            self._read(self._test, 0, read)
-            counts = _iterator_counts(read, read, n_resets=1, last=read)
-            self._metrics(counts, began_s=began_s, Meta="test_data_iter")
+            n_rows = len(self._test.labels)
+            self._read(self._test, 0, n_rows)
+            self._metrics(self._iterator_counts([n_rows], last=n_rows), began_s=began_s, Meta="test_data_iter")
             self._scores("test", training.scores["test"])
         self._timings()
 
@@ -218,7 +203,7 @@ class LogWriter(Observer):
         """Write the passes that judge the kept models, and score the exported one."""
         last = len(self._epochs) - 1
         if self._validation is not None:
-            whole = self._pass_over(len(self._validation.labels))
+            whole = len(self._validation.labels)
             began_s = self._clock()
             self._read(self._validation, 5 + 3 * last, whole)
             self._criterion(self._epochs[-1])
@@ -229,13 +214,25 @@ class LogWriter(Observer):
             self._read(self._validation, 7 + 3 * last, whole)
             return
         index = self._first_epoch + 2 * last
-        self._read(self._train, index + 2, self._probe)
+        self._read(self._train, index + 2, self._passes[0])
         # A binary classifier's threshold costs a pass.
         for offset in (5, 7) if self._hyperparameters.predictor_type == "binary_classifier" else (4,):
-            self._read(self._train, index + offset, self._full)
+            self._read(self._train, index + offset, self._n_rows)
 
-    def _pass_over(self, n_records: int) -> _Pass:
-        return _Pass(n_records, -(-n_records // self._batch))
+    def _n_batches(self, n_records: int) -> int:
+        return -(-n_records // self._batch)
+
+    def _iterator_counts(self, passes: Sequence[int], *, last: int) -> dict[str, float]:
+        """Return the counts of a reader that made passes over some records, ``last`` of them since its last reset."""
+        return {
+            "Total Records Seen": sum(passes),
+            "Total Batches Seen": sum(map(self._n_batches, passes)),
+            "Max Records Seen Between Resets": max(passes),
+            "Max Batches Seen Between Resets": self._n_batches(max(passes)),
+            "Reset Count": len(passes),
+            "Number of Records Since Last Reset": last,
+            "Number of Batches Since Last Reset": self._n_batches(last),
+        }
 
     def _write_message(self, message: str, *, level: str = "INFO") -> None:
         moment = datetime.fromtimestamp(self._clock(), UTC)
@@ -247,7 +244,7 @@ class LogWriter(Observer):
     def _write_saved(self, number: int) -> None:
         self._write_message(f'Saved checkpoint to "/tmp/tmp{number:08d}/mx-mod-0000.params"')
 
-    def _read(self, channel: ChannelData, index: int, read: _Pass) -> None:
+    def _read(self, channel: ChannelData, index: int, n_records: int) -> None:
         """Write the record reader's line; the CSV reader has none."""
         if channel.n_record_bytes is None:
             return
@@ -257,8 +254,8 @@ class LogWriter(Observer):
             "data_pipeline": f"{CONTAINER_ROOT}/{channel.name}",
             "epoch": index,
             "duration": int(1000 * (now_s - self._last_s)),
-            "num_examples": read.n_batches,
-            "num_bytes": channel.n_record_bytes * read.n_records // len(channel.labels),
+            "num_examples": self._n_batches(n_records),
+            "num_bytes": channel.n_record_bytes * n_records // len(channel.labels),
         }
         stamp = f"{moment:%Y-%m-%d %H:%M:%S}.{moment.microsecond // 1000:03d}"
         self._write(f"[{stamp}] [tensorio] [info] epoch_stats={json.dumps(stats)}")
@@ -279,15 +276,11 @@ class LogWriter(Observer):
         )
 
     def _throughput(self, epoch: EpochRecord) -> None:
-        n_epochs = epoch.epoch + 1
-        seen = _Pass(
-            self._probe.n_records + self._scaler_pass.n_records + n_epochs * self._full.n_records,
-            self._probe.n_batches + self._scaler_pass.n_batches + n_epochs * self._full.n_batches,
-        )
         duration_s = max(epoch.ended_s - epoch.started_s, 1e-9)
-        counts = _iterator_counts(seen, self._full, n_resets=2 + n_epochs, last=self._full)
+        passes = [*self._passes, *[self._n_rows] * (epoch.epoch + 1)]
+        counts = self._iterator_counts(passes, last=self._n_rows)
         self._metrics(counts, began_s=self._clock() - duration_s, epoch=epoch.epoch, Meta="training_data_iter")
-        rate = self._full.n_records / duration_s
+        rate = self._n_rows / duration_s
         self._write_message(f"#throughput_metric: host={self._host}, train throughput={rate!r} records/second")
 
     def _scores(self, part: str, scores: tuple[Score, ...]) -> None:
@@ -327,18 +320,6 @@ class LogWriter(Observer):
             "Metrics": fields,
         }
         self._write(f"#metrics {json.dumps(line)}")
-
-
-def _iterator_counts(seen: _Pass, longest: _Pass, *, n_resets: int, last: _Pass) -> dict[str, float]:
-    return {
-        "Total Records Seen": seen.n_records,
-        "Total Batches Seen": seen.n_batches,
-        "Max Records Seen Between Resets": longest.n_records,
-        "Max Batches Seen Between Resets": longest.n_batches,
-        "Reset Count": n_resets,
-        "Number of Records Since Last Reset": last.n_records,
-        "Number of Batches Since Last Reset": last.n_batches,
-    }
 
 
 def _summary(*values: float) -> dict[str, float]:

@@ -11,9 +11,9 @@ from __future__ import annotations
 import ast
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -26,18 +26,14 @@ from asteroid_ll.linear_learner.images import GENERATIONS, NEWER_SCORES, Generat
 from asteroid_ll.linear_learner.scaler import Scaler
 
 _NUMBER = r"(-?(?:[\d.]+(?:e[-+]?\d+)?|nan|inf))"
-_CONFIGURATION = re.compile(r"Final configuration: (\{.*\})")
-_PROVIDED = re.compile(r"(?:Merging with|Reading) provided configuration from \S+: (\{.*\})")
-_PYTHON = re.compile(r"default configuration from \S*/python(\d+\.\d+)/")
 _WARNING = re.compile(r"^/opt/amazon/\S+: \w*Warning: .*\n(?:  .*\n)?", re.MULTILINE)
-_WIDTH = re.compile(r"^<NDArray (\d+) @cpu\(0\)>")
+_WIDTH = re.compile(r"^<NDArray (\d+) @cpu\(0\)>", re.MULTILINE)
 _MOMENTS = re.compile(
     r"'(stdev_label|stdev_weight|mean_label|mean_weight)': (?:None|\s*\[([-+\d.einfa\s]*)\]\s*<NDArray (\d+) @cpu)"
 )
 _CRITERION = re.compile(rf"#early_stopping_criteria_metric: .*epoch=(\d+), criteria=(\S+), value={_NUMBER}")
 _IMPROVED = re.compile(r"Epoch (\d+): Loss improved")
 _STOPPED = "Early stop condition met"
-_BEST = re.compile(r"Best model found for hyperparameters: (\{.*\})")
 _QUALITY = re.compile(
     rf"#quality_metric: host=\S+, (?:epoch=(\d+), )?(train|validation|test) (\S+) <(?:loss|score)>={_NUMBER}"
 )
@@ -127,27 +123,6 @@ class JobHistory:
         return int(self.train_objective.shape[1])
 
 
-@dataclass
-class _Facts:
-    """The facts that have been read so far."""
-
-    objective_name: str = ""
-    losses: dict[str, dict[tuple[int, int], float]] = field(default_factory=lambda: {part: {} for part in _PARTS})
-    criterion: str = ""
-    criterion_value: dict[int, float] = field(default_factory=dict)
-    improved_epochs: list[int] = field(default_factory=list)
-    kept_epoch: int | None = None
-    stopped_early: bool = False
-    python: str | None = None
-    provided: dict[str, str] = field(default_factory=dict)
-    configuration: dict[str, str] = field(default_factory=dict)
-    widths: list[int] = field(default_factory=list)
-    best: dict[str, object] = field(default_factory=dict)
-    scores: dict[str, dict[str, float]] = field(default_factory=dict)
-    quality_metrics: list[QualityMetric] = field(default_factory=list)
-    records: list[dict[str, Any]] = field(default_factory=list)
-
-
 def read_log(text: str) -> JobHistory:
     """Read a job's log.
 
@@ -160,130 +135,112 @@ def read_log(text: str) -> JobHistory:
     Raises:
         DataError: there is no model's loss in it, or a damaged line would need more memory than a job has.
     """
-    facts = _Facts()
     text = _WARNING.sub("", text)
-    for line in text.splitlines():
-        _read_line(line, facts)
-    train = facts.losses["train"]
+    records = [_loads(rest) for line in text.splitlines() if (rest := line.partition("#metrics ")[2])]
+    records = [record for record in records if record]
+    quality = [_quality_metric(match) for match in _QUALITY.finditer(text)]
+    objective_name, losses = _losses(records)
+    train = losses["train"]
     n_models = 1 + max(model for _, model in train) if train else None
-    _add_model_0(facts)
+    for metric in quality:
+        # Epochs without a #metrics line still have the loss of model 0.
+        if metric.epoch is not None and metric.part in losses and metric.name.endswith("_objective"):
+            objective_name = objective_name or metric.name
+            losses[metric.part].setdefault((metric.epoch, 0), metric.value)
     if not train:
         raise DataError(
             "The log has no losses of models: neither a #metrics line with an epoch and a model, nor a "
             "#quality_metric line with an epoch.",
             hint="Give the whole log of a Linear Learner job that trained at least one epoch.",
         )
-    candidates = _candidates(facts, n_models=n_models)
+    configuration = _literal(_last(r"Final configuration: (\{.*\})", text))
+    widths = [int(width) for width in _WIDTH.findall(text)]
+    candidates = _candidates(configuration, widths, n_models=n_models)
     shape = (1 + max(epoch for epoch, _ in train), n_models or len(candidates) or 1)
     if shape[0] * shape[1] > _MAX_LOSSES:
         raise DataError(
             f"The log has a loss of epoch {shape[0] - 1} and one of model {shape[1] - 1}: a line is damaged.",
             hint="Read the log from CloudWatch once more.",
         )
+    objective = {part: _matrix(losses[part], shape) for part in _PARTS}
+    validation = objective["validation"] if losses["validation"] else None
+    criteria = {int(epoch): (name, float(value)) for epoch, name, value in _CRITERION.findall(text)}
+    improved = [int(epoch) for epoch in _IMPROVED.findall(text)]
+    criterion = next((name for name, _ in reversed(criteria.values())), "")
+    # With a searched criterion the container keeps every epoch.
+    kept_epochs = list(criteria) if criterion.startswith("sampled_") else improved
+    kept_epoch = kept_epochs[-1] if kept_epochs else None
+    best = _loads(_last(r"Best model found for hyperparameters: (\{.*\})", text))
+    scores: dict[str, dict[str, float]] = {}
+    for metric in quality:
+        if metric.epoch is None:
+            scores.setdefault(metric.part, {})[metric.name] = metric.value
+    python = _last(r"default configuration from \S*/python(\d+\.\d+)/", text) or None
     moments = _read_moments(text)
-    objective = {part: _matrix(facts.losses[part], shape) for part in _PARTS}
-    validation = objective["validation"] if facts.losses["validation"] else None
-    criterion_value = _matrix({(epoch, 0): value for epoch, value in facts.criterion_value.items()}, (shape[0], 1))
-    judged = objective["train"] if validation is None else validation
     return JobHistory(
-        provided=facts.provided,
-        configuration=facts.configuration,
-        python=facts.python,
-        generation=_generation(facts),
-        objective_name=facts.objective_name,
+        provided=read_provided(text),
+        configuration=configuration,
+        python=python,
+        generation=_generation(python, scores),
+        objective_name=objective_name,
         train_objective=objective["train"],
         validation_objective=validation,
-        criterion=facts.criterion,
-        criterion_value=criterion_value[:, 0],
-        improved_epochs=tuple(dict.fromkeys(facts.improved_epochs)),
-        kept_epoch=facts.kept_epoch,
-        stopped_early=facts.stopped_early,
+        criterion=criterion,
+        criterion_value=np.array([criteria.get(epoch, ("", np.nan))[1] for epoch in range(shape[0])]),
+        improved_epochs=tuple(dict.fromkeys(improved)),
+        kept_epoch=kept_epoch,
+        stopped_early=_STOPPED in text,
         candidates=candidates,
-        best_index=_best_index(facts, candidates, judged),
-        best_hyperparameters=facts.best,
-        scores=facts.scores,
+        best_index=_best_index(best, candidates, objective["train"] if validation is None else validation, kept_epoch),
+        best_hyperparameters=best,
+        scores=scores,
         moments=moments,
         scaler=_scaler(moments),
-        quality_metrics=tuple(facts.quality_metrics),
-        records=tuple(facts.records),
+        quality_metrics=tuple(quality),
+        records=tuple(records),
     )
 
 
 def read_provided(text: str) -> dict[str, str]:
     """Return the job's own hyperparameters from a log, also of a job that failed before its first epoch ended."""
-    match = _PROVIDED.search(text)
-    return _literal(match.group(1)) if match else {}
+    return _literal(_last(r"(?:Merging with|Reading) provided configuration from \S+: (\{.*\})", text))
 
 
-def _read_line(line: str, facts: _Facts) -> None:
-    if "#metrics " in line:
-        _read_metrics(line, facts)
-    elif match := _CRITERION.search(line):
-        epoch, facts.criterion = int(match.group(1)), match.group(2)
-        facts.criterion_value[epoch] = float(match.group(3))
-        if facts.criterion.startswith("sampled_"):
-            # With a searched criterion the container keeps every epoch.
-            facts.kept_epoch = epoch
-    elif match := _QUALITY.search(line):
-        _read_quality(match, facts)
-    elif match := _IMPROVED.search(line):
-        facts.kept_epoch = int(match.group(1))
-        facts.improved_epochs.append(facts.kept_epoch)
-    elif _STOPPED in line:
-        facts.stopped_early = True
-    elif match := _BEST.search(line):
-        facts.best = _loads(match.group(1))
-    elif match := _CONFIGURATION.search(line):
-        facts.configuration = _literal(match.group(1))
-    elif match := _PROVIDED.search(line):
-        facts.provided = _literal(match.group(1))
-    elif match := _PYTHON.search(line):
-        facts.python = match.group(1)
-    elif match := _WIDTH.search(line):
-        facts.widths.append(int(match.group(1)))
+def _last(pattern: str, text: str) -> str:
+    """Return the group of the last match of a pattern; empty without one."""
+    return next(iter(re.findall(pattern, text)[-1:]), "")
 
 
-def _read_quality(match: re.Match[str], facts: _Facts) -> None:
+def _quality_metric(match: re.Match[str]) -> QualityMetric:
     epoch, part, name, value = match.groups()
-    metric = QualityMetric(part, name, float(value), None if epoch is None else int(epoch))
-    facts.quality_metrics.append(metric)
-    if metric.epoch is None:
-        facts.scores.setdefault(part, {})[name] = metric.value
+    return QualityMetric(part, name, float(value), None if epoch is None else int(epoch))
 
 
-def _generation(facts: _Facts) -> Generation | None:
+def _generation(python: str | None, scores: Mapping[str, Mapping[str, float]]) -> Generation | None:
     """Return the images that print such a log: by the version of Python and, if there are any, the final scores."""
-    names = {name for scores in facts.scores.values() for name in scores}
+    names = {name for part in scores.values() for name in part}
     for generation in GENERATIONS.values():
         has_newer = bool(names & NEWER_SCORES) if names else generation.has_newer_scores
-        if (facts.python, has_newer) == (generation.python, generation.has_newer_scores):
+        if (python, has_newer) == (generation.python, generation.has_newer_scores):
             return generation
     return None
 
 
-def _read_metrics(line: str, facts: _Facts) -> None:
-    record = _loads(line.partition("#metrics ")[2])
-    if record:
-        facts.records.append(record)
-    try:
-        dimensions, metrics = record["Dimensions"], record["Metrics"]
-        place = (int(dimensions["epoch"]), int(dimensions["model"]))
-        losses = [(name, float(value["sum"])) for name, value in metrics.items() if name.endswith("_objective")]
-    except (KeyError, TypeError, ValueError, AttributeError):
-        return
-    for name, loss in losses:
-        part, _, objective = name.partition("_")
-        if part in facts.losses and min(place) >= 0:
-            facts.objective_name = objective
-            facts.losses[part][place] = loss
-
-
-def _add_model_0(facts: _Facts) -> None:
-    """Add the losses of model 0 of those epochs that have no ``#metrics`` line."""
-    for metric in facts.quality_metrics:
-        if metric.epoch is not None and metric.part in facts.losses and metric.name.endswith("_objective"):
-            facts.objective_name = facts.objective_name or metric.name
-            facts.losses[metric.part].setdefault((metric.epoch, 0), metric.value)
+def _losses(records: Sequence[Mapping[str, Any]]) -> tuple[str, dict[str, dict[tuple[int, int], float]]]:
+    """Return the objective's name and, by channel, the losses by epoch and model."""
+    objective, losses = "", {part: dict[tuple[int, int], float]() for part in _PARTS}
+    for record in records:
+        try:
+            dimensions, metrics = record["Dimensions"], record["Metrics"]
+            place = (int(dimensions["epoch"]), int(dimensions["model"]))
+            found = {name: float(value["sum"]) for name, value in metrics.items() if name.endswith("_objective")}
+        except (KeyError, TypeError, ValueError, AttributeError):
+            continue
+        for name, loss in found.items():
+            part, _, rest = name.partition("_")
+            if part in losses and min(place) >= 0:
+                objective, losses[part][place] = rest, loss
+    return objective, losses
 
 
 def _read_moments(text: str) -> dict[str, Float32Array | None]:
@@ -335,27 +292,31 @@ def _matrix(values: Mapping[tuple[int, int], float], shape: tuple[int, int]) -> 
     return matrix
 
 
-def _candidates(facts: _Facts, *, n_models: int | None) -> tuple[Candidate, ...]:
+def _candidates(
+    configuration: Mapping[str, str], widths: Sequence[int], *, n_models: int | None
+) -> tuple[Candidate, ...]:
     """Return the grid of the logged configuration; empty if the log has another number of models."""
-    if "predictor_type" not in facts.configuration or not facts.widths:
+    if "predictor_type" not in configuration or not widths:
         return ()
     try:
-        candidates = grid(parse(facts.configuration), feature_dim=max(facts.widths))
+        candidates = grid(parse(configuration), feature_dim=max(widths))
     except AsteroidError:
         return ()
     return candidates if n_models in (None, len(candidates)) else ()
 
 
-def _best_index(facts: _Facts, candidates: tuple[Candidate, ...], judged: Float64Array) -> int | None:
+def _best_index(
+    best: Mapping[str, object], candidates: tuple[Candidate, ...], judged: Float64Array, kept_epoch: int | None
+) -> int | None:
     """Return the model with the exported one's hyperparameters; of several, the one with the lowest kept loss."""
-    if not facts.best:
+    if not best:
         return None
-    numbers = list(_matching(facts.best, candidates)) if candidates else list(range(judged.shape[1]))
+    numbers = list(_matching(best, candidates)) if candidates else list(range(judged.shape[1]))
     if len(numbers) == 1:
         return numbers[0]
-    if facts.kept_epoch is None or facts.kept_epoch >= len(judged):
+    if kept_epoch is None or kept_epoch >= len(judged):
         return None
-    losses = {number: judged[facts.kept_epoch, number] for number in numbers}
+    losses = {number: judged[kept_epoch, number] for number in numbers}
     finite = {number: loss for number, loss in losses.items() if np.isfinite(loss)}
     return min(finite, key=lambda number: finite[number]) if finite else None
 

@@ -78,110 +78,112 @@ class Loss(ABC):
         """
 
 
-class Squared(Loss):
-    """``(p - y)^2``."""
+class _OfResidual(Loss):
+    """A loss of the residual ``e = p - y``: subclasses replace the residuals by slopes or losses, in place."""
+
+    def gradient(self, prepared: Float32Array, targets: Float32Array, out: Float32Array) -> None:
+        """Write the slopes at the residuals."""
+        np.subtract(prepared, targets, out=out)
+        self._slopes(out)
+
+    def values(self, prepared: Float32Array, targets: Float32Array, out: Float32Array) -> Float32Array:
+        """Return the losses of the residuals."""
+        np.subtract(prepared, targets, out=out)
+        self._losses(out)
+        return out
+
+    def _slopes(self, e: Float32Array) -> None:
+        pass
+
+    @abstractmethod
+    def _losses(self, e: Float32Array) -> None: ...
+
+
+class Squared(_OfResidual):
+    """``e^2``; the slope is e."""
 
     objective_name = "mse_objective"
 
-    def gradient(self, prepared: Float32Array, targets: Float32Array, out: Float32Array) -> None:
-        """``p - y``."""
-        np.subtract(prepared, targets, out=out)
-
-    def values(self, prepared: Float32Array, targets: Float32Array, out: Float32Array) -> Float32Array:
-        """``(p - y)^2``."""
-        np.subtract(prepared, targets, out=out)
-        return np.multiply(out, out, out=out)
+    def _losses(self, e: Float32Array) -> None:
+        np.multiply(e, e, out=e)
 
 
-class Absolute(Loss):
-    """``|p - y|``."""
+class Absolute(_OfResidual):
+    """``|e|``; the slope is e's sign."""
 
     objective_name = "absolute_loss_objective"
 
-    def gradient(self, prepared: Float32Array, targets: Float32Array, out: Float32Array) -> None:
-        """``sign(p - y)``."""
-        np.subtract(prepared, targets, out=out)
-        np.sign(out, out=out)
+    def _slopes(self, e: Float32Array) -> None:
+        np.sign(e, out=e)
 
-    def values(self, prepared: Float32Array, targets: Float32Array, out: Float32Array) -> Float32Array:
-        """``|p - y|``."""
-        np.subtract(prepared, targets, out=out)
-        return np.abs(out, out=out)
+    def _losses(self, e: Float32Array) -> None:
+        np.abs(e, out=e)
 
 
-class EpsilonInsensitiveSquared(Loss):
-    """``max(0, (p - y)^2 - eps^2)`` with eps in the scores' units."""
+class EpsilonInsensitiveSquared(_OfResidual):
+    """``max(0, e^2 - eps^2)`` with eps in the scores' units; the slope is e if it is larger than eps, else 0."""
 
     objective_name = "eps_insensitive_squared_loss_objective"
 
-    def gradient(self, prepared: Float32Array, targets: Float32Array, out: Float32Array) -> None:
-        """The residual if it is larger than eps, else 0."""
-        np.subtract(prepared, targets, out=out)
-        np.multiply(out, np.abs(out) > np.float32(self._hp.loss_insensitivity), out=out)
+    def _slopes(self, e: Float32Array) -> None:
+        np.multiply(e, np.abs(e) > np.float32(self._hp.loss_insensitivity), out=e)
 
-    def values(self, prepared: Float32Array, targets: Float32Array, out: Float32Array) -> Float32Array:
-        """``max(0, (p - y)^2 - eps^2)``."""
-        np.subtract(prepared, targets, out=out)
-        np.multiply(out, out, out=out)
-        np.subtract(out, np.square(np.float32(self._hp.loss_insensitivity)), out=out)
-        return np.maximum(out, 0, out=out)
+    def _losses(self, e: Float32Array) -> None:
+        np.multiply(e, e, out=e)
+        np.subtract(e, np.square(np.float32(self._hp.loss_insensitivity)), out=e)
+        np.maximum(e, 0, out=e)
 
 
-class EpsilonInsensitiveAbsolute(Loss):
-    """``max(0, |p - y| - eps)`` with eps in the scores' units."""
+class EpsilonInsensitiveAbsolute(_OfResidual):
+    """``max(0, |e| - eps)`` with eps in the scores' units; the slope is e's sign if e is larger than eps, else 0."""
 
     objective_name = "eps_insensitive_absolute_loss_objective"
 
-    def gradient(self, prepared: Float32Array, targets: Float32Array, out: Float32Array) -> None:
-        """The residual's sign if it is larger than eps, else 0."""
-        np.subtract(prepared, targets, out=out)
-        np.multiply(np.sign(out), np.abs(out) > np.float32(self._hp.loss_insensitivity), out=out)
+    def _slopes(self, e: Float32Array) -> None:
+        np.multiply(np.sign(e), np.abs(e) > np.float32(self._hp.loss_insensitivity), out=e)
 
-    def values(self, prepared: Float32Array, targets: Float32Array, out: Float32Array) -> Float32Array:
-        """``max(0, |p - y| - eps)``."""
-        np.subtract(prepared, targets, out=out)
-        np.abs(out, out=out)
-        np.subtract(out, np.float32(self._hp.loss_insensitivity), out=out)
-        return np.maximum(out, 0, out=out)
+    def _losses(self, e: Float32Array) -> None:
+        np.abs(e, out=e)
+        np.subtract(e, np.float32(self._hp.loss_insensitivity), out=e)
+        np.maximum(e, 0, out=e)
 
 
-class Quantile(Loss):
-    """``q (y - p)`` below the label, ``(1 - q) (p - y)`` above it."""
+class Quantile(_OfResidual):
+    """``-q e`` below the label, ``(1 - q) e`` above it."""
 
     objective_name = "quantile_loss_objective"
 
     def gradient(self, prepared: Float32Array, targets: Float32Array, out: Float32Array) -> None:
-        """``-q`` below the label, ``1 - q`` from the label."""
+        """Write ``-q`` below the label, ``1 - q`` from the label."""
         np.greater_equal(prepared, targets, out=out)
-        np.subtract(out, np.float32(self._hp.quantile), out=out)
+        self._slopes(out)
 
-    def values(self, prepared: Float32Array, targets: Float32Array, out: Float32Array) -> Float32Array:
-        """The larger of ``-q e`` and ``(1 - q) e`` for the residual e."""
-        np.subtract(prepared, targets, out=out)
+    def _slopes(self, e: Float32Array) -> None:
+        np.subtract(e, np.float32(self._hp.quantile), out=e)
+
+    def _losses(self, e: Float32Array) -> None:
         quantile = np.float32(self._hp.quantile)
-        np.maximum(-quantile * out, (np.float32(1) - quantile) * out, out=out)
-        return out
+        np.maximum(-quantile * e, (np.float32(1) - quantile) * e, out=e)
 
 
-class Huber(Loss):
-    """``e^2`` up to delta, beyond it the tangent ``2 delta |e| - delta^2``; delta is in the scores' units."""
+class Huber(_OfResidual):
+    """``e^2`` up to delta, beyond it the tangent ``2 delta |e| - delta^2``; delta is in the scores' units.
+
+    The slope is e, clipped at delta. With ``c = min(|e|, delta)`` the loss is ``c (2 |e| - c)``.
+    """
 
     objective_name = "huber_loss_objective"
 
-    def gradient(self, prepared: Float32Array, targets: Float32Array, out: Float32Array) -> None:
-        """The residual, clipped at delta."""
-        np.subtract(prepared, targets, out=out)
+    def _slopes(self, e: Float32Array) -> None:
         delta = np.float32(self._hp.huber_delta)
-        np.clip(out, -delta, delta, out=out)
+        np.clip(e, -delta, delta, out=e)
 
-    def values(self, prepared: Float32Array, targets: Float32Array, out: Float32Array) -> Float32Array:
-        """``c (2 |e| - c)`` with ``c = min(|e|, delta)``."""
-        np.subtract(prepared, targets, out=out)
-        np.abs(out, out=out)
-        clipped = np.minimum(out, np.float32(self._hp.huber_delta))
-        np.multiply(out, np.float32(2), out=out)
-        np.subtract(out, clipped, out=out)
-        return np.multiply(out, clipped, out=out)
+    def _losses(self, e: Float32Array) -> None:
+        np.abs(e, out=e)
+        clipped = np.minimum(e, np.float32(self._hp.huber_delta))
+        np.multiply(e, np.float32(2), out=e)
+        np.subtract(e, clipped, out=e)
+        np.multiply(e, clipped, out=e)
 
 
 class Logistic(Loss):

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -19,9 +18,8 @@ import numpy as np
 import numpy.typing as npt
 
 from asteroid_ll.errors import DataError
-from asteroid_ll.formats import recordio
+from asteroid_ll.formats import CSV, RECORDIO, media_type, recordio
 from asteroid_ll.formats.arrays import Float32Array, Int64Array
-from asteroid_ll.formats.content_types import CSV, RECORDIO, media_type
 from asteroid_ll.formats.sparse import CsrMatrix
 from asteroid_ll.formats.text import parse_rows
 from asteroid_ll.linear_learner.hosts import Hosts
@@ -29,6 +27,12 @@ from asteroid_ll.linear_learner.hyperparameters import ClientError
 
 CONTAINER_ROOT = "/opt/ml/input/data"
 """The container's path of its channels, by which messages and log lines name files."""
+_BLOCK_ELEMENTS = 1 << 20
+_KEPT_COPY_BYTES = 1 << 30
+# A dense copy of sparse rows is many times their size and, for wide rows, not faster than conversion in every epoch.
+_KEPT_SPARSE_COPY_BYTES = 1 << 27
+# A value that is put at its place takes as long as this many that are written in a row.
+_SCATTERED = 32
 
 
 @dataclass(frozen=True)
@@ -147,14 +151,6 @@ def _stack(parts: list[Float32Array | CsrMatrix]) -> Float32Array | CsrMatrix:
     if len(dense) == len(parts):
         return np.concatenate(dense)
     return CsrMatrix.stack([part if isinstance(part, CsrMatrix) else CsrMatrix.from_dense(part) for part in parts])
-
-
-_BLOCK_ELEMENTS = 1 << 20
-_KEPT_COPY_BYTES = 1 << 30
-# A dense copy of sparse rows is many times their size and, for wide rows, not faster than conversion in every epoch.
-_KEPT_SPARSE_COPY_BYTES = 1 << 27
-# A value that is put at its place takes as long as this many that are written in a row.
-_SCATTERED = 32
 
 
 @dataclass(frozen=True)
@@ -295,10 +291,7 @@ class Standardised:
         self.width = rows.feature_dim + with_ones
         most_bytes = _KEPT_SPARSE_COPY_BYTES if rows.is_sparse else _KEPT_COPY_BYTES
         self._keep = n_rows * self.width * 4 <= most_bytes
-        self._n_rows = n_rows
         self._known_rows = 0
-        self._ahead: Future[None] | None = None
-        self._helper: ThreadPoolExecutor | None = None
         self._values = np.ones((n_rows if self._keep else block_rows, self.width), np.float32)
         self._last: CsrMatrix | None = None
         """The sparse rows in the block that is filled again and again; all its other values are those of zeros."""
@@ -308,25 +301,10 @@ class Standardised:
         if not self._keep:
             self._fill(self._values[: stop - start], start, stop)
             return self._values[: stop - start]
-        if self._ahead is not None:
-            self._ahead.result()
-            self._ahead = None
         if self._known_rows < stop:
             self._fill(self._values[self._known_rows : stop], self._known_rows, stop)
             self._known_rows = stop
-        if self._known_rows < self._n_rows:
-            self._prepare(min(self._known_rows + stop - start, self._n_rows))
-        elif self._helper is not None:
-            self._helper.shutdown()
-            self._helper = None
         return self._values[start:stop]
-
-    def _prepare(self, stop: int) -> None:
-        """Fill the rows up to ``stop`` on another core, while the caller trains on the earlier ones."""
-        if self._helper is None:
-            self._helper = ThreadPoolExecutor(1)
-        known, self._known_rows = self._known_rows, stop
-        self._ahead = self._helper.submit(self._fill, self._values[known:stop], known, stop)
 
     def _fill(self, out: Float32Array, start: int, stop: int) -> None:
         features = self._rows.features

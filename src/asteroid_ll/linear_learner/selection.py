@@ -17,6 +17,12 @@ from asteroid_ll.formats.arrays import Bools, Float32Array, Float64Array, Int64A
 from asteroid_ll.linear_learner.hyperparameters import Hyperparameters
 from asteroid_ll.linear_learner.scaler import Scaler
 
+_SIGN = np.uint32(1 << 31)
+_NAN = np.uint32(0x7FC00000)
+_ONE = np.uint32(1)
+# Few enough for the cache.
+_CUTS_AT_ONCE = 1 << 15
+
 
 @dataclass(frozen=True)
 class EpochRecord:
@@ -30,10 +36,7 @@ class EpochRecord:
         criterion: the name of the measure that decides about stopping.
         criterion_value: the best model's value of it.
         improved: whether this epoch is the best so far, which is kept.
-        misses: epochs in a row without improvement.
         stops: whether training stops after this epoch because patience is exhausted.
-        n_records: rows trained on in the epoch.
-        n_batches: mini-batches of the epoch.
         started_s: start, in seconds since 1970.
         ended_s: end, in seconds since 1970.
     """
@@ -44,10 +47,7 @@ class EpochRecord:
     criterion: str
     criterion_value: float
     improved: bool
-    misses: int
     stops: bool
-    n_records: int
-    n_batches: int
     started_s: float
     ended_s: float
 
@@ -63,11 +63,6 @@ class Observer:
 
     def epoch_ended(self, epoch: EpochRecord) -> None:
         """Receive the epoch that has just ended."""
-
-
-_SIGN = np.uint32(1 << 31)
-_NAN = np.uint32(0x7FC00000)
-_ONE = np.uint32(1)
 
 
 @dataclass(frozen=True)
@@ -146,10 +141,6 @@ def scores_of(keys: npt.NDArray[np.uint32]) -> Float32Array:
     return np.where(keys & _SIGN, keys ^ _SIGN, ~keys).view(np.float32)
 
 
-# Few enough for the cache.
-_CUTS_AT_ONCE = 1 << 15
-
-
 class EarlyStopping:
     """A counter of epochs that did not improve the criterion.
 
@@ -202,27 +193,17 @@ class Cut:
     value: float
 
 
-def search_cuts(
-    scores: Float32Array, labels: Float32Array, *, hyperparameters: Hyperparameters, near: float
-) -> tuple[Cut, ...]:
+def best_cuts(ranking: Ranking, *, hyperparameters: Hyperparameters, near: float) -> tuple[Cut, ...]:
     """Return each model's threshold with the best value of the model-selection criterion.
 
     Args:
-        scores: scores of an endpoint, finite, shape ``(n, n_models)``.
-        labels: 0 or 1, shape ``(n,)``.
-        hyperparameters: the criterion, its targets, and ``num_calibration_samples``, the number of leading rows to use.
+        ranking: the ranked scores of the rows that take part, which are finite.
+        hyperparameters: the criterion and its targets.
         near: among equally good thresholds, the nearest to this one wins.
 
     Returns:
         A cut per model: an observed score, or just under the lowest if all rows should be positive.
     """
-    limit = hyperparameters.num_calibration_samples
-    ranking = Ranking.of(scores[:limit], labels[:limit])
-    return best_cuts(ranking, hyperparameters=hyperparameters, near=near)
-
-
-def best_cuts(ranking: Ranking, *, hyperparameters: Hyperparameters, near: float) -> tuple[Cut, ...]:
-    """Return what ``search_cuts`` does, for ranked scores of the rows that take part."""
     keys, positive = ranking.keys, ranking.positive
     n_models, n_rows = keys.shape
     n_positive = np.count_nonzero(positive, axis=1)[:, np.newaxis]

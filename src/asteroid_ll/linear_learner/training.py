@@ -132,9 +132,11 @@ class _Job:
     """The constants of a job."""
 
     hyperparameters: Hyperparameters
+    scaler: Scaler
     loss: Loss
     candidates: tuple[Candidate, ...]
     row_weights: RowWeights | None
+    ensemble: Ensemble
     judged: Rows
     judge: Evaluator | None
     has_validation: bool
@@ -198,19 +200,11 @@ def train(
         with_label=hp.predictor_type == "regressor",
     )
     observer.scaled(scaling)
-    job = _prepare(hp, rows, held_out)
-    ensemble = Ensemble(
-        job.candidates,
-        rows=rows,
-        scaler=scaling,
-        loss=job.loss,
-        row_weights=job.row_weights,
-        hp=hp,
-    )
+    job = _prepare(hp, rows, held_out, scaling)
     digest = job_digest(hyperparameters, rows, scaling) if checkpoint else ""
-    epochs, kept, best_index = _run(job, ensemble, observer, hosts=hosts, checkpoint=checkpoint, digest=digest)
+    epochs, kept, best_index = _run(job, observer, checkpoint=checkpoint, digest=digest)
     channels = [job.judged] if tested is None else [job.judged, tested]
-    return _result(job, scaling, epochs, kept=kept, best_index=best_index, channels=channels)
+    return _result(job, epochs, kept=kept, best_index=best_index, channels=channels)
 
 
 def _read_channels(
@@ -239,35 +233,28 @@ def _read_channels(
 
 
 def _result(
-    job: _Job,
-    scaling: Scaler,
-    epochs: tuple[EpochRecord, ...],
-    *,
-    kept: Parameters,
-    best_index: int,
-    channels: Sequence[Rows],
+    job: _Job, epochs: tuple[EpochRecord, ...], *, kept: Parameters, best_index: int, channels: Sequence[Rows]
 ) -> TrainingResult:
+    hp = job.hyperparameters
     model, judged = _export(job, kept, best_index)
     validation = [epoch.validation_objective for epoch in epochs if epoch.validation_objective is not None]
     weights = job.row_weights.select([best_index]) if job.row_weights else None
     return TrainingResult(
         model=model,
-        hyperparameters=job.hyperparameters,
-        scaler=scaling,
+        hyperparameters=hp,
+        scaler=job.scaler,
         candidates=job.candidates,
         train_objective=np.stack([epoch.train_objective for epoch in epochs]),
         validation_objective=np.stack(validation) if job.has_validation else None,
         best_index=best_index,
         best_epoch=max(epoch.epoch for epoch in epochs if epoch.improved),
-        best_hyperparameters=grid.as_logged(
-            job.candidates, best_index, predictor_type=job.hyperparameters.predictor_type
-        ),
+        best_hyperparameters=grid.as_logged(job.candidates, best_index, predictor_type=hp.predictor_type),
         scores={
             rows.channel: evaluation.end_scores(
                 model,
                 judged if rows is job.judged else Scored(model, rows),
                 loss=job.loss,
-                hyperparameters=job.hyperparameters,
+                hyperparameters=hp,
                 row_weights=weights,
             )
             for rows in channels
@@ -296,7 +283,7 @@ def _read(
     return rows
 
 
-def _prepare(hp: Hyperparameters, rows: Rows, held_out: Rows | None) -> _Job:
+def _prepare(hp: Hyperparameters, rows: Rows, held_out: Rows | None, scaling: Scaler) -> _Job:
     candidates = grid.grid(hp, feature_dim=rows.feature_dim)
     loss = losses.make(hp)
     n_sample = hp.mini_batch_size * scaler.n_batches_read(
@@ -310,20 +297,21 @@ def _prepare(hp: Hyperparameters, rows: Rows, held_out: Rows | None) -> _Job:
     judge = None
     if held_out is not None or is_auto:
         judge = Evaluator(judged, loss=loss, hyperparameters=hp, row_weights=weights)
-    return _Job(hp, loss, candidates, weights, judged, judge, held_out is not None)
+    ensemble = Ensemble(candidates, rows=rows, scaler=scaling, loss=loss, row_weights=weights, hp=hp)
+    return _Job(hp, scaling, loss, candidates, weights, ensemble, judged, judge, held_out is not None)
 
 
 def _run(
-    job: _Job, ensemble: Ensemble, observer: Observer, *, hosts: Hosts, checkpoint: Checkpoint | None, digest: str
+    job: _Job, observer: Observer, *, checkpoint: Checkpoint | None, digest: str
 ) -> tuple[tuple[EpochRecord, ...], Parameters, int]:
     """Train all epochs; return them, the parameters of the kept one, and its best model."""
-    hp = job.hyperparameters
+    hp, ensemble = job.hyperparameters, job.ensemble
     stopping = selection.EarlyStopping(
         patience=hp.early_stopping_patience,
         tolerance=hp.early_stopping_tolerance,
         every_epoch_counts=job.is_searched,
     )
-    epochs, kept = checkpoint.restore(ensemble, hosts=hosts, job=digest) if checkpoint else ([], None)
+    epochs, kept = checkpoint.restore(ensemble, job=digest) if checkpoint else ([], None)
     for epoch in epochs:
         stopping.update(-epoch.criterion_value if job.is_searched else epoch.criterion_value)
     if epochs:
@@ -337,7 +325,7 @@ def _run(
         validation_objective = job.judge.objective(parameters) if job.judge and job.has_validation else None
         criterion, values = _criterion(job, parameters, train_objective, validation_objective)
         # Rounding may differ between hosts, but their decisions must not.
-        values = hosts.agree(values)
+        values = ensemble.hosts.agree(values)
         best = int(np.argmin(np.where(np.isnan(values), np.inf, values)))
         improved = stopping.update(float(values[best]))
         if improved:
@@ -349,10 +337,7 @@ def _run(
             criterion=criterion,
             criterion_value=abs(float(values[best])),
             improved=improved,
-            misses=stopping.misses,
             stops=stopping.stops,
-            n_records=ensemble.n_records,
-            n_batches=ensemble.n_batches,
             started_s=started_s,
             ended_s=time.time(),
         )

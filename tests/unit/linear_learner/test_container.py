@@ -7,7 +7,7 @@ import sys
 import numpy as np
 import pytest
 
-from asteroid_ll.formats.shards import write_shards
+from asteroid_ll.formats.recordio import write_shards
 from asteroid_ll.linear_learner import container
 from asteroid_ll.linear_learner.hyperparameters import AlgorithmError
 from asteroid_ll.linear_learner.model import Model
@@ -156,12 +156,6 @@ def test_a_bug_is_an_algorithm_error_with_its_traceback_in_the_log(job, monkeypa
     assert "Traceback (most recent call last)" in log
 
 
-def test_a_job_without_configuration_files_says_what_is_missing(tmp_path):
-    code, _ = run(tmp_path)
-    assert code == 1
-    assert "predictor_type" in failure(tmp_path)
-
-
 def test_a_job_whose_every_model_diverges_is_an_algorithm_error(job, monkeypatch):
     def diverged(*_, **__):
         raise AlgorithmError("Training diverged.", hint="Lower learning_rate.")
@@ -210,23 +204,3 @@ def test_the_command_trains_and_imports_nothing_heavy(job):
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith("Docker entrypoint called with argument(s): train\n")
     assert done.stdout.endswith("[]\n")
-
-
-@pytest.mark.parametrize(("year", "python"), [("2021", "3.7"), ("2025", "3.8")])
-def test_a_variable_selects_the_generation_of_the_log(job, monkeypatch, capsys, year, python):
-    before = signal.getsignal(signal.SIGTERM)
-    monkeypatch.setenv("LINEAR_LEARNER_GENERATION", year)
-    try:
-        assert container.main(["train", "--root", str(job())]) == 0
-    finally:
-        signal.signal(signal.SIGTERM, before)
-    assert f"/opt/amazon/lib/python{python}/" in capsys.readouterr().out
-
-
-def test_a_generation_that_does_not_exist_is_named(tmp_path, monkeypatch, capsys):
-    monkeypatch.setenv("LINEAR_LEARNER_GENERATION", "1999")
-    with pytest.raises(SystemExit) as ended:
-        container.main(["train", "--root", str(tmp_path)])
-    assert ended.value.code == 2
-    message = " ".join(capsys.readouterr().err.split())
-    assert "LINEAR_LEARNER_GENERATION is '1999', and not one of 2021, 2022, 2025" in message

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from asteroid_ll.linear_learner import losses, optimizers, train
@@ -67,136 +66,6 @@ def batches_of(seed: int, hp: Hyperparameters) -> tuple[np.ndarray, np.ndarray, 
     labels = rng.integers(0, n_classes, N_BATCHES * SIZE).astype(np.float32)
     targets = losses.make(hp).targets(labels)
     return batches, labels, targets.reshape(N_BATCHES, SIZE, *targets.shape[1:])
-
-
-@dataclass
-class Alone:
-    """One model that trains alone in float64, and how far float32 may be from it.
-
-    The bound is that of a first-order error analysis: each float32 operation has a relative error of at most 2**-24
-    (times ``TERMS`` for a sum), and every step passes on the errors of the steps before. It follows the draw because
-    the optimizers divide a gradient by the size of the gradients so far: if the first gradients of a weight cancel to
-    a millionth of their terms, their rounding error is passed on undamped in a step of full size.
-    """
-
-    weights: np.ndarray
-    weights_error: np.ndarray
-    losses: float = 0.0
-    losses_error: float = 0.0
-
-
-UNIT = 2.0**-24
-TERMS = 16  # more than the rows of a batch and the features of a row together
-PENALISED = np.array([[1.0]] * N_FEATURES + [[0.0]])
-
-
-def one_model_in_float64(
-    candidate: Candidate, hp: Hyperparameters, weights: np.ndarray, batches: np.ndarray, labels: np.ndarray
-) -> Alone:
-    """Multiclass or logistic training of one model, spelled out."""
-    w = np.vstack([weights, np.full((1, weights.shape[1]), hp.init_bias)]).astype(np.float64)
-    alone = Alone(w, np.zeros_like(w))
-    step = adam_step if candidate.optimizer == "adam" else rmsprop_step
-    state = tuple(np.zeros_like(w) for _ in range(4))
-    rows = labels.astype(int).reshape(N_BATCHES, SIZE)
-    for k, (x, label) in enumerate(zip(batches.astype(np.float64), rows, strict=True), start=1):
-        g, g_error = gradient(alone, candidate, x, label)
-        decays = (k - 1) // candidate.lr_scheduler_step
-        rate = max(candidate.learning_rate * candidate.lr_scheduler_factor**decays, candidate.lr_scheduler_minimum_lr)
-        rates = rate * np.where(PENALISED, 1.0, candidate.bias_lr_mult)
-        change, change_error, state = step(g, g_error, state, k)
-        alone.weights_error += rates * (change_error + TERMS * UNIT * np.abs(change))
-        alone.weights_error += TERMS * UNIT * np.abs(alone.weights)
-        alone.weights = alone.weights - rates * change
-    return alone
-
-
-def gradient(alone: Alone, candidate: Candidate, x: np.ndarray, label: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The gradient of a batch with its error bound; adds the batch's losses."""
-    w, w_error, size = alone.weights, alone.weights_error, np.abs(x)
-    scores = x @ w
-    scores_error = size @ w_error + TERMS * UNIT * (size @ np.abs(w))
-    if w.shape[1] == 1:
-        p = 1 / (1 + np.exp(-scores))
-        alone.losses -= np.log(np.where(label == 1, p[:, 0], 1 - p[:, 0])).sum()
-        residual, slope = p - label[:, np.newaxis], 0.25 * scores_error
-    else:
-        p = np.exp(scores) / np.exp(scores).sum(axis=1, keepdims=True)
-        alone.losses -= np.log(p[np.arange(SIZE), label]).sum()
-        residual, slope = p - np.eye(w.shape[1])[label], 0.5 * scores_error.max(axis=1, keepdims=True)
-    alone.losses_error += (np.abs(residual) * scores_error).sum() + TERMS * UNIT * SIZE
-    g = (x.T @ residual + candidate.l1 * np.sign(w) * PENALISED) / SIZE + candidate.wd * w * PENALISED
-    g_error = size.T @ (slope + TERMS * UNIT * (p + np.abs(residual))) / SIZE
-    g_error += candidate.wd * PENALISED * (w_error + TERMS * UNIT * np.abs(w))
-    g_error += 2 * candidate.l1 * PENALISED / SIZE * (np.abs(w) <= w_error)  # the sign may differ
-    return g, g_error
-
-
-State = tuple[np.ndarray, ...]
-
-
-def adam_step(g: np.ndarray, g_error: np.ndarray, state: State, k: int) -> tuple[np.ndarray, np.ndarray, State]:
-    mean, mean_error, square, square_error = state
-    mean, mean_error = 0.9 * mean + 0.1 * g, 0.9 * mean_error + 0.1 * g_error
-    square = 0.999 * square + 0.001 * g**2
-    square_error = 0.999 * square_error + 0.001 * 2 * np.abs(g) * g_error
-    root, correction = np.sqrt(square) + 1e-8, np.sqrt(1 - 0.999**k) / (1 - 0.9**k)
-    change_error = correction * (mean_error / root + np.abs(mean) * square_error / (2 * root**3))
-    return correction * mean / root, change_error, (mean, mean_error, square, square_error)
-
-
-def rmsprop_step(g: np.ndarray, g_error: np.ndarray, state: State, _: int) -> tuple[np.ndarray, np.ndarray, State]:
-    square, square_error = state[:2]
-    root = np.sqrt(0.9 * square + 0.1 * g**2 + 1e-8)
-    change_error = (g_error * (0.9 * square + 1e-8) + 0.45 * np.abs(g) * square_error) / root**3
-    square = 0.9 * square + 0.1 * g**2
-    square_error = 0.9 * square_error + 0.1 * 2 * np.abs(g) * g_error
-    return g / root, change_error, (square, square_error)
-
-
-MODELS = pytest.mark.parametrize(
-    ("values", "optimizer"),
-    [
-        ({"predictor_type": "binary_classifier", "l1": "0.3", "init_bias": "0.5", "optimizer": "adam"}, "adam"),
-        ({"predictor_type": "binary_classifier", "l1": "0.3", "init_bias": "0.5", "optimizer": "rmsprop"}, "rmsprop"),
-        ({"predictor_type": "multiclass_classifier", "num_classes": "4", "num_models": "9"}, "adam"),
-        ({"predictor_type": "multiclass_classifier", "num_classes": "4", "num_models": "9"}, "rmsprop"),
-    ],
-    ids=["binary-adam", "binary-rmsprop", "multiclass-adam", "multiclass-rmsprop"],
-)
-
-
-@MODELS
-@settings(max_examples=8, deadline=None)
-@given(seed=st.integers(0, 2**32 - 1))
-def test_each_column_is_the_model_that_would_train_alone(values: dict[str, str], optimizer: str, seed: int) -> None:
-    assert compared_with_alone(values, optimizer, seed).max() <= 1
-
-
-def compared_with_alone(values: dict[str, str], optimizer: str, seed: int) -> np.ndarray:
-    """The errors of all models of a group as shares of their bounds."""
-    hp = parse({**values, "mini_batch_size": str(SIZE)})
-    group, candidates, weights = make_group(hp, optimizer=optimizer)
-    batches, labels, targets = batches_of(seed, hp)
-    sums = trained(group, batches, targets, row_weights=None, first_update=1)
-    weight, bias = group.parameters()
-    shares = []
-    for column, number in enumerate(group.numbers):
-        alone = one_model_in_float64(candidates[number], hp, weights[number], batches, labels)
-        together = np.vstack([weight[:, :, column], bias[np.newaxis, :, column]])
-        shares.append(np.abs(sums[column] - alone.losses) / alone.losses_error)
-        shares.append((np.abs(together - alone.weights) / alone.weights_error).max())
-    return np.array(shares)
-
-
-@MODELS
-def test_the_bound_of_a_well_conditioned_draw_is_tight(values: dict[str, str], optimizer: str) -> None:
-    hp = parse({**values, "mini_batch_size": str(SIZE)})
-    group, candidates, weights = make_group(hp, optimizer=optimizer)
-    batches, labels, _ = batches_of(1, hp)
-    models = [one_model_in_float64(candidates[n], hp, weights[n], batches, labels) for n in group.numbers]
-    assert np.median([model.losses_error / model.losses for model in models]) < 1e-3
-    assert np.median([np.median(model.weights_error) for model in models]) < 1e-3
 
 
 def test_batch_after_batch_is_the_same_bits_as_many_at_once() -> None:
@@ -267,22 +136,22 @@ def test_decay_of_the_bias_needs_its_multiplier() -> None:
     assert moved[1] < 0.8
 
 
-N_FEATURES = 5
+WIDTH = 5
 ONE, TINY = np.float32(1), np.float32(1e-8)
 
 
 def plain_weights(hp: Hyperparameters, features: np.ndarray, labels: np.ndarray, *, n_epochs: int) -> np.ndarray:
-    """Train the whole grid on raw features; its weights, shape ``(N_FEATURES + 1, n_outputs * n_models)``."""
-    candidates = grid(hp, feature_dim=N_FEATURES)
-    initial = initial_weights(hp, n_models=len(candidates), feature_dim=N_FEATURES)
-    columns = initial.transpose(1, 2, 0).reshape(N_FEATURES, -1)
+    """Train the whole grid on raw features; its weights, shape ``(WIDTH + 1, n_outputs * n_models)``."""
+    candidates = grid(hp, feature_dim=WIDTH)
+    initial = initial_weights(hp, n_models=len(candidates), feature_dim=WIDTH)
+    columns = initial.transpose(1, 2, 0).reshape(WIDTH, -1)
     # The order in memory decides about bits of the products.
     w = np.concatenate([columns, np.zeros((1, columns.shape[1]), np.float32)])
     batches = np.concatenate([features, np.ones((len(features), 1), np.float32)], axis=1)
-    batches = batches.reshape(-1, hp.mini_batch_size, N_FEATURES + 1)
+    batches = batches.reshape(-1, hp.mini_batch_size, WIDTH + 1)
     l2, l1 = (
         np.tile([strength(candidate) for candidate in candidates], hp.n_outputs).astype(np.float32)
-        * np.array([[1]] * N_FEATURES + [[0]], np.float32)
+        * np.array([[1]] * WIDTH + [[0]], np.float32)
         for strength in (lambda c: c.wd, lambda c: c.l1)
     )
     step, correct = plain_optimizer(candidates[0], hp, w)
@@ -295,7 +164,7 @@ def plain_weights(hp: Hyperparameters, features: np.ndarray, labels: np.ndarray,
             gradient = (gradient + np.sign(w) * l1) * np.float32(1 / hp.mini_batch_size) + w * l2
             rate = Schedule(candidates, enabled=True).rates(np.array([k]))[0]
             mult = np.array([candidate.bias_lr_mult for candidate in candidates])
-            rates = np.stack([*[rate] * N_FEATURES, rate * mult]) * correct(k)
+            rates = np.stack([*[rate] * WIDTH, rate * mult]) * correct(k)
             step(gradient, np.tile(rates, hp.n_outputs).astype(np.float32))
     return w
 
@@ -354,10 +223,10 @@ def test_the_weights_have_the_bits_of_the_plain_formulas(
     values |= {"normalize_label": "false", "unbias_label": "false"} if kind == "regressor" else {}
     hp = parse(values)
     rng = np.random.default_rng(7)
-    features = rng.normal(size=(80, N_FEATURES)).astype(np.float32)
+    features = rng.normal(size=(80, WIDTH)).astype(np.float32)
     labels = rng.integers(0, hp.n_outputs if kind[0] == "m" else 2, 80).astype(np.float32)
     training = train(features, labels, values)
     columns = plain_weights(hp, features, labels, n_epochs=training.best_epoch + 1)
-    expected = columns.reshape(N_FEATURES + 1, hp.n_outputs, -1)[:, :, training.best_index]
+    expected = columns.reshape(WIDTH + 1, hp.n_outputs, -1)[:, :, training.best_index]
     np.testing.assert_array_equal(training.model.weight, expected[:-1])
     np.testing.assert_array_equal(training.model.bias, expected[-1])

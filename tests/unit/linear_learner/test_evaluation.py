@@ -17,9 +17,7 @@ from asteroid_ll.linear_learner.ensemble import Parameters
 from asteroid_ll.linear_learner.evaluation import (
     Evaluator,
     Score,
-    Scored,
     binary_scores,
-    end_scores,
     multiclass_scores,
     regressor_scores,
     roc_auc,
@@ -27,8 +25,6 @@ from asteroid_ll.linear_learner.evaluation import (
 )
 from asteroid_ll.linear_learner.hosts import ALONE
 from asteroid_ll.linear_learner.hyperparameters import Hyperparameters, parse
-from asteroid_ll.linear_learner.losses import RowWeights
-from asteroid_ll.linear_learner.model import Model
 from asteroid_ll.linear_learner.rows import Rows, checked_rows
 
 N_ROWS, N_FEATURES, N_MODELS = 57, 3, 6
@@ -97,35 +93,6 @@ def test_a_model_that_diverged_has_no_cut() -> None:
     models.weight[0, 0, 2] = np.nan
     cuts = evaluator(BINARY, channel(2)).cuts(models, near=0.5)
     assert [cut is None for cut in cuts] == [False, False, True, False, False, False]
-
-
-def test_the_objective_counts_weights_without_dividing_by_their_sum() -> None:
-    rows = channel(2)
-    model = Model("binary_classifier", "logistic", np.zeros((N_FEATURES, 1), np.float32), np.zeros(1, np.float32))
-    weights = RowWeights(np.array([[1], [3]], np.float32))
-    score = end_scores(
-        model, Scored(model, rows), loss=losses.make(BINARY), hyperparameters=BINARY, row_weights=weights
-    )[0]
-    positives = rows.labels.mean()
-    assert score.value == pytest.approx(np.log(2) * (1 + 2 * positives), rel=1e-5)
-
-
-def test_a_regressors_end_scores_are_its_objective_and_five_errors() -> None:
-    hp = parse({"predictor_type": "regressor", "loss": "quantile_loss", "quantile": "0.9", "mini_batch_size": "5"})
-    rows = channel(7)
-    model = Model("regressor", "quantile_loss", np.zeros((N_FEATURES, 1), np.float32), np.full(1, 3, np.float32))
-    scores = end_scores(model, Scored(model, rows), loss=losses.make(hp), hyperparameters=hp, row_weights=None)
-    error = 3 - rows.labels.astype(np.float64)
-    expected = {
-        "quantile_loss_objective": np.where(error < 0, -0.9 * error, 0.1 * error).mean(),
-        "mse": (error**2).mean(),
-        "absolute_loss": np.abs(error).mean(),
-        "rmse": np.sqrt((error**2).mean()),
-        "r2": 1 - (error**2).mean() / rows.labels.astype(np.float64).var(),
-        "mae": np.abs(error).mean(),
-    }
-    assert {score.name: score.value for score in scores} == pytest.approx(expected, rel=1e-6)
-    assert {score.tag for score in scores} == {"loss"}
 
 
 OBJECTIVE = Score("objective", 1.5, "loss")

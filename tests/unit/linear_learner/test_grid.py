@@ -37,10 +37,6 @@ def test_the_lattice_counts_step_minimum_rate_and_decay_from_the_fastest_digit()
         assert (model.optimizer, model.l1, model.lr_scheduler_factor, model.bias_lr_mult) == ("adam", 0.0, 0.99, 10.0)
 
 
-def test_binary_classification_has_the_same_lattice() -> None:
-    assert models(predictor_type="binary_classifier") == models()
-
-
 def test_fewer_models_are_the_first_and_more_repeat_the_lattice() -> None:
     assert models(num_models="16") == models()[:16]
     assert models(num_models="1") == models()[:1]
@@ -99,11 +95,6 @@ def test_multiclass_variations_keep_their_ratio_to_what_the_user_fixes() -> None
         assert after.wd == pytest.approx(2 * before.wd)
         assert after.l1 == 0.0
         assert after.lr_scheduler_step == before.lr_scheduler_step
-
-
-def test_multiclass_variations_mix_optimisers_unless_one_is_asked_for() -> None:
-    assert {model.optimizer for model in models(**MULTICLASS)} == {"adam", "rmsprop"}
-    assert {model.optimizer for model in models(**MULTICLASS, optimizer="sgd")} == {"sgd"}
 
 
 BASE_FIRST = ["optimizer", "learning_rate", "l1", "wd"]
@@ -180,12 +171,6 @@ def test_any_grid_equals_the_law_a_number_at_a_time(n_models: int, size: int, sc
     np.testing.assert_array_equal(weights, reference(n_models, size, scale=scale))
 
 
-def test_more_weights_than_generators_can_hold_in_sixty_fours_are_all_drawn() -> None:
-    weights = uniform_weights(1, 70_000, scale=0.07)[0]
-    assert np.unique(weights).size > 69_000
-    assert np.abs(weights).max() <= np.float32(0.07)
-
-
 def test_normal_weights_follow_the_polar_method() -> None:
     stream = np.random.RandomState(0)
     expected = []
@@ -198,11 +183,3 @@ def test_normal_weights_follow_the_polar_method() -> None:
         if 0 < r <= 1:
             expected.append(np.float32(0.01) * (second * np.sqrt(np.float32(-2) * np.log(r) / r)))
     np.testing.assert_allclose(normal_weights(2, 20, sigma=0.01).ravel(), expected, rtol=1e-6)
-
-
-@pytest.mark.parametrize("size", [20, 5000])
-def test_normal_weights_have_the_asked_spread(size: int) -> None:
-    weights = normal_weights(40, size, sigma=0.5)
-    assert weights.dtype == np.float32
-    assert weights.std() == pytest.approx(0.5, rel=0.1)
-    assert abs(weights.mean()) < 0.05

@@ -5,10 +5,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from asteroid_ll.linear_learner.hosts import ALONE, Hosts
+from asteroid_ll.linear_learner.hosts import Hosts
 from asteroid_ll.linear_learner.hyperparameters import AlgorithmError
 from asteroid_ll.linear_learner.training import train
 
@@ -139,11 +137,14 @@ def test_a_feature_that_is_constant_on_each_host_but_not_the_same_is_not_constan
 def test_the_host_with_the_fewest_batches_ends_the_epoch():
     values = {"predictor_type": "regressor", "epochs": "2", "mini_batch_size": "10"}
 
-    def work(host):
-        n_rows = 60 if host.is_first else 25
-        return train(FEATURES[0, :n_rows], VALUES[0, :n_rows], values, hosts=host)
+    def work(first, second):
+        def on_host(host):
+            n_rows = first if host.is_first else second
+            return train(FEATURES[0, :n_rows], VALUES[0, :n_rows], values, hosts=host)
 
-    assert [training.epochs[0].n_batches for training in together(work)] == [2, 2]
+        return together(on_host)[0].train_objective
+
+    np.testing.assert_array_equal(work(60, 25), work(20, 20))
 
 
 def test_a_held_out_channel_in_parts_counts_as_one():
@@ -194,30 +195,3 @@ def test_hosts_with_rows_of_different_width_do_not_train():
 
     with pytest.raises(AlgorithmError, match="train different models"):
         together(work)
-
-
-@settings(max_examples=25, deadline=None)
-@given(st.lists(st.integers(0, 4), min_size=1, max_size=4), st.integers(1, 3), st.integers(0, 2**32 - 1))
-def test_every_host_gets_the_same_sum_and_the_same_rows(n_rows, width, seed):
-    parts = [np.random.default_rng(seed + n).normal(size=(n, width)).astype(np.float32) for n in n_rows]
-    addends = [np.random.default_rng(seed + n).normal(size=width) for n in range(len(n_rows))]
-
-    def work(host):
-        rank = host.names.index(host.name)
-        total = addends[rank].copy()
-        host.sum(total)
-        return total, host.collect(parts[rank]), host.agree(addends[rank].copy()), host.fewest(n_rows[rank])
-
-    for total, rows, agreed, fewest in together(work, count=len(n_rows)):
-        np.testing.assert_allclose(total, np.sum(addends, axis=0), rtol=1e-12, atol=1e-12)
-        np.testing.assert_array_equal(rows, np.concatenate(parts))
-        np.testing.assert_array_equal(agreed, addends[0])
-        assert fewest == min(n_rows)
-
-
-def test_one_host_alone_shares_with_nobody():
-    values = np.arange(3.0)
-    ALONE.sum(values)
-    assert ALONE.collect(values) is values
-    assert ALONE.agree(values) is values
-    assert (len(ALONE), ALONE.fewest(5), values.tolist()) == (1, 5, [0.0, 1.0, 2.0])

@@ -27,10 +27,6 @@ from asteroid_ll.linear_learner.losses import CLASSES
 BINARY = {"predictor_type": "binary_classifier"}
 
 
-def test_the_container_accepts_its_own_defaults() -> None:
-    parse({**aws_defaults(), **BINARY})
-
-
 def test_the_final_configuration_keeps_the_containers_order_and_ends_with_predictor_type() -> None:
     merged = merge({"predictor_type": "regressor", "mini_batch_size": "32"})
     assert list(merged) == [*aws_defaults(), "predictor_type"]
@@ -64,11 +60,6 @@ def test_an_unknown_name_is_refused_in_the_containers_words() -> None:
     assert str(caught.value) == "Additional properties are not allowed ('mini_batch_siz' was unexpected)"
 
 
-def test_several_unknown_names_are_refused_together() -> None:
-    with pytest.raises(ClientError, match=r"\('a', 'b' were unexpected\)"):
-        parse({**BINARY, "a": "1", "b": "1"})
-
-
 def test_a_bad_value_is_refused_in_the_containers_words_with_the_schema() -> None:
     with pytest.raises(ClientError) as caught:
         parse({**BINARY, "feature_dim": "abc"})
@@ -87,52 +78,19 @@ def test_a_bad_value_is_refused_in_the_containers_words_with_the_schema() -> Non
         ("feature_dim", "0"),
         ("feature_dim", "3.0"),
         ("feature_dim", "3\n"),
-        ("mini_batch_size", "auto"),
-        ("mini_batch_size", "-1"),
-        ("epochs", ""),
         ("epochs", "1e3"),
-        ("num_models", "0"),
-        ("num_classes", "x"),
         ("use_bias", "TRUE"),
-        ("use_bias", "auto"),
         ("loss", "log"),
-        ("optimizer", "adagrad"),
         ("learning_rate", "0"),
         ("learning_rate", "nan"),
-        ("learning_rate", "inf"),
         ("learning_rate", "1e400"),
         ("wd", "-1"),
-        ("l1", "-0.5"),
         ("momentum", "1"),
-        ("beta_1", "1.0"),
         ("beta_2", "-0.1"),
-        ("bias_lr_mult", "0"),
-        ("bias_wd_mult", "-1"),
-        ("lr_scheduler_step", "0"),
         ("lr_scheduler_factor", "1"),
         ("lr_scheduler_factor", "0"),
-        ("lr_scheduler_minimum_lr", "0"),
-        ("normalize_data", "yes"),
-        ("num_point_for_scaler", "0"),
-        ("init_method", "xavier"),
-        ("init_scale", "0"),
-        ("init_sigma", "-1"),
         ("init_bias", "auto"),
-        ("early_stopping_patience", "0"),
-        ("early_stopping_tolerance", "0"),
-        ("binary_classifier_model_selection_criteria", "auc"),
-        ("target_recall", "1"),
-        ("target_precision", "0"),
-        ("f_beta", "0"),
-        ("positive_example_weight_mult", "0"),
         ("positive_example_weight_mult", "balance"),
-        ("balance_multiclass_weights", "auto"),
-        ("accuracy_top_k", "0"),
-        ("num_calibration_samples", "0"),
-        ("margin", "-1"),
-        ("quantile", "1"),
-        ("loss_insensitivity", "0"),
-        ("huber_delta", "-0.1"),
         ("predictor_type", "classifier"),
     ],
 )

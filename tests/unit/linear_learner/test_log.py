@@ -33,10 +33,7 @@ def epoch(number, value, **changes):
         "criterion": "mse_objective",
         "criterion_value": value,
         "improved": False,
-        "misses": 1,
         "stops": False,
-        "n_records": 227,
-        "n_batches": 1,
         "started_s": 10.0,
         "ended_s": 12.0,
     }
@@ -52,41 +49,10 @@ def metrics_of(lines):
     return [json.loads(line.removeprefix("#metrics ")) for line in lines if line.startswith("#metrics ")]
 
 
-def test_lines_carry_the_date_the_level_and_the_thread(log):
-    assert any(
-        line.startswith("[09/09/2001 01:46:40 INFO ") and line.endswith("] Create Store: local") for line in log[1]
-    )
-    reader = '[2001-09-09 01:46:40.250] [tensorio] [info] epoch_stats={"data_pipeline": "/opt/ml/input/data/train", '
-    assert reader + '"epoch": 0, "duration": 0, "num_examples": 1, "num_bytes": 9600}' in log[1]
-    assert reader + '"epoch": 1, "duration": 0, "num_examples": 2, "num_bytes": 10896}' in log[1]
-
-
-def test_iterator_counts_are_those_of_a_real_job_of_227_rows_in_batches_of_200(log):
-    log[0].scaled(scaler(2))
-    log[0].epoch_ended(epoch(0, 0.5, improved=True, misses=0))
-    log[0].epoch_ended(epoch(1, 0.7))
-    names = ["Total Records Seen", "Total Batches Seen", "Max Records Seen Between Resets", "Reset Count"]
-    counts = [
-        [line["Metrics"][name]["max"] for name in names] for line in metrics_of(log[1]) if "Meta" in line["Dimensions"]
-    ]
-    assert counts == [[427, 3, 227, 2], [654, 5, 227, 3], [881, 7, 227, 4]]
-
-
-def test_a_metrics_line_has_the_containers_keys_in_its_order(log):
-    log[0].epoch_ended(epoch(0, 0.25, improved=True, misses=0))
-    line = next(line for line in log[1] if line.startswith("#metrics"))
-    assert line == (
-        '#metrics {"StartTime": 1000000000.25, "EndTime": 1000000000.25, "Dimensions": {"Algorithm": "Linear Learner", '
-        '"Host": "algo-1", "Operation": "training", "epoch": 0, "model": 0}, "Metrics": {"train_mse_objective": '
-        '{"sum": 0.5, "count": 1, "min": 0.5, "max": 0.5}}}'
-    )
-    assert any(line.endswith("train throughput=113.5 records/second") for line in log[1])
-
-
 def test_an_epoch_says_whether_it_is_kept(log):
-    log[0].epoch_ended(epoch(0, 0.5, improved=True, misses=0))
+    log[0].epoch_ended(epoch(0, 0.5, improved=True))
     log[0].epoch_ended(epoch(1, 0.4999))
-    log[0].epoch_ended(epoch(2, 0.6, misses=2, stops=True))
+    log[0].epoch_ended(epoch(2, 0.6, stops=True))
     said = [line.partition("] ")[2] for line in log[1] if "Epoch " in line or "progress" in line or "Early" in line]
     assert said == [
         "Epoch 0: Loss improved. Updating best model",
@@ -95,16 +61,6 @@ def test_an_epoch_says_whether_it_is_kept(log):
         "Early stop condition met. Stopping training.",
         "#progress_metric: host=algo-1, completed 100 % epochs",
     ]
-
-
-def test_classifiers_have_no_label_scale_and_long_arrays_break_lines_as_mxnet_does(log):
-    log[0].scaled(scaler(30))
-    text = "\n".join(log[1])
-    assert " {'stdev_label': None, 'stdev_weight': \n[0.         0.03448276 0.06896552" in text
-    assert "<NDArray 30 @cpu(0)>, 'mean_label': None, 'mean_weight': \n[" in text
-    log[0].scaled(scaler(2000, label=np.float32(2.5)))
-    assert "'stdev_label': \n[2.5]\n<NDArray 1 @cpu(0)>" in "\n".join(log[1])
-    assert " ... " in "\n".join(log[1])
 
 
 @pytest.mark.parametrize(
@@ -225,24 +181,6 @@ def test_the_newer_scores_are_printed_by_newer_images(year):
     assert logged[-len(names) :] == list(names) if year != "2021" else logged[-2:] == ["mse_objective", "mse"]
 
 
-def test_a_float32_score_has_fewer_digits_in_its_first_line(log):
-    # A job of May 2021 logged both forms.
-    log[0].epoch_ended(epoch(0, 0.5))
-    score = Score("macro_recall", float(np.float32(0.9271044731140137)), "score", is_float32=True)
-    log[0].finished(finished({"train": (score,)}))
-    assert any(line.endswith("#train_score (algo-1) : ('macro_recall', 0.9271045)") for line in log[1])
-    assert any(line.endswith("train macro_recall <score>=0.9271044731140137") for line in log[1])
-
-
-def test_a_short_scaler_pass_stops_once_it_has_enough_rows():
-    lines = []
-    log = LogWriter(lines.append, host="algo-1", n_hosts=1)
-    values = {"predictor_type": "regressor", "mini_batch_size": "10", "num_point_for_scaler": "100", "epochs": "1"}
-    log.started(TRAIN, validation=None, test=None, hyperparameters=parse(values), has_checkpoint=False)
-    log.scaled(scaler(2))
-    assert metrics_of(lines)[0]["Metrics"]["Total Records Seen"]["max"] == 10 + 110
-
-
 def finished(scores):
     return SimpleNamespace(scores=scores, best_hyperparameters={"optimizer": "adam", "wd": 1e-05})
 
@@ -278,12 +216,3 @@ def test_with_a_validation_channel_the_end_repeats_the_criterion_and_a_searched_
     improved = ["Epoch 0: Loss improved. Updating best model"] if repeats else []
     assert end[2 : 4 + len(improved)] == [criterion_line, *improved, end[3 + len(improved)]]
     assert end[3 + len(improved)].startswith("Best model found")
-
-
-def test_failures_name_whose_fault_they_are(log):
-    log[0].failed("ClientError: no data")
-    log[0].failed("AlgorithmError: diverged")
-    assert [line.partition(" ERROR ")[2].partition("] ")[2] for line in log[1][-2:]] == [
-        "Customer Error: no data",
-        "AlgorithmError: diverged",
-    ]

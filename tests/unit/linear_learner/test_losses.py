@@ -109,26 +109,12 @@ def test_the_logistic_loss_adds_its_epsilon_inside_the_logarithm() -> None:
     np.testing.assert_allclose(found, [-np.log(1e-8), np.log(2), 0], rtol=1e-6, atol=1e-7)
 
 
-def test_the_hinge_reaches_zero_at_its_margin() -> None:
-    scores = np.array([[0.8], [-0.8], [0.0]], np.float32)
-    found = values(binary_loss("hinge_loss"), scores, np.array([1, 0, 1], np.float32))[:, 0]
-    np.testing.assert_allclose(found, [0, 0, 0.8])
-
-
 def test_softmax_probabilities_survive_scores_of_any_size() -> None:
     scores = np.array([[[1e30], [-1e30], [0.0]]], np.float32)
     loss = multiclass_loss(3)
     with np.errstate(over="ignore"):
         np.testing.assert_allclose(loss.respond(scores)[0, :, 0], [1, 0, 0])
         assert values(loss, scores, np.zeros(1, np.float32))[0, 0] == 0
-
-
-def test_responses_are_probabilities_for_logistic_and_scores_otherwise() -> None:
-    scores = np.array([[-1.0, 2.0]], np.float32)
-    np.testing.assert_allclose(binary_loss("logistic").respond(scores), 1 / (1 + np.exp(-scores)), rtol=1e-6)
-    for loss in (binary_loss("hinge_loss"), regression_loss("huber_loss")):
-        np.testing.assert_array_equal(loss.respond(scores), scores)
-    np.testing.assert_array_equal(scores, [[-1.0, 2.0]])
 
 
 @pytest.mark.parametrize(
@@ -159,12 +145,6 @@ SAMPLE = np.array([0, 0, 0, 1], np.float32)
 
 def weights(sample: np.ndarray = SAMPLE, n_models: int = 4, **values: str) -> RowWeights | None:
     return row_weights(parse({"predictor_type": "binary_classifier", **values}), sample, n_models=n_models)
-
-
-def test_by_default_every_row_weighs_one() -> None:
-    assert weights() is None
-    assert weights(predictor_type="regressor", positive_example_weight_mult="3") is None
-    assert weights(predictor_type="multiclass_classifier", num_classes="3") is None
 
 
 @pytest.mark.parametrize(("mult", "positive"), [("2.5", 2.5), ("balanced", 3.0)])

@@ -134,10 +134,3 @@ def test_rates_decay_as_mxnets_scheduler_counts(models: list[Candidate]) -> None
     rates = Schedule(models, enabled=True).rates(np.arange(1, 101))
     for column, model in enumerate(models):
         np.testing.assert_allclose(rates[:, column], reference(model, 100), rtol=1e-12)
-
-
-@given(candidates)
-def test_without_a_scheduler_the_first_rate_stays(model: Candidate) -> None:
-    rates = Schedule([model], enabled=False).rates(np.arange(1, 50))
-    assert (rates == model.learning_rate).all()
-    assert rates.shape == (49, 1)

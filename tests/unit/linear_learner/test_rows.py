@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-import scipy.sparse
 
 from asteroid_ll.formats import sparse
-from asteroid_ll.formats.shards import write_shards
+from asteroid_ll.formats.recordio import write_shards
 from asteroid_ll.formats.sparse import CsrMatrix
 from asteroid_ll.linear_learner import rows as module
 from asteroid_ll.linear_learner.hosts import ALONE
@@ -22,15 +21,6 @@ def test_a_float32_view_is_read_without_a_copy() -> None:
     rows = checked_rows("train", features, labels, feature_dim=6, hosts=ALONE)
     assert np.shares_memory(rows.block(3, 9), frames)
     assert rows.labels.shape == (20,)
-
-
-@pytest.mark.parametrize("form", [np.array, list, lambda x: x.astype(np.int16), lambda x: x[::-1][::-1]])
-def test_anything_numeric_is_read_as_float32(form: object) -> None:
-    values = np.arange(12.0).reshape(4, 3)
-    rows = checked_rows("train", form(values), [0, 1, 2, 3], feature_dim=None, hosts=ALONE)  # type: ignore[operator]
-    np.testing.assert_array_equal(rows.block(1, 3), values[1:3])
-    assert rows.block(0, 4).dtype == np.float32
-    assert (len(rows), rows.feature_dim) == (4, 3)
 
 
 @pytest.mark.parametrize(
@@ -60,14 +50,6 @@ def test_another_width_than_promised_is_refused_in_the_containers_words() -> Non
         checked_rows("train", np.ones((2, 785)), np.ones(2), feature_dim=784, hosts=ALONE)
 
 
-@pytest.mark.parametrize("layout", [scipy.sparse.csr_array, scipy.sparse.csc_array, scipy.sparse.coo_array])
-def test_sparse_rows_become_dense_a_block_at_a_time(layout: type) -> None:
-    dense = np.random.default_rng(0).poisson(0.3, (30, 8)).astype(np.float32)
-    rows = checked_rows("train", layout(dense), np.zeros(30), feature_dim=8, hosts=ALONE)
-    assert rows.is_sparse
-    np.testing.assert_array_equal(rows.block(4, 21), dense[4:21])
-
-
 def standardised(block_rows: int = 10) -> tuple[Standardised, np.ndarray]:
     values = np.random.default_rng(2).normal(3, 5, (40, 4)).astype(np.float32)
     rows = checked_rows("train", values, np.zeros(40), feature_dim=4, hosts=ALONE)
@@ -88,13 +70,6 @@ def test_without_room_for_a_copy_each_block_is_standardised_in_turn(monkeypatch:
     data, expected = standardised()
     for start, stop in ((0, 10), (30, 35), (10, 20), (0, 10)):
         np.testing.assert_array_equal(data.block(start, stop), expected[start:stop])
-
-
-def test_rows_are_left_as_they_are_without_mean_and_deviation() -> None:
-    values = np.arange(6, dtype=np.float32).reshape(3, 2)
-    rows = checked_rows("train", values, np.zeros(3), feature_dim=2, hosts=ALONE)
-    data = Standardised(rows, n_rows=3, mean=None, std=None, with_ones=False, block_rows=3)
-    np.testing.assert_array_equal(data.block(0, 3), values)
 
 
 @pytest.mark.parametrize("share", [0.01, 0.3], ids=["few-values", "many-values"])
@@ -201,12 +176,6 @@ def test_files_of_different_width_are_refused_in_the_containers_words(train):
         read_channel(train)
 
 
-def test_rows_of_different_width_in_two_batches_of_csv_are_refused(train):
-    (train / "x").write_text("0,1\n0,1,2\n")
-    with pytest.raises(ClientError, match="size 2 to array axis with dimension 1"):
-        read_channel(train, content_type="text/csv", batch_rows=1)
-
-
 def test_a_channel_without_rows_or_without_a_folder_is_refused(train, tmp_path):
     with pytest.raises(ClientError, match="'train': 0 files, no rows"):
         read_channel(train)
@@ -253,13 +222,6 @@ def test_a_channel_is_sparse_if_any_of_its_files_is(train, sparse_name):
     assert isinstance(channel.features, CsrMatrix)
     assert np.array_equal(channel.features.toarray(), np.concatenate([FEATURES, FEATURES]))
     assert np.array_equal(channel.labels, np.concatenate([LABELS, LABELS]))
-
-
-def test_sparse_files_of_different_width_are_refused_in_the_containers_words(train):
-    for name, width in (("a", 784), ("b", 785)):
-        (train / name).write_bytes(sparse.encode(CsrMatrix.from_dense(np.ones((1, width), np.float32)), np.ones(1)))
-    with pytest.raises(ClientError, match="cannot copy sequence with size 785 to array axis with dimension 784"):
-        read_channel(train)
 
 
 def test_a_damaged_sparse_file_is_named_by_its_place_and_byte(train):

@@ -49,17 +49,6 @@ def test_a_constant_column_has_deviation_one_and_its_mean(value: float) -> None:
     assert found.mean_features[0] == pytest.approx(value, rel=1e-6)
 
 
-def test_a_constant_label_has_deviation_one() -> None:
-    found = fit(np.eye(20, dtype=np.float32), np.full(20, 0.1))
-    assert found.std_label == 1
-
-
-def test_a_classifiers_label_is_not_scaled() -> None:
-    found = fit(np.eye(20, dtype=np.float32))
-    assert found.mean_label is None
-    assert found.std_label is None
-
-
 def test_reading_in_groups_of_batches_changes_no_bit(monkeypatch: pytest.MonkeyPatch) -> None:
     data = np.random.default_rng(1).gamma(2, size=(400, 7)).astype(np.float32)
     whole = fit(data, mini_batch_size=16)

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from asteroid_ll.formats import sparse
-from asteroid_ll.formats.shards import write_shards
+from asteroid_ll.formats.recordio import write_shards
 from asteroid_ll.formats.sparse import CsrMatrix
-from asteroid_ll.linear_learner import container, ensemble, model, rows, train
+from asteroid_ll.linear_learner import container, ensemble, rows, train
 from asteroid_ll.linear_learner.hyperparameters import ClientError
 from asteroid_ll.linear_learner.model import Model
 
@@ -150,13 +150,3 @@ def test_sparse_rows_are_scored_to_the_bits_of_dense_ones(features: np.ndarray, 
     of_rows = Model("multiclass_classifier", "softmax_loss", weights[:11], weights[11])
     scores = of_rows.raw_scores(CsrMatrix.from_dense(features))
     assert np.array_equal(scores, of_rows.raw_scores(features), equal_nan=True)
-
-
-def test_many_sparse_rows_are_scored_in_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
-    scorer = Model("regressor", "squared_loss", RNG.normal(size=(90, 1)).astype(np.float32), np.ones(1, np.float32))
-    expected = scorer.predict(DENSE).score
-    monkeypatch.setattr(model, "_ROWS_AT_ONCE_ELEMENTS", 1)
-    monkeypatch.setattr(model, "_MIN_ROWS_AT_ONCE", 7)
-    assert np.array_equal(scorer.predict(MATRIX).score, expected)
-    with pytest.raises(ClientError, match="the input: 91 does not match the feature dimension of the model: 90"):
-        scorer.predict(CsrMatrix.from_dense(np.ones((1, 91), np.float32)))

@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-import inspect
-import os
-import subprocess
-import sys
 import threading
 from collections.abc import Callable
 
 import numpy as np
 import pytest
-import scipy.sparse
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.linear_model import LogisticRegression
 
-from asteroid_ll.linear_learner import Model, TrainingResult, train, training
+from asteroid_ll.linear_learner import TrainingResult, train, training
 from asteroid_ll.linear_learner.hyperparameters import losses_of
-from asteroid_ll.linear_learner.training import EpochRecord, Observer, Scaler
 
 REGRESSOR = {"predictor_type": "regressor", "mini_batch_size": "10", "epochs": "3"}
 BINARY = {"predictor_type": "binary_classifier", "mini_batch_size": "10", "epochs": "3"}
@@ -65,13 +59,6 @@ def test_every_loss_falls_under_every_optimiser(values: dict[str, str], optimize
     assert np.isfinite(training.train_objective[:, training.best_index]).all()
 
 
-@pytest.mark.parametrize("values", [REGRESSOR, BINARY, MULTICLASS], ids=lambda values: values["predictor_type"])
-def test_the_same_job_gives_the_same_bits(values: dict[str, str]) -> None:
-    first, second = run(values), run(values)
-    np.testing.assert_array_equal(first.train_objective, second.train_objective)
-    np.testing.assert_array_equal(first.model.weight, second.model.weight)
-
-
 def test_the_tail_of_the_rows_is_scored_but_not_learned_from() -> None:
     features, labels = table(105)
     changed = features.copy()
@@ -80,17 +67,6 @@ def test_the_tail_of_the_rows_is_scored_but_not_learned_from() -> None:
     np.testing.assert_array_equal(plain.train_objective, other.train_objective)
     np.testing.assert_array_equal(plain.model.weight, other.model.weight)
     assert plain.scores["train"] != other.scores["train"]
-    assert (plain.epochs[0].n_records, plain.epochs[0].n_batches) == (100, 10)
-
-
-@settings(max_examples=15, deadline=None)
-@given(st.integers(0, 2**32 - 1))
-def test_the_order_of_rows_within_a_batch_does_not_matter(seed: int) -> None:
-    features, labels = table(40)
-    rng = np.random.default_rng(seed)
-    order = np.concatenate([start + rng.permutation(10) for start in range(0, 40, 10)])
-    plain, shuffled = train(features, labels, REGRESSOR), train(features[order], labels[order], REGRESSOR)
-    np.testing.assert_allclose(plain.train_objective, shuffled.train_objective, rtol=1e-3)
 
 
 def test_the_order_of_batches_does_matter() -> None:
@@ -108,15 +84,6 @@ def test_normalising_makes_the_unit_of_a_feature_irrelevant(powers: list[int]) -
     # Powers of two are exact in float32: not a bit of the training may differ.
     np.testing.assert_array_equal(plain.train_objective, scaled.train_objective)
     np.testing.assert_array_equal(plain.model.weight[:, 0], scaled.model.weight[:, 0] * unit)
-
-
-def test_a_feature_that_is_there_twice_keeps_the_distance_of_its_two_initial_weights() -> None:
-    features, labels = table(40, 3)
-    values = {**REGRESSOR, "num_models": "1", "wd": "0", "normalize_data": "false", "normalize_label": "false"}
-    training = train(np.column_stack([features, features[:, :1]]), labels, {**values, "unbias_data": "false"})
-    initial = 0.0068339, 0.04819721
-    difference = training.model.weight[0, 0] - training.model.weight[3, 0]
-    assert difference == pytest.approx(initial[0] - initial[1], abs=1e-5)
 
 
 @pytest.mark.parametrize("normalize", ["true", "false"])
@@ -156,21 +123,6 @@ def test_validation_decides_which_epoch_and_model_are_kept() -> None:
     assert set(training.scores) == {"validation"}
 
 
-def test_without_validation_the_train_objective_decides_and_train_is_scored() -> None:
-    training = run(REGRESSOR)
-    assert training.validation_objective is None
-    assert training.best_index == training.train_objective[training.best_epoch].argmin()
-    assert set(training.scores) == {"train"}
-
-
-def test_a_test_channel_only_adds_its_scores() -> None:
-    features, labels = table()
-    plain = train(features, labels, REGRESSOR)
-    tested = train(features, labels, REGRESSOR, test=(features[:50], labels[:50]))
-    assert set(tested.scores) == {"train", "test"}
-    np.testing.assert_array_equal(plain.model.weight, tested.model.weight)
-
-
 @pytest.mark.parametrize(
     "criterion",
     ["accuracy", "f_beta", "precision_at_target_recall", "recall_at_target_precision", "loss_function"],
@@ -197,44 +149,10 @@ def test_every_selection_criterion_exports_a_useful_classifier(criterion: str, w
         assert training.epochs[-1].criterion_value > 0.8
 
 
-def test_a_heavier_positive_class_is_found_more_often() -> None:
-    features, labels = table(400, 3)
-    labels = (labels + 0.5 * np.random.default_rng(1).normal(size=400) > np.quantile(labels, 0.9)).astype(np.float32)
-    values = {**BINARY, "binary_classifier_model_selection_criteria": "loss_function"}
-    held_out = features[300:], labels[300:]
-    found = [
-        train(features[:300], labels[:300], {**values, "positive_example_weight_mult": weight}, validation=held_out)
-        .model.predict(features)
-        .predicted_label.sum()  # type: ignore[union-attr]
-        for weight in ("0.1", "1.0", "20")
-    ]
-    assert found[0] < found[1] < found[2]
-
-
 def test_balanced_classes_rename_the_objective_and_keep_their_weights() -> None:
     training = run(MULTICLASS, balance_multiclass_weights="true")
     assert training.objective_name == "weighted_softmax_loss_objective"
     assert training.model.metrics_params["class_weights"] == pytest.approx([100 / 35, 100 / 35, 100 / 30], rel=0.2)
-
-
-class Recorder(Observer):
-    def __init__(self) -> None:
-        self.told: list[Scaler | EpochRecord] = []
-
-    def scaled(self, scaler: Scaler) -> None:
-        self.told.append(scaler)
-
-    def epoch_ended(self, epoch: EpochRecord) -> None:
-        self.told.append(epoch)
-
-
-def test_an_observer_is_told_of_the_scaling_and_then_of_each_epoch_in_order() -> None:
-    features, labels = table()
-    recorder = Recorder()
-    training = train(features, labels, REGRESSOR, observer=recorder)
-    assert recorder.told == [training.scaler, *training.epochs]
-    assert [epoch.epoch for epoch in training.epochs] == [0, 1, 2]
-    assert all(epoch.started_s <= epoch.ended_s for epoch in training.epochs)
 
 
 def test_a_job_stops_early_and_keeps_an_earlier_epoch() -> None:
@@ -244,23 +162,6 @@ def test_a_job_stops_early_and_keeps_an_earlier_epoch() -> None:
     assert training.stopped_early
     assert len(training.epochs) < 60
     assert training.best_epoch == len(training.epochs) - 5
-    assert training.epochs[-1].misses == 4
-
-
-def test_the_input_is_neither_copied_whole_nor_changed() -> None:
-    features, labels = table()
-    features.flags.writeable = labels.flags.writeable = False
-    assert isinstance(train(features, labels, REGRESSOR).model, Model)
-
-
-def test_sparse_rows_train_as_dense_ones_that_are_not_centred() -> None:
-    rng = np.random.default_rng(0)
-    dense = (rng.random((100, 30)) < 0.1) * rng.normal(size=(100, 30)).astype(np.float32)
-    labels = (dense.sum(axis=1) > 0).astype(np.float32)
-    sparse = train(scipy.sparse.csr_array(dense), labels, BINARY, test=(scipy.sparse.csr_array(dense), labels))
-    same = train(dense, labels, {**BINARY, "unbias_data": "false"}, test=(dense, labels))
-    np.testing.assert_array_equal(sparse.train_objective, same.train_objective)
-    assert sparse.scores == same.scores
 
 
 @pytest.mark.parametrize("values", [REGRESSOR, BINARY], ids=lambda values: values["predictor_type"])
@@ -309,25 +210,6 @@ def test_a_job_has_the_same_bits_with_any_number_of_blas_threads() -> None:
         finally:
             set_threads(before)
     assert len(digests) == 1
-
-
-@pytest.mark.skipif(
-    os.environ.get("ASTEROID_LL_EXHAUSTIVE") != "1", reason="ASTEROID_LL_EXHAUSTIVE=1 starts 3 processes"
-)
-def test_a_job_has_the_same_bits_if_the_environment_asks_for_more_blas_threads() -> None:
-    openblas()
-    processes = [
-        subprocess.Popen(
-            [sys.executable, "-c", f"{inspect.getsource(digest_of_a_job)}\nprint(digest_of_a_job())"],
-            env={**os.environ, "OPENBLAS_NUM_THREADS": n_threads},
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        for n_threads in ("1", "2", "4")
-    ]
-    digests = [process.communicate()[0] for process in processes]
-    assert [process.returncode for process in processes] == [0, 0, 0]
-    assert len(set(digests)) == 1
 
 
 def test_the_last_job_to_end_restores_the_number_of_threads(monkeypatch: pytest.MonkeyPatch) -> None:

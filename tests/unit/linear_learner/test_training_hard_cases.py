@@ -96,24 +96,6 @@ def test_a_job_whose_every_model_diverges_fails_with_a_sentence(base: dict[str, 
         train(FEATURES * 1e15, LABELS, values, validation=(FEATURES * 1e15, LABELS))
 
 
-def test_a_promised_width_that_is_not_the_datas_is_refused() -> None:
-    with pytest.raises(ClientError, match="cannot copy sequence with size 3 to array axis with dimension 4"):
-        train(FEATURES, LABELS, {**BINARY, "feature_dim": "4"})
-    with pytest.raises(ClientError, match="cannot copy sequence with size 2 to array axis with dimension 3"):
-        train(FEATURES, LABELS, BINARY, validation=(FEATURES[:, :2], LABELS))
-
-
-def test_a_validation_channel_smaller_than_a_batch_is_scored_whole() -> None:
-    training = train(FEATURES, LABELS, REGRESSOR, validation=(FEATURES[:2], LABELS[:2]))
-    assert training.validation_objective is not None
-    assert np.isfinite(training.validation_objective).all()
-
-
-def test_values_too_large_to_scale_are_refused() -> None:
-    with pytest.raises(ClientError, match="Unable to scale the training data: feature 0"):
-        train(FEATURES * np.float32(1e25), LABELS, BINARY)
-
-
 def test_saturated_probabilities_leave_every_score_finite() -> None:
     features = np.repeat([[-1.0], [1.0]], 10, axis=0)
     labels = (features[:, 0] > 0).astype(np.float32)
