@@ -50,6 +50,19 @@ class DownloadError(Exception):
     """A channel's objects cannot be copied to files; the message names the object and the reason."""
 
 
+@contextmanager
+def explained(what: str) -> Iterator[None]:
+    """Turn a refusal by S3 into a DownloadError.
+
+    Args:
+        what: what the refused request was for, such as ``Unable to list s3://BUCKET``.
+    """
+    try:
+        yield
+    except ApiError as error:
+        raise DownloadError(f"{what} ({error})") from error
+
+
 class Buckets:
     """Buckets and objects as SageMaker uses them: in this account's state, or in another emulator's S3.
 
@@ -161,10 +174,8 @@ def input_objects(source: Mapping[str, Any], store: Buckets) -> list[InputObject
     bucket, prefix = parse_s3_uri(uri)
     if source["S3DataType"] == "ManifestFile":
         return [InputObject(_named(uri, store), path) for uri, path in _manifest(uri, store)]
-    try:
+    with explained(f"Unable to list {uri}"):
         items = [item for item in store.list(bucket, prefix) if not item.key.endswith("/")]
-    except ApiError as error:
-        raise DownloadError(f"Unable to list {uri} ({error})") from error
     if not items:
         raise DownloadError(f'No S3 objects found under S3 URL "{uri}"')
     return [InputObject(item, relative_path(item.key, prefix)) for item in items]
@@ -298,9 +309,9 @@ def download(source: InputObject, *, folder: Path, store: Buckets, gunzip: bool 
         if ".." in Path(source.path).parts or not target.resolve().is_relative_to(folder.resolve()):
             raise DownloadError(f'The object "{uri}" cannot be a file: its key leads out of the folder')
         target.parent.mkdir(parents=True, exist_ok=True)
-        _write(store.file_of(source.item), target, gunzip=gunzip, link=link)
-    except ApiError as error:
-        raise DownloadError(f"Unable to download object {uri} ({error})") from error
+        with explained(f"Unable to download object {uri}"):
+            stored = store.file_of(source.item)
+        _write(stored, target, gunzip=gunzip, link=link)
     except (OSError, ValueError, EOFError, zlib.error) as error:
         reason = getattr(error, "strerror", None) or error
         raise DownloadError(f'The object "{uri}" cannot be a file: {reason}') from error
@@ -356,11 +367,11 @@ def relative_path(key: str, prefix: str) -> str:
 
 def _manifest(uri: str, store: Buckets) -> list[tuple[str, str]]:
     """Return the address of each object of a manifest, and its path below the channel's folder."""
+    manifest = _named(uri, store)
     try:
-        head, *suffixes = json.loads(store.file_of(_named(uri, store)).read_bytes())
+        with explained(f"Unable to download object {uri}"):
+            head, *suffixes = json.loads(store.file_of(manifest).read_bytes())
         prefix = str(head["prefix"])
-    except ApiError as error:
-        raise DownloadError(f"Unable to download object {uri} ({error})") from error
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise DownloadError(f'The manifest file "{uri}" cannot be read') from error
     if not suffixes or not all(parse_s3_uri(prefix)):
@@ -370,10 +381,8 @@ def _manifest(uri: str, store: Buckets) -> list[tuple[str, str]]:
 
 def _named(uri: str, store: Buckets) -> Any:
     """Return a manifest's object, or the manifest itself."""
-    try:
+    with explained(f"Unable to download object {uri}"):
         item = store.get(*parse_s3_uri(uri))
-    except ApiError as error:
-        raise DownloadError(f"Unable to download object {uri} ({error})") from error
     if item is None:
         raise DownloadError(f'No S3 objects found under S3 URL "{uri}"')
     return item

@@ -11,7 +11,6 @@ Source: the developer guide, "Use checkpoints in Amazon SageMaker" and "Managed 
 from __future__ import annotations
 
 import shutil
-import signal
 import socket
 import sys
 import time
@@ -19,7 +18,6 @@ from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 from asteroid_ll.emulator.processes import python_command
@@ -30,7 +28,7 @@ from asteroid_ll.emulator.worker import files as job_files
 from asteroid_ll.emulator.worker.files import Buckets, DownloadError, InputObject, parse_s3_uri
 from asteroid_ll.emulator.worker.jobs import TRAINING
 from asteroid_ll.emulator.worker.log import TRAINING_GROUP, final_metrics
-from asteroid_ll.emulator.worker.process import Containers, JobEndedError, Worker, failure, run_claimed
+from asteroid_ll.emulator.worker.process import JobEndedError, Worker, failure, run_claimed
 from asteroid_ll.linear_learner.images import generation_of
 from asteroid_ll.run.atomic import TEMPORARY_PREFIX
 
@@ -55,7 +53,6 @@ class TrainingWorker(Worker):
         others = self.directory / "hosts"
         self.roots = {name: self.directory if name == "algo-1" else others / name for name in hosts}
         self.checkpoints = Checkpoints(self.request.get("CheckpointConfig"), list(self.roots.values()))
-        self.containers = self._new_containers()
         self.pipes: dict[Path, job_files.EpochFiles] = {}
         self.streams: list[str] = []
         self.run_time_left_s: float = conditions["MaxRuntimeInSeconds"]
@@ -63,11 +60,6 @@ class TrainingWorker(Worker):
         self.interruptions_left = self.settings.spot_interruptions if self.is_spot else 0
         self.has_lost_instances = False
         self.give_up_at_s = time.monotonic() + conditions.get("MaxWaitTimeInSeconds", float("inf"))
-
-    def stop(self, _number: int = signal.SIGTERM, _frame: FrameType | None = None) -> None:
-        """Handle SIGTERM: send it to the containers and kill them after the grace time."""
-        super().stop()
-        self.containers.stop()
 
     def work(self) -> dict[str, Any]:
         """Train, again after each interruption of a spot job, and upload the model."""
@@ -112,14 +104,11 @@ class TrainingWorker(Worker):
         except DownloadError as error:
             raise failure(f"ClientError: Data download failed: {error}") from error
 
-    def _new_containers(self) -> Containers:
-        return Containers(log=self.log, stop_signal=signal.SIGTERM, grace_s=self.settings.stop_grace_s)
-
     def _run_containers(self) -> int:
         """Run all hosts' containers to their end; return 0 or a failed one's exit code (128 + n for signal n)."""
         command = [*(self.settings.container_command or python_command(_CONTAINER, "train")), "--root"]
         started_s = int(self.state.now())
-        self.containers = self._new_containers()
+        self.containers = self.new_containers()
         links = _links(len(self.roots))
         for (name, root), ends in zip(self.roots.items(), links, strict=True):
             files = [end.fileno() for end in ends]
@@ -135,12 +124,9 @@ class TrainingWorker(Worker):
         for end in (end for ends in links for end in ends):
             end.close()
         self.streams.append(self.containers.hosts[0].stream)
-        self.jobs.note(self.job, containers=self.containers.processes())
-        if self.is_stopping:
-            self.containers.stop()
         # An interrupted job continues with its remaining run time.
         begun_s, buckets = time.monotonic(), self.buckets()
-        exit_code = self.containers.follow(begun_s + self.run_time_left_s, on_look=partial(self._look, buckets))
+        exit_code = self.follow(self.run_time_left_s, on_look=partial(self._look, buckets))
         self.run_time_left_s -= time.monotonic() - begun_s
         refusal = self.checkpoints.upload(buckets, is_last=True)
         if refusal:
@@ -266,14 +252,10 @@ class Checkpoints:
         self.n_uploaded = 0
         if not self.is_used:
             return
-        try:
+        with job_files.explained(f"Unable to list {self._uri}"):
             items = buckets.list(self._bucket, self._prefix)
-        except ApiError as error:
-            raise DownloadError(f"Unable to list {self._uri} ({error})") from error
-        try:
+        with job_files.explained(f"Unable to upload checkpoints to {self._uri}"):
             buckets.check_put(self._bucket, self._prefix)
-        except ApiError as error:
-            raise DownloadError(f"Unable to upload checkpoints to {self._uri} ({error})") from error
         sources = [InputObject(item, item.key.removeprefix(self._prefix)) for item in items]
         for folder in self._folders:
             shutil.rmtree(folder, ignore_errors=True)

@@ -69,6 +69,7 @@ class Worker:
 
     kind: ClassVar[JobKind]
     group: ClassVar[str]
+    stop_signal: ClassVar[signal.Signals] = signal.SIGTERM
 
     def __init__(self, state: State, job: Resource) -> None:
         self.state = state
@@ -82,6 +83,11 @@ class Worker:
         self.is_stopping = False
         self._buckets = buckets_of(state, job.region, scratch=self.directory, is_patient=True)
         self._may_log: bool | None = None
+        self.containers = self.new_containers()
+
+    def new_containers(self) -> Containers:
+        """Return the containers of a start, none of which is started yet."""
+        return Containers(log=self.log, stop_signal=self.stop_signal, grace_s=self.settings.stop_grace_s)
 
     def work(self) -> dict[str, Any]:
         """Do the job's work; return the facts of a job that has ended well, as for `Jobs.finish`.
@@ -101,8 +107,16 @@ class Worker:
             self.jobs.finish(self.job, "Stopped" if self.is_stopping else "Completed", **facts)
 
     def stop(self, _number: int = signal.SIGTERM, _frame: FrameType | None = None) -> None:
-        """Handle SIGTERM: end the job early."""
+        """Handle SIGTERM: end the job early. Stop its containers, and kill them after the grace time."""
         self.is_stopping = True
+        self.containers.stop()
+
+    def follow(self, limit_s: float, *, on_look: Callable[[], None] = lambda: None) -> int:
+        """Follow the containers, as `Containers.follow` does, for so many seconds."""
+        self.jobs.note(self.job, containers=self.containers.processes())
+        if self.is_stopping:
+            self.containers.stop()
+        return self.containers.follow(time.monotonic() + limit_s, on_look=on_look)
 
     def pause(self, duration_s: float) -> None:
         """Wait for so many seconds, or until the job is to stop."""

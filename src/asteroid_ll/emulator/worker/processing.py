@@ -17,10 +17,8 @@ import json
 import shutil
 import signal
 import sys
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
-from types import FrameType
 from typing import Any
 
 from asteroid_ll.emulator.processes import python_command
@@ -30,7 +28,7 @@ from asteroid_ll.emulator.transport.messages import ApiError
 from asteroid_ll.emulator.worker.files import DownloadError, download, host_share, hosts_of, input_objects, parse_s3_uri
 from asteroid_ll.emulator.worker.jobs import PROCESSING
 from asteroid_ll.emulator.worker.log import PROCESSING_GROUP
-from asteroid_ll.emulator.worker.process import Containers, JobEndedError, Worker, failure, run_claimed
+from asteroid_ll.emulator.worker.process import JobEndedError, Worker, failure, run_claimed
 from asteroid_ll.processing_container import MAX_MESSAGE_BYTES, MESSAGE, MODULE, RESOURCES, ROOT
 
 _JOB_CONFIG = "config/processingjobconfig.json"
@@ -41,18 +39,13 @@ class ProcessingWorker(Worker):
 
     kind = PROCESSING
     group = PROCESSING_GROUP
+    stop_signal = signal.SIGINT
 
     def __init__(self, state: State, job: Resource) -> None:
         super().__init__(state, job)
         self.instances = self.request["ProcessingResources"]["ClusterConfig"]
         self.hosts = hosts_of(self.instances["InstanceCount"])
         self.roots = [self.directory / "hosts" / name for name in self.hosts]
-        self.containers = Containers(log=self.log, stop_signal=signal.SIGINT, grace_s=self.settings.stop_grace_s)
-
-    def stop(self, _number: int = signal.SIGTERM, _frame: FrameType | None = None) -> None:
-        """Handle SIGTERM: stop the containers."""
-        super().stop()
-        self.containers.stop()
 
     def work(self) -> dict[str, Any]:
         """Run the containers and upload their outputs."""
@@ -110,11 +103,7 @@ class ProcessingWorker(Worker):
                 stream=f"{self.job.name}/{host}-{started_s}",
                 variables={},
             )
-        self.jobs.note(self.job, containers=self.containers.processes())
-        if self.is_stopping:
-            self.containers.stop()
-        limit_s: float = self.request["StoppingCondition"]["MaxRuntimeInSeconds"]
-        return self.containers.follow(time.monotonic() + limit_s)
+        return self.follow(self.request["StoppingCondition"]["MaxRuntimeInSeconds"])
 
     def _upload(self, facts: Mapping[str, Any]) -> None:
         """Upload every host's outputs in turn. Symbolic links are not followed."""
