@@ -11,7 +11,7 @@ import pytest
 from sklearn.model_selection import train_test_split
 
 from asteroid_ll.emulator.worker.metrics import DEFINITIONS
-from asteroid_ll.formats.shards import write_shards
+from asteroid_ll.formats.recordio import write_shards
 from asteroid_ll.linear_learner import container
 from asteroid_ll.linear_learner.images import GENERATIONS
 from asteroid_ll.linear_learner.log_reader import read_log

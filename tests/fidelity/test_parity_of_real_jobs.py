@@ -15,7 +15,7 @@ import pandas as pd
 import pytest
 
 from asteroid_ll.formats import recordio
-from asteroid_ll.formats.shards import write_shards
+from asteroid_ll.formats.recordio import write_shards
 from asteroid_ll.parity.job import job_of_files
 from asteroid_ll.parity.judge import Judge, Parity
 

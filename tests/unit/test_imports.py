@@ -32,7 +32,7 @@ LEVELS: tuple[frozenset[str], ...] = (
 """Rooms from the ground up; a room imports only from itself and from lower levels."""
 
 EMULATOR_IMPORTERS = {"__init__", "aws.session", "cli.emulator", "testing"}
-TABLES = {"formats.columns", "formats.distinct"}
+TABLES = {"formats.columns"}
 """Tables in memory, which the domain may know. It knows no file format."""
 
 FORBIDDEN = {

@@ -15,7 +15,7 @@ from asteroid_ll.aws.resources import CreatedOrAdopted, Kind
 from asteroid_ll.aws.tags import to_api
 from asteroid_ll.aws.waiting import poll
 from asteroid_ll.errors import AsteroidError, AwsError, CredentialsError, DataError
-from asteroid_ll.formats.content_types import JSON, MAX_INVOKE_BYTES, RECORDIO
+from asteroid_ll.formats import JSON, MAX_INVOKE_BYTES, RECORDIO
 
 if TYPE_CHECKING:
     from asteroid_ll.aws.session import Aws

@@ -17,7 +17,7 @@ from asteroid_ll.aws.resources import CreatedOrAdopted
 from asteroid_ll.aws.storage import list_objects, parse_uri
 from asteroid_ll.aws.tags import to_api
 from asteroid_ll.errors import AwsError
-from asteroid_ll.formats.content_types import RECORDIO
+from asteroid_ll.formats import RECORDIO
 
 if TYPE_CHECKING:
     from asteroid_ll.aws.session import Aws

@@ -193,7 +193,7 @@ class Account:
         return Response(200, {"Content-Type": "application/json"}, b'{"status": "ok"}\n')
 
     def _answer(self, request: Request, scope: tuple[str, str, str], protocol: str, *, request_id: str) -> Response:
-        """Answer a request of AWS's, whose service is the one that it is signed for. Only S3 takes unsigned ones."""
+        """Answer a request of AWS's. Its service is the one that it is signed for."""
         access_key, region, signed_for = scope
         permissions = partial(self._permissions, access_key, region) if self.state.evaluates_iam else None
         if protocol == S3_XML and signed_for in {"", "s3"}:
@@ -202,19 +202,9 @@ class Account:
                 raise ApiError("UnknownOperationException", message, status=501)
             return self._s3.handle(request, region=region or DEFAULT_REGION, permissions=permissions)
         operation = operation_of(request, protocol)
-        if not signed_for and operation in STS.operations and operation == PUBLIC:
+        if not signed_for and operation == PUBLIC and operation in STS.operations:
             signed_for, region = "sts", DEFAULT_REGION
-        if not region:
-            message = f"Missing Authentication Token. The emulator has no unsigned operation {operation!r}."
-            raise ApiError("MissingAuthenticationTokenException", message, status=403)
-        if (signed_for, protocol) not in self._protocols:
-            raise unknown_operation(signed_for, operation)
-        if request.file is not None:
-            raise too_large()
-        if self._keys is not None and operation != PUBLIC:
-            from asteroid_ll.emulator import signatures  # only if they are verified
-
-            signatures.check(request, self._credentials_of, protocol=protocol, now_s=self.state.now())
+        self._check(request, signed_for, protocol, operation=operation)
         with LOCK:
             allowed = None if permissions is None else permissions()
             authorize = None if allowed is None else allowed.check
@@ -226,6 +216,20 @@ class Account:
                 return service.handle(
                     request, operation, model=self._model, call=call, request_id=request_id, authorize=authorize
                 )
+
+    def _check(self, request: Request, signed_for: str, protocol: str, *, operation: str) -> None:
+        """Refuse a request of another service than S3 that is not signed, or to a service that is not here."""
+        if not signed_for:
+            message = f"Missing Authentication Token. The emulator has no unsigned operation {operation!r}."
+            raise ApiError("MissingAuthenticationTokenException", message, status=403)
+        if (signed_for, protocol) not in self._protocols:
+            raise unknown_operation(signed_for, operation)
+        if request.file is not None:
+            raise too_large()
+        if self._keys is not None and operation != PUBLIC:
+            from asteroid_ll.emulator import signatures  # only if they are verified
+
+            signatures.check(request, self._credentials_of, protocol=protocol, now_s=self.state.now())
 
     def _sender(self, access_key: str) -> Principal:
         return self.identities.principal_of(access_key) or self.identities.anyone()

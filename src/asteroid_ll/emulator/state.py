@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import shlex
 import shutil
 import sqlite3
@@ -39,9 +38,6 @@ FOLDERS = ("objects", "jobs", "transforms", "processings", "tunings", "endpoints
 
 IAM_MARK = "iam"
 """A file that exists while the account evaluates IAM policies: each request looks for it, which costs no query."""
-
-BODY_NAME = re.compile(r"[0-9a-f]{32}(?:-(?P<size>\d+)-(?P<crc32>[0-9a-f]{8}))?\.\d+")
-"""The name of the file of an object's body, see `asteroid_ll.emulator.s3.body_files`."""
 
 ACCOUNT_ID = "000000000000"
 """The emulated account. Roles, bucket owners and ARNs with another number belong to someone else."""

@@ -13,7 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from asteroid_ll.errors import DataError
-from asteroid_ll.formats import npz
+from asteroid_ll.formats.arrays import load_arrays
 from asteroid_ll.formats.columns import Selected
 from asteroid_ll.formats.payload import Scores
 from asteroid_ll.formats.recordio import read_file
@@ -41,7 +41,7 @@ class HeldOutRows:
 
     @cached_property
     def _parts(self) -> dict[str, NDArray[np.int64]]:
-        return npz.load(self.directory / paths.SPLIT_ROWS, "train", "test")
+        return load_arrays(self.directory / paths.SPLIT_ROWS, "train", "test")
 
     @cached_property
     def rows(self) -> Selected:

@@ -15,11 +15,9 @@ import numpy.typing as npt
 import orjson
 
 from asteroid_ll.errors import DataError
-from asteroid_ll.formats import recordio
+from asteroid_ll.formats import CSV, JSON, JSON_LINES, RECORDIO, media_type, recordio
 from asteroid_ll.formats.arrays import Bools, Bytes, Float32Array
-from asteroid_ll.formats.content_types import CSV, JSON, JSON_LINES, RECORDIO, media_type
-from asteroid_ll.formats.frames import MAGIC_BYTES, frames
-from asteroid_ll.formats.protobuf import LABEL, parse_record, tensor_prefix
+from asteroid_ll.formats.protobuf import LABEL, MAGIC_BYTES, frames, parse_record, tensor_prefix
 from asteroid_ll.formats.text import parse_rows
 
 _MAX_DENSE_VALUES = 1 << 25
@@ -47,7 +45,7 @@ def parse_request(body: bytes, content_type: str) -> Float32Array:
 
     Args:
         body: at least one row.
-        content_type: one of ``content_types.REQUEST_TYPES``, parameters ignored.
+        content_type: one of ``formats.REQUEST_TYPES``, parameters ignored.
 
     Returns:
         float32, shape ``(n, d)``.
@@ -101,7 +99,7 @@ def response_body(scores: Scores, accept: str) -> bytes:
 
     Args:
         scores: the scores of n rows.
-        accept: one of ``content_types.RESPONSE_TYPES``, parameters ignored.
+        accept: one of ``formats.RESPONSE_TYPES``, parameters ignored.
 
     Returns:
         JSON, JSON Lines (one object per line), or recordIO records whose label map contains ``predicted_label`` and

@@ -1,29 +1,56 @@
-"""The protobuf message of a recordIO file (``aialgs.data.Record``), read and written without a protobuf runtime.
+"""The records of a recordIO file, one by one: their frames, the protobuf message ``aialgs.data.Record``, its numbers.
 
 The reader accepts any layout that the wire format allows: fields in any order, packed or unpacked numbers, unknown
 fields, dense or sparse tensors of float32, float64 or int32. ``asteroid_ll.formats.recordio`` uses it for records
 outside its fast path.
 
 Sources: the SageMaker developer guide, "Common data formats for training" (the message, proto2, package
-``aialgs.data``), and the Protocol Buffers encoding specification.
+``aialgs.data``), MXNet's ``dmlc/recordio.h``, and the Protocol Buffers encoding specification.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from asteroid_ll.errors import DataError
+from asteroid_ll.formats.arrays import Float32Array
 
+Buffer: TypeAlias = bytes | bytearray | memoryview | npt.NDArray[np.uint8]
+
+MAGIC = 0xCED7230A
+MAGIC_BYTES = MAGIC.to_bytes(4, "little")
+MAX_COLUMNS = np.iinfo(np.int32).max
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 # The oneof of Value: field number -> element type of the tensor.
 _TENSOR_DTYPES: dict[int, np.dtype[Any]] = {2: np.dtype("<f4"), 3: np.dtype("<f8"), 7: np.dtype("<i4")}
 _BYTES_VALUE = 9
 FEATURES, LABEL = 1, 2
+
+
+def frames(buffer: Buffer) -> Iterator[tuple[int, memoryview]]:
+    """Yield the byte offset and the bytes of each frame's payload.
+
+    Raises:
+        DataError: a frame is damaged or truncated. The message has the byte offset.
+    """
+    flat = np.frombuffer(buffer, np.uint8).data
+    at, end = 0, len(flat)
+    while at < end:
+        if flat[at : at + 4] != MAGIC_BYTES[: end - at]:
+            raise DataError(f"Byte {at} should begin a record, but has no recordIO magic number.")
+        if end - at < 8:
+            raise DataError(f"The record at byte {at} is truncated in its header.")
+        size = int.from_bytes(flat[at + 4 : at + 8], "little")
+        step = 8 + size + -size % 4
+        if step > end - at:
+            raise DataError(f"The record at byte {at} has {size} bytes, but the data end at byte {end}.")
+        yield at + 8, flat[at + 8 : at + 8 + size]
+        at += step
 
 
 def varint(number: int) -> bytes:
@@ -208,3 +235,83 @@ def _read_varint(message: memoryview, at: int, offset: int) -> tuple[int, int]:
             return number & 0xFFFF_FFFF_FFFF_FFFF, at
         shift += 7
     raise DataError(f"The number at byte {offset + start} has no end.")
+
+
+@dataclass(frozen=True)
+class Row:
+    """The numbers of one record.
+
+    Attributes:
+        keys: the column of each value, int32, ascending; every column for a dense record.
+        values: float32; float64 and int32 are rounded.
+        width: number of columns.
+        is_sparse: whether the record lists its columns, or has a shape but no values.
+        label: None if the record has none.
+        offset: byte offset of the feature tensor, for messages.
+    """
+
+    keys: npt.NDArray[np.int32]
+    values: Float32Array
+    width: int
+    is_sparse: bool
+    label: np.float32 | None
+    offset: int
+
+
+def row_of(record: Record) -> Row:
+    """Check a record and return its row.
+
+    Raises:
+        DataError: a tensor ``values`` is missing, a sparse tensor is inconsistent, a label is not one value, or a value
+            is beyond float32. The message has the byte offset.
+    """
+    tensor = _values(record, record.features)
+    width = _width(tensor)
+    values = _float32(tensor)
+    is_sparse = bool(tensor.keys) or bool(tensor.shape and not len(values))
+    if tensor.keys:
+        keys = np.array(tensor.keys, np.int32)
+        order = np.argsort(keys)
+        keys, values = keys[order], values[order]
+    else:
+        keys = np.arange(len(values), dtype=np.int32)
+    return Row(keys, values, width, is_sparse, _label(record), tensor.offset)
+
+
+def _label(record: Record) -> np.float32 | None:
+    if not record.label:
+        return None
+    tensor = _values(record, record.label)
+    if len(tensor.values) != 1:
+        raise DataError(f"The label at byte {tensor.offset} has {len(tensor.values)} values instead of one.")
+    return np.float32(_float32(tensor)[0])
+
+
+def _values(record: Record, tensors: dict[str, Tensor]) -> Tensor:
+    if "values" not in tensors:
+        raise DataError(f"The record at byte {record.offset} has no tensor 'values'.")
+    return tensors["values"]
+
+
+def _width(tensor: Tensor) -> int:
+    """Return the number of columns of a tensor, checked against its keys and shape."""
+    n_values = len(tensor.values)
+    width = tensor.shape[-1] if tensor.shape else n_values
+    if width > MAX_COLUMNS:
+        raise DataError(f"The {width} columns of the tensor at byte {tensor.offset} do not fit in memory.")
+    if tensor.keys:
+        if len(tensor.keys) != n_values or not tensor.shape:
+            raise DataError(f"The sparse tensor at byte {tensor.offset} needs a shape and one key per value.")
+        if max(tensor.keys) >= width or len(set(tensor.keys)) != n_values:
+            raise DataError(f"The sparse tensor at byte {tensor.offset} has a repeated key, or one beyond {width - 1}.")
+    elif n_values and n_values != width:
+        raise DataError(f"The tensor at byte {tensor.offset} has {n_values} values, but a width of {width}.")
+    return width
+
+
+def _float32(tensor: Tensor) -> Float32Array:
+    with np.errstate(over="ignore"):
+        values = tensor.values.astype(np.float32)
+    if np.isinf(values).any() and not np.isinf(tensor.values.astype(np.float64)).any():
+        raise DataError(f"The tensor at byte {tensor.offset} has a value beyond float32's range.")
+    return values

@@ -3,13 +3,15 @@
 A file is a plain concatenation of frames: the magic ``0xCED7230A`` (uint32, little-endian), the payload's length
 (uint32), the payload (one ``aialgs.data.Record`` message) and zeros up to a multiple of four bytes. All dense float32
 records of a data set have the same length, and a file of them is a matrix of bytes: it is written by filling columns
-of that matrix, and read as strided views of it. ``asteroid_ll.formats.sparse_reader`` reads every other layout.
+of that matrix, and read as strided views of it. ``asteroid_ll.formats.sparse`` reads every other layout.
 
 Sources: the SageMaker developer guide, "Common data formats for training", and MXNet's ``dmlc/recordio.h``.
 """
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,10 +20,9 @@ import numpy.typing as npt
 
 from asteroid_ll.errors import DataError
 from asteroid_ll.formats.arrays import Bytes, Float32Array
-from asteroid_ll.formats.frames import MAGIC_BYTES, Buffer, frames
-from asteroid_ll.formats.protobuf import FEATURES, LABEL, parse_record, tensor_prefix
-from asteroid_ll.formats.sparse import CsrMatrix, checked_labels
-from asteroid_ll.formats.sparse_reader import read
+from asteroid_ll.formats.protobuf import FEATURES, LABEL, MAGIC_BYTES, Buffer, frames, parse_record, tensor_prefix
+from asteroid_ll.formats.sparse import CsrMatrix, checked_labels, read
+from asteroid_ll.run.atomic import atomic_path
 
 _BLOCK_BYTES = 1 << 20
 _LARGE_PAGE = 1 << 21
@@ -226,3 +227,46 @@ def _same(matrix: Bytes, column: int, expected: bytes) -> bool:
         for row in range(0, len(matrix), n_block)
         for at, word in words
     )
+
+
+Block = tuple[Float32Array, Float32Array | None]
+"""Features of shape ``(n, d)``, and labels of shape ``(n,)`` or None."""
+
+
+def write_shards(
+    directory: Path,
+    stem: str,
+    blocks: Callable[[int, int], Iterable[Block]],
+    *,
+    n_rows: int,
+    n_shards: int,
+    is_written: Callable[[int], bool] = lambda _shard: True,
+) -> list[Path]:
+    """Write rows to n files with nearly equal row counts, each complete or absent.
+
+    Args:
+        directory: is created if it is missing.
+        stem: files are named ``STEM-00000.pbr``; the order of names is the order of rows.
+        blocks: returns the rows ``[start, stop)``, a block of about a megabyte at a time.
+        n_rows: number of all rows.
+        n_shards: number of files, at most one per row; one empty file for no rows.
+        is_written: whether to write the file of a number; another machine writes the others.
+
+    Returns:
+        All files in the order of the rows, also those that are not written here.
+
+    Raises:
+        DataError: the shapes do not fit, there are more shards than rows, or a file cannot be written; an older file of
+            the same name is then intact.
+    """
+    if n_shards < 1 or n_shards > max(1, n_rows):
+        raise DataError(f"{n_rows} rows cannot be written as {n_shards} shards.", hint="Ask for fewer shards.")
+    bounds = [n_rows * shard // n_shards for shard in range(n_shards + 1)]
+    paths = [directory / f"{stem}-{shard:05d}.pbr" for shard in range(n_shards)]
+    for shard, (start, stop) in enumerate(itertools.pairwise(bounds)):
+        if not is_written(shard):
+            continue
+        with atomic_path(paths[shard]) as temporary, temporary.open("wb") as file:
+            for features, labels in blocks(start, stop):
+                file.write(encode(features, labels))
+    return paths

@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from asteroid_ll.formats import npz
+from asteroid_ll.formats.arrays import dump_arrays
 from asteroid_ll.linear_learner.ensemble import Ensemble, Parameters
 from asteroid_ll.linear_learner.hyperparameters import AlgorithmError, ClientError, merge
 from asteroid_ll.linear_learner.rows import Rows
@@ -83,7 +83,7 @@ class Checkpoint:
             arrays |= {_KEPT_WEIGHT: kept[0].weight, _KEPT_BIAS: kept[0].bias}
         text = np.frombuffer(json.dumps(facts).encode(), np.uint8)
         prefixed = {f"{_PREFIX}{name}": array for name, array in arrays.items()}
-        atomic_write(self._path, npz.dumps({_FACTS: text, **prefixed}))
+        atomic_write(self._path, dump_arrays({_FACTS: text, **prefixed}))
 
     def restore(self, ensemble: Ensemble, *, job: str) -> tuple[list[EpochRecord], Kept | None]:
         """Restore the ensemble to its stored state, if there is any.

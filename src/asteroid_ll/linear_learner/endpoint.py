@@ -24,7 +24,7 @@ from typing import Any, NoReturn
 
 from asteroid_ll import http_server
 from asteroid_ll.errors import AsteroidError, ConfigError
-from asteroid_ll.formats.content_types import JSON, MAX_INVOKE_BYTES, OCTET_STREAM, RESPONSE_TYPES, media_type
+from asteroid_ll.formats import JSON, MAX_INVOKE_BYTES, OCTET_STREAM, RESPONSE_TYPES, media_type
 from asteroid_ll.formats.payload import sniffed_type
 from asteroid_ll.http_server import BodyTooLargeError, Head, Receive, Send
 from asteroid_ll.linear_learner.artifact import MODEL_FILE

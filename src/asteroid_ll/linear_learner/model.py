@@ -16,8 +16,8 @@ import numpy as np
 import numpy.typing as npt
 
 from asteroid_ll.errors import DataError
+from asteroid_ll.formats import JSON, REQUEST_TYPES, RESPONSE_TYPES, media_type
 from asteroid_ll.formats.arrays import Float32Array
-from asteroid_ll.formats.content_types import JSON, REQUEST_TYPES, RESPONSE_TYPES, media_type
 from asteroid_ll.formats.payload import Scores, parse_request, response_body
 from asteroid_ll.formats.sparse import CsrMatrix
 from asteroid_ll.linear_learner import artifact

@@ -18,9 +18,8 @@ import numpy as np
 import numpy.typing as npt
 
 from asteroid_ll.errors import DataError
-from asteroid_ll.formats import recordio
+from asteroid_ll.formats import CSV, RECORDIO, media_type, recordio
 from asteroid_ll.formats.arrays import Float32Array, Int64Array
-from asteroid_ll.formats.content_types import CSV, RECORDIO, media_type
 from asteroid_ll.formats.sparse import CsrMatrix
 from asteroid_ll.formats.text import parse_rows
 from asteroid_ll.linear_learner.hosts import Hosts

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from asteroid_ll.formats.columns import Columns, Selected
-from asteroid_ll.formats.distinct import n_distinct
+from asteroid_ll.formats.columns import Columns, Selected, n_distinct
 from asteroid_ll.neo.cleaning import Cleaned
 from asteroid_ll.neo.hazards import hazards
 from asteroid_ll.neo.redundancy import float32_errors, float32_losses, redundant_columns

@@ -9,8 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from asteroid_ll.formats.columns import Columns
-from asteroid_ll.formats.distinct import keys, repeated
+from asteroid_ll.formats.columns import Columns, keys, repeated
 from asteroid_ll.neo.orbit_grid import mixed
 
 _COMPARED_AT_ONCE = 1 << 20

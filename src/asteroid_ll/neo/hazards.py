@@ -8,8 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from asteroid_ll.formats.columns import Columns
-from asteroid_ll.formats.distinct import n_distinct
+from asteroid_ll.formats.columns import Columns, n_distinct
 from asteroid_ll.neo.identities import EqualOrbits, Pair, has_orbits, is_permanent
 from asteroid_ll.neo.label import is_hazardous_by_rule
 from asteroid_ll.neo.table import IDENTITY, LABEL

@@ -17,8 +17,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from asteroid_ll.formats.columns import Columns
-from asteroid_ll.formats.distinct import codes
+from asteroid_ll.formats.columns import Columns, codes
 from asteroid_ll.neo.feature_sets import ELEMENTS
 from asteroid_ll.neo.orbit_grid import distinct_orbits, near_pairs
 from asteroid_ll.neo.table import IDENTITY

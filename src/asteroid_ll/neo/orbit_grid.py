@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from asteroid_ll.formats.distinct import repeated
+from asteroid_ll.formats.columns import repeated
 
 TOLERANCES = (1e-3, 1e-3, 0.1, 1.0, 1.0)
 """Largest differences between two fits of an orbit: e; a, relative; i, node and argument of perihelion in degrees.

@@ -15,7 +15,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from asteroid_ll.errors import DataError
-from asteroid_ll.formats.distinct import codes
+from asteroid_ll.formats.columns import codes
 from asteroid_ll.neo.label import require_two_classes
 
 PARTS = ("train", "validation", "test")

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from asteroid_ll.errors import DataError
-from asteroid_ll.formats.content_types import CSV, RECORDIO
-from asteroid_ll.formats.frames import MAGIC_BYTES
+from asteroid_ll.formats import CSV, RECORDIO
+from asteroid_ll.formats.protobuf import MAGIC_BYTES
 from asteroid_ll.run import paths
 from asteroid_ll.run.atomic import sha256_file
 from asteroid_ll.run.files import read_json

@@ -34,7 +34,7 @@ from asteroid_ll.aws.transform import (
     wait_for_transform_job,
 )
 from asteroid_ll.errors import AwsError, DataError
-from asteroid_ll.formats.content_types import CSV, JSON_LINES
+from asteroid_ll.formats import CSV, JSON_LINES
 from asteroid_ll.formats.payload import Scores, parse_scores
 from asteroid_ll.formats.recordio import encode
 from asteroid_ll.formats.text import format_rows

@@ -16,7 +16,7 @@ import pandas as pd
 
 from asteroid_ll.config.models import SourceSettings
 from asteroid_ll.errors import DataError
-from asteroid_ll.formats import npz
+from asteroid_ll.formats.arrays import load_arrays
 from asteroid_ll.formats.columns import Columns, Selected
 from asteroid_ll.formats.table import StoredTable
 from asteroid_ll.neo.sources import open_source
@@ -190,7 +190,7 @@ def _rows(table: Columns, rows: list[int], *, directory: Path) -> pd.DataFrame:
     chosen = Selected(table, rows=numbers)
     known = pd.DataFrame({name: chosen[name].tolist() for name in chosen.columns}, index=rows)
     known["part"] = ""
-    for part, members in npz.load(directory / paths.SPLIT_ROWS, *PARTS).items():
+    for part, members in load_arrays(directory / paths.SPLIT_ROWS, *PARTS).items():
         known.loc[np.isin(numbers, members), "part"] = part
     return known
 

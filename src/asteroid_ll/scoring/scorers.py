@@ -13,7 +13,7 @@ from asteroid_ll.aws.errors import RESUME
 from asteroid_ll.aws.session import Aws
 from asteroid_ll.config.models import Config, PredictSettings
 from asteroid_ll.errors import AwsError, DataError
-from asteroid_ll.formats.content_types import CSV, JSON, MAX_INVOKE_BYTES, MAX_SERVERLESS_BYTES, RECORDIO
+from asteroid_ll.formats import CSV, JSON, MAX_INVOKE_BYTES, MAX_SERVERLESS_BYTES, RECORDIO
 from asteroid_ll.formats.payload import Scores, parse_scores, type_of_answer
 from asteroid_ll.formats.recordio import encode
 from asteroid_ll.formats.text import split_by_bytes

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from asteroid_ll.errors import DataError
-from asteroid_ll.formats.spool import Spool
+from asteroid_ll.formats.columns import Spool
 from asteroid_ll.formats.table import save_table, write_csv
 from asteroid_ll.neo.cleaning import Cleaned, clean
 from asteroid_ll.neo.data_card import data_card

@@ -7,10 +7,9 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from asteroid_ll.formats import npz
-from asteroid_ll.formats.arrays import Float32Array
+from asteroid_ll.formats.arrays import Float32Array, load_arrays
 from asteroid_ll.formats.columns import Selected
-from asteroid_ll.formats.shards import write_shards
+from asteroid_ll.formats.recordio import write_shards
 from asteroid_ll.formats.table import StoredTable
 from asteroid_ll.neo.features import Array, FittedFeatures, fit
 from asteroid_ll.neo.label import labels_of
@@ -30,7 +29,7 @@ def run(context: Context) -> Outcome:
     config = context.config
     table = StoredTable(context.path(paths.CLEANED_TABLE))
     labels = labels_of(table).astype(np.float32)
-    rows = npz.load(context.path(paths.SPLIT_ROWS), *PARTS)
+    rows = load_arrays(context.path(paths.SPLIT_ROWS), *PARTS)
     fitted = fit(config.features.set, Selected(table, rows=rows["train"]), n_knots=config.features.n_knots)
     values = fitted.values(table)
     if config.encode.shuffle:

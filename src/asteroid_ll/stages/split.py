@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
-from asteroid_ll.formats import npz
+from asteroid_ll.formats.arrays import dump_arrays
 from asteroid_ll.formats.table import StoredTable
 from asteroid_ll.neo.label import labels_of
 from asteroid_ll.neo.split import PARTS, describe, split_by_asteroid, split_by_row
@@ -26,7 +26,7 @@ def run(context: Context) -> Outcome:
     else:
         split = split_by_row(len(table), validation=validation, test=test, seed=seed)
     description = describe(split, labels_of(table), asteroid_ids=identities)
-    atomic_write(context.path(paths.SPLIT_ROWS), npz.dumps({part: split.part(part) for part in PARTS}))
+    atomic_write(context.path(paths.SPLIT_ROWS), dump_arrays({part: split.part(part) for part in PARTS}))
     write_json(context.path(paths.SPLIT), {"by": config.by, **asdict(description)})
     sizes = ", ".join(f"{part.name} {part.n_rows:,}" for part in description.parts)
     shared = description.test_rows_seen_in_train_share

@@ -6,7 +6,7 @@ import pytest
 from asteroid_ll.aws import endpoints, tags
 from asteroid_ll.emulator.transport.messages import Response
 from asteroid_ll.errors import AwsError, CredentialsError, DataError
-from asteroid_ll.formats.content_types import MAX_INVOKE_BYTES, RECORDIO
+from asteroid_ll.formats import MAX_INVOKE_BYTES, RECORDIO
 from asteroid_ll.formats.payload import Scores, response_body
 
 ARN = "arn:aws:sagemaker:us-east-1:111122223333:endpoint/asteroid-ll-abc"

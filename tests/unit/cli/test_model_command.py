@@ -8,7 +8,7 @@ from click.testing import CliRunner
 
 from asteroid_ll.cli.model import model
 from asteroid_ll.errors import DataError
-from asteroid_ll.formats.shards import write_shards
+from asteroid_ll.formats.recordio import write_shards
 from asteroid_ll.linear_learner import container
 from asteroid_ll.linear_learner.model import Model
 from asteroid_ll.linear_learner.training import train

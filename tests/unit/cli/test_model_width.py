@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from asteroid_ll.cli.model import model
-from asteroid_ll.formats.shards import write_shards
+from asteroid_ll.formats.recordio import write_shards
 
 GENERATOR = np.random.default_rng(2)
 ROWS = (GENERATOR.normal(size=(90, 12)) * 10.0 ** np.arange(-6, 6)).astype(np.float32)

@@ -155,11 +155,12 @@ def test_a_closed_emulator_refuses_every_use_with_one_sentence(tmp_path):
         assert str(caught.value) == f"The emulator in {tmp_path} is closed. Create a new one with Emulator()."
 
 
-def test_closing_ends_the_jobs_that_still_run(tmp_path, start_job):
+def test_closing_ends_the_jobs_that_this_object_started_and_no_others(tmp_path, start_job):
     with Emulator(tmp_path) as emulator:
         _, processes = start_job(emulator)
+        with Emulator(tmp_path) as other:
+            assert [billed.ended_s for billed in other.ledger()] == [None]
         assert all(process.is_alive() for process in processes)
-        assert emulator.ledger()[0].ended_s is None
     assert not any(process.is_alive() for process in processes)
     with Emulator(tmp_path) as emulator:
         job = emulator.session(REGION).client("sagemaker").describe_training_job(TrainingJobName="job-1")
@@ -174,14 +175,6 @@ def test_closing_right_after_a_job_was_created_leaves_no_process_and_no_director
         (worker,) = emulator._account.services.jobs._spawned.values()
     assert not worker.is_alive()
     assert not emulator.directory.exists()
-
-
-def test_closing_leaves_the_jobs_of_another_process_alone(tmp_path, start_job):
-    with Emulator(tmp_path) as emulator:
-        _, processes = start_job(emulator)
-        with Emulator(tmp_path) as other:
-            assert len(other.ledger()) == 1
-        assert all(process.is_alive() for process in processes)
 
 
 @pytest.mark.parametrize("end", ["close", "reset"])

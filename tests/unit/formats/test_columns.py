@@ -5,8 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from asteroid_ll.formats.columns import Selected
-from asteroid_ll.formats.spool import Spool
+from asteroid_ll.formats.columns import Selected, Spool
 
 TABLE = pd.DataFrame({"a": [1, 2, 3, 4], "b": [0.5, 0.6, 0.7, 0.8], "c": ["x", "y", "z", "w"]})
 

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from asteroid_ll.formats import distinct
-from asteroid_ll.formats.distinct import codes, n_distinct, repeated
+from asteroid_ll.formats import columns
+from asteroid_ll.formats.columns import codes, n_distinct, repeated
 
 TEXTS = st.lists(st.sampled_from(["", "a", "b", "Čapek", None]) | st.text(max_size=2), max_size=20)
 NUMBERS = st.lists(st.sampled_from([0.0, -0.0, 1.5, float("nan"), float("inf")]), max_size=20)
@@ -14,7 +14,7 @@ NUMBERS = st.lists(st.sampled_from([0.0, -0.0, 1.5, float("nan"), float("inf")])
 @pytest.fixture(autouse=True, params=["few", "many"])
 def _size(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     if request.param == "many":
-        monkeypatch.setattr(distinct, "_FEW", -1)
+        monkeypatch.setattr(columns, "_FEW", -1)
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -33,7 +33,7 @@ def test_values_are_numbered_and_counted_as_pandas_does(values: pd.Series) -> No
 @pytest.mark.parametrize("n_keys", [1, 2])
 def test_different_texts_with_one_key_stay_different(monkeypatch: pytest.MonkeyPatch, n_keys: int) -> None:
     values = pd.Series(["a", "b", "a", "c", "b"])
-    monkeypatch.setattr(distinct, "keys", lambda texts: np.array([len(t) % n_keys for t in texts], np.uint64))
+    monkeypatch.setattr(columns, "keys", lambda texts: np.array([len(t) % n_keys for t in texts], np.uint64))
     code, first = codes(values)
     assert values[first].tolist() == ["a", "b", "c"]
     assert values[first[code]].tolist() == values.tolist()

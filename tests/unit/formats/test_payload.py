@@ -6,8 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from asteroid_ll import formats
 from asteroid_ll.errors import DataError
-from asteroid_ll.formats import content_types, payload, recordio
+from asteroid_ll.formats import payload, recordio
 
 ROWS = [[1.5, 0.0, -2.0], [0.0, 0.0, 7.0]]
 DENSE = [{"features": row} for row in ROWS]
@@ -77,7 +78,7 @@ def test_a_bad_request_is_refused_with_its_reason(body, kind, says):
         payload.parse_request(body, kind)
 
 
-@given(st.binary(max_size=40), st.sampled_from(content_types.REQUEST_TYPES))
+@given(st.binary(max_size=40), st.sampled_from(formats.REQUEST_TYPES))
 def test_any_bytes_are_rows_or_a_data_error(body, kind):
     try:
         features = payload.parse_request(body, kind)
@@ -104,13 +105,13 @@ def test_classifiers_answers_have_the_documented_form():
 
 
 def test_a_recordio_answer_holds_two_float32_tensors_in_the_label_map():
-    body = payload.response_body(payload.Scores(np.array([0.5], np.float32), np.array([1])), content_types.RECORDIO)
+    body = payload.response_body(payload.Scores(np.array([0.5], np.float32), np.array([1])), formats.RECORDIO)
     label = b"\x12\x1b\x0a\x0fpredicted_label\x12\x08\x12\x06\x0a\x04" + np.float32(1).tobytes()
     score = b"\x12\x11\x0a\x05score\x12\x08\x12\x06\x0a\x04" + np.float32(0.5).tobytes()
     assert body == bytes.fromhex("0a23d7ce30000000") + label + score
 
 
-kinds = st.sampled_from(content_types.RESPONSE_TYPES)
+kinds = st.sampled_from(formats.RESPONSE_TYPES)
 scores = hnp.arrays(np.float32, st.integers(1, 5), elements=st.floats(width=32, allow_nan=False, allow_infinity=False))
 
 

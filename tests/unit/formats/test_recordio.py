@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from asteroid_ll.errors import DataError
-from asteroid_ll.formats import recordio, sparse_reader
+from asteroid_ll.formats import recordio, sparse
 from asteroid_ll.formats.sparse import CsrMatrix
 
 
@@ -286,5 +286,5 @@ def test_a_changed_byte_outside_of_the_numbers_is_never_read_as_if_it_were_not_t
         damaged = bytearray(encoded)
         damaged[row * n_bytes + byte] ^= 0x40
         outcome = _outcome(recordio.decode_rows, bytes(damaged))
-        assert outcome == _outcome(sparse_reader.read, bytes(damaged))
+        assert outcome == _outcome(sparse.read, bytes(damaged))
         assert outcome != unchanged

@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 
 from asteroid_ll.errors import DataError
-from asteroid_ll.formats.recordio import encode, read_file
-from asteroid_ll.formats.shards import write_shards
+from asteroid_ll.formats.recordio import encode, read_file, write_shards
 
 FEATURES = np.arange(33, dtype=np.float32).reshape(11, 3)
 LABELS = np.arange(11, dtype=np.float32)

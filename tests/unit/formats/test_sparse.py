@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from asteroid_ll.errors import DataError
-from asteroid_ll.formats import recordio, sparse, sparse_reader
+from asteroid_ll.formats import recordio, sparse
 from asteroid_ll.formats.sparse import CsrMatrix
 
 
@@ -116,7 +116,7 @@ def test_a_sparse_record_byte_for_byte():
 
 
 def test_a_file_of_several_blocks_is_one_matrix(monkeypatch, tmp_path):
-    monkeypatch.setattr(sparse_reader, "_BLOCK_BYTES", 200)
+    monkeypatch.setattr(sparse, "_BLOCK_BYTES", 200)
     matrix = csr([{row: 1.0, row + 300: float(row)} for row in range(50)], 400)
     labels = np.arange(50, dtype=np.float32)
     (tmp_path / "a").write_bytes(sparse.encode(matrix, labels))
@@ -234,14 +234,14 @@ def outcome(file, *, singly=False):
     """Return the decoded bytes or the error; singly, no record takes the fast path."""
     with pytest.MonkeyPatch.context() as patch:
         if singly:
-            fast = sparse_reader.scan
+            fast = sparse.scan
             nowhere = np.zeros(0, np.int64)
 
             def none_known(flat, starts, _ends):
                 _, no_rows = fast(flat, nowhere, nowhere)
                 return np.zeros(len(starts), np.bool_), no_rows
 
-            patch.setattr(sparse_reader, "scan", none_known)
+            patch.setattr(sparse, "scan", none_known)
         try:
             features, labels = recordio.decode_rows(file)
         except DataError as error:

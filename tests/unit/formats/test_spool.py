@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from asteroid_ll.formats.spool import Spool
+from asteroid_ll.formats.columns import Spool
 
 TABLE = pd.DataFrame(
     {

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from asteroid_ll.formats import recordio
-from asteroid_ll.formats.shards import write_shards
+from asteroid_ll.formats.recordio import write_shards
 
 DOCKERFILE = (Path(__file__).resolve().parents[3] / "Dockerfile").read_text(encoding="utf-8")
 PATIENCE_S = 60

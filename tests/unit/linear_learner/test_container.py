@@ -7,7 +7,7 @@ import sys
 import numpy as np
 import pytest
 
-from asteroid_ll.formats.shards import write_shards
+from asteroid_ll.formats.recordio import write_shards
 from asteroid_ll.linear_learner import container
 from asteroid_ll.linear_learner.hyperparameters import AlgorithmError
 from asteroid_ll.linear_learner.model import Model

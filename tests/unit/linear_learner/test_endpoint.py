@@ -18,8 +18,7 @@ from botocore.exceptions import ClientError
 
 from asteroid_ll import Emulator
 from asteroid_ll.errors import ConfigError
-from asteroid_ll.formats import recordio
-from asteroid_ll.formats.content_types import JSON, JSON_LINES, RECORDIO
+from asteroid_ll.formats import JSON, JSON_LINES, RECORDIO, recordio
 from asteroid_ll.formats.payload import sniffed_type
 from asteroid_ll.http_server import listen, running
 from asteroid_ll.linear_learner import endpoint

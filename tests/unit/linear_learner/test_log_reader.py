@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from asteroid_ll.errors import DataError
-from asteroid_ll.formats.shards import write_shards
+from asteroid_ll.formats.recordio import write_shards
 from asteroid_ll.linear_learner import container
 from asteroid_ll.linear_learner.hyperparameters import merge
 from asteroid_ll.linear_learner.images import GENERATIONS, NEWEST

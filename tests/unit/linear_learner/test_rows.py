@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from asteroid_ll.formats import sparse
-from asteroid_ll.formats.shards import write_shards
+from asteroid_ll.formats.recordio import write_shards
 from asteroid_ll.formats.sparse import CsrMatrix
 from asteroid_ll.linear_learner import rows as module
 from asteroid_ll.linear_learner.hosts import ALONE

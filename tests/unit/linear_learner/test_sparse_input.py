@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from asteroid_ll.formats import sparse
-from asteroid_ll.formats.shards import write_shards
+from asteroid_ll.formats.recordio import write_shards
 from asteroid_ll.formats.sparse import CsrMatrix
 from asteroid_ll.linear_learner import container, ensemble, rows, train
 from asteroid_ll.linear_learner.hyperparameters import ClientError

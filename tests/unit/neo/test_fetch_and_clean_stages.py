@@ -13,7 +13,7 @@ import pytest
 
 from asteroid_ll.config import Config
 from asteroid_ll.errors import DataError
-from asteroid_ll.formats import distinct, recordio, table
+from asteroid_ll.formats import columns, recordio, table
 from asteroid_ll.neo import duplicates, features
 from asteroid_ll.neo.sources import tabular
 from asteroid_ll.run.journal import Journal
@@ -123,7 +123,7 @@ def test_a_whole_command_writes_the_key_to_no_file_and_no_stream(neows: tuple[An
 SMALL_BLOCKS = {
     (tabular, "BATCH_ROWS"): 25,
     (table, "_BLOCK_ROWS"): 7,
-    (distinct, "_FEW"): -1,
+    (columns, "_FEW"): -1,
     (duplicates, "_COMPARED_AT_ONCE"): 3,
     (features, "_BLOCK_ROWS"): 11,
     (encode, "_BLOCK_ROWS"): 5,

@@ -7,7 +7,7 @@ from asteroid_ll.config import Config
 from asteroid_ll.config.models import PredictSettings
 from asteroid_ll.errors import AwsError, DataError
 from asteroid_ll.evaluation.thresholds import decide
-from asteroid_ll.formats.content_types import JSON, RECORDIO
+from asteroid_ll.formats import JSON, RECORDIO
 from asteroid_ll.formats.payload import Scores, response_body
 from asteroid_ll.run.files import write_json
 from asteroid_ll.run.journal import Journal

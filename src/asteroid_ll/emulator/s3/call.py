@@ -107,17 +107,8 @@ def _words(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-_SUBRESOURCES = _words(
-    "abac accelerate acl analytics attributes cors delete encryption intelligent-tiering inventory legal-hold "
-    "lifecycle list-type location logging metadataConfiguration metadataInventoryTable metadataJournalTable "
-    "metadataTable metrics notification object-lock ownershipControls policy policyStatus publicAccessBlock "
-    "renameObject replication requestPayment restore retention select session tagging torrent uploadId uploads "
-    "versioning versions website"
-)
-"""Query parameters that make a request another operation."""
-
-COMMON_QUERY = _words("x-id AWSAccessKeyId Signature Expires")
-COMMON_HEADERS = _words(
+_COMMON_QUERY = _words("x-id AWSAccessKeyId Signature Expires")
+_COMMON_HEADERS = _words(
     "x-amz-date x-amz-content-sha256 x-amz-security-token x-amz-user-agent x-amz-expected-bucket-owner "
     "x-amz-request-payer x-amz-decoded-content-length x-amz-trailer x-amz-sdk-checksum-algorithm "
     "x-amz-api-version"
@@ -148,6 +139,9 @@ class Operation:
 OPERATIONS: dict[str, Operation] = {}
 """Operations by route, such as ``GET /Bucket?location``."""
 
+_SUBRESOURCES: set[str] = set()
+"""Query parameters that make a request another operation."""
+
 
 def operation(
     name: str, route: str, *, query: str = "", headers: str = "", actions: str | None = None, missing: str = ""
@@ -167,6 +161,7 @@ def operation(
 
     def register(run: Callable[[S3Call], Response]) -> Callable[[S3Call], Response]:
         needed = (name if actions is None else actions).split()
+        _SUBRESOURCES.add(route.split()[1].partition("?")[2])
         OPERATIONS[route] = Operation(name, run, _words(query), _words(headers), tuple(needed), missing)
         return run
 
@@ -190,11 +185,11 @@ def find_operation(request: Request, *, bucket: str, key: str) -> Operation:
         if not subresources and request.method not in ("GET", "HEAD", "PUT", "POST", "DELETE"):
             raise s3_error("MethodNotAllowed", Method=request.method)
         raise not_implemented(f"The S3 operation {route} is not implemented.")
-    query = match.query | COMMON_QUERY | set(subresources)
+    query = match.query | _COMMON_QUERY | set(subresources)
     for name in request.query:
         if name not in query and not name.startswith("X-Amz-"):
             raise not_implemented(f"The query parameter {name} is not implemented.")
-    headers = match.headers | COMMON_HEADERS
+    headers = match.headers | _COMMON_HEADERS
     for name in request.headers:
         if name.startswith("x-amz-") and not name.startswith("x-amz-meta-") and name not in headers:
             if is_checksum(name):

@@ -15,6 +15,7 @@ import errno
 import hashlib
 import json
 import os
+import re
 import sqlite3
 import uuid
 import zlib
@@ -26,10 +27,13 @@ from typing import Any
 from asteroid_ll.emulator.processes import ProcessId
 from asteroid_ll.emulator.resources import partition
 from asteroid_ll.emulator.s3.xml import parse, required_text, s3_error
-from asteroid_ll.emulator.state import ACCOUNT_ID, BODY_NAME, State
+from asteroid_ll.emulator.state import ACCOUNT_ID, State
 from asteroid_ll.emulator.transport.messages import ApiError
 
 CHUNK_BYTES = 1 << 20
+BODY_NAME = re.compile(r"[0-9a-f]{32}(?:-(?P<size>\d+)-(?P<crc32>[0-9a-f]{8}))?\.\d+")
+"""The name of the file of an object's body."""
+
 
 ENCRYPTION, POLICY, PUBLIC_ACCESS, TAGGING = "encryption", "policy", "publicAccessBlock", "tagging"
 """The names of a bucket's settings, which are the subresources of their operations."""

@@ -13,7 +13,7 @@ from asteroid_ll.emulator.sagemaker import hosting
 from asteroid_ll.emulator.sagemaker.call import Services
 from asteroid_ll.emulator.service import Authorize
 from asteroid_ll.emulator.transport.messages import ApiError, Request, Response
-from asteroid_ll.formats.content_types import MAX_INVOKE_BYTES, MAX_SERVERLESS_BYTES
+from asteroid_ll.formats import MAX_INVOKE_BYTES, MAX_SERVERLESS_BYTES
 
 if TYPE_CHECKING:
     from asteroid_ll.linear_learner.model import ServedAnswer

@@ -48,7 +48,7 @@ def _records(file: IO[bytes], split: Split, *, max_bytes: int) -> Iterator[bytes
             if line.strip():
                 yield line
     elif split == "RecordIO":
-        from asteroid_ll.formats.frames import MAGIC_BYTES  # numpy, which would delay the claim of the job
+        from asteroid_ll.formats.protobuf import MAGIC_BYTES  # numpy, which would delay the claim of the job
 
         while head := file.read(8):
             if len(head) < 8 or head[:4] != MAGIC_BYTES:

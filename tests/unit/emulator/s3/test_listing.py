@@ -54,15 +54,6 @@ def test_5000_objects_come_in_pages_of_1000(s3, store):
     assert s3.list_objects_v2(Bucket="rocks", Delimiter="/")["CommonPrefixes"] == [{"Prefix": "data/"}]
 
 
-def test_many_keys_between_rolled_up_prefixes_are_all_listed(s3, store):
-    keys = [f"{number:03d}" for number in range(120)] + ["050/x", "z/1", "z/2"]
-    for key in keys:
-        store.put("rocks", key, [b""])
-    listed = s3.list_objects_v2(Bucket="rocks", Delimiter="/")
-    assert [item["Key"] for item in listed["Contents"]] == [key for key in keys if "/" not in key]
-    assert [item["Prefix"] for item in listed["CommonPrefixes"]] == ["050/", "z/"]
-
-
 def test_a_listing_starts_after_a_key_and_can_be_empty(s3, refused):
     for key in ("a", "b", "c"):
         s3.put_object(Bucket="rocks", Key=key, Body=b"12")

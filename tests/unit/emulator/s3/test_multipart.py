@@ -99,15 +99,6 @@ def test_the_whole_object_is_checked_by_crc64nvme_as_newer_clients_ask(s3, refus
     assert (listed["ChecksumAlgorithm"], listed["ChecksumType"]) == (["CRC64NVME"], "FULL_OBJECT")
 
 
-def test_aborting_leaves_nothing(s3, started, refused, bodies):
-    upload, _ = started
-    s3.abort_multipart_upload(**upload)
-    assert bodies() == set()
-    for call in (s3.abort_multipart_upload, s3.list_parts):
-        assert refused(call, **upload)["Code"] == "NoSuchUpload"
-    assert refused(s3.upload_part, **upload, PartNumber=1)["Code"] == "NoSuchUpload"
-
-
 @pytest.mark.parametrize(
     ("change", "code"),
     [
@@ -197,3 +188,31 @@ def test_an_upload_does_not_replace_an_object_it_must_not(s3, started, refused):
     error = refused(s3.complete_multipart_upload, **upload, MultipartUpload={"Parts": parts}, IfNoneMatch="*")
     assert error["Code"] == "PreconditionFailed"
     assert s3.get_object(**HERE)["Body"].read() == b"first"
+
+
+def test_a_bucket_takes_its_own_unfinished_uploads_with_it(s3, started, bodies):
+    for name in ("rocks-2", "rocks0"):
+        s3.create_bucket(Bucket=name)
+        upload = {"Bucket": name, "Key": "k"}
+        upload["UploadId"] = s3.create_multipart_upload(**upload)["UploadId"]
+        s3.upload_part(**upload, PartNumber=1, Body=b"x")
+    s3.delete_bucket(Bucket="rocks")
+    assert len(bodies()) == 2
+    s3.create_bucket(Bucket="rocks")
+    assert "Uploads" not in s3.list_multipart_uploads(Bucket="rocks")
+    assert len(s3.list_parts(**upload)["Parts"]) == 1
+
+
+def test_no_client_can_name_the_bucket_of_the_parts(exchange, started):
+    upload, _ = started
+    for path in (f"/rocks/{upload['UploadId']}/00001", f"/rocks%2F{upload['UploadId']}/00001"):
+        assert b"NoSuchKey" in exchange("GET", path).body
+    assert exchange("GET", f"/rocks%2F{upload['UploadId']}").status == 404
+
+
+def test_aborting_leaves_nothing(s3, started, refused, bodies):
+    upload, _ = started
+    s3.abort_multipart_upload(**upload)
+    assert bodies() == set()
+    for call, more in ((s3.abort_multipart_upload, {}), (s3.list_parts, {}), (s3.upload_part, {"PartNumber": 1})):
+        assert refused(call, **upload, **more)["Code"] == "NoSuchUpload"

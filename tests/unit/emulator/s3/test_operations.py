@@ -31,7 +31,13 @@ def test_an_operation_has_the_name_and_the_route_of_botocores_model(s3_model, ro
     assert (parameter == "uploadId") == ("UploadId" in members)
 
 
-def test_a_route_that_is_not_in_the_table_is_named(exchange, s3):
-    response = exchange("GET", "/rocks/k", query={"torrent": ""})
-    assert response.status == 501
-    assert b"The S3 operation GET /Bucket/Key?torrent is not implemented." in response.body
+@pytest.mark.parametrize(
+    ("method", "subresource", "message"),
+    [
+        ("GET", "torrent", b"The query parameter torrent is not implemented."),
+        ("DELETE", "acl", b"The S3 operation DELETE /Bucket/Key?acl is not implemented."),
+    ],
+)
+def test_an_operation_that_is_not_in_the_table_is_refused_by_name(exchange, s3, method, subresource, message):
+    response = exchange(method, "/rocks/k", query={subresource: ""})
+    assert (response.status, message in response.body) == (501, True)

@@ -7,8 +7,6 @@ import subprocess
 import sys
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 from asteroid_ll.emulator.s3.store import ObjectStore
 from asteroid_ll.emulator.state import State
@@ -28,21 +26,6 @@ def test_replacing_removes_the_old_body_and_an_open_reader_keeps_it(store, bucke
         new = store.put(bucket, "k", [b"new!"])
         assert reader.read() == b"old"
     assert bodies() == {new.path.name}
-
-
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30, deadline=None)
-@given(keys=st.sets(st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=6), min_size=1, max_size=12))
-def test_a_listing_is_in_the_order_of_the_keys_utf_8_bytes(store, keys):
-    store.create_bucket("sorted", region="us-east-1")
-    for stored in store.list("sorted"):
-        store.delete("sorted", stored.key)
-    for key in keys:
-        store.put("sorted", key, [b""])
-    listed = [stored.key for stored in store.list("sorted")]
-    assert listed == sorted(keys, key=lambda key: key.encode())
-    prefix = listed[0][:1]
-    assert [stored.key for stored in store.list("sorted", prefix)] == [key for key in listed if key.startswith(prefix)]
-    assert [stored.key for stored in store.list("sorted", after=listed[0], limit=2)] == listed[1:3]
 
 
 def test_a_put_into_a_missing_bucket_is_refused_and_leaves_no_body(store, bodies):

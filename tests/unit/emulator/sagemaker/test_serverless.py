@@ -2,7 +2,7 @@
 
 import pytest
 
-from asteroid_ll.formats.content_types import MAX_SERVERLESS_BYTES
+from asteroid_ll.formats import MAX_SERVERLESS_BYTES
 
 SERVERLESS = {"MemorySizeInMB": 2048, "MaxConcurrency": 5}
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from asteroid_ll.emulator.worker.metrics import DEFINITIONS, final_metrics
-from asteroid_ll.formats.shards import write_shards
+from asteroid_ll.formats.recordio import write_shards
 from asteroid_ll.linear_learner import container
 
 LINES = [

@@ -10,34 +10,34 @@ import numpy as np
 import pytest
 
 from asteroid_ll.errors import DataError
-from asteroid_ll.formats import npz
+from asteroid_ll.formats.arrays import dump_arrays, load_arrays
 from asteroid_ll.formats.table import load_table
 
 
 def test_arrays_come_back_and_nothing_else_does() -> None:
     arrays = {"name": np.array(["433", "99942"]), "moid_au": np.array([0.1, 0.2]), "hazardous": np.array([False, True])}
-    with np.load(io.BytesIO(npz.dumps(arrays)), allow_pickle=False) as found:
+    with np.load(io.BytesIO(dump_arrays(arrays)), allow_pickle=False) as found:
         assert found.files == list(arrays)
         assert all((found[name] == arrays[name]).all() for name in arrays)
 
 
 def test_the_same_arrays_give_the_same_bytes() -> None:
     arrays = {"a": np.arange(5)}
-    assert bytes(npz.dumps(arrays)) == bytes(npz.dumps(arrays))
+    assert bytes(dump_arrays(arrays)) == bytes(dump_arrays(arrays))
 
 
 def test_python_objects_are_refused() -> None:
     with pytest.raises(ValueError, match="Python objects"):
-        npz.dumps({"a": np.array([object()])})
+        dump_arrays({"a": np.array([object()])})
 
 
 def test_a_missing_array_names_the_file_and_the_command_that_writes_it_again(tmp_path: Path) -> None:
     path = tmp_path / "split" / "rows.npz"
     path.parent.mkdir()
-    path.write_bytes(npz.dumps({"train": np.arange(5)}))
-    assert npz.load(path, "train")["train"].tolist() == [0, 1, 2, 3, 4]
+    path.write_bytes(dump_arrays({"train": np.arange(5)}))
+    assert load_arrays(path, "train")["train"].tolist() == [0, 1, 2, 3, 4]
     with pytest.raises(DataError, match="has no array 'test'") as refusal:
-        npz.load(path, "train", "test")
+        load_arrays(path, "train", "test")
     assert str(path) in refusal.value.what
     assert "run-all --force split" in refusal.value.hint
 
@@ -47,7 +47,7 @@ def test_a_damaged_archive_is_a_data_error(tmp_path: Path, content: bytes) -> No
     path = tmp_path / "rows.npz"
     path.write_bytes(content)
     with pytest.raises(DataError, match="cannot be read"):
-        npz.load(path)
+        load_arrays(path)
 
 
 class Bomb:
@@ -70,5 +70,5 @@ def test_a_pickled_object_is_refused_and_not_run(tmp_path: Path, reader: str) ->
     else:
         np.savez(path, train=objects)
     with pytest.raises(DataError, match="cannot be read"):
-        (load_table if reader == "table" else npz.load)(path)
+        (load_table if reader == "table" else load_arrays)(path)
     assert not canary.exists()
