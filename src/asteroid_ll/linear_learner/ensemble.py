@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from asteroid_ll.formats.arrays import Float32Array, Float64Array
+from asteroid_ll.formats.sparse import CsrMatrix
 from asteroid_ll.linear_learner import optimizers
 from asteroid_ll.linear_learner.grid import Candidate, initial_weights
 from asteroid_ll.linear_learner.hosts import Hosts
@@ -319,7 +320,7 @@ class Ensemble:
         self._labels = rows.labels
         self._feature_dim = rows.feature_dim
         self._n_models = len(candidates)
-        unbias_data = hp.unbias_data if hp.unbias_data is not None else not rows.is_sparse
+        unbias_data = hp.unbias_data if hp.unbias_data is not None else not isinstance(rows.features, CsrMatrix)
         self._mean = scaler.mean_features if unbias_data else None
         self._std = scaler.std_features if hp.normalize_data else None
         self._label_mean = scaler.mean_label if hp.unbias_label else None

@@ -15,9 +15,9 @@ import numpy.typing as npt
 
 from asteroid_ll.errors import DataError
 from asteroid_ll.formats.arrays import Float32Array, Float64Array
-from asteroid_ll.formats.sparse import CsrMatrix
 from asteroid_ll.linear_learner.hyperparameters import HYPERPARAMETERS, LOSSES, parse
 from asteroid_ll.linear_learner.model import Model
+from asteroid_ll.linear_learner.rows import from_scipy
 from asteroid_ll.linear_learner.training import TrainingResult, train
 
 try:
@@ -78,7 +78,7 @@ class _Estimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no ty
 
     def _validate(self, X: Any, y: Any, *, reset: bool) -> tuple[Any, npt.NDArray[Any]]:
         features, labels = validate_data(self, X, y, reset=reset, accept_sparse="csr", y_numeric=is_regressor(self))
-        return _engine_matrix(features), labels
+        return from_scipy(features), labels
 
     def _train(self, channel: tuple[Any, Any], validation: tuple[Any, Any] | None, **problem: str) -> None:
         values = {name: _text(value) for name, value in self.get_params().items()} | problem
@@ -88,7 +88,7 @@ class _Estimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no ty
 
     def _features(self, X: Any) -> Any:
         check_is_fitted(self)
-        return _engine_matrix(validate_data(self, X, reset=False, accept_sparse="csr"))
+        return from_scipy(validate_data(self, X, reset=False, accept_sparse="csr"))
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -355,13 +355,3 @@ class LinearLearnerRegressor(RegressorMixin, _LinearLearner):  # type: ignore[mi
 def _text(value: object) -> str:
     """Return a hyperparameter's value as the text that SageMaker passes to the container."""
     return str(value).lower() if isinstance(value, bool | np.bool_) else str(value)
-
-
-def _engine_matrix(features: Any) -> Any:
-    """Return a dense array unchanged, and a SciPy matrix in compressed rows as a ``CsrMatrix``."""
-    if not hasattr(features, "tocsr"):
-        return features
-    if not features.has_canonical_format:
-        features = features.copy()
-        features.sum_duplicates()
-    return CsrMatrix(features.indptr, features.indices, features.data, features.shape)

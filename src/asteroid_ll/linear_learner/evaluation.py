@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
-import numpy.typing as npt
 
 from asteroid_ll.formats.arrays import Bools, Float32Array, Float64Array
 from asteroid_ll.formats.sparse import CsrMatrix
@@ -43,28 +42,14 @@ class Score:
     is_float32: bool = False
 
 
-def roc_auc(labels: npt.NDArray[np.generic], scores: npt.NDArray[np.generic]) -> float:
-    """Return the area under the receiver operating characteristic; a tie counts one half.
-
-    Args:
-        labels: 0 or 1, shape ``(n,)``.
-        scores: numbers of float32, larger for positive rows, shape ``(n,)``.
-
-    Returns:
-        The area, in [0, 1]; NaN if only one class occurs.
-    """
-    return Ranking.of(np.asarray(scores, np.float32)[:, np.newaxis], labels).roc_auc()
-
-
 def regressor_scores(
-    labels: Float32Array, predictions: Float32Array, *, objective: Score, mse: float, absolute_loss: float
+    labels: Float32Array, predictions: Float32Array, *, mse: float, absolute_loss: float
 ) -> tuple[Score, ...]:
-    """Return the end scores of a regressor.
+    """Return the end scores of a regressor after its objective.
 
     Args:
         labels: numbers, shape ``(n,)``.
         predictions: the endpoint's answers, shape ``(n,)``.
-        objective: the first score.
         mse: the mean squared error, summed by mini-batch.
         absolute_loss: the mean absolute error, summed by mini-batch.
     """
@@ -75,7 +60,6 @@ def regressor_scores(
     unexplained = float(np.sum(np.square(error)))
     r2 = 1 - unexplained / spread if spread else float(unexplained == 0)
     return (
-        objective,
         Score("mse", mse, "loss"),
         Score("absolute_loss", absolute_loss, "loss"),
         Score("rmse", float(np.sqrt(mse)), "loss"),
@@ -89,19 +73,17 @@ def binary_scores(
     scores: Float32Array,
     *,
     threshold: float,
-    objective: Score,
     f_beta: float,
-    area: float | None = None,
+    area: float,
 ) -> tuple[Score, ...]:
-    """Return the end scores of a binary classifier.
+    """Return the end scores of a binary classifier after its objective.
 
     Args:
         labels: 0 or 1, shape ``(n,)``.
         scores: the endpoint's scores, shape ``(n,)``.
         threshold: rows whose score reaches it count as positive, as in the container's evaluation.
-        objective: the first score.
         f_beta: beta of the F score.
-        area: ``roc_auc`` of the labels and scores, if it is known.
+        area: the area under the receiver operating characteristic, see `Ranking.roc_auc`.
     """
     truth, positive = labels != 0, scores >= np.float32(threshold)
     true_positive = int(np.count_nonzero(truth & positive))
@@ -110,12 +92,11 @@ def binary_scores(
     weighted = (1 + f_beta**2) * true_positive
     f_score = _ratio(weighted, weighted + f_beta**2 * (n_true - true_positive) + (n_positive - true_positive))
     return (
-        objective,
         Score("binary_classification_accuracy", float(np.mean(truth == positive)), "score"),
         Score(f"binary_f_{f_beta:.3f}", f_score, "score"),
         Score("precision", _ratio(true_positive, n_positive), "score"),
         Score("recall", _ratio(true_positive, n_true), "score"),
-        Score("roc_auc_score", roc_auc(labels, scores) if area is None else area, "score"),
+        Score("roc_auc_score", area, "score"),
         Score("binary_balanced_accuracy", _balanced_accuracy(truth, scores > 0), "score"),
         Score("binary_log_loss", _log_loss(truth, scores.astype(np.float64)), "score"),
     )
@@ -125,16 +106,14 @@ def multiclass_scores(
     labels: Float32Array,
     probabilities: Float32Array,
     *,
-    objective: Score,
     f_beta: float,
     top_k: int,
 ) -> tuple[Score, ...]:
-    """Return the end scores of a multiclass classifier.
+    """Return the end scores of a multiclass classifier after its objective.
 
     Args:
         labels: class numbers from 0, shape ``(n,)``.
         probabilities: the endpoint's scores, shape ``(n, n_classes)``.
-        objective: the first score.
         f_beta: beta of the macro F score.
         top_k: a row counts as correct if its class is among this many most probable ones.
     """
@@ -156,7 +135,6 @@ def multiclass_scores(
     weighted = (1 + f_beta**2) * right
     f_score = weighted / np.maximum(weighted + f_beta**2 * (of_class - right) + (as_class - right), 1)
     return (
-        objective,
         Score("multiclass_accuracy", float(np.mean(predicted == classes)), "score"),
         Score(f"multiclass_top_k_accuracy_{top_k}", float(np.mean(rank <= top_k)), "score"),
         Score("dcg", float(np.mean(1 / np.log2(1 + rank))), "score"),
@@ -382,18 +360,13 @@ def end_scores(
         return float(sum_losses(of, scores, labels, mini_batch_size=size, row_weights=weights)[0] / len(labels))
 
     objective = Score(loss.objective_name, mean(loss, row_weights), "loss")
+    f_beta = hyperparameters.f_beta
     if model.predictor_type == "regressor":
         mse, absolute_loss = mean(Squared(hyperparameters)), mean(Absolute(hyperparameters))
-        return regressor_scores(labels, answer, objective=objective, mse=mse, absolute_loss=absolute_loss)
-    f_beta = hyperparameters.f_beta
-    if model.predictor_type == "binary_classifier":
-        return binary_scores(
-            labels,
-            answer,
-            threshold=model.threshold,
-            objective=objective,
-            f_beta=f_beta,
-            area=scored.ranking.roc_auc(),
-        )
-    top_k = hyperparameters.accuracy_top_k
-    return multiclass_scores(labels, answer, objective=objective, f_beta=f_beta, top_k=top_k)
+        scores = regressor_scores(labels, answer, mse=mse, absolute_loss=absolute_loss)
+    elif model.predictor_type == "binary_classifier":
+        area = scored.ranking.roc_auc()
+        scores = binary_scores(labels, answer, threshold=model.threshold, f_beta=f_beta, area=area)
+    else:
+        scores = multiclass_scores(labels, answer, f_beta=f_beta, top_k=hyperparameters.accuracy_top_k)
+    return (objective, *scores)

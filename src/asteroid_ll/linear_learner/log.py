@@ -23,7 +23,7 @@ from asteroid_ll.linear_learner.evaluation import Score
 from asteroid_ll.linear_learner.hyperparameters import Hyperparameters
 from asteroid_ll.linear_learner.images import NEWER_SCORES, NEWEST, Generation
 from asteroid_ll.linear_learner.rows import CONTAINER_ROOT, ChannelData
-from asteroid_ll.linear_learner.scaler import Scaler, n_scaler_batches
+from asteroid_ll.linear_learner.scaler import Scaler, n_batches_read
 from asteroid_ll.linear_learner.selection import EpochRecord, Observer
 from asteroid_ll.linear_learner.training import TrainingResult
 
@@ -93,20 +93,16 @@ class LogWriter(Observer):
             hyperparameters: the job's.
             has_checkpoint: whether the job keeps checkpoints.
         """
-        mini_batch_size = hyperparameters.mini_batch_size
-        num_point_for_scaler = hyperparameters.num_point_for_scaler
         self._setup_s = self._clock() - self._began_s
         self._train, self._validation, self._test = train, validation, test
-        self._batch = mini_batch_size
+        self._batch = hyperparameters.mini_batch_size
         self._hyperparameters = hyperparameters
         self._objective = losses.make(hyperparameters).objective_name
-        n_rows = len(train.labels)
-        self._n_rows = n_rows
-        n_full = n_scaler_batches(n_rows, mini_batch_size=mini_batch_size, num_point_for_scaler=num_point_for_scaler)
-        n_scaled = n_full * mini_batch_size
+        self._n_rows = n_rows = len(train.labels)
+        n_scaled = n_batches_read(n_rows, hyperparameters) * self._batch
         # The scaler reads batches until it has more rows than it needs; this includes a short last batch.
-        stops_early = n_scaled > num_point_for_scaler
-        self._passes = [min(mini_batch_size, n_rows), n_scaled if stops_early else n_rows]
+        stops_early = n_scaled > hyperparameters.num_point_for_scaler
+        self._passes = [min(self._batch, n_rows), n_scaled if stops_early else n_rows]
         """The numbers of records of the passes before the first epoch: of a probe, and of the scaler."""
         # The reader counts the end of a channel as a pass of its own.
         self._first_epoch = 3 if stops_early else 4

@@ -159,16 +159,14 @@ class Rows:
 
     Args:
         channel: ``train``, ``validation`` or ``test``; for messages.
-        features: shape ``(n, d)``, dense of any number type, or sparse.
+        features: shape ``(n, d)``, dense of any number type, or sparse; its blocks are made dense.
         labels: float32, shape ``(n,)``.
-        is_sparse: whether ``features`` is sparse; its blocks are made dense.
         hosts: the hosts that have a part of the channel each.
     """
 
     channel: str
-    features: Any
+    features: npt.NDArray[Any] | CsrMatrix
     labels: Float32Array
-    is_sparse: bool
     hosts: Hosts
 
     def __len__(self) -> int:
@@ -182,8 +180,7 @@ class Rows:
     def block(self, start: int, stop: int) -> Float32Array:
         """Return consecutive rows as dense float32; a view if the input is dense float32."""
         rows = self.features[start:stop]
-        dense = rows.toarray() if self.is_sparse else rows
-        return np.asarray(dense, np.float32)
+        return rows.toarray() if isinstance(rows, CsrMatrix) else np.asarray(rows, np.float32)
 
     def blocks(self, start: int = 0, stop: int | None = None) -> Iterator[tuple[int, int]]:
         """Yield start and stop of blocks of a moderate size that cover the given rows, by default all, in order."""
@@ -209,10 +206,8 @@ def checked_rows(channel: str, features: Any, labels: Any, *, feature_dim: int |
     Raises:
         ClientError: rows are missing, shapes do not match, or a number is NaN, infinite or beyond float32.
     """
-    is_sparse = hasattr(features, "toarray")
-    # Not every sparse layout can be sliced by rows.
-    sliceable = features.tocsr() if hasattr(features, "tocsr") else features
-    matrix = sliceable if is_sparse else _as_numbers(channel, features)
+    features = from_scipy(features)
+    matrix = features if isinstance(features, CsrMatrix) else _as_numbers(channel, features)
     label = np.asarray(_as_numbers(channel, labels), np.float32)
     if label.ndim == 2 and label.shape[1] == 1:
         label = label[:, 0]
@@ -227,9 +222,20 @@ def checked_rows(channel: str, features: Any, labels: Any, *, feature_dim: int |
         raise ClientError(
             f"cannot copy sequence with size {matrix.shape[1]} to array axis with dimension {feature_dim}"
         )
-    rows = Rows(channel, matrix, label, is_sparse, hosts)
+    rows = Rows(channel, matrix, label, hosts)
     _refuse_not_finite(rows)
     return rows
+
+
+def from_scipy(features: Any) -> Any:
+    """Return a sparse matrix of SciPy as a ``CsrMatrix``, and anything else unchanged."""
+    if not hasattr(features, "tocsr"):
+        return features
+    rows = features.tocsr()
+    if not rows.has_canonical_format:
+        rows = rows.copy()
+        rows.sum_duplicates()
+    return CsrMatrix(rows.indptr, rows.indices, rows.data, rows.shape)
 
 
 def _as_numbers(channel: str, values: Any) -> npt.NDArray[Any]:
@@ -289,7 +295,7 @@ class Standardised:
         self._mean = mean
         self._std = std
         self.width = rows.feature_dim + with_ones
-        most_bytes = _KEPT_SPARSE_COPY_BYTES if rows.is_sparse else _KEPT_COPY_BYTES
+        most_bytes = _KEPT_SPARSE_COPY_BYTES if isinstance(rows.features, CsrMatrix) else _KEPT_COPY_BYTES
         self._keep = n_rows * self.width * 4 <= most_bytes
         self._known_rows = 0
         self._values = np.ones((n_rows if self._keep else block_rows, self.width), np.float32)
@@ -311,7 +317,7 @@ class Standardised:
         if isinstance(features, CsrMatrix):
             self._fill_sparse(out[:, : self._rows.feature_dim], features[start:stop])
             return
-        # Rows of another sparse layout become dense a few at a time, to avoid a second dense block beside ``out``.
+        # A few rows at a time: integers and wider numbers need a copy as float32.
         for first, last in self._rows.blocks(start, stop):
             target = out[first - start : last - start, : self._rows.feature_dim]
             raw = self._rows.block(first, last)

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from asteroid_ll.formats.arrays import Bools, Float32Array
-from asteroid_ll.linear_learner.hosts import Hosts
-from asteroid_ll.linear_learner.hyperparameters import ClientError
+from asteroid_ll.linear_learner.hosts import ALONE, Hosts
+from asteroid_ll.linear_learner.hyperparameters import ClientError, Hyperparameters
 from asteroid_ll.linear_learner.rows import Rows
 
 _ELEMENTS_AT_ONCE = 1 << 22
@@ -35,16 +35,17 @@ class Scaler:
     std_label: np.float32 | None
 
 
-def n_scaler_batches(n_rows: int, *, mini_batch_size: int, num_point_for_scaler: int) -> int:
-    """Return how many full mini-batches have more than ``num_point_for_scaler`` rows; at most all."""
-    return min(n_rows // mini_batch_size, num_point_for_scaler // mini_batch_size + 1)
+def n_batches_read(n_rows: int, hyperparameters: Hyperparameters, *, hosts: Hosts = ALONE) -> int:
+    """Return how many full mini-batches have more than ``num_point_for_scaler`` rows; at most all.
 
-
-def n_batches_read(rows: Rows, *, mini_batch_size: int, num_point_for_scaler: int) -> int:
-    """Return how many full mini-batches each host reads; all together read as many rows as a single host would."""
-    size = mini_batch_size * len(rows.hosts)
-    n_rows = rows.hosts.fewest(len(rows) // mini_batch_size) * size
-    return n_scaler_batches(n_rows, mini_batch_size=size, num_point_for_scaler=num_point_for_scaler)
+    Args:
+        n_rows: rows of this host.
+        hyperparameters: the job's.
+        hosts: the job's hosts, which all together read as many rows as a single one would.
+    """
+    size = hyperparameters.mini_batch_size
+    n_batches = hosts.fewest(n_rows // size)
+    return min(n_batches, hyperparameters.num_point_for_scaler // (size * len(hosts)) + 1)
 
 
 def column_moments(
@@ -126,33 +127,29 @@ def _kahan_sum(
     return total
 
 
-def fit(rows: Rows, *, mini_batch_size: int, num_point_for_scaler: int, with_label: bool) -> Scaler:
+def fit(rows: Rows, hyperparameters: Hyperparameters) -> Scaler:
     """Return the scaling of a training channel.
 
     Args:
         rows: the channel, with at least one full mini-batch.
-        mini_batch_size: rows per mini-batch.
-        num_point_for_scaler: stop after the batch that exceeds this number of rows.
-        with_label: whether to scale the label too, as for a regressor.
+        hyperparameters: the job's; the label of a regressor is scaled too.
 
     Returns:
-        The scaling.
+        The scaling. It reads batches until one exceeds ``num_point_for_scaler`` rows.
 
     Raises:
         ClientError: squares of the values are beyond float32.
     """
-    n_batches = n_batches_read(rows, mini_batch_size=mini_batch_size, num_point_for_scaler=num_point_for_scaler)
+    size, hosts = hyperparameters.mini_batch_size, rows.hosts
+    n_batches = n_batches_read(len(rows), hyperparameters, hosts=hosts)
     with np.errstate(over="ignore", invalid="ignore"):
-        mean, std = column_moments(rows.block, n_batches=n_batches, mini_batch_size=mini_batch_size, hosts=rows.hosts)
+        mean, std = column_moments(rows.block, n_batches=n_batches, mini_batch_size=size, hosts=hosts)
         _refuse_infinite("feature", mean + std)
-        if not with_label:
+        if hyperparameters.predictor_type != "regressor":
             return Scaler(mean, std, None, None)
         labels = rows.labels[:, np.newaxis]
         label_mean, label_std = column_moments(
-            lambda start, stop: labels[start:stop],
-            n_batches=n_batches,
-            mini_batch_size=mini_batch_size,
-            hosts=rows.hosts,
+            lambda start, stop: labels[start:stop], n_batches=n_batches, mini_batch_size=size, hosts=hosts
         )
         _refuse_infinite("label", label_mean + label_std)
     return Scaler(mean, std, label_mean[0], label_std[0])

@@ -111,29 +111,15 @@ class Ranking:
             The area, in [0, 1]; NaN if only one class occurs.
         """
         keys, positive = self.keys[0], self.positive[0]
-        ranks = np.flatnonzero(positive)
-        n_positive, n_negative = len(ranks), len(positive) - len(ranks)
-        if n_positive == 0 or n_negative == 0:
+        # The rows of equal score, and how many of each class they are.
+        starts = np.flatnonzero(np.diff(keys, prepend=~keys[:1]))
+        n_positive = np.add.reduceat(positive, starts, dtype=np.int64)
+        n_negative = np.diff(starts, append=len(keys)) - n_positive
+        n_pairs = int(n_positive.sum()) * int(n_negative.sum())
+        if not n_pairs:
             return float("nan")
-        # A positive row is above the rows before it, apart from other positive ones. Half of each tie is too much.
-        above = int(ranks.sum()) - n_positive * (n_positive - 1) // 2
-        ties = self._n_ties(np.flatnonzero(keys[1:] == keys[:-1]), ranks)
-        return (above - ties / 2) / (n_positive * n_negative)
-
-    @staticmethod
-    def _n_ties(equal_to_next: Int64Array, positive_ranks: Int64Array) -> int:
-        """Return the number of pairs of a positive and a negative row with equal scores.
-
-        Args:
-            equal_to_next: ranks of the rows whose next row has the same score, ascending.
-            positive_ranks: ranks of the positive rows, ascending.
-        """
-        first = np.flatnonzero(np.diff(equal_to_next, prepend=-2) > 1)
-        starts = equal_to_next[first]
-        ends = equal_to_next[np.append(first, len(equal_to_next))[1:] - 1] + 2
-        before = np.searchsorted(positive_ranks, np.stack([starts, ends]))
-        positive = before[1] - before[0]
-        return int((positive * (ends - starts - positive)).sum())
+        n_below = np.cumsum(n_negative) - n_negative
+        return int((n_positive * (2 * n_below + n_negative)).sum()) / 2 / n_pairs
 
 
 def scores_of(keys: npt.NDArray[np.uint32]) -> Float32Array:

@@ -171,7 +171,7 @@ def train(
 
     Args:
         features: raw features, shape ``(n, d)``: a float32 view (which is not copied), any input of
-            ``numpy.asarray``, or a sparse matrix with ``toarray``.
+            ``numpy.asarray``, a ``CsrMatrix``, or a sparse matrix of SciPy.
         labels: shape ``(n,)``: numbers, or class numbers from 0.
         hyperparameters: strings, as in ``hyperparameters.json``.
         validation: features and labels for stopping and selection; without them, the training loss decides.
@@ -193,12 +193,7 @@ def train(
     rows, held_out, tested = _read_channels(
         hp, (features, labels), validation=validation, test=test, hosts=hosts, replicated=replicated
     )
-    scaling = scaler.fit(
-        rows,
-        mini_batch_size=hp.mini_batch_size,
-        num_point_for_scaler=hp.num_point_for_scaler,
-        with_label=hp.predictor_type == "regressor",
-    )
+    scaling = scaler.fit(rows, hp)
     observer.scaled(scaling)
     job = _prepare(hp, rows, held_out, scaling)
     digest = job_digest(hyperparameters, rows, scaling) if checkpoint else ""
@@ -286,9 +281,7 @@ def _read(
 def _prepare(hp: Hyperparameters, rows: Rows, held_out: Rows | None, scaling: Scaler) -> _Job:
     candidates = grid.grid(hp, feature_dim=rows.feature_dim)
     loss = losses.make(hp)
-    n_sample = hp.mini_batch_size * scaler.n_batches_read(
-        rows, mini_batch_size=hp.mini_batch_size, num_point_for_scaler=hp.num_point_for_scaler
-    )
+    n_sample = hp.mini_batch_size * scaler.n_batches_read(len(rows), hp, hosts=rows.hosts)
     sample = rows.hosts.collect(rows.labels[:n_sample])
     weights = losses.row_weights(hp, sample, n_models=len(candidates))
     # Losses under different weights of positives do not compare: `auto` uses the criterion on the training channel.

@@ -16,16 +16,15 @@ from asteroid_ll.linear_learner import evaluation, losses
 from asteroid_ll.linear_learner.ensemble import Parameters
 from asteroid_ll.linear_learner.evaluation import (
     Evaluator,
-    Score,
     binary_scores,
     multiclass_scores,
     regressor_scores,
-    roc_auc,
     sum_losses,
 )
 from asteroid_ll.linear_learner.hosts import ALONE
 from asteroid_ll.linear_learner.hyperparameters import Hyperparameters, parse
 from asteroid_ll.linear_learner.rows import Rows, checked_rows
+from asteroid_ll.linear_learner.selection import Ranking
 
 N_ROWS, N_FEATURES, N_MODELS = 57, 3, 6
 
@@ -95,8 +94,6 @@ def test_a_model_that_diverged_has_no_cut() -> None:
     assert [cut is None for cut in cuts] == [False, False, True, False, False, False]
 
 
-OBJECTIVE = Score("objective", 1.5, "loss")
-
 binary_rows = st.lists(st.tuples(st.booleans(), st.integers(0, 10)), min_size=2, max_size=60)
 
 
@@ -106,13 +103,13 @@ def test_the_scores_of_a_binary_classifier_are_scikit_learns(rows: list[tuple[bo
     labels = np.array([label for label, _ in rows], np.float32)
     scores = np.array([score for _, score in rows], np.float32)
     predicted = scores >= 5
-    values = [score.value for score in binary_scores(labels, scores, threshold=5, objective=OBJECTIVE, f_beta=beta)]
+    values = [score.value for score in binary_scores(labels, scores, threshold=5, f_beta=beta, area=0)]
     # The container takes a score for a classifier's raw score, although it is a probability.
     as_probability = 1 / (1 + np.exp(-scores.astype(np.float64)))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         balanced = sk.balanced_accuracy_score(labels, scores > 0)
-    assert [*values[1:5], *values[6:]] == pytest.approx(
+    assert [*values[:4], *values[5:]] == pytest.approx(
         [
             sk.accuracy_score(labels, predicted),
             sk.fbeta_score(labels, predicted, beta=beta, zero_division=0),
@@ -128,19 +125,19 @@ def test_the_scores_of_a_binary_classifier_are_scikit_learns(rows: list[tuple[bo
 @given(binary_rows)
 def test_the_area_under_the_curve_is_scikit_learns_ties_included(rows: list[tuple[bool, int]]) -> None:
     labels = np.array([label for label, _ in rows])
-    scores = np.array([score for _, score in rows]) / 10
+    scores = np.array([score for _, score in rows], np.float32) / 10
+    area = Ranking.of(scores[:, np.newaxis], labels).roc_auc()
     if labels.all() or not labels.any():
-        assert math.isnan(roc_auc(labels, scores))
+        assert math.isnan(area)
     else:
-        assert roc_auc(labels, scores) == pytest.approx(sk.roc_auc_score(labels, scores))
+        assert area == pytest.approx(sk.roc_auc_score(labels, scores))
 
 
 def test_binary_scores_come_in_the_logs_order_and_count_a_score_at_the_threshold_as_positive() -> None:
     labels = np.array([0, 0, 1, 1], np.float32)
     scores = np.array([0.1, 0.5, 0.7, 0.9], np.float32)
-    found = binary_scores(labels, scores, threshold=0.5, objective=OBJECTIVE, f_beta=1.0)
+    found = binary_scores(labels, scores, threshold=0.5, f_beta=1.0, area=1.0)
     assert [(score.name, score.tag) for score in found] == [
-        ("objective", "loss"),
         ("binary_classification_accuracy", "score"),
         ("binary_f_1.000", "score"),
         ("precision", "score"),
@@ -149,7 +146,7 @@ def test_binary_scores_come_in_the_logs_order_and_count_a_score_at_the_threshold
         ("binary_balanced_accuracy", "score"),
         ("binary_log_loss", "score"),
     ]
-    assert [score.value for score in found[:-1]] == [1.5, 0.75, 0.8, 2 / 3, 1.0, 1.0, 0.5]
+    assert [score.value for score in found[:-1]] == [0.75, 0.8, 2 / 3, 1.0, 1.0, 0.5]
 
 
 @settings(max_examples=60, deadline=None)
@@ -157,9 +154,9 @@ def test_binary_scores_come_in_the_logs_order_and_count_a_score_at_the_threshold
 def test_the_newer_scores_of_a_regressor_are_scikit_learns(rows: list[tuple[int, float]]) -> None:
     labels, predictions = (np.array(column, np.float32) for column in zip(*rows, strict=True))
     mse = float(sk.mean_squared_error(labels, predictions))
-    found = regressor_scores(labels, predictions, objective=OBJECTIVE, mse=mse, absolute_loss=0.25)
+    found = regressor_scores(labels, predictions, mse=mse, absolute_loss=0.25)
     assert [(score.name, score.tag) for score in found] == [
-        (name, "loss") for name in ("objective", "mse", "absolute_loss", "rmse", "r2", "mae")
+        (name, "loss") for name in ("mse", "absolute_loss", "rmse", "r2", "mae")
     ]
     values = {score.name: score.value for score in found}
     assert (values["mse"], values["absolute_loss"]) == (mse, 0.25)
@@ -174,12 +171,11 @@ def test_multiclass_scores_are_scikit_learns(seed: int) -> None:
     rng = np.random.default_rng(seed)
     labels = np.concatenate([np.arange(4), rng.integers(0, 4, 80)]).astype(np.float32)
     probabilities = rng.dirichlet(np.ones(4), len(labels)).astype(np.float32)
-    found = multiclass_scores(labels, probabilities, objective=OBJECTIVE, f_beta=1.0, top_k=2)
+    found = multiclass_scores(labels, probabilities, f_beta=1.0, top_k=2)
     predicted = probabilities.argmax(axis=1)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         expected = {
-            "objective": 1.5,
             "multiclass_accuracy": sk.accuracy_score(labels, predicted),
             "multiclass_top_k_accuracy_2": sk.top_k_accuracy_score(labels, probabilities, k=2),
             "dcg": sk.dcg_score(np.eye(4)[labels.astype(int)], probabilities),
@@ -199,10 +195,7 @@ def test_a_real_jobs_macro_recall_is_its_balanced_accuracy_in_float32() -> None:
     # A job of July 2024 logged .9270477294921875 for the first and .9270477490089298 for the second.
     labels = np.repeat([0, 1, 2], [7, 11, 13]).astype(np.float32)
     probabilities = np.eye(3, dtype=np.float32)[np.roll(labels, 2).astype(int)]
-    values = {
-        score.name: score
-        for score in multiclass_scores(labels, probabilities, objective=OBJECTIVE, f_beta=1.0, top_k=3)
-    }
+    values = {score.name: score for score in multiclass_scores(labels, probabilities, f_beta=1.0, top_k=3)}
     macro, balanced = values["macro_recall"], values["multiclass_balanced_accuracy"]
     assert macro.value == float(np.float32(balanced.value)) != balanced.value
     assert {name for name, score in values.items() if score.is_float32} == {
@@ -215,10 +208,7 @@ def test_a_real_jobs_macro_recall_is_its_balanced_accuracy_in_float32() -> None:
 def test_macro_precision_is_nan_for_a_class_that_is_never_predicted() -> None:
     labels = np.array([0, 1, 2], np.float32)
     probabilities = np.array([[0.6, 0.3, 0.1], [0.2, 0.7, 0.1], [0.5, 0.4, 0.1]], np.float32)
-    values = {
-        score.name: score.value
-        for score in multiclass_scores(labels, probabilities, objective=OBJECTIVE, f_beta=1.0, top_k=3)
-    }
+    values = {score.name: score.value for score in multiclass_scores(labels, probabilities, f_beta=1.0, top_k=3)}
     assert math.isnan(values["macro_precision"])
     assert values["macro_recall"] == pytest.approx(2 / 3)
     assert values["multiclass_top_k_accuracy_3"] == 1.0

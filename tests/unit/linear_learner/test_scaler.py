@@ -9,17 +9,20 @@ from hypothesis import strategies as st
 
 from asteroid_ll.linear_learner import scaler
 from asteroid_ll.linear_learner.hosts import ALONE
-from asteroid_ll.linear_learner.hyperparameters import ClientError
+from asteroid_ll.linear_learner.hyperparameters import ClientError, Hyperparameters, parse
 from asteroid_ll.linear_learner.rows import checked_rows
-from asteroid_ll.linear_learner.scaler import Scaler, n_scaler_batches
+from asteroid_ll.linear_learner.scaler import Scaler, n_batches_read
 
 
 def fit(features: np.ndarray, labels: np.ndarray | None = None, **settings: int) -> Scaler:
     given_labels = np.zeros(len(features)) if labels is None else labels
     rows = checked_rows("train", features, given_labels, feature_dim=None, hosts=ALONE)
-    size = settings.get("mini_batch_size", 10)
-    points = settings.get("num_point_for_scaler", 10_000)
-    return scaler.fit(rows, mini_batch_size=size, num_point_for_scaler=points, with_label=labels is not None)
+    kind = "binary_classifier" if labels is None else "regressor"
+    return scaler.fit(rows, job(kind, **{"mini_batch_size": 10, **settings}))
+
+
+def job(predictor_type: str, **values: int) -> Hyperparameters:
+    return parse({"predictor_type": predictor_type, **{name: str(value) for name, value in values.items()}})
 
 
 @settings(max_examples=40, deadline=None)
@@ -38,7 +41,7 @@ def test_the_moments_are_those_of_the_full_batches(size: int, n_batches: int, se
     ("n_rows", "size", "points", "batches"), [(731, 4, 10_000, 182), (50_000, 1000, 10_000, 11), (999, 100, 150, 2)]
 )
 def test_batches_are_read_until_the_sample_is_exceeded(n_rows: int, size: int, points: int, batches: int) -> None:
-    assert n_scaler_batches(n_rows, mini_batch_size=size, num_point_for_scaler=points) == batches
+    assert n_batches_read(n_rows, job("regressor", mini_batch_size=size, num_point_for_scaler=points)) == batches
 
 
 @pytest.mark.parametrize("value", [0.0, 0.1, -1 / 3, 1e6 / 7, 1e-30])
