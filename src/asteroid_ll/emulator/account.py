@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 from asteroid_ll.emulator import ledger, query_protocol, turns
 from asteroid_ll.emulator.api_model import ApiModel, Authorize
 from asteroid_ll.emulator.cloudwatch import service as cloudwatch
-from asteroid_ll.emulator.iam.call import IamCall
-from asteroid_ll.emulator.iam.principals import Principal
-from asteroid_ll.emulator.iam.service import SERVICE as IAM
+from asteroid_ll.emulator.iam.evaluation import Principal
+from asteroid_ll.emulator.iam.operations import SERVICE as IAM
+from asteroid_ll.emulator.iam.operations import IamCall
 from asteroid_ll.emulator.iam.store import Credentials, Identities
 from asteroid_ll.emulator.ledger import BilledInterval
 from asteroid_ll.emulator.logs.call import LogsCall
@@ -38,9 +38,8 @@ from asteroid_ll.emulator.sagemaker.service import SERVICE as SAGEMAKER
 from asteroid_ll.emulator.servicequotas.service import SERVICE as QUOTAS
 from asteroid_ll.emulator.servicequotas.service import QuotasCall
 from asteroid_ll.emulator.state import LOG, State, naming_damage, remove_state
-from asteroid_ll.emulator.sts import web_identity
-from asteroid_ll.emulator.sts.service import SERVICE as STS
-from asteroid_ll.emulator.sts.sessions import StsCall
+from asteroid_ll.emulator.sts import SERVICE as STS
+from asteroid_ll.emulator.sts import StsCall
 from asteroid_ll.emulator.transport.messages import ApiError, Request, Response, too_large
 from asteroid_ll.emulator.unknown_services import unknown_service
 from asteroid_ll.emulator.worker.jobs import PROCESSING, TRAINING, TRANSFORM, TUNING, Jobs
@@ -108,7 +107,7 @@ class Account:
                 tunings=Jobs(self.state, TUNING),
             )
             self.identities = Identities(self.state)
-            self.s3 = S3(self.store, None if keys is None else self._credentials_of)
+            self.s3 = S3(self.store, None if keys is None else self._check_s3_signature)
             self._runtime = Runtime(self.services)
             self._log_store = LogStore(self.state)
         self._keys = keys
@@ -256,6 +255,12 @@ class Account:
         protocol = protocol_of(request, scope_of(request)[2])
         signatures.check(request, self._credentials_of, protocol=protocol, now_s=self.state.now())
 
+    def _check_s3_signature(self, request: Request, bucket: str) -> None:
+        """Refuse a request to S3 that its caller did not sign."""
+        from asteroid_ll.emulator import signatures  # only if they are verified
+
+        signatures.check_s3(request, self._credentials_of, bucket=bucket, now_s=self.state.now())
+
     def _credentials_of(self, access_key: str) -> Credentials | None:
         """Return the secret of an access key of the account; None for any other key."""
         return (self._keys or {}).get(access_key) or self.identities.credentials_of(access_key)
@@ -298,6 +303,6 @@ def _service(request: Request, signed_for: str, protocol: str) -> str:
 
 
 def _is_public(request: Request, service: str) -> bool:
-    """Return whether a request needs no signature: its token proves who sends it."""
+    """Return whether SDKs do not sign a request: its token proves who sends it."""
     operation = query_protocol.form_fields(request).get("Action")
-    return service == "sts" and operation in {web_identity.OPERATION, "AssumeRoleWithSAML"}
+    return service == "sts" and operation in {"AssumeRoleWithWebIdentity", "AssumeRoleWithSAML"}

@@ -14,7 +14,7 @@ from botocore.loaders import Loader
 from botocore.model import ServiceModel
 
 from asteroid_ll.emulator.cloudwatch.service import SERVICE as CLOUDWATCH
-from asteroid_ll.emulator.iam.service import SERVICE as IAM
+from asteroid_ll.emulator.iam.operations import SERVICE as IAM
 from asteroid_ll.emulator.logs.service import SERVICE as LOGS
 from asteroid_ll.emulator.pricing.service import SERVICE as PRICING
 from asteroid_ll.emulator.s3 import service as _s3  # noqa: F401 - its import fills the table
@@ -22,7 +22,7 @@ from asteroid_ll.emulator.s3.operations import COMMON_HEADERS, COMMON_QUERY, OPE
 from asteroid_ll.emulator.sagemaker import runtime
 from asteroid_ll.emulator.sagemaker.service import SERVICE as SAGEMAKER
 from asteroid_ll.emulator.servicequotas.service import SERVICE as QUOTAS
-from asteroid_ll.emulator.sts.service import SERVICE as STS
+from asteroid_ll.emulator.sts import SERVICE as STS
 
 _MOST_NAMES = 60
 """A service with more refused operations has their number alone."""

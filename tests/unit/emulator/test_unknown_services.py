@@ -11,12 +11,12 @@ from botocore.loaders import Loader
 
 from asteroid_ll.emulator.account import Account
 from asteroid_ll.emulator.cloudwatch.service import SERVICE as CLOUDWATCH
-from asteroid_ll.emulator.iam.service import SERVICE as IAM
+from asteroid_ll.emulator.iam.operations import SERVICE as IAM
 from asteroid_ll.emulator.logs.service import SERVICE as LOGS
 from asteroid_ll.emulator.pricing.service import SERVICE as PRICING
 from asteroid_ll.emulator.sagemaker.service import SERVICE as SAGEMAKER
 from asteroid_ll.emulator.servicequotas.service import SERVICE as QUOTAS
-from asteroid_ll.emulator.sts.service import SERVICE as STS
+from asteroid_ll.emulator.sts import SERVICE as STS
 from asteroid_ll.emulator.transport import in_process
 from asteroid_ll.emulator.transport.messages import Request
 

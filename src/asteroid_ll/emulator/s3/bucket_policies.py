@@ -6,8 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from asteroid_ll.emulator.iam.conditions import as_texts
-from asteroid_ll.emulator.iam.language import problem_of, statements_of
+from asteroid_ll.emulator.iam.language import as_texts, problem_of, statements_of
 from asteroid_ll.emulator.resources import partition
 from asteroid_ll.emulator.s3.call import S3Call
 from asteroid_ll.emulator.s3.errors import s3_error

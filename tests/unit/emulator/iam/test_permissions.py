@@ -14,20 +14,13 @@ from botocore.exceptions import ClientError
 
 from asteroid_ll import Emulator
 from asteroid_ll.aws.denials import denial
-from asteroid_ll.emulator.cloudwatch.service import SERVICE as CLOUDWATCH
-from asteroid_ll.emulator.iam import needs
-from asteroid_ll.emulator.iam.service import SERVICE as IAM
+from asteroid_ll.emulator.iam.needs import needs
 from asteroid_ll.emulator.iam.store import POLICY, Identities
 from asteroid_ll.emulator.iam.store import USER as USER_KIND
-from asteroid_ll.emulator.logs.service import SERVICE as LOGS
 from asteroid_ll.emulator.logs.store import LogStore
-from asteroid_ll.emulator.pricing.service import SERVICE as PRICING
 from asteroid_ll.emulator.s3 import authorization
 from asteroid_ll.emulator.s3.operations import OPERATIONS
-from asteroid_ll.emulator.sagemaker.service import SERVICE as SAGEMAKER
-from asteroid_ll.emulator.servicequotas.service import SERVICE as QUOTAS
 from asteroid_ll.emulator.sessions import new_session
-from asteroid_ll.emulator.sts.service import SERVICE as STS
 from asteroid_ll.linear_learner.images import image_uri
 
 ACCOUNT = "000000000000"
@@ -98,10 +91,10 @@ def user(account, emulator):
             inline = {f"p{number}": json.dumps(policy) for number, policy in enumerate(policies)}
             arn = None
             if boundary is not None:
-                version = {"v1": {"document": json.dumps(boundary)}}
-                limit = identities.new(POLICY, "aws", "limit", default="v1", versions=version)
-                identities.save(limit)
-                arn = limit.arn
+                old = identities.by_name(POLICY, "aws", "limit")
+                if old is not None:
+                    identities.delete(old)
+                arn = identities.new(POLICY, "aws", "limit", document=json.dumps(boundary)).arn
             identities.save(identities.by_name(USER_KIND, "aws", "ada").changed(inline=inline, boundary=arn))
         return account.clients[service]
 
@@ -118,14 +111,7 @@ def set_scp(emulator, *documents):
     emulator.configure(service_control_policies=documents)
 
 
-def test_every_operation_of_the_emulator_has_a_row():
-    assert set(SAGEMAKER.operations) <= set(needs.SAGEMAKER)
-    assert set(LOGS.operations) == set(needs.LOGS)
-    assert set(IAM.operations) <= set(needs.IAM)
-    assert set(QUOTAS.operations) <= set(needs.SERVICE_QUOTAS)
-    assert set(STS.operations) == {*needs.FREE, "AssumeRole"}
-    assert set(PRICING.operations) == {"GetProducts"}
-    assert set(needs.SERVICES) >= {service.name for service in (CLOUDWATCH, PRICING, STS, QUOTAS, LOGS, SAGEMAKER, IAM)}
+def test_every_operation_of_s3_has_an_action():
     tables = (authorization.ON_ACCOUNT, authorization.ON_BUCKET, authorization.ON_OBJECT, authorization.PER_KEY)
     assert {operation.name for operation in OPERATIONS.values()} == {name for table in tables for name in table}
 
@@ -296,16 +282,16 @@ def test_conditions_know_instance_types_and_the_tags_of_resources(account, user)
     assert "DescribeEndpointConfig" in reason(sagemaker.describe_endpoint_config, EndpointConfigName="two")[1]
 
 
-def test_conditions_know_the_tags_of_the_sender_and_of_what_iam_and_logs_have(account, user):
-    same = {"StringEquals": {"iam:ResourceTag/team": "${aws:PrincipalTag/team}"}}
-    iam = user("iam", allow("iam:GetUser", Condition=same))
-    account.iam.create_user(UserName="bo", Tags=[{"Key": "Team", "Value": "1"}])
-    assert reason(iam.get_user, UserName="bo")[1] == denied("iam:GetUser", ADA.replace("ada", "bo"))
-    account.iam.tag_user(UserName="ada", Tags=[{"Key": "team", "Value": "1"}])
-    assert iam.get_user(UserName="bo")["User"]["UserName"] == "bo"
-    account.iam.tag_user(UserName="bo", Tags=[{"Key": "team", "Value": "2"}])
-    assert reason(iam.get_user, UserName="bo")[0] == "AccessDenied"
-    account.iam.untag_user(UserName="ada", TagKeys=["team"])
+def test_conditions_know_the_tags_of_what_iam_and_logs_have(account, user):
+    iam = user("iam", allow("iam:GetRole", Condition={"StringEquals": {"iam:ResourceTag/team": "1"}}))
+    trust = allow("sts:AssumeRole", Principal={"AWS": ADA})
+    del trust["Statement"]["Resource"]
+    for team in "12":
+        tags = [{"Key": "Team", "Value": team}]
+        document = json.dumps(trust)
+        account.iam.create_role(RoleName=f"of{team}", AssumeRolePolicyDocument=document, Tags=tags)
+    assert iam.get_role(RoleName="of1")["Role"]["RoleName"] == "of1"
+    assert reason(iam.get_role, RoleName="of2")[0] == "AccessDenied"
 
     LogStore(account.emulator._opened().state).append("us-east-1", "g", "s", lines=[(1.7e9, "a")])
     arn = f"arn:aws:logs:us-east-1:{ACCOUNT}:log-group:g"
@@ -320,6 +306,27 @@ def test_conditions_know_the_tags_of_the_sender_and_of_what_iam_and_logs_have(ac
     logs.tag_resource(resourceArn=arn, tags={"team": "1"})
     assert len(logs.get_log_events(logGroupName="g", logStreamName="s")["events"]) == 1
     account.emulator.session().client("logs").delete_log_group(logGroupName="g")
+
+
+def test_a_processing_job_is_known_by_its_machines_its_keys_and_its_network():
+    network = {"VpcConfig": {"Subnets": ["subnet-1", "subnet-2"], "SecurityGroupIds": ["sg-1"]}}
+    request = {
+        "ProcessingJobName": "clean",
+        "ProcessingResources": {"ClusterConfig": {"InstanceType": "ml.m5.xlarge", "VolumeKmsKeyId": "alias/disks"}},
+        "ProcessingOutputConfig": {"Outputs": [], "KmsKeyId": "alias/data"},
+        "StoppingCondition": {"MaxRuntimeInSeconds": 60},
+        "NetworkConfig": {"EnableNetworkIsolation": False, **network},
+    }
+    [create] = needs("sagemaker", "CreateProcessingJob", request, "us-east-1")
+    assert create.context == {
+        "sagemaker:instancetypes": ("ml.m5.xlarge",),
+        "sagemaker:volumekmskey": ("alias/disks",),
+        "sagemaker:outputkmskey": ("alias/data",),
+        "sagemaker:maxruntimeinseconds": ("60",),
+        "sagemaker:networkisolation": ("false",),
+        "sagemaker:vpcsubnets": ("subnet-1", "subnet-2"),
+        "sagemaker:vpcsecuritygroupids": ("sg-1",),
+    }
 
 
 def test_a_role_with_tags_needs_the_right_to_tag(account, user):
