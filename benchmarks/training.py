@@ -1,9 +1,9 @@
 """The speed of training: an epoch with its metrics against its two bare matrix products, and against rivals.
 
 Run with ``python benchmarks/training.py [case ...]``. BLAS has one thread. In each round a case runs the products, the
-engines and the rivals one after the other; the best of all rounds counts. "CPU" is the time of all threads, which
-another program on the machine changes less than the time by the clock. The compiled engine is measured if numba is
-installed. The rivals are 32 runs of scikit-learn's ``SGDClassifier(max_iter=1, shuffle=False)``, and the same 32 models
+engine and the rivals one after the other; the best of all rounds counts. "CPU" is the time of all threads, which
+another program on the machine changes less than the time by the clock. The rivals are 32 runs of scikit-learn's
+``SGDClassifier(max_iter=1, shuffle=False)``, and the same 32 models
 with the same Adam in JAX on the CPU, compiled as one loop over the mini-batches, if JAX is installed.
 """
 
@@ -25,7 +25,7 @@ import numpy as np
 
 from asteroid_ll.formats.sparse import CsrMatrix
 from asteroid_ll.linear_learner import train
-from asteroid_ll.linear_learner.epochs import EpochRecord, Observer
+from asteroid_ll.linear_learner.selection import EpochRecord, Observer
 
 N_MODELS = 32
 N_ROUNDS = 3
@@ -152,16 +152,14 @@ def jax_epoch(features: np.ndarray, labels: np.ndarray, *, batch: int, loss: str
     return lambda: epoch(start)[1].block_until_ready()
 
 
-def epochs(
-    best: Best, features: np.ndarray | CsrMatrix, labels: np.ndarray, hyperparameters: dict[str, str], *, engine: str
-) -> None:
+def epochs(best: Best, features: np.ndarray | CsrMatrix, labels: np.ndarray, hyperparameters: dict[str, str]) -> None:
     """Train for some epochs, and count the later ones and the work after the last one."""
     clock = Clock()
-    train(features, labels, hyperparameters, observer=clock, engine=engine)
+    train(features, labels, hyperparameters, observer=clock)
     end = time.process_time(), time.perf_counter()
     for (cpu_s, wall_s), (next_cpu_s, next_wall_s) in zip(clock.ends, clock.ends[1:], strict=False):
-        best.add(f"engine {engine}", next_cpu_s - cpu_s, next_wall_s - wall_s)
-    best.add(f"end of the job, {engine}", end[0] - clock.ends[-1][0], end[1] - clock.ends[-1][1])
+        best.add("engine", next_cpu_s - cpu_s, next_wall_s - wall_s)
+    best.add("end of the job", end[0] - clock.ends[-1][0], end[1] - clock.ends[-1][1])
 
 
 def case(
@@ -176,7 +174,6 @@ def case(
 ) -> None:
     """Measure one case and print its table."""
     values = {"mini_batch_size": str(batch), "epochs": "3", "early_stopping_patience": "9", **hyperparameters}
-    engines = ["numpy"] + ["fast"] * (importlib.util.find_spec("numba") is not None)
     make = sparse_products if isinstance(features, CsrMatrix) else matrix_products
     products = make(features, batch=batch, n_columns=n_columns)
     loss = "logistic" if values["predictor_type"] == "binary_classifier" else "squared"
@@ -186,8 +183,7 @@ def case(
     for _ in range(N_ROUNDS):
         with best.timed(PRODUCTS):
             products()
-        for engine in engines:
-            epochs(best, features, labels, values, engine=engine)
+        epochs(best, features, labels, values)
         if in_jax:
             with best.timed("JAX"):
                 in_jax()

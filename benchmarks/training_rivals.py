@@ -4,7 +4,7 @@
 
 Our epoch is one after the first, which standardises the rows, with its metrics. JAX compiles the same mini-batches with
 Adam before the clock starts. MXNet is a process in an environment of its own (``mxnet_epoch.py``). SGDClassifier fits
-one model; its time is multiplied by 32. BLAS has one thread. The compiled engine is the extra ``fast``.
+one model; its time is multiplied by 32. BLAS has one thread.
 ``benchmarks/training.py`` has more sizes.
 """
 
@@ -21,11 +21,11 @@ from training import N_MODELS, Clock, data, jax_epoch, matrix_products, sgd_clas
 
 N_EPOCHS = "4"
 JOBS = (
-    (1_000_000, 32, 1_000, "binary_classifier", {"numpy": 1 / 2.5}),
-    (32_700, 150, 100, "binary_classifier", {"fast": 1 / 3}),
-    (100_000, 13, 4, "regressor", {"fast": 1 / 2}),
+    (1_000_000, 32, 1_000, "binary_classifier", 1 / 2.5),
+    (32_700, 150, 100, "binary_classifier", 0.3),
+    (100_000, 13, 4, "regressor", 0.16),
 )
-"""Rows, features, mini-batch, kind of model, and the least ratio of the matrix products' time to ours, by engine."""
+"""Rows, features, mini-batch, kind of model, and the least ratio of the matrix products' time to ours."""
 
 
 def mxnet_epoch(*job: object) -> Callable[[], Times] | None:
@@ -50,15 +50,15 @@ def mxnet_epoch(*job: object) -> Callable[[], Times] | None:
 
 
 def cases() -> Iterator[Case]:
-    """Yield large, middle and small mini-batches with both engines."""
+    """Yield large, middle and small mini-batches."""
     for n_rows, n_features, batch, kind, at_least in JOBS:
         features, labels = data(n_rows, n_features)
         loss = "logistic" if kind == "binary_classifier" else "squared"
         values = {"predictor_type": kind, "mini_batch_size": str(batch), "epochs": N_EPOCHS}
 
-        def epoch(engine: str, features=features, labels=labels, values=values) -> Times:  # type: ignore[no-untyped-def]
+        def epoch(features=features, labels=labels, values=values) -> Times:  # type: ignore[no-untyped-def]
             clock = Clock()
-            train(features, labels, {**values, "early_stopping_patience": "9"}, observer=clock, engine=engine)
+            train(features, labels, {**values, "early_stopping_patience": "9"}, observer=clock)
             steps = [
                 (cpu_s - last_cpu_s, wall_s - last_wall_s)
                 for (last_cpu_s, last_wall_s), (cpu_s, wall_s) in zip(clock.ends, clock.ends[1:], strict=False)
@@ -67,10 +67,6 @@ def cases() -> Iterator[Case]:
                 statistics.median(cpu_s for cpu_s, _ in steps), statistics.median(wall_s for _, wall_s in steps)
             )
 
-        ours: dict[str, Callable[[], Times] | None] = {
-            "numpy": lambda epoch=epoch: epoch("numpy"),  # type: ignore[misc]
-            "fast": (lambda epoch=epoch: epoch("fast")) if version("numba") else None,  # type: ignore[misc]
-        }
         part = 1 if batch >= 100 else 20  # of the rows, for MXNet: its 25,000 small mini-batches take 10 s
         rivals = (
             Side("SGDClassifier, 32 fits", sgd_classifier(features, labels), times=N_MODELS),
@@ -78,12 +74,10 @@ def cases() -> Iterator[Case]:
             Side("MXNet 1.9.1", mxnet_epoch(n_rows // part, n_features, batch, loss), times=part),
         )
         products = matrix_products(features, batch=batch, n_columns=N_MODELS)
-        for engine, work in ours.items():
-            bound = Side("its two matrix products", products, at_least=at_least.get(engine), is_bound=True)
-            if work is not None:
-                name = f"epoch, {n_rows:,} rows x {n_features}, batch {batch:,}, engine {engine}"
-                clock = "wall" if batch >= 1_000 else "cpu"  # a second thread sums the losses of large mini-batches
-                yield Case(name, work, (*rivals, bound), clock=clock, unit=("rows", n_rows))
+        bound = Side("its two matrix products", products, at_least=at_least, is_bound=True)
+        name = f"epoch, {n_rows:,} rows x {n_features}, batch {batch:,}"
+        clock = "wall" if batch >= 1_000 else "cpu"  # a second thread sums the losses of large mini-batches
+        yield Case(name, epoch, (*rivals, bound), clock=clock, unit=("rows", n_rows))
 
 
 if __name__ == "__main__":

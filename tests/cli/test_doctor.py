@@ -72,7 +72,7 @@ def test_a_fresh_account_is_led_to_its_first_run_by_the_printed_commands_alone(a
     assert ended.err.splitlines()[-2] == "Error: 1 check failed: role."
 
     with Emulator(state) as emulator:
-        emulator.configure(quotas={"ml.m5.large for training job usage": 0}, quota_approval_s=0.0)
+        emulator.configure(quotas={"ml.m5.large for training job usage": 0})
         for command in setup.out.splitlines():
             pasting.paste(command, lambda service, region: emulator.session(region).client(service))
         iam = emulator.session().client("iam")

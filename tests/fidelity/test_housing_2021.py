@@ -10,8 +10,8 @@ import pandas as pd
 import pytest
 
 from asteroid_ll.linear_learner import TrainingResult, train
+from asteroid_ll.linear_learner.hyperparameters import aws_defaults
 from asteroid_ll.linear_learner.images import NEWER_SCORES
-from asteroid_ll.linear_learner.spec import aws_defaults
 
 DATA = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "housing-2021"
 

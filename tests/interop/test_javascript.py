@@ -83,7 +83,7 @@ def test_a_job_is_trained_hosted_and_deleted(node, served):
         "wrongType": ("SerializationException", 400),
         "invalid": ("ValidationException", 400),
         "badRow": ("ModelError", 424),
-        "unknown": ("UnknownOperationException", 400),
+        "unknown": ("UnknownOperationException", 501),
         "unknownRuntime": ("UnknownOperationException", 501),
         "gone": ("ValidationException", 400),
     }
@@ -93,11 +93,14 @@ def test_a_job_is_trained_hosted_and_deleted(node, served):
 
 
 def test_services_of_other_protocols_are_refused_by_name(node):
-    unknown, cloudwatch = "UnknownOperationException", "The emulator has no CloudWatch operation 'ListDashboards'."
+    names = {
+        "cloudwatch": "monitoring operation 'ListDashboards'",
+        "route53": "route53 operation 'GET /2013-04-01/hostedzone'",
+        "sns": "sns operation 'ListTopics'",
+    }
     assert json.loads(node("others.mjs")) == {
-        "cloudwatch": [unknown, cloudwatch, 400, 1],
-        "route53": [unknown, "The emulator has no Amazon Route 53.", 501, 1],
-        "sns": [unknown, "The emulator has no Amazon Simple Notification Service.", 501, 1],
+        service: ["UnknownOperationException", f"The emulator has no {name}.", 501, 1]
+        for service, name in names.items()
     }
 
 

@@ -9,10 +9,9 @@ import numpy as np
 import pytest
 
 from asteroid_ll.linear_learner import optimizers
-from asteroid_ll.linear_learner.grid import Candidate
+from asteroid_ll.linear_learner.grid import Candidate, initial_weights, initialisation_order
 from asteroid_ll.linear_learner.hyperparameters import parse
-from asteroid_ll.linear_learner.initial import initial_weights, initialisation_order
-from asteroid_ll.linear_learner.schedule import Schedule
+from asteroid_ll.linear_learner.optimizers import Schedule
 
 VARIABLE = "ASTEROID_LL_MXNET_PYTHON"
 pytestmark = [

@@ -6,8 +6,7 @@ from unittest.mock import Mock
 
 import pytest
 
-from asteroid_ll.linear_learner.hyperparameters import parse
-from asteroid_ll.linear_learner.spec import HYPERPARAMETERS, LOSSES
+from asteroid_ll.linear_learner.hyperparameters import HYPERPARAMETERS, LOSSES, parse
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")

@@ -7,23 +7,25 @@ from typing import TYPE_CHECKING
 
 from asteroid_ll.config.wording import did_you_mean, shown
 from asteroid_ll.errors import ConfigError
-from asteroid_ll.linear_learner.errors import ClientError
-from asteroid_ll.linear_learner.hyperparameters import parse
-from asteroid_ll.linear_learner.records import HyperparameterRecord
-from asteroid_ll.linear_learner.spec import HYPERPARAMETERS, not_on_aws
+from asteroid_ll.linear_learner.hyperparameters import (
+    HYPERPARAMETERS,
+    ClientError,
+    HyperparameterRecord,
+    parse,
+)
 
 if TYPE_CHECKING:
     from asteroid_ll.config.models import Config
 
 
 def validate(config: Config) -> None:
-    """Check that the algorithm accepts the hyperparameters and that the target has them.
+    """Check that the algorithm accepts the hyperparameters.
 
     Raises:
-        ConfigError: values are out of their range, each named, or do not go together, or AWS lacks them. The context
+        ConfigError: values are out of their range, each named, or do not go together. The context
             has ``problems``, a tuple of texts.
     """
-    found = hyperparameter_problems(config.hyperparameters, target=config.target)
+    found = hyperparameter_problems(config.hyperparameters)
     problems = tuple(f"hyperparameters.{name}: {what}" for name, what in found)
     if not problems:
         return
@@ -35,22 +37,14 @@ def validate(config: Config) -> None:
     raise ConfigError(what, hint=hint, problems=problems)
 
 
-def hyperparameter_problems(
-    values: Mapping[str, str], *, target: object, is_whole: bool = True
-) -> Iterator[tuple[str, str]]:
-    """Yield (name, problem) for each hyperparameter that the algorithm or the target refuses.
+def hyperparameter_problems(values: Mapping[str, str], *, is_whole: bool = True) -> Iterator[tuple[str, str]]:
+    """Yield (name, problem) for each hyperparameter that the algorithm refuses.
 
     Args:
         values: hyperparameters by known name, as text.
-        target: where the job runs; anything but ``aws`` has every hyperparameter.
         is_whole: whether these are all values. If not, combinations of values are not checked.
     """
     problems = list(_range_problems(values))
-    if target == "aws":
-        problems += [
-            (setting.partition("=")[0], f"{setting.partition('=')[2]} is not available on AWS; the emulator has it")
-            for setting in not_on_aws(values)
-        ]
     if not problems and is_whole:
         problems += _conflicts(values)
     yield from problems
@@ -77,7 +71,7 @@ def _range_problems(values: Mapping[str, str]) -> Iterator[tuple[str, str]]:
         try:
             record.check(value)
         except ClientError:
-            suggestion = did_you_mean(value, (*record.choices, *record.extra_words))
+            suggestion = did_you_mean(value, record.choices)
             yield name, f"must be {_accepted(record)}, not {shown(value)}{suggestion}"
 
 
@@ -88,7 +82,7 @@ def _as_clause(error: ClientError) -> str:
 
 def _accepted(record: HyperparameterRecord) -> str:
     """Return the values that a hyperparameter accepts, in words."""
-    choices = [*record.choices, *record.extra_words]
+    choices = list(record.choices)
     if record.kind == "count":
         choices.append("a whole number from 1")
     elif record.pattern:

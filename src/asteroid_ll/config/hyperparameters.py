@@ -16,8 +16,7 @@ from pydantic import AfterValidator, BeforeValidator, PlainSerializer, WithJsonS
 from pydantic_core import PydanticCustomError
 
 from asteroid_ll.config.wording import shown
-from asteroid_ll.linear_learner.records import RANGES, HyperparameterRecord
-from asteroid_ll.linear_learner.spec import HYPERPARAMETERS
+from asteroid_ll.linear_learner.hyperparameters import HYPERPARAMETERS, RANGES, HyperparameterRecord
 
 KNOWN = tuple(name for name, record in HYPERPARAMETERS.items() if not record.is_internal)
 """The hyperparameters that a file may set, in the container's order."""
@@ -74,7 +73,7 @@ def _read_only(value: Mapping[str, str]) -> Mapping[str, str]:
 
 def _schema(record: HyperparameterRecord) -> dict[str, Any]:
     """Return the JSON schema of a value, which may be written as text too."""
-    words = [*record.words, *record.extra_words]
+    words = list(record.words)
     forms: list[dict[str, Any]] = [{"enum": words}] if words else []
     if record.kind == "flag":
         forms.append({"type": ["boolean", "string"], "pattern": "^([Tt]rue|[Ff]alse)$"})

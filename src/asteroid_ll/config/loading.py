@@ -225,9 +225,7 @@ def _hyperparameter_problems(document: Document, valid: Config | Mapping[str, An
         given = valid.get(_HYPERPARAMETERS, {})
         config = Config.model_validate({_HYPERPARAMETERS: given})
         is_complete = given == document.value.get(_HYPERPARAMETERS, {})
-    refused = hyperparameter_problems(
-        config.hyperparameters, target=document.value.get("target"), is_whole=document.is_whole and is_complete
-    )
+    refused = hyperparameter_problems(config.hyperparameters, is_whole=document.is_whole and is_complete)
     for name, what in refused:
         problem = _problem((_HYPERPARAMETERS, name), what, document.marks)
         if problem.where != RUN_FILE:

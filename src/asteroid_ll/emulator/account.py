@@ -6,15 +6,13 @@ import time
 import traceback
 import uuid
 from collections.abc import Callable, Mapping
-from contextlib import closing
+from contextlib import closing, nullcontext
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from asteroid_ll.emulator import ledger, query_protocol, turns
-from asteroid_ll.emulator.api_model import ApiModel, Authorize
-from asteroid_ll.emulator.cloudwatch import service as cloudwatch
+from asteroid_ll.emulator import ledger
 from asteroid_ll.emulator.iam.evaluation import Principal
 from asteroid_ll.emulator.iam.operations import SERVICE as IAM
 from asteroid_ll.emulator.iam.operations import IamCall
@@ -23,25 +21,25 @@ from asteroid_ll.emulator.ledger import BilledInterval
 from asteroid_ll.emulator.logs.call import LogsCall
 from asteroid_ll.emulator.logs.service import SERVICE as LOGS
 from asteroid_ll.emulator.logs.store import LogStore
-from asteroid_ll.emulator.pricing.service import SERVICE as PRICING
+from asteroid_ll.emulator.prices import SERVICE as PRICES
 from asteroid_ll.emulator.processes import reap_children
-from asteroid_ll.emulator.protocols import CBOR, JSON, protocol_of, refusal, scope_of
+from asteroid_ll.emulator.protocols import REST_JSON, operation_of, protocol_of, refusal, scope_of
 from asteroid_ll.emulator.protocols import S3 as S3_XML
-from asteroid_ll.emulator.query_protocol import QUERY
+from asteroid_ll.emulator.quotas import SERVICE as QUOTAS
+from asteroid_ll.emulator.quotas import QuotasCall
 from asteroid_ll.emulator.resources import Resources, partition
 from asteroid_ll.emulator.s3.service import S3
 from asteroid_ll.emulator.s3.store import ObjectStore
 from asteroid_ll.emulator.sagemaker import hosting
 from asteroid_ll.emulator.sagemaker.call import SageMakerCall, Services
-from asteroid_ll.emulator.sagemaker.runtime import ENDPOINTS, Runtime
+from asteroid_ll.emulator.sagemaker.runtime import Runtime
 from asteroid_ll.emulator.sagemaker.service import SERVICE as SAGEMAKER
-from asteroid_ll.emulator.servicequotas.service import SERVICE as QUOTAS
-from asteroid_ll.emulator.servicequotas.service import QuotasCall
-from asteroid_ll.emulator.state import LOG, State, naming_damage, remove_state
+from asteroid_ll.emulator.sagemaker.tuning import jobs as tuning_jobs
+from asteroid_ll.emulator.service import ApiModel, Service, unknown_operation
+from asteroid_ll.emulator.state import LOCK, LOG, State, naming_damage, remove_state
 from asteroid_ll.emulator.sts import SERVICE as STS
 from asteroid_ll.emulator.sts import StsCall
 from asteroid_ll.emulator.transport.messages import ApiError, Request, Response, too_large
-from asteroid_ll.emulator.unknown_services import unknown_service
 from asteroid_ll.emulator.worker.jobs import PROCESSING, TRAINING, TRANSFORM, TUNING, Jobs
 from asteroid_ll.errors import DataError
 
@@ -50,24 +48,12 @@ if TYPE_CHECKING:
 
     from asteroid_ll.emulator.iam.permissions import Permissions
 
-_TARGETS = {
-    "sagemaker": SAGEMAKER.target_prefix,
-    "logs": LOGS.target_prefix,
-    "pricing": PRICING.target_prefix,
-    "servicequotas": QUOTAS.target_prefix,
-    cloudwatch.SIGNED_FOR: cloudwatch.SERVICE.target_prefix,
-}
-_SERVICES = {
-    JSON: _TARGETS.keys(),
-    CBOR: {cloudwatch.SIGNED_FOR},
-    QUERY: {"iam", "sts", cloudwatch.SIGNED_FOR},
-    S3_XML: {"s3"},
-}
-"""The services by protocol, with the names that requests are signed for. SageMaker's runtime is found by its path."""
-
 DEFAULT_REGION = "us-east-1"
 RESET_PATH = "/_asteroid-ll/reset"
-STS_VERSION = "2011-06-15"
+
+Sender = Callable[[], Principal]
+NewCall = Callable[[str, Sender], Callable[[dict[str, Any]], Any]]
+"""Returns what makes a service's call from its parameters, for requests of a region and a sender."""
 
 
 class Account:
@@ -94,6 +80,7 @@ class Account:
         self.directory = directory
         self._model = ApiModel(loader)
         self._prepare = prepare
+        self._keys = keys
         self.state = State(self.directory, clock=clock)
         with naming_damage(self.directory):
             self.store = ObjectStore(self.state)
@@ -107,11 +94,24 @@ class Account:
                 tunings=Jobs(self.state, TUNING),
             )
             self.identities = Identities(self.state)
-            self.s3 = S3(self.store, None if keys is None else self._check_s3_signature)
-            self._runtime = Runtime(self.services)
-            self._log_store = LogStore(self.state)
-        self._keys = keys
+            self.logs = LogStore(self.state)
+        self._s3 = S3(self.store, None if keys is None else self._check_s3_signature)
+        self._runtime = Runtime(self.services)
+        self._services = self._table()
+        self._protocols = {(name, service.protocol) for name, (service, _) in self._services.items()}
+        self._protocols.add(("sagemaker", REST_JSON))  # its runtime
         prepare(self.state)
+
+    def _table(self) -> dict[str, tuple[Service[Any], NewCall]]:
+        """Return the services of the JSON and query protocols, by the name that requests are signed for."""
+        return {
+            "sagemaker": (SAGEMAKER, lambda region, _: partial(SageMakerCall, self.services, region)),
+            "logs": (LOGS, lambda region, _: partial(LogsCall, self.logs, region)),
+            "pricing": (PRICES, lambda _region, _sender: dict),
+            "servicequotas": (QUOTAS, lambda region, sender: partial(QuotasCall, self.state, region, sender().arn)),
+            "sts": (STS, lambda _, sender: partial(StsCall, self.identities, sender())),
+            "iam": (IAM, lambda region, sender: partial(IamCall, self.identities, partition(region), sender())),
+        }
 
     def handle(self, request: Request) -> Response:
         """Answer one request. A bug is a 500 with its traceback in ``emulator.log``.
@@ -122,40 +122,35 @@ class Account:
         if request.path == RESET_PATH:
             return self._reset(request)
         request_id = str(uuid.uuid4())
-        access_key, region, signed_for = scope_of(request)
-        protocol = protocol_of(request, signed_for)
+        scope = scope_of(request)
+        protocol = protocol_of(request, scope[2])
         try:
-            service = _service(request, signed_for, protocol)
-            if not service:
-                raise unknown_service(request, signed_for, loader=self._model.loader)
             with naming_damage(self.directory):
-                response = self._route(request, service, region=region, access_key=access_key, request_id=request_id)
+                response = self._answer(request, scope, protocol, request_id=request_id)
         except ApiError as error:
             response = refusal(error, protocol, request_id=request_id)
         except DataError as damage:
             self.state.log(f"{request.method} {request.path}: {damage}")
             raise
         except Exception as error:
-            self._log_bug(request, error)
+            operation = operation_of(request, protocol)
+            lines = [f"{request.method} {request.path} {operation}", *traceback.format_exception(error)]
+            self.state.log("\n".join(lines))
             message = f"{type(error).__name__}: {error}. The traceback is in {self.directory / LOG}."
             response = refusal(ApiError("InternalFailure", message, status=500), protocol, request_id=request_id)
         header = "x-amz-request-id" if protocol == S3_XML else "x-amzn-RequestId"
-        if any(name.lower() == header.lower() for name in response.headers):
-            return response
-        return replace(response, headers={**response.headers, header: request_id})
+        return replace(response, headers={header: request_id, **response.headers})
 
     def ledger(self) -> list[BilledInterval]:
         """Return every interval that AWS would bill, oldest first, after `settle`."""
-        with turns.LOCK, naming_damage(self.directory):
+        with LOCK, naming_damage(self.directory):
             self.settle()
             return ledger.all_intervals(self.state)
 
     def settle(self) -> None:
         """Fail or continue jobs whose worker died, and apply endpoint transitions that are due."""
-        self.services.tunings.settle()
-        self.services.jobs.settle()
-        self.services.transforms.settle()
-        self.services.processings.settle()
+        for jobs in self._all_jobs():
+            jobs.settle()
         hosting.advance(self.services)
 
     def configure(self, **changes: Any) -> None:
@@ -164,20 +159,29 @@ class Account:
 
     def reset(self) -> None:
         """Kill every job's processes and delete what the emulator created; the account is empty then."""
-        with turns.LOCK, naming_damage(self.directory):
-            self.services.tunings.delete_all()  # first, because they start training jobs
-            self.services.jobs.delete_all()
-            self.services.transforms.delete_all()
-            self.services.processings.delete_all()
+        with LOCK, naming_damage(self.directory):
+            for jobs in self._all_jobs():
+                jobs.delete_all()
             self.state.empty()
             self.services.loaded_models.clear()
             self._prepare(self.state)
+
+    def stop_spawned(self) -> None:
+        """End the jobs that this process started; tuning jobs end with their training jobs."""
+        tuning_jobs.stop_spawned(self.services)
+        for jobs in self._all_jobs():
+            jobs.stop_spawned()
 
     def close(self) -> None:
         """Close the files and drop the loaded models. Jobs keep running."""
         reap_children()
         self.services.loaded_models.clear()
         self.state.close()
+
+    def _all_jobs(self) -> tuple[Jobs, ...]:
+        """Return the jobs of each kind; tuning jobs come first, because they start training jobs."""
+        services = self.services
+        return (services.tunings, services.jobs, services.transforms, services.processings)
 
     def _reset(self, request: Request) -> Response:
         """Answer a request that is not AWS's: empty the account."""
@@ -186,74 +190,41 @@ class Account:
         self.reset()
         return Response(200, {"Content-Type": "application/json"}, b'{"status": "ok"}\n')
 
-    def _route(self, request: Request, service: str, *, region: str, access_key: str, request_id: str) -> Response:
+    def _answer(self, request: Request, scope: tuple[str, str, str], protocol: str, *, request_id: str) -> Response:
+        """Answer a request of AWS's, whose service is the one that it is signed for. Only S3 takes unsigned ones."""
+        access_key, region, signed_for = scope
         permissions = partial(self._permissions, access_key, region) if self.state.evaluates_iam else None
-        if service == "s3" and self.state.other_s3 is not None:
-            message = f"This emulator has no buckets. They are at {self.state.other_s3.url} (AWS_ENDPOINT_URL_S3)."
-            raise ApiError("UnknownOperationException", message, status=501)
-        if service == "s3":
-            return self.s3.handle(request, region=region or DEFAULT_REGION, permissions=permissions)
+        if protocol == S3_XML and signed_for in {"", "s3"}:
+            if self.state.other_s3 is not None:
+                message = f"This emulator has no buckets. They are at {self.state.other_s3.url} (AWS_ENDPOINT_URL_S3)."
+                raise ApiError("UnknownOperationException", message, status=501)
+            return self._s3.handle(request, region=region or DEFAULT_REGION, permissions=permissions)
+        operation = operation_of(request, protocol)
+        if not region:
+            message = f"Missing Authentication Token. The emulator has no unsigned operation {operation!r}."
+            raise ApiError("MissingAuthenticationTokenException", message, status=403)
+        if (signed_for, protocol) not in self._protocols:
+            raise unknown_operation(signed_for, operation)
         if request.file is not None:
             raise too_large()
-        if not region and not _is_public(request, service):  # the request is not signed
-            raise ApiError("MissingAuthenticationTokenException", "Missing Authentication Token", status=403)
-        if region and self._keys is not None:
-            self._check_signature(request)
-        with turns.LOCK:
+        if self._keys is not None:
+            from asteroid_ll.emulator import signatures  # only if they are verified
+
+            signatures.check(request, self._credentials_of, protocol=protocol, now_s=self.state.now())
+        with LOCK:
             allowed = None if permissions is None else permissions()
             authorize = None if allowed is None else allowed.check
-            if service == "sagemaker":
-                sagemaker_call = partial(SageMakerCall, self.services, region)
-                return SAGEMAKER.handle(request, model=self._model, call=sagemaker_call, authorize=authorize)
-            if service == "runtime":
+            if protocol == REST_JSON:
                 return self._runtime.handle(request, region=region, authorize=authorize)
-            if service == "logs":
-                logs_call = partial(LogsCall, self._log_store, region)
-                return LOGS.handle(request, model=self._model, call=logs_call, authorize=authorize)
-            if service == cloudwatch.SIGNED_FOR:
-                metrics_call = partial(cloudwatch.MetricsCall, self.services.resources, self._log_store, region)
-                return cloudwatch.handle(
-                    request, model=self._model, call=metrics_call, request_id=request_id, authorize=authorize
+            service, new_call = self._services[signed_for]
+            call = new_call(region, lambda: self._sender(access_key) if allowed is None else allowed.principal)
+            with self.identities.transaction() if service is IAM else nullcontext():
+                return service.handle(
+                    request, operation, model=self._model, call=call, request_id=request_id, authorize=authorize
                 )
-            if service == "pricing":
-                return PRICING.handle(request, model=self._model, call=dict, authorize=authorize)
-            sender = self.identities.principal_of(access_key) if allowed is None else allowed.principal
-            return self._identified(
-                request,
-                service,
-                sender or self.identities.anyone(),
-                region=region,
-                request_id=request_id,
-                authorize=authorize,
-            )
 
-    def _identified(
-        self,
-        request: Request,
-        service: str,
-        sender: Principal,
-        *,
-        region: str,
-        request_id: str,
-        authorize: Authorize | None,
-    ) -> Response:
-        """Answer a request to IAM, STS or Service Quotas, whose answers depend on the sender."""
-        if service == "servicequotas":
-            quotas_call = partial(QuotasCall, self.state, region, sender.arn)
-            return QUOTAS.handle(request, model=self._model, call=quotas_call, authorize=authorize)
-        if service == "sts":
-            sts_call = partial(StsCall, self.identities, sender)
-            return STS.handle(request, model=self._model, call=sts_call, request_id=request_id, authorize=authorize)
-        with self.identities.transaction():
-            iam_call = partial(IamCall, self.identities, partition(region), sender)
-            return IAM.handle(request, model=self._model, call=iam_call, request_id=request_id, authorize=authorize)
-
-    def _check_signature(self, request: Request) -> None:
-        """Refuse a request to a service other than S3 that its caller did not sign."""
-        from asteroid_ll.emulator import signatures  # only if they are verified
-
-        protocol = protocol_of(request, scope_of(request)[2])
-        signatures.check(request, self._credentials_of, protocol=protocol, now_s=self.state.now())
+    def _sender(self, access_key: str) -> Principal:
+        return self.identities.principal_of(access_key) or self.identities.anyone()
 
     def _check_s3_signature(self, request: Request, bucket: str) -> None:
         """Refuse a request to S3 that its caller did not sign."""
@@ -271,10 +242,6 @@ class Account:
 
         return permissions_of(self.state, access_key, region=region or DEFAULT_REGION, bucket_policy=self.store.policy)
 
-    def _log_bug(self, request: Request, error: Exception) -> None:
-        target = request.headers.get("x-amz-target", "")
-        self.state.log("\n".join([f"{request.method} {request.path} {target}", *traceback.format_exception(error)]))
-
 
 def reset(directory: Path) -> None:
     """Make the account in a directory empty, also if its database is damaged.
@@ -286,23 +253,3 @@ def reset(directory: Path) -> None:
             account.reset()
     except DataError:
         remove_state(directory)
-
-
-def _service(request: Request, signed_for: str, protocol: str) -> str:
-    """Return the emulator's service that a request is for; empty if it has none."""
-    if request.path.startswith(ENDPOINTS) and protocol != JSON and signed_for in {"", "sagemaker"}:
-        return "runtime"
-    if signed_for:
-        return signed_for if signed_for in _SERVICES.get(protocol, ()) else ""
-    if protocol == JSON:
-        target = request.headers["x-amz-target"]
-        return next((name for name, prefix in _TARGETS.items() if target.startswith(prefix)), "")
-    if protocol == QUERY:
-        return "sts" if query_protocol.form_fields(request).get("Version") in {STS_VERSION, None} else ""
-    return "s3" if protocol == S3_XML else ""
-
-
-def _is_public(request: Request, service: str) -> bool:
-    """Return whether SDKs do not sign a request: its token proves who sends it."""
-    operation = query_protocol.form_fields(request).get("Action")
-    return service == "sts" and operation in {"AssumeRoleWithWebIdentity", "AssumeRoleWithSAML"}

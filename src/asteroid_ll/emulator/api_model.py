@@ -1,21 +1,24 @@
-"""Checks of requests and answers against botocore's service models.
+"""Checks of requests and answers against the shapes of botocore's service models.
 
-A request must satisfy the constraints of its input shape: required members, enums, patterns, lengths and ranges.
-Refusals have AWS's format. An answer keeps only the members of its output shape.
+AWS reads a request's JSON first and converts its types. The rules and messages were measured on services of the JSON
+1.1 and REST-JSON protocols by the authors of other emulators: Athena (athena-local, 2026), SES v2 (floci) and Kinesis
+(kinesalite), which share one framework with SageMaker. Then a request must satisfy the constraints of its shape:
+required members, enums, patterns, lengths and ranges. An answer keeps only the members of its shape.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
-from botocore.loaders import Loader
-from botocore.model import OperationModel, ServiceModel, Shape
+from botocore.model import Shape, StructureShape
 
-from asteroid_ll.emulator.json_types import typed
 from asteroid_ll.emulator.transport.messages import ApiError
+
+NOTHING = StructureShape("Nothing", {"type": "structure", "members": {}})
+"""The shape of an operation without input or output."""
 
 _BEYOND_ASCII = r"\u00a1-\U0010ffff"
 _CLASSES = {
@@ -30,63 +33,58 @@ _CLASSES = {
 }
 """Java's classes of characters, and its range of surrogate pairs, in Python's syntax."""
 
-Authorize = Callable[[str, str, Mapping[str, Any]], None]
-"""Refuses an operation of a service with these parameters, or does nothing."""
+_LIMITS: Mapping[str, tuple[float, float]] = {
+    "integer": (-(2**31), 2**31 - 1),
+    "long": (-(2**63), 2**63 - 1),
+    "float": (-3.4028235e38, 3.4028235e38),
+    "double": (-1.7976931348623157e308, 1.7976931348623157e308),
+}
+"""The smallest and largest value by type. A number beyond a limit becomes the limit."""
+
+_MAX_TIMESTAMP_S = 1e11
+_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
+"""Half a character, which has no UTF-8."""
+
+_BOOLEANS: Mapping[str, bool] = {
+    **dict.fromkeys(("true", "yes", "y", "t", "1"), True),
+    **dict.fromkeys(("false", "no", "n", "f", "0"), False),
+}
 
 
-class ApiModel:
-    """The service models, each loaded at its first use.
+def typed(shape: Shape, value: Any) -> Any:
+    """Return a JSON value as its shape's type, without null and unknown members.
 
-    Args:
-        loader: a botocore data loader. A client's has already read the models.
+    Raises:
+        ApiError: ``SerializationException``: the value has a type that AWS does not convert.
     """
+    kind = shape.type_name
+    if isinstance(value, dict):
+        if kind == "structure":
+            present = ((name, member) for name, member in shape.members.items() if value.get(name) is not None)
+            return {name: typed(member, value[name]) for name, member in present}
+        if kind == "map":
+            items = ((typed(shape.key, key), item) for key, item in value.items() if item is not None)
+            return {key: typed(shape.value, item) for key, item in items}
+        raise mistyped("Start of structure or map found where not expected.")
+    if isinstance(value, list):
+        if kind == "list":
+            return [typed(shape.member, item) for item in value if item is not None]
+        raise mistyped("Start of list found where not expected")
+    if kind in ("structure", "list", "map"):
+        raise mistyped({"structure": "Expected null"}.get(kind, f"Expected {kind} or null"))
+    return _scalar(kind, value)
 
-    def __init__(self, loader: Loader | None = None) -> None:
-        self.loader = loader or Loader()
-        self._services: dict[str, ServiceModel] = {}
 
-    def operation(self, service: str, name: str) -> OperationModel:
-        """Return the model of an operation.
+def check(shape: Shape, params: Mapping[str, Any], *, code: str = "ValidationException") -> None:
+    """Refuse parameters that break the constraints of their shape.
 
-        Args:
-            service: botocore's name of the service, such as ``sagemaker``.
-            name: such as ``CreateModel``.
-
-        Raises:
-            ApiError: ``UnknownOperationException``.
-        """
-        if service not in self._services:
-            self._services[service] = ServiceModel(self.loader.load_service_model(service, "service-2"), service)
-        model = self._services[service]
-        if name not in model.operation_names:
-            raise ApiError("UnknownOperationException", f"The requested operation {name} is not supported.")
-        return model.operation_model(name)
-
-    def read(self, service: str, name: str, *, params: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the members of the operation's input that are set, without null and unknown ones.
-
-        Raises:
-            ApiError: ``SerializationException``: a member has a JSON type that AWS does not convert.
-        """
-        shape = self.operation(service, name).input_shape
-        return {} if shape is None else typed(shape, params)
-
-    def check(self, service: str, name: str, *, params: Mapping[str, Any], code: str = "ValidationException") -> None:
-        """Refuse parameters that break the operation's constraints.
-
-        Raises:
-            ApiError: ``code``, with every broken constraint in AWS's format.
-        """
-        shape = self.operation(service, name).input_shape
-        errors = [] if shape is None else list(_violations(shape, params, path=""))
-        if errors:
-            count = f"{len(errors)} validation error{'s' if len(errors) > 1 else ''} detected"
-            raise ApiError(code, f"{count}: {'; '.join(errors)}")
-
-    def answer(self, service: str, name: str, *, values: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the members of the operation's output that are set; drop None and unknown members."""
-        shape = self.operation(service, name).output_shape
-        return {} if shape is None else project(shape, values)
+    Raises:
+        ApiError: ``code``, with every broken constraint in AWS's format.
+    """
+    errors = list(_violations(shape, params, path=""))
+    if errors:
+        count = f"{len(errors)} validation error{'s' if len(errors) > 1 else ''} detected"
+        raise ApiError(code, f"{count}: {'; '.join(errors)}")
 
 
 def project(shape: Shape, values: Any) -> Any:
@@ -102,12 +100,48 @@ def project(shape: Shape, values: Any) -> Any:
     return values
 
 
+def mistyped(message: str) -> ApiError:
+    """Return the error for a JSON value of a wrong type."""
+    return ApiError("SerializationException", message)
+
+
+def _scalar(kind: str, value: Any) -> Any:
+    """Return a string, a number or a boolean as a scalar type."""
+    if isinstance(value, bool):
+        if kind == "boolean":
+            return value
+    elif isinstance(value, str):
+        if kind in ("string", "blob", "character") and not _LONE_SURROGATE.search(value):
+            return value
+        if kind == "boolean" and value.lower() in _BOOLEANS:
+            return _BOOLEANS[value.lower()]
+    elif kind in _LIMITS:
+        low, high = _LIMITS[kind]
+        number = max(low, min(value, high))
+        return int(number) if kind in ("integer", "long") else number
+    elif kind == "timestamp" and abs(value) <= _MAX_TIMESTAMP_S:
+        return value
+    raise mistyped(f"{_token(value)} can not be converted to {_target(kind, value)}")
+
+
+def _token(value: str | float) -> str:
+    """Return AWS's name of a JSON scalar."""
+    if isinstance(value, bool):
+        return f"{value}_VALUE".upper()
+    return "STRING_VALUE" if isinstance(value, str) else "NUMBER_VALUE"
+
+
+def _target(kind: str, value: str | float) -> str:
+    """Return AWS's name of a type, with an article."""
+    if kind == "timestamp":
+        return "milliseconds since epoch"
+    has_n = kind == "integer" or (kind == "boolean" and isinstance(value, str))  # AWS writes "an Boolean" for a string
+    return f"{'an' if has_n else 'a'} {kind.title()}"
+
+
 def _violations(shape: Shape, value: Any, *, path: str) -> Iterator[str]:
     """Yield every broken constraint of a value, in AWS's words."""
     if shape.type_name == "structure":
-        if not isinstance(value, Mapping):
-            yield _violation(value, path, "Member must be a structure")
-            return
         for name in shape.required_members:
             if value.get(name) is None:
                 yield f"Value null at '{_join(path, name)}' failed to satisfy constraint: Member must not be null"
@@ -122,16 +156,11 @@ def _violations(shape: Shape, value: Any, *, path: str) -> Iterator[str]:
                 yield from _violations(shape.member, item, path=f"{path}.{number}.member")
             return
         for key, item in value.items():
-            yield from _inner(shape.key, key, text, path=path, subject="Map keys")
-            yield from _inner(shape.value, item, text, path=path, subject="Map value")
+            for subject, inner, part in (("Map keys", shape.key, key), ("Map value", shape.value, item)):
+                if broken := ", ".join(_broken(inner, part)):
+                    yield _violation(text, path, f"{subject} must satisfy constraint: [{broken}]")
     else:
         yield from (_violation(value, path, constraint) for constraint in _broken(shape, value))
-
-
-def _inner(shape: Shape, value: Any, whole: str, *, path: str, subject: str) -> Iterator[str]:
-    broken = list(_broken(shape, value))
-    if broken:
-        yield _violation(whole, path, f"{subject} must satisfy constraint: [{', '.join(broken)}]")
 
 
 def _broken(shape: Shape, value: Any) -> Iterator[str]:

@@ -1,6 +1,6 @@
 """The emulator as the companion of another one, which has the buckets.
 
-The companion answers SageMaker, its runtime, CloudWatch and CloudWatch Logs. The other emulator is found by its address
+The companion answers SageMaker, its runtime and CloudWatch Logs. The other emulator is found by its address
 alone, and has all other services.
 """
 
@@ -21,7 +21,7 @@ from asteroid_ll.emulator.state import ACCOUNT_ID, DATABASE, OTHER_S3, OtherS3, 
 from asteroid_ll.errors import ConfigError
 from asteroid_ll.run.atomic import atomic_write
 
-SERVICES = ("SAGEMAKER", "SAGEMAKER_RUNTIME", "CLOUDWATCH_LOGS", "CLOUDWATCH")
+SERVICES = ("SAGEMAKER", "SAGEMAKER_RUNTIME", "CLOUDWATCH_LOGS")
 """What the companion answers, as the ends of ``AWS_ENDPOINT_URL_...`` (botocore's service ids)."""
 
 

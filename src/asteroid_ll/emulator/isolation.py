@@ -13,7 +13,6 @@ from contextlib import suppress
 from pathlib import Path
 
 PASSED_ON = (
-    "ASTEROID_LL_ENGINE",
     "LANG",
     "LC_ALL",
     "LC_CTYPE",

@@ -16,7 +16,6 @@ from asteroid_ll.emulator.account import DEFAULT_REGION, Account
 from asteroid_ll.emulator.iam.setup import Policies, Source
 from asteroid_ll.emulator.iam.store import Credentials
 from asteroid_ll.emulator.ledger import BilledInterval
-from asteroid_ll.emulator.sagemaker.tuning import jobs as tuning_jobs
 from asteroid_ll.emulator.sessions import CREDENTIAL, QuickWaiters, data_loader, new_session
 from asteroid_ll.emulator.state import ACCOUNT_ID
 from asteroid_ll.emulator.transport import in_process, server
@@ -201,10 +200,7 @@ class Emulator:
         account, self._account = self._account, None
         if account is None:
             return
-        tuning_jobs.stop_spawned(account.services)
-        account.services.jobs.stop_spawned()
-        account.services.transforms.stop_spawned()
-        account.services.processings.stop_spawned()
+        account.stop_spawned()
         account.close()
         if self._temporary is not None:
             self._temporary.cleanup()

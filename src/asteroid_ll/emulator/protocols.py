@@ -1,4 +1,4 @@
-"""Refusals in the protocol of the client, so that none of them ends in a parser error.
+"""The protocol of a request's client, and refusals in it, so that none of them ends in a parser error.
 
 AWS has seven protocols. A request's headers, path and signature show which one its client speaks.
 """
@@ -8,14 +8,13 @@ from __future__ import annotations
 import json
 import re
 
-from asteroid_ll.emulator import cbor_protocol, query_protocol
-from asteroid_ll.emulator.json_service import JSON_1_1
-from asteroid_ll.emulator.query_protocol import QUERY
+from asteroid_ll.emulator.query_protocol import QUERY, form_fields, xml_text
 from asteroid_ll.emulator.s3.xml import error_body
+from asteroid_ll.emulator.service import JSON, JSON_1_1
 from asteroid_ll.emulator.transport.messages import ApiError, Request, Response
 
-JSON, CBOR, EC2, REST_JSON, REST_XML = "json", "smithy-rpc-v2-cbor", "ec2", "rest-json", "rest-xml"
-"""botocore's names of the protocols, besides QUERY. JSON is 1.0 and 1.1, which differ in the media type only."""
+CBOR, EC2, REST_JSON, REST_XML = "smithy-rpc-v2-cbor", "ec2", "rest-json", "rest-xml"
+"""botocore's names of the protocols, besides JSON and QUERY."""
 
 S3 = "s3"
 """REST-XML with S3's own form of errors."""
@@ -62,20 +61,30 @@ def protocol_of(request: Request, signed_for: str) -> str:
     return REST_JSON if signed_for or has_token else S3
 
 
+def operation_of(request: Request, protocol: str) -> str:
+    """Return the name of a request's operation; its method and path in the REST protocols."""
+    if protocol == JSON:
+        return request.headers["x-amz-target"].rpartition(".")[2]
+    if protocol == CBOR:
+        return request.path.rpartition("/")[2]
+    if protocol in {QUERY, EC2}:
+        return form_fields(request).get("Action", "")
+    return f"{request.method} {request.path}"
+
+
 def refusal(error: ApiError, protocol: str, *, request_id: str) -> Response:
     """Return an error as a response of a protocol."""
-    if protocol in {QUERY, REST_XML}:
-        return query_protocol.error(error, request_id=request_id)
-    if protocol == EC2:
-        return query_protocol.ec2_error(error, request_id=request_id)
     if protocol == S3:
         body = error_body(error, request_id=request_id, host_id="")
         return Response(error.status, {"Content-Type": "application/xml"}, body)
+    if protocol in {QUERY, REST_XML, EC2}:
+        body = _xml(error, is_ec2=protocol == EC2, request_id=request_id)
+        return Response(error.status, {"Content-Type": "text/xml"}, body)
     code = _JSON_CODES.get(error.code, error.code)
     headers = {"x-amzn-ErrorType": code}
     if protocol == CBOR:
-        body = cbor_protocol.encode({"__type": code, "message": error.message})
-        return Response(error.status, headers | cbor_protocol.HEADERS, body)
+        headers |= {"Content-Type": "application/cbor", "smithy-protocol": "rpc-v2-cbor"}
+        return Response(error.status, headers, _cbor({"__type": code, "message": error.message}))
     if protocol == REST_JSON:
         headers["Content-Type"] = "application/json"
         fields = {"ErrorCode": code, "Message": error.message}
@@ -83,3 +92,20 @@ def refusal(error: ApiError, protocol: str, *, request_id: str) -> Response:
         headers["Content-Type"] = JSON_1_1
         fields = {"__type": code, "message": error.message}
     return Response(error.status, headers, json.dumps({**fields, **error.fields}).encode())
+
+
+def _xml(error: ApiError, *, is_ec2: bool, request_id: str) -> bytes:
+    """Return an error of the query protocol, or of EC2's variant of it."""
+    content = f"<Code>{error.code}</Code><Message>{xml_text(error.message)}</Message></Error>"
+    if is_ec2:
+        return f"<Response><Errors><Error>{content}</Errors><RequestID>{request_id}</RequestID></Response>".encode()
+    side = "Sender" if error.status < 500 else "Receiver"
+    start, end = f"<ErrorResponse><Error><Type>{side}</Type>", f"<RequestId>{request_id}</RequestId></ErrorResponse>"
+    return f"{start}{content}{end}".encode()
+
+
+def _cbor(texts: dict[str, str]) -> bytes:
+    """Return a map of at most 23 short texts in CBOR (RFC 8949): each text has its length in two bytes."""
+    encoded = [text.encode() for pair in texts.items() for text in pair]
+    items = (b"\x79" + len(text).to_bytes(2, "big") + text for text in encoded)
+    return bytes([0xA0 + len(texts)]) + b"".join(items)

@@ -4,7 +4,7 @@
 temporary name and renamed. ``DIR/jobs/REGION/NAME/`` is a training job's container directory. Other files are in
 ``DIR/transforms/REGION/NAME/`` (a transform job's), ``DIR/processings/REGION/NAME/`` (a processing job's),
 ``DIR/tunings/REGION/NAME/`` (a tuning job's) and ``DIR/endpoints/REGION/NAME/`` (an endpoint's copy of its artifact).
-Acknowledged writes survive ``kill -9``. Only this user can read the files.
+These folders are the emulator's alone. Acknowledged writes survive ``kill -9``. Only this user can read the files.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass, field
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +34,9 @@ OTHER_S3 = "other-s3.json"
 DOWNLOADS = "downloads"
 """The folder with the last object that a process has read from another emulator, but not for a job."""
 
+FOLDERS = ("objects", "jobs", "transforms", "processings", "tunings", "endpoints", DOWNLOADS)
+"""The emulator's folders in the directory of the state, which a reset removes."""
+
 IAM_MARK = "iam"
 """A file that exists while the account evaluates IAM policies: each request looks for it, which costs no query."""
 
@@ -42,6 +45,9 @@ BODY_NAME = re.compile(r"[0-9a-f]{32}(?:-(?P<size>\d+)-(?P<crc32>[0-9a-f]{8}))?\
 
 ACCOUNT_ID = "000000000000"
 """The emulated account. Roles, bucket owners and ARNs with another number belong to someone else."""
+
+LOCK = threading.RLock()
+"""Is held while a request is answered, because threads share the state's one connection."""
 
 _SETTINGS_SCHEMA = "CREATE TABLE IF NOT EXISTS settings (id INTEGER PRIMARY KEY CHECK (id = 1), body TEXT NOT NULL);"
 
@@ -58,7 +64,6 @@ class Settings:
         stop_grace_s: seconds between SIGTERM and SIGKILL for a container that is stopped.
         quotas: instance limits by AWS's name, such as ``ml.m5.large for endpoint usage``; a type without an entry
             has no limit.
-        quota_approval_s: seconds until Service Quotas approves a request to raise a quota.
         types_without_capacity: instance types for which AWS has no capacity at the moment, such as ``ml.m5.large``.
         spot_interruptions: how often each managed spot job loses its instances.
         container_command: the command line of the containers of training and processing jobs, to which ``--root DIR``
@@ -75,7 +80,6 @@ class Settings:
     invisible_polls: int = 0
     stop_grace_s: float = 120.0
     quotas: Mapping[str, int] = field(default_factory=dict)
-    quota_approval_s: float = 0.0
     types_without_capacity: tuple[str, ...] = ()
     spot_interruptions: int = 0
     container_command: tuple[str, ...] = ()
@@ -116,7 +120,6 @@ class State:
         self.directory = directory
         self.now = clock
         self.objects = directory / "objects"
-        self.jobs = directory / "jobs"
         self._iam_mark = str(directory / IAM_MARK)
         self._create()
         other = directory / OTHER_S3
@@ -181,7 +184,7 @@ class State:
     def configure(self, settings: Settings) -> None:
         """Replace the settings for every process that uses this directory."""
         self.ensure(_SETTINGS_SCHEMA)
-        body = json.dumps({**asdict(settings), "quotas": dict(settings.quotas)})
+        body = json.dumps(vars(settings), default=dict)
         with self.transaction() as db:
             db.execute("INSERT OR REPLACE INTO settings VALUES (1, ?)", (body,))
             if settings.iam:
@@ -191,8 +194,9 @@ class State:
 
     def private_folder(self, path: Path) -> Path:
         """Create a folder below the directory that only this user can open, and return it."""
-        for folder in (*reversed(path.relative_to(self.directory).parents), path.relative_to(self.directory)):
-            (self.directory / folder).mkdir(mode=0o700, exist_ok=True)
+        if path.parent != self.directory:
+            self.private_folder(path.parent)
+        path.mkdir(mode=0o700, exist_ok=True)
         return path
 
     def log(self, text: str) -> None:
@@ -217,13 +221,22 @@ class State:
             self._ensured.clear()
 
     def _create(self) -> None:
-        """Create what is missing.
+        """Create what is missing. The database comes first, because it marks the directory as a state.
 
         Raises:
             ConfigError: the directory has other files, or the system refuses it.
         """
+        database = self.directory / DATABASE
         try:
-            self._create_files()
+            self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if not database.exists():
+                if any(self.directory.iterdir()) and not database.exists():  # another process may create it
+                    raise ConfigError(
+                        f"{self.directory} is not empty and has no emulator's state.",
+                        hint="Name an empty or new directory, or remove this one.",
+                    )
+                database.touch(mode=0o600)
+            self.private_folder(self.objects)
         except OSError as error:
             if refused_by_system(error) is not None:  # a full disk, say
                 raise
@@ -232,21 +245,22 @@ class State:
                 hint="Name another directory with --state or --workdir.",
             ) from error
 
-    def _create_files(self) -> None:
-        """Create what is missing. The database comes first, because it marks the directory as a state."""
-        is_new = not self.directory.exists()
-        self.directory.mkdir(parents=True, exist_ok=True)
-        if not (self.directory / DATABASE).exists():
-            if any(self.directory.iterdir()) and not (self.directory / DATABASE).exists():
-                raise ConfigError(
-                    f"{self.directory} is not empty and has no emulator's state.",
-                    hint="Name an empty or new directory, or remove this one.",
-                )
-            os.close(os.open(self.directory / DATABASE, os.O_WRONLY | os.O_CREAT, 0o600))
-        if is_new:
-            self.directory.chmod(0o700)
-        for folder in (self.objects, self.jobs):
-            self.private_folder(folder)
+
+@contextmanager
+def others_first() -> Iterator[None]:
+    """Let other requests be answered during the block, which waits for another server and uses no state."""
+    depth = 0
+    try:
+        while True:
+            LOCK.release()
+            depth += 1
+    except RuntimeError:  # this thread does not hold it any more
+        pass
+    try:
+        yield
+    finally:
+        for _ in range(depth):
+            LOCK.acquire()
 
 
 @contextmanager
@@ -279,23 +293,8 @@ def remove_state(directory: Path) -> None:
 
 
 def _remove_files(directory: Path) -> None:
-    """Delete the files of objects, jobs and endpoints, and the log."""
-    for path in (directory / "objects").glob("*"):
-        if BODY_NAME.fullmatch(path.name):
-            path.unlink(missing_ok=True)
-    folders = {
-        **dict.fromkeys(("jobs", "transforms", "processings", "tunings"), "worker.log"),
-        "endpoints": "*/*/model.tar.gz",
-    }
-    for kind, mark in folders.items():
-        for path in (directory / kind).glob("*/*"):
-            if any(path.glob(mark)):
-                shutil.rmtree(path)
-    for path in (directory / DOWNLOADS).glob("download-*"):
-        path.unlink(missing_ok=True)
-    for pattern in (DOWNLOADS, *(f"{kind}/*" for kind in folders), *folders, "objects"):
-        for folder in directory.glob(pattern):
-            with suppress(OSError):  # it has files of the user
-                folder.rmdir()
+    """Delete the folders of objects, jobs and endpoints, the log, and the mark of IAM policies."""
+    for folder in FOLDERS:
+        shutil.rmtree(directory / folder, ignore_errors=True)  # another process may write into it
     for name in (LOG, IAM_MARK):
         (directory / name).unlink(missing_ok=True)

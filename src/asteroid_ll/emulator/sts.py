@@ -10,7 +10,8 @@ from asteroid_ll.emulator.iam.language import Document
 from asteroid_ll.emulator.iam.needs import request_context
 from asteroid_ll.emulator.iam.operations import parsed
 from asteroid_ll.emulator.iam.store import Identities, in_session, new_secret
-from asteroid_ll.emulator.query_protocol import QueryService
+from asteroid_ll.emulator.query_protocol import QUERY
+from asteroid_ll.emulator.service import Service
 from asteroid_ll.emulator.transport.messages import ApiError
 
 Answer = dict[str, Any]
@@ -81,8 +82,10 @@ def _session_policies(call: StsCall) -> tuple[Document, ...]:
     return tuple(documents)
 
 
-SERVICE = QueryService[StsCall](
+SERVICE = Service[StsCall](
     "sts",
+    QUERY,
+    invalid_code="ValidationError",
     operations={"GetCallerIdentity": get_caller_identity, "AssumeRole": assume_role},
     missing={"AssumeRole": "`Tags` and `TransitiveTagKeys` have no effect"},
 )

@@ -10,8 +10,8 @@ import numpy as np
 
 from asteroid_ll import __version__
 from asteroid_ll.errors import ConfigError, DataError
+from asteroid_ll.linear_learner.hyperparameters import LOSSES
 from asteroid_ll.linear_learner.model import Model
-from asteroid_ll.linear_learner.spec import LOSSES
 
 _HINT = "Write one name per line, in the order of the model's features."
 

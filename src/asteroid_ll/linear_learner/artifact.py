@@ -26,8 +26,68 @@ import numpy.typing as npt
 
 from asteroid_ll.errors import DataError
 from asteroid_ll.formats import ndarrays
-from asteroid_ll.linear_learner import symbol as symbols
+from asteroid_ll.linear_learner.hyperparameters import LOSSES
 from asteroid_ll.run.atomic import atomic_write
+
+# A regression head is the identity; it keeps the label input that MXNet's Module expects.
+_HEADS = {
+    "probability": "LogisticRegressionOutput",
+    "probabilities": "SoftmaxOutput",
+    "value": "LinearRegressionOutput",
+}
+_MXNET_VERSION = 10301
+
+
+def symbol_of(loss: str, *, feature_dim: int, n_outputs: int, counter: int, bias_lr_mult: float) -> dict[str, Any]:
+    """Return the symbol of a model.
+
+    Args:
+        loss: value of the hyperparameter ``loss``, not ``auto``.
+        feature_dim: rows of ``fc0_weight``.
+        n_outputs: columns of ``fc0_weight``: the classes of a multiclass model, else 1.
+        counter: the number in the operators' names. MXNet counts the symbols that a process has built.
+        bias_lr_mult: the multiplier of the bias's learning rate, an attribute of ``fc0_bias``.
+
+    Returns:
+        The graph as the JSON object of ``mx-mod-symbol.json``.
+    """
+    head = "MAERegressionOutput" if loss == "absolute_loss" else _HEADS[LOSSES[loss].response]
+    weight_attrs = {"__shape__": f"({feature_dim}, {n_outputs})"}
+    bias_attrs = {"__lr_mult__": str(float(bias_lr_mult)), "__shape__": f"(1, {n_outputs})"}
+    nodes: list[dict[str, Any]] = [
+        {"op": "null", "name": "data", "inputs": []},
+        {"op": "null", "name": "fc0_weight", "attrs": weight_attrs, "inputs": []},
+        {"op": "dot", "name": f"dot{counter}", "inputs": [[0, 0, 0], [1, 0, 0]]},
+        {"op": "null", "name": "fc0_bias", "attrs": bias_attrs, "inputs": []},
+        {"op": "broadcast_add", "name": f"broadcast_plus{counter}", "inputs": [[2, 0, 0], [3, 0, 0]]},
+        {"op": "null", "name": "out_label", "inputs": []},
+        {"op": head, "name": f"{head.lower()}{counter}", "inputs": [[4, 0, 0], [5, 0, 0]]},
+    ]
+    return {
+        "nodes": nodes,
+        "arg_nodes": [i for i, node in enumerate(nodes) if node["op"] == "null"],
+        "node_row_ptr": list(range(len(nodes) + 1)),
+        "heads": [[len(nodes) - 1, 0, 0]],
+        "attrs": {"mxnet_version": ["int", _MXNET_VERSION]},
+    }
+
+
+def symbol_text(symbol: dict[str, Any]) -> str:
+    """Return a symbol as text in MXNet's layout: nodes over several lines, lists of numbers on one line."""
+    members = [f"{json.dumps(name)}: {_layout(value, indent=1)}" for name, value in symbol.items()]
+    return "{\n  " + ", \n  ".join(members) + "\n}"
+
+
+def _layout(value: Any, *, indent: int) -> str:
+    inner, outer = "  " * (indent + 1), "  " * indent
+    if isinstance(value, list) and value and isinstance(value[0], dict):
+        items = [_layout(item, indent=indent + 1) for item in value]
+        return f"[\n{inner}" + f", \n{inner}".join(items) + f"\n{outer}]"
+    if isinstance(value, dict) and len(value) > 1:
+        members = [f"{json.dumps(name)}: {_layout(item, indent=indent + 1)}" for name, item in value.items()]
+        return f"{{\n{inner}" + f", \n{inner}".join(members) + f"\n{outer}}}"
+    return json.dumps(value)
+
 
 MODEL_FILE = "model_algo-1"
 _ADDITIONAL_PARAMS, _SYMBOL, _MANIFEST = "additional-params.json", "mx-mod-symbol.json", "manifest.json"
@@ -46,7 +106,7 @@ class Artifact:
 
     Attributes:
         additional_params: ``threshold``, ``loss_type``, ``metrics_params`` and ``predictor_type``.
-        symbol: the network, see ``asteroid_ll.linear_learner.symbol``.
+        symbol: the network, see `symbol_of`.
         arrays: ``fc0_weight``, shape ``(d, k)``, and ``fc0_bias``, shape ``(1, k)``; float32, in raw feature units.
     """
 
@@ -91,7 +151,7 @@ def _pack_zip(artifact: Artifact) -> bytes:
     arrays = {f"arg:{name}": artifact.arrays[name] for name in sorted(artifact.arrays)}
     contents = {
         _ADDITIONAL_PARAMS: json.dumps(artifact.additional_params).encode(),
-        _SYMBOL: symbols.dumps(artifact.symbol).encode(),
+        _SYMBOL: symbol_text(artifact.symbol).encode(),
         _MANIFEST: json.dumps(_MANIFEST_CONTENT).encode(),
         _PARAMS: ndarrays.dumps(arrays),
     }

@@ -20,14 +20,12 @@ from typing import Any
 import numpy as np
 
 from asteroid_ll.formats import npz
-from asteroid_ll.linear_learner.ensemble import Ensemble
-from asteroid_ll.linear_learner.epochs import EpochRecord
-from asteroid_ll.linear_learner.errors import AlgorithmError, ClientError
-from asteroid_ll.linear_learner.evaluation import Parameters
+from asteroid_ll.linear_learner.ensemble import Ensemble, Parameters
 from asteroid_ll.linear_learner.hosts import Hosts
-from asteroid_ll.linear_learner.hyperparameters import merge
+from asteroid_ll.linear_learner.hyperparameters import AlgorithmError, ClientError, merge
 from asteroid_ll.linear_learner.rows import Rows
 from asteroid_ll.linear_learner.scaler import Scaler
+from asteroid_ll.linear_learner.selection import EpochRecord
 from asteroid_ll.run.atomic import atomic_write
 
 FILE = "linear-learner.npz"

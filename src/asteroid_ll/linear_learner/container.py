@@ -33,15 +33,13 @@ from typing import Any
 
 from asteroid_ll.errors import DataError
 from asteroid_ll.linear_learner.artifact import MODEL_FILE
-from asteroid_ll.linear_learner.channels import ChannelData, read_channel
 from asteroid_ll.linear_learner.checkpoint import Checkpoint
-from asteroid_ll.linear_learner.errors import AlgorithmError, ClientError
 from asteroid_ll.linear_learner.hosts import Hosts
-from asteroid_ll.linear_learner.hyperparameters import parse
+from asteroid_ll.linear_learner.hyperparameters import AlgorithmError, ClientError, aws_defaults, parse
 from asteroid_ll.linear_learner.images import GENERATIONS, NEWEST, Generation
 from asteroid_ll.linear_learner.log import LogWriter
 from asteroid_ll.linear_learner.model import Model
-from asteroid_ll.linear_learner.spec import aws_defaults
+from asteroid_ll.linear_learner.rows import ChannelData, read_channel
 from asteroid_ll.linear_learner.training import train
 
 _CHANNELS = ("train", "validation", "test")

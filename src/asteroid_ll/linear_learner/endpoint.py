@@ -24,7 +24,7 @@ from asteroid_ll.formats.content_types import JSON, MAX_INVOKE_BYTES, OCTET_STRE
 from asteroid_ll.formats.payload import sniffed_type
 from asteroid_ll.http_server import BodyTooLargeError, Connection, Server, running, sent_chunks
 from asteroid_ll.linear_learner.artifact import MODEL_FILE
-from asteroid_ll.linear_learner.serving import ModelServer, ServedAnswer
+from asteroid_ll.linear_learner.model import ModelServer, ServedAnswer
 
 _PING, _INVOCATIONS = "/ping", "/invocations"
 _METHODS = {_PING: ("GET", "HEAD"), _INVOCATIONS: ("POST",)}

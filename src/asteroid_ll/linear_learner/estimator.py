@@ -16,9 +16,8 @@ import numpy.typing as npt
 from asteroid_ll.errors import DataError
 from asteroid_ll.formats.arrays import Float32Array, Float64Array
 from asteroid_ll.formats.sparse import CsrMatrix
-from asteroid_ll.linear_learner.hyperparameters import parse
+from asteroid_ll.linear_learner.hyperparameters import HYPERPARAMETERS, LOSSES, parse
 from asteroid_ll.linear_learner.model import Model
-from asteroid_ll.linear_learner.spec import HYPERPARAMETERS, LOSSES
 from asteroid_ll.linear_learner.training import TrainingResult, train
 
 try:

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from asteroid_ll.linear_learner.errors import AlgorithmError
+from asteroid_ll.linear_learner.hyperparameters import AlgorithmError
 
 Numbers = TypeVar("Numbers", np.float32, np.float64)
 

@@ -20,12 +20,12 @@ import numpy.typing as npt
 
 from asteroid_ll.formats.sparse import CsrMatrix
 from asteroid_ll.linear_learner import losses
-from asteroid_ll.linear_learner.channels import CONTAINER_ROOT, ChannelData
-from asteroid_ll.linear_learner.epochs import EpochRecord, Observer
+from asteroid_ll.linear_learner.evaluation import Score
 from asteroid_ll.linear_learner.hyperparameters import Hyperparameters
 from asteroid_ll.linear_learner.images import NEWER_SCORES, NEWEST, Generation
-from asteroid_ll.linear_learner.metrics import Score
+from asteroid_ll.linear_learner.rows import CONTAINER_ROOT, ChannelData
 from asteroid_ll.linear_learner.scaler import Scaler, n_scaler_batches
+from asteroid_ll.linear_learner.selection import EpochRecord, Observer
 from asteroid_ll.linear_learner.training import TrainingResult
 
 _DEFAULTS_FILE = "/opt/amazon/lib/python{}/site-packages/algorithm/resources/default-input.json"

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from asteroid_ll.formats.arrays import Bools, Float32Array
-from asteroid_ll.linear_learner.errors import ClientError
 from asteroid_ll.linear_learner.hosts import Hosts
+from asteroid_ll.linear_learner.hyperparameters import ClientError
 from asteroid_ll.linear_learner.rows import Rows
 
 _ELEMENTS_AT_ONCE = 1 << 22

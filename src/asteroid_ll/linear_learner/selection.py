@@ -7,13 +7,144 @@ known; here every observed score is a candidate, and the best of them is exact.
 from __future__ import annotations
 
 import functools
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
-from asteroid_ll.formats.arrays import Float32Array, Float64Array, Int64Array
+from asteroid_ll.formats.arrays import Bools, Float32Array, Float64Array, Int64Array
 from asteroid_ll.linear_learner.hyperparameters import Hyperparameters
-from asteroid_ll.linear_learner.ranking import Ranking, scores_of
+from asteroid_ll.linear_learner.scaler import Scaler
+
+
+@dataclass(frozen=True)
+class EpochRecord:
+    """The results of one epoch.
+
+    Args:
+        epoch: counted from 0.
+        train_objective: mean loss of each model before its updates, float64, shape ``(n_models,)``; in units of the
+            standardised label for a regressor.
+        validation_objective: mean loss of each model over the validation channel, in the label's units, or None.
+        criterion: the name of the measure that decides about stopping.
+        criterion_value: the best model's value of it.
+        improved: whether this epoch is the best so far, which is kept.
+        misses: epochs in a row without improvement.
+        stops: whether training stops after this epoch because patience is exhausted.
+        n_records: rows trained on in the epoch.
+        n_batches: mini-batches of the epoch.
+        started_s: start, in seconds since 1970.
+        ended_s: end, in seconds since 1970.
+    """
+
+    epoch: int
+    train_objective: Float64Array
+    validation_objective: Float64Array | None
+    criterion: str
+    criterion_value: float
+    improved: bool
+    misses: int
+    stops: bool
+    n_records: int
+    n_batches: int
+    started_s: float
+    ended_s: float
+
+
+class Observer:
+    """Receives the events of a training; the methods do nothing until a subclass overrides them."""
+
+    def scaled(self, scaler: Scaler) -> None:
+        """Receive the scaling."""
+
+    def resumed(self, epochs: Sequence[EpochRecord]) -> None:
+        """Receive the epochs that were done before an interruption."""
+
+    def epoch_ended(self, epoch: EpochRecord) -> None:
+        """Receive the epoch that has just ended."""
+
+
+_SIGN = np.uint32(1 << 31)
+_NAN = np.uint32(0x7FC00000)
+_ONE = np.uint32(1)
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """Each model's scores as integers, sorted together with the labels. Among equal scores, label 0 comes first.
+
+    Args:
+        keys: the scores as unsigned integers of the same order, shape ``(n_models, n)``.
+        positive: whether the row's label is not 0, same shape.
+    """
+
+    keys: npt.NDArray[np.uint32]
+    positive: Bools
+
+    @classmethod
+    def of(cls, scores: Float32Array, labels: npt.NDArray[np.generic]) -> Ranking:
+        """Sort scores of shape ``(n, n_models)`` and labels of shape ``(n,)``; NaN is above every number."""
+        # Adding 0 turns -0 into 0.
+        bits = np.add(scores.T, np.float32(0), order="C").view(np.uint32)
+        bits[np.isnan(scores.T)] = _NAN
+        keys = np.where(bits & _SIGN, ~bits, bits | _SIGN)
+        truth = labels != 0
+        lowest = keys.min(initial=~np.uint32(0))
+        if keys.max(initial=0) - lowest < _SIGN:
+            # The label fits into the key: probabilities sort as 32-bit integers, twice as fast as 64-bit ones.
+            keys -= lowest
+            keys <<= _ONE
+            keys |= truth
+            keys.sort(axis=1)
+            positive = (keys & _ONE).astype(np.bool_)
+            keys >>= _ONE
+            keys += lowest
+            return cls(keys, positive)
+        packed = (keys.astype(np.uint64) << np.uint64(1)) | truth
+        packed.sort(axis=1)
+        return cls((packed >> np.uint64(1)).astype(np.uint32), (packed & np.uint64(1)).astype(np.bool_))
+
+    def scores(self, start: int, stop: int) -> Float32Array:
+        """Return each model's scores of some ranks, shape ``(n_models, stop - start)``."""
+        return scores_of(self.keys[:, start:stop])
+
+    def roc_auc(self) -> float:
+        """Return the first model's area under the receiver operating characteristic; a tie counts one half.
+
+        Returns:
+            The area, in [0, 1]; NaN if only one class occurs.
+        """
+        keys, positive = self.keys[0], self.positive[0]
+        ranks = np.flatnonzero(positive)
+        n_positive, n_negative = len(ranks), len(positive) - len(ranks)
+        if n_positive == 0 or n_negative == 0:
+            return float("nan")
+        # A positive row is above the rows before it, apart from other positive ones. Half of each tie is too much.
+        above = int(ranks.sum()) - n_positive * (n_positive - 1) // 2
+        ties = self._n_ties(np.flatnonzero(keys[1:] == keys[:-1]), ranks)
+        return (above - ties / 2) / (n_positive * n_negative)
+
+    @staticmethod
+    def _n_ties(equal_to_next: Int64Array, positive_ranks: Int64Array) -> int:
+        """Return the number of pairs of a positive and a negative row with equal scores.
+
+        Args:
+            equal_to_next: ranks of the rows whose next row has the same score, ascending.
+            positive_ranks: ranks of the positive rows, ascending.
+        """
+        first = np.flatnonzero(np.diff(equal_to_next, prepend=-2) > 1)
+        starts = equal_to_next[first]
+        ends = equal_to_next[np.append(first, len(equal_to_next))[1:] - 1] + 2
+        before = np.searchsorted(positive_ranks, np.stack([starts, ends]))
+        positive = before[1] - before[0]
+        return int((positive * (ends - starts - positive)).sum())
+
+
+def scores_of(keys: npt.NDArray[np.uint32]) -> Float32Array:
+    """Return the scores of a ranking's keys."""
+    return np.where(keys & _SIGN, keys ^ _SIGN, ~keys).view(np.float32)
+
 
 # Few enough for the cache.
 _CUTS_AT_ONCE = 1 << 15

@@ -6,33 +6,90 @@ evaluation scores it.
 
 from __future__ import annotations
 
+import ctypes
+import functools
+import importlib
+import itertools
+import threading
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from asteroid_ll.formats.arrays import Float64Array
-from asteroid_ll.linear_learner import engine as engines
-from asteroid_ll.linear_learner import evaluation, grid, losses, scaler, selection, weighting
-from asteroid_ll.linear_learner.blas import one_blas_thread
+from asteroid_ll.linear_learner import evaluation, grid, losses, scaler, selection
 from asteroid_ll.linear_learner.checkpoint import Checkpoint, job_digest
-from asteroid_ll.linear_learner.engine import Engine
-from asteroid_ll.linear_learner.ensemble import Ensemble
-from asteroid_ll.linear_learner.epochs import EpochRecord, Observer
-from asteroid_ll.linear_learner.errors import AlgorithmError, ClientError
-from asteroid_ll.linear_learner.evaluation import Evaluator, Parameters, Scored
+from asteroid_ll.linear_learner.ensemble import Ensemble, Parameters
+from asteroid_ll.linear_learner.evaluation import Evaluator, Score, Scored
 from asteroid_ll.linear_learner.grid import Candidate
 from asteroid_ll.linear_learner.hosts import ALONE, Hosts
-from asteroid_ll.linear_learner.hyperparameters import Hyperparameters, parse
-from asteroid_ll.linear_learner.losses import Loss
-from asteroid_ll.linear_learner.metrics import Score
+from asteroid_ll.linear_learner.hyperparameters import (
+    HYPERPARAMETERS,
+    AlgorithmError,
+    ClientError,
+    Hyperparameters,
+    parse,
+)
+from asteroid_ll.linear_learner.losses import Loss, RowWeights
 from asteroid_ll.linear_learner.model import Model
 from asteroid_ll.linear_learner.rows import Rows, checked_rows
 from asteroid_ll.linear_learner.scaler import Scaler
-from asteroid_ll.linear_learner.spec import HYPERPARAMETERS
-from asteroid_ll.linear_learner.weighting import RowWeights
+from asteroid_ll.linear_learner.selection import EpochRecord, Observer
+
+_NAMES = [
+    f"{prefix}openblas_{{}}_num_threads{suffix}" for prefix, suffix in itertools.product(("scipy_", ""), ("64_", ""))
+]
+_lock = threading.Lock()
+_n_users = 0
+_threads_before = 1
+
+
+@contextmanager
+def one_blas_thread() -> Iterator[None]:
+    """Use one BLAS thread in the process until the last user of this context leaves it.
+
+    OpenBLAS adds in another order on more threads. With one thread, a model's bits depend only on its kernels. Another
+    library than OpenBLAS keeps its threads.
+    """
+    global _n_users, _threads_before
+    found = _openblas()
+    if found is None:
+        yield
+        return
+    get_threads, set_threads = found
+    with _lock:
+        if not _n_users:
+            _threads_before = get_threads()
+            set_threads(1)
+        _n_users += 1
+    try:
+        yield
+    finally:
+        with _lock:
+            _n_users -= 1
+            if not _n_users:
+                set_threads(_threads_before)
+
+
+@functools.cache
+def _openblas() -> tuple[Callable[[], int], Callable[[int], None]] | None:
+    """Return the functions that get and set the threads of numpy's OpenBLAS; None for another library."""
+    core = "numpy._core" if np.lib.NumpyVersion(np.__version__) >= "2.0.0" else "numpy.core"
+    # A symbol is looked up in the module itself, and then in the libraries that it needs.
+    path = importlib.import_module(f"{core}._multiarray_umath").__file__
+    try:
+        library = ctypes.CDLL(path)
+    except OSError:
+        return None
+    for name in _NAMES:
+        try:
+            return getattr(library, name.format("get")), getattr(library, name.format("set"))
+        except AttributeError:
+            continue
+    return None
 
 
 @dataclass(frozen=True)
@@ -53,7 +110,6 @@ class TrainingResult:
         objective_name: the loss's name in the log.
         stopped_early: whether patience ended the training.
         epochs: every epoch's record.
-        engine: the engine that trained.
     """
 
     model: Model
@@ -69,7 +125,6 @@ class TrainingResult:
     objective_name: str
     stopped_early: bool
     epochs: tuple[EpochRecord, ...]
-    engine: Engine = "numpy"
 
 
 @dataclass(frozen=True)
@@ -109,7 +164,6 @@ def train(
     hosts: Hosts = ALONE,
     replicated: Collection[str] = (),
     checkpoint: Checkpoint | None = None,
-    engine: str | None = None,
 ) -> TrainingResult:
     """Train the grid and export its best model.
 
@@ -124,18 +178,15 @@ def train(
         hosts: the hosts that train together, each on its rows; every step adds the gradients of all of them.
         replicated: the held-out channels of which every host has all rows.
         checkpoint: stores the job's state after each epoch; an earlier state is continued.
-        engine: ``numpy``, or ``fast`` for loops compiled by numba, which differ by float32 rounding. None for the
-            environment's ``ASTEROID_LL_ENGINE``, by default ``numpy``.
 
     Returns:
         The exported model and the record of the job.
 
     Raises:
-        ClientError: hyperparameters or data are unacceptable, or the engine is unknown or not installed.
+        ClientError: hyperparameters or data are unacceptable.
         AlgorithmError: every model diverged.
     """
     hp = parse(hyperparameters)
-    chosen = engines.chosen(engine)
     observer = observer or Observer()
     rows, held_out, tested = _read_channels(
         hp, (features, labels), validation=validation, test=test, hosts=hosts, replicated=replicated
@@ -155,12 +206,11 @@ def train(
         loss=job.loss,
         row_weights=job.row_weights,
         hp=hp,
-        engine=chosen,
     )
     digest = job_digest(hyperparameters, rows, scaling) if checkpoint else ""
     epochs, kept, best_index = _run(job, ensemble, observer, hosts=hosts, checkpoint=checkpoint, digest=digest)
     channels = [job.judged] if tested is None else [job.judged, tested]
-    return _result(job, scaling, epochs, engine=chosen, kept=kept, best_index=best_index, channels=channels)
+    return _result(job, scaling, epochs, kept=kept, best_index=best_index, channels=channels)
 
 
 def _read_channels(
@@ -193,7 +243,6 @@ def _result(
     scaling: Scaler,
     epochs: tuple[EpochRecord, ...],
     *,
-    engine: Engine,
     kept: Parameters,
     best_index: int,
     channels: Sequence[Rows],
@@ -226,7 +275,6 @@ def _result(
         objective_name=job.loss.objective_name,
         stopped_early=epochs[-1].stops,
         epochs=epochs,
-        engine=engine,
     )
 
 
@@ -255,7 +303,7 @@ def _prepare(hp: Hyperparameters, rows: Rows, held_out: Rows | None) -> _Job:
         rows, mini_batch_size=hp.mini_batch_size, num_point_for_scaler=hp.num_point_for_scaler
     )
     sample = rows.hosts.collect(rows.labels[:n_sample])
-    weights = weighting.row_weights(hp, sample, n_models=len(candidates))
+    weights = losses.row_weights(hp, sample, n_models=len(candidates))
     # Losses under different weights of positives do not compare: `auto` uses the criterion on the training channel.
     judged = rows if held_out is None else held_out
     is_auto = weights is not None and hp.positive_example_weight_mult == "auto"

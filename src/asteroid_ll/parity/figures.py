@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from asteroid_ll.linear_learner.spec import aws_defaults
+from asteroid_ll.linear_learner.hyperparameters import aws_defaults
 from asteroid_ll.parity.evidence import LOSSES, MOMENTS, Cause, Evidence, largest, same_setting
 from asteroid_ll.parity.facts import is_complete
 from asteroid_ll.parity.numbers import bytes_per_pass, epochs_by_progress, rows_per_epoch

@@ -16,9 +16,9 @@ import numpy as np
 
 from asteroid_ll.errors import DataError
 from asteroid_ll.linear_learner import artifact
+from asteroid_ll.linear_learner.hyperparameters import aws_defaults
 from asteroid_ll.linear_learner.images import NEWEST
 from asteroid_ll.linear_learner.log_reader import JobHistory, read_log, read_provided
-from asteroid_ll.linear_learner.spec import aws_defaults
 from asteroid_ll.parity.evidence import Cause, Evidence
 from asteroid_ll.parity.facts import Fact, compare_facts, compare_shapes, is_complete
 from asteroid_ll.parity.figures import causes_in_figures

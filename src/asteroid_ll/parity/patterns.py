@@ -9,8 +9,8 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from asteroid_ll.linear_learner.hyperparameters import HYPERPARAMETERS, aws_defaults
 from asteroid_ll.linear_learner.selection import EarlyStopping
-from asteroid_ll.linear_learner.spec import HYPERPARAMETERS, aws_defaults
 from asteroid_ll.parity.evidence import LOSSES, MOMENTS, Cause, Evidence, has_counts, largest
 from asteroid_ll.parity.labels import positive_rows
 from asteroid_ll.parity.numbers import OF_ARTIFACT, epochs_by_progress, rows_per_epoch

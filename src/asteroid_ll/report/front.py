@@ -9,7 +9,6 @@ from typing import Any
 
 from asteroid_ll.config import Config
 from asteroid_ll.evaluation.findings import Finding
-from asteroid_ll.linear_learner.engine import VARIABLE
 from asteroid_ll.redaction import redacted
 from asteroid_ll.report.html import ReportNumber
 from asteroid_ll.report.inputs import ReportInputs
@@ -30,17 +29,14 @@ def run_facts(inputs: ReportInputs) -> dict[str, str]:
     job, training = inputs.json(paths.JOB), inputs.bill["training"]
     billable_s = training["billable_s"]
     seconds = "" if billable_s is None else f"{math.ceil(billable_s):,} s, "
-    engine = {"Engine": job["engine"]} if "engine" in job else {}
-    variable = f"{VARIABLE}={job['engine'].split()[0]} " if engine else ""
     return {
         **trained,
         "Target": "emulator on this machine" if config.target == "emulator" else f"AWS in {config.region}",
-        **engine,
         "Job": f"{job['name']} on {training['instances'].removeprefix('1 x ')}, {seconds}{_price(inputs.bill)}",
         "Data": f"{config.source.kind}, {rows:,} rows; tested on {metrics['n_rows']:,} "
         f"({metrics['n_hazardous']:,} hazardous), split by {metrics['split_by']}; "
         f"{metrics['n_features']} {metrics['feature_set']} features",
-        "Command": f"{variable}{command_of(config)}",
+        "Command": command_of(config),
     }
 
 

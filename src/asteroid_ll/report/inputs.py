@@ -34,8 +34,8 @@ from asteroid_ll.evaluation.thresholds import (
 )
 from asteroid_ll.formats.table import StoredTable
 from asteroid_ll.linear_learner import log_reader
+from asteroid_ll.linear_learner.hyperparameters import LOSSES
 from asteroid_ll.linear_learner.model import Model
-from asteroid_ll.linear_learner.spec import LOSSES
 from asteroid_ll.neo.features import FittedFeatures
 from asteroid_ll.neo.label import MAX_ABSOLUTE_MAGNITUDE_MAG, MAX_MOID_AU
 from asteroid_ll.report.decision import DecisionGrid

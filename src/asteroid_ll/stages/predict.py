@@ -14,7 +14,7 @@ from asteroid_ll.evaluation.mistakes import mistakes
 from asteroid_ll.evaluation.resamples import Predictions
 from asteroid_ll.evaluation.scoreboard import Scoreboard
 from asteroid_ll.evaluation.thresholds import decide
-from asteroid_ll.linear_learner.spec import losses_of
+from asteroid_ll.linear_learner.hyperparameters import losses_of
 from asteroid_ll.neo.features import FittedFeatures
 from asteroid_ll.neo.label import is_hazardous_by_rule
 from asteroid_ll.neo.probability import INPUTS

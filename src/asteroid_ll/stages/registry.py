@@ -13,7 +13,6 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from asteroid_ll.linear_learner import engine
 from asteroid_ll.run import paths
 from asteroid_ll.run.atomic import sha256_file
 from asteroid_ll.stages.stage import Context, Job, Outcome, Stage
@@ -77,12 +76,6 @@ def _kms(config: Config, *names: str) -> dict[str, object]:
     """Return the KMS keys that are set, among the given ones."""
     keys = {name: key for name, key in config.section_values("kms").items() if name in names}
     return {"kms": keys} if keys else {}
-
-
-def _engine(config: Config) -> dict[str, object]:
-    """Return the engine of the emulator's jobs if it is not numpy: its weights differ in their last digits."""
-    is_other = config.target == "emulator" and engine.named() != "numpy"
-    return {"engine": engine.named()} if is_other else {}
 
 
 _HOSTING = {
@@ -184,7 +177,6 @@ STAGES: tuple[Stage, ...] = (
             "hyperparameters": config.section_values("hyperparameters"),
             **_kms(config, "volume", "output"),
             **_if_set(config, "network"),
-            **_engine(config),
         },
         run=_lazy("stages.train.run"),
         summary="Run the Linear Learner training job.",

@@ -23,7 +23,7 @@ from asteroid_ll.aws.storage import download_file, parse_uri
 from asteroid_ll.aws.tags import tags
 from asteroid_ll.aws.teardown import find_leftovers
 from asteroid_ll.errors import AwsError, DataError, InterruptedRunError
-from asteroid_ll.linear_learner import artifact, engine
+from asteroid_ll.linear_learner import artifact
 from asteroid_ll.linear_learner.images import image_uri
 from asteroid_ll.run import paths
 from asteroid_ll.run.atomic import atomic_write
@@ -97,7 +97,6 @@ def _store(context: Context, name: str, job: TrainingJob) -> None:
     bucket, key = parse_uri(job.artifact_s3_uri)
     download_file(context.connect(), bucket=bucket, key=key, path=context.path(paths.ARTIFACT))
     atomic_write(context.path(paths.JOB_LOG), "".join(f"{line}\n" for line in _log_of(context, name)).encode())
-    other_engine = context.config.target == "emulator" and engine.named() != "numpy"
     write_json(
         context.path(paths.JOB),
         {
@@ -108,7 +107,6 @@ def _store(context: Context, name: str, job: TrainingJob) -> None:
             "billable_s": job.billable_s,
             "training_s": job.training_s,
             "final_metrics": dict(job.final_metrics),
-            **({"engine": engine.described(engine.named())} if other_engine else {}),
         },
     )
 

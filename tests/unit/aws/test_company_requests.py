@@ -12,7 +12,8 @@ from asteroid_ll.aws.job_request import create_body
 from asteroid_ll.aws.network import Network
 from asteroid_ll.aws.storage import upload_file
 from asteroid_ll.config import Config
-from asteroid_ll.emulator.api_model import ApiModel
+from asteroid_ll.emulator import api_model
+from asteroid_ll.emulator.service import ApiModel
 from asteroid_ll.errors import AwsError
 from asteroid_ll.linear_learner.images import image_uri
 from asteroid_ll.run import paths
@@ -73,7 +74,7 @@ def check(loader):
     def check(operation, body):
         shape = model.operation("sagemaker", operation).input_shape
         assert not ParamValidator().validate(body, shape).has_errors()
-        model.check("sagemaker", operation, params=body)
+        api_model.check(shape, body)
 
     return check
 

@@ -13,7 +13,8 @@ from asteroid_ll.aws import jobs, processing
 from asteroid_ll.aws.errors import RESUME
 from asteroid_ll.aws.network import Network
 from asteroid_ll.aws.tags import tags
-from asteroid_ll.emulator.api_model import ApiModel
+from asteroid_ll.emulator.api_model import check
+from asteroid_ll.emulator.service import ApiModel
 from asteroid_ll.emulator.transport.messages import Response
 from asteroid_ll.errors import AwsError, CredentialsError
 from asteroid_ll.processing_container import ENTRYPOINT
@@ -159,8 +160,7 @@ def test_a_company_s_keys_and_network_reach_the_request(sent):
 
 @pytest.mark.parametrize("partition", REGIONS)
 def test_every_combination_is_a_valid_request_in_every_partition(make_aws, script, loader, partition):
-    model = ApiModel(loader)
-    shape = model.operation("sagemaker", "CreateProcessingJob").input_shape
+    shape = ApiModel(loader).operation("sagemaker", "CreateProcessingJob").input_shape
     aws = make_aws(region=REGIONS[partition])
     script.on("CreateProcessingJob", {"ProcessingJobArn": ARN})
     networks = (Network(), Network(["subnet-0123456789abcdef0"] * 16, ["sg-12345678"] * 5, True, True))
@@ -183,7 +183,7 @@ def test_every_combination_is_a_valid_request_in_every_partition(make_aws, scrip
         assert processing.create_or_adopt_processing_job(aws, request) == "created"
         body = script.calls[-1][1]
         assert not ParamValidator().validate(body, shape).has_errors()
-        model.check("sagemaker", "CreateProcessingJob", params=body)
+        check(shape, body)
 
 
 @pytest.mark.parametrize(

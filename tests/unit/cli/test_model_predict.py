@@ -15,8 +15,7 @@ from click.testing import CliRunner
 
 from asteroid_ll.cli.model import model
 from asteroid_ll.errors import ConfigError, DataError
-from asteroid_ll.linear_learner.model import Model
-from asteroid_ll.linear_learner.serving import ModelServer
+from asteroid_ll.linear_learner.model import Model, ModelServer
 from asteroid_ll.scoring import matrix
 
 ROWS = "1,0\n0,1\n"

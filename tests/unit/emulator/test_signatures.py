@@ -137,7 +137,6 @@ CALLS = {
     "sts": ("get_caller_identity", QUERY_CODES),
     "iam": ("list_roles", QUERY_CODES),
     "sagemaker": ("list_models", JSON_CODES),
-    "cloudwatch": ("list_metrics", JSON_CODES),
     "s3": ("list_buckets", ("InvalidAccessKeyId", "SignatureDoesNotMatch", "InvalidToken")),
 }
 """A call to each protocol, and the refusals of an unknown key, a wrong secret and a wrong token."""

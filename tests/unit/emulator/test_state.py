@@ -2,32 +2,33 @@
 
 import threading
 from contextlib import closing
-from dataclasses import replace
 
 import pytest
 
 from asteroid_ll.emulator.state import Settings, State
 
+POLICY = {"Version": "2012-10-17", "Statement": [{"Effect": "Deny", "Action": "*", "Resource": "*"}]}
+
 
 @pytest.fixture
 def state(tmp_path):
-    made = State(tmp_path / "state")
-    yield made
-    made.close()
+    with closing(State(tmp_path / "state")) as opened:
+        yield opened
 
 
-def test_settings_are_the_defaults_until_they_are_changed(state):
+def test_settings_are_seen_by_every_opening_of_the_directory(state):
     assert state.settings == Settings()
-
-
-def test_settings_are_seen_by_another_opening_of_the_directory(state):
     settings = Settings(
-        endpoint_creating_s=3, quotas={"ml.m5.large for endpoint usage": 1}, container_command=("a", "b")
+        quotas={"ml.m5.large for endpoint usage": 1}, container_command=("a", "b"), service_control_policies=(POLICY,)
     )
-    state.configure(settings)
-    other = State(state.directory)
-    assert other.settings == settings
-    other.close()
+    with closing(State(state.directory)) as other:
+        for is_evaluated in (True, False):
+            changed = Settings(**{**vars(settings), "iam": is_evaluated})
+            state.configure(changed)
+            assert other.settings == changed
+            assert other.evaluates_iam == is_evaluated
+    state.close()
+    assert state.settings == changed
 
 
 def test_a_transaction_that_fails_changes_nothing(state):
@@ -59,21 +60,3 @@ def test_threads_take_turns_in_their_transactions(state):
     for thread in threads:
         thread.join()
     assert state.connection.execute("SELECT n FROM counter").fetchone()[0] == 200
-
-
-def test_a_state_that_was_closed_can_be_opened_again(state):
-    state.configure(Settings(invisible_polls=2))
-    state.close()
-    assert state.settings.invisible_polls == 2
-
-
-def test_whether_policies_are_evaluated_is_known_to_every_process_without_a_query(tmp_path):
-    policy = {"Version": "2012-10-17", "Statement": [{"Effect": "Deny", "Action": "*", "Resource": "*"}]}
-    with closing(State(tmp_path)) as one, closing(State(tmp_path)) as other:
-        assert not other.evaluates_iam
-        settings = replace(one.settings, iam=True, service_control_policies=(policy,))
-        one.configure(settings)
-        assert other.evaluates_iam
-        assert other.settings == settings
-        one.configure(replace(settings, iam=False))
-        assert not other.evaluates_iam

@@ -143,12 +143,3 @@ def test_a_session_is_no_longer_than_the_role_allows_and_its_policies_exist(ada,
     )
     for given in ({"Policy": "{}"}, {"PolicyArns": [{"arn": f"{ACCOUNT}:policy/none"}]}):
         assert refused(ada.assume_role, **call, **given)[0] == "MalformedPolicyDocument"
-
-
-@pytest.mark.parametrize("operation", ["assume_role_with_web_identity", "assume_role_with_saml"])
-def test_sessions_of_other_identities_are_refused_by_name(virtual, client_of, refused, operation):
-    usual = {"RoleArn": ROLE, "RoleSessionName": "ab", "WebIdentityToken": "token"}
-    saml = {"RoleArn": ROLE, "PrincipalArn": f"{ACCOUNT}:saml-provider/x", "SAMLAssertion": "text"}
-    code, message = refused(getattr(client_of("sts"), operation), **(saml if "saml" in operation else usual))
-    assert code == "InvalidAction"
-    assert message.startswith("Could not find operation AssumeRoleWith")

@@ -1,3 +1,5 @@
+from __future__ import annotations
+
 import gzip
 import io
 import json
@@ -11,7 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from asteroid_ll.errors import DataError
-from asteroid_ll.linear_learner import artifact, symbol
+from asteroid_ll.linear_learner import artifact
+from asteroid_ll.linear_learner.artifact import symbol_of, symbol_text
 
 REAL = Path(__file__).resolve().parents[3] / "../shared/data/artifact-binary/model.tar.gz"
 MEMBERS = ["additional-params.json", "mx-mod-symbol.json", "manifest.json", "mx-mod-0000.params"]
@@ -21,7 +24,7 @@ MEMBERS = ["additional-params.json", "mx-mod-symbol.json", "manifest.json", "mx-
 def model():
     return artifact.Artifact(
         {"threshold": 0.5, "loss_type": "squared_loss", "predictor_type": "regressor"},
-        symbol.build("squared_loss", feature_dim=3, n_outputs=1, counter=32, bias_lr_mult=10.0),
+        artifact.symbol_of("squared_loss", feature_dim=3, n_outputs=1, counter=32, bias_lr_mult=10.0),
         {"fc0_bias": np.array([[0.5]], np.float32), "fc0_weight": np.array([[1], [2], [3]], np.float32)},
     )
 
@@ -68,7 +71,7 @@ def test_a_real_artifact_is_written_again_with_the_same_members(tmp_path):
     model = artifact.read(REAL)
     assert model.additional_params["threshold"] == 0.030055705457925797
     assert model.arrays["fc0_weight"].shape == (5000, 1)
-    assert model.symbol == symbol.build("logistic", feature_dim=5000, n_outputs=1, counter=57, bias_lr_mult=10.0)
+    assert model.symbol == artifact.symbol_of("logistic", feature_dim=5000, n_outputs=1, counter=57, bias_lr_mult=10.0)
     artifact.write(model, tmp_path / "model.tar.gz")
     assert members_of(tmp_path / "model.tar.gz") == members_of(REAL)
 
@@ -228,7 +231,7 @@ def test_a_cut_or_changed_file_is_read_or_is_a_data_error(tmp_path_factory, data
     arrays = {"fc0_bias": np.ones((1, 1), np.float32), "fc0_weight": np.ones((2, 1), np.float32)}
     model = artifact.Artifact(
         {"threshold": 0.5},
-        symbol.build("squared_loss", feature_dim=2, n_outputs=1, counter=1, bias_lr_mult=10.0),
+        artifact.symbol_of("squared_loss", feature_dim=2, n_outputs=1, counter=1, bias_lr_mult=10.0),
         arrays,
     )
     path = folder / data.draw(st.sampled_from(["model.tar.gz", "model_algo-1"]))
@@ -245,3 +248,37 @@ def test_a_cut_or_changed_file_is_read_or_is_a_data_error(tmp_path_factory, data
     except DataError:
         return
     assert same(back, model)
+
+
+def test_the_text_has_mxnets_layout():
+    text = symbol_text(symbol_of("squared_loss", feature_dim=513, n_outputs=1, counter=32, bias_lr_mult=10.0))
+    assert text.startswith(
+        '{\n  "nodes": [\n    {\n      "op": "null", \n      "name": "data", \n      "inputs": []\n    }, \n'
+    )
+    assert '      "attrs": {"__shape__": "(513, 1)"}, \n' in text
+    assert '      "attrs": {\n        "__lr_mult__": "10.0", \n        "__shape__": "(1, 1)"\n      }, \n' in text
+    assert text.endswith('  "heads": [[6, 0, 0]], \n  "attrs": {"mxnet_version": ["int", 10301]}\n}')
+    assert json.loads(text) == symbol_of("squared_loss", feature_dim=513, n_outputs=1, counter=32, bias_lr_mult=10.0)
+
+
+@pytest.mark.parametrize(
+    ("loss", "head"),
+    [
+        ("squared_loss", "LinearRegressionOutput"),
+        ("absolute_loss", "MAERegressionOutput"),
+        ("huber_loss", "LinearRegressionOutput"),
+        ("logistic", "LogisticRegressionOutput"),
+        ("hinge_loss", "LinearRegressionOutput"),
+        ("softmax_loss", "SoftmaxOutput"),
+    ],
+)
+def test_the_head_gives_the_score_of_the_loss(loss, head):
+    node = symbol_of(loss, feature_dim=3, n_outputs=2, counter=7, bias_lr_mult=10.0)["nodes"][-1]
+    assert (node["op"], node["name"]) == (head, f"{head.lower()}7")
+
+
+def test_shapes_and_the_bias_rate_are_attributes():
+    nodes = symbol_of("softmax_loss", feature_dim=4, n_outputs=3, counter=1, bias_lr_mult=1)["nodes"]
+    attrs = {node["name"]: node.get("attrs") for node in nodes}
+    assert attrs["fc0_weight"] == {"__shape__": "(4, 3)"}
+    assert attrs["fc0_bias"] == {"__lr_mult__": "1.0", "__shape__": "(1, 3)"}

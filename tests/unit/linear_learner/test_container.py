@@ -9,7 +9,7 @@ import pytest
 
 from asteroid_ll.formats.shards import write_shards
 from asteroid_ll.linear_learner import container
-from asteroid_ll.linear_learner.errors import AlgorithmError
+from asteroid_ll.linear_learner.hyperparameters import AlgorithmError
 from asteroid_ll.linear_learner.model import Model
 
 RNG = np.random.default_rng(7)

@@ -21,9 +21,8 @@ from sklearn.preprocessing import StandardScaler
 
 from asteroid_ll.errors import DataError
 from asteroid_ll.linear_learner.estimator import LinearLearnerClassifier, LinearLearnerRegressor
-from asteroid_ll.linear_learner.hyperparameters import parse
+from asteroid_ll.linear_learner.hyperparameters import HYPERPARAMETERS, losses_of, parse
 from asteroid_ll.linear_learner.model import Model
-from asteroid_ll.linear_learner.spec import HYPERPARAMETERS, losses_of
 from asteroid_ll.linear_learner.training import train
 
 ESTIMATORS = {

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from asteroid_ll.linear_learner.errors import AlgorithmError
 from asteroid_ll.linear_learner.hosts import ALONE, Hosts
+from asteroid_ll.linear_learner.hyperparameters import AlgorithmError
 from asteroid_ll.linear_learner.training import train
 
 SIZE, N_BATCHES, TAIL = 5, 30, 3

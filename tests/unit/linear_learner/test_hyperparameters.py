@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import re
 import typing
 
@@ -11,10 +10,19 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
-from asteroid_ll.linear_learner.errors import ClientError
-from asteroid_ll.linear_learner.hyperparameters import Hyperparameters, merge, parse
-from asteroid_ll.linear_learner.records import HyperparameterRecord
-from asteroid_ll.linear_learner.spec import HYPERPARAMETERS, PREDICTOR_TYPES, aws_defaults, losses_of
+from asteroid_ll.linear_learner.hyperparameters import (
+    HYPERPARAMETERS,
+    LOSSES,
+    PREDICTOR_TYPES,
+    ClientError,
+    HyperparameterRecord,
+    Hyperparameters,
+    aws_defaults,
+    losses_of,
+    merge,
+    parse,
+)
+from asteroid_ll.linear_learner.losses import CLASSES
 
 BINARY = {"predictor_type": "binary_classifier"}
 
@@ -29,16 +37,20 @@ def test_the_final_configuration_keeps_the_containers_order_and_ends_with_predic
     assert merged["mini_batch_size"] == "32"
 
 
-def test_the_typed_value_has_one_field_for_each_hyperparameter_of_the_table() -> None:
-    in_table = {name for name, record in HYPERPARAMETERS.items() if not record.is_internal}
-    assert {field.name for field in dataclasses.fields(Hyperparameters)} == in_table
+def test_each_description_is_one_sentence_and_what_it_applies_to_exists() -> None:
+    users = {*PREDICTOR_TYPES, *CLASSES, *HYPERPARAMETERS["optimizer"].words}
+    for name, record in HYPERPARAMETERS.items():
+        assert record.description.endswith("."), name
+        assert ". " not in record.description, name
+        assert set(record.only) <= users, name
+    assert set(LOSSES) == set(CLASSES)
+    assert HYPERPARAMETERS["beta_1"].meaning == "Decay rate of the mean of gradients. Only for adam."
 
 
-@pytest.mark.parametrize(
-    ("name", "record"), [(name, record) for name, record in HYPERPARAMETERS.items() if not record.is_internal]
-)
+@pytest.mark.parametrize(("name", "record"), HYPERPARAMETERS.items())
 def test_each_field_has_the_type_that_the_table_names(name: str, record: HyperparameterRecord) -> None:
-    values = [*record.choices, "" if record.kind in ("word", "flag") else "7" if record.kind == "count" else "0.5"]
+    numbers = {"word": "", "flag": "", "count": "7", "whole": "7"}
+    values = [*record.choices, numbers.get(record.kind, "0.5")]
     field = TypeAdapter(typing.get_type_hints(Hyperparameters)[name])
     for value in filter(None, values):
         typed = record.parse(value)

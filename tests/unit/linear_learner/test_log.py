@@ -4,11 +4,11 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from asteroid_ll.linear_learner.channels import ChannelData
+from asteroid_ll.linear_learner.evaluation import Score
 from asteroid_ll.linear_learner.hyperparameters import parse
 from asteroid_ll.linear_learner.images import GENERATIONS
 from asteroid_ll.linear_learner.log import LogWriter
-from asteroid_ll.linear_learner.metrics import Score
+from asteroid_ll.linear_learner.rows import ChannelData
 from asteroid_ll.linear_learner.scaler import Scaler
 from asteroid_ll.linear_learner.training import EpochRecord
 

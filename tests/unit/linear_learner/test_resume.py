@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from asteroid_ll.linear_learner.checkpoint import FILE, Checkpoint
-from asteroid_ll.linear_learner.epochs import Observer
-from asteroid_ll.linear_learner.errors import ClientError
+from asteroid_ll.linear_learner.hyperparameters import ClientError
+from asteroid_ll.linear_learner.selection import Observer
 from asteroid_ll.linear_learner.training import train
 
 RNG = np.random.default_rng(5)

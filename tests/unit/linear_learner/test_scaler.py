@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from asteroid_ll.linear_learner import scaler
-from asteroid_ll.linear_learner.errors import ClientError
 from asteroid_ll.linear_learner.hosts import ALONE
+from asteroid_ll.linear_learner.hyperparameters import ClientError
 from asteroid_ll.linear_learner.rows import checked_rows
 from asteroid_ll.linear_learner.scaler import Scaler, n_scaler_batches
 

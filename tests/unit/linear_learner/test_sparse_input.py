@@ -16,7 +16,7 @@ from asteroid_ll.formats import sparse
 from asteroid_ll.formats.shards import write_shards
 from asteroid_ll.formats.sparse import CsrMatrix
 from asteroid_ll.linear_learner import container, ensemble, model, rows, train
-from asteroid_ll.linear_learner.errors import ClientError
+from asteroid_ll.linear_learner.hyperparameters import ClientError
 from asteroid_ll.linear_learner.model import Model
 
 RNG = np.random.default_rng(11)

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import inspect
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 import scipy.sparse
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.linear_model import LogisticRegression
 
-from asteroid_ll.linear_learner import Model, TrainingResult, train
-from asteroid_ll.linear_learner.spec import losses_of
+from asteroid_ll.linear_learner import Model, TrainingResult, train, training
+from asteroid_ll.linear_learner.hyperparameters import losses_of
 from asteroid_ll.linear_learner.training import EpochRecord, Observer, Scaler
 
 REGRESSOR = {"predictor_type": "regressor", "mini_batch_size": "10", "epochs": "3"}
@@ -265,3 +273,112 @@ def test_a_users_scheduler_step_changes_no_loss_of_the_default_grid(values: dict
     faster = run(values, learning_rate="0.1").train_objective != plain.train_objective
     assert faster[:, 0].all()
     assert not faster[:, 1:].any()
+
+
+def digest_of_a_job() -> str:
+    """Return a digest of a job that has other bits if its matrix products use two threads."""
+    import hashlib
+
+    import numpy as np
+
+    from asteroid_ll.linear_learner import train
+
+    features = np.random.default_rng(0).standard_normal((2000, 100), dtype=np.float32)
+    labels = (features[:, 0] > 0).astype(np.float32)
+    hyperparameters = {"predictor_type": "binary_classifier", "mini_batch_size": "1000", "epochs": "2"}
+    training = train(features, labels, hyperparameters, validation=(features, labels))
+    numbers = training.model.weight, training.train_objective, training.validation_objective
+    return hashlib.sha256(b"".join(array.tobytes() for array in numbers)).hexdigest()
+
+
+def openblas() -> tuple[Callable[[], int], Callable[[int], None]]:
+    found = training._openblas()
+    if found is None:
+        pytest.skip("numpy does not use OpenBLAS here")
+    return found
+
+
+def test_a_job_has_the_same_bits_with_any_number_of_blas_threads() -> None:
+    get_threads, set_threads = openblas()
+    before = get_threads()
+    digests = set()
+    for n_threads in (1, 2, 4):
+        set_threads(n_threads)
+        try:
+            digests.add(digest_of_a_job())
+        finally:
+            set_threads(before)
+    assert len(digests) == 1
+
+
+@pytest.mark.skipif(
+    os.environ.get("ASTEROID_LL_EXHAUSTIVE") != "1", reason="ASTEROID_LL_EXHAUSTIVE=1 starts 3 processes"
+)
+def test_a_job_has_the_same_bits_if_the_environment_asks_for_more_blas_threads() -> None:
+    openblas()
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", f"{inspect.getsource(digest_of_a_job)}\nprint(digest_of_a_job())"],
+            env={**os.environ, "OPENBLAS_NUM_THREADS": n_threads},
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for n_threads in ("1", "2", "4")
+    ]
+    digests = [process.communicate()[0] for process in processes]
+    assert [process.returncode for process in processes] == [0, 0, 0]
+    assert len(set(digests)) == 1
+
+
+def test_the_last_job_to_end_restores_the_number_of_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    n_threads = [3]
+    monkeypatch.setattr(training, "_openblas", lambda: (lambda: n_threads[-1], n_threads.append))
+    inside, leave = threading.Event(), threading.Event()
+
+    def other() -> None:
+        with training.one_blas_thread():
+            inside.set()
+            leave.wait()
+
+    thread = threading.Thread(target=other)
+    with training.one_blas_thread():
+        thread.start()
+        inside.wait()
+    assert n_threads == [3, 1]
+    leave.set()
+    thread.join()
+    assert n_threads == [3, 1, 3]
+
+
+def test_softmax_regression_converges_to_scikit_learns_optimum() -> None:
+    rng = np.random.default_rng(0)
+    n_rows, wd = 300, 0.01
+    features = rng.normal(size=(n_rows, 4)).astype(np.float32)
+    noisy = features @ rng.normal(size=(4, 3)) + rng.gumbel(size=(n_rows, 3))
+    labels = noisy.argmax(axis=1).astype(np.float32)
+    standardised = (features - features.mean(axis=0)) / features.std(axis=0)
+    # The mean loss plus wd/2 |w|^2 here is the summed loss times C plus |w|^2/2 there.
+    optimum = LogisticRegression(C=1 / (n_rows * wd), tol=1e-10, max_iter=5000).fit(standardised, labels)
+    values = {
+        "predictor_type": "multiclass_classifier",
+        "num_classes": "3",
+        "mini_batch_size": str(n_rows),
+        "num_models": "1",
+        # The kept epoch is that of the lowest loss without penalty: descent must not overshoot the optimum.
+        "optimizer": "sgd",
+        "learning_rate": "0.5",
+        "bias_lr_mult": "1",
+        "use_lr_scheduler": "false",
+        "wd": str(wd),
+        "l1": "0",
+        "epochs": "2000",
+        "early_stopping_patience": "10000",
+        "early_stopping_tolerance": "1e-12",
+    }
+    training = train(features, labels, values)
+    answer = training.model.predict(features)
+    np.testing.assert_allclose(answer.score, optimum.predict_proba(standardised), atol=2e-3)
+    weights = training.model.weight * training.scaler.std_features[:, np.newaxis]
+    # Only differences between classes are determined by the loss.
+    weights -= weights.mean(axis=1, keepdims=True)
+    np.testing.assert_allclose(weights.T, optimum.coef_, atol=5e-3)

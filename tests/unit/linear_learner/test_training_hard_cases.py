@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from asteroid_ll.linear_learner import train
-from asteroid_ll.linear_learner.errors import AlgorithmError, ClientError
+from asteroid_ll.linear_learner.hyperparameters import AlgorithmError, ClientError
 
 REGRESSOR = {"predictor_type": "regressor", "mini_batch_size": "5", "epochs": "2"}
 BINARY = {"predictor_type": "binary_classifier", "mini_batch_size": "5", "epochs": "2"}

@@ -73,14 +73,6 @@ def test_each_kms_key_counts_for_the_stages_that_send_it():
         assert differing - FOR_PEOPLE == readers
 
 
-def test_another_engine_counts_for_the_jobs_of_the_emulator_alone(monkeypatch):
-    train = STAGES[NAMES.index("train")]
-    on_aws = Config.model_validate({"target": "aws", "role_arn": "arn:aws:iam::123456789012:role/ll"})
-    before = [train.settings(config) for config in (Config(), on_aws)]
-    monkeypatch.setenv("ASTEROID_LL_ENGINE", "fast")
-    assert [train.settings(config) for config in (Config(), on_aws)] == [{**before[0], "engine": "fast"}, before[1]]
-
-
 @pytest.mark.parametrize("section", ["account", "stages", "processing"])
 def test_whose_credentials_and_machines_they_are_does_not_change_the_report(section):
     report = STAGES[NAMES.index("report")]

@@ -14,7 +14,8 @@ from urllib.parse import quote
 from asteroid_ll.emulator.iam.evaluation import Principal, context_of, decide
 from asteroid_ll.emulator.iam.language import Document, Kind, problem_of
 from asteroid_ll.emulator.iam.store import POLICY, ROLE, USER, AccessKey, Entity, Identities
-from asteroid_ll.emulator.query_protocol import QueryService
+from asteroid_ll.emulator.query_protocol import QUERY
+from asteroid_ll.emulator.service import Service
 from asteroid_ll.emulator.transport.messages import ApiError
 
 Answer = dict[str, Any]
@@ -333,8 +334,10 @@ def simulate(call: IamCall) -> Answer:
     return call.page("EvaluationResults", results)
 
 
-SERVICE = QueryService[IamCall](
+SERVICE = Service[IamCall](
     "iam",
+    QUERY,
+    invalid_code="ValidationError",
     operations={
         "CreateRole": create_role,
         "GetRole": get_holder,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import sqlite3
 
-from asteroid_ll.emulator.json_service import JsonService
 from asteroid_ll.emulator.logs import tags
 from asteroid_ll.emulator.logs.call import LogsCall, Params, no_group
+from asteroid_ll.emulator.service import JSON, Service
 from asteroid_ll.emulator.transport.messages import ApiError
 
 MAX_EVENTS = 10_000
@@ -187,10 +187,9 @@ def _bad_token() -> ApiError:
     return ApiError("InvalidParameterException", "The specified nextToken is invalid.")
 
 
-SERVICE = JsonService(
+SERVICE = Service(
     "logs",
-    "CloudWatch Logs",
-    target_prefix="Logs_20140328.",
+    JSON,
     operations={
         "DescribeLogGroups": describe_groups,
         "DescribeLogStreams": describe_streams,

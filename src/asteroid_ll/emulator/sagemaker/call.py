@@ -13,14 +13,13 @@ from asteroid_ll.emulator.buckets import Buckets, buckets_of
 from asteroid_ll.emulator.ledger import open_intervals
 from asteroid_ll.emulator.resources import Resource, Resources, resource_arn
 from asteroid_ll.emulator.s3.store import ObjectStore
-from asteroid_ll.emulator.state import DOWNLOADS, Settings, State
+from asteroid_ll.emulator.state import DOWNLOADS, Settings, State, others_first
 from asteroid_ll.emulator.transport.messages import ApiError
-from asteroid_ll.emulator.turns import others_first
 from asteroid_ll.emulator.worker.jobs import Jobs
 
 if TYPE_CHECKING:
     from asteroid_ll.emulator.worker.execution_role import ExecutionRole
-    from asteroid_ll.linear_learner.serving import ModelServer
+    from asteroid_ll.linear_learner.model import ModelServer
 
 SERVERLESS_MEMORY = "Memory size in MB per serverless endpoint"
 """The quota that limits MemorySizeInMB; 3072 in a new account."""

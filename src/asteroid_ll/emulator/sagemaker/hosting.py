@@ -29,7 +29,7 @@ from asteroid_ll.linear_learner.images import image_uri
 
 if TYPE_CHECKING:
     from asteroid_ll.emulator.worker.execution_role import ExecutionRole
-    from asteroid_ll.linear_learner.serving import ModelServer
+    from asteroid_ll.linear_learner.model import ModelServer
 
 _IN_TRANSITION = ("Creating", "Updating", "Deleting")
 
@@ -216,7 +216,7 @@ def _load(services: Services, endpoint: Resource, generation: str, *, variants: 
 
 
 def _load_model(services: Services, path: Path) -> ModelServer:
-    from asteroid_ll.linear_learner.serving import ModelServer  # numpy, which most calls do not need
+    from asteroid_ll.linear_learner.model import ModelServer  # numpy, which most calls do not need
 
     services.loaded_models[path] = model = ModelServer.load(path)
     return model

@@ -7,16 +7,16 @@ import re
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
-from asteroid_ll.emulator.api_model import Authorize
 from asteroid_ll.emulator.logs.store import ENDPOINT_GROUP_PREFIX
 from asteroid_ll.emulator.resources import ENDPOINT, Resource, partition
 from asteroid_ll.emulator.sagemaker import hosting
 from asteroid_ll.emulator.sagemaker.call import Services
+from asteroid_ll.emulator.service import Authorize
 from asteroid_ll.emulator.transport.messages import ApiError, Request, Response
 from asteroid_ll.formats.content_types import MAX_INVOKE_BYTES, MAX_SERVERLESS_BYTES
 
 if TYPE_CHECKING:
-    from asteroid_ll.linear_learner.serving import ServedAnswer
+    from asteroid_ll.linear_learner.model import ServedAnswer
 
 ENDPOINTS = "/endpoints/"
 """The start of the paths of the service."""

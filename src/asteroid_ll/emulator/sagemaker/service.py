@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from asteroid_ll.emulator.json_service import JsonService
 from asteroid_ll.emulator.sagemaker import (
     hosting,
     models,
@@ -20,6 +19,7 @@ from asteroid_ll.emulator.sagemaker import (
 )
 from asteroid_ll.emulator.sagemaker.call import SageMakerCall
 from asteroid_ll.emulator.sagemaker.tuning import jobs as tuning_jobs
+from asteroid_ll.emulator.service import JSON, Service
 
 OPERATIONS: dict[str, Callable[[SageMakerCall], dict[str, Any]]] = {
     "CreateTrainingJob": training_jobs.create,
@@ -81,11 +81,4 @@ MISSING = {
 }
 """What operations lack, by name; a request with one of these is refused by name."""
 
-SERVICE = JsonService(
-    "sagemaker",
-    "SageMaker",
-    target_prefix="SageMaker.",
-    operations=OPERATIONS,
-    invalid_code="ValidationException",
-    missing=MISSING,
-)
+SERVICE = Service("sagemaker", JSON, operations=OPERATIONS, missing=MISSING)

@@ -15,9 +15,9 @@ from urllib.parse import parse_qsl, urlsplit
 
 from botocore.awsrequest import AWSResponse
 
+from asteroid_ll.emulator.state import LOCK
 from asteroid_ll.emulator.transport.bodies import MAX_FRAMED_BYTES, collect, copied_chunks
 from asteroid_ll.emulator.transport.messages import Request, Response
-from asteroid_ll.emulator.turns import LOCK
 
 
 class Handler(Protocol):

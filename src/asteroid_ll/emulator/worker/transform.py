@@ -1,7 +1,7 @@
 """A transform job's worker process, in the place of SageMaker's batch transform and the serving container.
 
 It loads the model, splits each object into requests, and answers them with the code of the endpoints
-(`asteroid_ll.linear_learner.serving`), so the scores are the same bits. An object's answers become one object with the
+(`asteroid_ll.linear_learner.model`), so the scores are the same bits. An object's answers become one object with the
 suffix ``.out``. Nothing is uploaded of an object that failed, or of a job that was stopped.
 
 Sources: the developer guide, "Use Batch Transform", and the API reference, TransformInput, TransformOutput and
@@ -36,7 +36,7 @@ from asteroid_ll.errors import AsteroidError
 
 if TYPE_CHECKING:
     from asteroid_ll.emulator.worker.execution_role import ExecutionRole
-    from asteroid_ll.linear_learner.serving import ModelServer
+    from asteroid_ll.linear_learner.model import ModelServer
 
 DEFAULT_MAX_PAYLOAD_MB = 6
 SEE_LOG = "See job logs for more information"
@@ -113,7 +113,7 @@ class TransformWorker:
             )
 
     def _load_model(self) -> ModelServer:
-        from asteroid_ll.linear_learner.serving import ModelServer  # numpy, which would delay the claim of the job
+        from asteroid_ll.linear_learner.model import ModelServer  # numpy, which would delay the claim of the job
 
         role = self._role()
         _, denied = ("", "") if role is None else role.pull_denial(self.job.body["image"])

@@ -29,7 +29,7 @@ def test_quotas_that_are_high_enough_pass(desk, shape_of, value):
 
 @pytest.mark.parametrize("value", [0, 1])
 def test_a_quota_below_the_number_of_machines_is_raised_by_the_command(desk, value):
-    desk.account.configure(quotas={TRAINING.quota: value}, quota_approval_s=0.0)
+    desk.account.configure(quotas={TRAINING.quota: value})
     check = results(desk)["training quota"]
     assert (check.status, check.fact) == ("failed", f"ml.m5.large for training job usage: {value}, needed: 2")
     # The code is AWS's own.
@@ -42,7 +42,7 @@ def test_a_quota_below_the_number_of_machines_is_raised_by_the_command(desk, val
 
 
 def test_a_quota_is_raised_above_awss_default_because_aws_refuses_less(desk):
-    desk.account.configure(quotas={HOSTING.quota: 0}, quota_approval_s=0.0)
+    desk.account.configure(quotas={HOSTING.quota: 0})
     check = results(desk)["hosting quota"]
     assert check.fixes[0].endswith("--quota-code L-29C181D7 --desired-value 3")  # the default is 2
     desk.paste(*check.fixes)

@@ -16,7 +16,7 @@ from asteroid_ll.emulator.worker.jobs import TRANSFORM, Jobs
 from asteroid_ll.emulator.worker.transform import TransformWorker
 from asteroid_ll.formats import recordio
 from asteroid_ll.formats.text import format_rows
-from asteroid_ll.linear_learner.serving import ModelServer
+from asteroid_ll.linear_learner.model import ModelServer
 
 REGION = "us-west-2"
 ARN = "arn:aws:sagemaker:us-west-2:000000000000"

@@ -14,7 +14,7 @@ from asteroid_ll.emulator.sagemaker.call import invalid, over_quota
 from asteroid_ll.emulator.sagemaker.tuning.ranges import LOGARITHMIC, REVERSE_LOGARITHMIC, read_space
 from asteroid_ll.emulator.sagemaker.tuning.trials import GRID
 from asteroid_ll.errors import AsteroidError
-from asteroid_ll.linear_learner.spec import HYPERPARAMETERS
+from asteroid_ll.linear_learner.hyperparameters import HYPERPARAMETERS
 
 CONTINUOUS, INTEGER, CATEGORICAL = "ContinuousParameterRanges", "IntegerParameterRanges", "CategoricalParameterRanges"
 

@@ -11,8 +11,8 @@ import pytest
 from asteroid_ll.emulator.sagemaker.tuning.rules import OBJECTIVES, TUNABLE
 from asteroid_ll.emulator.worker.jobs import Jobs
 from asteroid_ll.emulator.worker.metrics import DEFINITIONS
+from asteroid_ll.linear_learner.hyperparameters import HYPERPARAMETERS
 from asteroid_ll.linear_learner.images import image_uri
-from asteroid_ll.linear_learner.spec import HYPERPARAMETERS
 
 ALGORITHM = f"[{image_uri('us-west-2')}] algorithm"
 CONTINUOUS, INTEGER, CATEGORICAL = "ContinuousParameterRanges", "IntegerParameterRanges", "CategoricalParameterRanges"

@@ -1,1 +1,0 @@
-"""CloudWatch: the metrics of training jobs."""

@@ -1,1 +1,0 @@
-"""The Price List of the emulated account."""

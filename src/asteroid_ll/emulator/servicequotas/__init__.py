@@ -1,1 +1,0 @@
-"""Service Quotas: the limits of SageMaker's instances, and requests to raise them."""
