@@ -5,10 +5,11 @@ ARG PYTHON=3.13-slim-bookworm
 FROM python:${PYTHON} AS build
 COPY pyproject.toml README.md LICENSE /source/
 COPY src /source/src
-# Without its other dependencies: training and serving need numpy and orjson alone.
+# Without its other dependencies: training and serving need these alone, the second line is the HTTP server.
 RUN python -m venv /venv \
     && /venv/bin/pip install --no-cache-dir --no-deps /source \
     && /venv/bin/pip install --no-cache-dir --only-binary :all: numpy==2.4.6 orjson==3.13.0 \
+        uvicorn==0.55.0 h11==0.16.0 httptools==0.9.0 click==8.5.1 \
     && /venv/bin/pip uninstall --yes pip
 
 FROM python:${PYTHON}

@@ -1,4 +1,4 @@
-"""The container's ``serve`` beside a plain WSGI application that echoes JSON, on the same HTTP server.
+"""The container's ``serve`` beside a plain ASGI application that echoes JSON, on the same HTTP server.
 
     python benchmarks/serving.py [--json]
 
@@ -30,33 +30,17 @@ WIDTH = 13
 
 ECHO = """
 import io, json
-from asteroid_ll.http_server import Connection, Server, running, sent_chunks
+from asteroid_ll.http_server import head_of, listen, read_body, respond, running
 
-def echo(environ, start_response):
-    document = json.loads(environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"])))
-    body = json.dumps(document).encode()
-    start_response("200 OK", [("Content-Type", "application/json"), ("Content-Length", str(len(body)))])
-    return [body]
+async def echo(scope, receive, send):
+    body = io.BytesIO()
+    await read_body(receive, head_of(scope), body, most=6 << 20)
+    answer = json.dumps(json.loads(body.getvalue())).encode()
+    await respond(send, 200, {"Content-Type": "application/json"}, answer)
 
-class Gateway(Connection):
-    def do_POST(self):
-        headers = self.header_fields()
-        body = b"".join(sent_chunks(self.rfile, headers, most=6 << 20))
-        environ = {
-            "REQUEST_METHOD": "POST", "SCRIPT_NAME": "", "PATH_INFO": self.path, "QUERY_STRING": "",
-            "CONTENT_TYPE": headers.get("content-type", ""), "CONTENT_LENGTH": str(len(body)),
-            "SERVER_PROTOCOL": self.request_version, "wsgi.version": (1, 0), "wsgi.url_scheme": "http",
-            "wsgi.input": io.BytesIO(body), "wsgi.multithread": True, "wsgi.multiprocess": False,
-            "wsgi.run_once": False, **{f"HTTP_{k.upper().replace('-', '_')}": v for k, v in headers.items()},
-        }
-        started = []
-        parts = echo(environ, lambda status, header: started.append((status, header)))
-        status, header = started[0]
-        self.respond(int(status.split()[0]), dict(header), b"".join(parts))
-
-server = Server(("127.0.0.1", 0), Gateway)
-print("on port", server.port, flush=True)
-with running(server):
+listener = listen("127.0.0.1", 0)
+print("on port", listener.getsockname()[1], flush=True)
+with running(echo, listener):
     input()
 """
 

@@ -9,7 +9,7 @@ from asteroid_ll.emulator.logs.service import SERVICE as LOGS
 from asteroid_ll.emulator.prices import SERVICE as PRICES
 from asteroid_ll.emulator.quotas import SERVICE as QUOTAS
 from asteroid_ll.emulator.s3 import service as _s3  # noqa: F401 - its import fills the table
-from asteroid_ll.emulator.s3.operations import OPERATIONS as S3
+from asteroid_ll.emulator.s3.call import OPERATIONS as S3
 from asteroid_ll.emulator.sagemaker import runtime
 from asteroid_ll.emulator.sagemaker.service import SERVICE as SAGEMAKER
 from asteroid_ll.emulator.sts import SERVICE as STS

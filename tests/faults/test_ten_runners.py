@@ -283,7 +283,7 @@ def foreign_rows(state):
         *((f"SELECT * FROM {table} WHERE arn = ?", arns) for table in ("resources", "tags", "intervals")),
         *(
             (f"SELECT * FROM {table} WHERE bucket = ? ORDER BY 1, 2", [THEIR_BUCKET])
-            for table in ("s3_object", "s3_upload")
+            for table in ("s3_object", "s3_setting")
         ),
     ]
     return [row for query, values in queries for value in values for row in rows(state, query, value)]

@@ -25,10 +25,9 @@ from botocore.utils import normalize_url_path
 
 from asteroid_ll.emulator.iam.store import Credentials
 from asteroid_ll.emulator.query_protocol import QUERY
-from asteroid_ll.emulator.s3.body_files import CHUNK_BYTES
-from asteroid_ll.emulator.s3.errors import s3_error
 from asteroid_ll.emulator.s3.payload import read_frames
-from asteroid_ll.emulator.s3.xml import iso_time
+from asteroid_ll.emulator.s3.store import CHUNK_BYTES
+from asteroid_ll.emulator.s3.xml import iso_time, s3_error
 from asteroid_ll.emulator.transport.messages import ApiError, Request
 
 Keys = Callable[[str], Credentials | None]

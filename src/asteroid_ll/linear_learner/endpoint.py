@@ -9,20 +9,24 @@ Batch Transform". Source of the variables: the same guide, and AWS's sagemaker-i
 
 from __future__ import annotations
 
+import io
 import logging
 import os
 import re
 import signal
+import socket
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
+from asteroid_ll import http_server
 from asteroid_ll.errors import AsteroidError, ConfigError
 from asteroid_ll.formats.content_types import JSON, MAX_INVOKE_BYTES, OCTET_STREAM, RESPONSE_TYPES, media_type
 from asteroid_ll.formats.payload import sniffed_type
-from asteroid_ll.http_server import BodyTooLargeError, Connection, Server, running, sent_chunks
+from asteroid_ll.http_server import BodyTooLargeError, Head, Receive, Send
 from asteroid_ll.linear_learner.artifact import MODEL_FILE
 from asteroid_ll.linear_learner.model import ModelServer, ServedAnswer
 
@@ -30,6 +34,7 @@ _PING, _INVOCATIONS = "/ping", "/invocations"
 _METHODS = {_PING: ("GET", "HEAD"), _INVOCATIONS: ("POST",)}
 _ENDPOINT = re.compile(r"^/endpoints/[^/]+(?=/invocations$)")
 _MAX_PAYLOAD_MB, _MAX_WORKERS = 1_024, 1_024
+_FEW_BYTES = 64 << 10
 _ANY_HOST = "0.0.0.0"  # noqa: S104 - a container is reached through its own network
 _STOPPING = (signal.SIGTERM, signal.SIGINT)
 _LOG_FORMAT = "[%(asctime)s %(levelname)s %(process)d] %(message)s"
@@ -90,19 +95,27 @@ def serve(root: Path, environment: Mapping[str, str]) -> int:
     try:
         settings = Settings.from_environment(environment)
         model = ModelServer.load(root / "model" / MODEL_FILE)
-        server = _Endpoint(model, settings)
+        listener = _listen(settings.port)
     except AsteroidError as error:
         _LOGGER.error("%s", error)
         return 1
     kind, width = model.model.predictor_type, model.model.feature_dim
-    started = f"Serving a {kind} of {width} features on port {server.port}"
+    started = f"Serving a {kind} of {width} features on port {listener.getsockname()[1]}"
+    endpoint = Endpoint(model, settings)
     if settings.n_workers > 1:
-        return _supervise(server, settings.n_workers, started=started)
+        return _supervise(endpoint, listener, started=started)
     signals = _Signals(*_STOPPING)
     _LOGGER.info(started)
-    with running(server):
+    with http_server.running(endpoint, listener):
         signals.wait()
     return 0
+
+
+def _listen(port: int) -> socket.socket:
+    try:
+        return http_server.listen(_ANY_HOST, port)
+    except OSError as error:
+        raise ConfigError(f"Port {port} cannot be used: {error.strerror}.") from error
 
 
 class _Signals:
@@ -120,18 +133,18 @@ class _Signals:
         return os.read(self._reader, 1)[0]
 
 
-def _supervise(server: Server, n_workers: int, *, started: str) -> int:
+def _supervise(endpoint: Endpoint, listener: socket.socket, *, started: str) -> int:
     """Answer in child processes until a signal, or until one of them dies, which ends all; return the exit code."""
     signals = _Signals(*_STOPPING, signal.SIGCHLD)
     workers = []
-    for _ in range(n_workers):
+    for _ in range(endpoint.settings.n_workers):
         # A child's signals wait until it has its own pipe.
         signal.pthread_sigmask(signal.SIG_BLOCK, _STOPPING)
         workers.append(os.fork())
         if not workers[-1]:
-            _work_and_exit(server)
+            _work_and_exit(endpoint, listener)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOPPING)
-    server.socket.close()  # the workers have it, and close it when they stop
+    listener.close()  # the workers have it, and close it when they stop
     _LOGGER.info(started)
     number = signals.wait()
     for worker in workers:
@@ -143,12 +156,12 @@ def _supervise(server: Server, n_workers: int, *, started: str) -> int:
     return int(number == signal.SIGCHLD)
 
 
-def _work_and_exit(server: Server) -> NoReturn:
+def _work_and_exit(endpoint: Endpoint, listener: socket.socket) -> NoReturn:
     """Answer in a child process, and end it here: its caller is the parent's code."""
     try:
         signals = _Signals(*_STOPPING)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOPPING)
-        with running(server):
+        with http_server.running(endpoint, listener):
             signals.wait()
     except BaseException:
         _LOGGER.exception("A worker process failed")
@@ -156,70 +169,55 @@ def _work_and_exit(server: Server) -> NoReturn:
     os._exit(0)
 
 
-class _Endpoint(Server):
-    """The listening server of a model."""
+class Endpoint:
+    """A model's server, as an ASGI application.
+
+    Args:
+        model: the model.
+        settings: how it is served.
+    """
 
     def __init__(self, model: ModelServer, settings: Settings) -> None:
-        self.model = model
+        self._model = model
         self.settings = settings
+
+    async def __call__(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
+        """Read a request, answer it, and write the response."""
+        head, body, most = http_server.head_of(scope), io.BytesIO(), self.settings.max_body_bytes
         try:
-            super().__init__((_ANY_HOST, settings.port), _EndpointConnection)
-        except OSError as error:
-            raise ConfigError(f"Port {settings.port} cannot be used: {error.strerror}.") from error
-
-
-class _EndpointConnection(Connection):
-    """One connection to the endpoint."""
-
-    server: _Endpoint
-
-    def _serve(self) -> None:
-        """Read a request and write its response."""
-        headers, most = self.header_fields(), self.server.settings.max_body_bytes
-        try:
-            body = b"".join(sent_chunks(self.rfile, headers, most=most))
+            await http_server.read_body(receive, head, body, most=most)
         except BodyTooLargeError:
             reason = f"The request is longer than {most} bytes. SAGEMAKER_MAX_PAYLOAD_IN_MB sets this limit.\n"
-            self.refuse(413, {"Content-Type": "text/plain"}, reason.encode())
+            await http_server.refuse(send, head, 413, {"Content-Type": "text/plain"}, reason.encode())
             return
-        except ValueError:
-            self.refuse(400, {"Content-Type": "text/plain"}, b"The length of the request's body is not valid.\n")
+        except ConnectionError:
             return
-        except (EOFError, TimeoutError, ConnectionError):
-            self.close_connection = True
-            return
-        answer = self._answer(headers, body)
-        allow = {"Allow": ", ".join(_METHODS[self._place()])} if answer.status == 405 else {}
+        path = _ENDPOINT.sub("", head.target.partition("?")[0])
+        work = partial(self._answer, head, path, body.getvalue())
+        # A thread costs more time than a few rows.
+        answer = work() if body.tell() <= _FEW_BYTES else await http_server.in_thread(work)
         for line in answer.log_lines:
             _LOGGER.info("%s", line)
-        try:
-            self.respond(answer.status, {"Content-Type": answer.content_type, **allow}, answer.body)
-        except (ConnectionError, TimeoutError):
-            self.close_connection = True
+        allow = {"Allow": ", ".join(_METHODS[path])} if answer.status == 405 else {}
+        await http_server.respond(send, answer.status, {"Content-Type": answer.content_type, **allow}, answer.body)
 
-    def _answer(self, headers: Mapping[str, str], body: bytes) -> ServedAnswer:
-        place = self._place()
-        if place not in _METHODS:
-            return _refusal(404, f"There is no {place}, only GET /ping and POST /invocations.")
-        if self.command not in _METHODS[place]:
-            return _refusal(405, f"{place} does not accept {self.command}.")
-        if place == _PING:
+    def _answer(self, head: Head, path: str, body: bytes) -> ServedAnswer:
+        if path not in _METHODS:
+            return _refusal(404, f"There is no {path}, only GET /ping and POST /invocations.")
+        if head.method not in _METHODS[path]:
+            return _refusal(405, f"{path} does not accept {head.method}.")
+        if path == _PING:
             return ServedAnswer(200, "text/plain", b"")
-        content_type, accept = headers.get("content-type", ""), headers.get("accept", "")
+        content_type, accept = head.headers.get("content-type", ""), head.headers.get("accept", "")
         if media_type(content_type) in ("", OCTET_STREAM):
             content_type = sniffed_type(body)
         if media_type(accept) in ("", "*/*"):
-            accept = self.server.settings.default_accept
+            accept = self.settings.default_accept
         try:
-            return self.server.model.invoke(body, content_type=content_type, accept=accept)
+            return self._model.invoke(body, content_type=content_type, accept=accept)
         except Exception:
             _LOGGER.exception("The model server failed on a request of %d bytes", len(body))
             return _refusal(500, "The model server failed on this request. The reason is in the container's log.")
-
-    def _place(self) -> str:
-        return _ENDPOINT.sub("", self.path.partition("?")[0])
-
-    do_GET = do_HEAD = do_PUT = do_POST = do_DELETE = do_PATCH = do_OPTIONS = _serve  # noqa: N815 - http.server's names
 
 
 def _refusal(status: int, reason: str) -> ServedAnswer:

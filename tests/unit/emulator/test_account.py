@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from botocore.exceptions import ClientError
 
-from asteroid_ll.emulator.s3.operations import OPERATIONS as S3_OPERATIONS
+from asteroid_ll.emulator.s3.call import OPERATIONS as S3_OPERATIONS
 from asteroid_ll.emulator.sagemaker.service import OPERATIONS
 from asteroid_ll.emulator.transport.messages import Request
 

@@ -17,7 +17,7 @@ def test_a_job_does_not_train_on_damaged_bytes(stand_in, bucket, sagemaker, job_
     sagemaker.create_training_job(**job_request())
     job = ended()
     assert job["TrainingJobStatus"] == "Failed"
-    assert 'The object "s3://asteroids/in/train/part-0" is damaged' in job["FailureReason"]
+    assert "s3://asteroids/in/train/part-0 are damaged or lost on disk" in job["FailureReason"]
 
 
 def test_an_endpoint_does_not_serve_a_damaged_artifact(virtual, sagemaker, hosted):
@@ -25,7 +25,7 @@ def test_an_endpoint_does_not_serve_a_damaged_artifact(virtual, sagemaker, hoste
     sagemaker.create_endpoint(EndpointName="ep", EndpointConfigName="ep")
     endpoint = sagemaker.describe_endpoint(EndpointName="ep")
     assert endpoint["EndpointStatus"] == "Failed"
-    assert "is damaged in the emulator's state" in endpoint["FailureReason"]
+    assert "damaged or lost on disk" in endpoint["FailureReason"]
     assert open_intervals(virtual.state) == []
 
 

@@ -13,7 +13,7 @@ import pytest
 from asteroid_ll.emulator.iam.operations import SERVICE as IAM
 from asteroid_ll.emulator.logs.service import SERVICE as LOGS
 from asteroid_ll.emulator.quotas import SERVICE as QUOTAS
-from asteroid_ll.emulator.s3.operations import OPERATIONS as S3
+from asteroid_ll.emulator.s3.call import OPERATIONS as S3
 from asteroid_ll.emulator.sagemaker.service import SERVICE as SAGEMAKER
 from asteroid_ll.emulator.service import ApiModel
 from asteroid_ll.emulator.sts import SERVICE as STS

@@ -21,9 +21,9 @@ from asteroid_ll.errors import ConfigError
 from asteroid_ll.formats import recordio
 from asteroid_ll.formats.content_types import JSON, JSON_LINES, RECORDIO
 from asteroid_ll.formats.payload import sniffed_type
-from asteroid_ll.http_server import running
+from asteroid_ll.http_server import listen, running
 from asteroid_ll.linear_learner import endpoint
-from asteroid_ll.linear_learner.endpoint import Settings
+from asteroid_ll.linear_learner.endpoint import Endpoint, Settings
 from asteroid_ll.linear_learner.model import Model
 
 ROWS = np.array([[1, 2, 3], [-1, 0, 0.5]], np.float32)
@@ -148,9 +148,8 @@ def test_what_a_body_looks_like(body, kind):
         ("POST", "/endpoints/e/ping", {}, 404, "There is no /endpoints/e/ping, only GET /ping and POST /invocations."),
         ("GET", "/invocations", {}, 405, "/invocations does not accept GET."),
         ("DELETE", "/ping", {}, 405, "/ping does not accept DELETE."),
-        ("BREW", "/ping", {}, 501, "Unsupported method ('BREW')"),
-        ("POST", "/invocations", {"Content-Length": "nine"}, 400, "The length of the request's body is not valid."),
-        ("POST", "/invocations", {"Content-Length": "-9"}, 400, "The length of the request's body is not valid."),
+        ("BREW", "/ping", {}, 400, "Invalid HTTP request received."),
+        ("POST", "/invocations", {"Content-Length": "nine"}, 400, "Invalid HTTP request received."),
         (
             "POST",
             "/invocations",
@@ -162,10 +161,10 @@ def test_what_a_body_looks_like(body, kind):
 )
 def test_a_request_that_cannot_be_answered_is_refused_in_one_sentence(served, method, path, headers, status, reason):
     answer = ask(served, method, path, **headers)
-    assert (answer[0], answer[1]["Content-Type"].partition(";")[0], answer[2].decode()) == (
+    assert (answer[0], answer[1]["Content-Type"].partition(";")[0], answer[2].decode().strip()) == (
         status,
         "text/plain",
-        f"{reason}\n",
+        reason,
     )
     assert (answer[1]["Allow"] is not None) == (status == 405)
     assert ask(served, "GET", "/ping")[0] == 200
@@ -212,10 +211,11 @@ def test_a_bug_is_a_500_with_its_traceback_in_the_log(caplog):
         def invoke(self, *_, **__):
             raise ZeroDivisionError("oh")
 
-    server = endpoint._Endpoint(Broken(), Settings(port=0))
-    with running(server):
-        status, _, body = ask(server.port, body=b"1,2,3")
-        assert ask(server.port, "GET", "/ping")[0] == 200
+    listener = listen("127.0.0.1", 0)
+    port = listener.getsockname()[1]
+    with running(Endpoint(Broken(), Settings()), listener):
+        status, _, body = ask(port, body=b"1,2,3")
+        assert ask(port, "GET", "/ping")[0] == 200
     reason = b"The model server failed on this request. The reason is in the container's log.\n"
     assert (status, body) == (500, reason)
     assert "ZeroDivisionError: oh" in caplog.text
@@ -226,8 +226,11 @@ def test_a_request_that_breaks_off_is_not_scored(caplog):
         def invoke(self, body, **_):
             raise AssertionError(body)
 
-    server = endpoint._Endpoint(Asked(), Settings(port=0))
-    with running(server), socket.create_connection(("127.0.0.1", server.port), timeout=60) as connection:
+    listener = listen("127.0.0.1", 0)
+    with (
+        running(Endpoint(Asked(), Settings()), listener),
+        socket.create_connection(listener.getsockname(), timeout=60) as connection,
+    ):
         connection.sendall(b"POST /invocations HTTP/1.1\r\nContent-Length: 9\r\n\r\n1,2")
         connection.shutdown(socket.SHUT_WR)
         assert connection.recv(100) == b""

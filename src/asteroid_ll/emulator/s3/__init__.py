@@ -1,11 +1,12 @@
-"""The emulated S3. `service.py` receives a request, and `operations.py` finds the function that answers it.
+"""The emulated S3: a table of operations over a store of buckets and objects.
 
-An operation is a function with the decorator ``@operation``, in the module for its subject:
+`service.py` receives a request, and `call.py` checks it and finds its operation. An operation is a function with the
+decorator ``@operation``, in the module for its subject:
 
-* `buckets.py`: buckets and their settings; `listing.py`: the objects of a bucket.
-* `objects.py`: put, get, head, copy, delete; `tags.py`: an object's tags.
-* `multipart.py`: multipart uploads; `multipart_listing.py`: uploads under way and their parts.
+* `buckets.py`: buckets, their settings, tags and policies, and listings of their objects.
+* `objects.py`: put, get, head, copy, delete; an object's headers, conditions, attributes and tags.
+* `multipart.py`: multipart uploads, and their listings.
 
-Operations read the request with `call.py`, `payload.py` (the body), `conditions.py` and `object_headers.py`, and answer
-with `xml.py` and `errors.py`. `store.py` keeps buckets and objects as rows, and `body_files.py` keeps their bytes.
+Operations read a body with `payload.py`, and answer with `xml.py`. `store.py` keeps buckets and objects as rows, and
+bodies as files.
 """

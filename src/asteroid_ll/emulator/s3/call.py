@@ -1,4 +1,13 @@
-"""One S3 call as every operation sees it, and the checks that come before all of them."""
+"""One S3 call as every operation sees it, the table of operations, and the checks that come before all of them.
+
+A function joins the table with its decorator, which is all that a new operation needs::
+
+    @operation("GetBucketLocation", "GET /Bucket?location")
+    def get_bucket_location(call: S3Call) -> Response: ...
+
+An operation answers ``NotImplemented`` to a header or a query parameter that it does not understand. A setting that was
+silently ignored here would be a difference that only AWS shows.
+"""
 
 from __future__ import annotations
 
@@ -9,10 +18,11 @@ from dataclasses import dataclass, replace
 from time import strptime
 from urllib.parse import unquote
 
-from asteroid_ll.emulator.s3.errors import invalid_argument, s3_error
+from asteroid_ll.emulator.s3.payload import ALGORITHMS, check_algorithm, is_checksum
 from asteroid_ll.emulator.s3.store import Bucket, ObjectStore, StoredObject
+from asteroid_ll.emulator.s3.xml import invalid_argument, not_implemented, s3_error, unsupported_header
 from asteroid_ll.emulator.state import ACCOUNT_ID
-from asteroid_ll.emulator.transport.messages import ApiError, Request
+from asteroid_ll.emulator.transport.messages import ApiError, Request, Response
 
 _HOST = re.compile(
     r"(?:(?P<bucket>.+)\.)?s3(?:\.dualstack)?(?:[.-](?P<region>[a-z]{2,4}(?:-[a-z]+)+-\d))?\.amazonaws\.com(?:\.cn)?"
@@ -66,15 +76,14 @@ class S3Call:
         Raises:
             ApiError: ``InvalidArgument``.
         """
-        return _count(self.query(name) or str(default), name=name, maximum=maximum)
-
-    def header_count(self, name: str, *, default: int, maximum: int) -> int:
-        """Return a header that is a count, and at most ``maximum``.
-
-        Raises:
-            ApiError: ``InvalidArgument``.
-        """
-        return _count(self.header(name) or str(default), name=name, maximum=maximum)
+        text = self.query(name) or str(default)
+        if _NEGATIVE.fullmatch(text):
+            argument = "maxKeys" if name == "max-keys" else name
+            message = f"Argument {argument} must be an integer between 0 and {2**31 - 1}"
+            raise invalid_argument(message, name=argument, value=text)
+        if not text.isascii() or not text.isdecimal() or int(text) >= 2**31:
+            raise invalid_argument(f"Provided {name} not an integer or within integer range", name=name, value=text)
+        return min(int(text), maximum)
 
     def object(self) -> StoredObject:
         """Return the object that the call names.
@@ -93,39 +102,105 @@ class S3Call:
             raise s3_error("NoSuchKey", Key=self.key)
         return stored
 
-    def intact_object(self) -> StoredObject:
-        """Return the object that the call names, after a check of its bytes.
 
-        Raises:
-            ApiError: as `object` and `check_intact`.
-        """
-        stored = self.object()
-        check_intact(self.store, stored)
-        return stored
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
 
 
-def _count(text: str, *, name: str, maximum: int) -> int:
-    if _NEGATIVE.fullmatch(text):
-        name = "maxKeys" if name == "max-keys" else name
-        raise invalid_argument(f"Argument {name} must be an integer between 0 and {2**31 - 1}", name=name, value=text)
-    if not text.isascii() or not text.isdecimal() or int(text) >= 2**31:
-        raise invalid_argument(f"Provided {name} not an integer or within integer range", name=name, value=text)
-    return min(int(text), maximum)
+_SUBRESOURCES = _words(
+    "abac accelerate acl analytics attributes cors delete encryption intelligent-tiering inventory legal-hold "
+    "lifecycle list-type location logging metadataConfiguration metadataInventoryTable metadataJournalTable "
+    "metadataTable metrics notification object-lock ownershipControls policy policyStatus publicAccessBlock "
+    "renameObject replication requestPayment restore retention select session tagging torrent uploadId uploads "
+    "versioning versions website"
+)
+"""Query parameters that make a request another operation."""
+
+COMMON_QUERY = _words("x-id AWSAccessKeyId Signature Expires")
+COMMON_HEADERS = _words(
+    "x-amz-date x-amz-content-sha256 x-amz-security-token x-amz-user-agent x-amz-expected-bucket-owner "
+    "x-amz-request-payer x-amz-decoded-content-length x-amz-trailer x-amz-sdk-checksum-algorithm "
+    "x-amz-api-version"
+) | {f"x-amz-checksum-{name.lower()}" for name in ALGORITHMS}
 
 
-def check_intact(store: ObjectStore, stored: StoredObject) -> None:
-    """Refuse to read an object whose bytes are no longer those that were stored.
+@dataclass(frozen=True)
+class Operation:
+    """An S3 operation.
+
+    Attributes:
+        name: AWS's name.
+        run: its function.
+        query: the query parameters that it understands.
+        headers: the ``x-amz-`` headers that it understands.
+        actions: the IAM actions that it needs, without ``s3:``; none if it answers for each key by itself.
+        missing: what it lacks besides other parameters and headers; empty if nothing.
+    """
+
+    name: str
+    run: Callable[[S3Call], Response]
+    query: frozenset[str]
+    headers: frozenset[str]
+    actions: tuple[str, ...]
+    missing: str = ""
+
+
+OPERATIONS: dict[str, Operation] = {}
+"""Operations by route, such as ``GET /Bucket?location``."""
+
+
+def operation(
+    name: str, route: str, *, query: str = "", headers: str = "", actions: str | None = None, missing: str = ""
+) -> Callable[[Callable[[S3Call], Response]], Callable[[S3Call], Response]]:
+    """Add the decorated function to the table.
+
+    Args:
+        name: AWS's name of the operation.
+        route: the method, then ``/``, ``/Bucket`` or ``/Bucket/Key``, with the subresource, if any. For a copy also
+            `` x-amz-copy-source``.
+        query: the query parameters it understands besides the common ones, separated by spaces.
+        headers: the ``x-amz-`` headers it understands besides the common ones, separated by spaces.
+        actions: the IAM actions it needs, separated by spaces (S3 user guide, "Required permissions for Amazon S3 API
+            operations"); by default the one with its name.
+        missing: what it lacks, for ``docs/emulator-operations.md``, which lists other parameters and headers by itself.
+    """
+
+    def register(run: Callable[[S3Call], Response]) -> Callable[[S3Call], Response]:
+        needed = (name if actions is None else actions).split()
+        OPERATIONS[route] = Operation(name, run, _words(query), _words(headers), tuple(needed), missing)
+        return run
+
+    return register
+
+
+def find_operation(request: Request, *, bucket: str, key: str) -> Operation:
+    """Return the operation that a request names.
 
     Raises:
-        ApiError: ``InternalError``.
+        ApiError: ``MethodNotAllowed``; ``NotImplemented`` for an operation, a query parameter or a header that is not
+            implemented here; ``InvalidRequest`` for an unknown checksum algorithm.
     """
-    if not store.is_intact(stored):
-        raise ApiError(
-            "InternalError",
-            f"The bytes of s3://{stored.bucket}/{stored.key} are damaged or lost on disk. Put the object again, or "
-            "empty the emulator: asteroid-ll emulator reset",
-            status=500,
-        )
+    subresources = [name for name in request.query if name in _SUBRESOURCES]
+    route = f"{request.method} {'/Bucket/Key' if key else '/Bucket' if bucket else '/'}"
+    route += "".join(f"?{name}" for name in subresources)
+    if request.method == "PUT" and key and "x-amz-copy-source" in request.headers:
+        route += " x-amz-copy-source"
+    match = OPERATIONS.get(route)
+    if match is None:
+        if not subresources and request.method not in ("GET", "HEAD", "PUT", "POST", "DELETE"):
+            raise s3_error("MethodNotAllowed", Method=request.method)
+        raise not_implemented(f"The S3 operation {route} is not implemented.")
+    query = match.query | COMMON_QUERY | set(subresources)
+    for name in request.query:
+        if name not in query and not name.startswith("X-Amz-"):
+            raise not_implemented(f"The query parameter {name} is not implemented.")
+    headers = match.headers | COMMON_HEADERS
+    for name in request.headers:
+        if name.startswith("x-amz-") and not name.startswith("x-amz-meta-") and name not in headers:
+            if is_checksum(name):
+                check_algorithm(name.removeprefix("x-amz-checksum-").upper())
+            raise unsupported_header(name)
+    return match
 
 
 def parse_address(request: Request) -> tuple[str, str, str]:
@@ -150,6 +225,13 @@ def parse_address(request: Request) -> tuple[str, str, str]:
     else:
         bucket, _, key = path.partition("/")
     return bucket, key, (host["region"] or "") if host else ""
+
+
+def parse_copy_source(call: S3Call) -> tuple[str, str, str]:
+    """Return the bucket, the key and the version of ``x-amz-copy-source``; empty if the request has none."""
+    path, _, version = call.header("x-amz-copy-source").partition("?versionId=")
+    bucket, _, key = unquote(path).removeprefix("/").partition("/")
+    return bucket, key, version
 
 
 def with_headers_of_query(request: Request) -> Request:

@@ -1,49 +1,77 @@
-"""Multipart uploads. Each part is a separate body until the upload is completed or aborted."""
+"""Multipart uploads and their listings. Each part is a separate body until the upload is completed or aborted."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-import sqlite3
+import re
 import uuid
 from collections.abc import Mapping
-from dataclasses import asdict, replace
-from pathlib import Path
+from dataclasses import asdict, dataclass, replace
 from xml.etree.ElementTree import Element
 
-from asteroid_ll.emulator.s3.body_files import Body, read_chunks
-from asteroid_ll.emulator.s3.call import S3Call
-from asteroid_ll.emulator.s3.checksums import ALGORITHMS, check_algorithm, checksum, composite
-from asteroid_ll.emulator.s3.conditions import copy_range, write_guard
-from asteroid_ll.emulator.s3.errors import invalid_argument, s3_error
-from asteroid_ll.emulator.s3.object_headers import checksum_headers, encryption_headers, read_attributes
-from asteroid_ll.emulator.s3.objects import copy_source
-from asteroid_ll.emulator.s3.operations import ATTRIBUTE_HEADERS, COPY_HEADERS, NO_ARCHIVE, operation
-from asteroid_ll.emulator.s3.payload import receive
-from asteroid_ll.emulator.s3.store import Attributes
-from asteroid_ll.emulator.s3.xml import checksum_elements, document, elements, iso_time, parse, required_text
+from asteroid_ll.emulator.s3 import objects, xml
+from asteroid_ll.emulator.s3.buckets import MAX_KEYS, OWNER_ID, KeyEncoder
+from asteroid_ll.emulator.s3.call import S3Call, operation
+from asteroid_ll.emulator.s3.payload import ALGORITHMS, check_algorithm, checksum, composite, receive
+from asteroid_ll.emulator.s3.store import Attributes, Body, StoredObject, read_chunks
+from asteroid_ll.emulator.s3.xml import invalid_argument, s3_error
 from asteroid_ll.emulator.transport.messages import ApiError, Response
 
-MIN_PART_BYTES = 5 * 2**20
+_MIN_PART_BYTES = 5 * 2**20
 """Every part but the last has at least 5 MiB."""
 
-MAX_PARTS = 10_000
+_MAX_PARTS = 10_000
+_UPLOAD, _COMPLETED = "upload/", "completed/"
+"""The start of the names of an upload, and of the answer that completed one, among a bucket's settings."""
 
-_COMPOSITE = ("COMPOSITE",)
+_RANGE = re.compile(r"bytes=(\d+)-(\d+)", re.ASCII | re.IGNORECASE)
+
 _CHECKSUM_TYPES = {
-    **dict.fromkeys(ALGORITHMS, _COMPOSITE),
-    "CRC32": (*_COMPOSITE, "FULL_OBJECT"),
-    "CRC32C": (*_COMPOSITE, "FULL_OBJECT"),
+    **dict.fromkeys(ALGORITHMS, ("COMPOSITE",)),
+    "CRC32": ("COMPOSITE", "FULL_OBJECT"),
+    "CRC32C": ("COMPOSITE", "FULL_OBJECT"),
     "CRC64NVME": ("FULL_OBJECT",),
 }
 """Checksum types by algorithm, the default first: of the parts' checksums, or of the whole object."""
 
 
+@dataclass(frozen=True)
+class _Upload:
+    """An upload, which is a setting of its bucket: it and its parts go with the bucket.
+
+    Attributes:
+        id: its id.
+        key: the key of the future object.
+        initiated_s: its start, in seconds since 1970.
+        attributes: those of the future object.
+        algorithm: of the checksum that the client announced; empty if it did not.
+    """
+
+    id: str
+    key: str
+    initiated_s: float
+    attributes: Attributes
+    algorithm: str
+
+    @classmethod
+    def of(cls, text: str) -> _Upload:
+        """Return the upload of a setting."""
+        fields = json.loads(text)
+        return cls(**{**fields, "attributes": Attributes(**fields["attributes"])})
+
+    def elements(self) -> dict[str, str]:
+        """Return the elements of a listing: the future object's storage class and checksum, if it was announced."""
+        checksum = {"ChecksumAlgorithm": self.algorithm, "ChecksumType": self.attributes.checksum_type}
+        return {"StorageClass": self.attributes.storage_class, **(checksum if self.algorithm else {})}
+
+
 @operation(
     "CreateMultipartUpload",
     "POST /Bucket/Key?uploads",
-    headers=f"{ATTRIBUTE_HEADERS} x-amz-checksum-algorithm x-amz-checksum-type",
-    missing=NO_ARCHIVE,
+    headers=f"{objects.ATTRIBUTE_HEADERS} x-amz-checksum-algorithm x-amz-checksum-type",
+    actions="PutObject",
+    missing=objects.NO_ARCHIVE,
 )
 def create_multipart_upload(call: S3Call) -> Response:
     """CreateMultipartUpload: stores the attributes of the future object."""
@@ -56,67 +84,86 @@ def create_multipart_upload(call: S3Call) -> Response:
             "InvalidRequest",
             f"The {kind} checksum type cannot be used with the {algorithm.lower() or 'null'} checksum algorithm.",
         )
-    attributes = replace(read_attributes(call), checksum_type=kind or "FULL_OBJECT")
-    upload_id = uuid.uuid4().hex
-    stored = json.dumps({**asdict(attributes), "algorithm": algorithm})
-    row = (upload_id, call.bucket, call.key, call.store.state.now(), stored)
-    with call.store.state.transaction() as connection:
-        connection.execute("INSERT INTO s3_upload VALUES (?, ?, ?, ?, ?)", row)
-    result = elements(Bucket=call.bucket, Key=call.key, UploadId=upload_id)
-    response = document("InitiateMultipartUploadResult", result)
+    attributes = replace(objects.read_attributes(call), checksum_type=kind or "FULL_OBJECT")
+    upload = _Upload(uuid.uuid4().hex, call.key, call.store.state.now(), attributes, algorithm)
+    call.store.set_setting(call.bucket, _UPLOAD + upload.id, document=json.dumps(asdict(upload)))
     announced = {"x-amz-checksum-algorithm": algorithm, "x-amz-checksum-type": kind} if algorithm else {}
-    return replace(response, headers={**response.headers, **announced, **encryption_headers(attributes)})
+    contents = {"Bucket": call.bucket, "Key": call.key, "UploadId": upload.id}
+    return xml.document(
+        "InitiateMultipartUploadResult", contents, headers={**announced, **objects.encryption_headers(attributes)}
+    )
 
 
-@operation("UploadPart", "PUT /Bucket/Key?uploadId", query="partNumber")
+@operation("UploadPart", "PUT /Bucket/Key?uploadId", query="partNumber", actions="PutObject")
 def upload_part(call: S3Call) -> Response:
     """UploadPart: verifies the body and replaces the part of that number."""
-    upload = find_upload(call)
-    number = _number(call)
+    upload, number = _upload(call), _number(call)
     body, checksums = receive(call.request, call.store.bodies)
-    attributes, algorithm = _created(upload)
-    if algorithm and checksums and algorithm not in checksums:
+    if upload.algorithm and checksums and upload.algorithm not in checksums:
         call.store.bodies.discard(body.name)
-        sent = next(iter(checksums)).lower()
         raise ApiError(
             "InvalidRequest",
-            f"Checksum Type mismatch occurred, expected checksum Type: {algorithm.lower()}, "
-            f"actual checksum Type: {sent}",
+            f"Checksum Type mismatch occurred, expected checksum Type: {upload.algorithm.lower()}, "
+            f"actual checksum Type: {next(iter(checksums)).lower()}",
         )
     _store_part(call, number, body=body, checksums=checksums or {"CRC32": body.crc32})
-    sent_headers = {f"x-amz-checksum-{name.lower()}": text for name, text in checksums.items()}
-    return Response(headers={"ETag": f'"{body.md5}"', **encryption_headers(attributes), **sent_headers})
+    sent = {f"x-amz-checksum-{name.lower()}": text for name, text in checksums.items()}
+    return Response(headers={"ETag": f'"{body.md5}"', **objects.encryption_headers(upload.attributes), **sent})
 
 
 @operation(
     "UploadPartCopy",
     "PUT /Bucket/Key?uploadId x-amz-copy-source",
     query="partNumber",
-    headers=f"{COPY_HEADERS} x-amz-copy-source-range",
+    headers=f"{objects.COPY_HEADERS} x-amz-copy-source-range",
+    actions="PutObject",
 )
 def upload_part_copy(call: S3Call) -> Response:
     """UploadPartCopy: a part from an object, or from a byte range of it."""
-    upload = find_upload(call)
-    number, source = _number(call), copy_source(call)
-    text = call.header("x-amz-copy-source-range")
-    start, stop = copy_range(text, size_bytes=source.size_bytes) if text else (0, source.size_bytes)
+    upload, number, source = _upload(call), _number(call), objects.copy_source(call)
+    start, stop = _copy_range(call, source.size_bytes)
     body = call.store.bodies.write(read_chunks(source.path, start=start, stop=stop))
-    attributes, algorithm = _created(upload)
-    algorithm = algorithm or "CRC32"
+    algorithm = upload.algorithm or "CRC32"
     checksums = {algorithm: checksum(algorithm, read_chunks(call.store.bodies.path(body.name)))}
     _store_part(call, number, body=body, checksums=checksums)
-    response = document(
-        "CopyPartResult",
-        elements(LastModified=iso_time(call.store.state.now()), ETag=f'"{body.md5}"'),
-        checksum_elements(checksums),
-    )
-    return replace(response, headers={**response.headers, **encryption_headers(attributes)})
+    contents = {
+        "LastModified": xml.iso_time(call.store.state.now()),
+        "ETag": f'"{body.md5}"',
+        **xml.checksum_elements(checksums),
+    }
+    return xml.document("CopyPartResult", contents, headers=objects.encryption_headers(upload.attributes))
+
+
+def _copy_range(call: S3Call, size_bytes: int) -> tuple[int, int]:
+    """Return the range ``[start, stop)`` of ``x-amz-copy-source-range``, which must be inside the object.
+
+    Raises:
+        ApiError: ``InvalidArgument``.
+    """
+    name = "x-amz-copy-source-range"
+    text = call.header(name)
+    if not text:
+        return 0, size_bytes
+    match = _RANGE.fullmatch(text)
+    if match is None or int(match[1]) > int(match[2]):
+        raise invalid_argument(
+            f"The {name} value must be of the form bytes=first-last where first and last are the zero-based offsets of "
+            "the first and last bytes to copy",
+            name=name,
+            value=text,
+        )
+    start, stop = int(match[1]), int(match[2]) + 1
+    if stop > size_bytes:
+        message = f"Range specified is not valid for source object of size: {size_bytes}"
+        raise invalid_argument(message, name=name, value=text)
+    return start, stop
 
 
 @operation(
     "CompleteMultipartUpload",
     "POST /Bucket/Key?uploadId",
     headers="x-amz-checksum-type x-amz-mp-object-size",
+    actions="PutObject",
 )
 def complete_multipart_upload(call: S3Call) -> Response:
     """CompleteMultipartUpload: the listed parts become the object in one step.
@@ -126,40 +173,35 @@ def complete_multipart_upload(call: S3Call) -> Response:
     """
     if answer := _earlier_answer(call):
         return answer
-    upload, store = find_upload(call), call.store
-    guard = write_guard(call.request.headers, call.key)
-    parts = _chosen(call, parse(call.request.body, "CompleteMultipartUpload").findall("Part"))
-    attributes, algorithm = _created(upload)
-    digests = b"".join(bytes.fromhex(part["md5"]) for part in parts)
+    upload, bodies, guard = _upload(call), call.store.bodies, objects.write_guard(call)
+    parts = _chosen(call, upload, xml.parse(call.request.body, "CompleteMultipartUpload").findall("Part"))
+    digests = b"".join(bytes.fromhex(part.etag) for part in parts)
     etag = f"{hashlib.md5(digests, usedforsecurity=False).hexdigest()}-{len(parts)}"
-    body = store.bodies.write(read_chunks(*(store.bodies.path(part["body"]) for part in parts)))
+    body = bodies.write(read_chunks(*(part.path for part in parts)))
     try:
-        checksums = _checksums(algorithm, attributes.checksum_type, parts, whole=store.bodies.path(body.name))
-        _check_whole(call, body, checksums=checksums, kind=attributes.checksum_type)
+        checksums = _checksums(call, upload, parts, body)
+        _check_whole(call, body, checksums=checksums, kind=upload.attributes.checksum_type)
     except ApiError:
-        store.bodies.discard(body.name)
+        bodies.discard(body.name)
         raise
     attributes = replace(
-        attributes,
+        upload.attributes,
         checksums=checksums,
         etag=etag,
-        part_sizes_bytes=tuple(part["size_bytes"] for part in parts),
-        part_checksums=tuple(json.loads(part["checksums"]) for part in parts) if algorithm else (),
+        part_sizes_bytes=tuple(part.size_bytes for part in parts),
+        part_checksums=tuple(part.attributes.checksums for part in parts) if upload.algorithm else (),
     )
-    stored = store.record(call.bucket, call.key, body, attributes=attributes, guard=guard)
-    response = document(
-        "CompleteMultipartUploadResult",
-        elements(
-            Location=f"https://{call.bucket}.s3.{call.region}.amazonaws.com/{call.key}",
-            Bucket=call.bucket,
-            Key=call.key,
-            ETag=f'"{etag}"',
-        ),
-        checksum_elements(stored.attributes.checksums),
-        elements(ChecksumType=stored.attributes.checksum_type),
-    )
-    headers = {**encryption_headers(attributes), **checksum_headers(stored.attributes)}
-    response = replace(response, headers={**response.headers, **headers})
+    stored = call.store.record(call.bucket, call.key, body, attributes=attributes, guard=guard)
+    contents = {
+        "Location": f"https://{call.bucket}.s3.{call.region}.amazonaws.com/{call.key}",
+        "Bucket": call.bucket,
+        "Key": call.key,
+        "ETag": f'"{etag}"',
+        **xml.checksum_elements(stored.attributes.checksums),
+        "ChecksumType": stored.attributes.checksum_type,
+    }
+    headers = {**objects.encryption_headers(attributes), **objects.checksum_headers(stored.attributes)}
+    response = xml.document("CompleteMultipartUploadResult", contents, headers=headers)
     _delete_upload(call, answer=response)
     return response
 
@@ -167,117 +209,187 @@ def complete_multipart_upload(call: S3Call) -> Response:
 @operation("AbortMultipartUpload", "DELETE /Bucket/Key?uploadId")
 def abort_multipart_upload(call: S3Call) -> Response:
     """AbortMultipartUpload: removes the upload and its parts."""
-    find_upload(call)
+    _upload(call)
     _delete_upload(call)
     return Response(204)
 
 
-def _created(upload: sqlite3.Row) -> tuple[Attributes, str]:
-    """Return the attributes of the future object, and the checksum algorithm that the upload was created with."""
-    given = json.loads(upload["attributes"])
-    algorithm: str = given.pop("algorithm")
-    return Attributes(**given), algorithm
+@operation(
+    "ListParts",
+    "GET /Bucket/Key?uploadId",
+    query="max-parts part-number-marker",
+    actions="ListMultipartUploadParts",
+)
+def list_parts(call: S3Call) -> Response:
+    """ListParts, in pages."""
+    upload, limit = _upload(call), call.count("max-parts", default=MAX_KEYS, maximum=MAX_KEYS)
+    after = call.count("part-number-marker", default=0, maximum=_MAX_PARTS)
+    parts = call.store.list(_folder(call), after=_part_key(after))
+    page = [
+        {
+            "PartNumber": int(part.key),
+            "LastModified": xml.iso_time(part.modified_s),
+            "ETag": f'"{part.etag}"',
+            "Size": part.size_bytes,
+            **xml.checksum_elements(part.attributes.checksums),
+        }
+        for part in parts[:limit]
+    ]
+    contents = {
+        "Bucket": call.bucket,
+        "Key": call.key,
+        "UploadId": upload.id,
+        "PartNumberMarker": after,
+        "NextPartNumberMarker": page[-1]["PartNumber"] if page else 0,
+        "MaxParts": limit,
+        "IsTruncated": len(parts) > len(page),
+        **upload.elements(),
+        "Part": page,
+    }
+    return xml.document("ListPartsResult", contents)
 
 
-def find_upload(call: S3Call) -> sqlite3.Row:
+@operation(
+    "ListMultipartUploads",
+    "GET /Bucket?uploads",
+    query="prefix encoding-type key-marker max-uploads upload-id-marker",
+    actions="ListBucketMultipartUploads",
+)
+def list_multipart_uploads(call: S3Call) -> Response:
+    """ListMultipartUploads by key, then by start, in pages."""
+    encoder, limit = KeyEncoder(call), call.count("max-uploads", default=MAX_KEYS, maximum=MAX_KEYS)
+    prefix, owner = call.query("prefix"), {"ID": OWNER_ID}
+    uploads = [_Upload.of(text) for text in call.store.settings(call.bucket, _UPLOAD)]
+    uploads = [upload for upload in uploads if upload.key.startswith(prefix)]
+    uploads.sort(key=lambda upload: (upload.key.encode(), upload.initiated_s, upload.id))
+    uploads = _after_marker(call, uploads)
+    page = uploads[:limit]
+    is_truncated = len(uploads) > len(page)
+    last = page[-1] if page and is_truncated else None
+    contents = {
+        "Bucket": call.bucket,
+        "Prefix": encoder.encode(prefix),
+        "KeyMarker": encoder.parameter("key-marker"),
+        "UploadIdMarker": encoder.parameter("upload-id-marker"),
+        "EncodingType": encoder.encoding,
+        "NextKeyMarker": last and encoder.encode(last.key),
+        "NextUploadIdMarker": last and last.id,
+        "MaxUploads": limit,
+        "IsTruncated": is_truncated,
+        "Upload": [
+            {
+                "Key": encoder.encode(upload.key),
+                "UploadId": upload.id,
+                "Initiator": owner,
+                "Owner": owner,
+                "Initiated": xml.iso_time(upload.initiated_s),
+                **upload.elements(),
+            }
+            for upload in page
+        ],
+    }
+    return xml.document("ListMultipartUploadsResult", contents)
+
+
+def _after_marker(call: S3Call, uploads: list[_Upload]) -> list[_Upload]:
+    """Return the uploads after the page's marker, which is a key or an upload of that key."""
+    key, upload_id = call.query("key-marker"), call.query("upload-id-marker")
+    names = [(upload.key, upload.id) for upload in uploads]
+    if (key, upload_id) in names:
+        return uploads[names.index((key, upload_id)) + 1 :]
+    return [upload for upload in uploads if upload.key > key]
+
+
+def _upload(call: S3Call) -> _Upload:
     """Return the upload that the call names.
 
     Raises:
         ApiError: ``NoSuchUpload``.
     """
-    row: sqlite3.Row | None = call.store.state.connection.execute(
-        "SELECT * FROM s3_upload WHERE id = ? AND bucket = ? AND key = ?",
-        (call.query("uploadId"), call.bucket, call.key),
-    ).fetchone()
-    if row is None:
+    text = call.store.setting(call.bucket, _UPLOAD + call.query("uploadId"))
+    upload = None if text is None else _Upload.of(text)
+    if upload is None or upload.key != call.key:
         raise s3_error("NoSuchUpload", UploadId=call.query("uploadId"))
-    return row
+    return upload
 
 
 def _number(call: S3Call) -> int:
     number = call.query("partNumber")
-    if not (number.isascii() and number.isdecimal() and 1 <= int(number) <= MAX_PARTS):
-        message = f"Part number must be an integer between 1 and {MAX_PARTS}, inclusive"
+    if not (number.isascii() and number.isdecimal() and 1 <= int(number) <= _MAX_PARTS):
+        message = f"Part number must be an integer between 1 and {_MAX_PARTS}, inclusive"
         raise invalid_argument(message, name="partNumber", value=number)
     return int(number)
 
 
+def _folder(call: S3Call) -> str:
+    """Return the bucket of an upload's parts, which no client can name."""
+    return f"{call.bucket}/{call.query('uploadId')}"
+
+
+def _part_key(number: int) -> str:
+    return f"{number:05d}"
+
+
 def _store_part(call: S3Call, number: int, *, body: Body, checksums: Mapping[str, str]) -> None:
-    upload, connection = call.query("uploadId"), call.store.state.connection
-    row = (upload, number, body.size_bytes, body.md5, body.name, call.store.state.now(), json.dumps(dict(checksums)))
-    try:
-        with call.store.state.transaction():
-            find_upload(call)
-            old = connection.execute(
-                "SELECT body FROM s3_part WHERE upload = ? AND number = ?", (upload, number)
-            ).fetchone()
-            connection.execute("INSERT OR REPLACE INTO s3_part VALUES (?, ?, ?, ?, ?, ?, ?)", row)
-    except Exception:  # not an interrupt: after the commit the body already belongs to the part
-        call.store.bodies.discard(body.name)
-        raise
-    if old is not None:
-        call.store.bodies.discard(old["body"])
+    def guard(_old: StoredObject | None) -> None:
+        _upload(call)
+
+    attributes = Attributes(checksums=checksums)
+    call.store.record(_folder(call), _part_key(number), body, attributes=attributes, guard=guard)
 
 
-def parts_of(call: S3Call) -> list[sqlite3.Row]:
-    """Return the parts of the upload that the call names, by number."""
-    return call.store.state.connection.execute(
-        "SELECT * FROM s3_part WHERE upload = ? ORDER BY number", (call.query("uploadId"),)
-    ).fetchall()
-
-
-def _chosen(call: S3Call, nodes: list[Element]) -> list[sqlite3.Row]:
-    """Return the parts that the client lists, after a check of their ETags, checksums, order and sizes."""
-    parts, chosen, last = {row["number"]: row for row in parts_of(call)}, [], 0
+def _chosen(call: S3Call, upload: _Upload, nodes: list[Element]) -> list[StoredObject]:
+    """Return the parts that the client lists, after a check of their ETags, checksums, order, sizes and bytes."""
     if not nodes:
         raise s3_error("MalformedXML")
+    parts = {part.key: part for part in call.store.list(_folder(call))}
+    chosen: list[StoredObject] = []
     for node in nodes:
-        number = required_text(node, "PartNumber")
-        row = parts.get(int(number)) if number.isdecimal() else None
-        if row is None or (node.findtext("ETag") or "").strip('"') != row["md5"] or not _same_checksums(node, row):
+        number, etag = xml.required_text(node, "PartNumber"), (node.findtext("ETag") or "").strip('"')
+        part = parts.get(number.zfill(5))
+        if part is None or etag != part.etag or not _has_checksums(part, node):
             raise ApiError(
                 "InvalidPart",
                 "One or more of the specified parts could not be found.  The part may not have been uploaded, or the "
                 "specified entity tag may not match the part's entity tag.",
-                UploadId=call.query("uploadId"),
+                UploadId=upload.id,
                 PartNumber=number,
-                ETag=(node.findtext("ETag") or "").strip('"'),
+                ETag=etag,
             )
-        if row["number"] <= last:
+        if chosen and part.key <= chosen[-1].key:
             raise s3_error("InvalidPartOrder")
-        if not call.store.bodies.is_intact(row["body"]):
-            raise ApiError("InternalError", f"Part {number} is damaged on disk. Upload it again.", status=500)
-        last = row["number"]
-        chosen.append(row)
-    for row in chosen[:-1]:
-        if row["size_bytes"] < MIN_PART_BYTES:
+        call.store.file_of(part)
+        chosen.append(part)
+    for part in chosen[:-1]:
+        if part.size_bytes < _MIN_PART_BYTES:
             raise s3_error(
                 "EntityTooSmall",
-                ProposedSize=row["size_bytes"],
-                MinSizeAllowed=MIN_PART_BYTES,
-                PartNumber=row["number"],
-                ETag=row["md5"],
+                ProposedSize=part.size_bytes,
+                MinSizeAllowed=_MIN_PART_BYTES,
+                PartNumber=int(part.key),
+                ETag=part.etag,
             )
     return chosen
 
 
-def _same_checksums(node: Element, row: sqlite3.Row) -> bool:
-    checksums = json.loads(row["checksums"])
+def _has_checksums(part: StoredObject, node: Element) -> bool:
+    checksums = part.attributes.checksums
     return all(node.findtext(f"Checksum{name}") in (None, text) for name, text in checksums.items())
 
 
-def _checksums(algorithm: str, kind: str, parts: list[sqlite3.Row], *, whole: Path) -> dict[str, str]:
+def _checksums(call: S3Call, upload: _Upload, parts: list[StoredObject], body: Body) -> dict[str, str]:
     """Return the object's checksums; none if the upload was created without an algorithm.
 
     Raises:
         ApiError: ``InvalidPart``: a part came without the checksum that the upload was created with.
     """
+    algorithm = upload.algorithm
     if not algorithm:
         return {}
-    if kind == "FULL_OBJECT":
-        return {algorithm: checksum(algorithm, read_chunks(whole))}
-    texts = [json.loads(part["checksums"]).get(algorithm) for part in parts]
-    if None in texts:
+    if upload.attributes.checksum_type == "FULL_OBJECT":
+        return {algorithm: checksum(algorithm, read_chunks(call.store.bodies.path(body.name)))}
+    texts = [part.attributes.checksums.get(algorithm, "") for part in parts]
+    if "" in texts:
         raise ApiError("InvalidPart", f"The upload was created using a {algorithm.lower()} checksum. A part has none.")
     return {algorithm: composite(algorithm, texts)}
 
@@ -305,20 +417,19 @@ def _check_whole(call: S3Call, body: Body, *, checksums: Mapping[str, str], kind
 
 def _earlier_answer(call: S3Call) -> Response | None:
     """Return the answer with which the upload was completed, if it was."""
-    row = call.store.state.connection.execute(
-        "SELECT headers, body FROM s3_completed WHERE id = ? AND bucket = ? AND key = ?",
-        (call.query("uploadId"), call.bucket, call.key),
-    ).fetchone()
-    return None if row is None else Response(headers=json.loads(row["headers"]), body=row["body"].encode())
+    text = call.store.setting(call.bucket, _COMPLETED + call.query("uploadId"))
+    answer = {} if text is None else json.loads(text)
+    return Response(headers=answer["headers"], body=answer["body"].encode()) if answer.get("key") == call.key else None
 
 
 def _delete_upload(call: S3Call, *, answer: Response | None = None) -> None:
-    """Delete the upload; keep the answer if it was completed."""
-    upload, connection = call.query("uploadId"), call.store.state.connection
-    with call.store.state.transaction():
+    """Delete the upload and its parts; keep the answer if it was completed."""
+    upload_id, store = call.query("uploadId"), call.store
+    with store.state.transaction() as connection:
         if answer is not None:
-            row = (upload, call.bucket, call.key, json.dumps(dict(answer.headers)), answer.body.decode())
-            connection.execute("INSERT OR REPLACE INTO s3_completed VALUES (?, ?, ?, ?, ?)", row)
-        rows = connection.execute("DELETE FROM s3_part WHERE upload = ? RETURNING body", (upload,)).fetchall()
-        connection.execute("DELETE FROM s3_upload WHERE id = ?", (upload,))
-    call.store.bodies.discard(*(row["body"] for row in rows))
+            kept = {"key": call.key, "headers": dict(answer.headers), "body": answer.body.decode()}
+            row = (call.bucket, _COMPLETED + upload_id, json.dumps(kept))
+            connection.execute("INSERT OR REPLACE INTO s3_setting VALUES (?, ?, ?)", row)
+        connection.execute("DELETE FROM s3_setting WHERE bucket = ? AND name = ?", (call.bucket, _UPLOAD + upload_id))
+        rows = connection.execute("DELETE FROM s3_object WHERE bucket = ? RETURNING body", (_folder(call),)).fetchall()
+    store.bodies.discard(*(row["body"] for row in rows))

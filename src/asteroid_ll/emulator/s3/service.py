@@ -1,42 +1,40 @@
 """S3 over a directory: one HTTP request in, one response out, with S3's checks, codes and messages.
 
-A request that is not implemented gets ``NotImplemented``, even for a single header or query parameter. A setting that
-was silently ignored here would be a difference that only AWS shows.
+If the account evaluates policies, the sender needs the actions of the operation's row in the table. Source of their
+resources and condition keys: AWS's Service Authorization Reference.
 """
 
 from __future__ import annotations
 
 import base64
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
-from urllib.parse import unquote
+from urllib.parse import parse_qsl, unquote
+
+from asteroid_ll.emulator.iam.needs import Need
 
 # Each of these modules adds its operations to the table.
-from asteroid_ll.emulator.s3 import (  # noqa: F401
-    access_control,
-    bucket_policies,
-    bucket_settings,
-    buckets,
-    encryption,
-    listing,
-    multipart,
-    multipart_listing,
-    object_attributes,
-    objects,
-    tags,
+from asteroid_ll.emulator.s3 import buckets, multipart, objects  # noqa: F401
+from asteroid_ll.emulator.s3.call import (
+    Operation,
+    S3Call,
+    check_bucket,
+    check_signed,
+    find_operation,
+    parse_address,
+    parse_copy_source,
+    with_headers_of_query,
 )
-from asteroid_ll.emulator.s3.call import S3Call, check_bucket, check_signed, parse_address, with_headers_of_query
-from asteroid_ll.emulator.s3.errors import s3_error
-from asteroid_ll.emulator.s3.operations import find_operation
-from asteroid_ll.emulator.s3.store import ObjectStore
-from asteroid_ll.emulator.s3.xml import error_body, http_time
+from asteroid_ll.emulator.s3.store import ObjectStore, s3_arn
+from asteroid_ll.emulator.s3.xml import error_body, http_time, s3_error
 from asteroid_ll.emulator.transport.messages import ApiError, Request, Response, too_large
 
 if TYPE_CHECKING:
     from asteroid_ll.emulator.iam.permissions import Permissions
 _MAX_KEY_BYTES = 1024
+_QUERY_CONDITIONS = ("prefix", "delimiter", "max-keys")
 
 CheckSignature = Callable[[Request, str], None]
 """Refuses a request that its caller did not sign. The second argument is the bucket, if the host has its name."""
@@ -72,7 +70,8 @@ class S3:
             "Server": "AmazonS3",
         }
         try:
-            response = self._answer(request, region, permissions, headers=headers)
+            operation, call = self._checked(request, region, headers=headers)
+            response = operation.run(call) if permissions is None else _run_allowed(operation, call, permissions())
         except ApiError as error:
             if error.code == "InternalError":
                 self.store.state.log(f"{request.method} {request.path}: {error.message}")
@@ -81,15 +80,8 @@ class S3:
             return Response(error.status, headers=headers, body=b"" if request.method == "HEAD" else body)
         return replace(response, headers={**headers, **response.headers})
 
-    def _answer(
-        self,
-        request: Request,
-        region: str,
-        permissions: Callable[[], Permissions] | None,
-        *,
-        headers: dict[str, str],
-    ) -> Response:
-        """Check what every call must satisfy, then run its operation.
+    def _checked(self, request: Request, region: str, *, headers: dict[str, str]) -> tuple[Operation, S3Call]:
+        """Check what every call must satisfy; return its operation.
 
         S3 names the bucket's region in ``headers`` for HeadBucket and for calls to the wrong region.
         """
@@ -115,8 +107,63 @@ class S3:
                 if operation.name == "HeadBucket" or (bucket.region != call.region and not any_region):
                     headers["x-amz-bucket-region"] = bucket.region
             check_bucket(call, bucket, host_region=host_region, any_region=any_region)
-        if permissions is None:
-            return operation.run(call)
-        from asteroid_ll.emulator.s3.authorization import run_allowed  # only if policies are evaluated
+        return operation, call
 
-        return run_allowed(operation.name, operation.run, call, permissions())
+
+def _run_allowed(operation: Operation, call: S3Call, permissions: Permissions) -> Response:
+    """Run an operation if the sender's policies allow it.
+
+    S3 hides from a sender without ``s3:ListBucket`` that a key does not exist.
+
+    Raises:
+        ApiError: ``AccessDenied``, or the operation's own error.
+    """
+
+    def denial(key: str) -> str:
+        return permissions.denial(Need("s3:DeleteObject", s3_arn(call.region, call.bucket, key)))
+
+    permissions.check_s3(_needs(operation, call))
+    try:
+        return operation.run(replace(call, deletion_denial=denial))
+    except ApiError as error:
+        if error.code == "NoSuchKey":
+            bucket = parse_copy_source(call)[0] or call.bucket
+            permissions.check_s3([Need("s3:ListBucket", s3_arn(call.region, bucket))])
+        raise
+
+
+def _needs(operation: Operation, call: S3Call) -> Iterator[Need]:
+    """Yield what an operation needs; nothing for one that answers for each key by itself."""
+    bucket, key, version = parse_copy_source(call)
+    if bucket:
+        read = "s3:GetObjectVersion" if version else "s3:GetObject"
+        yield Need(read, s3_arn(call.region, bucket, key), _tags_of(call, bucket, key))
+    context = _context(call)
+    if not call.key:
+        for action in operation.actions:
+            yield Need(f"s3:{action}", s3_arn(call.region, call.bucket or "*"), context)
+        return
+    resource = s3_arn(call.region, call.bucket, call.key)
+    for action in operation.actions:
+        if action == "PutObject":
+            yield Need("s3:PutObject", resource, context)
+            continue
+        versioned = action.replace("Object", "ObjectVersion", 1) if call.query("versionId") else action
+        yield Need(f"s3:{versioned}", resource, {**context, **_tags_of(call, call.bucket, call.key)})
+    tags = dict(parse_qsl(call.header("x-amz-tagging")))
+    if tags:
+        requested = {f"s3:requestobjecttag/{key}".lower(): (value,) for key, value in tags.items()}
+        yield Need("s3:PutObjectTagging", resource, {**context, **requested})
+
+
+def _context(call: S3Call) -> dict[str, tuple[str, ...]]:
+    """Return S3's condition keys that the request has values for: of a listing, and of all ``x-amz-`` headers."""
+    query = {f"s3:{name}": (call.query(name),) for name in _QUERY_CONDITIONS if name in call.request.query}
+    headers = {f"s3:{name}": (text,) for name, text in call.request.headers.items() if name.startswith("x-amz-")}
+    return {**query, **headers}
+
+
+def _tags_of(call: S3Call, bucket: str, key: str) -> Mapping[str, tuple[str, ...]]:
+    stored = call.store.get(bucket, key)
+    tags = {} if stored is None else stored.attributes.tags
+    return {f"s3:existingobjecttag/{name}".lower(): (value,) for name, value in tags.items()}

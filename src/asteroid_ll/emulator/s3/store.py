@@ -1,33 +1,40 @@
 """Buckets and objects as rows and files, without HTTP.
 
-A body is first written to its own file under ``State.objects``. Then one row makes it the object, and the replaced body
-is removed. A process killed in between leaves the old object whole, and at most one file that no row names. The next
-start removes it. A reader that has a body open keeps reading it.
+A body is first written to its own file under ``State.objects``, under a name that is never used again. Then one row
+makes it the object, and the replaced body is removed. A process killed in between leaves the old object whole, and at
+most one file that no row names. The next start removes it. A reader that has a body open keeps reading it.
+
+A body's name has its length and CRC-32, ``UUID-LENGTH-CRC32.PID``, so damage on disk is noticed before the bytes reach
+a reader.
 """
 
 from __future__ import annotations
 
+import base64
+import errno
+import hashlib
 import json
+import os
 import sqlite3
-from collections.abc import Callable, Iterable, Mapping
+import uuid
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from asteroid_ll.emulator.s3.body_files import Body, BodyFiles, read_chunks
-from asteroid_ll.emulator.s3.errors import s3_error
-from asteroid_ll.emulator.state import ACCOUNT_ID, State
+from asteroid_ll.emulator.processes import ProcessId
+from asteroid_ll.emulator.resources import partition
+from asteroid_ll.emulator.s3.xml import parse, required_text, s3_error
+from asteroid_ll.emulator.state import ACCOUNT_ID, BODY_NAME, State
 from asteroid_ll.emulator.transport.messages import ApiError
 
-POLICY = "policy"
-"""The name of a bucket's policy among its settings."""
+CHUNK_BYTES = 1 << 20
 
-PUBLIC_ACCESS = "publicAccessBlock"
-"""The name of a bucket's public access block among its settings; an empty document if it was deleted."""
+ENCRYPTION, POLICY, PUBLIC_ACCESS, TAGGING = "encryption", "policy", "publicAccessBlock", "tagging"
+"""The names of a bucket's settings, which are the subresources of their operations."""
 
-ENCRYPTION_HEADERS = "encryption-headers"
-"""The name of the headers (JSON) that a bucket's default encryption gives to new objects, among its settings."""
-
+ENCRYPTIONS = frozenset(["AES256", "aws:kms", "aws:kms:dsse"])
 DEFAULT_CONTENT_TYPE = "binary/octet-stream"
 LAST_OF_PREFIX = "\U0010ffff" * 256
 """A prefix with this at its end sorts after every key with that prefix, as a key has at most 1,024 bytes of UTF-8."""
@@ -43,24 +50,107 @@ CREATE TABLE IF NOT EXISTS s3_object (
     bucket TEXT NOT NULL, key TEXT NOT NULL, size_bytes INTEGER NOT NULL, etag TEXT NOT NULL, body TEXT NOT NULL,
     modified_s REAL NOT NULL, attributes TEXT NOT NULL, PRIMARY KEY (bucket, key)
 ) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS s3_upload (
-    id TEXT PRIMARY KEY, bucket TEXT NOT NULL, key TEXT NOT NULL, initiated_s REAL NOT NULL, attributes TEXT NOT NULL
-) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS s3_part (
-    upload TEXT NOT NULL, number INTEGER NOT NULL, size_bytes INTEGER NOT NULL, md5 TEXT NOT NULL,
-    body TEXT NOT NULL, modified_s REAL NOT NULL, checksums TEXT NOT NULL, PRIMARY KEY (upload, number)
-) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS s3_object_body ON s3_object (body);
-CREATE INDEX IF NOT EXISTS s3_part_body ON s3_part (body);
-CREATE TABLE IF NOT EXISTS s3_completed (
-    id TEXT PRIMARY KEY, bucket TEXT NOT NULL, key TEXT NOT NULL, headers TEXT NOT NULL, body TEXT NOT NULL
-) WITHOUT ROWID;
 """
 
 _LIST_AFTER = "SELECT * FROM s3_object WHERE bucket = ? AND key > ? AND key <= ? ORDER BY key LIMIT ?"
 _LIST_FROM = "SELECT * FROM s3_object WHERE bucket = ? AND key >= ? AND key <= ? ORDER BY key LIMIT ?"
-_BODIES = "SELECT body FROM s3_object UNION ALL SELECT body FROM s3_part"
-_N_BODIES = "SELECT (SELECT count(*) FROM s3_object) + (SELECT count(*) FROM s3_part)"
+
+
+@dataclass(frozen=True)
+class Body:
+    """Bytes on disk that do not belong to an object yet: file name, length, MD5 (hex), CRC-32 (base64)."""
+
+    name: str
+    size_bytes: int
+    md5: str
+    crc32: str
+
+
+class BodyFiles:
+    """A directory of bodies, which several processes may write at once.
+
+    Args:
+        directory: an existing directory.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+
+    def path(self, name: str) -> Path:
+        """Return the file of a body."""
+        return self.directory / name
+
+    def write(self, chunks: Iterable[bytes | memoryview]) -> Body:
+        """Write bytes to a new file.
+
+        The file's name ends in the writer's process id, which separates a body under way from a lost one. Until the
+        body is complete, its name has no length and no checksum.
+
+        Raises:
+            OSError: the disk is full. The file is removed.
+        """
+        unique, pid = uuid.uuid4().hex, os.getpid()
+        path = self.path(f"{unique}.{pid}")
+        md5, crc32, size_bytes = hashlib.md5(usedforsecurity=False), 0, 0
+        try:
+            with open(path, "xb", opener=_private) as file:
+                for chunk in chunks:
+                    file.write(chunk)
+                    md5.update(chunk)
+                    crc32 = zlib.crc32(chunk, crc32)
+                    size_bytes += len(chunk)
+            path = path.rename(self.path(f"{unique}-{size_bytes}-{crc32:08x}.{pid}"))
+        except BaseException:
+            path.unlink(missing_ok=True)
+            raise
+        return Body(path.name, size_bytes, md5.hexdigest(), base64.b64encode(crc32.to_bytes(4, "big")).decode())
+
+    def is_intact(self, name: str) -> bool:
+        """Return whether a body is on disk with the length and the checksum that it was written with."""
+        expected, size_bytes, crc32 = BODY_NAME.fullmatch(name), 0, 0
+        try:
+            for chunk in read_chunks(self.path(name)):
+                size_bytes, crc32 = size_bytes + len(chunk), zlib.crc32(chunk, crc32)
+        except OSError as error:
+            if error.errno not in (errno.ENOENT, errno.EIO):
+                raise
+            return False
+        return expected is not None and expected["size"] == str(size_bytes) and expected["crc32"] == f"{crc32:08x}"
+
+    def discard(self, *names: str) -> None:
+        """Remove bodies."""
+        for name in names:
+            self.path(name).unlink(missing_ok=True)
+
+    def names(self) -> set[str]:
+        """Return the names of all files, which are bodies unless somebody else put a file here."""
+        return {entry.name for entry in os.scandir(self.directory)}
+
+    def ownerless(self, names: Iterable[str]) -> set[str]:
+        """Return the names of bodies whose writer is dead. Such a body is lost unless a row names it."""
+        return {name for name in names if BODY_NAME.fullmatch(name) and not _is_alive(name)}
+
+
+def read_chunks(*sources: Path, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
+    """Yield the bytes ``[start, stop)`` of each file in chunks."""
+    for source in sources:
+        with source.open("rb") as file:
+            file.seek(start)
+            remaining = CHUNK_BYTES if stop is None else stop - start
+            while remaining > 0 and (chunk := file.read(min(remaining, CHUNK_BYTES))):
+                yield chunk
+                if stop is not None:
+                    remaining -= len(chunk)
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
+
+
+def _is_alive(name: str) -> bool:
+    """Return whether the process that wrote a body still runs."""
+    return ProcessId.of(int(name.rpartition(".")[2])) is not None
 
 
 @dataclass(frozen=True)
@@ -169,7 +259,7 @@ class ObjectStore:
         return [Bucket(**row) for row in rows]
 
     def delete_bucket(self, name: str) -> None:
-        """Delete an empty bucket and its unfinished multipart uploads.
+        """Delete an empty bucket, its settings and the parts of unfinished multipart uploads.
 
         Raises:
             ApiError: ``BucketNotEmpty``.
@@ -177,10 +267,12 @@ class ObjectStore:
         with self.state.transaction() as connection:
             if connection.execute("SELECT 1 FROM s3_object WHERE bucket = ? LIMIT 1", (name,)).fetchone():
                 raise s3_error("BucketNotEmpty", BucketName=name)
-            bodies = _drop_uploads(connection, name)
+            rows = connection.execute(
+                "DELETE FROM s3_object WHERE bucket > ? AND bucket < ? RETURNING body", (f"{name}/", f"{name}0")
+            ).fetchall()
             connection.execute("DELETE FROM s3_setting WHERE bucket = ?", (name,))
             connection.execute("DELETE FROM s3_bucket WHERE name = ?", (name,))
-        self.bodies.discard(*bodies)
+        self.bodies.discard(*(row["body"] for row in rows))
 
     def setting(self, bucket: str, name: str) -> str | None:
         """Return a bucket's configuration document, such as ``tagging``, or None."""
@@ -189,6 +281,14 @@ class ObjectStore:
         ).fetchone()
         return None if row is None else str(row["document"])
 
+    def settings(self, bucket: str, prefix: str) -> list[str]:
+        """Return a bucket's configuration documents whose names have a prefix."""
+        rows = self.state.connection.execute(
+            "SELECT document FROM s3_setting WHERE bucket = ? AND name >= ? AND name < ?",
+            (bucket, prefix, prefix + LAST_OF_PREFIX),
+        )
+        return [row["document"] for row in rows]
+
     def policy(self, bucket: str) -> Mapping[str, Any] | None:
         """Return a bucket's policy, or None."""
         text = self.setting(bucket, POLICY)
@@ -196,8 +296,8 @@ class ObjectStore:
 
     def default_encryption(self, bucket: str) -> dict[str, str]:
         """Return the encryption headers of new objects; none for SSE-S3, which needs no setting."""
-        headers: dict[str, str] = json.loads(self.setting(bucket, ENCRYPTION_HEADERS) or "{}")
-        return headers
+        text = self.setting(bucket, ENCRYPTION)
+        return {} if text is None else encryption_headers(text.encode())
 
     def set_setting(self, bucket: str, name: str, *, document: str | None) -> None:
         """Replace a bucket's configuration document; None removes it."""
@@ -246,12 +346,15 @@ class ObjectStore:
         """Return the file with an object's bytes.
 
         Raises:
-            ApiError: they are damaged.
+            ApiError: ``InternalError``: they are no longer those that were stored.
         """
         if not self.is_intact(stored):
-            name = f"s3://{stored.bucket}/{stored.key}"
-            message = f'The object "{name}" is damaged in the emulator\'s state. Upload it again'
-            raise ApiError("InternalError", message, status=500)
+            raise ApiError(
+                "InternalError",
+                f"The bytes of s3://{stored.bucket}/{stored.key} are damaged or lost on disk. Put the object again, or "
+                "empty the emulator: asteroid-ll emulator reset",
+                status=500,
+            )
         return stored.path
 
     def put_file(self, bucket: str, key: str, source: Path) -> None:
@@ -290,7 +393,7 @@ class ObjectStore:
         """Make a body the object of that key, in one step for every reader, and remove the replaced body.
 
         Args:
-            bucket: an existing bucket.
+            bucket: an existing bucket; with ``/`` and an upload's id after it, for a part of a multipart upload.
             key: the object's key.
             body: from `bodies.write`; removed if the call raises.
             attributes: the client's description.
@@ -303,7 +406,7 @@ class ObjectStore:
         kept = replace(given, etag=given.etag or body.md5, checksums=given.checksums or {"CRC32": body.crc32})
         try:
             with self.state.transaction() as connection:
-                if connection.execute("SELECT 1 FROM s3_bucket WHERE name = ?", (bucket,)).fetchone() is None:
+                if self.bucket(bucket.partition("/")[0]) is None:
                     raise s3_error("NoSuchBucket", BucketName=bucket)
                 old = self.get(bucket, key)
                 if guard is not None:
@@ -328,13 +431,13 @@ class ObjectStore:
         If there are as many rows as files, none is lost, or the next start finds it.
         """
         names = self.bodies.names()
-        (n_rows,) = self.state.connection.execute(_N_BODIES).fetchone()
+        (n_rows,) = self.state.connection.execute("SELECT count(*) FROM s3_object").fetchone()
         if n_rows != len(names):
             lost = self.bodies.ownerless(names - self._bodies_with_a_row())
             self.bodies.discard(*(lost - self._bodies_with_a_row() if lost else ()))
 
     def _bodies_with_a_row(self) -> set[str]:
-        return {row["body"] for row in self.state.connection.execute(_BODIES)}
+        return {row["body"] for row in self.state.connection.execute("SELECT body FROM s3_object")}
 
     def _object(self, row: sqlite3.Row) -> StoredObject:
         attributes = json.loads(row["attributes"])
@@ -351,11 +454,33 @@ class ObjectStore:
         )
 
 
-def _drop_uploads(connection: sqlite3.Connection, bucket: str) -> list[str]:
-    """Delete a bucket's multipart uploads, and return the bodies of their parts."""
-    parts = connection.execute(
-        "DELETE FROM s3_part WHERE upload IN (SELECT id FROM s3_upload WHERE bucket = ?) RETURNING body", (bucket,)
-    ).fetchall()
-    connection.execute("DELETE FROM s3_upload WHERE bucket = ?", (bucket,))
-    connection.execute("DELETE FROM s3_completed WHERE bucket = ?", (bucket,))
-    return [row["body"] for row in parts]
+def s3_arn(region: str, bucket: str, key: str | None = None) -> str:
+    """Return the ARN of a bucket, or of an object."""
+    return f"arn:{partition(region)}:s3:::{bucket}" + ("" if key is None else f"/{key}")
+
+
+def encryption_headers(configuration: bytes) -> dict[str, str]:
+    """Return the headers of new objects by a bucket's default encryption.
+
+    Raises:
+        ApiError: ``MalformedXML``, ``InvalidArgument``.
+    """
+    rules = parse(configuration, "ServerSideEncryptionConfiguration").findall("Rule")
+    if len(rules) != 1:
+        raise s3_error("MalformedXML")
+    default = rules[0].find("ApplyServerSideEncryptionByDefault")
+    if default is None:
+        return {}
+    algorithm, key = required_text(default, "SSEAlgorithm"), default.findtext("KMSMasterKeyID")
+    if algorithm not in ENCRYPTIONS:
+        raise s3_error("MalformedXML")
+    if key and algorithm == "AES256":
+        message = "a KMSMasterKeyID is not applicable if the default sse algorithm is not aws:kms or aws:kms:dsse"
+        raise ApiError("InvalidArgument", message, ArgumentName="ApplyServerSideEncryptionByDefault")
+    name = "x-amz-server-side-encryption"
+    headers = {name: algorithm}
+    if key:
+        headers[f"{name}-aws-kms-key-id"] = key
+    if algorithm == "aws:kms" and rules[0].findtext("BucketKeyEnabled") == "true":
+        headers[f"{name}-bucket-key-enabled"] = "true"
+    return headers

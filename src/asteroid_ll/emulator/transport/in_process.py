@@ -8,16 +8,22 @@ from __future__ import annotations
 
 import io
 import os
+import shutil
+import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import nullcontext
-from typing import Any, BinaryIO, Protocol
+from pathlib import Path
+from typing import Any, BinaryIO, Protocol, cast
 from urllib.parse import parse_qsl, urlsplit
 
 from botocore.awsrequest import AWSResponse
 
 from asteroid_ll.emulator.state import LOCK
-from asteroid_ll.emulator.transport.bodies import MAX_FRAMED_BYTES, collect, copied_chunks
 from asteroid_ll.emulator.transport.messages import Request, Response
+
+IN_MEMORY_BYTES = 16 * 2**20
+"""A larger request body is written to a file without a name."""
+
+_COPY_BYTES = 1 << 20
 
 
 class Handler(Protocol):
@@ -46,11 +52,11 @@ def send(emulator: Handler, prepared: Any) -> Any:
         for name, value in prepared.headers.items()
     }
     headers.setdefault("host", _host_header(prepared.url))
-    data, file = collect(copied_chunks(prepared.body), most=MAX_FRAMED_BYTES)
-    with file or nullcontext():
-        request = to_request(prepared.method, prepared.url, headers=headers, body=data, file=file)
-        response, body = answer(emulator, request)
-    result = AWSResponse(prepared.url, response.status, dict(response.headers), body)
+    with new_body() as body:
+        _copy(prepared.body, body)
+        request = to_request(prepared.method, prepared.url, headers=headers, body=body)
+        response, answered = answer(emulator, request)
+    result = AWSResponse(prepared.url, response.status, dict(response.headers), answered)
     if not prepared.stream_output:
         # botocore reads such a body at once, which also closes its file.
         _ = result.content
@@ -77,31 +83,51 @@ def answer(emulator: Handler, request: Request) -> tuple[Response, io.BufferedRe
             return response, _open(response)
 
 
-def to_request(
-    method: str,
-    url: str,
-    *,
-    headers: Mapping[str, str],
-    body: bytes,
-    file: BinaryIO | None = None,
-    target: str = "",
-) -> Request:
-    """Build the emulator's request from a method, an absolute URL, headers (names in lower case) and a body.
+def new_body(spool: Path | None = None) -> BinaryIO:
+    """Return an empty file for a request's body: in memory while it is small, then in a directory.
 
-    The target is that of the URL, unless the client sent another one to the server.
+    Args:
+        spool: the directory; None for the system's temporary directory.
+    """
+    return cast("BinaryIO", tempfile.SpooledTemporaryFile(IN_MEMORY_BYTES, dir=str(spool) if spool else None))
+
+
+def to_request(
+    method: str, url: str, *, headers: Mapping[str, str], body: bytes | BinaryIO = b"", target: str = ""
+) -> Request:
+    """Build the emulator's request.
+
+    Args:
+        method: the method.
+        url: the absolute URL.
+        headers: the header, names in lower case.
+        body: the body; or a file from `new_body` at its end, which has to stay open until the request is answered.
+        target: what the client sent in place of the URL's path and query, and signed; empty if it is the same.
     """
     parts = urlsplit(url)
-    query = dict(parse_qsl(parts.query, keep_blank_values=True))
+    file = None
+    if not isinstance(body, bytes):
+        is_large = body.tell() > IN_MEMORY_BYTES
+        body.seek(0)
+        body, file = (b"", body) if is_large else (body.read(), None)
     return Request(
         method=method,
         host=parts.hostname or "",
         path=parts.path or "/",
-        query=query,
+        query=dict(parse_qsl(parts.query, keep_blank_values=True)),
         headers=headers,
         body=body,
         file=file,
         target=target or f"{parts.path or '/'}?{parts.query}",
     )
+
+
+def _copy(body: Any, file: BinaryIO) -> None:
+    """Copy a botocore body to a file: None, text, bytes, or a file or stream of bytes."""
+    if hasattr(body, "read"):
+        shutil.copyfileobj(body, file, _COPY_BYTES)
+    elif body is not None:
+        file.write(body.encode() if isinstance(body, str) else body)
 
 
 def _host_header(url: str) -> str:

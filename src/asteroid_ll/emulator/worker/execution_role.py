@@ -15,8 +15,7 @@ from asteroid_ll.emulator.iam.needs import Need, log_arn
 from asteroid_ll.emulator.iam.permissions import Permissions, is_assumable, role_permissions
 from asteroid_ll.emulator.logs.store import LogStore
 from asteroid_ll.emulator.resources import partition
-from asteroid_ll.emulator.s3.authorization import s3_arn
-from asteroid_ll.emulator.s3.store import ObjectStore
+from asteroid_ll.emulator.s3.store import ObjectStore, s3_arn
 from asteroid_ll.emulator.state import ACCOUNT_ID
 from asteroid_ll.emulator.worker.files import input_objects, parse_s3_uri
 

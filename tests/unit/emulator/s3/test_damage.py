@@ -72,36 +72,3 @@ def test_a_damaged_part_does_not_become_an_object(s3, refused, state, flip, stor
     parts = {"Parts": [{"PartNumber": 1, "ETag": part["ETag"]}]}
     error = refused(s3.complete_multipart_upload, Bucket="rocks", Key="k", UploadId=upload, MultipartUpload=parts)
     assert (error["Code"], error["status"]) == ("InternalError", 500)
-
-
-def test_a_body_of_an_earlier_version_is_read_without_a_checksum(s3, store, state):
-    s3.put_object(Bucket="rocks", Key="k", Body=b"433 Eros")
-    stored = store.get("rocks", "k")
-    old = f"{'0' * 32}.1"
-    stored.path.rename(state.objects / old)
-    with state.transaction() as db:
-        db.execute("UPDATE s3_object SET body = ?", (old,))
-    assert s3.get_object(Bucket="rocks", Key="k")["Body"].read() == b"433 Eros"
-
-
-def test_a_look_at_a_damaged_body_shows_the_checksum_of_its_present_bytes(s3, damaged, refused):
-    before = damaged.attributes.checksums
-    head = s3.head_object(Bucket="rocks", Key="k", ChecksumMode="ENABLED")
-    assert head["ContentLength"] == 8000
-    assert before.keys() == {"CRC32"}
-    assert head.get("ChecksumCRC32") != before["CRC32"]
-
-
-def test_a_look_at_an_object_in_parts_shows_its_composite_checksum_until_it_is_damaged(s3, store, flip):
-    upload = s3.create_multipart_upload(Bucket="rocks", Key="k", ChecksumAlgorithm="SHA256")["UploadId"]
-    parts = []
-    for number, body in enumerate((b"1" * 5 * MIB, b"2" * 100), start=1):
-        part = {"Bucket": "rocks", "Key": "k", "UploadId": upload, "PartNumber": number}
-        sent = s3.upload_part(**part, Body=body, ChecksumAlgorithm="SHA256")
-        parts.append({"PartNumber": number, "ETag": sent["ETag"], "ChecksumSHA256": sent["ChecksumSHA256"]})
-    whole = s3.complete_multipart_upload(Bucket="rocks", Key="k", UploadId=upload, MultipartUpload={"Parts": parts})
-    assert whole["ChecksumSHA256"].endswith("-2")
-    look = {"Bucket": "rocks", "Key": "k", "ChecksumMode": "ENABLED"}
-    assert s3.head_object(**look)["ChecksumSHA256"] == whole["ChecksumSHA256"]
-    flip(store.get("rocks", "k"))
-    assert s3.head_object(**look)["ChecksumSHA256"] != whole["ChecksumSHA256"]

@@ -108,11 +108,6 @@ def test_aborting_leaves_nothing(s3, started, refused, bodies):
     assert refused(s3.upload_part, **upload, PartNumber=1)["Code"] == "NoSuchUpload"
 
 
-def test_a_bucket_takes_its_unfinished_uploads_with_it(s3, started, bodies):
-    s3.delete_bucket(Bucket="rocks")
-    assert bodies() == set()
-
-
 @pytest.mark.parametrize(
     ("change", "code"),
     [
@@ -167,24 +162,6 @@ def test_parts_and_uploads_are_listed_by_page(s3, started):
     pages = list(s3.get_paginator("list_multipart_uploads").paginate(Bucket="rocks", PaginationConfig={"PageSize": 1}))
     assert [page["Uploads"][0]["UploadId"] for page in pages] == [other, upload["UploadId"], again]
     assert "Uploads" not in s3.list_multipart_uploads(Bucket="rocks", Prefix="z")
-
-
-def test_uploads_are_listed_by_folder_and_a_folder_counts_as_one_upload(s3):
-    for key in ("a", "b/1", "b/2", "b/c/3", "d", "e f/4"):
-        s3.create_multipart_upload(Bucket="rocks", Key=key)
-
-    def listed(**more):
-        paginator = s3.get_paginator("list_multipart_uploads")
-        pages = list(paginator.paginate(Bucket="rocks", Delimiter="/", PaginationConfig={"PageSize": 2}, **more))
-        assert [page["IsTruncated"] for page in pages] == [True] * (len(pages) - 1) + [False]
-        keys = [upload["Key"] for page in pages for upload in page.get("Uploads", [])]
-        return keys, [common["Prefix"] for page in pages for common in page.get("CommonPrefixes", [])]
-
-    assert listed() == (["a", "d"], ["b/", "e f/"])
-    assert listed(Prefix="b/") == (["b/1", "b/2"], ["b/c/"])
-    assert listed(Prefix="b/c") == ([], ["b/c/"])
-    whole = s3.list_multipart_uploads(Bucket="rocks", Delimiter="/", MaxUploads=2)
-    assert (whole["NextKeyMarker"], whole["Delimiter"]) == ("b/", "/")
 
 
 def test_a_part_is_copied_from_a_range_of_an_object(s3, refused):

@@ -9,7 +9,7 @@ from botocore.loaders import create_loader
 from botocore.model import ServiceModel
 
 from asteroid_ll.emulator.s3 import service  # noqa: F401 - its import fills the table
-from asteroid_ll.emulator.s3.operations import OPERATIONS
+from asteroid_ll.emulator.s3.call import OPERATIONS
 
 
 @pytest.fixture(scope="module")

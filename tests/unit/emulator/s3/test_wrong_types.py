@@ -9,7 +9,7 @@ from xml.sax.saxutils import escape
 import pytest
 from botocore.model import ServiceModel, Shape
 
-from asteroid_ll.emulator.s3.operations import OPERATIONS
+from asteroid_ll.emulator.s3.call import OPERATIONS
 from asteroid_ll.emulator.transport.messages import Request
 
 EVERY = 1 if os.environ.get("ASTEROID_LL_EXHAUSTIVE") == "1" else 8

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from asteroid_ll.emulator.transport.bodies import IN_MEMORY_BYTES
+from asteroid_ll.emulator.transport.in_process import IN_MEMORY_BYTES
 
 MIB = 2**20
 EXHAUSTIVE = os.environ.get("ASTEROID_LL_EXHAUSTIVE") == "1"
