@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from asteroid_ll.emulator.iam.service import SERVICE as IAM
+from asteroid_ll.emulator.iam.operations import SERVICE as IAM
 from asteroid_ll.emulator.logs import SERVICE as LOGS
 from asteroid_ll.emulator.prices import SERVICE as PRICES
 from asteroid_ll.emulator.quotas import SERVICE as QUOTAS
@@ -12,7 +12,7 @@ from asteroid_ll.emulator.s3 import service as _s3  # noqa: F401 - its import fi
 from asteroid_ll.emulator.s3.call import OPERATIONS as S3
 from asteroid_ll.emulator.sagemaker import runtime
 from asteroid_ll.emulator.sagemaker.service import SERVICE as SAGEMAKER
-from asteroid_ll.emulator.sts.service import SERVICE as STS
+from asteroid_ll.emulator.sts import SERVICE as STS
 
 TITLES = {
     "SageMaker": SAGEMAKER,

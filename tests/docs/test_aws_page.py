@@ -178,7 +178,10 @@ def test_the_smoke_script_fails_with_6_and_names_what_the_teardown_could_not_del
     document = json.loads(ready.run("asteroid-ll iam caller-policy").stdout)
     for statement in document["Statement"]:
         statement["Action"] = [name for name in statement["Action"] if name != "sagemaker:DeleteEndpoint"]
-    iam.create_policy_version(PolicyArn=policy, PolicyDocument=json.dumps(document), SetAsDefault=True)
+    iam.detach_user_policy(UserName="me", PolicyArn=policy)
+    iam.delete_policy(PolicyArn=policy)
+    iam.create_policy(PolicyName="asteroid-ll-caller", PolicyDocument=json.dumps(document))
+    iam.attach_user_policy(UserName="me", PolicyArn=policy)
     failed = ready.run("scripts/smoke")
     assert failed.returncode == 6, failed.stdout + failed.stderr
     assert re.search(r"^Left: endpoint asteroid-ll-", failed.stdout, re.MULTILINE)

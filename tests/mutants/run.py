@@ -48,8 +48,8 @@ MODULES = {
     "src/asteroid_ll/aws/checks/roles.py": "tests/unit/aws/checks/test_roles.py",
     "src/asteroid_ll/aws/checks/simulation.py": "tests/unit/aws/checks",
     "src/asteroid_ll/emulator/iam/language.py": "tests/unit/emulator/iam/test_language.py",
-    "src/asteroid_ll/emulator/sts/sessions.py": "tests/unit/emulator/sts/test_sessions.py",
-    "src/asteroid_ll/emulator/sts/web_identity.py": "tests/unit/emulator/sts/test_web_identity.py",
+    "src/asteroid_ll/emulator/iam/evaluation.py": "tests/unit/emulator/iam/test_language.py",
+    "src/asteroid_ll/emulator/sts.py": "tests/unit/emulator/test_sts.py",
 }
 """Each module with the tests that must kill its mutants."""
 

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from asteroid_ll.emulator import ledger
-from asteroid_ll.emulator.iam.call import IamCall
-from asteroid_ll.emulator.iam.principals import Principal
-from asteroid_ll.emulator.iam.service import SERVICE as IAM
+from asteroid_ll.emulator.iam.evaluation import Principal
+from asteroid_ll.emulator.iam.operations import SERVICE as IAM
+from asteroid_ll.emulator.iam.operations import IamCall
 from asteroid_ll.emulator.iam.store import Credentials, Identities
 from asteroid_ll.emulator.ledger import BilledInterval
 from asteroid_ll.emulator.logs import SERVICE as LOGS
@@ -36,8 +36,8 @@ from asteroid_ll.emulator.sagemaker.service import SERVICE as SAGEMAKER
 from asteroid_ll.emulator.sagemaker.tuning import jobs as tuning_jobs
 from asteroid_ll.emulator.service import ApiModel, Service, unknown_operation
 from asteroid_ll.emulator.state import LOCK, LOG, State, naming_damage, remove_state
-from asteroid_ll.emulator.sts.service import SERVICE as STS
-from asteroid_ll.emulator.sts.sessions import StsCall
+from asteroid_ll.emulator.sts import SERVICE as STS
+from asteroid_ll.emulator.sts import StsCall
 from asteroid_ll.emulator.transport.messages import ApiError, Request, Response, too_large
 from asteroid_ll.emulator.worker.jobs import PROCESSING, TRAINING, TRANSFORM, TUNING, Jobs
 from asteroid_ll.emulator.worker.log import LogStore
@@ -50,8 +50,6 @@ if TYPE_CHECKING:
 
 DEFAULT_REGION = "us-east-1"
 RESET_PATH = "/_asteroid-ll/reset"
-PUBLIC = "AssumeRoleWithWebIdentity"
-"""The operation of STS that needs no signature."""
 
 Sender = Callable[[], Principal]
 NewCall = Callable[[str, Sender], Callable[[dict[str, Any]], Any]]
@@ -97,7 +95,7 @@ class Account:
             )
             self.identities = Identities(self.state)
             self.logs = LogStore(self.state)
-        self._s3 = S3(self.store, None if keys is None else self._credentials_of)
+        self._s3 = S3(self.store, None if keys is None else self._check_s3_signature)
         self._runtime = Runtime(self.services)
         self._services = self._table()
         self._protocols = {(name, service.protocol) for name, (service, _) in self._services.items()}
@@ -202,8 +200,6 @@ class Account:
                 raise ApiError("UnknownOperationException", message, status=501)
             return self._s3.handle(request, region=region or DEFAULT_REGION, permissions=permissions)
         operation = operation_of(request, protocol)
-        if not signed_for and operation == PUBLIC and operation in STS.operations:
-            signed_for, region = "sts", DEFAULT_REGION
         self._check(request, signed_for, protocol, operation=operation)
         with LOCK:
             allowed = None if permissions is None else permissions()
@@ -226,13 +222,19 @@ class Account:
             raise unknown_operation(signed_for, operation)
         if request.file is not None:
             raise too_large()
-        if self._keys is not None and operation != PUBLIC:
+        if self._keys is not None:
             from asteroid_ll.emulator import signatures  # only if they are verified
 
             signatures.check(request, self._credentials_of, protocol=protocol, now_s=self.state.now())
 
     def _sender(self, access_key: str) -> Principal:
         return self.identities.principal_of(access_key) or self.identities.anyone()
+
+    def _check_s3_signature(self, request: Request, bucket: str) -> None:
+        """Refuse a request to S3 that its caller did not sign."""
+        from asteroid_ll.emulator import signatures  # only if they are verified
+
+        signatures.check_s3(request, self._credentials_of, bucket=bucket, now_s=self.state.now())
 
     def _credentials_of(self, access_key: str) -> Credentials | None:
         """Return the secret of an access key of the account; None for any other key."""

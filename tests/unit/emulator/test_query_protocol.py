@@ -9,7 +9,7 @@ from botocore import xform_name
 from botocore.model import ServiceModel
 from botocore.serialize import create_serializer
 
-from asteroid_ll.emulator.sts.service import SERVICE as STS
+from asteroid_ll.emulator.sts import SERVICE as STS
 from asteroid_ll.emulator.transport.messages import Request
 
 ACCOUNT = "arn:aws:iam::000000000000"

@@ -10,12 +10,12 @@ from botocore.exceptions import ClientError
 from botocore.loaders import Loader
 
 from asteroid_ll.emulator.account import Account
-from asteroid_ll.emulator.iam.service import SERVICE as IAM
+from asteroid_ll.emulator.iam.operations import SERVICE as IAM
 from asteroid_ll.emulator.logs import SERVICE as LOGS
 from asteroid_ll.emulator.prices import SERVICE as PRICES
 from asteroid_ll.emulator.quotas import SERVICE as QUOTAS
 from asteroid_ll.emulator.sagemaker.service import SERVICE as SAGEMAKER
-from asteroid_ll.emulator.sts.service import SERVICE as STS
+from asteroid_ll.emulator.sts import SERVICE as STS
 from asteroid_ll.emulator.transport import in_process
 from asteroid_ll.emulator.transport.messages import Request
 

@@ -9,11 +9,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from asteroid_ll.emulator.iam.language import problem_of
-from asteroid_ll.emulator.iam.managed import MANAGED
+from asteroid_ll.emulator.iam.language import Document, problem_of
 from asteroid_ll.emulator.iam.needs import SAGEMAKER_SERVICE
-from asteroid_ll.emulator.iam.principals import Document
-from asteroid_ll.emulator.iam.store import ROLE, USER, Identities
+from asteroid_ll.emulator.iam.store import ROLE, USER, Identities, aws_policy
 from asteroid_ll.emulator.state import ACCOUNT_ID, State
 from asteroid_ll.errors import ConfigError
 
@@ -65,7 +63,12 @@ class Policies:
             return
         identities, settings = Identities(state), replace(state.settings, iam=True)
         if self.role is not None:
-            trust = {"trust": json.dumps(_TRUST), "description": None, "max_session_s": 3_600}
+            trust: dict[str, Any] = {
+                "trust": json.dumps(_TRUST),
+                "description": None,
+                "max_session_s": 3_600,
+                "tags": [],
+            }
             _replace(identities, ROLE, ROLE_NAME, policies=self.role, **trust)
         if self.caller is not None:
             caller_arn = _replace(identities, USER, CALLER_NAME, policies=self.caller)
@@ -76,19 +79,24 @@ class Policies:
 
 
 def _document(source: Source) -> Document:
-    if isinstance(source, str) and source in MANAGED:
-        return MANAGED[source]
-    if isinstance(source, str | os.PathLike):
-        name = os.fspath(source)
-        try:
-            document = json.loads(Path(source).read_text(encoding="utf-8"))
-        except OSError as error:
-            raise ConfigError(f"The policy {name} cannot be read: {error.strerror}.", hint=_HINT) from error
-        except ValueError as error:
-            raise ConfigError(f"The policy {name} is not JSON: {error}.", hint=_HINT) from error
-    else:
-        name, document = "document", json.loads(json.dumps(source))
-    problem = problem_of(document, kind="identity")
+    """Return a checked policy.
+
+    Raises:
+        ConfigError: it cannot be read, or is not one for users, roles and accounts.
+    """
+    managed = aws_policy(source) if isinstance(source, str) else None
+    if managed is not None:
+        source = json.loads(managed.body["document"])
+    is_file = isinstance(source, str | os.PathLike)
+    name = os.fspath(source) if isinstance(source, str | os.PathLike) else "document"
+    document: Any = None
+    try:
+        document = json.loads(Path(name).read_text(encoding="utf-8") if is_file else json.dumps(source))
+        problem = problem_of(document, kind="identity")
+    except OSError as error:
+        problem = f"{error.strerror}."
+    except ValueError as error:
+        problem = f"It is not JSON: {error}."
     if problem:
         raise ConfigError(f"The policy {name} cannot be used. {problem}", hint=_HINT)
     checked: Document = document
@@ -110,6 +118,5 @@ def _replace(identities: Identities, kind: str, name: str, *, policies: Sequence
             old = identities.by_name(kind, partition, name)
             if old is not None:
                 identities.delete(old)
-            entity = identities.new(kind, partition, name, inline=inline, attached=[], boundary=None, tags=[], **more)
-            identities.save(entity)
+            identities.new(kind, partition, name, inline=inline, attached=[], boundary=None, **more)
     return f"arn:aws:iam::{ACCOUNT_ID}:{kind}/{name}"

@@ -18,8 +18,7 @@ from itertools import islice
 from typing import Any
 from urllib.parse import quote
 
-from asteroid_ll.emulator.iam.conditions import as_texts
-from asteroid_ll.emulator.iam.language import problem_of, statements_of
+from asteroid_ll.emulator.iam.language import as_texts, problem_of, statements_of
 from asteroid_ll.emulator.s3 import xml
 from asteroid_ll.emulator.s3.call import S3Call, operation
 from asteroid_ll.emulator.s3.payload import read_payload

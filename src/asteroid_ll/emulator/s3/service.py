@@ -33,10 +33,11 @@ from asteroid_ll.emulator.transport.messages import ApiError, Request, Response,
 
 if TYPE_CHECKING:
     from asteroid_ll.emulator.iam.permissions import Permissions
-    from asteroid_ll.emulator.signatures import Keys
-
 _MAX_KEY_BYTES = 1024
 _QUERY_CONDITIONS = ("prefix", "delimiter", "max-keys")
+
+CheckSignature = Callable[[Request, str], None]
+"""Refuses a request that its caller did not sign. The second argument is the bucket, if the host has its name."""
 
 
 class S3:
@@ -44,12 +45,12 @@ class S3:
 
     Args:
         store: the buckets and objects of the account.
-        keys: the account's access keys; None if no signature is verified.
+        check_signature: refuses a request that its caller did not sign; None if no signature is verified.
     """
 
-    def __init__(self, store: ObjectStore, keys: Keys | None = None) -> None:
+    def __init__(self, store: ObjectStore, check_signature: CheckSignature | None = None) -> None:
         self.store = store
-        self._keys = keys
+        self._check_signature = check_signature
 
     def handle(
         self, request: Request, *, region: str, permissions: Callable[[], Permissions] | None = None
@@ -87,11 +88,9 @@ class S3:
         now_s = self.store.state.now()
         check_signed(request, now_s=now_s)
         name, key, host_region = parse_address(request)
-        if self._keys is not None:
-            from asteroid_ll.emulator.s3 import signatures  # only if they are verified
-
+        if self._check_signature is not None:
             in_host = unquote(request.path[1:]) == key
-            signatures.check(request, self._keys, bucket=name if in_host else "", now_s=now_s)
+            self._check_signature(request, name if in_host else "")
         request = with_headers_of_query(request)
         if len(key.encode()) > _MAX_KEY_BYTES:
             raise s3_error("KeyTooLongError", Size=len(key), MaxSizeAllowed=_MAX_KEY_BYTES)

@@ -8,9 +8,9 @@ import pytest
 from botocore.exceptions import ClientError
 
 from asteroid_ll import Emulator
-from asteroid_ll.emulator.iam.language import context_of, decide, problem_of
-from asteroid_ll.emulator.iam.managed import MANAGED
-from asteroid_ll.emulator.iam.principals import Principal
+from asteroid_ll.emulator.iam.evaluation import Principal, context_of, decide
+from asteroid_ll.emulator.iam.language import problem_of
+from asteroid_ll.emulator.iam.store import aws_policy
 from asteroid_ll.errors import ConfigError
 
 FULL_ACCESS = "arn:aws:iam::aws:policy/AmazonSageMakerFullAccess"
@@ -24,8 +24,12 @@ def allow(*actions):
 @pytest.mark.parametrize(
     ("text", "what"),
     [
-        (None, "cannot be read: No such file or directory."),
-        ("{", "is not JSON: Expecting property name enclosed in double quotes: line 1 column 2 (char 1)."),
+        (None, "cannot be used. No such file or directory."),
+        (
+            "{",
+            "cannot be used. It is not JSON: Expecting property name enclosed in double quotes: line 1 column 2 "
+            "(char 1).",
+        ),
         ('{"Version": "2012-10-17"}', "cannot be used. It has no Statement."),
         (
             '{"Statement": {"Effect": "Allow", "Action": "s3:*"}}',
@@ -91,14 +95,15 @@ def test_a_reset_of_an_account_ends_the_evaluation(tmp_path):
 
 
 def may(action, resource, **context):
-    principal = Principal(arn=ROLE_ARN, user_id="", identity_policies=(MANAGED[FULL_ACCESS],))
+    document = json.loads(aws_policy(FULL_ACCESS).body["document"])
+    assert problem_of(document, kind="identity") == ""
+    principal = Principal(arn=ROLE_ARN, user_id="", identity_policies=(document,))
     values = {**context_of(principal), **{key: (value,) for key, value in context.items()}}
     return decide(action=action, resource=resource, context=values, principal=principal).allowed
 
 
 def test_full_access_of_sagemaker_is_not_full_access_to_s3():
     # AWS managed policy reference, "AmazonSageMakerFullAccess".
-    assert problem_of(MANAGED[FULL_ACCESS], kind="identity") == ""
     assert may("sagemaker:CreateTrainingJob", "arn:aws:sagemaker:us-east-1:000000000000:training-job/x")
     assert not may("sagemaker:CreateApp", "arn:aws:sagemaker:us-east-1:000000000000:app/d/u/t/n")
     assert may("s3:GetObject", "arn:aws:s3:::my-sagemaker-data/x")

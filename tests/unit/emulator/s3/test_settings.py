@@ -111,7 +111,7 @@ def test_a_public_policy_needs_the_block_switched_off(s3, refused, everybody):
     refusal = refused(s3.put_bucket_policy, Bucket="rocks", Policy=public)
     assert (refusal["Code"], refusal["status"]) == ("AccessDenied", 403)
     assert "BlockPublicPolicy" in refusal["Message"]
-    limited = policy(Principal=everybody, Condition={"IpAddress": {"aws:SourceIp": "10.0.0.0/8"}})
+    limited = policy(Principal=everybody, Condition={"StringEquals": {"aws:SourceIp": "10.0.0.1"}})
     s3.put_bucket_policy(Bucket="rocks", Policy=limited)
     s3.put_public_access_block(Bucket="rocks", PublicAccessBlockConfiguration={"BlockPublicPolicy": False})
     s3.put_bucket_policy(Bucket="rocks", Policy=public)

@@ -1,1 +1,0 @@
-"""The emulated STS, in `service.py`."""
