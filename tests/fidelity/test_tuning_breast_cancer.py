@@ -1,11 +1,8 @@
 """Tuning jobs of 12 real training jobs on the breast cancer data find at least as good a model as their first one.
-
-The same search without processes, over many seeds, compares the strategies.
 """
 
 from __future__ import annotations
 
-import math
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -129,41 +126,3 @@ def test_the_best_training_job_is_at_least_as_good_as_the_first(account: Any, tu
     for child in children:
         bucket, _, key = child["ModelArtifacts"]["S3ModelArtifacts"].removeprefix("s3://").partition("/")
         assert s3.head_object(Bucket=bucket, Key=key)["ContentLength"] > 0
-
-
-def test_bayesian_search_beats_random_search_over_twenty_seeds() -> None:
-    from asteroid_ll.emulator.sagemaker.tuning.ranges import CategoryRange, NumberRange, Space
-    from asteroid_ll.emulator.sagemaker.tuning.search import suggest
-    from asteroid_ll.emulator.sagemaker.tuning.trials import Trial
-    from asteroid_ll.linear_learner import train
-
-    features, benign = load_breast_cancer(return_X_y=True)
-    features, labels = features.astype(np.float32), (1 - benign).astype(np.float32)
-    held_out = np.random.default_rng(0).random(len(labels)) >= 0.8
-    space = Space(
-        (
-            CategoryRange("use_bias", ("true", "false")),
-            NumberRange("mini_batch_size", 50, 400, is_integer=True),
-            NumberRange("learning_rate", 1e-5, 1),
-            NumberRange("wd", 1e-7, 1),
-        )
-    )
-
-    def loss(values: dict[str, str]) -> float:
-        fixed = {"predictor_type": "binary_classifier", "epochs": "10", "_tuning_objective_metric": METRIC}
-        model = train(features[~held_out], labels[~held_out], fixed | values).model
-        score = np.clip(model.predict(features[held_out]).score.astype(np.float64), 1e-12, 1 - 1e-12)
-        return float(-np.log(np.where(labels[held_out] == 1, score, 1 - score)).mean())
-
-    def best(strategy: str, seed: int) -> float:
-        trials: list[Trial] = []
-        for _ in range(12):
-            values = suggest(space, strategy, trials, seed=seed)
-            trials.append(Trial(values, loss(values)))
-        return min(trial.loss for trial in trials if trial.loss is not None)
-
-    bayesian = np.array([best("Bayesian", seed) for seed in range(20)])
-    random = np.array([best("Random", seed) for seed in range(20)])
-    print(f"Bayesian {bayesian.mean():.4f}, random {random.mean():.4f}, better in {(bayesian < random).sum()} of 20")
-    assert math.isfinite(bayesian.sum())
-    assert bayesian.mean() <= random.mean()

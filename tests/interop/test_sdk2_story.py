@@ -28,7 +28,7 @@ features = rng.normal(size=(400, 3)).astype("float32")
 labels = (features.sum(axis=1) > 0).astype("float32")
 learner = LinearLearner(
     role, 2, "ml.m5.large", predictor_type="binary_classifier", epochs=3, sagemaker_session=session,
-    input_mode="Pipe", keep_alive_period_in_seconds=60,
+    input_mode="Pipe",
 )
 records = learner.record_set(features[:300], labels[:300])
 held_out = learner.record_set(features[300:], labels[300:], channel="test")
@@ -40,7 +40,6 @@ told["attached"] = [again.model_data == learner.model_data, again.hyperparameter
 
 frame = TrainingJobAnalytics(learner.latest_training_job.name, sagemaker_session=session).dataframe()
 told["metrics"] = sorted(set(frame["metric_name"]))
-told["warm"] = learner.latest_training_job.describe()["WarmPoolStatus"]
 
 config = ServerlessInferenceConfig(memory_size_in_mb=2048, max_concurrency=2)
 predictor = again.deploy(serverless_inference_config=config, wait=False)
@@ -99,7 +98,6 @@ tuner = HyperparameterTuner(
     max_jobs=12,
     max_parallel_jobs=2,
     random_seed=1,
-    early_stopping_type="Auto",
     tags=[{"Key": "team", "Value": "rocks"}],
 )
 tuner.fit(inputs, mini_batch_size=100)
@@ -142,7 +140,7 @@ def test_a_program_that_names_no_bucket_needs_only_the_sdks_configuration(sdk, t
     assert sdk.open_intervals(tmp_path / "state") == []
 
 
-def test_record_sets_pipes_attach_metrics_warm_pools_serverless_and_transform(sdk, tmp_path):
+def test_record_sets_pipes_attach_metrics_serverless_and_transform(sdk, tmp_path):
     with sdk.served(tmp_path / "state") as url:
         printed = sdk.run(STORY, url=url, folder=tmp_path)
     (line,) = (line for line in printed.splitlines() if line.startswith("TOLD "))
@@ -151,7 +149,6 @@ def test_record_sets_pipes_attach_metrics_warm_pools_serverless_and_transform(sd
     assert told["type"] == "ManifestFile"
     assert told["attached"] == [True, "binary_classifier"]
     assert {"train:objective_loss", "train:progress", "test:objective_loss"} <= set(told["metrics"])
-    assert told["warm"]["Status"] == "Available"
     assert told["endpoint"] == pytest.approx(told["transform"], rel=1e-6)
     assert told["left"] == [[], [], []]
     assert sdk.open_intervals(tmp_path / "state") == []

@@ -29,11 +29,10 @@ from asteroid_ll.emulator.quotas import QuotasCall
 from asteroid_ll.emulator.resources import Resources, partition
 from asteroid_ll.emulator.s3.service import S3
 from asteroid_ll.emulator.s3.store import ObjectStore
-from asteroid_ll.emulator.sagemaker import hosting
+from asteroid_ll.emulator.sagemaker import hosting, tuning
 from asteroid_ll.emulator.sagemaker.call import SageMakerCall, Services
 from asteroid_ll.emulator.sagemaker.runtime import Runtime
 from asteroid_ll.emulator.sagemaker.service import SERVICE as SAGEMAKER
-from asteroid_ll.emulator.sagemaker.tuning import jobs as tuning_jobs
 from asteroid_ll.emulator.service import ApiModel, Service, unknown_operation
 from asteroid_ll.emulator.state import LOCK, LOG, State, naming_damage, remove_state
 from asteroid_ll.emulator.sts import SERVICE as STS
@@ -168,7 +167,7 @@ class Account:
 
     def stop_spawned(self) -> None:
         """End the jobs that this process started; tuning jobs end with their training jobs."""
-        tuning_jobs.stop_spawned(self.services)
+        tuning.stop_spawned(self.services)
         for jobs in self._all_jobs():
             jobs.stop_spawned()
 

@@ -18,7 +18,6 @@ TRANSFORM = "transform"
 PROCESSING = "processing"
 ENDPOINT = "endpoint"
 SPOT_TRAINING = "spot-training"
-WARM_POOL = "warm-pool"
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS intervals (
@@ -34,7 +33,7 @@ class BilledInterval:
 
     Attributes:
         arn: the job or endpoint.
-        kind: ``training``, ``spot-training``, ``warm-pool``, ``transform``, ``processing`` or ``endpoint``.
+        kind: ``training``, ``spot-training``, ``transform``, ``processing`` or ``endpoint``.
         instance_type: such as ``ml.m5.large``.
         instance_count: number of instances.
         started_s: seconds since 1970.
@@ -86,14 +85,6 @@ def start_interval(db: sqlite3.Connection, arn: str, *, started_s: float) -> Non
 def close_intervals(db: sqlite3.Connection, arn: str, *, ended_s: float) -> None:
     """End a resource's open intervals; the end may be in the future if the deletion takes time."""
     db.execute("UPDATE intervals SET ended_s = MAX(started_s, ?) WHERE arn = ? AND ended_s IS NULL", (ended_s, arn))
-
-
-def end_at(db: sqlite3.Connection, arn: str, *, kind: str, ended_s: float) -> None:
-    """Change the end of a resource's last interval of a kind."""
-    db.execute(
-        "UPDATE intervals SET ended_s = ? WHERE id = (SELECT MAX(id) FROM intervals WHERE arn = ? AND kind = ?)",
-        (ended_s, arn, kind),
-    )
 
 
 def retag_intervals(db: sqlite3.Connection, arn: str, *, tags: Mapping[str, str]) -> None:

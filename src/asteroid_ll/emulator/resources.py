@@ -31,8 +31,6 @@ CREATE TABLE IF NOT EXISTS resources (
     PRIMARY KEY (kind, region, name));
 CREATE INDEX IF NOT EXISTS resources_by_time ON resources (kind, region, created_s, name, status);
 CREATE INDEX IF NOT EXISTS resources_by_status ON resources (kind, status, region, created_s, name);
-CREATE INDEX IF NOT EXISTS resources_with_pool ON resources (kind, region, created_s)
-    WHERE json_extract(body, '$.pool') IS NOT NULL;
 CREATE TABLE IF NOT EXISTS tags (
     position INTEGER PRIMARY KEY, arn TEXT NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL, UNIQUE (arn, key));
 """
@@ -117,15 +115,6 @@ class Resources:
             sql += f" AND status IN ({','.join('?' * len(statuses))})"
             values.extend(statuses)
         return [_resource(row) for row in self.state.connection.execute(sql + " ORDER BY name", values)]
-
-    def with_pool(self, kind: str, region: str) -> list[Resource]:
-        """Return the resources of a kind whose body has a ``pool``, oldest first."""
-        rows = self.state.connection.execute(
-            "SELECT * FROM resources WHERE kind = ? AND region = ? AND json_extract(body, '$.pool') IS NOT NULL"
-            " ORDER BY created_s, name",
-            (kind, region),
-        )
-        return [_resource(row) for row in rows]
 
     def page(
         self,

@@ -1,5 +1,6 @@
-"""The emulated SageMaker. Start with the operation table in ``service.py``; it names the function of each operation.
+"""The emulated SageMaker. Start with the tables of kinds and operations in ``service.py``.
 
-``training_jobs``, ``transform_jobs``, ``processing_jobs``, ``models``, ``hosting`` and ``tags`` contain the operations.
-``runtime`` answers InvokeEndpoint.
+``kinds`` is the machine that creates, describes, lists, stops and deletes. ``training``, ``transform``, ``processing``,
+``tuning``, ``models`` and ``hosting`` have the checks and the descriptions of their kinds. ``runtime`` answers
+InvokeEndpoint.
 """

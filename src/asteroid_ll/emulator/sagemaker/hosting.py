@@ -1,4 +1,4 @@
-"""SageMaker's endpoints: create, update, describe, list and delete.
+"""SageMaker's endpoints: their checks, transitions, bill and description.
 
 An endpoint has no process. Its transitions are applied by the first call after they are due. It loads and serves
 its own copy of the artifact, so later changes in S3 do not reach it.
@@ -11,16 +11,15 @@ import sqlite3
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from asteroid_ll.emulator import ledger
+from asteroid_ll.emulator import ledger, resources
 from asteroid_ll.emulator.ledger import BilledInterval
-from asteroid_ll.emulator.resources import ENDPOINT, ENDPOINT_CONFIG, MODEL, Resource
+from asteroid_ll.emulator.resources import Resource
 from asteroid_ll.emulator.sagemaker.call import SageMakerCall, Services, invalid
-from asteroid_ll.emulator.sagemaker.listing import page
-from asteroid_ll.emulator.sagemaker.models import create_resource, existing
+from asteroid_ll.emulator.sagemaker.kinds import Kind, Members, existing
+from asteroid_ll.emulator.sagemaker.models import ENDPOINT_CONFIG, MODEL, container_of
 from asteroid_ll.emulator.transport.messages import ApiError
 from asteroid_ll.emulator.worker.files import link_or_copy, parse_s3_uri
 from asteroid_ll.emulator.worker.log import ENDPOINT_GROUP_PREFIX, LogStore
@@ -34,62 +33,30 @@ if TYPE_CHECKING:
 _IN_TRANSITION = ("Creating", "Updating", "Deleting")
 
 
-def create(call: SageMakerCall) -> dict[str, Any]:
-    """CreateEndpoint."""
-    name = call.params["EndpointName"]
+def _check(call: SageMakerCall, request: Members) -> Members:
+    """Check a new endpoint; return its configuration, variants and the time at which it is up."""
     advance(call.services)
-    call.refuse_unsupported(call.params, "DeploymentConfig")
-    config = existing(call, ENDPOINT_CONFIG, call.params["EndpointConfigName"])
-    if call.resources.get(ENDPOINT, call.region, name) is None:
-        _check_quotas(call, config)
-    body = {
-        "config": config.name,
-        "variants": _variants(call, config),
-        "due_s": call.state.now() + call.settings.endpoint_creating_s,
-    }
-    endpoint = create_resource(call, ENDPOINT, name, status="Creating", body=body, also=partial(_bill, call.services))
-    return {"EndpointArn": endpoint.arn}
+    call.refuse_unsupported(request, "DeploymentConfig")
+    config, variants = _checked_config(call)
+    return {"config": config, "variants": variants, "due_s": call.state.now() + call.settings.endpoint_creating_s}
 
 
-def update(call: SageMakerCall) -> dict[str, Any]:
+def update(call: SageMakerCall) -> Members:
     """UpdateEndpoint: change the configuration; the old one serves until the new one is up."""
     endpoint = _changeable(call)
-    config = existing(call, ENDPOINT_CONFIG, call.params["EndpointConfigName"])
+    call.refuse_unsupported(call.params, "DeploymentConfig", "RetainAllVariantProperties", "RetainDeploymentConfig")
+    config, variants = _checked_config(call)
     if endpoint.status != "InService":
         raise invalid(f'Cannot update endpoint "{endpoint.arn}" in status {endpoint.status}.')
-    call.refuse_unsupported(call.params, "DeploymentConfig", "RetainAllVariantProperties", "RetainDeploymentConfig")
-    _check_quotas(call, config)
     now_s = call.state.now()
-    body = {
-        **endpoint.body,
-        "next_config": config.name,
-        "next_variants": _variants(call, config),
-        "due_s": now_s + call.settings.endpoint_creating_s,
-    }
+    due_s = now_s + call.settings.endpoint_creating_s
+    body = {**endpoint.body, "next_config": config, "next_variants": variants, "due_s": due_s}
     with call.state.transaction() as db:
         call.resources.save(db, replace(endpoint, status="Updating", modified_s=now_s, body=body))
     return {"EndpointArn": endpoint.arn}
 
 
-def describe(call: SageMakerCall) -> dict[str, Any]:
-    """DescribeEndpoint."""
-    advance(call.services)
-    endpoint = existing(call, ENDPOINT, call.params["EndpointName"])
-    return {
-        **_summary(endpoint),
-        "EndpointConfigName": endpoint.body["config"],
-        "ProductionVariants": _variant_summaries(endpoint),
-        "FailureReason": endpoint.body.get("reason"),
-    }
-
-
-def list_endpoints(call: SageMakerCall) -> dict[str, Any]:
-    """ListEndpoints."""
-    advance(call.services)
-    return page(call, ENDPOINT, member="Endpoints", summary=_summary)
-
-
-def delete(call: SageMakerCall) -> dict[str, Any]:
+def delete(call: SageMakerCall) -> Members:
     """DeleteEndpoint: asynchronous; refused while the endpoint is created or updated."""
     endpoint = _changeable(call)
     if endpoint.status != "Deleting":
@@ -105,7 +72,7 @@ def delete(call: SageMakerCall) -> dict[str, Any]:
 
 def advance(services: Services) -> None:
     """Apply endpoint transitions that are due."""
-    for endpoint in services.resources.find(ENDPOINT, statuses=_IN_TRANSITION):
+    for endpoint in services.resources.find(resources.ENDPOINT, statuses=_IN_TRANSITION):
         if endpoint.body["due_s"] > services.state.now():
             continue
         if endpoint.status == "Deleting":
@@ -227,7 +194,7 @@ def _drop_unserved(services: Services) -> None:
     if services.loaded_models:
         served = {
             _artifact(services, endpoint, endpoint.body["generation"], variant["VariantName"])
-            for endpoint in services.resources.find(ENDPOINT, statuses=("InService", "Updating"))
+            for endpoint in services.resources.find(resources.ENDPOINT, statuses=("InService", "Updating"))
             for variant in endpoint.body["variants"]
         }
         for path in services.loaded_models.keys() - served:
@@ -240,33 +207,32 @@ def _changeable(call: SageMakerCall) -> Resource:
     Raises:
         ApiError: it does not exist, or is being created or updated.
     """
-    advance(call.services)
     endpoint = existing(call, ENDPOINT, call.params["EndpointName"])
     if endpoint.status in ("Creating", "Updating"):
         raise invalid(f'Cannot update in-progress endpoint "{endpoint.arn}".')
     return endpoint
 
 
-def _variants(call: SageMakerCall, config: Resource) -> list[dict[str, Any]]:
-    """Return a configuration's variants, each with the current artifact of its model."""
-    variants = []
-    for variant in config.body["ProductionVariants"]:
-        model = existing(call, MODEL, variant["ModelName"])
-        container = model.body.get("PrimaryContainer") or model.body["Containers"][0]
-        role_arn = model.body["ExecutionRoleArn"]
-        variants.append({**variant, "model_data_url": container["ModelDataUrl"], "role_arn": role_arn})
-    return variants
+def _checked_config(call: SageMakerCall) -> tuple[str, list[Members]]:
+    """Return the name of the request's configuration and its variants, each with the current artifact of its model.
 
-
-def _check_quotas(call: SageMakerCall, config: Resource) -> None:
+    Raises:
+        ApiError: it does not exist, or is above a quota.
+    """
+    config = existing(call, ENDPOINT_CONFIG, call.params["EndpointConfigName"])
+    variants: list[Members] = []
     counts: Counter[str] = Counter()
-    for variant in config.body["ProductionVariants"]:
+    for variant in config.body["request"]["ProductionVariants"]:
+        model = existing(call, MODEL, variant["ModelName"])
+        url, role_arn = container_of(model)["ModelDataUrl"], model.body["request"]["ExecutionRoleArn"]
+        variants.append({**variant, "model_data_url": url, "role_arn": role_arn})
         if "ServerlessConfig" in variant:
             call.check_serverless_memory(variant["ServerlessConfig"]["MemorySizeInMB"])
-            continue
-        counts[variant["InstanceType"]] += variant["InitialInstanceCount"]
+        else:
+            counts[variant["InstanceType"]] += variant["InitialInstanceCount"]
     for instance_type, count in counts.items():
         call.check_quota("endpoint usage", kind=ledger.ENDPOINT, instance_type=instance_type, count=count)
+    return config.name, variants
 
 
 def _bill(services: Services, db: sqlite3.Connection, endpoint: Resource) -> None:
@@ -284,10 +250,9 @@ def _bill(services: Services, db: sqlite3.Connection, endpoint: Resource) -> Non
             ledger.open_interval(db, interval)
 
 
-def _variant_summaries(endpoint: Resource) -> list[dict[str, Any]] | None:
-    if endpoint.status in ("Creating", "Failed"):
-        return None
-    return [
+def _description(_call: SageMakerCall, endpoint: Resource) -> Members:
+    """Return the configuration, and the variants of an endpoint that has been up."""
+    variants = [
         {
             "VariantName": variant["VariantName"],
             "DeployedImages": [{"SpecifiedImage": image_uri(endpoint.region)}],
@@ -299,16 +264,8 @@ def _variant_summaries(endpoint: Resource) -> list[dict[str, Any]] | None:
         }
         for variant in endpoint.body["variants"]
     ]
-
-
-def _summary(endpoint: Resource) -> dict[str, Any]:
-    return {
-        "EndpointName": endpoint.name,
-        "EndpointArn": endpoint.arn,
-        "CreationTime": endpoint.created_s,
-        "LastModifiedTime": endpoint.modified_s,
-        "EndpointStatus": endpoint.status,
-    }
+    is_down = endpoint.status in ("Creating", "Failed")
+    return {"EndpointConfigName": endpoint.body["config"], "ProductionVariants": None if is_down else variants}
 
 
 def _directory(services: Services, endpoint: Resource) -> Path:
@@ -317,3 +274,17 @@ def _directory(services: Services, endpoint: Resource) -> Path:
 
 def _artifact(services: Services, endpoint: Resource, generation: str, variant: str) -> Path:
     return _directory(services, endpoint) / generation / variant / "model.tar.gz"
+
+
+ENDPOINT = Kind(
+    resources.ENDPOINT,
+    "Endpoint",
+    "endpoint",
+    _check,
+    _description,
+    "Endpoints",
+    first_status="Creating",
+    settle=advance,
+    created=_bill,
+)
+"""Endpoints."""

@@ -1,77 +1,62 @@
-"""SageMaker's control plane: the table of operations.
+"""SageMaker's control plane: the table of kinds and the table of operations.
 
-To add an operation, write a function from a `SageMakerCall` to the output's members and enter it in ``OPERATIONS``.
+To add a kind, write its checks and its description in a module of its own and enter its `Kind` in ``KINDS``. Another
+operation is a function from a `SageMakerCall` to the output's members, entered in ``OPERATIONS``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Iterator
+from functools import partial
 
-from asteroid_ll.emulator.sagemaker import (
-    hosting,
-    models,
-    processing_jobs,
-    tags,
-    training_jobs,
-    transform_jobs,
-    warm_pools,
-)
-from asteroid_ll.emulator.sagemaker.call import SageMakerCall
-from asteroid_ll.emulator.sagemaker.tuning import jobs as tuning_jobs
+from asteroid_ll.emulator.sagemaker import hosting, kinds, models, processing, training, transform, tuning
+from asteroid_ll.emulator.sagemaker.kinds import Kind, Operation
 from asteroid_ll.emulator.service import JSON, Service
 
-OPERATIONS: dict[str, Callable[[SageMakerCall], dict[str, Any]]] = {
-    "CreateTrainingJob": training_jobs.create,
-    "DescribeTrainingJob": training_jobs.describe,
-    "ListTrainingJobs": training_jobs.list_jobs,
-    "UpdateTrainingJob": warm_pools.update_training_job,
-    "StopTrainingJob": training_jobs.stop,
-    "DeleteTrainingJob": training_jobs.delete,
-    "CreateTransformJob": transform_jobs.create,
-    "DescribeTransformJob": transform_jobs.describe,
-    "ListTransformJobs": transform_jobs.list_jobs,
-    "StopTransformJob": transform_jobs.stop,
-    "CreateProcessingJob": processing_jobs.create,
-    "DescribeProcessingJob": processing_jobs.describe,
-    "ListProcessingJobs": processing_jobs.list_jobs,
-    "StopProcessingJob": processing_jobs.stop,
-    "DeleteProcessingJob": processing_jobs.delete,
-    "CreateHyperParameterTuningJob": tuning_jobs.create,
-    "DescribeHyperParameterTuningJob": tuning_jobs.describe,
-    "ListHyperParameterTuningJobs": tuning_jobs.list_jobs,
-    "ListTrainingJobsForHyperParameterTuningJob": tuning_jobs.list_training_jobs,
-    "StopHyperParameterTuningJob": tuning_jobs.stop,
-    "DeleteHyperParameterTuningJob": tuning_jobs.delete,
-    "CreateModel": models.create_model,
-    "DescribeModel": models.describe_model,
-    "ListModels": models.list_models,
-    "DeleteModel": models.delete_model,
-    "CreateEndpointConfig": models.create_endpoint_config,
-    "DescribeEndpointConfig": models.describe_endpoint_config,
-    "ListEndpointConfigs": models.list_endpoint_configs,
-    "DeleteEndpointConfig": models.delete_endpoint_config,
-    "CreateEndpoint": hosting.create,
+KINDS = (
+    training.KIND,
+    transform.KIND,
+    processing.KIND,
+    tuning.KIND,
+    models.MODEL,
+    models.ENDPOINT_CONFIG,
+    hosting.ENDPOINT,
+)
+"""The kinds of resources."""
+
+
+def _operations(kind: Kind) -> Iterator[tuple[str, Operation]]:
+    """Yield the operations that a kind has: only jobs are stopped, and AWS deletes no transform job."""
+    yield f"Create{kind.prefix}", partial(kinds.create, kind)
+    yield f"Describe{kind.prefix}", partial(kinds.describe, kind)
+    yield f"List{kind.prefix}s", partial(kinds.list_page, kind)
+    if kind.prefix.endswith("Job"):
+        yield f"Stop{kind.prefix}", partial(kinds.stop, kind)
+    if kind is not transform.KIND:
+        yield f"Delete{kind.prefix}", partial(kinds.delete, kind)
+
+
+OPERATIONS: dict[str, Operation] = {
+    **{name: operation for kind in KINDS for name, operation in _operations(kind)},
+    "ListTrainingJobsForHyperParameterTuningJob": tuning.list_training_jobs,
     "UpdateEndpoint": hosting.update,
-    "DescribeEndpoint": hosting.describe,
-    "ListEndpoints": hosting.list_endpoints,
     "DeleteEndpoint": hosting.delete,
-    "AddTags": tags.add,
-    "ListTags": tags.list_tags,
-    "DeleteTags": tags.delete,
+    "AddTags": kinds.add_tags,
+    "ListTags": kinds.list_tags,
+    "DeleteTags": kinds.delete_tags,
 }
 
 MISSING = {
     "CreateTrainingJob": "images other than Linear Learner's; uncompressed artifacts; record wrappers; "
     "`AugmentedManifestFile`, `ServerlessJobConfig`, `MlflowConfig`, `ModelPackageConfig`, `InstanceGroups`, "
-    "`TrainingPlanArn`",
-    "UpdateTrainingJob": "`ProfilerConfig`, `ProfilerRuleConfigurations`, `RemoteDebugConfig`",
+    "`TrainingPlanArn`, `KeepAlivePeriodInSeconds`",
+    "ListTrainingJobs": "`TrainingPlanArnEquals`, `WarmPoolStatusEquals`",
     "CreateTransformJob": "`DataCaptureConfig`; `DataProcessing` with a filter or a join; `SplitType` `TFRecord`",
     "CreateProcessingJob": "entry points and wheels other than asteroid-ll's own; `Pipe`, `Gzip`, `Continuous`; "
     "`AppManaged`, `DatasetDefinition`, `ExperimentConfig`, `FeatureStoreOutput`, `InstancePreferences`",
-    "CreateHyperParameterTuningJob": "images other than Linear Learner's; the strategy `Hyperband`; "
-    "`TrainingJobDefinitions`, `WarmStartConfig`, `Autotune`, `AutoParameters`, `ConvergenceDetected`, "
-    "`InstanceConfigs`, `KeepAlivePeriodInSeconds`; what a training job lacks",
+    "CreateHyperParameterTuningJob": "images other than Linear Learner's; the strategy `Hyperband`; early stopping; "
+    "`TrainingJobDefinitions`, `WarmStartConfig`, `Autotune`, `AutoParameters`, `ReverseLogarithmic`, "
+    "`BestObjectiveNotImproving`, `ConvergenceDetected`, `InstanceConfigs`; what a training job lacks",
     "CreateModel": "images other than Linear Learner's; several models or containers; `ModelPackageName`, "
     "`ModelDataSource`, `AdditionalModelDataSources`",
     "CreateEndpointConfig": "`AsyncInferenceConfig`, `DataCaptureConfig`, `ExplainerConfig`, "

@@ -62,7 +62,7 @@ PROCESSING = JobKind(
     ledger.PROCESSING,
     ("ProcessingResources", "ClusterConfig"),
 )
-TUNING = JobKind(TUNING_JOB, "asteroid_ll.emulator.sagemaker.tuning.controller", "tunings", "", (), is_resumed=True)
+TUNING = JobKind(TUNING_JOB, "asteroid_ll.emulator.sagemaker.tuning", "tunings", "", (), is_resumed=True)
 
 ACTIVE = ("InProgress", "Stopping")
 TERMINAL = ("Completed", "Failed", "Stopped")
@@ -226,17 +226,9 @@ class Jobs:
             if secondary == "MaxWaitTimeExceeded":  # AWS stops it, and the stop is a step of its own
                 current = _with_secondary(replace(current, status="Stopping"), "Stopping", now_s)
             body = {**current.body, **facts, "ended_s": now_s}
-            pool_s = _pool_s(body, status)
-            if pool_s:
-                body["pool"] = {"since_s": now_s, "until_s": now_s + pool_s}
             ended = replace(current, status=status, body=body)
             self.resources.save(db, _with_secondary(ended, secondary or status, now_s))
             ledger.close_intervals(db, current.arn, ended_s=now_s if "started_s" in current.body else 0.0)
-            if pool_s:
-                resources, tags = body["request"]["ResourceConfig"], self.resources.tags(current.arn)
-                instances = resources["InstanceType"], resources["InstanceCount"]
-                pool = BilledInterval(current.arn, ledger.WARM_POOL, *instances, now_s, now_s + pool_s, tags)
-                ledger.open_interval(db, pool)
 
     def settle(self) -> None:
         """Fail or continue jobs whose worker died; start a worker again if it died before it claimed its job."""
@@ -305,16 +297,6 @@ class Jobs:
         if current is None or current.created_s != job.created_s:
             raise JobDeletedError(f"The job {job.arn} was deleted.")
         return current
-
-
-def _pool_s(body: Mapping[str, Any], status: str) -> int:
-    """Return how long the instances of a job that ends stay up, in seconds.
-
-    They do if they were up and the failure, if any, was the job's own (developer guide, "Warm pool creation").
-    """
-    keep_s = int(body["request"].get("ResourceConfig", {}).get("KeepAlivePeriodInSeconds", 0))
-    is_healthy = status != "Failed" or body.get("reason", "").startswith(("ClientError", "AlgorithmError"))
-    return keep_s if is_healthy and "started_s" in body else 0
 
 
 def _with_secondary(job: Resource, secondary: str, now_s: float) -> Resource:

@@ -91,7 +91,7 @@ class TrainingWorker(Worker):
             self.pause(self.give_up_at_s - time.monotonic())
             raise JobEndedError("Stopped", secondary="" if self.is_stopping else "MaxWaitTimeExceeded")
         self.check_capacity(instance_type)
-        self.pause(0 if self.job.body.get("is_warm") else self.settings.training_starting_s)
+        self.pause(self.settings.training_starting_s)
 
     def _prepare(self) -> None:
         """Write every host's files and checkpoints."""

@@ -110,19 +110,6 @@ def test_a_token_of_another_listing_is_refused(sagemaker: Any, refused: Any, tex
         assert refusal == ("ValidationException", "Invalid pagination token.")
 
 
-def test_the_pages_of_warm_pools_are_full_although_their_status_depends_on_the_time(
-    emulator: Any, sagemaker: Any
-) -> None:
-    now_s = emulator.state.now()
-    pools = [{"since_s": now_s - 10, "until_s": now_s + (1_000 if number % 3 == 0 else -5)} for number in range(20)]
-    store(emulator, [job(number, pool=pool) for number, pool in enumerate(pools)])
-    first = sagemaker.list_training_jobs(WarmPoolStatusEquals="Available", MaxResults=4)
-    assert names(first) == ["Job-000", "Job-003", "Job-006", "Job-009"]
-    rest = sagemaker.list_training_jobs(WarmPoolStatusEquals="Available", MaxResults=4, NextToken=first["NextToken"])
-    assert names(rest) == ["Job-012", "Job-015", "Job-018"]
-    assert "NextToken" not in rest
-
-
 @pytest.mark.parametrize(
     "filters",
     [{}, {"SortBy": "Name"}, {"StatusEquals": "Failed"}, {"StatusEquals": "InProgress"}],

@@ -12,7 +12,7 @@ import pytest
 
 from asteroid_ll.emulator.ledger import open_intervals
 from asteroid_ll.emulator.processes import ProcessId
-from asteroid_ll.emulator.sagemaker import training_jobs
+from asteroid_ll.emulator.sagemaker import training
 from asteroid_ll.linear_learner.images import image_uri
 
 LOGS = "/aws/sagemaker/TrainingJobs"
@@ -291,14 +291,14 @@ def test_a_name_can_be_used_once(sagemaker, job_request, ended, refused):
 def test_of_two_creates_that_check_the_name_at_once_one_is_refused(
     emulator, sagemaker, job_request, refused, monkeypatch
 ):
-    check = training_jobs.check
+    check = training.check
 
     def check_after_another(call, request):
-        monkeypatch.setattr(training_jobs, "check", check)
+        monkeypatch.setattr(training, "check", check)
         sagemaker.create_training_job(**_waits(job_request))
         check(call, request)
 
-    monkeypatch.setattr(training_jobs, "check", check_after_another)
+    monkeypatch.setattr(training, "check", check_after_another)
     code, message = refused(sagemaker.create_training_job, **_waits(job_request))
     assert code == "ResourceInUse"
     assert message.startswith("Training job names must be unique")
@@ -355,7 +355,7 @@ def test_a_job_of_one_region_is_not_seen_in_another(sagemaker, client_of, job_re
         ),
         (
             {"OutputDataConfig": {"S3OutputPath": "s3://asteroids/out", "CompressionType": "NONE"}},
-            "compressed artifacts",
+            "no OutputDataConfig.CompressionType NONE",
         ),
         ({"ResourceConfig": None}, "ResourceConfig needs InstanceType and InstanceCount and VolumeSizeInGB"),
     ],
