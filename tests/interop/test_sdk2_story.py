@@ -17,7 +17,6 @@ STORY = """
 import json
 import numpy as np
 from sagemaker import LinearLearner, Session
-from sagemaker.analytics import TrainingJobAnalytics
 from sagemaker.inputs import TrainingInput
 from sagemaker.serverless import ServerlessInferenceConfig
 
@@ -38,8 +37,7 @@ told = {"manifest": records.s3_data, "type": records.s3_data_type}
 again = LinearLearner.attach(learner.latest_training_job.name, sagemaker_session=session)
 told["attached"] = [again.model_data == learner.model_data, again.hyperparameters()["predictor_type"]]
 
-frame = TrainingJobAnalytics(learner.latest_training_job.name, sagemaker_session=session).dataframe()
-told["metrics"] = sorted(set(frame["metric_name"]))
+told["metrics"] = [one["MetricName"] for one in learner.latest_training_job.describe()["FinalMetricDataList"]]
 
 config = ServerlessInferenceConfig(memory_size_in_mb=2048, max_concurrency=2)
 predictor = again.deploy(serverless_inference_config=config, wait=False)
@@ -107,7 +105,7 @@ told["values"] = frame.sort_values("TrainingJobName")["FinalObjectiveValue"].tol
 told["jobs"] = sorted(frame["TrainingJobName"])
 
 estimator = tuner.best_estimator()
-told["metrics"] = sorted(set(estimator.training_job_analytics.dataframe()["metric_name"]))
+told["metrics"] = [one["MetricName"] for one in estimator.latest_training_job.describe()["FinalMetricDataList"]]
 again = HyperparameterTuner.attach(tuner.latest_tuning_job.name, sagemaker_session=session)
 told["attached"] = [again.best_training_job() == told["best"], sorted(again.hyperparameter_ranges())]
 predictor = tuner.deploy(1, "ml.m5.large")
