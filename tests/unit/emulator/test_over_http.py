@@ -43,7 +43,7 @@ def test_every_service_answers_at_one_address(stand_in, bucket, over_http, job_r
     assert body.read(2) == b"\x1f\x8b"
     body.close()
     iam, quotas = over_http("iam"), over_http("service-quotas")
-    user = iam.create_user(UserName="ada", Tags=[{"Key": "k", "Value": "a+b é"}])["User"]
+    user = iam.create_user(UserName="ada", Path="/a+b/")["User"]
     assert iam.get_user(UserName="ada")["User"] == user
     assert quotas.list_service_quotas(ServiceCode="sagemaker", QuotaCode="L-611FA074")["Quotas"]
     runtime = over_http("sagemaker-runtime")
