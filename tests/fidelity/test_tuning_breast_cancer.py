@@ -1,5 +1,4 @@
-"""Tuning jobs of 12 real training jobs on the breast cancer data find at least as good a model as their first one.
-"""
+"""Tuning jobs of 12 real training jobs on the breast cancer data find at least as good a model as their first one."""
 
 from __future__ import annotations
 
