@@ -173,7 +173,7 @@ def companion(other: str, folder: Path) -> Iterator[dict[str, str]]:
     command = [sys.executable, "-m", "asteroid_ll", "emulator", "serve", "--port", "0", "--s3-endpoint", other]
     with started(command, folder, folder / "companion.log") as process:
         assert process.stdout is not None
-        lines = [process.stdout.readline().removeprefix("export ").strip().partition("=") for _ in range(6)]
+        lines = [process.stdout.readline().removeprefix("export ").strip().partition("=") for _ in range(5)]
         yield {name: text for name, _, text in lines}
 
 
