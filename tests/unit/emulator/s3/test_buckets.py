@@ -224,3 +224,45 @@ def test_a_name_with_the_accounts_suffix_is_created_in_its_regional_namespace_on
 )
 def test_the_regional_namespace_has_only_names_of_this_account_and_region(s3, refused, name):
     assert refused(s3.create_bucket, Bucket=name, BucketNamespace="account-regional")["Code"] == "InvalidBucketName"
+
+
+def test_the_expected_owner_must_be_the_owner(s3, refused):
+    s3.put_object(Bucket="rocks", Key="k", ExpectedBucketOwner="000000000000")
+    for call in (s3.get_object, s3.put_object, s3.head_object):
+        error = refused(call, Bucket="rocks", Key="k", ExpectedBucketOwner="111111111111")
+        assert error["status"] == 403
+    assert refused(s3.delete_bucket, Bucket="rocks", ExpectedBucketOwner="111111111111")["Code"] == "AccessDenied"
+
+
+def test_only_an_empty_bucket_is_deleted(s3, refused):
+    s3.put_object(Bucket="rocks", Key="k")
+    assert refused(s3.delete_bucket, Bucket="rocks")["Code"] == "BucketNotEmpty"
+    s3.delete_object(Bucket="rocks", Key="k")
+    s3.delete_bucket(Bucket="rocks")
+    assert refused(s3.head_bucket, Bucket="rocks")["status"] == 404
+    assert refused(s3.delete_bucket, Bucket="rocks")["Code"] == "NoSuchBucket"
+
+
+@pytest.mark.parametrize(
+    ("query", "status"),
+    [
+        ({"AWSAccessKeyId": "a", "Signature": "s"}, 403),
+        ({"X-Amz-Credential": "a/20260101/us-east-1/s3/aws4_request", "X-Amz-Expires": "60"}, 400),
+        ({"X-Amz-Credential": "a/20260101/us-east-1/s3/aws4_request", "X-Amz-Date": "20260101T000000Z"}, 400),
+    ],
+    ids=["no-expiry", "no-date", "no-duration"],
+)
+def test_a_presigned_address_without_its_times_is_refused(s3, emulator, query, status):
+    from asteroid_ll.emulator.transport.messages import Request
+
+    assert emulator.handle(Request("GET", "rocks.s3.amazonaws.com", "/k", query)).status == status
+
+
+def test_the_header_of_awss_c_library_is_accepted(s3, emulator):
+    s3.meta.events.register("before-sign.s3", lambda request, **_: request.headers.add_header("x-amz-api-version", "1"))
+    s3.put_object(Bucket="rocks", Key="k", Body=b"Eros")
+
+
+def test_other_namespaces_are_refused(s3, refused):
+    assert refused(s3.create_bucket, Bucket="rocks-2", BucketNamespace="other")["Code"] == "InvalidArgument"
+    s3.create_bucket(Bucket="rocks-2", BucketNamespace="global")

@@ -364,3 +364,58 @@ def test_the_requested_attributes_are_answered_and_others_refused(s3, exchange, 
         answer = exchange("GET", "/rocks/eros", query={"attributes": ""}, headers=header)
         assert b"<Message>Invalid attribute name specified.</Message>" in answer.body
     assert refused(s3.get_object_attributes, Bucket="rocks", Key="no", ObjectAttributes=every)["Code"] == "NoSuchKey"
+
+
+def test_an_empty_object_is_read_whole_and_has_no_range(s3, refused):
+    s3.put_object(Bucket="rocks", Key="empty")
+    assert s3.get_object(Bucket="rocks", Key="empty")["Body"].read() == b""
+    error = refused(s3.get_object, Bucket="rocks", Key="empty", Range="bytes=0-0")
+    assert (error["Code"], error["ActualObjectSize"]) == ("InvalidRange", "0")
+
+
+def test_a_batch_delete_wants_a_digest_and_at_most_1000_keys(s3, exchange, refused):
+    body = b"<Delete><Object><Key>k</Key></Object></Delete>"
+    assert b"Missing required header" in exchange("POST", "/rocks", query={"delete": ""}, body=body).body
+    many = {"Objects": [{"Key": str(number)} for number in range(1001)]}
+    assert refused(s3.delete_objects, Bucket="rocks", Delete=many)["Code"] == "MalformedXML"
+
+
+def test_an_error_carries_the_request_id_of_its_header(exchange, s3):
+    answer = exchange("GET", "/rocks/no")
+    assert f"<RequestId>{answer.headers['x-amz-request-id']}</RequestId>".encode() in answer.body
+    assert answer.headers["Content-Type"] == "application/xml"
+
+
+def test_a_read_can_rename_its_own_headers(s3, eros):
+    read = s3.get_object(Bucket="rocks", Key="eros", ResponseContentType="text/plain", ResponseCacheControl="no-store")
+    assert (read["ContentType"], read["CacheControl"]) == ("text/plain", "no-store")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        ({"Tagging": "k" * 129 + "=1"}, "InvalidTag"),
+        ({"Tagging": "k=" + "v" * 257}, "InvalidTag"),
+        ({"ServerSideEncryption": "rot13"}, "InvalidArgument"),
+    ],
+    ids=["long-key", "long-value", "encryption"],
+)
+def test_a_tag_or_an_encryption_beyond_the_rules_is_refused(s3, refused, arguments, code):
+    assert refused(s3.put_object, Bucket="rocks", Key="k", **arguments)["Code"] == code
+
+
+def test_directives_and_sources_of_a_copy_are_checked(s3, eros, refused):
+    to = {"Bucket": "rocks", "Key": "copy", "CopySource": "rocks/eros"}
+    assert refused(s3.copy_object, **to, MetadataDirective="FORGET")["Code"] == "InvalidArgument"
+    assert refused(s3.copy_object, **{**to, "CopySource": "rocks"})["Code"] == "InvalidArgument"
+    assert refused(s3.delete_object, Bucket="rocks", Key="eros", VersionId="7" * 32)["Code"] == "NoSuchVersion"
+
+
+def test_two_checksums_at_once_are_one_too_many(exchange, s3):
+    both = {"x-amz-checksum-crc32": "AAAAAA==", "x-amz-checksum-crc32c": "AAAAAA=="}
+    assert b"Multiple checksum Types" in exchange("PUT", "/rocks/k", headers=both).body
+
+
+def test_a_date_that_is_none_is_ignored(exchange, s3, eros):
+    for name in ("if-modified-since", "if-unmodified-since"):
+        assert exchange("GET", "/rocks/eros", headers={name: "yesterday"}).status == 200

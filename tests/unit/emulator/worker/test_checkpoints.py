@@ -149,3 +149,30 @@ def test_a_checkpoint_config_that_cannot_work_is_refused(bucket, sagemaker, job_
     code, message = refused(sagemaker.create_training_job, **job_request(CheckpointConfig=config))
     assert code == "ValidationException"
     assert message_part in message
+
+
+def test_a_spot_job_that_is_always_interrupted_ends_when_its_wait_is_over(
+    stand_in, bucket, sagemaker, job_request, ended
+):
+    script = stand_in.directory.parent / "container.py"
+    script.write_text("import os, signal; os.kill(os.getpid(), signal.SIGKILL)")
+    limits = {"MaxRuntimeInSeconds": 1, "MaxWaitTimeInSeconds": 1}
+    sagemaker.create_training_job(**job_request(**{**SPOT, "StoppingCondition": limits}))
+    job = ended()
+    assert (job["TrainingJobStatus"], job["SecondaryStatus"]) == ("Stopped", "MaxWaitTimeExceeded")
+    assert {"Interrupted", "Training"} <= {step["Status"] for step in job["SecondaryStatusTransitions"]}
+
+
+def test_without_a_checkpoint_config_nothing_is_kept(account, sagemaker, job_request, ended, log_text):
+    sagemaker.create_training_job(**job_request(HyperParameters={**VALUES, "epochs": "1"}))
+    assert ended()["TrainingJobStatus"] == "Completed"
+    assert "Checkpoint loading and saving are disabled." in log_text("job-1")
+    assert account.store.list("asteroids", "checkpoints") == []
+
+
+def test_another_jobs_checkpoint_fails_the_job_with_the_reason(account, sagemaker, job_request, ended):
+    for name, batch in (("one", "20"), ("two", "30")):
+        values = {**VALUES, "epochs": "1", "mini_batch_size": batch}
+        sagemaker.create_training_job(**job_request(name, HyperParameters=values, CheckpointConfig=CONFIG))
+        job = ended(name)
+    assert job["FailureReason"].startswith("ClientError: The checkpoint linear-learner.npz belongs to a job with other")

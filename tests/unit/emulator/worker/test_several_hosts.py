@@ -88,3 +88,25 @@ def test_two_hosts_of_a_spot_job_continue_together_after_an_interruption(emulato
     ]
     np.testing.assert_array_equal(models[0].weight, models[1].weight)
     np.testing.assert_array_equal(models[0].bias, models[1].bias)
+
+
+def test_the_hosts_log_the_same_losses_under_their_own_names(emulator, two_hosts, sagemaker, ended, client_of):
+    sagemaker.create_training_job(**two_hosts)
+    ended()
+    events = client_of("logs").filter_log_events(
+        logGroupName="/aws/sagemaker/TrainingJobs", filterPattern='"train mse_objective"'
+    )["events"]
+    losses = {host: [] for host in ("algo-1", "algo-2")}
+    for event in events:
+        host, _, rest = event["message"].partition("host=")[2].partition(",")
+        losses[host].append(rest)
+    assert len(losses["algo-1"]) == 4
+    assert losses["algo-1"] == losses["algo-2"]
+
+
+def test_a_host_without_a_shard_fails_the_job_with_a_reason(emulator, two_hosts, sagemaker, ended):
+    emulator.store.delete("asteroids", "in/train/part-1")
+    sagemaker.create_training_job(**two_hosts)
+    job = ended()
+    assert job["TrainingJobStatus"] == "Failed"
+    assert job["FailureReason"].startswith("ClientError: No data in the channel 'train'")

@@ -104,3 +104,11 @@ def test_a_spot_job_without_capacity_waits_for_its_whole_time(account, sagemaker
     assert (job["TrainingJobStatus"], job["SecondaryStatus"]) == ("Stopped", "MaxWaitTimeExceeded")
     assert walk(job) == ["Starting", "Stopping", "MaxWaitTimeExceeded"]
     assert "TrainingStartTime" not in job
+
+
+def test_spot_machines_have_a_quota_of_their_own(account, start, refused, sagemaker, job_request):
+    account.configure(quotas={"ml.m5.large for spot training job usage": 0})
+    code, message = refused(sagemaker.create_training_job, **job_request(**SPOT))
+    assert code == "ResourceLimitExceeded"
+    assert "'ml.m5.large for spot training job usage' is 0 Instances" in message
+    start("demand", spot=False)
