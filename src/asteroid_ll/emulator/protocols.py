@@ -105,7 +105,7 @@ def _xml(error: ApiError, *, is_ec2: bool, request_id: str) -> bytes:
 
 
 def _cbor(texts: dict[str, str]) -> bytes:
-    """Return a map of at most 23 short texts in CBOR (RFC 8949): each text has its length in two bytes."""
+    """Return a map of at most 23 texts in CBOR (RFC 8949): each text has its length in four bytes."""
     encoded = [text.encode() for pair in texts.items() for text in pair]
-    items = (b"\x79" + len(text).to_bytes(2, "big") + text for text in encoded)
+    items = (b"\x7a" + len(text).to_bytes(4, "big") + text for text in encoded)
     return bytes([0xA0 + len(texts)]) + b"".join(items)

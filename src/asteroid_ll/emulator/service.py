@@ -94,6 +94,8 @@ class Service(Generic[Call]):
         if operation not in self.operations:
             raise query_protocol.unknown_action(request) if is_query else unknown_operation(self.name, operation)
         api = model.operation(self.name, operation)
+        if not is_query and request.headers["x-amz-target"] != _target(api):
+            raise unknown_operation(self.name, request.headers["x-amz-target"])
         shape = api.input_shape or NOTHING
         params = typed(shape, query_protocol.read(request, shape) if is_query else _json_object(request.body))
         check(shape, params, code=self.invalid_code)
@@ -103,6 +105,11 @@ class Service(Generic[Call]):
         if is_query:
             return query_protocol.write(api, answer, request_id=request_id)
         return Response(headers={"Content-Type": JSON_1_1}, body=json.dumps(answer).encode())
+
+
+def _target(api: OperationModel) -> str:
+    """Return the ``X-Amz-Target`` header of an operation, such as ``SageMaker.CreateModel``."""
+    return f"{api.service_model.metadata['targetPrefix']}.{api.name}"
 
 
 def unknown_operation(service: str, operation: str) -> ApiError:

@@ -136,3 +136,20 @@ def test_an_unsigned_request_is_refused_by_name(virtual, headers, path, body, na
     assert b"MissingAuthenticationToken" in answer.body
     assert b"Missing Authentication Token. The emulator has no unsigned operation" in answer.body
     assert name in answer.body
+
+
+SIGNED = "AWS4-HMAC-SHA256 Credential=A/20260101/us-east-1/{}/aws4_request, Signature=0"
+
+
+def test_the_target_of_another_service_is_refused_although_it_has_an_operation_of_that_name(virtual):
+    for target in ("Logs_20140328.ListModels", "ListModels"):
+        headers = {"authorization": SIGNED.format("sagemaker"), "x-amz-target": target}
+        answer = virtual.handle(Request("POST", "localhost", "/", headers=headers, body=b"{}"))
+        assert (answer.status, b"UnknownOperationException" in answer.body) == (501, True)
+
+
+def test_the_name_of_an_operation_can_be_of_any_length(virtual):
+    path = f"/service/Nothing/operation/{'a' * 70_000}"
+    headers = {"authorization": SIGNED.format("monitoring"), "smithy-protocol": "rpc-v2-cbor"}
+    answer = virtual.handle(Request("POST", "localhost", path, headers=headers))
+    assert (answer.status, b"a" * 70_000 in answer.body) == (501, True)

@@ -29,6 +29,7 @@ _HOST = re.compile(
 )
 
 _VERSION = re.compile(r"[A-Za-z0-9._]{32}")
+_NUMBER = re.compile(r"\d{1,19}", re.ASCII)
 _NEGATIVE = re.compile(r"-0*[1-9]\d{0,8}", re.ASCII)
 _WEEK_S = 604_800
 
@@ -81,9 +82,10 @@ class S3Call:
             argument = "maxKeys" if name == "max-keys" else name
             message = f"Argument {argument} must be an integer between 0 and {2**31 - 1}"
             raise invalid_argument(message, name=argument, value=text)
-        if not text.isascii() or not text.isdecimal() or int(text) >= 2**31:
+        number = whole_number(text)
+        if number is None or number >= 2**31:
             raise invalid_argument(f"Provided {name} not an integer or within integer range", name=name, value=text)
-        return min(int(text), maximum)
+        return min(number, maximum)
 
     def object(self) -> StoredObject:
         """Return the object that the call names.
@@ -101,6 +103,11 @@ class S3Call:
         if stored is None:
             raise s3_error("NoSuchKey", Key=self.key)
         return stored
+
+
+def whole_number(text: str) -> int | None:
+    """Return the number that a text of 1 to 19 decimal digits is; None for any other text."""
+    return int(text) if _NUMBER.fullmatch(text) else None
 
 
 def _words(text: str) -> frozenset[str]:

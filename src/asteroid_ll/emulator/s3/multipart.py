@@ -12,7 +12,7 @@ from xml.etree.ElementTree import Element
 
 from asteroid_ll.emulator.s3 import objects, xml
 from asteroid_ll.emulator.s3.buckets import MAX_KEYS, OWNER_ID, KeyEncoder
-from asteroid_ll.emulator.s3.call import S3Call, operation
+from asteroid_ll.emulator.s3.call import S3Call, operation, whole_number
 from asteroid_ll.emulator.s3.payload import ALGORITHMS, check_algorithm, checksum, composite, receive
 from asteroid_ll.emulator.s3.store import Attributes, Body, StoredObject, read_chunks
 from asteroid_ll.emulator.s3.xml import invalid_argument, s3_error
@@ -25,7 +25,7 @@ _MAX_PARTS = 10_000
 _UPLOAD, _COMPLETED = "upload/", "completed/"
 """The start of the names of an upload, and of the answer that completed one, among a bucket's settings."""
 
-_RANGE = re.compile(r"bytes=(\d+)-(\d+)", re.ASCII | re.IGNORECASE)
+_RANGE = re.compile(r"bytes=(\d{1,19})-(\d{1,19})", re.ASCII | re.IGNORECASE)
 
 _CHECKSUM_TYPES = {
     **dict.fromkeys(ALGORITHMS, ("COMPOSITE",)),
@@ -314,11 +314,12 @@ def _upload(call: S3Call) -> _Upload:
 
 
 def _number(call: S3Call) -> int:
-    number = call.query("partNumber")
-    if not (number.isascii() and number.isdecimal() and 1 <= int(number) <= _MAX_PARTS):
+    text = call.query("partNumber")
+    number = whole_number(text)
+    if number is None or not 1 <= number <= _MAX_PARTS:
         message = f"Part number must be an integer between 1 and {_MAX_PARTS}, inclusive"
-        raise invalid_argument(message, name="partNumber", value=number)
-    return int(number)
+        raise invalid_argument(message, name="partNumber", value=text)
+    return number
 
 
 def _folder(call: S3Call) -> str:

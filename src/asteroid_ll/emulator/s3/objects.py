@@ -66,7 +66,7 @@ _ENCRYPTION = "x-amz-server-side-encryption"
 _ATTRIBUTES = "x-amz-object-attributes"
 _MAX_METADATA_BYTES = 2048
 _MAX_DELETES = 1000
-_RANGE = re.compile(r"bytes=(\d*)-(\d*)", re.ASCII | re.IGNORECASE)
+_RANGE = re.compile(r"bytes=(\d{0,19})-(\d{0,19})", re.ASCII | re.IGNORECASE)
 
 
 @operation(

@@ -14,8 +14,39 @@ from asteroid_ll.emulator.transport.messages import Request
 
 EVERY = 1 if os.environ.get("ASTEROID_LL_EXHAUSTIVE") == "1" else 8
 SIGNED = "AWS4-HMAC-SHA256 Credential=A/20260101/us-west-2/s3/aws4_request, Signature=0"
-TEXTS = ("", "x", "1.5", "-1", "0", "true", "9" * 30, "[]", "2026-01-01T00:00:00Z", "é", " ", "%", "bytes=", '"', ",=")
-ELEMENTS = ("", "x", "-1", "9" * 30, "1.5", "é", " ", "<x/>", "<Key>k</Key>", "<!-- x -->", "&#13;", "<Key/>")
+TEXTS = (
+    "",
+    "x",
+    "1.5",
+    "-1",
+    "0",
+    "true",
+    "9" * 30,
+    "9" * 5_000,
+    "[]",
+    "2026-01-01T00:00:00Z",
+    "é",
+    " ",
+    "%",
+    "bytes=",
+    '"',
+    ",=",
+)
+ELEMENTS = (
+    "",
+    "x",
+    "-1",
+    "9" * 30,
+    "9" * 5_000,
+    "1.5",
+    "é",
+    " ",
+    "<x/>",
+    "<Key>k</Key>",
+    "<!-- x -->",
+    "&#13;",
+    "<Key/>",
+)
 VALID = {"integer": "1", "long": "1", "boolean": "true", "timestamp": "2026-01-01T00:00:00Z", "string": "a"}
 
 
