@@ -102,7 +102,9 @@ def check_limits(config: Members) -> None:
                 f"hyperparameter combinations, [{n_combinations:g}], or left out."
             )
     if "MaxNumberOfTrainingJobs" not in limits:
-        raise invalid("ResourceLimits needs MaxNumberOfTrainingJobs, unless the strategy is Grid.")
+        if not (limits.get("MaxRuntimeInSeconds") or config.get("TuningJobCompletionCriteria")):
+            raise invalid("ResourceLimits needs MaxNumberOfTrainingJobs, unless the tuning job has another end.")
+        limits["MaxNumberOfTrainingJobs"] = int(min(n_combinations, _LIMITS["MaxNumberOfTrainingJobs"][1]))
     for member, (quota, most) in _LIMITS.items():
         if limits[member] > most:
             raise over_quota(quota, most, used=0, delta=limits[member], unit="Jobs")

@@ -63,7 +63,6 @@ NO_OBJECTIVE = (
     "No objective metrics found after running {} training jobs. Please ensure that the custom algorithm is emitting "
     "the objective metric as defined by the regular expression provided."
 )
-_OTHER_ENDS = ("BestObjectiveNotImproving", "ConvergenceDetected")
 _RESOURCES = "HyperParameterTuningResourceConfig"
 _POLL_S, _START_PATIENCE_S, _START_POLL_S = 0.1, 10.0, 0.005
 
@@ -98,8 +97,11 @@ def _check_unsupported(call: SageMakerCall, config: Members, definition: Members
         raise invalid(f"The emulator has no {config_name}Strategy Hyperband.")
     call.refuse_unsupported(config, "StrategyConfig", prefix=config_name)
     call.refuse_other(config, prefix=config_name, TrainingJobEarlyStoppingType="Off")
+    criteria, name = config.get("TuningJobCompletionCriteria", {}), "TuningJobCompletionCriteria"
+    convergence = criteria.get("ConvergenceDetected", {})
+    call.refuse_other(convergence, prefix=f"{name}.ConvergenceDetected.", CompleteOnConvergence="Disabled")
     for values, members, prefix in (
-        (config.get("TuningJobCompletionCriteria", {}), _OTHER_ENDS, "TuningJobCompletionCriteria."),
+        (criteria, ("BestObjectiveNotImproving",), f"{name}."),
         (config.get("ParameterRanges", {}), ("AutoParameters",), "ParameterRanges."),
         (definition, ("TuningObjective", "HyperParameterRanges"), "TrainingJobDefinition."),
         (definition.get(_RESOURCES, {}), ("InstanceConfigs", "AllocationStrategy"), f"{_RESOURCES}."),

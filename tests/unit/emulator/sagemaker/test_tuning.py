@@ -148,6 +148,10 @@ REFUSED = {
         config(TuningJobCompletionCriteria={"BestObjectiveNotImproving": {"MaxNumberOfTrainingJobsNotImproving": 3}}),
         "no TuningJobCompletionCriteria.BestObjectiveNotImproving.",
     ),
+    "convergence": (
+        config(TuningJobCompletionCriteria={"ConvergenceDetected": {"CompleteOnConvergence": "Enabled"}}),
+        "no TuningJobCompletionCriteria.ConvergenceDetected.CompleteOnConvergence Enabled.",
+    ),
     "several": ({"definition": {"HyperParameterTuningResourceConfig": SEVERAL}}, "ResourceConfig.InstanceConfigs."),
     "warm-pool": ({"definition": {"ResourceConfig": POOL}}, "no ResourceConfig.KeepAlivePeriodInSeconds."),
     "role": ({"definition": {"RoleArn": "arn:aws:iam::123456789012:role/a"}}, "Could not assume role"),
@@ -300,9 +304,11 @@ def test_training_jobs_are_listed_by_name_state_and_objective_in_pages(tuned, sa
     ],
 )
 def test_it_ends_when_the_target_is_reached(tuned, direction, metric, values):
-    target = {"TuningJobCompletionCriteria": {"TargetObjectiveMetricValue": 0.5}}
+    criteria = {"TargetObjectiveMetricValue": 0.5, "ConvergenceDetected": {"CompleteOnConvergence": "Disabled"}}
+    target = {"TuningJobCompletionCriteria": criteria}
     goal = {"HyperParameterTuningJobObjective": {"Type": direction, "MetricName": metric}}
-    tuning = tuned(limits={"MaxNumberOfTrainingJobs": 5}, config=target | goal)
+    tuning = tuned(limits={"MaxNumberOfTrainingJobs": None}, config=target | goal)
+    assert tuning.describe()["HyperParameterTuningJobConfig"]["ResourceLimits"]["MaxNumberOfTrainingJobs"] == 750
     for number, value in enumerate(values, start=1):
         assert not tuning.step()
         tuning.end(number, value)
