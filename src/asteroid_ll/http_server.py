@@ -28,6 +28,7 @@ IDLE_S = 60
 GRACE_S = 10
 """At the end, a request or a response that makes its client wait is cut off after this time."""
 
+_LOGGER = logging.getLogger(__name__)
 _N_THREADS = 64
 _BACKLOG = 128
 _COPY_BYTES = 1 << 20
@@ -86,8 +87,15 @@ def running(application: Application, listener: socket.socket, *, grace_s: int =
     """
     import uvicorn  # slow to import
 
+    async def logged(scope: Any, receive: Receive, send: Send) -> None:
+        try:
+            await application(scope, receive, send)
+        except Exception:  # uvicorn's own log, which has it too, is off
+            _LOGGER.exception("The server failed on %s %s", scope["method"], scope["path"])
+            raise
+
     config = uvicorn.Config(
-        application,
+        logged,
         http="httptools",
         loop="asyncio",
         ws="none",

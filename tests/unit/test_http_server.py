@@ -81,3 +81,14 @@ def test_a_hundred_idle_connections_leave_room_for_another():
         assert connection.getresponse().read() == b"ok"
         for one in (connection, *idle):
             one.close()
+
+
+def test_a_bug_of_the_application_is_a_500_with_its_traceback_in_the_log(caplog):
+    async def broken(*_):
+        raise ZeroDivisionError("a bug")
+
+    with asked(broken, "/place") as connection:
+        assert connection.getresponse().status == 500
+        connection.close()
+    assert "The server failed on GET /place" in caplog.text
+    assert "ZeroDivisionError: a bug" in caplog.text

@@ -62,7 +62,6 @@ _RESOURCES: Mapping[str, Mapping[str, str]] = {
         "PolicySourceArn": "",
     },
     "sts": {"RoleArn": ""},
-    "logs": {"resourceArn": ""},
 }
 """The type of the resource by the member with its name; empty if the member has its ARN. The first member counts."""
 
@@ -143,9 +142,9 @@ def _iam_arn(region: str, kind: str, path: str, name: str) -> str:
 
 def request_context(service: str, params: Params) -> dict[str, tuple[str, ...]]:
     """Return the condition keys that the request has values for."""
-    tags = {tag["Key"]: tag["Value"] for tag in params.get("Tags", [])} | params.get("tags", {})
+    tags = {tag["Key"]: tag["Value"] for tag in params.get("Tags", [])}
     values: dict[str, Any] = {f"aws:requesttag/{key}".lower(): value for key, value in tags.items()}
-    values["aws:tagkeys"] = list(tags) or params.get("TagKeys") or params.get("tagKeys")
+    values["aws:tagkeys"] = list(tags) or params.get("TagKeys")
     if service == "iam" and "PolicyArn" in params:
         values["iam:policyarn"] = params["PolicyArn"]
     if service == "sts":

@@ -111,12 +111,11 @@ class Permissions:
         return {**context_of(self.principal), **{key: (value,) for key, value in values.items()}}
 
     def _tags(self, service: str, resource: str) -> Mapping[str, str]:
-        """Return the tags of a SageMaker resource, a log group, or a role; empty for any other resource."""
+        """Return the tags of a SageMaker resource or a role; empty for any other resource."""
         if service == "iam":
             entity = Identities(self.state).by_arn(resource)
             return {} if entity is None else entity.tags
-        is_tagged = service in ("sagemaker", "logs")
-        return Resources(self.state).tags(resource.partition(":log-stream:")[0]) if is_tagged else {}
+        return Resources(self.state).tags(resource) if service == "sagemaker" else {}
 
     def _resource_policy(self, resource: str) -> Document | None:
         """Return the policy of the bucket that a resource is or is in, or a role's trust policy."""

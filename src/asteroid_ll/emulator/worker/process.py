@@ -11,6 +11,7 @@ import signal
 import subprocess
 import time
 import traceback
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -59,7 +60,7 @@ def failure(reason: str, **facts: Any) -> JobEndedError:
     return JobEndedError("Failed", reason=reason[:MAX_FAILURE_REASON_LENGTH], **facts)
 
 
-class Worker:
+class Worker(ABC):
     """Runs one claimed job to its end. Each kind of job has a subclass.
 
     Args:
@@ -89,13 +90,13 @@ class Worker:
         """Return the containers of a start, none of which is started yet."""
         return Containers(log=self.log, stop_signal=self.stop_signal, grace_s=self.settings.stop_grace_s)
 
+    @abstractmethod
     def work(self) -> dict[str, Any]:
         """Do the job's work; return the facts of a job that has ended well, as for `Jobs.finish`.
 
         Raises:
             JobEndedError: the job has failed or was stopped.
         """
-        raise NotImplementedError
 
     def run(self) -> None:
         """Run the job to its end and record the result in its row."""
