@@ -58,12 +58,13 @@ def account(tmp_path_factory, loader):
 
 
 @pytest.fixture(scope="module")
-def send(account):
+def send(account, loader):
     def call(service, operation, body):
         scope = f"A/20260101/us-east-1/{service.replace('-', '')}/aws4_request"
+        prefix = loader.load_service_model(service, "service-2")["metadata"]["targetPrefix"]
         headers = {
             "authorization": f"AWS4-HMAC-SHA256 Credential={scope}, Signature=0",
-            "x-amz-target": f"Target.{operation}",
+            "x-amz-target": f"{prefix}.{operation}",
         }
         response = account.handle(Request("POST", "localhost", "/", headers=headers, body=body.encode()))
         answer = json.loads(response.body)

@@ -196,7 +196,8 @@ def json_request(draw):
         (("sagemaker", SAGEMAKER),) * 6 + (("logs", LOGS),) * 2 + (("servicequotas", QUOTAS),)
     )
     name = draw.choice([name for name in service.operations if name[:6] != "Delete" or draw.random() < 0.3])
-    members = MODEL.operation(service.name, name).input_shape.members
+    operation = MODEL.operation(service.name, name)
+    members = operation.input_shape.members
     params = {member: MEMBERS[member] for member in members if member in MEMBERS}
     rare = [member for member in members if member in RARE_MEMBERS and draw.random() < 0.3]
     params |= {member: draw.choice(RARE_MEMBERS[member]) for member in rare}
@@ -205,7 +206,8 @@ def json_request(draw):
     body = json.dumps(params).encode()
     if draw.random() < 0.05:
         body = draw.choice((b"[" * 100_000, body[:-1], b"\xff" + body, b"null", b"1" * 5000, b"{" + b'"a":{' * 5000))
-    headers = {"authorization": SCOPE.format(REGION, signed_for), "x-amz-target": f"Target.{name}"}
+    target = f"{operation.service_model.metadata['targetPrefix']}.{name}"
+    headers = {"authorization": SCOPE.format(REGION, signed_for), "x-amz-target": target}
     return Request("POST", "localhost", "/", headers=headers, body=body)
 
 
